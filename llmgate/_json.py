@@ -1,0 +1,56 @@
+"""JSON values: reading, writing, and telling their kinds apart with types to match.
+
+It knows no provider and no shape of a reply.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeGuard
+
+from llmgate.errors import DecodeError, InvalidRequestError, excerpt
+
+__all__ = ["decode_json", "encode_json", "is_array", "is_object"]
+
+
+def is_object(value: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether a JSON value is an object."""
+    return isinstance(value, dict)
+
+
+def is_array(value: Any) -> TypeGuard[list[Any]]:
+    """Whether a JSON value is an array."""
+    return isinstance(value, list)
+
+
+def encode_json(value: Any) -> bytes:
+    """JSON in UTF-8.
+
+    The values of a :class:`~llmgate.options.Call` are checked already; this raises
+    ``InvalidRequestError`` only for what a plugin put there itself.
+    """
+    from pydantic_core import PydanticSerializationError, to_json  # noqa: PLC0415 - first use
+
+    try:
+        return to_json(value)
+    except (PydanticSerializationError, ValueError) as error:
+        failure = InvalidRequestError(f"the request cannot be written as JSON: {error}")
+    raise failure
+
+
+def decode_json(data: bytes | str) -> Any:
+    """A JSON value; a byte order mark and white space around it are accepted.
+
+    Raises:
+        DecodeError: for what is no JSON, or is nested too deeply; ``frame`` holds it.
+    """
+    from pydantic_core import from_json  # noqa: PLC0415 - not paid for by `import llmgate`
+
+    if isinstance(data, str):
+        data = data.encode()
+    try:
+        return from_json(data)
+    except (ValueError, RecursionError) as error:
+        reason = str(error)
+    if data.startswith(b"\xef\xbb\xbf"):
+        return decode_json(data[3:])
+    raise DecodeError(f"the reply is no JSON ({reason}): {excerpt(data)}", frame=data)

@@ -1,0 +1,250 @@
+"""Finds providers: those that were handed over, and installed ones by their entry points.
+
+Only a provider that a call asks for is imported; everything else is read from metadata.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
+
+from llmgate.errors import InvalidRequestError, LLMGateError, UnknownProviderError
+from llmgate.provider import PROTOCOL, Provider
+from llmgate.wire import Secret
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+__all__ = ["InstalledProvider", "Registry", "Target", "installed_providers"]
+
+ProviderFactory = Callable[..., Provider]
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledProvider:
+    """What the metadata of an installed package says of a provider."""
+
+    name: str
+    distribution: str
+    version: str
+    models: tuple[str, ...]
+    entry_point: EntryPoint
+
+    def load(self) -> ProviderFactory:
+        """Import the provider.
+
+        Raises:
+            UnknownProviderError: naming the distribution, when its import fails.
+        """
+        try:
+            return cast("ProviderFactory", self.entry_point.load())
+        except Exception as error:  # noqa: BLE001 - a stranger's module may raise anything
+            reason = f"{type(error).__name__}: {error}"
+        raise UnknownProviderError(
+            f"the provider {self.name!r} of the package {self.distribution} {self.version} "
+            f"failed to load: {reason}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a call goes: a provider's name, and that provider's own name of the model."""
+
+    provider: str
+    model: str
+
+
+@cache
+def installed_providers() -> Mapping[str, InstalledProvider]:
+    """Every installed provider by name, read once from metadata.
+
+    ``LLMGATE_PROVIDERS`` (names, separated by commas) restricts them.
+
+    Raises:
+        UnknownProviderError: when two packages claim one name.
+    """
+    from importlib.metadata import entry_points  # noqa: PLC0415 - slow to import
+
+    allowed = {name.strip() for name in os.environ.get("LLMGATE_PROVIDERS", "").split(",")} - {""}
+    claims = entry_points(group="llmgate.models")
+    found: dict[str, InstalledProvider] = {}
+    for point in entry_points(group="llmgate.providers"):
+        if allowed and point.name not in allowed:
+            continue
+        models = tuple(
+            claim.name
+            for claim in claims
+            if (claim.value, _owner(claim)) == (point.value, _owner(point))
+        )
+        provider = InstalledProvider(point.name, *_owner(point), models, point)
+        other = found.get(point.name)
+        if other is not None and other.entry_point != point:
+            raise UnknownProviderError(
+                f"the packages {other.distribution} and {provider.distribution} both provide "
+                f"{point.name!r}: uninstall one"
+            )
+        found[point.name] = provider
+    return found
+
+
+def _owner(point: EntryPoint) -> tuple[str, str]:
+    return (point.dist.name, point.dist.version) if point.dist else ("?", "?")
+
+
+class Registry:
+    """The providers of one client: handed-over ones first, then installed ones."""
+
+    def __init__(self, providers: Mapping[str, Provider | ProviderFactory] | None = None) -> None:
+        self._given = dict(providers or {})
+        self._made: dict[tuple[str, frozenset[tuple[str, Any]]], Provider] = {}
+
+    def knows(self, name: str) -> bool:
+        """Whether there is a provider of that name."""
+        return name in self._given or name in installed_providers()
+
+    def target(self, model: str, provider: str | None = None) -> Target:
+        """Where a model's calls go: ``provider/model``, or a bare name that some provider claims.
+
+        Raises:
+            UnknownProviderError: for a name that none has: what is installed, what to install.
+        """
+        if type(model) is not str or not model.strip():
+            raise InvalidRequestError(f"expected a model's name, got {model!r:.60}", path="model")
+        prefix, slash, rest = model.partition("/")
+        if provider is not None:
+            return Target(provider, rest if slash and prefix == provider else model)
+        if slash and rest and self.knows(prefix):
+            return Target(prefix, rest)
+        claimants = self._claimants(model)
+        if len(claimants) == 1:
+            return Target(claimants[0], model)
+        if claimants:
+            choices = " or ".join(f"{name}/{model}" for name in claimants)
+            raise UnknownProviderError(f"several providers claim {model!r}: say {choices}")
+        raise self._unknown(model, prefix if slash else None)
+
+    def provider(self, name: str, settings: Mapping[str, Any]) -> Provider:
+        """The provider of that name, set up with what this call gives (key, endpoint, …)."""
+        key = (name, frozenset((k, _hashable(v)) for k, v in settings.items()))
+        made = self._made.get(key)
+        if made is None:
+            made = self._create(name, settings)
+            while len(self._made) >= 64:  # keys that rotate must not pile up
+                self._made.pop(next(iter(self._made)))
+            self._made[key] = made
+        return made
+
+    def refuse_switch(self, name: str) -> None:
+        """Raise when ``<name>=True`` names a provider that could be installed.
+
+        Raises:
+            UnknownProviderError: naming the package.
+        """
+        if name in _offered():
+            raise self._unknown(name, name)
+
+    def forget(self, name: str) -> None:
+        """Make the provider anew for the next call, as when its key was missing."""
+        for key in [key for key in self._made if key[0] == name]:
+            del self._made[key]
+
+    def _claimants(self, model: str) -> list[str]:
+        patterns: dict[str, tuple[str, ...]] = {
+            name: getattr(provider, "models", ()) for name, provider in self._given.items()
+        }
+        for name, installed in installed_providers().items():
+            patterns.setdefault(name, installed.models)
+        return [
+            name
+            for name, globs in patterns.items()
+            if any(fnmatchcase(model, pattern) for pattern in globs)
+        ]
+
+    def _create(self, name: str, settings: Mapping[str, Any]) -> Provider:
+        given = self._given.get(name)
+        if given is None:
+            factory = self._installed(name).load()
+        elif callable(given):
+            factory = given
+        elif not settings:
+            return _checked(given, name)
+        else:
+            configured = getattr(given, "configured", None)
+            if configured is None:
+                names = ", ".join(sorted(settings))
+                raise InvalidRequestError(
+                    f"the provider {name!r} was handed over ready-made: set {names} on it instead"
+                )
+            factory = configured
+        _check_settings(factory, name, settings)
+        try:
+            return _checked(factory(**settings), name)
+        except LLMGateError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a stranger's constructor may raise anything
+            reason = f"{type(error).__name__}: {error}"
+        raise UnknownProviderError(f"the provider {name!r} failed to start: {reason}")
+
+    def _installed(self, name: str) -> InstalledProvider:
+        if name not in installed_providers():
+            raise self._unknown(name, name)
+        return installed_providers()[name]
+
+    def _unknown(self, model: str, prefix: str | None) -> UnknownProviderError:
+        names = ", ".join(sorted({*self._given, *installed_providers()})) or "none"
+        offered = _offered()
+        if prefix in offered:
+            advice = f"pip install 'llmgate[{prefix}]'"
+        elif prefix is not None:
+            advice = f"pip install llmgate-{prefix}, if there is such a package"
+        else:
+            extras = ", ".join(f"'llmgate[{extra}]'" for extra in offered)
+            advice = f"write provider/model, or pip install one of {extras}"
+        what = f"no provider {prefix!r} is" if prefix else f"no provider that claims {model!r} is"
+        return UnknownProviderError(f"{what} installed (installed: {names}); {advice}")
+
+
+def _checked(provider: Provider, name: str) -> Provider:
+    version = getattr(provider, "protocol", None)
+    if version != PROTOCOL:
+        raise UnknownProviderError(
+            f"the provider {name!r} speaks version {version} of the provider protocol, "
+            f"and this llmgate speaks {PROTOCOL}: upgrade whichever is older"
+        )
+    return provider
+
+
+def _check_settings(factory: Callable[..., Any], name: str, settings: Mapping[str, Any]) -> None:
+    """Refuse a setting that the provider does not have, instead of dropping it."""
+    accepted = inspect.signature(factory).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values()):
+        return
+    for setting in settings:
+        if setting not in accepted:
+            raise InvalidRequestError(f"the provider {name!r} has no such setting", path=setting)
+
+
+def _hashable(value: Any) -> Any:
+    """A setting as part of a key: texts hidden, since one of them is the user's own key."""
+    return (
+        Secret(value)
+        if isinstance(value, str) and value.strip().isascii() and value.strip()
+        else value
+    )
+
+
+@cache
+def _offered() -> tuple[str, ...]:
+    """The providers that llmgate's own metadata offers as extras."""
+    from importlib.metadata import PackageNotFoundError, metadata  # noqa: PLC0415 - slow to import
+
+    try:
+        extras = metadata("llmgate").get_all("Provides-Extra") or []
+    except PackageNotFoundError:
+        return ()
+    return tuple(sorted(set(extras) - {"all"}))

@@ -1,0 +1,172 @@
+"""Whether and when a failed attempt is made again; it decides, and the engine waits and sends.
+
+tenacity's strategies are the vocabulary, but tenacity is imported after a first failure only: its
+loop would cost every call that succeeds at once.
+"""
+
+from __future__ import annotations
+
+import calendar
+import math
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from llmgate.errors import (
+    ConflictError,
+    ConnectError,
+    DeadlineExceededError,
+    InvalidRequestError,
+    LLMGateError,
+    ProviderError,
+    ReadError,
+)
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
+    from tenacity.wait import wait_base
+
+__all__ = ["RetryBudget", "RetryPolicy", "parse_retry_after"]
+
+_ALWAYS_RETRIED = frozenset({408, 425, 429})
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often, after which pause and after what a call is tried again.
+
+    ``max_retries`` bounds the requests to one more than itself. ``wait`` is any of tenacity's wait
+    strategies; by default the pause is drawn between 0 and 0.5 s doubled at each attempt, at most
+    8 s (full jitter). ``retry`` is asked of each error that may be retried at all, and can only
+    narrow that. ``retry_reads`` also retries an answer that broke while it was read, which the
+    provider may bill twice.
+    """
+
+    max_retries: int = 2
+    wait: wait_base | Callable[[RetryCallState], float] | None = None
+    retry: Callable[[LLMGateError], bool] | None = None
+    retry_reads: bool = False
+
+    def __post_init__(self) -> None:
+        if type(self.max_retries) is not int or self.max_retries < 0:
+            reason = f"expected an integer of 0 or more, got {self.max_retries!r:.60}"
+            raise InvalidRequestError(reason, path="max_retries")
+
+    def allows(self, error: LLMGateError, attempt: int, *, answered: bool) -> bool:
+        """Whether attempt number ``attempt`` (from 1) may be followed by another.
+
+        ``answered`` says that a reply with an answer had begun when it failed.
+        """
+        if attempt > self.max_retries or not _is_transient(error):
+            return False
+        if answered and isinstance(error, ReadError) and not self.retry_reads:
+            return False
+        return self.retry is None or self.retry(error)
+
+    def pause(self, error: LLMGateError, attempt: int) -> float:
+        """The seconds to wait: what the provider asks for, or else what the strategy says."""
+        if error.retry_after is not None:
+            return error.retry_after
+        import tenacity  # noqa: PLC0415 - only after a failure
+
+        state = tenacity.RetryCallState(_NO_LOOP, None, (), {})
+        state.attempt_number = attempt
+        state.set_exception((type(error), error, None))
+        wait = self.wait or tenacity.wait_random_exponential(multiplier=0.5, max=8)
+        return float(wait(state))
+
+
+_NO_LOOP: Any = None
+
+
+def _is_transient(error: LLMGateError) -> bool:
+    """By structured codes and status only, never by a message's text."""
+    asked = (error.headers or {}).get("x-should-retry")
+    if asked in ("true", "false"):
+        return asked == "true"
+    match error:
+        case ProviderError(retryable=bool(marked)):
+            return marked
+        case ConflictError():
+            return False
+        case ProviderError(status=int(status)):
+            return status in _ALWAYS_RETRIED or status >= 500
+        case DeadlineExceededError():
+            return error.phase == "connect"
+        case _:
+            return isinstance(error, ConnectError | ReadError)
+
+
+class RetryBudget:
+    """A token bucket over a client: retries spend from it, successes fill it slowly.
+
+    When a provider fails for everyone, retries stop after the first few and only first attempts
+    reach it, so that it is not hammered while it recovers.
+    Source: gRPC's retry throttling (gRFC A6), the standard retry mode of AWS's SDKs.
+    """
+
+    __slots__ = ("_capacity", "_refill", "_tokens")
+
+    def __init__(self, capacity: float = 20.0, refill: float = 0.2) -> None:
+        self._capacity = capacity
+        self._refill = refill
+        self._tokens = capacity
+
+    def spend(self) -> bool:
+        """Take one retry from the bucket; False when it is empty."""
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+    def succeeded(self) -> None:
+        """Put back a part of a retry."""
+        if self._tokens < self._capacity:
+            self._tokens = min(self._capacity, self._tokens + self._refill)
+
+
+def parse_retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
+    """The seconds that a reply asks to wait; None when it does not say, or says nonsense.
+
+    ``retry-after-ms`` (milliseconds) comes before ``retry-after`` (seconds, also fractions, or an
+    HTTP date). ``now`` is the time in seconds since the epoch that a date is compared with.
+    Infinity stands for whatever is too large to be a time.
+    Source: RFC 9110, 10.2.3.
+    """
+    milliseconds = _positive(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    text = headers.get("retry-after")
+    seconds = _positive(text)
+    if seconds is not None or text is None:
+        return seconds
+    moment = _http_date(text)
+    if moment is None:
+        return None
+    wait = moment - (time.time() if now is None else now)
+    return wait if wait > 0 else None
+
+
+def _positive(text: str | None) -> float | None:
+    """A positive number; infinity is one, NaN and garbage are none."""
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if number > 0 else None
+
+
+def _http_date(text: str) -> float | None:
+    from email.utils import parsedate_tz  # noqa: PLC0415 - only after a failure
+
+    parsed = parsedate_tz(text)
+    if parsed is None:
+        return None
+    if re.search(r"\d{5,}", text):  # a year beyond 9999
+        return math.inf
+    try:
+        return calendar.timegm(parsed[:9]) - (parsed[9] or 0)
+    except (ValueError, OverflowError):
+        return None

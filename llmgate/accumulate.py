@@ -1,0 +1,268 @@
+"""Chunks into the completion that they add up to, in time linear in their number.
+
+It invents nothing: what no chunk said is absent from the completion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from llmgate._json import is_array, is_object
+from llmgate.types import (
+    Choice,
+    ChoiceDelta,
+    Chunk,
+    ChunkChoice,
+    Completion,
+    CustomCall,
+    Function,
+    FunctionDelta,
+    Message,
+    ToolCall,
+    ToolCallDelta,
+    Usage,
+)
+
+__all__ = ["Accumulator", "accumulate", "merge_data", "settled"]
+
+
+def accumulate(chunks: Iterable[Chunk]) -> Completion:
+    """The completion of a whole stream."""
+    accumulator = Accumulator()
+    for chunk in chunks:
+        accumulator.add(chunk)
+    return accumulator.completion()
+
+
+class Accumulator:
+    """The answer so far. ``completion()`` may be asked for at any time."""
+
+    def __init__(self) -> None:
+        self.usage: Usage | None = None
+        self._first: Chunk | None = None
+        self._last: dict[str, Any] = {}
+        self._extra: dict[str, Any] = {}
+        self._choices: dict[int, _ChoiceParts] = {}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing of an answer has come."""
+        return not self._choices
+
+    def add(self, chunk: Chunk) -> None:
+        """Add what a chunk says."""
+        if self._first is None:
+            self._first = chunk
+        for name in ("id", "created", "model", "system_fingerprint", "service_tier"):
+            value = getattr(chunk, name)
+            if value and name not in self._last:
+                self._last[name] = value
+        if chunk.service_tier:  # the tier that was used is said last
+            self._last["service_tier"] = chunk.service_tier
+        if chunk.usage is not None:
+            self.usage = chunk.usage
+        if chunk.extra:
+            merge_data(self._extra, chunk.extra)
+        for choice in chunk.choices:
+            parts = self._choices.get(choice.index)
+            if parts is None:
+                parts = self._choices[choice.index] = _ChoiceParts(choice.index)
+            parts.add(choice)
+
+    def completion(self) -> Completion:
+        """What the chunks so far add up to. Its message is valid as a message of a request."""
+        return Completion(
+            choices=[parts.choice() for _, parts in sorted(self._choices.items())],
+            usage=self.usage,
+            extra=settled(self._extra),
+            **self._last,
+        )
+
+
+class _ChoiceParts:
+    """One choice, in pieces."""
+
+    def __init__(self, index: int) -> None:
+        self._index = index
+        self._texts: dict[str, list[str]] = {}
+        self._role = "assistant"
+        self._calls: dict[int, _CallParts] = {}
+        self._function = _CallParts(0)
+        self._annotations: list[dict[str, Any]] = []
+        self._audio: dict[str, Any] = {}
+        self._provider_data: dict[str, Any] = {}
+        self._logprobs: dict[str, Any] = {}
+        self._message_extra: dict[str, Any] = {}
+        self._choice_extra: dict[str, Any] = {}
+        self._finish: dict[str, Any] = {}
+
+    def add(self, choice: ChunkChoice) -> None:
+        delta = choice.delta
+        if delta.content is not None:
+            self._texts.setdefault("content", []).append(delta.content)
+        if delta.reasoning_content is not None:
+            self._texts.setdefault("reasoning_content", []).append(delta.reasoning_content)
+        if delta.tool_calls:
+            for fragment in delta.tool_calls:
+                self._calls.setdefault(fragment.index, _CallParts(fragment.index)).add(fragment)
+        if choice.finish_reason is not None:
+            self._finish["finish_reason"] = choice.finish_reason
+        if choice.native_finish_reason is not None:
+            self._finish["native_finish_reason"] = choice.native_finish_reason
+        if choice.logprobs:
+            merge_data(self._logprobs, choice.logprobs)
+        if choice.extra:
+            merge_data(self._choice_extra, choice.extra)
+        self._add_rare(delta)
+
+    def _add_rare(self, delta: ChoiceDelta) -> None:
+        """What most chunks do not have."""
+        if delta.role:
+            self._role = delta.role
+        if delta.refusal is not None:
+            self._texts.setdefault("refusal", []).append(delta.refusal)
+        if delta.function_call is not None:
+            self._function.add_function(delta.function_call)
+        if delta.annotations:
+            self._annotations.extend(delta.annotations)
+        for pieces, whole in (
+            (delta.audio, self._audio),
+            (delta.provider_data, self._provider_data),
+            (delta.extra, self._message_extra),
+        ):
+            if pieces:
+                merge_data(whole, pieces)
+
+    def choice(self) -> Choice:
+        return Choice(
+            message=self._message(),
+            index=self._index,
+            logprobs=settled(self._logprobs) or None,
+            extra=settled(self._choice_extra),
+            **self._finish,
+        )
+
+    def _message(self) -> Message:
+        return Message(
+            role=self._role,
+            **{name: "".join(pieces) for name, pieces in self._texts.items()},
+            tool_calls=[parts.tool_call() for parts in self._calls.values()] or None,
+            function_call=self._function.function() if self._function.has_name else None,
+            annotations=list(self._annotations) or None,
+            audio=settled(self._audio) or None,
+            provider_data=settled(self._provider_data) or None,
+            extra=settled(self._message_extra),
+        )
+
+
+class _CallParts:
+    """One tool call, in pieces: the first id, type and name count, arguments are joined."""
+
+    def __init__(self, index: int) -> None:
+        self._index = index
+        self._id = ""
+        self._type = ""
+        self._name = ""
+        self._arguments: list[str] = []
+        self._custom: dict[str, Any] = {}
+        self._extra: dict[str, Any] = {}
+        self._function_extra: dict[str, Any] = {}
+
+    @property
+    def has_name(self) -> bool:
+        return bool(self._name)
+
+    def add(self, fragment: ToolCallDelta) -> None:
+        self._id = self._id or fragment.id or ""
+        self._type = self._type or fragment.type or ""
+        if fragment.function is not None:
+            self.add_function(fragment.function)
+        if fragment.custom:
+            merge_data(self._custom, fragment.custom)
+        if fragment.extra:
+            merge_data(self._extra, fragment.extra)
+
+    def add_function(self, fragment: FunctionDelta) -> None:
+        self._name = self._name or fragment.name or ""
+        if fragment.arguments:
+            self._arguments.append(fragment.arguments)
+        if fragment.extra:
+            merge_data(self._function_extra, fragment.extra)
+
+    def function(self) -> Function:
+        """A call without arguments has the empty object, never empty text."""
+        arguments = "".join(self._arguments)
+        extra = settled(self._function_extra)
+        return Function(self._name, arguments if arguments.strip() else "{}", extra)
+
+    def tool_call(self) -> ToolCall:
+        identifier = self._id or f"call_{self._index}"
+        extra = settled(self._extra)
+        if self._custom:
+            custom = CustomCall.model_validate({"name": "", **settled(self._custom)})
+            return ToolCall(identifier, custom=custom, type="custom", extra=extra)
+        return ToolCall(identifier, self.function(), type=self._type or "function", extra=extra)
+
+
+class _Pieces(list[str]):
+    """A text that is still coming, so that joining it costs once."""
+
+
+def merge_data(whole: dict[str, Any], piece: dict[str, Any]) -> None:
+    """Add a fragment of JSON to what came before, in place; :func:`settled` gives the result.
+
+    Lists grow, objects merge, texts are joined where the fragment continues one (``data``,
+    ``transcript``, ``input`` …) and replaced where it names something (``id``, ``type``, ``name``).
+    The fragment itself is never changed.
+    """
+    for key, value in piece.items():
+        before = whole.get(key)
+        if isinstance(before, _Pieces) and isinstance(value, str):
+            before.append(value)
+        elif is_array(before) and is_array(value):
+            before.extend(value)
+        elif is_object(before) and is_object(value):
+            merge_data(before, value)
+        elif value is not None or key not in whole:
+            whole[key] = _own(key, value)
+
+
+def _own(key: str, value: Any) -> Any:
+    """A first value, as a container that may be changed."""
+    if isinstance(value, str) and key in _CONTINUED:
+        return _Pieces([value])
+    if is_object(value):
+        owned: dict[str, Any] = {}
+        merge_data(owned, value)
+        return owned
+    return list(value) if is_array(value) else value
+
+
+def settled(data: dict[str, Any]) -> dict[str, Any]:
+    """What was merged, as plain JSON that shares no container with what is still growing."""
+    return {key: _plain(value) for key, value in data.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, _Pieces):
+        return "".join(value)
+    if is_object(value):
+        return settled(value)
+    return list(value) if is_array(value) else value
+
+
+_CONTINUED = frozenset(
+    {
+        "arguments",
+        "content",
+        "data",
+        "input",
+        "reasoning",
+        "signature",
+        "text",
+        "thinking",
+        "transcript",
+    }
+)
+"""The keys whose texts come in pieces, in the formats that this library reads."""

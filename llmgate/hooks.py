@@ -1,0 +1,264 @@
+"""What a call tells of itself while it runs: events, and hooks that are handed them.
+
+Hooks run on a thread of their own, so that one that is slow or raises harms no call. Events hold
+no credentials: requests are as they are before ``authorize``.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextvars
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias, assert_never
+
+from llmgate.errors import LLMGateError, excerpt
+from llmgate.report import Report
+from llmgate.types import Completion, Usage
+from llmgate.wire import HttpRequest, redacted
+
+__all__ = [
+    "AttemptEnded",
+    "AttemptStarted",
+    "CallEnded",
+    "CallStarted",
+    "Event",
+    "FirstToken",
+    "Hook",
+    "LoggingHook",
+    "RetryScheduled",
+    "StructlogHook",
+    "as_dictionary",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class CallStarted:
+    """A call begins. ``call_id`` is the same in all events of one call."""
+
+    call_id: str
+    provider: str
+    model: str
+    stream: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptStarted:
+    """A request is about to be sent; ``request`` has no credentials."""
+
+    call_id: str
+    number: int
+    request: HttpRequest
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnded:
+    """An attempt is over: a reply's headers and, where it is not a stream, its body have come.
+
+    ``seconds`` is how long it took; ``error`` is None when it succeeded.
+    """
+
+    call_id: str
+    number: int
+    seconds: float
+    status: int | None = None
+    error: LLMGateError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RetryScheduled:
+    """Another attempt follows after ``wait`` seconds."""
+
+    call_id: str
+    number: int
+    wait: float
+    error: LLMGateError
+
+
+@dataclass(frozen=True, slots=True)
+class FirstToken:
+    """The first piece of a streamed answer is here, ``seconds`` after the call began."""
+
+    call_id: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    """A call is over; there is exactly one such event for each call.
+
+    ``outcome`` is ``abandoned`` when a stream was left before its end. ``usage`` is what the
+    provider said, if it did.
+    """
+
+    call_id: str
+    provider: str
+    model: str
+    outcome: Literal["ok", "error", "cancelled", "abandoned"]
+    seconds: float
+    attempts: int
+    usage: Usage | None = None
+    error: LLMGateError | None = None
+    completion: Completion | None = field(default=None, repr=False)
+    report: Report = field(default_factory=Report)
+
+
+Event: TypeAlias = (
+    CallStarted | AttemptStarted | AttemptEnded | RetryScheduled | FirstToken | CallEnded
+)
+Hook: TypeAlias = Callable[[Event], object]
+"""A callable that is handed each event, one after the other, on a thread that is not the caller's.
+What it returns is ignored; what it raises is dropped."""
+
+
+class Dispatcher:
+    """Hands events to hooks on one daemon thread, started with the first event."""
+
+    def __init__(self) -> None:
+        self._events: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+
+    def emit(self, hooks: Iterable[Hook], event: Event) -> None:
+        """Have the hooks called soon, in the caller's context variables."""
+        context = contextvars.copy_context()
+        self._put(lambda: context.run(_call_all, hooks, event))
+
+    def when_delivered(self, callback: Callable[[], object]) -> None:
+        """Call back, on the hooks' thread, after all events so far."""
+        self._put(callback)
+
+    def flush(self, seconds: float) -> bool:
+        """Wait until all events so far were delivered; False when that takes longer."""
+        delivered = threading.Event()
+        self._put(delivered.set)
+        return delivered.wait(seconds)
+
+    def _put(self, work: Callable[[], object]) -> None:
+        if self._thread is None or not self._thread.is_alive():
+            self._start()
+        self._events.put(work)
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="llmgate-hooks", daemon=True)
+                self._thread.start()
+                atexit.register(self.flush, 1.0)
+
+    def _run(self) -> None:
+        while (work := self._events.get()) is not None:
+            with suppress(Exception):  # such as a callback into a loop that has ended
+                work()
+
+
+def _call_all(hooks: Iterable[Hook], event: Event) -> None:
+    for hook in hooks:
+        with suppress(Exception):  # a hook harms neither a call nor another hook
+            hook(event)
+
+
+def as_dictionary(event: Event) -> dict[str, Any]:
+    """An event as the flat dictionary that ``logger_fn`` and the logging hooks are handed.
+
+    Texts that a provider wrote are escaped: they can forge no line of a log.
+    """
+    values: dict[str, Any] = {"event": _name(event), "time": time.time()}
+    match event:
+        case AttemptStarted(request=request):
+            values |= {
+                "method": request.method,
+                "url": request.url.partition("?")[0],
+                "headers": redacted(request.headers),
+                "body": request.body.decode("utf-8", "replace"),
+            }
+        case CallEnded(completion=completion, report=report):
+            values |= {
+                "completion": None if completion is None else completion.model_dump(),
+                "report": [str(deviation) for deviation in report],
+            }
+        case _:
+            pass
+    for name in event.__slots__:
+        if name not in ("request", "completion", "report"):
+            values[name] = _plain(getattr(event, name))
+    return values
+
+
+def _name(event: Event) -> str:
+    match event:
+        case CallStarted():
+            return "call"
+        case AttemptStarted():
+            return "request"
+        case AttemptEnded():
+            return "attempt"
+        case RetryScheduled():
+            return "retry"
+        case FirstToken():
+            return "first_token"
+        case CallEnded():
+            return {"ok": "reply", "error": "failure"}.get(event.outcome, event.outcome)
+        case _:
+            assert_never(event)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Usage):
+        return value.model_dump(exclude_none=True)
+    if isinstance(value, LLMGateError):
+        return excerpt(f"{type(value).__name__}: {value}")
+    return value
+
+
+class LoggingHook:
+    """Writes each event to a standard logger: failures as warnings, the rest as ``level``.
+
+    Prompts and answers are left out unless ``bodies`` is true.
+    """
+
+    def __init__(self, logger: Any = None, *, level: str = "info", bodies: bool = False) -> None:
+        if logger is None:
+            import logging  # noqa: PLC0415 - asked for by whoever makes this hook
+
+            logger = logging.getLogger("llmgate")
+        self._logger = logger
+        self._level = level
+        self._bodies = bodies
+
+    def __call__(self, event: Event) -> None:
+        """Log one event."""
+        name, values = self._content(event)
+        text = " ".join(f"{key}={value!r}" for key, value in values.items())
+        self._method(event)("%s %s", name, text)
+
+    def _content(self, event: Event) -> tuple[str, dict[str, Any]]:
+        values = as_dictionary(event)
+        private = set[str]() if self._bodies else {"body", "completion"}
+        hidden = {"event", "time", "headers"} | private
+        return values["event"], {key: v for key, v in values.items() if key not in hidden}
+
+    def _method(self, event: Event) -> Callable[..., object]:
+        failed = getattr(event, "error", None) is not None
+        method: Callable[..., object] = getattr(self._logger, "warning" if failed else self._level)
+        return method
+
+
+class StructlogHook(LoggingHook):
+    """Writes each event to a structlog logger, its values as key-value pairs."""
+
+    def __init__(self, logger: Any = None, *, level: str = "info", bodies: bool = False) -> None:
+        if logger is None:
+            import structlog  # noqa: PLC0415 - asked for by whoever makes this hook
+
+            logger = structlog.get_logger("llmgate")
+        super().__init__(logger, level=level, bodies=bodies)
+
+    def __call__(self, event: Event) -> None:
+        """Log one event."""
+        name, values = self._content(event)
+        self._method(event)(name, **values)

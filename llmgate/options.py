@@ -1,0 +1,138 @@
+"""What a call may carry: OpenAI's parameters, the options beside them, and the call made of both.
+
+These are declarations and values; ``_validate`` checks them and ``_client`` applies them.
+Source: the request body of OpenAI's "Create chat completion", November 2026.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+from llmgate.errors import InvalidRequestError
+from llmgate.report import Policy, Report
+
+if TYPE_CHECKING:
+    from llmgate.hooks import Hook
+    from llmgate.messages import FunctionDefinition, MessageParam, ToolDefinition
+
+__all__ = ["MEANINGFUL", "Call", "CallOptions", "ChatParameters", "Timeout"]
+
+
+@dataclass(frozen=True, slots=True)
+class Timeout:
+    """Limits of one call, in seconds; None is no limit.
+
+    ``total`` is the wall clock of the whole call with its retries, waits and stream. ``connect``
+    bounds making a connection, ``first_token`` the time until an answer begins, and ``idle`` the
+    silence between two pieces of it.
+    """
+
+    total: float | None = 600.0
+    connect: float | None = 10.0
+    first_token: float | None = None
+    idle: float | None = 120.0
+
+    def __post_init__(self) -> None:
+        for name in ("total", "connect", "first_token", "idle"):
+            value = getattr(self, name)
+            if value is not None and not _is_duration(value):
+                raise InvalidRequestError(
+                    f"expected a positive number of seconds, got {value!r}",
+                    path="timeout" if name == "total" else f"timeout.{name}",
+                )
+
+
+def _is_duration(value: object) -> bool:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return value > 0 and math.isfinite(value)
+
+
+class ChatParameters(TypedDict, total=False):
+    """OpenAI's parameters of a chat completion, but for the model and the messages."""
+
+    audio: dict[str, Any]
+    frequency_penalty: float
+    function_call: Literal["none", "auto"] | dict[str, Any]
+    functions: list[FunctionDefinition]
+    logit_bias: dict[str, float]
+    logprobs: bool
+    max_completion_tokens: int
+    max_tokens: int
+    metadata: dict[str, str]
+    modalities: list[str]
+    moderation: dict[str, Any]
+    n: int
+    parallel_tool_calls: bool
+    prediction: dict[str, Any]
+    presence_penalty: float
+    prompt_cache_key: str
+    prompt_cache_options: dict[str, Any]
+    prompt_cache_retention: str
+    reasoning_effort: str
+    response_format: dict[str, Any] | type[Any]
+    safety_identifier: str
+    seed: int
+    service_tier: str
+    stop: str | list[str]
+    store: bool
+    stream_options: dict[str, Any]
+    temperature: float
+    tool_choice: str | dict[str, Any]
+    tools: list[ToolDefinition]
+    top_logprobs: int
+    top_p: float
+    user: str
+    verbosity: str
+    web_search_options: dict[str, Any]
+
+
+MEANINGFUL = frozenset(
+    {"audio", "function_call", "functions", "modalities", "n", "response_format", "tools"}
+)
+"""The parameters without which the answer is another answer: a provider that lacks one refuses."""
+
+
+class CallOptions(ChatParameters, total=False):
+    """Every keyword of ``acompletion`` beside ``model``, ``messages`` and ``stream``.
+
+    The key, endpoint and limits given here hold for this call and override the client's.
+    """
+
+    api_key: str
+    base_url: str
+    api_base: str
+    api_version: str
+    timeout: float | Timeout
+    max_retries: int
+    extra_headers: Mapping[str, str]
+    extra_body: Mapping[str, Any]
+    unsupported: Policy
+    hooks: Iterable[Hook]
+    force_timeout: float
+    forceTimeout: float  # the spelling of the early form of this API
+    logger_fn: Callable[[dict[str, Any]], object]
+    verbose: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One checked call, as a provider's plugin reads it.
+
+    ``model`` is the provider's own name of it. ``parameters`` holds those that the caller gave and
+    this provider declares; a parameter that is absent was not given. ``extra_body`` is to be merged
+    into the request last. ``id`` is unique and is what ids that the plugin must invent are made
+    from, since a plugin has no randomness of its own. What the plugin cannot send as it was asked
+    it writes into ``report``.
+    """
+
+    model: str
+    messages: list[MessageParam]
+    parameters: ChatParameters = field(default_factory=ChatParameters)
+    stream: bool = False
+    extra_body: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    id: str = "call"
+    report: Report = field(default_factory=Report)

@@ -1,0 +1,92 @@
+"""The translation report: what differs between the call as it was made and the request as sent.
+
+It only records; what a provider cannot do is declared by the provider and decided by the client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from llmgate.errors import UnsupportedError
+
+__all__ = ["Deviation", "DeviationKind", "Policy", "Report"]
+
+DeviationKind: TypeAlias = Literal[
+    "dropped",  # left out: the provider has nothing like it
+    "renamed",  # sent under another name whose meaning is not quite the same
+    "converted",  # the value was changed into the provider's own terms
+    "clamped",  # cut to the provider's range
+    "defaulted",  # the provider requires a value and none was given
+    "injected",  # added to the request by llmgate
+    "emulated",  # done by other means (tools by prompt, a schema by a forced tool)
+    "merged",  # several messages or parts became one
+]
+Policy: TypeAlias = Literal["drop", "raise"]
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """One thing that is not as it was asked.
+
+    ``path`` names the parameter, message or part (``seed``, ``messages[2].content[0]``), ``given``
+    is the caller's value and ``sent`` the provider's, each None where there is none.
+    """
+
+    kind: DeviationKind
+    path: str
+    reason: str
+    given: Any = None
+    sent: Any = None
+
+    def __str__(self) -> str:
+        return f"{self.path} {self.kind}: {self.reason}"
+
+
+class Report:
+    """The deviations of one call, in the order in which they were made.
+
+    A sequence of :class:`Deviation`: it is false when the request says exactly what was asked.
+    """
+
+    __slots__ = ("_deviations", "policy")
+
+    def __init__(self, policy: Policy = "drop") -> None:
+        self.policy: Policy = policy
+        self._deviations: list[Deviation] = []
+
+    def add(
+        self, kind: DeviationKind, path: str, reason: str, *, given: Any = None, sent: Any = None
+    ) -> None:
+        """Record a deviation."""
+        self._deviations.append(Deviation(kind, path, reason, given, sent))
+
+    def drop(self, path: str, reason: str, *, given: Any = None) -> None:
+        """Record that a tuning knob is left out.
+
+        Raises:
+            UnsupportedError: when the caller asked for ``unsupported="raise"``.
+        """
+        if self.policy == "raise":
+            raise UnsupportedError(f"{path} is not supported: {reason}", parameter=path)
+        self.add("dropped", path, reason, given=given)
+
+    def __iter__(self) -> Iterator[Deviation]:
+        return iter(self._deviations)
+
+    def __len__(self) -> int:
+        return len(self._deviations)
+
+    def __getitem__(self, index: int) -> Deviation:
+        return self._deviations[index]
+
+    def __contains__(self, path: object) -> bool:
+        """Whether something at this path deviates: ``"seed" in response.report``."""
+        return any(path in (deviation.path, deviation) for deviation in self._deviations)
+
+    def __repr__(self) -> str:
+        return f"Report({self._deviations!r})"
+
+    def __str__(self) -> str:
+        return "; ".join(map(str, self._deviations)) or "as asked"

@@ -1,0 +1,218 @@
+"""Function calls in one place: schemas of Python functions, arguments, and the legacy form.
+
+It translates between OpenAI's own forms only; what a provider calls a tool is its plugin's matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from llmgate._json import decode_json, is_object
+from llmgate.errors import DecodeError, InvalidRequestError, excerpt
+from llmgate.types import Choice, ChoiceDelta, Chunk, ChunkChoice, Completion, FunctionDelta
+
+if TYPE_CHECKING:
+    from llmgate.framing import Frame, Framer
+    from llmgate.messages import AssistantMessage, FunctionCall, MessageParam, ToolDefinition
+    from llmgate.options import Call, ChatParameters
+    from llmgate.provider import Decoder
+
+__all__ = [
+    "LegacyDecoder",
+    "answer_as_legacy",
+    "function_tool",
+    "parse_answer",
+    "parse_arguments",
+    "response_format_of",
+    "uses_legacy_functions",
+    "without_legacy_functions",
+]
+
+Parsed = TypeVar("Parsed")
+
+
+def function_tool(function: Callable[..., Any]) -> ToolDefinition:
+    """A Python function as a tool: its name, its docstring, and the schema of its parameters.
+
+    Raises:
+        InvalidRequestError: when a parameter's type has no JSON schema.
+    """
+    from pydantic import TypeAdapter  # noqa: PLC0415 - only for those who pass Python types
+    from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError  # noqa: PLC0415
+
+    try:
+        schema = TypeAdapter(cast("Any", function)).json_schema()
+    except (PydanticSchemaGenerationError, PydanticUserError) as error:
+        failure = InvalidRequestError(f"no schema for {function.__name__}: {error}", path="tools")
+    else:
+        definition: dict[str, Any] = {"name": function.__name__, "parameters": schema}
+        if function.__doc__:
+            definition["description"] = function.__doc__.strip()
+        return cast("ToolDefinition", {"type": "function", "function": definition})
+    raise failure
+
+
+def response_format_of(kind: type[Any]) -> dict[str, Any]:
+    """A Python type (a pydantic model, a dataclass, …) as a ``response_format``."""
+    from pydantic import TypeAdapter  # noqa: PLC0415 - only for those who pass Python types
+
+    schema = TypeAdapter(kind).json_schema()
+    return {"type": "json_schema", "json_schema": {"name": kind.__name__, "schema": schema}}
+
+
+def parse_answer(text: str | None, kind: type[Parsed]) -> Parsed:
+    """An answer's JSON text as an instance of a Python type.
+
+    Raises:
+        DecodeError: when the text does not fit the type.
+    """
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - as above
+
+    try:
+        return TypeAdapter(kind).validate_json(text or "")
+    except ValidationError as error:
+        failure = DecodeError(f"the answer is no {kind.__name__}: {error}")
+    raise failure
+
+
+def parse_arguments(arguments: str) -> dict[str, Any]:
+    """The arguments of a call as a dictionary; empty text stands for none.
+
+    Raises:
+        DecodeError: when the model wrote no JSON object.
+    """
+    value: Any = decode_json(arguments) if arguments.strip() else {}
+    if not is_object(value):
+        raise DecodeError(f"the arguments are no JSON object: {excerpt(arguments)}")
+    return value
+
+
+# --- the legacy form: functions and function_call -----------------------------------------
+
+
+def uses_legacy_functions(parameters: ChatParameters, messages: Iterable[MessageParam]) -> bool:
+    """Whether a call offers functions in the legacy form, or its history holds such calls."""
+    if "functions" in parameters or "function_call" in parameters:
+        return True
+    return any(
+        message["role"] == "function"
+        or (message["role"] == "assistant" and message.get("function_call") is not None)
+        for message in messages
+    )
+
+
+def without_legacy_functions(call: Call) -> Call:
+    """The same call with tools in place of functions. The report says so.
+
+    Raises:
+        InvalidRequestError: when functions and tools are both given.
+    """
+    parameters: dict[str, Any] = {**call.parameters}
+    functions: list[Any] = parameters.pop("functions", [])
+    choice: Any = parameters.pop("function_call", None)
+    if functions and "tools" in parameters:
+        raise InvalidRequestError("give either functions or tools, not both", path="functions")
+    if functions:
+        parameters["tools"] = [{"type": "function", "function": item} for item in functions]
+        call.report.add("converted", "functions", "sent as tools", sent=parameters["tools"])
+    if choice is not None:
+        named = {"type": "function", "function": choice} if is_object(choice) else choice
+        parameters["tool_choice"] = named
+        call.report.add(
+            "converted", "function_call", "sent as tool_choice", given=choice, sent=named
+        )
+    return replace(
+        call,
+        parameters=cast("ChatParameters", parameters),
+        messages=_messages_without_legacy(call),
+    )
+
+
+def _messages_without_legacy(call: Call) -> list[MessageParam]:
+    """Calls and results paired by ids made of their place, since the legacy form has none."""
+    messages: list[MessageParam] = []
+    waiting: dict[str, str] = {}
+    for index, message in enumerate(call.messages):
+        if message["role"] == "assistant" and (called := message.get("function_call")):
+            identifier = waiting[called["name"]] = f"call_{index}"
+            messages.append(_with_tool_call(message, identifier, called))
+        elif message["role"] == "function":
+            identifier = waiting.pop(message["name"], "")
+            if not identifier:
+                reason = f"no call of {message['name']!r} precedes it"
+                raise InvalidRequestError(reason, path=f"messages[{index}]")
+            content = message.get("content") or ""
+            messages.append({"role": "tool", "tool_call_id": identifier, "content": content})
+        else:
+            messages.append(message)
+    return messages
+
+
+def _with_tool_call(
+    message: AssistantMessage, identifier: str, called: FunctionCall
+) -> AssistantMessage:
+    kept = {key: value for key, value in message.items() if key != "function_call"}
+    kept["tool_calls"] = [{"id": identifier, "type": "function", "function": called}]
+    return cast("AssistantMessage", {"content": None, **kept})
+
+
+def answer_as_legacy(completion: Completion) -> Completion:
+    """The answer in the form in which it was asked: a first call as ``function_call``.
+
+    Further calls, which the legacy form cannot say, stay in ``tool_calls``.
+    """
+    return replace(completion, choices=[_choice_as_legacy(choice) for choice in completion.choices])
+
+
+def _choice_as_legacy(choice: Choice) -> Choice:
+    calls = choice.message.tool_calls
+    if not calls or calls[0].function is None:
+        return choice
+    message = replace(choice.message, function_call=calls[0].function, tool_calls=calls[1:] or None)
+    return replace(choice, message=message, finish_reason=_legacy_reason(choice.finish_reason))
+
+
+def _legacy_reason(reason: Any) -> Any:
+    return "function_call" if reason == "tool_calls" else reason
+
+
+class LegacyDecoder:
+    """A decoder whose chunks speak of ``function_call`` where the provider spoke of tools."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        self._decoder = decoder
+
+    @property
+    def framer(self) -> Framer:
+        """The provider's framer."""
+        return self._decoder.framer
+
+    @property
+    def finished(self) -> bool:
+        """Whether the provider's end mark has come."""
+        return self._decoder.finished
+
+    def feed(self, frame: Frame) -> Iterable[Chunk]:
+        """The provider's chunks, in the legacy form."""
+        return map(_chunk_as_legacy, self._decoder.feed(frame))
+
+    def close(self) -> Iterable[Chunk]:
+        """The provider's last chunks, in the legacy form."""
+        return map(_chunk_as_legacy, self._decoder.close())
+
+
+def _chunk_as_legacy(chunk: Chunk) -> Chunk:
+    return replace(chunk, choices=[_delta_as_legacy(choice) for choice in chunk.choices])
+
+
+def _delta_as_legacy(choice: ChunkChoice) -> ChunkChoice:
+    fragments = choice.delta.tool_calls or []
+    first = next((item.function for item in fragments if item.index == 0 and item.function), None)
+    rest = [item for item in fragments if item.index != 0]
+    delta: ChoiceDelta = choice.delta
+    if first is not None:
+        called = FunctionDelta(first.name, first.arguments, first.extra)
+        delta = replace(delta, function_call=called, tool_calls=rest or None)
+    return replace(choice, delta=delta, finish_reason=_legacy_reason(choice.finish_reason))

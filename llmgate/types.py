@@ -1,0 +1,324 @@
+"""The answer in OpenAI's shape: completions, chunks, their parts, and the exchange behind them.
+
+These are values: they are made by decoders and read by users, and no code here talks to anything.
+Source: OpenAI's "chat completion object" and "chat completion chunk object".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from llmgate._shape import HIDDEN, Shape
+from llmgate.report import Report
+
+__all__ = [
+    "Attempt",
+    "Choice",
+    "ChoiceDelta",
+    "Chunk",
+    "ChunkChoice",
+    "Completion",
+    "CompletionTokensDetails",
+    "CustomCall",
+    "Exchange",
+    "FinishReason",
+    "Function",
+    "FunctionDelta",
+    "Message",
+    "PromptTokensDetails",
+    "ToolCall",
+    "ToolCallDelta",
+    "Usage",
+]
+
+FinishReason: TypeAlias = Literal[
+    "stop", "length", "tool_calls", "content_filter", "function_call", "other"
+]
+"""Why the answer ended; ``other`` is a reason that OpenAI has no word for (see the native one)."""
+
+
+def _extra() -> dict[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Function(Shape):
+    """The function that is called; ``arguments`` is the model's JSON text, verbatim."""
+
+    name: str
+    arguments: str = "{}"
+    extra: dict[str, Any] = field(default_factory=_extra)
+
+    def parse_arguments(self) -> dict[str, Any]:
+        """The arguments as a dictionary.
+
+        Raises:
+            DecodeError: when the model wrote no JSON object.
+        """
+        from llmgate.tools import parse_arguments  # noqa: PLC0415 - a higher floor, used on demand
+
+        return parse_arguments(self.arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class CustomCall(Shape):
+    """The custom tool that is called; ``input`` is free text."""
+
+    name: str
+    input: str = ""
+    extra: dict[str, Any] = field(default_factory=_extra)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall(Shape):
+    """One call: of a function, or of a custom tool. The id is never empty."""
+
+    id: str
+    function: Function | None = None
+    custom: CustomCall | None = None
+    type: str = "function"
+    extra: dict[str, Any] = field(default_factory=_extra)
+
+
+@dataclass(frozen=True, slots=True)
+class Message(Shape):
+    """The answer's message; append it to ``messages`` as it is.
+
+    ``content`` is the text, None where there is none. ``reasoning_content`` is the model's
+    reasoning in clear text. ``provider_data`` maps a provider's name to what only that provider
+    understands (signed reasoning blocks, citations in its own form); it is sent back verbatim when
+    the message is.
+    """
+
+    content: str | None = None
+    role: str = "assistant"
+    refusal: str | None = None
+    reasoning_content: str | None = None
+    tool_calls: list[ToolCall] | None = None
+    function_call: Function | None = None
+    annotations: list[dict[str, Any]] | None = None
+    audio: dict[str, Any] | None = None
+    provider_data: dict[str, Any] | None = None
+    extra: dict[str, Any] = field(default_factory=_extra)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Shape):
+    """One answer of ``n``.
+
+    ``finish_reason`` is OpenAI's word for why it ended, and ``native_finish_reason`` the
+    provider's own; both are None where the provider gave none.
+    """
+
+    message: Message
+    index: int = 0
+    finish_reason: FinishReason | None = None
+    logprobs: dict[str, Any] | None = None
+    native_finish_reason: str | None = None
+    extra: dict[str, Any] = field(default_factory=_extra)
+
+
+@dataclass(frozen=True, slots=True)
+class PromptTokensDetails(Shape):
+    """Parts of ``prompt_tokens``: each is contained in it, none is to be added."""
+
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    audio_tokens: int | None = None
+    text_tokens: int | None = None
+    image_tokens: int | None = None
+    extra: dict[str, Any] = field(default_factory=_extra)
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionTokensDetails(Shape):
+    """Parts of ``completion_tokens``: each is contained in it, none is to be added."""
+
+    reasoning_tokens: int | None = None
+    audio_tokens: int | None = None
+    text_tokens: int | None = None
+    accepted_prediction_tokens: int | None = None
+    rejected_prediction_tokens: int | None = None
+    extra: dict[str, Any] = field(default_factory=_extra)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage(Shape):
+    """What was billed, in tokens: prompt with cache reads and writes, answer with reasoning."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+    prompt_tokens_details: PromptTokensDetails | None = None
+    completion_tokens_details: CompletionTokensDetails | None = None
+    extra: dict[str, Any] = field(default_factory=_extra)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One request that was made for a call.
+
+    ``seconds`` is how long it took, ``wait`` the pause before it (seconds), ``status`` the reply's
+    or None, ``error`` the name of the exception's class or None.
+    """
+
+    number: int
+    seconds: float
+    wait: float = 0.0
+    status: int | None = None
+    error: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """How an answer was got: by whom, with which deviations, in how many attempts.
+
+    ``headers`` are the reply's, names in lower case; ``raw`` is the reply's body, untouched (empty
+    for a stream).
+    """
+
+    provider: str
+    report: Report
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    raw: bytes = field(default=b"", repr=False)
+    request_id: str | None = None
+    attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def rate_limit(self) -> dict[str, str]:
+        """The headers that tell of limits, as the provider spells them."""
+        return {
+            name: value
+            for name, value in self.headers.items()
+            if "ratelimit" in name or name.startswith("retry-after")
+        }
+
+
+_NOWHERE = Exchange(provider="", report=Report())
+
+
+@dataclass(frozen=True, slots=True)
+class Completion(Shape):
+    """The whole answer.
+
+    Beside OpenAI's fields it has ``report`` (what differs from the call as made), ``raw`` (the
+    untouched body), ``request_id``, ``headers``, ``rate_limit``, ``attempts`` and ``provider``.
+    """
+
+    choices: list[Choice]
+    id: str = ""
+    created: int = 0
+    model: str = ""
+    object: str = "chat.completion"
+    usage: Usage | None = None
+    system_fingerprint: str | None = None
+    service_tier: str | None = None
+    extra: dict[str, Any] = field(default_factory=_extra)
+    exchange: Exchange = field(default=_NOWHERE, repr=False, compare=False, metadata=HIDDEN)
+
+    @property
+    def text(self) -> str:
+        """The first choice's text; empty where there is none."""
+        return self.choices[0].message.content or ""
+
+    @property
+    def report(self) -> Report:
+        """What differs between the call and the request."""
+        return self.exchange.report
+
+    @property
+    def raw(self) -> bytes:
+        """The reply's body, untouched."""
+        return self.exchange.raw
+
+    @property
+    def request_id(self) -> str | None:
+        """The provider's id of the request, from the reply's headers."""
+        return self.exchange.request_id
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The reply's headers, names in lower case."""
+        return self.exchange.headers
+
+    @property
+    def rate_limit(self) -> dict[str, str]:
+        """The headers that tell of limits."""
+        return self.exchange.rate_limit
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """Every request that was made for this answer."""
+        return self.exchange.attempts
+
+    @property
+    def provider(self) -> str:
+        """The name of the provider that answered."""
+        return self.exchange.provider
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionDelta(Shape):
+    """A fragment of a call: the name comes whole, the arguments in pieces."""
+
+    name: str | None = None
+    arguments: str | None = None
+    extra: dict[str, Any] = field(default_factory=_extra)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta(Shape):
+    """A fragment of the call at ``index``; id, type and name come with its first fragment."""
+
+    index: int
+    id: str | None = None
+    function: FunctionDelta | None = None
+    custom: dict[str, Any] | None = None
+    type: str | None = None
+    extra: dict[str, Any] = field(default_factory=_extra)
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceDelta(Shape):
+    """What a chunk adds to a message; the fields are :class:`Message`'s."""
+
+    content: str | None = None
+    role: str | None = None
+    refusal: str | None = None
+    reasoning_content: str | None = None
+    tool_calls: list[ToolCallDelta] | None = None
+    function_call: FunctionDelta | None = None
+    annotations: list[dict[str, Any]] | None = None
+    audio: dict[str, Any] | None = None
+    provider_data: dict[str, Any] | None = None
+    extra: dict[str, Any] = field(default_factory=_extra)
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkChoice(Shape):
+    """What a chunk adds to the choice at ``index``."""
+
+    delta: ChoiceDelta
+    index: int = 0
+    finish_reason: FinishReason | None = None
+    logprobs: dict[str, Any] | None = None
+    native_finish_reason: str | None = None
+    extra: dict[str, Any] = field(default_factory=_extra)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk(Shape):
+    """One event of a stream. ``choices`` may be empty, as in the chunk that carries the usage."""
+
+    choices: list[ChunkChoice]
+    id: str = ""
+    created: int = 0
+    model: str = ""
+    object: str = "chat.completion.chunk"
+    usage: Usage | None = None
+    system_fingerprint: str | None = None
+    service_tier: str | None = None
+    extra: dict[str, Any] = field(default_factory=_extra)

@@ -1,0 +1,173 @@
+"""The boundary between a provider and the core: requests, replies, and flows of both, as data.
+
+There is no socket here. A flow is a generator that yields :class:`HttpRequest`, is sent
+:class:`HttpReply`, and returns its result; whoever drives it does the I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias, TypeVar
+
+from llmgate._json import decode_json, encode_json, is_array, is_object
+from llmgate.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from llmgate.options import Timeout
+
+__all__ = [
+    "Flow",
+    "HttpReply",
+    "HttpRequest",
+    "IncomingReply",
+    "Secret",
+    "Transport",
+    "decode_json",
+    "encode_json",
+    "is_array",
+    "is_object",
+    "redacted",
+]
+
+Result = TypeVar("Result")
+Flow: TypeAlias = "Generator[HttpRequest, HttpReply, Result]"
+
+
+class Secret:
+    """A key that shows itself only to whoever calls :meth:`reveal`.
+
+    White space around it is stripped, since keys are often read from files.
+
+    Raises:
+        InvalidRequestError: when it is empty or cannot stand in a header; the text is not quoted.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str, *, name: str = "api_key") -> None:
+        if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidRequestError(f"expected a string, got {type(text).__name__}", path=name)
+        text = text.strip()
+        if not text:
+            raise InvalidRequestError("the key is empty", path=name)
+        if not (text.isascii() and text.isprintable()):
+            raise InvalidRequestError(
+                "the key has a line end or a character outside ASCII", path=name
+            )
+        self._text = text
+
+    def reveal(self) -> str:
+        """The key itself."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret is not pickled: read the key again where it is needed")
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """One request of a flow.
+
+    ``body`` is made once: what is signed is what is sent, and a retry sends it again. ``delay``
+    (seconds) is waited before sending, so polling is data. ``stream`` leaves the reply's body to a
+    decoder. ``on_abandon`` is sent, shielded, when the caller cancels or walks away before this
+    request's flow or stream has ended. ``idempotent`` says that sending it twice does no harm.
+
+    Header values and the URL's query appear in no ``repr``, as they may hold credentials.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    body: bytes = field(default=b"", repr=False)
+    delay: float = 0.0
+    stream: bool = False
+    on_abandon: HttpRequest | None = field(default=None, repr=False)
+    idempotent: bool = True
+
+    def __repr__(self) -> str:
+        url = self.url.partition("?")[0]
+        return f"HttpRequest({self.method!r}, {url!r}, body=<{len(self.body)} bytes>)"
+
+
+@dataclass(frozen=True, slots=True)
+class HttpReply:
+    """A reply. ``headers`` are looked up by lower-case names; ``body`` is empty for a stream."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+    def json(self) -> Any:
+        """The body as JSON.
+
+        Raises:
+            DecodeError: when it is none.
+        """
+        return decode_json(self.body)
+
+
+class IncomingReply(Protocol):
+    """A reply whose headers have come and whose body is still to be read."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    async def read(self) -> bytes:
+        """The next piece as it arrives; empty at the end.
+
+        Raises:
+            TransportError: when the connection breaks before the end.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give the connection back if the body was read, drop it otherwise. Idempotent."""
+        ...
+
+
+class Transport(Protocol):
+    """What carries a request: HTTP, or a model that runs in this process."""
+
+    async def open(self, request: HttpRequest, timeout: Timeout) -> IncomingReply:
+        """Send the request and return when the reply's headers have come.
+
+        Raises:
+            TransportError, DeadlineExceededError: never an exception of a library below.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close what is open."""
+        ...
+
+
+_HARMLESS_HEADERS = frozenset(
+    {"accept", "content-type", "content-length", "user-agent", "accept-encoding"}
+)
+
+
+def redacted(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers as they may be shown: a value whose name could stand for a credential is hidden.
+
+    Names that are known to be harmless, and those of versions and betas, keep their values.
+    """
+    return {
+        name: value
+        if name.lower() in _HARMLESS_HEADERS or name.lower().endswith(("-version", "-beta"))
+        else "***"
+        for name, value in headers.items()
+    }

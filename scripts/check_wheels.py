@@ -1,0 +1,40 @@
+"""Check what the wheels of a directory hold: python scripts/check_wheels.py dist.
+
+Each holds its one package, marked as typed, and its metadata with the licence. Nothing else: above
+all no .pth file, which Python would run at every start.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from zipfile import ZipFile
+
+
+def faults(wheel: str, names: list[str]) -> Iterator[str]:
+    """Say what is wrong with a wheel that holds these files."""
+    package, version, *_ = wheel.split("-")
+    metadata = f"{package}-{version}.dist-info/"
+    for name in names:
+        if name.endswith(".pth"):
+            yield f"{name} would run at every start of Python"
+        elif not name.startswith((f"{package}/", metadata)):
+            yield f"{name} is no part of {package}"
+    for wanted in (f"{package}/py.typed", f"{metadata}licenses/LICENSE"):
+        if wanted not in names:
+            yield f"{wanted} is missing"
+
+
+def main(directory: Path) -> int:
+    """Print every fault of every wheel, and return how many there are."""
+    wheels = sorted(directory.glob("*.whl"))
+    found = [] if wheels else [f"{directory}: there is no wheel"]
+    for wheel in wheels:
+        with ZipFile(wheel) as archive:
+            names = archive.namelist()
+        found += [f"{wheel.name}: {fault}" for fault in faults(wheel.name, names)]
+    print(*found, sep="\n", end="\n" if found else "", file=sys.stderr)
+    return len(found)
+
+
+if __name__ == "__main__":
+    raise SystemExit(min(main(Path(sys.argv[1])), 1))
