@@ -1,39 +1,29 @@
-"""The client: settings, the check of a call, and the two functions that everybody uses.
+"""The client: settings, connection pools, and the two functions that everybody uses.
 
-It decides what a provider's declarations mean for a call; how requests are made is the engine's.
+What a call asks for is checked in ``_request``; how its requests are made is the engine's.
 """
 
 from __future__ import annotations
 
 import asyncio
-import secrets
-import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, cast, overload
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Literal, Self, TypeAlias, Unpack, overload
+from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from llmgate import _engine
 from llmgate._registry import Registry
+from llmgate._request import Request, as_hooks, as_policy, as_timeout, hide_credentials
 from llmgate._retry import RetryBudget, RetryPolicy
 from llmgate._stream import Stream
-from llmgate._validate import check_json, check_messages, check_name, check_parameters
-from llmgate.errors import ClosedError, InvalidRequestError, MissingKeyError, UnsupportedError
-from llmgate.hooks import Dispatcher, Event, Hook, LoggingHook, as_dictionary
-from llmgate.options import MEANINGFUL, Call, CallOptions, ChatParameters, Timeout
-from llmgate.provider import LegacyFunctions, Provider, Support
-from llmgate.report import Policy, Report
-from llmgate.tools import (
-    LegacyDecoder,
-    answer_as_legacy,
-    function_tool,
-    response_format_of,
-    uses_legacy_functions,
-    without_legacy_functions,
-)
+from llmgate.errors import ClosedError, MissingKeyError
+from llmgate.hooks import Dispatcher, Event, Hook
+from llmgate.options import CallOptions, Timeout
+from llmgate.provider import Provider
+from llmgate.report import Policy
 from llmgate.types import Completion
 from llmgate.wire import Transport
 
@@ -44,9 +34,11 @@ if TYPE_CHECKING:
     from llmgate.messages import MessageLike
     from llmgate.transports.aiohttp import AiohttpTransport
 
+    Pools: TypeAlias = WeakKeyDictionary[asyncio.AbstractEventLoop, AiohttpTransport]
+
 __all__ = ["Client", "acompletion", "completion", "default_client"]
 
-_SETTINGS = ("api_key", "base_url", "api_version")
+_Request = Request  # llmgate.testing knows it by this name
 _PATIENCE_WITH_HOOKS = 0.003
 
 
@@ -87,18 +79,17 @@ class Client:
         limit: int = 100,
     ) -> None:
         self._registry = Registry(providers)
-        self._timeout = _as_timeout(timeout)
+        self._timeout = as_timeout(timeout)
         self._policy = retry or RetryPolicy()
         if max_retries is not None:
             self._policy = replace(self._policy, max_retries=max_retries)
-        self._unsupported: Policy = unsupported
-        self._hooks = tuple(hooks)
+        self._unsupported: Policy = as_policy(unsupported)
+        self._hooks = as_hooks(hooks)
         self._dispatcher = Dispatcher()
         self._budget = RetryBudget()
         self._http = (verify, proxy, trust_env, limit)
         self._lock = threading.Lock()
-        self._transports: WeakKeyDictionary[asyncio.AbstractEventLoop, AiohttpTransport]
-        self._transports = WeakKeyDictionary()
+        self._pools: Pools = WeakKeyDictionary()
         self._closed = False
 
     # --- calls ---
@@ -150,24 +141,20 @@ class Client:
             LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else;
                 cancellation passes unchanged.
         """
-        request = _Request(
-            self._registry, self._unsupported, model, messages, bool(stream), options
-        )
+        hide_credentials(options)
+        request = Request(self._registry, self._unsupported, model, messages, bool(stream), options)
         context = await self._context(request)
         try:
             if stream:
                 opened = await _engine.open_stream(context)
-                if request.is_legacy:
-                    opened.decoder = LegacyDecoder(opened.decoder)
                 return Stream(opened, bare_chunks=request.wants_usage_chunk)
-            answer = await _engine.complete(context)
-        except MissingKeyError:
-            self._registry.forget(request.provider.name)
+            return await _engine.complete(context)
+        except MissingKeyError:  # it is looked for again when it may have been set
+            self._registry.forget(request.provider_name)
             raise
         finally:
             if context.emit is not None:
                 await self._let_hooks_catch_up()
-        return answer_as_legacy(answer) if request.is_legacy else answer
 
     @overload
     def completion(
@@ -207,6 +194,7 @@ class Client:
         """:meth:`acompletion` for code that is not async; it also works while a loop is running."""
         from llmgate._sync import SyncStream, run  # noqa: PLC0415 - a thread, only where asked for
 
+        hide_credentials(options)
         answer = run(lambda: self.acompletion(model, messages, stream=stream, **options))
         return SyncStream(answer) if isinstance(answer, Stream) else answer
 
@@ -215,9 +203,9 @@ class Client:
     async def aclose(self) -> None:
         """Close the running loop's connections and let hooks finish; the client is then used up."""
         self._closed = True
-        transport = self._transports.pop(asyncio.get_running_loop(), None)
-        if transport is not None:
-            await transport.aclose()
+        pool = self._pools.pop(asyncio.get_running_loop(), None)
+        if pool is not None:
+            await pool.aclose()
         if self._hooks:
             await asyncio.to_thread(self._dispatcher.flush, 1.0)
 
@@ -234,7 +222,7 @@ class Client:
 
     # --- inside ---
 
-    async def _context(self, request: _Request) -> _engine.Context:
+    async def _context(self, request: Request) -> _engine.Context:
         if self._closed:
             raise ClosedError("the client was closed")
         provider = request.provider
@@ -251,14 +239,15 @@ class Client:
 
     async def _pool(self) -> Transport:
         loop = asyncio.get_running_loop()
-        transport = self._transports.get(loop)
-        if transport is None:
+        pool = self._pools.get(loop)
+        if pool is None:
             from llmgate.transports.aiohttp import AiohttpTransport, HttpSettings  # noqa: PLC0415
 
-            transport = await AiohttpTransport.start(HttpSettings(*self._http))
+            forget = partial(_forget, ref(self._pools), ref(loop))
+            pool = await AiohttpTransport.start(HttpSettings(*self._http), forget)
             with self._lock:
-                self._transports[loop] = transport
-        return transport
+                self._pools[loop] = pool
+        return pool
 
     def _emitter(self, hooks: tuple[Hook, ...]) -> Callable[[Event], None] | None:
         everyone = self._hooks + hooks
@@ -277,180 +266,11 @@ class Client:
             pass
 
 
-class _Request:
-    """One call's arguments, checked and sorted: what is for the provider, and what is for us."""
-
-    def __init__(
-        self,
-        registry: Registry,
-        unsupported: Policy,
-        model: str,
-        messages: Iterable[MessageLike],
-        stream: bool,
-        options: CallOptions,
-    ) -> None:
-        given: dict[str, Any] = {k: value for k, value in options.items() if value is not None}
-        switch = _provider_switch(given, registry)
-        for name in given:
-            check_name(name)
-        checked = check_messages(messages)
-        parameters = check_parameters(_chat_parameters(given))
-        if "stream_options" in parameters and not stream:
-            raise InvalidRequestError(
-                "only a stream has options: set stream=True", path="stream_options"
-            )
-        target = registry.target(model, switch)
-        self.provider = registry.provider(target.provider, _settings(given))
-        self.timeout = _call_timeout(given)
-        self.hooks = _call_hooks(given)
-        self.extra_headers = _headers(given.get("extra_headers", {}))
-        self._max_retries = given.get("max_retries")
-        self.wants_usage_chunk = bool(
-            (parameters.get("stream_options") or {}).get("include_usage", False)
-        )
-        call = Call(
-            model=target.model,
-            messages=checked,
-            parameters=parameters,
-            stream=stream,
-            extra_body=check_json(given.get("extra_body", {}), "extra_body"),
-            id=secrets.token_hex(8),
-            report=Report(_policy(given.get("unsupported", unsupported))),
-        )
-        self.is_legacy = _needs_translation(call, self.provider)
-        if self.is_legacy:
-            call = without_legacy_functions(call)
-        self.call = _within_abilities(call, self.provider)
-
-    def policy(self, default: RetryPolicy) -> RetryPolicy:
-        if self._max_retries is None:
-            return default
-        return replace(default, max_retries=self._max_retries)
-
-
-def _provider_switch(given: dict[str, Any], registry: Registry) -> str | None:
-    """The provider that a call names as ``<name>=True``, an argument of this API's early form."""
-    for name, value in list(given.items()):
-        if value is True and name not in CallOptions.__annotations__ and name not in _chat_names():
-            if registry.knows(name):
-                del given[name]
-                return name
-            registry.refuse_switch(name)
-    return None
-
-
-@cache
-def _chat_names() -> frozenset[str]:
-    return frozenset(ChatParameters.__annotations__)
-
-
-def _chat_parameters(given: Mapping[str, Any]) -> dict[str, Any]:
-    parameters = {name: value for name, value in given.items() if name in _chat_names()}
-    if isinstance(parameters.get("response_format"), type):
-        parameters["response_format"] = response_format_of(parameters["response_format"])
-    if any(callable(tool) for tool in parameters.get("tools", ())):
-        parameters["tools"] = [
-            function_tool(tool) if callable(tool) else tool for tool in parameters["tools"]
-        ]
-    return parameters
-
-
-def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
-    settings = {name: given[name] for name in _SETTINGS if name in given}
-    if "api_base" in given:
-        if "base_url" in settings:
-            raise InvalidRequestError(
-                "it is base_url under another name: give one", path="api_base"
-            )
-        settings["base_url"] = given["api_base"]
-    return settings
-
-
-def _call_timeout(given: Mapping[str, Any]) -> Timeout | None:
-    names = [name for name in ("timeout", "force_timeout", "forceTimeout") if name in given]
-    if len(names) > 1:
-        raise InvalidRequestError(f"it says the same as {names[0]}: give one", path=names[1])
-    return _as_timeout(given[names[0]]) if names else None
-
-
-def _as_timeout(timeout: float | Timeout) -> Timeout:
-    return timeout if isinstance(timeout, Timeout) else Timeout(total=timeout)
-
-
-def _call_hooks(given: Mapping[str, Any]) -> tuple[Hook, ...]:
-    hooks: list[Any] = list(given.get("hooks", ()))
-    logger = given.get("logger_fn")
-    for hook in (*hooks, *([] if logger is None else [logger])):
-        if not callable(hook):
-            raise InvalidRequestError(f"{hook!r:.60} cannot be called", path="hooks")
-    if logger is not None:
-        hooks.append(lambda event: logger(as_dictionary(event)))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType] # a hook
-    if given.get("verbose"):
-        hooks.append(LoggingHook(_StandardError(), bodies=True))
-    return tuple(hooks)
-
-
-class _StandardError:
-    """The logger of ``verbose=True``: it writes to standard error and configures nothing."""
-
-    def info(self, template: str, *values: object) -> None:
-        print(f"llmgate: {template % values}", file=sys.stderr, flush=True)
-
-    warning = info
-
-
-def _headers(headers: Mapping[str, Any]) -> Mapping[str, str]:
-    for name, value in headers.items():
-        text = f"{name}{value}" if isinstance(value, str) else ""
-        if not (text and text.isprintable() and text.isascii()):
-            raise InvalidRequestError(
-                "expected printable ASCII text", path=f"extra_headers.{name!r}"
-            )
-    return headers
-
-
-def _policy(value: Any) -> Policy:
-    if value not in ("drop", "raise"):
-        reason = f"expected 'drop' or 'raise', got {value!r:.60}"
-        raise InvalidRequestError(reason, path="unsupported")
-    return "drop" if value == "drop" else "raise"
-
-
-def _needs_translation(call: Call, provider: Provider) -> bool:
-    if isinstance(provider, LegacyFunctions) and provider.takes_legacy_functions():
-        return False
-    return uses_legacy_functions(call.parameters, call.messages)
-
-
-def _within_abilities(call: Call, provider: Provider) -> Call:
-    """The call without what its provider declares not to support, reported; or a refusal."""
-    abilities = provider.parameters
-    if abilities is None:
-        return call
-    lacking = [
-        name
-        for name in call.parameters
-        if abilities.get(name, Support.UNSUPPORTED) is Support.UNSUPPORTED
-    ]
-    for name in lacking:
-        value = cast("dict[str, Any]", call.parameters)[name]
-        if name in MEANINGFUL and not (name == "n" and value == 1):
-            raise UnsupportedError(
-                f"{provider.name} does not support {name}, and without it the answer would mean "
-                "something else",
-                parameter=name,
-            )
-        call.report.drop(name, f"{provider.name} has no such parameter", given=value)
-    if lacking:
-        _log_dropped(provider.name, lacking)
-    kept = {name: value for name, value in call.parameters.items() if name not in lacking}
-    return replace(call, parameters=cast("ChatParameters", kept))
-
-
-def _log_dropped(provider: str, names: list[str]) -> None:
-    import logging  # noqa: PLC0415 - rare
-
-    logging.getLogger("llmgate").warning("%s lacks %s; dropped", provider, ", ".join(names))
+def _forget(pools: ReferenceType[Pools], loop: ReferenceType[asyncio.AbstractEventLoop]) -> None:
+    """Drop the pool of a loop that has ended, without keeping client or loop alive till then."""
+    pool_of, ended = pools(), loop()
+    if pool_of is not None and ended is not None:
+        pool_of.pop(ended, None)
 
 
 # --- the module's functions ---------------------------------------------------------------
@@ -494,6 +314,7 @@ async def acompletion(
     **options: Unpack[CallOptions],
 ) -> Completion | Stream:
     """:meth:`Client.acompletion` of a client with the default settings."""
+    hide_credentials(options)
     return await default_client().acompletion(model, messages, stream=stream, **options)
 
 
@@ -529,4 +350,5 @@ def completion(
     **options: Unpack[CallOptions],
 ) -> Completion | SyncStream:
     """:meth:`Client.completion` of a client with the default settings."""
+    hide_credentials(options)
     return default_client().completion(model, messages, stream=stream, **options)

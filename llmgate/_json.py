@@ -9,7 +9,9 @@ from typing import Any, TypeGuard
 
 from llmgate.errors import DecodeError, InvalidRequestError, excerpt
 
-__all__ = ["decode_json", "encode_json", "is_array", "is_object"]
+__all__ = ["decode_json", "encode_json", "is_array", "is_object", "parse_arguments"]
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def is_object(value: Any) -> TypeGuard[dict[str, Any]]:
@@ -46,11 +48,21 @@ def decode_json(data: bytes | str) -> Any:
     from pydantic_core import from_json  # noqa: PLC0415 - not paid for by `import llmgate`
 
     if isinstance(data, str):
-        data = data.encode()
+        data = data.encode("utf-8", "surrogatepass")  # which the parser then refuses
     try:
-        return from_json(data)
-    except (ValueError, RecursionError) as error:
+        return from_json(data.removeprefix(_BYTE_ORDER_MARK))
+    except ValueError as error:
         reason = str(error)
-    if data.startswith(b"\xef\xbb\xbf"):
-        return decode_json(data[3:])
     raise DecodeError(f"the reply is no JSON ({reason}): {excerpt(data)}", frame=data)
+
+
+def parse_arguments(arguments: str) -> dict[str, Any]:
+    """The arguments of a call as a dictionary; empty text stands for none.
+
+    Raises:
+        DecodeError: when the model wrote no JSON object.
+    """
+    value: Any = decode_json(arguments) if arguments.strip() else {}
+    if not is_object(value):
+        raise DecodeError(f"the arguments are no JSON object: {excerpt(arguments)}")
+    return value

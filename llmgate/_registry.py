@@ -8,12 +8,18 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
-from llmgate.errors import InvalidRequestError, LLMGateError, UnknownProviderError
+from llmgate.errors import (
+    InvalidRequestError,
+    LLMGateError,
+    UnknownProviderError,
+    excerpt,
+    shown,
+)
 from llmgate.provider import PROTOCOL, Provider
 from llmgate.wire import Secret
 
@@ -27,24 +33,42 @@ ProviderFactory = Callable[..., Provider]
 
 @dataclass(frozen=True, slots=True)
 class InstalledProvider:
-    """What the metadata of an installed package says of a provider."""
+    """What the metadata of an installed package says of a provider.
+
+    ``rival`` is another package's entry point of the same name, if there is one.
+    """
 
     name: str
-    distribution: str
-    version: str
     models: tuple[str, ...]
     entry_point: EntryPoint
+    rival: EntryPoint | None = None
+
+    @property
+    def distribution(self) -> str:
+        """The package's name."""
+        return _owner(self.entry_point)[0]
+
+    @property
+    def version(self) -> str:
+        """The package's version."""
+        return _owner(self.entry_point)[1]
 
     def load(self) -> ProviderFactory:
         """Import the provider.
 
         Raises:
-            UnknownProviderError: naming the distribution, when its import fails.
+            UnknownProviderError: naming the distribution, when its import fails, or both, when two
+                packages provide this name.
         """
+        if self.rival is not None:
+            raise UnknownProviderError(
+                f"the packages {self.distribution} and {_owner(self.rival)[0]} both provide "
+                f"{self.name!r}: uninstall one"
+            )
         try:
             return cast("ProviderFactory", self.entry_point.load())
         except Exception as error:  # noqa: BLE001 - a stranger's module may raise anything
-            reason = f"{type(error).__name__}: {error}"
+            reason = excerpt(f"{type(error).__name__}: {error}")
         raise UnknownProviderError(
             f"the provider {self.name!r} of the package {self.distribution} {self.version} "
             f"failed to load: {reason}"
@@ -64,32 +88,29 @@ def installed_providers() -> Mapping[str, InstalledProvider]:
     """Every installed provider by name, read once from metadata.
 
     ``LLMGATE_PROVIDERS`` (names, separated by commas) restricts them.
-
-    Raises:
-        UnknownProviderError: when two packages claim one name.
     """
     from importlib.metadata import entry_points  # noqa: PLC0415 - slow to import
 
-    allowed = {name.strip() for name in os.environ.get("LLMGATE_PROVIDERS", "").split(",")} - {""}
-    claims = entry_points(group="llmgate.models")
+    points = entry_points()  # each package's file is read for this, so it is done once
+    allowed = _allowed()
+    claims: dict[str, tuple[str, ...]] = {}
+    for claim in points.select(group="llmgate.models"):
+        claims[claim.value] = (*claims.get(claim.value, ()), claim.name)
     found: dict[str, InstalledProvider] = {}
-    for point in entry_points(group="llmgate.providers"):
+    for point in points.select(group="llmgate.providers"):
         if allowed and point.name not in allowed:
             continue
-        models = tuple(
-            claim.name
-            for claim in claims
-            if (claim.value, _owner(claim)) == (point.value, _owner(point))
-        )
-        provider = InstalledProvider(point.name, *_owner(point), models, point)
         other = found.get(point.name)
-        if other is not None and other.entry_point != point:
-            raise UnknownProviderError(
-                f"the packages {other.distribution} and {provider.distribution} both provide "
-                f"{point.name!r}: uninstall one"
-            )
-        found[point.name] = provider
+        if other is None:
+            models = claims.get(point.value, ())
+            found[point.name] = InstalledProvider(point.name, models, point)
+        elif other.entry_point != point:
+            found[point.name] = replace(other, rival=point)
     return found
+
+
+def _allowed() -> set[str]:
+    return {name.strip() for name in os.environ.get("LLMGATE_PROVIDERS", "").split(",")} - {""}
 
 
 def _owner(point: EntryPoint) -> tuple[str, str]:
@@ -114,28 +135,30 @@ class Registry:
             UnknownProviderError: for a name that none has: what is installed, what to install.
         """
         if type(model) is not str or not model.strip():
-            raise InvalidRequestError(f"expected a model's name, got {model!r:.60}", path="model")
+            raise InvalidRequestError(f"expected a model's name, got {shown(model)}", path="model")
         prefix, slash, rest = model.partition("/")
-        if provider is not None:
-            return Target(provider, rest if slash and prefix == provider else model)
-        if slash and rest and self.knows(prefix):
+        if slash and (prefix == provider if provider is not None else self.knows(prefix)):
+            if not rest.strip():
+                raise InvalidRequestError(f"no model is named after {prefix}/", path="model")
             return Target(prefix, rest)
+        if provider is not None:
+            return Target(provider, model)
         claimants = self._claimants(model)
         if len(claimants) == 1:
             return Target(claimants[0], model)
         if claimants:
             choices = " or ".join(f"{name}/{model}" for name in claimants)
             raise UnknownProviderError(f"several providers claim {model!r}: say {choices}")
-        raise self._unknown(model, prefix if slash else None)
+        raise self._unknown(model, (slash and prefix) or None)
 
     def provider(self, name: str, settings: Mapping[str, Any]) -> Provider:
         """The provider of that name, set up with what this call gives (key, endpoint, …)."""
-        key = (name, frozenset((k, _hashable(v)) for k, v in settings.items()))
+        key = (name, frozenset((k, _hashable(k, value)) for k, value in settings.items()))
         made = self._made.get(key)
         if made is None:
             made = self._create(name, settings)
             while len(self._made) >= 64:  # keys that rotate must not pile up
-                self._made.pop(next(iter(self._made)))
+                self._made.pop(next(iter(self._made)), None)  # another thread may do the same
             self._made[key] = made
         return made
 
@@ -150,8 +173,9 @@ class Registry:
 
     def forget(self, name: str) -> None:
         """Make the provider anew for the next call, as when its key was missing."""
-        for key in [key for key in self._made if key[0] == name]:
-            del self._made[key]
+        for key in list(self._made):
+            if key[0] == name:
+                self._made.pop(key, None)
 
     def _claimants(self, model: str) -> list[str]:
         patterns: dict[str, tuple[str, ...]] = {
@@ -181,13 +205,13 @@ class Registry:
                     f"the provider {name!r} was handed over ready-made: set {names} on it instead"
                 )
             factory = configured
-        _check_settings(factory, name, settings)
         try:
+            _check_settings(factory, name, settings)
             return _checked(factory(**settings), name)
         except LLMGateError:
             raise
         except Exception as error:  # noqa: BLE001 - a stranger's constructor may raise anything
-            reason = f"{type(error).__name__}: {error}"
+            reason = excerpt(f"{type(error).__name__}: {error}")
         raise UnknownProviderError(f"the provider {name!r} failed to start: {reason}")
 
     def _installed(self, name: str) -> InstalledProvider:
@@ -205,6 +229,8 @@ class Registry:
         else:
             extras = ", ".join(f"'llmgate[{extra}]'" for extra in offered)
             advice = f"write provider/model, or pip install one of {extras}"
+        if _allowed():
+            advice += ", and name it in LLMGATE_PROVIDERS, which admits no other"
         what = f"no provider {prefix!r} is" if prefix else f"no provider that claims {model!r} is"
         return UnknownProviderError(f"{what} installed (installed: {names}); {advice}")
 
@@ -229,13 +255,17 @@ def _check_settings(factory: Callable[..., Any], name: str, settings: Mapping[st
             raise InvalidRequestError(f"the provider {name!r} has no such setting", path=setting)
 
 
-def _hashable(value: Any) -> Any:
-    """A setting as part of a key: texts hidden, since one of them is the user's own key."""
-    return (
-        Secret(value)
-        if isinstance(value, str) and value.strip().isascii() and value.strip()
-        else value
-    )
+def _hashable(name: str, value: Any) -> Any:
+    """A setting as part of a key, hidden where it is the user's own key."""
+    if name == "api_key" and isinstance(value, str):
+        return Secret(value)
+    try:
+        hash(value)
+    except TypeError:
+        kind = type(value).__name__
+    else:
+        return value
+    raise InvalidRequestError(f"expected a text, got {kind}", path=name)
 
 
 @cache

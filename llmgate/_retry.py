@@ -20,8 +20,12 @@ from llmgate.errors import (
     DeadlineExceededError,
     InvalidRequestError,
     LLMGateError,
+    OverloadedError,
     ProviderError,
+    RateLimitError,
     ReadError,
+    ServerError,
+    shown,
 )
 
 if TYPE_CHECKING:
@@ -51,7 +55,7 @@ class RetryPolicy:
 
     def __post_init__(self) -> None:
         if type(self.max_retries) is not int or self.max_retries < 0:
-            reason = f"expected an integer of 0 or more, got {self.max_retries!r:.60}"
+            reason = f"expected an integer of 0 or more, got {shown(self.max_retries)}"
             raise InvalidRequestError(reason, path="max_retries")
 
     def allows(self, error: LLMGateError, attempt: int, *, answered: bool) -> bool:
@@ -93,6 +97,8 @@ def _is_transient(error: LLMGateError) -> bool:
             return False
         case ProviderError(status=int(status)):
             return status in _ALWAYS_RETRIED or status >= 500
+        case ProviderError():  # said inside a stream, where the codes alone tell what it is
+            return isinstance(error, RateLimitError | OverloadedError | ServerError)
         case DeadlineExceededError():
             return error.phase == "connect"
         case _:
@@ -168,5 +174,5 @@ def _http_date(text: str) -> float | None:
         return math.inf
     try:
         return calendar.timegm(parsed[:9]) - (parsed[9] or 0)
-    except (ValueError, OverflowError):
+    except ValueError:  # a year that no calendar has
         return None

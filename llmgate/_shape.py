@@ -42,8 +42,9 @@ class Shape:
         for field in _fields(_class_of(self)):
             value = getattr(self, field.name)
             if not (exclude_none and value is None):
-                dumped[field.name] = _dump(value, exclude_none)
-        return dumped | getattr(self, "extra", {})
+                dumped[field.name] = _dump(value, exclude_none=exclude_none)
+        extra: dict[str, Any] = _dump(getattr(self, "extra", {}), exclude_none=False)
+        return dumped | extra
 
     def model_dump_json(self, *, exclude_none: bool = False, indent: int | None = None) -> str:
         """:meth:`model_dump` as JSON text."""
@@ -67,10 +68,11 @@ class Shape:
         loaders = _loaders(own)
         extra = {key: value for key, value in data.items() if key not in loaders}
         for name, loader in loaders.items():
-            if name in data:
-                value = _load(data[name], loader, f"{path}.{name}" if path else name)
-                if value is not None or loader.nullable:
-                    known[name] = value
+            value = data.get(name)
+            if value is not None:
+                known[name] = _load(value, loader, f"{path}.{name}" if path else name)
+            elif name in data and loader.nullable:
+                known[name] = None
         try:
             return cls(**known, **({"extra": extra} if extra else {}))
         except TypeError as error:
@@ -79,10 +81,12 @@ class Shape:
 
 
 class _Loader(NamedTuple):
-    nested: type[Shape] | None
-    repeated: bool
-    nullable: bool
+    """What a field takes: ``nested`` is the shape of an object, ``item`` loads a list's items."""
+
     accepted: tuple[type, ...]
+    nullable: bool
+    nested: type[Shape] | None
+    item: _Loader | None
 
 
 def _class_of(value: Shape) -> Any:
@@ -107,38 +111,42 @@ def _loaders(cls: Any) -> Mapping[str, _Loader]:
 
 def _loader(hint: Any) -> _Loader:
     options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    origins = [get_origin(option) or option for option in options]
-    items = [option for outer in options for option in (outer, *get_args(outer))]
-    nested = next(
-        (item for item in items if isinstance(item, type) and issubclass(item, Shape)), None
+    kinds = [_kind_of(option) for option in options]
+    item = next((get_args(option)[0] for option in options if get_origin(option) is list), None)
+    return _Loader(
+        accepted=tuple(kind for kind in kinds if kind is not NoneType),
+        nullable=NoneType in kinds,
+        nested=next((kind for kind in kinds if issubclass(kind, Shape)), None),
+        item=None if item is None else _loader(item),
     )
-    accepted = tuple(str if origin is Literal else origin for origin in origins)
-    return _Loader(nested, list in accepted, NoneType in accepted, accepted)
+
+
+def _kind_of(hint: Any) -> type:
+    """The class that values of a type have at run time; our literals are texts."""
+    origin = get_origin(hint)
+    return str if origin is Literal else origin or hint
 
 
 def _load(value: Any, loader: _Loader, path: str) -> Any:
-    if value is None:
-        return None
-    if loader.nested is not None and not loader.repeated:
+    if loader.nested is not None:
         return loader.nested.model_validate(value, path=path)
     if isinstance(value, float) and int in loader.accepted and value.is_integer():
         value = int(value)
-    if not isinstance(value, loader.accepted):
-        expected = " or ".join(kind.__name__ for kind in loader.accepted if kind is not NoneType)
+    if type(value) is bool or not isinstance(value, loader.accepted):  # no field is a bool
+        expected = " or ".join(kind.__name__ for kind in loader.accepted)
         raise DecodeError(f"{path}: expected {expected}, got {_kind(value)}")
-    if loader.nested is None or not is_array(value):
+    if loader.item is None or not is_array(value):
         return value
-    return [
-        loader.nested.model_validate(item, path=f"{path}[{index}]")
-        for index, item in enumerate(value)
-    ]
+    return [_load(item, loader.item, f"{path}[{index}]") for index, item in enumerate(value)]
 
 
-def _dump(value: Any, exclude_none: bool) -> Any:
+def _dump(value: Any, *, exclude_none: bool) -> Any:
     if isinstance(value, Shape):
         return value.model_dump(exclude_none=exclude_none)
     if is_array(value):
-        return [_dump(item, exclude_none) for item in value]
+        return [_dump(item, exclude_none=exclude_none) for item in value]
+    if is_object(value):  # a provider's own JSON: its nulls are kept
+        return {key: _dump(item, exclude_none=False) for key, item in value.items()}
     return value
 
 

@@ -6,30 +6,23 @@ Nothing is read ahead of the user and no task, lock or cancel scope is open betw
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
-from llmgate._engine import (
-    OpenStream,
-    abandon,
-    describe_error,
-    foreign_error,
-    reopen_stream,
-    scrub,
-)
+from llmgate._context import Outcome
+from llmgate._engine import OpenStream, abandon, leave, reopen_stream
 from llmgate.accumulate import Accumulator
 from llmgate.errors import (
     ClosedError,
-    DeadlineExceededError,
     DecodeError,
     LLMGateError,
     ProviderError,
     ReadError,
     StreamTruncatedError,
+    excerpt,
 )
 from llmgate.hooks import FirstToken
 from llmgate.report import Report
@@ -48,6 +41,8 @@ class Stream:
     :class:`~llmgate.errors.StreamTruncatedError` after the chunks that came.
     """
 
+    _outcome: Outcome | None = "error"  # until it has been made: then there is nothing to close
+
     def __init__(self, opened: OpenStream, *, bare_chunks: bool = False) -> None:
         """``bare_chunks`` also delivers chunks without a choice, such as that of the usage."""
         self._context = opened.context
@@ -59,9 +54,9 @@ class Stream:
         self._ready: deque[Chunk] = deque()
         self._answer = Accumulator()
         self._failure: LLMGateError | None = None
-        self._over = False
-        self._left = False
-        self._begun = False
+        self._delivered = False
+        self._is_read = False
+        self._outcome: Outcome | None = None
 
     # --- what it tells ---
 
@@ -139,30 +134,30 @@ class Stream:
 
     async def aclose(self) -> None:
         """Close the connection; the provider is told that nobody waits, where it can be told."""
-        if not self._over:
-            self._left = True
+        if self._outcome is None:
             self._finish("abandoned")
             await abandon(self._context)
 
     def drop(self) -> None:
         """Close the connection from anywhere: a finalizer, another thread, a loop that is gone."""
-        if self._over or self._loop.is_closed():
+        if self._outcome is not None:
             return
-        self._left = True
         try:
-            running: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
+            is_here = asyncio.get_running_loop() is self._loop
         except RuntimeError:
-            running = None
-        if running is self._loop:
-            self._drop_here()
-        else:
-            self._loop.call_soon_threadsafe(self._drop_here)
+            is_here = False
+        if is_here:
+            self._leave()
+            return
+        try:
+            self._loop.call_soon_threadsafe(self._leave)
+        except RuntimeError:  # the loop was closed, and its connections with it
+            self._finish("abandoned")
 
-    def _drop_here(self) -> None:
-        self._finish("abandoned")
-        if self._context.on_abandon is not None:
-            _dropping.add(task := asyncio.ensure_future(abandon(self._context)))
-            task.add_done_callback(_dropping.discard)
+    def _leave(self) -> None:
+        if self._outcome is None:
+            self._finish("abandoned")
+            leave(self._context)
 
     async def __aenter__(self) -> Self:
         return self
@@ -176,8 +171,7 @@ class Stream:
         await self.aclose()
 
     def __del__(self) -> None:
-        if not getattr(self, "_over", True):
-            self.drop()
+        self.drop()
 
     # --- how it is read ---
 
@@ -186,129 +180,130 @@ class Stream:
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
-        if self._over:
-            if self._left:
-                raise ClosedError("the stream was closed before its end; call again for another")
+        if self._outcome == "ok":
             return False
+        if self._outcome is not None:
+            raise ClosedError(_CLOSED)
+        if self._is_read:
+            raise LLMGateError("another task is reading this stream")
+        self._is_read = True
         try:
-            self._digest(await self._read())
+            await self._advance()
         except LLMGateError as error:
-            await self._fail(error)
+            if self._outcome is not None:  # closed by another task while this one was waiting
+                raise ClosedError(_CLOSED) from None
+            self._fail(error)
+            await abandon(self._context)
+            if not self._ready:
+                raise
+            self._failure = error  # raised after what came before it
         except asyncio.CancelledError:
-            self._left = True
             self._finish("cancelled")
             await abandon(self._context)
             raise
+        except BaseException:
+            self._finish("cancelled")
+            raise
+        finally:
+            self._is_read = False
         return True
 
-    async def _read(self) -> bytes:
-        limit, phase = self._limit()
-        if limit is not None and limit <= 0:
-            raise DeadlineExceededError(f"the {phase} limit passed", phase=phase)
+    async def _advance(self) -> None:
+        """Take what comes next; begin anew after an error before which nothing was delivered."""
         try:
-            async with asyncio.timeout(limit):
-                return await self._incoming.read()
-        except TimeoutError as error:
-            if isinstance(error, LLMGateError):
+            self._digest(await self._read())
+        except ProviderError as error:
+            error.in_stream = True
+            if self._delivered:
                 raise
-        except ReadError as error:
-            truncated = StreamTruncatedError(f"the stream broke off: {error.message}")
-            raise truncated from None
-        raise DeadlineExceededError(f"nothing came for {limit:.3g} s", phase=phase)
+            self._incoming.close()
+            self._context.explain(error)
+            self._adopt(await reopen_stream(self._context, error))
 
-    def _limit(self) -> tuple[float | None, str]:
-        """The seconds that this read may take, and the limit that sets them."""
-        timeout = self._context.timeout
-        limits = [(timeout.idle, "idle"), (self._context.remaining(), "total")]
-        if timeout.first_token is not None and not self._begun:
-            spent = time.monotonic() - self._context.started
-            limits.append((timeout.first_token - spent, "first_token"))
-        known = [(seconds, phase) for seconds, phase in limits if seconds is not None]
-        return min(known, default=(None, "total"))
+    async def _read(self) -> bytes:
+        deadline = self._context.deadline
+        try:
+            with deadline.limit(silence=True):
+                return await self._incoming.read()
+        except LLMGateError as error:
+            if not isinstance(error, ReadError):
+                raise
+            reason = error.message
+        except Exception as error:  # noqa: BLE001 - a stranger's transport may raise anything
+            reason = excerpt(f"{type(error).__name__}: {error}")
+        else:
+            raise deadline.exceeded()
+        raise StreamTruncatedError(f"the stream broke off: {reason}")
 
     def _digest(self, data: bytes) -> None:
         """Decode what was read; at the end of the bytes, what that end completes."""
-        frames = self._framer.feed(data) if data else self._framer.close()
         try:
-            for frame in frames:
-                self._take(self._decoder.feed(frame))
-                if self._decoder.finished:
-                    break
-            if not data and not self._decoder.finished:
-                self._take(self._decoder.close())
-        except LLMGateError as error:
-            if not data and isinstance(error, DecodeError):
-                raise StreamTruncatedError("the stream ended within an event") from None
-            raise
-        except Exception as error:  # noqa: BLE001 - a stranger's decoder may raise anything
-            raise foreign_error(error, self._context) from None
-        if not data or self._decoder.finished:
-            self._finish("ok")
+            self._context.run(self._decode, data)
+        except DecodeError:
+            if data:
+                raise
+        else:
+            if not data or self._decoder.finished:
+                self._finish("ok")
+            return
+        raise StreamTruncatedError("the stream ended within an event")
+
+    def _decode(self, data: bytes) -> None:
+        for frame in self._framer.feed(data) if data else self._framer.close():
+            self._take(self._decoder.feed(frame))
+            if self._decoder.finished:
+                return
+        if not data:
+            self._take(self._decoder.close())
 
     def _take(self, chunks: Iterable[Chunk]) -> None:
         for chunk in chunks:
             self._answer.add(chunk)
             if chunk.choices:
-                if not self._begun:
+                if not self._context.deadline.begun:
                     self._begin()
                 self._ready.append(chunk)
             elif self._bare_chunks:
+                self._delivered = True
                 self._ready.append(chunk)
 
     def _begin(self) -> None:
-        self._begun = True
-        context = self._context
+        context, self._delivered = self._context, True
+        context.deadline.begun = True
         if context.emit is not None:
-            context.emit(FirstToken(context.call.id, time.monotonic() - context.started))
-
-    async def _fail(self, error: LLMGateError) -> None:
-        """Try again when nothing was delivered; else raise, after what came before the failure."""
-        if not self._begun and isinstance(error, ProviderError):
-            self._incoming.close()
-            try:
-                self._adopt(await reopen_stream(self._context, error))
-            except LLMGateError as final:
-                error = final
-            else:
-                return
-        self._describe(error)
-        self._left = True
-        self._finish("error", error)
-        await abandon(self._context)
-        if not self._ready:
-            raise error
-        self._failure = error
+            context.emit(FirstToken(context.call.id, context.deadline.elapsed()))
 
     def _adopt(self, opened: OpenStream) -> None:
         self._decoder, self._framer = opened.decoder, opened.decoder.framer
         self._incoming = opened.incoming
         self._answer = Accumulator()
 
-    def _describe(self, error: LLMGateError) -> None:
-        if isinstance(error, ProviderError) and self._context.reply is not None:
-            status = error.status
-            describe_error(error, self._context.reply)
-            error.in_stream, error.body = True, None
-            error.message = scrub(error.message.encode(), self._context).decode()
-            error.args = (error.message,)
-            error.status = status if status is not None else error.status
+    def _fail(self, error: LLMGateError) -> None:
+        """End it, with all that is known about the failure."""
         if isinstance(error, StreamTruncatedError) and not self._answer.is_empty:
             error.partial = self._completion()
-        self._context.explain(error)
+        self._finish("error", self._context.explain(error))
 
-    def _finish(self, outcome: str, error: LLMGateError | None = None) -> None:
-        if self._over:
+    def _finish(self, outcome: Outcome, error: LLMGateError | None = None) -> None:
+        if self._outcome is not None:
             return
-        self._over = True
-        self._incoming.close()
+        self._outcome = outcome
         if outcome == "ok":
             self._context.on_abandon = None
-        if self._context.emit is not None:
-            answer = None if self._answer.is_empty else self._completion()
-            self._context.end(outcome, error, answer)
+            release: Callable[[], None] = getattr(self._incoming, "release", self._incoming.close)
+            release()
+        else:
+            self._incoming.close()
+        answer = None
+        if self._context.emit is not None and not self._answer.is_empty:
+            answer = self._completion()
+        self._context.end(outcome, error, answer)
 
     def _completion(self) -> Completion:
         return replace(self._answer.completion(), exchange=self._context.exchange())
+
+
+_CLOSED = "the stream was closed before its end; call again for another"
 
 
 class StreamIterator(Generic[Item]):

@@ -5,17 +5,18 @@ It runs coroutines elsewhere and waits for them; it knows nothing of what they d
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import os
 import threading
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import Future
-from contextlib import AbstractContextManager
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from concurrent.futures import CancelledError, Future
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
-from llmgate.types import Chunk, Completion
+from llmgate.report import Report
+from llmgate.types import Attempt, Chunk, Completion, Exchange, Usage
 
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
@@ -26,30 +27,49 @@ __all__ = ["SyncStream", "run"]
 
 Result = TypeVar("Result")
 
+_PATIENCE_AT_EXIT = 2.0
+
 
 class _Background:
-    """The process's background loop: started when first needed, stopped at exit, not inherited."""
+    """The process's background loop: started when first needed, stopped at exit, not inherited.
+
+    Not anyio's ``start_blocking_portal``: its context manager waits for its thread when it is
+    closed, and in a forked child, where that thread does not exist, for ever.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._portal: BlockingPortal | None = None
-        self._manager: AbstractContextManager[BlockingPortal] | None = None
+        self.is_stopped = False
 
     def portal(self) -> BlockingPortal:
         with self._lock:
             if self._portal is None:
-                from anyio.from_thread import start_blocking_portal  # noqa: PLC0415 - first use
-
-                self._manager = start_blocking_portal("asyncio", name="llmgate-sync")
-                self._portal = self._manager.__enter__()
-                atexit.register(self._stop)
+                ready: Future[BlockingPortal] = Future()
+                thread = threading.Thread(
+                    target=_serve, args=(ready,), name="llmgate-sync", daemon=True
+                )
+                thread.start()
+                self._portal = ready.result()
+                atexit.register(self._stop, thread)
             return self._portal
 
-    def _stop(self) -> None:
-        with self._lock:
-            manager, self._manager, self._portal = self._manager, None, None
-        if manager is not None:
-            manager.__exit__(None, None, None)
+    def _stop(self, thread: threading.Thread) -> None:
+        if thread.is_alive():  # a forked child inherits this call, but not the thread
+            self.is_stopped = True
+            self.portal().start_task_soon(self.portal().stop, True)
+            thread.join(_PATIENCE_AT_EXIT)
+
+
+def _serve(ready: Future[BlockingPortal]) -> None:
+    from anyio.from_thread import BlockingPortal  # noqa: PLC0415 - not paid for by async callers
+
+    async def serve() -> None:
+        async with BlockingPortal() as portal:
+            ready.set_result(portal)
+            await portal.sleep_until_stopped()
+
+    asyncio.run(serve())
 
 
 _background = _Background()
@@ -67,9 +87,14 @@ if hasattr(os, "register_at_fork"):
 
 def run(make: Callable[[], Awaitable[Result]]) -> Result:
     """Await something on the background loop; an interrupt here cancels it there."""
-    future: Future[Result] = _background.portal().start_task_soon(_await, make)
+    background = _background
+    future: Future[Result] = background.portal().start_task_soon(_await, make)
     try:
         return future.result()
+    except CancelledError:
+        if background.is_stopped:  # the process ends, and this is one of its daemon threads
+            raise SystemExit from None
+        raise
     except BaseException:
         future.cancel()
         raise
@@ -86,18 +111,57 @@ class SyncStream:
         self._stream = stream
         self._ready: deque[Chunk] = deque()
 
-    def __getattr__(self, name: str) -> Any:
-        """``usage``, ``report``, ``headers`` … are the stream's."""
-        if name in _TOLD:
-            return getattr(self._stream, name)
-        raise AttributeError(name)
+    # --- what it tells ---
+
+    @property
+    def usage(self) -> Usage | None:
+        """What was billed, as far as the provider has said; it says so at the end."""
+        return self._stream.usage
+
+    @property
+    def report(self) -> Report:
+        """What differs between the call and the request."""
+        return self._stream.report
+
+    @property
+    def exchange(self) -> Exchange:
+        """How the answer is got: headers, request id, attempts."""
+        return self._stream.exchange
+
+    @property
+    def provider(self) -> str:
+        """The name of the provider that answers."""
+        return self._stream.provider
+
+    @property
+    def request_id(self) -> str | None:
+        """The provider's id of the request."""
+        return self._stream.request_id
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The reply's headers, names in lower case."""
+        return self._stream.headers
+
+    @property
+    def rate_limit(self) -> dict[str, str]:
+        """The headers that tell of limits."""
+        return self._stream.rate_limit
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """Every request that was made for this answer."""
+        return self._stream.attempts
+
+    # --- what it gives ---
 
     def __iter__(self) -> Iterator[Chunk]:
         try:
             while (chunk := self._next()) is not None:
                 yield chunk
-        finally:
-            self.close()
+        finally:  # also from a finalizer, which must wait for nothing
+            self._ready.clear()
+            self._stream.drop()
 
     def __next__(self) -> Chunk:
         chunk = self._next()
@@ -118,6 +182,7 @@ class SyncStream:
 
     def close(self) -> None:
         """Close the connection."""
+        self._ready.clear()
         run(self._stream.aclose)
 
     def __enter__(self) -> Self:
@@ -135,17 +200,3 @@ class SyncStream:
         if not self._ready:
             self._ready.extend(run(self._stream.next_batch))
         return self._ready.popleft() if self._ready else None
-
-
-_TOLD = frozenset(
-    {
-        "attempts",
-        "exchange",
-        "headers",
-        "provider",
-        "rate_limit",
-        "report",
-        "request_id",
-        "usage",
-    }
-)

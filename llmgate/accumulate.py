@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from llmgate._json import is_array, is_object
+from llmgate._json import is_array, is_object, parse_arguments
+from llmgate.errors import DecodeError
 from llmgate.types import (
     Choice,
     ChoiceDelta,
@@ -71,7 +72,11 @@ class Accumulator:
             parts.add(choice)
 
     def completion(self) -> Completion:
-        """What the chunks so far add up to. Its message is valid as a message of a request."""
+        """What the chunks so far add up to.
+
+        Its message is valid as a message of a request: as long as a choice has no finish reason, a
+        call that is not whole yet is left out of it.
+        """
         return Completion(
             choices=[parts.choice() for _, parts in sorted(self._choices.items())],
             usage=self.usage,
@@ -88,7 +93,7 @@ class _ChoiceParts:
         self._texts: dict[str, list[str]] = {}
         self._role = "assistant"
         self._calls: dict[int, _CallParts] = {}
-        self._function = _CallParts(0)
+        self._functions: dict[int, _CallParts] = {}
         self._annotations: list[dict[str, Any]] = []
         self._audio: dict[str, Any] = {}
         self._provider_data: dict[str, Any] = {}
@@ -123,7 +128,7 @@ class _ChoiceParts:
         if delta.refusal is not None:
             self._texts.setdefault("refusal", []).append(delta.refusal)
         if delta.function_call is not None:
-            self._function.add_function(delta.function_call)
+            self._functions.setdefault(0, _CallParts(0)).add_function(delta.function_call)
         if delta.annotations:
             self._annotations.extend(delta.annotations)
         for pieces, whole in (
@@ -147,13 +152,16 @@ class _ChoiceParts:
         return Message(
             role=self._role,
             **{name: "".join(pieces) for name, pieces in self._texts.items()},
-            tool_calls=[parts.tool_call() for parts in self._calls.values()] or None,
-            function_call=self._function.function() if self._function.has_name else None,
+            tool_calls=[call.tool_call() for call in self._shown(self._calls)] or None,
+            function_call=next((call.function() for call in self._shown(self._functions)), None),
             annotations=list(self._annotations) or None,
             audio=settled(self._audio) or None,
             provider_data=settled(self._provider_data) or None,
             extra=settled(self._message_extra),
         )
+
+    def _shown(self, calls: dict[int, _CallParts]) -> Iterable[_CallParts]:
+        return (call for _, call in sorted(calls.items()) if self._finish or call.is_whole())
 
 
 class _CallParts:
@@ -169,9 +177,13 @@ class _CallParts:
         self._extra: dict[str, Any] = {}
         self._function_extra: dict[str, Any] = {}
 
-    @property
-    def has_name(self) -> bool:
-        return bool(self._name)
+    def is_whole(self) -> bool:
+        """Whether it could end here: it says what to call, and its arguments are JSON."""
+        try:
+            parse_arguments("".join(self._arguments))
+        except DecodeError:
+            return False
+        return bool(self._name or self._custom.get("name"))
 
     def add(self, fragment: ToolCallDelta) -> None:
         self._id = self._id or fragment.id or ""
@@ -220,7 +232,7 @@ def merge_data(whole: dict[str, Any], piece: dict[str, Any]) -> None:
         before = whole.get(key)
         if isinstance(before, _Pieces) and isinstance(value, str):
             before.append(value)
-        elif is_array(before) and is_array(value):
+        elif is_array(before) and is_array(value) and not isinstance(before, _Pieces):
             before.extend(value)
         elif is_object(before) and is_object(value):
             merge_data(before, value)

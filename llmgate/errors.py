@@ -68,6 +68,7 @@ __all__ = [
     "UnsupportedError",
     "error_class",
     "excerpt",
+    "shown",
 ]
 
 
@@ -113,7 +114,9 @@ class LLMGateError(Exception):
             "request id": self.request_id,
             "attempts": len(self.attempts) if len(self.attempts) > 1 else None,
         }
-        context = ", ".join(f"{name} {value}" for name, value in known.items() if value is not None)
+        context = ", ".join(
+            f"{name} {excerpt(str(value))}" for name, value in known.items() if value is not None
+        )
         return f"{self.message} ({context})" if context else self.message
 
 
@@ -178,7 +181,16 @@ class ContextWindowError(BadRequestError):
 
 
 class ContentFilterError(BadRequestError):
-    """The provider's content filter refused the prompt or withheld the answer."""
+    """The provider's content filter refused the prompt or withheld the answer.
+
+    ``details`` is what the filter found, in the provider's own form; None where it does not say.
+    """
+
+    def __init__(
+        self, message: str, *, details: Mapping[str, Any] | None = None, **reply: Any
+    ) -> None:
+        super().__init__(message, **reply)
+        self.details = details
 
 
 class AuthenticationError(ProviderError):
@@ -304,8 +316,16 @@ def excerpt(text: bytes | str, limit: int = 300) -> str:
     """
     if isinstance(text, bytes):
         text = text[: limit * 4].decode("utf-8", "backslashreplace")
-    shown = "".join(
+    escaped = "".join(
         character if character.isprintable() else repr(character)[1:-1]
         for character in text[:limit]
     )
-    return shown + "…" if len(text) > limit else shown
+    return escaped + "…" if len(text) > limit else escaped
+
+
+def shown(value: object) -> str:
+    """The beginning of a caller's value, fit for a message."""
+    try:
+        return excerpt(repr(value), 60)
+    except Exception:  # noqa: BLE001 - a stranger's object; and integers of 5,000 digits have none
+        return f"a value of type {type(value).__name__}"

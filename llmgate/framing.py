@@ -43,15 +43,16 @@ class Framer(Protocol):
 
 
 class SSEFramer:
-    """Server-sent events, with one addition: a last event without its blank line is still given.
+    """Server-sent events, with two differences.
 
-    That event is the decoder's to judge: it may be whole, or cut anywhere.
+    A last event without its blank line is still given, which is the decoder's to judge: it may be
+    whole, or cut anywhere. An event whose data is empty is not given, as it stands for nothing.
     """
 
     __slots__ = ("_after_carriage_return", "_at_start", "_rest")
 
     def __init__(self, limit: int = MAX_FRAME) -> None:
-        self._rest = _Rest(limit)
+        self._rest = _Rest(b"\n\n", limit)
         self._at_start = True
         self._after_carriage_return = False
 
@@ -60,7 +61,7 @@ class SSEFramer:
         data = self._with_plain_line_ends(data)
         if self._at_start:
             data = self._without_mark(data)
-        blocks = self._rest.split(data, b"\n\n")
+        blocks = self._rest.split(data)
         return [frame for block in blocks if (frame := _event(block)) is not None]
 
     def close(self) -> Iterable[Frame]:
@@ -111,11 +112,11 @@ class NDJSONFramer:
     __slots__ = ("_rest",)
 
     def __init__(self, limit: int = MAX_FRAME) -> None:
-        self._rest = _Rest(limit)
+        self._rest = _Rest(b"\n", limit)
 
     def feed(self, data: bytes) -> Iterable[Frame]:
         """The lines that these bytes complete."""
-        lines = self._rest.split(data, b"\n")
+        lines = self._rest.split(data)
         return [Frame(stripped) for line in lines if (stripped := line.strip())]
 
     def close(self) -> Iterable[Frame]:
@@ -127,16 +128,18 @@ class NDJSONFramer:
 class _Rest:
     """What is not yet complete, kept in pieces: a large frame is joined once, not at every read."""
 
-    __slots__ = ("_last", "_limit", "_pieces", "_size")
+    __slots__ = ("_last", "_limit", "_mark", "_pieces", "_size")
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, mark: bytes, limit: int) -> None:
+        self._mark = mark
         self._limit = limit
         self._pieces: list[bytes] = []
         self._size = 0
         self._last = b""
 
-    def split(self, data: bytes, mark: bytes) -> list[bytes]:
+    def split(self, data: bytes) -> list[bytes]:
         """The blocks that end with the mark, now that these bytes have come."""
+        mark = self._mark
         if mark not in data and mark not in self._last + data[:1]:
             self.keep(data)
             return []
@@ -152,7 +155,7 @@ class _Rest:
             self._pieces.append(data)
             self._size += len(data)
             self._last = data[-1:]
-            self._check(self._size)
+            self._check(self._size - len(self._mark) + 1)  # the end may be a part of the mark
 
     def take(self) -> bytes:
         """The rest, which is empty afterwards."""

@@ -14,12 +14,14 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, TypeAlias, assert_never
+from weakref import finalize
 
 from llmgate.errors import LLMGateError, excerpt
 from llmgate.report import Report
 from llmgate.types import Completion, Usage
-from llmgate.wire import HttpRequest, redacted
+from llmgate.wire import HttpRequest, redacted, shown_url
 
 __all__ = [
     "AttemptEnded",
@@ -115,11 +117,17 @@ Hook: TypeAlias = Callable[[Event], object]
 What it returns is ignored; what it raises is dropped."""
 
 
+_Events: TypeAlias = "queue.SimpleQueue[Callable[[], object] | None]"
+
+
 class Dispatcher:
-    """Hands events to hooks on one daemon thread, started with the first event."""
+    """Hands events to hooks on one daemon thread.
+
+    The thread starts with the first event and ends with the dispatcher.
+    """
 
     def __init__(self) -> None:
-        self._events: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
+        self._events: _Events = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
 
@@ -134,9 +142,7 @@ class Dispatcher:
 
     def flush(self, seconds: float) -> bool:
         """Wait until all events so far were delivered; False when that takes longer."""
-        delivered = threading.Event()
-        self._put(delivered.set)
-        return delivered.wait(seconds)
+        return self._thread is None or _flush(self._events, self._thread, seconds)
 
     def _put(self, work: Callable[[], object]) -> None:
         if self._thread is None or not self._thread.is_alive():
@@ -146,19 +152,39 @@ class Dispatcher:
     def _start(self) -> None:
         with self._lock:
             if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._run, name="llmgate-hooks", daemon=True)
+                self._thread = threading.Thread(
+                    target=_deliver, args=(self._events,), name="llmgate-hooks", daemon=True
+                )
                 self._thread.start()
-                atexit.register(self.flush, 1.0)
+                farewell = partial(_flush, self._events, self._thread, 1.0)
+                atexit.register(farewell)
+                finalize(self, _end, self._events, farewell).atexit = False
 
-    def _run(self) -> None:
-        while (work := self._events.get()) is not None:
-            with suppress(Exception):  # such as a callback into a loop that has ended
-                work()
+
+def _deliver(events: _Events) -> None:
+    while (work := events.get()) is not None:
+        with suppress(BaseException):  # such as a callback into a loop that has ended
+            work()
+        del work  # it holds an event, and an event may hold an answer
+
+
+def _flush(events: _Events, thread: threading.Thread, seconds: float) -> bool:
+    if not thread.is_alive():  # a forked child has the queue, but not the thread
+        return True
+    delivered = threading.Event()
+    events.put(delivered.set)
+    return delivered.wait(seconds)
+
+
+def _end(events: _Events, farewell: Callable[[], bool]) -> None:
+    """Let the thread end after what is queued, when nobody is left to emit events."""
+    atexit.unregister(farewell)
+    events.put(None)
 
 
 def _call_all(hooks: Iterable[Hook], event: Event) -> None:
     for hook in hooks:
-        with suppress(Exception):  # a hook harms neither a call nor another hook
+        with suppress(BaseException):  # a hook harms neither a call nor another hook
             hook(event)
 
 
@@ -168,11 +194,14 @@ def as_dictionary(event: Event) -> dict[str, Any]:
     Texts that a provider wrote are escaped: they can forge no line of a log.
     """
     values: dict[str, Any] = {"event": _name(event), "time": time.time()}
+    for name in event.__slots__:
+        if name not in ("request", "completion", "report"):
+            values[name] = _plain(getattr(event, name))
     match event:
         case AttemptStarted(request=request):
             values |= {
                 "method": request.method,
-                "url": request.url.partition("?")[0],
+                "url": shown_url(request.url),
                 "headers": redacted(request.headers),
                 "body": request.body.decode("utf-8", "replace"),
             }
@@ -183,9 +212,6 @@ def as_dictionary(event: Event) -> dict[str, Any]:
             }
         case _:
             pass
-    for name in event.__slots__:
-        if name not in ("request", "completion", "report"):
-            values[name] = _plain(getattr(event, name))
     return values
 
 

@@ -6,12 +6,12 @@ Source: the request body of OpenAI's "Create chat completion", November 2026.
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from llmgate.errors import InvalidRequestError
+from llmgate.errors import InvalidRequestError, shown
 from llmgate.report import Policy, Report
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Timeout:
             value = getattr(self, name)
             if value is not None and not _is_duration(value):
                 raise InvalidRequestError(
-                    f"expected a positive number of seconds, got {value!r}",
+                    f"expected a positive number of seconds, got {shown(value)}",
                     path="timeout" if name == "total" else f"timeout.{name}",
                 )
 
@@ -48,7 +48,7 @@ class Timeout:
 def _is_duration(value: object) -> bool:
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
-    return value > 0 and math.isfinite(value)
+    return 0 < value <= sys.float_info.max
 
 
 class ChatParameters(TypedDict, total=False):

@@ -5,17 +5,32 @@ It translates between OpenAI's own forms only; what a provider calls a tool is i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from llmgate._json import decode_json, is_object
-from llmgate.errors import DecodeError, InvalidRequestError, excerpt
-from llmgate.types import Choice, ChoiceDelta, Chunk, ChunkChoice, Completion, FunctionDelta
+from llmgate._json import is_object, parse_arguments
+from llmgate.errors import DecodeError, InvalidRequestError, LLMGateError, excerpt, shown
+from llmgate.types import (
+    Choice,
+    ChoiceDelta,
+    Chunk,
+    ChunkChoice,
+    Completion,
+    FunctionDelta,
+    ToolCallDelta,
+)
 
 if TYPE_CHECKING:
     from llmgate.framing import Frame, Framer
-    from llmgate.messages import AssistantMessage, FunctionCall, MessageParam, ToolDefinition
+    from llmgate.messages import (
+        AssistantMessage,
+        FunctionCall,
+        MessageParam,
+        ToolCallParam,
+        ToolDefinition,
+    )
     from llmgate.options import Call, ChatParameters
     from llmgate.provider import Decoder
 
@@ -37,29 +52,47 @@ def function_tool(function: Callable[..., Any]) -> ToolDefinition:
     """A Python function as a tool: its name, its docstring, and the schema of its parameters.
 
     Raises:
-        InvalidRequestError: when a parameter's type has no JSON schema.
+        InvalidRequestError: when it has no name, or a parameter that no JSON object can give.
     """
-    from pydantic import TypeAdapter  # noqa: PLC0415 - only for those who pass Python types
-    from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError  # noqa: PLC0415
-
-    try:
-        schema = TypeAdapter(cast("Any", function)).json_schema()
-    except (PydanticSchemaGenerationError, PydanticUserError) as error:
-        failure = InvalidRequestError(f"no schema for {function.__name__}: {error}", path="tools")
-    else:
-        definition: dict[str, Any] = {"name": function.__name__, "parameters": schema}
-        if function.__doc__:
-            definition["description"] = function.__doc__.strip()
-        return cast("ToolDefinition", {"type": "function", "function": definition})
-    raise failure
+    name: str | None = getattr(function, "__name__", None)
+    if name is None or not name.isidentifier():
+        reason = f"{shown(function)} has no name: give a function that was defined by def"
+        raise InvalidRequestError(reason, path="tools")
+    schema = _schema(function, name, "tools")
+    if schema.get("type", "object") != "object":
+        reason = f"{name} has parameters without a name: every argument is passed by its name"
+        raise InvalidRequestError(reason, path="tools")
+    definition: dict[str, Any] = {"name": name, "parameters": schema}
+    if function.__doc__:
+        definition["description"] = function.__doc__.strip()
+    return cast("ToolDefinition", {"type": "function", "function": definition})
 
 
 def response_format_of(kind: type[Any]) -> dict[str, Any]:
-    """A Python type (a pydantic model, a dataclass, …) as a ``response_format``."""
-    from pydantic import TypeAdapter  # noqa: PLC0415 - only for those who pass Python types
+    """A Python type (a pydantic model, a dataclass, …) as a ``response_format``.
 
-    schema = TypeAdapter(kind).json_schema()
-    return {"type": "json_schema", "json_schema": {"name": kind.__name__, "schema": schema}}
+    Raises:
+        InvalidRequestError: when the type has no JSON schema.
+    """
+    schema = _schema(kind, kind.__name__, "response_format")
+    name = re.sub(r"[^a-zA-Z0-9_-]+", "_", kind.__name__)[:64]  # what OpenAI takes for a name
+    return {"type": "json_schema", "json_schema": {"name": name, "schema": schema}}
+
+
+def _schema(kind: Any, name: str, path: str) -> dict[str, Any]:
+    from pydantic import TypeAdapter  # noqa: PLC0415 - only for those who pass Python types
+    from pydantic.errors import PydanticUserError  # noqa: PLC0415
+
+    try:
+        return TypeAdapter(kind).json_schema()
+    except (PydanticUserError, NameError) as error:  # NameError: an annotation that means nothing
+        failure = _no_schema(name, error, path)
+    raise failure
+
+
+def _no_schema(name: str, error: Exception, path: str) -> InvalidRequestError:
+    reason = str(error).partition("\n")[0]
+    return InvalidRequestError(f"no schema for {name}: {reason}", path=path)
 
 
 def parse_answer(text: str | None, kind: type[Parsed]) -> Parsed:
@@ -67,26 +100,20 @@ def parse_answer(text: str | None, kind: type[Parsed]) -> Parsed:
 
     Raises:
         DecodeError: when the text does not fit the type.
+        InvalidRequestError: when the type has no schema.
     """
     from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - as above
+    from pydantic.errors import PydanticUserError  # noqa: PLC0415
 
+    failure: LLMGateError
     try:
         return TypeAdapter(kind).validate_json(text or "")
     except ValidationError as error:
-        failure = DecodeError(f"the answer is no {kind.__name__}: {error}")
+        reason = excerpt(str(error), 1000)
+        failure = DecodeError(f"the answer is no {kind.__name__}: {reason}")
+    except PydanticUserError as error:
+        failure = _no_schema(kind.__name__, error, "kind")
     raise failure
-
-
-def parse_arguments(arguments: str) -> dict[str, Any]:
-    """The arguments of a call as a dictionary; empty text stands for none.
-
-    Raises:
-        DecodeError: when the model wrote no JSON object.
-    """
-    value: Any = decode_json(arguments) if arguments.strip() else {}
-    if not is_object(value):
-        raise DecodeError(f"the arguments are no JSON object: {excerpt(arguments)}")
-    return value
 
 
 # --- the legacy form: functions and function_call -----------------------------------------
@@ -107,13 +134,14 @@ def without_legacy_functions(call: Call) -> Call:
     """The same call with tools in place of functions. The report says so.
 
     Raises:
-        InvalidRequestError: when functions and tools are both given.
+        InvalidRequestError: when a parameter is given in both forms.
     """
+    for legacy, modern in (("functions", "tools"), ("function_call", "tool_choice")):
+        if legacy in call.parameters and modern in call.parameters:
+            raise InvalidRequestError(f"give either {legacy} or {modern}, not both", path=legacy)
     parameters: dict[str, Any] = {**call.parameters}
     functions: list[Any] = parameters.pop("functions", [])
     choice: Any = parameters.pop("function_call", None)
-    if functions and "tools" in parameters:
-        raise InvalidRequestError("give either functions or tools, not both", path="functions")
     if functions:
         parameters["tools"] = [{"type": "function", "function": item} for item in functions]
         call.report.add("converted", "functions", "sent as tools", sent=parameters["tools"])
@@ -154,7 +182,8 @@ def _with_tool_call(
     message: AssistantMessage, identifier: str, called: FunctionCall
 ) -> AssistantMessage:
     kept = {key: value for key, value in message.items() if key != "function_call"}
-    kept["tool_calls"] = [{"id": identifier, "type": "function", "function": called}]
+    first: ToolCallParam = {"id": identifier, "type": "function", "function": called}
+    kept["tool_calls"] = [first, *message.get("tool_calls", ())]
     return cast("AssistantMessage", {"content": None, **kept})
 
 
@@ -209,10 +238,19 @@ def _chunk_as_legacy(chunk: Chunk) -> Chunk:
 
 def _delta_as_legacy(choice: ChunkChoice) -> ChunkChoice:
     fragments = choice.delta.tool_calls or []
-    first = next((item.function for item in fragments if item.index == 0 and item.function), None)
-    rest = [item for item in fragments if item.index != 0]
+    called = [item for item in fragments if item.index == 0 and item.custom is None]
     delta: ChoiceDelta = choice.delta
-    if first is not None:
-        called = FunctionDelta(first.name, first.arguments, first.extra)
-        delta = replace(delta, function_call=called, tool_calls=rest or None)
+    if called:
+        rest = [item for item in fragments if item not in called]
+        delta = replace(delta, function_call=_joined(called), tool_calls=rest or None)
     return replace(choice, delta=delta, finish_reason=_legacy_reason(choice.finish_reason))
+
+
+def _joined(fragments: Iterable[ToolCallDelta]) -> FunctionDelta | None:
+    """One fragment of them all; their ids, which the legacy form does not have, are left out."""
+    functions = [item.function for item in fragments if item.function is not None]
+    if len(functions) < 2:
+        return functions[0] if functions else None
+    name = next((function.name for function in functions if function.name), None)
+    arguments = "".join(function.arguments or "" for function in functions)
+    return FunctionDelta(name, arguments, functions[0].extra)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from llmgate._json import parse_arguments
 from llmgate._shape import HIDDEN, Shape
 from llmgate.report import Report
 
@@ -57,8 +58,6 @@ class Function(Shape):
         Raises:
             DecodeError: when the model wrote no JSON object.
         """
-        from llmgate.tools import parse_arguments  # noqa: PLC0415 - a higher floor, used on demand
-
         return parse_arguments(self.arguments)
 
 
@@ -222,7 +221,7 @@ class Completion(Shape):
     @property
     def text(self) -> str:
         """The first choice's text; empty where there is none."""
-        return self.choices[0].message.content or ""
+        return (self.choices[0].message.content or "") if self.choices else ""
 
     @property
     def report(self) -> Report:

@@ -28,10 +28,10 @@ __all__ = [
     "is_array",
     "is_object",
     "redacted",
+    "shown_url",
 ]
 
 Result = TypeVar("Result")
-Flow: TypeAlias = "Generator[HttpRequest, HttpReply, Result]"
 
 
 class Secret:
@@ -85,7 +85,8 @@ class HttpRequest:
     decoder. ``on_abandon`` is sent, shielded, when the caller cancels or walks away before this
     request's flow or stream has ended. ``idempotent`` says that sending it twice does no harm.
 
-    Header values and the URL's query appear in no ``repr``, as they may hold credentials.
+    Header values, and the query and user of the URL, appear in no ``repr``, as they may hold
+    credentials.
     """
 
     method: str
@@ -98,7 +99,7 @@ class HttpRequest:
     idempotent: bool = True
 
     def __repr__(self) -> str:
-        url = self.url.partition("?")[0]
+        url = shown_url(self.url)
         return f"HttpRequest({self.method!r}, {url!r}, body=<{len(self.body)} bytes>)"
 
 
@@ -117,6 +118,10 @@ class HttpReply:
             DecodeError: when it is none.
         """
         return decode_json(self.body)
+
+
+Flow: TypeAlias = Generator[HttpRequest, HttpReply, Result]
+"""A generator that yields requests, is sent their replies, and returns its result."""
 
 
 class IncomingReply(Protocol):
@@ -171,3 +176,10 @@ def redacted(headers: Mapping[str, str]) -> dict[str, str]:
         else "***"
         for name, value in headers.items()
     }
+
+
+def shown_url(url: str) -> str:
+    """A URL as it may be shown: without its query, and without a user's name and password."""
+    scheme, separator, rest = url.partition("?")[0].partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"

@@ -1,22 +1,30 @@
 """HTTP by aiohttp: the only module that imports it, and the only one that knows its exceptions.
 
 It makes one attempt and retries nothing, follows no redirect, keeps no cookie and reads no
-environment unless told to.
+environment unless told to. It leans on a few names that aiohttp keeps private; each is in
+:class:`_Connector` or :class:`_Wire`, and the tests fail where one of them changes its meaning.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from io import BytesIO
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
+from llmgate._deadline import mark_phase
 from llmgate.errors import (
+    ClosedError,
     ConnectError,
     DeadlineExceededError,
     InvalidRequestError,
@@ -24,13 +32,19 @@ from llmgate.errors import (
     ReadError,
     TLSError,
     excerpt,
+    shown,
 )
 from llmgate.options import Timeout
-from llmgate.wire import HttpRequest, IncomingReply
+from llmgate.transports._lifetime import Keeper
+from llmgate.wire import HttpRequest, IncomingReply, shown_url
 
 __all__ = ["AiohttpTransport", "HttpSettings"]
 
 _READ_BUFFER = 256 * 1024
+_LONGEST_HEADER = 64 * 1024
+_LARGE_BODY = 1024 * 1024
+_LINGER = 0.05
+"""Seconds that the end of a body may come after the end mark of its stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,130 +65,321 @@ class HttpSettings:
 class AiohttpTransport:
     """One connection pool on one event loop; it closes itself when that loop ends."""
 
+    _keeper: Keeper
+
     def __init__(self, settings: HttpSettings) -> None:
-        """Use :meth:`start`, which also binds the pool to the running loop's end."""
+        """Use :meth:`start`, which also binds the pool to the running loop's end.
+
+        Raises:
+            InvalidRequestError: naming the setting that cannot be.
+        """
+        self._proxy = _checked_proxy(settings.proxy)
+        self._trust_env = settings.trust_env
+        self._replies = set[_Reply]()
         self._session = aiohttp.ClientSession(
             connector=_Connector(
                 limit=0,
-                limit_per_host=settings.limit,
+                limit_per_host=_checked_limit(settings.limit),
                 ssl=_tls(settings.verify),
                 keepalive_timeout=30,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(),
             headers={"Accept-Encoding": "identity", "User-Agent": "llmgate"},
-            proxy=settings.proxy,
-            trust_env=settings.trust_env,
+            response_class=_Response,
             read_bufsize=_READ_BUFFER,
+            max_line_size=_LONGEST_HEADER,
+            max_field_size=_LONGEST_HEADER,
         )
-        self._keeper = _close_with_loop(self._session)
 
     @classmethod
-    async def start(cls, settings: HttpSettings) -> AiohttpTransport:
-        """A pool for the running loop."""
+    async def start(
+        cls, settings: HttpSettings, on_close: Callable[[], object] = lambda: None
+    ) -> AiohttpTransport:
+        """A pool for the running loop. ``on_close`` is called when it is closed, however it is."""
         transport = cls(settings)
-        await anext(transport._keeper)
+        transport._keeper = Keeper(
+            partial(_close, transport._session, transport._replies, on_close)
+        )
+        await transport._keeper.start()
         return transport
 
     async def open(self, request: HttpRequest, timeout: Timeout) -> IncomingReply:
         """Send the request and return when the reply's headers have come."""
         try:
-            response = await self._session.request(
-                request.method,
-                _url(request.url),
-                data=request.body or None,
-                headers=request.headers,
-                allow_redirects=False,
-                timeout=_timeout(timeout.connect),
-            )
+            response = await self._send(request, timeout)
         except Exception as error:  # noqa: BLE001 - whatever aiohttp raises becomes ours
-            failure = _failure(error, request.url)
+            failure = self._failure(error, request.url)
+        except BaseException as cancelled:  # noqa: BLE001 - it goes on at once
+            raise cancelled.with_traceback(None)  # noqa: B904 - aiohttp's frames hold the key
         else:
-            return _Reply(response)
-        raise failure  # outside of the handler: aiohttp's frames hold the credentials
+            return _Reply(response, self._replies)
+        try:
+            raise failure  # outside of the handler, as its context would hold those frames
+        finally:
+            del failure
 
     async def aclose(self) -> None:
         """Close every connection."""
         await self._keeper.aclose()
 
+    async def _send(self, request: HttpRequest, timeout: Timeout) -> aiohttp.ClientResponse:
+        """Send it; once more where a kept-alive connection had been closed before it came."""
+        try:
+            return await self._send_once(request, timeout)
+        except _BrokenConnectionError as error:
+            if not (error.is_stale and request.idempotent):
+                raise
+        return await self._send_once(request, timeout)
 
-async def _close_with_loop(session: aiohttp.ClientSession) -> AsyncGenerator[None, None]:
-    """Closes the session when it is closed itself, which the loop does with every generator that
-    has been started on it (``loop.shutdown_asyncgens``, as ``asyncio.run`` calls it)."""
-    try:
-        yield
-    finally:
-        await session.close()
+    async def _send_once(self, request: HttpRequest, timeout: Timeout) -> aiohttp.ClientResponse:
+        proxy = _environment_proxy(request.url) if self._trust_env else None
+        return await self._session.request(
+            request.method,
+            _url(request.url),
+            data=_payload(request.body),
+            headers=request.headers,
+            allow_redirects=False,
+            timeout=_timeout(timeout.connect),
+            proxy=self._proxy or proxy,
+        )
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it can send nothing more."""
+        return self._session.closed
+
+    def _failure(self, error: Exception, url: str) -> LLMGateError:
+        if self.is_closed:
+            return ClosedError("the client was closed during the call")
+        return _failure(error, url)
+
+
+async def _close(
+    session: aiohttp.ClientSession, replies: set[_Reply], on_close: Callable[[], object]
+) -> None:
+    on_close()
+    for reply in list(replies):
+        reply.close()
+    await session.close()
+
+
+# --- what aiohttp is made to do -----------------------------------------------------------
+
+
+class _BrokenConnectionError(Exception):
+    """A connection ended before its reply. It is stale if it had been kept alive, and if nothing
+    of a reply came: the server may have closed it before the request was there."""
+
+    def __init__(self, reason: str, *, is_stale: bool) -> None:
+        super().__init__(reason)
+        self.is_stale = is_stale
+
+
+class _Wire(ResponseHandler):
+    """A connection that knows how often it has served, and whether a reply has begun."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self.served = 0
+        self.answers = False
+
+    def set_response_params(self, **settings: Any) -> None:
+        """A request is about to be sent."""
+        self.served += 1
+        self.answers = False
+        super().set_response_params(**settings)
+
+    def data_received(self, data: bytes) -> None:
+        """Something came."""
+        self.answers = True
+        super().data_received(data)
+
+
+class _Response(aiohttp.ClientResponse):
+    """Tells what a cancellation interrupted, and a stale connection from one that broke."""
+
+    async def start(self, connection: Any) -> aiohttp.ClientResponse:
+        wire: _Wire = connection.protocol
+        try:
+            return await super().start(connection)
+        except asyncio.CancelledError as cancelled:
+            if wire.writing_paused:
+                mark_phase(cancelled, "write")
+            raise
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+            # As a class that aiohttp does not know, since for its own it sends a GET again itself.
+            is_stale = wire.served > 1 and not wire.answers
+            raise _BrokenConnectionError(_reason(error), is_stale=is_stale) from None
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Marks a cancellation with what was being waited for, so that a deadline can name it."""
+    """Bounds all of connecting, names what was waited for, and hands out no spoilt connection."""
 
-    async def connect(
-        self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout
-    ) -> Any:
-        phase = "connect" if self._available_connections(req.connection_key) > 0 else "pool"
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)  # pyright: ignore[reportUnknownMemberType] # aiohttp's
+        self._factory: Any = partial(_Wire, asyncio.get_running_loop())
+
+    async def connect(self, req: aiohttp.ClientRequest, traces: Any, timeout: Any) -> Any:
         try:
-            return await super().connect(req, traces, timeout)
+            while True:
+                connection: Any = await super().connect(req, traces, timeout)
+                wire: _Wire = connection.protocol
+                if not (wire.served and wire.should_close):
+                    return connection
+                connection.close()  # it broke while it lay idle, or something came unasked
         except asyncio.CancelledError as cancelled:
-            setattr(cancelled, "llmgate_phase", phase)  # noqa: B010 - a mark of our own
+            mark_phase(cancelled, "pool")
+            raise
+
+    async def _create_connection(
+        self, req: aiohttp.ClientRequest, traces: Any, timeout: aiohttp.ClientTimeout
+    ) -> ResponseHandler:
+        try:
+            async with asyncio.timeout(timeout.sock_connect):
+                return await super()._create_connection(req, traces, timeout)
+        except asyncio.CancelledError as cancelled:
+            mark_phase(cancelled, "connect")
             raise
 
 
 class _Reply:
     """aiohttp's response, as an :class:`~llmgate.wire.IncomingReply`."""
 
-    __slots__ = ("_response", "headers", "status")
+    __slots__ = ("_open", "_response", "headers", "status")
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, open_replies: set[_Reply]) -> None:
         self._response = response
+        self._open = open_replies
         self.status = response.status
-        self.headers: Mapping[str, str] = response.headers
+        self.headers: Mapping[str, str] = {
+            name.lower(): value for name, value in response.headers.items()
+        }
+        open_replies.add(self)
 
     async def read(self) -> bytes:
         """The next piece as it arrives; empty at the end."""
-        content = self._response.content
         try:
-            return await content.readany()
+            return await self._response.content.readany()
         except Exception as error:  # noqa: BLE001 - whatever aiohttp raises becomes ours
             failure = _failure(error, str(self._response.url))
-        raise failure
+        try:
+            raise failure
+        finally:
+            del failure
 
     def close(self) -> None:
         """Drop the connection, unless the body was read to its end and it went back already."""
         self._response.close()
+        self._open.discard(self)
+
+    def release(self) -> None:
+        """Nothing more is read. The connection goes back if the body's end comes at once."""
+        if self._response.content.is_eof():
+            self.close()
+        else:
+            asyncio.get_running_loop().call_later(_LINGER, self.close)
+
+
+# --- what aiohttp says, in our words ------------------------------------------------------
 
 
 def _failure(error: Exception, url: str) -> LLMGateError:
     """Our error for one of aiohttp's. The text names the host, never a query."""
-    host = url.partition("?")[0]
-    reason = excerpt(f"{type(error).__name__}: {error}")
+    host = shown_url(url)
+    reason = _reason(error)
     match error:
-        case aiohttp.ConnectionTimeoutError():
-            return DeadlineExceededError(f"no connection to {host} in time", phase="connect")
-        case aiohttp.ServerTimeoutError() | TimeoutError():
-            return DeadlineExceededError(f"{host} fell silent", phase="idle")
         case aiohttp.ClientSSLError() | aiohttp.ServerFingerprintMismatch() | ssl.SSLError():
             return TLSError(f"no secure connection to {host}: {reason}")
         case aiohttp.ClientConnectorError() | aiohttp.ClientHttpProxyError():
             return ConnectError(f"cannot connect to {host}: {reason}")
-        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
-            return InvalidRequestError(f"{host!r} is no http or https URL", path="base_url")
-        case aiohttp.ClientError() | OSError():
-            return ReadError(f"the connection to {host} broke: {reason}")
-        case ValueError():  # aiohttp refuses line ends in headers; the value is not quoted
-            return InvalidRequestError("a header or the URL is not valid", path="extra_headers")
+        case TimeoutError():
+            return DeadlineExceededError(f"no connection to {host} in time", phase="connect")
+        case _InvalidAddressError() | aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
+            return InvalidRequestError(
+                f"{excerpt(host)!r} is no http or https URL", path="base_url"
+            )
+        case ValueError():  # the text may quote a header
+            what = "a header holds a line end, or the URL a password that a header contradicts"
+            return InvalidRequestError(what, path="extra_headers")
         case _:
-            return ReadError(f"the exchange with {host} failed: {reason}")
+            return ReadError(f"the connection to {host} broke: {reason}")
+
+
+def _reason(error: Exception) -> str:
+    """What aiohttp says, but for what could hold the URL or a header that was sent."""
+    match error:
+        case aiohttp.ClientConnectorError():
+            return excerpt(str(error))
+        case aiohttp.ServerDisconnectedError():
+            return "the server closed it"
+        case aiohttp.ClientResponseError():
+            return excerpt(f"{error.status} {error.message}")
+        case OSError(errno=int(number)):
+            return os.strerror(number)
+        case aiohttp.ClientPayloadError() | _BrokenConnectionError():
+            return excerpt(str(error))
+        case _:
+            return type(error).__name__
 
 
 def _tls(verify: bool | str | ssl.SSLContext) -> bool | ssl.SSLContext:
-    return ssl.create_default_context(cafile=verify) if isinstance(verify, str) else verify
+    if not isinstance(verify, str):
+        return verify
+    try:
+        if os.path.isdir(verify):
+            return ssl.create_default_context(capath=verify)
+        return ssl.create_default_context(cafile=verify)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+    raise InvalidRequestError(f"no CA bundle at {verify!r}: {reason}", path="verify")
+
+
+def _checked_limit(limit: int) -> int:
+    if type(limit) is not int or limit < 1:
+        raise InvalidRequestError(f"expected a positive integer, got {shown(limit)}", path="limit")
+    return limit
+
+
+def _checked_proxy(proxy: str | None) -> str | None:
+    if proxy is not None and _scheme_and_host(proxy) is None:
+        raise InvalidRequestError("expected the http URL of a proxy", path="proxy")
+    return proxy
+
+
+def _environment_proxy(url: str) -> str | None:
+    """The proxy that the environment names for a URL; ``NO_PROXY`` names exceptions."""
+    address = _scheme_and_host(url)
+    if address is None or proxy_bypass(address[1]):
+        return None
+    proxies = getproxies()
+    return proxies.get(address[0]) or proxies.get("all")
+
+
+def _scheme_and_host(url: str) -> tuple[str, str] | None:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    host = parts.netloc.rpartition("@")[2]
+    return (parts.scheme, host) if parts.scheme in ("http", "https") and host else None
+
+
+def _payload(body: bytes) -> bytes | BytesIO | None:
+    """A body as aiohttp takes it: a large one as a file, which it sends in pieces."""
+    return BytesIO(body) if len(body) > _LARGE_BODY else body or None
 
 
 @lru_cache(maxsize=256)
 def _url(text: str) -> URL:
-    return URL(text)
+    try:
+        return URL(text)
+    except ValueError:
+        raise _InvalidAddressError from None
+
+
+class _InvalidAddressError(Exception):
+    """Something is no URL."""
 
 
 @lru_cache(maxsize=32)

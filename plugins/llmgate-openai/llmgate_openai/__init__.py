@@ -1,23 +1,28 @@
 """OpenAI's chat completions, for llmgate; also the parts that hosts of the same format build on.
 
-Public: :class:`OpenAI`, and for other plugins :func:`encode`, :func:`decode`, :class:`ChatDecoder`,
-:func:`chat_error` and :class:`Dialect`.
+Public: :class:`OpenAI`, and for other plugins :class:`Dialect`, :func:`encode`,
+:func:`chat_request`, :func:`chat_url`, :func:`decode`, :class:`ChatDecoder`, :func:`chat_error`,
+:func:`error_from_payload`, :func:`base_url_of` and :class:`ToolCallIndex`. Nothing else is.
 """
 
 from __future__ import annotations
 
-from llmgate_openai.decode import ChatDecoder, decode
+from llmgate_openai.assemble import ToolCallIndex
+from llmgate_openai.decode import decode
 from llmgate_openai.encode import Dialect, chat_request, encode
 from llmgate_openai.errors import chat_error, error_from_payload
-from llmgate_openai.provider import OpenAI, base_url_of
+from llmgate_openai.provider import OpenAI, base_url_of, chat_url
+from llmgate_openai.stream import ChatDecoder
 
 __all__ = [
     "ChatDecoder",
     "Dialect",
     "OpenAI",
+    "ToolCallIndex",
     "base_url_of",
     "chat_error",
     "chat_request",
+    "chat_url",
     "decode",
     "encode",
     "error_from_payload",

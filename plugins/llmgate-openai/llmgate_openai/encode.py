@@ -1,19 +1,22 @@
-"""A call into the body of OpenAI's "Create chat completion"; pure, and the identity wherever it can be.
+"""A call into the body of OpenAI's "Create chat completion": pure, and itself where it can be.
 
+What it leaves out, renames or adds is in the call's report.
 Source: https://platform.openai.com/docs/api-reference/chat/create
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from llmgate.errors import InvalidRequestError
 from llmgate.messages import AssistantMessage, MessageParam
 from llmgate.options import Call
-from llmgate.wire import HttpRequest, encode_json
+from llmgate.wire import HttpRequest, encode_json, is_array, is_object
+from llmgate_openai.gates import REFUSED_WHILE_REASONING, Reasoning, reasoning_of
 
-__all__ = ["Dialect", "chat_request", "encode"]
+__all__ = ["COMPATIBLE", "Dialect", "chat_request", "encode"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +24,8 @@ class Dialect:
     """How a host departs from what the caller's format is.
 
     ``gated`` applies OpenAI's own rules for models that reason. ``stream_usage`` asks for the usage
-    at the end of every stream. ``takes_reasoning`` sends ``reasoning_content`` of earlier answers
-    back. ``provider`` is the key under which the host's own data of an earlier answer is kept.
+    at the end of every stream. ``takes_reasoning`` sends the reasoning of earlier answers back.
+    ``provider`` is the key under which the host's own data of an earlier answer is kept.
     """
 
     provider: str = "openai"
@@ -47,7 +50,15 @@ def chat_request(call: Call, url: str, dialect: Dialect) -> HttpRequest:
 
 
 def encode(call: Call, dialect: Dialect) -> dict[str, Any]:
-    """The body of the request. What differs from the call is in its report."""
+    """The body of the request. What differs from the call is in its report.
+
+    OpenAI refuses function tools while gpt-5.4 and later reason. That is left for it to say: which
+    models it holds for changes, and a model without its reasoning or its tools is another.
+
+    Raises:
+        InvalidRequestError: when an earlier answer's ``provider_data`` is not what it was.
+        UnsupportedError: when something is to be left out and the caller wants none of that.
+    """
     body: dict[str, Any] = {
         "model": call.model,
         "messages": _messages(call, dialect),
@@ -62,7 +73,7 @@ def encode(call: Call, dialect: Dialect) -> dict[str, Any]:
 
 
 def _ask_for_usage(body: dict[str, Any], call: Call, dialect: Dialect) -> None:
-    options = body.get("stream_options") or {}
+    options: dict[str, Any] = body.get("stream_options") or {}
     if dialect.stream_usage and "include_usage" not in options:
         body["stream_options"] = {**options, "include_usage": True}
         call.report.add(
@@ -73,62 +84,10 @@ def _ask_for_usage(body: dict[str, Any], call: Call, dialect: Dialect) -> None:
         )
 
 
-# --- messages -----------------------------------------------------------------------------
-
-
-def _messages(call: Call, dialect: Dialect) -> list[MessageParam]:
-    return [
-        _assistant(message, index, call, dialect) if message["role"] == "assistant" else message
-        for index, message in enumerate(call.messages)
-    ]
-
-
-def _assistant(
-    message: AssistantMessage, index: int, call: Call, dialect: Dialect
-) -> AssistantMessage:
-    """An earlier answer, without what only other providers understand."""
-    sent = cast("dict[str, Any]", message)
-    path = f"messages[{index}]"
-    for provider in set(sent.get("provider_data") or {}) - {dialect.provider}:
-        call.report.add(
-            "dropped", f"{path}.provider_data.{provider}", f"{dialect.provider} cannot read it"
-        )
-    if "provider_data" in sent:
-        own = (sent["provider_data"] or {}).get(dialect.provider) or {}
-        sent = {key: value for key, value in sent.items() if key != "provider_data"} | own
-    if not dialect.takes_reasoning and "reasoning_content" in sent:
-        sent = {key: value for key, value in sent.items() if key != "reasoning_content"}
-        call.report.add("dropped", f"{path}.reasoning_content", "reasoning is not taken back")
-    audio = sent.get("audio")
-    if audio and set(audio) != {"id"}:
-        sent = {**sent, "audio": {"id": audio.get("id")}}
-        call.report.add("converted", f"{path}.audio", "sent by its id, as OpenAI wants it back")
-    return cast("AssistantMessage", sent)
-
-
-# --- models that reason -------------------------------------------------------------------
-
-_NOT_WHILE_REASONING = (
-    "temperature",
-    "top_p",
-    "frequency_penalty",
-    "presence_penalty",
-    "logit_bias",
-    "logprobs",
-    "top_logprobs",
-)
-_DEFAULTS = {"temperature": 1, "top_p": 1, "frequency_penalty": 0, "presence_penalty": 0}
-
-_REASONS_BY_DEFAULT = re.compile(
-    r"o[134](-|$)|gpt-5(-(?!chat)|$)|gpt-5\.[1-4]-pro|gpt-5\.[1-3]-chat|gpt-5\.[5-9]|gpt-6"
-)
-_CAN_REASON = re.compile(r"o[134](-|$)|gpt-5(?!-chat)|gpt-6")
-
-
 def _keep_to_the_gates(body: dict[str, Any], call: Call) -> None:
     """What OpenAI answers with 400 for a model that reasons, dropped or renamed, and reported."""
-    model = call.model.removeprefix("ft:")
-    if not _CAN_REASON.match(model):
+    reasoning = reasoning_of(call.model)
+    if reasoning is Reasoning.NEVER:
         return
     if "max_tokens" in body and "max_completion_tokens" not in body:
         limit = body["max_completion_tokens"] = body.pop("max_tokens")
@@ -140,9 +99,78 @@ def _keep_to_the_gates(body: dict[str, Any], call: Call) -> None:
             sent=limit,
         )
     effort = body.get("reasoning_effort")
-    if effort == "none" or (effort is None and not _REASONS_BY_DEFAULT.match(model)):
+    if effort == "none" or (effort is None and reasoning is Reasoning.ON_REQUEST):
         return
-    for name in _NOT_WHILE_REASONING:
-        if name in body and body[name] != _DEFAULTS.get(name):
+    for name, allowed in REFUSED_WHILE_REASONING.items():
+        if name in body and body[name] != allowed:
             call.report.drop(name, f"{call.model} refuses it while it reasons", given=body[name])
             del body[name]
+
+
+# --- earlier answers ----------------------------------------------------------------------
+
+
+def _messages(call: Call, dialect: Dialect) -> list[MessageParam]:
+    return [
+        _assistant(message, f"messages[{index}]", call, dialect)
+        if message["role"] == "assistant"
+        else message
+        for index, message in enumerate(call.messages)
+    ]
+
+
+def _assistant(
+    message: AssistantMessage, path: str, call: Call, dialect: Dialect
+) -> AssistantMessage:
+    """An earlier answer as this host gave it, without what only other providers understand."""
+    sent = dict(cast("dict[str, Any]", message))
+    _restore_own_data(sent, path, call, dialect)
+    _restore_parts(sent, path, call, dialect)
+    _restore_reasoning(sent, path, call, dialect)
+    audio = sent.get("audio")
+    if is_object(audio) and audio.get("id") and len(audio) > 1:
+        sent["audio"] = {"id": audio["id"]}
+        call.report.add("converted", f"{path}.audio", "sent by its id, as OpenAI wants it back")
+    return cast("AssistantMessage", sent)
+
+
+def _restore_own_data(sent: dict[str, Any], path: str, call: Call, dialect: Dialect) -> None:
+    data = sent.pop("provider_data", None)
+    if data is None:
+        return
+    for provider, kept in _as_object(data, f"{path}.provider_data").items():
+        where = f"{path}.provider_data.{provider}"
+        if provider == dialect.provider:
+            sent |= _as_object(kept, where)
+        else:
+            call.report.add("dropped", where, f"{dialect.provider} cannot read it")
+
+
+def _as_object(value: Any, path: str) -> Mapping[str, Any]:
+    if not is_object(value):
+        raise InvalidRequestError(f"expected a dictionary, got {type(value).__name__}", path=path)
+    return value
+
+
+def _restore_parts(sent: dict[str, Any], path: str, call: Call, dialect: Dialect) -> None:
+    """The content in parts, where the host gave it so; see ``shapes.said_by``."""
+    parts = sent.pop("content_parts", None)
+    if not is_array(parts):
+        return
+    if dialect.takes_reasoning:
+        sent["content"] = parts
+        sent.pop("reasoning_content", None)
+    else:
+        call.report.add("dropped", f"{path}.content_parts", "sent as their text")
+
+
+def _restore_reasoning(sent: dict[str, Any], path: str, call: Call, dialect: Dialect) -> None:
+    """The reasoning under the name that the host gave it; see ``shapes.said_by``."""
+    if dialect.takes_reasoning:
+        if "reasoning_content" in sent and sent.get("reasoning") == sent["reasoning_content"]:
+            del sent["reasoning_content"]  # Groq refuses a name that it did not give
+            call.report.add("merged", f"{path}.reasoning_content", "sent as reasoning, once")
+        return
+    for name in ("reasoning_content", "reasoning", "reasoning_details"):
+        if sent.pop(name, None) is not None:
+            call.report.add("dropped", f"{path}.{name}", "reasoning is not taken back")

@@ -1,4 +1,4 @@
-"""What OpenAI's error bodies mean, and those of the hosts that imitate them.
+"""What OpenAI's error bodies mean, and those of the hosts that imitate them; it raises nothing.
 
 The class follows from the status and from structured codes, never from a message's text.
 Source: https://platform.openai.com/docs/guides/error-codes
@@ -7,7 +7,7 @@ Source: https://platform.openai.com/docs/guides/error-codes
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from llmgate.errors import (
     AuthenticationError,
@@ -25,15 +25,18 @@ from llmgate.errors import (
     error_class,
     excerpt,
 )
+from llmgate.framing import Frame
 from llmgate.provider import status_error
-from llmgate.wire import HttpReply
+from llmgate.wire import HttpReply, decode_json, is_array, is_object
+from llmgate_openai.halves import read_json
 
-__all__ = ["chat_error", "error_from_payload"]
+__all__ = ["chat_error", "error_from_event", "error_from_payload"]
 
 _CLASSES: Mapping[str, type[ProviderError]] = {
     "authentication_error": AuthenticationError,
     "invalid_api_key": AuthenticationError,
     "billing_hard_limit_reached": QuotaExceededError,
+    "billing_not_active": QuotaExceededError,
     "credit_balance_exhausted": QuotaExceededError,
     "insufficient_quota": QuotaExceededError,
     "organization_spend_limit_exceeded": QuotaExceededError,
@@ -64,63 +67,118 @@ _CLASSES: Mapping[str, type[ProviderError]] = {
 _REFINEMENTS = (ContentFilterError, ContextWindowError, QuotaExceededError)
 """Classes that say more than the status does, and so win over it."""
 
+_STATUSES: Mapping[type[ProviderError], int] = {
+    AuthenticationError: 401,
+    PermissionDeniedError: 403,
+    NotFoundError: 404,
+    RateLimitError: 429,
+    QuotaExceededError: 429,
+    ServerError: 500,
+    OverloadedError: 503,
+}
+"""The status that OpenAI gives these errors where it can still give one; the rest have 400."""
+
+_PASSING = frozenset({408, 409, 425})
+"""Statuses of the client's own kind that pass: a timeout, a lock held for a moment, too early."""
+
 
 def chat_error(reply: HttpReply) -> ProviderError:
     """The error that a reply with a status of 400 or more stands for."""
-    try:
-        payload = reply.json()
-    except DecodeError:
-        return status_error(reply)
-    fields = _fields_of(payload)
-    if fields is None:
-        return status_error(reply)
-    error = _error(fields, reply.status, in_stream=False)
-    if reply.status == 409:
-        error.retryable = True  # OpenAI: a lock that is held for a moment
+    error = _told_error(reply) or _status_error(reply)
+    if reply.status in _PASSING:
+        error.retryable = True
     return error
 
 
+def _told_error(reply: HttpReply) -> ProviderError | None:
+    try:
+        fields = _fields_of(read_json(reply.body))
+    except DecodeError:
+        return None
+    return None if fields is None else _error(fields, reply.status)
+
+
+def _status_error(reply: HttpReply) -> ProviderError:
+    """The error of a reply whose body tells nothing that can be read."""
+    error = status_error(reply)
+    return QuotaExceededError(error.message) if reply.status == 402 else error
+
+
 def error_from_payload(payload: Any) -> ProviderError | None:
-    """The error that a reply or an event with status 200 holds instead of an answer, if it does."""
-    if not isinstance(payload, dict):
+    """The error that a reply, an event or a choice holds instead of an answer, if it does.
+
+    Its status is the one that the error names, or with which its code is otherwise sent.
+    """
+    if not is_object(payload):
         return None
-    answer = cast("dict[str, Any]", payload)
-    is_error = answer.get("error") or answer.get("object") == "error"
-    fields = _fields_of(answer) if is_error else None
-    if fields is None:
+    told = payload.get("error")
+    if not told and payload.get("object") != "error":
         return None
-    return _error(fields, _status_in(fields), in_stream=True)
+    fields = _fields_of(payload)
+    return _error_without_status({"message": _text(told)} if fields is None else fields)
+
+
+def error_from_event(frame: Frame) -> ProviderError | None:
+    """The error that an event stands for by its name, or by being text where JSON should be.
+
+    An error object in an event without a name is :func:`error_from_payload`'s.
+    """
+    is_named = frame.event == "error"
+    text = frame.data.lstrip()
+    if not is_named and text[:1] in _JSON_BEGINS:
+        return None
+    try:
+        payload = decode_json(frame.data)
+    except DecodeError:
+        return _error_without_status({"message": frame.data.decode("utf-8", "backslashreplace")})
+    if isinstance(payload, str):
+        return _error_without_status({"message": payload})
+    if not is_named:
+        return None
+    fields = _fields_of(payload)
+    return _error_without_status({"message": _text(payload)} if fields is None else fields)
+
+
+_JSON_BEGINS = frozenset({b"{", b"["})
 
 
 def _fields_of(payload: Any) -> dict[str, Any] | None:
     """The error object, in whichever of the shapes in use: nested, flat, or a bare text."""
-    match payload:
-        case {"error": dict(fields)}:
-            return cast("dict[str, Any]", fields)
-        case {"error": str(text)}:
-            return {**cast("dict[str, Any]", payload), "message": payload.get("message", text)}
-        case {"message": str()}:
-            return cast("dict[str, Any]", payload)
-        case {"detail": detail}:
-            return {"message": detail if isinstance(detail, str) else repr(detail)}
-        case str(text):
-            return {"message": text}
-        case _:
-            return None
+    if isinstance(payload, str):
+        return {"message": payload}
+    if not is_object(payload):
+        return None
+    told = payload.get("error")
+    if is_object(told) and told:
+        return told
+    if isinstance(told, str) and told:
+        return {**payload, "message": payload.get("message") or told}
+    if isinstance(payload.get("message"), str):
+        return payload
+    detail = payload.get("detail") or payload.get("title")  # FastAPI; RFC 9457
+    return {**payload, "message": _text(detail)} if detail else None
 
 
-def _error(fields: dict[str, Any], status: int | None, *, in_stream: bool) -> ProviderError:
+def _error_without_status(fields: Mapping[str, Any]) -> ProviderError:
+    """An error that came with status 200."""
+    error = _error(fields, _status_in(fields))
+    error.in_stream = True
+    if error.status is None and type(error) is not ProviderError:
+        error.status = _STATUSES.get(type(error), 400)
+    return error
+
+
+def _error(fields: Mapping[str, Any], status: int | None) -> ProviderError:
     code, kind = _text(fields.get("code")), _text(fields.get("type"))
-    message = excerpt(_text(fields.get("message")) or repr(fields), 2000)
-    made = _class_of(status, code, kind)(message, status=status, code=code or kind)
-    made.in_stream = in_stream
-    if status == 402:
-        made.retryable = False
-    return made
+    message = excerpt(_text(fields.get("message")) or _text(dict(fields)) or "no text", 2000)
+    named = _class_of(status, code, kind)
+    if status is not None and 400 <= status < 500 and _is_moderation(fields):
+        named = ContentFilterError
+    return named(message, status=status, code=code or kind)
 
 
 def _class_of(status: int | None, code: str | None, kind: str | None) -> type[ProviderError]:
-    named = next((_CLASSES[name] for name in (code, kind) if name in _CLASSES), None)
+    named = _CLASSES.get(code or "") or _CLASSES.get(kind or "")
     if kind == "insufficient_quota" and code not in (None, kind) and code not in _CLASSES:
         named = None  # the type alone is too coarse: the code says what it is
     if status is None:
@@ -130,19 +188,23 @@ def _class_of(status: int | None, code: str | None, kind: str | None) -> type[Pr
     return named if refines and named is not None else by_status
 
 
+def _is_moderation(fields: Mapping[str, Any]) -> bool:
+    """Whether a filter's reasons are given, as OpenRouter does with status 403."""
+    metadata = fields.get("metadata")
+    return is_object(metadata) and is_array(metadata.get("reasons"))
+
+
 def _status_in(fields: Mapping[str, Any]) -> int | None:
     """The status that an error inside a 200 gives as its code or beside it."""
     for name in ("status", "status_code", "code"):
         value = fields.get(name)
-        number = (
-            int(value)
-            if isinstance(value, str) and value.isdecimal() and len(value) == 3
-            else value
-        )
-        if isinstance(number, int) and 400 <= number < 600:
-            return number
+        if isinstance(value, str) and value.isdecimal() and len(value) == 3:
+            value = int(value)
+        if isinstance(value, int) and 400 <= value < 600:
+            return value
     return None
 
 
 def _text(value: Any) -> str | None:
+    """What a field says, as text; None where it says nothing."""
     return None if value is None or value == "" else str(value)

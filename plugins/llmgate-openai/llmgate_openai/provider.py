@@ -1,4 +1,7 @@
-"""The provider: settings, and the two flows over :mod:`encode` and :mod:`decode`. No I/O."""
+"""The provider: settings, and the two flows over ``encode``, ``decode`` and ``stream``. No I/O.
+
+The environment is read when a provider is made, never on import.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,19 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from llmgate.errors import InvalidRequestError, MissingKeyError, ProviderError
 from llmgate.options import Call, ChatParameters
 from llmgate.provider import Decoder, Provider, Support
 from llmgate.types import Completion
 from llmgate.wire import Flow, HttpReply, HttpRequest, Secret
-from llmgate_openai.decode import ChatDecoder, decode
+from llmgate_openai.decode import decode
 from llmgate_openai.encode import COMPATIBLE, Dialect, chat_request
 from llmgate_openai.errors import chat_error
+from llmgate_openai.stream import ChatDecoder
 
-__all__ = ["OpenAI", "base_url_of"]
+__all__ = ["OpenAI", "base_url_of", "chat_url"]
 
 _OFFICIAL = "https://api.openai.com/v1"
 
@@ -26,13 +30,13 @@ class OpenAI(Provider):
     """OpenAI, or any host that speaks its chat completions.
 
     Args:
-        api_key: The key; by default ``OPENAI_API_KEY``. That variable is not sent to a host that is
-            named here and is not OpenAI's, since it is not that host's key.
+        api_key: The key; by default ``OPENAI_API_KEY``. What the environment says of keys and
+            headers is not sent to a host that is named here and is not OpenAI's: it is not its own.
         base_url: The address up to and with ``/v1``; by default ``OPENAI_BASE_URL``, or OpenAI's.
         organization: Sent as ``OpenAI-Organization``; by default ``OPENAI_ORG_ID``.
         project: Sent as ``OpenAI-Project``; by default ``OPENAI_PROJECT_ID``.
         headers: Further headers; by default those in ``OPENAI_CUSTOM_HEADERS`` (lines of
-            ``Name: value``).
+            ``Name: value``). An ``Authorization`` among them is sent in place of the key.
         dialect: How the host departs from OpenAI's format; by default told from the address.
 
     Raises:
@@ -74,18 +78,23 @@ class OpenAI(Provider):
             "headers": headers,
             "dialect": dialect,
         }
-        self._base_url = base_url_of(base_url or os.environ.get("OPENAI_BASE_URL") or _OFFICIAL)
+        environment: Mapping[str, str] = os.environ
+        address = base_url or environment.get("OPENAI_BASE_URL") or _OFFICIAL
+        self._base_url = base_url_of(address)
         self._is_official = _is_official(self._base_url)
         self._dialect = dialect or (Dialect() if self._is_official else COMPATIBLE)
-        if api_key is None and (base_url is None or self._is_official):
-            api_key = os.environ.get("OPENAI_API_KEY") or None
-        self._key = Secret(api_key) if isinstance(api_key, str) else api_key
-        self._settings["api_key"] = self._key
-        self._headers = {
-            **_known("OpenAI-Organization", organization or os.environ.get("OPENAI_ORG_ID")),
-            **_known("OpenAI-Project", project or os.environ.get("OPENAI_PROJECT_ID")),
-            **(_custom_headers() if headers is None else headers),
-        }
+        if base_url and not self._is_official:
+            environment = {}  # its credentials are for another host
+        self._key = _secret(environment.get("OPENAI_API_KEY") or None)
+        if api_key is not None:
+            self._key = self._settings["api_key"] = _secret(api_key)
+        self._headers = _checked_headers(
+            {
+                "OpenAI-Organization": organization or environment.get("OPENAI_ORG_ID"),
+                "OpenAI-Project": project or environment.get("OPENAI_PROJECT_ID"),
+                **(_custom_headers(environment) if headers is None else headers),
+            }
+        )
 
     def configured(self, **settings: Any) -> OpenAI:
         """The same provider with some of its settings changed."""
@@ -103,27 +112,28 @@ class OpenAI(Provider):
     def stream(self, call: Call) -> Flow[Decoder]:
         """One request, and a decoder for its events."""
         yield chat_request(call, self._url, self._dialect)
-        return ChatDecoder(call.id)
+        return ChatDecoder(call.id, choices=call.parameters.get("n", 1))
 
     async def authorize(self, request: HttpRequest) -> HttpRequest:
         """The request with the key, where there is one."""
-        if self._key is None:
-            if self._is_official:
+        headers = {**request.headers, **self._headers}
+        if not any(name.lower() == "authorization" for name in headers):
+            if self._key is not None:
+                headers["Authorization"] = f"Bearer {self._key.reveal()}"
+            elif self._is_official:
                 raise MissingKeyError("OpenAI needs a key: set OPENAI_API_KEY or pass api_key=")
-            return replace(request, headers={**request.headers, **self._headers})
-        authorization = {"Authorization": f"Bearer {self._key.reveal()}"}
-        return replace(request, headers={**request.headers, **self._headers, **authorization})
+        return replace(request, headers=headers)
 
     def error(self, reply: HttpReply) -> ProviderError:
         """What an error's status and body mean."""
         return chat_error(reply)
 
     def __repr__(self) -> str:
-        return f"OpenAI(base_url={self._base_url!r})"
+        return f"OpenAI(base_url={_shown(self._base_url)!r})"
 
     @property
     def _url(self) -> str:
-        return f"{self._base_url}/chat/completions"
+        return chat_url(self._base_url)
 
 
 def base_url_of(address: str) -> str:
@@ -133,10 +143,36 @@ def base_url_of(address: str) -> str:
         InvalidRequestError: when it is no http or https URL.
     """
     address = address.strip()
-    parts = urlsplit(address) if address.isprintable() else None
-    if parts is None or parts.scheme not in ("http", "https") or not parts.netloc:
-        raise InvalidRequestError(f"{address!r:.80} is no http or https URL", path="base_url")
-    return address.rstrip("/").removesuffix("/chat/completions").rstrip("/")
+    parts = _parts_of(address)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InvalidRequestError(
+            f"{_shown(address)!r:.80} is no http or https URL", path="base_url"
+        )
+    path = parts.path.rstrip("/").removesuffix("/chat/completions").rstrip("/")
+    return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
+
+
+def chat_url(base_url: str) -> str:
+    """Where chat completions are asked for; a query of the address stays at its end."""
+    parts = urlsplit(base_url)
+    return urlunsplit(parts._replace(path=f"{parts.path}/chat/completions"))
+
+
+def _parts_of(address: str) -> SplitResult | None:
+    if not address.isprintable() or " " in address:
+        return None
+    try:
+        parts = urlsplit(address)
+        _ = parts.port  # read it, since only that checks it
+    except ValueError:
+        return None
+    return parts
+
+
+def _shown(address: str) -> str:
+    """An address without what may be a credential in it."""
+    scheme, slashes, rest = address.partition("?")[0].rpartition("//")
+    return scheme + slashes + rest.rpartition("@")[2]
 
 
 def _is_official(base_url: str) -> bool:
@@ -144,11 +180,20 @@ def _is_official(base_url: str) -> bool:
     return host == "api.openai.com" or host.endswith(".api.openai.com")
 
 
-def _known(name: str, value: str | None) -> dict[str, str]:
-    return {name: value} if value else {}
+def _secret(key: str | Secret | None) -> Secret | None:
+    return key if key is None or isinstance(key, Secret) else Secret(key)
 
 
-def _custom_headers() -> dict[str, str]:
-    lines = os.environ.get("OPENAI_CUSTOM_HEADERS", "").splitlines()
+def _custom_headers(environment: Mapping[str, str]) -> dict[str, str]:
+    lines = environment.get("OPENAI_CUSTOM_HEADERS", "").splitlines()
     pairs = (line.partition(":") for line in lines if ":" in line)
     return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _checked_headers(headers: Mapping[str, str | None]) -> dict[str, str]:
+    """The headers that have a value, each of which can be sent; values are never shown."""
+    given = {name: value for name, value in headers.items() if value}
+    for name, value in given.items():
+        if not (name and f"{name}{value}".isascii() and f"{name}{value}".isprintable()):
+            raise InvalidRequestError("expected printable ASCII text", path=f"headers.{name!a}")
+    return given

@@ -1,0 +1,223 @@
+"""Sends one request of a flow: credentials, the reply, what its status means, and retries.
+
+What the reply's body says is the provider's to read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+from llmgate._context import Context, request_id
+from llmgate.errors import (
+    ConnectError,
+    DecodeError,
+    LLMGateError,
+    ReadError,
+    RequestError,
+    ResponseTooLargeError,
+    TransportError,
+    excerpt,
+)
+from llmgate.hooks import AttemptEnded, AttemptStarted, RetryScheduled
+from llmgate.provider import status_error
+from llmgate.types import Attempt
+from llmgate.wire import HttpReply, HttpRequest, IncomingReply, redacted
+
+__all__ = ["MAX_BODY", "MAX_ERROR_BODY", "Holder", "authorized", "pause_before_next", "send"]
+
+MAX_BODY = 64 * 1024 * 1024
+"""The largest body of an answer, in bytes after decompression."""
+MAX_ERROR_BODY = 1024 * 1024
+"""The largest body of an error, likewise; what is beyond it is not read."""
+
+
+class Holder:
+    """Owns the reply that a flow left open until its stream takes it over."""
+
+    def __init__(self) -> None:
+        self._incoming: IncomingReply | None = None
+
+    def hold(self, incoming: IncomingReply) -> None:
+        """Own this reply, and no longer the one before."""
+        self.close()
+        self._incoming = incoming
+
+    def release(self) -> IncomingReply:
+        """Give the reply away."""
+        incoming, self._incoming = self._incoming, None
+        if incoming is None:
+            raise DecodeError("the provider's flow ended without a reply to be streamed")
+        return incoming
+
+    def close(self) -> None:
+        """Close the reply, unless it was given away."""
+        if self._incoming is not None:
+            self._incoming.close()
+
+
+async def send(request: HttpRequest, context: Context, holder: Holder | None) -> HttpReply:
+    """The reply to a request, which is sent again as often as the policy allows.
+
+    With a holder, the reply to a request that asks for a stream is left open with it.
+    """
+    if context.extra_headers:
+        request = _with_headers(request, context.extra_headers)
+    if request.delay:
+        await asyncio.sleep(request.delay)
+    wait = 0.0
+    while True:
+        attempt = _Attempt(request, context, wait)
+        try:
+            reply = await attempt.make(holder)
+        except LLMGateError as error:
+            if not attempt.may_be_followed(error):
+                raise
+            wait = pause_before_next(error, context, answered=bool(attempt.answered))
+        else:
+            context.budget.succeeded()
+            return reply
+        await asyncio.sleep(wait)
+
+
+def pause_before_next(error: LLMGateError, context: Context, *, answered: bool) -> float:
+    """The seconds to wait before another attempt; raises the error if there is to be none."""
+    number = context.retries + 1
+    if not context.policy.allows(error, number, answered=answered):
+        raise error
+    wait = context.policy.pause(error, number)
+    if wait >= context.deadline.remaining() or not context.budget.spend():
+        raise error
+    context.retries = number
+    if context.emit is not None:
+        following = len(context.attempts) + 1
+        context.emit(RetryScheduled(context.call.id, following, wait, error))
+    return wait
+
+
+def _with_headers(request: HttpRequest, headers: Mapping[str, str]) -> HttpRequest:
+    """The request with these headers in place of its own of the same name, however written."""
+    given = {name.lower() for name in headers}
+    kept = {name: text for name, text in request.headers.items() if name.lower() not in given}
+    return replace(request, headers={**kept, **headers})
+
+
+async def authorized(request: HttpRequest, context: Context) -> HttpRequest:
+    """The request with its credentials; what the caller gave for this call goes before them."""
+    try:
+        signed = await context.provider.authorize(request)
+    except LLMGateError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
+        kind = type(error).__name__  # its text may hold what it was to keep
+    else:
+        return _with_headers(signed, context.extra_headers) if context.extra_headers else signed
+    raise RequestError(f"the provider could not authorize the request ({kind})")
+
+
+class _Attempt:
+    """One request on its way. ``answered`` is None until something of a reply has come, False when
+    the provider refused, and True when an answer had begun."""
+
+    def __init__(self, request: HttpRequest, context: Context, wait: float) -> None:
+        self.answered: bool | None = None
+        self._request = request
+        self._context = context
+        self._wait = wait
+        self._number = len(context.attempts) + 1
+        self._started = time.monotonic()
+
+    def may_be_followed(self, error: LLMGateError) -> bool:
+        """Whether sending it again could not do it twice."""
+        was_not_done = self.answered is False or isinstance(error, ConnectError)
+        return self._request.idempotent or was_not_done
+
+    async def make(self, holder: Holder | None) -> HttpReply:
+        """The reply; a streamed one is left open with the holder."""
+        context = self._context
+        context.reply = context.sent = None
+        if context.emit is not None:
+            shown = replace(self._request, headers=redacted(self._request.headers))
+            context.emit(AttemptStarted(context.call.id, self._number, shown))
+        try:
+            reply = await self._exchange(holder)
+        except LLMGateError as error:
+            self._over(type(error).__name__, error)
+            raise
+        except BaseException as cause:
+            late = context.deadline.exceeded() if context.deadline.explains(cause) else None
+            self._over(type(late or cause).__name__, late)
+            raise
+        self._over()
+        return reply
+
+    def _over(self, name: str | None = None, error: LLMGateError | None = None) -> None:
+        context, seconds = self._context, time.monotonic() - self._started
+        status, identifier = None, None
+        if context.reply is not None:
+            status, identifier = context.reply.status, request_id(context.reply.headers)
+        attempt = Attempt(self._number, seconds, self._wait, status, name, identifier)
+        context.attempts.append(attempt)
+        if error is not None:
+            context.explain(error)
+        if context.emit is not None:
+            context.emit(AttemptEnded(context.call.id, self._number, seconds, status, error))
+
+    async def _exchange(self, holder: Holder | None) -> HttpReply:
+        context = self._context
+        signed = await authorized(self._request, context)
+        context.sent = (self._request, signed)
+        try:
+            incoming = await context.transport.open(signed, context.timeout)
+            return await self._take(incoming, holder)
+        except LLMGateError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a stranger's transport may raise anything
+            reason = excerpt(f"{type(error).__name__}: {error}")
+        raise ReadError(f"the exchange failed: {reason}")
+
+    async def _take(self, incoming: IncomingReply, holder: Holder | None) -> HttpReply:
+        context = self._context
+        reply = context.reply = HttpReply(incoming.status, incoming.headers)
+        self.answered = 200 <= reply.status < 300
+        if self.answered and self._request.stream and holder is not None:
+            holder.hold(incoming)
+            return reply
+        pieces = list[bytes]()
+        try:
+            await self._read(incoming, pieces)
+        except (TransportError, ResponseTooLargeError):
+            if self.answered:
+                raise
+        finally:
+            incoming.close()
+        reply = context.reply = replace(reply, body=b"".join(pieces))
+        if not self.answered:
+            raise self._refusal(reply)
+        return reply
+
+    async def _read(self, incoming: IncomingReply, pieces: list[bytes]) -> None:
+        """Collect the pieces of a body, up to the limit of its kind."""
+        deadline, size = self._context.deadline, 0
+        limit = MAX_BODY if self.answered else MAX_ERROR_BODY
+        deadline.begun = True
+        try:
+            deadline.move(silence=True)
+            while piece := await incoming.read():
+                size += len(piece)
+                if size > limit:
+                    raise ResponseTooLargeError(f"the reply is larger than {limit} bytes")
+                pieces.append(piece)
+                deadline.move(silence=True)
+        finally:  # whatever follows, another step or another attempt, is to bring the answer
+            deadline.begun = False
+            deadline.move()
+
+    def _refusal(self, reply: HttpReply) -> LLMGateError:
+        """The error that a status of 300 or more stands for, as the provider explains it."""
+        try:
+            return self._context.provider.error(reply)
+        except Exception:  # noqa: BLE001 - a stranger's code may raise anything
+            return status_error(reply)

@@ -1,0 +1,161 @@
+"""The time limits of one call, and the one timer that enforces whichever of them comes first.
+
+It is open only while the call waits, never while the caller holds a stream. It does what
+``asyncio.timeout`` does, knows by name what was exceeded, and costs a third.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from llmgate.errors import DeadlineExceededError
+
+if TYPE_CHECKING:
+    from llmgate.options import Timeout
+
+__all__ = ["Deadline", "mark_phase"]
+
+
+class Deadline:
+    """Bounds what is awaited under ``with``, which is left in silence when a limit has passed::
+
+    with deadline.limit():
+        return await something
+    raise deadline.exceeded()
+    """
+
+    __slots__ = (
+        "_alarm",
+        "_allowed",
+        "_cancels",
+        "_loop",
+        "_passed",
+        "_phase",
+        "_rings",
+        "_seconds",
+        "_task",
+        "_until",
+        "begun",
+        "started",
+        "timeout",
+    )
+    _loop: asyncio.AbstractEventLoop
+
+    def __init__(self, timeout: Timeout) -> None:
+        self.timeout = timeout
+        self.started = time.monotonic()
+        self.begun = False  # once an answer has begun, first_token is no limit
+        self._alarm: asyncio.TimerHandle | None = None
+        self._rings = self._until = math.inf
+        self._task: asyncio.Task[object] | None = None
+        self._passed = False
+
+    def elapsed(self) -> float:
+        """Seconds since the call began."""
+        return time.monotonic() - self.started
+
+    def remaining(self) -> float:
+        """Seconds until the whole call must be over; infinity without a limit."""
+        total = self.timeout.total
+        return math.inf if total is None else total - self.elapsed()
+
+    def limit(self, *, silence: bool = False) -> Self:
+        """The limits as they are now. ``silence`` says that a piece of a body is waited for."""
+        timeout, elapsed = self.timeout, self.elapsed()
+        self._seconds = self._allowed = math.inf
+        self._phase = "total"
+        if timeout.total is not None:
+            self._allowed, self._seconds = timeout.total, timeout.total - elapsed
+        if silence and timeout.idle is not None and timeout.idle < self._seconds:
+            self._allowed, self._seconds, self._phase = timeout.idle, timeout.idle, "idle"
+        first = timeout.first_token
+        if not self.begun and first is not None and first - elapsed < self._seconds:
+            self._allowed, self._seconds, self._phase = first, first - elapsed, "first_token"
+        return self
+
+    def move(self, *, silence: bool = False) -> None:
+        """Go on, under ``with``, within the limits as they are now."""
+        self.limit(silence=silence)
+        self._set()
+
+    def close(self) -> None:
+        """Forget the timer: the call is over."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
+    def exceeded(self) -> DeadlineExceededError:
+        """The error for the limit that passed."""
+        reason = f"{_WAITED_FOR[self._phase]} within {self._allowed:.3g} s"
+        return DeadlineExceededError(reason, phase=self._phase)
+
+    def explains(self, error: BaseException | None) -> bool:
+        """Whether a cancellation is due to a limit that passed."""
+        if self._passed and isinstance(error, asyncio.CancelledError):
+            self._phase = getattr(error, _MARK, self._phase)
+            return True
+        return False
+
+    def __enter__(self) -> None:
+        if self._seconds <= 0:  # what is ready at once would never be interrupted
+            raise self.exceeded()
+        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        self._cancels = self._task.cancelling() if self._task is not None else 0
+        self._passed = False
+        self._set()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        task, self._task = self._task, None
+        if not self._passed or task is None:
+            return False
+        by_others = task.uncancel() > self._cancels
+        return not by_others and self.explains(error)
+
+    def _set(self) -> None:
+        """Let the timer go off at the limit or before: it then looks whether that has moved."""
+        self._until = time.monotonic() + self._seconds
+        if self._alarm is None or self._until < self._rings:
+            self.close()
+            self._wind(self._seconds)
+
+    def _wind(self, seconds: float) -> None:
+        if seconds < math.inf:
+            self._rings = self._until
+            self._alarm = self._loop.call_later(seconds, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        if self._task is None or self._passed:
+            return  # nothing is being waited for
+        left = self._until - time.monotonic()
+        if left > 0:
+            self._wind(left)
+        else:
+            self._passed = True
+            self._task.cancel()
+
+
+_WAITED_FOR = {
+    "connect": "no connection",
+    "pool": "no free connection",
+    "write": "the request was not taken",
+    "first_token": "the answer did not begin",
+    "idle": "nothing came",
+    "total": "no whole answer",
+}
+_MARK = "_llmgate_phase"
+
+
+def mark_phase(cancelled: asyncio.CancelledError, phase: str) -> None:
+    """Note on a cancellation what it interrupted, for the deadline that may have caused it."""
+    if not hasattr(cancelled, _MARK):
+        setattr(cancelled, _MARK, phase)

@@ -1,0 +1,268 @@
+"""The shapes of messages and parameters, as validators in compiled code.
+
+They say what is accepted; ``_validate`` applies them and explains what they refuse. They are built
+when the first call needs them, so that importing costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from llmgate.options import ChatParameters
+
+if TYPE_CHECKING:
+    from pydantic_core import SchemaValidator
+    from pydantic_core.core_schema import CoreSchema, TypedDictSchema
+
+__all__ = ["LARGEST", "json_validator", "message_validator", "parameter_validator"]
+
+LARGEST = 2**4095
+"""The integers that are accepted are smaller, by absolute value: they have up to 1,232 digits."""
+
+# Text has min_length=0 because only a constrained str validator refuses lone surrogates.
+
+
+@cache
+def json_validator() -> SchemaValidator:
+    from pydantic_core import SchemaValidator  # noqa: PLC0415 - first use
+
+    return SchemaValidator(_with_json(_any_json()))
+
+
+@cache
+def message_validator() -> SchemaValidator:
+    from pydantic_core import SchemaValidator  # noqa: PLC0415 - first use
+    from pydantic_core import core_schema as cs  # noqa: PLC0415
+
+    return SchemaValidator(_with_json(cs.list_schema(_message(), min_length=1, strict=True)))
+
+
+@cache
+def parameter_validator() -> SchemaValidator:
+    from pydantic_core import SchemaValidator  # noqa: PLC0415 - first use
+
+    return SchemaValidator(_with_json(_parameters()))
+
+
+def _with_json(schema: CoreSchema) -> CoreSchema:
+    from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
+
+    value = cs.union_schema(
+        [
+            _text(),
+            cs.bool_schema(strict=True),
+            *_numbers(),
+            cs.none_schema(),
+            cs.list_schema(_any_json(), strict=True),
+            cs.dict_schema(_text(), _any_json(), strict=True),
+        ],
+        mode="left_to_right",
+        ref="json",
+    )
+    return cs.definitions_schema(schema, [value])
+
+
+def _numbers() -> Sequence[CoreSchema]:
+    from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
+
+    return (
+        cs.int_schema(strict=True, lt=LARGEST, gt=-LARGEST),
+        cs.float_schema(strict=True, allow_inf_nan=False),
+    )
+
+
+def _any_json() -> CoreSchema:
+    from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
+
+    return cs.definition_reference_schema("json")
+
+
+def _text(minimum: int = 0) -> CoreSchema:
+    from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
+
+    return cs.str_schema(strict=True, min_length=minimum)
+
+
+def _object(required: Mapping[str, CoreSchema], **optional: CoreSchema) -> TypedDictSchema:
+    """An object with these keys; others must be JSON and are kept."""
+    from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
+
+    fields = {name: cs.typed_dict_field(schema) for name, schema in required.items()}
+    for name, schema in optional.items():
+        fields[name] = cs.typed_dict_field(cs.nullable_schema(schema), required=False)
+    return cs.typed_dict_schema(fields, extra_behavior="allow", extras_schema=_any_json())
+
+
+def _message() -> CoreSchema:
+    from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
+
+    text, content = _text(), _content()
+    said = _object({"role": text, "content": content}, name=text)
+    assistant = _object(
+        {"role": text},
+        content=content,
+        name=text,
+        refusal=text,
+        reasoning_content=text,
+        tool_calls=cs.list_schema(_tool_call(), strict=True),
+        function_call=_object({"name": _text(1), "arguments": _arguments()}),
+    )
+    return cs.tagged_union_schema(
+        {
+            "system": said,
+            "developer": said,
+            "user": said,
+            "assistant": assistant,
+            "tool": _object({"role": text, "content": content, "tool_call_id": _text(1)}),
+            "function": _object({"role": text, "name": _text(1)}, content=text),
+        },
+        discriminator="role",
+    )
+
+
+def _content() -> CoreSchema:
+    from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
+
+    text = _text()
+    known = cs.tagged_union_schema(
+        {
+            "text": _object({"type": text, "text": text}),
+            "image_url": _object({"type": text, "image_url": _image_url()}),
+            "input_audio": _object(
+                {"type": text, "input_audio": _object({"data": _text(1), "format": text})}
+            ),
+            "file": _object({"type": text, "file": _object({})}),
+            "refusal": _object({"type": text, "refusal": text}),
+        },
+        discriminator="type",
+    )
+    other = cs.no_info_after_validator_function(_as_other_part, _object({"type": _text(1)}))
+    part = cs.union_schema([(known, "~known"), (other, "~other")], mode="left_to_right")
+    parts = cs.list_schema(part, min_length=1, strict=True)
+    return cs.union_schema([(text, "~text"), (parts, "~parts")], mode="left_to_right")
+
+
+def _as_other_part(part: dict[str, Any]) -> dict[str, Any]:
+    """A kind of part that OpenAI does not have: whether it is carried is the provider's to say."""
+    if part["type"] in {"text", "image_url", "input_audio", "file", "refusal"}:
+        raise ValueError("not what such a part holds")
+    return part
+
+
+def _image_url() -> CoreSchema:
+    from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
+
+    return _object(
+        {"url": cs.no_info_after_validator_function(_as_image_url, _text(1))}, detail=_text()
+    )
+
+
+def _as_image_url(url: str) -> str:
+    if url.startswith("data:"):
+        head, comma, _ = url[:200].partition(",")
+        if not comma or not head.endswith(";base64"):
+            raise ValueError("expected data:<mime type>;base64,<data>")
+    elif not url.startswith(("https://", "http://")):
+        raise ValueError("expected an https:// or data: URL")
+    return url
+
+
+def _tool_call() -> CoreSchema:
+    from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
+
+    text, name = _text(), _text(1)
+    function = _object({"name": name, "arguments": _arguments()})
+    return cs.tagged_union_schema(
+        {
+            "function": _object({"id": name, "type": text, "function": function}),
+            "custom": _object(
+                {"id": name, "type": text, "custom": _object({"name": name, "input": text})}
+            ),
+        },
+        discriminator="type",
+    )
+
+
+def _arguments() -> CoreSchema:
+    from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
+
+    return cs.no_info_after_validator_function(_as_json_text, _text())
+
+
+def _as_json_text(arguments: str) -> str:
+    """Arguments as they are, but that no text at all stands for none, as in every answer."""
+    from pydantic_core import from_json  # noqa: PLC0415 - loaded with the validator
+
+    text = arguments if arguments.strip() else "{}"
+    try:
+        from_json(text)
+    except ValueError as error:
+        raise ValueError(f"the arguments are not JSON ({error})") from None
+    return text
+
+
+def _parameters() -> CoreSchema:
+    from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
+
+    text, flag = _text(), cs.bool_schema(strict=True)
+    number = cs.union_schema(
+        [*_numbers()],
+        custom_error_type="number_type",
+        custom_error_message="Input should be a number",
+        mode="left_to_right",
+    )
+    anything = _object({})
+    count = cs.int_schema(strict=True, ge=1, lt=2**63)
+    choice = cs.union_schema([(text, "~text"), (anything, "~object")], mode="left_to_right")
+    function = _object({"name": _text(1)}, description=text, parameters=anything)
+    schemas: dict[str, CoreSchema] = {
+        "function_call": choice,
+        "functions": cs.list_schema(function, min_length=1, strict=True),
+        "logit_bias": cs.dict_schema(text, number, strict=True),
+        "modalities": cs.list_schema(text, strict=True),
+        "n": count,
+        "response_format": anything,
+        "stop": cs.union_schema(
+            [(text, "~text"), (cs.list_schema(text, max_length=4, strict=True), "~list")],
+            mode="left_to_right",
+        ),
+        "tool_choice": choice,
+        "tools": cs.list_schema(_tool(function), strict=True),
+    }
+    schemas |= dict.fromkeys(
+        ("frequency_penalty", "presence_penalty", "temperature", "top_p"), number
+    )
+    schemas |= dict.fromkeys(("max_completion_tokens", "max_tokens"), count)
+    schemas |= dict.fromkeys(("seed",), cs.int_schema(strict=True, ge=-(2**63), lt=2**64))
+    schemas |= dict.fromkeys(("top_logprobs",), cs.int_schema(strict=True, ge=0, lt=2**63))
+    schemas |= dict.fromkeys(("logprobs", "parallel_tool_calls", "store"), flag)
+    schemas |= dict.fromkeys(_TEXTS, text)
+    for name in ChatParameters.__annotations__:
+        schemas.setdefault(name, anything)
+    fields = {name: cs.typed_dict_field(item, required=False) for name, item in schemas.items()}
+    return cs.typed_dict_schema(fields)
+
+
+_TEXTS = (
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "reasoning_effort",
+    "safety_identifier",
+    "service_tier",
+    "user",
+    "verbosity",
+)
+
+
+def _tool(function: CoreSchema) -> CoreSchema:
+    from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
+
+    return cs.tagged_union_schema(
+        {
+            "function": _object({"type": _text(), "function": function}),
+            "custom": _object({"type": _text(), "custom": _object({"name": _text(1)})}),
+        },
+        discriminator="type",
+    )

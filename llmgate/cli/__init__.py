@@ -1,0 +1,94 @@
+"""The command line: ``llmgate chat`` and ``llmgate providers``.
+
+What a command needs is imported when that command runs, and no provider but the one that a chat
+asks for is ever imported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+import llmgate
+from llmgate.errors import LLMGateError, excerpt
+
+__all__ = ["main"]
+
+_INTERRUPTED = 128 + 2  # as a shell reports a program that SIGINT ended
+_PIPE_CLOSED = 128 + 13  # likewise SIGPIPE
+_LONGEST_ERROR = 2000
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    0 is success, 1 an error that is told in one line on standard error, 130 an interrupt, and 141
+    an output that nobody reads any more. Wrong usage exits with 2, as argparse does.
+
+    Args:
+        argv: The words after the program's name; by default those of the process.
+    """
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    try:
+        code = _chat(arguments, parser) if arguments.command == "chat" else _providers()
+        sys.stdout.flush()
+    except LLMGateError as error:
+        print(f"llmgate: {excerpt(str(error), _LONGEST_ERROR)}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        _let_go_of_output()
+        return _PIPE_CLOSED
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="llmgate", description="One call for every model.")
+    parser.add_argument("--version", action="version", version=f"llmgate {llmgate.__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    chat = commands.add_parser(
+        "chat",
+        help="ask a model and print its answer as it comes",
+        description="Ask a model. What is piped in follows the prompt, or is the prompt.",
+    )
+    chat.add_argument("prompt", nargs="*", help="what to ask")
+    chat.add_argument("-m", "--model", help="provider/model; by default local/smollm2")
+    chat.add_argument("--system", help="instructions that come before the prompt")
+    chat.add_argument("--no-stream", action="store_true", help="print the answer when it is whole")
+    chat.add_argument("--json", action="store_true", help="print the whole answer as JSON")
+    commands.add_parser(
+        "providers",
+        help="list the installed providers",
+        description="List the installed providers, from metadata: none of them is imported.",
+    )
+    return parser
+
+
+def _chat(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    from llmgate.cli import chat  # noqa: PLC0415 - asyncio, for this command alone
+
+    prompt = chat.full_prompt(arguments.prompt, sys.stdin)
+    if not prompt:
+        parser.error("there is nothing to ask: give a prompt, or pipe one in")
+    model = arguments.model or chat.default_model()
+    if model is None:
+        parser.error(f"name a model with -m provider/model ({chat.advice()})")
+    question = chat.Question(model, prompt, arguments.system, not arguments.no_stream)
+    return chat.run(question, as_json=arguments.json)
+
+
+def _providers() -> int:
+    from llmgate.cli import providers  # noqa: PLC0415 - metadata, for this command alone
+
+    return providers.run()
+
+
+def _let_go_of_output() -> None:
+    """Send what is still buffered nowhere, so that the exit does not fail on it once more."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

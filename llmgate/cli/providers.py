@@ -1,0 +1,65 @@
+"""``llmgate providers``: what the metadata of installed packages says; it imports none of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from importlib.metadata import entry_points
+
+from llmgate._registry import InstalledProvider, installed_providers
+
+__all__ = ["run"]
+
+_HEADINGS = ("provider", "package", "key", "models")
+
+
+def run() -> int:
+    """Print a table of the providers: name, package and version, whether a key is set, models.
+
+    Raises:
+        UnknownProviderError: when two packages claim one name.
+    """
+    installed = installed_providers()
+    if not installed:
+        print(
+            "no provider is installed: pip install 'llmgate[local]', or another provider's package"
+        )
+        return 0
+    _print_table([_HEADINGS, *(_row(installed[name]) for name in sorted(installed))])
+    return 0
+
+
+def _row(provider: InstalledProvider) -> Sequence[str]:
+    package = f"{provider.distribution} {provider.version}"
+    models = ", ".join((f"{provider.name}/…", *provider.models))
+    return provider.name, package, _keys(provider), models
+
+
+def _keys(provider: InstalledProvider) -> str:
+    """Whether the variables that hold this provider's key are set; never what they hold.
+
+    A package names them in the entry point group ``llmgate.keys``. Where it names none, the
+    customary name is looked for, and nothing is said when it is not set: perhaps there is no key.
+    """
+    declared = [
+        claim.name
+        for claim in entry_points(group="llmgate.keys")
+        if claim.value == provider.entry_point.value
+        and claim.dist is not None
+        and claim.dist.name == provider.distribution
+    ]
+    customary = f"{provider.name.upper().replace('-', '_')}_API_KEY"
+    if declared:
+        return ", ".join(f"{name} {_state(name)}" for name in declared)
+    return f"{customary} set" if os.environ.get(customary) else "-"
+
+
+def _state(variable: str) -> str:
+    return "set" if os.environ.get(variable) else "not set"
+
+
+def _print_table(rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())

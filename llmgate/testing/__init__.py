@@ -1,0 +1,68 @@
+"""For tests: a fake provider, a transport that answers from memory, and the conformance kit.
+
+Nothing here is imported by ``import llmgate``, and pytest only with the kit itself.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from llmgate.testing.canned import Canned as Canned
+    from llmgate.testing.canned import CannedTransport as CannedTransport
+    from llmgate.testing.canned import with_transport as with_transport
+    from llmgate.testing.conformance import CANARY as CANARY
+    from llmgate.testing.conformance import ProviderConformance as ProviderConformance
+    from llmgate.testing.driving import drive as drive
+    from llmgate.testing.driving import read_stream as read_stream
+    from llmgate.testing.fake import FakeProvider as FakeProvider
+    from llmgate.testing.isolation import untouched as untouched
+    from llmgate.testing.recordings import GoldenCall as GoldenCall
+    from llmgate.testing.recordings import RecordedExchange as RecordedExchange
+    from llmgate.testing.recordings import load_corpus as load_corpus
+    from llmgate.testing.recordings import load_recording as load_recording
+
+_MODULE_OF = {
+    "CANARY": "conformance",
+    "Canned": "canned",
+    "CannedTransport": "canned",
+    "FakeProvider": "fake",
+    "GoldenCall": "recordings",
+    "ProviderConformance": "conformance",
+    "RecordedExchange": "recordings",
+    "drive": "driving",
+    "load_corpus": "recordings",
+    "load_recording": "recordings",
+    "read_stream": "driving",
+    "untouched": "isolation",
+    "with_transport": "canned",
+}
+
+__all__ = [
+    "CANARY",
+    "Canned",
+    "CannedTransport",
+    "FakeProvider",
+    "GoldenCall",
+    "ProviderConformance",
+    "RecordedExchange",
+    "drive",
+    "load_corpus",
+    "load_recording",
+    "read_stream",
+    "untouched",
+    "with_transport",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -1,0 +1,154 @@
+"""Conformance of answers: what a provider makes of the replies that were recorded."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any, cast
+
+import pytest
+
+from llmgate.errors import LLMGateError
+from llmgate.testing._basis import Basis, Pair, check, fail, json_of, only_our_errors
+from llmgate.testing.driving import first_request
+from llmgate.testing.recordings import RecordedExchange
+from llmgate.types import Choice, Completion, ToolCall
+from llmgate.wire import decode_json, encode_json
+
+__all__ = ["Answers", "essence"]
+
+
+class Answers(Basis):
+    """Tests of the second half of a flow."""
+
+    def test_decodes_what_was_recorded(self, exchange: RecordedExchange) -> None:
+        """A recorded exchange gives the answer, or raises the error, that its author expects."""
+        try:
+            with only_our_errors("decoding"):
+                completion = self.answer(exchange)
+        except LLMGateError as error:
+            if exchange.error is None:
+                raise
+            what = f"expected {exchange.error.__name__}, raised {error!r}"
+            check(isinstance(error, exchange.error), what)
+            return
+        if exchange.error is not None:
+            fail(f"expected {exchange.error.__name__}, got an answer: {completion!r:.500}")
+        _check_expected(exchange, completion)
+
+    def test_answers_dump_load_and_pickle(self, answered: RecordedExchange) -> None:
+        """An answer is the same after a dump, a dump to JSON, and a pickle."""
+        answer = self.answer(answered)
+        check(
+            Completion.model_validate(answer.model_dump()) == answer, "model_dump loses something"
+        )
+        text = answer.model_dump_json()
+        check(Completion.model_validate(decode_json(text)) == answer, "its JSON loses something")
+        check(pickle.loads(pickle.dumps(answer)) == answer, "pickle loses something")  # noqa: S301 - made here
+
+    def test_tool_calls_are_whole(self, answered: RecordedExchange) -> None:
+        """Each tool call has an id of its own, a name, and arguments that are never empty text."""
+        for choice in self.answer(answered).choices:
+            calls = choice.message.tool_calls or []
+            check(len({call.id for call in calls}) == len(calls), f"an id occurs twice: {calls}")
+            for call in calls:
+                check(bool(call.id), f"a tool call has no id: {call}")
+                function = call.function
+                is_whole = function is None or bool(function.name and function.arguments.strip())
+                check(is_whole, f"a tool call has no name or empty arguments: {call}")
+
+    def test_message_can_be_sent_back(self, answered: RecordedExchange) -> None:
+        """An answer's message, as it is or through JSON, is a message of the next request."""
+        message = self.answer(answered).choices[0].message
+        stored = decode_json(encode_json(message.model_dump(exclude_none=True)))
+        sent = [self._follow_up(answered, said) for said in (message, stored)]
+        check(sent[0] == sent[1], "a message that was stored as JSON is sent in another form")
+
+    def test_keeps_unknown_fields(self, whole: RecordedExchange) -> None:
+        """A field that the provider added yesterday is in the answer's ``extra``."""
+        if not self.keeps_unknown_fields:
+            pytest.skip("this provider declares that replies have no place for unknown fields")
+        payload = json_of(whole)
+        if not isinstance(payload, dict):
+            pytest.skip("the reply is no object")
+        body = encode_json({**cast("dict[str, Any]", payload), "x_llmgate_new": "kept as it is"})
+        dumped = self.answer_with(whole, body).model_dump_json()
+        check("kept as it is" in dumped, "an unknown field of the reply is lost")
+
+    def test_stream_says_what_the_whole_answer_says(self, pair: Pair) -> None:
+        """Text, tool calls and finish reason do not depend on whether the answer is streamed."""
+        whole, stream = essence(self.answer(pair.whole)), essence(self.answer(pair.stream))
+        check(whole == stream, f"whole: {whole!r:.500}; streamed: {stream!r:.500}")
+
+    def _follow_up(self, exchange: RecordedExchange, message: Any) -> bytes:
+        call = self.call(exchange.call)
+        following = {
+            "model": call.model,
+            "messages": [*call.messages, message, *_replies_to(message)],
+            "stream": call.stream,
+            "extra_body": call.extra_body,
+            **call.parameters,
+        }
+        provider, call = self.make_provider(), self.call(following)
+        flow = provider.stream(call) if call.stream else provider.complete(call)
+        return first_request(flow).body
+
+
+def essence(completion: Completion) -> list[Any]:
+    """What an answer says: texts, calls without their ids, and why it ended."""
+    return [
+        (
+            choice.index,
+            choice.message.content or None,
+            choice.message.reasoning_content or None,
+            choice.message.refusal or None,
+            _called(choice),
+            choice.finish_reason,
+        )
+        for choice in completion.choices
+    ]
+
+
+def _called(choice: Choice) -> list[tuple[str, Any]]:
+    """Names and arguments of the calls; arguments as values, since their spelling is free."""
+    return [_call(call) for call in choice.message.tool_calls or []]
+
+
+def _call(call: ToolCall) -> tuple[str, Any]:
+    if call.function is None:
+        return (call.custom.name, call.custom.input) if call.custom else ("", None)
+    arguments = call.function.arguments
+    try:
+        return call.function.name, decode_json(arguments)
+    except LLMGateError:
+        return call.function.name, arguments
+
+
+def _check_expected(exchange: RecordedExchange, completion: Completion) -> None:
+    check(bool(completion.choices), "the answer has no choice")
+    choice = completion.choices[0]
+    if exchange.text is not None:
+        _check_same("the text", exchange.text, choice.message.content or "")
+    if exchange.tool_calls is not None:
+        _check_same("the tool calls", list(exchange.tool_calls), _called(choice))
+    if exchange.finish_reason is not None:
+        _check_same("the finish reason", exchange.finish_reason, choice.finish_reason)
+    if exchange.usage is not None:
+        usage = completion.usage.model_dump() if completion.usage else {}
+        found = {name: usage.get(name) for name in exchange.usage}
+        _check_same("the usage", dict(exchange.usage), found)
+
+
+def _check_same(what: str, expected: Any, found: Any) -> None:
+    check(expected == found, f"{what}: expected {expected!r:.500}, got {found!r:.500}")
+
+
+def _replies_to(message: Any) -> list[dict[str, Any]]:
+    """What somebody says after a message: the results of its calls, or a word."""
+    calls = message["tool_calls"] if "tool_calls" in _keys(message) else None
+    if calls:
+        return [{"role": "tool", "tool_call_id": c["id"], "content": "42"} for c in calls]
+    return [{"role": "user", "content": "Go on."}]
+
+
+def _keys(message: Any) -> Any:
+    return message if isinstance(message, dict) else message.model_dump()  # pyright: ignore[reportUnknownVariableType]

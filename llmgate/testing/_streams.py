@@ -1,0 +1,164 @@
+"""Conformance of streams: pieces, cuts, and events that make no sense."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from itertools import zip_longest
+from typing import Any
+
+import pytest
+
+from llmgate.accumulate import accumulate
+from llmgate.errors import DecodeError, LLMGateError, StreamTruncatedError
+from llmgate.framing import Frame, SSEFramer
+from llmgate.provider import Decoder
+from llmgate.testing._answers import essence
+from llmgate.testing._basis import Basis, check, fail, only_our_errors, spread
+from llmgate.testing._samples import MALFORMED, damaged
+from llmgate.testing.canned import Canned
+from llmgate.testing.driving import (
+    GREETING,
+    Outcome,
+    StreamReader,
+    frames_of,
+    read_stream,
+    watch_stream,
+)
+from llmgate.testing.recordings import RecordedExchange
+from llmgate.types import Chunk, Completion
+from llmgate.wire import decode_json, encode_json
+
+__all__ = ["Streams"]
+
+
+class Streams(Basis):
+    """Tests of decoders."""
+
+    def test_any_pieces_give_the_same_chunks(self, stream: RecordedExchange) -> None:
+        """Chunks do not depend on where the network cuts the bytes."""
+        stream, body = self.ready(stream), stream.replies[-1].body
+        whole = self._chunks(stream, [body])
+        bytewise = self._chunks(stream, [body[i : i + 1] for i in range(len(body))])
+        check(whole == bytewise, "the chunks differ when the bytes come one by one")
+        for place in spread(len(body), self.most_splits):
+            chunks = self._chunks(stream, [body[:place], body[place:]])
+            check(whole == chunks, f"the chunks differ when the bytes are split after {place}")
+
+    def test_line_ends_do_not_matter(self, stream: RecordedExchange) -> None:
+        """Server-sent events may end their lines with CRLF or CR as well as with LF."""
+        if not isinstance(self.open(stream).framer, SSEFramer):
+            pytest.skip("the stream is not of server-sent events")
+        plain = stream.replies[-1].body.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        whole = self._chunks(stream, [plain])
+        for end in (b"\r\n", b"\r"):
+            body = plain.replace(b"\n", end)
+            check(whole == self._chunks(stream, [body]), f"the chunks differ with {end!r}")
+            pieces = [piece + end for piece in body.split(end)]
+            check(whole == self._chunks(stream, pieces), f"the chunks differ line by line, {end!r}")
+
+    def test_streams_share_no_state(self, stream: RecordedExchange) -> None:
+        """Two streams that are read in turns give what each gives alone."""
+        body = stream.replies[-1].body
+        pieces = [*(body[i : i + 7] for i in range(0, len(body), 7)), b""]
+        alone = self._chunks(stream, pieces)
+        first, second = (StreamReader(self.open(stream)) for _ in range(2))
+        first.feed(pieces[0])
+        for one, other in zip_longest(pieces[1:], pieces):
+            second.feed(other)
+            if one is not None:
+                first.feed(one)
+        check(alone == first.chunks == second.chunks, "two streams that are read in turns differ")
+
+    def test_half_an_answer_is_never_passed_off_as_whole(self, stream: RecordedExchange) -> None:
+        """A stream that breaks off raises StreamTruncatedError after the chunks that came.
+
+        Only after the provider's own mark of the end may it end: the answer is then the whole one.
+        """
+        stream, body = self.ready(stream), stream.replies[-1].body
+        tail = range(max(0, len(body) - 200), len(body))
+        places = sorted({0, *spread(len(body), self.most_cuts), *tail})
+        whole, *cut = asyncio.run(self._watch(stream, [len(body), *places]))
+        if whole.completion is None:
+            fail(f"the stream as it was recorded gives no answer: {whole.error!r}")
+        for place, outcome in zip(places, cut, strict=True):
+            where = f"cut after {place} of {len(body)} bytes"
+            self._check_cut(where, outcome, whole.completion)
+
+    def test_nonsense_is_no_stream(self) -> None:
+        """A body that is no stream of this provider raises one of our errors."""
+        streams = [exchange for exchange in self.exchanges if exchange.is_stream]
+        if not streams:
+            pytest.skip("no recorded stream was given in `exchanges`")
+        stream = self.ready(streams[0])
+        for name, body in MALFORMED.items():
+            for shape in (body, body + b"\n", b"data: " + body + b"\n\n"):
+                _check_refused(self.open(stream), shape, f"a stream of {name}")
+
+    def test_damaged_events_raise_our_errors(self, stream: RecordedExchange) -> None:
+        """An event with something missing or of a wrong type is skipped, or raises our error."""
+        stream = self.ready(stream)
+        frames = frames_of(self.open(stream), stream.replies[-1].body)
+        most = max(24, min(120, 4_000 // len(frames)))  # a long stream is read as often as bearable
+        for number in range(0, len(frames), max(1, len(frames) // 12)):
+            for what, wrong in damaged(_json_of(frames[number]), most):
+                reader = StreamReader(self.open(stream))
+                event = frames[number]._replace(data=encode_json(wrong))
+                with suppress(LLMGateError), only_our_errors(f"event {number} with {what}"):
+                    reader.take([*frames[:number], event, *frames[number + 1 :]])
+                    accumulate(reader.chunks)
+
+    # --- helpers ---
+
+    def _chunks(self, stream: RecordedExchange, pieces: Sequence[bytes]) -> list[Chunk]:
+        return read_stream(self.open(stream), pieces)
+
+    async def _watch(self, stream: RecordedExchange, places: Iterable[int]) -> list[Outcome]:
+        """What becomes of the stream when it ends at each of these places."""
+        provider, reply, outcomes = self.make_provider(), stream.replies[-1], list[Outcome]()
+        for place in places:
+            canned = Canned(reply.status, reply.headers, reply.body[:place])
+            with only_our_errors(f"the stream cut after {place} bytes"):
+                outcomes.append(await watch_stream(provider, self.open(stream), canned))
+        return outcomes
+
+    def _check_cut(self, where: str, outcome: Outcome, whole: Completion) -> None:
+        """A stream that broke off there was refused, with what had come; or nothing was missing."""
+        error = outcome.error
+        if outcome.completion is not None:
+            said, complete = essence(outcome.completion), essence(whole)
+            check(said == complete, f"{where}: passed off as whole: {said!r:.300}")
+            return
+        if not isinstance(error, StreamTruncatedError):
+            fail(f"{where}: expected StreamTruncatedError, raised {error!r}")
+        has_come = any(chunk.choices for chunk in outcome.chunks)
+        is_told = f"{where}: chunks came: {has_come}, but the error's partial is {error.partial!r}"
+        check(has_come == (error.partial is not None), is_told)
+        if error.partial is not None:
+            self._check_partial(where, error.partial, whole)
+
+    def _check_partial(self, where: str, partial: Completion, whole: Completion) -> None:
+        """The partial answer is the beginning of the whole one, and its message can be sent."""
+        messages = {choice.index: choice.message for choice in whole.choices}
+        for choice in partial.choices:
+            text, complete = choice.message.content or "", messages[choice.index].content or ""
+            check(complete.startswith(text), f"{where}: the partial text is {text!r:.200}")
+            self.call({"model": self.model, "messages": [*GREETING, choice.message]})
+
+
+def _json_of(frame: Frame) -> Any:
+    """What a frame says; None where that is no JSON."""
+    try:
+        return decode_json(frame.data)
+    except DecodeError:
+        return None
+
+
+def _check_refused(decoder: Decoder, body: bytes, what: str) -> None:
+    try:
+        with only_our_errors(what):
+            chunks = read_stream(decoder, [body])
+    except LLMGateError:
+        return
+    fail(f"{what} was taken for an answer: {chunks!r:.300}")

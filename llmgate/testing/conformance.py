@@ -1,0 +1,35 @@
+"""The conformance kit: what every provider must do, as tests for its author to run.
+
+It needs pytest and nothing else: no network, no key, no plugin of pytest.
+"""
+
+from __future__ import annotations
+
+from llmgate.testing._answers import Answers
+from llmgate.testing._basis import CANARY
+from llmgate.testing._conduct import Conduct
+from llmgate.testing._encoding import Encoding
+from llmgate.testing._failures import Failures
+from llmgate.testing._streams import Streams
+
+__all__ = ["CANARY", "ProviderConformance"]
+
+
+class ProviderConformance(Encoding, Answers, Streams, Failures, Conduct):
+    """All tests; subclass it in a test module and say what is to be tested.
+
+        class TestAcme(ProviderConformance):
+            provider = Acme(api_key=CANARY)
+            exchanges = (RecordedExchange("hello", {…}, (HttpReply(200, {}, b"…"),), text="Hi"),)
+
+    Attributes:
+        provider: The provider, made with ``api_key=CANARY``; or override ``make_provider``.
+        exchanges: Recorded :class:`~llmgate.testing.recordings.RecordedExchange`, at best an
+            answer, a stream, tool calls and each kind of error. Tests that need one skip without.
+        calls: Golden calls: what exactly is to be sent.
+        model: The model of the calls that the tests make up.
+        secret: What must never show; None for a provider that has none.
+        keeps_unknown_fields: False only where replies have no object to which a provider could add.
+        most_splits: At how many places a stream is split in two.
+        most_cuts: At how many places it is broken off, beside its last 200 bytes.
+    """

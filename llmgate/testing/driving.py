@@ -1,0 +1,224 @@
+"""Runs a provider's flows by hand: replies in, requests and results out, and nothing is sent.
+
+It does what the engine and the stream do with a provider, without waiting for anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from typing import Any, Generic, NoReturn, TypeVar
+
+from llmgate import Client
+from llmgate.errors import LLMGateError, ProviderError
+from llmgate.framing import Frame
+from llmgate.options import Call
+from llmgate.provider import Decoder, Provider, status_error
+from llmgate.report import Report
+from llmgate.testing._variant import variant
+from llmgate.testing.canned import Canned, CannedTransport, with_transport
+from llmgate.testing.recordings import Asked
+from llmgate.types import Chunk, Completion
+from llmgate.wire import Flow, HttpReply, HttpRequest
+
+__all__ = [
+    "GREETING",
+    "Driven",
+    "OutOfRepliesError",
+    "Outcome",
+    "StreamReader",
+    "call_of",
+    "drive",
+    "first_request",
+    "frames_of",
+    "read_stream",
+    "watch_stream",
+]
+
+Result = TypeVar("Result")
+
+GREETING: Sequence[Mapping[str, Any]] = ({"role": "user", "content": "Say hello."},)
+
+
+class OutOfRepliesError(AssertionError):
+    """A flow sent more requests than there were replies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Driven(Generic[Result]):
+    """What a flow returned, and the requests it sent."""
+
+    result: Result
+    requests: tuple[HttpRequest, ...]
+
+
+def drive(
+    flow: Flow[Result],
+    replies: Iterable[HttpReply],
+    *,
+    error: Callable[[HttpReply], ProviderError] = status_error,
+) -> Driven[Result]:
+    """Run a flow to its end, as the engine does: a streamed reply's body is left to the decoder.
+
+    Raises:
+        ProviderError: what ``error`` makes of a status that is no success.
+        OutOfRepliesError: when the flow sends more requests than there are replies.
+    """
+    waiting, requests = iter(replies), list[HttpRequest]()
+    try:
+        request = next(flow)
+        while True:
+            requests.append(request)
+            request = flow.send(_reply_to(request, waiting, error))
+    except StopIteration as stop:
+        return Driven(stop.value, tuple(requests))
+    finally:
+        flow.close()
+
+
+def _reply_to(
+    request: HttpRequest,
+    waiting: Iterator[HttpReply],
+    error: Callable[[HttpReply], ProviderError],
+) -> HttpReply:
+    reply = next(waiting, None)
+    if reply is None:
+        raise OutOfRepliesError(f"the flow sent {request!r} when no reply was left")
+    headers = {name.lower(): value for name, value in reply.headers.items()}
+    if not 200 <= reply.status < 300:
+        raise error(replace(reply, headers=headers))
+    return replace(reply, headers=headers, body=b"" if request.stream else reply.body)
+
+
+def first_request(flow: Flow[Any]) -> HttpRequest:
+    """The first request of a flow, which is then abandoned."""
+    try:
+        return next(flow)
+    except StopIteration:
+        raise AssertionError("the flow ended without a request") from None
+    finally:
+        flow.close()
+
+
+class StreamReader:
+    """Reads a stream piece by piece, as :class:`~llmgate._stream.Stream` does."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        self.decoder = decoder
+        self.chunks: list[Chunk] = []
+
+    def feed(self, piece: bytes) -> None:
+        """Take the next piece; empty is the end. What comes after the end mark is not read."""
+        if self.decoder.finished:
+            return
+        framer = self.decoder.framer
+        self.take(framer.feed(piece) if piece else framer.close())
+        if not piece and not self.decoder.finished:
+            self.chunks.extend(self.decoder.close())
+
+    def take(self, frames: Iterable[Frame]) -> None:
+        """Take these frames, up to the end mark."""
+        for frame in frames:
+            self.chunks.extend(self.decoder.feed(frame))
+            if self.decoder.finished:
+                return
+
+
+def read_stream(decoder: Decoder, pieces: Iterable[bytes]) -> list[Chunk]:
+    """All chunks of a stream that arrives in these pieces.
+
+    Raises:
+        LLMGateError: whatever the framer or the decoder raises.
+    """
+    reader = StreamReader(decoder)
+    for piece in (*filter(None, pieces), b""):
+        reader.feed(piece)
+    return reader.chunks
+
+
+def frames_of(decoder: Decoder, body: bytes) -> list[Frame]:
+    """The frames of a stream; the decoder is used up."""
+    return [*decoder.framer.feed(body), *decoder.framer.close()]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a user got out of a stream: the chunks, and then the whole answer or an error."""
+
+    chunks: list[Chunk]
+    completion: Completion | None = None
+    error: LLMGateError | None = None
+
+
+async def watch_stream(provider: Provider, decoder: Decoder, reply: Canned) -> Outcome:
+    """Have a client read a reply with this decoder, without retries.
+
+    Raises:
+        AssertionError: when the reply is left open.
+    """
+    transport = CannedTransport([reply])
+
+    def stream(_: Provider, __: Call) -> Flow[Decoder]:
+        yield HttpRequest("GET", "https://replay.invalid", stream=True)
+        return decoder
+
+    replayed = variant(with_transport(provider, transport), stream=stream, authorize=_unchanged)
+    outcome = await _read_all(Client(providers={provider.name: replayed}, max_retries=0), replayed)
+    if transport.still_open:
+        raise AssertionError("the stream left its reply open")
+    return outcome
+
+
+async def _read_all(client: Client, provider: Provider) -> Outcome:
+    chunks: list[Chunk] = []
+    async with client:
+        try:
+            stream = await client.acompletion(f"{provider.name}/model", GREETING, stream=True)
+            async for chunk in stream:
+                chunks.append(chunk)  # noqa: PERF401 - what came before an error is kept
+            return Outcome(chunks, completion=await stream.completion())
+        except LLMGateError as error:
+            return Outcome(chunks, error=error)
+
+
+async def _unchanged(_: Provider, request: HttpRequest) -> HttpRequest:
+    return request
+
+
+class _CaughtError(LLMGateError):
+    """A call has come as far as its provider."""
+
+
+def call_of(provider: Provider, asked: Asked) -> Call:
+    """A fresh call with an empty report, as a client hands it to this provider.
+
+    Raises:
+        RequestError: when the client refuses it.
+    """
+    if isinstance(asked, Call):
+        return replace(
+            asked,
+            messages=deepcopy(asked.messages),
+            parameters=deepcopy(asked.parameters),
+            extra_body=deepcopy(asked.extra_body),
+            report=Report(asked.report.policy),
+        )
+    caught: list[Call] = []
+
+    def catch(_: Provider, call: Call) -> NoReturn:
+        caught.append(call)
+        raise _CaughtError("caught")
+
+    catching = variant(with_transport(provider, CannedTransport()), complete=catch, stream=catch)
+    with suppress(_CaughtError):
+        asyncio.run(_ask(catching, deepcopy(dict(asked))))
+    return replace(caught[0], id="call")
+
+
+async def _ask(provider: Provider, options: dict[str, Any]) -> None:
+    model = str(options.pop("model", "model")).removeprefix(f"{provider.name}/")
+    async with Client(providers={provider.name: provider}) as client:
+        await client.acompletion(f"{provider.name}/{model}", **options)

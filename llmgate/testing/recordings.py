@@ -1,0 +1,150 @@
+"""Recorded exchanges: what was asked, what a provider replied, and what is to become of it.
+
+They are values, and files are read only when somebody asks for it; nothing is judged here.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from llmgate.errors import LLMGateError, error_class
+from llmgate.options import Call
+from llmgate.wire import HttpReply, HttpRequest, decode_json, encode_json
+
+__all__ = ["Asked", "GoldenCall", "RecordedExchange", "load_corpus", "load_recording"]
+
+Asked: TypeAlias = Call | Mapping[str, Any]
+"""A call, or the keywords of ``acompletion``; in these, ``model`` may go without its provider."""
+
+_PLAIN_CALL: Mapping[str, Any] = {
+    "model": "model",
+    "messages": [{"role": "user", "content": "Hi"}],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenCall:
+    """A call, and the JSON that is to be sent for it, key by key and value by value."""
+
+    name: str
+    call: Asked
+    body: Any
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedExchange:
+    """A call with the replies that were recorded for it, and what is expected of them.
+
+    ``call`` says with ``stream`` whether the last of ``replies`` is a stream; its body is the whole
+    of what came. A unary and a streamed exchange of one name are expected to give the same answer.
+    What is expected of the first choice may be left out: ``text``, ``tool_calls`` (pairs of a name
+    and arguments, or the text that a custom tool is handed), ``finish_reason``, and ``usage`` (the
+    counts to look at). ``error`` is the class of what is to be raised in place of an answer.
+    ``request`` is what was sent for it, by whomever; ``tags`` are free words about the recording.
+    """
+
+    name: str
+    call: Asked
+    replies: Sequence[HttpReply]
+    text: str | None = None
+    tool_calls: Sequence[tuple[str, Any]] | None = None
+    finish_reason: str | None = None
+    usage: Mapping[str, Any] | None = None
+    error: type[LLMGateError] | None = None
+    request: HttpRequest | None = field(default=None, repr=False)
+    tags: frozenset[str] = frozenset()
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the last reply is a stream."""
+        call = self.call
+        return call.stream if isinstance(call, Call) else bool(call.get("stream"))
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the last reply's status is no success."""
+        return not 200 <= self.replies[-1].status < 300
+
+
+def load_corpus(
+    path: str | Path, *, call: Callable[[HttpRequest], Mapping[str, Any]] | None = None
+) -> list[RecordedExchange]:
+    """The recordings below a directory, in the order of their paths; see :func:`load_recording`."""
+    return [load_recording(file, call=call) for file in sorted(Path(path).rglob("*.json"))]
+
+
+def load_recording(
+    path: str | Path, *, call: Callable[[HttpRequest], Mapping[str, Any]] | None = None
+) -> RecordedExchange:
+    """One recording: a JSON file with ``id``, ``features``, ``request`` and ``response``.
+
+    A body is JSON (``body``), text as it came (``text``, ``body_text``), or ``base64``. ``tags``
+    become the features, ``endpoint:…`` and ``fidelity:…``. A reply of status 400 or more, and a
+    stream with the feature ``mid_stream_error``, are expected to raise.
+
+    Args:
+        path: The file.
+        call: Makes the keywords of ``acompletion`` out of what was sent; without it the call is a
+            plain greeting, since what was sent is in the provider's own format.
+
+    Raises:
+        OSError, DecodeError, KeyError: when it is no such file.
+    """
+    recorded = decode_json(Path(path).read_bytes())
+    request, reply = _request(recorded["request"]), _reply(recorded["response"])
+    features = frozenset(recorded.get("features", ()))
+    asked = dict(_PLAIN_CALL if call is None else call(request))
+    asked["stream"] = "stream" in features
+    if not asked["stream"]:  # a stream that was asked for may have been refused
+        asked.pop("stream_options", None)
+    return RecordedExchange(
+        name=recorded["id"],
+        call=asked,
+        replies=(reply,),
+        error=_expected_error(reply, features),
+        request=request,
+        tags=features | _about(recorded),
+    )
+
+
+def _expected_error(reply: HttpReply, features: frozenset[str]) -> type[LLMGateError] | None:
+    if reply.status >= 400:
+        return error_class(reply.status)
+    return LLMGateError if "mid_stream_error" in features else None
+
+
+def _about(recorded: Mapping[str, Any]) -> frozenset[str]:
+    fidelity = recorded.get("source", {}).get("fidelity")
+    known = {"endpoint": recorded.get("endpoint"), "fidelity": fidelity}
+    return frozenset(f"{name}:{value}" for name, value in known.items() if value is not None)
+
+
+def _request(recorded: Mapping[str, Any]) -> HttpRequest:
+    text = recorded.get("body_text")
+    body = text.encode() if text is not None else _json(recorded.get("body"))
+    return HttpRequest(
+        recorded["method"], recorded.get("url") or "", recorded.get("headers", {}), body
+    )
+
+
+def _reply(recorded: Mapping[str, Any]) -> HttpReply:
+    headers = recorded.get("headers", {})
+    return HttpReply(recorded["status"], headers, _body(recorded))
+
+
+def _body(recorded: Mapping[str, Any]) -> bytes:
+    """The bytes as they came, where they are known, else the JSON written anew."""
+    if "base64" in recorded:
+        return b64decode(recorded["base64"])
+    if "text" in recorded:
+        return str(recorded["text"]).encode()
+    return encode_json(recorded["body"])
+
+
+def _json(value: Any) -> bytes:
+    return b"" if value is None else encode_json(value)

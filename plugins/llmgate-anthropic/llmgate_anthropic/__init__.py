@@ -1,0 +1,22 @@
+"""Anthropic's Messages, for llmgate; also the parts that hosts of the same format build on.
+
+Public: :class:`Anthropic`, and for other plugins :func:`encode`, :func:`decode`,
+:class:`MessagesDecoder` and :func:`messages_error`.
+"""
+
+from __future__ import annotations
+
+from llmgate_anthropic.decode import decode
+from llmgate_anthropic.encode import Encoded, encode
+from llmgate_anthropic.errors import messages_error
+from llmgate_anthropic.provider import Anthropic
+from llmgate_anthropic.stream import MessagesDecoder
+
+__all__ = [
+    "Anthropic",
+    "Encoded",
+    "MessagesDecoder",
+    "decode",
+    "encode",
+    "messages_error",
+]

@@ -1,0 +1,577 @@
+"""What is not sent as it was asked: reported with its path, or refused with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from llmgate_anthropic import Anthropic, encode
+from llmgate_anthropic.schema import strict_schema
+
+from llmgate.errors import InvalidRequestError, RequestError, UnsupportedError
+from llmgate.testing.driving import call_of, first_request
+from llmgate.wire import decode_json
+
+HELLO = [{"role": "user", "content": "Hello"}]
+HAIKU, OPUS, OLD = "claude-haiku-4-5", "claude-opus-5-5", "claude-3-5-haiku-latest"
+TOOLS = [{"type": "function", "function": {"name": "now"}}]
+SYSTEM = {"role": "system", "content": "In French."}
+CALL = {
+    "role": "assistant",
+    "tool_calls": [
+        {"id": "call.1", "type": "function", "function": {"name": "now", "arguments": "{}"}}
+    ],
+}
+RESULT = {"role": "tool", "tool_call_id": "call.1", "content": "Noon"}
+SCHEMA = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 1}}}
+FORMAT = {"type": "json_schema", "json_schema": {"name": "n", "schema": SCHEMA}}
+MAP = {"type": "object", "additionalProperties": {"type": "string"}}
+MAP_FORMAT = {"type": "json_schema", "json_schema": {"name": "m", "schema": MAP}}
+
+
+def encoded(
+    provider: Anthropic, messages: Any = HELLO, model: str = HAIKU, **options: Any
+) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """The body, and the kind and path of each deviation."""
+    asked = {"model": model, "messages": messages, "max_tokens": 1000} | options
+    call = call_of(provider, {key: value for key, value in asked.items() if value is not None})
+    body = encode(call).body
+    return body, [(deviation.kind, deviation.path) for deviation in call.report]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected", "report"),
+    [
+        (
+            {"max_tokens": None, "stream": True},
+            {"max_tokens": 64_000},
+            [("defaulted", "max_tokens")],
+        ),
+        (
+            {"max_tokens": 99_000},
+            {"max_tokens": 64_000},
+            [("clamped", "max_tokens"), ("injected", "stream")],
+        ),
+        ({"max_completion_tokens": 5}, {"max_tokens": 5}, [("dropped", "max_tokens")]),
+        ({"max_completion_tokens": 1000}, {"max_tokens": 1000}, []),
+        (
+            {"model": "smollm2", "max_tokens": None},
+            {"max_tokens": 8_192},
+            [("defaulted", "max_tokens")],
+        ),
+        ({"model": "smollm2", "max_tokens": 9_000}, {"max_tokens": 9_000}, []),
+        ({"temperature": 1.5}, {"temperature": 1}, [("clamped", "temperature")]),
+        (
+            {"temperature": 0.5, "top_p": 0.9},
+            {"temperature": 0.5, "top_p": ...},
+            [("dropped", "top_p")],
+        ),
+        ({"model": OPUS, "temperature": 1}, {"temperature": ...}, [("dropped", "temperature")]),
+        (
+            {"reasoning_effort": "low", "temperature": 0.5, "max_tokens": 9_000},
+            {"temperature": ..., "thinking": {"type": "enabled", "budget_tokens": 2_048}},
+            [("converted", "reasoning_effort"), ("dropped", "temperature")],
+        ),
+        (
+            {"extra_body": {"thinking": {"type": "enabled", "budget_tokens": 1024}}, "top_p": 0.5},
+            {"top_p": ...},
+            [("dropped", "top_p")],
+        ),
+        ({"stop": ["\n", "END"]}, {"stop_sequences": ["END"]}, [("dropped", "stop[0]")]),
+        ({"stop": " "}, {"stop_sequences": ...}, [("dropped", "stop[0]")]),
+        ({"user": "a@b.example"}, {"metadata": ...}, [("dropped", "user")]),
+        ({"user": "+47 22 33 44 55"}, {"metadata": ...}, [("dropped", "user")]),
+        (
+            {"user": "u", "safety_identifier": "s"},
+            {"metadata": {"user_id": "s"}},
+            [("dropped", "user")],
+        ),
+        ({"service_tier": "flex"}, {"service_tier": ...}, [("dropped", "service_tier")]),
+        ({"modalities": ["text"]}, {"modalities": ...}, [("dropped", "modalities")]),
+        (
+            {
+                "stream": True,
+                "stream_options": {"include_usage": True, "include_obfuscation": True},
+            },
+            {"stream": True},
+            [
+                ("dropped", "stream_options.include_usage"),
+                ("dropped", "stream_options.include_obfuscation"),
+            ],
+        ),
+        ({"max_tokens": 21_334}, {"stream": True}, [("injected", "stream")]),
+        ({"max_tokens": 21_333}, {"stream": ...}, []),
+        # --- thinking
+        ({"reasoning_effort": "extreme"}, {"thinking": ...}, [("dropped", "reasoning_effort")]),
+        (
+            {"model": OLD, "reasoning_effort": "low"},
+            {"thinking": ...},
+            [("dropped", "reasoning_effort")],
+        ),
+        (
+            {"model": OLD, "reasoning_effort": "none"},
+            {"thinking": ...},
+            [("converted", "reasoning_effort")],
+        ),
+        (
+            {"model": OPUS, "reasoning_effort": "none"},
+            {"output_config": {"effort": "low"}},
+            [("converted", "reasoning_effort")],
+        ),
+        (
+            {"model": OPUS, "reasoning_effort": "minimal"},
+            {"output_config": {"effort": "low"}, "thinking": ...},
+            [("converted", "reasoning_effort")],
+        ),
+        (
+            {"model": "claude-opus-4-6", "reasoning_effort": "xhigh"},
+            {"output_config": {"effort": "high"}, "thinking": {"type": "adaptive"}},
+            [("converted", "reasoning_effort")],
+        ),
+        ({"reasoning_effort": "low"}, {"thinking": ...}, [("dropped", "reasoning_effort")]),
+        (
+            {"reasoning_effort": "high", "max_tokens": 3000},
+            {"thinking": {"type": "enabled", "budget_tokens": 1500}},
+            [("converted", "reasoning_effort")],
+        ),
+        (
+            {
+                "reasoning_effort": "low",
+                "tools": TOOLS,
+                "tool_choice": "required",
+                "max_tokens": 9_000,
+            },
+            {"thinking": ..., "tool_choice": {"type": "any"}},
+            [("dropped", "reasoning_effort")],
+        ),
+        # --- tools
+        ({"tool_choice": "auto"}, {"tool_choice": ...}, [("dropped", "tool_choice")]),
+        (
+            {"parallel_tool_calls": True},
+            {"tool_choice": ...},
+            [("dropped", "parallel_tool_calls")],
+        ),
+        (
+            {"tools": TOOLS, "tool_choice": "none", "parallel_tool_calls": False},
+            {"tool_choice": {"type": "none"}},
+            [("dropped", "parallel_tool_calls")],
+        ),
+        (
+            {"tools": [{"type": "function", "function": {"name": "f", "parameters": {"a": 1}}}]},
+            {"tools": [{"name": "f", "input_schema": {"type": "object", "a": 1}}]},
+            [("injected", "tools[0].function.parameters")],
+        ),
+        (
+            {
+                "model": OLD,
+                "tools": [{"type": "function", "function": {"name": "f", "strict": True}}],
+            },
+            {"tools": [{"name": "f", "input_schema": {"type": "object", "properties": {}}}]},
+            [("dropped", "tools[0].function.strict")],
+        ),
+        (
+            {"web_search_options": {"search_context_size": "low"}},
+            {"tools": [{"type": "web_search_20250305", "name": "web_search"}]},
+            [
+                ("dropped", "web_search_options.search_context_size"),
+                ("converted", "web_search_options"),
+            ],
+        ),
+        # --- formats
+        ({"response_format": {"type": "text"}}, {}, [("dropped", "response_format")]),
+        ({"response_format": {"type": "json_object"}}, {}, [("emulated", "response_format")]),
+        (
+            {"response_format": FORMAT},
+            {
+                "output_config": {
+                    "format": {
+                        "type": "json_schema",
+                        "schema": {
+                            "type": "object",
+                            "properties": {"n": {"type": "integer", "description": "{minimum: 1}"}},
+                            "additionalProperties": False,
+                        },
+                    }
+                }
+            },
+            [("converted", "response_format.json_schema.schema")],
+        ),
+        (
+            {"model": OLD, "response_format": FORMAT},
+            {
+                "tools": [{"name": "n", "input_schema": SCHEMA}],
+                "tool_choice": {
+                    "type": "tool",
+                    "name": "n",
+                    "disable_parallel_tool_use": True,
+                },
+            },
+            [("emulated", "response_format")],
+        ),
+        (
+            {"response_format": MAP_FORMAT},
+            {"tools": [{"name": "m", "input_schema": MAP}]},
+            [("emulated", "response_format")],
+        ),
+    ],
+)
+def test_parameter_that_is_not_sent_as_given_is_reported(
+    options: dict[str, Any], expected: dict[str, Any], report: Any, provider: Anthropic
+) -> None:
+    """Each parameter is in the body as Anthropic wants it, and the report names what differs."""
+    body, found = encoded(provider, **options)
+    assert expected == {key: body.get(key, ...) for key in expected}
+    assert report == found
+
+
+def text(said: str) -> dict[str, str]:
+    """A block of text."""
+    return {"type": "text", "text": said}
+
+
+USE = {"type": "tool_use", "id": "call_1", "name": "now", "input": {}}
+NOON = {"type": "tool_result", "tool_use_id": "call_1", "content": "Noon"}
+ASK = {"role": "user", "content": [text("Hello")]}
+
+
+@pytest.mark.parametrize(
+    ("messages", "turns", "system", "report"),
+    [
+        (
+            [*HELLO, *HELLO],
+            [{"role": "user", "content": [text("Hello"), text("Hello")]}],
+            None,
+            [("merged", "messages[1]")],
+        ),
+        (
+            [*HELLO, {"role": "user", "content": " "}],
+            [ASK],
+            None,
+            [("dropped", "messages[1].content")],
+        ),
+        (
+            [*HELLO, {"role": "assistant", "content": "Hi "}],
+            [ASK, {"role": "assistant", "content": [text("Hi")]}],
+            None,
+            [("converted", "messages[1].content")],
+        ),
+        (
+            [*HELLO, SYSTEM],
+            [ASK],
+            [text("In French.")],
+            [("converted", "messages[1]")],
+        ),
+        (
+            [{**HELLO[0], "name": "Ann"}],
+            [ASK],
+            None,
+            [("dropped", "messages[0].name")],
+        ),
+        (
+            [*HELLO, {"role": "assistant", "refusal": "No."}, *HELLO],
+            [ASK, {"role": "assistant", "content": [text("No.")]}, ASK],
+            None,
+            [("converted", "messages[1].refusal")],
+        ),
+        (
+            [*HELLO, {"role": "assistant", "content": "Hi", "reasoning_content": "Hm."}, *HELLO],
+            [ASK, {"role": "assistant", "content": [text("Hi")]}, ASK],
+            None,
+            [("dropped", "messages[1].reasoning_content")],
+        ),
+        (
+            [*HELLO, CALL, HELLO[0], RESULT],
+            [
+                ASK,
+                {"role": "assistant", "content": [USE]},
+                {"role": "user", "content": [NOON, text("Hello")]},
+            ],
+            None,
+            [
+                ("converted", "messages[1].tool_calls[0].id"),
+                ("converted", "messages[3].tool_call_id"),
+                ("merged", "messages[3]"),
+            ],
+        ),
+        (
+            [
+                {
+                    "role": "user",
+                    "content": [
+                        {
+                            "type": "image_url",
+                            "image_url": {"url": "https://a.example", "detail": "low"},
+                        }
+                    ],
+                }
+            ],
+            [
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "image", "source": {"type": "url", "url": "https://a.example"}}
+                    ],
+                }
+            ],
+            None,
+            [("dropped", "messages[0].content[0].image_url.detail")],
+        ),
+    ],
+)
+def test_message_that_is_not_sent_as_given_is_reported(
+    messages: Any, turns: Any, system: Any, report: Any, provider: Anthropic
+) -> None:
+    """Turns are as Anthropic wants them, and the report names what was moved, joined or dropped."""
+    body, found = encoded(provider, messages)
+    assert turns == body["messages"]
+    assert system == body.get("system")
+    assert report == found
+
+
+@pytest.mark.parametrize(
+    ("messages", "is_inline"),
+    [
+        ([*HELLO, SYSTEM], True),
+        ([*HELLO, SYSTEM, SYSTEM], True),
+        ([*HELLO, SYSTEM, {"role": "assistant", "content": "Oui."}, *HELLO], True),
+        ([*HELLO, SYSTEM, *HELLO], False),
+        ([*HELLO, {"role": "assistant", "content": "Hi."}, SYSTEM, *HELLO], False),
+    ],
+)
+def test_instructions_keep_their_place_where_the_model_takes_them(
+    messages: Any, is_inline: bool, provider: Anthropic
+) -> None:
+    """A system message stays after the user's turn and before an answer; else it moves, reported."""
+    body, _ = encoded(provider, messages, model=OPUS)
+    roles = [turn["role"] for turn in body["messages"]]
+    assert is_inline == ("system" in roles) == ("system" not in body)
+
+
+def part(kind: str, value: Any) -> list[dict[str, Any]]:
+    """A message of the user with one part."""
+    return [{"role": "user", "content": [{"type": kind, kind: value}]}]
+
+
+@pytest.mark.parametrize(
+    ("options", "path"),
+    [
+        (
+            {"messages": part("input_audio", {"data": "AAAA", "format": "wav"})},
+            "messages[0].content[0]",
+        ),
+        ({"messages": part("video_url", {"url": "https://a.example"})}, "messages[0].content[0]"),
+        (
+            {"messages": part("image_url", {"url": "data:image/tiff;base64,AAAA"})},
+            "messages[0].content[0].image_url.url",
+        ),
+        (
+            {"messages": part("file", {"file_data": "data:application/zip;base64,AAAA"})},
+            "messages[0].content[0].file.file_data",
+        ),
+        ({"messages": part("file", {"filename": "a"})}, "messages[0].content[0].file"),
+        (
+            {"messages": part("file", {"file_data": "AAAA"})},
+            "messages[0].content[0].file.file_data",
+        ),
+        (
+            {"messages": part("file", {"file_data": "data:text/plain;base64,/w=="})},
+            "messages[0].content[0].file.file_data",
+        ),
+        ({"messages": [{"role": "user", "content": ""}]}, "messages"),
+        ({"messages": [{"role": "system", "content": "Be brief."}]}, "messages"),
+        (
+            {"messages": [*HELLO, {"role": "assistant", "content": None, "audio": {"id": "a"}}]},
+            "messages[1].audio",
+        ),
+        (
+            {
+                "messages": [
+                    {
+                        "role": "assistant",
+                        "tool_calls": [
+                            {"id": "1", "type": "custom", "custom": {"name": "f", "input": "x"}}
+                        ],
+                    }
+                ]
+            },
+            "messages[0].tool_calls[0]",
+        ),
+        (
+            {
+                "messages": [
+                    {
+                        "role": "assistant",
+                        "tool_calls": [
+                            {
+                                "id": "1",
+                                "type": "function",
+                                "function": {"name": "f", "arguments": "[1]"},
+                            }
+                        ],
+                    }
+                ]
+            },
+            "messages[0].tool_calls[0].function.arguments",
+        ),
+        (
+            {"messages": [{"role": "assistant", "provider_data": {"anthropic": {"content": 5}}}]},
+            "messages[0].provider_data.anthropic",
+        ),
+        (
+            {"messages": [{"role": "assistant", "provider_data": {"anthropic": {"content": [5]}}}]},
+            "messages[0].provider_data.anthropic.content[0]",
+        ),
+        ({"tools": [{"type": "custom", "custom": {"name": "f"}}]}, "tools"),
+        ({"tool_choice": "required"}, "tool_choice"),
+        ({"tools": TOOLS, "tool_choice": "sometimes"}, "tool_choice"),
+        ({"tools": TOOLS, "tool_choice": {"type": "custom", "custom": {}}}, "tool_choice"),
+        (
+            {
+                "tools": TOOLS,
+                "tool_choice": {
+                    "type": "allowed_tools",
+                    "allowed_tools": {"mode": "auto", "tools": [5]},
+                },
+            },
+            "tool_choice",
+        ),
+        ({"model": OPUS, "tools": TOOLS, "tool_choice": "required"}, "tool_choice"),
+        ({"modalities": ["text", "audio"]}, "modalities"),
+        ({"response_format": {"type": "grammar"}}, "response_format"),
+        ({"model": OPUS, "response_format": MAP_FORMAT}, "response_format"),
+        ({"model": OLD, "response_format": FORMAT, "tools": TOOLS}, "response_format"),
+        ({"n": 2}, "n"),
+        ({"audio": {"voice": "alloy", "format": "wav"}}, "audio"),
+    ],
+)
+def test_what_would_change_the_meaning_is_refused(
+    options: dict[str, Any], path: str, provider: Anthropic
+) -> None:
+    """What Anthropic cannot be asked is refused before anything is sent, with its path."""
+    with pytest.raises(RequestError) as caught:
+        encoded(provider, **options)
+    error: Any = caught.value
+    assert isinstance(error, UnsupportedError | InvalidRequestError)
+    found = error.path if isinstance(error, InvalidRequestError) else error.parameter
+    assert path == found or path in str(error)
+
+
+def test_raise_refuses_what_would_be_dropped(provider: Anthropic) -> None:
+    """With unsupported="raise" a knob that the model lacks is refused, not dropped."""
+    asked = {"model": OPUS, "messages": HELLO, "temperature": 0.5, "unsupported": "raise"}
+    call = call_of(provider, {k: v for k, v in asked.items() if k != "unsupported"})
+    call.report.policy = "raise"
+    with pytest.raises(UnsupportedError, match="temperature"):
+        encode(call)
+
+
+def test_ids_stay_apart(provider: Anthropic) -> None:
+    """Two ids that differ only in characters that Anthropic refuses are not sent as one."""
+    calls = [{**CALL["tool_calls"][0], "id": name} for name in ("a.b", "a_b", "a:b")]  # type: ignore[index] # a table
+    results = [{**RESULT, "tool_call_id": name} for name in ("a.b", "a_b", "a:b")]
+    body, _ = encoded(provider, [*HELLO, {"role": "assistant", "tool_calls": calls}, *results])
+    sent = [block["id"] for block in body["messages"][1]["content"]]
+    answered = [block["tool_use_id"] for block in body["messages"][2]["content"]]
+    assert 3 == len(set(sent))
+    assert sent == answered
+
+
+# --- versions, addresses, headers ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "options", "version"),
+    [
+        ({}, {}, "2026-10-21"),
+        ({}, {"temperature": 0.5}, "2023-06-01"),
+        ({}, {"extra_body": {"top_k": 4}}, "2023-06-01"),
+        ({}, {"model": OPUS, "temperature": 0.5}, "2026-10-21"),
+        ({"api_version": "2023-06-01"}, {}, "2023-06-01"),
+        ({"api_version": "2026-10-21"}, {"temperature": 0.5}, "2026-10-21"),
+        ({"base_url": "https://claude.example"}, {}, "2023-06-01"),
+        (
+            {},
+            {
+                "messages": [
+                    {
+                        "role": "user",
+                        "content": [{"type": "text", "text": "A", "citations": [{"type": "x"}]}],
+                    }
+                ]
+            },
+            "2023-06-01",
+        ),
+    ],
+)
+def test_version_is_the_newest_that_takes_what_is_sent(
+    settings: dict[str, Any], options: dict[str, Any], version: str
+) -> None:
+    """Sampling needs the first version; whoever imitates Anthropic knows no other."""
+    provider = Anthropic(api_key="k", **settings)
+    call = call_of(provider, {"model": HAIKU, "messages": HELLO, "max_tokens": 5} | options)
+    request = first_request(provider.complete(call))
+    assert version == request.headers["anthropic-version"]
+    assert (version == "2026-10-21") <= ("temperature" not in decode_json(request.body))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://claude.example/base",
+        "https://claude.example/base/",
+        "https://claude.example/base/v1",
+        "https://claude.example/base/v1/messages",
+    ],
+)
+def test_address_may_be_pasted_as_it_is_found(address: str) -> None:
+    """Whatever end the address has, requests go to /v1/messages."""
+    provider = Anthropic(base_url=address)
+    request = first_request(provider.complete(call_of(provider, {"messages": HELLO})))
+    assert "https://claude.example/base/v1/messages" == request.url
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"base_url": "claude.example"},
+        {"base_url": "file:///etc"},
+        {"base_url": "https://a\n.example"},
+        {"api_version": "v1\r\nx: y"},
+        {"api_key": ""},
+        {"auth_token": "a\nb"},
+    ],
+)
+def test_settings_that_cannot_be_are_refused(settings: dict[str, str]) -> None:
+    """An address, a version or a key that cannot be one is refused when the provider is made."""
+    with pytest.raises(InvalidRequestError):
+        Anthropic(**settings)  # type: ignore[arg-type] # a table
+
+
+def test_schema_agrees_with_the_sdk() -> None:
+    """What becomes of a schema is what Anthropic's own helper makes of it."""
+    transform: Any = pytest.importorskip("anthropic").transform_schema
+    schemas: list[dict[str, Any]] = [
+        SCHEMA,
+        {"type": "string", "format": "date", "minLength": 3, "description": "A day."},
+        {"type": "string", "format": "regex"},
+        {"type": "array", "items": {"type": "integer", "maximum": 9}, "minItems": 1},
+        {"type": "array", "items": {"type": "string"}, "minItems": 2},
+        {"oneOf": [{"type": "string"}, {"type": "object", "properties": {}}]},
+        {"type": "object", "properties": {"a": {"$ref": "#/$defs/A"}}, "$defs": {"A": SCHEMA}},
+        {"type": "object", "properties": {"k": {"enum": ["a", "b"], "type": "string"}}},
+    ]
+    for schema in schemas:
+        expected, found = transform(schema), strict_schema(schema)
+        assert _without_types_of_enums(expected) == _without_types_of_enums(found)
+
+
+def _without_types_of_enums(schema: Any) -> Any:
+    """The helper leaves out a type beside an enumeration, which says it already."""
+    if isinstance(schema, list):
+        return [_without_types_of_enums(item) for item in schema]  # pyright: ignore[reportUnknownVariableType]
+    if not isinstance(schema, dict):
+        return schema
+    plain: dict[str, Any] = {key: _without_types_of_enums(value) for key, value in schema.items()}
+    if "enum" in plain:
+        plain.pop("type", None)
+    return plain

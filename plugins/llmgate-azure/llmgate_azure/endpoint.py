@@ -1,0 +1,127 @@
+"""Which address a call goes to, from whatever endpoint was pasted; it sends nothing.
+
+Source: https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from llmgate.errors import InvalidRequestError
+from llmgate_openai import base_url_of
+
+__all__ = ["DEFAULT_VERSION", "Endpoint", "Family", "endpoint_of"]
+
+DEFAULT_VERSION = "2024-10-21"
+"""The last generally available dated version."""
+
+_FOUNDRY_VERSION = "2024-05-01-preview"
+_FIRST_WITH_STREAM_USAGE = "2024-09-01"
+_UNDATED = frozenset({"v1", "preview", "latest"})
+
+
+class Family(Enum):
+    """The URL families. Which one it is decides where the deployment's name goes."""
+
+    DATED = "dated"  # …/openai/deployments/<deployment>/chat/completions?api-version=<date>
+    V1 = "v1"  # …/openai/v1/chat/completions
+    MODELS = "models"  # …/models/chat/completions?api-version=<date>, the older inference API
+    PLAIN = "plain"  # …/v1/chat/completions, a serverless deployment
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A resource, as it is spoken to.
+
+    ``root`` is the address up to the family's own path. ``deployment`` is the one that the pasted
+    address names; it wins over a call's model. ``version`` is the ``api-version``, None for none.
+    ``is_default`` says that nobody gave one and the family needs one.
+    """
+
+    root: str
+    family: Family
+    version: str | None = None
+    deployment: str | None = None
+    is_default: bool = False
+
+    def chat_url(self, model: str) -> str:
+        """Where to ask for a chat completion of a deployment."""
+        query = f"?api-version={quote(self.version, safe='')}" if self.version else ""
+        return f"{self.root}{self._path(self.deployment or model)}/chat/completions{query}"
+
+    @property
+    def streams_usage(self) -> bool:
+        """Whether ``stream_options`` is known; older dated versions answer 400 to it."""
+        return self.family is not Family.DATED or (self.version or "") >= _FIRST_WITH_STREAM_USAGE
+
+    def _path(self, deployment: str) -> str:
+        match self.family:
+            case Family.DATED:
+                return f"/openai/deployments/{quote(deployment, safe='')}"
+            case Family.V1:
+                return "/openai/v1"
+            case Family.MODELS:
+                return "/models"
+            case Family.PLAIN:
+                return "/v1"
+
+
+def endpoint_of(address: str, version: str | None) -> Endpoint:
+    """The endpoint that an address stands for: a bare resource, or any URL copied from the portal.
+
+    ``version`` wins over the address's own ``api-version``. A bare resource is spoken to by the v1
+    family, unless a dated version is given.
+
+    Raises:
+        InvalidRequestError: when the address is none, or a dated version meets the v1 family.
+    """
+    address = base_url_of(address if "://" in address else f"https://{address}")
+    parts = urlsplit(address)
+    given = version or next(iter(parse_qs(parts.query).get("api-version", [])), None)
+    if given is not None and not re.fullmatch(r"[\w.-]+", given):
+        raise InvalidRequestError(f"{given!r:.40} is no version", path="api_version")
+    path = parts.path.rstrip("/")
+    host = f"{parts.scheme}://{parts.netloc}"
+    for pattern, family in _PATHS:
+        found = pattern.fullmatch(path)
+        if found:
+            deployment = found.groupdict().get("deployment")
+            return _endpoint(f"{host}{found['root']}".rstrip("/"), family, given, deployment)
+    return _endpoint(f"{host}{path}", _family_of(parts.hostname or "", given), given, None)
+
+
+_PATHS = (
+    (re.compile(r"(?P<root>.*?)/+openai/v1"), Family.V1),
+    (re.compile(r"(?P<root>.*?)/+openai/deployments/(?P<deployment>[^/]+)"), Family.DATED),
+    (re.compile(r"(?P<root>.*?)/+openai(/deployments)?"), Family.DATED),
+    (re.compile(r"(?P<root>.*?)/+models"), Family.MODELS),
+    (re.compile(r"(?P<root>.*?)/+v1"), Family.PLAIN),
+)
+
+
+def _family_of(host: str, version: str | None) -> Family:
+    """The family of a bare address."""
+    if host.endswith(".models.ai.azure.com"):
+        return Family.PLAIN
+    return Family.V1 if version is None or version in _UNDATED else Family.DATED
+
+
+def _endpoint(root: str, family: Family, version: str | None, deployment: str | None) -> Endpoint:
+    named = None if deployment is None else unquote(deployment)
+    if family is Family.DATED and version in _UNDATED:
+        family = Family.V1
+    if family is Family.V1:
+        if version is not None and version not in _UNDATED:
+            raise InvalidRequestError(
+                f"/openai/v1 takes no dated version, and {version} was given: leave it out, or "
+                "give the endpoint without /openai/v1",
+                path="api_version",
+            )
+        return Endpoint(root, family, version if version == "preview" else None, named)
+    if family is Family.PLAIN:
+        return Endpoint(root, family, None)
+    default = DEFAULT_VERSION if family is Family.DATED else _FOUNDRY_VERSION
+    return Endpoint(root, family, version or default, named, is_default=version is None)

@@ -1,0 +1,206 @@
+"""The provider: settings, credentials, and OpenAI's flows at Azure's addresses. No I/O of its own.
+
+The bodies are OpenAI's; see ``llmgate_openai``. What differs is where they go, who may send them,
+and what the content filter adds, which stays in ``extra`` of the answer and of its choices.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from inspect import isawaitable, iscoroutinefunction
+from typing import Any, ClassVar, TypeAlias
+
+from llmgate.errors import (
+    ContentFilterError,
+    InvalidRequestError,
+    LLMGateError,
+    MissingKeyError,
+    ProviderError,
+)
+from llmgate.options import Call, ChatParameters
+from llmgate.provider import Decoder, Provider, Support
+from llmgate.types import Completion
+from llmgate.wire import Flow, HttpReply, HttpRequest, Secret
+from llmgate_azure.endpoint import Endpoint, endpoint_of
+from llmgate_azure.errors import azure_error, filter_findings
+from llmgate_openai import ChatDecoder, Dialect, chat_request, decode
+
+__all__ = ["AzureOpenAI", "TokenProvider"]
+
+TokenProvider: TypeAlias = Callable[[], str | Awaitable[str]]
+"""Gives an Entra token; asked on each attempt, so it is to cache what it may. One that is not async
+is asked on a thread. ``azure.identity.aio.get_bearer_token_provider`` makes such a callable."""
+
+_ENDPOINTS = ("AZURE_OPENAI_ENDPOINT", "AZURE_API_BASE")
+_KEYS = ("AZURE_OPENAI_API_KEY", "AZURE_API_KEY")
+_VERSIONS = ("OPENAI_API_VERSION", "AZURE_OPENAI_API_VERSION", "AZURE_API_VERSION")
+_TOKENS = ("AZURE_OPENAI_AD_TOKEN",)
+
+
+class AzureOpenAI(Provider):
+    """Azure OpenAI, or a model of Microsoft Foundry. A call's model is the name of a deployment.
+
+    Args:
+        api_key: The resource's key; by default ``AZURE_OPENAI_API_KEY`` (or ``AZURE_API_KEY``).
+        base_url: The endpoint, as it was copied; by default ``AZURE_OPENAI_ENDPOINT`` (or
+            ``AZURE_API_BASE``).
+        api_version: A dated version, or ``v1``; by default ``OPENAI_API_VERSION`` (or
+            ``AZURE_OPENAI_API_VERSION``, ``AZURE_API_VERSION``), or what the endpoint says.
+        token: An Entra token; by default ``AZURE_OPENAI_AD_TOKEN``, which wins over a key of the
+            environment.
+        token_provider: A callable that gives one, see :data:`TokenProvider`.
+        headers: Further headers.
+
+    Raises:
+        InvalidRequestError: when the endpoint or the version cannot be one, or when several
+            credentials are given.
+    """
+
+    name = "azure"
+    parameters: ClassVar[Mapping[str, Support] | None] = dict.fromkeys(
+        ChatParameters.__annotations__, Support.NATIVE
+    )
+
+    def __init__(
+        self,
+        *,
+        api_key: str | Secret | None = None,
+        base_url: str | None = None,
+        api_version: str | None = None,
+        token: str | Secret | None = None,
+        token_provider: TokenProvider | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        given = [value for value in (api_key, token, token_provider) if value is not None]
+        if len(given) > 1:
+            raise InvalidRequestError("give one of api_key, token and token_provider")
+        if not given:
+            token = _first_of(_TOKENS)
+            api_key = None if token else _first_of(_KEYS)
+        self._key = _secret(api_key, "api_key")
+        self._token = _secret(token, "token")
+        self._token_provider = token_provider
+        self._headers = dict(headers or {})
+        address = base_url or _first_of(_ENDPOINTS)
+        version = api_version or _first_of(_VERSIONS)
+        self._endpoint = None if address is None else endpoint_of(address, version)
+        self._settings: dict[str, Any] = {
+            "api_key": self._key if api_key is not None and given else None,
+            "base_url": base_url,
+            "api_version": api_version,
+            "token": self._token if token is not None and given else None,
+            "token_provider": token_provider,
+            "headers": headers,
+        }
+
+    def configured(self, **settings: Any) -> AzureOpenAI:
+        """The same provider with some of its settings changed; a new key replaces a token."""
+        if "api_key" in settings:
+            settings = {"token": None, "token_provider": None, **settings}
+        return type(self)(**{**self._settings, **settings})
+
+    def takes_legacy_functions(self) -> bool:
+        """Azure still takes them, as OpenAI does."""
+        return True
+
+    def complete(self, call: Call) -> Flow[Completion]:
+        """One request, one answer."""
+        reply = yield self._request(call)
+        try:
+            return decode(reply, call.id)
+        except ContentFilterError as error:  # in place of an answer, with status 200
+            error.details = error.details or filter_findings(reply)
+            raise
+
+    def stream(self, call: Call) -> Flow[Decoder]:
+        """One request, and a decoder for its events."""
+        yield self._request(call)
+        return ChatDecoder(call.id, choices=call.parameters.get("n", 1))
+
+    async def authorize(self, request: HttpRequest) -> HttpRequest:
+        """The request with the key, or with a token that is asked for anew."""
+        return replace(
+            request, headers={**request.headers, **self._headers, **await self._credentials()}
+        )
+
+    def error(self, reply: HttpReply) -> ProviderError:
+        """What an error's status and body mean; a token that has just expired is asked for anew."""
+        error = azure_error(reply)
+        if reply.status == 401 and self._token_provider is not None:
+            error.retryable = True
+        return error
+
+    def __repr__(self) -> str:
+        return f"AzureOpenAI({self._endpoint!r})"
+
+    def _request(self, call: Call) -> HttpRequest:
+        endpoint = self._endpoint
+        if endpoint is None:
+            raise InvalidRequestError(
+                "Azure needs an endpoint: set AZURE_OPENAI_ENDPOINT or pass base_url=",
+                path="base_url",
+            )
+        if endpoint.is_default:
+            call.report.add(
+                "defaulted", "api_version", "the endpoint needs one", sent=endpoint.version
+            )
+        if endpoint.deployment not in (None, call.model):
+            call.report.add(
+                "converted",
+                "model",
+                "the endpoint names its deployment",
+                given=call.model,
+                sent=endpoint.deployment,
+            )
+            call = replace(call, model=endpoint.deployment or call.model)
+        return chat_request(call, endpoint.chat_url(call.model), _dialect(endpoint))
+
+    async def _credentials(self) -> dict[str, str]:
+        if self._token_provider is not None:
+            return _bearer(Secret(await _ask(self._token_provider), name="token"))
+        if self._token is not None:
+            return _bearer(self._token)
+        if self._key is not None:
+            return {"api-key": self._key.reveal()}
+        raise MissingKeyError(
+            "Azure needs a key: set AZURE_OPENAI_API_KEY, or pass api_key= or a token_provider"
+        )
+
+
+def _dialect(endpoint: Endpoint) -> Dialect:
+    """A deployment's name says nothing of its model, so nothing is gated by it."""
+    return Dialect(
+        provider="azure", gated=False, stream_usage=endpoint.streams_usage, takes_reasoning=True
+    )
+
+
+async def _ask(provider: TokenProvider) -> str:
+    """A fresh token. One that is not async may wait for a network: it is asked on a thread.
+
+    Raises:
+        MissingKeyError: when it fails, with the kind of its failure alone: its text may say more.
+    """
+    try:
+        asked = provider() if iscoroutinefunction(provider) else await asyncio.to_thread(provider)
+        return await asked if isawaitable(asked) else asked
+    except LLMGateError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a stranger's callable may raise anything
+        kind = type(error).__name__
+    raise MissingKeyError(f"the token provider failed with {kind}")
+
+
+def _bearer(token: Secret) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token.reveal()}"}
+
+
+def _secret(key: str | Secret | None, name: str) -> Secret | None:
+    return Secret(key, name=name) if isinstance(key, str) else key
+
+
+def _first_of(names: tuple[str, ...]) -> str | None:
+    """The first of these variables that is set and not empty."""
+    return next((value for name in names if (value := os.environ.get(name))), None)

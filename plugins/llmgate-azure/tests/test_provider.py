@@ -1,0 +1,330 @@
+"""Credentials, settings and requests of the Azure provider."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from llmgate.errors import (
+    AuthenticationError,
+    ContentFilterError,
+    InvalidRequestError,
+    MissingKeyError,
+    NotFoundError,
+    ProviderError,
+    RateLimitError,
+    ServerError,
+)
+from llmgate.messages import MessageParam
+from llmgate.options import Call
+from llmgate.testing import drive
+from llmgate.wire import HttpReply, HttpRequest, encode_json
+from llmgate_azure import AzureOpenAI
+
+HOST = "https://mine.openai.azure.com"
+KEY = "canary-5f1c7d2e9b40"
+HELLO: list[MessageParam] = [{"role": "user", "content": "Hello"}]
+
+
+def provider(**settings: Any) -> AzureOpenAI:
+    everything: dict[str, Any] = {"base_url": HOST, **settings}
+    return AzureOpenAI(**everything)
+
+
+def sent_by(made: AzureOpenAI, call: Call) -> HttpRequest:
+    return next(made.complete(call))
+
+
+async def authorized(made: AzureOpenAI) -> dict[str, str]:
+    return dict((await made.authorize(HttpRequest("POST", HOST))).headers)
+
+
+async def test_a_key_goes_into_its_own_header() -> None:
+    """A resource's key is sent as api-key, and nowhere else."""
+    assert {"api-key": KEY} == await authorized(provider(api_key=f" {KEY}\n"))
+
+
+async def test_a_token_goes_into_the_authorization() -> None:
+    """An Entra token is sent as a bearer token."""
+    assert {"Authorization": f"Bearer {KEY}"} == await authorized(provider(token=KEY))
+
+
+@pytest.mark.parametrize("kind", ["async", "sync", "awaitable"])
+async def test_a_token_provider_is_asked_on_each_attempt(kind: str) -> None:
+    """Each attempt has a fresh token, whatever kind of callable gives it."""
+    asked: list[int] = []
+
+    def sync() -> str:
+        asked.append(threading.get_ident())
+        return f"token-{len(asked)}"
+
+    async def later() -> str:
+        return sync()
+
+    def awaitable() -> Awaitable[str]:
+        return later()
+
+    providers: dict[str, Callable[[], str | Awaitable[str]]] = {
+        "async": later,
+        "sync": sync,
+        "awaitable": awaitable,
+    }
+    made = provider(token_provider=providers[kind])
+    assert {"Authorization": "Bearer token-1"} == await authorized(made)
+    assert {"Authorization": "Bearer token-2"} == await authorized(made)
+    assert (kind == "sync") == (asked[0] != threading.get_ident())
+
+
+async def test_a_blocking_token_provider_does_not_hold_up_the_loop() -> None:
+    """While a token is waited for on a thread, the loop goes on."""
+    release = threading.Event()
+
+    def blocking() -> str:
+        release.wait(5)
+        return "token"
+
+    waiting = asyncio.ensure_future(authorized(provider(token_provider=blocking)))
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    release.set()
+    assert {"Authorization": "Bearer token"} == await waiting
+
+
+async def test_a_failing_token_provider_is_named_without_its_words() -> None:
+    """What the provider's exception says may be a secret."""
+
+    def failing() -> str:
+        raise RuntimeError(KEY)
+
+    with pytest.raises(MissingKeyError) as caught:
+        await authorized(provider(token_provider=failing))
+    assert "RuntimeError" in str(caught.value)
+    assert KEY not in str(caught.value)
+    assert None is caught.value.__context__
+
+
+async def test_an_own_error_of_a_token_provider_passes() -> None:
+    """A token provider may raise llmgate's errors itself."""
+
+    def failing() -> str:
+        raise MissingKeyError("log in first")
+
+    with pytest.raises(MissingKeyError, match="log in first"):
+        await authorized(provider(token_provider=failing))
+
+
+@pytest.mark.parametrize(
+    ("environment", "headers"),
+    [
+        ({"AZURE_OPENAI_API_KEY": "a-key"}, {"api-key": "a-key"}),
+        ({"AZURE_API_KEY": "a-key"}, {"api-key": "a-key"}),
+        ({"AZURE_OPENAI_AD_TOKEN": "a-token"}, {"Authorization": "Bearer a-token"}),
+        (
+            {"AZURE_OPENAI_AD_TOKEN": "a-token", "AZURE_OPENAI_API_KEY": "a-key"},
+            {"Authorization": "Bearer a-token"},
+        ),
+    ],
+)
+async def test_credentials_of_the_environment(
+    environment: dict[str, str], headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The usual variables count; a token wins over a key, and never are both sent."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert headers == await authorized(provider())
+
+
+async def test_what_is_given_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that is passed is the one that is sent."""
+    monkeypatch.setenv("AZURE_OPENAI_AD_TOKEN", "from-the-environment")
+    assert {"api-key": KEY} == await authorized(provider(api_key=KEY))
+
+
+async def test_without_a_key_the_variable_to_set_is_named() -> None:
+    """The error says what to do."""
+    with pytest.raises(MissingKeyError, match="AZURE_OPENAI_API_KEY"):
+        await authorized(provider())
+
+
+def test_two_credentials_are_refused() -> None:
+    """Which of them counts is the caller's to say."""
+    with pytest.raises(InvalidRequestError, match="one of"):
+        provider(api_key="a", token="b")
+
+
+def test_without_an_endpoint_the_variable_to_set_is_named() -> None:
+    """The error says what to do, before anything is sent."""
+    with pytest.raises(InvalidRequestError, match="AZURE_OPENAI_ENDPOINT"):
+        sent_by(AzureOpenAI(api_key=KEY), Call("gpt", HELLO))
+
+
+@pytest.mark.parametrize("name", ["AZURE_OPENAI_ENDPOINT", "AZURE_API_BASE"])
+@pytest.mark.parametrize(
+    "version", ["OPENAI_API_VERSION", "AZURE_OPENAI_API_VERSION", "AZURE_API_VERSION"]
+)
+def test_the_endpoint_of_the_environment(
+    name: str, version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The usual variables name the endpoint and its version."""
+    monkeypatch.setenv(name, HOST)
+    monkeypatch.setenv(version, "2024-10-21")
+    expected = f"{HOST}/openai/deployments/gpt/chat/completions?api-version=2024-10-21"
+    assert expected == sent_by(AzureOpenAI(api_key=KEY), Call("gpt", HELLO)).url
+
+
+async def test_settings_can_be_changed_for_a_call() -> None:
+    """A call's own key replaces the token that the provider was made with."""
+    made = provider(token="a-token", headers={"x-team": "7"}).configured(
+        api_key=KEY, api_version="2024-10-21"
+    )
+    assert {"x-team": "7", "api-key": KEY} == await authorized(made)
+    assert "api-version=2024-10-21" in sent_by(made, Call("gpt", HELLO)).url
+
+
+async def test_another_endpoint_keeps_the_key_that_was_given() -> None:
+    """Only what the call names is changed."""
+    made = provider(api_key=KEY).configured(base_url="https://other.openai.azure.com")
+    assert {"api-key": KEY} == await authorized(made)
+    assert sent_by(made, Call("gpt", HELLO)).url.startswith("https://other.")
+
+
+def test_the_request_is_openais() -> None:
+    """The body has OpenAI's form; the model is the deployment."""
+    call = Call("gpt", HELLO, {"temperature": 0.5}, extra_body={"data_sources": []})
+    body = json.loads(sent_by(provider(), call).body)
+    assert {"model": "gpt", "messages": HELLO, "temperature": 0.5, "data_sources": []} == body
+    assert [] == list(call.report)
+
+
+def test_what_is_not_as_asked_is_reported() -> None:
+    """A version that nobody gave, and a deployment that the endpoint names, are in the report."""
+    call = Call("gpt", HELLO)
+    request = sent_by(provider(base_url=f"{HOST}/openai/deployments/mine"), call)
+    assert "mine" == json.loads(request.body)["model"]
+    assert [("defaulted", "api_version"), ("converted", "model")] == [
+        (deviation.kind, deviation.path) for deviation in call.report
+    ]
+
+
+def test_nothing_is_dropped_by_the_name_of_a_deployment() -> None:
+    """A deployment named o3 may be any model: Azure itself is to say what it refuses."""
+    call = Call("o3", HELLO, {"temperature": 0.5, "max_tokens": 5})
+    body = json.loads(sent_by(provider(), call).body)
+    assert (0.5, 5) == (body["temperature"], body["max_tokens"])
+
+
+def test_the_key_is_in_no_representation() -> None:
+    """Neither the provider nor its request shows the key."""
+    made = provider(api_key=KEY)
+    assert KEY not in repr(made)
+    assert KEY not in repr(vars(made))
+
+
+# --- errors ---------------------------------------------------------------------------------
+
+
+def error_of(status: int, payload: Any, made: AzureOpenAI | None = None) -> ProviderError:
+    return (made or provider()).error(HttpReply(status, {}, encode_json(payload)))
+
+
+FINDINGS: dict[str, Any] = {
+    "code": "ResponsibleAIPolicyViolation",
+    "content_filter_result": {"hate": {}},
+}
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"error": {"code": "content_filter", "message": "no", "innererror": FINDINGS}},
+        {"error": {"code": "content_filter", "message": "no", "inner_error": FINDINGS}},
+        {"error": {"code": "content_filter", "message": "no"}, "innererror": FINDINGS},
+        {"error": {"code": "x", "message": "no", "innererror": FINDINGS}},
+    ],
+)
+def test_a_blocked_prompt_is_a_content_filter_error(payload: Any) -> None:
+    """The inner error says what the filter found, wherever Azure puts it."""
+    error = error_of(400, payload)
+    assert isinstance(error, ContentFilterError)
+    assert FINDINGS == error.details
+    assert False is error.retryable
+
+
+def test_a_blocked_prompt_without_an_inner_error_keeps_what_there_is() -> None:
+    """Without an inner error, the error itself is the details."""
+    fields = {"code": "content_filter", "message": "no"}
+    error = error_of(400, {"error": fields})
+    assert isinstance(error, ContentFilterError)
+    assert fields == error.details
+
+
+@pytest.mark.parametrize(
+    ("status", "payload", "kind"),
+    [
+        (401, {"error": {"code": "401", "message": "Access denied"}}, AuthenticationError),
+        (401, {"statusCode": 401, "message": "Unauthorized"}, AuthenticationError),
+        (404, {"error": {"code": "DeploymentNotFound", "message": "none"}}, NotFoundError),
+        (404, {"error": {"code": "404", "message": "Resource not found"}}, NotFoundError),
+        (429, {"error": {"code": "429", "message": "wait"}}, RateLimitError),
+        (429, {"error": {"code": "RateLimitReached", "message": "wait"}}, RateLimitError),
+        (500, {"error": {"code": "InternalServerError", "message": "rate limit"}}, ServerError),
+        (500, None, ServerError),
+    ],
+)
+def test_errors_by_status(status: int, payload: Any, kind: type[ProviderError]) -> None:
+    """The class follows from the status, in each of Azure's shapes."""
+    assert kind is type(error_of(status, payload))
+
+
+def test_a_wrong_path_is_explained() -> None:
+    """A 404 that is not about a deployment is about the path or the version."""
+    assert "api_version" in str(error_of(404, {"error": {"code": "404", "message": "none"}}))
+
+
+def test_a_401_with_a_token_provider_is_tried_again() -> None:
+    """The token may have just expired, and the next attempt asks for another."""
+    payload = {"error": {"code": "401", "message": "expired"}}
+    assert True is error_of(401, payload, provider(token_provider=lambda: "t")).retryable
+    assert False is error_of(401, payload, provider(api_key=KEY)).retryable
+
+
+def test_the_answer_of_a_flow_keeps_what_the_filter_found() -> None:
+    """The filter's findings stay with the prompt and the choice."""
+    payload = {
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": "Hi"},
+                "finish_reason": "stop",
+                "content_filter_results": {"hate": {"filtered": False}},
+            }
+        ],
+        "prompt_filter_results": [{"prompt_index": 0}],
+    }
+    driven = drive(
+        provider().complete(Call("gpt", HELLO)), [HttpReply(200, {}, encode_json(payload))]
+    )
+    answer = driven.result
+    assert [{"prompt_index": 0}] == answer.extra["prompt_filter_results"]
+    assert {"hate": {"filtered": False}} == answer.choices[0].extra["content_filter_results"]
+
+
+def test_a_filter_error_with_status_200_keeps_its_findings() -> None:
+    """An error in place of an answer is raised as one, with what the filter found."""
+    fields: dict[str, Any] = {
+        "code": "content_filter",
+        "status": 400,
+        "message": "no",
+        "innererror": FINDINGS,
+    }
+    with pytest.raises(ContentFilterError) as caught:
+        drive(
+            provider().complete(Call("gpt", HELLO)),
+            [HttpReply(200, {}, encode_json({"error": fields}))],
+        )
+    assert FINDINGS == caught.value.details

@@ -1,0 +1,425 @@
+"""Requests: what is sent for a call, and what the report says of the rest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from openai.types.chat.completion_create_params import (
+    CompletionCreateParamsNonStreaming,
+    CompletionCreateParamsStreaming,
+)
+from pydantic import TypeAdapter
+
+from llmgate import Client
+from llmgate.errors import InvalidRequestError, UnsupportedError
+from llmgate.testing import Canned, CannedTransport, with_transport
+from llmgate.types import Message
+from llmgate_openai import OpenAI
+
+_HELLO: list[Any] = [{"role": "user", "content": "Hello"}]
+_ANSWER = b'{"choices":[{"index":0,"message":{"role":"assistant","content":"Hi"}}]}'
+_STREAM = b'data: {"choices":[{"index":0,"delta":{"content":"Hi"}}]}\n\ndata: [DONE]\n\n'
+_ELSEWHERE = "https://compatible.invalid/v1"
+
+
+async def _sent(**given: Any) -> tuple[dict[str, Any], Mapping[str, str]]:
+    """The body that a call sends, and the paths of its report with their kinds."""
+    options: dict[str, Any] = {"model": "gpt-4o", "messages": _HELLO, "base_url": None, **given}
+    base_url, model = options.pop("base_url"), options.pop("model")
+    is_stream = bool(options.get("stream"))
+    transport = CannedTransport([Canned(body=_STREAM if is_stream else _ANSWER)])
+    provider = with_transport(OpenAI(api_key="sk-test", base_url=base_url), transport)
+    async with Client(providers={"openai": provider}) as client:
+        call: Any = client.acompletion  # which of its overloads is meant, only the options tell
+        answer = await call(f"openai/{model}", **options)
+        if is_stream:
+            await answer.completion()
+    (request,) = transport.requests
+    reported = {deviation.path: deviation.kind for deviation in answer.report}
+    return json.loads(request.body), reported
+
+
+_TOOL = {
+    "type": "function",
+    "function": {
+        "name": "weather",
+        "description": "The weather",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
+        "strict": True,
+    },
+}
+_CUSTOM_TOOL = {"type": "custom", "custom": {"name": "sql", "format": {"type": "text"}}}
+_CALLS = [
+    {"id": "a", "type": "function", "function": {"name": "weather", "arguments": '{"city":"X"}'}},
+    {"id": "b", "type": "custom", "custom": {"name": "sql", "input": "SELECT 1"}},
+]
+_PIXEL = "data:image/png;base64,iVBORw0KGgo="
+
+_PARAMETERS: list[dict[str, Any]] = [
+    {},
+    {"temperature": 0.2, "top_p": 0.9, "presence_penalty": -1, "frequency_penalty": 0.5},
+    {"max_tokens": 5},
+    {"max_completion_tokens": 5},
+    {"n": 2, "seed": -7, "user": "u", "safety_identifier": "s", "prompt_cache_key": "k"},
+    {"stop": "\n"},
+    {"stop": ["a", "b", "c", "d"]},
+    {"logit_bias": {"50256": -100}},
+    {"logprobs": True, "top_logprobs": 20},
+    {"response_format": {"type": "json_object"}},
+    {
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "x", "schema": {"type": "object"}, "strict": True},
+        }
+    },
+    {"tools": [_TOOL, _CUSTOM_TOOL], "tool_choice": "required", "parallel_tool_calls": False},
+    {"tools": [_TOOL], "tool_choice": {"type": "function", "function": {"name": "weather"}}},
+    {"tools": [_CUSTOM_TOOL], "tool_choice": {"type": "custom", "custom": {"name": "sql"}}},
+    {
+        "tools": [_TOOL],
+        "tool_choice": {
+            "type": "allowed_tools",
+            "allowed_tools": {"mode": "auto", "tools": [_TOOL]},
+        },
+    },
+    {"functions": [_TOOL["function"]], "function_call": {"name": "weather"}},
+    {"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "wav"}},
+    {"prediction": {"type": "content", "content": "x"}},
+    {"metadata": {"a": "b"}, "store": True, "service_tier": "flex", "verbosity": "low"},
+    {"web_search_options": {"search_context_size": "low"}},
+    {"prompt_cache_retention": "24h", "prompt_cache_options": {"mode": "explicit"}},
+    {"moderation": {"model": "omni-moderation-latest"}},
+    {"reasoning_effort": "low"},
+]
+
+_HISTORIES: list[list[dict[str, Any]]] = [
+    [{"role": "developer", "content": "Be brief", "name": "d"}, *_HELLO],
+    [{"role": "system", "content": [{"type": "text", "text": "Be brief"}]}, *_HELLO],
+    [
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "What is this?"},
+                {"type": "image_url", "image_url": {"url": _PIXEL, "detail": "high"}},
+                {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}},
+                {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}},
+                {"type": "file", "file": {"file_id": "file-1"}},
+            ],
+        }
+    ],
+    [
+        *_HELLO,
+        {"role": "assistant", "content": None, "tool_calls": _CALLS},
+        {"role": "tool", "tool_call_id": "a", "content": "sunny"},
+        {"role": "tool", "tool_call_id": "b", "content": [{"type": "text", "text": "1"}]},
+    ],
+    [
+        *_HELLO,
+        {"role": "assistant", "function_call": {"name": "weather", "arguments": "{}"}},
+        {"role": "function", "name": "weather", "content": "sunny"},
+    ],
+    [*_HELLO, {"role": "assistant", "content": [{"type": "refusal", "refusal": "No"}]}, *_HELLO],
+    [*_HELLO, {"role": "assistant", "audio": {"id": "audio_1"}}, *_HELLO],
+]
+
+
+@pytest.mark.parametrize("parameters", _PARAMETERS, ids=lambda given: ",".join(given) or "none")
+async def test_parameters_are_sent_as_they_are(parameters: dict[str, Any]) -> None:
+    """The format is OpenAI's own: nothing is added, renamed or left out."""
+    sent, reported = await _sent(**parameters)
+    assert {"model": "gpt-4o", "messages": _HELLO, **parameters} == sent
+    assert {} == reported
+    TypeAdapter(CompletionCreateParamsNonStreaming).validate_python(sent)
+
+
+@pytest.mark.parametrize("history", _HISTORIES)
+@pytest.mark.parametrize("base_url", [None, _ELSEWHERE])
+async def test_messages_are_sent_as_they_are(history: list[Any], base_url: str | None) -> None:
+    """Every role and every part, with its unknown fields, goes to OpenAI as it was given.
+
+    Elsewhere the legacy form is said in terms of tools, since few hosts know it.
+    """
+    sent, reported = await _sent(messages=history, base_url=base_url)
+    if base_url is None or not any(message["role"] == "function" for message in history):
+        assert history == sent["messages"]
+        assert {} == reported
+    TypeAdapter(CompletionCreateParamsNonStreaming).validate_python(sent)
+
+
+async def test_fields_that_nobody_knows_are_sent() -> None:
+    """A field of tomorrow inside a message or a tool reaches the host."""
+    message = {"role": "user", "content": [{"type": "text", "text": "x", "cache": 1}], "y": 2}
+    sent, _ = await _sent(messages=[message], tools=[{**_TOOL, "z": 3}])
+    assert ([message], [{**_TOOL, "z": 3}]) == (sent["messages"], sent["tools"])
+
+
+async def test_the_extra_body_is_merged_last() -> None:
+    """It may add what no argument says, and override what one says."""
+    sent, _ = await _sent(temperature=0.5, extra_body={"temperature": 1, "top_k": 3})
+    assert (1, 3) == (sent["temperature"], sent["top_k"])
+
+
+# --- streams --------------------------------------------------------------------------------
+
+
+async def test_a_stream_asks_for_its_usage() -> None:
+    """Nobody has to know ``stream_options`` to see what was billed; the report says so."""
+    sent, reported = await _sent(stream=True)
+    assert (True, {"include_usage": True}) == (sent["stream"], sent["stream_options"])
+    assert {"stream_options.include_usage": "injected"} == reported
+    TypeAdapter(CompletionCreateParamsStreaming).validate_python(sent)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected", "reported"),
+    [
+        ({"include_usage": False}, {"include_usage": False}, []),
+        ({"include_usage": True}, {"include_usage": True}, []),
+        (
+            {"include_obfuscation": False},
+            {"include_obfuscation": False, "include_usage": True},
+            ["stream_options.include_usage"],
+        ),
+    ],
+)
+async def test_what_was_said_of_the_usage_stays(
+    options: dict[str, bool], expected: dict[str, bool], reported: list[str]
+) -> None:
+    """Whoever says yes or no is heard."""
+    sent, paths = await _sent(stream=True, stream_options=options)
+    assert expected == sent["stream_options"]
+    assert reported == list(paths)
+
+
+async def test_another_host_is_not_asked_for_usage() -> None:
+    """Some refuse an option that they do not know."""
+    sent, reported = await _sent(stream=True, base_url=_ELSEWHERE)
+    assert {"model", "messages", "stream"} == set(sent)
+    assert {} == reported
+
+
+# --- models that reason ---------------------------------------------------------------------
+
+_KNOBS = {
+    "temperature": 0.5,
+    "top_p": 0.5,
+    "frequency_penalty": 1,
+    "presence_penalty": 1,
+    "logit_bias": {"1": 1},
+    "logprobs": True,
+    "top_logprobs": 2,
+}
+
+
+@pytest.mark.parametrize(
+    ("model", "effort", "reasons"),
+    [
+        ("gpt-4o", None, False),
+        ("gpt-4.1-mini", None, False),
+        ("gpt-3.5-turbo", None, False),
+        ("chatgpt-4o-latest", None, False),
+        ("ft:gpt-4o:org::id", None, False),
+        ("o1", None, True),
+        ("o3-mini", None, True),
+        ("o4-mini-2025-04-16", None, True),
+        ("ft:o4-mini:org::id", None, True),
+        ("gpt-5", None, True),
+        ("gpt-5-nano", "minimal", True),
+        ("gpt-5-chat-latest", None, False),
+        ("gpt-5.1", None, False),
+        ("gpt-5.1", "none", False),
+        ("gpt-5.1", "low", True),
+        ("gpt-5.1-codex-mini", None, True),
+        ("gpt-5.1-chat-latest", None, True),
+        ("gpt-5.2", None, False),
+        ("gpt-5.2-pro", None, True),
+        ("gpt-5.4", None, False),
+        ("gpt-5.4-pro", None, True),
+        ("gpt-5.5", None, True),
+        ("gpt-5.5", "none", False),
+        ("gpt-6-astra", None, True),
+        ("gpt-6-luna", "none", False),
+        ("gpt-6.1-sol", None, True),
+        ("a-deployment-of-mine", None, False),
+    ],
+)
+async def test_a_model_that_reasons_takes_no_sampling(
+    model: str, effort: str | None, reasons: bool
+) -> None:
+    """OpenAI answers 400 to these; they are left out, each with its entry in the report."""
+    knobs = {**_KNOBS, "reasoning_effort": effort} if effort else dict(_KNOBS)
+    sent, reported = await _sent(model=model, **knobs)
+    expected = dict.fromkeys(_KNOBS, "dropped") if reasons else {}
+    assert expected == reported
+    assert set(knobs) - set(expected) == set(sent) - {"model", "messages"}
+
+
+async def test_values_that_a_model_that_reasons_accepts_are_sent() -> None:
+    """The defaults, said aloud, are fine."""
+    defaults = {"temperature": 1, "top_p": 1.0, "frequency_penalty": 0, "presence_penalty": 0.0}
+    sent, reported = await _sent(model="gpt-5", **defaults)
+    assert {} == reported
+    assert defaults == {name: sent[name] for name in defaults}
+
+
+@pytest.mark.parametrize("name", _KNOBS)
+async def test_the_caller_may_refuse_to_have_it_left_out(name: str) -> None:
+    """Under ``unsupported="raise"`` nothing is sent."""
+    with pytest.raises(UnsupportedError) as caught:
+        await _sent(model="o3", unsupported="raise", **{name: _KNOBS[name]})
+    assert name == caught.value.parameter
+
+
+@pytest.mark.parametrize(
+    ("model", "base_url", "given", "expected"),
+    [
+        ("gpt-5", None, {"max_tokens": 5}, {"max_completion_tokens": 5}),
+        ("gpt-5.1", None, {"max_tokens": 5}, {"max_completion_tokens": 5}),
+        ("o3", None, {"max_completion_tokens": 5}, {"max_completion_tokens": 5}),
+        ("gpt-4o", None, {"max_tokens": 5}, {"max_tokens": 5}),
+        ("gpt-5", _ELSEWHERE, {"max_tokens": 5}, {"max_tokens": 5}),
+    ],
+)
+async def test_the_limit_is_sent_under_the_name_that_the_model_knows(
+    model: str, base_url: str | None, given: dict[str, int], expected: dict[str, int]
+) -> None:
+    """OpenAI's reasoning models refuse the old name, and other hosts may not know the new one."""
+    sent, reported = await _sent(model=model, base_url=base_url, **given)
+    assert expected == {name: value for name, value in sent.items() if name.startswith("max")}
+    assert ({} if given == expected else {"max_tokens": "renamed"}) == reported
+
+
+async def test_both_limits_are_left_for_the_host_to_judge() -> None:
+    """Which of them was meant is not ours to say."""
+    limits = {"max_tokens": 5, "max_completion_tokens": 6}
+    sent, reported = await _sent(model="gpt-5", **limits)
+    assert limits == {name: sent[name] for name in limits}
+    assert {} == reported
+
+
+async def test_another_host_is_sent_everything() -> None:
+    """OpenAI's rules are OpenAI's alone: a name like its own means nothing elsewhere."""
+    sent, reported = await _sent(model="gpt-5", base_url=_ELSEWHERE, **_KNOBS)
+    assert {} == reported
+    assert _KNOBS == {name: sent[name] for name in _KNOBS}
+
+
+@pytest.mark.parametrize("effort", [None, "high"])
+async def test_tools_beside_reasoning_are_left_for_the_host_to_judge(effort: str | None) -> None:
+    """Neither is taken away: without its tools or its reasoning the model is another."""
+    given = {"tools": [_TOOL], **({"reasoning_effort": effort} if effort else {})}
+    sent, reported = await _sent(model="gpt-5.5", **given)
+    assert {} == reported
+    assert given == {name: sent[name] for name in given}
+
+
+# --- earlier answers ------------------------------------------------------------------------
+
+
+async def _sent_back(message: Any, base_url: str | None = None) -> tuple[Any, Mapping[str, str]]:
+    sent, reported = await _sent(messages=[*_HELLO, message, *_HELLO], base_url=base_url)
+    return sent["messages"][1], reported
+
+
+@pytest.mark.parametrize(
+    ("base_url", "message", "expected", "reported"),
+    [
+        (
+            None,
+            Message(content="x", provider_data={"openai": {"phase": "final"}, "acme": {"z": 1}}),
+            {"role": "assistant", "content": "x", "phase": "final"},
+            {"messages[1].provider_data.acme": "dropped"},
+        ),
+        (
+            None,
+            Message(content="x", reasoning_content="Hm", extra={"reasoning": "Hm"}),
+            {"role": "assistant", "content": "x"},
+            {
+                "messages[1].reasoning_content": "dropped",
+                "messages[1].reasoning": "dropped",
+            },
+        ),
+        (
+            _ELSEWHERE,
+            Message(content="x", reasoning_content="Hm"),
+            {"role": "assistant", "content": "x", "reasoning_content": "Hm"},
+            {},
+        ),
+        (
+            _ELSEWHERE,
+            Message(
+                content="x",
+                reasoning_content="Hm",
+                extra={"reasoning": "Hm", "reasoning_details": [{"text": "Hm"}]},
+            ),
+            {
+                "role": "assistant",
+                "content": "x",
+                "reasoning": "Hm",
+                "reasoning_details": [{"text": "Hm"}],
+            },
+            {"messages[1].reasoning_content": "merged"},
+        ),
+        (
+            _ELSEWHERE,
+            Message(
+                content="4",
+                reasoning_content="Hm",
+                extra={"content_parts": [{"type": "thinking"}, {"type": "text", "text": "4"}]},
+            ),
+            {
+                "role": "assistant",
+                "content": [{"type": "thinking"}, {"type": "text", "text": "4"}],
+            },
+            {},
+        ),
+        (
+            None,
+            Message(content="4", extra={"content_parts": [{"type": "text", "text": "4"}]}),
+            {"role": "assistant", "content": "4"},
+            {"messages[1].content_parts": "dropped"},
+        ),
+        (
+            None,
+            Message(audio={"id": "audio_1", "data": "AAAA", "transcript": "x"}),
+            {"role": "assistant", "audio": {"id": "audio_1"}},
+            {"messages[1].audio": "converted"},
+        ),
+        (
+            None,
+            Message(content="x", annotations=[{"type": "url_citation"}]),
+            {"role": "assistant", "content": "x", "annotations": [{"type": "url_citation"}]},
+            {},
+        ),
+    ],
+)
+async def test_an_answer_goes_back_as_the_host_gave_it(
+    base_url: str | None, message: Message, expected: dict[str, Any], reported: dict[str, str]
+) -> None:
+    """What only another provider understands stays behind, and the report says so."""
+    assert (expected, reported) == await _sent_back(message, base_url)
+
+
+@pytest.mark.parametrize(
+    ("data", "path"),
+    [
+        ([1], "messages[1].provider_data"),
+        ("x", "messages[1].provider_data"),
+        ({"openai": [1]}, "messages[1].provider_data.openai"),
+    ],
+)
+async def test_spoilt_provider_data_is_refused(data: Any, path: str) -> None:
+    """Nothing is sent, and the error says where it is."""
+    with pytest.raises(InvalidRequestError) as caught:
+        await _sent_back({"role": "assistant", "content": "x", "provider_data": data})
+    assert path == caught.value.path
+
+
+async def test_the_callers_messages_are_left_alone() -> None:
+    """What is sent back is made anew; a message may be used for another provider next."""
+    message = {"role": "assistant", "content": "x", "reasoning_content": "Hm"}
+    await _sent_back(message)
+    assert {"role": "assistant", "content": "x", "reasoning_content": "Hm"} == message

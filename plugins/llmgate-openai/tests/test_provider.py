@@ -1,0 +1,326 @@
+"""The provider: its settings, where and with what it sends, and calls from end to end."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import anyio
+import pytest
+
+from llmgate import Client
+from llmgate.errors import (
+    AuthenticationError,
+    DecodeError,
+    InvalidRequestError,
+    MissingKeyError,
+    ServerError,
+)
+from llmgate.testing import Canned, CannedTransport, with_transport
+from llmgate.wire import HttpRequest, Secret
+from llmgate_openai import OpenAI, base_url_of, chat_url
+
+_HELLO: list[Any] = [{"role": "user", "content": "Hello"}]
+_ANSWER = Canned(body=b'{"choices":[{"index":0,"message":{"role":"assistant","content":"Hi"}}]}')
+_OFFICIAL = "https://api.openai.com/v1"
+_ELSEWHERE = "https://compatible.invalid/v1"
+
+
+async def _authorized(provider: OpenAI) -> dict[str, str]:
+    request = HttpRequest("POST", "https://x.invalid", {"content-type": "application/json"})
+    return dict((await provider.authorize(request)).headers)
+
+
+# --- where ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        (_OFFICIAL, f"{_OFFICIAL}/chat/completions"),
+        (f" {_OFFICIAL}/ ", f"{_OFFICIAL}/chat/completions"),
+        (f"{_OFFICIAL}/chat/completions", f"{_OFFICIAL}/chat/completions"),
+        (f"{_OFFICIAL}/chat/completions/", f"{_OFFICIAL}/chat/completions"),
+        ("http://localhost:8080", "http://localhost:8080/chat/completions"),
+        ("http://[::1]:8080/v1", "http://[::1]:8080/v1/chat/completions"),
+        ("https://x.invalid/v1?version=1", "https://x.invalid/v1/chat/completions?version=1"),
+        ("https://x.invalid/v1#part", "https://x.invalid/v1/chat/completions"),
+        ("HTTPS://x.invalid/v1", "https://x.invalid/v1/chat/completions"),
+    ],
+)
+def test_addresses_are_taken_as_they_are_pasted(address: str, expected: str) -> None:
+    """A slash or the route at the end, or a query, do no harm."""
+    assert expected == chat_url(base_url_of(address))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "api.openai.com/v1",
+        "//api.openai.com/v1",
+        "file:///etc/passwd",
+        "ftp://x.invalid",
+        "javascript:alert(1)",
+        "https://",
+        "https:///v1",
+        "https://:443/v1",
+        "https://x.invalid:port/v1",
+        "https://x.invalid:99999/v1",
+        "https://[::1/v1",
+        "https://x.invalid/a\nb",
+        "https://x.invalid/a b",
+        "https://x.invalid/\x1b[2J",
+        " ",
+    ],
+)
+def test_what_is_no_address_is_refused(address: str) -> None:
+    """Before anything is sent, and naming the setting."""
+    with pytest.raises(InvalidRequestError) as caught:
+        OpenAI(api_key="sk-test", base_url=address)
+    assert "base_url" == caught.value.path
+    assert str(caught.value).isprintable()
+
+
+def test_the_environment_names_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``OPENAI_BASE_URL`` is read when a provider is made, and what is given wins."""
+    monkeypatch.setenv("OPENAI_BASE_URL", _ELSEWHERE)
+    assert _ELSEWHERE in repr(OpenAI())
+    assert _OFFICIAL in repr(OpenAI(base_url=_OFFICIAL))
+
+
+def test_a_password_in_an_address_is_not_shown() -> None:
+    """Neither in the repr nor in an error."""
+    assert "hunter2" not in repr(OpenAI(base_url="https://me:hunter2@x.invalid/v1?key=hunter2"))
+    with pytest.raises(InvalidRequestError) as caught:
+        OpenAI(base_url="ftp://me:hunter2@x.invalid/v1?key=hunter2")
+    assert "hunter2" not in str(caught.value)
+
+
+# --- with what ------------------------------------------------------------------------------
+
+
+async def test_the_key_is_sent_as_a_bearer_token() -> None:
+    """White space around it, as files have it, is stripped."""
+    assert "Bearer sk-test" == (await _authorized(OpenAI(api_key=" sk-test\n")))["Authorization"]
+    secret = OpenAI(api_key=Secret("sk-test"))
+    assert "Bearer sk-test" == (await _authorized(secret))["Authorization"]
+
+
+async def test_the_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``OPENAI_API_KEY`` is read when a provider is made."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-environment")
+    assert "Bearer sk-environment" == (await _authorized(OpenAI()))["Authorization"]
+
+
+async def test_a_missing_key_names_the_variable() -> None:
+    """And what else can be done."""
+    with pytest.raises(MissingKeyError, match="OPENAI_API_KEY"):
+        await _authorized(OpenAI())
+
+
+@pytest.mark.parametrize("key", ["", "  ", "sk\ntest", "sk-tést", 5])
+def test_a_key_that_is_none_is_refused_without_being_shown(key: Any) -> None:
+    """Keys end up in logs by their errors."""
+    with pytest.raises(InvalidRequestError) as caught:
+        OpenAI(api_key=key)
+    assert "sk" not in str(caught.value)
+
+
+_ENVIRONMENT = {
+    "OPENAI_API_KEY": "sk-environment",
+    "OPENAI_ORG_ID": "org-1",
+    "OPENAI_PROJECT_ID": "proj-1",
+    "OPENAI_CUSTOM_HEADERS": "X-Gateway: one\nno header\nX-Team : two ",
+}
+
+
+async def test_the_environments_headers_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Organization, project and lines of further headers."""
+    for name, value in _ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    assert {
+        "content-type": "application/json",
+        "OpenAI-Organization": "org-1",
+        "OpenAI-Project": "proj-1",
+        "X-Gateway": "one",
+        "X-Team": "two",
+        "Authorization": "Bearer sk-environment",
+    } == await _authorized(OpenAI())
+
+
+async def test_the_environments_secrets_go_to_no_other_host(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A host that a program names is not the one whose key is in the environment."""
+    for name, value in _ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    only = {"content-type": "application/json"}
+    assert only == await _authorized(OpenAI(base_url=_ELSEWHERE))
+    assert only == await _authorized(OpenAI().configured(base_url=_ELSEWHERE))
+    assert only == await _authorized(OpenAI(base_url="https://api.openai.com.evil.invalid"))
+    assert only == await _authorized(OpenAI(base_url="https://evil.invalid/api.openai.com"))
+    assert only == await _authorized(OpenAI(base_url="https://api.openai.com@evil.invalid"))
+    assert "Authorization" in await _authorized(OpenAI(base_url="https://eu.api.openai.com/v1"))
+    monkeypatch.setenv("OPENAI_BASE_URL", _ELSEWHERE)
+    assert "Authorization" in await _authorized(OpenAI())
+
+
+async def test_settings_can_be_changed() -> None:
+    """What is not named stays as it was."""
+    provider = OpenAI(api_key="sk-test", organization="org-1", headers={"X-Team": "two"})
+    changed = await _authorized(provider.configured(api_key="sk-other"))
+    assert ("Bearer sk-other", "org-1", "two") == (
+        changed["Authorization"],
+        changed["OpenAI-Organization"],
+        changed["X-Team"],
+    )
+    moved = await _authorized(provider.configured(base_url=_ELSEWHERE))
+    assert "Bearer sk-test" == moved["Authorization"]
+
+
+async def test_an_authorization_of_ones_own_is_sent_instead() -> None:
+    """A gateway may want another one; then no key is needed."""
+    headers = await _authorized(OpenAI(headers={"authorization": "Basic x"}))
+    assert {"content-type": "application/json", "authorization": "Basic x"} == headers
+
+
+@pytest.mark.parametrize("headers", [{"X": "a\nb"}, {"X": "é"}, {"X\n": "a"}, {"": "a"}])
+def test_headers_that_cannot_be_sent_are_refused(headers: dict[str, str]) -> None:
+    """Their values are not shown."""
+    with pytest.raises(InvalidRequestError) as caught:
+        OpenAI(api_key="sk-test", headers=headers)
+    assert caught.value.path.startswith("headers.")
+
+
+def test_the_key_is_not_shown() -> None:
+    """Not by the provider, nor by what it keeps."""
+    provider = OpenAI(api_key="sk-canary")
+    assert "sk-canary" not in repr(provider) + str(vars(provider))
+
+
+# --- from end to end ------------------------------------------------------------------------
+
+
+def _client(*replies: Canned, **settings: Any) -> tuple[Client, CannedTransport]:
+    transport = CannedTransport(replies)
+    provider = with_transport(OpenAI(api_key="sk-test", **settings), transport)
+    return Client(providers={"openai": provider}, max_retries=0), transport
+
+
+async def test_a_call_is_answered() -> None:
+    """One request to the right place, one answer."""
+    client, transport = _client(_ANSWER)
+    async with client:
+        answer = await client.acompletion("gpt-4o", _HELLO)
+    assert "Hi" == answer.text
+    (request,) = transport.requests
+    assert ("POST", f"{_OFFICIAL}/chat/completions") == (request.method, request.url)
+    assert "Bearer sk-test" == request.headers["Authorization"]
+
+
+async def test_a_stream_is_read_in_any_pieces() -> None:
+    """The usage is there at the end though nobody asked."""
+    events: list[Any] = [
+        {"choices": [{"index": 0, "delta": {"content": "Pa"}}]},
+        {"choices": [{"index": 0, "delta": {"content": "ris"}, "finish_reason": "stop"}]},
+        {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}},
+    ]
+    data = b"".join(b"data: %s\n\n" % json.dumps(event).encode() for event in events)
+    data += b"data: [DONE]\n\n"
+    for size in (1, 7, len(data)):
+        pieces = [data[start : start + size] for start in range(0, len(data), size)]
+        client, _ = _client(Canned(body=pieces))
+        async with client:
+            stream = await client.acompletion("gpt-4o", _HELLO, stream=True)
+            assert ["Pa", "ris"] == [text async for text in stream.text()]
+            assert stream.usage is not None
+            assert 5 == stream.usage.total_tokens
+
+
+async def test_nothing_is_read_after_the_end_mark() -> None:
+    """A server that keeps the connection open is not waited for."""
+    data = b'data: {"choices":[{"delta":{"content":"x"}}]}\n\ndata: [DONE]\n\n'
+    client, transport = _client(Canned(body=data, hang=True))
+    async with client:
+        with anyio.fail_after(5):
+            stream = await client.acompletion("gpt-4o", _HELLO, stream=True)
+            assert "x" == (await stream.completion()).text
+    assert 0 == transport.still_open
+
+
+async def test_legacy_functions_go_to_openai_as_they_are() -> None:
+    """They are answered in the form in which they were asked."""
+    message = {"role": "assistant", "function_call": {"name": "f", "arguments": "{}"}}
+    choice = {"index": 0, "message": message, "finish_reason": "function_call"}
+    client, transport = _client(Canned(body=json.dumps({"choices": [choice]}).encode()))
+    async with client:
+        answer = await client.acompletion("gpt-4o", _HELLO, functions=[{"name": "f"}])
+    assert {"model", "messages", "functions"} == set(json.loads(transport.requests[0].body))
+    called = answer.choices[0].message.function_call
+    assert called is not None
+    assert "f" == called.name
+
+
+async def test_legacy_functions_go_elsewhere_as_tools() -> None:
+    """Imitators ignore the legacy form in silence; the answer still comes in it."""
+    call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    choice = {"message": {"tool_calls": [call]}, "finish_reason": "tool_calls"}
+    reply = Canned(body=json.dumps({"choices": [choice]}).encode())
+    client, transport = _client(reply, base_url=_ELSEWHERE)
+    async with client:
+        answer = await client.acompletion("openai/m", _HELLO, functions=[{"name": "f"}])
+    assert {"model", "messages", "tools"} == set(json.loads(transport.requests[0].body))
+    assert "function_call" == answer.choices[0].finish_reason
+    assert answer.choices[0].message.function_call is not None
+
+
+async def test_errors_say_whose_they_are() -> None:
+    """Provider, model, status, code and request id are in the exception."""
+    body = b'{"error":{"message":"Incorrect API key","code":"invalid_api_key"}}'
+    client, _ = _client(Canned(status=401, headers={"x-request-id": "req_1"}, body=body))
+    async with client:
+        with pytest.raises(AuthenticationError) as caught:
+            await client.acompletion("gpt-4o", _HELLO)
+    error = caught.value
+    assert ("openai", "gpt-4o", 401) == (error.provider, error.model, error.status)
+    assert ("invalid_api_key", "req_1") == (error.code, error.request_id)
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"", b"{}", b'{"choices":[]}'])
+async def test_what_is_no_answer_is_a_decode_error(body: bytes) -> None:
+    """HTML in place of JSON, and whatever else has no answer in it."""
+    client, _ = _client(Canned(body=body))
+    async with client:
+        with pytest.raises(DecodeError) as caught:
+            await client.acompletion("gpt-4o", _HELLO)
+    assert ("openai", "gpt-4o") == (caught.value.provider, caught.value.model)
+
+
+async def test_an_error_inside_a_stream_comes_after_what_came_before() -> None:
+    """The pieces are delivered, then the typed error."""
+    data = b'data: {"choices":[{"delta":{"content":"x"}}]}\n\n'
+    data += b'data: {"error":{"message":"m","type":"server_error"}}\n\ndata: [DONE]\n\n'
+    client, _ = _client(Canned(body=data))
+    seen: list[str] = []
+
+    async def read() -> None:
+        stream = await client.acompletion("gpt-4o", _HELLO, stream=True)
+        async for text in stream.text():
+            seen.append(text)  # noqa: PERF401 - what came before the error is what counts
+
+    async with client:
+        with pytest.raises(ServerError) as caught:
+            await read()
+    assert (["x"], 500, True) == (seen, caught.value.status, caught.value.in_stream)
+
+
+async def test_a_stream_whose_first_event_is_an_error_is_tried_again() -> None:
+    """Nothing of it was delivered, so that nobody can tell."""
+    failed = Canned(body=b'data: {"error":{"message":"m","type":"server_error"}}\n\n')
+    fine = Canned(body=b'data: {"choices":[{"delta":{"content":"x"}}]}\n\ndata: [DONE]\n\n')
+    transport = CannedTransport([failed, fine])
+    provider = with_transport(OpenAI(api_key="sk-test"), transport)
+    async with Client(providers={"openai": provider}, max_retries=1) as client:
+        stream = await client.acompletion("gpt-4o", _HELLO, stream=True)
+        assert "x" == (await stream.completion()).text
+    assert 2 == len(transport.requests)

@@ -1,0 +1,176 @@
+"""Predictions into completions: state, output, tokens; it invents no finish reason and no count.
+
+Source: https://replicate.com/docs/topics/predictions/lifecycle and
+https://replicate.com/docs/reference/http
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from llmgate.errors import DecodeError, error_class, excerpt
+from llmgate.types import Choice, Completion, FinishReason, Message, Usage
+from llmgate.wire import HttpReply, encode_json, is_array, is_object
+from llmgate_replicate.errors import prediction_error
+from llmgate_replicate.text import AnswerReader
+
+__all__ = [
+    "Prediction",
+    "created_at",
+    "decode",
+    "is_over",
+    "output_text",
+    "read_prediction",
+    "rest_of",
+    "usage_of",
+]
+
+Prediction = Mapping[str, Any]
+
+_ENDS = frozenset({"succeeded", "failed", "canceled", "aborted"})
+
+
+def read_prediction(reply: HttpReply) -> dict[str, Any]:
+    """The prediction that a reply describes, in whatever state.
+
+    Raises:
+        ProviderError: when an error was sent with status 200.
+        DecodeError: when it describes none.
+    """
+    payload = reply.json()
+    if not is_object(payload):
+        raise DecodeError(f"the reply is no prediction: {excerpt(reply.body)}", frame=reply.body)
+    named = payload.get("id"), payload.get("status")
+    if isinstance(named[0], str) and named[0] and isinstance(named[1], str):
+        return payload
+    detail, status = payload.get("detail"), payload.get("status")
+    if isinstance(detail, str) and isinstance(status, int) and 400 <= status < 600:
+        raise error_class(status)(excerpt(detail, 2000), status=status, in_stream=True)
+    raise DecodeError(f"the reply is no prediction: {excerpt(reply.body)}", frame=reply.body)
+
+
+def is_over(prediction: Prediction) -> bool:
+    """Whether nothing will change any more; of a state that is not known here, its date tells."""
+    return prediction["status"] in _ENDS or prediction.get("completed_at") is not None
+
+
+def decode(
+    reply: HttpReply, reader: AnswerReader, *, model: str, limit: int | None = None
+) -> Completion:
+    """The completion of a prediction that is over.
+
+    Args:
+        reply: The prediction, as it came.
+        reader: Reads the text of this one answer.
+        model: Its name, should the prediction not say it.
+        limit: The number of tokens at which the model stops, where it is known.
+
+    Raises:
+        ProviderError: when it failed or was cancelled.
+        DecodeError: when it is not over, or its output is no text.
+    """
+    prediction = read_prediction(reply)
+    _check_answered(prediction, reply)
+    first, last = reader.feed(output_text(prediction.get("output"))), reader.close()
+    thought, said = first[0] + last[0], first[1] + last[1]
+    message = Message(content=said, reasoning_content=thought or None)
+    usage = usage_of(prediction)
+    reason = _finish_reason(prediction, usage, reader, limit)
+    choice = Choice(message, finish_reason=reason, native_finish_reason=prediction["status"])
+    own = prediction.get("model")
+    return Completion(
+        choices=[choice],
+        id=prediction["id"],
+        created=created_at(prediction),
+        model=own if isinstance(own, str) else model,
+        usage=usage,
+        extra=rest_of(prediction),
+    )
+
+
+def _check_answered(prediction: Prediction, reply: HttpReply) -> None:
+    """Refuse a prediction that has no answer, or not all of it yet."""
+    status, output = prediction["status"], prediction.get("output")
+    if not is_over(prediction):
+        raise DecodeError("the prediction has not ended", frame=reply.body)
+    if status in _ENDS - {"succeeded"} or (status not in _ENDS and output is None):
+        text = prediction.get("error")
+        raise prediction_error(status, text if isinstance(text, str) else None)
+    if output is None and prediction.get("data_removed") is True:
+        raise DecodeError("the prediction's output has been deleted", frame=reply.body)
+
+
+def output_text(output: Any) -> str:
+    """The text of an output: a text, the pieces of one, or an object that holds one.
+
+    Raises:
+        DecodeError: for anything else.
+    """
+    if output is None:
+        return ""  # a model may have nothing to say
+    if isinstance(output, str):
+        return output
+    if is_array(output) and all(isinstance(piece, str) for piece in output):
+        return "".join(output)
+    if is_object(output) and isinstance(output.get("text"), str):
+        return str(output["text"])
+    if is_object(output) and output.get("json_output") is not None:
+        return encode_json(output["json_output"]).decode()
+    raise DecodeError(f"the output is no text: {excerpt(repr(output))}", frame=encode_json(output))
+
+
+def _finish_reason(
+    prediction: Prediction, usage: Usage | None, reader: AnswerReader, limit: int | None
+) -> FinishReason:
+    """A success is ``stop``, unless as many tokens were counted as were allowed."""
+    if prediction["status"] != "succeeded":
+        return "other"
+    is_full = usage is not None and limit is not None and usage.completion_tokens >= limit
+    return "length" if is_full and not reader.is_stopped else "stop"
+
+
+def usage_of(prediction: Prediction) -> Usage | None:
+    """The tokens that were counted; only language models have such metrics, and not all do."""
+    metrics = prediction.get("metrics")
+    if not is_object(metrics):
+        return None
+    prompt = _count(metrics.get("input_token_count"))
+    answer = _count(metrics.get("output_token_count"))
+    return None if prompt is None or answer is None else Usage(prompt, answer, prompt + answer)
+
+
+def _count(value: Any) -> int | None:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def created_at(prediction: Prediction) -> int:
+    """When it was made, in seconds since 1970; 0 where it does not say."""
+    try:
+        seconds = str(prediction.get("created_at"))[: len("2026-01-01T00:00:00")]
+        return int(datetime.fromisoformat(f"{seconds}+00:00").timestamp())
+    except ValueError:
+        return 0
+
+
+def rest_of(prediction: Prediction) -> dict[str, Any]:
+    """What has no place of its own in a completion, as it came.
+
+    Names that mean something else there are kept apart, under ``prediction``.
+    """
+    output = prediction.get("output")
+    is_text = output is None or isinstance(output, str | list)
+    read = {"id", *(["output"] if is_text else [])}
+    if isinstance(prediction.get("model"), str):
+        read.add("model")
+    rest = {key: value for key, value in prediction.items() if key not in read | _TAKEN}
+    apart = {key: prediction[key] for key in _TAKEN - read if key in prediction}
+    return {**rest, "prediction": apart} if apart else rest
+
+
+_TAKEN = frozenset(
+    {"choices", "created", "model", "object", "service_tier", "system_fingerprint", "usage"}
+)

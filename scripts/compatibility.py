@@ -1,0 +1,83 @@
+"""Writes docs/compatibility.md from what the installed providers declare of themselves.
+
+    python scripts/compatibility.py            # write it
+    python scripts/compatibility.py --check    # exit with 1 when it is not current
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from llmgate._registry import installed_providers
+from llmgate.options import MEANINGFUL, ChatParameters
+from llmgate.provider import Support
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "compatibility.md"
+
+HEAD = """\
+# Which provider takes which parameter
+
+Made from the providers' own declarations by `python scripts/compatibility.py`; a test keeps it
+current.
+
+- **native**: sent as it is.
+- **translated**: said in the provider's own terms; what that changes is in `response.report`.
+- **emulated**: done by other means (a prompt, a schema), and reported.
+- **no**: unsupported. A parameter marked * would change the meaning of the answer, so the call is
+  refused with `UnsupportedError`. Any other is left out and reported, or refused too under
+  `unsupported="raise"`.
+
+Model names, messages and `stream` are taken by every provider. Which model of a provider takes a
+parameter is that provider's to say; where it is known, it is in the report.
+"""
+
+
+def declarations() -> Mapping[str, Mapping[str, Support]]:
+    """Every installed provider's table, by name."""
+    everything = dict.fromkeys(ChatParameters.__annotations__, Support.NATIVE)
+    tables: dict[str, Mapping[str, Support]] = {}
+    for name, installed in sorted(installed_providers().items()):
+        factory = installed.load()
+        declared: Mapping[str, Support] = getattr(factory, "parameters", None) or everything
+        tables[name] = {**declared, **_legacy(factory, declared)}
+    return tables
+
+
+def _legacy(factory: object, declared: Mapping[str, Support]) -> dict[str, Support]:
+    """The legacy parameters, which the core turns into tools unless the provider takes them."""
+    if "tools" not in declared or hasattr(factory, "takes_legacy_functions"):
+        return {}
+    return dict.fromkeys(("functions", "function_call"), Support.TRANSLATED)
+
+
+def page() -> str:
+    """The whole page."""
+    tables = declarations()
+    lines = [
+        "| parameter | " + " | ".join(tables) + " |",
+        "|---|" + "---|" * len(tables),
+    ]
+    for parameter in sorted(ChatParameters.__annotations__):
+        mark = "*" if parameter in MEANINGFUL else ""
+        cells = (_cell(table.get(parameter, Support.UNSUPPORTED)) for table in tables.values())
+        lines.append(f"| `{parameter}`{mark} | " + " | ".join(cells) + " |")
+    return HEAD + "\n" + "\n".join(lines) + "\n"
+
+
+def _cell(support: Support) -> str:
+    return "no" if support is Support.UNSUPPORTED else support.value
+
+
+def main() -> int:
+    """Write the page, or check it."""
+    if "--check" not in sys.argv[1:]:
+        PAGE.parent.mkdir(exist_ok=True)
+        PAGE.write_text(page(), encoding="utf-8")
+        return 0
+    return 0 if PAGE.exists() and PAGE.read_text(encoding="utf-8") == page() else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,26 @@
+"""What holds for every test: asyncio alone, no time limits of hypothesis, nothing left open."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("llmgate", deadline=None, max_examples=60)
+settings.load_profile("llmgate")
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """The library runs on asyncio."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_left_open() -> Iterator[None]:
+    """Collect what a module's tests let go of: every warning is an error (``filterwarnings``), so
+    whatever was never closed fails here, at the module that left it."""
+    yield
+    gc.collect()

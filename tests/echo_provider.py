@@ -1,0 +1,80 @@
+"""A provider that repeats what it is told, for the tests of the command line to install.
+
+What else it does is in the model's name: ``empty`` says nothing, ``refusing`` refuses, ``cut``
+reaches its greatest length, ``failing`` fails before its end, ``endless`` never comes to an end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from llmgate.accumulate import accumulate
+from llmgate.errors import RateLimitError, StreamTruncatedError
+from llmgate.framing import Frame, NDJSONFramer
+from llmgate.options import Call
+from llmgate.provider import Decoder, Provider
+from llmgate.testing.canned import Canned, CannedTransport
+from llmgate.types import Chunk, Completion
+from llmgate.wire import Flow, HttpRequest, Transport, decode_json, encode_json
+
+
+class Echo(Provider):
+    """The provider."""
+
+    name = "echo"
+
+    @property
+    def transport(self) -> Transport:
+        """A server in memory."""
+        return CannedTransport(_answer)
+
+    def complete(self, call: Call) -> Flow[Completion]:
+        """One answer."""
+        reply = yield _request(call)
+        return accumulate(map(_chunk, reply.body.splitlines()))
+
+    def stream(self, call: Call) -> Flow[Decoder]:
+        """One stream."""
+        yield _request(call)
+        return _EchoDecoder()
+
+
+class _EchoDecoder:
+    def __init__(self) -> None:
+        self.framer = NDJSONFramer()
+        self.finished = False
+
+    def feed(self, frame: Frame) -> Iterable[Chunk]:
+        chunk = _chunk(frame.data)
+        self.finished = chunk.choices[0].finish_reason is not None
+        return [chunk]
+
+    def close(self) -> Iterable[Chunk]:
+        raise StreamTruncatedError("the stream ended without its last line")
+
+
+def _request(call: Call) -> HttpRequest:
+    body = encode_json({"model": call.model, "messages": call.messages})
+    return HttpRequest("POST", "echo:", body=body, stream=call.stream)
+
+
+def _chunk(line: bytes) -> Chunk:
+    return Chunk.model_validate(decode_json(line))
+
+
+def _answer(request: HttpRequest) -> Canned:
+    asked = decode_json(request.body)
+    model = asked["model"]
+    said = " | ".join(f"{message['role']}: {message['content']}" for message in asked["messages"])
+    kind = "refusal" if model == "refusing" else "content"
+    lines = [_line({kind: text}) for text in said if model != "empty"]
+    if model == "failing":
+        return Canned(body=lines, then=RateLimitError("slow\ndown"))
+    if model == "endless":
+        return Canned(body=[*lines, _line({kind: "\n"})], hang=True)
+    return Canned(body=[*lines, _line({}, "length" if model == "cut" else "stop")])
+
+
+def _line(delta: dict[str, Any], reason: str | None = None) -> bytes:
+    return encode_json({"choices": [{"delta": delta, "finish_reason": reason}]}) + b"\n"

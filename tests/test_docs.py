@@ -1,0 +1,192 @@
+"""The documents' examples: all are compiled, those marked ``run`` are run; and no link is dead."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import json
+import re
+import sys
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from llmgate import Client, Completion, ServerError, StreamTruncatedError, UnsupportedError
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("plugins/*/README.md")]
+)
+FENCED = re.compile(r"^```python( run)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?!https?:)([^)#]*)(#[^)]*)?\)")
+
+
+@dataclass(frozen=True)
+class Block:
+    """An example: where it stands, whether it is to be run, and its code."""
+
+    page: Path
+    number: int
+    runs: bool
+    code: str
+
+    @property
+    def name(self) -> str:
+        """Where it stands, for people."""
+        return f"{self.page.relative_to(ROOT)}[{self.number}]"
+
+    def compiled(self) -> Any:
+        """Its code; ``await`` may stand outside of functions."""
+        flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        return compile(self.code, self.name, "exec", flags, dont_inherit=True)
+
+
+def blocks_of(page: Path) -> Iterator[Block]:
+    """The examples of a page."""
+    text = page.read_text(encoding="utf-8")
+    for number, found in enumerate(FENCED.finditer(text), 1):
+        yield Block(page, number, found[1] is not None, found[2])
+
+
+BLOCKS = [block for page in PAGES for block in blocks_of(page)]
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.name)
+def test_every_example_compiles(block: Block) -> None:
+    """Also those that need a key, a server or a file."""
+    block.compiled()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_link_is_dead(page: Path) -> None:
+    """A link to another document leads to a file, and to a heading of it."""
+    for target, heading in LINK.findall(page.read_text(encoding="utf-8")):
+        file = page.parent / target if target else page
+        assert file.exists(), target
+        headings = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+        anchors = {f"#{title.lower().replace(' ', '-')}" for title in headings}
+        assert not heading or heading in anchors, target + heading
+
+
+async def run_in_order(page: Path) -> dict[str, Any]:
+    """Run the marked examples of a page, one after the other, as in a notebook."""
+    names: dict[str, Any] = {"__name__": page.stem}
+    for block in blocks_of(page):
+        if block.runs:
+            result = eval(block.compiled(), names)  # noqa: S307 # our own documents
+            if inspect.isawaitable(result):
+                await result
+    return names
+
+
+def test_the_guide_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its examples do what the text says, on the model that is installed."""
+    names = asyncio.run(run_in_order(ROOT / "docs" / "guide.md"))
+    assert isinstance(names["answer"], Completion)
+    assert names["spent"][0] > 0
+    printed = capsys.readouterr().out
+    assert "messages[0].content[0].image_url" in printed
+    assert "dropped user local has no such parameter ada" in printed
+
+
+def test_code_for_the_early_litellm_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    """The arguments that are kept do what they did."""
+    asyncio.run(run_in_order(ROOT / "docs" / "migrating.md"))
+    events = ["call", "request", "attempt", "reply"]
+    assert str(events) == capsys.readouterr().out.splitlines()[-1]
+
+
+# --- the tutorial's plugin ----------------------------------------------------------------
+
+
+def tutorial() -> ModuleType:
+    """The plugin of docs/providers.md and its tests, as a module."""
+    module = ModuleType("llmgate_ollama")
+    sys.modules[module.__name__] = module  # dataclasses and pytest look there
+    for block in blocks_of(ROOT / "docs" / "providers.md"):
+        if block.runs:
+            exec(block.compiled(), module.__dict__)  # noqa: S102 # our own documents
+    return module
+
+
+PLUGIN = tutorial()
+TestTheTutorialsPlugin = PLUGIN.TestOllama  # the conformance kit, run by pytest as the page says
+
+
+def test_the_tutorials_plugin_fits_on_one_screen() -> None:
+    """A screen has about eighty lines."""
+    plugin = next(blocks_of(ROOT / "docs" / "providers.md"))
+    assert plugin.code.count("\n") <= 80
+
+
+HI = [{"role": "user", "content": "Hi"}]
+
+
+@asynccontextmanager
+async def ollama(status: int = 200, cut: int = 0) -> AsyncGenerator[tuple[Client, list[Any]]]:
+    """A client of a server that answers as Ollama does, and what that server was asked.
+
+    ``cut`` is how many bytes of a stream are left out at its end.
+    """
+    asked: list[Any] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        found = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+        assert found is not None
+        asked.append(json.loads(await reader.readexactly(int(found[1]))))
+        body = PLUGIN.STREAM if asked[-1]["stream"] else PLUGIN.WHOLE
+        writer.write(b"HTTP/1.1 %d -\r\nconnection: close\r\n\r\n" % status)
+        writer.write(body[: len(body) - cut])
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()[:2]
+    provider = PLUGIN.Ollama(base_url=f"http://{host}:{port}/")
+    async with server, Client(providers={"ollama": provider}, max_retries=0) as client:
+        yield client, asked
+
+
+def test_the_tutorials_plugin_answers() -> None:
+    """Whole and streamed, the same; what is asked is in Ollama's own terms."""
+
+    async def scenario() -> None:
+        async with ollama() as (client, asked):
+            whole = await client.acompletion("ollama/llama3.2", HI, max_tokens=9, seed=1)
+            stream = await client.acompletion("ollama/llama3.2", HI, stream=True)
+            streamed = await stream.completion()
+        expected = {"model": "llama3.2", "messages": HI, "stream": False}
+        assert expected | {"options": {"num_predict": 9}} == asked[0]
+        assert whole.choices == streamed.choices
+        assert "Hi there" == whole.choices[0].message.content
+        assert whole.usage is not None
+        assert 29 == whole.usage.total_tokens
+        assert "seed" in whole.report
+
+    asyncio.run(scenario())
+
+
+def test_the_tutorials_plugin_fails_as_it_should() -> None:
+    """A cut stream, a status, and what Ollama cannot do raise our errors."""
+
+    async def scenario() -> None:
+        async with ollama(cut=10) as (client, _):
+            stream = await client.acompletion("ollama/llama3.2", HI, stream=True)
+            with pytest.raises(StreamTruncatedError) as cut:
+                await stream.completion()
+            assert cut.value.partial is not None
+            assert "Hi there" == cut.value.partial.text
+            with pytest.raises(UnsupportedError):
+                await client.acompletion("ollama/llama3.2", HI, n=2)
+        async with ollama(status=500) as (client, _):
+            with pytest.raises(ServerError):
+                await client.acompletion("ollama/llama3.2", HI)
+
+    asyncio.run(scenario())

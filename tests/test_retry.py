@@ -1,0 +1,348 @@
+"""Whether, when and how often a failed attempt is made again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from statistics import mean
+from typing import Any
+
+import pytest
+import tenacity
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmgate._retry import RetryBudget, RetryPolicy, parse_retry_after
+from llmgate.errors import (
+    BadRequestError,
+    ClosedError,
+    ConflictError,
+    ConnectError,
+    DeadlineExceededError,
+    DecodeError,
+    InvalidRequestError,
+    LLMGateError,
+    MissingKeyError,
+    OverloadedError,
+    ProviderError,
+    QuotaExceededError,
+    RateLimitError,
+    ReadError,
+    ResponseTooLargeError,
+    ServerError,
+    StreamTruncatedError,
+    TLSError,
+    TransportError,
+    error_class,
+)
+
+NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
+
+
+# --- Retry-After ---
+
+IN_TEN = "Sun, 22 Nov 2026 12:00:10 GMT"
+RETRY_AFTER: dict[str, tuple[Mapping[str, str], float | None]] = {
+    "no header": ({}, None),
+    "seconds": ({"retry-after": "2"}, 2.0),
+    "seconds in white space": ({"retry-after": " 2 "}, 2.0),
+    "fractions": ({"retry-after": "0.25"}, 0.25),
+    "milliseconds": ({"retry-after-ms": "1500"}, 1.5),
+    "milliseconds come first": ({"retry-after": "9", "retry-after-ms": "20"}, 0.02),
+    "seconds where the milliseconds are garbage": (
+        {"retry-after": "9", "retry-after-ms": "x"},
+        9.0,
+    ),
+    "a date": ({"retry-after": IN_TEN}, 10.0),
+    "a date of RFC 850": ({"retry-after": "Sunday, 22-Nov-26 12:00:10 GMT"}, 10.0),
+    "a date of asctime": ({"retry-after": "Sun Nov 22 12:00:10 2026"}, 10.0),
+    "a date in another zone": ({"retry-after": "Sun, 22 Nov 2026 14:00:10 +0200"}, 10.0),
+    "a date without a zone": ({"retry-after": "Sun, 22 Nov 2026 12:00:10"}, 10.0),
+    "a date in the past": ({"retry-after": "Sun, 22 Nov 2026 11:59:59 GMT"}, None),
+    "this very moment": ({"retry-after": "Sun, 22 Nov 2026 12:00:00 GMT"}, None),
+    "a date that cannot be": ({"retry-after": "Sun, 22 Foo 2026 12:00:10 GMT"}, None),
+    "a month that cannot be": ({"retry-after": "Sun, 22 13 2026 12:00:10 GMT"}, None),
+    "a year before all": ({"retry-after": "Nov 13 + 12:00 -9999"}, None),
+    "the year 99999": ({"retry-after": "Sun, 22 Nov 99999 12:00:10 GMT"}, math.inf),
+    "zero": ({"retry-after": "0"}, None),
+    "negative": ({"retry-after": "-5"}, None),
+    "not a number": ({"retry-after": "nan"}, None),
+    "empty": ({"retry-after": ""}, None),
+    "garbage": ({"retry-after": "soon"}, None),
+    "a comma": ({"retry-after": ","}, None),
+    "two numbers": ({"retry-after": "1 2"}, None),
+    "a day": ({"retry-after": "86400"}, 86400.0),
+    "1e308": ({"retry-after": "1e308"}, 1e308),
+    "1e400": ({"retry-after": "1e400"}, math.inf),
+    "inf": ({"retry-after": "inf"}, math.inf),
+    "infinite milliseconds": ({"retry-after-ms": "inf"}, math.inf),
+    "twenty digits": ({"retry-after": "9" * 20}, 1e20),
+    "five thousand digits": ({"retry-after": "9" * 5000}, math.inf),
+}
+
+
+@pytest.mark.parametrize(("headers", "expected"), RETRY_AFTER.values(), ids=RETRY_AFTER)
+def test_the_wait_that_a_reply_asks_for(headers: Mapping[str, str], expected: float | None) -> None:
+    """In every form that servers use; None where it says nothing, or nonsense."""
+    assert expected == parse_retry_after(headers, NOW.timestamp())
+
+
+def test_a_date_is_compared_with_the_clock() -> None:
+    """Without a given time, it is now."""
+    long_ago, far_off = "Sun, 06 Nov 1994 08:49:37 GMT", "Fri, 01 Jan 2100 00:00:00 GMT"
+    assert parse_retry_after({"retry-after": long_ago}) is None
+    assert (parse_retry_after({"retry-after": far_off}) or 0) > 365 * 86400
+
+
+@given(st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31)), st.floats(0, 3e11))
+def test_a_date_is_awaited_to_the_second(moment: datetime, now: float) -> None:
+    """Whatever the clock says, the wait ends at the date, and is never negative."""
+    moment = moment.replace(tzinfo=UTC, microsecond=0)
+    wait = parse_retry_after({"retry-after": format_datetime(moment, usegmt=True)}, now)
+    expected = moment.timestamp() - now
+    assert wait == (pytest.approx(expected) if expected > 0 else None)
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "retry-after": st.text() | st.from_regex(r"[A-Za-z0-9 ,:+.-]{0,40}", fullmatch=True),
+            "retry-after-ms": st.text(),
+        },
+    )
+)
+def test_no_header_makes_the_wait_anything_but_positive(headers: dict[str, str]) -> None:
+    """Neither an exception, nor NaN, nor a wait that ends before it begins."""
+    wait = parse_retry_after(headers, NOW.timestamp())
+    assert wait is None or wait > 0
+
+
+# --- the policy ---
+
+TRANSIENT = {408, 425, 429}
+
+
+@pytest.mark.parametrize(
+    "status", [300, 301, 400, 401, 403, 404, 405, 408, 409, 410, 413, 418, 422]
+)
+@pytest.mark.parametrize("answered", [False, True])
+def test_of_the_4xx_only_those_that_pass_are_retried(status: int, answered: bool) -> None:
+    """408 is one of them, though its class is that of a bad request."""
+    error = ProviderError("no", status=status)
+    assert (status in TRANSIENT) is RetryPolicy().allows(error, 1, answered=answered)
+
+
+@pytest.mark.parametrize("status", [425, 429, 500, 501, 502, 503, 504, 520, 529, 599])
+def test_too_many_requests_and_failures_of_the_server_are_retried(status: int) -> None:
+    """By their status."""
+    assert RetryPolicy().allows(error_class_of(status)("no", status=status), 1, answered=False)
+
+
+def error_class_of(status: int) -> type[ProviderError]:
+    """The class of a status, but that of 425, which the status error calls a bad request."""
+    return ProviderError if status == 425 else error_class(status)
+
+
+OUTCOMES: dict[str, tuple[LLMGateError, bool]] = {
+    "no connection": (ConnectError("no"), True),
+    "a connection that broke": (ReadError("no"), True),
+    "no time to connect": (DeadlineExceededError("no", phase="connect"), True),
+    "no time at all": (DeadlineExceededError("no", phase="total"), False),
+    "silence": (DeadlineExceededError("no", phase="idle"), False),
+    "an untrusted certificate": (TLSError("no"), False),
+    "another failure of the transport": (TransportError("no"), False),
+    "a cut stream": (StreamTruncatedError("no"), False),
+    "no answer": (DecodeError("no"), False),
+    "too large": (ResponseTooLargeError("no"), False),
+    "a wrong argument": (InvalidRequestError("no"), False),
+    "no key": (MissingKeyError("no"), False),
+    "a closed client": (ClosedError("no"), False),
+    "no credit": (QuotaExceededError("no", status=429), False),
+    "a refusal with a server's status": (BadRequestError("no", status=500), False),
+    "a conflict": (ConflictError("no", status=409), False),
+    "a conflict that the provider marks": (ConflictError("no", status=409, retryable=True), True),
+    "a failure that the provider marks": (ServerError("no", status=500, retryable=False), False),
+    "a refusal that the provider marks": (BadRequestError("no", status=400, retryable=True), True),
+    "too many requests, said in a stream": (RateLimitError("no", in_stream=True), True),
+    "no credit, said in a stream": (QuotaExceededError("no", in_stream=True), False),
+    "overload, said in a stream": (OverloadedError("no", in_stream=True), True),
+    "a failure, said in a stream": (ServerError("no", in_stream=True), True),
+    "anything else, said in a stream": (ProviderError("no", in_stream=True), False),
+}
+
+
+@pytest.mark.parametrize(("error", "expected"), OUTCOMES.values(), ids=OUTCOMES)
+def test_what_is_retried(error: LLMGateError, expected: bool) -> None:
+    """Failures that pass; by status and codes, and never by what a text says."""
+    assert expected is RetryPolicy().allows(error, 1, answered=False)
+
+
+@pytest.mark.parametrize("text", ["rate limit", "429", "please try again", "overloaded"])
+def test_a_text_changes_nothing(text: str) -> None:
+    """A message that speaks of a rate limit makes none."""
+    assert not RetryPolicy().allows(
+        BadRequestError(text, status=400, body=text.encode()), 1, answered=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "expected"),
+    [
+        ("true", 400, True),
+        ("false", 503, False),
+        ("maybe", 503, True),
+        ("maybe", 404, False),
+        ("", 503, True),
+    ],
+)
+def test_the_provider_s_header_wins_over_the_status(said: str, status: int, expected: bool) -> None:
+    """``x-should-retry`` is true or false; anything else says nothing."""
+    error = error_class(status)("no", status=status, headers={"x-should-retry": said})
+    assert expected is RetryPolicy().allows(error, 1, answered=False)
+
+
+@pytest.mark.parametrize("most", [0, 1, 2, 5])
+def test_a_call_is_retried_so_many_times(most: int) -> None:
+    """``max_retries`` bounds the requests to one more than itself."""
+    policy = RetryPolicy(max_retries=most)
+    allowed = [policy.allows(ConnectError("no"), number, answered=False) for number in range(1, 9)]
+    assert [True] * most + [False] * (8 - most) == allowed
+
+
+@pytest.mark.parametrize(
+    ("policy", "answered", "expected"),
+    [
+        (RetryPolicy(), False, True),
+        (RetryPolicy(), True, False),
+        (RetryPolicy(retry_reads=True), True, True),
+    ],
+)
+def test_an_answer_that_broke_is_not_asked_for_twice_unless_wanted(
+    policy: RetryPolicy, answered: bool, expected: bool
+) -> None:
+    """The provider may have billed it already."""
+    assert expected is policy.allows(ReadError("cut"), 1, answered=answered)
+
+
+def test_a_predicate_narrows_what_is_retried() -> None:
+    """It is asked of what may be retried at all, and cannot widen that."""
+    asked: list[LLMGateError] = []
+
+    def never(error: LLMGateError) -> bool:
+        asked.append(error)
+        return False
+
+    policy = RetryPolicy(retry=never)
+    errors = [ConnectError("no"), BadRequestError("no", status=400)]
+    assert [False, False] == [policy.allows(error, 1, answered=False) for error in errors]
+    assert errors[:1] == asked
+    always = RetryPolicy(retry=lambda _: True)
+    assert [True, False] == [always.allows(error, 1, answered=False) for error in errors]
+
+
+BAD_COUNTS: list[Any] = [-1, 1.0, True, None, "2", math.nan, -(10**5000)]
+
+
+@pytest.mark.parametrize("count", BAD_COUNTS, ids=lambda count: type(count).__name__)
+def test_a_number_of_retries_is_a_whole_number(count: Any) -> None:
+    """Anything else is refused under its name."""
+    with pytest.raises(InvalidRequestError, match="expected an integer of 0 or more") as caught:
+        RetryPolicy(max_retries=count)
+    assert "max_retries" == caught.value.path
+
+
+# --- the pause ---
+
+
+@pytest.mark.parametrize(
+    ("attempt", "most"), [(1, 0.5), (2, 1.0), (3, 2.0), (4, 4.0), (5, 8.0), (50, 8.0)]
+)
+def test_the_pause_has_full_jitter(attempt: int, most: float) -> None:
+    """It is drawn evenly between nothing and a bound that doubles up to 8 s, so that clients that
+    failed together do not come back together."""
+    policy = RetryPolicy()
+    pauses = [policy.pause(ConnectError("no"), attempt) for _ in range(400)]
+    assert 0 <= min(pauses) < 0.1 * most
+    assert 0.9 * most < max(pauses) <= most
+    assert most / 2 == pytest.approx(mean(pauses), rel=0.2)
+
+
+def half_the_attempt(state: tenacity.RetryCallState) -> float:
+    """A strategy of the user's own."""
+    return state.attempt_number / 2
+
+
+STRATEGIES: dict[str, tuple[Any, list[float]]] = {
+    "fixed": (tenacity.wait_fixed(3), [3, 3, 3]),
+    "none": (tenacity.wait_none(), [0, 0, 0]),
+    "incrementing": (tenacity.wait_incrementing(1, 2), [1, 3, 5]),
+    "exponential": (tenacity.wait_exponential(multiplier=1, max=3), [1, 2, 3]),
+    "a sum": (tenacity.wait_fixed(1) + tenacity.wait_incrementing(0, 1), [1, 2, 3]),
+    "a chain": (tenacity.wait_chain(tenacity.wait_fixed(1), tenacity.wait_fixed(7)), [1, 7, 7]),
+    "by the error": (tenacity.wait_exception(lambda error: len(str(error))), [2, 2, 2]),
+    "a function": (half_the_attempt, [0.5, 1.0, 1.5]),
+}
+
+
+@pytest.mark.parametrize(("wait", "expected"), STRATEGIES.values(), ids=STRATEGIES)
+def test_the_pause_is_any_strategy_of_tenacity(wait: Any, expected: list[float]) -> None:
+    """Its vocabulary is that of a library that people know."""
+    policy = RetryPolicy(wait=wait)
+    assert expected == [policy.pause(ConnectError("no"), number) for number in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("asked", [0.02, 5.0, 86400.0, math.inf])
+def test_the_provider_s_own_wait_wins_over_the_strategy(asked: float) -> None:
+    """Whether there is time for it is the deadline's matter."""
+    policy = RetryPolicy(wait=tenacity.wait_fixed(3))
+    assert asked == policy.pause(RateLimitError("no", retry_after=asked), 1)
+
+
+# --- the budget ---
+
+
+def test_fifty_failing_calls_make_at_most_twice_their_number_of_requests() -> None:
+    """Retries stop when a provider fails for everyone: it is not hammered while it recovers."""
+    budget, policy = RetryBudget(), RetryPolicy(max_retries=5)
+    requests = 0
+    for _ in range(50):
+        requests += 1
+        attempt = 1
+        while (
+            policy.allows(ServerError("no", status=503), attempt, answered=False) and budget.spend()
+        ):
+            requests += 1
+            attempt += 1
+    assert 50 < requests <= 100
+
+
+def test_single_failures_are_always_retried() -> None:
+    """Calls that mostly succeed keep the budget full."""
+    budget = RetryBudget()
+    for _ in range(1000):
+        assert budget.spend()
+        for _ in range(9):
+            budget.succeeded()
+
+
+@given(st.lists(st.booleans(), max_size=200), st.integers(1, 30), st.floats(0.01, 1))
+def test_a_budget_gives_out_what_it_had_and_what_came_in(
+    history: list[bool], capacity: int, refill: float
+) -> None:
+    """Never more than its capacity and a part for each success, and never more than full."""
+    budget = RetryBudget(capacity, refill)
+    spent = successes = 0
+    for succeeded in history:
+        if succeeded:
+            budget.succeeded()
+            successes += 1
+        else:
+            spent += budget.spend()
+    assert spent <= capacity + successes * refill + 1e-6
+    in_a_row = 0
+    while budget.spend():
+        in_a_row += 1
+    assert in_a_row <= capacity

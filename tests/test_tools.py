@@ -1,0 +1,581 @@
+"""Tools: schemas of Python functions, reading what models write, and the legacy form both ways."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, Field
+
+from llmgate import tools
+from llmgate._validate import check_messages, check_parameters
+from llmgate.accumulate import accumulate
+from llmgate.errors import DecodeError, InvalidRequestError
+from llmgate.framing import Frame, Framer, NDJSONFramer
+from llmgate.options import Call, ChatParameters
+from llmgate.tools import (
+    LegacyDecoder,
+    answer_as_legacy,
+    function_tool,
+    parse_answer,
+    parse_arguments,
+    response_format_of,
+    uses_legacy_functions,
+    without_legacy_functions,
+)
+from llmgate.types import (
+    Choice,
+    ChoiceDelta,
+    Chunk,
+    ChunkChoice,
+    Completion,
+    CustomCall,
+    FinishReason,
+    Function,
+    FunctionDelta,
+    Message,
+    ToolCall,
+    ToolCallDelta,
+)
+
+# --- functions and types as schemas ---
+
+
+def weather(
+    city: Annotated[str, Field(description="Where.")], unit: Literal["c", "f"] = "c"
+) -> str:
+    """The weather of a city.
+
+    More of it.
+    """
+    return f"{city} {unit}"
+
+
+def nothing() -> None: ...
+
+
+def anything(**arguments: int) -> None: ...
+
+
+class Point(BaseModel):
+    """A place."""
+
+    x: int
+    y: int = 0
+
+
+@dataclass
+class Pair:
+    left: int
+
+
+T = TypeVar("T")
+
+
+class Box(BaseModel, Generic[T]):
+    content: T
+
+
+class Opaque:
+    """Something that no JSON describes."""
+
+
+def positional(city: str, /) -> None: ...
+
+
+def several(*cities: str) -> None: ...
+
+
+def opaque(thing: Opaque) -> None: ...
+
+
+def unresolved(thing: Any) -> None: ...
+
+
+unresolved.__annotations__["thing"] = "Nowhere"
+
+
+class Caller:
+    def __call__(self, x: int) -> None: ...
+
+
+def test_a_function_is_a_tool_by_its_signature() -> None:
+    """Name, docstring, and a schema of its parameters with their descriptions and defaults."""
+    expected = {
+        "type": "function",
+        "function": {
+            "name": "weather",
+            "description": "The weather of a city.\n\n    More of it.",
+            "parameters": {
+                "type": "object",
+                "properties": {
+                    "city": {"type": "string", "title": "City", "description": "Where."},
+                    "unit": {
+                        "type": "string",
+                        "title": "Unit",
+                        "enum": ["c", "f"],
+                        "default": "c",
+                    },
+                },
+                "required": ["city"],
+                "additionalProperties": False,
+            },
+        },
+    }
+    assert expected == function_tool(weather)
+
+
+EMPTY: dict[str, Any] = {"type": "object", "properties": {}, "additionalProperties": False}
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "parameters"),
+    [
+        (nothing, "nothing", EMPTY),
+        (anything, "anything", EMPTY | {"additionalProperties": {"type": "integer"}}),
+        (functools.wraps(nothing)(lambda: None), "nothing", EMPTY),
+    ],
+)
+def test_a_function_without_a_docstring_has_no_description(
+    function: Callable[..., Any], name: str, parameters: object
+) -> None:
+    """What is not there is not sent."""
+    definition = {"name": name, "parameters": parameters}
+    assert {"type": "function", "function": definition} == function_tool(function)
+
+
+def test_a_class_is_a_tool_that_makes_one() -> None:
+    """A pydantic model's fields are the parameters."""
+    tool: Any = function_tool(Point)
+    assert "Point" == tool["function"]["name"]
+    assert {"x", "y"} == set(tool["function"]["parameters"]["properties"])
+
+
+def test_a_function_s_tool_passes_the_check() -> None:
+    """What is made here is what is accepted there."""
+    tool = function_tool(weather)
+    assert {"tools": [tool]} == check_parameters({"tools": [tool]})
+
+
+NO_TOOLS: dict[str, tuple[Any, str]] = {
+    "parameters by position": (positional, "positional has parameters without a name"),
+    "any number of them": (several, "several has parameters without a name"),
+    "a type without a schema": (opaque, "no schema for opaque: "),
+    "an annotation that means nothing": (unresolved, "no schema for unresolved: name 'Nowhere'"),
+    "a lambda": (lambda: None, "has no name"),
+    "a partial": (functools.partial(nothing), "has no name"),
+    "a callable object": (Caller(), "has no name"),
+    "a built-in without a signature": (print, "has parameters without a name|no schema for print"),
+    "a class that takes no arguments by name": (int, "int has parameters without a name"),
+}
+
+
+@pytest.mark.parametrize(("function", "reason"), NO_TOOLS.values(), ids=NO_TOOLS)
+def test_what_cannot_be_a_tool_is_refused(function: Any, reason: str) -> None:
+    """Before anything is sent, and with our own error on one line."""
+    with pytest.raises(InvalidRequestError, match=reason) as caught:
+        function_tool(function)
+    assert "tools" == caught.value.path
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "type_"),
+    [
+        (Point, "Point", "object"),
+        (Pair, "Pair", "object"),
+        (Box[int], "Box_int_", "object"),
+        (int, "int", "integer"),
+        (type("N" * 100, (BaseModel,), {}), "N" * 64, "object"),
+    ],
+)
+def test_a_type_is_a_response_format(kind: type[Any], name: str, type_: str) -> None:
+    """Its schema, under a name that OpenAI takes for one."""
+    made = response_format_of(kind)
+    assert ("json_schema", name) == (made["type"], made["json_schema"]["name"])
+    assert type_ == made["json_schema"]["schema"]["type"]
+    assert {"response_format": made} == check_parameters({"response_format": made})
+
+
+def test_a_type_without_a_schema_is_no_response_format() -> None:
+    """The error is ours, and names the parameter."""
+    with pytest.raises(InvalidRequestError, match="response_format: no schema for Opaque"):
+        response_format_of(Opaque)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "expected"),
+    [
+        ('{"x": 1}', Point, Point(x=1)),
+        ('{"left": 1}', Pair, Pair(1)),
+        ('{"content": 1}', Box[int], Box(content=1)),
+        (" 5 ", int, 5),
+    ],
+)
+def test_an_answer_is_parsed_as_the_type_that_was_asked_for(
+    text: str, kind: type[Any], expected: object
+) -> None:
+    """JSON text into an instance."""
+    assert expected == parse_answer(text, kind)
+
+
+@pytest.mark.parametrize("text", [None, "", "Sure!", "{", '{"x": "a\nb"}', '{"y": 1}', "\ud800"])
+def test_an_answer_that_does_not_fit_is_a_decode_error(text: str | None) -> None:
+    """It names the type, on one line, as the text is a provider's."""
+    with pytest.raises(DecodeError, match="the answer is no Point: ") as caught:
+        parse_answer(text, Point)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_answer_cannot_be_parsed_as_a_type_without_a_schema() -> None:
+    """The mistake is the caller's, not the model's."""
+    with pytest.raises(InvalidRequestError, match="no schema for Opaque"):
+        parse_answer("{}", Opaque)
+
+
+def test_arguments_are_parsed_here_too() -> None:
+    """The same function serves calls that are no :class:`Function`."""
+    assert ({}, {"a": 1}) == (parse_arguments(" "), parse_arguments('{"a":1}'))
+    with pytest.raises(DecodeError, match=r"no JSON object: \[1\]"):
+        parse_arguments("[1]")
+
+
+def test_everything_public_is_there() -> None:
+    """``__all__`` names what exists."""
+    assert [] == [name for name in tools.__all__ if not hasattr(tools, name)]
+
+
+# --- the legacy form of a call ---
+
+FUNCTIONS: list[Any] = [{"name": "weather", "parameters": {"type": "object"}}]
+TOOLS: list[Any] = [{"type": "function", "function": FUNCTIONS[0]}]
+USER: dict[str, Any] = {"role": "user", "content": "Hi"}
+
+
+def asked(name: str = "weather", arguments: str = "{}", **more: Any) -> dict[str, Any]:
+    """An assistant's message with a call in the legacy form."""
+    return {"role": "assistant", "function_call": {"name": name, "arguments": arguments}, **more}
+
+
+def result(name: str = "weather", content: str | None = "sunny") -> dict[str, Any]:
+    """The result of such a call."""
+    return {"role": "function", "name": name, "content": content}
+
+
+def with_call(identifier: str, name: str = "weather", **more: Any) -> dict[str, Any]:
+    """The same message with a tool call."""
+    call = {"id": identifier, "type": "function", "function": {"name": name, "arguments": "{}"}}
+    return {"content": None, "role": "assistant", "tool_calls": [call], **more}
+
+
+def tool_result(identifier: str, content: str = "sunny") -> dict[str, Any]:
+    """The result of a tool call."""
+    return {"role": "tool", "tool_call_id": identifier, "content": content}
+
+
+def call_of(*history: dict[str, Any], **parameters: Any) -> Call:
+    """A checked call."""
+    return Call("m", check_messages(history), check_parameters(parameters))
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        (call_of(USER), False),
+        (call_of(USER, tools=TOOLS), False),
+        (call_of(USER, with_call("a"), tool_result("a")), False),
+        (call_of(USER, {"role": "assistant", "content": "x", "function_call": None}), False),
+        (call_of(USER, functions=FUNCTIONS), True),
+        (call_of(USER, function_call="none"), True),
+        (call_of(USER, asked()), True),
+        (call_of(USER, result()), True),
+    ],
+)
+def test_the_legacy_form_is_recognised(call: Call, expected: bool) -> None:
+    """By a parameter or by a message of the history."""
+    assert expected is uses_legacy_functions(call.parameters, call.messages)
+
+
+PARAMETERS: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
+    "functions": ({"functions": FUNCTIONS}, {"tools": TOOLS}, ["functions"]),
+    "a word as choice": (
+        {"functions": FUNCTIONS, "function_call": "none"},
+        {"tools": TOOLS, "tool_choice": "none"},
+        ["functions", "function_call"],
+    ),
+    "a named function": (
+        {"functions": FUNCTIONS, "function_call": {"name": "weather"}},
+        {
+            "tools": TOOLS,
+            "tool_choice": {"type": "function", "function": {"name": "weather"}},
+        },
+        ["functions", "function_call"],
+    ),
+    "other parameters": (
+        {"functions": FUNCTIONS, "seed": 1},
+        {"tools": TOOLS, "seed": 1},
+        ["functions"],
+    ),
+    "no functions but a history of them": ({"tools": TOOLS}, {"tools": TOOLS}, []),
+}
+
+
+@pytest.mark.parametrize(("given_", "sent", "reported"), PARAMETERS.values(), ids=PARAMETERS)
+def test_functions_are_sent_as_tools(
+    given_: dict[str, Any], sent: dict[str, Any], reported: list[str]
+) -> None:
+    """To every provider that has tools; the report says so, and the call itself is unchanged."""
+    call = call_of(USER, **given_)
+    translated = without_legacy_functions(call)
+    assert sent == translated.parameters
+    assert reported == [deviation.path for deviation in translated.report]
+    assert given_ == call.parameters
+
+
+@pytest.mark.parametrize(
+    ("parameters", "path"),
+    [
+        ({"functions": FUNCTIONS, "tools": TOOLS}, "functions"),
+        ({"function_call": "auto", "tool_choice": "auto"}, "function_call"),
+    ],
+)
+def test_both_forms_at_once_are_refused(parameters: dict[str, Any], path: str) -> None:
+    """It would be for us to guess which of them counts."""
+    with pytest.raises(InvalidRequestError, match="not both") as caught:
+        without_legacy_functions(call_of(USER, **parameters))
+    assert path == caught.value.path
+
+
+OTHER: dict[str, Any] = with_call("b", "other")["tool_calls"][0]
+HISTORIES: dict[str, tuple[Sequence[dict[str, Any]], Sequence[dict[str, Any]]]] = {
+    "a call and its result": (
+        [USER, asked(), result()],
+        [USER, with_call("call_1"), tool_result("call_1")],
+    ),
+    "a call with a text": ([asked(content="Hm")], [with_call("call_0", content="Hm")]),
+    "two calls of one function": (
+        [asked(), result(content="a"), asked(), result(content="b")],
+        [
+            with_call("call_0"),
+            tool_result("call_0", "a"),
+            with_call("call_2"),
+            tool_result("call_2", "b"),
+        ],
+    ),
+    "results in another order": (
+        [asked("a"), asked("b"), result("b"), result("a")],
+        [
+            with_call("call_0", "a"),
+            with_call("call_1", "b"),
+            tool_result("call_1"),
+            tool_result("call_0"),
+        ],
+    ),
+    "a result of nothing": (
+        [asked(), result(content=None)],
+        [with_call("call_0"), tool_result("call_0", "")],
+    ),
+    "further calls in the modern form": (
+        [asked(tool_calls=[OTHER]), result(), tool_result("b")],
+        [
+            with_call("call_0", tool_calls=[with_call("call_0")["tool_calls"][0], OTHER]),
+            tool_result("call_0"),
+            tool_result("b"),
+        ],
+    ),
+    "other messages": ([USER, with_call("a")], [USER, with_call("a")]),
+}
+
+
+@pytest.mark.parametrize(("history", "sent"), HISTORIES.values(), ids=HISTORIES)
+def test_a_legacy_history_is_sent_as_tool_messages(
+    history: Sequence[dict[str, Any]], sent: Sequence[dict[str, Any]]
+) -> None:
+    """Calls and results are paired by ids made of their place, so the same history gives the same
+    bytes each time. What comes out is a history that the check accepts."""
+    call = call_of(*history)
+    first, second = without_legacy_functions(call), without_legacy_functions(call)
+    assert list(sent) == first.messages
+    assert first.messages == second.messages
+    assert list(history) == call.messages
+    assert first.messages == check_messages(first.messages)
+
+
+@pytest.mark.parametrize(
+    ("history", "path"),
+    [
+        ([USER, result()], "messages[1]"),
+        ([asked("a"), result("b")], "messages[1]"),
+        ([asked(), result(), result()], "messages[2]"),
+    ],
+)
+def test_a_result_of_a_call_that_was_never_made_is_refused(
+    history: Sequence[dict[str, Any]], path: str
+) -> None:
+    """There is no id that it could have."""
+    with pytest.raises(InvalidRequestError, match=r"no call of '\w+' precedes it") as caught:
+        without_legacy_functions(call_of(*history))
+    assert path == caught.value.path
+
+
+# --- the legacy form of an answer ---
+
+ONE, TWO = ToolCall("a", Function("f", "{}")), ToolCall("b", Function("g", "{}"))
+CUSTOM = ToolCall("c", custom=CustomCall("h"), type="custom")
+
+
+@pytest.mark.parametrize(
+    ("message", "reason", "expected", "legacy_reason"),
+    [
+        (Message("hi"), "stop", Message("hi"), "stop"),
+        (
+            Message(tool_calls=[ONE]),
+            "tool_calls",
+            Message(function_call=Function("f", "{}")),
+            "function_call",
+        ),
+        (
+            Message("Hm", tool_calls=[ONE, TWO]),
+            "tool_calls",
+            Message("Hm", function_call=Function("f", "{}"), tool_calls=[TWO]),
+            "function_call",
+        ),
+        (
+            Message(tool_calls=[ONE]),
+            "length",
+            Message(function_call=Function("f", "{}")),
+            "length",
+        ),
+        (Message(tool_calls=[CUSTOM]), "tool_calls", Message(tool_calls=[CUSTOM]), "tool_calls"),
+    ],
+)
+def test_an_answer_is_given_in_the_form_in_which_it_was_asked(
+    message: Message, reason: FinishReason, expected: Message, legacy_reason: FinishReason
+) -> None:
+    """A first call is the ``function_call``; what that form cannot say stays as it was."""
+    answer = answer_as_legacy(Completion([Choice(message, 0, reason)], id="x"))
+    assert Completion([Choice(expected, 0, legacy_reason)], id="x") == answer
+
+
+class Script:
+    """A decoder that gives the chunks it was made with, one list a frame."""
+
+    def __init__(self, *steps: list[Chunk]) -> None:
+        self._steps = list(steps)
+        self._framer = NDJSONFramer()
+
+    @property
+    def framer(self) -> Framer:
+        return self._framer
+
+    @property
+    def finished(self) -> bool:
+        return not self._steps
+
+    def feed(self, frame: Frame) -> Iterable[Chunk]:
+        return self._steps.pop(0)
+
+    def close(self) -> Iterable[Chunk]:
+        return self._steps.pop(0)
+
+
+def chunk(*fragments: ToolCallDelta, reason: FinishReason | None = None, **delta: Any) -> Chunk:
+    """One chunk of one choice."""
+    calls = list(fragments) or None
+    return Chunk([ChunkChoice(ChoiceDelta(tool_calls=calls, **delta), finish_reason=reason)])
+
+
+def fragment(
+    index: int, identifier: str | None, name: str | None = None, arguments: str | None = None
+) -> ToolCallDelta:
+    """A piece of a call."""
+    has_function = name is not None or arguments is not None
+    function = FunctionDelta(name, arguments) if has_function else None
+    return ToolCallDelta(index, identifier, function)
+
+
+STREAMS: dict[str, tuple[Chunk, Chunk]] = {
+    "text": (chunk(content="hi"), chunk(content="hi")),
+    "a first fragment": (
+        chunk(fragment(0, "a", "f", "")),
+        chunk(function_call=FunctionDelta("f", "")),
+    ),
+    "a later fragment": (
+        chunk(fragment(0, None, None, '{"')),
+        chunk(function_call=FunctionDelta(None, '{"')),
+    ),
+    "an id alone": (chunk(fragment(0, "a")), chunk()),
+    "several fragments": (
+        chunk(fragment(0, "a"), fragment(0, None, "f", "{"), fragment(0, None, None, "}")),
+        chunk(function_call=FunctionDelta("f", "{}")),
+    ),
+    "another call": (chunk(fragment(1, "b", "g", "{}")), chunk(fragment(1, "b", "g", "{}"))),
+    "both": (
+        chunk(fragment(1, "b", "g", ""), fragment(0, "a", "f", "{}")),
+        chunk(fragment(1, "b", "g", ""), function_call=FunctionDelta("f", "{}")),
+    ),
+    "a custom call": (
+        chunk(ToolCallDelta(0, "c", custom={"name": "h"})),
+        chunk(ToolCallDelta(0, "c", custom={"name": "h"})),
+    ),
+    "the end": (chunk(reason="tool_calls"), chunk(reason="function_call")),
+    "another end": (chunk(reason="stop"), chunk(reason="stop")),
+    "no choice": (Chunk([]), Chunk([])),
+}
+
+
+@pytest.mark.parametrize(("said", "expected"), STREAMS.values(), ids=STREAMS)
+def test_a_stream_speaks_of_function_call(said: Chunk, expected: Chunk) -> None:
+    """Chunk by chunk, whether a frame or the end of the bytes brings them."""
+    decoder = LegacyDecoder(Script([said], [said]))
+    assert [expected] == list(decoder.feed(Frame(b"")))
+    assert [expected] == list(decoder.close())
+
+
+def test_a_legacy_stream_is_framed_and_ends_as_the_provider_s() -> None:
+    """The decoder around it changes words, and nothing else."""
+    script = Script([])
+    decoder = LegacyDecoder(script)
+    assert (script.framer, False) == (decoder.framer, decoder.finished)
+    list(decoder.feed(Frame(b"")))
+    assert decoder.finished
+
+
+@st.composite
+def streamed_calls(draw: st.DrawFn) -> list[Chunk]:
+    """An answer of one or several calls, cut into fragments in any way."""
+    fragments = list[ToolCallDelta]()
+    for index in range(draw(st.integers(1, 3))):
+        arguments = draw(st.sampled_from(["{}", '{"a": 1}', '{"city": "Bern"}']))
+        cut = draw(st.integers(0, len(arguments)))
+        fragments += [
+            fragment(index, f"id{index}", f"f{index}", arguments[:cut]),
+            fragment(index, None, None, arguments[cut:]),
+        ]
+    chunks = list[Chunk]()
+    while fragments:
+        size = draw(st.integers(1, len(fragments)))
+        chunks.append(chunk(*fragments[:size]))
+        fragments = fragments[size:]
+    return [*chunks, chunk(reason="tool_calls")]
+
+
+@given(streamed_calls())
+def test_a_legacy_stream_adds_up_to_the_legacy_answer(chunks: list[Chunk]) -> None:
+    """Translating the pieces or the whole gives the same."""
+    decoder = LegacyDecoder(Script(chunks))
+    assert answer_as_legacy(accumulate(chunks)) == accumulate(decoder.feed(Frame(b"")))
+
+
+def test_a_legacy_answer_can_be_sent_back() -> None:
+    """Ask, answer, result, ask again: the whole round of the legacy form."""
+    answer = answer_as_legacy(Completion([Choice(Message(tool_calls=[ONE, TWO]), 0, "tool_calls")]))
+    history: list[Any] = [USER, answer.choices[0].message, result("f"), tool_result("b")]
+    sent = without_legacy_functions(Call("m", check_messages(history), ChatParameters()))
+    calls: Any = sent.messages[1]
+    assert ["call_1", "b"] == [call["id"] for call in calls["tool_calls"]]
