@@ -73,23 +73,24 @@ async def send(request: HttpRequest, context: Context, holder: Holder | None) ->
         try:
             reply = await attempt.make(holder)
         except LLMGateError as error:
-            if not attempt.may_be_followed(error):
+            pause = attempt.pause_after(error)
+            if pause is None:
                 raise
-            wait = pause_before_next(error, context, answered=bool(attempt.answered))
+            wait = pause
         else:
             context.budget.succeeded()
             return reply
         await asyncio.sleep(wait)
 
 
-def pause_before_next(error: LLMGateError, context: Context, *, answered: bool) -> float:
-    """The seconds to wait before another attempt; raises the error if there is to be none."""
+def pause_before_next(error: LLMGateError, context: Context, *, answered: bool) -> float | None:
+    """The seconds to wait before another attempt; None when there is to be no other."""
     number = context.retries + 1
     if not context.policy.allows(error, number, answered=answered):
-        raise error
+        return None
     wait = context.policy.pause(error, number)
     if wait >= context.deadline.remaining() or not context.budget.spend():
-        raise error
+        return None
     context.retries = number
     if context.emit is not None:
         following = len(context.attempts) + 1
@@ -117,6 +118,10 @@ async def authorized(request: HttpRequest, context: Context) -> HttpRequest:
     raise RequestError(f"the provider could not authorize the request ({kind})")
 
 
+_NOT_DONE = frozenset({408, 425, 429, 503, 529})
+"""The statuses that say so; behind a gateway's 502 or 504 the request may well have been done."""
+
+
 class _Attempt:
     """One request on its way. ``answered`` is None until something of a reply has come, False when
     the provider refused, and True when an answer had begun."""
@@ -129,10 +134,13 @@ class _Attempt:
         self._number = len(context.attempts) + 1
         self._started = time.monotonic()
 
-    def may_be_followed(self, error: LLMGateError) -> bool:
-        """Whether sending it again could not do it twice."""
-        was_not_done = self.answered is False or isinstance(error, ConnectError)
-        return self._request.idempotent or was_not_done
+    def pause_after(self, error: LLMGateError) -> float | None:
+        """The seconds to wait before another attempt; None when there is to be no other."""
+        reply = self._context.reply
+        was_not_done = reply is not None and reply.status in _NOT_DONE
+        if not (self._request.idempotent or was_not_done or isinstance(error, ConnectError)):
+            return None  # it could be done twice
+        return pause_before_next(error, self._context, answered=bool(self.answered))
 
     async def make(self, holder: Holder | None) -> HttpReply:
         """The reply; a streamed one is left open with the holder."""
@@ -193,10 +201,12 @@ class _Attempt:
                 raise
         finally:
             incoming.close()
-        reply = context.reply = replace(reply, body=b"".join(pieces))
+        body = b"".join(pieces)
         if not self.answered:
+            reply = context.reply = replace(reply, body=body[:MAX_ERROR_BODY])
             raise self._refusal(reply)
-        return reply
+        context.reply = replace(reply, body=body)
+        return context.reply
 
     async def _read(self, incoming: IncomingReply, pieces: list[bytes]) -> None:
         """Collect the pieces of a body, up to the limit of its kind."""
@@ -206,10 +216,10 @@ class _Attempt:
         try:
             deadline.move(silence=True)
             while piece := await incoming.read():
+                pieces.append(piece)
                 size += len(piece)
                 if size > limit:
                     raise ResponseTooLargeError(f"the reply is larger than {limit} bytes")
-                pieces.append(piece)
                 deadline.move(silence=True)
         finally:  # whatever follows, another step or another attempt, is to bring the answer
             deadline.begun = False

@@ -68,13 +68,16 @@ async def open_stream(context: Context) -> OpenStream:
     return await _conclude(lambda: _opened(context), context)
 
 
-async def reopen_stream(context: Context, error: LLMGateError) -> OpenStream:
-    """The stream again, when it failed before anything of it was delivered.
+async def reopen_stream(context: Context, error: LLMGateError) -> OpenStream | None:
+    """The stream again, when it failed before anything of it was delivered; None when it is not to
+    be tried again.
 
     Raises:
-        LLMGateError: the given one, when it is not to be tried again.
+        LLMGateError: when it fails in another way.
     """
     wait = pause_before_next(error, context, answered=True)
+    if wait is None:
+        return None
     with context.deadline.limit():
         await asyncio.sleep(wait)
         return await _opened(context)

@@ -178,8 +178,11 @@ class Registry:
                 self._made.pop(key, None)
 
     def _claimants(self, model: str) -> list[str]:
+        given = {name: getattr(provider, "models", None) for name, provider in self._given.items()}
         patterns: dict[str, tuple[str, ...]] = {
-            name: getattr(provider, "models", ()) for name, provider in self._given.items()
+            name: models
+            for name, models in given.items()
+            if models is not None  # a mere function that makes a provider has none
         }
         for name, installed in installed_providers().items():
             patterns.setdefault(name, installed.models)

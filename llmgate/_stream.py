@@ -218,7 +218,10 @@ class Stream:
                 raise
             self._incoming.close()
             self._context.explain(error)
-            self._adopt(await reopen_stream(self._context, error))
+            opened = await reopen_stream(self._context, error)
+            if opened is None:
+                raise
+            self._adopt(opened)
 
     async def _read(self) -> bytes:
         deadline = self._context.deadline

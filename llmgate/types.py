@@ -196,7 +196,8 @@ class Exchange:
         }
 
 
-_NOWHERE = Exchange(provider="", report=Report())
+def _nowhere() -> Exchange:
+    return Exchange(provider="", report=Report())
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +217,7 @@ class Completion(Shape):
     system_fingerprint: str | None = None
     service_tier: str | None = None
     extra: dict[str, Any] = field(default_factory=_extra)
-    exchange: Exchange = field(default=_NOWHERE, repr=False, compare=False, metadata=HIDDEN)
+    exchange: Exchange = field(default_factory=_nowhere, repr=False, compare=False, metadata=HIDDEN)
 
     @property
     def text(self) -> str:

@@ -56,6 +56,7 @@ RETRY_AFTER: dict[str, tuple[Mapping[str, str], float | None]] = {
         9.0,
     ),
     "a date": ({"retry-after": IN_TEN}, 10.0),
+    "the next second": ({"retry-after": "Sun, 22 Nov 2026 12:00:01 GMT"}, 1.0),
     "a date of RFC 850": ({"retry-after": "Sunday, 22-Nov-26 12:00:10 GMT"}, 10.0),
     "a date of asctime": ({"retry-after": "Sun Nov 22 12:00:10 2026"}, 10.0),
     "a date in another zone": ({"retry-after": "Sun, 22 Nov 2026 14:00:10 +0200"}, 10.0),
@@ -317,6 +318,17 @@ def test_fifty_failing_calls_make_at_most_twice_their_number_of_requests() -> No
             requests += 1
             attempt += 1
     assert 50 < requests <= 100
+
+
+def test_five_successes_buy_one_retry() -> None:
+    """When the twenty that a client begins with are spent."""
+    budget = RetryBudget()
+    assert [True] * 20 + [False] * 5 == [budget.spend() for _ in range(25)]
+    bought = list[bool]()
+    for _ in range(10):
+        budget.succeeded()
+        bought.append(budget.spend())
+    assert [False, False, False, False, True] * 2 == bought
 
 
 def test_single_failures_are_always_retried() -> None:

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 import pickle
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -47,7 +47,7 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 objects = st.dictionaries(st.text(max_size=8), json_values, max_size=3)
 texts = st.none() | st.text(max_size=12)
 counts = st.none() | st.integers(0, 10**12)
-reasons = st.none() | st.sampled_from(FinishReason.__args__)
+reasons = st.none() | st.sampled_from(get_args(FinishReason))
 
 
 def extra_of(kind: type[Any]) -> st.SearchStrategy[dict[str, Any]]:
@@ -390,6 +390,7 @@ def test_a_completion_that_was_made_by_hand_was_got_nowhere() -> None:
         completion.attempts,
     )
     assert not completion.report
+    assert completion.report is not Completion([]).report
 
 
 def test_how_an_answer_was_got_makes_it_no_other_answer() -> None:

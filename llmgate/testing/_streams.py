@@ -100,7 +100,7 @@ class Streams(Basis):
         """An event with something missing or of a wrong type is skipped, or raises our error."""
         stream = self.ready(stream)
         frames = frames_of(self.open(stream), stream.replies[-1].body)
-        most = max(24, min(120, 4_000 // len(frames)))  # a long stream is read as often as bearable
+        most = max(24, min(120, 4_000 // max(1, len(frames))))  # long streams cost more
         for number in range(0, len(frames), max(1, len(frames) // 12)):
             for what, wrong in damaged(_json_of(frames[number]), most):
                 reader = StreamReader(self.open(stream))

@@ -101,7 +101,7 @@ class AiohttpTransport:
         transport._keeper = Keeper(
             partial(_close, transport._session, transport._replies, on_close)
         )
-        await transport._keeper.start()
+        await transport._keeper.start(transport)
         return transport
 
     async def open(self, request: HttpRequest, timeout: Timeout) -> IncomingReply:
@@ -110,14 +110,15 @@ class AiohttpTransport:
             response = await self._send(request, timeout)
         except Exception as error:  # noqa: BLE001 - whatever aiohttp raises becomes ours
             failure = self._failure(error, request.url)
+            _forget_frames(error)
         except BaseException as cancelled:  # noqa: BLE001 - it goes on at once
-            raise cancelled.with_traceback(None)  # noqa: B904 - aiohttp's frames hold the key
+            raise cancelled.with_traceback(None)  # noqa: B904 - it is the same one
         else:
             return _Reply(response, self._replies)
         try:
-            raise failure  # outside of the handler, as its context would hold those frames
+            raise failure
         finally:
-            del failure
+            del failure  # or it would hold this frame, and this frame it
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -263,6 +264,7 @@ class _Reply:
             return await self._response.content.readany()
         except Exception as error:  # noqa: BLE001 - whatever aiohttp raises becomes ours
             failure = _failure(error, str(self._response.url))
+            _forget_frames(error)
         try:
             raise failure
         finally:
@@ -282,6 +284,13 @@ class _Reply:
 
 
 # --- what aiohttp says, in our words ------------------------------------------------------
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Let go of aiohttp's frames, which hold credentials, and refer to their own exception."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
 
 
 def _failure(error: Exception, url: str) -> LLMGateError:
@@ -310,7 +319,7 @@ def _reason(error: Exception) -> str:
     """What aiohttp says, but for what could hold the URL or a header that was sent."""
     match error:
         case aiohttp.ClientConnectorError():
-            return excerpt(str(error))
+            return excerpt(error.os_error.strerror or str(error.os_error))
         case aiohttp.ServerDisconnectedError():
             return "the server closed it"
         case aiohttp.ClientResponseError():

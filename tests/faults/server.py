@@ -231,7 +231,8 @@ class FaultServer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for peer in self.peers:
             peer.transport.abort()
-        await asyncio.sleep(0)
+        for _ in range(5):  # TLS takes several turns to say goodbye
+            await asyncio.sleep(0)
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 1.0) -> bool:

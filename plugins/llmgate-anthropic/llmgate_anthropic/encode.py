@@ -120,7 +120,8 @@ def _max_tokens(call: Call, traits: Traits) -> int:
     if limit <= traits.max_tokens or "claude" not in call.model:
         return int(limit)
     reason = f"{call.model} refuses more"
-    call.report.add("clamped", name, reason, given=limit, sent=traits.max_tokens)
+    for clamped in [name, *(other for other, value in others if value == limit)]:
+        call.report.add("clamped", clamped, reason, given=limit, sent=traits.max_tokens)
     return traits.max_tokens
 
 

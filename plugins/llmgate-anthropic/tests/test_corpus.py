@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llmgate_anthropic import Anthropic
 
 from llmgate.accumulate import accumulate
-from llmgate.errors import ProviderError, error_class
+from llmgate.errors import OverloadedError, ProviderError, error_class
 from llmgate.testing import RecordedExchange, load_corpus
 from llmgate.testing.driving import call_of, drive, read_stream
 from llmgate.types import Completion
-from llmgate.wire import decode_json, encode_json
+from llmgate.wire import decode_json, encode_json, is_array, is_object
+from llmgate_anthropic import Anthropic
 
 NOT_DECODED: Mapping[str, str] = json.loads(
     Path(__file__).with_name("not_decoded.json").read_text()
@@ -38,7 +38,8 @@ def recordings() -> list[RecordedExchange]:
 
 def answer_to(exchange: RecordedExchange) -> Completion:
     """What a recording is decoded into."""
-    call = call_of(PROVIDER, {**exchange.call, "model": "claude-haiku-4-5"})  # type: ignore[dict-item] # keywords
+    asked: Any = exchange.call
+    call = call_of(PROVIDER, {**asked, "model": "claude-haiku-4-5"})
     if not exchange.is_stream:
         return drive(PROVIDER.complete(call), exchange.replies, error=PROVIDER.error).result
     decoder = drive(PROVIDER.stream(call), exchange.replies, error=PROVIDER.error).result
@@ -55,11 +56,11 @@ def answered(recordings: Iterable[RecordedExchange]) -> Iterator[RecordedExchang
 
 def leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
     """Every text and number in a JSON value, with its key."""
-    if isinstance(value, dict):
-        for name, child in value.items():  # pyright: ignore[reportUnknownVariableType]
-            yield from leaves(child, name)  # pyright: ignore[reportUnknownArgumentType]
-    elif isinstance(value, list):
-        for child in value:  # pyright: ignore[reportUnknownVariableType]
+    if is_object(value):
+        for name, child in value.items():
+            yield from leaves(child, name)
+    elif is_array(value):
+        for child in value:
             yield from leaves(child, key)
     elif value is not None:
         yield key, value
@@ -83,7 +84,7 @@ def test_nothing_is_lost(corpus: Path, recordings: list[RecordedExchange]) -> No
             if call.function
         ]
         text = answer.text
-        kept = {(type(value), value) for _, value in leaves([dumped, called])}
+        kept: set[Any] = {(type(value), value) for _, value in leaves([dumped, called])}
         for key, value in leaves(decode_json(exchange.replies[-1].body)):
             is_implied = key in ("type", "role", "input_tokens") or value in text.splitlines()
             if not (is_implied or (isinstance(value, str) and value in text)):
@@ -120,6 +121,19 @@ def test_errors_have_their_class(corpus: Path, recordings: list[RecordedExchange
         assert error_class(reply.status) is type(caught.value)
         assert said["error"]["type"] == caught.value.code
         assert said.get("request_id") == caught.value.request_id
+
+
+def test_errors_inside_a_stream_have_their_class(
+    corpus: Path, recordings: list[RecordedExchange]
+) -> None:
+    """A recorded stream that ends in an error raises it, with the status that its type means."""
+    failed = {"mid_stream_error", "error_as_first_event"}
+    broken = [exchange for exchange in recordings if exchange.tags & failed]
+    assert broken
+    for exchange in broken:
+        with pytest.raises(OverloadedError) as caught:
+            answer_to(exchange)
+        assert (529, True) == (caught.value.status, caught.value.in_stream)
 
 
 # --- Anthropic's SDK reads the same -------------------------------------------------------

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from llmgate_anthropic import decode
 
 from llmgate.errors import DecodeError, OverloadedError, ProviderError, StreamTruncatedError
 from llmgate.types import Completion
 from llmgate.wire import HttpReply, encode_json
+from llmgate_anthropic import decode
 
-USAGE = {"input_tokens": 3, "output_tokens": 5}
+USAGE: Any = {"input_tokens": 3, "output_tokens": 5}
 
 
 def message(*content: Any, **fields: Any) -> dict[str, Any]:
@@ -38,11 +38,16 @@ def text(said: str, **more: Any) -> dict[str, Any]:
     return {"type": "text", "text": said} | more
 
 
-CALL = {"type": "tool_use", "id": "toolu_1", "name": "now", "input": {}}
-THOUGHT = {"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}
-SECRET = {"type": "redacted_thinking", "data": "ZGF0YQ=="}
-SEARCH = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"q": "x"}}
-WEB = {
+CALL: Any = {"type": "tool_use", "id": "toolu_1", "name": "now", "input": {}}
+THOUGHT: Any = {"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}
+SECRET: Any = {"type": "redacted_thinking", "data": "ZGF0YQ=="}
+SEARCH: Any = {
+    "type": "server_tool_use",
+    "id": "srvtoolu_1",
+    "name": "web_search",
+    "input": {"q": "x"},
+}
+WEB: Any = {
     "type": "web_search_result_location",
     "url": "https://a.example",
     "title": "A",

@@ -5,28 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from llmgate_anthropic import Anthropic, encode
-from llmgate_anthropic.schema import strict_schema
 
 from llmgate.errors import InvalidRequestError, RequestError, UnsupportedError
 from llmgate.testing.driving import call_of, first_request
-from llmgate.wire import decode_json
+from llmgate.wire import decode_json, is_array, is_object
+from llmgate_anthropic import Anthropic, encode
+from llmgate_anthropic.schema import strict_schema
 
-HELLO = [{"role": "user", "content": "Hello"}]
+HELLO: Any = [{"role": "user", "content": "Hello"}]
 HAIKU, OPUS, OLD = "claude-haiku-4-5", "claude-opus-5-5", "claude-3-5-haiku-latest"
-TOOLS = [{"type": "function", "function": {"name": "now"}}]
-SYSTEM = {"role": "system", "content": "In French."}
-CALL = {
+TOOLS: Any = [{"type": "function", "function": {"name": "now"}}]
+SYSTEM: Any = {"role": "system", "content": "In French."}
+CALL: Any = {
     "role": "assistant",
     "tool_calls": [
         {"id": "call.1", "type": "function", "function": {"name": "now", "arguments": "{}"}}
     ],
 }
-RESULT = {"role": "tool", "tool_call_id": "call.1", "content": "Noon"}
-SCHEMA = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 1}}}
-FORMAT = {"type": "json_schema", "json_schema": {"name": "n", "schema": SCHEMA}}
-MAP = {"type": "object", "additionalProperties": {"type": "string"}}
-MAP_FORMAT = {"type": "json_schema", "json_schema": {"name": "m", "schema": MAP}}
+RESULT: Any = {"role": "tool", "tool_call_id": "call.1", "content": "Noon"}
+SCHEMA: Any = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 1}}}
+FORMAT: Any = {"type": "json_schema", "json_schema": {"name": "n", "schema": SCHEMA}}
+MAP: Any = {"type": "object", "additionalProperties": {"type": "string"}}
+MAP_FORMAT: Any = {"type": "json_schema", "json_schema": {"name": "m", "schema": MAP}}
 
 
 def encoded(
@@ -39,184 +39,218 @@ def encoded(
     return body, [(deviation.kind, deviation.path) for deviation in call.report]
 
 
-@pytest.mark.parametrize(
-    ("options", "expected", "report"),
-    [
-        (
-            {"max_tokens": None, "stream": True},
-            {"max_tokens": 64_000},
-            [("defaulted", "max_tokens")],
-        ),
-        (
-            {"max_tokens": 99_000},
-            {"max_tokens": 64_000},
-            [("clamped", "max_tokens"), ("injected", "stream")],
-        ),
-        ({"max_completion_tokens": 5}, {"max_tokens": 5}, [("dropped", "max_tokens")]),
-        ({"max_completion_tokens": 1000}, {"max_tokens": 1000}, []),
-        (
-            {"model": "smollm2", "max_tokens": None},
-            {"max_tokens": 8_192},
-            [("defaulted", "max_tokens")],
-        ),
-        ({"model": "smollm2", "max_tokens": 9_000}, {"max_tokens": 9_000}, []),
-        ({"temperature": 1.5}, {"temperature": 1}, [("clamped", "temperature")]),
-        (
-            {"temperature": 0.5, "top_p": 0.9},
-            {"temperature": 0.5, "top_p": ...},
-            [("dropped", "top_p")],
-        ),
-        ({"model": OPUS, "temperature": 1}, {"temperature": ...}, [("dropped", "temperature")]),
-        (
-            {"reasoning_effort": "low", "temperature": 0.5, "max_tokens": 9_000},
-            {"temperature": ..., "thinking": {"type": "enabled", "budget_tokens": 2_048}},
-            [("converted", "reasoning_effort"), ("dropped", "temperature")],
-        ),
-        (
-            {"extra_body": {"thinking": {"type": "enabled", "budget_tokens": 1024}}, "top_p": 0.5},
-            {"top_p": ...},
-            [("dropped", "top_p")],
-        ),
-        ({"stop": ["\n", "END"]}, {"stop_sequences": ["END"]}, [("dropped", "stop[0]")]),
-        ({"stop": " "}, {"stop_sequences": ...}, [("dropped", "stop[0]")]),
-        ({"user": "a@b.example"}, {"metadata": ...}, [("dropped", "user")]),
-        ({"user": "+47 22 33 44 55"}, {"metadata": ...}, [("dropped", "user")]),
-        (
-            {"user": "u", "safety_identifier": "s"},
-            {"metadata": {"user_id": "s"}},
-            [("dropped", "user")],
-        ),
-        ({"service_tier": "flex"}, {"service_tier": ...}, [("dropped", "service_tier")]),
-        ({"modalities": ["text"]}, {"modalities": ...}, [("dropped", "modalities")]),
-        (
-            {
-                "stream": True,
-                "stream_options": {"include_usage": True, "include_obfuscation": True},
+PARAMETERS: Any = [
+    (
+        {"max_tokens": None, "stream": True},
+        {"max_tokens": 64_000},
+        [("defaulted", "max_tokens")],
+    ),
+    (
+        {"max_tokens": 99_000},
+        {"max_tokens": 64_000},
+        [("clamped", "max_tokens"), ("injected", "stream")],
+    ),
+    ({"max_completion_tokens": 5}, {"max_tokens": 5}, [("dropped", "max_tokens")]),
+    ({"max_completion_tokens": 1000}, {"max_tokens": 1000}, []),
+    (
+        {"max_tokens": 9_000, "max_completion_tokens": 9_000, "model": OLD},
+        {"max_tokens": 8_192},
+        [("clamped", "max_completion_tokens"), ("clamped", "max_tokens")],
+    ),
+    (
+        {
+            "model": OPUS,
+            "reasoning_effort": "low",
+            "extra_body": {"output_config": {"task_budget": 5}},
+        },
+        {"output_config": {"effort": "low", "task_budget": 5}},
+        [("converted", "reasoning_effort")],
+    ),
+    (
+        {
+            "tools": [
+                {"type": "function", "function": {"name": "f", "parameters": {"properties": None}}}
+            ]
+        },
+        {"tools": [{"name": "f", "input_schema": {"type": "object", "properties": {}}}]},
+        [("injected", "tools[0].function.parameters")],
+    ),
+    (
+        {
+            "model": OLD,
+            "response_format": {
+                "type": "json_schema",
+                "json_schema": {"name": "n", "description": "A number.", "schema": SCHEMA},
             },
-            {"stream": True},
-            [
-                ("dropped", "stream_options.include_usage"),
-                ("dropped", "stream_options.include_obfuscation"),
-            ],
-        ),
-        ({"max_tokens": 21_334}, {"stream": True}, [("injected", "stream")]),
-        ({"max_tokens": 21_333}, {"stream": ...}, []),
-        # --- thinking
-        ({"reasoning_effort": "extreme"}, {"thinking": ...}, [("dropped", "reasoning_effort")]),
-        (
-            {"model": OLD, "reasoning_effort": "low"},
-            {"thinking": ...},
-            [("dropped", "reasoning_effort")],
-        ),
-        (
-            {"model": OLD, "reasoning_effort": "none"},
-            {"thinking": ...},
-            [("converted", "reasoning_effort")],
-        ),
-        (
-            {"model": OPUS, "reasoning_effort": "none"},
-            {"output_config": {"effort": "low"}},
-            [("converted", "reasoning_effort")],
-        ),
-        (
-            {"model": OPUS, "reasoning_effort": "minimal"},
-            {"output_config": {"effort": "low"}, "thinking": ...},
-            [("converted", "reasoning_effort")],
-        ),
-        (
-            {"model": "claude-opus-4-6", "reasoning_effort": "xhigh"},
-            {"output_config": {"effort": "high"}, "thinking": {"type": "adaptive"}},
-            [("converted", "reasoning_effort")],
-        ),
-        ({"reasoning_effort": "low"}, {"thinking": ...}, [("dropped", "reasoning_effort")]),
-        (
-            {"reasoning_effort": "high", "max_tokens": 3000},
-            {"thinking": {"type": "enabled", "budget_tokens": 1500}},
-            [("converted", "reasoning_effort")],
-        ),
-        (
-            {
-                "reasoning_effort": "low",
-                "tools": TOOLS,
-                "tool_choice": "required",
-                "max_tokens": 9_000,
-            },
-            {"thinking": ..., "tool_choice": {"type": "any"}},
-            [("dropped", "reasoning_effort")],
-        ),
-        # --- tools
-        ({"tool_choice": "auto"}, {"tool_choice": ...}, [("dropped", "tool_choice")]),
-        (
-            {"parallel_tool_calls": True},
-            {"tool_choice": ...},
-            [("dropped", "parallel_tool_calls")],
-        ),
-        (
-            {"tools": TOOLS, "tool_choice": "none", "parallel_tool_calls": False},
-            {"tool_choice": {"type": "none"}},
-            [("dropped", "parallel_tool_calls")],
-        ),
-        (
-            {"tools": [{"type": "function", "function": {"name": "f", "parameters": {"a": 1}}}]},
-            {"tools": [{"name": "f", "input_schema": {"type": "object", "a": 1}}]},
-            [("injected", "tools[0].function.parameters")],
-        ),
-        (
-            {
-                "model": OLD,
-                "tools": [{"type": "function", "function": {"name": "f", "strict": True}}],
-            },
-            {"tools": [{"name": "f", "input_schema": {"type": "object", "properties": {}}}]},
-            [("dropped", "tools[0].function.strict")],
-        ),
-        (
-            {"web_search_options": {"search_context_size": "low"}},
-            {"tools": [{"type": "web_search_20250305", "name": "web_search"}]},
-            [
-                ("dropped", "web_search_options.search_context_size"),
-                ("converted", "web_search_options"),
-            ],
-        ),
-        # --- formats
-        ({"response_format": {"type": "text"}}, {}, [("dropped", "response_format")]),
-        ({"response_format": {"type": "json_object"}}, {}, [("emulated", "response_format")]),
-        (
-            {"response_format": FORMAT},
-            {
-                "output_config": {
-                    "format": {
-                        "type": "json_schema",
-                        "schema": {
-                            "type": "object",
-                            "properties": {"n": {"type": "integer", "description": "{minimum: 1}"}},
-                            "additionalProperties": False,
-                        },
-                    }
+        },
+        {"tools": [{"name": "n", "input_schema": SCHEMA, "description": "A number."}]},
+        [("emulated", "response_format")],
+    ),
+    (
+        {"model": "smollm2", "max_tokens": None},
+        {"max_tokens": 8_192},
+        [("defaulted", "max_tokens")],
+    ),
+    ({"model": "smollm2", "max_tokens": 9_000}, {"max_tokens": 9_000}, []),
+    ({"temperature": 1.5}, {"temperature": 1}, [("clamped", "temperature")]),
+    (
+        {"temperature": 0.5, "top_p": 0.9},
+        {"temperature": 0.5, "top_p": ...},
+        [("dropped", "top_p")],
+    ),
+    ({"model": OPUS, "temperature": 1}, {"temperature": ...}, [("dropped", "temperature")]),
+    (
+        {"reasoning_effort": "low", "temperature": 0.5, "max_tokens": 9_000},
+        {"temperature": ..., "thinking": {"type": "enabled", "budget_tokens": 2_048}},
+        [("converted", "reasoning_effort"), ("dropped", "temperature")],
+    ),
+    (
+        {"extra_body": {"thinking": {"type": "enabled", "budget_tokens": 1024}}, "top_p": 0.5},
+        {"top_p": ...},
+        [("dropped", "top_p")],
+    ),
+    ({"stop": ["\n", "END"]}, {"stop_sequences": ["END"]}, [("dropped", "stop[0]")]),
+    ({"stop": " "}, {"stop_sequences": ...}, [("dropped", "stop[0]")]),
+    ({"user": "a@b.example"}, {"metadata": ...}, [("dropped", "user")]),
+    ({"user": "+47 22 33 44 55"}, {"metadata": ...}, [("dropped", "user")]),
+    (
+        {"user": "u", "safety_identifier": "s"},
+        {"metadata": {"user_id": "s"}},
+        [("dropped", "user")],
+    ),
+    ({"service_tier": "flex"}, {"service_tier": ...}, [("dropped", "service_tier")]),
+    ({"modalities": ["text"]}, {"modalities": ...}, [("dropped", "modalities")]),
+    (
+        {
+            "stream": True,
+            "stream_options": {"include_usage": True, "include_obfuscation": True},
+        },
+        {"stream": True},
+        [
+            ("dropped", "stream_options.include_usage"),
+            ("dropped", "stream_options.include_obfuscation"),
+        ],
+    ),
+    ({"max_tokens": 21_334}, {"stream": True}, [("injected", "stream")]),
+    ({"max_tokens": 21_333}, {"stream": ...}, []),
+    # --- thinking
+    ({"reasoning_effort": "extreme"}, {"thinking": ...}, [("dropped", "reasoning_effort")]),
+    (
+        {"model": OLD, "reasoning_effort": "low"},
+        {"thinking": ...},
+        [("dropped", "reasoning_effort")],
+    ),
+    (
+        {"model": OLD, "reasoning_effort": "none"},
+        {"thinking": ...},
+        [("converted", "reasoning_effort")],
+    ),
+    (
+        {"model": OPUS, "reasoning_effort": "none"},
+        {"output_config": {"effort": "low"}},
+        [("converted", "reasoning_effort")],
+    ),
+    (
+        {"model": OPUS, "reasoning_effort": "minimal"},
+        {"output_config": {"effort": "low"}, "thinking": ...},
+        [("converted", "reasoning_effort")],
+    ),
+    (
+        {"model": "claude-opus-4-6", "reasoning_effort": "xhigh"},
+        {"output_config": {"effort": "high"}, "thinking": {"type": "adaptive"}},
+        [("converted", "reasoning_effort")],
+    ),
+    ({"reasoning_effort": "low"}, {"thinking": ...}, [("dropped", "reasoning_effort")]),
+    (
+        {"reasoning_effort": "high", "max_tokens": 3000},
+        {"thinking": {"type": "enabled", "budget_tokens": 1500}},
+        [("converted", "reasoning_effort")],
+    ),
+    (
+        {
+            "reasoning_effort": "low",
+            "tools": TOOLS,
+            "tool_choice": "required",
+            "max_tokens": 9_000,
+        },
+        {"thinking": ..., "tool_choice": {"type": "any"}},
+        [("dropped", "reasoning_effort")],
+    ),
+    # --- tools
+    ({"tool_choice": "auto"}, {"tool_choice": ...}, [("dropped", "tool_choice")]),
+    (
+        {"parallel_tool_calls": True},
+        {"tool_choice": ...},
+        [("dropped", "parallel_tool_calls")],
+    ),
+    (
+        {"tools": TOOLS, "tool_choice": "none", "parallel_tool_calls": False},
+        {"tool_choice": {"type": "none"}},
+        [("dropped", "parallel_tool_calls")],
+    ),
+    (
+        {"tools": [{"type": "function", "function": {"name": "f", "parameters": {"a": 1}}}]},
+        {"tools": [{"name": "f", "input_schema": {"type": "object", "a": 1}}]},
+        [("injected", "tools[0].function.parameters")],
+    ),
+    (
+        {
+            "model": OLD,
+            "tools": [{"type": "function", "function": {"name": "f", "strict": True}}],
+        },
+        {"tools": [{"name": "f", "input_schema": {"type": "object", "properties": {}}}]},
+        [("dropped", "tools[0].function.strict")],
+    ),
+    (
+        {"web_search_options": {"search_context_size": "low"}},
+        {"tools": [{"type": "web_search_20250305", "name": "web_search"}]},
+        [
+            ("dropped", "web_search_options.search_context_size"),
+            ("converted", "web_search_options"),
+        ],
+    ),
+    # --- formats
+    ({"response_format": {"type": "text"}}, {}, [("dropped", "response_format")]),
+    ({"response_format": {"type": "json_object"}}, {}, [("emulated", "response_format")]),
+    (
+        {"response_format": FORMAT},
+        {
+            "output_config": {
+                "format": {
+                    "type": "json_schema",
+                    "schema": {
+                        "type": "object",
+                        "properties": {"n": {"type": "integer", "description": "{minimum: 1}"}},
+                        "additionalProperties": False,
+                    },
                 }
+            }
+        },
+        [("converted", "response_format.json_schema.schema")],
+    ),
+    (
+        {"model": OLD, "response_format": FORMAT},
+        {
+            "tools": [{"name": "n", "input_schema": SCHEMA}],
+            "tool_choice": {
+                "type": "tool",
+                "name": "n",
+                "disable_parallel_tool_use": True,
             },
-            [("converted", "response_format.json_schema.schema")],
-        ),
-        (
-            {"model": OLD, "response_format": FORMAT},
-            {
-                "tools": [{"name": "n", "input_schema": SCHEMA}],
-                "tool_choice": {
-                    "type": "tool",
-                    "name": "n",
-                    "disable_parallel_tool_use": True,
-                },
-            },
-            [("emulated", "response_format")],
-        ),
-        (
-            {"response_format": MAP_FORMAT},
-            {"tools": [{"name": "m", "input_schema": MAP}]},
-            [("emulated", "response_format")],
-        ),
-    ],
-)
+        },
+        [("emulated", "response_format")],
+    ),
+    (
+        {"response_format": MAP_FORMAT},
+        {"tools": [{"name": "m", "input_schema": MAP}]},
+        [("emulated", "response_format")],
+    ),
+]
+
+
+@pytest.mark.parametrize(("options", "expected", "report"), PARAMETERS)
 def test_parameter_that_is_not_sent_as_given_is_reported(
-    options: dict[str, Any], expected: dict[str, Any], report: Any, provider: Anthropic
+    options: Any, expected: Any, report: Any, provider: Anthropic
 ) -> None:
     """Each parameter is in the body as Anthropic wants it, and the report names what differs."""
     body, found = encoded(provider, **options)
@@ -229,9 +263,9 @@ def text(said: str) -> dict[str, str]:
     return {"type": "text", "text": said}
 
 
-USE = {"type": "tool_use", "id": "call_1", "name": "now", "input": {}}
-NOON = {"type": "tool_result", "tool_use_id": "call_1", "content": "Noon"}
-ASK = {"role": "user", "content": [text("Hello")]}
+USE: Any = {"type": "tool_use", "id": "call_1", "name": "now", "input": {}}
+NOON: Any = {"type": "tool_result", "tool_use_id": "call_1", "content": "Noon"}
+ASK: Any = {"role": "user", "content": [text("Hello")]}
 
 
 @pytest.mark.parametrize(
@@ -341,7 +375,7 @@ def test_message_that_is_not_sent_as_given_is_reported(
 def test_instructions_keep_their_place_where_the_model_takes_them(
     messages: Any, is_inline: bool, provider: Anthropic
 ) -> None:
-    """A system message stays after the user's turn and before an answer; else it moves, reported."""
+    """A system message stays after the user's turn and before an answer; else it moves."""
     body, _ = encoded(provider, messages, model=OPUS)
     roles = [turn["role"] for turn in body["messages"]]
     assert is_inline == ("system" in roles) == ("system" not in body)
@@ -467,13 +501,62 @@ def test_raise_refuses_what_would_be_dropped(provider: Anthropic) -> None:
 
 def test_ids_stay_apart(provider: Anthropic) -> None:
     """Two ids that differ only in characters that Anthropic refuses are not sent as one."""
-    calls = [{**CALL["tool_calls"][0], "id": name} for name in ("a.b", "a_b", "a:b")]  # type: ignore[index] # a table
+    calls = [{**CALL["tool_calls"][0], "id": name} for name in ("a.b", "a_b", "a:b")]
     results = [{**RESULT, "tool_call_id": name} for name in ("a.b", "a_b", "a:b")]
     body, _ = encoded(provider, [*HELLO, {"role": "assistant", "tool_calls": calls}, *results])
     sent = [block["id"] for block in body["messages"][1]["content"]]
     answered = [block["tool_use_id"] for block in body["messages"][2]["content"]]
     assert 3 == len(set(sent))
     assert sent == answered
+
+
+def test_anthropic_s_own_blocks_are_taken_as_they_are(provider: Anthropic) -> None:
+    """Who knows Anthropic's blocks may give them, each in the turn that may hold it."""
+    found: Any = {"type": "search_result", "source": "a", "title": "A", "content": []}
+    search: Any = {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {}}
+    thought = {"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}
+    call = {**CALL["tool_calls"][0], "id": "call_1"}
+    answer = {"role": "assistant", "content": [thought, search], "tool_calls": [call]}
+    result = {"role": "tool", "tool_call_id": "call_1", "content": [found]}
+    body, report = encoded(provider, [{"role": "user", "content": [found]}, answer, result])
+    assert [found] == body["messages"][0]["content"]
+    assert [thought, search, USE] == body["messages"][1]["content"]
+    assert [found] == body["messages"][2]["content"][0]["content"]
+    assert [] == report
+
+
+@pytest.mark.parametrize(
+    ("role", "block"),
+    [
+        ("user", {"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}),
+        ("system", {"type": "image", "source": {"type": "url", "url": "https://a.example"}}),
+        ("assistant", {"type": "image_url", "image_url": {"url": "https://a.example"}}),
+    ],
+)
+def test_blocks_in_the_wrong_turn_are_refused(role: str, block: Any, provider: Anthropic) -> None:
+    """A block that the API would refuse at its place is refused with its path."""
+    with pytest.raises(UnsupportedError, match=r"messages\[1\]\.content\[0\]"):
+        encoded(provider, [*HELLO, {"role": role, "content": [block]}])
+
+
+def test_files_say_what_they_lose(provider: Anthropic) -> None:
+    """A kind of text, a title of an image and unknown keys are reported where they are lost."""
+    files: list[dict[str, Any]] = [
+        {"file_data": "data:text/markdown;base64,SGVsbG8="},
+        {"file_data": "data:image/png;base64,AAAA", "filename": "a.png"},
+        {"file_id": "file_1", "page": 2},
+    ]
+    parts = [{"type": "file", "file": file} for file in files]
+    refusal = {"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]}
+    body, report = encoded(provider, [{"role": "user", "content": parts}, refusal, *HELLO])
+    kinds = [block["type"] for block in body["messages"][0]["content"]]
+    assert ["document", "image", "document"] == kinds
+    assert [
+        ("converted", "messages[0].content[0].file.file_data"),
+        ("dropped", "messages[0].content[1].file.filename"),
+        ("dropped", "messages[0].content[2].file.page"),
+        ("converted", "messages[1].content[0]"),
+    ] == report
 
 
 # --- versions, addresses, headers ---------------------------------------------------------
@@ -489,6 +572,17 @@ def test_ids_stay_apart(provider: Anthropic) -> None:
         ({"api_version": "2023-06-01"}, {}, "2023-06-01"),
         ({"api_version": "2026-10-21"}, {"temperature": 0.5}, "2026-10-21"),
         ({"base_url": "https://claude.example"}, {}, "2023-06-01"),
+        (
+            {},
+            {
+                "messages": [
+                    *HELLO,
+                    {"role": "assistant", "content": [{"type": "document", "source": "s"}]},
+                    *HELLO,
+                ]
+            },
+            "2023-06-01",
+        ),
         (
             {},
             {
@@ -541,10 +635,10 @@ def test_address_may_be_pasted_as_it_is_found(address: str) -> None:
         {"auth_token": "a\nb"},
     ],
 )
-def test_settings_that_cannot_be_are_refused(settings: dict[str, str]) -> None:
+def test_settings_that_cannot_be_are_refused(settings: Any) -> None:
     """An address, a version or a key that cannot be one is refused when the provider is made."""
     with pytest.raises(InvalidRequestError):
-        Anthropic(**settings)  # type: ignore[arg-type] # a table
+        Anthropic(**settings)
 
 
 def test_schema_agrees_with_the_sdk() -> None:
@@ -565,13 +659,18 @@ def test_schema_agrees_with_the_sdk() -> None:
         assert _without_types_of_enums(expected) == _without_types_of_enums(found)
 
 
+def test_schema_may_be_true() -> None:
+    """A schema that is no object, as JSON Schema allows, stays what it is."""
+    assert {"type": "array", "items": True} == strict_schema({"type": "array", "items": True})
+
+
 def _without_types_of_enums(schema: Any) -> Any:
     """The helper leaves out a type beside an enumeration, which says it already."""
-    if isinstance(schema, list):
-        return [_without_types_of_enums(item) for item in schema]  # pyright: ignore[reportUnknownVariableType]
-    if not isinstance(schema, dict):
+    if is_array(schema):
+        return [_without_types_of_enums(item) for item in schema]
+    if not is_object(schema):
         return schema
-    plain: dict[str, Any] = {key: _without_types_of_enums(value) for key, value in schema.items()}
+    plain = {key: _without_types_of_enums(value) for key, value in schema.items()}
     if "enum" in plain:
         plain.pop("type", None)
     return plain

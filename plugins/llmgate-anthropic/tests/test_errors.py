@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from llmgate_anthropic import messages_error
 
 from llmgate.errors import (
     AuthenticationError,
@@ -19,6 +18,7 @@ from llmgate.errors import (
     ServerError,
 )
 from llmgate.wire import HttpReply, encode_json
+from llmgate_anthropic import messages_error
 
 
 def body_of(kind: str, **more: Any) -> bytes:
@@ -27,8 +27,8 @@ def body_of(kind: str, **more: Any) -> bytes:
     return encode_json({"type": "error", "error": error, "request_id": "req_1"})
 
 
-SPENT = {"details": {"error_code": "enforced_spend_limit_reached"}}
-RAMP = {"details": {"error_code": "ramp_limit_exceeded"}}
+SPENT: Any = {"details": {"error_code": "enforced_spend_limit_reached"}}
+RAMP: Any = {"details": {"error_code": "ramp_limit_exceeded"}}
 
 
 @pytest.mark.parametrize(

@@ -12,15 +12,15 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
-from llmgate_anthropic import Anthropic
 
 from llmgate.testing.driving import call_of, first_request
 from llmgate.wire import decode_json
+from llmgate_anthropic import Anthropic
 
-PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk"
 PDF = "JVBERi0xLjQKJSBhIHZlcnkgc2hvcnQgZG9jdW1lbnQ="
-HELLO = [{"role": "user", "content": "Hello"}]
-WEATHER = {
+HELLO: Any = [{"role": "user", "content": "Hello"}]
+WEATHER: Any = {
     "name": "weather",
     "description": "Finds the weather.",
     "parameters": {
@@ -29,20 +29,20 @@ WEATHER = {
         "required": ["city"],
     },
 }
-TOOLS = [{"type": "function", "function": WEATHER}]
-THEIR_WEATHER = {
+TOOLS: Any = [{"type": "function", "function": WEATHER}]
+THEIR_WEATHER: Any = {
     "name": "weather",
     "description": "Finds the weather.",
     "input_schema": WEATHER["parameters"],
 }
-SCHEMA = {
+SCHEMA: Any = {
     "type": "object",
     "properties": {"city": {"type": "string"}},
     "required": ["city"],
     "additionalProperties": False,
 }
-FORMAT = {"type": "json_schema", "json_schema": {"name": "place", "schema": SCHEMA}}
-CALL = {
+FORMAT: Any = {"type": "json_schema", "json_schema": {"name": "place", "schema": SCHEMA}}
+CALL: Any = {
     "role": "assistant",
     "content": None,
     "tool_calls": [
@@ -53,7 +53,7 @@ CALL = {
         }
     ],
 }
-THEIR_CALL = {
+THEIR_CALL: Any = {
     "role": "assistant",
     "content": [
         {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {"city": "Oslo"}}
@@ -82,10 +82,10 @@ def result(content: Any, **more: Any) -> dict[str, Any]:
     return {"role": "user", "content": [block | more]}
 
 
-TEXT = {"type": "text", "text": "See:"}
-MARK = {"type": "ephemeral"}
+TEXT: Any = {"type": "text", "text": "See:"}
+MARK: Any = {"type": "ephemeral"}
 OPUS = "claude-opus-5-5"
-BESIDE = {"temperature", "top_p", "top_k"}
+BESIDE: Any = {"temperature", "top_p", "top_k"}
 """What the SDK's types lack, since version 2026-10-21 of the API does."""
 
 ROWS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {

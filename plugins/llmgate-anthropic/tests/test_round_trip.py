@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from llmgate_anthropic import Anthropic, decode, encode
 
 from llmgate.testing.driving import call_of
 from llmgate.types import Message
 from llmgate.wire import HttpReply, encode_json
+from llmgate_anthropic import Anthropic, decode, encode
 
-HELLO = {"role": "user", "content": "Hello"}
-THOUGHT = {"type": "thinking", "thinking": "Hm.\n", "signature": "c2ln/+=="}
-SECRET = {"type": "redacted_thinking", "data": "ZGF0YQ=="}
-CALL = {"type": "tool_use", "id": "toolu_1", "name": "now", "input": {"a": 1.0, "ø": None}}
-SEARCH = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}
-FOUND = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []}
-RESULT = {"role": "tool", "tool_call_id": "toolu_1", "content": "Noon"}
+HELLO: Any = {"role": "user", "content": "Hello"}
+THOUGHT: Any = {"type": "thinking", "thinking": "Hm.\n", "signature": "c2ln/+=="}
+SECRET: Any = {"type": "redacted_thinking", "data": "ZGF0YQ=="}
+CALL: Any = {"type": "tool_use", "id": "toolu_1", "name": "now", "input": {"a": 1.0, "ø": None}}
+SEARCH: Any = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}
+FOUND: Any = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []}
+RESULT: Any = {"role": "tool", "tool_call_id": "toolu_1", "content": "Noon"}
 
 
 def text(said: str) -> dict[str, Any]:
@@ -80,6 +80,12 @@ def test_a_thought_without_signature_stays_here(provider: Anthropic) -> None:
     assert ["messages[1].provider_data.anthropic.content[0]"] == report
 
 
+def test_empty_texts_stay_here(provider: Anthropic) -> None:
+    """A text without a word, which the API sends but does not take, is left out of the rest."""
+    turns, _ = sent(provider, message_of(THOUGHT, text(""), CALL), RESULT)
+    assert [THOUGHT, CALL] == turns[1]["content"]
+
+
 def test_what_others_signed_is_not_sent(provider: Anthropic) -> None:
     """Data of another provider is not Anthropic's to read; the report says so."""
     message = {"role": "assistant", "content": "Hi", "provider_data": {"acme": {"x": 1}}}
@@ -97,9 +103,8 @@ def test_a_paused_turn_goes_on(provider: Anthropic) -> None:
 
 def test_a_message_may_be_marked_for_the_cache(provider: Anthropic) -> None:
     """The mark goes on the last block, and the caller's message stays as it was."""
-    message = message_of(text("A"), text("B")).model_dump() | {
-        "cache_control": {"type": "ephemeral"}
-    }
+    message: Any = message_of(text("A"), text("B")).model_dump()
+    message["cache_control"] = {"type": "ephemeral"}
     turns, _ = sent(provider, message, HELLO)
     assert [{}, {"type": "ephemeral"}] == [b.get("cache_control", {}) for b in turns[1]["content"]]
     assert [text("A"), text("B")] == message["provider_data"]["anthropic"]["content"]

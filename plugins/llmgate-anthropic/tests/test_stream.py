@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from llmgate_anthropic import MessagesDecoder
 
 from llmgate.accumulate import accumulate
 from llmgate.errors import (
@@ -19,8 +18,9 @@ from llmgate.errors import (
 from llmgate.framing import Frame
 from llmgate.types import Chunk, Completion
 from llmgate.wire import encode_json
+from llmgate_anthropic import MessagesDecoder
 
-START = {
+START: Any = {
     "type": "message_start",
     "message": {
         "id": "msg_1",
@@ -37,12 +37,12 @@ START = {
         },
     },
 }
-END = {
+END: Any = {
     "type": "message_delta",
     "delta": {"stop_reason": "end_turn", "stop_sequence": None},
     "usage": {"output_tokens": 7, "cache_read_input_tokens": None},
 }
-STOP = {"type": "message_stop"}
+STOP: Any = {"type": "message_stop"}
 
 
 def begin(index: int, kind: str, **fields: Any) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def answer(*events: Any, answer_tool: str | None = None, last: Any = END) -> Com
     return accumulate(feed(START, *events, last, STOP, answer_tool=answer_tool))
 
 
-TEXT = (begin(0, "text", text=""), go_on(0, "text_delta", text="Hi"), end(0))
+TEXT: Any = (begin(0, "text", text=""), go_on(0, "text_delta", text="Hi"), end(0))
 
 
 def test_text_comes_piece_by_piece() -> None:
@@ -171,7 +171,7 @@ def test_unknown_kinds_are_kept_and_skipped() -> None:
         {"type": "tomorrow", "x": 1},
         begin(0, "novelty", content=None),
         go_on(0, "novelty_delta", content="a", more={"b": 1}),
-        go_on(0, "novelty_delta", content="c"),
+        go_on(0, "novelty_delta", content="c", more=None),
         end(0),
         {"type": "ping"},
     )
@@ -182,7 +182,7 @@ def test_unknown_kinds_are_kept_and_skipped() -> None:
 
 def test_what_is_said_at_the_end_is_kept() -> None:
     """The container, the edits and what stopped the answer are told with its end."""
-    last = {
+    last: Any = {
         "type": "message_delta",
         "delta": {
             "stop_reason": "refusal",

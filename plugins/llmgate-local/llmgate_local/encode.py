@@ -17,7 +17,15 @@ from llmgate.provider import Support
 from llmgate.wire import is_array
 from llmgate_local._schemas import unenforced
 
-__all__ = ["SUPPORT", "check_answer", "check_forced", "plain", "with_native_tools", "within"]
+__all__ = [
+    "SUPPORT",
+    "check_answer",
+    "check_forced",
+    "forces_call",
+    "plain",
+    "with_native_tools",
+    "within",
+]
 
 _EMULATED = ("function_call", "functions", "parallel_tool_calls", "tool_choice", "tools")
 _TRANSLATED = ("logprobs", "n", "seed", "stop", "stream_options", "top_logprobs")
@@ -194,32 +202,36 @@ def _without_reasoning(message: MessageParam, path: str, call: Call) -> MessageP
     return cast("MessageParam", kept)
 
 
+def forces_call(call: Call) -> bool:
+    """Whether the answer has to be a call.
+
+    llama.cpp cannot promise that, for it does not find out every template's form of a call.
+    """
+    match {**call.parameters}.get("tool_choice", "auto"):
+        case "auto" | "none" | {"allowed_tools": {"mode": "auto"}}:
+            return False
+        case _:
+            return True
+
+
 def with_native_tools(call: Call) -> Call:
-    """The call for a template that knows tools; a choice in words, since only those are honoured.
+    """The call for a template that knows tools, of which only the allowed ones are sent.
 
     Raises:
-        InvalidRequestError: when the choice names none of the tools.
-        UnsupportedError: when a call is forced whose schema llama.cpp does not enforce.
+        InvalidRequestError: when none of the tools is allowed.
     """
     parameters: dict[str, Any] = {**call.parameters}
-    given, tools = parameters.get("tool_choice"), parameters.get("tools", [])
-    names, mode = {tool["function"]["name"] for tool in tools}, given
-    match given:
-        case {"function": {"name": name}}:
-            names, mode = names & {name}, "required"
-        case {"allowed_tools": {"mode": mode, "tools": allowed}}:
-            names &= {tool["function"]["name"] for tool in allowed}
+    match parameters.get("tool_choice"):
+        case {"allowed_tools": {"tools": allowed}} as given:
+            names = {tool["function"]["name"] for tool in allowed}
         case _:
-            pass
-    if mode != given:
-        if not names:
-            raise InvalidRequestError("it names none of the tools", path="tool_choice")
-        chosen = [tool for tool in tools if tool["function"]["name"] in names]
-        parameters |= {"tools": chosen, "tool_choice": mode}
-        reason = "only the chosen tools are sent"
-        call.report.add("converted", "tool_choice", reason, given=given, sent=mode)
-    if mode == "required":
-        check_forced(call, names)
+            return call
+    chosen = [tool for tool in parameters.get("tools", []) if tool["function"]["name"] in names]
+    if not chosen:
+        raise InvalidRequestError("it allows none of the tools", path="tool_choice")
+    parameters |= {"tools": chosen, "tool_choice": "auto"}
+    reason = "only the allowed tools are sent"
+    call.report.add("converted", "tool_choice", reason, given=given, sent="auto")
     return _changed(call, call.messages, parameters)
 
 

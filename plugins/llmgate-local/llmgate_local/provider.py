@@ -1,7 +1,8 @@
 """The provider: settings, and the two flows over :mod:`encode` and OpenAI's decoder. No I/O.
 
 llama.cpp takes and gives OpenAI's chat format, so that all of the wire is ``llmgate_openai``'s.
-Where the model's chat template knows no tools, ``llmgate.emulation`` puts them into words.
+Where the model's chat template knows no tools, or a call is forced, ``llmgate.emulation`` puts the
+tools into words.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from llmgate_local.encode import (
     SUPPORT,
     check_answer,
     check_forced,
+    forces_call,
     plain,
     with_native_tools,
     within,
@@ -114,7 +116,7 @@ class Local(Provider):
         call = within(call, knows)
         if not _speaks_of_tools(call):
             return call, None
-        if knows["tools"]:
+        if knows["tools"] and not forces_call(call):
             return with_native_tools(call), None
         emulation = ToolEmulation.of(call)
         if emulation.forces:

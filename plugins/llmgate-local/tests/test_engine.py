@@ -15,7 +15,6 @@ import urllib.error
 import urllib.request
 from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,6 @@ import pytest
 from llmgate_local import _constraints, _jobs, _loading, _replies
 from llmgate_local.engine import Engine, EngineError, Generation, Settings, engine_for
 from llmgate_local.gguf import GgufError
-from llmgate_local.models import ModelNotFoundError, find_model
 
 pytestmark = pytest.mark.anyio
 
@@ -36,21 +34,6 @@ STORY: dict[str, Any] = {
     "max_tokens": 900,
 }
 SOON = 5.0
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-def weights() -> Path:
-    if find_spec("xllamacpp") is None:
-        pytest.skip("xllamacpp is not installed: pip install xllamacpp")
-    try:
-        return find_model("smollm2")
-    except ModelNotFoundError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")
@@ -500,7 +483,7 @@ SCRIPT = """
     STORY = {"messages": [{"role": "user", "content": "Tell a long story."}],
              "ignore_eos": True, "max_tokens": 900}
     async def load():
-        return await Engine.load(Path(sys.argv[1]), context=1024, parallel=2)
+        return await Engine.load(Path(sys.argv[1]), context=1024, threads=1, parallel=2)
     async def begin(engine):
         generation = await engine.stream(STORY)
         await generation.next()

@@ -47,10 +47,6 @@ class HalfCharacters:
     def __init__(self) -> None:
         self._waiting: dict[Path, str] = {}
 
-    def __bool__(self) -> bool:
-        """Whether some text waits for its other half."""
-        return bool(self._waiting)
-
     def read_json(self, data: bytes) -> Any:
         """The JSON value of one event; a half at a text's end waits for that text's next piece.
 
@@ -63,28 +59,30 @@ class HalfCharacters:
             if _ESCAPED_HALF.search(data) is None:
                 raise
         else:
-            return self._mended_event(value) if self._waiting else value
-        return self._mended_event(_with_halves(data))
+            return self._mended(value, ()) if self._waiting else value
+        return self._mended(_with_halves(data), ())
 
     def take_rest(self) -> Iterable[tuple[int, str]]:
-        """The choice and key of each text whose other half never came; none wait afterwards."""
+        """The choice and field of each text whose other half never came; none wait afterwards.
+
+        Those within arguments are left out: they are cut there anyway.
+        """
         rest = list(self._waiting)
         self._waiting.clear()
         for path in rest:
             match path:
-                case ("choices", int(choice), "delta", str(key)):
-                    yield choice, key
+                case ("choices", int(choice), "delta", "content" | "refusal" as field):
+                    yield choice, field
+                case ("choices", int(choice), "delta", "reasoning" | "reasoning_content"):
+                    yield choice, "reasoning_content"
                 case _:
-                    pass  # within arguments: they are cut there anyway
+                    pass
 
     def mended(self, value: Any) -> Any:
         """A value that stands alone: nothing of it goes on elsewhere."""
-        return self._guarded(value, ("logprobs",))
+        return self._mended(value, ("logprobs",))
 
-    def _mended_event(self, value: Any) -> Any:
-        return self._guarded(value, ())
-
-    def _guarded(self, value: Any, path: Path) -> Any:
+    def _mended(self, value: Any, path: Path) -> Any:
         try:
             return self._mend(value, path)
         except RecursionError:

@@ -154,10 +154,9 @@ class ChatDecoder:
             if (named := self._named_at_last(index))
         }
         choices = [ChunkChoice(delta, index) for index, delta in deltas.items()]
-        for index, key in self._halves.take_rest():
-            if key in ("content", "reasoning_content", "refusal"):
-                half = ChoiceDelta.model_validate({key: "\ufffd"})
-                choices.append(ChunkChoice(half, index))
+        for index, field in self._halves.take_rest():
+            half = ChoiceDelta.model_validate({field: "\ufffd"})
+            choices.append(ChunkChoice(half, index))
         return (Chunk(choices),) if choices else ()
 
     # --- nearly every event: one piece of text, or of a call's arguments ---
@@ -178,15 +177,18 @@ class ChatDecoder:
         return ChunkChoice(read, index)
 
     def _plain_arguments(self, delta: Mapping[str, Any], index: int) -> ChoiceDelta | None:
-        match delta:
-            case {"tool_calls": [{"index": int(native), "function": {"arguments": str(text)}}]}:
-                fragment = delta["tool_calls"][0]
-            case _:
-                return None
+        fragments = delta.get("tool_calls")
         calls = self._calls.get(index)
-        number = None if calls is None else calls.number_of(native)
-        is_bare = len(delta) == 1 and len(fragment) == 2 and len(fragment["function"]) == 1
-        if number is None or not is_bare:
+        if calls is None or len(delta) != 1 or not is_array(fragments) or len(fragments) != 1:
+            return None
+        fragment = fragments[0]
+        if not is_object(fragment) or len(fragment) != 2:
+            return None
+        native, function = fragment.get("index"), fragment.get("function")
+        if type(native) is not int or not is_object(function) or len(function) != 1:
+            return None
+        number, text = calls.number_of(native), function.get("arguments")
+        if number is None or type(text) is not str:
             return None
         return ChoiceDelta(tool_calls=[ToolCallDelta(number, function=FunctionDelta(None, text))])
 

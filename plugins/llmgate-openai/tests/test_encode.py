@@ -14,9 +14,8 @@ from openai.types.chat.completion_create_params import (
 from pydantic import TypeAdapter
 
 from llmgate import Client
-from llmgate.errors import InvalidRequestError, UnsupportedError
+from llmgate.errors import UnsupportedError
 from llmgate.testing import Canned, CannedTransport, with_transport
-from llmgate.types import Message
 from llmgate_openai import OpenAI
 
 _HELLO: list[Any] = [{"role": "user", "content": "Hello"}]
@@ -314,112 +313,3 @@ async def test_tools_beside_reasoning_are_left_for_the_host_to_judge(effort: str
     sent, reported = await _sent(model="gpt-5.5", **given)
     assert {} == reported
     assert given == {name: sent[name] for name in given}
-
-
-# --- earlier answers ------------------------------------------------------------------------
-
-
-async def _sent_back(message: Any, base_url: str | None = None) -> tuple[Any, Mapping[str, str]]:
-    sent, reported = await _sent(messages=[*_HELLO, message, *_HELLO], base_url=base_url)
-    return sent["messages"][1], reported
-
-
-@pytest.mark.parametrize(
-    ("base_url", "message", "expected", "reported"),
-    [
-        (
-            None,
-            Message(content="x", provider_data={"openai": {"phase": "final"}, "acme": {"z": 1}}),
-            {"role": "assistant", "content": "x", "phase": "final"},
-            {"messages[1].provider_data.acme": "dropped"},
-        ),
-        (
-            None,
-            Message(content="x", reasoning_content="Hm", extra={"reasoning": "Hm"}),
-            {"role": "assistant", "content": "x"},
-            {
-                "messages[1].reasoning_content": "dropped",
-                "messages[1].reasoning": "dropped",
-            },
-        ),
-        (
-            _ELSEWHERE,
-            Message(content="x", reasoning_content="Hm"),
-            {"role": "assistant", "content": "x", "reasoning_content": "Hm"},
-            {},
-        ),
-        (
-            _ELSEWHERE,
-            Message(
-                content="x",
-                reasoning_content="Hm",
-                extra={"reasoning": "Hm", "reasoning_details": [{"text": "Hm"}]},
-            ),
-            {
-                "role": "assistant",
-                "content": "x",
-                "reasoning": "Hm",
-                "reasoning_details": [{"text": "Hm"}],
-            },
-            {"messages[1].reasoning_content": "merged"},
-        ),
-        (
-            _ELSEWHERE,
-            Message(
-                content="4",
-                reasoning_content="Hm",
-                extra={"content_parts": [{"type": "thinking"}, {"type": "text", "text": "4"}]},
-            ),
-            {
-                "role": "assistant",
-                "content": [{"type": "thinking"}, {"type": "text", "text": "4"}],
-            },
-            {},
-        ),
-        (
-            None,
-            Message(content="4", extra={"content_parts": [{"type": "text", "text": "4"}]}),
-            {"role": "assistant", "content": "4"},
-            {"messages[1].content_parts": "dropped"},
-        ),
-        (
-            None,
-            Message(audio={"id": "audio_1", "data": "AAAA", "transcript": "x"}),
-            {"role": "assistant", "audio": {"id": "audio_1"}},
-            {"messages[1].audio": "converted"},
-        ),
-        (
-            None,
-            Message(content="x", annotations=[{"type": "url_citation"}]),
-            {"role": "assistant", "content": "x", "annotations": [{"type": "url_citation"}]},
-            {},
-        ),
-    ],
-)
-async def test_an_answer_goes_back_as_the_host_gave_it(
-    base_url: str | None, message: Message, expected: dict[str, Any], reported: dict[str, str]
-) -> None:
-    """What only another provider understands stays behind, and the report says so."""
-    assert (expected, reported) == await _sent_back(message, base_url)
-
-
-@pytest.mark.parametrize(
-    ("data", "path"),
-    [
-        ([1], "messages[1].provider_data"),
-        ("x", "messages[1].provider_data"),
-        ({"openai": [1]}, "messages[1].provider_data.openai"),
-    ],
-)
-async def test_spoilt_provider_data_is_refused(data: Any, path: str) -> None:
-    """Nothing is sent, and the error says where it is."""
-    with pytest.raises(InvalidRequestError) as caught:
-        await _sent_back({"role": "assistant", "content": "x", "provider_data": data})
-    assert path == caught.value.path
-
-
-async def test_the_callers_messages_are_left_alone() -> None:
-    """What is sent back is made anew; a message may be used for another provider next."""
-    message = {"role": "assistant", "content": "x", "reasoning_content": "Hm"}
-    await _sent_back(message)
-    assert {"role": "assistant", "content": "x", "reasoning_content": "Hm"} == message

@@ -94,16 +94,17 @@ class Replicate(Provider):
         self._base_url = _base_url_of(given or _OFFICIAL)
         self._host = urlsplit(self._base_url).hostname or ""
         self._is_official = f".{self._host}".endswith(_OWN_HOSTS)
-        if api_key is None and (base_url is None or self._is_official):
-            api_key = _key_in_environment()
-        self._key = Secret(api_key) if isinstance(api_key, str) else api_key
+        key = Secret(api_key) if isinstance(api_key, str) else api_key
+        if key is None and (base_url is None or self._is_official):
+            key = _key_in_environment()
+        self._key = key
         self._wait = _whole_seconds(wait)
         self._poll_interval = _interval(poll_interval)
         self._cancel_after = cancel_after
         self._schemas = dict(schemas or {})
         self._templates = dict(templates or {})
         self._settings: dict[str, Any] = {
-            "api_key": self._key,
+            "api_key": None if api_key is None else key,  # another host may not be sent it
             "base_url": base_url,
             "wait": wait,
             "poll_interval": poll_interval,
@@ -275,9 +276,9 @@ def _base_url_of(address: str) -> str:
     return address.rstrip("/").removesuffix("/v1").rstrip("/")
 
 
-def _key_in_environment() -> str | None:
+def _key_in_environment() -> Secret | None:
     names = ("REPLICATE_API_TOKEN", "REPLICATE_API_KEY")
-    return next((key for name in names if (key := os.environ.get(name))), None)
+    return next((Secret(key) for name in names if (key := os.environ.get(name))), None)
 
 
 def _whole_seconds(wait: Any) -> int:

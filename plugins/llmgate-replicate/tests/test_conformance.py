@@ -1,35 +1,27 @@
-"""The conformance kit, on predictions as Replicate answers them."""
-
-from __future__ import annotations
+"""The conformance kit, on predictions as Replicate answers them (``exchanges.json``)."""
 
 import json
 from pathlib import Path
+from typing import Any
 
+from llmgate import errors
 from llmgate.testing import CANARY, ProviderConformance, RecordedExchange
 from llmgate.wire import HttpReply
 from llmgate_replicate import Replicate
 
 HERE = Path(__file__).parent
-MODEL = "acme/chat"
+SCHEMA = json.loads((HERE / "schemas.json").read_text())["openai"]
+CASES = json.loads((HERE / "exchanges.json").read_text())
+
+
+def exchange(error: str = "", **case: Any) -> RecordedExchange:
+    said = [HttpReply(r["status"], r["headers"], r["body"].encode()) for r in case.pop("replies")]
+    return RecordedExchange(replies=said, error=getattr(errors, error, None), **case)
 
 
 class TestReplicate(ProviderConformance):
     """Everything that every provider does."""
 
-    provider = Replicate(
-        api_key=CANARY,
-        schemas={MODEL: json.loads((HERE / "schemas.json").read_text())["openai"]},
-    )
-    model = MODEL
-    exchanges = tuple(
-        RecordedExchange(
-            name=case["name"],
-            call={"model": MODEL, **case["call"]},
-            replies=[
-                HttpReply(r["status"], r["headers"], r["body"].encode()) for r in case["replies"]
-            ],
-            text=case.get("text"),
-            finish_reason=case.get("finish_reason"),
-        )
-        for case in json.loads((HERE / "exchanges.json").read_text())
-    )
+    provider = Replicate(api_key=CANARY, schemas={"model": SCHEMA, "acme/chat": SCHEMA})
+    model = "acme/chat"
+    exchanges = tuple(exchange(**case) for case in CASES)

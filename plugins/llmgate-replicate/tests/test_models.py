@@ -9,8 +9,8 @@ import pytest
 from llmgate.errors import DecodeError, InvalidRequestError
 from llmgate.testing.driving import drive
 from llmgate.wire import HttpReply, encode_json
-from llmgate_replicate.inputs import Field, read_fields
-from llmgate_replicate.models import Reference, look_up, parse_reference
+from llmgate_replicate.inputs import Field, nearest_level, read_fields
+from llmgate_replicate.models import Reference, describe, look_up, parse_reference
 
 HEX = "5c7d5dc6dd8bf75c1acaa8565735e7986bc5b66206b55cca93cb72c9bf15ccaa"
 API = "https://api.replicate.com/v1"
@@ -159,3 +159,36 @@ def test_reads_fields(schema: Any, expected: Field) -> None:
 def test_a_document_without_inputs_describes_none(document: Any) -> None:
     """That is not the same as a model without inputs."""
     assert read_fields(document) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "version"),
+    [
+        ("meta/llama-3", "/models/meta/llama-3/predictions", ""),
+        (f"meta/llama-3:{HEX}", "/predictions", HEX),
+        (HEX, "/predictions", HEX),
+        ("deployments/acme/chat", "/deployments/acme/chat/predictions", ""),
+    ],
+)
+def test_a_schema_that_is_known_beforehand_needs_no_look_up(
+    name: str, path: str, version: str
+) -> None:
+    """What a name alone says is enough to run the model."""
+    model = describe(parse_reference(name), API, SCHEMA)
+    assert (f"{API}{path}", version) == (model.url, model.version)
+    assert {"prompt"} == set(model.fields or ())
+
+
+@pytest.mark.parametrize(
+    ("field", "level", "expected"),
+    [
+        (Field("x", "string", choices=("Low", "High")), "medium", "Low"),
+        (Field("x", "string", choices=("slow", "fast")), "low", "low"),
+        (Field("x", "string", choices=("low", "high")), "novel", "novel"),
+        (Field("x", "string"), "low", "low"),
+        (Field("x", "boolean"), "none", False),
+    ],
+)
+def test_levels(field: Field, level: str, expected: Any) -> None:
+    """The nearest level that the model has; words that are no levels stay."""
+    assert expected == nearest_level(field, level)

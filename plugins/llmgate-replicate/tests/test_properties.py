@@ -6,14 +6,14 @@ import json
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmgate.accumulate import accumulate
 from llmgate.errors import LLMGateError, RequestError
-from llmgate.options import Call
+from llmgate.options import Call, ChatParameters
 from llmgate.report import Report
 from llmgate.testing.driving import OutOfRepliesError, drive, first_request, read_stream
 from llmgate.wire import HttpReply, decode_json, is_array, is_object
@@ -44,12 +44,13 @@ PARAMETERS: dict[str, st.SearchStrategy[Any]] = {
     "top_p": st.floats(0, 1),
     "verbosity": st.sampled_from(["low", "high"]),
 }
-TEXT_PARTS = st.lists(st.builds(lambda text: {"type": "text", "text": text}, TEXTS), max_size=3)
-MESSAGES = st.lists(
+TEXT_PART = st.fixed_dictionaries({"type": st.just("text"), "text": TEXTS})
+CONTENTS: st.SearchStrategy[Any] = st.one_of(TEXTS, st.lists(TEXT_PART, max_size=3))
+MESSAGES: st.SearchStrategy[list[Any]] = st.lists(
     st.fixed_dictionaries(
         {
             "role": st.sampled_from(["system", "developer", "user", "assistant"]),
-            "content": TEXTS | TEXT_PARTS,
+            "content": CONTENTS,
         },
         optional={"name": TEXTS},
     ),
@@ -91,7 +92,7 @@ def test_nothing_is_lost_in_silence(
     model: str, messages: list[Any], parameters: dict[str, Any]
 ) -> None:
     """Each parameter and each text of a call is found in the body, or named in the report."""
-    call: Call = Call(model, messages, parameters, report=Report())  # type: ignore[arg-type]
+    call = Call(model, messages, cast("ChatParameters", parameters), report=Report())
     try:
         body = decode_json(first_request(PROVIDER.complete(call)).body)
     except RequestError:

@@ -226,6 +226,8 @@ async def test_the_token_is_read_from_the_environment(monkeypatch: pytest.Monkey
     monkeypatch.setenv("REPLICATE_API_TOKEN", " r8_token\n")
     assert "Bearer r8_token" == await token(Replicate(), API)
     assert await token(Replicate(base_url="http://proxy.example"), "http://proxy.example/x") is None
+    moved = Replicate().configured(base_url="http://proxy.example")
+    assert await token(moved, "http://proxy.example/x") is None
     monkeypatch.setenv("REPLICATE_BASE_URL", "http://proxy.example/v1/")
     assert "Bearer r8_token" == await token(Replicate(), "http://proxy.example/v1/models/a/b")
 

@@ -153,6 +153,13 @@ def test_a_stream_without_its_end_is_no_answer(body: bytes) -> None:
         read(body)
 
 
+def test_after_its_end_a_stream_has_no_more_to_say() -> None:
+    """Closing what is whole is fine."""
+    decoder = EventDecoder(PREDICTION, AnswerReader(), model="m")
+    assert read_stream(decoder, [events(("output", "Hi"), DONE)])
+    assert () == decoder.close()
+
+
 def test_bytes_that_are_no_text_are_no_answer() -> None:
     """Broken UTF-8 is our error."""
     with pytest.raises(DecodeError, match="no text") as caught:

@@ -1,0 +1,97 @@
+"""What a call would send, without sending it: the first request of its provider's flow.
+
+It does no I/O, and shows no credential.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from llmgate.errors import LLMGateError, RequestError, excerpt
+from llmgate.report import Report
+from llmgate.wire import HttpRequest, decode_json, redacted, shown_url
+
+if TYPE_CHECKING:
+    from llmgate._request import Request
+
+__all__ = ["Preview", "preview_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A request as it would be sent, byte for byte.
+
+    ``headers`` are all of its headers; a value that may be a credential is ``***``. ``report`` says
+    what differs between the call and this request. A provider that asks something before it sends
+    the call itself (such as a model's schema) shows that first question.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    report: Report
+
+    def json(self) -> Any:
+        """The body as JSON; None where there is none."""
+        return decode_json(self.body) if self.body else None
+
+
+def preview_of(request: Request) -> Preview:
+    """The first request of a call.
+
+    Raises:
+        LLMGateError: whatever would be raised before anything is sent, but for a missing key.
+    """
+    provider, call = request.provider, request.call
+    begin = provider.stream if call.stream else provider.complete
+    first = _first_of(begin, call)
+    sent = replace(first, headers={**first.headers, **request.extra_headers})
+    headers = {**redacted(sent.headers), **redacted(_authorized(provider, sent).headers)}
+    return Preview(sent.method, _shown(sent.url), headers, sent.body, call.report)
+
+
+def _shown(url: str) -> str:
+    """The address with its query, but for what stands there under a credential's name."""
+    _, mark, query = url.partition("?")
+    return shown_url(url) + mark + _CREDENTIAL.sub(r"\1=***", query)
+
+
+_CREDENTIAL = re.compile(r"([\w-]*(?:auth|key|secret|sig|token)[\w-]*)=[^&]*", re.IGNORECASE)
+
+
+def _first_of(begin: Any, call: Any) -> HttpRequest:
+    """The flow's first request; its provider's own failures become errors of ours."""
+    try:
+        flow = begin(call)
+        try:
+            first: HttpRequest = next(flow)
+        finally:
+            flow.close()
+    except LLMGateError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
+        what = excerpt(f"{type(error).__name__}: {error}")
+    else:
+        return first
+    raise RequestError(f"the provider could not translate the call ({what})")
+
+
+def _authorized(provider: Any, request: HttpRequest) -> HttpRequest:
+    """The request with credentials, where that needs nothing to be waited for.
+
+    A key is there at once; a token that would have to be fetched is not fetched for a look.
+    """
+    authorizing = provider.authorize(request)
+    try:
+        authorizing.send(None)
+    except StopIteration as stop:
+        authorized: HttpRequest = stop.value
+        return authorized
+    except Exception:  # noqa: BLE001 - no key, say: a look needs none
+        return request
+    authorizing.close()
+    return request

@@ -1,0 +1,15 @@
+"""Cohere's chat, version 2, for llmgate; importing it does nothing.
+
+Public: :class:`Cohere`, and for other hosts of the same format :func:`encode`, :func:`decode`,
+:class:`ChatDecoder` and :func:`chat_error`.
+"""
+
+from __future__ import annotations
+
+from llmgate_cohere.decode import decode
+from llmgate_cohere.encode import Encoded, encode
+from llmgate_cohere.errors import chat_error
+from llmgate_cohere.provider import Cohere
+from llmgate_cohere.stream import ChatDecoder
+
+__all__ = ["ChatDecoder", "Cohere", "Encoded", "chat_error", "decode", "encode"]

@@ -1,0 +1,602 @@
+"""Encoding: each parameter, role, part and tool in Cohere's terms, and what the report says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from llmgate.errors import InvalidRequestError, RequestError, UnsupportedError
+from llmgate.testing.driving import call_of
+from llmgate_cohere import Cohere, encode
+
+PROVIDER = Cohere(api_key="co-test")
+HELLO = [{"role": "user", "content": "Hello"}]
+WEATHER: dict[str, Any] = {
+    "name": "weather",
+    "description": "Finds the weather.",
+    "parameters": {
+        "type": "object",
+        "properties": {"city": {"type": "string"}},
+        "required": ["city"],
+    },
+}
+NOW: dict[str, Any] = {"name": "now"}
+NOTHING = {"type": "object", "properties": {}}
+CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+IMAGE = {"type": "image_url", "image_url": {"url": "https://a.example/b.png"}}
+DATA = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+CALL = {"id": "w1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
+CALLED = {"role": "assistant", "content": None, "tool_calls": [CALL]}
+RESULT = {"role": "tool", "tool_call_id": "w1", "content": "Sunny"}
+
+
+def tool(function: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A function as a tool."""
+    return {"type": "function", "function": function | more}
+
+
+TOOLS = [tool(WEATHER)]
+
+
+def encoded(messages: Any = HELLO, model: str = "command-a-03-2025", **options: Any) -> Any:
+    """The body of a call, and the deviations as (kind, path)."""
+    call = call_of(PROVIDER, {"model": model, "messages": messages, **options})
+    body = encode(call).body
+    return body, [(deviation.kind, deviation.path) for deviation in call.report]
+
+
+# --- parameters ---------------------------------------------------------------------------
+
+REASONER = "command-a-reasoning-08-2025"
+PARAMETERS: list[tuple[dict[str, Any], dict[str, Any], list[tuple[str, str]]]] = [
+    ({"temperature": 0.5}, {"temperature": 0.5}, []),
+    ({"temperature": 0}, {"temperature": 0}, []),
+    ({"temperature": 1.5}, {"temperature": 1}, [("clamped", "temperature")]),
+    ({"top_p": 0.5}, {"p": 0.5}, []),
+    ({"top_p": 1}, {"p": 0.99}, [("clamped", "top_p")]),
+    ({"top_p": 0}, {"p": 0.01}, [("clamped", "top_p")]),
+    ({"frequency_penalty": 0.5}, {"frequency_penalty": 0.5}, []),
+    ({"frequency_penalty": -1}, {"frequency_penalty": 0}, [("clamped", "frequency_penalty")]),
+    ({"presence_penalty": 1.5}, {"presence_penalty": 1}, [("clamped", "presence_penalty")]),
+    ({"max_tokens": 9}, {"max_tokens": 9}, []),
+    ({"max_completion_tokens": 9}, {"max_tokens": 9}, []),
+    ({"max_completion_tokens": 9, "max_tokens": 9}, {"max_tokens": 9}, []),
+    (
+        {"max_completion_tokens": 9, "max_tokens": 8},
+        {"max_tokens": 9},
+        [("dropped", "max_tokens")],
+    ),
+    ({"stop": "END"}, {"stop_sequences": ["END"]}, []),
+    ({"stop": ["A", "B"]}, {"stop_sequences": ["A", "B"]}, []),
+    ({"seed": 7}, {"seed": 7}, []),
+    ({"seed": -1}, {"seed": 2**64 - 1}, [("converted", "seed")]),
+    ({"logprobs": True}, {"logprobs": True}, []),
+    ({"modalities": ["text"]}, {}, [("dropped", "modalities")]),
+    ({"n": 1}, {}, [("dropped", "n")]),
+    ({"user": "u"}, {}, [("dropped", "user")]),
+    ({"top_logprobs": 3}, {}, [("dropped", "top_logprobs")]),
+    ({"parallel_tool_calls": False}, {}, [("dropped", "parallel_tool_calls")]),
+    ({"stream": True}, {"stream": True}, []),
+    (
+        {"stream": True, "stream_options": {"include_usage": True, "include_obfuscation": False}},
+        {"stream": True},
+        [
+            ("dropped", "stream_options.include_usage"),
+            ("dropped", "stream_options.include_obfuscation"),
+        ],
+    ),
+    ({"reasoning_effort": "low"}, {}, [("dropped", "reasoning_effort")]),
+    ({"extra_body": {"k": 5, "temperature": 0.1}}, {"k": 5, "temperature": 0.1}, []),
+]
+
+
+@pytest.mark.parametrize(("given", "sent", "reported"), PARAMETERS)
+def test_parameters(given: Any, sent: Any, reported: Any) -> None:
+    """Each parameter is sent in Cohere's words and range; what differs is reported."""
+    body, deviations = encoded(**given)
+    base = {"model": "command-a-03-2025", "messages": HELLO, "stream": False}
+    assert base | sent == body
+    assert reported == deviations
+
+
+@pytest.mark.parametrize(
+    ("effort", "thinking"),
+    [
+        ("none", {"type": "disabled"}),
+        ("minimal", {"type": "enabled", "token_budget": 512}),
+        ("low", {"type": "enabled", "token_budget": 2048}),
+        ("medium", {"type": "enabled", "token_budget": 8192}),
+        ("high", {"type": "enabled"}),
+        ("xhigh", {"type": "enabled", "token_budget": 31000}),
+        ("max", {"type": "enabled", "token_budget": 31000}),
+    ],
+)
+def test_efforts(effort: str, thinking: Any) -> None:
+    """An effort is a budget of thoughts, reported as converted."""
+    body, deviations = encoded(model=REASONER, reasoning_effort=effort)
+    assert thinking == body["thinking"]
+    assert [("converted", "reasoning_effort")] == deviations
+
+
+@pytest.mark.parametrize(
+    ("model", "thinks"),
+    [
+        ("command", False),
+        ("command-nightly", False),
+        ("command-light", False),
+        ("command-r", False),
+        ("command-r-plus-08-2024", False),
+        ("command-r7b-12-2024", False),
+        ("command-a-03-2025", False),
+        ("c4ai-aya-expanse-32b", False),
+        (REASONER, True),
+        ("command-a-plus-05-2026", True),
+        ("command-reason", True),
+        ("a-model-of-tomorrow", True),
+    ],
+)
+def test_models_that_cannot_reason_are_not_told_to(model: str, thinks: bool) -> None:
+    """Only models that are known not to reason are spared; a new name is told."""
+    assert thinks is ("thinking" in encoded(model=model, reasoning_effort="high")[0])
+
+
+# --- messages -----------------------------------------------------------------------------
+
+SYSTEM = {"role": "system", "content": "Be brief."}
+KIND = {"role": "developer", "content": "Be kind."}
+TEXT = {"type": "text", "text": "Hi"}
+BRIEF, KINDLY = {"type": "text", "text": "Be brief."}, {"type": "text", "text": "Be kind."}
+MESSAGES: list[tuple[list[Any], list[Any], list[tuple[str, str]]]] = [
+    ([SYSTEM, *HELLO], [SYSTEM, *HELLO], []),
+    ([KIND, *HELLO], [{"role": "system", "content": "Be kind."}, *HELLO], []),
+    (
+        [SYSTEM, KIND, *HELLO],
+        [{"role": "system", "content": [BRIEF, KINDLY]}, *HELLO],
+        [("merged", "messages[1]")],
+    ),
+    ([*HELLO, SYSTEM], [SYSTEM, *HELLO], [("converted", "messages[1]")]),
+    (
+        [SYSTEM, *HELLO, KIND],
+        [{"role": "system", "content": [BRIEF, KINDLY]}, *HELLO],
+        [("converted", "messages[2]")],
+    ),
+    ([{"role": "user", "content": [TEXT, IMAGE]}], [{"role": "user", "content": [TEXT, IMAGE]}], []),
+    ([{"role": "user", "content": [DATA]}], [{"role": "user", "content": [DATA]}], []),
+    (
+        [
+            {
+                "role": "user",
+                "content": [
+                    {"type": "image_url", "image_url": {**IMAGE["image_url"], "detail": "original"}}  # type: ignore[dict-item]
+                ],
+            }
+        ],
+        [
+            {
+                "role": "user",
+                "content": [
+                    {"type": "image_url", "image_url": {**IMAGE["image_url"], "detail": "high"}}  # type: ignore[dict-item]
+                ],
+            }
+        ],
+        [("converted", "messages[0].content[0].image_url.detail")],
+    ),
+    (
+        [{"role": "user", "content": "Hi", "name": "ann"}],
+        [{"role": "user", "content": "Hi"}],
+        [("dropped", "messages[0].name")],
+    ),
+    (
+        [{"role": "user", "content": [{**TEXT, "cache_control": {"type": "ephemeral"}}]}],
+        [{"role": "user", "content": [TEXT]}],
+        [("dropped", "messages[0].content[0].cache_control")],
+    ),
+    (
+        [*HELLO, {"role": "assistant", "content": "Hi"}, *HELLO],
+        [*HELLO, {"role": "assistant", "content": "Hi"}, *HELLO],
+        [],
+    ),
+    (
+        [*HELLO, {"role": "assistant", "content": [TEXT]}],
+        [*HELLO, {"role": "assistant", "content": [TEXT]}],
+        [],
+    ),
+    (
+        [*HELLO, {"role": "assistant", "content": [{"type": "refusal", "refusal": "No"}]}],
+        [*HELLO, {"role": "assistant", "content": [{"type": "text", "text": "No"}]}],
+        [("converted", "messages[1].content[0]")],
+    ),
+    (
+        [*HELLO, {"role": "assistant", "content": None, "refusal": "No"}],
+        [*HELLO, {"role": "assistant", "content": "No"}],
+        [("converted", "messages[1].refusal")],
+    ),
+    (
+        [*HELLO, {"role": "assistant", "content": "Hi", "refusal": "No"}],
+        [
+            *HELLO,
+            {"role": "assistant", "content": [TEXT, {"type": "text", "text": "No"}]},
+        ],
+        [("converted", "messages[1].refusal")],
+    ),
+    (
+        [*HELLO, {"role": "assistant", "content": [{"type": "thinking", "thinking": "Hm"}, TEXT]}],
+        [*HELLO, {"role": "assistant", "content": [{"type": "thinking", "thinking": "Hm"}, TEXT]}],
+        [],
+    ),
+    ([*HELLO, {"role": "assistant", "content": ""}], HELLO, [("dropped", "messages[1]")]),
+    (
+        [*HELLO, {"role": "assistant", "content": "Hi", "reasoning_content": "Hm"}],
+        [*HELLO, {"role": "assistant", "content": "Hi"}],
+        [("dropped", "messages[1].reasoning_content")],
+    ),
+    (
+        [*HELLO, {"role": "assistant", "content": "Hi", "provider_data": {"acme": {}}, "x": 1}],
+        [*HELLO, {"role": "assistant", "content": "Hi"}],
+        [("dropped", "messages[1].x"), ("dropped", "messages[1].provider_data.acme")],
+    ),
+    (
+        [*HELLO, CALLED, RESULT],
+        [*HELLO, {"role": "assistant", "tool_calls": [CALL]}, RESULT],
+        [],
+    ),
+    (
+        [*HELLO, {**CALLED, "content": ""}, RESULT],
+        [*HELLO, {"role": "assistant", "tool_calls": [CALL]}, RESULT],
+        [],
+    ),
+    (
+        [*HELLO, {**CALLED, "content": "I look."}, RESULT],
+        [*HELLO, {"role": "assistant", "tool_calls": [CALL], "tool_plan": "I look."}, RESULT],
+        [("renamed", "messages[1].content")],
+    ),
+    (
+        [*HELLO, {**CALLED, "content": [{"type": "thinking", "thinking": "Hm"}]}, RESULT],
+        [
+            *HELLO,
+            {
+                "role": "assistant",
+                "tool_calls": [CALL],
+                "content": [{"type": "thinking", "thinking": "Hm"}],
+            },
+            RESULT,
+        ],
+        [],
+    ),
+    (
+        [*HELLO, {**CALLED, "tool_calls": [{**CALL, "index": 0}]}, RESULT],
+        [*HELLO, {"role": "assistant", "tool_calls": [CALL]}, RESULT],
+        [("dropped", "messages[1].tool_calls[0].index")],
+    ),
+    (
+        [*HELLO, CALLED, {**RESULT, "content": [TEXT]}],
+        [*HELLO, {"role": "assistant", "tool_calls": [CALL]}, {**RESULT, "content": [TEXT]}],
+        [],
+    ),
+    (
+        [
+            *HELLO,
+            CALLED,
+            {**RESULT, "content": [{"type": "document", "document": {"data": {"a": 1}}}]},
+        ],
+        [
+            *HELLO,
+            {"role": "assistant", "tool_calls": [CALL]},
+            {**RESULT, "content": [{"type": "document", "document": {"data": {"a": 1}}}]},
+        ],
+        [],
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "sent", "reported"), MESSAGES)
+def test_messages(given: Any, sent: Any, reported: Any) -> None:
+    """Each role and part has its turn; what is moved, joined or left out is reported."""
+    body, deviations = encoded(given)
+    assert sent == body["messages"]
+    assert reported == deviations
+
+
+def test_legacy_functions() -> None:
+    """The core's tools in place of functions, with the ids that pair calls and results."""
+    messages = [
+        *HELLO,
+        {"role": "assistant", "content": None, "function_call": CALL["function"]},
+        {"role": "function", "name": "weather", "content": "Sunny"},
+    ]
+    body, _ = encoded(messages, functions=[WEATHER], function_call={"name": "weather"})
+    called = body["messages"][1]["tool_calls"][0]
+    assert called["id"] == body["messages"][2]["tool_call_id"]
+    assert TOOLS == body["tools"]
+    assert body["tool_choice"] == "REQUIRED"
+
+
+# --- tools --------------------------------------------------------------------------------
+
+CUT = [("converted", "tool_choice")]
+ALLOWED = {"tools": [{"type": "function", "function": {"name": "weather"}}]}
+CHOICES: list[tuple[Any, list[str], str | None, list[tuple[str, str]]]] = [
+    ("auto", ["weather", "clock"], None, CUT),
+    ("none", ["weather", "clock"], "NONE", []),
+    ("required", ["weather", "clock"], "REQUIRED", []),
+    ({"type": "function", "function": {"name": "clock"}}, ["clock"], "REQUIRED", CUT),
+    (
+        {"type": "allowed_tools", "allowed_tools": {"mode": "auto", **ALLOWED}},
+        ["weather"],
+        None,
+        CUT,
+    ),
+    (
+        {"type": "allowed_tools", "allowed_tools": {"mode": "required", **ALLOWED}},
+        ["weather"],
+        "REQUIRED",
+        CUT,
+    ),
+]
+
+
+@pytest.mark.parametrize(("choice", "names", "word", "reported"), CHOICES)
+def test_choices(choice: Any, names: list[str], word: str | None, reported: Any) -> None:
+    """A choice is Cohere's word; a choice among some of the tools sends only these."""
+    clock = tool({"name": "clock", "parameters": CITY})
+    body, deviations = encoded(tools=[*TOOLS, clock], tool_choice=choice)
+    assert names == [item["function"]["name"] for item in body["tools"]]
+    assert word == body.get("tool_choice")
+    assert reported == deviations
+
+
+TOOL_FORMS: list[tuple[list[Any], list[Any], bool | None, list[tuple[str, str]]]] = [
+    (TOOLS, TOOLS, None, []),
+    (
+        [tool(NOW)],
+        [tool(NOW, parameters=NOTHING)],
+        None,
+        [("defaulted", "tools[0].function.parameters")],
+    ),
+    ([tool(WEATHER, strict=True)], TOOLS, True, []),
+    ([tool(WEATHER, strict=False)], TOOLS, None, []),
+    (
+        [tool(WEATHER, strict=True), tool({"name": "b", "parameters": CITY})],
+        [*TOOLS, tool({"name": "b", "parameters": CITY})],
+        None,
+        [("dropped", "tools[0].function.strict")],
+    ),
+    (
+        [tool({"name": "b", "parameters": NOTHING, "strict": True})],
+        [tool({"name": "b", "parameters": NOTHING})],
+        None,
+        [("dropped", "tools[0].function.strict")],
+    ),
+    (
+        [{**tool(WEATHER, x=1), "y": 2}],
+        TOOLS,
+        None,
+        [("dropped", "tools[0].function.x"), ("dropped", "tools[0].y")],
+    ),
+    (
+        [tool(WEATHER, name="get-weather"), tool(WEATHER, name="get_weather")],
+        [tool(WEATHER, name="get_weather_"), tool(WEATHER, name="get_weather")],
+        None,
+        [("converted", "tools[0].function.name")],
+    ),
+    (
+        [tool(WEATHER, name="3d")],
+        [tool(WEATHER, name="_3d")],
+        None,
+        [("converted", "tools[0].function.name")],
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "sent", "strict", "reported"), TOOL_FORMS)
+def test_tools(given: Any, sent: Any, strict: bool | None, reported: Any) -> None:
+    """A tool has a schema and a name in Cohere's letters; strictness is for all or none."""
+    body, deviations = encoded(tools=given)
+    assert sent == body["tools"]
+    assert strict == body.get("strict_tools")
+    assert reported == deviations
+
+
+def test_names_are_one_for_one() -> None:
+    """A name is written the same in tools and history, and given back as it was."""
+    called = {**CALL, "function": {"name": "get-it", "arguments": "{}"}}
+    call = call_of(
+        PROVIDER,
+        {
+            "model": "m",
+            "messages": [*HELLO, {**CALLED, "tool_calls": [called]}, RESULT],
+            "tools": [tool(WEATHER, name="get-it"), tool(WEATHER, name="get.it")],
+            "tool_choice": {"type": "function", "function": {"name": "get.it"}},
+        },
+    )
+    sent = encode(call)
+    assert {"get_it": "get-it", "get_it_": "get.it"} == sent.names
+    assert [tool(WEATHER, name="get_it_")] == sent.body["tools"]
+    assert sent.body["messages"][1]["tool_calls"][0]["function"]["name"] == "get_it"
+
+
+# --- formats ------------------------------------------------------------------------------
+
+
+def schema_format(schema: Any) -> dict[str, Any]:
+    """A schema as OpenAI's format."""
+    return {"type": "json_schema", "json_schema": {"name": "x", "strict": True, "schema": schema}}
+
+
+FORMATS: list[tuple[Any, Any, list[tuple[str, str]]]] = [
+    ({"type": "text"}, None, [("dropped", "response_format")]),
+    ({"type": "json_object"}, {"type": "json_object"}, []),
+    (
+        {"type": "json_object", "json_schema": CITY},
+        {"type": "json_object", "json_schema": CITY},
+        [],
+    ),
+    (
+        {"type": "json_object", "x": 1},
+        {"type": "json_object"},
+        [("dropped", "response_format.x")],
+    ),
+    (
+        schema_format(CITY),
+        {"type": "json_object", "json_schema": CITY},
+        [("converted", "response_format")],
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "sent", "reported"), FORMATS)
+def test_formats(given: Any, sent: Any, reported: Any) -> None:
+    """A schema stands alone in Cohere's format, without name and strictness."""
+    body, deviations = encoded(response_format=given)
+    assert sent == body.get("response_format")
+    assert reported == deviations
+
+
+@pytest.mark.parametrize(
+    ("schema", "sent"),
+    [
+        ({"type": "integer", "minimum": 1}, {"type": "integer", "description": "{minimum: 1}"}),
+        (
+            {"type": "string", "description": "A name.", "maxLength": 9},
+            {"type": "string", "description": "A name.\n\n{maxLength: 9}"},
+        ),
+        ({"type": "string", "format": "uuid"}, {"type": "string", "format": "uuid"}),
+        (
+            {"type": "string", "format": "email"},
+            {"type": "string", "description": "{format: email}"},
+        ),
+        ({"type": "string", "pattern": "[a-z]+"}, {"type": "string", "pattern": "[a-z]+"}),
+        (
+            {"type": "string", "pattern": "^[a-z]+$"},
+            {"type": "string", "description": "{pattern: ^[a-z]+$}"},
+        ),
+        ({"oneOf": [{"type": "null"}]}, {"anyOf": [{"type": "null"}]}),
+        ({"allOf": [{"$ref": "#/$defs/A"}]}, {"$ref": "#/$defs/A"}),
+        ({"items": {"not": {}}}, {"items": {"description": "{not: {}}"}}),
+        ({"properties": {"minimum": {"type": "number"}}},) * 2,
+        ({"$defs": {"A": {"minItems": 1}}}, {"$defs": {"A": {"description": "{minItems: 1}"}}}),
+        ({"additionalProperties": False},) * 2,
+        ({"enum": ["minimum", {"minimum": 1}]},) * 2,
+    ],
+)
+def test_schemas(schema: Any, sent: Any) -> None:
+    """What the dialect lacks is said in the description; properties of that name stay."""
+    body, _ = encoded(response_format=schema_format({"type": "object", "properties": {"p": schema}}))
+    assert sent == body["response_format"]["json_schema"]["properties"]["p"]
+
+
+# --- refusals -----------------------------------------------------------------------------
+
+CUSTOM = {"type": "custom", "custom": {"name": "c"}}
+REFUSED: list[tuple[dict[str, Any], type[RequestError], str]] = [
+    ({"n": 2}, UnsupportedError, "n"),
+    ({"modalities": ["text", "audio"]}, UnsupportedError, "modalities"),
+    ({"tools": [CUSTOM]}, UnsupportedError, "tools[0]"),
+    ({"tools": TOOLS, "tool_choice": CUSTOM}, UnsupportedError, "tool_choice"),
+    ({"tools": TOOLS, "tool_choice": "any"}, InvalidRequestError, "tool_choice"),
+    ({"tool_choice": "required"}, InvalidRequestError, "tool_choice"),
+    (
+        {"tools": TOOLS, "tool_choice": {"type": "function", "function": {"name": "x"}}},
+        InvalidRequestError,
+        "tool_choice",
+    ),
+    (
+        {"tools": TOOLS, "tool_choice": {"type": "function", "function": {}}},
+        InvalidRequestError,
+        "tool_choice",
+    ),
+    ({"tools": TOOLS, "response_format": {"type": "json_object"}}, UnsupportedError, ""),
+    (
+        {"extra_body": {"documents": ["a"]}, "response_format": {"type": "json_object"}},
+        UnsupportedError,
+        "response_format",
+    ),
+    ({"response_format": {"type": "xml"}}, InvalidRequestError, "response_format"),
+    ({"reasoning_effort": "huge"}, InvalidRequestError, "reasoning_effort"),
+    ({"messages": [{"role": "assistant", "content": ""}]}, InvalidRequestError, "messages"),
+    (
+        {"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": "f"}}]}]},
+        UnsupportedError,
+        "messages[0].content[0]",
+    ),
+    (
+        {
+            "messages": [
+                {
+                    "role": "user",
+                    "content": [
+                        TEXT,
+                        {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}},
+                    ],
+                }
+            ]
+        },
+        UnsupportedError,
+        "messages[0].content[1]",
+    ),
+    ({"messages": [{"role": "system", "content": [IMAGE]}]}, UnsupportedError, ""),
+    ({"messages": [{**RESULT, "content": [IMAGE]}]}, UnsupportedError, "messages[0].content[0]"),
+    (
+        {"messages": [{**RESULT, "content": [{"type": "document"}]}]},
+        InvalidRequestError,
+        "messages[0].content[0].document",
+    ),
+    (
+        {"messages": [{"role": "assistant", "content": [{"type": "thinking"}]}]},
+        InvalidRequestError,
+        "messages[0].content[0].thinking",
+    ),
+    (
+        {"messages": [{"role": "assistant", "content": "x", "audio": {"id": "a"}}]},
+        UnsupportedError,
+        "messages[0].audio",
+    ),
+    (
+        {
+            "messages": [
+                {
+                    **CALLED,
+                    "tool_calls": [
+                        {"id": "c", "type": "custom", "custom": {"name": "c", "input": ""}}
+                    ],
+                }
+            ]
+        },
+        UnsupportedError,
+        "messages[0].tool_calls[0]",
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "kind", "where"), REFUSED)
+def test_what_cannot_be_said_is_refused(given: Any, kind: type[RequestError], where: str) -> None:
+    """What would change the meaning is refused before sending, with its path."""
+    with pytest.raises(kind) as caught:
+        encoded(**given)
+    found = getattr(caught.value, "path", None) or getattr(caught.value, "parameter", "")
+    assert where in (found, "")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"user": "u"},
+        {"parallel_tool_calls": True},
+        {"reasoning_effort": "low"},
+        {"tools": [tool(WEATHER, strict=True), tool({"name": "b", "parameters": CITY})]},
+        {"messages": [{"role": "user", "content": "Hi", "name": "ann"}]},
+    ],
+)
+def test_knobs_are_refused_on_demand(options: Any) -> None:
+    """A knob that would be dropped raises under ``unsupported="raise"``."""
+    with pytest.raises(UnsupportedError):
+        encoded(**options, unsupported="raise")
+
+
+def test_a_choice_among_no_tools_is_left_out() -> None:
+    """``auto`` and ``none`` say nothing where there are no tools."""
+    for choice in ("auto", "none"):
+        body, deviations = encoded(tool_choice=choice)
+        assert "tool_choice" not in body
+        assert [("dropped", "tool_choice")] == deviations

@@ -1,0 +1,79 @@
+"""What the tests of calls share: a client that speaks to a fault server, and a recording hook."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from llmgate import Client, LLMGateError, Timeout
+from llmgate.hooks import Event
+from llmgate_openai import OpenAI
+from tests.faults.server import FaultServer
+
+KEY = "sk-canary-0123456789abcdef"
+MODEL = "openai/gpt-4o"
+HI: list[Any] = [{"role": "user", "content": "Hi"}]
+AT_ONCE = 0.0
+
+
+def no_pause(_: object) -> float:
+    """A wait strategy that does not wait."""
+    return AT_ONCE
+
+
+def client_of(server: FaultServer | str, **settings: Any) -> Client:
+    """A client whose OpenAI is the server, and which does not try again unless told to."""
+    url = server if isinstance(server, str) else server.url
+    settings.setdefault("max_retries", 0)
+    settings.setdefault("timeout", 5.0)
+    return Client(providers={"openai": OpenAI(api_key=KEY, base_url=url)}, **settings)
+
+
+def limits(**seconds: float | None) -> Timeout:
+    """These limits and no others."""
+    return Timeout(**{"total": None, "connect": None, "idle": None, "first_token": None, **seconds})
+
+
+@dataclass
+class Recorder:
+    """A hook that keeps what it is told."""
+
+    events: list[Event] = field(default_factory=list[Event])
+
+    def __call__(self, event: Event) -> None:
+        self.events.append(event)
+
+    @property
+    def names(self) -> list[str]:
+        """The kinds of events, in their order."""
+        return [type(event).__name__ for event in self.events]
+
+    def all(self, kind: type[Any]) -> list[Any]:
+        """The events of one kind."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+@contextmanager
+def lasting(least: float, most: float) -> Iterator[None]:
+    """What is inside takes between ``least`` and ``most`` seconds."""
+    started = time.monotonic()
+    yield
+    assert least <= time.monotonic() - started <= most
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """An exception with all that hang on it."""
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        current = waiting.pop()
+        if current is not None:
+            yield current
+            waiting += [current.__cause__, current.__context__]
+
+
+def is_ours(error: BaseException) -> bool:
+    """Whether an exception and all that hang on it are llmgate's own."""
+    return all(isinstance(each, LLMGateError) for each in chain(error))

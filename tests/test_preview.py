@@ -1,0 +1,116 @@
+"""A preview shows what would be sent, byte for byte, and sends nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from llmgate import Client
+from llmgate.errors import InvalidRequestError, RequestError, UnsupportedError
+from llmgate.options import Call
+from llmgate.provider import Decoder, Provider
+from llmgate.testing import Canned, CannedTransport, FakeProvider, with_transport
+from llmgate.types import Completion
+from llmgate.wire import Flow, HttpRequest
+from llmgate_openai import OpenAI
+
+KEY = "canary-71d0c2b5e4"
+HELLO: list[Any] = [{"role": "user", "content": "Hello"}]
+ANSWER = (
+    b'{"choices": [{"message": {"content": "Hi", "role": "assistant"}, "finish_reason": "stop"}]}'
+)
+
+
+class Waiting(OpenAI):
+    """A provider whose token has to be fetched."""
+
+    async def authorize(self, request: HttpRequest) -> HttpRequest:
+        await asyncio.sleep(1)
+        return request
+
+
+class Broken(Provider):
+    """A provider that fails while it translates."""
+
+    name = "broken"
+    transport = None
+
+    def complete(self, call: Call) -> Flow[Completion]:
+        raise KeyError("model")
+        yield
+
+    def stream(self, call: Call) -> Flow[Decoder]:
+        return self.complete(call)  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
+
+
+async def test_a_preview_is_what_is_sent() -> None:
+    """Method, address and body are those of the request that follows."""
+    transport = CannedTransport([Canned(200, {}, ANSWER)])
+    provider = with_transport(OpenAI(api_key=KEY), transport)
+    async with Client(providers={"openai": provider}) as client:
+        options: Mapping[str, Any] = {"temperature": 0.5, "extra_headers": {"x-team": "7"}}
+        shown = client.preview("gpt-4o", HELLO, **options)
+        assert [] == transport.requests
+        await client.acompletion("gpt-4o", HELLO, stream=False, **options)
+    [sent] = transport.requests
+    assert (sent.method, sent.url, sent.body) == (shown.method, shown.url, shown.body)
+    assert {"model": "gpt-4o", "messages": HELLO, "temperature": 0.5} == shown.json()
+
+
+def test_no_credential_is_shown() -> None:
+    """The names of all headers are there, and the key is not."""
+    client = Client(providers={"openai": OpenAI(api_key=KEY)})
+    shown = client.preview("gpt-4o", HELLO, extra_headers={"x-secret": KEY})
+    assert {"content-type": "application/json", "x-secret": "***", "Authorization": "***"} == dict(
+        shown.headers
+    )
+    assert KEY not in repr(shown)
+
+
+@pytest.mark.parametrize("provider", [OpenAI(), Waiting(api_key=KEY)], ids=["no key", "a token"])
+def test_a_preview_needs_no_credential(provider: Provider) -> None:
+    """Without a key, or with a token that would have to be fetched, the rest is shown."""
+    shown = Client(providers={"openai": provider}).preview("gpt-4o", HELLO)
+    assert {"content-type": "application/json"} == dict(shown.headers)
+
+
+def test_a_preview_has_the_report() -> None:
+    """What would differ from the call is known before anything is sent."""
+    client = Client(providers={"openai": OpenAI(api_key=KEY)})
+    shown = client.preview("o3", HELLO, stream=True, temperature=0.5)
+    assert "temperature" in shown.report
+    assert "temperature" not in shown.json()
+    assert True is shown.json()["stream"]
+
+
+def test_what_would_be_refused_is_refused() -> None:
+    """A preview raises what the call would raise before sending."""
+    client = Client(providers={"openai": OpenAI(api_key=KEY), "fake": FakeProvider([])})
+    with pytest.raises(InvalidRequestError, match="temprature"):
+        client.preview("gpt-4o", HELLO, **{"temprature": 1})
+    with pytest.raises(UnsupportedError):
+        client.preview("o3", HELLO, temperature=0.5, unsupported="raise")
+
+
+def test_a_failure_of_the_provider_is_an_error_of_ours() -> None:
+    """No exception of a plugin's own code escapes."""
+    with pytest.raises(RequestError, match="KeyError"):
+        Client(providers={"broken": Broken()}).preview("broken/x", HELLO)
+
+
+def test_a_request_without_a_body_has_no_json() -> None:
+    """A first question, such as for a model's schema, has no body."""
+
+    class Asking(Broken):
+        name = "asking"
+
+        def complete(self, call: Call) -> Flow[Completion]:
+            yield HttpRequest("GET", "https://a:b@example.com/schema?version=2&api-key=1")
+            raise AssertionError
+
+    shown = Client(providers={"asking": Asking()}).preview("asking/x", HELLO)
+    assert ("GET", None) == (shown.method, shown.json())
+    assert "https://example.com/schema?version=2&api-key=***" == shown.url

@@ -1,0 +1,567 @@
+"""How a model's name finds its provider: handed over or installed, and imported when asked for."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from importlib.metadata import EntryPoints, PackageNotFoundError, distributions
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmgate import _registry
+from llmgate._registry import Registry, Target, installed_providers
+from llmgate.errors import InvalidRequestError, UnknownProviderError
+from llmgate.options import Call
+from llmgate.provider import PROTOCOL, Decoder, Provider
+from llmgate.types import Completion
+from llmgate.wire import Flow
+
+CANARY = "sk-canary-0123456789"
+
+
+class Canned(Provider):
+    """A provider with settings."""
+
+    name = "canned"
+    models = ("canned-*",)
+
+    def __init__(self, *, api_key: str | None = None, base_url: str | None = None) -> None:
+        self.settings = {"api_key": api_key, "base_url": base_url}
+
+    def complete(self, call: Call) -> Flow[Completion]:
+        """No test here makes a call."""
+        raise NotImplementedError
+
+    def stream(self, call: Call) -> Flow[Decoder]:
+        """Likewise."""
+        raise NotImplementedError
+
+
+class Ready(Canned):
+    """A provider that can be set up anew when it was made already."""
+
+    def configured(self, *, api_key: str | None = None) -> Ready:
+        """Another one, with this key."""
+        return Ready(api_key=api_key)
+
+
+class Rival(Canned):
+    """Another one that claims the same models."""
+
+    name = "rival"
+
+
+class Outdated(Canned):
+    """A provider of another version of the contract."""
+
+    protocol = PROTOCOL + 6
+
+
+# --- installed packages, made for a test ---
+
+MODULE = """
+from llmgate.provider import Provider
+
+class Canned(Provider):
+    name = "canned"
+
+    def __init__(self, *, api_key=None):
+        self.api_key = api_key
+"""
+Install = Callable[..., None]
+
+
+@pytest.fixture(autouse=True)
+def _forgotten() -> Iterator[None]:
+    """What is installed is read anew before and after each test."""
+    offered = _registry._offered  # which a test may replace
+    installed_providers.cache_clear()
+    offered.cache_clear()
+    yield
+    installed_providers.cache_clear()
+    offered.cache_clear()
+
+
+@pytest.fixture
+def install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Install]:
+    """Installs a package for this test alone: its metadata, and its module if it has a source."""
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda: entry_points_in(tmp_path))
+    monkeypatch.setattr(_registry, "_offered", lambda: ("cloud", "local"))
+    monkeypatch.delenv("LLMGATE_PROVIDERS", raising=False)
+
+    def install(
+        distribution: str,
+        *names: str,
+        models: tuple[str, ...] = (),
+        source: str | None = None,
+        version: str = "1.2",
+        attribute: str = ":Canned",
+    ) -> None:
+        module = distribution.replace("-", "_")
+        info = tmp_path / f"{module}-{version}.dist-info"
+        info.mkdir()
+        info.joinpath("METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n"
+        )
+        lines = ["[llmgate.providers]", *(f"{name} = {module}{attribute}" for name in names)]
+        lines += ["[llmgate.models]", *(f"{model} = {module}{attribute}" for model in models)]
+        info.joinpath("entry_points.txt").write_text("\n".join(lines))
+        if source is not None:
+            tmp_path.joinpath(f"{module}.py").write_text(source)
+
+    yield install
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", "")).startswith(str(tmp_path)):
+            del sys.modules[name]
+
+
+def entry_points_in(folder: Path) -> EntryPoints:
+    """The entry points of the packages of one folder."""
+    found = distributions(path=[str(folder)])
+    return EntryPoints(point for distribution in found for point in distribution.entry_points)
+
+
+# --- what is installed ---
+
+
+def test_installed_providers_are_read_from_metadata(install: Install) -> None:
+    """Name, package, version and models; one package may have several, and nothing is imported."""
+    install(
+        "stranger-cloud", "cloud", "cloud2", models=("cloud-*", "c1"), source="raise SystemExit"
+    )
+    install("other", "other", version="0.3")
+    found = installed_providers()
+    assert ["cloud", "cloud2", "other"] == sorted(found)
+    cloud, other = found["cloud"], found["other"]
+    assert ("cloud", "stranger-cloud", "1.2") == (cloud.name, cloud.distribution, cloud.version)
+    assert ({"cloud-*", "c1"}, ()) == (set(cloud.models), other.models)
+    assert "stranger_cloud" not in sys.modules
+
+
+def test_metadata_is_read_once(install: Install, tmp_path: Path) -> None:
+    """A process's packages do not change while it runs."""
+    install("one", "one")
+    assert installed_providers() is installed_providers()
+
+
+@pytest.mark.parametrize(
+    ("allowed", "expected"),
+    [
+        ("", ["a", "b", "c"]),
+        ("a", ["a"]),
+        (" a , c,", ["a", "c"]),
+        ("nothing", []),
+        (",", ["a", "b", "c"]),
+    ],
+)
+def test_the_environment_may_restrict_what_is_installed(
+    install: Install, monkeypatch: pytest.MonkeyPatch, allowed: str, expected: list[str]
+) -> None:
+    """``LLMGATE_PROVIDERS`` is a list of those that are trusted."""
+    monkeypatch.setenv("LLMGATE_PROVIDERS", allowed)
+    for name in "abc":
+        install(f"package-{name}", name, models=(f"{name}-*",))
+    assert expected == sorted(installed_providers())
+
+
+def test_two_hundred_packages_cost_little_more_than_reading_their_metadata(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """12 ms of CPU where this was written, most of it the standard library's; none is imported."""
+    for number in range(200):
+        info = tmp_path / f"plugin{number}-1.0.dist-info"
+        info.mkdir()
+        info.joinpath("METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: plugin{number}\nVersion: 1.0\n"
+        )
+        info.joinpath("entry_points.txt").write_text(
+            f"[llmgate.providers]\nplugin{number} = plugin{number}:make\n"
+            f"[llmgate.models]\nmodel{number}-* = plugin{number}:make\n"
+        )
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.delenv("LLMGATE_PROVIDERS", raising=False)
+
+    def anew() -> None:
+        installed_providers.cache_clear()
+        installed_providers()
+
+    ours, theirs = fastest(anew), fastest(importlib.metadata.entry_points)
+    assert 200 <= len(installed_providers())
+    assert Target("plugin77", "model77-x") == Registry().target("model77-x")
+    assert ours < 2 * theirs
+
+
+def fastest(work: Callable[[], object]) -> float:
+    """The least CPU time that it takes."""
+    times = list[float]()
+    for _ in range(5):
+        started = time.process_time()
+        work()
+        times.append(time.process_time() - started)
+    return min(times)
+
+
+def test_an_entry_point_that_belongs_to_no_package_is_listed_all_the_same(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some tools make entry points by hand."""
+    point = importlib.metadata.EntryPoint("loose", "nowhere:Nothing", "llmgate.providers")
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda: EntryPoints([point]))
+    loose = installed_providers()["loose"]
+    assert ("?", "?") == (loose.distribution, loose.version)
+
+
+# --- loading ---
+
+
+def test_a_provider_is_imported_when_it_is_asked_for(install: Install) -> None:
+    """It, and no other."""
+    install("good", "good", source=MODULE)
+    install("bad", "bad", source="raise RuntimeError('no')")
+    provider = Registry().provider("good", {"api_key": "k"})
+    assert ("canned", "k") == (provider.name, getattr(provider, "api_key", None))
+    assert "bad" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("source", "attribute", "reason"),
+    [
+        ("raise RuntimeError('a\\nb')", ":Canned", "RuntimeError: a\\nb"),
+        ("import nothing_of_that_name", ":Canned", "ModuleNotFoundError: No module named"),
+        ("x = (", ":Canned", "SyntaxError: "),
+        ("", ":Canned", "AttributeError: module 'bad' has no attribute 'Canned'"),
+        (None, ":Canned", "ModuleNotFoundError: No module named 'bad'"),
+    ],
+    ids=["raises", "lacks something", "is no Python", "lacks the name", "is gone"],
+)
+def test_a_broken_package_is_named_and_harms_no_other(
+    install: Install, source: str | None, attribute: str, reason: str
+) -> None:
+    """Whatever goes wrong in it, on one line; the others work."""
+    install("bad", "bad", source=source, version="3.0", attribute=attribute)
+    install("good", "good", source=MODULE)
+    registry = Registry()
+    with pytest.raises(UnknownProviderError) as caught:
+        registry.provider("bad", {})
+    expected = f"the provider 'bad' of the package bad 3.0 failed to load: {reason}"
+    assert expected == str(caught.value)[: len(expected)]
+    assert "\n" not in str(caught.value)
+    assert "canned" == registry.provider("good", {}).name
+
+
+@pytest.mark.parametrize(
+    ("source", "attribute", "reason"),
+    [
+        ("def Canned(): raise KeyError('X\\nY')", ":Canned", "failed to start: KeyError: 'X"),
+        ("Canned = 5", ":Canned", "failed to start: TypeError: 5 is not a callable object"),
+        ("x = 1", "", "failed to start: TypeError: <module 'bad'"),
+        ("def Canned(): return None", ":Canned", "speaks version None of the provider protocol"),
+    ],
+    ids=["raises", "is no callable", "is a module", "makes nothing"],
+)
+def test_a_package_whose_provider_does_not_start_is_named(
+    install: Install, source: str, attribute: str, reason: str
+) -> None:
+    """A stranger's constructor may do anything."""
+    install("bad", "bad", source=source, attribute=attribute)
+    with pytest.raises(UnknownProviderError) as caught:
+        Registry().provider("bad", {})
+    assert f"the provider 'bad' {reason}" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_two_packages_of_one_name_are_both_named(install: Install) -> None:
+    """When that name is asked for; every other provider works, and both can be listed."""
+    install("first", "cloud", source=MODULE)
+    install("second", "cloud", source=MODULE)
+    install("good", "good", source=MODULE)
+    registry = Registry()
+    assert ["cloud", "good"] == sorted(installed_providers())
+    assert "canned" == registry.provider("good", {}).name
+    with pytest.raises(UnknownProviderError) as caught:
+        registry.provider("cloud", {})
+    both = sorted(word for word in str(caught.value).split() if word in ("first", "second"))
+    assert ["first", "second"] == both
+    assert "both provide 'cloud': uninstall one" in str(caught.value)
+
+
+def test_one_package_found_twice_is_no_conflict(install: Install) -> None:
+    """Such as one that is installed and also lies in the source folder."""
+    install("same", "cloud", source=MODULE)
+    install("same", "cloud", version="1.3")
+    assert installed_providers()["cloud"].rival is None
+
+
+# --- targets ---
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("cloud/x", Target("cloud", "x")),
+        ("cloud/x/y", Target("cloud", "x/y")),
+        ("cloud/canned-1", Target("cloud", "canned-1")),
+        ("canned-1", Target("canned", "canned-1")),
+        ("cloud-1", Target("cloud", "cloud-1")),
+        ("meta/llama-3", Target("cloud", "meta/llama-3")),
+        ("Canned/x:y@z", Target("cloud", "Canned/x:y@z")),
+    ],
+)
+def test_a_model_s_name_says_whose_it_is(install: Install, model: str, expected: Target) -> None:
+    """``provider/model``, cut at the first slash, or a bare name that one provider claims."""
+    install("stranger-cloud", "cloud", models=("cloud-*", "meta/*", "Canned/*"))
+    assert expected == Registry({"canned": Canned()}).target(model)
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("gpt-4o", Target("azure", "gpt-4o")),
+        ("azure/gpt-4o", Target("azure", "gpt-4o")),
+        ("openai/gpt-4o", Target("azure", "openai/gpt-4o")),
+    ],
+)
+def test_a_provider_that_was_switched_to_takes_every_model(model: str, expected: Target) -> None:
+    """As ``azure=True`` of the early form does; the provider's own prefix is taken off."""
+    assert expected == Registry({"azure": Canned()}).target(model, "azure")
+
+
+@pytest.mark.parametrize("models", [(), ("canned-*",)])
+def test_a_provider_that_was_handed_over_comes_before_an_installed_one(
+    install: Install, models: tuple[str, ...]
+) -> None:
+    """Under the same name there is only it."""
+    install("package", "canned", models=models, source="raise RuntimeError('no')")
+    given = Canned()
+    registry = Registry({"canned": given})
+    assert Target("canned", "canned-1") == registry.target("canned-1")
+    assert given is registry.provider("canned", {})
+
+
+def test_a_function_that_makes_a_provider_leaves_it_its_models(install: Install) -> None:
+    """It cannot say itself which names are claimed; the installed package can."""
+    install("package", "cloud", models=("cloud-*",), source="raise RuntimeError('no')")
+    registry = Registry({"cloud": lambda: Canned(api_key="mine")})
+    assert Target("cloud", "cloud-1") == registry.target("cloud-1")
+    assert "canned" == registry.provider("cloud", {}).name
+
+
+BAD_MODELS: list[Any] = ["", "  ", "\n", None, 5, b"m", ["m"], 10**5000]
+
+
+@pytest.mark.parametrize("model", BAD_MODELS, ids=lambda model: type(model).__name__)
+def test_a_model_is_a_text(model: Any) -> None:
+    """Nothing else is a name."""
+    with pytest.raises(InvalidRequestError, match="expected a model's name, got ") as caught:
+        Registry().target(model)
+    assert "model" == caught.value.path
+
+
+@pytest.mark.parametrize(
+    ("model", "switch"), [("canned/", None), ("canned/ ", None), ("canned/", "canned")]
+)
+def test_a_provider_alone_is_no_model(install: Install, model: str, switch: str | None) -> None:
+    """Something must follow the slash."""
+    with pytest.raises(InvalidRequestError, match="no model is named after canned/") as caught:
+        Registry({"canned": Canned()}).target(model, switch)
+    assert "model" == caught.value.path
+
+
+UNKNOWN = {
+    "cloud/x": "no provider 'cloud' is installed (installed: canned); pip install 'llmgate[cloud]'",
+    "acme/x": "no provider 'acme' is installed (installed: canned); pip install llmgate-acme, if "
+    "there is such a package",
+    "nobody-1": "no provider that claims 'nobody-1' is installed (installed: canned); write "
+    "provider/model, or pip install one of 'llmgate[cloud]', 'llmgate[local]'",
+    "/x": "no provider that claims '/x' is installed (installed: canned); write "
+    "provider/model, or pip install one of 'llmgate[cloud]', 'llmgate[local]'",
+    "new\nline": "no provider that claims 'new\\nline' is installed",
+}
+
+
+@pytest.mark.parametrize(("model", "text"), UNKNOWN.items())
+def test_an_unknown_name_is_answered_with_what_to_install(
+    install: Install, model: str, text: str
+) -> None:
+    """What is installed, and the command that installs what is missing."""
+    with pytest.raises(UnknownProviderError) as caught:
+        Registry({"canned": Canned()}).target(model)
+    assert text == str(caught.value)[: len(text)]
+
+
+def test_where_nothing_is_installed_the_error_says_so(install: Install) -> None:
+    """Beginners meet this one first."""
+    with pytest.raises(UnknownProviderError, match=r"\(installed: none\)"):
+        Registry().target("gpt-4o")
+
+
+def test_a_provider_that_is_not_admitted_is_said_to_be(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Installing it again would not help."""
+    monkeypatch.setenv("LLMGATE_PROVIDERS", "canned")
+    install("package", "cloud", models=("cloud-*",))
+    for model in ("cloud/x", "cloud-1"):
+        with pytest.raises(UnknownProviderError, match="and name it in LLMGATE_PROVIDERS, which"):
+            Registry().target(model)
+
+
+def test_a_name_that_two_claim_is_an_error_that_names_both(install: Install) -> None:
+    """Guessing would send a prompt to the wrong company."""
+    registry = Registry({"canned": Canned(), "rival": Rival()})
+    with pytest.raises(UnknownProviderError) as caught:
+        registry.target("canned-1")
+    expected = "several providers claim 'canned-1': say canned/canned-1 or rival/canned-1"
+    assert expected == str(caught.value)
+
+
+def test_an_unknown_provider_cannot_be_had_directly(install: Install) -> None:
+    """As when a call is switched to it."""
+    with pytest.raises(UnknownProviderError, match=r"pip install 'llmgate\[cloud\]'"):
+        Registry().provider("cloud", {})
+
+
+def test_a_switch_to_what_could_be_installed_is_answered_with_how(install: Install) -> None:
+    """``cloud=True`` without its package; any other keyword is somebody else's matter."""
+    registry = Registry()
+    with pytest.raises(UnknownProviderError, match=r"pip install 'llmgate\[cloud\]'"):
+        registry.refuse_switch("cloud")
+    registry.refuse_switch("temprature")
+
+
+def test_what_can_be_installed_is_read_from_our_own_metadata(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The core names no provider; where its metadata is missing, it has nothing to offer."""
+    assert {"local", "openai"} <= set(_registry._offered())
+    assert "all" not in _registry._offered()
+
+    def missing(name: str) -> Any:
+        raise PackageNotFoundError(name)
+
+    _registry._offered.cache_clear()
+    monkeypatch.setattr(importlib.metadata, "metadata", missing)
+    assert () == _registry._offered()
+
+
+# --- settings ---
+
+
+def test_the_same_settings_give_the_same_provider() -> None:
+    """It is made once; other settings make another one."""
+    registry = Registry({"canned": Canned})
+    first = registry.provider("canned", {"api_key": "a"})
+    assert first is registry.provider("canned", {"api_key": " a\n"})
+    assert first is not registry.provider("canned", {"api_key": "b"})
+    assert first is not registry.provider("canned", {"api_key": "a", "base_url": "http://a"})
+    assert first is not registry.provider("canned", {})
+
+
+def test_a_setting_that_a_provider_lacks_is_refused() -> None:
+    """It would be dropped in silence otherwise."""
+    with pytest.raises(
+        InvalidRequestError, match="the provider 'canned' has no such setting"
+    ) as caught:
+        Registry({"canned": Canned}).provider("canned", {"api_version": "1"})
+    assert "api_version" == caught.value.path
+
+
+def test_a_provider_that_takes_anything_is_given_everything() -> None:
+    """It judges its settings itself."""
+
+    def make(**settings: Any) -> Provider:
+        return Canned(api_key=settings["api_version"])
+
+    made: Any = Registry({"canned": make}).provider("canned", {"api_version": "1"})
+    assert "1" == made.settings["api_key"]
+
+
+def test_a_ready_made_provider_is_set_up_anew_where_it_can_be() -> None:
+    """By its method ``configured``; otherwise a setting is refused, and the advice is where."""
+    made: Any = Registry({"canned": Ready()}).provider("canned", {"api_key": "a"})
+    assert "a" == made.settings["api_key"]
+    with pytest.raises(
+        InvalidRequestError, match="ready-made: set api_key, base_url on it instead"
+    ):
+        Registry({"canned": Canned()}).provider("canned", {"base_url": "b", "api_key": "a"})
+    with pytest.raises(InvalidRequestError, match="has no such setting"):
+        Registry({"canned": Ready()}).provider("canned", {"base_url": "b"})
+
+
+@pytest.mark.parametrize("given", [Outdated, Outdated()], ids=["made by us", "ready-made"])
+def test_a_provider_of_another_contract_is_refused(given: Any) -> None:
+    """Naming both versions."""
+    with pytest.raises(UnknownProviderError) as caught:
+        Registry({"canned": given}).provider("canned", {})
+    expected = (
+        "the provider 'canned' speaks version 7 of the provider protocol, and this llmgate speaks "
+        "1: upgrade whichever is older"
+    )
+    assert expected == str(caught.value)
+
+
+BAD_SETTINGS: list[tuple[dict[str, Any], str]] = [
+    ({"api_key": ["a"]}, "expected a text, got list"),
+    ({"base_url": {"a": 1}}, "expected a text, got dict"),
+    ({"base_url": ({"a"},)}, "expected a text, got tuple"),
+    ({"api_key": ""}, "the key is empty"),
+    ({"api_key": f"{CANARY}\n{CANARY}"}, "the key has a line end"),
+    ({"api_key": f"{CANARY}é"}, "a character outside ASCII"),
+]
+
+
+@pytest.mark.parametrize(("settings", "reason"), BAD_SETTINGS)
+def test_a_setting_that_cannot_be_one_is_refused_by_its_name(
+    settings: dict[str, Any], reason: str
+) -> None:
+    """With our own error, and without a key in its text or traceback."""
+    with pytest.raises(InvalidRequestError, match=reason) as caught:
+        Registry({"canned": Canned}).provider("canned", settings)
+    assert next(iter(settings)) == caught.value.path
+    assert CANARY not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_key_is_kept_out_of_sight() -> None:
+    """What the registry remembers shows no key."""
+    registry = Registry({"canned": Canned})
+    registry.provider("canned", {"api_key": CANARY})
+    assert CANARY not in repr(vars(registry))
+
+
+def test_an_unusual_setting_is_the_provider_s_to_judge() -> None:
+    """A base URL with other letters is no key."""
+    made: Any = Registry({"canned": Canned}).provider("canned", {"base_url": "http://bücher\n"})
+    assert "http://bücher\n" == made.settings["base_url"]
+
+
+def test_keys_that_rotate_do_not_pile_up() -> None:
+    """The providers of the last 64 settings are kept, and no others."""
+    registry = Registry({"canned": Canned})
+    made = [registry.provider("canned", {"api_key": f"key{number}"}) for number in range(200)]
+    assert 64 == len(registry._made)
+    assert made[-1] is registry.provider("canned", {"api_key": "key199"})
+    assert made[0] is not registry.provider("canned", {"api_key": "key0"})
+
+
+def test_a_forgotten_provider_is_made_anew() -> None:
+    """As when its key was missing, and may be there the next time; others stay."""
+    registry = Registry({"canned": Canned, "rival": Rival})
+    canned, rival = registry.provider("canned", {}), registry.provider("rival", {})
+    registry.forget("canned")
+    assert canned is not registry.provider("canned", {})
+    assert rival is registry.provider("rival", {})
+
+
+def test_a_provider_is_known_when_it_is_given_or_installed(install: Install) -> None:
+    """Without importing it."""
+    install("package", "cloud", source="raise RuntimeError('no')")
+    registry = Registry({"canned": Canned})
+    assert [True, True, False] == [registry.knows(name) for name in ("canned", "cloud", "acme")]

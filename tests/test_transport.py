@@ -1,0 +1,655 @@
+"""The HTTP transport: what it sends, how it keeps connections, and whose errors it raises."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import ipaddress
+import socket
+import ssl
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from llmgate import _attempt
+from llmgate.errors import (
+    BadRequestError,
+    ClosedError,
+    ConnectError,
+    DecodeError,
+    InvalidRequestError,
+    LLMGateError,
+    NotFoundError,
+    ProviderError,
+    ReadError,
+    ResponseTooLargeError,
+    TLSError,
+)
+from llmgate.options import Timeout
+from llmgate.transports.aiohttp import AiohttpTransport, HttpSettings
+from llmgate.wire import HttpRequest
+from tests.faults.calls import HI, KEY, MODEL, client_of, is_ours
+from tests.faults.server import (
+    COMPLETION,
+    LAST,
+    STREAM_HEAD,
+    FaultServer,
+    Peer,
+    Step,
+    close,
+    hang,
+    head,
+    reply,
+    reset,
+    stream,
+    then,
+    trickle,
+    wait_for,
+    wait_for_async,
+)
+
+ANSWER = reply(body=COMPLETION)
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """A certificate authority that nobody trusts."""
+    return trustme.CA()
+
+
+@pytest.fixture
+def tls(authority: trustme.CA) -> ssl.SSLContext:
+    """A server's certificate for 127.0.0.1."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
+@pytest.fixture
+def bundle(authority: trustme.CA, tmp_path: Path) -> Path:
+    """The authority's certificate in a file."""
+    path = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return path
+
+
+@pytest.fixture
+def free_port() -> Iterator[int]:
+    """A port on which nobody listens."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
+
+
+async def failure_of(url: str, **settings: Any) -> LLMGateError:
+    """The error of a call to an address."""
+    async with client_of(url, **settings) as client:
+        with pytest.raises(LLMGateError) as caught:
+            await client.acompletion(MODEL, HI)
+    assert is_ours(caught.value)
+    return caught.value
+
+
+# --- no connection ------------------------------------------------------------------------
+
+
+async def test_a_host_that_refuses(free_port: int) -> None:
+    """Nobody listens: ConnectError, naming the host."""
+    error = await failure_of(f"http://127.0.0.1:{free_port}/v1")
+    assert ConnectError is type(error)
+    assert f"127.0.0.1:{free_port}" in str(error)
+
+
+async def test_a_name_that_does_not_resolve() -> None:
+    """No such host: ConnectError."""
+    error = await failure_of("http://no-such-host.invalid/v1")
+    assert ConnectError is type(error)
+
+
+async def test_an_address_that_is_none() -> None:
+    """What only the HTTP library finds to be no address is an invalid base_url."""
+    async with transport() as each:
+        for url in ("http://host:99999/", "http://127.1/", "ftp://host/", "nonsense", "http:///x"):
+            with pytest.raises(InvalidRequestError) as caught:
+                await each.open(HttpRequest("GET", url), Timeout())
+            assert caught.value.path == "base_url", url
+            assert is_ours(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("step", "kind"),
+    [
+        pytest.param(close, ReadError, id="closed without a word"),
+        pytest.param(reset, ReadError, id="reset without a word"),
+        pytest.param(b"SSH-2.0-OpenSSH_9.6\r\n", ReadError, id="another protocol"),
+        pytest.param(b"HTTP/1.1 abc\r\n\r\n", ReadError, id="no status"),
+        pytest.param(then(b"HTTP/1.1 200 OK\r\nContent-Le", last=close), ReadError, id="cut head"),
+        pytest.param(
+            then(head(content_length="100") + b'{"id"', last=close), ReadError, id="body cut"
+        ),
+        pytest.param(
+            then(head(content_length="100") + b'{"id"', last=reset), ReadError, id="body reset"
+        ),
+        pytest.param(
+            head(transfer_encoding="chunked") + b"zz\r\n{}\r\n", ReadError, id="chunk size no number"
+        ),
+        pytest.param(
+            then(head(transfer_encoding="chunked") + b"5\r\n{", last=close), ReadError, id="chunk cut"
+        ),
+        pytest.param(
+            reply(body=b"no gzip", content_encoding="gzip"), ReadError, id="gzip that is none"
+        ),
+        pytest.param(reply(body=b"<html>hi</html>", content_type="text/html"), DecodeError, id="HTML"),
+        pytest.param(reply(body=b""), DecodeError, id="empty"),
+        pytest.param(head(204), DecodeError, id="no content"),
+        pytest.param(head(304), ProviderError, id="not modified"),
+        pytest.param(head(101, upgrade="x", connection="upgrade"), ProviderError, id="switching"),
+    ],
+)
+async def test_a_reply_that_is_no_answer(step: Step, kind: type[LLMGateError]) -> None:
+    """Whatever goes wrong with a reply is one of our errors, and nothing of the library below."""
+    with FaultServer(step) as server:
+        error = await failure_of(server.url)
+    assert kind is type(error)
+    assert ("openai", "gpt-4o") == (error.provider, error.model)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param(reply(body=COMPLETION, content_type="text/plain"), id="wrong content type"),
+        pytest.param(
+            reply(body=COMPLETION, content_type="application/json; charset=latin-9"), id="charset"
+        ),
+        pytest.param(then(head() + ANSWER.partition(b"\r\n\r\n")[2], last=close), id="until EOF"),
+        pytest.param(head(100) + head(103) + ANSWER, id="informational replies first"),
+        pytest.param(reply(body=COMPLETION, x_long="x" * 20_000), id="a header of 20 kB"),
+        pytest.param(
+            reply(
+                body=gzip.compress(ANSWER.partition(b"\r\n\r\n")[2]), content_encoding="gzip"
+            ),
+            id="gzip",
+        ),
+    ],
+)
+async def test_an_odd_reply_that_is_an_answer(step: Step) -> None:
+    """What is unusual but clear is an answer."""
+    with FaultServer(step) as server:
+        async with client_of(server) as client:
+            assert "Hi" == (await client.acompletion(MODEL, HI)).text
+
+
+# --- TLS ----------------------------------------------------------------------------------
+
+
+async def test_tls_with_an_authority_of_ones_own(
+    tls: ssl.SSLContext, bundle: Path, authority: trustme.CA
+) -> None:
+    """``verify`` takes a file, a context, or False."""
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    for verify in (str(bundle), context, False):
+        with FaultServer(ANSWER, tls=tls) as server:
+            async with client_of(server, verify=verify) as client:
+                assert "Hi" == (await client.acompletion(MODEL, HI)).text
+
+
+async def test_tls_with_a_folder_of_authorities(tls: ssl.SSLContext, tmp_path: Path) -> None:
+    """``verify`` takes a folder; an empty one trusts nobody."""
+    with FaultServer(ANSWER, tls=tls) as server:
+        assert TLSError is type(await failure_of(server.url, verify=str(tmp_path)))
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+async def test_a_bundle_that_is_none(content: str | None, tmp_path: Path) -> None:
+    """A CA bundle that is not there, or holds none, is an invalid setting that is named."""
+    path = tmp_path / "bundle.pem"
+    if content is not None:
+        path.write_text(content)
+    error = await failure_of("https://127.0.0.1/v1", verify=str(path))
+    assert isinstance(error, InvalidRequestError)
+    assert "verify" == error.path
+
+
+async def test_a_certificate_that_nobody_trusts(tls: ssl.SSLContext) -> None:
+    """An unknown authority: TLSError, which is not tried again."""
+    with FaultServer(ANSWER, tls=tls) as server:
+        error = await failure_of(server.url, max_retries=2)
+        assert TLSError is type(error)
+        assert [] == server.requests
+
+
+async def test_a_certificate_for_another_host(authority: trustme.CA, bundle: Path) -> None:
+    """A certificate with another name: TLSError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("other.example").configure_cert(context)
+    with FaultServer(ANSWER, tls=context) as server:
+        assert TLSError is type(await failure_of(server.url, verify=str(bundle)))
+
+
+async def test_plain_http_where_tls_is_asked_for() -> None:
+    """A server that speaks no TLS: TLSError."""
+
+    async def greet(peer: Peer) -> None:
+        await peer.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with FaultServer(on_connect=greet) as server:
+        url = server.url.replace("http:", "https:")
+        assert TLSError is type(await failure_of(url))
+
+
+async def test_tls_that_is_cut_off(tls: ssl.SSLContext, bundle: Path) -> None:
+    """A TLS connection that ends without its closing alert in a body is a cut body."""
+    with FaultServer(then(head(content_length="9") + b"{", last=reset), tls=tls) as server:
+        assert ReadError is type(await failure_of(server.url, verify=str(bundle)))
+
+
+# --- limits -------------------------------------------------------------------------------
+
+
+async def test_a_body_beyond_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer larger than the limit is refused while it is read; the rest is not."""
+    monkeypatch.setattr(_attempt, "MAX_BODY", 100_000)
+    endless = trickle(head(), pieces=iter(lambda: b" " * 10_000, None))
+    with FaultServer(endless) as server:
+        assert ResponseTooLargeError is type(await failure_of(server.url))
+        assert server.wait_until_left()
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+async def test_a_bomb(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    """The limit counts what a compressed body becomes."""
+    monkeypatch.setattr(_attempt, "MAX_BODY", 1_000_000)
+    pressed = {"gzip": gzip.compress, "deflate": zlib.compress}[encoding](b" " * 50_000_000)
+    with FaultServer(reply(body=pressed, content_encoding=encoding)) as server:
+        assert ResponseTooLargeError is type(await failure_of(server.url))
+
+
+async def test_an_endless_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of an error's body a limited beginning is read; the error is that of the status."""
+    monkeypatch.setattr(_attempt, "MAX_ERROR_BODY", 50_000)
+    endless = trickle(head(404), pieces=iter(lambda: b"no " * 1_000, None))
+    with FaultServer(endless) as server:
+        error = await failure_of(server.url)
+        assert server.wait_until_left()
+    assert NotFoundError is type(error)
+    assert (error.body or b"").startswith(b"no no")
+
+
+@pytest.mark.parametrize("last", [close, reset])
+async def test_an_error_that_is_cut(last: Any) -> None:
+    """An error whose body breaks off is still the error of its status, with what came of it."""
+    step = then(head(400, content_length="99") + b"because", last=last)
+    with FaultServer(step) as server:
+        error = await failure_of(server.url)
+    assert BadRequestError is type(error)
+    assert 400 == error.status
+
+
+async def test_a_large_answer() -> None:
+    """An answer of 20 MB passes."""
+    text = "x" * 20_000_000
+    body = {**COMPLETION, "choices": [{"message": {"content": text}, "finish_reason": "stop"}]}
+    with FaultServer(reply(body=body)) as server:
+        async with client_of(server) as client:
+            assert len(text) == len((await client.acompletion(MODEL, HI)).text)
+
+
+async def test_a_large_prompt_is_sent_in_pieces() -> None:
+    """A prompt of 8 MB goes out whole, without a warning, and does not hold up the loop."""
+    prompt = [{"role": "user", "content": "x" * 8_000_000}]
+    with FaultServer(ANSWER) as server:
+        async with client_of(server) as client:
+            await client.acompletion(MODEL, prompt)
+    assert prompt == server.requests[0].json["messages"]
+
+
+# --- what is sent -------------------------------------------------------------------------
+
+
+async def test_what_is_sent_beside_the_request() -> None:
+    """No cookie is kept, compression is not asked for, and the user agent is llmgate's."""
+    with FaultServer(reply(body=COMPLETION, set_cookie="a=b"), ANSWER) as server:
+        async with client_of(server) as client:
+            await client.acompletion(MODEL, HI)
+            await client.acompletion(MODEL, HI)
+    names = {"host", "accept-encoding", "user-agent", "accept", "content-type", "content-length"}
+    for seen in server.requests:
+        assert names | {"authorization"} == {*seen.headers}
+        assert "identity" == seen.headers["accept-encoding"]
+        assert "llmgate" in seen.headers["user-agent"]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_redirects_are_not_followed(status: int) -> None:
+    """A redirect is an error that names its target; nothing is sent there, nor tried again."""
+    with (
+        FaultServer(ANSWER) as elsewhere,
+        FaultServer(reply(status, location=elsewhere.url)) as server,
+    ):
+        error = await failure_of(server.url, max_retries=2)
+        assert (1, 0) == (len(server.requests), elsewhere.connections)
+    assert status == error.status
+    assert elsewhere.url in str(error)
+
+
+async def test_a_line_end_in_a_header() -> None:
+    """A header that would become two is refused, and its value is not shown."""
+    with FaultServer(ANSWER) as server:
+        request = HttpRequest("POST", server.url, {"X-Key": f"{KEY}\r\nHost: evil"})
+        async with transport() as each:
+            with pytest.raises(InvalidRequestError) as caught:
+                await each.open(request, Timeout())
+        assert [] == server.requests
+    assert KEY not in str(caught.value)
+
+
+async def test_a_user_in_the_address() -> None:
+    """User and password in an address are sent as such, and shown in no error."""
+    with FaultServer(ANSWER, close) as server:
+        url = server.url.replace("//", "//user:pass-canary-1@")
+        request = HttpRequest("POST", url)
+        async with transport() as each:
+            (await each.open(request, Timeout())).close()
+            assert server.requests[0].headers["authorization"].startswith("Basic ")
+            with pytest.raises(ReadError) as caught:
+                await each.open(request, Timeout())
+            contradiction = HttpRequest("POST", url, {"Authorization": "Bearer x"})
+            with pytest.raises(InvalidRequestError) as refused:
+                await each.open(contradiction, Timeout())
+    for shown in (str(caught.value), str(refused.value)):
+        assert "canary" not in shown
+
+
+# --- proxies ------------------------------------------------------------------------------
+
+
+async def tunnel(peer: Peer) -> None:
+    """An HTTP proxy that connects to whatever it is asked for."""
+    seen = await peer.request()
+    assert seen is not None
+    peer.server.requests.append(seen)
+    host, _, port = seen.target.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    await peer.send(b"HTTP/1.1 200 Connected\r\n\r\n")
+
+    async def back() -> None:
+        while data := await reader.read(65536):
+            peer.transport.write(data)
+
+    peer.data_received = writer.write  # type: ignore[assignment,method-assign]
+    try:
+        await back()
+    finally:
+        writer.close()
+
+
+async def test_a_proxy(tls: ssl.SSLContext, bundle: Path) -> None:
+    """HTTPS goes through an HTTP proxy by CONNECT, with the proxy's own credentials only there."""
+    with FaultServer(ANSWER, tls=tls) as server, FaultServer(on_connect=tunnel) as proxy:
+        address = f"http://me:secret@127.0.0.1:{proxy.port}"
+        async with client_of(server, proxy=address, verify=str(bundle)) as client:
+            assert "Hi" == (await client.acompletion(MODEL, HI)).text
+    (connect,) = proxy.requests
+    assert "CONNECT" == connect.method
+    assert connect.headers["proxy-authorization"].startswith("Basic ")
+    assert "authorization" not in connect.headers
+    assert "proxy-authorization" not in server.requests[0].headers
+
+
+async def test_a_proxy_that_refuses(tls: ssl.SSLContext) -> None:
+    """A proxy that says no: ConnectError, without its password."""
+    with FaultServer(reply(407)) as proxy, FaultServer(ANSWER, tls=tls) as server:
+        address = f"http://me:canary@127.0.0.1:{proxy.port}"
+        error = await failure_of(server.url, proxy=address)
+    assert ConnectError is type(error)
+    assert "407" in str(error)
+    assert "canary" not in str(error)
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "nonsense", "http://[", "http://"])
+async def test_a_proxy_that_is_none(proxy: str) -> None:
+    """What is no http URL is an invalid setting that is named."""
+    error = await failure_of("http://127.0.0.1:9/v1", proxy=proxy)
+    assert isinstance(error, InvalidRequestError)
+    assert "proxy" == error.path
+
+
+@pytest.mark.parametrize(
+    ("variables", "trust_env", "by_proxy"),
+    [
+        ({"http_proxy": "{}"}, True, True),
+        ({"all_proxy": "{}"}, True, True),
+        ({"http_proxy": "{}"}, False, False),
+        ({"http_proxy": "{}", "no_proxy": "127.0.0.1"}, True, False),
+        ({"https_proxy": "{}"}, True, False),
+    ],
+)
+async def test_proxies_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], trust_env: bool, by_proxy: bool
+) -> None:
+    """The environment names proxies where it is trusted; NO_PROXY is honoured."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    with FaultServer(ANSWER) as server, FaultServer(ANSWER) as proxy:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value.format(proxy.url.removesuffix("/v1")))
+        async with client_of(server, trust_env=trust_env) as client:
+            await client.acompletion(MODEL, HI)
+        assert (by_proxy, not by_proxy) == (bool(proxy.requests), bool(server.requests))
+
+
+async def test_an_explicit_proxy_goes_before_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What was given is not overridden by what was found."""
+    with FaultServer(ANSWER) as wanted, FaultServer(ANSWER) as found:
+        monkeypatch.setenv("http_proxy", found.url)
+        proxy = wanted.url.removesuffix("/v1")
+        async with client_of("http://127.0.0.1:9/v1", proxy=proxy, trust_env=True) as client:
+            await client.acompletion(MODEL, HI)
+        assert (1, 0) == (len(wanted.requests), len(found.requests))
+
+
+async def test_netrc_is_not_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A password that lies about in .netrc replaces no key, even where the environment is trusted."""
+    (tmp_path / ".netrc").write_text("default login me password canary")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    with FaultServer(ANSWER) as server:
+        async with client_of(server, trust_env=True) as client:
+            await client.acompletion(MODEL, HI)
+    assert f"Bearer {KEY}" == server.requests[0].headers["authorization"]
+
+
+async def test_a_limit_that_is_none() -> None:
+    """The number of connections is a positive integer."""
+    for limit in (0, -1, 1.5, True, "9"):
+        error = await failure_of("http://127.0.0.1:9/v1", limit=limit)
+        assert isinstance(error, InvalidRequestError)
+        assert "limit" == error.path
+
+
+# --- connections that are kept ------------------------------------------------------------
+
+
+def transport() -> _Opened:
+    """A transport with the default settings."""
+    return _Opened()
+
+
+class _Opened:
+    async def __aenter__(self) -> AiohttpTransport:
+        self._transport = await AiohttpTransport.start(HttpSettings())
+        return self._transport
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._transport.aclose()
+
+
+async def test_a_connection_is_used_again() -> None:
+    """Answers, errors and whole streams leave their connection for the next call."""
+    with FaultServer(ANSWER, reply(404), stream("a"), ANSWER) as server:
+        async with client_of(server) as client:
+            await client.acompletion(MODEL, HI)
+            with pytest.raises(NotFoundError):
+                await client.acompletion(MODEL, HI)
+            answer = await client.acompletion(MODEL, HI, stream=True)
+            assert "a" == (await answer.completion()).text
+            await client.acompletion(MODEL, HI)
+        assert (4, 1) == (len(server.requests), server.connections)
+
+
+async def test_the_end_of_a_stream_that_comes_a_little_later() -> None:
+    """The last chunk of the transfer coding may follow the end mark; the reader does not wait."""
+    step = then(stream("a", last=b""), LAST, pause=0.02, last=lambda _: asyncio.sleep(0))
+    with FaultServer(step, ANSWER) as server:
+        async with client_of(server) as client:
+            answer = await client.acompletion(MODEL, HI, stream=True)
+            await answer.completion()
+            await asyncio.sleep(0.04)
+            await client.acompletion(MODEL, HI)
+        assert (2, 1) == (len(server.requests), server.connections)
+
+
+async def test_the_end_of_a_stream_that_never_comes() -> None:
+    """A server that keeps the connection open after the end mark is not waited for."""
+    with FaultServer(then(stream("a", last=b""), last=hang), ANSWER) as server:
+        async with client_of(server, limit=1) as client:
+            answer = await client.acompletion(MODEL, HI, stream=True)
+            await answer.completion()
+            assert await wait_for_async(lambda: server.open_connections == 0, 0.2)
+            await client.acompletion(MODEL, HI)
+        assert 2 == server.connections
+
+
+@pytest.mark.parametrize("end", [close, reset])
+async def test_a_kept_connection_that_is_closed_as_we_write(end: Any) -> None:
+    """It is replayed once without counting, with the same body, when nothing of a reply came."""
+    with FaultServer(ANSWER, end, ANSWER) as server:
+        async with client_of(server) as client:
+            await client.acompletion(MODEL, HI)
+            answer = await client.acompletion(MODEL, HI)
+        assert 1 == len(answer.attempts)
+        assert (3, 2) == (len(server.requests), server.connections)
+        assert server.requests[1].body == server.requests[2].body
+
+
+async def test_a_connection_that_is_closed_again_and_again() -> None:
+    """The second time it is an error, which counts."""
+    with FaultServer(ANSWER, close) as server:
+        async with client_of(server) as client:
+            await client.acompletion(MODEL, HI)
+            with pytest.raises(ReadError):
+                await client.acompletion(MODEL, HI)
+        assert 3 == len(server.requests)
+
+
+@pytest.mark.parametrize(
+    ("step", "method", "idempotent"),
+    [
+        pytest.param(then(b"HTTP/1.1 2", last=close), "POST", True, id="some of a reply came"),
+        pytest.param(then(b"HTTP/1.1 2", last=reset), "POST", True, id="some came, then a reset"),
+        pytest.param(close, "POST", False, id="not idempotent"),
+    ],
+)
+async def test_what_is_not_replayed(step: Step, method: str, idempotent: bool) -> None:
+    """What may have been done is not done twice."""
+    with FaultServer(ANSWER, step, ANSWER) as server:
+        request = HttpRequest(method, server.url, body=b"{}", idempotent=idempotent)
+        async with transport() as each:
+            await drained(await each.open(request, Timeout()))
+            with pytest.raises(ReadError):
+                await each.open(request, Timeout())
+        assert 2 == len(server.requests)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_fresh_connection_is_never_replayed(method: str) -> None:
+    """A connection that had not served before counts as an attempt, whatever the method."""
+    with FaultServer(close, ANSWER) as server:
+        async with transport() as each:
+            with pytest.raises(ReadError):
+                await each.open(HttpRequest(method, server.url), Timeout())
+        assert 1 == len(server.requests)
+
+
+async def test_words_that_nobody_asked_for() -> None:
+    """What a server says on an idle connection is no reply to the next request."""
+
+    async def answer_twice(peer: Peer) -> None:
+        await peer.send(ANSWER)
+        await asyncio.sleep(0.03)
+        await peer.send(reply(408))
+
+    with FaultServer(answer_twice, ANSWER) as server:
+        async with client_of(server) as client:
+            await client.acompletion(MODEL, HI)
+            await asyncio.sleep(0.06)
+            assert "Hi" == (await client.acompletion(MODEL, HI)).text
+        assert 2 == server.connections
+
+
+async def test_words_before_the_first_request() -> None:
+    """A server that answers before it is asked is taken at its word, not called again for ever."""
+
+    async def hurry(peer: Peer) -> None:
+        await peer.send(ANSWER)
+
+    with FaultServer(on_connect=hurry) as server:
+        async with client_of(server) as client:
+            assert "Hi" == (await client.acompletion(MODEL, HI)).text
+
+
+async def test_closing_during_a_call() -> None:
+    """A call whose client is closed meanwhile raises ClosedError; so does every later one."""
+    with FaultServer(hang) as server:
+        client = client_of(server)
+        call = asyncio.ensure_future(client.acompletion(MODEL, HI))
+        assert await wait_for_async(lambda: bool(server.requests))
+        await client.aclose()
+        with pytest.raises(ClosedError) as caught:
+            await call
+        assert is_ours(caught.value)
+        with pytest.raises(ClosedError):
+            await client.acompletion(MODEL, HI)
+
+
+async def drained(incoming: Any) -> bytes:
+    """The whole body, and the connection given back."""
+    pieces = []
+    while piece := await incoming.read():
+        pieces.append(piece)
+    incoming.close()
+    return b"".join(pieces)
+
+
+async def test_pieces_are_given_as_they_come() -> None:
+    """A piece is delivered when it arrives, not with the next, also of a compressed body."""
+    press = gzip.compress
+    for encoding, pieces in (
+        ("identity", [b"one", b"two"]),
+        ("gzip", [press(b"one"), press(b"two")]),
+    ):
+        step = then(head(content_encoding=encoding), *pieces, pause=0.03, last=close)
+        with FaultServer(step) as server:
+            async with transport() as each:
+                incoming = await each.open(HttpRequest("GET", server.url), Timeout())
+                assert [b"one", b"two", b""] == [await incoming.read() for _ in range(3)]
+                incoming.close()
+
+
+async def test_header_names_are_in_lower_case() -> None:
+    """However a server spells them, so that limits and request ids are found."""
+    with FaultServer(reply(body=COMPLETION, **{"X-RateLimit-Left": "9", "X-Request-ID": "r"})) as (
+        server
+    ):
+        async with client_of(server) as client:
+            answer = await client.acompletion(MODEL, HI)
+    assert {"x-ratelimit-left": "9"} == answer.rate_limit
+    assert "r" == answer.request_id
