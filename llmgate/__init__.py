@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from llmgate._client import Client as Client
     from llmgate._client import acompletion as acompletion
     from llmgate._client import completion as completion
+    from llmgate._preview import Preview as Preview
     from llmgate._retry import RetryPolicy as RetryPolicy
     from llmgate._stream import Stream as Stream
     from llmgate._sync import SyncStream as SyncStream
@@ -61,6 +62,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "_client": ("Client", "acompletion", "completion"),
+    "_preview": ("Preview",),
     "_retry": ("RetryPolicy",),
     "_stream": ("Stream",),
     "_sync": ("SyncStream",),
@@ -123,6 +125,7 @@ __all__ = [
     "NotFoundError",
     "OverloadedError",
     "PermissionDeniedError",
+    "Preview",
     "ProviderError",
     "QuotaExceededError",
     "RateLimitError",

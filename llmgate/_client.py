@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cache, partial
@@ -30,6 +31,7 @@ from llmgate.wire import Transport
 if TYPE_CHECKING:
     import ssl
 
+    from llmgate._preview import Preview
     from llmgate._sync import SyncStream
     from llmgate.messages import MessageLike
     from llmgate.transports.aiohttp import AiohttpTransport
@@ -142,8 +144,10 @@ class Client:
                 cancellation passes unchanged.
         """
         hide_credentials(options)
+        began = time.monotonic()
         request = Request(self._registry, self._unsupported, model, messages, bool(stream), options)
         context = await self._context(request)
+        context.deadline.started = began
         try:
             if stream:
                 opened = await _engine.open_stream(context)
@@ -197,6 +201,26 @@ class Client:
         hide_credentials(options)
         answer = run(lambda: self.acompletion(model, messages, stream=stream, **options))
         return SyncStream(answer) if isinstance(answer, Stream) else answer
+
+    def preview(
+        self,
+        model: str,
+        messages: Iterable[MessageLike],
+        *,
+        stream: bool | None = False,
+        **options: Unpack[CallOptions],
+    ) -> Preview:
+        """The request that :meth:`acompletion` would send, byte for byte; nothing is sent.
+
+        Raises:
+            LLMGateError: what the call would raise before sending, but for a missing key.
+        """
+        from llmgate._preview import preview_of  # noqa: PLC0415 - only where asked for
+
+        hide_credentials(options)
+        return preview_of(
+            Request(self._registry, self._unsupported, model, messages, bool(stream), options)
+        )
 
     # --- life ---
 

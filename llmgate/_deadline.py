@@ -79,8 +79,9 @@ class Deadline:
 
     def move(self, *, silence: bool = False) -> None:
         """Go on, under ``with``, within the limits as they are now."""
-        self.limit(silence=silence)
-        self._set()
+        if not self._passed:
+            self.limit(silence=silence)
+            self._set()
 
     def close(self) -> None:
         """Forget the timer: the call is over."""

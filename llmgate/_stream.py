@@ -54,6 +54,7 @@ class Stream:
         self._ready: deque[Chunk] = deque()
         self._answer = Accumulator()
         self._failure: LLMGateError | None = None
+        self._rest = b""
         self._delivered = False
         self._is_read = False
         self._outcome: Outcome | None = None
@@ -224,6 +225,15 @@ class Stream:
             self._adopt(opened)
 
     async def _read(self) -> bytes:
+        """The next piece of the body, of a size that does not hold up the loop."""
+        if self._rest:
+            await asyncio.sleep(0)  # the turn of others
+        else:
+            self._rest = await self._receive()
+        piece, self._rest = self._rest[:_LARGEST_STEP], self._rest[_LARGEST_STEP:]
+        return piece
+
+    async def _receive(self) -> bytes:
         deadline = self._context.deadline
         try:
             with deadline.limit(silence=True):
@@ -279,6 +289,7 @@ class Stream:
     def _adopt(self, opened: OpenStream) -> None:
         self._decoder, self._framer = opened.decoder, opened.decoder.framer
         self._incoming = opened.incoming
+        self._rest = b""
         self._answer = Accumulator()
 
     def _fail(self, error: LLMGateError) -> None:
@@ -306,6 +317,7 @@ class Stream:
         return replace(self._answer.completion(), exchange=self._context.exchange())
 
 
+_LARGEST_STEP = 64 * 1024
 _CLOSED = "the stream was closed before its end; call again for another"
 
 

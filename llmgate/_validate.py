@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
-from llmgate._json import is_array, is_object
+from llmgate._json import decode_json, is_array, is_object
 from llmgate._schemas import LARGEST, json_validator, message_validator, parameter_validator
-from llmgate.errors import InvalidRequestError, shown
+from llmgate._shape import Shape
+from llmgate.errors import DecodeError, InvalidRequestError, excerpt, shown
 from llmgate.options import CallOptions, ChatParameters
 
 if TYPE_CHECKING:
@@ -37,9 +38,33 @@ def check_messages(messages: Any) -> list[MessageParam]:
     if is_text or not isinstance(messages, Iterable):
         kind = _kind(messages)  # pyright: ignore[reportUnknownArgumentType] # whatever it is
         raise InvalidRequestError(f"expected a list of messages, got {kind}", path="messages")
-    plain = [_as_dictionary(message) for message in messages]  # pyright: ignore[reportUnknownVariableType] # checked next
-    checked = _checked(message_validator(), plain, "messages")
+    given: list[Any] = [*messages]
+    checked = _checked(message_validator(), [*map(_as_dictionary, given)], "messages")
+    for index, (message, original) in enumerate(zip(checked, given, strict=True)):
+        if not isinstance(original, Shape):
+            _check_arguments(message, f"messages[{index}]")
     return cast("list[MessageParam]", checked)
+
+
+def _check_arguments(message: Mapping[str, Any], path: str) -> None:
+    """Refuse arguments of calls that are no JSON, where the caller wrote them.
+
+    A model may write such arguments too, or be cut off in them; its message is sent back as it is.
+    """
+    calls: dict[str, Any] = {
+        f"tool_calls[{index}].function": call.get("function")
+        for index, call in enumerate(message.get("tool_calls") or ())
+    }
+    for where, function in (*calls.items(), ("function_call", message.get("function_call"))):
+        if function is None:
+            continue
+        try:
+            decode_json(function["arguments"])
+        except DecodeError:
+            reason = f"the arguments are not JSON: {excerpt(function['arguments'], 60)}"
+        else:
+            continue
+        raise InvalidRequestError(reason, path=f"{path}.{where}.arguments")
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> ChatParameters:

@@ -41,7 +41,6 @@ class Accumulator:
 
     def __init__(self) -> None:
         self.usage: Usage | None = None
-        self._first: Chunk | None = None
         self._last: dict[str, Any] = {}
         self._extra: dict[str, Any] = {}
         self._choices: dict[int, _ChoiceParts] = {}
@@ -53,8 +52,6 @@ class Accumulator:
 
     def add(self, chunk: Chunk) -> None:
         """Add what a chunk says."""
-        if self._first is None:
-            self._first = chunk
         for name in ("id", "created", "model", "system_fingerprint", "service_tier"):
             value = getattr(chunk, name)
             if value and name not in self._last:
@@ -63,8 +60,8 @@ class Accumulator:
             self._last["service_tier"] = chunk.service_tier
         if chunk.usage is not None:
             self.usage = chunk.usage
-        if chunk.extra:
-            merge_data(self._extra, chunk.extra)
+        if chunk.extra:  # said of the whole answer so far, and so again and again
+            self._extra |= chunk.extra
         for choice in chunk.choices:
             parts = self._choices.get(choice.index)
             if parts is None:
@@ -80,7 +77,7 @@ class Accumulator:
         return Completion(
             choices=[parts.choice() for _, parts in sorted(self._choices.items())],
             usage=self.usage,
-            extra=settled(self._extra),
+            extra=dict(self._extra),
             **self._last,
         )
 

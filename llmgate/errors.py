@@ -167,7 +167,13 @@ class ProviderError(LLMGateError):
     ) -> None:
         super().__init__(message, **reply)
         self.in_stream = in_stream
-        self.retryable = self.default_retryable if retryable is None else retryable
+        if retryable is None:
+            retryable = True if self.status in _PASSING else self.default_retryable
+        self.retryable = retryable
+
+
+_PASSING = frozenset({408, 425})
+"""Statuses below 500 that say nothing against the request itself."""
 
 
 class BadRequestError(ProviderError):

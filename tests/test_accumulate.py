@@ -542,3 +542,9 @@ def seconds(count: int) -> float:
 def test_ten_times_the_chunks_cost_ten_times_as_much() -> None:
     """Joining at each chunk would cost a hundred times as much."""
     assert seconds(10_000) < 25 * seconds(1_000)
+
+
+def test_what_every_chunk_repeats_is_kept_once() -> None:
+    """What is said of the answer as a whole replaces what was said before (Perplexity's citations)."""
+    chunk = Chunk([], extra={"citations": ["a", "b"]})
+    assert {"citations": ["a", "b"]} == accumulate([chunk, chunk, chunk]).extra

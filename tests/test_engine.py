@@ -1,4 +1,4 @@
-"""The engine: deadlines, attempts, flows of several steps, and what strangers' code may do to it."""
+"""The engine: deadlines, attempts, flows of several steps, and what a stranger's code may do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import email.utils
 import itertools
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -37,6 +37,7 @@ from llmgate.types import Completion
 from llmgate.wire import Flow, HttpReply, HttpRequest, IncomingReply
 from llmgate_openai import OpenAI
 from tests.faults.calls import (
+    AT_ONCE,
     HI,
     KEY,
     MODEL,
@@ -68,7 +69,6 @@ from tests.faults.server import (
 
 ANSWER = reply(body=COMPLETION)
 BODY = ANSWER.partition(b"\r\n\r\n")[2]
-AT_ONCE = RetryPolicy(max_retries=2, wait=no_pause)
 
 
 # --- deadlines ----------------------------------------------------------------------------
@@ -120,8 +120,10 @@ async def consume(client: Client, *, streamed: bool, **options: Any) -> None:
         pass
 
 
-CASES = [(False, name, step) for name, step in UNARY.items()]
-CASES += [(True, name, step) for name, step in STREAMED.items()]
+CASES = [
+    *((False, name, step) for name, step in UNARY.items()),
+    *((True, name, step) for name, step in STREAMED.items()),
+]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +134,10 @@ async def test_the_deadline_holds(streamed: bool, step: Step) -> None:
     """``timeout`` is the wall clock of the whole call, whatever the server does."""
     with FaultServer(step) as server:
         async with client_of(server, max_retries=100) as client:
-            with lasting(0.0, 0.5), pytest.raises((DeadlineExceededError, RateLimitError)) as caught:
+            with (
+                lasting(0.3, at_least=0),
+                pytest.raises((DeadlineExceededError, RateLimitError)) as caught,
+            ):
                 await consume(client, streamed=streamed, timeout=0.3)
         assert server.wait_until_left()
     assert is_ours(caught.value)
@@ -143,7 +148,7 @@ async def test_the_deadline_holds(streamed: bool, step: Step) -> None:
 
 
 @asynccontextmanager
-async def black_hole() -> AsyncIterator[str]:
+async def black_hole() -> AsyncGenerator[str]:
     """An address where connections are neither taken nor refused."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -164,7 +169,7 @@ async def black_hole() -> AsyncIterator[str]:
 async def test_a_host_that_does_not_answer_the_knock() -> None:
     """Connecting is within the deadline, and the error says that it was that."""
     async with black_hole() as url, client_of(url) as client:
-        with lasting(0.3, 0.5), pytest.raises(DeadlineExceededError) as caught:
+        with lasting(0.3), pytest.raises(DeadlineExceededError) as caught:
             await client.acompletion(MODEL, HI, timeout=0.3)
     assert "connect" == caught.value.phase
     assert [("DeadlineExceededError", None)] == [(a.error, a.status) for a in caught.value.attempts]
@@ -173,7 +178,7 @@ async def test_a_host_that_does_not_answer_the_knock() -> None:
 async def test_the_limit_of_connecting() -> None:
     """``Timeout(connect=…)`` bounds one attempt to connect, which may then be tried again."""
     async with black_hole() as url, client_of(url, retry=AT_ONCE) as client:
-        with lasting(0.3, 0.6), pytest.raises(DeadlineExceededError) as caught:
+        with lasting(0.3), pytest.raises(DeadlineExceededError) as caught:
             await client.acompletion(MODEL, HI, timeout=limits(connect=0.1))
     assert "connect" == caught.value.phase
     assert 3 == len(caught.value.attempts)
@@ -183,7 +188,7 @@ async def test_a_handshake_that_never_ends() -> None:
     """A TLS handshake is a part of connecting."""
     with FaultServer(on_connect=hang) as server:
         async with client_of(server.url.replace("http:", "https:")) as client:
-            with lasting(0.3, 0.5), pytest.raises(DeadlineExceededError) as caught:
+            with lasting(0.3), pytest.raises(DeadlineExceededError) as caught:
                 await client.acompletion(MODEL, HI, timeout=0.3)
         assert server.wait_until_left()
     assert "connect" == caught.value.phase
@@ -199,10 +204,8 @@ async def test_a_server_that_never_reads() -> None:
     with FaultServer(on_connect=ignore) as server:
         async with client_of(server) as client:
             prompt: Any = [{"role": "user", "content": "x" * 20_000_000}]
-            started = time.monotonic()
-            with pytest.raises(DeadlineExceededError) as caught:
+            with lasting(1.0), pytest.raises(DeadlineExceededError) as caught:
                 await client.acompletion(MODEL, prompt, timeout=1.0)
-            assert 1.0 <= time.monotonic() - started < 1.3
     assert "write" == caught.value.phase
 
 
@@ -212,7 +215,7 @@ async def test_a_pool_that_is_exhausted() -> None:
         async with client_of(server, limit=1) as client:
             first = asyncio.ensure_future(client.acompletion(MODEL, HI))
             await asyncio.sleep(0.05)
-            with lasting(0.2, 0.4), pytest.raises(DeadlineExceededError) as caught:
+            with lasting(0.2), pytest.raises(DeadlineExceededError) as caught:
                 await client.acompletion(MODEL, HI, timeout=0.2)
             first.cancel()
             await asyncio.wait({first})
@@ -228,7 +231,7 @@ async def test_credentials_that_do_not_come() -> None:
             raise AssertionError
 
     async with Client(providers={"openai": Slow(api_key=KEY)}) as client:
-        with lasting(0.2, 0.4), pytest.raises(DeadlineExceededError) as caught:
+        with lasting(0.2), pytest.raises(DeadlineExceededError) as caught:
             await client.acompletion(MODEL, HI, timeout=0.2)
     assert "total" == caught.value.phase
 
@@ -252,7 +255,7 @@ async def test_what_is_ready_at_once_is_interrupted_too() -> None:
     endless.open = open_  # type: ignore[method-assign]
     provider = with_transport(OpenAI(api_key=KEY), endless)
     async with Client(providers={"openai": provider}) as client:
-        with lasting(0.1, 0.3), pytest.raises(DeadlineExceededError):
+        with lasting(0.1), pytest.raises(DeadlineExceededError):
             await consume(client, streamed=True, timeout=0.1)
 
 
@@ -276,7 +279,10 @@ async def test_what_is_ready_at_once_is_interrupted_too() -> None:
             id="comments hold off idle, never total",
         ),
         pytest.param(
-            then(STREAM_HEAD, PIECE, last=hang), limits(idle=0.1, first_token=1.0), "idle", id="idle"
+            then(STREAM_HEAD, PIECE, last=hang),
+            limits(idle=0.1, first_token=1.0),
+            "idle",
+            id="idle",
         ),
         pytest.param(then(STREAM_HEAD, last=hang), limits(idle=0.1), "idle", id="idle at once"),
     ],
@@ -285,7 +291,7 @@ async def test_limits_of_a_stream(step: Step, timeout: Timeout, phase: str) -> N
     """Which limit passed is told by name."""
     with FaultServer(step) as server:
         async with client_of(server) as client:
-            with lasting(0.1, 0.4), pytest.raises(DeadlineExceededError) as caught:
+            with lasting(0.2, at_least=0.1), pytest.raises(DeadlineExceededError) as caught:
                 await consume(client, streamed=True, timeout=timeout)
     assert phase == caught.value.phase
 
@@ -325,7 +331,7 @@ async def test_limits_of_a_whole_answer(step: Step, timeout: Timeout, phase: str
     """For an answer that is not streamed: until its reply begins, and between its pieces."""
     with FaultServer(step) as server:
         async with client_of(server) as client:
-            with lasting(0.1, 0.4), pytest.raises(DeadlineExceededError) as caught:
+            with lasting(0.2, at_least=0.1), pytest.raises(DeadlineExceededError) as caught:
                 await client.acompletion(MODEL, HI, timeout=timeout)
     assert phase == caught.value.phase
 
@@ -410,15 +416,19 @@ async def test_a_deadline_in_a_task_that_was_cancelled_before() -> None:
     assert [DeadlineExceededError] == kinds
 
 
+async def stubborn() -> None:
+    """Answers a cancellation with an error of its own."""
+    try:
+        await asyncio.sleep(1)
+    except asyncio.CancelledError:
+        raise KeyError from None
+
+
 async def test_an_error_at_the_last_moment() -> None:
     """What is raised in the very moment when the limit passes is what is raised."""
     deadline = Deadline(limits(total=0.01))
-    with pytest.raises(KeyError):
-        with deadline.limit():
-            try:
-                await asyncio.sleep(1)
-            except asyncio.CancelledError:
-                raise KeyError from None
+    with pytest.raises(KeyError), deadline.limit():
+        await stubborn()
     deadline.close()
 
 
@@ -428,9 +438,8 @@ async def test_a_timer_that_goes_off_after_its_call() -> None:
     with deadline.limit():
         await asyncio.sleep(0)
     await asyncio.sleep(0.04)
-    with pytest.raises(DeadlineExceededError):
-        with deadline.limit():
-            raise AssertionError
+    with pytest.raises(DeadlineExceededError), deadline.limit():
+        raise AssertionError
 
 
 # --- attempts -----------------------------------------------------------------------------
@@ -555,7 +564,7 @@ async def test_waiting_longer_than_there_is_time(asked: str) -> None:
     """Beyond the deadline: fail now, with ``retry_after`` set."""
     with FaultServer(reply(429, retry_after=asked)) as server:
         async with client_of(server, max_retries=2) as client:
-            with lasting(0.0, 0.3), pytest.raises(RateLimitError) as caught:
+            with lasting(0), pytest.raises(RateLimitError) as caught:
                 await client.acompletion(MODEL, HI)
     assert 1 == len(server.requests)
     assert (caught.value.retry_after or 0) >= 6
@@ -564,7 +573,9 @@ async def test_waiting_longer_than_there_is_time(asked: str) -> None:
 async def test_a_budget_over_the_client() -> None:
     """Fifty calls to a server that always says 503 put at most twice their number on it."""
     with FaultServer(reply(503)) as server:
-        async with client_of(server, retry=replace(AT_ONCE, max_retries=5), max_retries=5) as client:
+        async with client_of(
+            server, retry=replace(AT_ONCE, max_retries=5), max_retries=5
+        ) as client:
             calls = [client.acompletion(MODEL, HI) for _ in range(50)]
             results = await asyncio.gather(*calls, return_exceptions=True)
     assert {OverloadedError} == {type(result) for result in results}
@@ -583,7 +594,8 @@ async def test_a_strategy_of_ones_own() -> None:
 
 async def test_what_an_answer_tells_of_its_attempts() -> None:
     """Each with its status, error, pause and request id."""
-    with FaultServer(reply(503, x_request_id="one"), close, reply(body=COMPLETION)) as server:
+    first = reply(503, x_request_id="one", connection="close")
+    with FaultServer(first, close, ANSWER) as server:
         async with client_of(server, retry=AT_ONCE, max_retries=2) as client:
             attempts = (await client.acompletion(MODEL, HI)).attempts
     assert [
@@ -612,7 +624,9 @@ async def test_what_an_error_tells_of_its_reply() -> None:
     assert b'"too hot"' in (error.body or b"")
     assert "two" == (error.headers or {})["cf-ray"]
     assert error.report is not None
-    assert "too hot (provider openai, model gpt-4o, status 400, code hot, request id two" in str(error)
+    assert "too hot (provider openai, model gpt-4o, status 400, code hot, request id two" in str(
+        error
+    )
 
 
 async def test_what_is_told_of_a_reply_that_is_no_answer() -> None:
@@ -630,7 +644,7 @@ async def test_what_is_told_of_a_reply_that_is_no_answer() -> None:
 
 async def test_an_error_before_a_reply_tells_of_none() -> None:
     """What is known of an earlier attempt's reply is not told of a later attempt."""
-    with FaultServer(reply(503, x_request_id="one"), close) as server:
+    with FaultServer(reply(503, x_request_id="one", connection="close"), close) as server:
         async with client_of(server, retry=AT_ONCE, max_retries=1) as client:
             with pytest.raises(ReadError) as caught:
                 await client.acompletion(MODEL, HI)
@@ -649,10 +663,12 @@ class Steps(Provider):
         self._flow = flow
 
     def complete(self, call: Call) -> Flow[Completion]:
-        return (yield from self._flow(call))
+        answer: Completion = yield from self._flow(call)
+        return answer
 
     def stream(self, call: Call) -> Flow[Decoder]:
-        return (yield from self._flow(call))
+        decoder: Decoder = yield from self._flow(call)
+        return decoder
 
 
 def answer_of(replied: HttpReply) -> Completion:
@@ -678,7 +694,7 @@ async def test_polling() -> None:
             return answer_of((yield HttpRequest("GET", server.url, delay=0.1)))
 
         async with client_for(flow) as client:
-            with lasting(0.2, 0.5):
+            with lasting(0.2):
                 answer = await client.acompletion("steps/x", HI)
     assert "Hi" == answer.text
     assert [1, 2, 3] == [attempt.number for attempt in answer.attempts]
@@ -849,7 +865,7 @@ async def test_a_transport_that_fails(where: str, streamed: bool) -> None:
 
     provider = with_transport(OpenAI(api_key=KEY), Broken())
     async with Client(providers={"openai": provider}, retry=AT_ONCE) as client:
-        with pytest.raises(LLMGateError, match="KeyError|TimeoutError") as caught:
+        with pytest.raises(LLMGateError, match=r"KeyError|TimeoutError") as caught:
             await consume(client, streamed=streamed)
     assert is_ours(caught.value)
 
@@ -923,7 +939,7 @@ async def test_a_farewell_that_hangs() -> None:
     """It holds up an error for a moment only, once the deadline has passed."""
     with FaultServer(hang) as server:
         async with client_for(farewell_flow(server)) as client:
-            with lasting(0.2, 0.4), pytest.raises(DeadlineExceededError):
+            with lasting(0.2), pytest.raises(DeadlineExceededError):
                 await client.acompletion("steps/x", HI, timeout=0.2)
             assert 1 == farewells(server)
 
@@ -942,7 +958,7 @@ OVERLOADED = event({"error": {"message": "later", "code": 529}})
 TOLD: dict[str, tuple[tuple[Step, ...], bool, str, int]] = {
     "ok": ((ANSWER,), False, "ok", 1),
     "error": ((reply(400),), False, "error", 1),
-    "retry": ((reply(503), close, ANSWER), False, "ok", 3),
+    "retry": ((reply(503, connection="close"), close, ANSWER), False, "ok", 3),
     "timeout": ((hang,), False, "error", 1),
     "stream ok": ((stream("a"),), True, "ok", 1),
     "stream refused": ((reply(400),), True, "error", 1),
@@ -965,7 +981,7 @@ async def test_one_start_and_one_end(name: str) -> None:
                 assert "error" == outcome
     (end,) = hook.all(CallEnded)
     assert "CallStarted" == hook.names[0]
-    assert end is hook.events[-1]
+    assert "CallEnded" == hook.names[-1]
     assert 1 == hook.names.count("CallStarted")
     assert (outcome, attempts) == (end.outcome, end.attempts)
     assert (outcome == "error") == (end.error is not None)
@@ -996,5 +1012,5 @@ async def test_a_slow_hook() -> None:
     with FaultServer(ANSWER) as server:
         async with client_of(server) as client:
             await client.acompletion(MODEL, HI)
-            with lasting(0.0, 0.1):
+            with lasting(0):
                 await client.acompletion(MODEL, HI, hooks=[slow])

@@ -47,6 +47,7 @@ NAMES = [
     "NotFoundError",
     "OverloadedError",
     "PermissionDeniedError",
+    "Preview",
     "ProviderError",
     "QuotaExceededError",
     "RateLimitError",

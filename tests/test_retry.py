@@ -358,3 +358,10 @@ def test_a_budget_gives_out_what_it_had_and_what_came_in(
     while budget.spend():
         in_a_row += 1
     assert in_a_row <= capacity
+
+
+@pytest.mark.parametrize("status", [408, 425])
+def test_a_status_that_says_nothing_against_the_request_is_retried(status: int) -> None:
+    """A time-out of the server's, or a request that came too early, may succeed a moment later."""
+    error = error_class(status)("later", status=status)
+    assert RetryPolicy().allows(error, 1, answered=False)

@@ -10,7 +10,7 @@ from collections import OrderedDict, UserDict
 from collections.abc import Callable
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -961,3 +961,12 @@ def fastest(work: Callable[[], object]) -> float:
         work()
         times.append(time.perf_counter() - started)
     return min(times)
+
+
+def test_an_answers_own_message_goes_back_as_it_is() -> None:
+    """A model may write arguments that are no JSON, or be cut off in them: its message is kept."""
+    call = ToolCall("a", Function("f", '{"x": 1'))
+    [message] = check_messages([Message(tool_calls=[call])])
+    assert message["role"] == "assistant"
+    [sent] = message.get("tool_calls") or []
+    assert {"name": "f", "arguments": '{"x": 1'} == cast("Any", sent)["function"]

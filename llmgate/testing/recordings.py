@@ -115,7 +115,8 @@ def load_recording(
 def _expected_error(reply: HttpReply, features: frozenset[str]) -> type[LLMGateError] | None:
     if reply.status >= 400:
         return error_class(reply.status)
-    return LLMGateError if "mid_stream_error" in features else None
+    failed = {"mid_stream_error", "error_as_first_event"} & features
+    return LLMGateError if failed else None
 
 
 def _about(recorded: Mapping[str, Any]) -> frozenset[str]:

@@ -192,9 +192,11 @@ class _Wire(ResponseHandler):
         super().set_response_params(**settings)
 
     def data_received(self, data: bytes) -> None:
-        """Something came."""
+        """Something came. If it is no HTTP, aiohttp would leave whoever reads a body waiting."""
         self.answers = True
         super().data_received(data)
+        if self._exception is not None and self._payload is not None:
+            self._payload.set_exception(aiohttp.ClientPayloadError("the body is not well-formed"))
 
 
 class _Response(aiohttp.ClientResponse):

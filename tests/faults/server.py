@@ -226,13 +226,13 @@ class FaultServer:
         self._ready.set()
         await self._stop.wait()
         server.close()
+        await asyncio.sleep(0.002)  # who was just let in comes to the table first
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for peer in self.peers:
             peer.transport.abort()
-        for _ in range(5):  # TLS takes several turns to say goodbye
-            await asyncio.sleep(0)
+        await asyncio.sleep(0.02 if self._tls else 0)  # TLS takes several turns to say goodbye
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 1.0) -> bool:

@@ -80,6 +80,7 @@ class MessagesDecoder:
         self._id = ""
         self._model = ""
         self._usage: dict[str, Any] = {}
+        self._unknown: list[Event] = []
         self._has_begun = False
         self._has_content = False
         self._stop_reason: str | None = None
@@ -142,7 +143,8 @@ class MessagesDecoder:
         kind = text_in(event, "type")
         reader = self._readers.get(kind)
         if reader is None:
-            return (Chunk([], self._id, 0, self._model, extra={"events": [event]}),)
+            self._unknown.append(event)  # the last chunk's list is the answer's
+            return (Chunk([], self._id, 0, self._model, extra={"events": [*self._unknown]}),)
         if not self._has_begun and kind not in ("message_start", "ping"):
             raise DecodeError("no message has begun")
         return reader(event)

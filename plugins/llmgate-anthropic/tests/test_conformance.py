@@ -16,4 +16,4 @@ class TestAnthropic(ProviderConformance):
     """Anthropic keeps the promises of every provider."""
 
     provider, exchanges = Anthropic(api_key=CANARY), REPLAYS
-    model, most_splits, most_cuts = "claude-haiku-4-5", 100, 150
+    model, most_splits, most_cuts = "claude-haiku-4-5", 60, 60

@@ -17,6 +17,7 @@ class TestAzure(ProviderConformance):
     """Azure OpenAI keeps the promises of every provider."""
 
     provider = AzureOpenAI(api_key=CANARY, base_url="https://mine.openai.azure.com")
+    most_splits = most_cuts = 40
     exchanges = tuple(
         replace(recorded, error=ContentFilterError) if recorded.name == FILTERED else recorded
         for recorded in (load_corpus(CORPUS) if CORPUS.exists() else ())

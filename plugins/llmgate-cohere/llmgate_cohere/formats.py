@@ -34,8 +34,11 @@ def hold_to_format(body: dict[str, Any], call: Call) -> None:
             return
         case {"type": "json_object"}:
             sent = _json_object(given, call)
-        case {"type": "json_schema", "json_schema": {"schema": dict(schema)}}:
-            sent = {"type": "json_object", "json_schema": dialect_of(schema)}
+        case {"type": "json_schema", "json_schema": {"schema": dict()}}:
+            sent = {
+                "type": "json_object",
+                "json_schema": dialect_of(given["json_schema"]["schema"]),
+            }
             reason = "Cohere takes the schema alone, in its own dialect"
             call.report.add("converted", _PATH, reason, given=given, sent=sent)
         case _:

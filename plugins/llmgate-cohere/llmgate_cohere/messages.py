@@ -139,7 +139,8 @@ def _image(part: Said, path: str, call: Call) -> Part:
     if detail is not None:
         sent["detail"] = detail
     for key, value in image.items():
-        call.report.drop(f"{path}.image_url.{key}", "an image has no such field", given=value)
+        if value is not None:
+            call.report.drop(f"{path}.image_url.{key}", "an image has no such field", given=value)
     return {"type": "image_url", "image_url": sent}
 
 

@@ -85,6 +85,7 @@ class ChatDecoder:
         self._id = f"chat_{call_id}"
         self._model = model
         self._names = names or {}
+        self._events: list[Event] = []
         self._kept = Kept()
         self._length = 0
         self._starts: dict[int, int] = {}
@@ -148,8 +149,12 @@ class ChatDecoder:
         return (*reader(event), *self._unknown(new))
 
     def _unknown(self, event: Event) -> Iterable[Chunk]:
-        """An event, or what is new of one, that is not known here: it is kept."""
-        return (Chunk([], self._id, 0, self._model, extra={"events": [event]}),)
+        """An event, or what is new of one, that is not known here: it is kept, with those before.
+
+        What a chunk says in ``extra`` is of the whole answer so far.
+        """
+        self._events.append(event)
+        return (Chunk([], self._id, 0, self._model, extra={"events": [*self._events]}),)
 
     def _chunk(self, delta: ChoiceDelta, logprobs: dict[str, Any] | None = None) -> Chunk:
         return Chunk([ChunkChoice(delta, 0, None, logprobs)], self._id, 0, self._model)

@@ -129,7 +129,8 @@ def _add_strictness(body: dict[str, Any], tools: list[tuple[int, Any]], call: Ca
 
 
 def _requires(function: Named) -> bool:
-    return bool((function.get("parameters") or {}).get("required"))
+    schema: Named = function.get("parameters") or {}
+    return bool(schema.get("required"))
 
 
 # --- the choice ---------------------------------------------------------------------------

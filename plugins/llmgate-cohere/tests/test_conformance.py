@@ -15,7 +15,7 @@ class TestCohere(ProviderConformance):
 
     provider = Cohere(api_key=CANARY)
     model = "command-a-03-2025"
-    most_splits, most_cuts = 100, 200
+    most_splits = most_cuts = 60
     exchanges = tuple(
         recorded
         for recorded in (load_corpus(_CORPUS) if _CORPUS.is_dir() else ())

