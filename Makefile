@@ -1,6 +1,7 @@
 # make demo          a model answers on this machine: installs what is needed, runs examples/demo.py
 # make test          all tests, branch coverage of llmgate at 100 %
-#                    (ARGS="-k retry" goes to pytest; COV= leaves coverage out)
+#                    (ARGS="-k retry" goes to pytest; COV= leaves coverage out; WORKERS=0 runs
+#                    them one after the other, in this process)
 # make check         lint and types: ruff, mypy, pyright, all strict
 # make lint          ruff check and ruff format --check
 # make types         mypy and pyright
@@ -14,6 +15,7 @@
 PYTHON ?= python3
 ARGS ?=
 COV ?= --cov
+WORKERS ?= 2
 
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 PROJECTS := pyproject.toml $(PLUGINS:%=%/pyproject.toml)
@@ -62,7 +64,7 @@ demo: .venv/demo.stamp
 	@$(PY) examples/demo.py $(ARGS)
 
 test: .venv/dev.stamp
-	@$(PY) -m pytest -q $(COV) $(ARGS)
+	@$(PY) -m pytest -q -n $(WORKERS) --dist worksteal $(COV) $(ARGS)
 
 check: lint types
 

@@ -545,6 +545,6 @@ def test_ten_times_the_chunks_cost_ten_times_as_much() -> None:
 
 
 def test_what_every_chunk_repeats_is_kept_once() -> None:
-    """What is said of the answer as a whole replaces what was said before (Perplexity's citations)."""
+    """What is said of the answer as a whole replaces what was said before, such as citations."""
     chunk = Chunk([], extra={"citations": ["a", "b"]})
     assert {"citations": ["a", "b"]} == accumulate([chunk, chunk, chunk]).extra

@@ -193,6 +193,16 @@ def test_a_class_says_whether_trying_again_can_help(kind: type[ProviderError]) -
     assert expected is kind("no").retryable
 
 
+@pytest.mark.parametrize(
+    ("status", "expected"), [(400, False), (408, True), (422, False), (425, True)]
+)
+def test_a_status_that_passes_makes_a_bad_request_worth_another_try(
+    status: int, expected: bool
+) -> None:
+    """A timeout of the server's and a request that came too early say nothing against it."""
+    assert expected is BadRequestError("no", status=status).retryable
+
+
 @pytest.mark.parametrize("marked", [True, False])
 def test_a_provider_s_own_word_on_trying_again_wins_over_its_class(marked: bool) -> None:
     """A plugin that knows better says so when it makes the error."""

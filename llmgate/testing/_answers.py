@@ -11,7 +11,7 @@ from llmgate.errors import LLMGateError
 from llmgate.testing._basis import Basis, Pair, check, fail, json_of, only_our_errors
 from llmgate.testing.driving import first_request
 from llmgate.testing.recordings import RecordedExchange
-from llmgate.types import Choice, Completion, ToolCall
+from llmgate.types import Choice, Completion, Message, ToolCall
 from llmgate.wire import decode_json, encode_json
 
 __all__ = ["Answers", "essence"]
@@ -59,9 +59,12 @@ class Answers(Basis):
     def test_message_can_be_sent_back(self, answered: RecordedExchange) -> None:
         """An answer's message, as it is or through JSON, is a message of the next request."""
         message = self.answer(answered).choices[0].message
+        sent = self._follow_up(answered, message)
+        if not _has_json_arguments(message):
+            return  # only the answer's own message may go back with what the model wrote there
         stored = decode_json(encode_json(message.model_dump(exclude_none=True)))
-        sent = [self._follow_up(answered, said) for said in (message, stored)]
-        check(sent[0] == sent[1], "a message that was stored as JSON is sent in another form")
+        again = self._follow_up(answered, stored)
+        check(sent == again, "a message that was stored as JSON is sent in another form")
 
     def test_keeps_unknown_fields(self, whole: RecordedExchange) -> None:
         """A field that the provider added yesterday is in the answer's ``extra``."""
@@ -140,6 +143,16 @@ def _check_expected(exchange: RecordedExchange, completion: Completion) -> None:
 
 def _check_same(what: str, expected: Any, found: Any) -> None:
     check(expected == found, f"{what}: expected {expected!r:.500}, got {found!r:.500}")
+
+
+def _has_json_arguments(message: Message) -> bool:
+    functions = [call.function for call in message.tool_calls or [] if call.function is not None]
+    try:
+        for function in functions:
+            decode_json(function.arguments)
+    except LLMGateError:
+        return False
+    return True
 
 
 def _replies_to(message: Any) -> list[dict[str, Any]]:

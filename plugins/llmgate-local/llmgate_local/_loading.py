@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import secrets
 import threading
 from collections.abc import Callable
@@ -119,9 +120,9 @@ def _set_model(parameters: Any, metadata: GgufMetadata, settings: Settings) -> N
     parameters.n_ctx = context * settings.parallel
     parameters.n_parallel = settings.parallel
     parameters.n_batch = parameters.n_ubatch = _BATCH
-    if settings.threads is not None:
-        parameters.cpuparams.n_threads = settings.threads
-        parameters.cpuparams_batch.n_threads = settings.threads
+    # As many threads as cores wait for each other for ever where another process takes a core.
+    threads = settings.threads or max(1, (os.cpu_count() or 1) // 2)
+    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = threads
     # Each of these would load or run the model once more while the GIL is held.
     parameters.warmup = parameters.fit_params = False
     # In OpenAI's format an answer never continues the last message, not even an assistant's.

@@ -48,7 +48,7 @@ class Local(Provider):
     Args:
         context: The most tokens of one answer, prompt included; by default what the model was
             trained for, at most 4096, since memory is taken for all of them.
-        threads: The threads that compute; by default one for each core.
+        threads: The threads that compute; by default half as many as processors.
         parallel: The most answers that are made at once; others wait.
 
     Raises:

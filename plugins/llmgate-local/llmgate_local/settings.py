@@ -19,7 +19,7 @@ class Settings:
     """The most tokens of one generation, prompt and answer together. By default what the model was
     trained for, and no more than 4096, for memory is taken for all of them at once."""
     threads: int | None = None
-    """The threads that compute. By default one for each core that is good at it."""
+    """The threads that compute. By default half as many as there are processors."""
     parallel: int = 4
     """The most generations that run at once."""
 

@@ -38,6 +38,7 @@ class EventDecoder:
         rest = rest_of(prediction)
         self._rest = {key: value for key, value in rest.items() if key not in _CHANGING}
         self._has_begun = False
+        self._asides: dict[str, list[Any]] = {}
 
     def feed(self, frame: Frame) -> Iterable[Chunk]:
         """The chunks of one event; unknown kinds are kept and otherwise skipped."""
@@ -91,9 +92,11 @@ class EventDecoder:
             choice = ChunkChoice(delta, finish_reason=reason, native_finish_reason=ended)
         return Chunk([choice], self._id, self._created, self._model, extra=extra)
 
-    def _aside(self, extra: dict[str, Any]) -> Chunk:
-        """What is no part of the answer."""
-        return Chunk([], self._id, self._created, self._model, extra=extra)
+    def _aside(self, said: dict[str, list[Any]]) -> Chunk:
+        """What is no part of the answer: each chunk has all of it so far."""
+        for name, values in said.items():
+            self._asides[name] = [*self._asides.get(name, []), *values]
+        return Chunk([], self._id, self._created, self._model, extra=dict(self._asides))
 
 
 def _text(frame: Frame) -> str:
