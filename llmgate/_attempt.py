@@ -118,6 +118,12 @@ async def authorized(request: HttpRequest, context: Context) -> HttpRequest:
     raise RequestError(f"the provider could not authorize the request ({kind})")
 
 
+def _taken_from(pieces: list[bytes]) -> bytes:
+    body = b"".join(pieces)
+    pieces.clear()
+    return body
+
+
 _NOT_DONE = frozenset({408, 425, 429, 503, 529})
 """The statuses that say so; behind a gateway's 502 or 504 the request may well have been done."""
 
@@ -198,15 +204,14 @@ class _Attempt:
             await self._read(incoming, pieces)
         except (TransportError, ResponseTooLargeError):
             if self.answered:
+                pieces.clear()  # a traceback shows this frame, and a server may repeat the key
                 raise
         finally:
             incoming.close()
-        body = b"".join(pieces)
-        if not self.answered:
-            reply = context.reply = replace(reply, body=body[:MAX_ERROR_BODY])
-            raise self._refusal(reply)
-        context.reply = replace(reply, body=body)
-        return context.reply
+        reply = context.reply = replace(reply, body=_taken_from(pieces))
+        if self.answered:
+            return reply
+        raise self._refusal(reply)
 
     async def _read(self, incoming: IncomingReply, pieces: list[bytes]) -> None:
         """Collect the pieces of a body, up to the limit of its kind."""

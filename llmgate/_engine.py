@@ -91,9 +91,9 @@ async def _conclude(work: Callable[[], Awaitable[Result]], context: Context) -> 
         with context.deadline.limit():
             return await work()
         raise context.deadline.exceeded()
-    except LLMGateError as error:
+    except LLMGateError as error:  # without its frames: what they read may repeat the key
         context.end("error", context.explain(error))
-        raise
+        raise error.with_traceback(None)  # noqa: B904 - it is the same error
     except BaseException:
         context.end("cancelled")
         raise

@@ -195,9 +195,9 @@ class Stream:
                 raise ClosedError(_CLOSED) from None
             self._fail(error)
             await abandon(self._context)
-            if not self._ready:
-                raise
-            self._failure = error  # raised after what came before it
+            if not self._ready:  # without its frames: what they read may repeat the key
+                raise error.with_traceback(None)  # noqa: B904 - it is the same error
+            self._failure = error.with_traceback(None)  # raised after what came before it
         except asyncio.CancelledError:
             self._finish("cancelled")
             await abandon(self._context)

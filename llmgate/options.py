@@ -17,6 +17,7 @@ from llmgate.report import Policy, Report
 if TYPE_CHECKING:
     from llmgate.hooks import Hook
     from llmgate.messages import FunctionDefinition, MessageParam, ToolDefinition
+    from llmgate.wire import Secret
 
 __all__ = ["MEANINGFUL", "Call", "CallOptions", "ChatParameters", "Timeout"]
 
@@ -102,7 +103,7 @@ class CallOptions(ChatParameters, total=False):
     The key, endpoint and limits given here hold for this call and override the client's.
     """
 
-    api_key: str
+    api_key: str | Secret
     base_url: str
     api_base: str
     api_version: str

@@ -1,7 +1,7 @@
 """Writes docs/compatibility.md from what the installed providers declare of themselves.
 
-    python scripts/compatibility.py            # write it
-    python scripts/compatibility.py --check    # exit with 1 when it is not current
+python scripts/compatibility.py            # write it
+python scripts/compatibility.py --check    # exit with 1 when it is not current
 """
 
 from __future__ import annotations

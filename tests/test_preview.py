@@ -36,7 +36,6 @@ class Broken(Provider):
     """A provider that fails while it translates."""
 
     name = "broken"
-    transport = None
 
     def complete(self, call: Call) -> Flow[Completion]:
         raise KeyError("model")
@@ -89,8 +88,9 @@ def test_a_preview_has_the_report() -> None:
 def test_what_would_be_refused_is_refused() -> None:
     """A preview raises what the call would raise before sending."""
     client = Client(providers={"openai": OpenAI(api_key=KEY), "fake": FakeProvider([])})
+    misspelt: dict[str, Any] = {"temprature": 1}
     with pytest.raises(InvalidRequestError, match="temprature"):
-        client.preview("gpt-4o", HELLO, **{"temprature": 1})
+        client.preview("gpt-4o", HELLO, **misspelt)
     with pytest.raises(UnsupportedError):
         client.preview("o3", HELLO, temperature=0.5, unsupported="raise")
 

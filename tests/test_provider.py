@@ -115,6 +115,12 @@ def test_support_is_a_word() -> None:
             False,
         ),
         (
+            HttpReply(300),
+            ProviderError,
+            "the provider answered with status 300: redirected to nowhere",
+            False,
+        ),
+        (
             HttpReply(304),
             ProviderError,
             "the provider answered with status 304: redirected to nowhere",

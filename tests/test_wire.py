@@ -105,6 +105,19 @@ def test_a_request_is_frozen() -> None:
         HttpRequest("GET", "https://host").body = b"x"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue] # the mistake
 
 
+def test_a_request_is_sent_at_once_and_may_be_sent_again() -> None:
+    """A flow says so where it wants anything else."""
+    request = HttpRequest("GET", "https://host")
+    assert not request.headers
+    assert (b"", 0.0, False, None, True) == (
+        request.body,
+        request.delay,
+        request.stream,
+        request.on_abandon,
+        request.idempotent,
+    )
+
+
 def test_two_requests_share_no_headers() -> None:
     """The default is made anew for each."""
     assert HttpRequest("GET", "a").headers is not HttpRequest("GET", "a").headers

@@ -69,7 +69,6 @@ class Peer(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
-        self.server.peers.append(self)
         self.server.begin(self)
 
     def data_received(self, data: bytes) -> None:
@@ -194,6 +193,7 @@ class FaultServer:
 
     def begin(self, peer: Peer) -> None:
         """Serve a connection."""
+        self.peers.append(peer)
         task = self._loop.create_task(self._attend(peer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -225,8 +225,8 @@ class FaultServer:
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stop.wait()
+        await asyncio.sleep(0.005)  # asyncio loses whoever is just being let in
         server.close()
-        await asyncio.sleep(0.002)  # who was just let in comes to the table first
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
