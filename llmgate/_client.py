@@ -6,11 +6,13 @@ What a call asks for is checked in ``_request``; how its requests are made is th
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cache, partial
+from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self, TypeAlias, Unpack, overload
 from weakref import ReferenceType, WeakKeyDictionary, ref
@@ -42,6 +44,7 @@ __all__ = ["Client", "acompletion", "completion", "default_client"]
 
 _Request = Request  # llmgate.testing knows it by this name
 _PATIENCE_WITH_HOOKS = 0.003
+_TRANSPORT = "llmgate.transports.aiohttp"
 
 
 class Client:
@@ -263,6 +266,8 @@ class Client:
 
     async def _pool(self) -> Transport:
         loop = asyncio.get_running_loop()
+        if _TRANSPORT not in sys.modules:  # it takes a while, in which the loop is not held up
+            await asyncio.to_thread(import_module, _TRANSPORT)
         pool = self._pools.get(loop)
         if pool is None:
             from llmgate.transports.aiohttp import AiohttpTransport, HttpSettings  # noqa: PLC0415

@@ -178,6 +178,7 @@ class SyncStream:
 
     def completion(self) -> Completion:
         """The whole answer, reading what is left of it."""
+        self._ready.clear()
         return run(self._stream.completion)
 
     def close(self) -> None:

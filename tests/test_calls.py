@@ -296,6 +296,7 @@ async def test_quick_hooks_have_been_called_when_a_call_returns() -> None:
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "a misspelt argument": ({"temprature": 1}, "temprature"),
+    "a switch that is off for nobody": ({"nobody": False}, "nobody"),
     "both names of an address": ({"base_url": "http://a", "api_base": "http://a"}, "api_base"),
     "two timeouts": ({"timeout": 1, "force_timeout": 1}, "force_timeout"),
     "the other spelling": ({"forceTimeout": 0}, "timeout"),

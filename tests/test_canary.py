@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from llmgate import Client, LLMGateError
+from llmgate._request import hide_credentials
 from llmgate.errors import AuthenticationError, RateLimitError
 from llmgate.hooks import as_dictionary
 from llmgate.wire import Secret
@@ -139,3 +140,12 @@ async def test_an_error_in_a_stream_still_says_what_happened() -> None:
         error = await failure_of(client_of(server), streamed=True)
     assert isinstance(error, RateLimitError)
     assert "slow down, ***" in str(error)
+
+
+def test_headers_among_arguments_hide_their_values() -> None:
+    """A traceback shows the arguments of a call."""
+    options: Any = {"extra_headers": {"authorization": KEY, "content-type": "text/plain"}}
+    hide_credentials(options)
+    assert "{'authorization': '***', 'content-type': 'text/plain'}" == repr(
+        options["extra_headers"]
+    )

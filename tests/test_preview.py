@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 
 import pytest
@@ -28,8 +27,15 @@ class Waiting(OpenAI):
     """A provider whose token has to be fetched."""
 
     async def authorize(self, request: HttpRequest) -> HttpRequest:
-        await asyncio.sleep(1)
+        await Suspended()
         return request
+
+
+class Suspended:
+    """Something that has to be waited for."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield
 
 
 class Broken(Provider):

@@ -655,3 +655,17 @@ async def test_header_names_are_in_lower_case() -> None:
             answer = await client.acompletion(MODEL, HI)
     assert {"x-ratelimit-left": "9"} == answer.rate_limit
     assert "r" == answer.request_id
+
+
+@pytest.mark.parametrize("end", [close, reset])
+async def test_what_came_before_a_break_is_given_first(end: Any) -> None:
+    """However late it is read: then the break."""
+    with FaultServer(then(head(content_length="9"), b"some", pause=0.02, last=end)) as server:
+        async with transport() as each:
+            incoming = await each.open(HttpRequest("GET", server.url), Timeout())
+            await asyncio.sleep(0.06)
+            if end is close:
+                assert b"some" == await incoming.read()
+            with pytest.raises(ReadError):
+                await drained(incoming)
+            incoming.close()

@@ -2,7 +2,7 @@
 
 It makes one attempt and retries nothing, follows no redirect, keeps no cookie and reads no
 environment unless told to. It leans on a few names that aiohttp keeps private; each is in
-:class:`_Connector` or :class:`_Wire`, and the tests fail where one of them changes its meaning.
+:class:`_Connector`, :class:`_Wire` or :class:`_Reply`, and tests fail where its meaning changes.
 """
 
 from __future__ import annotations
@@ -262,15 +262,20 @@ class _Reply:
 
     async def read(self) -> bytes:
         """The next piece as it arrives; empty at the end."""
+        content = self._response.content
         try:
-            return await self._response.content.readany()
+            return await content.readany()
         except Exception as error:  # noqa: BLE001 - whatever aiohttp raises becomes ours
             failure = _failure(error, str(self._response.url))
             _forget_frames(error)
+        # What came before the failure is still there, where aiohttp gives it to nobody.
+        rest = content._read_nowait(-1)  # pyright: ignore[reportPrivateUsage]
         try:
-            raise failure
+            if not rest:
+                raise failure
         finally:
             del failure
+        return rest
 
     def close(self) -> None:
         """Drop the connection, unless the body was read to its end and it went back already."""

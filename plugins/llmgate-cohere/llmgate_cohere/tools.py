@@ -150,6 +150,9 @@ def _allowed(tools: list[tuple[int, Any]], choice: Any, call: Call) -> list[tupl
         raise InvalidRequestError(f"{missing[0]!r} is none of the tools", path="tool_choice")
     reason = "only these tools are sent: Cohere has no choice among a part of them"
     call.report.add("converted", "tool_choice", reason, given=choice, sent=names)
+    for place, tool in tools:
+        if tool["function"]["name"] not in names:
+            call.report.add("dropped", f"tools[{place}]", "the choice leaves it out", given=tool)
     return [(place, tool) for place, tool in tools if tool["function"]["name"] in names]
 
 

@@ -339,18 +339,23 @@ CHOICES: list[tuple[Any, list[str], str | None, list[tuple[str, str]]]] = [
     ("auto", ["weather", "clock"], None, CUT),
     ("none", ["weather", "clock"], "NONE", []),
     ("required", ["weather", "clock"], "REQUIRED", []),
-    ({"type": "function", "function": {"name": "clock"}}, ["clock"], "REQUIRED", CUT),
+    (
+        {"type": "function", "function": {"name": "clock"}},
+        ["clock"],
+        "REQUIRED",
+        [*CUT, ("dropped", "tools[0]")],
+    ),
     (
         {"type": "allowed_tools", "allowed_tools": {"mode": "auto", **ALLOWED}},
         ["weather"],
         None,
-        CUT,
+        [*CUT, ("dropped", "tools[1]")],
     ),
     (
         {"type": "allowed_tools", "allowed_tools": {"mode": "required", **ALLOWED}},
         ["weather"],
         "REQUIRED",
-        CUT,
+        [*CUT, ("dropped", "tools[1]")],
     ),
 ]
 

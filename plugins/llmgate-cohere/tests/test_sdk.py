@@ -27,7 +27,7 @@ from llmgate_cohere import Cohere
 cohere: Any = pytest.importorskip("cohere", reason="Cohere's own package is not installed")
 httpx: Any = pytest.importorskip("httpx", reason="Cohere's own package is not installed")
 V2: Any = import_module("cohere.v2.raw_client").RawV2Client
-pytestmark = pytest.mark.filterwarnings("default")
+pytestmark = pytest.mark.filterwarnings("ignore")  # the package's own, of its own code
 
 PROVIDER = Cohere(api_key="co-test")
 HELLO: list[Any] = [{"role": "user", "content": "Hello"}]

@@ -1,0 +1,201 @@
+"""Where else a key could show: in frames of cancelled calls, in asyncio's own log, in addresses.
+
+What the errors themselves show is in ``test_canary``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any
+
+import pytest
+
+import llmgate
+from llmgate import Client
+from llmgate.errors import LLMGateError
+from llmgate.hooks import AttemptStarted
+from llmgate.types import Attempt
+from llmgate.wire import HttpRequest, Secret
+from llmgate_openai import OpenAI
+from tests.faults.calls import HI, KEY, MODEL, Recorder, chain, client_of
+from tests.faults.server import (
+    COMPLETION,
+    STREAM_HEAD,
+    FaultServer,
+    Step,
+    close,
+    event,
+    hang,
+    reply,
+    reset,
+    stream,
+    then,
+)
+
+OTHER = "other-canary-987654321"
+
+
+def in_frames(error: BaseException) -> Iterator[str]:
+    """What the frames of an exception, and of all that hang on it, hold; but for the test's own."""
+    for each in chain(error):
+        at: TracebackType | None = each.__traceback__
+        while at is not None:
+            if "/tests/" not in at.tb_frame.f_code.co_filename:
+                yield from (repr(value) for value in at.tb_frame.f_locals.values())
+            at = at.tb_next
+        shown = traceback.TracebackException.from_exception(each, capture_locals=True)
+        yield from (repr(f.locals) for f in shown.stack if "/tests/" not in f.filename)
+
+
+POINTS: dict[str, Step] = {
+    "headers": hang,
+    "body": then(STREAM_HEAD, last=hang),
+    "back-off": reply(503, retry_after="3"),
+}
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+@pytest.mark.parametrize("point", POINTS)
+async def test_a_cancelled_call_shows_no_key(point: str, streamed: bool) -> None:
+    """A program may log what cancelled it, with all variables of all frames."""
+    with FaultServer(POINTS[point]) as server:
+        async with client_of("http://127.0.0.1:9/v1", max_retries=1) as client:
+
+            async def call() -> None:
+                options: Any = {"api_key": KEY, "base_url": server.url}
+                options["extra_headers"] = {"X-Own-Token": OTHER}
+                answer = await client.acompletion(MODEL, HI, stream=streamed, **options)
+                if isinstance(answer, llmgate.Stream):
+                    await answer.completion()
+
+            task = asyncio.ensure_future(call())
+            await asyncio.sleep(0.06)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError) as caught:
+                await task
+    for text in in_frames(caught.value):
+        assert KEY not in text
+        assert OTHER not in text
+
+
+FAILURES: dict[str, Step] = {
+    "refused": reply(401, {"error": {"message": f"{KEY} and {OTHER}"}}, x_said=f"{KEY} {OTHER}"),
+    "closed": close,
+    "reset": reset,
+    "late": hang,
+    "no answer": reply(body={"said": [KEY, OTHER]}),
+    "an error in the stream": stream(end=event({"error": {"message": OTHER, "code": KEY}})),
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+async def test_keys_of_a_call_show_nowhere(name: str) -> None:
+    """Neither the key nor a header that holds one: in frames, attributes, or events."""
+    hook = Recorder()
+    options: Any = {"api_key": KEY, "extra_headers": {"X-Own-Token": OTHER}, "timeout": 0.3}
+    with FaultServer(FAILURES[name]) as server:
+        async with Client(hooks=[hook], max_retries=0) as client:
+            options["base_url"] = server.url
+            with pytest.raises(LLMGateError) as caught:
+                await take(client, streamed="stream" in name, **options)
+    shown = [*in_frames(caught.value), repr(vars(caught.value)), str(caught.value)]
+    shown += [repr(vars(caught.value).values()), repr(hook.events)]
+    shown += [repr(started.request.headers) for started in hook.all(AttemptStarted)]
+    for text in shown:
+        assert KEY not in text
+        assert OTHER not in text
+
+
+async def take(client: Client, *, streamed: bool, **options: Any) -> None:
+    """Make a call and take the whole answer."""
+    answer = await client.acompletion(MODEL, HI, stream=streamed, **options)
+    if isinstance(answer, llmgate.Stream):
+        await answer.completion()
+
+
+@pytest.mark.parametrize("key", [f"{KEY}\n{OTHER}", f"{KEY}é", KEY + "\0"])
+async def test_a_key_that_is_none_is_in_no_frame(key: str) -> None:
+    """Nor the key of a call that was refused for it; with async and without."""
+    options: Any = {"api_key": key}
+    calls: list[Any] = [llmgate.completion, Client().completion]
+    for call in calls:
+        with pytest.raises(LLMGateError) as caught:
+            call(MODEL, HI, **options)
+        assert KEY not in "".join(in_frames(caught.value))
+    for coroutine in (llmgate.acompletion, Client().acompletion):
+        with pytest.raises(LLMGateError) as caught:
+            await coroutine(MODEL, HI, **options)
+        assert KEY not in "".join(in_frames(caught.value))
+
+
+async def test_a_provider_that_refuses_its_key() -> None:
+    """A constructor that was handed the key in clear is in no traceback either."""
+
+    def make(api_key: str = "") -> OpenAI:
+        try:
+            raise KeyError(api_key)
+        except KeyError:
+            raise LLMGateError("no such account")  # noqa: B904 - as strangers do
+
+    options: Any = {"api_key": KEY}
+    with pytest.raises(LLMGateError, match="no such account") as caught:
+        await Client(providers={"mine": make}).acompletion("mine/x", HI, **options)
+    assert KEY not in "".join(in_frames(caught.value))
+    assert 1 == len([*chain(caught.value)])
+
+
+async def test_asyncios_own_log(caplog: pytest.LogCaptureFixture) -> None:
+    """In its debug mode asyncio tells of slow steps and of what is never awaited."""
+    loop = asyncio.get_running_loop()
+    loop.set_debug(True)
+    loop.slow_callback_duration = 0.000_001
+    try:
+        with caplog.at_level(logging.DEBUG), FaultServer(reply(body=COMPLETION)) as server:
+            async with client_of(server) as client:
+                options: Any = {"api_key": KEY, "base_url": server.url}
+                await client.acompletion(MODEL, HI, **options)
+    finally:
+        loop.set_debug(False)
+        loop.slow_callback_duration = 0.1
+    assert "took" in caplog.text
+    assert KEY not in caplog.text
+
+
+async def test_a_password_in_an_address() -> None:
+    """It is in no error, though a server repeats it."""
+    with FaultServer(reply(400, {"error": {"message": f"no {OTHER}"}})) as server:
+        url = server.url.replace("//", f"//me:{OTHER}@")
+
+        class Keyless(OpenAI):
+            async def authorize(self, request: HttpRequest) -> HttpRequest:
+                return HttpRequest("POST", f"{url}?key={KEY}&v=1", body=b"{}")
+
+        client = Client(providers={"openai": Keyless(api_key="unused-key")}, max_retries=0)
+        async with client:
+            with pytest.raises(LLMGateError, match=r"no \*\*\*") as caught:
+                await client.acompletion(MODEL, HI)
+    assert "me" not in str(caught.value).replace("message", "")
+    assert OTHER not in "".join([*in_frames(caught.value), repr(vars(caught.value))])
+
+
+async def test_what_is_left_of_an_error() -> None:
+    """Only secrets are taken out: numbers, attempts and short words stay."""
+    body = {"error": {"message": f"Bearer {KEY} is wrong", "code": "wrong"}}
+    with FaultServer(reply(401, body, x_request_id="id-1")) as server:
+        async with client_of(server) as client:
+            with pytest.raises(LLMGateError) as caught:
+                await client.acompletion(MODEL, HI)
+    error = caught.value
+    assert "*** is wrong" in error.message
+    assert (401, "wrong", "id-1") == (error.status, error.code, error.request_id)
+    assert [Attempt] == [type(attempt) for attempt in error.attempts]
+
+
+def test_a_key_is_kept_as_a_secret() -> None:
+    """Nothing that a program prints of its objects shows it."""
+    client = Client(providers={"openai": OpenAI(api_key=Secret(KEY))})
+    assert KEY not in f"{client} {vars(client)} {vars(client._registry)}"

@@ -1,0 +1,308 @@
+"""The synchronous calls: the same answers, errors and clean-up, from any thread."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextvars
+import gc
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from llmgate import SyncStream, _sync
+from llmgate.errors import (
+    AuthenticationError,
+    ClosedError,
+    DeadlineExceededError,
+    StreamTruncatedError,
+)
+from llmgate.hooks import CallEnded, Event
+from llmgate.types import Completion, Usage
+from tests.faults.calls import HI, MODEL, Recorder, client_of, lasting
+from tests.faults.server import (
+    COMPLETION,
+    STREAM_HEAD,
+    FaultServer,
+    chunk,
+    close,
+    event,
+    framed,
+    hang,
+    reply,
+    stream,
+    then,
+    wait_for,
+)
+
+ANSWER = reply(body=COMPLETION)
+ENDLESS = then(STREAM_HEAD, framed(event(chunk("a")) + event(chunk("b"))), last=hang)
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    """A server that answers every call."""
+    with FaultServer(ANSWER) as running:
+        yield running
+
+
+def test_an_answer(server: FaultServer) -> None:
+    """The same as with async."""
+    answer = client_of(server).completion(MODEL, HI)
+    assert isinstance(answer, Completion)
+    assert "Hi" == answer.text
+
+
+def test_an_error() -> None:
+    """The same as with async."""
+    with FaultServer(reply(401)) as server, pytest.raises(AuthenticationError) as caught:
+        client_of(server).completion(MODEL, HI)
+    assert 401 == caught.value.status
+
+
+def test_a_deadline() -> None:
+    """The same as with async."""
+    with FaultServer(hang) as server, lasting(0.2), pytest.raises(DeadlineExceededError):
+        client_of(server).completion(MODEL, HI, timeout=0.2)
+
+
+async def test_inside_a_running_loop(server: FaultServer) -> None:
+    """As in a notebook."""
+    assert "Hi" == client_of(server).completion(MODEL, HI).text
+
+
+def test_from_sixteen_threads(server: FaultServer) -> None:
+    """With one client."""
+    client = client_of(server)
+    with ThreadPoolExecutor(16) as threads:
+        answers = [threads.submit(client.completion, MODEL, HI, stream=False) for _ in range(48)]
+        assert ["Hi"] * 48 == [answer.result().text for answer in answers]
+
+
+def test_the_first_call_from_many_threads(
+    server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They start one background loop between them."""
+    made = _sync._Background()
+    monkeypatch.setattr(_sync, "_background", made)
+    before = _background_threads()
+    client = client_of(server)
+    with ThreadPoolExecutor(8) as threads:
+        for answer in [threads.submit(client.completion, MODEL, HI) for _ in range(8)]:
+            answer.result()
+    assert 1 == _background_threads() - before
+    _stop(made)
+
+
+def _background_threads() -> int:
+    return sum(thread.name == "llmgate-sync" for thread in threading.enumerate())
+
+
+def _stop(background: Any) -> None:
+    """End a background loop of a test's own, as the end of the process would."""
+    thread = next(
+        thread for thread in reversed(threading.enumerate()) if thread.name == "llmgate-sync"
+    )
+    background._stop(thread)
+    assert not thread.is_alive()
+    background._stop(thread)
+
+
+def test_context_variables_reach_hooks(server: FaultServer) -> None:
+    """Those of the caller, though the call runs on another thread."""
+    variable = contextvars.ContextVar("variable", default="none")
+    seen: list[str] = []
+
+    def hook(_: Event) -> None:
+        seen.append(variable.get())
+
+    variable.set("mine")
+    client_of(server).completion(MODEL, HI, hooks=[hook])
+    assert {"mine"} == {*seen}
+
+
+# --- streams ------------------------------------------------------------------------------
+
+
+def test_a_stream() -> None:
+    """Chunk by chunk, with all that an async stream tells."""
+    with FaultServer(stream("a", "b")) as server:
+        answer = client_of(server).completion(MODEL, HI, stream=True)
+        assert isinstance(answer, SyncStream)
+        assert ["a", "b", None] == [each.choices[0].delta.content for each in answer]
+        assert Usage(1, 2, 3) == answer.usage
+        assert ("openai", None, {}, 1) == (
+            answer.provider,
+            answer.request_id,
+            answer.rate_limit,
+            len(answer.attempts),
+        )
+        assert "text/event-stream" == answer.headers["content-type"]
+        assert 0 == len(answer.report)
+        assert "openai" == answer.exchange.provider
+        assert [] == [*answer]
+
+
+def test_text_and_completion() -> None:
+    """Only the text; or the rest as a whole."""
+    other = event(chunk(choices=[{"index": 1, "delta": {"content": "other"}}]))
+    with FaultServer(stream("a", "b"), stream("a", end=other + event("[DONE]")), stream("a")) as (
+        server
+    ):
+        client = client_of(server)
+        assert ["a", "b"] == [*client.completion(MODEL, HI, stream=True).text()]
+        assert ["a"] == [*client.completion(MODEL, HI, stream=True).text()]
+        with client.completion(MODEL, HI, stream=True) as answer:
+            assert "a" == next(answer).choices[0].delta.content
+            assert "a" == answer.completion().text
+            with pytest.raises(StopIteration):
+                next(answer)
+
+
+def test_half_a_stream() -> None:
+    """It raises after what came."""
+    with FaultServer(then(STREAM_HEAD, framed(event(chunk("a"))), last=close)) as server:
+        texts: list[str] = []
+        answer = client_of(server).completion(MODEL, HI, stream=True)
+        with pytest.raises(StreamTruncatedError):
+            texts.extend(answer.text())
+        assert ["a"] == texts
+
+
+def by_break(answer: SyncStream) -> None:
+    for _ in answer:
+        break
+
+
+def by_break_in_text(answer: SyncStream) -> None:
+    for _ in answer.text():
+        break
+
+
+def by_closing(answer: SyncStream) -> None:
+    next(answer)
+    answer.close()
+    answer.close()
+
+
+def by_context(answer: SyncStream) -> None:
+    with answer:
+        next(answer)
+
+
+def by_exception(answer: SyncStream) -> None:
+    def fail() -> None:
+        for _ in answer:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+
+
+@pytest.mark.parametrize(
+    "leave", [by_break, by_break_in_text, by_closing, by_context, by_exception]
+)
+def test_leaving_closes(leave: Callable[[SyncStream], None]) -> None:
+    """The server sees the close, the pool of one serves the next call, hooks are told once."""
+    hook = Recorder()
+    with FaultServer(ENDLESS, ANSWER) as server:
+        client = client_of(server, limit=1, hooks=[hook])
+        answer = client.completion(MODEL, HI, stream=True)
+        leave(answer)
+        assert server.wait_until_left()
+        with pytest.raises(ClosedError):
+            next(answer)
+        client.completion(MODEL, HI, timeout=1)
+        assert wait_for(lambda: len(hook.all(CallEnded)) == 2)
+    assert ["abandoned", "ok"] == [end.outcome for end in hook.all(CallEnded)]
+
+
+def test_letting_go_closes() -> None:
+    """On whatever thread it is let go, also by the garbage collector."""
+    for read in (True, False):
+        with FaultServer(ENDLESS) as server:
+            cycle: list[Any] = [client_of(server).completion(MODEL, HI, stream=True)]
+            if read:
+                cycle.append(iter(cycle[0]))
+                next(cycle[1])
+            cycle.append(cycle)
+            del cycle
+            gc.collect()
+            assert server.wait_until_left()
+
+
+# --- interrupts and ends ------------------------------------------------------------------
+
+
+def test_an_interrupt_cancels_the_call() -> None:
+    """Ctrl-C while waiting: the server sees the close at once."""
+    with FaultServer(hang) as server:
+
+        def interrupt() -> None:
+            wait_for(lambda: bool(server.requests))
+            os.kill(os.getpid(), signal.SIGINT)
+
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        with lasting(0, at_least=0), pytest.raises(KeyboardInterrupt):
+            client_of(server).completion(MODEL, HI)
+        thread.join()
+        assert server.wait_until_left()
+
+
+def test_an_interrupt_in_a_stream() -> None:
+    """It ends the stream, too."""
+    hook = Recorder()
+    with FaultServer(ENDLESS) as server:
+        answer = client_of(server, hooks=[hook]).completion(MODEL, HI, stream=True)
+
+        def interrupt() -> None:
+            time.sleep(0.1)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        with pytest.raises(KeyboardInterrupt):
+            answer.completion()
+        thread.join()
+        assert server.wait_until_left()
+        assert wait_for(lambda: bool(hook.all(CallEnded)))
+    assert ["cancelled"] == [end.outcome for end in hook.all(CallEnded)]
+
+
+def test_a_call_that_is_under_way_at_exit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A daemon thread that waits for it then ends in silence."""
+    made = _sync._Background()
+    monkeypatch.setattr(_sync, "_background", made)
+    raised: list[BaseException] = []
+
+    def call(client: Any) -> None:
+        try:
+            client.completion(MODEL, HI)
+        except BaseException as error:  # noqa: BLE001 - to be looked at
+            raised.append(error)
+
+    with FaultServer(hang) as server:
+        thread = threading.Thread(target=call, args=(client_of(server),), daemon=True)
+        thread.start()
+        assert wait_for(lambda: bool(server.requests))
+        _stop(made)
+        thread.join(1)
+        assert server.wait_until_left()
+    assert [SystemExit] == [type(error) for error in raised]
+
+
+def test_what_cancels_itself() -> None:
+    """A coroutine that is cancelled by others says so."""
+
+    async def cancelled() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(concurrent.futures.CancelledError):
+        _sync.run(cancelled)
