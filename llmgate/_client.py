@@ -269,7 +269,7 @@ class Client:
         if _TRANSPORT not in sys.modules:  # it takes a while, in which the loop is not held up
             await asyncio.to_thread(import_module, _TRANSPORT)
         pool = self._pools.get(loop)
-        if pool is None:
+        if pool is None or pool.is_closed:
             from llmgate.transports.aiohttp import AiohttpTransport, HttpSettings  # noqa: PLC0415
 
             forget = partial(_forget, ref(self._pools), ref(loop))

@@ -222,6 +222,16 @@ class _Connector(aiohttp.TCPConnector):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)  # pyright: ignore[reportUnknownMemberType] # aiohttp's
         self._factory: Any = partial(_Wire, asyncio.get_running_loop())
+        self._process = os.getpid()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is closed, or its parent's, to a forked child."""
+        return self._closed or self._process != os.getpid()
+
+    def __del__(self) -> None:
+        if not self.closed:
+            super().__del__()
 
     async def connect(self, req: aiohttp.ClientRequest, traces: Any, timeout: Any) -> Any:
         try:
