@@ -238,9 +238,9 @@ def as_policy(value: Any) -> Policy:
 
 
 def _needs_translation(call: Call, provider: Provider) -> bool:
-    if isinstance(provider, LegacyFunctions) and provider.takes_legacy_functions():
-        return False
-    return uses_legacy_functions(call.parameters, call.messages)
+    if not uses_legacy_functions(call.parameters, call.messages):
+        return False  # asked first: the check of a protocol is slow
+    return not (isinstance(provider, LegacyFunctions) and provider.takes_legacy_functions())
 
 
 def _within_abilities(call: Call, provider: Provider) -> Call:

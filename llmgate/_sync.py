@@ -81,7 +81,7 @@ def _start_anew() -> None:
     _background = _Background()
 
 
-if hasattr(os, "register_at_fork"):
+if hasattr(os, "register_at_fork"):  # pragma: no branch - there is no forking on Windows
     os.register_at_fork(after_in_child=_start_anew)
 
 

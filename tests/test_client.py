@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -529,6 +530,16 @@ def test_making_a_client_opens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """No socket, and no event loop is needed."""
     monkeypatch.setattr("socket.socket", None)
     Client(hooks=[print], proxy="http://127.0.0.1:9", verify="/nowhere")
+
+
+async def test_the_transport_is_loaded_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loading it takes a while, in which the loop goes on; calls that wait share one pool."""
+    monkeypatch.delitem(sys.modules, "tabnanny", raising=False)
+    monkeypatch.setattr(_client, "_TRANSPORT", "tabnanny")
+    with FaultServer(ANSWER) as server:
+        async with client_of(server, limit=1) as client:
+            await asyncio.gather(*(client.acompletion(MODEL, HI) for _ in range(3)))
+        assert 1 == server.connections
 
 
 async def test_every_error_is_ours() -> None:

@@ -31,6 +31,7 @@ FLOORS = (
         "transports",
         "transports.aiohttp",
         "transports._lifetime",
+        "transports._settings",
         "_deadline",
         "_registry",
         "_retry",

@@ -537,6 +537,19 @@ async def test_closed_by_another_task() -> None:
         assert not isinstance(caught.value, ReadError)
 
 
+async def test_closed_and_cancelled_at_once() -> None:
+    """The call ends once."""
+    hook = Recorder()
+    async with streaming(then(STREAM_HEAD, last=hang), hooks=[hook]) as (answer, _):
+        reading = asyncio.ensure_future(anext(answer))
+        await asyncio.sleep(0.02)
+        await answer.aclose()
+        reading.cancel()
+        await asyncio.wait({reading})
+        assert reading.cancelled()
+    assert ["abandoned", "ok"] == [end.outcome for end in hook.all(CallEnded)]
+
+
 async def test_the_farewell_of_a_stream_that_is_let_go() -> None:
     """The provider is told in the background, with credentials, even from a finalizer."""
     transport = CannedTransport(

@@ -11,11 +11,9 @@ import asyncio
 import os
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from io import BytesIO
 from typing import Any
-from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -32,10 +30,10 @@ from llmgate.errors import (
     ReadError,
     TLSError,
     excerpt,
-    shown,
 )
 from llmgate.options import Timeout
 from llmgate.transports._lifetime import Keeper
+from llmgate.transports._settings import HttpSettings, scheme_and_host
 from llmgate.wire import HttpRequest, IncomingReply, shown_url
 
 __all__ = ["AiohttpTransport", "HttpSettings"]
@@ -47,40 +45,20 @@ _LINGER = 0.05
 """Seconds that the end of a body may come after the end mark of its stream."""
 
 
-@dataclass(frozen=True, slots=True)
-class HttpSettings:
-    """How a client speaks HTTP.
-
-    ``verify`` is True for the system's certificates, a path of a CA bundle, an ``SSLContext``, or
-    False for none. ``proxy`` is a URL. ``trust_env`` lets the environment name proxies (and
-    ``NO_PROXY`` exceptions). ``limit`` is the number of connections to one host at a time.
-    """
-
-    verify: bool | str | ssl.SSLContext = True
-    proxy: str | None = None
-    trust_env: bool = False
-    limit: int = 100
-
-
 class AiohttpTransport:
     """One connection pool on one event loop; it closes itself when that loop ends."""
 
     _keeper: Keeper
 
     def __init__(self, settings: HttpSettings) -> None:
-        """Use :meth:`start`, which also binds the pool to the running loop's end.
-
-        Raises:
-            InvalidRequestError: naming the setting that cannot be.
-        """
-        self._proxy = _checked_proxy(settings.proxy)
-        self._trust_env = settings.trust_env
+        """Use :meth:`start`, which also binds the pool to the running loop's end."""
+        self._settings = settings
         self._replies = set[_Reply]()
         self._session = aiohttp.ClientSession(
             connector=_Connector(
                 limit=0,
-                limit_per_host=_checked_limit(settings.limit),
-                ssl=_tls(settings.verify),
+                limit_per_host=settings.limit,
+                ssl=settings.tls(),
                 keepalive_timeout=30,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -134,7 +112,7 @@ class AiohttpTransport:
         return await self._send_once(request, timeout)
 
     async def _send_once(self, request: HttpRequest, timeout: Timeout) -> aiohttp.ClientResponse:
-        proxy = _environment_proxy(request.url) if self._trust_env else None
+        environment = _environment_proxy(request.url) if self._settings.trust_env else None
         return await self._session.request(
             request.method,
             _url(request.url),
@@ -142,7 +120,7 @@ class AiohttpTransport:
             headers=request.headers,
             allow_redirects=False,
             timeout=_timeout(timeout.connect),
-            proxy=self._proxy or proxy,
+            proxy=self._settings.proxy or environment,
         )
 
     @property
@@ -229,9 +207,8 @@ class _Connector(aiohttp.TCPConnector):
         """Whether it is closed, or its parent's, to a forked child."""
         return self._closed or self._process != os.getpid()
 
-    def __del__(self) -> None:
-        if not self.closed:
-            super().__del__()
+    def __del__(self, *_: Any) -> None:
+        """Nothing: a keeper closes it, and what a forked child inherits is its parent's."""
 
     async def connect(self, req: aiohttp.ClientRequest, traces: Any, timeout: Any) -> Any:
         try:
@@ -349,46 +326,13 @@ def _reason(error: Exception) -> str:
             return type(error).__name__
 
 
-def _tls(verify: bool | str | ssl.SSLContext) -> bool | ssl.SSLContext:
-    if not isinstance(verify, str):
-        return verify
-    try:
-        if os.path.isdir(verify):
-            return ssl.create_default_context(capath=verify)
-        return ssl.create_default_context(cafile=verify)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-    raise InvalidRequestError(f"no CA bundle at {verify!r}: {reason}", path="verify")
-
-
-def _checked_limit(limit: int) -> int:
-    if type(limit) is not int or limit < 1:
-        raise InvalidRequestError(f"expected a positive integer, got {shown(limit)}", path="limit")
-    return limit
-
-
-def _checked_proxy(proxy: str | None) -> str | None:
-    if proxy is not None and _scheme_and_host(proxy) is None:
-        raise InvalidRequestError("expected the http URL of a proxy", path="proxy")
-    return proxy
-
-
 def _environment_proxy(url: str) -> str | None:
     """The proxy that the environment names for a URL; ``NO_PROXY`` names exceptions."""
-    address = _scheme_and_host(url)
+    address = scheme_and_host(url)
     if address is None or proxy_bypass(address[1]):
         return None
     proxies = getproxies()
     return proxies.get(address[0]) or proxies.get("all")
-
-
-def _scheme_and_host(url: str) -> tuple[str, str] | None:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return None
-    host = parts.netloc.rpartition("@")[2]
-    return (parts.scheme, host) if parts.scheme in ("http", "https") and host else None
 
 
 def _payload(body: bytes) -> bytes | BytesIO | None:

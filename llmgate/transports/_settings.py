@@ -1,0 +1,60 @@
+"""How a client speaks HTTP, checked; it knows no HTTP library."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from llmgate.errors import InvalidRequestError, shown
+
+__all__ = ["HttpSettings", "scheme_and_host"]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """How a client speaks HTTP.
+
+    ``verify`` is True for the system's certificates, a path of a CA bundle or of a folder of them,
+    an ``SSLContext``, or False for none. ``proxy`` is a URL. ``trust_env`` lets the environment
+    name proxies (and ``NO_PROXY`` exceptions). ``limit`` is the number of connections to one host
+    at a time.
+
+    Raises:
+        InvalidRequestError: naming the setting that cannot be.
+    """
+
+    verify: bool | str | ssl.SSLContext = True
+    proxy: str | None = None
+    trust_env: bool = False
+    limit: int = 100
+
+    def __post_init__(self) -> None:
+        if self.proxy is not None and scheme_and_host(self.proxy) is None:
+            raise InvalidRequestError("expected the http URL of a proxy", path="proxy")
+        if type(self.limit) is not int or self.limit < 1:
+            reason = f"expected a positive integer, got {shown(self.limit)}"
+            raise InvalidRequestError(reason, path="limit")
+
+    def tls(self) -> bool | ssl.SSLContext:
+        """What says whom to trust."""
+        if not isinstance(self.verify, str):
+            return self.verify
+        try:
+            if os.path.isdir(self.verify):
+                return ssl.create_default_context(capath=self.verify)
+            return ssl.create_default_context(cafile=self.verify)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+        raise InvalidRequestError(f"no CA bundle at {self.verify!r}: {reason}", path="verify")
+
+
+def scheme_and_host(url: str) -> tuple[str, str] | None:
+    """Scheme and host (with its port) of an http or https URL; None when it is none."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    host = parts.netloc.rpartition("@")[2]
+    return (parts.scheme, host) if parts.scheme in ("http", "https") and host else None
