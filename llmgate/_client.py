@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Client", "acompletion", "completion", "default_client"]
 
-_Request = Request  # llmgate.testing knows it by this name
 _PATIENCE_WITH_HOOKS = 0.003
 _TRANSPORT = "llmgate.transports.aiohttp"
 

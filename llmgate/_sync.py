@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -81,7 +82,7 @@ def _start_anew() -> None:
     _background = _Background()
 
 
-if hasattr(os, "register_at_fork"):  # pragma: no branch - there is no forking on Windows
+with suppress(AttributeError):  # there is no forking on Windows
     os.register_at_fork(after_in_child=_start_anew)
 
 

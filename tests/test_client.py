@@ -546,3 +546,22 @@ async def test_every_error_is_ours() -> None:
     """The root of the tree catches them all."""
     with pytest.raises(LLMGateError):
         await client_of("http://127.0.0.1:9/v1").acompletion(MODEL, HI)
+
+
+async def test_quick_hooks_have_been_called_when_a_call_returns(server: FaultServer) -> None:
+    """Nobody has to wait for them."""
+    recorder = Recorder()
+    async with client_of(server) as client:
+        await client.acompletion(MODEL, HI, hooks=[recorder])
+        assert "CallEnded" == recorder.names[-1]
+
+
+async def test_one_answer_is_what_everybody_gives() -> None:
+    """n=1 changes nothing, and so is neither reported nor refused."""
+
+    class Plain(FakeProvider):
+        parameters = {"temperature": Support.NATIVE}  # noqa: RUF012 - it is not changed
+
+    async with Client(providers={"fake": Plain(["Hi"])}) as client:
+        answer = await client.acompletion("fake/m", HI, n=1, unsupported="raise")
+    assert [] == list(answer.report)

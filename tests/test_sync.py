@@ -306,3 +306,21 @@ def test_what_cancels_itself() -> None:
 
     with pytest.raises(concurrent.futures.CancelledError):
         _sync.run(cancelled)
+
+
+def test_a_slow_caller_of_a_stream_loses_nothing() -> None:
+    """Chunks that came together are given one by one."""
+    with FaultServer(stream(*"abcdef")) as server:
+        said: list[str] = []
+        for text in client_of(server).completion(MODEL, HI, stream=True).text():
+            time.sleep(0.001)
+            said.append(text)
+    assert list("abcdef") == said
+
+
+def test_a_forked_child_begins_with_a_loop_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its parent's thread does not exist in it."""
+    before = _sync._background
+    monkeypatch.setattr(_sync, "_background", before)
+    _sync._start_anew()
+    assert before is not _sync._background
