@@ -82,7 +82,9 @@ class Request:
             report=Report(as_policy(given.get("unsupported", unsupported))),
         )
         if _needs_translation(call, provider):
-            call, provider = without_legacy_functions(call), cast("Provider", _AsLegacy(provider))
+            if not _LEGACY.isdisjoint(parameters):  # the history alone asks for no such answer
+                provider = cast("Provider", _AsLegacy(provider))
+            call = without_legacy_functions(call)
         self.call = _within_abilities(call, provider)
         self.provider = provider
 
@@ -235,6 +237,9 @@ def as_policy(value: Any) -> Policy:
         reason = f"expected 'drop' or 'raise', got {shown(value)}"
         raise InvalidRequestError(reason, path="unsupported")
     return "drop" if value == "drop" else "raise"
+
+
+_LEGACY = frozenset({"functions", "function_call"})
 
 
 def _needs_translation(call: Call, provider: Provider) -> bool:

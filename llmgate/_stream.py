@@ -348,7 +348,3 @@ class StreamIterator(Generic[Item]):
 def _text_of(chunk: Chunk) -> str | None:
     first = next((choice for choice in chunk.choices if choice.index == 0), None)
     return (first.delta.content or None) if first is not None else None
-
-
-_dropping: set[asyncio.Future[None]] = set()
-"""The farewells under way: a loop holds its tasks weakly."""

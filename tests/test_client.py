@@ -26,7 +26,7 @@ from llmgate.hooks import CallEnded
 from llmgate.options import Call
 from llmgate.provider import Decoder, Provider, Support
 from llmgate.testing import Canned, CannedTransport, FakeProvider, with_transport
-from llmgate.types import Completion
+from llmgate.types import Completion, Function, ToolCall
 from llmgate.wire import Flow, HttpRequest, Secret, encode_json
 from llmgate_openai import OpenAI
 from tests.faults.calls import AT_ONCE, HI, KEY, MODEL, Recorder, client_of
@@ -565,3 +565,20 @@ async def test_one_answer_is_what_everybody_gives() -> None:
     async with Client(providers={"fake": Plain(["Hi"])}) as client:
         answer = await client.acompletion("fake/m", HI, n=1, unsupported="raise")
     assert [] == list(answer.report)
+
+
+async def test_tools_are_answered_as_tools_whatever_the_history_holds() -> None:
+    """Only a call that offers functions itself is answered in the legacy form."""
+    called = {
+        "role": "assistant",
+        "content": None,
+        "function_call": {"name": "f", "arguments": "{}"},
+    }
+    messages: list[Any] = [*HI, called, {"role": "function", "name": "f", "content": "5"}]
+    tools: list[Any] = [{"type": "function", "function": {"name": "f"}}]
+    fake = FakeProvider([ToolCall("c1", Function("f"))])
+    async with Client(providers={"fake": fake}) as client:
+        answer = await client.acompletion("fake/m", messages, tools=tools)
+    message = answer.choices[0].message
+    assert (None, "tool_calls") == (message.function_call, answer.choices[0].finish_reason)
+    assert ["c1"] == [call.id for call in message.tool_calls or []]

@@ -14,11 +14,7 @@ _HEADINGS = ("provider", "package", "key", "models")
 
 
 def run() -> int:
-    """Print a table of the providers: name, package and version, whether a key is set, models.
-
-    Raises:
-        UnknownProviderError: when two packages claim one name.
-    """
+    """Print a table of the providers: name, package and version, whether a key is set, models."""
     installed = installed_providers()
     if not installed:
         print(
