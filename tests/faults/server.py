@@ -140,14 +140,18 @@ class FaultServer:
         on_connect: Callable[[Peer], Awaitable[None]] | None = None,
         tls: ssl.SSLContext | None = None,
         backlog: int = 100,
+        aside: Callable[[Seen, str], bytes | None] = lambda seen, url: None,
     ) -> None:
+        """``aside`` answers a request, given the base URL, that is to take no step."""
         self.requests: list[Seen] = []
+        self.asides: list[Seen] = []
         self.peers: list[Peer] = []
         self.port = 0
         self._steps = steps
         self._on_connect = on_connect or self._serve
         self._tls = tls
         self._backlog = backlog
+        self._aside = aside
         self._loop = asyncio.new_event_loop()
         self._tasks = set[asyncio.Task[None]]()
         self._thread = threading.Thread(target=self._run, name="fault-server", daemon=True)
@@ -203,6 +207,10 @@ class FaultServer:
 
     async def _serve(self, peer: Peer) -> None:
         while (seen := await peer.request()) is not None:
+            if (answer := self._aside(seen, self.url)) is not None:
+                self.asides.append(seen)
+                await peer.send(answer)
+                continue
             step = self._steps[min(len(self.requests), len(self._steps) - 1)]
             self.requests.append(seen)
             if isinstance(step, bytes):

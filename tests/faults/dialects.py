@@ -1,0 +1,304 @@
+"""Each provider's wire as a server writes it: one answer, whole and streamed, and errors.
+
+    dialect.reply(), dialect.streamed(*dialect.events)
+
+It knows no fault; what is done to these bytes is the business of the families of faults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from llmgate.provider import Provider
+from llmgate_anthropic import Anthropic
+from llmgate_azure import AzureOpenAI
+from llmgate_cohere import Cohere
+from llmgate_openai import OpenAI
+from llmgate_replicate import Replicate
+from tests.faults.calls import KEY
+from tests.faults.server import (
+    COMPLETION,
+    LAST,
+    STREAM_HEAD,
+    FaultServer,
+    Seen,
+    chunk,
+    event,
+    framed,
+    reply,
+)
+
+__all__ = ["DIALECTS", "PIECES", "TEXT", "Dialect"]
+
+TEXT = "Hello"
+"""What every answer says."""
+PIECES = ("Hel", "lo")
+"""How a stream says it."""
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """What one provider's server writes.
+
+    ``opening`` is what stands before the text of a stream, ``finish`` the event with the finish
+    reason, ``marker`` what ends the stream; either may be empty where the other does both.
+    """
+
+    name: str
+    model: str
+    make: Callable[[str], Provider]
+    answer: Mapping[str, Any]
+    opening: tuple[bytes, ...]
+    piece: Callable[[str], bytes]
+    finish: bytes
+    marker: bytes
+    stream_error: bytes
+    """An event that says the provider is overloaded."""
+    error_body: Callable[[str], Mapping[str, Any]]
+    """The body of an error, with this message."""
+    answer_saying: Callable[[Any], Mapping[str, Any]]
+    """The answer with this in place of its text."""
+    aside: Callable[[Seen, str], bytes | None] = field(default=lambda seen, url: None)
+    """The reply to a request that only prepares the one which a case is about."""
+    idempotent: bool = True
+    """Whether an answer's request may be sent again when nobody knows what became of it."""
+
+    @property
+    def events(self) -> tuple[bytes, ...]:
+        """All events of the stream, in their order."""
+        texts = tuple(self.piece(piece) for piece in PIECES)
+        return tuple(each for each in (*self.opening, *texts, self.finish, self.marker) if each)
+
+    @property
+    def begun(self) -> tuple[bytes, ...]:
+        """The events of a stream whose text has come, and whose end has not."""
+        return (*self.opening, *(self.piece(piece) for piece in PIECES))
+
+    def reply(self, **headers: str) -> bytes:
+        """The whole answer."""
+        return reply(200, body=dict(self.answer), **headers)
+
+    def error(self, status: int, message: str = "no", **headers: str) -> bytes:
+        """A refusal."""
+        return reply(status, body=dict(self.error_body(message)), **headers)
+
+    def streamed(self, *events: bytes, last: bytes = LAST) -> bytes:
+        """A streamed reply of these events, all of them without any; ``last`` ends its body."""
+        return STREAM_HEAD + b"".join(framed(each) for each in events or self.events) + last
+
+    def serve(self, *steps: Any, **settings: Any) -> FaultServer:
+        """A server of this provider that does these steps."""
+        return FaultServer(*steps, aside=self.aside, **settings)
+
+
+def _named(kind: str, data: Any) -> bytes:
+    return f"event: {kind}\n".encode() + event(data)
+
+
+def _error(message: str) -> dict[str, Any]:
+    return {"error": {"message": message, "type": "server_error", "code": None}}
+
+
+# --- OpenAI, and Azure --------------------------------------------------------------------
+
+
+def _openai(text: Any) -> dict[str, Any]:
+    choice = {**COMPLETION["choices"][0], "message": {"role": "assistant", "content": text}}
+    return {**COMPLETION, "choices": [choice]}
+
+
+def _openai_piece(text: str) -> bytes:
+    return event(chunk(text))
+
+
+_OPENAI: dict[str, Any] = {
+    "answer": _openai(TEXT),
+    "answer_saying": _openai,
+    "opening": (event(chunk("")),),
+    "piece": _openai_piece,
+    "finish": event(chunk(finish_reason="stop")),
+    "marker": event("[DONE]"),
+    "stream_error": event({"error": {"message": "busy", "type": "overloaded_error", "code": 503}}),
+    "error_body": _error,
+}
+
+
+def _azure(url: str) -> Provider:
+    return AzureOpenAI(api_key=KEY, base_url=url.removesuffix("/v1"))
+
+
+# --- Anthropic ----------------------------------------------------------------------------
+
+
+def _anthropic(text: Any) -> dict[str, Any]:
+    return {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "claude-haiku-4-5",
+        "content": [{"type": "text", "text": text}],
+        "stop_reason": "end_turn",
+        "stop_sequence": None,
+        "usage": {"input_tokens": 1, "output_tokens": 2},
+    }
+
+
+_OVERLOADED = {"type": "error", "error": {"type": "overloaded_error", "message": "busy"}}
+_BLOCK = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
+_ENDED = {
+    "type": "message_delta",
+    "delta": {"stop_reason": "end_turn", "stop_sequence": None},
+    "usage": {"output_tokens": 2},
+}
+
+
+def _anthropic_piece(text: str) -> bytes:
+    delta = {"type": "text_delta", "text": text}
+    said = {"type": "content_block_delta", "index": 0, "delta": delta}
+    return _named("content_block_delta", said)
+
+
+def _anthropic_opening() -> tuple[bytes, ...]:
+    message: dict[str, Any] = {**_anthropic(""), "content": [], "stop_reason": None}
+    started = _named("message_start", {"type": "message_start", "message": message})
+    return started, _named("content_block_start", _BLOCK)
+
+
+# --- Cohere -------------------------------------------------------------------------------
+
+_TOKENS = {"tokens": {"input_tokens": 1, "output_tokens": 2}}
+
+
+def _cohere(text: Any) -> dict[str, Any]:
+    return {
+        "id": "c1",
+        "finish_reason": "COMPLETE",
+        "message": {"role": "assistant", "content": [{"type": "text", "text": text}]},
+        "usage": _TOKENS,
+    }
+
+
+def _cohere_event(kind: str, **more: Any) -> bytes:
+    return _named(kind, {"type": kind, **more})
+
+
+def _cohere_item(kind: str, **content: str) -> bytes:
+    return _cohere_event(kind, index=0, delta={"message": {"content": content}})
+
+
+_COHERE_START = _cohere_event(
+    "message-start", id="c1", delta={"message": {"role": "assistant", "content": []}}
+)
+_COHERE_END = {"finish_reason": "COMPLETE", "usage": _TOKENS}
+_COHERE_ERROR = {"finish_reason": "ERROR", "error": "overloaded"}
+
+
+# --- Replicate ----------------------------------------------------------------------------
+
+_SCHEMA = {
+    "components": {
+        "schemas": {
+            "Input": {
+                "type": "object",
+                "required": ["prompt"],
+                "properties": {"prompt": {"type": "string"}},
+            },
+            "Output": {"type": "array", "items": {"type": "string"}},
+        }
+    }
+}
+
+
+def _replicate(text: Any) -> dict[str, Any]:
+    return {
+        "id": "p1",
+        "model": "acme/chat",
+        "status": "succeeded",
+        "output": text,
+        "error": None,
+        "urls": {},
+        "metrics": {"input_token_count": 1, "output_token_count": 2},
+    }
+
+
+def _replicate_output(text: str) -> bytes:
+    lines = "".join(f"data: {line}\n" for line in text.split("\n"))
+    return f"event: output\n{lines}\n".encode()
+
+
+def _prediction(seen: Seen, url: str) -> bytes | None:
+    """A prediction that has begun, whose stream is the next thing to be asked for."""
+    if seen.method == "POST" and seen.target.endswith("/cancel"):
+        return reply(200, body={})
+    if seen.method == "POST" and "prefer" not in seen.headers:  # whoever streams does not wait
+        stream = {"stream": f"{url.removesuffix('/v1')}/stream"}
+        return reply(201, body={**_replicate(None), "status": "starting", "urls": stream})
+    return None
+
+
+# --- all ----------------------------------------------------------------------------------
+
+DIALECTS: Mapping[str, Dialect] = {
+    each.name: each
+    for each in (
+        Dialect(
+            name="openai",
+            model="openai/gpt-4o",
+            make=lambda url: OpenAI(api_key=KEY, base_url=url),
+            **_OPENAI,
+        ),
+        Dialect(name="azure", model="azure/gpt-4o", make=_azure, **_OPENAI),
+        Dialect(
+            name="anthropic",
+            model="anthropic/claude-haiku-4-5",
+            make=lambda url: Anthropic(api_key=KEY, base_url=url.removesuffix("/v1")),
+            answer=_anthropic(TEXT),
+            answer_saying=_anthropic,
+            opening=_anthropic_opening(),
+            piece=_anthropic_piece,
+            finish=_named("content_block_stop", {"type": "content_block_stop", "index": 0})
+            + _named("message_delta", _ENDED),
+            marker=_named("message_stop", {"type": "message_stop"}),
+            stream_error=_named("error", _OVERLOADED),
+            error_body=lambda message: {
+                "type": "error",
+                "error": {"type": "api_error", "message": message},
+            },
+        ),
+        Dialect(
+            name="cohere",
+            model="cohere/command-a-03-2025",
+            make=lambda url: Cohere(api_key=KEY, base_url=url.removesuffix("/v1")),
+            answer=_cohere(TEXT),
+            answer_saying=_cohere,
+            opening=(_COHERE_START, _cohere_item("content-start", type="text", text="")),
+            piece=lambda text: _cohere_item("content-delta", text=text),
+            finish=_cohere_event("content-end", index=0),
+            marker=_cohere_event("message-end", delta=_COHERE_END),
+            stream_error=_cohere_event("message-end", delta=_COHERE_ERROR),
+            error_body=lambda message: {"id": "e1", "message": message},
+        ),
+        Dialect(
+            name="replicate",
+            model="replicate/acme/chat",
+            make=lambda url: Replicate(
+                api_key=KEY,
+                base_url=url,
+                schemas={"acme/chat": _SCHEMA},
+                poll_interval=0.01,
+            ),
+            answer=_replicate([TEXT]),
+            answer_saying=lambda text: _replicate(text if text is None else [text]),
+            opening=(),
+            piece=_replicate_output,
+            finish=b"",
+            marker=b"event: done\ndata: {}\n\n",
+            stream_error=b'event: error\ndata: {"detail": "overloaded"}\n\n',
+            error_body=lambda message: {"detail": message, "title": "error"},
+            aside=_prediction,
+            idempotent=False,
+        ),
+    )
+}

@@ -1,0 +1,9 @@
+"""Many calls and streams at once."""
+
+from __future__ import annotations
+
+from tests.faults.table import Case, Scene
+
+__all__ = ["CASES"]
+
+CASES: tuple[Case | Scene, ...] = ()

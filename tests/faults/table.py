@@ -1,0 +1,274 @@
+"""The table of faults: what a case is, how it is played, and what is right whatever happens.
+
+A family is a module with ``CASES``. Most cases are a :class:`Case`: what the server does, and what
+the caller is to see, with and without streaming, awaited and not. What is no single call is a
+:class:`Scene`. It knows no fault by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import time
+import traceback
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from llmgate import Client, Completion, Stream, _sync
+from llmgate.errors import LLMGateError
+from llmgate.types import Chunk
+from tests.faults.calls import HI, KEY, SLACK, chain, is_ours
+from tests.faults.dialects import DIALECTS, TEXT, Dialect
+from tests.faults.server import FaultServer, Step, wait_for_async
+
+__all__ = [
+    "EVERYONE",
+    "Case",
+    "Check",
+    "Outcome",
+    "Player",
+    "Scene",
+    "Steps",
+    "answers",
+    "client_for",
+    "either",
+    "raises",
+]
+
+EVERYONE = tuple(DIALECTS)
+
+
+@dataclass
+class Outcome:
+    """What a caller saw of one call, and what the server did."""
+
+    dialect: Dialect
+    server: FaultServer
+    seconds: float = 0.0
+    answer: Completion | None = None
+    chunks: list[Chunk] = field(default_factory=list[Chunk])
+    error: BaseException | None = None
+
+    @property
+    def text(self) -> str:
+        """The text of the answer, or as much as was delivered of it."""
+        if self.answer is not None:
+            return self.answer.text
+        deltas = (choice.delta.content for chunk in self.chunks for choice in chunk.choices)
+        return "".join(text for text in deltas if text)
+
+
+Check: TypeAlias = Callable[[Outcome], None]
+Steps: TypeAlias = Callable[[Dialect], Iterable[Step]]
+
+
+# --- how a call is made -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Player:
+    """One provider and one way to call it, in which a case is played."""
+
+    dialect: Dialect
+    sync: bool
+    stream: bool
+
+    @property
+    def name(self) -> str:
+        """Such as ``acompletion, streamed``."""
+        return f"{'completion' if self.sync else 'acompletion'}{', streamed' * self.stream}"
+
+    async def call(self, client: Client, server: FaultServer, **options: Any) -> Outcome:
+        """One call to its end; whatever it raises is part of the outcome."""
+        outcome = Outcome(self.dialect, server)
+        options = {"model": self.dialect.model, "messages": HI, **options}
+        began = time.monotonic()
+        try:
+            if self.sync:
+                await asyncio.to_thread(self._call_sync, client, outcome, options)
+            else:
+                await self._call_async(client, outcome, options)
+        except Exception as error:  # noqa: BLE001 - this is what the table is about
+            outcome.error = error
+        outcome.seconds = time.monotonic() - began
+        return outcome
+
+    async def _call_async(self, client: Client, outcome: Outcome, options: Any) -> None:
+        answer: Any = await client.acompletion(stream=self.stream, **options)
+        if isinstance(answer, Stream):
+            async for chunk in answer:
+                outcome.chunks.append(chunk)
+            answer = await answer.completion()
+        outcome.answer = answer
+
+    def _call_sync(self, client: Client, outcome: Outcome, options: Any) -> None:
+        answer: Any = client.completion(stream=self.stream, **options)
+        if not isinstance(answer, Completion):
+            for chunk in answer:
+                outcome.chunks.append(chunk)
+            answer = answer.completion()
+        outcome.answer = answer
+
+    async def close(self, client: Client) -> None:
+        """Close a client on the loop where its calls were made."""
+        if self.sync:
+            await asyncio.to_thread(_sync.run, client.aclose)
+        else:
+            await client.aclose()
+
+
+def client_for(dialect: Dialect, url: str, **settings: Any) -> Client:
+    """A client whose provider of that dialect is at this address, and which tries only once."""
+    if "retry" not in settings:
+        settings.setdefault("max_retries", 0)
+    settings.setdefault("timeout", 5.0)
+    return Client(providers={dialect.name: dialect.make(url)}, **settings)
+
+
+@asynccontextmanager
+async def calling(player: Player, url: str, settings: Mapping[str, Any]) -> AsyncGenerator[Client]:
+    """Such a client, closed afterwards."""
+    client = client_for(player.dialect, url, **settings)
+    try:
+        yield client
+    finally:
+        await player.close(client)
+
+
+# --- what a case is -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Case:
+    """A line of the table: one call, what the server does, what the caller is to see.
+
+    ``unary`` and ``stream`` give the server's steps; one may be left out. ``within`` bounds the
+    call's seconds. ``requests`` is the most that may reach the server.
+    """
+
+    name: str
+    check: Check
+    unary: Steps | None = None
+    stream: Steps | None = None
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    server: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    within: float = 3.0
+    requests: int = 1
+    providers: tuple[str, ...] = EVERYONE
+
+    @property
+    def players(self) -> list[tuple[bool, bool]]:
+        """The ways to play it: sync and not, of each kind that it has steps for."""
+        kinds = [streamed for streamed in (False, True) if self._steps(streamed) is not None]
+        return [(sync, streamed) for sync in (False, True) for streamed in kinds]
+
+    def _steps(self, streamed: bool) -> Steps | None:
+        return self.stream if streamed else self.unary
+
+    async def play(self, player: Player) -> None:
+        """Make the call, and look at what came of it."""
+        steps = self._steps(player.stream)
+        assert steps is not None
+        with player.dialect.serve(*steps(player.dialect), **self.server) as server:
+            async with calling(player, server.url, self.settings) as client:
+                outcome = await player.call(client, server, **self.options)
+            check_always(outcome)
+            self.check(outcome)
+            assert outcome.seconds <= self.within + SLACK, f"it took {outcome.seconds:.2f} s"
+            assert len(server.requests) <= self.requests, f"{len(server.requests)} requests"
+            assert await wait_for_async(lambda: server.open_connections == 0, 1.0), "left open"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A line of the table that is more than one call: a coroutine that is handed the player."""
+
+    name: str
+    scene: Callable[[Player], Awaitable[None]]
+    providers: tuple[str, ...] = EVERYONE
+    ways: tuple[tuple[bool, bool], ...] = (
+        (False, False),
+        (False, True),
+        (True, False),
+        (True, True),
+    )
+    """Which (sync, streamed) it is played in."""
+
+    @property
+    def players(self) -> list[tuple[bool, bool]]:
+        """The ways to play it."""
+        return list(self.ways)
+
+    async def play(self, player: Player) -> None:
+        """Run it."""
+        await self.scene(player)
+
+
+# --- what is right ------------------------------------------------------------------------
+
+
+def check_always(outcome: Outcome) -> None:
+    """What holds for every call: an answer or an error of ours, and no key in either."""
+    error = outcome.error
+    if error is None:
+        assert outcome.answer is not None
+        assert KEY not in repr(outcome.answer)
+        return
+    assert outcome.answer is None, "an answer, and an error"
+    assert isinstance(error, LLMGateError), f"a foreign exception: {error!r}"
+    assert is_ours(error), f"a foreign exception hangs on it: {[*chain(error)]}"
+    shown = [repr(error), str(error), str(vars(error)), *traceback.format_exception(error)]
+    assert not any(KEY in text for text in shown), "the key is in the error"
+    assert str(error) == str(pickle.loads(pickle.dumps(error)))  # noqa: S301 - our own
+
+
+def answers(text: str = TEXT) -> Check:
+    """The caller has the whole answer."""
+
+    def check(outcome: Outcome) -> None:
+        if outcome.error is not None:
+            raise AssertionError(f"no answer, but {outcome.error!r}") from outcome.error
+        assert text == outcome.text
+        assert outcome.answer is not None
+        assert outcome.answer.choices[0].finish_reason in ("stop", None)
+
+    return check
+
+
+def raises(*kinds: type[LLMGateError], partial: str | None = None, **attributes: Any) -> Check:
+    """The caller has an error of one of these kinds, with these attributes.
+
+    ``partial`` is the text that a truncated stream leaves behind, which was also delivered.
+    """
+
+    def check(outcome: Outcome) -> None:
+        assert outcome.error is not None, f"no error, but the answer {outcome.text!r}"
+        assert type(outcome.error) in kinds, f"the error is {outcome.error!r}"
+        for name, expected in attributes.items():
+            assert expected == getattr(outcome.error, name), name
+        if partial is not None:
+            kept: Completion | None = getattr(outcome.error, "partial", None)
+            assert partial == ("" if kept is None else kept.text)
+            assert partial == outcome.text
+
+    return check
+
+
+def either(*checks: Check) -> Check:
+    """One of several outcomes, where each would be honest."""
+
+    def check(outcome: Outcome) -> None:
+        failures = list[str]()
+        for each in checks:
+            try:
+                each(outcome)
+            except AssertionError as failure:
+                failures.append(str(failure))
+            else:
+                return
+        raise AssertionError("; ".join(failures))
+
+    return check
