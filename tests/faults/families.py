@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from tests.faults import (
     bodies,
+    deadlines,
     http,
     inputs,
     life,
@@ -27,6 +28,7 @@ FAMILIES: Mapping[str, Sequence[Case | Scene]] = {
     "bodies": bodies.CASES,
     "status": status.CASES,
     "retry": retry.CASES,
+    "deadlines": deadlines.CASES,
     "net": net.CASES,
     "life": life.CASES,
     "inputs": inputs.CASES,
