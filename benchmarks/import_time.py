@@ -66,13 +66,15 @@ class Cost(NamedTuple):
     megabytes: float
 
 
-def measure(code: str) -> Cost:
+def measure(
+    code: str, python: str = sys.executable, environment: Mapping[str, str] | None = None
+) -> Cost:
     """Run code in a fresh process and return what that process has cost."""
     done = subprocess.run(
-        [sys.executable, "-c", code + MEASURE],
+        [python, "-c", code + MEASURE],
         stdout=subprocess.PIPE,
         check=True,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": ""},
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **(environment or {})},
     )
     # the figures come last: a package may print while it is imported
     return Cost(*map(float, done.stdout.splitlines()[-1].split()))

@@ -13,6 +13,7 @@ from dataclasses import replace
 from llmgate._context import Context, request_id
 from llmgate.errors import (
     ConnectError,
+    DeadlineExceededError,
     DecodeError,
     LLMGateError,
     ReadError,
@@ -144,7 +145,8 @@ class _Attempt:
         """The seconds to wait before another attempt; None when there is to be no other."""
         reply = self._context.reply
         was_not_done = reply is not None and reply.status in _NOT_DONE
-        if not (self._request.idempotent or was_not_done or isinstance(error, ConnectError)):
+        never_left = isinstance(error, ConnectError | DeadlineExceededError)  # of connecting alone
+        if not (self._request.idempotent or was_not_done or never_left):
             return None  # it could be done twice
         return pause_before_next(error, self._context, answered=bool(self.answered))
 

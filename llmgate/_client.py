@@ -14,15 +14,16 @@ from dataclasses import replace
 from functools import cache, partial
 from importlib import import_module
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self, TypeAlias, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, Unpack, overload
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from llmgate import _engine
+from llmgate._deadline import Deadline
 from llmgate._registry import Registry
 from llmgate._request import Request, as_hooks, as_policy, as_timeout, hide_credentials
 from llmgate._retry import RetryBudget, RetryPolicy
 from llmgate._stream import Stream
-from llmgate.errors import ClosedError, MissingKeyError
+from llmgate.errors import ClosedError, LLMGateError, MissingKeyError
 from llmgate.hooks import Dispatcher, Event, Hook
 from llmgate.options import CallOptions, Timeout
 from llmgate.provider import Provider
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["Client", "acompletion", "completion", "default_client"]
 
 _PATIENCE_WITH_HOOKS = 0.003
+_SETTINGS = frozenset({"api_key", "api_base", "api_version", "base_url"})
 _TRANSPORT = "llmgate.transports.aiohttp"
 
 
@@ -147,6 +149,8 @@ class Client:
         """
         hide_credentials(options)
         began = time.monotonic()
+        if type(model) is str and model not in self._registry.at_hand:
+            await self._make_ready(model, options, began)
         request = Request(self._registry, self._unsupported, model, messages, bool(stream), options)
         context = await self._context(request)
         context.deadline.started = began
@@ -247,6 +251,25 @@ class Client:
         await self.aclose()
 
     # --- inside ---
+
+    async def _make_ready(self, model: str, options: CallOptions, began: float) -> None:
+        """Have the provider's package imported, within the limits of the call."""
+        loading = self._registry.loading(model, bare=_SETTINGS.isdisjoint(options))
+        if loading is None:
+            return
+        spellings = (options.get(n) for n in ("timeout", "force_timeout", "forceTimeout"))
+        given: Any = next((limit for limit in spellings if limit is not None), self._timeout)
+        deadline = Deadline(as_timeout(given))
+        deadline.started = began
+        try:
+            with deadline.limit():
+                return await asyncio.wrap_future(loading)
+            raise deadline.exceeded()
+        except LLMGateError as error:
+            error.model = error.model or model
+            raise
+        finally:
+            deadline.close()
 
     async def _context(self, request: Request) -> _engine.Context:
         if self._closed:

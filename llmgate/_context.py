@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from itertools import takewhile
+from operator import eq
+from typing import TYPE_CHECKING, Any, AnyStr, Literal, TypeAlias, TypeVar, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from llmgate._deadline import Deadline
+from llmgate._json import is_object
 from llmgate.errors import DecodeError, LLMGateError, ProviderError, RequestError, excerpt
 from llmgate.hooks import CallEnded, CallStarted, Event
 from llmgate.types import Attempt, Completion, Exchange
@@ -110,10 +113,10 @@ class Context:
         """A step of a provider's own code. Whatever it raises becomes one of our errors."""
         try:
             return step(*arguments)
-        except (LLMGateError, StopIteration):
+        except LLMGateError:
             raise
-        except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
-            what = f"({excerpt(f'{type(error).__name__}: {error}')})"
+        except (Exception, CancelledError, GeneratorExit) as error:  # a stranger may raise anything
+            what = f"({told(error)})"
         if self.reply is None:
             raise RequestError(f"the provider could not translate the call {what}")
         raise DecodeError(
@@ -127,7 +130,8 @@ class Context:
         error.attempts = tuple(self.attempts)
         error.report = self.call.report
         if self.reply is not None and not isinstance(error, RequestError):
-            _add_reply(error, self.reply, with_body=bool(self.reply.body) or not self.call.stream)
+            is_unread = self.call.stream and 200 <= self.reply.status < 300
+            _add_reply(error, self.reply, with_body=bool(self.reply.body) or not is_unread)
         if self.sent is not None:
             _scrub(error, _secrets(*self.sent))
         return error
@@ -159,6 +163,8 @@ def request_id(headers: Mapping[str, str]) -> str | None:
 
 _SHORTEST_SECRET = 8
 """Shorter words ("Bearer") are no secrets, and replacing them would mangle the text."""
+_LONG_BEGINNING = 16
+"""So many characters of a secret are taken for it; fewer tell only whose key it is."""
 _CREDENTIAL = re.compile(r"auth|cookie|credential|key|password|secret|signature|token", re.I)
 
 
@@ -177,19 +183,40 @@ def _secrets(request: HttpRequest, authorized: HttpRequest) -> list[str]:
 
 
 def _scrub(error: LLMGateError, secrets: Iterable[str]) -> None:
-    """The error's texts, bytes and headers without the secrets."""
+    """The error's texts, bytes and headers without the secrets, and so the answer so far."""
     for name, value in vars(error).items():
         setattr(error, name, _without(value, secrets))
     error.args = tuple(_without(argument, secrets) for argument in error.args)
 
 
 def _without(value: Any, secrets: Iterable[str]) -> Any:
-    if isinstance(value, dict):
-        texts = cast("dict[str, str]", value)
-        return {name: _without(text, secrets) for name, text in texts.items()}
-    for secret in secrets:
-        if isinstance(value, str):
-            value = value.replace(secret, "***")
-        elif isinstance(value, bytes):
-            value = value.replace(secret.encode(), b"***")
+    if isinstance(value, str):
+        for secret in secrets:
+            value = _hide(value, secret, "***")
+        return value
+    if isinstance(value, bytes):
+        for secret in secrets:
+            value = _hide(value, secret.encode(), b"***")
+        return value
+    if is_object(value):
+        return {_without(name, secrets): _without(item, secrets) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        items = cast("list[Any]", value)
+        return type(items)(_without(item, secrets) for item in items)
+    if is_dataclass(value) and not isinstance(value, type):
+        parts = {field.name: getattr(value, field.name) for field in fields(value)}
+        clean = {name: _without(part, secrets) for name, part in parts.items()}
+        return value if clean == parts else replace(value, **clean)
     return value
+
+
+def _hide(text: AnyStr, secret: AnyStr, mark: AnyStr) -> AnyStr:
+    """The text without a secret, nor a long beginning of it, such as where a text was cut off."""
+    beginning, start = secret[:_LONG_BEGINNING], 0
+    pieces: list[AnyStr] = []
+    while (place := text.find(beginning, start)) >= 0:
+        pieces += (text[start:place], mark)
+        found = text[place : place + len(secret)]
+        start = place + sum(takewhile(bool, map(eq, found, secret)))
+    pieces.append(text[start:])
+    return mark[:0].join(pieces)

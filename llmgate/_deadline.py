@@ -33,10 +33,10 @@ class Deadline:
         "_allowed",
         "_cancels",
         "_loop",
-        "_passed",
         "_phase",
         "_rings",
         "_seconds",
+        "_strikes",
         "_task",
         "_until",
         "begun",
@@ -49,10 +49,10 @@ class Deadline:
         self.timeout = timeout
         self.started = time.monotonic()
         self.begun = False  # once an answer has begun, first_token is no limit
-        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm: asyncio.Handle | None = None
         self._rings = self._until = math.inf
         self._task: asyncio.Task[object] | None = None
-        self._passed = False
+        self._strikes = 0  # how often what is awaited was cancelled, since a limit had passed
 
     def elapsed(self) -> float:
         """Seconds since the call began."""
@@ -79,7 +79,7 @@ class Deadline:
 
     def move(self, *, silence: bool = False) -> None:
         """Go on, under ``with``, within the limits as they are now."""
-        if not self._passed:
+        if not self._strikes:
             self.limit(silence=silence)
             self._set()
 
@@ -96,7 +96,7 @@ class Deadline:
 
     def explains(self, error: BaseException | None) -> bool:
         """Whether a cancellation is due to a limit that passed."""
-        if self._passed and isinstance(error, asyncio.CancelledError):
+        if self._strikes and isinstance(error, asyncio.CancelledError):
             self._phase = getattr(error, _MARK, self._phase)
             return True
         return False
@@ -106,7 +106,7 @@ class Deadline:
             raise self.exceeded()
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         self._cancels = self._task.cancelling() if self._task is not None else 0
-        self._passed = False
+        self._strikes = 0
         self._set()
 
     def __exit__(
@@ -116,9 +116,11 @@ class Deadline:
         traceback: TracebackType | None,
     ) -> bool:
         task, self._task = self._task, None
-        if not self._passed or task is None:
+        if not self._strikes or task is None:
             return False
-        by_others = task.uncancel() > self._cancels
+        self.close()
+        left = [task.uncancel() for _ in range(self._strikes)]
+        by_others = left[-1] > self._cancels
         return not by_others and self.explains(error)
 
     def _set(self) -> None:
@@ -134,17 +136,29 @@ class Deadline:
             self._alarm = self._loop.call_later(seconds, self._ring)
 
     def _ring(self) -> None:
+        """See whether the limit has passed. What came while the loop was held up is taken first."""
+        if self._is_due():
+            self._alarm = self._loop.call_soon(self._strike)
+
+    def _strike(self) -> None:
+        """Cancel what is awaited; again a little later, should that have been swallowed."""
+        if self._is_due() and self._task is not None:
+            self._strikes += 1
+            self._task.cancel()
+            self._wind(_BETWEEN_STRIKES)
+
+    def _is_due(self) -> bool:
         self._alarm = None
-        if self._task is None or self._passed:
-            return  # nothing is being waited for
+        if self._task is None:
+            return False  # nothing is being waited for
         left = self._until - time.monotonic()
         if left > 0:
             self._wind(left)
-        else:
-            self._passed = True
-            self._task.cancel()
+        return left <= 0
 
 
+_BETWEEN_STRIKES = 0.15
+"""Seconds. A farewell to the provider, which is sent after the first, takes less."""
 _WAITED_FOR = {
     "connect": "no connection",
     "pool": "no free connection",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from llmgate._json import is_array, is_object
@@ -90,12 +90,12 @@ def read_calls(text: str, names: frozenset[str]) -> tuple[str, list[Function]]:
 
 def _may_be_call(text: str) -> bool:
     """Whether the text, or what it is the beginning of, may be nothing but a call."""
-    said = "".join(text[:_LONGEST_HEAD].split()) or "".join(text.split())
+    said = "".join(text.lstrip()[:_LONGEST_HEAD].split())
     return any(head.startswith(said) or said.startswith(head) for head in _HEADS)
 
 
 _LONGEST_HEAD = 1000
-"""A head is much shorter, but white space may come before and within it."""
+"""A head is much shorter, but white space may come within it."""
 
 
 def _whole(text: str) -> tuple[str, list[Any]]:
@@ -173,32 +173,50 @@ def _function(item: Any, names: frozenset[str]) -> Function:
 class _Held:
     """The text of one choice that waits, for it is or may become a call.
 
-    ``whole`` is True while all of the text may be nothing but a call, ``marked`` once a mark came.
+    ``whole`` is True while all of the text may be nothing but a call, and ``settled`` once nothing
+    that follows is passed on: it surely may be one, or a mark came. ``pieces`` is text behind
+    ``text`` that decides nothing, and is joined once.
     """
 
     text: str = ""
+    pieces: list[str] = field(default_factory=list[str])
     whole: bool = True
-    marked: bool = False
+    settled: bool = False
     ended: bool = False
 
     def pass_on(self, text: str) -> str:
         """What may be passed on, now that this text came."""
-        self.text += text
+        if self.settled or not text.strip():
+            self.pieces.append(text)
+            return ""
+        self.text = self._take() + text
         if self.whole:
             self.whole = _may_be_call(self.text)
-        if self.whole or self.marked:
+        if self.whole:
+            self.settled = len(self.text.lstrip()) >= _LONGEST_HEAD
             return ""
         mark = self.text.find(OPEN)
-        self.marked = mark >= 0
-        end = mark if self.marked else len(self.text) - _overlap(self.text, OPEN)
+        self.settled = mark >= 0
+        end = mark if self.settled else len(self.text) - _overlap(self.text, OPEN)
         passed = self.text[:end].rstrip()
         self.text = self.text[len(passed) :]
         return passed
 
     def end(self, names: frozenset[str]) -> tuple[str, list[Function]]:
         """What is left, and the calls that it holds."""
-        held, self.text, self.ended = self.text, "", True
-        return read_calls(held, names)
+        self.ended = True
+        return read_calls(self._take(), names)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits."""
+        return not (self.text or self.pieces)
+
+    def _take(self) -> str:
+        taken = "".join((self.text, *self.pieces))
+        self.text = ""
+        self.pieces.clear()
+        return taken
 
 
 def _overlap(text: str, mark: str) -> int:
@@ -249,7 +267,7 @@ class EmulatedDecoder:
     def _leftover(self) -> Iterator[Chunk]:
         """What is still held of choices that never got a finish reason."""
         for index, held in self._held.items():
-            if held.text:
+            if not held.is_empty:
                 choice = self._ended(ChunkChoice(_SILENCE, index), held)
                 yield replace(self._last, choices=[choice], usage=None, extra={})
 

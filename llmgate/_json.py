@@ -5,6 +5,8 @@ It knows no provider and no shape of a reply.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeGuard
 
 from llmgate.errors import DecodeError, InvalidRequestError, excerpt
@@ -30,6 +32,10 @@ def encode_json(value: Any) -> bytes:
     The values of a :class:`~llmgate.options.Call` are checked already; this raises
     ``InvalidRequestError`` only for what a plugin put there itself.
     """
+    try:
+        return _writer()(value)
+    except TypeError:  # what only the slower writer takes: large integers, and great depth
+        pass
     from pydantic_core import PydanticSerializationError, to_json  # noqa: PLC0415 - first use
 
     try:
@@ -45,15 +51,29 @@ def decode_json(data: bytes | str) -> Any:
     Raises:
         DecodeError: for what is no JSON, or is nested too deeply; ``frame`` holds it.
     """
-    from pydantic_core import from_json  # noqa: PLC0415 - not paid for by `import llmgate`
-
     if isinstance(data, str):
         data = data.encode("utf-8", "surrogatepass")  # which the parser then refuses
     try:
-        return from_json(data.removeprefix(_BYTE_ORDER_MARK))
+        return _reader()(data.removeprefix(_BYTE_ORDER_MARK))
     except ValueError as error:
         reason = str(error)
     raise DecodeError(f"the reply is no JSON ({reason}): {excerpt(data)}", frame=data)
+
+
+@cache
+def _writer() -> Callable[[Any], bytes]:
+    """The quickest writer there is; it is not paid for by ``import llmgate``."""
+    from orjson import dumps  # noqa: PLC0415 - first use
+
+    return dumps
+
+
+@cache
+def _reader() -> Callable[[bytes], Any]:
+    """A reader that also takes what others refuse: NaN, and integers of any size."""
+    from pydantic_core import from_json  # noqa: PLC0415 - first use
+
+    return from_json
 
 
 def parse_arguments(arguments: str) -> dict[str, Any]:

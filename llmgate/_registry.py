@@ -21,9 +21,11 @@ from llmgate.errors import (
     shown,
 )
 from llmgate.provider import PROTOCOL, Provider
+from llmgate.threads import start_in_thread
 from llmgate.wire import Secret
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
     from importlib.metadata import EntryPoint
 
 __all__ = ["InstalledProvider", "Registry", "Target", "installed_providers"]
@@ -123,6 +125,9 @@ class Registry:
     def __init__(self, providers: Mapping[str, Provider | ProviderFactory] | None = None) -> None:
         self._given = dict(providers or {})
         self._made: dict[tuple[str, frozenset[tuple[str, Any]]], Provider] = {}
+        self._factories: dict[str, ProviderFactory] = {}
+        self.at_hand = set[str]()  # the models whose providers need not be imported any more
+        self._loading: dict[str, Future[None]] = {}
 
     def knows(self, name: str) -> bool:
         """Whether there is a provider of that name."""
@@ -162,6 +167,34 @@ class Registry:
             self._made[key] = made
         return made
 
+    def loading(self, model: str, *, bare: bool) -> Future[None] | None:
+        """What imports and makes, on a thread, the installed provider of a model; None when there
+        is nothing to do. ``bare`` says that the call gives it no settings.
+
+        A stranger's package may take long, or never come to an end; no other call waits for that.
+        """
+        name = self._installed_name(model)
+        if name is None or name in self._factories:
+            while len(self.at_hand) >= 1024:  # as there is no end of names
+                self.at_hand.pop()
+            self.at_hand.add(model)
+            return None
+        under_way = self._loading.get(name)
+        if under_way is None or under_way.done():
+            under_way = self._loading[name] = start_in_thread(lambda: self._load(name, bare))
+        return under_way
+
+    def _installed_name(self, model: str) -> str | None:
+        prefix, slash, _ = model.partition("/")
+        names = [prefix] if slash and self.knows(prefix) else self._claimants(model)
+        return names[0] if len(names) == 1 and names[0] not in self._given else None
+
+    def _load(self, name: str, bare: bool) -> None:
+        factory = self._installed(name).load()
+        if bare:
+            self._made[name, frozenset()] = self._started(factory, name, {})
+        self._factories[name] = factory
+
     def refuse_switch(self, name: str) -> None:
         """Raise when ``<name>=True`` names a provider that could be installed.
 
@@ -195,7 +228,7 @@ class Registry:
     def _create(self, name: str, settings: Mapping[str, Any]) -> Provider:
         given = self._given.get(name)
         if given is None:
-            factory = self._installed(name).load()
+            factory = self._factories.get(name) or self._installed(name).load()
         elif callable(given):
             factory = given
         elif not settings:
@@ -208,13 +241,24 @@ class Registry:
                     f"the provider {name!r} was handed over ready-made: set {names} on it instead"
                 )
             factory = configured
+        return self._started(factory, name, settings)
+
+    def _started(
+        self, factory: ProviderFactory, name: str, settings: Mapping[str, Any]
+    ) -> Provider:
+        """The provider that a stranger's callable makes."""
+        given = self._given.get(name)
         try:
             _check_settings(factory, name, settings)
             return _checked(factory(**settings), name)
         except LLMGateError:
             raise
         except Exception as error:  # noqa: BLE001 - a stranger's constructor may raise anything
-            reason = excerpt(f"{type(error).__name__}: {error}")
+            reason = f"{type(error).__name__}: {error}"
+        if given is not None and not callable(given):  # set up anew by its class, as a rule
+            _check_settings(type(given), name, settings)
+        key = settings.get("api_key")
+        reason = excerpt(reason.replace(key, "***") if key else reason)
         raise UnknownProviderError(f"the provider {name!r} failed to start: {reason}")
 
     def _installed(self, name: str) -> InstalledProvider:

@@ -5,12 +5,14 @@ It decides what a provider's declarations mean for a call, and sends nothing.
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cache
+from random import Random
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 from llmgate._validate import check_json, check_messages, check_name, check_parameters
@@ -38,10 +40,17 @@ if TYPE_CHECKING:
 __all__ = ["Request", "as_hooks", "as_policy", "as_timeout", "hide_credentials"]
 
 _SETTINGS = ("base_url", "api_version")
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class Request:
     """One call's arguments, checked and sorted: what is for the provider, and what is for us."""
+
+    timeout: Timeout | None = None
+    hooks: tuple[Hook, ...] = ()
+    extra_headers: Mapping[str, str] = _NO_HEADERS
+    wants_usage_chunk = False
+    _max_retries: int | None = None
 
     def __init__(
         self,
@@ -52,40 +61,30 @@ class Request:
         stream: bool,
         options: CallOptions,
     ) -> None:
-        given: dict[str, Any] = {k: value for k, value in options.items() if value is not None}
-        switch = _provider_switch(given, registry)
-        for name in given:
-            check_name(name)
+        chat, own, switch = _sorted(options, registry)
         checked = check_messages(messages)
-        parameters = check_parameters(_chat_parameters(given))
-        if "stream_options" in parameters and not stream:
-            raise InvalidRequestError(
-                "only a stream has options: set stream=True", path="stream_options"
-            )
+        parameters: ChatParameters = check_parameters(_completed(chat)) if chat else {}
+        if "stream_options" in parameters:
+            self._check_stream_options(parameters, stream=stream)
         target = registry.target(model, switch)
-        provider = _provider(registry, target.provider, _settings(given))
+        provider = _provider(registry, target.provider, _settings(own) if own else {})
         self.provider_name = target.provider
-        self.timeout = _call_timeout(given)
-        self.hooks = _call_hooks(given)
-        self.extra_headers = _headers(given.get("extra_headers", {}))
-        self._max_retries = given.get("max_retries")
-        self.wants_usage_chunk = bool(
-            (parameters.get("stream_options") or {}).get("include_usage", False)
-        )
+        extra_body: Mapping[str, Any] = {}
+        if own:  # seldom
+            self.timeout = _call_timeout(own)
+            self.hooks = _call_hooks(own)
+            self.extra_headers = _headers(own.get("extra_headers", {}))
+            self._max_retries = own.get("max_retries")
+            extra_body = _extra_body(own.get("extra_body", {}))
+            unsupported = as_policy(own.get("unsupported", unsupported))
         call = Call(
-            model=target.model,
-            messages=checked,
-            parameters=parameters,
-            stream=stream,
-            extra_body=_extra_body(given.get("extra_body", {})),
-            id=secrets.token_hex(8),
-            report=Report(as_policy(given.get("unsupported", unsupported))),
+            target.model, checked, parameters, stream, extra_body, new_id(), Report(unsupported)
         )
         if _needs_translation(call, provider):
             if not _LEGACY.isdisjoint(parameters):  # the history alone asks for no such answer
                 provider = cast("Provider", _AsLegacy(provider))
             call = without_legacy_functions(call)
-        self.call = _within_abilities(call, provider)
+        self.call = _within_abilities(call, provider) if parameters else call
         self.provider = provider
 
     def policy(self, default: RetryPolicy) -> RetryPolicy:
@@ -93,19 +92,37 @@ class Request:
             return default
         return replace(default, max_retries=self._max_retries)
 
+    def _check_stream_options(self, parameters: ChatParameters, *, stream: bool) -> None:
+        if not stream:
+            raise InvalidRequestError(
+                "only a stream has options: set stream=True", path="stream_options"
+            )
+        options = parameters.get("stream_options") or {}
+        self.wants_usage_chunk = bool(options.get("include_usage", False))
 
-def _provider_switch(given: dict[str, Any], registry: Registry) -> str | None:
-    """The provider that a call names as ``<name>=True``, an argument of this API's early form."""
-    chosen: str | None = None
-    for name, value in list(given.items()):
-        if type(value) is not bool or name in CallOptions.__annotations__ or name in _chat_names():
+
+def _sorted(
+    options: CallOptions, registry: Registry
+) -> tuple[dict[str, Any], dict[str, Any], str | None]:
+    """The arguments that have a value: OpenAI's parameters, ours, and the provider that a call
+    names as ``<name>=True``, which is an argument of this API's early form."""
+    chat: dict[str, Any] = {}
+    own: dict[str, Any] = {}
+    switch: str | None = None
+    for name, value in options.items():
+        if value is None:
             continue
-        if registry.knows(name):
-            del given[name]
-            chosen = name if value else chosen
-        elif value:
-            registry.refuse_switch(name)
-    return chosen
+        if name in _chat_names():
+            chat[name] = value
+        elif name in CallOptions.__annotations__:
+            own[name] = value
+        elif type(value) is bool and registry.knows(name):
+            switch = name if value else switch
+        else:
+            if value is True:
+                registry.refuse_switch(name)
+            check_name(name)
+    return chat, own, switch
 
 
 @cache
@@ -113,14 +130,30 @@ def _chat_names() -> frozenset[str]:
     return frozenset(ChatParameters.__annotations__)
 
 
-def _chat_parameters(given: Mapping[str, Any]) -> dict[str, Any]:
-    parameters = {name: value for name, value in given.items() if name in _chat_names()}
+def _completed(given: dict[str, Any]) -> dict[str, Any]:
+    """The parameters with schemas in place of the classes and functions that stand for them."""
+    parameters = dict(given)
     if isinstance(parameters.get("response_format"), type):
         parameters["response_format"] = response_format_of(parameters["response_format"])
     tools = parameters.get("tools")
     if _is_iterable(tools) and not isinstance(tools, str | bytes | Mapping):
         parameters["tools"] = [function_tool(tool) if callable(tool) else tool for tool in tools]
     return parameters
+
+
+# --- what a call is known by --------------------------------------------------------------
+
+
+def new_id() -> str:
+    """Sixteen hexadecimal digits that no other call has."""
+    return f"{_ids.getrandbits(64):016x}"
+
+
+_ids = Random()  # noqa: S311 - it is to be unique, not secret
+os.register_at_fork(after_in_child=_ids.seed)
+
+
+# --- what is ours -------------------------------------------------------------------------
 
 
 def _extra_body(given: Any) -> Mapping[str, Any]:
@@ -258,8 +291,13 @@ def _within_abilities(call: Call, provider: Provider) -> Call:
         for name in call.parameters
         if abilities.get(name, Support.UNSUPPORTED) is Support.UNSUPPORTED
     ]
+    return _without(lacking, call, provider) if lacking else call
+
+
+def _without(lacking: list[str], call: Call, provider: Provider) -> Call:
+    given = cast("dict[str, Any]", call.parameters)
     for name in lacking:
-        value = cast("dict[str, Any]", call.parameters)[name]
+        value = given[name]
         if (name, value) == ("n", 1):
             continue  # one answer is what everybody gives
         if name in MEANINGFUL:
@@ -269,9 +307,8 @@ def _within_abilities(call: Call, provider: Provider) -> Call:
                 parameter=name,
             )
         call.report.drop(name, f"{provider.name} has no such parameter", given=value)
-    if lacking:
-        _log_dropped(provider.name, lacking)
-    kept = {name: value for name, value in call.parameters.items() if name not in lacking}
+    _log_dropped(provider.name, lacking)
+    kept = {name: value for name, value in given.items() if name not in lacking}
     return replace(call, parameters=cast("ChatParameters", kept))
 
 

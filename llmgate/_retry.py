@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RetryBudget", "RetryPolicy", "parse_retry_after"]
 
-_ALWAYS_RETRIED = frozenset({408, 425, 429})
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
+"""The statuses that may be gone a moment later. Of others the provider says so, or its plugin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class RetryPolicy:
         state.attempt_number = attempt
         state.set_exception((type(error), error, None))
         wait = self.wait or tenacity.wait_random_exponential(multiplier=0.5, max=8)
-        return float(wait(state))
+        return _positive(wait(state)) or 0.0
 
 
 _NO_LOOP: Any = None
@@ -87,16 +88,15 @@ _NO_LOOP: Any = None
 
 def _is_transient(error: LLMGateError) -> bool:
     """By structured codes and status only, never by a message's text."""
-    asked = (error.headers or {}).get("x-should-retry")
-    if asked in ("true", "false"):
-        return asked == "true"
     match error:
+        case ProviderError(in_stream=False, headers={"x-should-retry": "true" | "false" as asked}):
+            return asked == "true"
         case ProviderError(retryable=bool(marked)):
             return marked
         case ConflictError():
             return False
         case ProviderError(status=int(status)):
-            return status in _ALWAYS_RETRIED or status >= 500
+            return status in _PASSING
         case ProviderError():  # said inside a stream, where the codes alone tell what it is
             return isinstance(error, RateLimitError | OverloadedError | ServerError)
         case DeadlineExceededError():
@@ -155,10 +155,12 @@ def parse_retry_after(headers: Mapping[str, str], now: float | None = None) -> f
     return wait if wait > 0 else None
 
 
-def _positive(text: str | None) -> float | None:
+def _positive(given: str | float | None) -> float | None:
     """A positive number; infinity is one, NaN and garbage are none."""
+    if isinstance(given, str) and ("_" in given or not given.isascii()):
+        return None  # Python's own ways to write a number
     try:
-        number = float(text or "")
+        number = float(given or 0)
     except ValueError:
         return None
     return number if number > 0 else None
@@ -174,5 +176,5 @@ def _http_date(text: str) -> float | None:
         return math.inf
     try:
         return calendar.timegm(parsed[:9]) - (parsed[9] or 0)
-    except ValueError:  # a year that no calendar has
+    except (ValueError, OverflowError):  # a year that no calendar has
         return None

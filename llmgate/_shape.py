@@ -1,16 +1,20 @@
 """The base of every reply type: dataclasses that dump to and load from OpenAI's JSON shape.
 
-It knows dataclasses and JSON only, no provider and no field by name but ``extra``.
+It knows dataclasses and JSON only, no provider and no field by name but ``extra``. A loader is
+compiled for each class, for data whose every value has its field's very type, and gives all other
+data to the loader that explains what is wrong.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Literal, NamedTuple, Self, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, NoReturn, Self, Union, get_args, get_origin, get_type_hints
 
+from llmgate._frozen import fresh, open_class
 from llmgate._json import is_array, is_object
 from llmgate.errors import DecodeError
 
@@ -59,6 +63,17 @@ class Shape:
         Raises:
             DecodeError: when a value has another type than the field.
         """
+        own: Any = cls
+        try:
+            loaded: Self = _compiled(own)(data)
+        except _UnusualError:
+            pass
+        else:
+            return loaded
+        return cls._load_with_care(data, path)
+
+    @classmethod
+    def _load_with_care(cls, data: Any, path: str) -> Self:
         if isinstance(data, cls):
             return data
         if not is_object(data):
@@ -138,6 +153,89 @@ def _load(value: Any, loader: _Loader, path: str) -> Any:
     if loader.item is None or not is_array(value):
         return value
     return [_load(item, loader.item, f"{path}[{index}]") for index, item in enumerate(value)]
+
+
+# --- compiled loaders: the same for data in which nothing is unusual ----------------------
+
+
+class _UnusualError(Exception):
+    """A value is not of its field's very type; it may be wrong, or need to be converted."""
+
+
+@cache
+def _compiled(cls: Any) -> Callable[[Any], Any]:
+    """A function that loads a JSON object, or raises what says that it takes more care."""
+    loaders = _loaders(cls)
+    names: dict[str, Any] = {
+        "cls": cls,
+        "opened": open_class(cls),
+        "new": object.__new__,
+        "unusual": _UnusualError,
+        "refuse": _refuse,
+        "known": frozenset(loaders),
+        **{f"load_{name}": _nested(loader) for name, loader in loaders.items()},
+        **{f"default_{each.name}": each.default for each in dataclasses.fields(cls)},
+        **{f"make_{each.name}": each.default_factory for each in dataclasses.fields(cls)},
+    }
+    lines = [
+        "def load(data):",
+        "    if type(data) is not dict:",
+        "        if type(data) is cls: return data",
+        "        raise unusual",
+        "    self = new(opened)",
+    ]
+    for each in dataclasses.fields(cls):
+        if each.name in loaders:
+            lines += _assignment(each, loaders[each.name])
+        elif each.name != "extra":
+            lines.append(f"    self.{each.name} = {_default(each)}")
+    if any(each.name == "extra" for each in dataclasses.fields(cls)):
+        rest = "{key: value for key, value in data.items() if key not in known}"
+        lines.append(f"    self.extra = {{}} if data.keys() <= known else {rest}")
+    lines += ["    self.__class__ = cls", "    return self"]
+    exec("\n".join(lines), names)  # noqa: S102 - as dataclasses does; the names are fields'
+    load: Callable[[Any], Any] = names["load"]
+    return load
+
+
+def _nested(loader: _Loader) -> Callable[[Any], Any] | None:
+    """What loads a field's value, or its items, where these are shapes themselves."""
+    nested = loader.nested or (loader.item.nested if loader.item is not None else None)
+    return None if nested is None else _compiled(nested)
+
+
+def _assignment(each: dataclasses.Field[Any], loader: _Loader) -> list[str]:
+    """The lines that load one field."""
+    target, name = f"self.{each.name}", each.name
+    lines = [f"    if {name!r} in data:", f"        value = data[{name!r}]"]
+    missing = "None" if loader.nullable else _default(each)
+    if loader.nested is not None:
+        load = f"load_{name}(value)"
+    elif loader.item is not None:
+        load = f"{_items(name, loader.item)} if type(value) is list else refuse()"
+    else:
+        kinds = " or ".join(f"type(value) is {kind.__name__}" for kind in loader.accepted)
+        load = f"value if {kinds} else refuse()"
+    lines.append(f"        {target} = {missing} if value is None else {load}")
+    return [*lines, "    else:", f"        {target} = {_default(each)}"]
+
+
+def _items(name: str, item: _Loader) -> str:
+    """The expression that loads a list."""
+    if item.nested is not None:
+        return f"[load_{name}(item) for item in value]"
+    kinds = " or ".join(f"type(item) is {kind.__name__}" for kind in item.accepted)
+    return f"[item if {kinds} else refuse() for item in value]"
+
+
+def _default(each: dataclasses.Field[Any]) -> str:
+    if each.default is not MISSING:
+        return f"default_{each.name}"
+    return "refuse()" if each.default_factory is MISSING else fresh(each)
+
+
+def _refuse() -> NoReturn:
+    raise _UnusualError
 
 
 def _dump(value: Any, *, exclude_none: bool) -> Any:

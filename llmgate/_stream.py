@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
 from typing import Generic, Self, TypeVar
@@ -24,9 +25,10 @@ from llmgate.errors import (
     StreamTruncatedError,
     excerpt,
 )
+from llmgate.framing import Frame
 from llmgate.hooks import FirstToken
 from llmgate.report import Report
-from llmgate.types import Attempt, Chunk, Completion, Exchange, Usage
+from llmgate.types import Attempt, Chunk, ChunkChoice, Completion, Exchange, Usage
 
 __all__ = ["Stream", "StreamIterator"]
 
@@ -55,7 +57,9 @@ class Stream:
         self._answer = Accumulator()
         self._failure: LLMGateError | None = None
         self._rest = b""
+        self._break = ""
         self._delivered = False
+        self._has_begun = False
         self._is_read = False
         self._outcome: Outcome | None = None
 
@@ -104,7 +108,7 @@ class Stream:
     # --- what it gives ---
 
     def __aiter__(self) -> StreamIterator[Chunk]:
-        return StreamIterator(self, lambda chunk: chunk)
+        return _ChunkIterator(self, self._ready)
 
     def text(self) -> StreamIterator[str]:
         """Only the text of the first choice, piece by piece."""
@@ -246,50 +250,71 @@ class Stream:
             reason = excerpt(f"{type(error).__name__}: {error}")
         else:
             raise deadline.exceeded()
-        raise StreamTruncatedError(f"the stream broke off: {reason}")
+        self._break = f"the stream broke off: {reason}"
+        return b""
 
     def _digest(self, data: bytes) -> None:
-        """Decode what was read; at the end of the bytes, what that end completes."""
+        """Decode what was read; at the end of the bytes, or at a break, what that completes."""
+        if not data and not self._break:
+            self._refuse_stray()
         try:
             self._context.run(self._decode, data)
         except DecodeError:
             if data:
                 raise
+        except StreamTruncatedError:
+            if not self._break:
+                raise
         else:
             if not data or self._decoder.finished:
                 self._finish("ok")
             return
-        raise StreamTruncatedError("the stream ended within an event")
+        raise StreamTruncatedError(self._break or "the stream ended within an event")
+
+    def _refuse_stray(self) -> None:
+        """Raise where something else stands in place of a stream: the provider's error, a page."""
+        stray: bytes = getattr(self._framer, "stray", b"")
+        if not stray:
+            return
+        with suppress(DecodeError):
+            if stray.lstrip().startswith(b"{"):  # an object is the provider's to explain
+                self._context.run(lambda: [*self._decoder.feed(Frame(stray))])
+        raise DecodeError(f"the reply is no stream of events: {excerpt(stray)}", frame=stray)
 
     def _decode(self, data: bytes) -> None:
+        decoder, take = self._decoder, self._take
         for frame in self._framer.feed(data) if data else self._framer.close():
-            self._take(self._decoder.feed(frame))
-            if self._decoder.finished:
+            for chunk in decoder.feed(frame):
+                take(chunk)
+            if decoder.finished:
                 return
         if not data:
-            self._take(self._decoder.close())
+            for chunk in decoder.close():
+                take(chunk)
 
-    def _take(self, chunks: Iterable[Chunk]) -> None:
-        for chunk in chunks:
-            self._answer.add(chunk)
-            if chunk.choices:
-                if not self._context.deadline.begun:
-                    self._begin()
-                self._ready.append(chunk)
-            elif self._bare_chunks:
-                self._delivered = True
-                self._ready.append(chunk)
+    def _take(self, chunk: Chunk) -> None:
+        self._answer.add(chunk)
+        if chunk.choices:
+            if not self._has_begun:
+                self._begin(chunk)
+            self._ready.append(chunk)
+        elif self._bare_chunks:
+            self._delivered = True
+            self._ready.append(chunk)
 
-    def _begin(self) -> None:
+    def _begin(self, chunk: Chunk) -> None:
+        """Something is delivered; if it is more than who speaks, it is the first token."""
         context, self._delivered = self._context, True
-        context.deadline.begun = True
+        if not any(map(_says_something, chunk.choices)):
+            return
+        self._has_begun = context.deadline.begun = True
         if context.emit is not None:
             context.emit(FirstToken(context.call.id, context.deadline.elapsed()))
 
     def _adopt(self, opened: OpenStream) -> None:
         self._decoder, self._framer = opened.decoder, opened.decoder.framer
         self._incoming = opened.incoming
-        self._rest = b""
+        self._rest, self._break = b"", ""
         self._answer = Accumulator()
 
     def _fail(self, error: LLMGateError) -> None:
@@ -308,6 +333,8 @@ class Stream:
             release()
         else:
             self._incoming.close()
+            if outcome == "abandoned":
+                self._ready.clear()  # whoever goes on reading it is told that it was closed
         answer = None
         if self._context.emit is not None and not self._answer.is_empty:
             answer = self._completion()
@@ -343,6 +370,35 @@ class StreamIterator(Generic[Item]):
 
     def __del__(self) -> None:
         self._stream.drop()
+
+
+class _ChunkIterator(StreamIterator[Chunk]):
+    """A pass over all chunks, which costs little for those that are there already."""
+
+    __slots__ = ("_ready",)
+
+    def __init__(self, stream: Stream, ready: deque[Chunk]) -> None:
+        super().__init__(stream, lambda chunk: chunk)
+        self._ready = ready
+
+    async def __anext__(self) -> Chunk:
+        return self._ready.popleft() if self._ready else await self._stream.__anext__()
+
+
+def _says_something(choice: ChunkChoice) -> bool:
+    delta = choice.delta
+    return bool(
+        delta.content
+        or delta.reasoning_content
+        or delta.tool_calls
+        or delta.refusal
+        or delta.function_call
+        or delta.audio
+        or delta.annotations
+        or delta.provider_data
+        or delta.extra
+        or choice.finish_reason
+    )
 
 
 def _text_of(chunk: Chunk) -> str | None:

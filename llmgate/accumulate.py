@@ -5,10 +5,13 @@ It invents nothing: what no chunk said is absent from the completion.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from functools import cache
 from typing import Any
 
 from llmgate._json import is_array, is_object, parse_arguments
+from llmgate._shape import Shape
 from llmgate.errors import DecodeError
 from llmgate.types import (
     Choice,
@@ -25,7 +28,7 @@ from llmgate.types import (
     Usage,
 )
 
-__all__ = ["Accumulator", "accumulate", "merge_data", "settled"]
+__all__ = ["Accumulator", "Asides", "accumulate", "beside", "merge_data", "settled"]
 
 
 def accumulate(chunks: Iterable[Chunk]) -> Completion:
@@ -41,6 +44,7 @@ class Accumulator:
 
     def __init__(self) -> None:
         self.usage: Usage | None = None
+        self._head: tuple[Any, ...] = ()
         self._last: dict[str, Any] = {}
         self._extra: dict[str, Any] = {}
         self._choices: dict[int, _ChoiceParts] = {}
@@ -52,12 +56,10 @@ class Accumulator:
 
     def add(self, chunk: Chunk) -> None:
         """Add what a chunk says."""
-        for name in ("id", "created", "model", "system_fingerprint", "service_tier"):
-            value = getattr(chunk, name)
-            if value and name not in self._last:
-                self._last[name] = value
-        if chunk.service_tier:  # the tier that was used is said last
-            self._last["service_tier"] = chunk.service_tier
+        head = chunk.id, chunk.created, chunk.model, chunk.system_fingerprint, chunk.service_tier
+        if head != self._head:  # nearly always the same
+            self._add_head(chunk)
+            self._head = head
         if chunk.usage is not None:
             self.usage = chunk.usage
         if chunk.extra:  # said of the whole answer so far, and so again and again
@@ -67,6 +69,14 @@ class Accumulator:
             if parts is None:
                 parts = self._choices[choice.index] = _ChoiceParts(choice.index)
             parts.add(choice)
+
+    def _add_head(self, chunk: Chunk) -> None:
+        for name in ("id", "created", "model", "system_fingerprint", "service_tier"):
+            value = getattr(chunk, name)
+            if value and name not in self._last:
+                self._last[name] = value
+        if chunk.service_tier:  # the tier that was used is said last
+            self._last["service_tier"] = chunk.service_tier
 
     def completion(self) -> Completion:
         """What the chunks so far add up to.
@@ -88,6 +98,7 @@ class _ChoiceParts:
     def __init__(self, index: int) -> None:
         self._index = index
         self._texts: dict[str, list[str]] = {}
+        self._content: list[str] | None = None
         self._role = "assistant"
         self._calls: dict[int, _CallParts] = {}
         self._functions: dict[int, _CallParts] = {}
@@ -102,7 +113,9 @@ class _ChoiceParts:
     def add(self, choice: ChunkChoice) -> None:
         delta = choice.delta
         if delta.content is not None:
-            self._texts.setdefault("content", []).append(delta.content)
+            if self._content is None:
+                self._content = self._texts["content"] = []
+            self._content.append(delta.content)
         if delta.reasoning_content is not None:
             self._texts.setdefault("reasoning_content", []).append(delta.reasoning_content)
         if delta.tool_calls:
@@ -128,13 +141,12 @@ class _ChoiceParts:
             self._functions.setdefault(0, _CallParts(0)).add_function(delta.function_call)
         if delta.annotations:
             self._annotations.extend(delta.annotations)
-        for pieces, whole in (
-            (delta.audio, self._audio),
-            (delta.provider_data, self._provider_data),
-            (delta.extra, self._message_extra),
-        ):
-            if pieces:
-                merge_data(whole, pieces)
+        if delta.audio:
+            merge_data(self._audio, delta.audio)
+        if delta.provider_data:
+            merge_data(self._provider_data, delta.provider_data)
+        if delta.extra:
+            merge_data(self._message_extra, delta.extra)
 
     def choice(self) -> Choice:
         return Choice(
@@ -275,3 +287,57 @@ _CONTINUED = frozenset(
     }
 )
 """The keys whose texts come in pieces, in the formats that this library reads."""
+
+
+# --- what decoders tell beside the answer -------------------------------------------------
+
+
+class Asides:
+    """Lists that grow with a stream and are told in ``extra``, whole each time.
+
+    Telling them anew with each item would take time in the square of their length: after the first
+    few they are told when they have doubled, and :meth:`rest` at the end.
+    """
+
+    __slots__ = ("_count", "_lists", "_told")
+
+    def __init__(self) -> None:
+        self._lists: dict[str, list[Any]] = {}
+        self._count = 0
+        self._told = 0
+
+    def add(self, name: str, item: Any) -> dict[str, Any]:
+        """Add to a list; all lists so far, or nothing when it is too early to tell them again."""
+        self._lists.setdefault(name, []).append(item)
+        self._count += 1
+        is_time = self._count <= _FEW or self._count >= 2 * self._told
+        return self.rest() if is_time else {}
+
+    def rest(self) -> dict[str, Any]:
+        """All lists so far, if there is something in them that was not told yet."""
+        if self._told == self._count:
+            return {}
+        self._told = self._count
+        return {name: [*items] for name, items in self._lists.items()}
+
+
+_FEW = 16
+
+
+def beside(rest: Mapping[str, Any], shape: type[Shape], name: str) -> dict[str, Any]:
+    """What a provider says beside its answer, fit for the ``extra`` of this shape.
+
+    A key that means something else in the shape would take its place in a dump, so such keys stand
+    together under the provider's name.
+    """
+    own: Any = shape  # a cache does not know that classes hash
+    taken = rest.keys() & _names_in(own)
+    if not taken:
+        return dict(rest)
+    free = {key: value for key, value in rest.items() if key not in taken}
+    return {**free, name: {key: value for key, value in rest.items() if key in taken}}
+
+
+@cache
+def _names_in(shape: Any) -> frozenset[str]:
+    return frozenset(field.name for field in fields(shape)) - {"extra"}

@@ -69,6 +69,7 @@ __all__ = [
     "error_class",
     "excerpt",
     "shown",
+    "told",
 ]
 
 
@@ -327,6 +328,15 @@ def excerpt(text: bytes | str, limit: int = 300) -> str:
         for character in text[:limit]
     )
     return escaped + "…" if len(text) > limit else escaped
+
+
+def told(error: BaseException) -> str:
+    """A stranger's exception: its kind, and what it says, if it can say anything."""
+    kind = type(error).__name__
+    try:
+        return excerpt(f"{kind}: {error}")
+    except Exception:  # noqa: BLE001 - its own text may be code of the stranger's
+        return kind
 
 
 def shown(value: object) -> str:

@@ -17,6 +17,9 @@ MAX_FRAME = 16 * 1024 * 1024
 """The largest frame that is accepted, in bytes."""
 
 _BOM = b"\xef\xbb\xbf"
+_FIELDS = frozenset({b"", b"data", b"event", b"id", b"retry"})
+"""The names that a line of an event stream begins with; a comment has none."""
+_LONGEST_HEAD = 64 * 1024
 
 
 class Frame(NamedTuple):
@@ -49,12 +52,25 @@ class SSEFramer:
     whole, or cut anywhere. An event whose data is empty is not given, as it stands for nothing.
     """
 
-    __slots__ = ("_after_carriage_return", "_at_start", "_rest")
+    __slots__ = ("_after_carriage_return", "_at_start", "_head", "_is_silent", "_rest")
 
     def __init__(self, limit: int = MAX_FRAME) -> None:
         self._rest = _Rest(b"\n\n", limit)
         self._at_start = True
         self._after_carriage_return = False
+        self._is_silent = True
+        self._head = b""
+
+    @property
+    def stray(self) -> bytes:
+        """The beginning of what came where no event did, and what is no event stream at all: a
+        page, say, or the JSON of an error. Empty otherwise."""
+        first, line_end, _ = self._head.lstrip().partition(b"\n")
+        name, colon, _ = first.partition(b":")
+        if line_end or colon:
+            return b"" if name in _FIELDS else self._head
+        is_cut = any(field.startswith(name) for field in _FIELDS)
+        return b"" if is_cut else self._head
 
     def feed(self, data: bytes) -> Iterable[Frame]:
         """The events that these bytes complete."""
@@ -62,7 +78,11 @@ class SSEFramer:
         if self._at_start:
             data = self._without_mark(data)
         blocks = self._rest.split(data)
-        return [frame for block in blocks if (frame := _event(block)) is not None]
+        frames = [frame for block in blocks if (frame := _event(block)) is not None]
+        if self._is_silent:
+            self._is_silent = not frames
+            self._head = b"" if frames else self._head + data[: _LONGEST_HEAD - len(self._head)]
+        return frames
 
     def close(self) -> Iterable[Frame]:
         """The last event, where its blank line is missing."""
@@ -93,7 +113,18 @@ class SSEFramer:
 def _event(block: bytes) -> Frame | None:
     """The event of one block of lines; None when it has no data."""
     if block.startswith(b"data: ") and b"\n" not in block:  # nearly every event
-        return Frame(block[6:]) if len(block) > 6 else None
+        return _new(Frame, (block[6:], "")) if len(block) > 6 else None
+    if block.startswith(b"event: "):  # or with a name before
+        head, _, rest = block.partition(b"\n")
+        if rest.startswith(b"data: ") and b"\n" not in rest and len(rest) > 6:
+            return _new(Frame, (rest[6:], head[7:].decode("utf-8", "replace")))
+    return _event_of_lines(block)
+
+
+_new = tuple.__new__  # the constructor of a named tuple costs as much as the rest
+
+
+def _event_of_lines(block: bytes) -> Frame | None:
     event, data = "", list[bytes]()
     for line in block.split(b"\n"):
         name, _, value = line.partition(b":")

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
+from llmgate._frozen import frozen
 from llmgate.errors import InvalidRequestError, shown
 from llmgate.report import Policy, Report
 
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
 __all__ = ["MEANINGFUL", "Call", "CallOptions", "ChatParameters", "Timeout"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Timeout:
     """Limits of one call, in seconds; None is no limit.
 
     ``total`` is the wall clock of the whole call with its retries, waits and stream. ``connect``
-    bounds making a connection, ``first_token`` the time until an answer begins, and ``idle`` the
-    silence between two pieces of it.
+    bounds making a connection, ``first_token`` the time until the first piece of an answer (who
+    speaks, and signs of life, are none), and ``idle`` the silence between two pieces.
     """
 
     total: float | None = 600.0
@@ -119,7 +120,7 @@ class CallOptions(ChatParameters, total=False):
     verbose: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call:
     """One checked call, as a provider's plugin reads it.
 

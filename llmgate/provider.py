@@ -123,5 +123,6 @@ def status_error(reply: HttpReply) -> ProviderError:
         said = f"redirected to {target}, which is not followed; set base_url to the right address"
     return error_class(reply.status)(
         f"the provider answered with status {reply.status}: {said}",
+        status=reply.status,
         retryable=False if reply.status < 400 else None,
     )

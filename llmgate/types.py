@@ -7,9 +7,10 @@ Source: OpenAI's "chat completion object" and "chat completion chunk object".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, TypeAlias
 
+from llmgate._frozen import frozen, open_class
 from llmgate._json import parse_arguments
 from llmgate._shape import HIDDEN, Shape
 from llmgate.report import Report
@@ -32,6 +33,7 @@ __all__ = [
     "ToolCall",
     "ToolCallDelta",
     "Usage",
+    "text_chunk",
 ]
 
 FinishReason: TypeAlias = Literal[
@@ -40,17 +42,13 @@ FinishReason: TypeAlias = Literal[
 """Why the answer ended; ``other`` is a reason that OpenAI has no word for (see the native one)."""
 
 
-def _extra() -> dict[str, Any]:
-    return {}
-
-
-@dataclass(frozen=True, slots=True)
+@frozen
 class Function(Shape):
     """The function that is called; ``arguments`` is the model's JSON text, verbatim."""
 
     name: str
     arguments: str = "{}"
-    extra: dict[str, Any] = field(default_factory=_extra)
+    extra: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def parse_arguments(self) -> dict[str, Any]:
         """The arguments as a dictionary.
@@ -61,16 +59,16 @@ class Function(Shape):
         return parse_arguments(self.arguments)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CustomCall(Shape):
     """The custom tool that is called; ``input`` is free text."""
 
     name: str
     input: str = ""
-    extra: dict[str, Any] = field(default_factory=_extra)
+    extra: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ToolCall(Shape):
     """One call: of a function, or of a custom tool. The id is never empty."""
 
@@ -78,10 +76,10 @@ class ToolCall(Shape):
     function: Function | None = None
     custom: CustomCall | None = None
     type: str = "function"
-    extra: dict[str, Any] = field(default_factory=_extra)
+    extra: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Message(Shape):
     """The answer's message; append it to ``messages`` as it is.
 
@@ -100,10 +98,10 @@ class Message(Shape):
     annotations: list[dict[str, Any]] | None = None
     audio: dict[str, Any] | None = None
     provider_data: dict[str, Any] | None = None
-    extra: dict[str, Any] = field(default_factory=_extra)
+    extra: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Choice(Shape):
     """One answer of ``n``.
 
@@ -116,10 +114,10 @@ class Choice(Shape):
     finish_reason: FinishReason | None = None
     logprobs: dict[str, Any] | None = None
     native_finish_reason: str | None = None
-    extra: dict[str, Any] = field(default_factory=_extra)
+    extra: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PromptTokensDetails(Shape):
     """Parts of ``prompt_tokens``: each is contained in it, none is to be added."""
 
@@ -128,10 +126,10 @@ class PromptTokensDetails(Shape):
     audio_tokens: int | None = None
     text_tokens: int | None = None
     image_tokens: int | None = None
-    extra: dict[str, Any] = field(default_factory=_extra)
+    extra: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CompletionTokensDetails(Shape):
     """Parts of ``completion_tokens``: each is contained in it, none is to be added."""
 
@@ -140,10 +138,10 @@ class CompletionTokensDetails(Shape):
     text_tokens: int | None = None
     accepted_prediction_tokens: int | None = None
     rejected_prediction_tokens: int | None = None
-    extra: dict[str, Any] = field(default_factory=_extra)
+    extra: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Usage(Shape):
     """What was billed, in tokens: prompt with cache reads and writes, answer with reasoning."""
 
@@ -152,10 +150,10 @@ class Usage(Shape):
     total_tokens: int = 0
     prompt_tokens_details: PromptTokensDetails | None = None
     completion_tokens_details: CompletionTokensDetails | None = None
-    extra: dict[str, Any] = field(default_factory=_extra)
+    extra: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Attempt:
     """One request that was made for a call.
 
@@ -171,7 +169,7 @@ class Attempt:
     request_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Exchange:
     """How an answer was got: by whom, with which deviations, in how many attempts.
 
@@ -200,7 +198,7 @@ def _nowhere() -> Exchange:
     return Exchange(provider="", report=Report())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Completion(Shape):
     """The whole answer.
 
@@ -216,7 +214,7 @@ class Completion(Shape):
     usage: Usage | None = None
     system_fingerprint: str | None = None
     service_tier: str | None = None
-    extra: dict[str, Any] = field(default_factory=_extra)
+    extra: dict[str, Any] = field(default_factory=dict[str, Any])
     exchange: Exchange = field(default_factory=_nowhere, repr=False, compare=False, metadata=HIDDEN)
 
     @property
@@ -260,16 +258,16 @@ class Completion(Shape):
         return self.exchange.provider
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FunctionDelta(Shape):
     """A fragment of a call: the name comes whole, the arguments in pieces."""
 
     name: str | None = None
     arguments: str | None = None
-    extra: dict[str, Any] = field(default_factory=_extra)
+    extra: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ToolCallDelta(Shape):
     """A fragment of the call at ``index``; id, type and name come with its first fragment."""
 
@@ -278,10 +276,10 @@ class ToolCallDelta(Shape):
     function: FunctionDelta | None = None
     custom: dict[str, Any] | None = None
     type: str | None = None
-    extra: dict[str, Any] = field(default_factory=_extra)
+    extra: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChoiceDelta(Shape):
     """What a chunk adds to a message; the fields are :class:`Message`'s."""
 
@@ -294,10 +292,10 @@ class ChoiceDelta(Shape):
     annotations: list[dict[str, Any]] | None = None
     audio: dict[str, Any] | None = None
     provider_data: dict[str, Any] | None = None
-    extra: dict[str, Any] = field(default_factory=_extra)
+    extra: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChunkChoice(Shape):
     """What a chunk adds to the choice at ``index``."""
 
@@ -306,10 +304,10 @@ class ChunkChoice(Shape):
     finish_reason: FinishReason | None = None
     logprobs: dict[str, Any] | None = None
     native_finish_reason: str | None = None
-    extra: dict[str, Any] = field(default_factory=_extra)
+    extra: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Chunk(Shape):
     """One event of a stream. ``choices`` may be empty, as in the chunk that carries the usage."""
 
@@ -321,4 +319,39 @@ class Chunk(Shape):
     usage: Usage | None = None
     system_fingerprint: str | None = None
     service_tier: str | None = None
-    extra: dict[str, Any] = field(default_factory=_extra)
+    extra: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+def text_chunk(like: Chunk, text: str) -> Chunk:
+    """A chunk like this one, in which the choice at the same index says this text, and no more.
+
+    It is made without a call for each part, as nearly every chunk of a stream is such a one.
+    """
+    delta: Any = _new(_OpenDelta)
+    delta.content = text
+    delta.role = delta.refusal = delta.reasoning_content = delta.tool_calls = None
+    delta.function_call = delta.annotations = delta.audio = delta.provider_data = None
+    delta.extra = {}
+    delta.__class__ = ChoiceDelta
+    choice: Any = _new(_OpenChoice)
+    choice.delta = delta
+    choice.index = like.choices[0].index
+    choice.finish_reason = choice.logprobs = choice.native_finish_reason = None
+    choice.extra = {}
+    choice.__class__ = ChunkChoice
+    chunk: Any = _new(_OpenChunk)
+    chunk.choices = [choice]
+    chunk.id = like.id
+    chunk.created = like.created
+    chunk.model = like.model
+    chunk.object = like.object
+    chunk.usage = None
+    chunk.system_fingerprint = like.system_fingerprint
+    chunk.service_tier = like.service_tier
+    chunk.extra = {}
+    chunk.__class__ = Chunk
+    return chunk  # type: ignore[no-any-return] # it has become one
+
+
+_new = object.__new__
+_OpenChunk, _OpenChoice, _OpenDelta = map(open_class, (Chunk, ChunkChoice, ChoiceDelta))

@@ -7,9 +7,11 @@ There is no socket here. A flow is a generator that yields :class:`HttpRequest`,
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias, TypeVar
+from urllib.parse import SplitResult, urlsplit
 
+from llmgate._frozen import frozen
 from llmgate._json import decode_json, encode_json, is_array, is_object
 from llmgate.errors import InvalidRequestError
 
@@ -23,6 +25,7 @@ __all__ = [
     "IncomingReply",
     "Secret",
     "Transport",
+    "base_url_parts",
     "decode_json",
     "encode_json",
     "is_array",
@@ -76,7 +79,7 @@ class Secret:
         raise TypeError("a Secret is not pickled: read the key again where it is needed")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HttpRequest:
     """One request of a flow.
 
@@ -98,12 +101,25 @@ class HttpRequest:
     on_abandon: HttpRequest | None = field(default=None, repr=False)
     idempotent: bool = True
 
+    def with_headers(self, headers: Mapping[str, str]) -> HttpRequest:
+        """The same request with these headers too, in place of its own of the same name."""
+        return HttpRequest(
+            self.method,
+            self.url,
+            {**self.headers, **headers},
+            self.body,
+            self.delay,
+            self.stream,
+            self.on_abandon,
+            self.idempotent,
+        )
+
     def __repr__(self) -> str:
         url = shown_url(self.url)
         return f"HttpRequest({self.method!r}, {url!r}, body=<{len(self.body)} bytes>)"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HttpReply:
     """A reply. ``headers`` are looked up by lower-case names; ``body`` is empty for a stream."""
 
@@ -181,5 +197,41 @@ def redacted(headers: Mapping[str, str]) -> dict[str, str]:
 def shown_url(url: str) -> str:
     """A URL as it may be shown: without its query, and without a user's name and password."""
     scheme, separator, rest = url.partition("?")[0].partition("://")
+    if not separator:
+        return scheme.rpartition("@")[2]
     host, slash, path = rest.partition("/")
     return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"
+
+
+def base_url_parts(address: str) -> SplitResult:
+    """The parts of a host's address, as it was pasted; white space around it is stripped.
+
+    An empty address is none: what was meant for one host must not go to another by default.
+
+    Raises:
+        InvalidRequestError: when it is no http or https URL; a password in it is not quoted.
+    """
+    if not isinstance(address, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        reason = f"expected a string, got {type(address).__name__}"
+        raise InvalidRequestError(reason, path="base_url")
+    address = address.strip()
+    parts = _url_parts(address)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        shown = address.partition("?")[0].rpartition("@")[2]
+        raise InvalidRequestError(f"{shown!a:.80} is no http or https URL", path="base_url")
+    return parts
+
+
+def _url_parts(address: str) -> SplitResult | None:
+    if not address.isprintable() or not _IN_NO_URL.isdisjoint(address):
+        return None
+    try:
+        parts = urlsplit(address)
+        _ = parts.port  # read it, since only that checks it
+    except ValueError:
+        return None
+    behind = parts.netloc.rpartition("]")[2] if "]" in parts.netloc else ""
+    return None if behind and not behind.startswith(":") else parts
+
+
+_IN_NO_URL = frozenset(' \\<>"^`{|}')

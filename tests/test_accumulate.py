@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from llmgate._json import is_array, is_object
 from llmgate._validate import check_messages
-from llmgate.accumulate import Accumulator, accumulate, merge_data, settled
+from llmgate.accumulate import Accumulator, Asides, accumulate, beside, merge_data, settled
 from llmgate.types import (
     Choice,
     ChoiceDelta,
@@ -548,3 +548,39 @@ def test_what_every_chunk_repeats_is_kept_once() -> None:
     """What is said of the answer as a whole replaces what was said before, such as citations."""
     chunk = Chunk([], extra={"citations": ["a", "b"]})
     assert {"citations": ["a", "b"]} == accumulate([chunk, chunk, chunk]).extra
+
+
+# --- what decoders tell beside the answer -------------------------------------------------
+
+
+def test_asides_are_told_whole_and_not_with_each_item() -> None:
+    """The first few at once, then when they have doubled, and the rest at the end: what is told is
+    in all a small multiple of what there is."""
+    asides, told = Asides(), list[int]()
+    for number in range(1000):
+        extra = asides.add("logs" if number % 2 else "events", number)
+        if extra:
+            told.append(sum(len(items) for items in extra.values()))
+    assert [*range(1, 17), 32, 64, 128, 256, 512] == told
+    whole = {"events": [*range(0, 1000, 2)], "logs": [*range(1, 1000, 2)]}
+    assert whole == asides.rest()
+    assert {} == asides.rest()
+
+
+def test_what_was_told_does_not_change() -> None:
+    """A chunk that was delivered stays as it is."""
+    asides = Asides()
+    first = asides.add("events", 1)
+    asides.add("events", 2)
+    assert {"events": [1]} == first
+
+
+def test_what_a_provider_says_beside_its_answer_takes_no_place_of_ours() -> None:
+    """A key that means something else in the shape stands under the provider's name, so that what
+    is dumped and loaded is the same."""
+    rest = {"x": 1, "audio": 0, "refusal": "no"}
+    extra = beside(rest, Message, "acme")
+    assert {"x": 1, "acme": {"audio": 0, "refusal": "no"}} == extra
+    message = Message("Hi", extra=extra)
+    assert message == Message.model_validate(message.model_dump())
+    assert {"x": 1} == beside({"x": 1}, Message, "acme")

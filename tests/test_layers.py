@@ -24,8 +24,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 FLOORS = (
-    ("errors", "report", "messages", "types", "_shape", "_json"),
-    ("options", "wire", "framing", "_schemas"),
+    ("errors", "report", "messages", "types", "_shape", "_json", "_frozen"),
+    ("options", "wire", "framing", "templates", "_schemas", "threads"),
     ("provider", "tools", "accumulate", "emulation", "_emulated", "_validate"),
     (
         "transports",
@@ -46,6 +46,8 @@ FLOOR_OF = {
 }
 
 REASONED = {
+    "llmgate._frozen._open_classes": "each frozen class is noted as it is made, and never again",
+    "llmgate._request._ids": "ids differ by what came before them",
     "llmgate._engine._farewells": "a loop holds its tasks weakly, and these must come to their end",
     "llmgate._sync._background": "a process has one background loop, and a forked child another",
 }

@@ -74,6 +74,8 @@ RETRY_AFTER: dict[str, tuple[Mapping[str, str], float | None]] = {
     "garbage": ({"retry-after": "soon"}, None),
     "a comma": ({"retry-after": ","}, None),
     "two numbers": ({"retry-after": "1 2"}, None),
+    "a number as Python writes it": ({"retry-after": "1_0"}, None),
+    "another script's digits": ({"retry-after": "٣"}, None),
     "a day": ({"retry-after": "86400"}, 86400.0),
     "1e308": ({"retry-after": "1e308"}, 1e308),
     "1e400": ({"retry-after": "1e400"}, math.inf),
@@ -136,10 +138,40 @@ def test_of_the_4xx_only_those_that_pass_are_retried(status: int, answered: bool
     assert (status in TRANSIENT) is RetryPolicy().allows(error, 1, answered=answered)
 
 
-@pytest.mark.parametrize("status", [425, 429, 500, 501, 502, 503, 504, 520, 529, 599])
+@pytest.mark.parametrize("status", [425, 429, 500, 502, 503, 504, 529])
 def test_too_many_requests_and_failures_of_the_server_are_retried(status: int) -> None:
     """By their status."""
     assert RetryPolicy().allows(error_class(status)("no", status=status), 1, answered=False)
+
+
+@pytest.mark.parametrize("status", [501, 505, 507, 511, 520, 599])
+def test_other_failures_of_the_server_are_retried_where_they_are_marked(status: int) -> None:
+    """By the provider's header, or by its plugin."""
+    kind = error_class(status)
+    assert not RetryPolicy().allows(kind("no", status=status), 1, answered=False)
+    marked = kind("no", status=status, retryable=True)
+    assert RetryPolicy().allows(marked, 1, answered=False)
+    said = kind("no", status=status, headers={"x-should-retry": "true"})
+    assert RetryPolicy().allows(said, 1, answered=False)
+
+
+@pytest.mark.parametrize("said", ["true", "false"])
+def test_the_header_of_an_answer_says_nothing_of_what_is_wrong_with_it(said: str) -> None:
+    """An error inside a stream is judged by its codes; what is no answer was billed."""
+    headers = {"x-should-retry": said}
+    for error, expected in (
+        (OverloadedError("no", in_stream=True, headers=headers), True),
+        (BadRequestError("no", in_stream=True, headers=headers), False),
+        (ResponseTooLargeError("no", headers=headers), False),
+        (DecodeError("no", headers=headers), False),
+    ):
+        assert expected is RetryPolicy().allows(error, 1, answered=True)
+
+
+@pytest.mark.parametrize("wait", [math.nan, -1.0, -math.inf, 0, None])
+def test_a_strategy_that_says_nonsense_says_at_once(wait: Any) -> None:
+    """No wait is negative, or no number."""
+    assert 0.0 == RetryPolicy(wait=lambda _: wait).pause(ConnectError("no"), 1)
 
 
 OUTCOMES: dict[str, tuple[LLMGateError, bool]] = {

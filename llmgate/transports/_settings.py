@@ -54,6 +54,7 @@ def scheme_and_host(url: str) -> tuple[str, str] | None:
     """Scheme and host (with its port) of an http or https URL; None when it is none."""
     try:
         parts = urlsplit(url)
+        _ = parts.port  # read it, since only that checks it
     except ValueError:
         return None
     host = parts.netloc.rpartition("@")[2]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import ssl
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
@@ -18,6 +19,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.http import HttpProcessingError
 from yarl import URL
 
 from llmgate._deadline import mark_phase
@@ -41,6 +43,7 @@ __all__ = ["AiohttpTransport", "HttpSettings"]
 _READ_BUFFER = 256 * 1024
 _LONGEST_HEADER = 64 * 1024
 _LARGE_BODY = 1024 * 1024
+_CLOSED = "the client was closed during the call"
 _LINGER = 0.05
 """Seconds that the end of a body may come after the end mark of its stream."""
 
@@ -107,7 +110,7 @@ class AiohttpTransport:
         try:
             return await self._send_once(request, timeout)
         except _BrokenConnectionError as error:
-            if not (error.is_stale and request.idempotent):
+            if not (error.is_stale and (request.idempotent or error.is_unsent)):
                 raise
         return await self._send_once(request, timeout)
 
@@ -130,7 +133,7 @@ class AiohttpTransport:
 
     def _failure(self, error: Exception, url: str) -> LLMGateError:
         if self.is_closed:
-            return ClosedError("the client was closed during the call")
+            return ClosedError(_CLOSED)
         return _failure(error, url)
 
 
@@ -146,13 +149,27 @@ async def _close(
 # --- what aiohttp is made to do -----------------------------------------------------------
 
 
-class _BrokenConnectionError(Exception):
-    """A connection ended before its reply. It is stale if it had been kept alive, and if nothing
-    of a reply came: the server may have closed it before the request was there."""
+class _ExplainedError(Exception):
+    """Of a class that aiohttp does not know, so that it passes through; its text may be shown."""
 
-    def __init__(self, reason: str, *, is_stale: bool) -> None:
+
+class _BrokenConnectionError(_ExplainedError):
+    """A connection ended before its reply. It is stale if it had been kept alive, and if nothing
+    of a reply came: the server may have closed it before the request was there. It surely had if
+    nothing could be sent any more."""
+
+    def __init__(self, reason: str, *, is_stale: bool, is_unsent: bool) -> None:
         super().__init__(reason)
         self.is_stale = is_stale
+        self.is_unsent = is_unsent
+
+
+class _BrokenTLSError(_ExplainedError):
+    """A connection ended by an alert in place of a reply."""
+
+
+class _NoConnectionError(_ExplainedError):
+    """A name leads nowhere, or a proxy does not."""
 
 
 class _Wire(ResponseHandler):
@@ -162,19 +179,52 @@ class _Wire(ResponseHandler):
         super().__init__(loop)
         self.served = 0
         self.answers = False
+        self._parameters: dict[str, Any] = {}
+        self._first_piece = b""
 
-    def set_response_params(self, **settings: Any) -> None:
+    def set_response_params(self, **parameters: Any) -> None:
         """A request is about to be sent."""
         self.served += 1
         self.answers = False
-        super().set_response_params(**settings)
+        self._parameters = parameters
+        super().set_response_params(**parameters)
 
     def data_received(self, data: bytes) -> None:
         """Something came. If it is no HTTP, aiohttp would leave whoever reads a body waiting."""
-        self.answers = True
-        super().data_received(data)
+        if self.answers:
+            super().data_received(data)
+        else:
+            self.answers = bool(data)  # aiohttp itself calls this with nothing
+            self._first_piece = data
+            super().data_received(data)
+            self._first_piece = b""
         if self._exception is not None and self._payload is not None:
             self._payload.set_exception(aiohttp.ClientPayloadError("the body is not well-formed"))
+
+    def set_exception(self, exc: BaseException, *cause: Any, **named: Any) -> None:
+        """Something is no HTTP, or the connection broke.
+
+        Of a piece that is not all HTTP, aiohttp forgets the replies before the rubbish. It is read
+        again up to there, from one blank line to the next.
+        """
+        piece, self._first_piece = self._first_piece, b""
+        if piece and isinstance(exc, HttpProcessingError):
+            super().set_response_params(**self._parameters)
+            for part in _BLANK_LINE.split(piece):
+                if part and self._exception is None:
+                    super().data_received(part)
+        else:
+            super().set_exception(exc, *cause, **named)
+
+    def close(self) -> None:
+        """Close it, even if the server never reads what of a request is still to be sent."""
+        if self.transport is not None and self.transport.get_write_buffer_size():
+            self.abort()
+        else:
+            super().close()
+
+
+_BLANK_LINE = re.compile(rb"(?<=\r\n\r\n)")
 
 
 class _Response(aiohttp.ClientResponse):
@@ -189,9 +239,13 @@ class _Response(aiohttp.ClientResponse):
                 mark_phase(cancelled, "write")
             raise
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+            if isinstance(error.__cause__, ssl.SSLError):  # such as for want of a certificate
+                raise _BrokenTLSError(_reason(error.__cause__)) from None
             # As a class that aiohttp does not know, since for its own it sends a GET again itself.
             is_stale = wire.served > 1 and not wire.answers
-            raise _BrokenConnectionError(_reason(error), is_stale=is_stale) from None
+            is_unsent = isinstance(error, OSError) and error.errno is None  # it is aiohttp's own
+            reason = _reason(error)
+            raise _BrokenConnectionError(reason, is_stale=is_stale, is_unsent=is_unsent) from None
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -215,12 +269,17 @@ class _Connector(aiohttp.TCPConnector):
             while True:
                 connection: Any = await super().connect(req, traces, timeout)
                 wire: _Wire = connection.protocol
-                if not (wire.served and wire.should_close):
+                if not (wire.served and (wire.should_close or wire.answers)):
                     return connection
                 connection.close()  # it broke while it lay idle, or something came unasked
         except asyncio.CancelledError as cancelled:
             mark_phase(cancelled, "pool")
             raise
+
+    def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
+        """A connection begins to rest; an answer to nothing would now spoil it."""
+        protocol.answers = False
+        super()._release(key, protocol, should_close=should_close)
 
     async def _create_connection(
         self, req: aiohttp.ClientRequest, traces: Any, timeout: aiohttp.ClientTimeout
@@ -231,6 +290,13 @@ class _Connector(aiohttp.TCPConnector):
         except asyncio.CancelledError as cancelled:
             mark_phase(cancelled, "connect")
             raise
+        except (UnicodeError, RuntimeError):  # for a name that cannot be one, or has no address
+            reason = "the name has no address"
+        except (aiohttp.ClientConnectorError, aiohttp.InvalidURL):
+            raise
+        except aiohttp.ClientError as error:
+            reason = f"no tunnel through the proxy: {_reason(error)}"
+        raise _NoConnectionError(reason)
 
 
 class _Reply:
@@ -253,12 +319,13 @@ class _Reply:
         try:
             return await content.readany()
         except Exception as error:  # noqa: BLE001 - whatever aiohttp raises becomes ours
-            failure = _failure(error, str(self._response.url))
+            url = str(self._response.url)
+            failure = _failure(error, url) if self in self._open else ClosedError(_CLOSED)
             _forget_frames(error)
         # What came before the failure is still there, where aiohttp gives it to nobody.
         rest = content._read_nowait(-1)  # pyright: ignore[reportPrivateUsage]
         try:
-            if not rest:
+            if not (rest or content.is_eof()):  # what breaks after the end is no harm to the body
                 raise failure
         finally:
             del failure
@@ -283,8 +350,9 @@ class _Reply:
 def _forget_frames(error: BaseException | None) -> None:
     """Let go of aiohttp's frames, which hold credentials, and refer to their own exception."""
     while error is not None:
-        error.__traceback__ = None
-        error = error.__cause__ or error.__context__
+        following = error.__cause__ or error.__context__
+        error.__traceback__ = error.__cause__ = error.__context__ = None  # chains may be rings
+        error = following
 
 
 def _failure(error: Exception, url: str) -> LLMGateError:
@@ -292,9 +360,11 @@ def _failure(error: Exception, url: str) -> LLMGateError:
     host = shown_url(url)
     reason = _reason(error)
     match error:
-        case aiohttp.ClientSSLError() | aiohttp.ServerFingerprintMismatch() | ssl.SSLError():
+        case LLMGateError():
+            return error
+        case aiohttp.ClientSSLError() | ssl.SSLError() | _BrokenTLSError():
             return TLSError(f"no secure connection to {host}: {reason}")
-        case aiohttp.ClientConnectorError() | aiohttp.ClientHttpProxyError():
+        case aiohttp.ClientConnectorError() | _NoConnectionError():
             return ConnectError(f"cannot connect to {host}: {reason}")
         case TimeoutError():
             return DeadlineExceededError(f"no connection to {host} in time", phase="connect")
@@ -313,26 +383,45 @@ def _reason(error: Exception) -> str:
     """What aiohttp says, but for what could hold the URL or a header that was sent."""
     match error:
         case aiohttp.ClientConnectorError():
-            return excerpt(error.os_error.strerror or str(error.os_error))
+            lost = "the server closed it during the handshake"  # of TLS: asyncio says nothing
+            return excerpt(error.os_error.strerror or str(error.os_error) or lost)
+        case ssl.SSLError(strerror=str(text)):
+            return excerpt(text)
         case aiohttp.ServerDisconnectedError():
             return "the server closed it"
         case aiohttp.ClientResponseError():
             return excerpt(f"{error.status} {error.message}")
         case OSError(errno=int(number)):
             return os.strerror(number)
-        case aiohttp.ClientPayloadError() | _BrokenConnectionError():
+        case aiohttp.ClientPayloadError() | _ExplainedError():
             return excerpt(str(error))
         case _:
             return type(error).__name__
 
 
 def _environment_proxy(url: str) -> str | None:
-    """The proxy that the environment names for a URL; ``NO_PROXY`` names exceptions."""
+    """The proxy that the environment names for a URL; ``NO_PROXY`` names exceptions.
+
+    Raises:
+        InvalidRequestError: when what it names is no http URL.
+    """
     address = scheme_and_host(url)
-    if address is None or proxy_bypass(address[1]):
+    if address is None or _is_exempt(address[1]):
         return None
     proxies = getproxies()
-    return proxies.get(address[0]) or proxies.get("all")
+    proxy = proxies.get(address[0]) or proxies.get("all")
+    if not proxy:
+        return None
+    if "://" not in proxy:  # as it is often written
+        proxy = f"http://{proxy}"
+    if scheme_and_host(proxy) is None:
+        raise InvalidRequestError("the proxy of the environment has no http URL", path="proxy")
+    return proxy
+
+
+def _is_exempt(host: str) -> bool:
+    """Whether ``NO_PROXY`` names a host, an IPv6 address also without its brackets."""
+    return bool(proxy_bypass(host) or proxy_bypass(host.rpartition("]")[0].removeprefix("[")))
 
 
 def _payload(body: bytes) -> bytes | BytesIO | None:

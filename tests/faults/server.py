@@ -100,10 +100,24 @@ class Peer(asyncio.Protocol):
         self.transport.close()
 
     def reset(self) -> None:
-        """End the connection with a reset."""
+        """End the connection with a reset, unless the client was quicker."""
+        if self.gone.is_set():
+            return
         raw: socket.socket = self.transport.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.transport.abort()
+
+    async def arrived(self) -> None:
+        """Until something has come, or the client has gone."""
+        while not (self._received or self.gone.is_set()):
+            self._arrival.clear()
+            await self._arrival.wait()
+
+    def taken(self) -> bytes:
+        """What has come, which is then no part of a request."""
+        data = bytes(self._received)
+        self._received.clear()
+        return data
 
     async def request(self) -> Seen | None:
         """The next request; None when the client has gone."""
@@ -140,6 +154,7 @@ class FaultServer:
         on_connect: Callable[[Peer], Awaitable[None]] | None = None,
         tls: ssl.SSLContext | None = None,
         backlog: int = 100,
+        host: str = "127.0.0.1",
         aside: Callable[[Seen, str], bytes | None] = lambda seen, url: None,
     ) -> None:
         """``aside`` answers a request, given the base URL, that is to take no step."""
@@ -151,6 +166,7 @@ class FaultServer:
         self._on_connect = on_connect or self._serve
         self._tls = tls
         self._backlog = backlog
+        self._host = host
         self._aside = aside
         self._loop = asyncio.new_event_loop()
         self._tasks = set[asyncio.Task[None]]()
@@ -163,7 +179,8 @@ class FaultServer:
     @property
     def url(self) -> str:
         """The base URL up to and with ``/v1``."""
-        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}/v1"
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"{'https' if self._tls else 'http'}://{host}:{self.port}/v1"
 
     @property
     def connections(self) -> int:
@@ -228,7 +245,7 @@ class FaultServer:
 
     async def _listen(self) -> None:
         server = await self._loop.create_server(
-            lambda: Peer(self), "127.0.0.1", 0, ssl=self._tls, backlog=self._backlog
+            lambda: Peer(self), self._host, 0, ssl=self._tls, backlog=self._backlog
         )
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()

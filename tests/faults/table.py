@@ -12,7 +12,8 @@ import pickle
 import time
 import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -34,7 +35,11 @@ __all__ = [
     "answers",
     "client_for",
     "either",
+    "calling",
+    "check_always",
     "raises",
+    "serving",
+    "together",
 ]
 
 EVERYONE = tuple(DIALECTS)
@@ -46,6 +51,7 @@ class Outcome:
 
     dialect: Dialect
     server: FaultServer
+    streamed: bool = False
     seconds: float = 0.0
     answer: Completion | None = None
     chunks: list[Chunk] = field(default_factory=list[Chunk])
@@ -62,6 +68,8 @@ class Outcome:
 
 Check: TypeAlias = Callable[[Outcome], None]
 Steps: TypeAlias = Callable[[Dialect], Iterable[Step]]
+_CALLERS = ThreadPoolExecutor(64, thread_name_prefix="caller")
+"""Threads for those who do not await; asyncio's own are few, and to queue for one takes time."""
 
 
 # --- how a call is made -------------------------------------------------------------------
@@ -82,12 +90,13 @@ class Player:
 
     async def call(self, client: Client, server: FaultServer, **options: Any) -> Outcome:
         """One call to its end; whatever it raises is part of the outcome."""
-        outcome = Outcome(self.dialect, server)
+        outcome = Outcome(self.dialect, server, self.stream)
         options = {"model": self.dialect.model, "messages": HI, **options}
         began = time.monotonic()
         try:
             if self.sync:
-                await asyncio.to_thread(self._call_sync, client, outcome, options)
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(_CALLERS, self._call_sync, client, outcome, options)
             else:
                 await self._call_async(client, outcome, options)
         except Exception as error:  # noqa: BLE001 - this is what the table is about
@@ -137,7 +146,22 @@ async def calling(player: Player, url: str, settings: Mapping[str, Any]) -> Asyn
         await player.close(client)
 
 
+@asynccontextmanager
+async def serving(server: FaultServer) -> AsyncGenerator[FaultServer]:
+    """A server, whose end the loop does not wait for idly."""
+    with_thread = server.__enter__()
+    try:
+        yield with_thread
+    finally:
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(_CALLERS, server.__exit__, None, None, None)
+
+
 # --- what a case is -----------------------------------------------------------------------
+
+
+def _where_it_listens(server: FaultServer) -> AbstractContextManager[str]:
+    return nullcontext(server.url)
 
 
 @dataclass(frozen=True)
@@ -145,7 +169,8 @@ class Case:
     """A line of the table: one call, what the server does, what the caller is to see.
 
     ``unary`` and ``stream`` give the server's steps; one may be left out. ``within`` bounds the
-    call's seconds. ``requests`` is the most that may reach the server.
+    call's seconds. ``requests`` is the most that may reach the server. ``address`` is entered for
+    the base URL, where that is not simply the server's.
     """
 
     name: str
@@ -155,6 +180,7 @@ class Case:
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     server: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    address: Callable[[FaultServer], AbstractContextManager[str]] = _where_it_listens
     within: float = 3.0
     requests: int = 1
     providers: tuple[str, ...] = EVERYONE
@@ -162,19 +188,23 @@ class Case:
     @property
     def players(self) -> list[tuple[bool, bool]]:
         """The ways to play it: sync and not, of each kind that it has steps for."""
-        kinds = [streamed for streamed in (False, True) if self._steps(streamed) is not None]
+        kinds = [kind for kind, steps in ((False, self.unary), (True, self.stream)) if steps]
         return [(sync, streamed) for sync in (False, True) for streamed in kinds]
 
-    def _steps(self, streamed: bool) -> Steps | None:
-        return self.stream if streamed else self.unary
+    def steps(self, streamed: bool) -> Steps:
+        """What the server does in answer to such a call, which the case must have."""
+        steps = self.stream if streamed else self.unary
+        assert steps is not None
+        return steps
 
     async def play(self, player: Player) -> None:
         """Make the call, and look at what came of it."""
-        steps = self._steps(player.stream)
-        assert steps is not None
-        with player.dialect.serve(*steps(player.dialect), **self.server) as server:
-            async with calling(player, server.url, self.settings) as client:
-                outcome = await player.call(client, server, **self.options)
+        steps = self.steps(player.stream)(player.dialect)
+        served = player.dialect.serve(*steps, **self.server)
+        async with serving(served) as server:
+            with self.address(server) as url:
+                async with calling(player, url, self.settings) as client:
+                    outcome = await player.call(client, server, **self.options)
             check_always(outcome)
             self.check(outcome)
             assert outcome.seconds <= self.within + SLACK, f"it took {outcome.seconds:.2f} s"
@@ -205,6 +235,36 @@ class Scene:
     async def play(self, player: Player) -> None:
         """Run it."""
         await self.scene(player)
+
+
+def together(name: str, *cases: Case, providers: tuple[str, ...] = EVERYONE) -> Scene:
+    """One line for several cases of a kind, which are played at the same time.
+
+    Only the first of each kind is also played without await, or there would be too many at once.
+    """
+
+    async def scene(player: Player) -> None:
+        fitting = [
+            case
+            for case in cases
+            if (player.sync, player.stream) in case.players
+            and player.dialect.name in case.providers
+        ]
+        if player.sync:
+            del fitting[1:]
+        outcomes = await asyncio.gather(
+            *(case.play(player) for case in fitting), return_exceptions=True
+        )
+        wrong = {
+            case.name: failure
+            for case, failure in zip(fitting, outcomes, strict=True)
+            if failure is not None
+        }
+        if wrong:
+            raise AssertionError(f"{wrong}") from next(iter(wrong.values()))
+
+    ways = tuple(dict.fromkeys(way for case in cases for way in case.players))
+    return Scene(name, scene, providers, ways)
 
 
 # --- what is right ------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from llmgate.accumulate import beside
 from llmgate.errors import DecodeError
 from llmgate.types import (
     CompletionTokensDetails,
@@ -86,13 +87,14 @@ def usage_of(payload: Any) -> Usage | None:
     written = _count(payload, "cache_creation_input_tokens")
     read = _count(payload, "cache_read_input_tokens")
     prompt = (uncached or 0) + (written or 0) + (read or 0)
+    rest = {key: value for key, value in payload.items() if key not in _COUNTED}
     return Usage(
         prompt,
         answer or 0,
         prompt + (answer or 0),
         _prompt_details(read, written),
         _answer_details(payload.get("output_tokens_details")),
-        {key: value for key, value in payload.items() if key not in _COUNTED},
+        beside(rest, Usage, "anthropic"),
     )
 
 
@@ -108,16 +110,21 @@ def _answer_details(details: Any) -> CompletionTokensDetails | None:
     if not is_object(details):
         raise DecodeError("usage.output_tokens_details is no object")
     rest = {key: value for key, value in details.items() if key != "thinking_tokens"}
-    return CompletionTokensDetails(_count(details, "thinking_tokens"), extra=rest)
+    extra = beside(rest, CompletionTokensDetails, "anthropic")
+    return CompletionTokensDetails(_count(details, "thinking_tokens"), extra=extra)
 
 
 def _count(payload: Mapping[str, Any], key: str) -> int | None:
     value = payload.get(key)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if value is not None and type(value) is not int:
+    if value is not None and (type(value) is not int or abs(value) >= _MOST):
         raise DecodeError(f"usage.{key} is no number: {value!r:.60}")
     return value
+
+
+_MOST = 2**63
+"""Sums of what is larger can grow beyond what Python turns into text."""
 
 
 # --- blocks -------------------------------------------------------------------------------

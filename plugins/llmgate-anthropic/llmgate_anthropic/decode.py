@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from llmgate.accumulate import Accumulator
+from llmgate.accumulate import Accumulator, beside
 from llmgate.errors import DecodeError, StreamTruncatedError, excerpt
 from llmgate.types import Choice, Completion, Function, Message, ToolCall
 from llmgate.wire import HttpReply, encode_json, is_array, is_object
@@ -92,6 +92,7 @@ def _completion(payload: Any, call_id: str, answer_tool: str | None) -> Completi
     for block in content:
         parts.add(block)
     usage = usage_of(payload.get("usage"))
+    rest = {key: value for key, value in payload.items() if key not in _KNOWN}
     reason = finish_reason(native, has_calls=bool(parts.calls), is_emulated=answer_tool is not None)
     return Completion(
         [Choice(parts.message(), 0, reason, None, native, stop_extra(payload))],
@@ -99,7 +100,7 @@ def _completion(payload: Any, call_id: str, answer_tool: str | None) -> Completi
         model=optional_text(payload, "model") or "",
         usage=usage,
         service_tier=None if usage is None else optional_text(usage.extra, "service_tier"),
-        extra={key: value for key, value in payload.items() if key not in _KNOWN},
+        extra=beside(rest, Completion, "anthropic"),
     )
 
 

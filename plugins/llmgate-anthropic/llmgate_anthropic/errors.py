@@ -16,10 +16,11 @@ from llmgate.errors import (
     error_class,
     excerpt,
 )
+from llmgate.framing import Frame
 from llmgate.provider import status_error
 from llmgate.wire import HttpReply, decode_json, is_object
 
-__all__ = ["error_in", "messages_error", "plain_text_error"]
+__all__ = ["error_from_event", "error_in", "error_without_type", "messages_error"]
 
 _STATUS_OF_TYPE: Mapping[str, int] = {
     "invalid_request_error": 400,
@@ -58,6 +59,8 @@ def messages_error(reply: HttpReply) -> ProviderError:
     fields = _fields_of(payload)
     if fields is None:
         error = status_error(reply)
+        if reply.status == 402:
+            return QuotaExceededError(error.message, status=402)
         if reply.status in _PASSING:
             error.retryable = True
         return error
@@ -76,9 +79,38 @@ def error_in(payload: Any) -> ProviderError | None:
     return error
 
 
-def plain_text_error(data: bytes) -> ProviderError:
-    """The error of an event of that name which holds no JSON, as a proxy may send it."""
-    return ProviderError(excerpt(data) or "the provider sent an error", in_stream=True)
+def error_from_event(frame: Frame) -> ProviderError | None:
+    """The error that an event stands for by its name, or by being text where JSON should be.
+
+    An error object in an event without a name is :func:`error_in`'s.
+    """
+    is_named = frame.event == "error"
+    text = frame.data.strip()
+    if not is_named and (not text or text[:1] in (b"{", b"[")):
+        return None
+    try:
+        payload = decode_json(text)
+    except DecodeError:
+        return _told_in_stream({"message": excerpt(text) or "the provider sent an error"})
+    if isinstance(payload, str):
+        return _told_in_stream({"message": payload})
+    if not is_named:
+        return None
+    error = error_in(payload) or (error_without_type(payload) if is_object(payload) else None)
+    return error or _told_in_stream({"message": excerpt(text)})
+
+
+def error_without_type(payload: Mapping[str, Any]) -> ProviderError | None:
+    """The error that an event without a type stands for, if it says anything: such as a proxy's,
+    which has a message or a detail and no error object."""
+    said = payload.get("message") or payload.get("detail") or payload.get("title")
+    return _told_in_stream({**payload, "message": said}) if isinstance(said, str) else None
+
+
+def _told_in_stream(fields: Mapping[str, Any]) -> ProviderError:
+    error = _error(fields, None, {})
+    error.in_stream = True
+    return error
 
 
 def _fields_of(payload: Any) -> dict[str, Any] | None:

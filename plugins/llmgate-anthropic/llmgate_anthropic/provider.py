@@ -16,7 +16,15 @@ from llmgate.errors import InvalidRequestError, MissingKeyError, ProviderError
 from llmgate.options import Call
 from llmgate.provider import Decoder, Provider, Support
 from llmgate.types import Completion
-from llmgate.wire import Flow, HttpReply, HttpRequest, Secret, encode_json
+from llmgate.wire import (
+    Flow,
+    HttpReply,
+    HttpRequest,
+    Secret,
+    base_url_parts,
+    encode_json,
+    shown_url,
+)
 from llmgate_anthropic.decode import decode
 from llmgate_anthropic.encode import WITH_SAMPLING, Encoded, encode
 from llmgate_anthropic.errors import messages_error
@@ -79,7 +87,9 @@ class Anthropic(Provider):
         api_version: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        self._base_url = _base_url_of(base_url or os.environ.get("ANTHROPIC_BASE_URL") or _OFFICIAL)
+        self._base_url = _base_url_of(
+            os.environ.get("ANTHROPIC_BASE_URL") or _OFFICIAL if base_url is None else base_url
+        )
         self._is_official = _is_official(self._base_url)
         self._key = _secret(api_key, "api_key")
         self._token = _secret(auth_token, "auth_token")
@@ -121,14 +131,14 @@ class Anthropic(Provider):
             credentials["authorization"] = f"Bearer {self._token.reveal()}"
         elif self._is_official:
             raise MissingKeyError("Anthropic needs a key: set ANTHROPIC_API_KEY or pass api_key=")
-        return replace(request, headers={**request.headers, **self._headers, **credentials})
+        return request.with_headers({**self._headers, **credentials})
 
     def error(self, reply: HttpReply) -> ProviderError:
         """What an error's status and body mean."""
         return messages_error(reply)
 
     def __repr__(self) -> str:
-        return f"Anthropic(base_url={self._base_url!r})"
+        return f"Anthropic(base_url={shown_url(self._base_url)!r})"
 
     def _encoded(self, call: Call) -> Encoded:
         """Hosts that imitate Anthropic know its first version, if any."""
@@ -141,16 +151,14 @@ class Anthropic(Provider):
 
 
 def _secret(given: str | Secret | None, name: str) -> Secret | None:
-    return Secret(given, name=name) if isinstance(given, str) else given
+    return given if given is None or isinstance(given, Secret) else Secret(given, name=name)
 
 
 def _base_url_of(address: str) -> str:
     """An address as it was pasted, without the end that is appended to it."""
-    address = address.strip()
-    parts = urlsplit(address) if address.isprintable() else None
-    if parts is None or parts.scheme not in ("http", "https") or not parts.netloc:
-        raise InvalidRequestError(f"{address!r:.80} is no http or https URL", path="base_url")
-    return address.rstrip("/").removesuffix("/messages").removesuffix("/v1").rstrip("/")
+    parts = base_url_parts(address)
+    path = parts.path.rstrip("/").removesuffix("/messages").removesuffix("/v1").rstrip("/")
+    return f"{parts.scheme}://{parts.netloc}{path}"
 
 
 def _is_official(base_url: str) -> bool:

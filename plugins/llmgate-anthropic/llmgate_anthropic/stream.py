@@ -10,9 +10,19 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from llmgate.accumulate import Asides, beside
 from llmgate.errors import DecodeError, StreamTruncatedError, excerpt
 from llmgate.framing import Frame, Framer, SSEFramer
-from llmgate.types import ChoiceDelta, Chunk, ChunkChoice, FunctionDelta, ToolCallDelta
+from llmgate.templates import FrameTemplate
+from llmgate.types import (
+    ChoiceDelta,
+    Chunk,
+    ChunkChoice,
+    Completion,
+    FunctionDelta,
+    ToolCallDelta,
+    text_chunk,
+)
 from llmgate.wire import encode_json, is_array, is_object
 from llmgate_anthropic.answer import (
     Kept,
@@ -23,7 +33,7 @@ from llmgate_anthropic.answer import (
     text_in,
     usage_of,
 )
-from llmgate_anthropic.errors import error_in, plain_text_error
+from llmgate_anthropic.errors import error_from_event, error_in, error_without_type
 from llmgate_anthropic.reading import read_json
 
 __all__ = ["MessagesDecoder"]
@@ -80,7 +90,7 @@ class MessagesDecoder:
         self._id = ""
         self._model = ""
         self._usage: dict[str, Any] = {}
-        self._unknown: list[Event] = []
+        self._unknown = Asides()
         self._has_begun = False
         self._has_content = False
         self._stop_reason: str | None = None
@@ -88,6 +98,9 @@ class MessagesDecoder:
         self._kept = Kept()
         self._calls = 0
         self._length = 0
+        self._template: FrameTemplate | None = None
+        self._like: Chunk
+        self._speaking: list[str]
         self._readers: Mapping[str, Callable[[Event], Iterable[Chunk]]] = {
             "content_block_delta": self._delta,
             "content_block_start": self._start,
@@ -105,8 +118,17 @@ class MessagesDecoder:
             ProviderError: for an error that the provider sends inside the stream.
             DecodeError: for an event that cannot be read; ``frame`` is its data.
         """
+        if self._template is not None and frame.event != "error":
+            text = self._template.text_in(frame.data)
+            if text:
+                self._speaking.append(text)
+                self._length += len(text)
+                return (text_chunk(self._like, text),)
         try:
-            return self._read(self._event(frame))
+            event = self._event(frame)
+            chunks = self._read(event)
+            self._learn(event, frame.data)
+            return chunks
         except DecodeError as failure:
             reason = failure.message
         raise DecodeError(
@@ -121,33 +143,47 @@ class MessagesDecoder:
         """
         if not self.finished and self._stop_reason is None:
             raise StreamTruncatedError("the stream ended before its end mark")
-        return ()
+        return self._aside(self._unknown.rest())
+
+    def _learn(self, event: Event, data: bytes) -> None:
+        """Keep a piece of text as the template of the pieces that follow in its block."""
+        self._template = None
+        delta = event.get("delta")
+        if event["type"] != "content_block_delta" or not is_object(delta):
+            return
+        if delta["type"] != "text_delta" or len(delta) != 2:
+            return
+        opened, piece = self._block_of(event), text_in(delta, "text")
+        self._speaking = opened.texts["text"]
+        self._like = self._chunk(ChoiceDelta(piece))
+        self._template = FrameTemplate.of(data, "text", piece)
 
     def _event(self, frame: Frame) -> Event:
-        try:
-            payload = read_json(frame.data)
-        except DecodeError:
-            if frame.event == "error":
-                raise plain_text_error(frame.data) from None
-            raise
-        error = error_in(payload)
-        if error is None and frame.event == "error":
-            error = plain_text_error(frame.data)
+        data = frame.data
+        error = None
+        if not data.startswith(b"{") or frame.event == "error":
+            error = error_from_event(frame)
+        payload: Any = read_json(data) if error is None else None
+        error = error or error_in(payload)
         if error is not None:
             raise error
         if not is_object(payload):
             raise DecodeError("it is no object")
+        if "type" not in payload and (error := error_without_type(payload)) is not None:
+            raise error
         return payload
 
     def _read(self, event: Event) -> Iterable[Chunk]:
         kind = text_in(event, "type")
         reader = self._readers.get(kind)
         if reader is None:
-            self._unknown.append(event)  # the last chunk's list is the answer's
-            return (Chunk([], self._id, 0, self._model, extra={"events": [*self._unknown]}),)
+            return self._aside(self._unknown.add("events", event))
         if not self._has_begun and kind not in ("message_start", "ping"):
             raise DecodeError("no message has begun")
         return reader(event)
+
+    def _aside(self, extra: dict[str, Any]) -> Iterable[Chunk]:
+        return (Chunk([], self._id, 0, self._model, extra=extra),) if extra else ()
 
     def _chunk(self, delta: ChoiceDelta) -> Chunk:
         return Chunk([ChunkChoice(delta)], self._id, 0, self._model)
@@ -163,9 +199,12 @@ class MessagesDecoder:
         self._model = optional_text(message, "model") or ""
         self._add_usage(message)
         tier = optional_text(self._usage, "service_tier")
-        extra = {key: value for key, value in message.items() if key not in _OF_MESSAGE}
+        rest = {key: value for key, value in message.items() if key not in _OF_MESSAGE}
+        extra = beside(rest, Completion, "anthropic")
         first = ChunkChoice(ChoiceDelta(role="assistant"))
-        return (Chunk([first], self._id, 0, self._model, service_tier=tier, extra=extra),)
+        usage = usage_of(self._usage) if self._usage else None  # so far: that of the prompt
+        head = (self._id, 0, self._model)
+        return (Chunk([first], *head, usage=usage, service_tier=tier, extra=extra),)
 
     def _message_delta(self, event: Event) -> Iterable[Chunk]:
         delta = event.get("delta")
@@ -175,6 +214,7 @@ class MessagesDecoder:
         native = optional_text(delta, "stop_reason")
         extra = {key: value for key, value in delta.items() if key not in _OF_DELTA}
         extra |= {key: value for key, value in event.items() if key not in _OF_EVENT}
+        extra = beside(extra, Completion, "anthropic")
         choices: list[ChunkChoice] = []
         if native is not None:
             self._stop_reason = native
@@ -189,7 +229,7 @@ class MessagesDecoder:
         if self._stop_reason is None and not self._has_content:
             raise DecodeError("the message says nothing, and not why")
         self.finished = True
-        return ()
+        return self._aside(self._unknown.rest())
 
     def _nothing(self, event: Event) -> Iterable[Chunk]:  # noqa: ARG002 - a sign of life
         return ()
@@ -254,7 +294,10 @@ class MessagesDecoder:
             case "citations_delta":
                 citations = block.get("citations")
                 cited = delta.get("citation")
-                block["citations"] = [*citations, cited] if is_array(citations) else [cited]
+                if is_array(citations):
+                    citations.append(cited)
+                else:
+                    block["citations"] = [cited]
             case _:
                 _continue(opened, delta)
         return ()

@@ -307,3 +307,13 @@ def test_stream_that_broke_off_is_no_answer(place: int, partial: str | None) -> 
         decode(HttpReply(200, {}, body), "c1")
     found = caught.value.partial
     assert partial == (found and found.text)
+
+
+def test_keys_that_mean_something_else_in_our_shape_stand_apart() -> None:
+    """They take no place of ours, so that a stored answer loads as what it was."""
+    usage = {**USAGE, "total_tokens": "x", "output_tokens_details": {"text_tokens": "x"}}
+    answer = read(message(text("Hi"), created=[], choices=1, usage=usage))
+    assert {"anthropic": {"created": [], "choices": 1}} == answer.extra
+    assert answer.usage is not None
+    assert {"anthropic": {"total_tokens": "x"}} == answer.usage.extra
+    assert answer == Completion.model_validate(answer.model_dump())

@@ -6,7 +6,7 @@ Source: https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
@@ -41,7 +41,7 @@ class Endpoint:
     ``is_default`` says that nobody gave one and the family needs one.
     """
 
-    root: str
+    root: str = field(repr=False)  # it may hold a password
     family: Family
     version: str | None = None
     deployment: str | None = None
@@ -78,7 +78,8 @@ def endpoint_of(address: str, version: str | None) -> Endpoint:
     Raises:
         InvalidRequestError: when the address is none, or a dated version meets the v1 family.
     """
-    address = base_url_of(address if "://" in address else f"https://{address}")
+    bare = _AZURE_HOST.match(str(address).strip())  # as the portal shows it
+    address = base_url_of(address if bare is None else f"https://{bare.string}")
     parts = urlsplit(address)
     given = version or next(iter(parse_qs(parts.query).get("api-version", [])), None)
     if given is not None and not re.fullmatch(r"[\w.-]+", given):
@@ -92,6 +93,8 @@ def endpoint_of(address: str, version: str | None) -> Endpoint:
             return _endpoint(f"{host}{found['root']}".rstrip("/"), family, given, deployment)
     return _endpoint(f"{host}{path}", _family_of(parts.hostname or "", given), given, None)
 
+
+_AZURE_HOST = re.compile(r"([\w-]+\.)+azure\.(com|cn|us)(/|$)", re.IGNORECASE)
 
 _PATHS = (
     (re.compile(r"(?P<root>.*?)/+openai/v1"), Family.V1),

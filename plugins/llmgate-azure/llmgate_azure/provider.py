@@ -6,7 +6,6 @@ and what the content filter adds, which stays in ``extra`` of the answer and of 
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -22,8 +21,9 @@ from llmgate.errors import (
 )
 from llmgate.options import Call, ChatParameters
 from llmgate.provider import Decoder, Provider, Support
+from llmgate.threads import run_in_thread
 from llmgate.types import Completion
-from llmgate.wire import Flow, HttpReply, HttpRequest, Secret
+from llmgate.wire import Flow, HttpReply, HttpRequest, Secret, shown_url
 from llmgate_azure.endpoint import Endpoint, endpoint_of
 from llmgate_azure.errors import azure_error, filter_findings
 from llmgate_openai import ChatDecoder, Dialect, chat_request, decode
@@ -84,7 +84,7 @@ class AzureOpenAI(Provider):
         self._token = _secret(token, "token")
         self._token_provider = token_provider
         self._headers = dict(headers or {})
-        address = base_url or _first_of(_ENDPOINTS)
+        address = _first_of(_ENDPOINTS) if base_url is None else base_url
         version = api_version or _first_of(_VERSIONS)
         self._endpoint = None if address is None else endpoint_of(address, version)
         self._settings: dict[str, Any] = {
@@ -122,9 +122,7 @@ class AzureOpenAI(Provider):
 
     async def authorize(self, request: HttpRequest) -> HttpRequest:
         """The request with the key, or with a token that is asked for anew."""
-        return replace(
-            request, headers={**request.headers, **self._headers, **await self._credentials()}
-        )
+        return request.with_headers({**self._headers, **await self._credentials()})
 
     def error(self, reply: HttpReply) -> ProviderError:
         """What an error's status and body mean; a token that has just expired is asked for anew."""
@@ -134,7 +132,8 @@ class AzureOpenAI(Provider):
         return error
 
     def __repr__(self) -> str:
-        return f"AzureOpenAI({self._endpoint!r})"
+        root = None if self._endpoint is None else shown_url(self._endpoint.root)
+        return f"AzureOpenAI(base_url={root!r})"
 
     def _request(self, call: Call) -> HttpRequest:
         endpoint = self._endpoint
@@ -184,7 +183,7 @@ async def _ask(provider: TokenProvider) -> str:
         MissingKeyError: when it fails, with the kind of its failure alone: its text may say more.
     """
     try:
-        asked = provider() if iscoroutinefunction(provider) else await asyncio.to_thread(provider)
+        asked = provider() if iscoroutinefunction(provider) else await run_in_thread(provider)
         return await asked if isawaitable(asked) else asked
     except LLMGateError:
         raise
@@ -198,7 +197,7 @@ def _bearer(token: Secret) -> dict[str, str]:
 
 
 def _secret(key: str | Secret | None, name: str) -> Secret | None:
-    return Secret(key, name=name) if isinstance(key, str) else key
+    return key if key is None or isinstance(key, Secret) else Secret(key, name=name)
 
 
 def _first_of(names: tuple[str, ...]) -> str | None:

@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from math import fsum
 from typing import Any
 
+from llmgate.accumulate import beside
 from llmgate.errors import DecodeError
 from llmgate.types import CompletionTokensDetails, FinishReason, PromptTokensDetails, Usage
 from llmgate.wire import is_array, is_object
+from llmgate_cohere.earlier import NAME
 
 __all__ = [
     "Kept",
@@ -120,6 +122,7 @@ def usage_of(payload: Any) -> Usage | None:
     extra = without(payload, "tokens", "cached_tokens")
     if rest := without(tokens or {}, *_COUNTED):
         extra["tokens"] = rest
+    extra = {key: value for key, value in extra.items() if value is not None}
     return Usage(
         prompt,
         answer,
@@ -128,7 +131,7 @@ def usage_of(payload: Any) -> Usage | None:
         if cached is images is None
         else PromptTokensDetails(cached_tokens=cached, image_tokens=images),
         None if reasoning is None else CompletionTokensDetails(reasoning_tokens=reasoning),
-        {key: value for key, value in extra.items() if value is not None},
+        beside(extra, Usage, NAME),
     )
 
 
@@ -140,9 +143,13 @@ def _count(payload: Mapping[str, Any], key: str) -> int | None:
     value = payload.get(key)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if value is not None and type(value) is not int:
+    if value is not None and (type(value) is not int or abs(value) >= _MOST):
         raise DecodeError(f"usage: {key} is no number: {value!r:.60}")
     return value
+
+
+_MOST = 2**63
+"""Sums of what is larger can grow beyond what Python turns into text."""
 
 
 # --- log probabilities --------------------------------------------------------------------

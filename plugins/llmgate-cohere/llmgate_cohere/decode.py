@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from llmgate.accumulate import beside
 from llmgate.errors import DecodeError, excerpt
 from llmgate.types import Choice, Completion, Function, Message, ToolCall
-from llmgate.wire import HttpReply, decode_json, encode_json, is_array, is_object
+from llmgate.wire import HttpReply, encode_json, is_array, is_object
 from llmgate_cohere.answer import (
     Kept,
     annotations_of,
@@ -26,6 +27,7 @@ from llmgate_cohere.answer import (
 )
 from llmgate_cohere.earlier import NAME
 from llmgate_cohere.errors import error_in, failure_of
+from llmgate_cohere.reading import read_json
 
 __all__ = ["decode"]
 
@@ -45,7 +47,7 @@ def decode(
         ProviderError: when the answer failed, or an error was sent with status 200.
         DecodeError: when the reply is no answer; ``frame`` is its body.
     """
-    payload = decode_json(reply.body)
+    payload = read_json(reply.body)
     error = error_in(payload)
     if error is not None:
         raise error
@@ -65,16 +67,17 @@ def _completion(payload: Any, call_id: str, model: str, names: Mapping[str, str]
     if failure is not None:
         raise failure
     message = _message(said, call_id, names)
-    if native is None and not (message.content or message.tool_calls):
+    if not (message.content or message.tool_calls) and not (native and said.get("role")):
         raise DecodeError("it says nothing, and not why")
     reason = finish_reason(native, has_calls=bool(message.tool_calls))
     logprobs = logprobs_of(payload.get("logprobs"))
+    rest = without(payload, "id", "message", "finish_reason", "usage", "logprobs")
     return Completion(
         [Choice(message, 0, reason, logprobs, native)],
         optional_text(payload, "id") or f"chat_{call_id}",
         model=model,
         usage=usage_of(payload.get("usage")),
-        extra=without(payload, "id", "message", "finish_reason", "usage", "logprobs"),
+        extra=beside(rest, Completion, NAME),
     )
 
 
@@ -86,7 +89,7 @@ def _message(said: Mapping[str, Any], call_id: str, names: Mapping[str, str]) ->
     thoughts, kept, content = list[str](), Kept(), list[dict[str, Any]]()
     for index, item in enumerate(items):
         starts[index] = sum(map(len, texts))
-        match item.get("type"):
+        match item.get("type") or ("thinking" if "thinking" in item else "text"):
             case "text":
                 texts.append(text_in(item, "text"))
             case "thinking":
@@ -100,13 +103,14 @@ def _message(said: Mapping[str, Any], call_id: str, names: Mapping[str, str]) ->
     data = {"content": content, "tool_plan": plan, "citations": citations}
     data = {key: value for key, value in data.items() if value}
     annotations = [note for cited in citations for note in annotations_of(cited, starts)]
+    rest = without(said, "role", "content", "tool_calls", "tool_plan", "citations")
     return Message(
         "".join(texts) or None,
         reasoning_content="".join((*thoughts, plan or "")) or None,
         tool_calls=calls or None,
         annotations=annotations or None,
         provider_data={NAME: data} if data else None,
-        extra=without(said, "role", "content", "tool_calls", "tool_plan", "citations"),
+        extra=beside(rest, Message, NAME),
     )
 
 
@@ -143,7 +147,9 @@ def _call(item: Mapping[str, Any], spare: str, names: Mapping[str, str]) -> Tool
     extra = without(function, "name", "arguments")
     called = Function(names.get(name, name), _arguments(function.get("arguments")), extra)
     identifier = optional_text(item, "id") or spare
-    return ToolCall(identifier, called, extra=without(item, "id", "type", "function"))
+    return ToolCall(
+        identifier, called, extra=beside(without(item, "id", "type", "function"), ToolCall, NAME)
+    )
 
 
 def _arguments(value: Any) -> str:

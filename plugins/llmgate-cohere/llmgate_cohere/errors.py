@@ -19,10 +19,11 @@ from llmgate.errors import (
     error_class,
     excerpt,
 )
+from llmgate.framing import Frame
 from llmgate.provider import status_error
 from llmgate.wire import HttpReply, decode_json, is_object
 
-__all__ = ["chat_error", "error_in", "failure_of"]
+__all__ = ["chat_error", "error_from_event", "error_in", "failure_of"]
 
 _CLASSES: Mapping[int, type[ProviderError]] = {
     402: QuotaExceededError,
@@ -48,10 +49,46 @@ def chat_error(reply: HttpReply) -> ProviderError:
 
 
 def error_in(payload: Any) -> ProviderError | None:
-    """The error that a reply or an event with status 200 holds instead of an answer, if it does."""
-    if is_object(payload) and "finish_reason" not in payload and "type" not in payload:
-        return _told(payload, None)
-    return None
+    """The error that a reply or an event with status 200 holds instead of an answer, if it does.
+
+    An error object is no form of Cohere's own, but of proxies in front of it.
+    """
+    if not is_object(payload) or "finish_reason" in payload:
+        return None
+    told = payload.get("error")
+    if told or payload.get("type") == "error":
+        return _told(_flat(payload, told), None) or _untold_in_stream(repr(payload))
+    return None if "type" in payload else _told(_flat(payload, None), None)
+
+
+def _flat(payload: Mapping[str, Any], told: Any) -> dict[str, Any]:
+    """An error's fields where Cohere has them."""
+    fields: Mapping[str, Any] = told if is_object(told) else payload
+    message = fields.get("message") or (told if isinstance(told, str) else fields.get("detail"))
+    return {"error_type": fields.get("type"), **fields, "message": message}
+
+
+def error_from_event(frame: Frame) -> ProviderError | None:
+    """The error that an event stands for by its name, or by being text where JSON should be.
+
+    An error object in an event without a name is :func:`error_in`'s.
+    """
+    is_named = frame.event == "error"
+    text = frame.data.strip()
+    if not is_named and (not text or text[:1] in (b"{", b"[")):
+        return None
+    try:
+        payload = decode_json(text)
+    except DecodeError:
+        return _untold_in_stream(text)
+    if isinstance(payload, str):
+        return _untold_in_stream(payload)
+    return (error_in(payload) or _untold_in_stream(text)) if is_named else None
+
+
+def _untold_in_stream(text: bytes | str) -> ProviderError:
+    """The error of an event that tells nothing which can be read."""
+    return ProviderError(excerpt(text) or "the provider sent an error", in_stream=True)
 
 
 _FAILURES: Mapping[str, int] = {"ERROR": 500, "TIMEOUT": 504}
@@ -86,8 +123,8 @@ def _told(payload: Any, status: int | None) -> ProviderError | None:
 
 def _untold(reply: HttpReply) -> ProviderError:
     """The error of a body that tells nothing that can be read."""
-    error = status_error(reply)
-    return _CLASSES[reply.status](error.message) if reply.status in _CLASSES else error
+    error, kind = status_error(reply), _CLASSES.get(reply.status)
+    return error if kind is None else kind(error.message, status=reply.status)
 
 
 def _class_of(status: int | None, code: str | None) -> type[ProviderError]:

@@ -10,13 +10,21 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from llmgate.errors import InvalidRequestError, MissingKeyError, ProviderError
 from llmgate.options import Call
 from llmgate.provider import Decoder, Provider, Support
 from llmgate.types import Completion
-from llmgate.wire import Flow, HttpReply, HttpRequest, Secret, encode_json, shown_url
+from llmgate.wire import (
+    Flow,
+    HttpReply,
+    HttpRequest,
+    Secret,
+    base_url_parts,
+    encode_json,
+    shown_url,
+)
 from llmgate_cohere.decode import decode
 from llmgate_cohere.encode import encode
 from llmgate_cohere.errors import chat_error
@@ -73,9 +81,10 @@ class Cohere(Provider):
         base_url: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        self._base_url = _base_url_of(base_url or os.environ.get("CO_API_URL") or _OFFICIAL)
+        address = os.environ.get("CO_API_URL") or _OFFICIAL
+        self._base_url = _base_url_of(address if base_url is None else base_url)
         self._is_official = _is_official(self._base_url)
-        given = Secret(api_key) if isinstance(api_key, str) else api_key
+        given = _secret(api_key)
         self._key = given
         if given is None and (base_url is None or self._is_official):
             self._key = _key_of_environment()
@@ -109,7 +118,7 @@ class Cohere(Provider):
             headers["authorization"] = f"Bearer {self._key.reveal()}"
         elif self._is_official:
             raise MissingKeyError("Cohere needs a key: set COHERE_API_KEY or pass api_key=")
-        return replace(request, headers=headers)
+        return request.with_headers(headers)
 
     def error(self, reply: HttpReply) -> ProviderError:
         """What an error's status and body mean."""
@@ -121,6 +130,10 @@ class Cohere(Provider):
     def _request(self, body: Mapping[str, Any]) -> HttpRequest:
         headers = {"content-type": "application/json"}
         return HttpRequest("POST", f"{self._base_url}/v2/chat", headers, encode_json(body))
+
+
+def _secret(key: str | Secret | None) -> Secret | None:
+    return key if key is None or isinstance(key, Secret) else Secret(key)
 
 
 def _key_of_environment() -> Secret | None:
@@ -136,25 +149,11 @@ _ENDS = ("/chat", "/v2", "/v1", "/compatibility")
 
 def _base_url_of(address: str) -> str:
     """An address as it was pasted, without the end that is appended to it."""
-    parts = _parts_of(address.strip())
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-        shown = shown_url(address.strip())
-        raise InvalidRequestError(f"{shown!a:.80} is no http or https URL", path="base_url")
+    parts = base_url_parts(address)
     path = parts.path.rstrip("/")
     for end in _ENDS:
         path = path.removesuffix(end).rstrip("/")
     return f"{parts.scheme}://{parts.netloc}{path}"
-
-
-def _parts_of(address: str) -> SplitResult | None:
-    if not (address.isascii() and address.isprintable()) or " " in address:
-        return None
-    try:
-        parts = urlsplit(address)
-        _ = parts.port  # read it, since only that checks it
-    except ValueError:
-        return None
-    return parts
 
 
 def _is_official(base_url: str) -> bool:

@@ -10,10 +10,20 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from llmgate.accumulate import Asides, beside
 from llmgate.errors import DecodeError, StreamTruncatedError, excerpt
 from llmgate.framing import Frame, Framer, SSEFramer
-from llmgate.types import ChoiceDelta, Chunk, ChunkChoice, FunctionDelta, ToolCallDelta
-from llmgate.wire import decode_json, is_object
+from llmgate.types import (
+    ChoiceDelta,
+    Chunk,
+    ChunkChoice,
+    Completion,
+    FunctionDelta,
+    Message,
+    ToolCall,
+    ToolCallDelta,
+)
+from llmgate.wire import is_object
 from llmgate_cohere.answer import (
     Kept,
     annotations_of,
@@ -27,7 +37,8 @@ from llmgate_cohere.answer import (
     without,
 )
 from llmgate_cohere.earlier import NAME
-from llmgate_cohere.errors import error_in, failure_of
+from llmgate_cohere.errors import error_from_event, error_in, failure_of
+from llmgate_cohere.reading import read_json
 
 __all__ = ["ChatDecoder"]
 
@@ -85,7 +96,7 @@ class ChatDecoder:
         self._id = f"chat_{call_id}"
         self._model = model
         self._names = names or {}
-        self._events: list[Event] = []
+        self._events = Asides()
         self._kept = Kept()
         self._length = 0
         self._starts: dict[int, int] = {}
@@ -115,10 +126,15 @@ class ChatDecoder:
             ProviderError: when the generation failed, or an error was sent inside the stream.
             DecodeError: for an event that cannot be read; ``frame`` is its data.
         """
-        if frame.data.strip() == _DONE:
-            return ()
+        data = frame.data
+        if not data.startswith(b"{") or frame.event == "error":
+            if data.strip() == _DONE:
+                return ()
+            error = error_from_event(frame)
+            if error is not None:
+                raise error
         try:
-            return self._read(frame.data)
+            return self._read(data)
         except DecodeError as failure:
             reason = failure.message
         raise DecodeError(
@@ -136,7 +152,7 @@ class ChatDecoder:
         return ()
 
     def _read(self, data: bytes) -> Iterable[Chunk]:
-        event = decode_json(data)
+        event = read_json(data)
         error = error_in(event)
         if error is not None:
             raise error
@@ -153,8 +169,10 @@ class ChatDecoder:
 
         What a chunk says in ``extra`` is of the whole answer so far.
         """
-        self._events.append(event)
-        return (Chunk([], self._id, 0, self._model, extra={"events": [*self._events]}),)
+        return self._aside(self._events.add("events", event))
+
+    def _aside(self, extra: dict[str, Any]) -> Iterable[Chunk]:
+        return (Chunk([], self._id, 0, self._model, extra=extra),) if extra else ()
 
     def _chunk(self, delta: ChoiceDelta, logprobs: dict[str, Any] | None = None) -> Chunk:
         return Chunk([ChunkChoice(delta, 0, None, logprobs)], self._id, 0, self._model)
@@ -164,7 +182,8 @@ class ChatDecoder:
     def _message_start(self, event: Event) -> Iterable[Chunk]:
         self._id = optional_text(event, "id") or self._id
         message = _message_in(event)
-        extra = without(message, "role", "content", "tool_plan", "tool_calls", "citations")
+        rest = without(message, "role", "content", "tool_plan", "tool_calls", "citations")
+        extra = beside(rest, Message, NAME)
         return (self._chunk(ChoiceDelta(role="assistant", extra=extra)),)
 
     def _message_end(self, event: Event) -> Iterable[Chunk]:
@@ -181,11 +200,11 @@ class ChatDecoder:
         reason = finish_reason(native, has_calls=self._calls > 0)
         last = ChunkChoice(ChoiceDelta(), 0, reason, None, native)
         chunks.append(Chunk([last], self._id, 0, self._model))
-        extra = without(delta, "finish_reason", "usage", "error")
+        extra = beside(without(delta, "finish_reason", "usage", "error"), Completion, NAME)
         if usage is not None or extra:
             chunks.append(Chunk([], self._id, 0, self._model, usage=usage, extra=extra))
         self.finished = True
-        return chunks
+        return (*chunks, *self._aside(self._events.rest()))
 
     def _end_what_is_open(self) -> Iterable[Chunk]:
         for called in self._called.values():
@@ -282,7 +301,7 @@ class ChatDecoder:
             optional_text(item, "id") or f"call_{self._call_id}_{called.number}",
             FunctionDelta(self._names.get(name, name), "", without(function, "name", "arguments")),
             type="function",
-            extra=without(item, "id", "type", "function"),
+            extra=beside(without(item, "id", "type", "function"), ToolCall, NAME),
         )
         return (
             *self._tell_plan(),

@@ -335,3 +335,16 @@ def test_what_is_no_answer_is_refused(payload: Any) -> None:
     with pytest.raises(DecodeError) as caught:
         decode(HttpReply(200, {}, body), "c9")
     assert body == caught.value.frame
+
+
+def test_keys_that_mean_something_else_in_our_shape_stand_apart() -> None:
+    """They take no place of ours, so that a stored answer loads as what it was."""
+    item = {**call(), "custom": 1}
+    said = {"content": [TEXT], "tool_calls": [item], "refusal": "x", "audio": 0}
+    answer = decoded(said, model=5, usage={**USAGE, "total_tokens": "x"})
+    message = answer.choices[0].message
+    assert {"cohere": {"refusal": "x", "audio": 0}} == message.extra
+    assert message.tool_calls is not None
+    assert {"cohere": {"custom": 1}} == message.tool_calls[0].extra
+    assert {"cohere": {"model": 5}} == answer.extra
+    assert answer == Completion.model_validate(answer.model_dump())

@@ -68,11 +68,12 @@ class ToolCallIndex:
     together continue the calls in their order, and a single one continues the last.
     """
 
-    __slots__ = ("_begun", "_by_id", "_by_index", "_spare_id")
+    __slots__ = ("_begun", "_by_id", "_by_index", "_spare_id", "_without_index")
 
     def __init__(self, spare_id: str) -> None:
         self._spare_id = spare_id
         self._begun: list[_Begun] = []
+        self._without_index: list[_Begun] = []
         self._by_index: dict[int, _Begun] = {}
         self._by_id: dict[str, _Begun] = {}
 
@@ -83,7 +84,7 @@ class ToolCallIndex:
             DecodeError: when one is no fragment of a call.
         """
         read = [_read(fragment) for fragment in fragments]
-        group = [call for call in self._begun if call.native is None][-len(read) :]
+        group = self._without_index[-len(read) :]
         together = len(read) > 1 and len(group) == len(read)
         placed: list[ToolCallDelta] = []
         for position, fragment in enumerate(read):
@@ -142,6 +143,8 @@ class ToolCallIndex:
         if call is None and fragment.says_something:
             call = _Begun(len(self._begun), fragment.native)
             self._begun.append(call)
+            if fragment.native is None:
+                self._without_index.append(call)
         if call is not None and fragment.native is not None:
             self._by_index[fragment.native] = call
         return call

@@ -35,6 +35,8 @@ def decode(reply: HttpReply, call_id: str) -> Completion:
     """
     payload = read_json(reply.body)
     try:
+        if _make_plain(payload):
+            return Completion.model_validate(payload)
         return completion_of(payload, call_id)
     except ProviderError as error:
         error.in_stream = False
@@ -69,6 +71,41 @@ def completion_of(payload: Any, call_id: str) -> Completion:
             "usage": usage_in(payload),
         }
     )
+
+
+def _make_plain(payload: Any) -> bool:
+    """Whether it is one answer of text that says all that is wanted, as nearly every one does.
+
+    It is then what :func:`completion_of` would make of it, without looking for what it lacks.
+    """
+    if not is_object(payload) or not payload.keys() >= _PLAIN_PAYLOAD or "error" in payload:
+        return False
+    choices, usage = payload["choices"], payload["usage"]
+    if not is_array(choices) or len(choices) != 1 or type(payload["created"]) is not int:
+        return False
+    if payload["object"] != "chat.completion":
+        return False
+    choice = choices[0]
+    if not is_object(choice) or not choice.keys() <= _PLAIN_CHOICE:
+        return False
+    message, reason = choice.get("message"), choice.get("finish_reason")
+    if not is_object(message) or not message.keys() <= _PLAIN_MESSAGE:
+        return False
+    said = type(message.get("content")) is str and message.get("role") == "assistant"
+    ended = type(reason) is str and reason in ("stop", "length", "content_filter")
+    counted = is_object(usage) and usage.keys() >= _PLAIN_USAGE
+    if not (said and ended and counted and type(choice.get("index")) is int):
+        return False
+    choice["native_finish_reason"] = reason
+    return True
+
+
+_PLAIN_PAYLOAD = frozenset({"id", "object", "created", "model", "choices", "usage"})
+_PLAIN_CHOICE = frozenset({"index", "message", "finish_reason", "logprobs"})
+_PLAIN_MESSAGE = frozenset({"role", "content", "refusal", "annotations"})
+_PLAIN_USAGE = frozenset(
+    {"prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details"}
+)
 
 
 def _choice(choice: Any, place: int, call_id: str) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from llmgate.provider import status_error
 from llmgate.wire import HttpReply, decode_json, is_array, is_object
 from llmgate_openai.halves import read_json
 
-__all__ = ["chat_error", "error_from_event", "error_from_payload"]
+__all__ = ["chat_error", "error_from_event", "error_from_payload", "error_without_choices"]
 
 _CLASSES: Mapping[str, type[ProviderError]] = {
     "authentication_error": AuthenticationError,
@@ -101,7 +101,7 @@ def _told_error(reply: HttpReply) -> ProviderError | None:
 def _status_error(reply: HttpReply) -> ProviderError:
     """The error of a reply whose body tells nothing that can be read."""
     error = status_error(reply)
-    return QuotaExceededError(error.message) if reply.status == 402 else error
+    return QuotaExceededError(error.message, status=402) if reply.status == 402 else error
 
 
 def error_from_payload(payload: Any) -> ProviderError | None:
@@ -116,6 +116,14 @@ def error_from_payload(payload: Any) -> ProviderError | None:
         return None
     fields = _fields_of(payload)
     return _error_without_status({"message": _text(told)} if fields is None else fields)
+
+
+def error_without_choices(payload: Mapping[str, Any]) -> ProviderError | None:
+    """The error that an event without choices stands for, if it says anything: such as a proxy's,
+    which has a message and no error object."""
+    told = payload.get("error", payload.get("errors"))
+    fields = _fields_of(payload) or (None if told is None else {"message": _text(told)})
+    return None if fields is None else _error_without_status(fields)
 
 
 def error_from_event(frame: Frame) -> ProviderError | None:
@@ -207,4 +215,4 @@ def _status_in(fields: Mapping[str, Any]) -> int | None:
 
 def _text(value: Any) -> str | None:
     """What a field says, as text; None where it says nothing."""
-    return None if value is None or value == "" else str(value)
+    return None if value is None else str(value).strip() or None

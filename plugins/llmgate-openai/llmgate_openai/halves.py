@@ -23,6 +23,8 @@ _CONTINUED = frozenset(
     {"content", "reasoning_content", "reasoning", "refusal", "arguments", "input", "transcript"}
 )
 """The keys whose text goes on in the next event."""
+_DEEPEST = 200
+"""How many levels are read: as many as where there are no halves, and fewer than can be written."""
 
 
 def read_json(data: bytes) -> Any:
@@ -62,6 +64,11 @@ class HalfCharacters:
             return self._mended(value, ()) if self._waiting else value
         return self._mended(_with_halves(data), ())
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a text ended with half a character, so that its next piece is not all of it."""
+        return bool(self._waiting)
+
     def take_rest(self) -> Iterable[tuple[int, str]]:
         """The choice and field of each text whose other half never came; none wait afterwards.
 
@@ -92,6 +99,8 @@ class HalfCharacters:
     def _mend(self, value: Any, path: Path) -> Any:
         if isinstance(value, str):
             return self._text(value, path)
+        if len(path) > _DEEPEST:
+            raise DecodeError("the reply is nested too deeply")
         if is_object(value):
             return {_whole(key): self._mend(item, (*path, key)) for key, item in value.items()}
         if is_array(value):

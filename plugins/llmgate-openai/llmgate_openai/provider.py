@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, ClassVar
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from llmgate.errors import InvalidRequestError, MissingKeyError, ProviderError
 from llmgate.options import Call, ChatParameters
 from llmgate.provider import Decoder, Provider, Support
 from llmgate.types import Completion
-from llmgate.wire import Flow, HttpReply, HttpRequest, Secret
+from llmgate.wire import Flow, HttpReply, HttpRequest, Secret, base_url_parts, shown_url
 from llmgate_openai.decode import decode
 from llmgate_openai.encode import COMPATIBLE, Dialect, chat_request
 from llmgate_openai.errors import chat_error
@@ -79,8 +78,9 @@ class OpenAI(Provider):
             "dialect": dialect,
         }
         environment: Mapping[str, str] = os.environ
-        address = base_url or environment.get("OPENAI_BASE_URL") or _OFFICIAL
-        self._base_url = base_url_of(address)
+        address = environment.get("OPENAI_BASE_URL") or _OFFICIAL
+        self._base_url = base_url_of(address if base_url is None else base_url)
+        self._url = chat_url(self._base_url)
         self._is_official = _is_official(self._base_url)
         self._dialect = dialect or (Dialect() if self._is_official else COMPATIBLE)
         if base_url and not self._is_official:
@@ -95,6 +95,7 @@ class OpenAI(Provider):
                 **(_custom_headers(environment) if headers is None else headers),
             }
         )
+        self._has_authorization = _has_authorization(self._headers)
 
     def configured(self, **settings: Any) -> OpenAI:
         """The same provider with some of its settings changed."""
@@ -116,24 +117,25 @@ class OpenAI(Provider):
 
     async def authorize(self, request: HttpRequest) -> HttpRequest:
         """The request with the key, where there is one."""
-        headers = {**request.headers, **self._headers}
-        if not any(name.lower() == "authorization" for name in headers):
-            if self._key is not None:
-                headers["Authorization"] = f"Bearer {self._key.reveal()}"
-            elif self._is_official:
-                raise MissingKeyError("OpenAI needs a key: set OPENAI_API_KEY or pass api_key=")
-        return replace(request, headers=headers)
+        if _has_authorization(request.headers) or self._has_authorization:
+            return request.with_headers(self._headers)
+        if self._key is not None:
+            credentials = {"Authorization": f"Bearer {self._key.reveal()}"}
+            return request.with_headers({**self._headers, **credentials})
+        if self._is_official:
+            raise MissingKeyError("OpenAI needs a key: set OPENAI_API_KEY or pass api_key=")
+        return request.with_headers(self._headers)
 
     def error(self, reply: HttpReply) -> ProviderError:
         """What an error's status and body mean."""
         return chat_error(reply)
 
     def __repr__(self) -> str:
-        return f"OpenAI(base_url={_shown(self._base_url)!r})"
+        return f"OpenAI(base_url={shown_url(self._base_url)!r})"
 
-    @property
-    def _url(self) -> str:
-        return chat_url(self._base_url)
+
+def _has_authorization(headers: Mapping[str, str]) -> bool:
+    return "authorization" in [name.lower() for name in headers]
 
 
 def base_url_of(address: str) -> str:
@@ -142,12 +144,7 @@ def base_url_of(address: str) -> str:
     Raises:
         InvalidRequestError: when it is no http or https URL.
     """
-    address = address.strip()
-    parts = _parts_of(address)
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InvalidRequestError(
-            f"{_shown(address)!r:.80} is no http or https URL", path="base_url"
-        )
+    parts = base_url_parts(address)
     path = parts.path.rstrip("/").removesuffix("/chat/completions").rstrip("/")
     return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
 
@@ -156,23 +153,6 @@ def chat_url(base_url: str) -> str:
     """Where chat completions are asked for; a query of the address stays at its end."""
     parts = urlsplit(base_url)
     return urlunsplit(parts._replace(path=f"{parts.path}/chat/completions"))
-
-
-def _parts_of(address: str) -> SplitResult | None:
-    if not address.isprintable() or " " in address:
-        return None
-    try:
-        parts = urlsplit(address)
-        _ = parts.port  # read it, since only that checks it
-    except ValueError:
-        return None
-    return parts
-
-
-def _shown(address: str) -> str:
-    """An address without what may be a credential in it."""
-    scheme, slashes, rest = address.partition("?")[0].rpartition("//")
-    return scheme + slashes + rest.rpartition("@")[2]
 
 
 def _is_official(base_url: str) -> bool:

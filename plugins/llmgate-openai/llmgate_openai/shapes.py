@@ -160,9 +160,14 @@ def usage_in(payload: Mapping[str, Any]) -> Any:
     if usage.get("prompt_tokens_details") is None and isinstance(cached, int):
         shaped["prompt_tokens_details"] = {"cached_tokens": cached}
     parts = usage.get("prompt_tokens"), usage.get("completion_tokens")
-    if usage.get("total_tokens") is None and all(isinstance(part, int) for part in parts):
-        shaped["total_tokens"] = sum(part for part in parts if isinstance(part, int))
+    counts = [part for part in parts if isinstance(part, int) and abs(part) < _MOST]
+    if usage.get("total_tokens") is None and len(counts) == len(parts):
+        shaped["total_tokens"] = sum(counts)
     return shaped
+
+
+_MOST = 2**63
+"""Sums of what is larger can grow beyond what Python turns into text."""
 
 
 def seconds_of(created: Any) -> Any:

@@ -11,10 +11,18 @@ from typing import Any
 
 from llmgate.errors import DecodeError, StreamTruncatedError, excerpt
 from llmgate.framing import Frame, Framer, SSEFramer
-from llmgate.types import ChoiceDelta, Chunk, ChunkChoice, FunctionDelta, ToolCallDelta
+from llmgate.templates import FrameTemplate
+from llmgate.types import (
+    ChoiceDelta,
+    Chunk,
+    ChunkChoice,
+    FunctionDelta,
+    ToolCallDelta,
+    text_chunk,
+)
 from llmgate.wire import is_array, is_object
 from llmgate_openai.assemble import ToolCallIndex
-from llmgate_openai.errors import error_from_event, error_from_payload
+from llmgate_openai.errors import error_from_event, error_from_payload, error_without_choices
 from llmgate_openai.halves import HalfCharacters
 from llmgate_openai.shapes import finish_reasons, said_by, seconds_of, usage_in
 
@@ -40,6 +48,9 @@ class ChatDecoder:
         self._begun: set[int] = set()
         self._ended: set[int] = set()
         self._halves = HalfCharacters()
+        self._template: FrameTemplate | None = None
+        self._like: Chunk
+        self._lessons = _MOST_LESSONS
 
     def feed(self, frame: Frame) -> Iterable[Chunk]:
         """The chunk of one event.
@@ -49,6 +60,10 @@ class ChatDecoder:
             DecodeError: for an event that is no chunk; ``frame`` is its data.
         """
         data = frame.data
+        if self._template is not None:
+            text = self._template.text_in(data)
+            if text is not None and not frame.event:
+                return (text_chunk(self._like, text),)
         if not data.startswith(b"{") or frame.event == "error":
             data = data.strip()
             if data == b"[DONE]":
@@ -59,7 +74,7 @@ class ChatDecoder:
             if error is not None:
                 raise error
         try:
-            return (self._chunk(self._halves.read_json(data)),)
+            return (self._chunk(self._halves.read_json(data), data),)
         except DecodeError as failure:
             reason = failure.message
         shown = excerpt(frame.data)
@@ -79,7 +94,7 @@ class ChatDecoder:
 
     # --- one event ---
 
-    def _chunk(self, payload: Any) -> Chunk:
+    def _chunk(self, payload: Any, data: bytes) -> Chunk:
         error = error_from_payload(payload)
         if error is not None:
             raise error
@@ -88,11 +103,28 @@ class ChatDecoder:
         choices = payload.get("choices")
         if is_array(choices) and len(choices) == 1:
             read = [self._plain_choice(choices[0]) or self._choice(choices[0])]
-        elif choices is None or is_array(choices):
-            read = [self._choice(choice) for choice in choices or ()]
+        elif is_array(choices):
+            read = [self._choice(choice) for choice in choices]
+        elif choices is None:
+            read = _no_choices(payload)
         else:
             raise DecodeError("choices is no list")
-        return _plain_chunk(payload, read) or _chunk_with(payload, read)
+        plain = _plain_chunk(payload, read)
+        if plain is None:
+            return _chunk_with(payload, read)
+        self._learn(plain, data)
+        return plain
+
+    def _learn(self, plain: Chunk, data: bytes) -> None:
+        """Keep this event as the template of those that follow, if it is but a piece of text."""
+        self._template = None  # while half a character waits, every event is parsed
+        if self._lessons == 0 or len(plain.choices) != 1 or self._halves.is_waiting:
+            return
+        choice = plain.choices[0]
+        text = choice.delta.content
+        if text is not None and choice == ChunkChoice(ChoiceDelta(text), choice.index):
+            self._lessons -= 1
+            self._template, self._like = FrameTemplate.of(data, "content", text), plain
 
     def _choice(self, choice: Any) -> ChunkChoice:
         if not is_object(choice):
@@ -205,6 +237,14 @@ def _plain_text(delta: Mapping[str, Any]) -> ChoiceDelta | None:
     return ChoiceDelta(**delta)
 
 
+def _no_choices(payload: Mapping[str, Any]) -> list[ChunkChoice]:
+    """None, unless what lacks them is an error that a proxy put there."""
+    error = error_without_choices(payload)
+    if error is not None:
+        raise error
+    return []
+
+
 def _index_in(choice: Mapping[str, Any]) -> int:
     index = choice.get("index")
     if isinstance(index, float) and index.is_integer():
@@ -243,6 +283,9 @@ def _plain_chunk(payload: dict[str, Any], choices: list[ChunkChoice]) -> Chunk |
     return Chunk(choices, identifier, created, model, kind, None, fingerprint, tier)
 
 
+_MOST_LESSONS = 64
+"""How many events are taken for the template: a host whose events all differ would make each the
+next, which costs more than it saves."""
 _PLAIN_CHOICE = frozenset({"index", "delta", "finish_reason", "logprobs"})
 _PLAIN_TEXTS = frozenset({"content", "role", "refusal", "reasoning_content"})
 _PLAIN_CHUNK = frozenset(

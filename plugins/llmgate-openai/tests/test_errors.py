@@ -191,6 +191,12 @@ def test_the_code_is_the_hosts_own(error: dict[str, Any], expected: str | None) 
     assert expected == chat_error(HttpReply(400, {}, json.dumps({"error": error}).encode())).code
 
 
+@pytest.mark.parametrize("body", [b'" "', b'{"error":" "}', b'{"error":{"message":"\\n"}}'])
+def test_an_error_says_something(body: bytes) -> None:
+    """Where a body holds blank text only, what is known is said instead."""
+    assert chat_error(HttpReply(500, {}, body)).message.strip()
+
+
 def test_an_errors_text_forges_no_line() -> None:
     """Line ends and escapes of a terminal are shown, not obeyed."""
     body = json.dumps({"error": {"message": "a\nINFO forged\x1b[2J"}}).encode()

@@ -97,6 +97,21 @@ def test_half_characters_do_not_hide_what_is_no_chunk(data: bytes) -> None:
         decode(HttpReply(200, {}, data), "7")
 
 
+@pytest.mark.parametrize("text", [b"x", rb"\ud83d"])
+@pytest.mark.parametrize(("depth", "is_read"), [(150, True), (199, False), (400, False)])
+def test_half_characters_do_not_change_how_deep_is_too_deep(
+    text: bytes, depth: int, is_read: bool
+) -> None:
+    """What is nested deeper than can be written again is refused, with halves or without."""
+    deep = b"[" * depth + b'"' + text + b'"' + b"]" * depth
+    body = b'{"choices":[{"message":{"content":"Hi","x":%s}}]}' % deep
+    if is_read:
+        assert "Hi" in decode(HttpReply(200, {}, body), "7").model_dump_json()
+    else:
+        with pytest.raises(DecodeError):
+            decode(HttpReply(200, {}, body), "7")
+
+
 def test_a_half_at_the_end_of_arguments_is_left_out() -> None:
     """They are no JSON with it, and none without it."""
     function = rb'"id":"a","function":{"name":"f","arguments":"{\"x\":\"\ud83d"}'

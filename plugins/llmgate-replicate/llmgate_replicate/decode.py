@@ -143,8 +143,12 @@ def usage_of(prediction: Prediction) -> Usage | None:
 
 def _count(value: Any) -> int | None:
     if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+        value = int(value)
+    return value if type(value) is int and abs(value) < _MOST else None
+
+
+_MOST = 2**63
+"""Sums of what is larger can grow beyond what Python turns into text."""
 
 
 def created_at(prediction: Prediction) -> int:

@@ -32,14 +32,13 @@ def replicate_error(reply: HttpReply) -> ProviderError:
     try:
         payload = reply.json()
     except DecodeError:
-        return status_error(reply)
-    if not is_object(payload):
-        return status_error(reply)
-    said = next((text for key in _SAYING if (text := _text(payload.get(key)))), None)
-    if said is None:
-        return status_error(reply)
+        payload = None
+    fields: Mapping[str, Any] = payload if is_object(payload) else {}
+    said = next((text for key in _SAYING if (text := _text(fields.get(key)))), None)
     kind = QuotaExceededError if reply.status == 402 else error_class(reply.status)
-    error = kind(excerpt(said, 2000), status=reply.status, code=_code(payload))
+    if said is None:
+        return kind(status_error(reply).message, status=reply.status)
+    error = kind(excerpt(said, 2000), status=reply.status, code=_code(fields))
     if "retry-after" not in reply.headers and reply.status == 429:
         error.retry_after = _seconds_in(said)
     return error

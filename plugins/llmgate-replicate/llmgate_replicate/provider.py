@@ -12,7 +12,15 @@ from llmgate.errors import InvalidRequestError, MissingKeyError, ProviderError
 from llmgate.options import Call
 from llmgate.provider import Decoder, Provider, Support
 from llmgate.types import Completion
-from llmgate.wire import Flow, HttpReply, HttpRequest, Secret, encode_json
+from llmgate.wire import (
+    Flow,
+    HttpReply,
+    HttpRequest,
+    Secret,
+    base_url_parts,
+    encode_json,
+    shown_url,
+)
 from llmgate_replicate.decode import Prediction, decode, is_over, read_prediction
 from llmgate_replicate.encode import Encoded, encode, read_question
 from llmgate_replicate.errors import replicate_error
@@ -90,11 +98,11 @@ class Replicate(Provider):
         schemas: Mapping[str, Any] | None = None,
         templates: Mapping[str, Template] | None = None,
     ) -> None:
-        given = os.environ.get("REPLICATE_BASE_URL") if base_url is None else base_url
-        self._base_url = _base_url_of(given or _OFFICIAL)
-        self._host = urlsplit(self._base_url).hostname or ""
+        address = os.environ.get("REPLICATE_BASE_URL") or _OFFICIAL
+        self._base_url = _base_url_of(address if base_url is None else base_url)
+        self._scheme, self._host = _scheme_and_host(self._base_url)
         self._is_official = f".{self._host}".endswith(_OWN_HOSTS)
-        key = Secret(api_key) if isinstance(api_key, str) else api_key
+        key = _secret(api_key)
         if key is None and (base_url is None or self._is_official):
             key = _key_in_environment()
         self._key = key
@@ -231,10 +239,9 @@ class Replicate(Provider):
 
     async def authorize(self, request: HttpRequest) -> HttpRequest:
         """The request with the token, if it goes to the API or to one of Replicate's own hosts."""
-        target = urlsplit(request.url)
-        host = target.hostname or ""
-        is_own = self._is_official and target.scheme == "https" and host.endswith(_OWN_HOSTS)
-        if not (is_own or host == self._host):
+        scheme, host = _scheme_and_host(request.url)
+        is_own = self._is_official and host.endswith(_OWN_HOSTS)
+        if not (is_own or host == self._host) or scheme not in ("https", self._scheme):
             return request
         if self._key is None:
             if self._is_official:
@@ -250,13 +257,13 @@ class Replicate(Provider):
         return replicate_error(reply)
 
     def __repr__(self) -> str:
-        return f"Replicate(base_url={self._base_url!r})"
+        return f"Replicate(base_url={shown_url(self._base_url)!r})"
 
 
 def _stream_url(prediction: Prediction) -> str | None:
     urls: Any = prediction.get("urls")
     url = urls.get("stream") if isinstance(urls, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    return url if isinstance(url, str) and url.startswith(("https://", "http://")) else None
+    return url if isinstance(url, str) and _scheme_and_host(url)[0] in ("https", "http") else None
 
 
 def _has_failed(prediction: Prediction) -> bool:
@@ -264,16 +271,28 @@ def _has_failed(prediction: Prediction) -> bool:
     return is_over(prediction) and prediction["status"] != "succeeded"
 
 
+def _scheme_and_host(url: str) -> tuple[str, str]:
+    """Scheme and host of a URL; nothing of one that is none."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # read it, since only that checks it
+    except ValueError:
+        return "", ""
+    return parts.scheme, parts.hostname or ""
+
+
 # --- settings -----------------------------------------------------------------------------
 
 
 def _base_url_of(address: str) -> str:
     """An address as it was pasted, without the version that is appended to it."""
-    address = address.strip()
-    parts = urlsplit(address) if address.isprintable() else None
-    if parts is None or parts.scheme not in ("http", "https") or not parts.netloc:
-        raise InvalidRequestError(f"{address!r:.80} is no http or https URL", path="base_url")
-    return address.rstrip("/").removesuffix("/v1").rstrip("/")
+    parts = base_url_parts(address)
+    path = parts.path.rstrip("/").removesuffix("/v1").rstrip("/")
+    return f"{parts.scheme}://{parts.netloc}{path}"
+
+
+def _secret(key: str | Secret | None) -> Secret | None:
+    return key if key is None or isinstance(key, Secret) else Secret(key)
 
 
 def _key_in_environment() -> Secret | None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from llmgate.accumulate import Asides
 from llmgate.errors import DecodeError, ResponseTooLargeError, StreamTruncatedError, excerpt
 from llmgate.framing import MAX_FRAME, Frame, Framer, SSEFramer
 from llmgate.types import ChoiceDelta, Chunk, ChunkChoice, FinishReason
@@ -38,22 +39,24 @@ class EventDecoder:
         rest = rest_of(prediction)
         self._rest = {key: value for key, value in rest.items() if key not in _CHANGING}
         self._has_begun = False
-        self._asides: dict[str, list[Any]] = {}
+        self._asides = Asides()
 
     def feed(self, frame: Frame) -> Iterable[Chunk]:
         """The chunks of one event; unknown kinds are kept and otherwise skipped."""
+        if frame.event == "error":
+            raise prediction_error("failed", _detail(frame.data.decode("utf-8", "replace")))
         text = _text(frame)
         match frame.event:
             case "output":
                 return self._output(text)
             case "done":
                 return self._done(text)
-            case "error":
-                raise prediction_error("failed", _detail(text))
+            case "":
+                return self._unnamed(text)
             case "logs":
-                return (self._aside({"logs": [text]}),)
+                return self._aside(self._asides.add("logs", text))
             case name:
-                return (self._aside({"events": [{"event": name, "data": text}]}),)
+                return self._aside(self._asides.add("events", {"event": name, "data": text}))
 
     def close(self) -> Iterable[Chunk]:
         """The end of the bytes, which is fine only after ``done``."""
@@ -65,7 +68,7 @@ class EventDecoder:
         thought, said = self._reader.feed(text)
         if self._reader.is_stopped:
             self.finished = True
-            return (self._chunk(thought, said, "stop"),)
+            return (self._chunk(thought, said, "stop"), *self._aside(self._asides.rest()))
         return (self._chunk(thought, said),) if thought or said else ()
 
     def _done(self, text: str) -> Iterable[Chunk]:
@@ -78,7 +81,8 @@ class EventDecoder:
             raise prediction_error(state, f"its stream does not say why (prediction {self._id})")
         self.finished = True
         chunk = self._chunk(*self._reader.close(), "done" if reason is None else str(reason))
-        return (replace(chunk, extra={**chunk.extra, "done": payload}) if payload else chunk,)
+        extra = {**chunk.extra, **self._asides.rest()}
+        return (replace(chunk, extra={**extra, "done": payload} if payload else extra),)
 
     def _chunk(self, thought: str, said: str, ended: str | None = None) -> Chunk:
         role, extra = None, dict[str, Any]()
@@ -92,11 +96,28 @@ class EventDecoder:
             choice = ChunkChoice(delta, finish_reason=reason, native_finish_reason=ended)
         return Chunk([choice], self._id, self._created, self._model, extra=extra)
 
-    def _aside(self, said: dict[str, list[Any]]) -> Chunk:
-        """What is no part of the answer: each chunk has all of it so far."""
-        for name, values in said.items():
-            self._asides[name] = [*self._asides.get(name, []), *values]
-        return Chunk([], self._id, self._created, self._model, extra=dict(self._asides))
+    def _unnamed(self, text: str) -> Iterable[Chunk]:
+        """An event that Replicate does not send: an error of whatever stands between, if it says
+        anything, in JSON or in words."""
+        begins = text.lstrip()[:1]
+        try:
+            payload = decode_json(text)
+        except DecodeError:
+            if begins in ("{", "["):
+                raise
+            payload = text
+        if isinstance(payload, str) or (is_object(payload) and any(map(payload.get, _ERROR_KEYS))):
+            raise prediction_error("failed", _detail(text))
+        if not is_object(payload):
+            raise DecodeError(f"the event is no object: {excerpt(text)}", frame=text.encode())
+        return self._aside(self._asides.add("events", {"event": "", "data": text}))
+
+    def _aside(self, extra: dict[str, Any]) -> Iterable[Chunk]:
+        """What is no part of the answer."""
+        return (Chunk([], self._id, self._created, self._model, extra=extra),) if extra else ()
+
+
+_ERROR_KEYS = frozenset({"detail", "error", "errors", "message", "title"})
 
 
 def _text(frame: Frame) -> str:

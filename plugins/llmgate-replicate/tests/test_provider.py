@@ -203,6 +203,8 @@ async def token(ours: Replicate, url: str) -> str | None:
         ({}, STREAM, True),
         ({}, "https://streaming-api.svc.rno2.c.replicate.net/v1/streams/x", True),
         ({}, "http://stream.replicate.com/v1/files/x", False),
+        ({}, f"{API}/models/a/b".replace("https:", "http:"), False),
+        ({}, "https://api.replicate.com:port/", False),
         ({}, "https://evil.example/replicate.com", False),
         ({}, "https://evilreplicate.com/", False),
         ({"base_url": "http://127.0.0.1:8000"}, "http://127.0.0.1:9000/stream", True),

@@ -145,12 +145,30 @@ def test_errors_inside_a_stream(
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"data: hi\n\n", b"<html></html>", b'{"id": "x"}', events(("output", "Hi"))],
+    [b"", b"data: {}\n\n", b"<html></html>", b'{"id": "x"}', events(("output", "Hi"))],
 )
 def test_a_stream_without_its_end_is_no_answer(body: bytes) -> None:
     """Half an answer is never passed off as whole."""
     with pytest.raises(StreamTruncatedError):
         read(body)
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"busy", ServerError),
+        (b'"busy"', ServerError),
+        (b'{"detail": "busy"}', ServerError),
+        (b"null", DecodeError),
+        (b"[7", DecodeError),
+    ],
+)
+def test_an_event_without_a_name_is_none_of_replicates(
+    data: bytes, kind: type[LLMGateError]
+) -> None:
+    """What stands between may say in one what is wrong."""
+    with pytest.raises(kind):
+        read(b"data: " + data + b"\n\n" + events(("output", "Hi"), DONE))
 
 
 def test_after_its_end_a_stream_has_no_more_to_say() -> None:

@@ -1,0 +1,1 @@
+"""What llmgate costs beside bare aiohttp and beside its peers; nothing here is shipped."""

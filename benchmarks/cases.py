@@ -1,0 +1,104 @@
+"""What is measured: every load by name, as data."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from benchmarks.drivers import Task
+from benchmarks.payloads import ANSWERS, MODELS, Answer, Dialect, conversation
+
+__all__ = ["CASES", "Action", "Case", "task_of"]
+
+Action: TypeAlias = Literal["call", "stream", "iterate", "assemble"]
+_TURN = 1_900
+
+
+class Case(NamedTuple):
+    """A load: what a driver does with which answer, and how many of it at once."""
+
+    title: str
+    answer: str
+    action: Action = "call"
+    at_once: int = 1
+    turns: int = 2
+    """Messages of the conversation; all but the first and the last have 2 kB."""
+    runs: int = 100
+    """How many of it make a count of instructions; twice as many make the other."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """The vendor whose format is spoken."""
+        return "openai" if self.answer.startswith("openai") else "anthropic"
+
+    @property
+    def expected(self) -> Answer:
+        """What the upstream answers."""
+        return ANSWERS[self.answer]
+
+    @property
+    def units(self) -> int:
+        """What a run's cost is divided by: calls, or the chunks of a stream."""
+        return 1 if self.action == "call" else self.expected.chunks
+
+
+CASES = {
+    "unary": Case("unary call, 600 B answer", "openai-short"),
+    "unary-64": Case("the same, 64 at once", "openai-short", at_once=64, runs=128),
+    "unary-1000": Case("the same, 1,000 at once", "openai-short", at_once=1_000, runs=1_000),
+    "tool": Case("unary call, a function called", "openai-tool"),
+    "answer": Case("unary call, 20 kB answer", "openai-long"),
+    "history": Case("unary call, 200 kB history", "openai-short", turns=100, runs=20),
+    "stream": Case("stream of 1,000 in bulk, a chunk", "openai-stream-1000", "stream", runs=2),
+    "stream-300": Case("stream of 300 in bulk, a chunk", "openai-stream-300", "stream", runs=2),
+    "stream-each": Case(
+        "stream of 1,000, one write each, a chunk", "openai-stream-1000-each", "stream", runs=2
+    ),
+    "stream-paced": Case(
+        "the same, 0.2 ms apart, a chunk", "openai-stream-1000-paced", "stream", runs=2
+    ),
+    # for whoever is slowed down by being counted, and would find many of them waiting
+    "stream-spaced": Case(
+        "stream of 300, each by itself, a chunk", "openai-stream-300-spaced", "stream", runs=1
+    ),
+    "stream-calls": Case(
+        "stream of 1,000 fragments of a call, a chunk", "openai-calls-1000", "stream", runs=2
+    ),
+    "stream-padded": Case(
+        "stream of 1,000 with a field that has no place, a chunk",
+        "openai-stream-1000-padded",
+        "stream",
+        runs=2,
+    ),
+    "anthropic": Case("Anthropic: unary call", "anthropic-short"),
+    "anthropic-stream": Case(
+        "Anthropic: stream of 1,000, a chunk", "anthropic-stream-1000", "stream", runs=2
+    ),
+    "short-stream": Case("stream of 10 in bulk, a chunk", "openai-stream-10", "stream"),
+    "anthropic-short-stream": Case(
+        "Anthropic: stream of 10, a chunk", "anthropic-stream-10", "stream"
+    ),
+    "anthropic-stream-300": Case(
+        "Anthropic: stream of 300, a chunk", "anthropic-stream-300", "stream", runs=2
+    ),
+    "iterate": Case(
+        "iterating an answer of 10,000 chunks, a chunk", "openai-stream-10000", "iterate", runs=1
+    ),
+    "assemble": Case(
+        "assembling an answer of 10,000 chunks, a chunk", "openai-stream-10000", "assemble", runs=1
+    ),
+    "assemble-1000": Case(
+        "assembling an answer of 1,000 chunks, a chunk", "openai-stream-1000", "assemble", runs=2
+    ),
+}
+
+
+def task_of(case: Case, port: int) -> Task:
+    """What a driver needs to know of a case."""
+    url = f"http://127.0.0.1:{port}/{case.answer}"
+    return Task(url, case.dialect, MODELS[case.dialect], _history(case.turns))
+
+
+@cache
+def _history(turns: int) -> list[dict[str, Any]]:
+    return conversation(turns, _TURN)

@@ -1,0 +1,34 @@
+"""Fails when llmgate passes a limit of budgets.toml; peers are left out, and instructions counted.
+
+make bench-check        or: .venv/bin/python -m benchmarks.check [--jobs 2]
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from benchmarks.budgets import limits, needed, without_counts
+from benchmarks.count import has_valgrind
+from benchmarks.figures import measured
+from benchmarks.report import limit_table
+
+__all__: list[str] = []
+
+
+def main() -> int:
+    """Measure what the limits need, print them, and return how many are passed."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--jobs", type=int, default=2, help="counts made at once")
+    options.add_argument("--rounds", type=int, default=3, help="rounds of what is timed")
+    chosen = options.parse_args()
+    held = [limit for limit in limits() if not limit.has_peer]
+    if not has_valgrind():
+        print("valgrind is not here: CPU time is held against the limits, which is less stable")
+        held = [without_counts(limit) for limit in held]
+    figures = measured(needed(held), chosen.rounds, chosen.jobs)
+    print(limit_table(held, figures))
+    return sum(not limit.is_met(figures) for limit in held)
+
+
+if __name__ == "__main__":
+    raise SystemExit(min(main(), 1))

@@ -1,0 +1,88 @@
+"""llmgate as a user has it: ``Client()`` with its defaults, pointed at an address."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+from llmgate import Client as Gate
+from llmgate import Completion, Stream
+from llmgate.options import CallOptions
+from llmgate.provider import Provider
+
+from benchmarks.drivers import KEY, Reading, Task
+
+__all__ = ["Client"]
+
+
+class Client:
+    """One client, one provider."""
+
+    def __init__(self, task: Task) -> None:
+        self._gate = Gate(providers={task.dialect: _provider(task)})
+        self._model = f"{task.dialect}/{task.model}"
+        self._messages = task.messages
+        self._options: CallOptions = {}
+        if limit := task.limits.get("max_tokens"):
+            self._options["max_tokens"] = limit
+
+    async def call(self) -> str:
+        """One call."""
+        answer = await self._gate.acompletion(self._model, self._messages, **self._options)
+        return _said(answer)
+
+    async def stream(self) -> Reading:
+        """One stream; the text of each chunk is taken, or the arguments of its call."""
+        count, first, parts = 0, 0.0, list[str]()
+        async for chunk in await self._open():
+            count += 1
+            if count == 1:
+                first = perf_counter()
+            delta = chunk.choices[0].delta
+            if delta.content:
+                parts.append(delta.content)
+            elif delta.tool_calls and (function := delta.tool_calls[0].function):
+                parts.append(function.arguments or "")
+        return Reading(count, "".join(parts), first)
+
+    async def iterate(self) -> int:
+        """Go through a stream and keep nothing; how many chunks it had."""
+        count = 0
+        async for _ in await self._open():
+            count += 1
+        return count
+
+    async def assemble(self) -> str:
+        """The whole answer of a stream."""
+        return _said(await (await self._open()).completion())
+
+    async def hold(self) -> object:
+        """A stream of which one chunk has been taken."""
+        stream = await self._open()
+        await stream.__anext__()
+        return stream
+
+    async def close(self) -> None:
+        """Close its connections."""
+        await self._gate.aclose()
+
+    async def _open(self) -> Stream:
+        return await self._gate.acompletion(
+            self._model, self._messages, stream=True, **self._options
+        )
+
+
+def _said(answer: Completion) -> str:
+    message = answer.choices[0].message
+    if message.tool_calls and message.tool_calls[0].function:
+        return message.tool_calls[0].function.arguments
+    return message.content or ""
+
+
+def _provider(task: Task) -> Provider:
+    if task.dialect == "openai":
+        from llmgate_openai import OpenAI  # noqa: PLC0415 - only the one that is called
+
+        return OpenAI(api_key=KEY, base_url=f"{task.url}/v1")
+    from llmgate_anthropic import Anthropic  # noqa: PLC0415 - only the one that is called
+
+    return Anthropic(api_key=KEY, base_url=task.url)

@@ -1,0 +1,292 @@
+"""What the upstream answers and what is asked of it, made from nothing; it opens no socket.
+
+An answer is chosen by the first part of the URL's path, so that a client is pointed at one by its
+base URL alone. The bytes are the same in every run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+__all__ = ["ANSWERS", "MODELS", "Answer", "Dialect", "conversation", "table"]
+
+Dialect: TypeAlias = Literal["openai", "anthropic"]
+JSON: TypeAlias = dict[str, Any]
+
+MODELS: dict[Dialect, str] = {"openai": "gpt-4.1-mini", "anthropic": "claude-sonnet-4-5"}
+_CREATED = 1_764_000_000
+
+
+class Answer(NamedTuple):
+    """An HTTP response in the pieces that are written one by one, and the text that it says."""
+
+    writes: tuple[bytes, ...]
+    text: str
+    chunks: int = 1
+    pause: int = 0
+    """Microseconds before every write but the first."""
+    wait: int = 0
+    """Microseconds before the first write."""
+
+
+# --- texts ----------------------------------------------------------------------------------
+
+_LINES = (
+    "A lighthouse keeper writes down the weather every hour, and nobody reads it.",
+    "Für die Küste gilt: Sturm aus Nordwest, später nachlassend.",
+    '{"quoted": "JSON inside of a text", "path": "C:\\\\harbour\\\\log"}',
+    "\tThe third column is the pressure; it falls.",
+)
+_SENTENCE = "The keeper has written 8,760 lines this year, one for each hour of it."
+_CITY = '{"city":"Tromsø","days":3,"unit":"celsius"}'
+
+
+def _prose(length: int) -> str:
+    """Text of about this many bytes, with what has to be escaped in JSON."""
+    lines: list[str] = []
+    while length > 0:
+        lines.append(_LINES[len(lines) % len(_LINES)])
+        length -= len(lines[-1].encode()) + 2
+    return "\n".join(lines)
+
+
+def _words(count: int) -> list[str]:
+    """As many tokens of text as asked for."""
+    words = _SENTENCE.split(" ")
+    return [" " + words[at % len(words)] for at in range(count)]
+
+
+def _fragments(count: int) -> list[str]:
+    """The arguments of a function, as JSON in as many fragments as asked for."""
+    middle = [f'"hour{at}":{at % 24},' for at in range(count - 2)]
+    return ["{", *middle, '"last":true}']
+
+
+def conversation(turns: int, length: int) -> list[JSON]:
+    """A system message and turns of about this many bytes each; the last one asks."""
+    said = _prose(length)
+    messages: list[JSON] = [{"role": "system", "content": "Answer in one sentence."}]
+    for turn in range(turns - 2):
+        role = "assistant" if turn % 2 else "user"
+        messages.append({"role": role, "content": f"{turn}: {said}"})
+    messages.append({"role": "user", "content": "How many lines has the keeper written?"})
+    return messages
+
+
+# --- OpenAI ---------------------------------------------------------------------------------
+
+_OPENAI_USAGE: JSON = {
+    "prompt_tokens": 31,
+    "completion_tokens": 18,
+    "total_tokens": 49,
+    "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+    "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
+}
+_WEATHER: JSON = {
+    "id": "call_Y2hhcnQ5wXh0b3dlcg",
+    "type": "function",
+    "function": {"name": "forecast", "arguments": _CITY},
+}
+
+
+def _openai_body(message: JSON, finish_reason: str = "stop") -> JSON:
+    choice: JSON = {"index": 0, "message": {"role": "assistant", **message}, "logprobs": None}
+    return {
+        "id": "chatcmpl-BnQ5vX0kq7Jm2sT8yLrWc4HdUe1Za",
+        "object": "chat.completion",
+        "created": _CREATED,
+        "model": "gpt-4.1-mini-2025-04-14",
+        "choices": [{**choice, "finish_reason": finish_reason}],
+        "usage": _OPENAI_USAGE,
+        "service_tier": "default",
+        "system_fingerprint": "fp_7d3a19c2be",
+    }
+
+
+def _openai_text(text: str) -> JSON:
+    return _openai_body({"content": text, "refusal": None, "annotations": []})
+
+
+def _openai_chunk(delta: JSON | None, finish_reason: str | None = None, padding: str = "") -> bytes:
+    choice: JSON = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+    chunk: JSON = {
+        "id": "chatcmpl-BnQ5vX0kq7Jm2sT8yLrWc4HdUe1Za",
+        "object": "chat.completion.chunk",
+        "created": _CREATED,
+        "model": "gpt-4.1-mini-2025-04-14",
+        "service_tier": "default",
+        "system_fingerprint": "fp_7d3a19c2be",
+        "choices": [] if delta is None else [choice],
+        "usage": _OPENAI_USAGE if delta is None else None,
+    }
+    if padding:
+        chunk["obfuscation"] = padding
+    return b"data: " + _encoded(chunk) + b"\n\n"
+
+
+def _openai_stream(deltas: Iterable[JSON], finish_reason: str, padding: str = "") -> list[bytes]:
+    """The events of a stream; the last write also holds the end mark."""
+    events = [_openai_chunk(delta, padding=padding) for delta in deltas]
+    events.append(_openai_chunk({}, finish_reason, padding))
+    events.append(_openai_chunk(None, padding=padding) + b"data: [DONE]\n\n")
+    return events
+
+
+def _openai_words(count: int, padding: str = "") -> list[bytes]:
+    first: JSON = {"role": "assistant", "content": "", "refusal": None}
+    return _openai_stream([first, *({"content": word} for word in _words(count))], "stop", padding)
+
+
+def _openai_calls(count: int) -> list[bytes]:
+    start = {**_WEATHER, "index": 0, "function": {"name": "forecast", "arguments": ""}}
+    first: JSON = {"role": "assistant", "content": None, "tool_calls": [start]}
+    rest: list[JSON] = [
+        {"tool_calls": [{"index": 0, "function": {"arguments": fragment}}]}
+        for fragment in _fragments(count)
+    ]
+    return _openai_stream([first, *rest], "tool_calls")
+
+
+# --- Anthropic ------------------------------------------------------------------------------
+
+
+def _anthropic_body(content: list[JSON], stop_reason: str | None) -> JSON:
+    return {
+        "id": "msg_01LqTn4vYc8RkWb2Xs7Gd5Zf",
+        "type": "message",
+        "role": "assistant",
+        "model": "claude-sonnet-4-5-20250929",
+        "content": content,
+        "stop_reason": stop_reason,
+        "stop_sequence": None,
+        "usage": {
+            "input_tokens": 31,
+            "cache_creation_input_tokens": 0,
+            "cache_read_input_tokens": 0,
+            "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
+            "output_tokens": 18,
+            "service_tier": "standard",
+        },
+    }
+
+
+def _anthropic_event(kind: str, **fields: Any) -> bytes:
+    data = _encoded({"type": kind, **fields})
+    return f"event: {kind}\n".encode() + b"data: " + data + b"\n\n"
+
+
+def _anthropic_words(count: int) -> list[bytes]:
+    def delta(word: str) -> bytes:
+        piece = {"type": "text_delta", "text": word}
+        return _anthropic_event("content_block_delta", index=0, delta=piece)
+
+    start = _anthropic_event("message_start", message=_anthropic_body([], None))
+    block = {"type": "text", "text": ""}
+    start += _anthropic_event("content_block_start", index=0, content_block=block)
+    start += _anthropic_event("ping")
+    end = _anthropic_event("content_block_stop", index=0)
+    ending = {"stop_reason": "end_turn", "stop_sequence": None}
+    end += _anthropic_event("message_delta", delta=ending, usage={"output_tokens": count})
+    end += _anthropic_event("message_stop")
+    return [start, *map(delta, _words(count)), end]
+
+
+# --- HTTP -----------------------------------------------------------------------------------
+
+# What the hosted interfaces send beside the body, in number and length: reading it is part of a
+# call's cost for everybody.
+_HEADERS = """\
+Date: Mon, 24 Nov 2025 16:00:00 GMT
+Connection: keep-alive
+access-control-expose-headers: X-Request-ID
+openai-organization: lighthouse
+openai-processing-ms: 371
+openai-project: proj_u5Pq2LmZr8Kc3Vx9Tn4Wb7Yd
+openai-version: 2020-10-01
+x-envoy-upstream-service-time: 389
+x-ratelimit-limit-requests: 30000
+x-ratelimit-limit-tokens: 150000000
+x-ratelimit-remaining-requests: 29999
+x-ratelimit-remaining-tokens: 149999951
+x-ratelimit-reset-requests: 2ms
+x-ratelimit-reset-tokens: 0s
+x-request-id: req_93d1c07f5be84a6e8c2b7a40f1d6e925
+x-openai-proxy-wasm: v0.1
+cf-cache-status: DYNAMIC
+Strict-Transport-Security: max-age=31536000; includeSubDomains; preload
+X-Content-Type-Options: nosniff
+Server: cloudflare
+CF-RAY: 9a3f51c07e2bd84c-OSL
+alt-svc: h3=":443"; ma=86400
+"""
+
+
+def _encoded(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _head(*fields: str) -> bytes:
+    lines = ["HTTP/1.1 200 OK", *fields, *_HEADERS.splitlines(), "", ""]
+    return "\r\n".join(lines).encode()
+
+
+def _whole(body: JSON, text: str, wait: int = 0) -> Answer:
+    data = _encoded(body)
+    head = _head("Content-Type: application/json", f"Content-Length: {len(data)}")
+    return Answer((head + data,), text, wait=wait)
+
+
+def _streamed(
+    events: list[bytes], text: str, chunks: int, pause: int | None = None, held: int = 0
+) -> Answer:
+    """A stream whose events are HTTP chunks; in one write, or with a pause one write for each.
+
+    With ``held`` the first events come at once, and the others after the pause.
+    """
+    framed = [b"%x\r\n" % len(event) + event + b"\r\n" for event in events]
+    framed[-1] += b"0\r\n\r\n"
+    head = _head("Content-Type: text/event-stream; charset=utf-8", "Transfer-Encoding: chunked")
+    if pause is None:
+        framed = [b"".join(framed)]
+    elif held:
+        framed = [b"".join(framed[:held]), b"".join(framed[held:])]
+    return Answer((head + framed[0], *framed[1:]), text, chunks, pause or 0)
+
+
+def _answers() -> Iterator[tuple[str, Answer]]:
+    short, long = _SENTENCE, _prose(18_400)
+    yield "openai-short", _whole(_openai_text(short), short)
+    yield "openai-long", _whole(_openai_text(long), long)
+    calls = {"content": None, "tool_calls": [_WEATHER]}
+    yield "openai-tool", _whole(_openai_body(calls, "tool_calls"), _CITY)
+    yield "openai-late", _whole(_openai_text(short), short, wait=60_000_000)
+    text = [{"type": "text", "text": short}]
+    yield "anthropic-short", _whole(_anthropic_body(text, "end_turn"), short)
+    for count in (10, 100, 300, 1_000, 3_000, 10_000):
+        said, events = "".join(_words(count)), _openai_words(count)
+        yield f"openai-stream-{count}", _streamed(events, said, count)
+        yield f"anthropic-stream-{count}", _streamed(_anthropic_words(count), said, count)
+    for name, count, pause in (("each", 1_000, 0), ("paced", 1_000, 200), ("spaced", 300, 6_000)):
+        said, events = "".join(_words(count)), _openai_words(count)
+        yield f"openai-stream-{count}-{name}", _streamed(events, said, count, pause)
+    said, count = "".join(_words(1_000)), 1_000
+    padded = _openai_words(count, padding="aZ3kQ9")
+    yield "openai-stream-1000-padded", _streamed(padded, said, count)
+    yield "openai-stream-1000-held", _streamed(_openai_words(count), said, count, 4_000_000, 3)
+    arguments = "".join(_fragments(count))
+    yield "openai-calls-1000", _streamed(_openai_calls(count), arguments, count)
+
+
+ANSWERS: dict[str, Answer] = dict(_answers())
+
+
+def table() -> bytes:
+    """All answers as upstream.c reads them: for each a line of numbers, then the bytes."""
+    parts: list[bytes] = []
+    for name, answer in ANSWERS.items():
+        sizes = " ".join(str(len(write)) for write in answer.writes)
+        line = f"{name} {answer.wait} {answer.pause} {len(answer.writes)} {sizes}\n"
+        parts += [line.encode(), *answer.writes]
+    return b"".join(parts)

@@ -1,0 +1,488 @@
+"""Cancellation: at every await, wherever a call rests, by every means, and the pool after it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+
+from llmgate import RetryPolicy
+from llmgate.errors import DeadlineExceededError, LLMGateError
+from llmgate.hooks import AttemptEnded, AttemptStarted, CallEnded
+from tests.faults.calls import HI, Recorder
+from tests.faults.networks import black_hole, server_tls, trusting, tunnel
+from tests.faults.server import (
+    STREAM_HEAD,
+    FaultServer,
+    Peer,
+    Step,
+    hang,
+    head,
+    then,
+    wait_for_async,
+)
+from tests.faults.stage import ASYNC, Stage, endless, good, open_stage, requested
+from tests.faults.table import Case, Player, Scene, calling, client_for, serving
+
+__all__ = ["CASES"]
+
+# --- at every await -----------------------------------------------------------------------
+
+
+@dataclass
+class Interrupted:
+    """Runs a coroutine, and has its task cancelled when it waits for the n-th time.
+
+    ``woken`` cancels it when what it waits for is there already, and it has not gone on yet; that
+    is where what was just got is lost. ``again`` cancels it once more, when it next waits.
+    """
+
+    work: Coroutine[Any, Any, None]
+    number: int
+    woken: bool = False
+    again: bool = False
+    waits: int = 0
+    reached: bool = False
+    """Whether the cancellation came while it ran."""
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        task = asyncio.current_task()
+        assert task is not None
+        inner, thrown = self.work.__await__(), None
+        while True:
+            try:
+                waited_for = inner.send(None) if thrown is None else inner.throw(thrown)
+            except StopIteration:
+                return
+            self.waits += 1
+            if self.waits == self.number or (self.again and self.waits == self.number + 1):
+                self._cancel(task, waited_for)
+            try:
+                yield waited_for
+                thrown = None
+            except BaseException as error:  # noqa: BLE001 - it goes in, and comes out or not
+                thrown = error
+                self.reached = True
+
+    def _cancel(self, task: asyncio.Task[Any], waited_for: Any) -> None:
+        if self.woken and isinstance(waited_for, asyncio.Future):
+            waited_for.add_done_callback(lambda _: task.cancel())
+        else:
+            asyncio.get_running_loop().call_soon(task.cancel)
+
+
+async def interrupted(stage: Stage, number: int, **how: bool) -> bool:
+    """Whether a call got so far that it could be cancelled when it waited for the n-th time."""
+    work = Interrupted(stage.awaited(), number, **how)
+
+    async def run() -> None:
+        await work
+
+    task = asyncio.ensure_future(run())
+    await asyncio.wait({task}, timeout=3)
+    assert task.done(), f"it hangs when it is cancelled at wait {number}"
+    assert work.reached == task.cancelled(), f"it is lost at wait {number}"
+    if not task.cancelled():
+        assert task.exception() is None, f"wait {number}: {task.exception()!r}"
+    return work.waits >= number
+
+
+def at_every_await(name: str, **how: bool) -> Scene:
+    """After each, the pool of one serves a healthy call; with a kept connection, and without."""
+
+    async def scene(player: Player) -> None:
+        for kept in (False, True):
+            for number in itertools.count(1):
+                async with open_stage(player, good(player), limit=1) as stage:
+                    if kept:
+                        await stage.healthy()
+                    was_reached = await interrupted(stage, number, **how)
+                    await stage.healthy()
+                    assert stage.server.open_connections <= 1 + bool(stage.farewells)
+                if not was_reached:
+                    break
+            assert number > 1, "it never waits"
+
+    return Scene(name, scene, ways=ASYNC)
+
+
+async def _in_a_handshake(player: Player) -> None:
+    """At every await of TLS, and of a proxy's tunnel."""
+    dialect = player.dialect
+    for proxied in (False, True):
+        async with (
+            serving(dialect.serve(good(player), tls=server_tls())) as server,
+            serving(FaultServer(on_connect=tunnel)) as proxy,
+        ):
+            address = f"http://127.0.0.1:{proxy.port}" if proxied else None
+            for number in itertools.count(1):
+                settings = {"limit": 1, "verify": trusting(), "proxy": address}
+                async with calling(player, server.url, settings) as client:
+                    stage = Stage(player, server, client)
+                    if not await interrupted(stage, number):
+                        break
+                    await stage.healthy()
+            assert number > 3
+
+
+EVERYWHERE = (
+    at_every_await("cancelled at every await"),
+    at_every_await("cancelled as it goes on, at every await", woken=True),
+    at_every_await("cancelled twice, at every await", again=True),
+    at_every_await("cancelled twice as it goes on, at every await", woken=True, again=True),
+    # the handshake is the transport's, and the same for all
+    Scene(
+        "cancelled at every await of a handshake",
+        _in_a_handshake,
+        providers=("openai", "replicate"),
+        ways=ASYNC,
+    ),
+)
+
+# --- wherever it rests --------------------------------------------------------------------
+
+
+async def never_read(peer: Peer) -> None:
+    """Take nothing of a request."""
+    peer.transport.pause_reading()
+    await peer.gone.wait()
+
+
+LATER = RetryPolicy(max_retries=1, wait=lambda _: 3.0)
+Resting = Callable[[Player], Step]
+
+POINTS: dict[str, tuple[Resting, tuple[bool, ...]]] = {
+    "waiting for headers": (lambda _: hang, (False, True)),
+    "within the head": (lambda _: then(b"HTTP/1.1 200 OK\r\nX-", last=hang), (False, True)),
+    "within the body": (lambda _: then(head(content_length="99") + b"{", last=hang), (False,)),
+    "within an error's body": (
+        lambda _: then(head(400, content_length="99") + b"{", last=hang),
+        (False, True),
+    ),
+    "before the first piece": (lambda _: then(STREAM_HEAD, last=hang), (True,)),
+    "between pieces": (endless, (True,)),
+}
+
+
+def resting(name: str, step: Resting, streamed: tuple[bool, ...]) -> Scene:
+    """The server sees the close within 0.2 s, the pool of one goes on, and the hooks are told."""
+
+    async def scene(player: Player) -> None:
+        hook = Recorder()
+        async with open_stage(player, step(player), good(player), limit=1, hooks=[hook]) as stage:
+            task = asyncio.ensure_future(stage.awaited())
+            await requested(stage.server)
+            await asyncio.sleep(0.02)
+            task.cancel("the message")
+            await asyncio.wait({task})
+            assert task.cancelled()
+            await stage.is_left(stage.peer)
+            await stage.healthy()
+        assert ["cancelled", "ok"] == [end.outcome for end in hook.all(CallEnded)]
+        assert len(hook.all(AttemptStarted)) == len(hook.all(AttemptEnded))
+
+    return Scene(f"cancelled {name}", scene, ways=tuple((False, each) for each in streamed))
+
+
+async def _in_a_back_off(player: Player) -> None:
+    """The wait ends at once, and no other request is sent."""
+    refusal = player.dialect.error(503)
+    async with open_stage(player, refusal, good(player), limit=1, retry=LATER) as stage:
+        task = asyncio.ensure_future(stage.awaited())
+        await requested(stage.server)
+        await asyncio.sleep(0.02)
+        task.cancel()
+        await asyncio.wait({task}, timeout=0.2)
+        assert task.cancelled()
+        assert 1 == len(stage.server.requests)
+        await stage.healthy()
+
+
+async def _in_the_queue(player: Player) -> None:
+    """Who waits for a connection leaves the queue, and those before and after him are served."""
+    slow = then(b"", good(player), pause=0.1, last=lambda _: asyncio.sleep(0))
+    async with open_stage(player, slow, good(player), limit=1) as stage:
+        tasks = [asyncio.ensure_future(stage.awaited()) for _ in range(4)]
+        await asyncio.sleep(0.04)
+        tasks[1].cancel()
+        tasks[2].cancel()
+        await asyncio.wait(tasks, timeout=2)
+        assert [False, True, True, False] == [task.cancelled() for task in tasks]
+        assert 2 == len(stage.server.requests)
+        assert 1 == stage.server.connections
+
+
+async def _while_connecting(player: Player) -> None:
+    """A handshake that never ends, and a black hole, are left."""
+    with black_hole() as url:
+        client = client_for(player.dialect, url)
+        task = asyncio.ensure_future(
+            client.acompletion(player.dialect.model, HI, stream=player.stream)
+        )
+        await asyncio.sleep(0.03)
+        task.cancel()
+        await asyncio.wait({task}, timeout=0.2)
+        assert task.cancelled()
+        await client.aclose()
+    async with serving(FaultServer(on_connect=hang)) as server:
+        url = server.url.replace("http:", "https:")
+        async with calling(player, url, {"limit": 1}) as client:
+            task = asyncio.ensure_future(Stage(player, server, client).awaited())
+            assert await wait_for_async(lambda: server.connections == 1)
+            await asyncio.sleep(0.02)
+            task.cancel()
+            await asyncio.wait({task}, timeout=0.2)
+            assert task.cancelled()
+            assert await wait_for_async(lambda: server.open_connections == 0, 0.2)
+
+
+async def _while_sending(player: Player) -> None:
+    """A large prompt to a server that takes none of it is broken off, and nothing holds it."""
+    prompt: Any = [{"role": "user", "content": "x" * 8_000_000}]
+    async with (
+        serving(FaultServer(on_connect=never_read)) as server,
+        calling(player, server.url, {"limit": 1}) as client,
+    ):
+        model = player.dialect.model
+        task = asyncio.ensure_future(client.acompletion(model, prompt, stream=player.stream))
+        assert await wait_for_async(lambda: server.connections == 1)
+        await asyncio.sleep(0.05)
+        task.cancel()
+        await asyncio.wait({task}, timeout=0.2)
+        assert task.cancelled()
+
+
+async def _before_it_began(player: Player) -> None:
+    """Nothing happens at all."""
+    async with open_stage(player, good(player)) as stage:
+        task = asyncio.ensure_future(stage.awaited())
+        task.cancel()
+        await asyncio.wait({task})
+        assert task.cancelled()
+        assert 0 == stage.server.connections
+
+
+# --- by every means -----------------------------------------------------------------------
+
+
+async def by_timeout(work: Awaitable[None]) -> None:
+    async with asyncio.timeout(0.06):
+        await work
+
+
+async def by_wait_for(work: Awaitable[None]) -> None:
+    await asyncio.wait_for(work, 0.06)
+
+
+async def by_move_on(work: Awaitable[None]) -> None:
+    with anyio.move_on_after(0.06) as scope:
+        await work
+    assert scope.cancelled_caught
+    raise TimeoutError
+
+
+async def by_fail_after(work: Awaitable[None]) -> None:
+    with anyio.fail_after(0.06):
+        await work
+
+
+async def by_scope_in_a_group(work: Awaitable[None]) -> None:
+    async with anyio.create_task_group() as group:
+        group.start_soon(lambda: _waiting(work))
+        await anyio.sleep(0.06)
+        group.cancel_scope.cancel()
+    raise TimeoutError
+
+
+async def _waiting(work: Awaitable[None]) -> None:
+    await work
+
+
+MEANS = {
+    "asyncio.timeout": by_timeout,
+    "asyncio.wait_for": by_wait_for,
+    "anyio.move_on_after": by_move_on,
+    "anyio.fail_after": by_fail_after,
+    "anyio's cancel scope of a group": by_scope_in_a_group,
+}
+
+
+def by(name: str, means: Callable[[Awaitable[None]], Awaitable[None]]) -> Scene:
+    """A limit of the caller's own is his, not ours: he sees his own exception."""
+
+    async def scene(player: Player) -> None:
+        first = endless(player) if player.stream else hang
+        async with open_stage(player, first, good(player), limit=1) as stage:
+            try:
+                await means(stage.awaited())
+            except LLMGateError:
+                raise AssertionError("the caller's limit is taken for ours") from None
+            except TimeoutError:
+                pass
+            else:
+                raise AssertionError("it went on")
+            task = asyncio.current_task()
+            assert task is not None
+            assert 0 == task.cancelling()
+            await stage.is_left(stage.peer)
+            await stage.healthy()
+
+    return Scene(f"left by {name}", scene, ways=ASYNC)
+
+
+async def _both_limits_at_once(player: Player) -> None:
+    """Our limit and the caller's pass together: one is raised, and no cancellation stays."""
+    healthy = False
+
+    async def answer_at_last(peer: Peer) -> None:
+        await (peer.send(good(player)) if healthy else hang(peer))
+
+    async with open_stage(player, answer_at_last, limit=1) as stage:
+        task = asyncio.current_task()
+        assert task is not None
+        for offset in (-0.001, 0.0, 0.001):
+            for _ in range(2):
+                try:
+                    async with asyncio.timeout(0.05 + offset):
+                        await stage.client.acompletion(
+                            player.dialect.model, HI, stream=player.stream, timeout=0.05
+                        )
+                except TimeoutError:  # as ours is one, too
+                    assert 0 == task.cancelling()
+                else:
+                    raise AssertionError("it went on")
+        healthy = True
+        await stage.healthy()
+
+
+async def _deadline_leaves_no_cancellation(player: Player) -> None:
+    """After a limit of ours has passed, the task is as it was, and can be cancelled."""
+    async with open_stage(player, hang, good(player), limit=1) as stage:
+        task = asyncio.current_task()
+        assert task is not None
+        outcome = await stage.call(timeout=0.05)
+        assert isinstance(outcome.error, DeadlineExceededError)
+        assert 0 == task.cancelling()
+        await asyncio.sleep(0)
+        await stage.healthy()
+
+
+class SiblingError(Exception):
+    """What a sibling fails with."""
+
+
+async def _siblings(player: Player) -> None:
+    """A sibling's failure closes twenty streams at once, which are told by nobody else."""
+    first = endless(player) if player.stream else hang
+    async with open_stage(player, *[first] * 20, good(player)) as stage:
+        served = list[Peer]()
+
+        async def fail() -> None:
+            await requested(stage.server, 20)
+            served.extend(stage.server.peers)
+            await asyncio.sleep(0.03)
+            raise SiblingError
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(20):
+                    group.create_task(stage.awaited())
+                group.create_task(fail())
+        except* SiblingError:
+            pass
+        else:
+            raise AssertionError("the failure is lost")
+        assert 20 == len(served)
+        await stage.is_left(*served)
+        await stage.healthy()
+
+
+async def _task_of_a_stream(player: Player) -> None:
+    """A task that holds a stream, and waits for something else, is cancelled."""
+    async with open_stage(player, endless(player), good(player), limit=1) as stage:
+
+        async def hold() -> None:
+            async for _ in await stage.stream():
+                await asyncio.Event().wait()
+
+        task = asyncio.ensure_future(hold())
+        await requested(stage.server)
+        await asyncio.sleep(0.03)
+        task.cancel()
+        await asyncio.wait({task})
+        assert task.cancelled()
+        del task
+        await stage.is_left(stage.peer)
+        await stage.healthy()
+
+
+# --- a model of the pool ------------------------------------------------------------------
+
+
+async def _at_random(player: Player) -> None:
+    """Twelve rounds of calls that are cancelled at random, most twice; then healthy ones."""
+    chance = random.Random(f"{player}")
+    faults = itertools.cycle([good(player), then(STREAM_HEAD, last=hang), hang, endless(player)])
+    healthy = False
+
+    async def one_of_them(peer: Peer) -> None:
+        step = good(player) if healthy else next(faults)
+        await (peer.send(step) if isinstance(step, bytes) else step(peer))
+
+    async with open_stage(player, one_of_them, limit=2) as stage:
+        for _ in range(12):
+            tasks = [asyncio.ensure_future(stage.awaited()) for _ in range(5)]
+            for _ in range(2):
+                await asyncio.sleep(chance.random() * 0.01)
+                for task in tasks:
+                    if chance.random() < 0.7:
+                        task.cancel()
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=2)
+            for task in tasks:
+                assert task.done()
+                if not task.cancelled():
+                    assert isinstance(task.exception(), LLMGateError | None)
+        healthy = True
+        await asyncio.gather(stage.healthy(), stage.healthy(), stage.healthy())
+        assert await wait_for_async(lambda: stage.server.open_connections <= 2)
+
+
+async def _one_of_many(player: Player) -> None:
+    """Half of thirty calls through three connections are cancelled; the others are answered."""
+    slow = then(b"", good(player), pause=0.01, last=lambda _: asyncio.sleep(0))
+    async with open_stage(player, slow, limit=3) as stage:
+        tasks = [asyncio.ensure_future(stage.awaited()) for _ in range(30)]
+        await asyncio.sleep(0.02)
+        for task in tasks[::2]:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=3)
+        for task in tasks[1::2]:
+            assert not task.cancelled()
+            assert task.exception() is None
+        await stage.healthy()
+        assert await wait_for_async(lambda: stage.server.open_connections <= 3)
+
+
+CASES: tuple[Case | Scene, ...] = (
+    *EVERYWHERE,
+    *(resting(name, step, streamed) for name, (step, streamed) in POINTS.items()),
+    Scene("cancelled in a back-off", _in_a_back_off, ways=ASYNC),
+    Scene("cancelled in the queue for a connection", _in_the_queue, ways=ASYNC),
+    Scene("cancelled while connecting", _while_connecting, ways=ASYNC),
+    Scene("cancelled while sending", _while_sending, ways=((False, False),)),
+    Scene("cancelled before it began", _before_it_began, ways=ASYNC),
+    *(by(name, means) for name, means in MEANS.items()),
+    Scene("two limits that pass at once", _both_limits_at_once, ways=ASYNC),
+    Scene("a limit leaves no cancellation behind", _deadline_leaves_no_cancellation, ways=ASYNC),
+    Scene("a sibling of twenty fails", _siblings, ways=ASYNC),
+    Scene("the task that holds a stream is cancelled", _task_of_a_stream, ways=((False, True),)),
+    Scene("a pool under twelve rounds of random double cancellation", _at_random, ways=ASYNC),
+    Scene("every other of thirty calls is cancelled", _one_of_many, ways=ASYNC),
+)

@@ -1,0 +1,5 @@
+"""Later."""
+
+from tests.faults.table import Case, Scene
+
+CASES: tuple[Case | Scene, ...] = ()

@@ -1,0 +1,174 @@
+"""The providers under test: how each is opened with bytes, and what ends a stream of it.
+
+It names vendors, which the oracles do not; it judges nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from llmgate.framing import Frame
+from llmgate.provider import Decoder, Provider
+from llmgate.testing.driving import call_of, drive
+from llmgate.types import Completion
+from llmgate.wire import HttpReply, is_object
+from llmgate_anthropic import Anthropic
+from llmgate_azure import AzureOpenAI
+from llmgate_cohere import Cohere
+from llmgate_openai import OpenAI
+from llmgate_replicate import Replicate
+from tests.fuzz.oracles import HasEnded, replies_of
+
+__all__ = ["VENDORS", "Vendor"]
+
+ROOT = Path(__file__).parents[2]
+_HI = [{"role": "user", "content": "Hi"}]
+_TOOLS = [
+    {"type": "function", "function": {"name": name, "parameters": {"type": "object"}}}
+    for name in ("f", "2x")
+]
+_SCHEMA = {"name": "x", "schema": {"type": "object"}}
+_EMULATED = {"response_format": {"type": "json_schema", "json_schema": _SCHEMA}}
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """One provider.
+
+    ``calls`` are made of it in turn; ``opening`` are the replies before the one under test, in a
+    call that streams; ``folders`` are those of the recordings that speak its format.
+    """
+
+    provider: Provider
+    has_ended: HasEnded
+    folders: tuple[str, ...]
+    calls: tuple[Mapping[str, Any], ...] = ({},)
+    opening: tuple[HttpReply, ...] = ()
+    reply_opening: tuple[HttpReply, ...] = ()
+    model: str = "model"
+    extra_seeds: tuple[bytes, ...] = field(default=(), repr=False)
+
+    def decodes(self) -> list[Callable[[bytes], Completion]]:
+        """What reads a whole reply, for each of the calls."""
+        return [self._decode(options) for options in self.calls]
+
+    def opens(self) -> list[Callable[[], Decoder]]:
+        """What opens a stream, for each of the calls."""
+        return [self._open(options) for options in self.calls]
+
+    def _decode(self, options: Mapping[str, Any]) -> Callable[[bytes], Completion]:
+        provider, call = self.provider, call_of(self.provider, self._asked(options))
+
+        def decode(data: bytes) -> Completion:
+            replies = [*self.reply_opening, *replies_of(data)]
+            return drive(provider.complete(call), replies, error=provider.error).result
+
+        return decode
+
+    def _open(self, options: Mapping[str, Any]) -> Callable[[], Decoder]:
+        provider = self.provider
+        call = call_of(provider, self._asked({**options, "stream": True}))
+        replies = [*self.opening, HttpReply(200, {"content-type": "text/event-stream"}, b"")]
+
+        def open_() -> Decoder:
+            return drive(provider.stream(call), replies, error=provider.error).result
+
+        return open_
+
+    def _asked(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        return {"model": self.model, "messages": _HI, **options}
+
+
+# --- what ends a stream -------------------------------------------------------------------
+
+
+def _objects(frames: Iterable[Frame]) -> Iterable[dict[str, Any]]:
+    for frame in frames:
+        try:
+            value = json.loads(frame.data)
+        except (ValueError, RecursionError):
+            continue
+        if is_object(value):
+            yield value
+
+
+def _all_have_reasons(answer: Completion) -> bool:
+    return all(choice.finish_reason is not None for choice in answer.choices)
+
+
+def _openai_ended(frames: list[Frame], answer: Completion) -> bool:
+    return _all_have_reasons(answer) or any(frame.data.strip() == b"[DONE]" for frame in frames)
+
+
+def _anthropic_ended(frames: list[Frame], answer: Completion) -> bool:
+    kinds = [value.get("type") for value in _objects(frames)]
+    return _all_have_reasons(answer) or "message_stop" in kinds
+
+
+def _cohere_ended(frames: list[Frame], answer: Completion) -> bool:
+    return "message-end" in [value.get("type") for value in _objects(frames)]
+
+
+def _replicate_ended(frames: list[Frame], answer: Completion) -> bool:
+    return "done" in [frame.event for frame in frames] or b"STOP" in b"".join(
+        frame.data for frame in frames
+    )
+
+
+# --- the five -----------------------------------------------------------------------------
+
+_PREDICTION = {
+    "id": "p1",
+    "model": "acme/chat",
+    "status": "starting",
+    "created_at": "2026-01-01T00:00:00Z",
+    "urls": {"stream": "https://stream.replicate.com/v1/p1"},
+}
+_SCHEMAS = ROOT / "plugins" / "llmgate-replicate" / "tests" / "schemas.json"
+_KEY = "sk-fuzz"
+
+VENDORS: Mapping[str, Vendor] = {
+    "openai": Vendor(
+        OpenAI(api_key=_KEY, base_url="https://api.example/v1"),
+        _openai_ended,
+        (
+            *("openai", "groq", "mistral", "deepseek", "together", "openrouter", "xai", "vllm"),
+            *("fireworks", "perplexity", "cerebras", "local_openai_compat", "other_openai_compat"),
+        ),
+    ),
+    "azure": Vendor(
+        AzureOpenAI(api_key=_KEY, base_url="https://mine.openai.azure.com"),
+        _openai_ended,
+        ("azure_openai",),
+    ),
+    "anthropic": Vendor(
+        Anthropic(api_key=_KEY, base_url="https://api.example"),
+        _anthropic_ended,
+        ("anthropic",),
+        ({}, _EMULATED),
+        model="claude-3-opus-20240229",  # which has schemas by a forced tool only
+    ),
+    "cohere": Vendor(
+        Cohere(api_key=_KEY, base_url="https://api.example"),
+        _cohere_ended,
+        ("cohere",),
+        ({"tools": _TOOLS},),
+        model="command-a-03-2025",
+    ),
+    "replicate": Vendor(
+        Replicate(
+            api_key=_KEY,
+            poll_interval=0.001,
+            schemas={"acme/chat": json.loads(_SCHEMAS.read_text(encoding="utf-8"))["openai"]},
+        ),
+        _replicate_ended,
+        ("replicate",),
+        ({}, {"tools": _TOOLS, "stop": "STOP"}),
+        (HttpReply(201, {}, json.dumps(_PREDICTION).encode()),),
+        model="acme/chat",
+    ),
+}
