@@ -65,7 +65,7 @@ CASES = {
         "stream of 1,000 fragments of a call, a chunk", "openai-calls-1000", "stream", runs=2
     ),
     "stream-padded": Case(
-        "stream of 1,000 with a field that has no place, a chunk",
+        "stream of 1,000 as OpenAI pads them, a chunk",
         "openai-stream-1000-padded",
         "stream",
         runs=2,

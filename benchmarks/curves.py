@@ -1,18 +1,18 @@
-"""Draws curves on two logarithmic axes, on which what is linear is straight; measures nothing."""
+"""Draws curves: on axes of equal steps, where what is linear is straight, or of equal factors."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from benchmarks.report import number
 from benchmarks.svg import Canvas
 
-__all__ = ["Curve", "Panel", "drawing", "logarithmic"]
+__all__ = ["Axis", "Curve", "Panel", "drawing", "linear", "logarithmic"]
 
 _WIDTH, _HEIGHT = 400, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 24, 52, 44
+_MARKS = 5
 
 
 class Curve(NamedTuple):
@@ -29,14 +29,37 @@ class Panel(NamedTuple):
     title: str
     across: str
     curves: Sequence[Curve]
+    is_linear: bool = False
+    """Whether the axes begin at nothing and have equal steps; else they have equal factors."""
 
 
-def logarithmic(values: Iterable[float], start: float, end: float) -> Callable[[float], float]:
-    """Where a value stands between start and end, when the least stands at one and the most at the
-    other."""
-    logs = [math.log(value) for value in values]
-    least, span = min(logs), (max(logs) - min(logs)) or 1.0
-    return lambda value: start + (math.log(value) - least) / span * (end - start)
+class Axis(NamedTuple):
+    """Where values stand, and which of them are marked."""
+
+    place: Callable[[float], float]
+    marks: Sequence[float]
+
+
+def logarithmic(values: Sequence[float], start: float, end: float) -> Axis:
+    """From the power of ten below all values to the one above them."""
+    least = math.floor(math.log10(min(values)))
+    most = max(math.ceil(math.log10(max(values))), least + 1)
+    marks = [10.0**power for power in range(least, most + 1)]
+    scale = (end - start) / (most - least)
+    return Axis(lambda value: start + (math.log10(value) - least) * scale, marks)
+
+
+def linear(values: Sequence[float], start: float, end: float) -> Axis:
+    """From nothing in steps of 1, 2 or 5 (or ten times, or a hundred times that)."""
+    most = max(values)
+    magnitude = 10.0 ** math.floor(math.log10(most))
+    steps = (step * magnitude for step in (0.1, 0.2, 0.5, 1.0, 2.0))
+    step = next(step for step in steps if most / step <= _MARKS)
+    count = math.ceil(most / step)
+    return Axis(
+        lambda value: start + value / (count * step) * (end - start),
+        [step * at for at in range(count + 1)],
+    )
 
 
 def drawing(panels: Sequence[Panel]) -> str:
@@ -50,20 +73,20 @@ def drawing(panels: Sequence[Panel]) -> str:
 
 def _draw(canvas: Canvas, left: int, top: int, panel: Panel) -> None:
     points = [point for curve in panel.curves for point in curve.points]
-    sizes, values = sorted({x for x, _ in points}), [y for _, y in points]
-    bottom = top + _HEIGHT - _BOTTOM
-    x = logarithmic(sizes, left + _LEFT, left + _WIDTH - _RIGHT)
-    y = logarithmic(_round_bounds(values), bottom, top + _TOP)
+    first, last, bottom = left + _LEFT, left + _WIDTH - _RIGHT, top + _HEIGHT - _BOTTOM
+    axis = linear if panel.is_linear else logarithmic
+    across = axis([x for x, _ in points], first, last)
+    up = axis([y for _, y in points], bottom, top + _TOP)
     canvas.text(left + 12, top + 22, panel.title, "title")
-    for value in _decades(values):
-        canvas.line([(x(sizes[0]), y(value)), (x(sizes[-1]), y(value))], "axis")
-        canvas.text(left + _LEFT - 8, y(value) + 4, _tick(value), "quiet end")
-    for size in sizes:
-        canvas.text(x(size), bottom + 16, f"{size:,.0f}", "quiet middle")
-    canvas.text((x(sizes[0]) + x(sizes[-1])) / 2, bottom + 34, panel.across, "quiet middle")
+    for value in up.marks:
+        canvas.line([(first, up.place(value)), (last, up.place(value))], "axis")
+        canvas.text(first - 8, up.place(value) + 4, _mark(value), "quiet end")
+    for value in across.marks:
+        canvas.text(across.place(value), bottom + 16, _mark(value), "quiet middle")
+    canvas.text((first + last) / 2, bottom + 34, panel.across, "quiet middle")
     _legend(canvas, left, top, panel)
     for curve in panel.curves:
-        drawn = [(x(size), y(value)) for size, value in curve.points]
+        drawn = [(across.place(size), up.place(value)) for size, value in curve.points]
         canvas.line(drawn, curve.kind)
         for point in drawn:
             canvas.dot(*point, curve.kind)
@@ -77,15 +100,5 @@ def _legend(canvas: Canvas, left: int, top: int, panel: Panel) -> None:
         at += 24 + 7 * len(curve.label)
 
 
-def _round_bounds(values: Sequence[float]) -> tuple[float, float]:
-    """The powers of ten around the values."""
-    return 10.0 ** math.floor(math.log10(min(values))), 10.0 ** math.ceil(math.log10(max(values)))
-
-
-def _decades(values: Sequence[float]) -> list[float]:
-    least, most = _round_bounds(values)
-    return [10.0**power for power in range(round(math.log10(least)), round(math.log10(most)) + 1)]
-
-
-def _tick(value: float) -> str:
-    return f"{value:,.0f}" if value >= 1 else number(value)
+def _mark(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1 or value == 0 else f"{value:.2g}"

@@ -46,12 +46,11 @@ def _after(wanted: Iterable[str], what: str) -> list[list[str]]:
 
 
 def _timed(wanted: Iterable[str], how_many_rounds: int, upstream: Upstream) -> Figures:
-    loads = _after(wanted, "cpu")
+    loads = [(case, name) for case, name in _after(wanted, "cpu")]
     waits = [name for (name,) in _after(wanted, "first")]
     names = dict.fromkeys([*(name for _, name in loads), *waits])
-    cases = dict.fromkeys(case for case, _ in loads)
     with rounds.workers(names, upstream.port) as everyone:
-        found = rounds.timings(everyone, cases, how_many_rounds, upstream)
+        found = rounds.timings(everyone, loads, how_many_rounds, upstream)
         found |= rounds.first_chunks({name: everyone[name] for name in waits}, how_many_rounds)
     return found
 

@@ -7,7 +7,10 @@ base URL alone. The bytes are the same in every run.
 from __future__ import annotations
 
 import json
+import random
+import string
 from collections.abc import Iterable, Iterator
+from itertools import repeat
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 __all__ = ["ANSWERS", "MODELS", "Answer", "Dialect", "conversation", "table"]
@@ -109,7 +112,9 @@ def _openai_text(text: str) -> JSON:
     return _openai_body({"content": text, "refusal": None, "annotations": []})
 
 
-def _openai_chunk(delta: JSON | None, finish_reason: str | None = None, padding: str = "") -> bytes:
+def _openai_chunk(
+    delta: JSON | None, finish_reason: str | None = None, padding: str | None = None
+) -> bytes:
     choice: JSON = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
     chunk: JSON = {
         "id": "chatcmpl-BnQ5vX0kq7Jm2sT8yLrWc4HdUe1Za",
@@ -121,22 +126,38 @@ def _openai_chunk(delta: JSON | None, finish_reason: str | None = None, padding:
         "choices": [] if delta is None else [choice],
         "usage": _OPENAI_USAGE if delta is None else None,
     }
-    if padding:
+    if padding is not None:
         chunk["obfuscation"] = padding
     return b"data: " + _encoded(chunk) + b"\n\n"
 
 
-def _openai_stream(deltas: Iterable[JSON], finish_reason: str, padding: str = "") -> list[bytes]:
+def _openai_stream(
+    deltas: Iterable[JSON], finish_reason: str, *, padded: bool = False
+) -> list[bytes]:
     """The events of a stream; the last write also holds the end mark."""
-    events = [_openai_chunk(delta, padding=padding) for delta in deltas]
-    events.append(_openai_chunk({}, finish_reason, padding))
-    events.append(_openai_chunk(None, padding=padding) + b"data: [DONE]\n\n")
+    paddings = _paddings() if padded else repeat(None)
+    parts: list[tuple[JSON | None, str | None]] = [(delta, None) for delta in deltas]
+    parts += [({}, finish_reason), (None, None)]
+    events = [
+        _openai_chunk(delta, reason, padding)
+        for (delta, reason), padding in zip(parts, paddings, strict=False)
+    ]
+    events[-1] += b"data: [DONE]\n\n"
     return events
 
 
-def _openai_words(count: int, padding: str = "") -> list[bytes]:
+def _paddings() -> Iterator[str]:
+    """What OpenAI adds to every chunk so that its length tells nothing: other letters each time."""
+    letters = random.Random(5)
+    while True:
+        length = letters.randrange(16)
+        yield "".join(letters.choices(string.ascii_letters + string.digits, k=length))
+
+
+def _openai_words(count: int, *, padded: bool = False) -> list[bytes]:
     first: JSON = {"role": "assistant", "content": "", "refusal": None}
-    return _openai_stream([first, *({"content": word} for word in _words(count))], "stop", padding)
+    deltas = [first, *({"content": word} for word in _words(count))]
+    return _openai_stream(deltas, "stop", padded=padded)
 
 
 def _openai_calls(count: int) -> list[bytes]:
@@ -264,7 +285,7 @@ def _answers() -> Iterator[tuple[str, Answer]]:
     yield "openai-late", _whole(_openai_text(short), short, wait=60_000_000)
     text = [{"type": "text", "text": short}]
     yield "anthropic-short", _whole(_anthropic_body(text, "end_turn"), short)
-    for count in (10, 100, 300, 1_000, 3_000, 10_000):
+    for count in (10, 100, 300, 1_000, 2_000, 5_000, 10_000):
         said, events = "".join(_words(count)), _openai_words(count)
         yield f"openai-stream-{count}", _streamed(events, said, count)
         yield f"anthropic-stream-{count}", _streamed(_anthropic_words(count), said, count)
@@ -272,7 +293,7 @@ def _answers() -> Iterator[tuple[str, Answer]]:
         said, events = "".join(_words(count)), _openai_words(count)
         yield f"openai-stream-{count}-{name}", _streamed(events, said, count, pause)
     said, count = "".join(_words(1_000)), 1_000
-    padded = _openai_words(count, padding="aZ3kQ9")
+    padded = _openai_words(count, padded=True)
     yield "openai-stream-1000-padded", _streamed(padded, said, count)
     yield "openai-stream-1000-held", _streamed(_openai_words(count), said, count, 4_000_000, 3)
     arguments = "".join(_fragments(count))

@@ -104,23 +104,24 @@ def workers(names: Iterable[str], port: int) -> Generator[dict[str, Worker]]:
 
 
 def timings(
-    everyone: Mapping[str, Worker], cases: Collection[str], rounds: int, upstream: Upstream
+    everyone: Mapping[str, Worker],
+    loads: Collection[tuple[str, str]],
+    rounds: int,
+    upstream: Upstream,
 ) -> dict[str, float]:
-    """``cpu``, ``rate`` (a second) and the share of its time in which the upstream is ``busy``."""
+    """Of each case and name: ``cpu``, ``rate`` (a second), and the upstream's ``busy`` share."""
     seen: dict[str, list[float]] = {}
+    order = list(CASES)
     for _ in range(rounds):
-        for case in cases:
-            for name, worker in everyone.items():
-                if not worker.peer.can(CASES[case]):
-                    continue
-                served = upstream.cpu_seconds()
-                burst = worker.ask("time", case=case, seconds=_BURST)
-                if burst is None:
-                    continue
-                served = upstream.cpu_seconds() - served
-                seen.setdefault(f"cpu/{case}/{name}", []).append(burst["cpu"])
-                seen.setdefault(f"rate/{case}/{name}", []).append(burst["rate"])
-                seen.setdefault(f"busy/{case}/{name}", []).append(served / burst["wall"])
+        for case, name in sorted(loads, key=lambda load: order.index(load[0])):
+            served = upstream.cpu_seconds()
+            burst = everyone[name].ask("time", case=case, seconds=_BURST)
+            if burst is None:
+                continue
+            served = upstream.cpu_seconds() - served
+            seen.setdefault(f"cpu/{case}/{name}", []).append(burst["cpu"])
+            seen.setdefault(f"rate/{case}/{name}", []).append(burst["rate"])
+            seen.setdefault(f"busy/{case}/{name}", []).append(served / burst["wall"])
     return {figure: statistics.median(values) for figure, values in seen.items()}
 
 
@@ -155,8 +156,11 @@ def main() -> None:
     options.add_argument("--case", default=",".join(TIMED_CASES))
     options.add_argument("--rounds", type=int, default=5)
     chosen = options.parse_args()
-    with Upstream() as upstream, workers(chosen.only.split(","), upstream.port) as everyone:
-        found = timings(everyone, chosen.case.split(","), chosen.rounds, upstream)
+    names = chosen.only.split(",")
+    cases = chosen.case.split(",")
+    loads = [(case, name) for case in cases for name in names if PEERS[name].can(CASES[case])]
+    with Upstream() as upstream, workers(names, upstream.port) as everyone:
+        found = timings(everyone, loads, chosen.rounds, upstream)
     for figure, value in found.items():
         if not figure.startswith("rate"):
             print(f"{figure:<50}{value:>12,.2f}")

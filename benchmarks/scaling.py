@@ -23,8 +23,8 @@ __all__: list[str] = []
 _PICTURE = ROOT / "docs" / "scaling.svg"
 _NAMES = ("llmgate", "tuned")
 _AT_ONCE = (1, 8, 64, 512, 4096)
-_TURNS = (2, 10, 30, 100, 300)
-_CHUNKS = (10, 100, 300, 1_000, 3_000, 10_000)
+_TURNS = (2, 50, 100, 200, 400)
+_CHUNKS = (10, 1_000, 2_000, 5_000, 10_000)
 
 
 class Sweep(NamedTuple):
@@ -38,6 +38,8 @@ class Sweep(NamedTuple):
     """What of the order the size is put into; an answer is chosen by its size."""
     figure: str = ""
     """What of the answer is drawn, if it has parts."""
+    is_linear: bool = False
+    """Whether its axes begin at nothing and have equal steps."""
     scale: float = 0.0
     """If it is the cost of one: what makes it that of all, when multiplied by the size."""
 
@@ -56,8 +58,16 @@ _CALL = {"do": "time", "case": "unary", "seconds": 0.4}
 _STREAM = {"do": "time", "case": "stream", "seconds": 0.3}
 _SWEEPS = (
     Sweep("Calls a second", "calls at once", _AT_ONCE, _CALL, "at_once", "rate"),
-    Sweep("CPU of a call, µs", "messages of its history, 2 kB each", _TURNS, _CALL, "turns", "cpu"),
-    Sweep("CPU of a stream, µs", "its chunks", _CHUNKS, _STREAM, "answer", "cpu", 1.0),
+    Sweep(
+        "CPU of a call, µs",
+        "messages of its history, 2 kB each",
+        _TURNS,
+        _CALL,
+        "turns",
+        "cpu",
+        True,
+    ),
+    Sweep("CPU of a stream, ms", "its chunks", _CHUNKS, _STREAM, "answer", "cpu", True, 1e-3),
 )
 _WAITING = Sweep(
     "Memory of calls that wait, MB",
@@ -99,7 +109,7 @@ def _panel(sweep: Sweep, found: Mapping[tuple[str, int], float]) -> Panel:
         points = [(size, found[name, size]) for size in sweep.sizes if (name, size) in found]
         kind = "ours" if name == "llmgate" else "bare"
         curves.append(Curve(PEERS[name].title, points, kind))
-    return Panel(sweep.title, sweep.across, curves)
+    return Panel(sweep.title, sweep.across, curves, sweep.is_linear)
 
 
 def _printed(panel: Panel) -> str:

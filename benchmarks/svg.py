@@ -5,31 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
-__all__ = ["COLOURS", "Canvas"]
+__all__ = ["Canvas"]
 
-COLOURS = ("ours", "bare", "other")
 _STYLE = """\
 text { font: 12px system-ui, sans-serif; fill: #1f2328 }
 .title { font-weight: 600; font-size: 13px }
 .quiet { fill: #59636e; font-size: 11px }
 .end { text-anchor: end }
 .middle { text-anchor: middle }
-.page { fill: #ffffff }
-.ours { fill: #1a7f37; stroke: #1a7f37 }
-.bare { fill: #57606a; stroke: #57606a }
-.other { fill: #c2c8cf; stroke: #c2c8cf }
-.axis { stroke: #d1d9e0; stroke-width: 1 }
-rect { stroke: none }
-polyline { fill: none; stroke-width: 2 }
+rect, circle { fill: currentColor }
+polyline { fill: none; stroke: currentColor; stroke-width: 2 }
+.page { color: #ffffff }
+.ours { color: #1a7f37 }
+.bare { color: #57606a }
+.other { color: #c2c8cf }
+.axis { color: #d1d9e0; stroke-width: 1 }
 @media (prefers-color-scheme: dark) {
   text { fill: #f0f6fc }
   .quiet { fill: #9198a1 }
-  .page { fill: #0d1117 }
-  .ours { fill: #3fb950; stroke: #3fb950 }
-  .bare { fill: #9198a1; stroke: #9198a1 }
-  .other { fill: #484f58; stroke: #484f58 }
-  .axis { stroke: #3d444d }
-  polyline { fill: none }
+  .page { color: #0d1117 }
+  .ours { color: #3fb950 }
+  .bare { color: #9198a1 }
+  .other { color: #484f58 }
+  .axis { color: #3d444d }
 }
 """
 

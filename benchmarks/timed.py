@@ -25,8 +25,6 @@ from benchmarks.upstream import keep_to_core
 
 __all__ = ["serve"]
 
-_FEWEST = 2
-
 
 class Timed:
     """One driver's clients, one for each case, kept from order to order."""
@@ -42,10 +40,9 @@ class Timed:
         chosen = CASES[case]._replace(**changed)
         client = await self._client(chosen)
         if chosen not in self._fitting:
-            await run(client, chosen, max(chosen.at_once, _FEWEST))
-            trial = await self._burst(client, chosen, max(chosen.at_once, _FEWEST))
-            self._fit(chosen, trial, seconds)
-        else:  # connections that have been idle for long
+            await run(client, chosen, chosen.at_once)
+            self._fit(chosen, await self._burst(client, chosen, chosen.at_once), seconds)
+        elif chosen.at_once > 1:  # connections that have been idle for long are opened again
             await run(client, chosen, min(chosen.at_once, 64))
         burst = await self._burst(client, chosen, self._fitting[chosen])
         self._fit(chosen, burst, seconds)
@@ -131,7 +128,7 @@ class Timed:
     def _fit(self, case: Case, burst: dict[str, float], seconds: float) -> None:
         """How many runs take about so long, by the wall: a slow upstream makes long bursts too."""
         fitting = int(seconds / (burst["wall"] / burst["runs"]))
-        self._fitting[case] = max(fitting, case.at_once, _FEWEST)
+        self._fitting[case] = max(fitting, case.at_once)
 
 
 async def _swallow(call: Coroutine[Any, Any, str]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from llmgate._context import Context, request_id
@@ -20,14 +21,23 @@ from llmgate.errors import (
     RequestError,
     ResponseTooLargeError,
     TransportError,
-    excerpt,
+    shown,
+    told,
 )
 from llmgate.hooks import AttemptEnded, AttemptStarted, RetryScheduled
 from llmgate.provider import status_error
 from llmgate.types import Attempt
 from llmgate.wire import HttpReply, HttpRequest, IncomingReply, redacted
 
-__all__ = ["MAX_BODY", "MAX_ERROR_BODY", "Holder", "authorized", "pause_before_next", "send"]
+__all__ = [
+    "MAX_BODY",
+    "MAX_ERROR_BODY",
+    "Holder",
+    "authorized",
+    "is_own",
+    "pause_before_next",
+    "send",
+]
 
 MAX_BODY = 64 * 1024 * 1024
 """The largest body of an answer, in bytes after decompression."""
@@ -66,7 +76,7 @@ async def send(request: HttpRequest, context: Context, holder: Holder | None) ->
     """
     if context.extra_headers:
         request = _with_headers(request, context.extra_headers)
-    if request.delay:
+    if request.delay > 0:
         await asyncio.sleep(request.delay)
     wait = 0.0
     while True:
@@ -112,11 +122,24 @@ async def authorized(request: HttpRequest, context: Context) -> HttpRequest:
         signed = await context.provider.authorize(request)
     except LLMGateError:
         raise
-    except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
+    except BaseException as error:
+        if is_own(error):
+            raise
         kind = type(error).__name__  # its text may hold what it was to keep
     else:
-        return _with_headers(signed, context.extra_headers) if context.extra_headers else signed
+        if isinstance(signed, HttpRequest):  # pyright: ignore[reportUnnecessaryIsInstance]
+            return _with_headers(signed, context.extra_headers) if context.extra_headers else signed
+        kind = f"it gave {type(signed).__name__}"
     raise RequestError(f"the provider could not authorize the request ({kind})")
+
+
+def is_own(error: BaseException) -> bool:
+    """Whether an exception is for us, and no accident of a stranger's code: a cancellation of this
+    task, an interrupt of the process."""
+    if isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
+        return task is None or task.cancelling() > 0
+    return not isinstance(error, Exception | GeneratorExit)
 
 
 def _taken_from(pieces: list[bytes]) -> bytes:
@@ -190,8 +213,10 @@ class _Attempt:
             return await self._take(incoming, holder)
         except LLMGateError:
             raise
-        except Exception as error:  # noqa: BLE001 - a stranger's transport may raise anything
-            reason = excerpt(f"{type(error).__name__}: {error}")
+        except BaseException as error:
+            if is_own(error):
+                raise
+            reason = told(error)
         raise ReadError(f"the exchange failed: {reason}")
 
     async def _take(self, incoming: IncomingReply, holder: Holder | None) -> HttpReply:
@@ -210,7 +235,7 @@ class _Attempt:
                 raise
         finally:
             incoming.close()
-        reply = context.reply = replace(reply, body=_taken_from(pieces))
+        reply = context.reply = HttpReply(reply.status, reply.headers, _taken_from(pieces))
         if self.answered:
             return reply
         raise self._refusal(reply)
@@ -223,6 +248,8 @@ class _Attempt:
         try:
             deadline.move(silence=True)
             while piece := await incoming.read():
+                if not isinstance(piece, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
+                    raise TypeError(f"{shown(piece)} is no piece of a body")
                 pieces.append(piece)
                 size += len(piece)
                 if size > limit:
@@ -234,7 +261,8 @@ class _Attempt:
 
     def _refusal(self, reply: HttpReply) -> LLMGateError:
         """The error that a status of 300 or more stands for, as the provider explains it."""
-        try:
-            return self._context.provider.error(reply)
-        except Exception:  # noqa: BLE001 - a stranger's code may raise anything
-            return status_error(reply)
+        with suppress(Exception, asyncio.CancelledError, GeneratorExit):  # it may raise anything
+            error = self._context.provider.error(reply)
+            if isinstance(error, LLMGateError):  # pyright: ignore[reportUnnecessaryIsInstance]
+                return error
+        return status_error(reply)

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, Unpack, overloa
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from llmgate import _engine
-from llmgate._deadline import Deadline
+from llmgate._loading import load, transport_of
 from llmgate._registry import Registry
 from llmgate._request import Request, as_hooks, as_policy, as_timeout, hide_credentials
 from llmgate._retry import RetryBudget, RetryPolicy
 from llmgate._stream import Stream
-from llmgate.errors import ClosedError, LLMGateError, MissingKeyError
+from llmgate.errors import ClosedError, MissingKeyError
 from llmgate.hooks import Dispatcher, Event, Hook
 from llmgate.options import CallOptions, Timeout
 from llmgate.provider import Provider
@@ -150,7 +150,7 @@ class Client:
         hide_credentials(options)
         began = time.monotonic()
         if type(model) is str and model not in self._registry.at_hand:
-            await self._make_ready(model, options, began)
+            await self._load(model, options, began)
         request = Request(self._registry, self._unsupported, model, messages, bool(stream), options)
         context = await self._context(request)
         context.deadline.started = began
@@ -252,24 +252,11 @@ class Client:
 
     # --- inside ---
 
-    async def _make_ready(self, model: str, options: CallOptions, began: float) -> None:
-        """Have the provider's package imported, within the limits of the call."""
-        loading = self._registry.loading(model, bare=_SETTINGS.isdisjoint(options))
-        if loading is None:
-            return
+    async def _load(self, model: str, options: CallOptions, began: float) -> None:
         spellings = (options.get(n) for n in ("timeout", "force_timeout", "forceTimeout"))
         given: Any = next((limit for limit in spellings if limit is not None), self._timeout)
-        deadline = Deadline(as_timeout(given))
-        deadline.started = began
-        try:
-            with deadline.limit():
-                return await asyncio.wrap_future(loading)
-            raise deadline.exceeded()
-        except LLMGateError as error:
-            error.model = error.model or model
-            raise
-        finally:
-            deadline.close()
+        bare = _SETTINGS.isdisjoint(options)
+        await load(self._registry, model, bare=bare, timeout=as_timeout(given), began=began)
 
     async def _context(self, request: Request) -> _engine.Context:
         if self._closed:
@@ -278,7 +265,7 @@ class Client:
         return _engine.Context(
             call=request.call,
             provider=provider,
-            transport=provider.transport or await self._pool(),
+            transport=transport_of(provider) or await self._pool(),
             timeout=request.timeout or self._timeout,
             policy=request.policy(self._policy),
             budget=self._budget,

@@ -6,16 +6,18 @@ It sends nothing and waits for nothing.
 from __future__ import annotations
 
 import re
+from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from itertools import takewhile
 from operator import eq
-from typing import TYPE_CHECKING, Any, AnyStr, Literal, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from llmgate._deadline import Deadline
 from llmgate._json import is_object
-from llmgate.errors import DecodeError, LLMGateError, ProviderError, RequestError, excerpt
+from llmgate.errors import DecodeError, LLMGateError, ProviderError, RequestError, told
 from llmgate.hooks import CallEnded, CallStarted, Event
 from llmgate.types import Attempt, Completion, Exchange
 from llmgate.wire import HttpReply, HttpRequest, Transport
@@ -29,6 +31,11 @@ __all__ = ["Context", "Outcome", "request_id"]
 
 Result = TypeVar("Result")
 Outcome: TypeAlias = Literal["ok", "error", "cancelled", "abandoned"]
+
+
+_STRANGE = (Exception, CancelledError, GeneratorExit)
+"""What a provider's code may raise by itself. Anything else is an interrupt that found it at work,
+and a step that awaits nothing cannot be cancelled."""
 
 
 @dataclass(slots=True, repr=False)
@@ -109,13 +116,15 @@ class Context:
 
     # --- its errors ---
 
-    def run(self, step: Callable[..., Result], *arguments: Any) -> Result:
-        """A step of a provider's own code. Whatever it raises becomes one of our errors."""
+    def run(self, step: Callable[..., Result], *arguments: Any, may_stop: bool = False) -> Result:
+        """A step of a provider's own code. Whatever it raises becomes one of our errors, but for
+        the ``StopIteration`` of a flow, which ``may_stop``."""
         try:
             return step(*arguments)
-        except LLMGateError:
-            raise
-        except (Exception, CancelledError, GeneratorExit) as error:  # a stranger may raise anything
+        except BaseException as error:
+            is_end = may_stop and isinstance(error, StopIteration)
+            if is_end or isinstance(error, LLMGateError) or not isinstance(error, _STRANGE):
+                raise
             what = f"({told(error)})"
         if self.reply is None:
             raise RequestError(f"the provider could not translate the call {what}")
@@ -129,11 +138,13 @@ class Context:
         error.model = error.model or self.call.model
         error.attempts = tuple(self.attempts)
         error.report = self.call.report
-        if self.reply is not None and not isinstance(error, RequestError):
-            is_unread = self.call.stream and 200 <= self.reply.status < 300
-            _add_reply(error, self.reply, with_body=bool(self.reply.body) or not is_unread)
-        if self.sent is not None:
-            _scrub(error, _secrets(*self.sent))
+        with suppress(AttributeError, TypeError, ValueError):  # if a stranger gave what is no reply
+            if self.reply is not None and not isinstance(error, RequestError):
+                is_unread = self.call.stream and 200 <= self.reply.status < 300
+                _add_reply(error, self.reply, with_body=bool(self.reply.body) or not is_unread)
+        with suppress(AttributeError, TypeError, ValueError):  # or no request, which was not sent
+            if self.sent is not None:
+                _scrub(error, _secrets(*self.sent))
         return error
 
 
@@ -156,7 +167,10 @@ _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-amzn-requestid", "cf-ray
 
 def request_id(headers: Mapping[str, str]) -> str | None:
     """The provider's id of a request, from the reply's headers."""
-    return next((headers[name] for name in _REQUEST_ID_HEADERS if name in headers), None)
+    for name in _REQUEST_ID_HEADERS:
+        if name in headers:
+            return headers[name]
+    return None
 
 
 # --- secrets: a server may repeat what it was sent, and no error may ----------------------
@@ -192,31 +206,33 @@ def _scrub(error: LLMGateError, secrets: Iterable[str]) -> None:
 def _without(value: Any, secrets: Iterable[str]) -> Any:
     if isinstance(value, str):
         for secret in secrets:
-            value = _hide(value, secret, "***")
+            value = _hide(value, secret)
         return value
-    if isinstance(value, bytes):
-        for secret in secrets:
-            value = _hide(value, secret.encode(), b"***")
-        return value
+    if isinstance(value, bytes):  # each byte as one character
+        raw = (secret.encode().decode("latin-1") for secret in secrets)
+        return _without(value.decode("latin-1"), [*raw]).encode("latin-1")
     if is_object(value):
         return {_without(name, secrets): _without(item, secrets) for name, item in value.items()}
     if isinstance(value, list | tuple):
         items = cast("list[Any]", value)
         return type(items)(_without(item, secrets) for item in items)
-    if is_dataclass(value) and not isinstance(value, type):
-        parts = {field.name: getattr(value, field.name) for field in fields(value)}
-        clean = {name: _without(part, secrets) for name, part in parts.items()}
-        return value if clean == parts else replace(value, **clean)
-    return value
+    return _without_inside(value, secrets)
 
 
-def _hide(text: AnyStr, secret: AnyStr, mark: AnyStr) -> AnyStr:
+def _without_inside(value: Any, secrets: Iterable[str]) -> Any:
+    """The same for an attempt, or the answer so far; anything else is left as it is."""
+    if not is_dataclass(type(value)):
+        return value
+    parts = {field.name: getattr(value, field.name) for field in fields(value) if field.init}
+    clean = {name: _without(part, secrets) for name, part in parts.items()}
+    return value if clean == parts else replace(value, **clean)
+
+
+def _hide(text: str, secret: str) -> str:
     """The text without a secret, nor a long beginning of it, such as where a text was cut off."""
-    beginning, start = secret[:_LONG_BEGINNING], 0
-    pieces: list[AnyStr] = []
+    beginning, pieces, start = secret[:_LONG_BEGINNING], list[str](), 0
     while (place := text.find(beginning, start)) >= 0:
-        pieces += (text[start:place], mark)
+        pieces += (text[start:place], "***")
         found = text[place : place + len(secret)]
         start = place + sum(takewhile(bool, map(eq, found, secret)))
-    pieces.append(text[start:])
-    return mark[:0].join(pieces)
+    return "".join([*pieces, text[start:]])

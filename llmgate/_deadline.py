@@ -65,7 +65,8 @@ class Deadline:
 
     def limit(self, *, silence: bool = False) -> Self:
         """The limits as they are now. ``silence`` says that a piece of a body is waited for."""
-        timeout, elapsed = self.timeout, self.elapsed()
+        timeout, now = self.timeout, time.monotonic()
+        elapsed = now - self.started
         self._seconds = self._allowed = math.inf
         self._phase = "total"
         if timeout.total is not None:
@@ -75,12 +76,15 @@ class Deadline:
         first = timeout.first_token
         if not self.begun and first is not None and first - elapsed < self._seconds:
             self._allowed, self._seconds, self._phase = first, first - elapsed, "first_token"
+        self._until = now + self._seconds
         return self
 
     def move(self, *, silence: bool = False) -> None:
         """Go on, under ``with``, within the limits as they are now."""
         if not self._strikes:
             self.limit(silence=silence)
+            if silence and self._seconds <= 0:  # what is ready at once would not be interrupted
+                raise self.exceeded()
             self._set()
 
     def close(self) -> None:
@@ -125,14 +129,14 @@ class Deadline:
 
     def _set(self) -> None:
         """Let the timer go off at the limit or before: it then looks whether that has moved."""
-        self._until = time.monotonic() + self._seconds
         if self._alarm is None or self._until < self._rings:
             self.close()
-            self._wind(self._seconds)
+            idle = self.timeout.idle  # so soon at the latest, lest silence has to wind it again
+            self._wind(self._seconds if idle is None else min(idle, self._seconds))
 
     def _wind(self, seconds: float) -> None:
         if seconds < math.inf:
-            self._rings = self._until
+            self._rings = time.monotonic() + seconds
             self._alarm = self._loop.call_later(seconds, self._ring)
 
     def _ring(self) -> None:

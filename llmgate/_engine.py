@@ -8,19 +8,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from llmgate._attempt import Holder, authorized, pause_before_next, send
 from llmgate._context import Context
-from llmgate.errors import LLMGateError
-from llmgate.types import Completion
-from llmgate.wire import Flow, IncomingReply
+from llmgate.errors import DecodeError, LLMGateError, RequestError, shown, told
+from llmgate.types import Completion, with_exchange
+from llmgate.wire import Flow, HttpRequest, IncomingReply
 
 if TYPE_CHECKING:
     from llmgate.options import Call
     from llmgate.provider import Decoder
-    from llmgate.wire import HttpRequest
 
 __all__ = [
     "Context",
@@ -53,8 +52,8 @@ async def complete(context: Context) -> Completion:
     Raises:
         LLMGateError: always one of our own; cancellation passes unchanged.
     """
-    completion = await _conclude(lambda: _drive(context.provider.complete, context), context)
-    sealed = replace(completion, exchange=context.exchange())
+    completion = await _conclude(lambda: _completed(context), context)
+    sealed = with_exchange(completion, context.exchange())
     context.end("ok", completion=sealed)
     return sealed
 
@@ -99,10 +98,19 @@ async def _conclude(work: Callable[[], Awaitable[Result]], context: Context) -> 
         raise
 
 
+async def _completed(context: Context) -> Completion:
+    completion = await _drive(context.provider.complete, context)
+    if not isinstance(completion, Completion):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise DecodeError(f"the provider's flow gave {shown(completion)} for an answer")
+    return completion
+
+
 async def _opened(context: Context) -> OpenStream:
     holder = Holder()
     try:
         decoder = await _drive(context.provider.stream, context, holder)
+        if not context.run(_reads, decoder):
+            raise DecodeError(f"the provider's flow gave {shown(decoder)} for a decoder")
         return OpenStream(context, decoder, holder.release())
     finally:
         holder.close()
@@ -112,21 +120,41 @@ async def _drive(
     begin: Callable[[Call], Flow[Result]], context: Context, holder: Holder | None = None
 ) -> Result:
     """Run a flow to its end, sending what it yields."""
-    flow = context.run(begin, context.call)
+    flow = context.run(_begun, begin, context.call)
     try:
-        request: HttpRequest = context.run(next, flow)
-        while True:
+        request: HttpRequest = context.run(flow.send, None, may_stop=True)
+        while isinstance(request, HttpRequest):  # pyright: ignore[reportUnnecessaryIsInstance]
             context.on_abandon = request.on_abandon
+            if context.attempts:
+                await asyncio.sleep(0)  # a flow without end does not hold up the loop
             reply = await send(request, context, holder)
-            request = context.run(flow.send, reply)
+            request = context.run(flow.send, reply, may_stop=True)
     except StopIteration as stop:
         return stop.value  # type: ignore[no-any-return] # typeshed does not say which
     except (LLMGateError, asyncio.CancelledError):
         await abandon(context)
         raise
+    except Exception as error:  # noqa: BLE001 - what a request holds may be anything
+        what = told(error)
+    else:
+        what = f"it is {shown(request)}"
     finally:
         with suppress(Exception):  # a stranger's generator may raise anything
             flow.close()
+    raise RequestError(f"the provider's request cannot be sent ({what})")
+
+
+def _begun(begin: Callable[[Call], Flow[Result]], call: Call) -> Flow[Result]:
+    flow = begin(call)
+    if not callable(flow.send):
+        raise TypeError(f"{shown(flow)} is no flow")
+    return flow
+
+
+def _reads(decoder: Decoder) -> bool:
+    """Whether it is a decoder, as far as can be seen."""
+    parts = (decoder, "feed"), (decoder, "close"), (getattr(decoder, "framer", None), "feed")
+    return all(callable(getattr(owner, name, None)) for owner, name in parts)
 
 
 # --- farewells: what is sent when nobody waits for an answer any more ---------------------

@@ -93,8 +93,10 @@ def _value(each: Field[Any]) -> str:
 
 def fresh(each: Field[Any]) -> str:
     """The expression that makes a field's default anew; a display is quicker than a call."""
-    kind = get_origin(each.default_factory) or each.default_factory
-    return {dict: "{}", list: "[]"}.get(kind, f"make_{each.name}()")
+    kind: Any = get_origin(each.default_factory) or each.default_factory
+    if kind is dict:
+        return "{}"
+    return "[]" if kind is list else f"make_{each.name}()"
 
 
 def _reduced(self: Any) -> tuple[type[Any], tuple[Any, ...]]:

@@ -11,14 +11,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache
+from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Any, cast
 
 from llmgate.errors import (
     InvalidRequestError,
     LLMGateError,
     UnknownProviderError,
-    excerpt,
     shown,
+    told,
 )
 from llmgate.provider import PROTOCOL, Provider
 from llmgate.threads import start_in_thread
@@ -26,7 +27,7 @@ from llmgate.wire import Secret
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
-    from importlib.metadata import EntryPoint
+    from importlib.metadata import Distribution, EntryPoint, EntryPoints
 
 __all__ = ["InstalledProvider", "Registry", "Target", "installed_providers"]
 
@@ -69,12 +70,14 @@ class InstalledProvider:
             )
         try:
             return cast("ProviderFactory", self.entry_point.load())
-        except Exception as error:  # noqa: BLE001 - a stranger's module may raise anything
-            reason = excerpt(f"{type(error).__name__}: {error}")
-        raise UnknownProviderError(
-            f"the provider {self.name!r} of the package {self.distribution} {self.version} "
-            f"failed to load: {reason}"
-        )
+        except BaseException as error:  # noqa: BLE001 - a stranger's module may raise anything
+            reason = _told(error)
+        raise UnknownProviderError(f"the provider {self.described} failed to load: {reason}")
+
+    @property
+    def described(self) -> str:
+        """Its name, and whose it is."""
+        return f"{self.name!r} of the package {self.distribution} {self.version}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,24 +94,49 @@ def installed_providers() -> Mapping[str, InstalledProvider]:
 
     ``LLMGATE_PROVIDERS`` (names, separated by commas) restricts them.
     """
-    from importlib.metadata import entry_points  # noqa: PLC0415 - slow to import
-
-    points = entry_points()  # each package's file is read for this, so it is done once
+    points = _entry_points()  # each package's file is read for this, so it is done once
     allowed = _allowed()
-    claims: dict[str, tuple[str, ...]] = {}
+    claims: dict[tuple[int, str], tuple[str, ...]] = {}  # nobody claims for another package
     for claim in points.select(group="llmgate.models"):
-        claims[claim.value] = (*claims.get(claim.value, ()), claim.name)
+        key = (id(claim.dist), claim.value)
+        claims[key] = (*claims.get(key, ()), claim.name)
     found: dict[str, InstalledProvider] = {}
     for point in points.select(group="llmgate.providers"):
         if allowed and point.name not in allowed:
             continue
         other = found.get(point.name)
         if other is None:
-            models = claims.get(point.value, ())
+            models = claims.get((id(point.dist), point.value), ())
             found[point.name] = InstalledProvider(point.name, models, point)
         elif other.entry_point != point:
             found[point.name] = replace(other, rival=point)
     return found
+
+
+def _entry_points() -> EntryPoints:
+    """Those of all packages whose metadata can be read."""
+    from importlib import metadata  # noqa: PLC0415 - slow to import
+
+    try:
+        return cast("EntryPoints", metadata.entry_points())
+    except Exception:  # noqa: BLE001 - one package's broken file must not harm the others
+        found: dict[str, list[EntryPoint]] = {}
+    for distribution in metadata.distributions():
+        try:
+            found.setdefault(distribution.name, [*distribution.entry_points])
+        except Exception as error:  # noqa: BLE001 - it is this one's
+            _log_unreadable(distribution, error)
+    return metadata.EntryPoints(point for points in found.values() for point in points)
+
+
+def _log_unreadable(distribution: Distribution, error: Exception) -> None:
+    import logging  # noqa: PLC0415 - rare
+
+    logging.getLogger("llmgate").warning(
+        "the metadata of %s cannot be read, and its providers are not known: %s",
+        shown(getattr(distribution, "_path", distribution)),
+        told(error),
+    )
 
 
 def _allowed() -> set[str]:
@@ -167,7 +195,7 @@ class Registry:
             self._made[key] = made
         return made
 
-    def loading(self, model: str, *, bare: bool) -> Future[None] | None:
+    def loading(self, model: str, *, bare: bool) -> tuple[Future[None], InstalledProvider] | None:
         """What imports and makes, on a thread, the installed provider of a model; None when there
         is nothing to do. ``bare`` says that the call gives it no settings.
 
@@ -182,7 +210,7 @@ class Registry:
         under_way = self._loading.get(name)
         if under_way is None or under_way.done():
             under_way = self._loading[name] = start_in_thread(lambda: self._load(name, bare))
-        return under_way
+        return under_way, self._installed(name)
 
     def _installed_name(self, model: str) -> str | None:
         prefix, slash, _ = model.partition("/")
@@ -232,7 +260,7 @@ class Registry:
         elif callable(given):
             factory = given
         elif not settings:
-            return _checked(given, name)
+            return _checked(given, repr(name))
         else:
             configured = getattr(given, "configured", None)
             if configured is None:
@@ -248,18 +276,19 @@ class Registry:
     ) -> Provider:
         """The provider that a stranger's callable makes."""
         given = self._given.get(name)
+        described = repr(name) if given is not None else self._installed(name).described
         try:
             _check_settings(factory, name, settings)
-            return _checked(factory(**settings), name)
+            return _checked(factory(**settings), described)
         except LLMGateError:
             raise
-        except Exception as error:  # noqa: BLE001 - a stranger's constructor may raise anything
-            reason = f"{type(error).__name__}: {error}"
+        except BaseException as error:  # noqa: BLE001 - a stranger's constructor may, too
+            reason = _told(error)
         if given is not None and not callable(given):  # set up anew by its class, as a rule
             _check_settings(type(given), name, settings)
         key = settings.get("api_key")
-        reason = excerpt(reason.replace(key, "***") if key else reason)
-        raise UnknownProviderError(f"the provider {name!r} failed to start: {reason}")
+        reason = reason.replace(key, "***") if key else reason
+        raise UnknownProviderError(f"the provider {described} failed to start: {reason}")
 
     def _installed(self, name: str) -> InstalledProvider:
         if name not in installed_providers():
@@ -282,14 +311,40 @@ class Registry:
         return UnknownProviderError(f"{what} installed (installed: {names}); {advice}")
 
 
-def _checked(provider: Provider, name: str) -> Provider:
+def _told(error: BaseException) -> str:
+    """What a stranger's code raised, whatever that is; an interrupt of the process goes on."""
+    if isinstance(error, KeyboardInterrupt) and current_thread() is main_thread():
+        raise error
+    return told(error)
+
+
+def _checked(provider: Provider, described: str) -> Provider:
+    """The provider, if it is one as far as can be seen."""
+    try:
+        flaw = _flaw(provider)
+    except Exception as error:  # noqa: BLE001 - a stranger's attributes may be code
+        flaw = f"is broken: {told(error)}"
+    if flaw:
+        raise UnknownProviderError(f"the provider {described} {flaw}")
+    return provider
+
+
+def _flaw(provider: Provider) -> str:
     version = getattr(provider, "protocol", None)
     if version != PROTOCOL:
-        raise UnknownProviderError(
-            f"the provider {name!r} speaks version {version} of the provider protocol, "
+        return (
+            f"speaks version {version} of the provider protocol, "
             f"and this llmgate speaks {PROTOCOL}: upgrade whichever is older"
         )
-    return provider
+    if isinstance(provider, type):
+        return "is a class, and no instance of it"
+    lacking = [name for name in _METHODS if not callable(getattr(provider, name, None))]
+    if not isinstance(getattr(provider, "parameters", 0), Mapping | None):
+        lacking.append("a mapping of its parameters")
+    return f"lacks {', '.join(lacking)}" if lacking else ""
+
+
+_METHODS = ("complete", "stream", "authorize", "error")
 
 
 def _check_settings(factory: Callable[..., Any], name: str, settings: Mapping[str, Any]) -> None:

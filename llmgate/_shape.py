@@ -200,7 +200,7 @@ def _compiled(cls: Any) -> Callable[[Any], Any]:
 
 def _nested(loader: _Loader) -> Callable[[Any], Any] | None:
     """What loads a field's value, or its items, where these are shapes themselves."""
-    nested = loader.nested or (loader.item.nested if loader.item is not None else None)
+    nested: Any = loader.nested or (loader.item.nested if loader.item is not None else None)
     return None if nested is None else _compiled(nested)
 
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
+from llmgate._attempt import is_own
 from llmgate._context import Outcome
 from llmgate._engine import OpenStream, abandon, leave, reopen_stream
 from llmgate.accumulate import Accumulator
@@ -24,6 +25,8 @@ from llmgate.errors import (
     ReadError,
     StreamTruncatedError,
     excerpt,
+    shown,
+    told,
 )
 from llmgate.framing import Frame
 from llmgate.hooks import FirstToken
@@ -234,6 +237,9 @@ class Stream:
             await asyncio.sleep(0)  # the turn of others
         else:
             self._rest = await self._receive()
+            if not isinstance(self._rest, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
+                given, self._rest = self._rest, b""
+                raise DecodeError(f"the transport gave {shown(given)} for a piece of the stream")
         piece, self._rest = self._rest[:_LARGEST_STEP], self._rest[_LARGEST_STEP:]
         return piece
 
@@ -246,8 +252,10 @@ class Stream:
             if not isinstance(error, ReadError):
                 raise
             reason = error.message
-        except Exception as error:  # noqa: BLE001 - a stranger's transport may raise anything
-            reason = excerpt(f"{type(error).__name__}: {error}")
+        except BaseException as error:
+            if is_own(error):
+                raise
+            reason = told(error)
         else:
             raise deadline.exceeded()
         self._break = f"the stream broke off: {reason}"
@@ -320,28 +328,35 @@ class Stream:
     def _fail(self, error: LLMGateError) -> None:
         """End it, with all that is known about the failure."""
         if isinstance(error, StreamTruncatedError) and not self._answer.is_empty:
-            error.partial = self._completion()
+            with suppress(DecodeError):  # of pieces that are none
+                error.partial = self._completion()
         self._finish("error", self._context.explain(error))
 
     def _finish(self, outcome: Outcome, error: LLMGateError | None = None) -> None:
         if self._outcome is not None:
             return
         self._outcome = outcome
+        leave = self._incoming.close
         if outcome == "ok":
             self._context.on_abandon = None
-            release: Callable[[], None] = getattr(self._incoming, "release", self._incoming.close)
-            release()
-        else:
-            self._incoming.close()
-            if outcome == "abandoned":
-                self._ready.clear()  # whoever goes on reading it is told that it was closed
+            leave = getattr(self._incoming, "release", leave)
+        with suppress(Exception):  # a stranger's transport may raise anything
+            leave()
+        if outcome == "abandoned":
+            self._ready.clear()  # whoever goes on reading it is told that it was closed
         answer = None
         if self._context.emit is not None and not self._answer.is_empty:
-            answer = self._completion()
+            with suppress(DecodeError):
+                answer = self._completion()
         self._context.end(outcome, error, answer)
 
     def _completion(self) -> Completion:
-        return replace(self._answer.completion(), exchange=self._context.exchange())
+        try:
+            completion = self._context.run(self._answer.completion)
+        except DecodeError as error:  # only now it is seen what the pieces are
+            self._context.explain(error)
+            raise
+        return replace(completion, exchange=self._context.exchange())
 
 
 _LARGEST_STEP = 64 * 1024

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -89,9 +90,9 @@ with suppress(AttributeError):  # there is no forking on Windows
 def run(make: Callable[[], Awaitable[Result]]) -> Result:
     """Await something on the background loop; an interrupt here cancels it there."""
     background = _background
-    future: Future[Result] = background.portal().start_task_soon(_await, make)
+    future: Future[Result | _Passed] = background.portal().start_task_soon(_await, make)
     try:
-        return future.result()
+        result = future.result()
     except CancelledError:
         if background.is_stopped:  # the process ends, and this is one of its daemon threads
             raise SystemExit from None
@@ -99,10 +100,25 @@ def run(make: Callable[[], Awaitable[Result]]) -> Result:
     except BaseException:
         future.cancel()
         raise
+    if isinstance(result, _Passed):
+        raise result.error
+    return result
 
 
-async def _await(make: Callable[[], Awaitable[Result]]) -> Result:
-    return await make()
+@dataclass(frozen=True, slots=True)
+class _Passed:
+    """What would end the background loop, for everybody, if it were raised there."""
+
+    error: BaseException
+
+
+async def _await(make: Callable[[], Awaitable[Result]]) -> Result | _Passed:
+    try:
+        return await make()
+    except BaseException as error:
+        if isinstance(error, Exception | asyncio.CancelledError):
+            raise
+        return _Passed(error)
 
 
 class SyncStream:

@@ -39,12 +39,59 @@ def check_messages(messages: Any) -> list[MessageParam]:
         kind = _kind(messages)  # pyright: ignore[reportUnknownArgumentType] # whatever it is
         raise InvalidRequestError(f"expected a list of messages, got {kind}", path="messages")
     given: list[Any] = [*messages]
-    checked = _checked(message_validator(), [*map(_as_dictionary, given)], "messages")
-    for index, message in enumerate(checked):
-        has_calls = "tool_calls" in message or "function_call" in message  # few of many messages
+    checked, others = _plain_ones(given)
+    if others or not given:
+        _check_others(checked, others, given)
+    return cast("list[MessageParam]", checked)
+
+
+def _plain_ones(given: list[Any]) -> tuple[list[dict[str, Any] | None], list[int]]:
+    """The messages that are but a role and a text, which need no further look, and the places of
+    the others. Nearly all messages of a long history are such ones."""
+    checked: list[dict[str, Any] | None] = []
+    others: list[int] = []
+    for message in given:
+        if type(message) is dict and len(message) == 2 and "role" in message:
+            role, text = message["role"], message.get("content")
+            if type(role) is str and role in _PLAIN_ROLES and type(text) is str:
+                if text.isascii() or _is_unicode(text):
+                    checked.append({"role": role, "content": text})
+                    continue
+        others.append(len(checked))
+        checked.append(None)
+    return checked, others
+
+
+_PLAIN_ROLES = frozenset({"assistant", "developer", "system", "user"})
+
+
+def _check_others(
+    checked: list[dict[str, Any] | None], others: list[int], given: list[Any]
+) -> None:
+    """Fill in the messages that are not plain."""
+    plain_or_read = [_as_dictionary(message) for message in given]
+    if len(others) == len(given):
+        read = _checked(message_validator(), plain_or_read, "messages")
+    else:
+        read = _checked_some(others, plain_or_read)
+    for index, message in zip(others, read, strict=True):
+        has_calls = "tool_calls" in message or "function_call" in message
         if has_calls and not isinstance(given[index], Shape):
             _check_arguments(message, f"messages[{index}]")
-    return cast("list[MessageParam]", checked)
+        checked[index] = message
+
+
+def _checked_some(others: list[int], messages: list[Any]) -> list[dict[str, Any]]:
+    """These of the messages; an error is found again among all, since it names the place."""
+    try:
+        return cast(
+            "list[dict[str, Any]]",
+            _checked(message_validator(), [messages[index] for index in others], "messages"),
+        )
+    except InvalidRequestError:
+        pass
+    read = _checked(message_validator(), messages, "messages")
+    return [read[index] for index in others]
 
 
 def _check_arguments(message: Mapping[str, Any], path: str) -> None:
@@ -171,7 +218,7 @@ def _fault(item: Any) -> str | None:
 
 def _is_unicode(text: str) -> bool:
     try:
-        text.encode()
+        text.encode("utf-16-le")  # a fifth of what UTF-8 takes, and as strict about halves
     except UnicodeEncodeError:
         return False
     return True

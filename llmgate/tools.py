@@ -123,11 +123,13 @@ def uses_legacy_functions(parameters: ChatParameters, messages: Iterable[Message
     """Whether a call offers functions in the legacy form, or its history holds such calls."""
     if "functions" in parameters or "function_call" in parameters:
         return True
-    return any(
-        message["role"] == "function"
-        or (message["role"] == "assistant" and message.get("function_call") is not None)
-        for message in messages
-    )
+    for message in messages:  # no generator: this looks at every message of every call
+        role = message["role"]
+        if role == "function":
+            return True
+        if role == "assistant" and message.get("function_call") is not None:
+            return True
+    return False
 
 
 def without_legacy_functions(call: Call) -> Call:

@@ -34,6 +34,7 @@ __all__ = [
     "ToolCallDelta",
     "Usage",
     "text_chunk",
+    "with_exchange",
 ]
 
 FinishReason: TypeAlias = Literal[
@@ -322,6 +323,22 @@ class Chunk(Shape):
     extra: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
+def with_exchange(completion: Completion, exchange: Exchange) -> Completion:
+    """The completion, which also tells how it was got. (``replace`` looks up every field.)"""
+    return Completion(
+        completion.choices,
+        completion.id,
+        completion.created,
+        completion.model,
+        completion.object,
+        completion.usage,
+        completion.system_fingerprint,
+        completion.service_tier,
+        completion.extra,
+        exchange,
+    )
+
+
 def text_chunk(like: Chunk, text: str) -> Chunk:
     """A chunk like this one, in which the choice at the same index says this text, and no more.
 
@@ -354,4 +371,6 @@ def text_chunk(like: Chunk, text: str) -> Chunk:
 
 
 _new = object.__new__
-_OpenChunk, _OpenChoice, _OpenDelta = map(open_class, (Chunk, ChunkChoice, ChoiceDelta))
+_OpenChunk = open_class(Chunk)
+_OpenChoice = open_class(ChunkChoice)
+_OpenDelta = open_class(ChoiceDelta)

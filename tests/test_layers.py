@@ -38,7 +38,7 @@ FLOORS = (
         "hooks",
     ),
     ("_context", "_attempt", "_engine", "_stream"),
-    ("_request", "_preview", "_client", "_sync"),
+    ("_request", "_preview", "_loading", "_client", "_sync"),
     ("", "cli", "cli.__main__", "cli.chat", "cli.providers"),
 )
 FLOOR_OF = {

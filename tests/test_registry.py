@@ -274,7 +274,7 @@ def test_a_package_whose_provider_does_not_start_is_named(
     install("bad", "bad", source=source, attribute=attribute)
     with pytest.raises(UnknownProviderError) as caught:
         Registry().provider("bad", {})
-    assert f"the provider 'bad' {reason}" in str(caught.value)
+    assert f"the provider 'bad' of the package bad 1.2 {reason}" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

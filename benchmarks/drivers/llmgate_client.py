@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from time import perf_counter
 
+from benchmarks.drivers import KEY, Reading, Task
 from llmgate import Client as Gate
 from llmgate import Completion, Stream
 from llmgate.options import CallOptions
 from llmgate.provider import Provider
-
-from benchmarks.drivers import KEY, Reading, Task
 
 __all__ = ["Client"]
 
@@ -66,9 +65,10 @@ class Client:
         await self._gate.aclose()
 
     async def _open(self) -> Stream:
-        return await self._gate.acompletion(
+        stream: Stream = await self._gate.acompletion(
             self._model, self._messages, stream=True, **self._options
         )
+        return stream
 
 
 def _said(answer: Completion) -> str:

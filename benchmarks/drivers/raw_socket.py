@@ -9,7 +9,6 @@ import asyncio
 from time import perf_counter
 from urllib.parse import urlsplit
 
-
 from benchmarks.drivers import Reading, Task
 from benchmarks.drivers.fast_json import dumps, loads
 from benchmarks.drivers.wire import DIALECTS, body_of, events_of, headers_of

@@ -14,7 +14,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from io import BytesIO
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -43,6 +43,7 @@ __all__ = ["AiohttpTransport", "HttpSettings"]
 _READ_BUFFER = 256 * 1024
 _LONGEST_HEADER = 64 * 1024
 _LARGE_BODY = 1024 * 1024
+_MOST_ROUTES = 256
 _CLOSED = "the client was closed during the call"
 _LINGER = 0.05
 """Seconds that the end of a body may come after the end mark of its stream."""
@@ -57,6 +58,7 @@ class AiohttpTransport:
         """Use :meth:`start`, which also binds the pool to the running loop's end."""
         self._settings = settings
         self._replies = set[_Reply]()
+        self._routes: dict[str, _Route] = {}
         self._session = aiohttp.ClientSession(
             connector=_Connector(
                 limit=0,
@@ -105,7 +107,7 @@ class AiohttpTransport:
         """Close every connection."""
         await self._keeper.aclose()
 
-    async def _send(self, request: HttpRequest, timeout: Timeout) -> aiohttp.ClientResponse:
+    async def _send(self, request: HttpRequest, timeout: Timeout) -> _AnyResponse:
         """Send it; once more where a kept-alive connection had been closed before it came."""
         try:
             return await self._send_once(request, timeout)
@@ -114,17 +116,45 @@ class AiohttpTransport:
                 raise
         return await self._send_once(request, timeout)
 
-    async def _send_once(self, request: HttpRequest, timeout: Timeout) -> aiohttp.ClientResponse:
+    async def _send_once(self, request: HttpRequest, timeout: Timeout) -> _AnyResponse:
         environment = _environment_proxy(request.url) if self._settings.trust_env else None
+        proxy, route = self._settings.proxy or environment, self._route(request.url)
+        if proxy is None and route.is_plain and len(request.body) <= _LARGE_BODY:
+            return await self._send_directly(request, route, timeout)
         return await self._session.request(
             request.method,
-            _url(request.url),
-            data=_payload(request.body),
+            route.url,
+            data=BytesIO(request.body) if request.body else None,  # which is sent in pieces
             headers=request.headers,
             allow_redirects=False,
             timeout=_timeout(timeout.connect),
-            proxy=self._settings.proxy or environment,
+            proxy=proxy,
         )
+
+    async def _send_directly(
+        self, request: HttpRequest, route: _Route, timeout: Timeout
+    ) -> _DirectResponse:
+        """Write it in one piece, on a connection from aiohttp's pool."""
+        head = route.head(request)
+        connector: Any = self._session.connector
+        if connector is None:  # as when it was closed meanwhile
+            raise aiohttp.ClientConnectionError
+        connection: Any = await connector.connect(route, [], _timeout(timeout.connect))
+        response = _DirectResponse(connection, route.url)
+        try:
+            await response.exchange(head + request.body)
+        except BaseException:
+            response.close()
+            raise
+        return response
+
+    def _route(self, url: str) -> _Route:
+        route = self._routes.get(url)
+        if route is None:
+            while len(self._routes) >= _MOST_ROUTES:
+                self._routes.pop(next(iter(self._routes)))
+            route = self._routes[url] = _Route(_url(url), self._session)
+        return route
 
     @property
     def is_closed(self) -> bool:
@@ -172,6 +202,9 @@ class _NoConnectionError(_ExplainedError):
     """A name leads nowhere, or a proxy does not."""
 
 
+_BLANK_LINE = re.compile(rb"(?<=\r\n\r\n)")
+
+
 class _Wire(ResponseHandler):
     """A connection that knows how often it has served, and whether a reply has begun."""
 
@@ -217,35 +250,156 @@ class _Wire(ResponseHandler):
             super().set_exception(exc, *cause, **named)
 
     def close(self) -> None:
-        """Close it, even if the server never reads what of a request is still to be sent."""
-        if self.transport is not None and self.transport.get_write_buffer_size():
+        """Close it at once, whether or not the server ever reads what is still to be sent.
+
+        That is also a goodbye of TLS, for whose answer asyncio waits 30 seconds, or longer than the
+        loop lives.
+        """
+        transport = self.transport
+        if transport is not None and (
+            transport.get_write_buffer_size() or transport.get_extra_info("sslcontext") is not None
+        ):
             self.abort()
         else:
             super().close()
 
+    def explained(
+        self, error: aiohttp.ClientOSError | aiohttp.ServerDisconnectedError
+    ) -> _ExplainedError:
+        """Why there is no reply: a connection that was stale, or one that broke.
 
-_BLANK_LINE = re.compile(rb"(?<=\r\n\r\n)")
+        As a class that aiohttp does not know, since for its own it sends a GET again itself.
+        """
+        if isinstance(error.__cause__, ssl.SSLError):  # such as for want of a certificate
+            return _BrokenTLSError(_reason(error.__cause__))
+        is_stale = self.served > 1 and not self.answers
+        is_unsent = isinstance(error, OSError) and error.errno is None  # it is aiohttp's own
+        return _BrokenConnectionError(_reason(error), is_stale=is_stale, is_unsent=is_unsent)
+
+    def mark(self, cancelled: asyncio.CancelledError) -> None:
+        """Note that a cancellation came before the request was taken."""
+        if self.writing_paused:
+            mark_phase(cancelled, "write")
+
+
+# --- the short way: no proxy, and no body that has to be sent in pieces -------------------
+
+
+class _Route(aiohttp.ClientRequest):
+    """Where requests go, made once: what aiohttp needs to connect, and the head but for headers."""
+
+    def __init__(self, url: URL, session: aiohttp.ClientSession) -> None:
+        super().__init__("GET", url, loop=asyncio.get_running_loop(), session=session)
+        self.is_plain = not (url.raw_user or url.raw_password)  # else aiohttp makes a header of it
+        self._key: Any = super().connection_key
+        self._target = self.url.raw_path_qs
+        self._own = {
+            "host": f"Host: {self.headers['Host']}",
+            "accept": "Accept: */*",
+            "accept-encoding": "Accept-Encoding: identity",
+            "user-agent": "User-Agent: llmgate",
+        }
+
+    @property
+    def connection_key(self) -> Any:
+        """What tells apart connections that can be shared."""
+        return self._key
+
+    def head(self, request: HttpRequest) -> bytes:
+        """The bytes of a request before its body.
+
+        Raises:
+            ValueError: when a header would add a line of its own.
+        """
+        headers, names = request.headers, {name.lower() for name in request.headers}
+        lines = [f"{request.method} {self._target} HTTP/1.1"]
+        lines += [line for name, line in self._own.items() if name not in names]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        if request.body or request.method != "GET":
+            lines.append(f"Content-Length: {len(request.body)}")
+        head = "\r\n".join(lines)
+        if head.count("\r") + head.count("\n") + head.count("\0") != 2 * len(lines) - 2:
+            raise ValueError
+        return f"{head}\r\n\r\n".encode()
+
+
+class _DirectResponse:
+    """The reply to a request that was written at once, in the terms of aiohttp's own."""
+
+    __slots__ = ("_connection", "content", "headers", "status", "url")
+    content: aiohttp.StreamReader
+    headers: Mapping[str, str]
+    status: int
+
+    def __init__(self, connection: Any, url: URL) -> None:
+        self._connection: Any = connection
+        self.url = url
+
+    async def exchange(self, request: bytes) -> None:
+        """Send the bytes of a request, and wait for the head of its reply."""
+        wire: _Wire = self._connection.protocol
+        try:
+            wire.set_response_params(**_READING)
+            if wire.transport is None or wire.transport.is_closing():
+                raise aiohttp.ClientConnectionResetError
+            wire.transport.write(request)
+            message, self.content = await wire.read()
+            while 100 <= message.code < 200 and message.code != 101:
+                message, self.content = await wire.read()
+        except asyncio.CancelledError as cancelled:
+            wire.mark(cancelled)
+            raise
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+            failure = wire.explained(error)
+        except HttpProcessingError as error:
+            failure = _ExplainedError(f"{error.code} {error.message}")
+        else:
+            self.status, self.headers = message.code, message.headers
+            self.content.on_eof(self._rest)
+            return
+        raise failure
+
+    def _rest(self) -> None:
+        """The body has ended, and the connection is free for another request."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.release()
+
+    def close(self) -> None:
+        """Drop the connection, unless it is free already; whoever reads is told."""
+        connection, self._connection = self._connection, None
+        if connection is None or connection._loop.is_closed():
+            return
+        content: aiohttp.StreamReader | None = getattr(self, "content", None)
+        if content is not None and content.exception() is None:
+            content.set_exception(aiohttp.ClientConnectionError("Connection closed"))
+        connection.close()
+
+
+_READING: dict[str, Any] = {
+    "read_until_eof": True,
+    "read_bufsize": _READ_BUFFER,
+    "max_line_size": _LONGEST_HEADER,
+    "max_field_size": _LONGEST_HEADER,
+}
 
 
 class _Response(aiohttp.ClientResponse):
-    """Tells what a cancellation interrupted, and a stale connection from one that broke."""
+    """The reply on the long way: it tells what a cancellation interrupted, and what broke."""
 
     async def start(self, connection: Any) -> aiohttp.ClientResponse:
         wire: _Wire = connection.protocol
         try:
             return await super().start(connection)
         except asyncio.CancelledError as cancelled:
-            if wire.writing_paused:
-                mark_phase(cancelled, "write")
+            wire.mark(cancelled)
             raise
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-            if isinstance(error.__cause__, ssl.SSLError):  # such as for want of a certificate
-                raise _BrokenTLSError(_reason(error.__cause__)) from None
-            # As a class that aiohttp does not know, since for its own it sends a GET again itself.
-            is_stale = wire.served > 1 and not wire.answers
-            is_unsent = isinstance(error, OSError) and error.errno is None  # it is aiohttp's own
-            reason = _reason(error)
-            raise _BrokenConnectionError(reason, is_stale=is_stale, is_unsent=is_unsent) from None
+            failure = wire.explained(error)
+        raise failure
+
+
+_AnyResponse: TypeAlias = _DirectResponse | aiohttp.ClientResponse
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -304,7 +458,7 @@ class _Reply:
 
     __slots__ = ("_open", "_response", "headers", "status")
 
-    def __init__(self, response: aiohttp.ClientResponse, open_replies: set[_Reply]) -> None:
+    def __init__(self, response: _AnyResponse, open_replies: set[_Reply]) -> None:
         self._response = response
         self._open = open_replies
         self.status = response.status
@@ -357,7 +511,7 @@ def _forget_frames(error: BaseException | None) -> None:
 
 def _failure(error: Exception, url: str) -> LLMGateError:
     """Our error for one of aiohttp's. The text names the host, never a query."""
-    host = shown_url(url)
+    host = excerpt(shown_url(url))
     reason = _reason(error)
     match error:
         case LLMGateError():
@@ -369,9 +523,7 @@ def _failure(error: Exception, url: str) -> LLMGateError:
         case TimeoutError():
             return DeadlineExceededError(f"no connection to {host} in time", phase="connect")
         case _InvalidAddressError() | aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
-            return InvalidRequestError(
-                f"{excerpt(host)!r} is no http or https URL", path="base_url"
-            )
+            return InvalidRequestError(f"{host!r} is no http or https URL", path="base_url")
         case ValueError():  # the text may quote a header
             what = "a header holds a line end, or the URL a password that a header contradicts"
             return InvalidRequestError(what, path="extra_headers")
@@ -424,17 +576,15 @@ def _is_exempt(host: str) -> bool:
     return bool(proxy_bypass(host) or proxy_bypass(host.rpartition("]")[0].removeprefix("[")))
 
 
-def _payload(body: bytes) -> bytes | BytesIO | None:
-    """A body as aiohttp takes it: a large one as a file, which it sends in pieces."""
-    return BytesIO(body) if len(body) > _LARGE_BODY else body or None
-
-
 @lru_cache(maxsize=256)
 def _url(text: str) -> URL:
     try:
-        return URL(text)
+        url = URL(text)
     except ValueError:
         raise _InvalidAddressError from None
+    if url.scheme not in ("http", "https") or not url.raw_host:
+        raise _InvalidAddressError
+    return url
 
 
 class _InvalidAddressError(Exception):

@@ -329,7 +329,7 @@ def by(name: str, means: Callable[[Awaitable[None]], Awaitable[None]]) -> Scene:
             task = asyncio.current_task()
             assert task is not None
             assert 0 == task.cancelling()
-            await stage.is_left(stage.peer)
+            await stage.is_left(*stage.server.peers[: len(stage.server.requests)])
             await stage.healthy()
 
     return Scene(f"left by {name}", scene, ways=ASYNC)

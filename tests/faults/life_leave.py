@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from functools import partial
@@ -14,7 +13,7 @@ from llmgate.errors import ClosedError, LLMGateError, StreamTruncatedError
 from llmgate.hooks import CallEnded
 from tests.faults.calls import Recorder
 from tests.faults.server import hang, wait_for_async
-from tests.faults.stage import Stage, endless, good, open_stage, requested
+from tests.faults.stage import Stage, collect, endless, good, open_stage, requested
 from tests.faults.table import Case, Player, Scene, client_for, serving
 
 __all__ = ["CASES"]
@@ -125,7 +124,7 @@ async def by_collection(stage: Stage, *, read: bool) -> None:
         await anext(cycle[0])
     cycle.append(cycle)
     del cycle
-    gc.collect()
+    collect()
 
 
 async def by_collection_on_a_thread(stage: Stage) -> None:
@@ -133,7 +132,7 @@ async def by_collection_on_a_thread(stage: Stage) -> None:
     await anext(cycle[0])
     cycle.append(cycle)
     del cycle
-    await on_a_thread(gc.collect)
+    await on_a_thread(collect)
 
 
 async def by_collection_of_a_pass(stage: Stage) -> None:
@@ -142,7 +141,7 @@ async def by_collection_of_a_pass(stage: Stage) -> None:
     await anext(cycle[0])
     cycle.append(cycle)
     del cycle, stream
-    gc.collect()
+    collect()
 
 
 async def by_dropping(stage: Stage) -> None:
@@ -349,7 +348,7 @@ def leave_on_this_thread(stage: Stage, leave: Callable[[SyncStream], None]) -> N
     """Get a stream and leave it, without a reference that outlives it."""
     leave(stage.sync_stream())
     if leave is sync_collection:
-        gc.collect()
+        collect()
 
 
 async def _read_to_its_end(player: Player) -> None:

@@ -44,6 +44,7 @@ from tests.faults.table import (
     calling,
     check_always,
     raises,
+    serving,
 )
 
 __all__ = ["CASES"]
@@ -81,7 +82,7 @@ def by_proxy(
     *,
     target: Mapping[str, Any] = SECURE,
     within: float = 3.0,
-    asked: int = 1,
+    asked: int | None = 1,
     **settings: Any,
 ) -> Scene:
     """A call that goes by a proxy which does this, instead of passing it on."""
@@ -97,7 +98,7 @@ def by_proxy(
             check(outcome)
             assert outcome.seconds <= within + SLACK
             assert 0 == server.connections
-            assert asked == len(proxy.requests)
+            assert asked in (None, len(proxy.requests))
             for seen in proxy.requests:
                 assert seen.headers["proxy-authorization"].startswith("Basic ")
                 assert target is PLAIN or KEY not in str(seen), "the key is the server's alone"
@@ -180,13 +181,13 @@ async def _refused_behind(player: Player) -> None:
     """A proxy to which nobody listens, or which is a black hole."""
     dialect = player.dialect
     with dialect.serve(dialect.reply(), **SECURE) as server:
-        for place, check in (
-            (free_port, raises(ConnectError)),
-            (black_hole, raises(DeadlineExceededError, phase="connect")),
+        for place, seconds, check in (
+            (free_port, 5.0, raises(ConnectError)),
+            (black_hole, 0.15, raises(DeadlineExceededError, phase="connect")),
         ):
             with place(server) as url:
                 address = url.removesuffix("/v1").replace("//", f"//me:{PASSWORD}@")
-                timeout = limits(total=5, connect=0.15)
+                timeout = limits(total=5, connect=seconds)
                 check(await called_by(address, player, server, timeout=timeout))
         assert 0 == server.connections
 
@@ -302,22 +303,25 @@ ONE: Any = {"ways": ((False, False),)}
 # --- proxies that do not ------------------------------------------------------------------
 
 
-def refusals() -> list[Scene]:
-    """A proxy that says no to a tunnel: no connection, and what it says is shown."""
-    return [
-        by_proxy(
-            f"a proxy that answers {status}", says(status, raises(ConnectError)), reply(status)
-        )
-        for status in (400, 403, 407, 429, 500, 502, 503, 504)
-    ]
-
-
 def says(status: int, check: Check) -> Check:
     def checked(outcome: Outcome) -> None:
         check(outcome)
         assert str(status) in str(outcome.error)
 
     return checked
+
+
+async def _refusals(player: Player) -> None:
+    """A proxy that says no to a tunnel: no connection, and what it says is shown."""
+    statuses = (300, 400, 401, 403, 407, 429, 500, 502, 503, 504)
+    async with (
+        serving(player.dialect.serve(player.dialect.reply(), **SECURE)) as server,
+        serving(FaultServer(*map(reply, statuses))) as proxy,
+    ):
+        for status in statuses:
+            address = f"http://me:{PASSWORD}@127.0.0.1:{proxy.port}"
+            says(status, raises(ConnectError))(await called_by(address, player, server))
+        assert 0 == server.connections
 
 
 async def answer_greeting(peer: Peer) -> None:
@@ -328,7 +332,7 @@ async def answer_greeting(peer: Peer) -> None:
     await hang(peer)
 
 
-SHORT = {"timeout": limits(total=0.2), "within": 0.2}
+SHORT: dict[str, Any] = {"timeout": limits(total=0.2), "within": 0.2, "asked": None}
 LATE = raises(DeadlineExceededError, phase="connect")
 
 SILENT = (
@@ -339,6 +343,7 @@ SILENT = (
         hang,
         timeout=limits(total=5, connect=0.15),
         within=0.15,
+        asked=None,
     ),
     by_proxy(
         "a proxy that stops within its answer", LATE, then(b"HTTP/1.1 200 O", last=hang), **SHORT
@@ -422,7 +427,7 @@ CASES: tuple[Case | Scene, ...] = (
     Scene("the environment's proxies, not trusted", _environment_not_trusted, **ONE),
     Scene("the environment's proxies that are none", _environment_wrong, **ONE),
     Scene("exceptions of the sixth version", _version_six, **ONE),
-    *refusals(),
+    Scene("proxies that refuse", _refusals),
     *SILENT,
     *WRONG,
 )

@@ -83,7 +83,7 @@ def _pretty(value: Any, depth: int) -> Iterator[str]:
     """What rich would show: the ``repr``, and what is in containers and plain dataclasses; but
     nothing that is in a container which has a ``repr`` of its own."""
     yield repr(value)
-    kind: Any = type(value)
+    kind = _kind(value)
     if not depth or (issubclass(kind, _CONTAINERS) and kind not in _CONTAINERS):
         return
     for each in _contained(value):
@@ -92,6 +92,10 @@ def _pretty(value: Any, depth: int) -> Iterator[str]:
         for field in dataclasses.fields(kind):
             if field.repr:
                 yield from _pretty(getattr(value, field.name, None), depth - 1)
+
+
+def _kind(value: object) -> Any:
+    return type(value)
 
 
 _CONTAINERS = (dict, list, tuple, set, frozenset)

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from weakref import ref
 
 from llmgate import Client, Stream, SyncStream
 from tests.faults.calls import HI
 from tests.faults.server import FaultServer, Peer, Step, hang, then, wait_for_async
 from tests.faults.table import Outcome, Player, answers, calling, check_always, serving
 
-__all__ = ["ASYNC", "SYNC", "Stage", "endless", "good", "open_stage"]
+__all__ = ["ASYNC", "Stage", "collect", "endless", "good", "open_stage", "requested"]
 
 ASYNC = ((False, False), (False, True))
 """What can only be cancelled where it is awaited."""
-SYNC = ((True, False), (True, True))
 
 SOON = 0.2
 """Seconds within which a server is to see that nobody waits any more."""
@@ -32,6 +33,20 @@ def good(player: Player) -> bytes:
 def endless(player: Player) -> Step:
     """A stream whose text comes at once, and whose end never does."""
     return then(player.dialect.streamed(*player.dialect.begun, last=b""), last=hang)
+
+
+class Rubbish:
+    """Something that only the garbage collector can take away."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def collect() -> None:
+    """Collect garbage, also where another thread does so: then asking for it is of no effect."""
+    is_left = ref(Rubbish())
+    while is_left() is not None:
+        gc.collect()
 
 
 @dataclass

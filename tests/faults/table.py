@@ -33,10 +33,10 @@ __all__ = [
     "Scene",
     "Steps",
     "answers",
-    "client_for",
-    "either",
     "calling",
     "check_always",
+    "client_for",
+    "either",
     "raises",
     "serving",
     "together",
@@ -280,8 +280,10 @@ def check_always(outcome: Outcome) -> None:
     assert outcome.answer is None, "an answer, and an error"
     assert isinstance(error, LLMGateError), f"a foreign exception: {error!r}"
     assert is_ours(error), f"a foreign exception hangs on it: {[*chain(error)]}"
-    shown = [repr(error), str(error), str(vars(error)), *traceback.format_exception(error)]
+    said = [line for each in chain(error) for line in traceback.format_exception_only(each)]
+    shown = [repr(error), str(error), str(vars(error)), *said]
     assert not any(KEY in text for text in shown), "the key is in the error"
+    assert str(error).isprintable(), "a line or a terminal could be forged"
     assert str(error) == str(pickle.loads(pickle.dumps(error)))  # noqa: S301 - our own
 
 

@@ -113,8 +113,8 @@ def _keep_to_the_gates(body: dict[str, Any], call: Call) -> None:
 def _messages(call: Call, dialect: Dialect) -> list[MessageParam]:
     return [
         _assistant(message, f"messages[{index}]", call, dialect)
-        if message["role"] == "assistant"
-        else message
+        if message["role"] == "assistant" and (len(message) > 2 or "content" not in message)
+        else message  # or an answer that is but a text
         for index, message in enumerate(call.messages)
     ]
 
