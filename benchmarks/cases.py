@@ -44,8 +44,8 @@ class Case(NamedTuple):
 
 CASES = {
     "unary": Case("unary call, 600 B answer", "openai-short"),
-    "unary-64": Case("the same, 64 at once", "openai-short", at_once=64, runs=128),
-    "unary-1000": Case("the same, 1,000 at once", "openai-short", at_once=1_000, runs=1_000),
+    "unary-64": Case("unary call, 64 at once", "openai-short", at_once=64, runs=256),
+    "unary-1000": Case("unary call, 1,000 at once", "openai-short", at_once=1_000, runs=1_000),
     "tool": Case("unary call, a function called", "openai-tool"),
     "answer": Case("unary call, 20 kB answer", "openai-long"),
     "history": Case("unary call, 200 kB history", "openai-short", turns=100, runs=20),
@@ -55,7 +55,7 @@ CASES = {
         "stream of 1,000, one write each, a chunk", "openai-stream-1000-each", "stream", runs=2
     ),
     "stream-paced": Case(
-        "the same, 0.2 ms apart, a chunk", "openai-stream-1000-paced", "stream", runs=2
+        "stream of 1,000, 0.2 ms apart, a chunk", "openai-stream-1000-paced", "stream", runs=2
     ),
     # for whoever is slowed down by being counted, and would find many of them waiting
     "stream-spaced": Case(

@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -68,9 +69,11 @@ def _totals(peer: Peer, plan: Sequence[str], port: int) -> dict[tuple[str, int],
         printed = _run([*command, str(port), start, *plan], peer.environment)
         totals: dict[tuple[str, int], int] = {}
         for line in printed.splitlines():
-            process, case, runs = line.split()
-            if runs != "failed":
+            process, case, runs = line.split(maxsplit=2)
+            if runs.isdecimal():
                 totals[case, int(runs)] = _total(Path(logs, process))
+            else:
+                print(f"{peer.title}: {case} {runs}", file=sys.stderr)
         return totals
 
 
@@ -79,6 +82,7 @@ def _run(command: Sequence[str], environment: Mapping[str, str]) -> str:
     done = subprocess.run(
         [*_VALGRIND, *command],
         stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # some peers have much to say there
         cwd=ROOT,
         env={**os.environ, **environment, "PYTHONHASHSEED": "0"},
         check=True,

@@ -4,8 +4,8 @@
 
 The children start where this process has got to by importing its driver and, unless it is cold, by
 making a first run; what this costs is in each of their counts alike, and is paid once. It prints a
-line for each child: its process id, the case and the number of runs. It counts nothing itself;
-valgrind does.
+line for each child: its process id, the case and the number of runs, or how it failed. It counts
+nothing itself; valgrind does.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import gc
 import json
 import os
 import sys
-import traceback
 
 from benchmarks.cases import CASES, Case, task_of
 from benchmarks.drivers import Driver, Reading, load
@@ -73,8 +72,8 @@ def _child(driver: type[Driver], case: Case, port: int, runs: int) -> None:
     """Never returns: nothing of the parent is taken down in a child."""
     try:
         asyncio.run(asyncio.wait_for(_work(driver, case, port, runs), 600))
-    except BaseException:  # noqa: BLE001 - told by the status
-        traceback.print_exc()
+    except BaseException as error:  # noqa: BLE001 - told to whoever reads what is printed
+        print(os.getpid(), case.answer, f"failed: {error!r}"[:300], flush=True)
         os._exit(1)
     os._exit(0)
 
@@ -91,7 +90,8 @@ def main() -> None:
         if child == 0:
             _child(driver, CASES[case], int(port), int(runs))
         _, status = os.waitpid(child, 0)
-        print(child, case, runs if status == 0 else "failed", flush=True)
+        if status == 0:
+            print(child, case, runs, flush=True)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ __all__ = ["ANSWERS", "MODELS", "Answer", "Dialect", "conversation", "table"]
 Dialect: TypeAlias = Literal["openai", "anthropic"]
 JSON: TypeAlias = dict[str, Any]
 
-MODELS: dict[Dialect, str] = {"openai": "gpt-4.1-mini", "anthropic": "claude-sonnet-4-5"}
+MODELS: dict[Dialect, str] = {"openai": "gpt-4.1-mini", "anthropic": "claude-haiku-4-5"}
 _CREATED = 1_764_000_000
 
 
@@ -178,7 +178,7 @@ def _anthropic_body(content: list[JSON], stop_reason: str | None) -> JSON:
         "id": "msg_01LqTn4vYc8RkWb2Xs7Gd5Zf",
         "type": "message",
         "role": "assistant",
-        "model": "claude-sonnet-4-5-20250929",
+        "model": "claude-haiku-4-5-20251001",
         "content": content,
         "stop_reason": stop_reason,
         "stop_sequence": None,

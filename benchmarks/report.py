@@ -8,13 +8,13 @@ from benchmarks.budgets import Limit
 from benchmarks.cases import CASES
 from benchmarks.peers import PEERS
 
-__all__ = ["figure_table", "limit_table", "number", "table"]
+__all__ = ["figure_table", "limit_table", "number", "table", "upstream_line"]
 
 _SINGLE = {
     "first": "until the first chunk, µs",
     "waiting": "memory of a call that waits, kB",
     "paused": "memory of a stream that waits, kB",
-    "paused-ahead": "the same, its server having gone on, kB",
+    "paused-ahead": "memory of a stream whose reader waits, kB",
     "growth": "memory growth by 20,000 calls, kB",
     "import": "importing it, CPU ms",
     "modules": "modules that it imports",
@@ -71,6 +71,20 @@ def limit_table(held: Iterable[Limit], figures: Mapping[str, float]) -> str:
         verdict = "met" if limit.is_met(figures) else "over" if value is not None else "-"
         rows.append([limit.title, shown, _amount(limit.limit, limit.unit), verdict])
     return table(rows)
+
+
+def upstream_line(figures: Mapping[str, float]) -> str:
+    """How much of its core the upstream has used where it used most: far from all, or it is what
+    was measured."""
+    shares = {name: share for name, share in figures.items() if name.startswith("busy/")}
+    if not shares:
+        return ""
+    most = max(shares, key=lambda name: shares[name])
+    _, case, name = most.split("/")
+    return (
+        f"The upstream's core was busy for {shares[most]:.0%} of the time at most: "
+        f"{PEERS[name].title}, {CASES[case].title}."
+    )
 
 
 def _amount(value: float, unit: str) -> str:

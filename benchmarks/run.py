@@ -21,7 +21,7 @@ from benchmarks.count import has_valgrind
 from benchmarks.figures import Figures, measured
 from benchmarks.peers import PEERS
 from benchmarks.picture import picture
-from benchmarks.report import figure_table, limit_table
+from benchmarks.report import figure_table, limit_table, upstream_line
 from benchmarks.rounds import TIMED_CASES
 from benchmarks.statics import versions
 from benchmarks.upstream import ROOT
@@ -118,6 +118,7 @@ def main() -> None:
     cases = chosen.case.split(",") if chosen.case else ()
     figures = measured(wanted(names, cases), chosen.rounds, chosen.jobs)
     print(figure_table(figures, names))
+    print("\n" + upstream_line(figures))
     if not cases:
         print("\n" + limit_table(limits(), figures))
     if names == list(PEERS) and not cases:

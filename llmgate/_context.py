@@ -221,7 +221,7 @@ def _without(value: Any, secrets: Iterable[str]) -> Any:
 
 def _without_inside(value: Any, secrets: Iterable[str]) -> Any:
     """The same for an attempt, or the answer so far; anything else is left as it is."""
-    if not is_dataclass(type(value)):
+    if not is_dataclass(value) or isinstance(value, type):
         return value
     parts = {field.name: getattr(value, field.name) for field in fields(value) if field.init}
     clean = {name: _without(part, secrets) for name, part in parts.items()}

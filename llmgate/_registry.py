@@ -144,7 +144,13 @@ def _allowed() -> set[str]:
 
 
 def _owner(point: EntryPoint) -> tuple[str, str]:
-    return (point.dist.name, point.dist.version) if point.dist else ("?", "?")
+    """The name and version of a package; where it does not say its name, that of its folder."""
+    if point.dist is None:
+        return "?", "?"
+    said = point.dist.metadata
+    folder = getattr(getattr(point.dist, "_path", None), "name", "?")
+    names, versions = said.get_all("Name"), said.get_all("Version")
+    return (names or [folder])[0], (versions or ["?"])[0]
 
 
 class Registry:

@@ -12,7 +12,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Literal, NamedTuple, NoReturn, Self, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Any,
+    Literal,
+    NamedTuple,
+    NoReturn,
+    Self,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from llmgate._frozen import fresh, open_class
 from llmgate._json import is_array, is_object

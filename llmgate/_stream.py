@@ -291,9 +291,14 @@ class Stream:
 
     def _decode(self, data: bytes) -> None:
         decoder, take = self._decoder, self._take
+        add, append = self._answer.add, self._ready.append
         for frame in self._framer.feed(data) if data else self._framer.close():
             for chunk in decoder.feed(frame):
-                take(chunk)
+                if self._has_begun and chunk.choices:  # nearly always
+                    add(chunk)
+                    append(chunk)
+                else:
+                    take(chunk)
             if decoder.finished:
                 return
         if not data:

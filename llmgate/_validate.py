@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from functools import cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, cast
 
-from llmgate._json import decode_json, is_array, is_object
+from llmgate._json import can_be_written, decode_json, is_array, is_object
 from llmgate._schemas import LARGEST, json_validator, message_validator, parameter_validator
 from llmgate._shape import Shape
 from llmgate.errors import DecodeError, InvalidRequestError, excerpt, shown
@@ -39,59 +40,35 @@ def check_messages(messages: Any) -> list[MessageParam]:
         kind = _kind(messages)  # pyright: ignore[reportUnknownArgumentType] # whatever it is
         raise InvalidRequestError(f"expected a list of messages, got {kind}", path="messages")
     given: list[Any] = [*messages]
-    checked, others = _plain_ones(given)
-    if others or not given:
-        _check_others(checked, others, given)
+    if _are_plain(given):
+        return cast("list[MessageParam]", [*map(dict.copy, given)])
+    checked = _checked(message_validator(), [*map(_as_dictionary, given)], "messages")
+    for index, message in enumerate(checked):
+        has_calls = "tool_calls" in message or "function_call" in message  # few of many messages
+        if has_calls and not isinstance(given[index], Shape):
+            _check_arguments(message, f"messages[{index}]")
     return cast("list[MessageParam]", checked)
 
 
-def _plain_ones(given: list[Any]) -> tuple[list[dict[str, Any] | None], list[int]]:
-    """The messages that are but a role and a text, which need no further look, and the places of
-    the others. Nearly all messages of a long history are such ones."""
-    checked: list[dict[str, Any] | None] = []
-    others: list[int] = []
-    for message in given:
-        if type(message) is dict and len(message) == 2 and "role" in message:
-            role, text = message["role"], message.get("content")
-            if type(role) is str and role in _PLAIN_ROLES and type(text) is str:
-                if text.isascii() or _is_unicode(text):
-                    checked.append({"role": role, "content": text})
-                    continue
-        others.append(len(checked))
-        checked.append(None)
-    return checked, others
+def _are_plain(messages: list[Any]) -> bool:
+    """Whether each is but a role and a text, as most are, and so needs no further look.
 
-
-_PLAIN_ROLES = frozenset({"assistant", "developer", "system", "user"})
-
-
-def _check_others(
-    checked: list[dict[str, Any] | None], others: list[int], given: list[Any]
-) -> None:
-    """Fill in the messages that are not plain."""
-    plain_or_read = [_as_dictionary(message) for message in given]
-    if len(others) == len(given):
-        read = _checked(message_validator(), plain_or_read, "messages")
-    else:
-        read = _checked_some(others, plain_or_read)
-    for index, message in zip(others, read, strict=True):
-        has_calls = "tool_calls" in message or "function_call" in message
-        if has_calls and not isinstance(given[index], Shape):
-            _check_arguments(message, f"messages[{index}]")
-        checked[index] = message
-
-
-def _checked_some(others: list[int], messages: list[Any]) -> list[dict[str, Any]]:
-    """These of the messages; an error is found again among all, since it names the place."""
+    Each question is asked of all in compiled code: this looks at the whole history in every call.
+    """
+    if {*map(type, messages)} != {dict} or {*map(len, messages)} != {2}:
+        return False
     try:
-        return cast(
-            "list[dict[str, Any]]",
-            _checked(message_validator(), [messages[index] for index in others], "messages"),
-        )
-    except InvalidRequestError:
-        pass
-    read = _checked(message_validator(), messages, "messages")
-    return [read[index] for index in others]
+        roles, texts = zip(*map(_ROLE_AND_TEXT, messages), strict=True)
+    except KeyError:
+        return False
+    if {*map(type, roles)} != {str} or {*map(type, texts)} != {str}:
+        return False
+    is_ascii = all(map(str.isascii, texts))
+    return _PLAIN_ROLES.issuperset(roles) and (is_ascii or can_be_written(texts))
+
+
+_ROLE_AND_TEXT = itemgetter("role", "content")
+_PLAIN_ROLES = frozenset({"assistant", "developer", "system", "user"})
 
 
 def _check_arguments(message: Mapping[str, Any], path: str) -> None:
@@ -218,7 +195,7 @@ def _fault(item: Any) -> str | None:
 
 def _is_unicode(text: str) -> bool:
     try:
-        text.encode("utf-16-le")  # a fifth of what UTF-8 takes, and as strict about halves
+        text.encode()
     except UnicodeEncodeError:
         return False
     return True

@@ -44,7 +44,7 @@ class Accumulator:
 
     def __init__(self) -> None:
         self.usage: Usage | None = None
-        self._head: tuple[Any, ...] = ()
+        self._last_chunk = _NO_CHUNK
         self._last: dict[str, Any] = {}
         self._extra: dict[str, Any] = {}
         self._choices: dict[int, _ChoiceParts] = {}
@@ -56,10 +56,16 @@ class Accumulator:
 
     def add(self, chunk: Chunk) -> None:
         """Add what a chunk says."""
-        head = chunk.id, chunk.created, chunk.model, chunk.system_fingerprint, chunk.service_tier
-        if head != self._head:  # nearly always the same
+        last = self._last_chunk
+        if (
+            chunk.id is not last.id  # nearly always they are the same objects
+            or chunk.model is not last.model
+            or chunk.service_tier is not last.service_tier
+            or chunk.system_fingerprint is not last.system_fingerprint
+            or chunk.created != last.created
+        ):
             self._add_head(chunk)
-            self._head = head
+            self._last_chunk = chunk
         if chunk.usage is not None:
             self.usage = chunk.usage
         if chunk.extra:  # said of the whole answer so far, and so again and again
@@ -90,6 +96,9 @@ class Accumulator:
             extra=dict(self._extra),
             **self._last,
         )
+
+
+_NO_CHUNK = Chunk([])
 
 
 class _ChoiceParts:
@@ -129,7 +138,16 @@ class _ChoiceParts:
             merge_data(self._logprobs, choice.logprobs)
         if choice.extra:
             merge_data(self._choice_extra, choice.extra)
-        self._add_rare(delta)
+        if (
+            delta.role is not None
+            or delta.refusal is not None
+            or delta.function_call is not None
+            or delta.annotations
+            or delta.audio
+            or delta.provider_data
+            or delta.extra
+        ):
+            self._add_rare(delta)
 
     def _add_rare(self, delta: ChoiceDelta) -> None:
         """What most chunks do not have."""

@@ -78,7 +78,12 @@ class SSEFramer:
         if self._at_start:
             data = self._without_mark(data)
         blocks = self._rest.split(data)
-        frames = [frame for block in blocks if (frame := _event(block)) is not None]
+        frames: list[Frame] = []
+        for block in blocks:
+            if block.startswith(b"data: {") and b"\n" not in block:  # nearly every event
+                frames.append(_new(Frame, (block[6:], "")))
+            elif (frame := _event(block)) is not None:
+                frames.append(frame)
         if self._is_silent:
             self._is_silent = not frames
             self._head = b"" if frames else self._head + data[: _LONGEST_HEAD - len(self._head)]
@@ -112,9 +117,7 @@ class SSEFramer:
 
 def _event(block: bytes) -> Frame | None:
     """The event of one block of lines; None when it has no data."""
-    if block.startswith(b"data: ") and b"\n" not in block:  # nearly every event
-        return _new(Frame, (block[6:], "")) if len(block) > 6 else None
-    if block.startswith(b"event: "):  # or with a name before
+    if block.startswith(b"event: "):  # the other common form
         head, _, rest = block.partition(b"\n")
         if rest.startswith(b"data: ") and b"\n" not in rest and len(rest) > 6:
             return _new(Frame, (rest[6:], head[7:].decode("utf-8", "replace")))

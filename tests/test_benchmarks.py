@@ -19,7 +19,7 @@ from benchmarks.drivers.wire import DIALECTS, body_of, events_of
 from benchmarks.payloads import ANSWERS, conversation, table
 from benchmarks.peers import PEERS
 from benchmarks.picture import bars, picture
-from benchmarks.report import figure_table, limit_table, number
+from benchmarks.report import figure_table, limit_table, number, upstream_line
 from benchmarks.run import wanted
 from benchmarks.svg import Canvas
 
@@ -238,6 +238,13 @@ def test_the_table_of_limits_says_what_is_met() -> None:
     held = [Limit("a", 2, unit="kB"), Limit("b", 2, over="a"), Limit("c", 2)]
     verdicts = [line.split()[-1] for line in limit_table(held, {"a": 1, "b": 3}).splitlines()[1:]]
     assert verdicts == ["met", "over", "-"]
+
+
+def test_the_upstream_is_shown_not_to_be_the_bottleneck() -> None:
+    """By the load that kept it busiest."""
+    figures = {"busy/unary-64/raw": 0.21, "busy/unary/llmgate": 0.04, "cpu/unary/llmgate": 300.0}
+    assert "21% of the time at most: raw socket, unary call, 64 at once" in upstream_line(figures)
+    assert upstream_line({}) == ""
 
 
 def test_a_canvas_is_well_formed_whatever_is_written_on_it() -> None:

@@ -65,7 +65,7 @@ def test_the_tree_in_the_docstring_is_the_tree_of_classes() -> None:
 
 def test_every_error_is_public() -> None:
     """Each class, and nothing that does not exist, is in ``__all__``."""
-    functions = {"error_class", "excerpt", "shown"}
+    functions = {"error_class", "excerpt", "shown", "told"}
     assert {kind.__name__ for kind in CLASSES} | functions == set(errors.__all__)
 
 

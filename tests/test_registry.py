@@ -300,6 +300,24 @@ def test_one_package_found_twice_is_no_conflict(install: Install) -> None:
     assert installed_providers()["cloud"].rival is None
 
 
+def test_an_interrupt_while_a_provider_is_made_passes() -> None:
+    """It is meant for the process, and not for the provider."""
+
+    def interrupted() -> Canned:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Registry({"canned": interrupted}).provider("canned", {})
+
+
+def test_the_names_of_models_do_not_pile_up() -> None:
+    """What is known of them is forgotten, as there is no end of names."""
+    registry = Registry({"canned": Canned()})
+    for number in range(1100):
+        assert registry.loading(f"canned/{number}", bare=True) is None
+    assert 1024 == len(registry.at_hand)
+
+
 # --- targets ---
 
 

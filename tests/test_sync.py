@@ -324,3 +324,17 @@ def test_a_forked_child_begins_with_a_loop_of_its_own(monkeypatch: pytest.Monkey
     monkeypatch.setattr(_sync, "_background", before)
     _sync._start_anew()
     assert before is not _sync._background
+
+
+def test_an_exit_in_a_call_ends_no_other() -> None:
+    """It is raised where the call was made, and the background loop goes on."""
+
+    async def leave() -> None:
+        raise SystemExit(3)
+
+    async def stay() -> str:
+        return "here"
+
+    with pytest.raises(SystemExit):
+        _sync.run(leave)
+    assert "here" == _sync.run(stay)

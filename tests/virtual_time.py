@@ -15,7 +15,10 @@ from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-__all__ = ["VirtualTimeLoop", "run"]
+__all__ = ["BEGINNING", "VirtualTimeLoop", "run"]
+
+BEGINNING = 1000.0
+"""What the clock says at first."""
 
 Result = TypeVar("Result")
 
@@ -45,7 +48,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 class _Selector(selectors.DefaultSelector):
     """Looks whether something is ready; instead of waiting, it moves the clock on."""
 
-    now = 1000.0
+    now = BEGINNING
 
     def select(self, timeout: float | None = None) -> Any:
         ready = super().select(0)

@@ -43,6 +43,7 @@ __all__ = ["AiohttpTransport", "HttpSettings"]
 _READ_BUFFER = 256 * 1024
 _LONGEST_HEADER = 64 * 1024
 _LARGE_BODY = 1024 * 1024
+_MOST_ANNOUNCEMENTS = 1000
 _MOST_ROUTES = 256
 _CLOSED = "the client was closed during the call"
 _LINGER = 0.05
@@ -212,6 +213,7 @@ class _Wire(ResponseHandler):
         super().__init__(loop)
         self.served = 0
         self.answers = False
+        self._announced = 0
         self._parameters: dict[str, Any] = {}
         self._first_piece = b""
 
@@ -219,6 +221,7 @@ class _Wire(ResponseHandler):
         """A request is about to be sent."""
         self.served += 1
         self.answers = False
+        self._announced = 0
         self._parameters = parameters
         super().set_response_params(**parameters)
 
@@ -233,6 +236,14 @@ class _Wire(ResponseHandler):
             self._first_piece = b""
         if self._exception is not None and self._payload is not None:
             self._payload.set_exception(aiohttp.ClientPayloadError("the body is not well-formed"))
+
+    def feed_data(self, data: Any, size: int = 0) -> None:
+        """The head of a reply. Those that only announce one (1xx) are not without end."""
+        self._announced += data[0].code < 200
+        if self._announced > _MOST_ANNOUNCEMENTS:
+            self.set_exception(aiohttp.ClientPayloadError("it only announces a reply"))
+        else:
+            super().feed_data(data, size)
 
     def set_exception(self, exc: BaseException, *cause: Any, **named: Any) -> None:
         """Something is no HTTP, or the connection broke.
@@ -252,16 +263,16 @@ class _Wire(ResponseHandler):
     def close(self) -> None:
         """Close it at once, whether or not the server ever reads what is still to be sent.
 
-        That is also a goodbye of TLS, for whose answer asyncio waits 30 seconds, or longer than the
+        To a goodbye of TLS, asyncio would wait for an answer, for 30 seconds or longer than the
         loop lives.
         """
         transport = self.transport
-        if transport is not None and (
-            transport.get_write_buffer_size() or transport.get_extra_info("sslcontext") is not None
-        ):
+        if transport is not None and transport.get_write_buffer_size():
             self.abort()
         else:
             super().close()
+            if transport is not None and transport.get_extra_info("sslcontext") is not None:
+                self._loop.call_soon(transport.abort)  # not now: it may be in the midst of reading
 
     def explained(
         self, error: aiohttp.ClientOSError | aiohttp.ServerDisconnectedError

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import math
-import sys
 import threading
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from decimal import Decimal
 from typing import Any
 
 from llmgate import Client, Timeout
-from llmgate.errors import DeadlineExceededError, InvalidRequestError
+from llmgate.errors import DeadlineExceededError
 from llmgate.hooks import Event
 from llmgate.wire import HttpRequest
 from llmgate_azure import AzureOpenAI
 from tests.faults.calls import HI, KEY, SLACK, limits
 from tests.faults.dialects import TEXT, Dialect
-from tests.faults.endless import again, begun
-from tests.faults.server import STREAM_HEAD, FaultServer, Step, framed, hang, head, reply, then
+from tests.faults.server import STREAM_HEAD, FaultServer, framed, hang, reply, then
 from tests.faults.table import (
     Case,
     Outcome,
@@ -28,13 +24,12 @@ from tests.faults.table import (
     Scene,
     calling,
     check_always,
-    client_for,
     serving,
 )
 
-__all__ = ["CASES"]
+__all__ = ["CASES", "answer"]
 
-LIMIT = 0.2
+LIMIT = 0.15
 ASYNC = ((False, False), (False, True))
 
 
@@ -46,7 +41,7 @@ def assert_late(outcome: Outcome, phase: str = "total", limit: float = LIMIT) ->
     assert limit - 0.02 <= outcome.seconds <= limit + SLACK, f"it took {outcome.seconds:.2f} s"
 
 
-def whole(player: Player) -> bytes:
+def answer(player: Player) -> bytes:
     """The whole answer, as the player is to have it."""
     return player.dialect.streamed() if player.stream else player.dialect.reply()
 
@@ -56,9 +51,9 @@ def whole(player: Player) -> bytes:
 
 async def exhausted_pool(player: Player) -> None:
     """Who waits for a connection waits no longer than he may; those before and after him go on."""
-    slow = then(b"", whole(player), pause=0.35, last=lambda _: asyncio.sleep(0))
+    slow = then(b"", answer(player), pause=0.35, last=lambda _: asyncio.sleep(0))
     async with (
-        serving(player.dialect.serve(slow, whole(player))) as server,
+        serving(player.dialect.serve(slow, answer(player))) as server,
         calling(player, server.url, {"limit": 1}) as client,
     ):
         first = asyncio.ensure_future(player.call(client, server))
@@ -74,7 +69,7 @@ async def exhausted_pool(player: Player) -> None:
 async def kept_connection(player: Player) -> None:
     """A connection that has served well does not answer any more."""
     async with (
-        serving(player.dialect.serve(whole(player), hang)) as server,
+        serving(player.dialect.serve(answer(player), hang)) as server,
         calling(player, server.url, {}) as client,
     ):
         assert TEXT == (await player.call(client, server)).text
@@ -87,12 +82,13 @@ async def calls_side_by_side(player: Player) -> None:
         serving(player.dialect.serve(hang)) as server,
         calling(player, server.url, {}) as client,
     ):
-        given = [0.05 + 0.01 * number for number in range(20)]
+        given = [0.1 + 0.01 * number for number in range(20)]
         outcomes = await asyncio.gather(
             *(player.call(client, server, timeout=seconds) for seconds in given)
         )
     for seconds, outcome in zip(given, outcomes, strict=True):
-        assert_late(outcome, limit=seconds)
+        assert isinstance(outcome.error, DeadlineExceededError), f"{outcome.error!r}"
+        assert_late(outcome, outcome.error.phase, seconds)  # some have not yet been connected
 
 
 # --- who reads slowly ---------------------------------------------------------------------
@@ -247,7 +243,13 @@ async def end_of_the_loop(player: Player) -> None:
 
 # --- many requests to one answer ----------------------------------------------------------
 
-PROCESSING = {"id": "p1", "model": "acme/chat", "status": "processing", "output": None, "urls": {}}
+PROCESSING: dict[str, Any] = {
+    "id": "p1",
+    "model": "acme/chat",
+    "status": "processing",
+    "output": None,
+    "urls": {},
+}
 
 
 async def polls(player: Player) -> None:
@@ -284,94 +286,6 @@ async def hanging_farewell(player: Player) -> None:
     assert outcome.seconds < LIMIT + 0.1 + SLACK
 
 
-# --- what no limit can be -----------------------------------------------------------------
-
-NO_DURATIONS: tuple[Any, ...] = (
-    *(0, 0.0, -0.0, -1, -0.5, -1e-300, -(10**400), 10**400, 2 * 10**308),
-    *(math.nan, math.inf, -math.inf, True, False),
-    *("", "1", "1s", b"1", [], [1], (1, 2), {}, {"total": 1}, {1}, object(), Timeout, 1j, len),
-    Decimal(1),
-)
-DURATIONS: tuple[Any, ...] = (
-    *(5, 1e308, sys.float_info.max, 10**300, 86400 * 365, 2**63, Timeout(), limits()),
-)
-
-
-async def no_durations(player: Player) -> None:
-    """They are refused where they are given, and nothing is sent."""
-    async with (
-        serving(player.dialect.serve(hang)) as server,
-        calling(player, server.url, {}) as client,
-    ):
-        for value in NO_DURATIONS:
-            for name in ("timeout", "force_timeout"):
-                outcome = await player.call(client, server, **{name: value})
-                check_always(outcome)
-                assert isinstance(outcome.error, InvalidRequestError), (value, outcome.error)
-                assert "timeout" == outcome.error.path
-            _refused(lambda value=value: client_for(player.dialect, server.url, timeout=value))
-            for part in ("total", "connect", "first_token", "idle"):
-                _refused(lambda part=part, value=value: Timeout(**{part: value}))
-        both = await player.call(client, server, timeout=1, force_timeout=1)
-    assert isinstance(both.error, InvalidRequestError)
-    assert 0 == server.connections
-
-
-def _refused(make: Callable[[], object]) -> None:
-    try:
-        made = make()
-    except InvalidRequestError as error:
-        assert error.path.startswith("timeout")
-    else:
-        raise AssertionError(f"it was not refused: {made!r}")
-
-
-async def durations(player: Player) -> None:
-    """However long, they are kept to."""
-    async with (
-        serving(player.dialect.serve(whole(player))) as server,
-        calling(player, server.url, {}) as client,
-    ):
-        for value in DURATIONS:
-            outcome = await player.call(client, server, timeout=value)
-            assert TEXT == outcome.text, (value, outcome.error)
-            if not isinstance(value, Timeout):
-                every = dict.fromkeys(("total", "connect", "first_token", "idle"), value)
-                outcome = await player.call(client, server, timeout=Timeout(**every))
-                assert TEXT == outcome.text, (value, outcome.error)
-
-
-# --- a second is a second -----------------------------------------------------------------
-
-
-async def one_second(player: Player) -> None:
-    """``timeout=1`` ends between 1 and 1.2 s, for each class of trouble."""
-    dialect = player.dialect
-    troubles: dict[str, Step] = {
-        "silence": hang,
-        "slow head": again(b"X", 0.2, b"HTTP/1.1 200 OK\r\n"),
-        "a byte now and then": again(framed(b" "), 0.2, STREAM_HEAD),
-        "a stream that stalls": then(begun(*dialect.begun), last=hang),
-        "429 for ever": dialect.error(429, retry_after="0.05"),
-        "endless 1xx": again(head(103), 0.05),
-    }
-    outcomes = await asyncio.gather(*(_one_second(player, step) for step in troubles.values()))
-    for name, outcome in zip(troubles, outcomes, strict=True):
-        assert outcome.error is not None, name
-        check_always(outcome)
-        assert outcome.seconds <= 1.0 + SLACK, f"{name} took {outcome.seconds:.2f} s"
-        if isinstance(outcome.error, DeadlineExceededError):
-            assert outcome.seconds >= 0.98, name
-
-
-async def _one_second(player: Player, step: Step) -> Outcome:
-    async with (
-        serving(player.dialect.serve(step)) as server,
-        calling(player, server.url, {"max_retries": 100}) as client,
-    ):
-        return await player.call(client, server, timeout=1)
-
-
 # --- what is not awaited ------------------------------------------------------------------
 
 
@@ -383,7 +297,7 @@ async def hanging_hook(player: Player) -> None:
         released.wait(3)
 
     async with (
-        serving(player.dialect.serve(whole(player), hang)) as server,
+        serving(player.dialect.serve(answer(player), hang)) as server,
         calling(player, server.url, {"hooks": [hook]}) as client,
     ):
         outcome = await player.call(client, server)
@@ -436,9 +350,6 @@ CASES: tuple[Case | Scene, ...] = (
     # only Replicate's answers are asked for again and again
     Scene("a prediction that never ends", polls, providers=("replicate",)),
     Scene("a farewell that is not answered", hanging_farewell, providers=("replicate",)),
-    Scene("what is no time", no_durations),
-    Scene("the longest times", durations),
-    Scene("timeout=1 ends within 1.2 s", one_second),
     Scene("a hook that does not return", hanging_hook),
     Scene("a cancellation that is swallowed", swallowed),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from llmgate import RetryPolicy
 from llmgate.errors import DeadlineExceededError, LLMGateError
 from llmgate.hooks import AttemptEnded, AttemptStarted, CallEnded
 from tests.faults.calls import HI, Recorder
-from tests.faults.networks import black_hole, server_tls, trusting, tunnel
+from tests.faults.networks import black_hole
 from tests.faults.server import (
     STREAM_HEAD,
     FaultServer,
@@ -30,119 +30,6 @@ from tests.faults.stage import ASYNC, Stage, endless, good, open_stage, requeste
 from tests.faults.table import Case, Player, Scene, calling, client_for, serving
 
 __all__ = ["CASES"]
-
-# --- at every await -----------------------------------------------------------------------
-
-
-@dataclass
-class Interrupted:
-    """Runs a coroutine, and has its task cancelled when it waits for the n-th time.
-
-    ``woken`` cancels it when what it waits for is there already, and it has not gone on yet; that
-    is where what was just got is lost. ``again`` cancels it once more, when it next waits.
-    """
-
-    work: Coroutine[Any, Any, None]
-    number: int
-    woken: bool = False
-    again: bool = False
-    waits: int = 0
-    reached: bool = False
-    """Whether the cancellation came while it ran."""
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        task = asyncio.current_task()
-        assert task is not None
-        inner, thrown = self.work.__await__(), None
-        while True:
-            try:
-                waited_for = inner.send(None) if thrown is None else inner.throw(thrown)
-            except StopIteration:
-                return
-            self.waits += 1
-            if self.waits == self.number or (self.again and self.waits == self.number + 1):
-                self._cancel(task, waited_for)
-            try:
-                yield waited_for
-                thrown = None
-            except BaseException as error:  # noqa: BLE001 - it goes in, and comes out or not
-                thrown = error
-                self.reached = True
-
-    def _cancel(self, task: asyncio.Task[Any], waited_for: Any) -> None:
-        if self.woken and isinstance(waited_for, asyncio.Future):
-            waited_for.add_done_callback(lambda _: task.cancel())
-        else:
-            asyncio.get_running_loop().call_soon(task.cancel)
-
-
-async def interrupted(stage: Stage, number: int, **how: bool) -> bool:
-    """Whether a call got so far that it could be cancelled when it waited for the n-th time."""
-    work = Interrupted(stage.awaited(), number, **how)
-
-    async def run() -> None:
-        await work
-
-    task = asyncio.ensure_future(run())
-    await asyncio.wait({task}, timeout=3)
-    assert task.done(), f"it hangs when it is cancelled at wait {number}"
-    assert work.reached == task.cancelled(), f"it is lost at wait {number}"
-    if not task.cancelled():
-        assert task.exception() is None, f"wait {number}: {task.exception()!r}"
-    return work.waits >= number
-
-
-def at_every_await(name: str, **how: bool) -> Scene:
-    """After each, the pool of one serves a healthy call; with a kept connection, and without."""
-
-    async def scene(player: Player) -> None:
-        for kept in (False, True):
-            for number in itertools.count(1):
-                async with open_stage(player, good(player), limit=1) as stage:
-                    if kept:
-                        await stage.healthy()
-                    was_reached = await interrupted(stage, number, **how)
-                    await stage.healthy()
-                    assert stage.server.open_connections <= 1 + bool(stage.farewells)
-                if not was_reached:
-                    break
-            assert number > 1, "it never waits"
-
-    return Scene(name, scene, ways=ASYNC)
-
-
-async def _in_a_handshake(player: Player) -> None:
-    """At every await of TLS, and of a proxy's tunnel."""
-    dialect = player.dialect
-    for proxied in (False, True):
-        async with (
-            serving(dialect.serve(good(player), tls=server_tls())) as server,
-            serving(FaultServer(on_connect=tunnel)) as proxy,
-        ):
-            address = f"http://127.0.0.1:{proxy.port}" if proxied else None
-            for number in itertools.count(1):
-                settings = {"limit": 1, "verify": trusting(), "proxy": address}
-                async with calling(player, server.url, settings) as client:
-                    stage = Stage(player, server, client)
-                    if not await interrupted(stage, number):
-                        break
-                    await stage.healthy()
-            assert number > 3
-
-
-EVERYWHERE = (
-    at_every_await("cancelled at every await"),
-    at_every_await("cancelled as it goes on, at every await", woken=True),
-    at_every_await("cancelled twice, at every await", again=True),
-    at_every_await("cancelled twice as it goes on, at every await", woken=True, again=True),
-    # the handshake is the transport's, and the same for all
-    Scene(
-        "cancelled at every await of a handshake",
-        _in_a_handshake,
-        providers=("openai", "replicate"),
-        ways=ASYNC,
-    ),
-)
 
 # --- wherever it rests --------------------------------------------------------------------
 
@@ -221,9 +108,8 @@ async def _while_connecting(player: Player) -> None:
     """A handshake that never ends, and a black hole, are left."""
     with black_hole() as url:
         client = client_for(player.dialect, url)
-        task = asyncio.ensure_future(
-            client.acompletion(player.dialect.model, HI, stream=player.stream)
-        )
+        call = client.acompletion(player.dialect.model, HI, stream=player.stream)
+        task: asyncio.Future[Any] = asyncio.ensure_future(call)
         await asyncio.sleep(0.03)
         task.cancel()
         await asyncio.wait({task}, timeout=0.2)
@@ -335,14 +221,21 @@ def by(name: str, means: Callable[[Awaitable[None]], Awaitable[None]]) -> Scene:
     return Scene(f"left by {name}", scene, ways=ASYNC)
 
 
+@dataclass
+class Sluggish:
+    """Answers nothing until it is told to, however many requests come before that."""
+
+    player: Player
+    healthy: bool = False
+
+    async def __call__(self, peer: Peer) -> None:
+        await (peer.send(good(self.player)) if self.healthy else hang(peer))
+
+
 async def _both_limits_at_once(player: Player) -> None:
     """Our limit and the caller's pass together: one is raised, and no cancellation stays."""
-    healthy = False
-
-    async def answer_at_last(peer: Peer) -> None:
-        await (peer.send(good(player)) if healthy else hang(peer))
-
-    async with open_stage(player, answer_at_last, limit=1) as stage:
+    step = Sluggish(player)
+    async with open_stage(player, step, limit=1) as stage:
         task = asyncio.current_task()
         assert task is not None
         for offset in (-0.001, 0.0, 0.001):
@@ -356,19 +249,21 @@ async def _both_limits_at_once(player: Player) -> None:
                     assert 0 == task.cancelling()
                 else:
                     raise AssertionError("it went on")
-        healthy = True
+        step.healthy = True
         await stage.healthy()
 
 
 async def _deadline_leaves_no_cancellation(player: Player) -> None:
     """After a limit of ours has passed, the task is as it was, and can be cancelled."""
-    async with open_stage(player, hang, good(player), limit=1) as stage:
+    step = Sluggish(player)
+    async with open_stage(player, step, limit=1) as stage:
         task = asyncio.current_task()
         assert task is not None
         outcome = await stage.call(timeout=0.05)
         assert isinstance(outcome.error, DeadlineExceededError)
         assert 0 == task.cancelling()
         await asyncio.sleep(0)
+        step.healthy = True
         await stage.healthy()
 
 
@@ -471,7 +366,6 @@ async def _one_of_many(player: Player) -> None:
 
 
 CASES: tuple[Case | Scene, ...] = (
-    *EVERYWHERE,
     *(resting(name, step, streamed) for name, (step, streamed) in POINTS.items()),
     Scene("cancelled in a back-off", _in_a_back_off, ways=ASYNC),
     Scene("cancelled in the queue for a connection", _in_the_queue, ways=ASYNC),

@@ -37,7 +37,11 @@ def text_of_sync(client: Client, player: Player, **options: Any) -> str:
     return (answer.completion() if player.stream else answer).text  # type: ignore[no-any-return]
 
 
-def elsewhere(name: str, work: Callable[[Player, FaultServer], None], **more: Any) -> Scene:
+def elsewhere(
+    name: str,
+    work: Callable[[Player, FaultServer], None],
+    ways: tuple[tuple[bool, bool], ...] = ASYNC,
+) -> Scene:
     """Work for a thread that has no event loop yet."""
 
     async def scene(player: Player) -> None:
@@ -45,7 +49,7 @@ def elsewhere(name: str, work: Callable[[Player, FaultServer], None], **more: An
             await asyncio.to_thread(work, player, server)
             assert await asyncio.to_thread(server.wait_until_left, 0.5), "left open"
 
-    return Scene(name, scene, **{"ways": ASYNC, **more})
+    return Scene(name, scene, ways=ways)
 
 
 # --- one after another --------------------------------------------------------------------

@@ -23,6 +23,17 @@ from llmgate_replicate import Replicate
 from tests.faults.calls import KEY
 from tests.faults.dialects import Dialect
 from tests.faults.networks import server_tls
+from tests.faults.programs import (
+    AT_ONCE,
+    EVERYTHING_LEFT,
+    EXITED,
+    FORKED,
+    HEAD,
+    INTERRUPTED,
+    TERMINATED,
+    UNCAUGHT,
+    WATCHED,
+)
 from tests.faults.server import FaultServer, Peer, hang, wait_for_async
 from tests.faults.table import Case, Player, Scene, serving
 
@@ -38,27 +49,6 @@ PLUGINS = {
 }
 ONE = ("openai",)
 FEW = ("openai", "anthropic")
-
-HEAD = """
-import asyncio, logging, os, signal, sys, threading, time
-from importlib import import_module
-import llmgate
-logging.getLogger("asyncio").setLevel("ERROR")  # slow steps are of no interest here
-URL, MODEL, PLUGIN, CLASS, KEY = sys.argv[1:]
-make = getattr(import_module(PLUGIN), CLASS)
-name = MODEL.partition("/")[0]
-client = llmgate.Client(
-    providers={name: make(api_key=KEY, base_url=URL)}, max_retries=0, verify=False
-)
-def asked(what, stream):
-    return {"model": MODEL, "messages": [{"role": "user", "content": what}], "stream": stream}
-def ask(what="whole", stream=False):
-    return client.completion(**asked(what, stream))
-def aask(what="whole", stream=False):
-    return client.acompletion(**asked(what, stream))
-def say(*words):
-    print(*words, flush=True)
-"""
 
 
 def answering(dialect: Dialect) -> Callable[[Peer], Awaitable[None]]:
@@ -165,89 +155,7 @@ def saying(*words: str) -> Callable[[Process, FaultServer], Awaitable[None]]:
     return watch
 
 
-# --- ends ---------------------------------------------------------------------------------
-
-EVERYTHING_LEFT = """
-async def main():
-    async for chunk in await aask("half", True):
-        break
-    held = await aask("half", True)
-    await anext(held)
-    globals()["held"] = held
-    globals()["call"] = asyncio.ensure_future(aask("hang"))
-    globals()["reader"] = asyncio.ensure_future((await aask("half", True)).completion())
-    await aask()
-    await asyncio.sleep(0.03)
-
-loop = asyncio.new_event_loop()
-asyncio.set_event_loop(loop)
-say(loop.run_until_complete(aask()).text)
-stream = loop.run_until_complete(aask("half", True))
-loop.run_until_complete(anext(stream))
-call = loop.create_task(aask("hang"))
-loop.run_until_complete(asyncio.sleep(0.03))
-call.cancel()
-loop.run_until_complete(asyncio.wait({call}))
-loop.close()
-for _ in range(2):
-    asyncio.run(main())
-loop = asyncio.new_event_loop()
-unread = loop.run_until_complete(aask("half", True))
-loop.close()
-for chunk in ask("half", True):
-    break
-kept = ask("half", True)
-next(kept)
-ask()
-for work in (lambda: ask("hang"), lambda: next(iter(ask("hang", True))),
-             lambda: asyncio.run(aask("hang"))):
-    threading.Thread(target=work, daemon=True).start()
-time.sleep(0.1)
-say("left")
-"""
-
-EXITED = """
-async def main():
-    async for chunk in await aask("half", True):
-        say("exits")
-        sys.exit(3)
-
-asyncio.run(main())
-"""
-
 # --- forks --------------------------------------------------------------------------------
-
-FORKED = """
-held = ask("half", True)
-next(held)
-say(ask().text)
-child = os.fork()
-if child == 0:
-    say(ask().text)
-    say(asyncio.run(aask()).text)
-    say(ask("whole", True).completion().text)
-else:
-    assert (child, 0) == os.waitpid(child, 0)
-    say("parent")
-    say(ask().text)
-    next(held)  # what is still there of it
-    held.close()
-    say(asyncio.run(aask()).text)
-
-async def main():
-    held = await aask("half", True)
-    await anext(held)
-    say((await aask()).text)
-    child = os.fork()
-    if child == 0:
-        os._exit(0)  # a loop that goes on in both would serve neither (bpo-21998)
-    assert (child, 0) == os.waitpid(child, 0)
-    say((await aask()).text)
-    await held.aclose()
-
-if child:
-    asyncio.run(main())
-"""
 
 
 async def watch_forked(child: Process, server: FaultServer) -> None:
@@ -268,38 +176,6 @@ async def watch_forked(child: Process, server: FaultServer) -> None:
 
 # --- signals ------------------------------------------------------------------------------
 
-INTERRUPTED = """
-def asking():
-    say("ready")
-    ask("hang")
-
-def completing():
-    stream = ask("half", True)
-    next(stream)
-    say("ready")
-    stream.completion()
-
-async def aasking():
-    say("ready")
-    await aask("hang")
-
-async def astreaming():
-    first = True
-    async for chunk in await aask("half", True):
-        if first:
-            say("ready")
-        first = False
-
-ask()
-for work in (asking, completing, lambda: asyncio.run(aasking()), lambda: asyncio.run(astreaming())):
-    try:
-        work()
-    except KeyboardInterrupt:
-        say("interrupted")
-say(ask().text)
-say(asyncio.run(aask()).text)
-"""
-
 
 async def interrupt(child: Process, server: FaultServer) -> None:
     """Ctrl-C at each of these, which the server sees at once; afterwards all goes on."""
@@ -312,52 +188,6 @@ async def interrupt(child: Process, server: FaultServer) -> None:
         assert await wait_for_async(peer.gone.is_set, 1.0), "left open"
         await child.said("interrupted")
     await child.said("Hello", "Hello")
-
-
-UNCAUGHT = """
-async def main():
-    stream = await aask("half", True)
-    await anext(stream)
-    say("ready")
-    await stream.completion()
-
-try:
-    asyncio.run(main())
-finally:
-    sys.excepthook = lambda kind, *_: say(kind.__name__)
-"""
-
-TERMINATED = """
-async def main():
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    loop.add_signal_handler(signal.SIGTERM, task.cancel)
-    say("ready")
-    try:
-        await aask("hang")
-    except asyncio.CancelledError:
-        say("cancelled")
-
-def stop(*_):
-    raise SystemExit(5)
-
-asyncio.run(main())
-signal.signal(signal.SIGTERM, stop)
-stream = ask("half", True)
-next(stream)
-say("ready")
-stream.completion()
-"""
-
-AT_ONCE = """
-async def main():
-    stream = await aask("half", True)
-    await anext(stream)
-    say("ready")
-    await stream.completion()
-
-threading.Thread(target=lambda: ask("hang"), daemon=True).start()
-asyncio.run(main())
-"""
 
 
 def signalled(number: int, *words: str) -> Callable[[Process, FaultServer], Awaitable[None]]:
@@ -373,28 +203,6 @@ def signalled(number: int, *words: str) -> Callable[[Process, FaultServer], Awai
 
 
 # --- importing ----------------------------------------------------------------------------
-
-WATCHED = """
-import sys
-import asyncio, ssl, threading, logging  # whatever these do is not ours
-modules = (".py", ".pyc", ".so")
-
-def watch(event, arguments):
-    kind = event.partition(".")[0]
-    is_file = event == "open" and not str(arguments[0]).endswith(modules)
-    if kind in ("socket", "subprocess", "shutil", "_thread") or is_file or event == "os.fork":
-        print(event, arguments, file=sys.stderr)
-
-import importlib.metadata
-sys.addaudithook(watch)
-import llmgate
-client = llmgate.Client()
-import {plugins}
-for name in llmgate.__all__:
-    getattr(llmgate, name)
-import llmgate.transports.aiohttp
-assert 1 == threading.active_count()
-"""
 
 
 async def _importing(player: Player) -> None:

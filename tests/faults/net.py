@@ -13,15 +13,10 @@ from typing import Any
 from llmgate.errors import (
     ConnectError,
     DeadlineExceededError,
-    DecodeError,
     InvalidRequestError,
-    LLMGateError,
-    ReadError,
-    StreamTruncatedError,
 )
-from tests.faults import net_proxies, net_tls
-from tests.faults.calls import AT_ONCE, SLACK, limits
-from tests.faults.dialects import TEXT
+from tests.faults import net_breaks, net_environment, net_proxies, net_tls
+from tests.faults.calls import AT_ONCE, limits
 from tests.faults.networks import (
     Address,
     Resolver,
@@ -30,18 +25,13 @@ from tests.faults.networks import (
     deaf,
     free_port,
     named,
+    tried,
 )
 from tests.faults.server import (
-    STREAM_HEAD,
     FaultServer,
-    Peer,
     Step,
-    close,
     hang,
-    reset,
-    then,
 )
-from tests.faults.several import several
 from tests.faults.table import (
     Case,
     Check,
@@ -50,7 +40,6 @@ from tests.faults.table import (
     Scene,
     answers,
     calling,
-    check_always,
     raises,
     together,
 )
@@ -68,18 +57,6 @@ def well(name: str, **more: Any) -> Case:
     return Case(
         name, answers(), unary=lambda d: [d.reply()], stream=lambda d: [d.streamed()], **more
     )
-
-
-def tried(times: int, check: Check) -> Check:
-    """That, after this many attempts."""
-
-    def checked(outcome: Outcome) -> None:
-        check(outcome)
-        assert isinstance(outcome.error, LLMGateError)
-        before = [seen for seen in outcome.server.asides if not seen.target.endswith("/cancel")]
-        assert times + len(before) == len(outcome.error.attempts)
-
-    return checked
 
 
 def naming(text: str, check: Check) -> Check:
@@ -161,6 +138,22 @@ def hole_beside(server: FaultServer) -> Generator[str]:
 NO_NAME = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 AGAIN = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
+
+@contextmanager
+def _opened_late(server: FaultServer) -> Generator[str]:
+    """A name that leads nowhere at first, and to the server from the second look-up on."""
+    host, looked = f"late{server.port}.test", list[int]()
+
+    def resolve(port: int) -> Any:
+        looked.append(port)
+        if len(looked) == 1:
+            raise AGAIN
+        return found("127.0.0.1")(port)
+
+    with named(host, resolve):
+        yield f"http://{host}:{server.port}/v1"
+
+
 NAMES = (
     both(
         "a name that does not exist", raises(ConnectError), address=at("http://no-such.invalid/v1")
@@ -234,6 +227,14 @@ NAMES = (
         "a name with two addresses, both refused",
         raises(ConnectError),
         address=resolved_by(found("::1", "127.0.0.2")),
+    ),
+    Case(
+        "no such name at first, then an answer",
+        answers(),
+        unary=lambda d: [d.reply()],
+        stream=lambda d: [d.streamed()],
+        address=_opened_late,
+        settings={"retry": AT_ONCE},
     ),
 )
 
@@ -318,224 +319,6 @@ ABSENT = (
 )
 
 
-# --- connections that break ---------------------------------------------------------------
-
-
-async def shut(peer: Peer) -> None:
-    """Say that nothing more comes, and go on listening."""
-    peer.transport.write_eof()
-    await peer.gone.wait()
-
-
-ENDS = {"end": close, "reset": reset, "half-close": shut}
-
-
-def on_connect(step: Step) -> dict[str, Any]:
-    """A server that does this before it is asked anything."""
-
-    async def met(peer: Peer) -> None:
-        if isinstance(step, bytes):
-            await peer.send(step)
-            await peer.gone.wait()
-        else:
-            await step(peer)
-
-    return {"on_connect": met}
-
-
-async def part_of_request(peer: Peer) -> None:
-    """Reset as soon as anything of a request has come."""
-    await peer.arrived()
-    peer.reset()
-
-
-def after_head(last: Any) -> Any:
-    """The head of an answer, and then its connection's end."""
-    return lambda dialect: [then(dialect.reply().partition(b"{")[0], last=last)]
-
-
-@contextmanager
-def _opened_late(server: FaultServer) -> Generator[str]:
-    """A name that leads nowhere at first, and to the server from the second look-up on."""
-    host, looked = f"late{server.port}.test", list[int]()
-
-    def resolve(port: int) -> Any:
-        looked.append(port)
-        if len(looked) == 1:
-            raise AGAIN
-        return found("127.0.0.1")(port)
-
-    with named(host, resolve):
-        yield f"http://{host}:{server.port}/v1"
-
-
-BREAKS = (
-    *(
-        # a reset may come while the connection is being made
-        both(
-            f"{name} as soon as connected", raises(ReadError, ConnectError), server=on_connect(last)
-        )
-        for name, last in ENDS.items()
-    ),
-    *(
-        # where another request went before it on the same connection, it is replayed once
-        both(f"{name} after the request", tried(1, raises(ReadError)), last, requests=2)
-        for name, last in ENDS.items()
-    ),
-    both("reset within the request", raises(ReadError), server=on_connect(part_of_request)),
-    *(
-        both(f"{name} within the status line", raises(ReadError), then(b"HTTP/1.1 20", last=last))
-        for name, last in ENDS.items()
-    ),
-    *(
-        both(
-            f"{name} within the headers",
-            raises(ReadError),
-            then(b"HTTP/1.1 200 OK\r\nContent-Type: appl", last=last),
-        )
-        for name, last in ENDS.items()
-    ),
-    *(
-        Case(f"{name} after the headers", raises(ReadError), unary=after_head(last))
-        for name, last in ENDS.items()
-    ),
-    *(
-        Case(
-            f"{name} after a stream's headers",
-            raises(StreamTruncatedError, partial=""),
-            stream=lambda d, last=last: [then(STREAM_HEAD, last=last)],
-        )
-        for name, last in ENDS.items()
-    ),
-    *(
-        Case(
-            f"{name} within a stream",
-            raises(StreamTruncatedError, partial=TEXT),
-            stream=lambda d, last=last: [then(d.streamed(*d.begun, last=b""), last=last)],
-        )
-        for name, last in ENDS.items()
-    ),
-    *(
-        Case(
-            f"{name} when all is said",
-            answers(),
-            unary=lambda d, last=last: [then(d.reply(), last=last)],
-            stream=lambda d, last=last: [then(d.streamed(last=b""), last=last)],
-        )
-        for name, last in ENDS.items()
-    ),
-    Case(
-        "half an answer without a length that is reset",
-        raises(ReadError, DecodeError),
-        unary=lambda d: [
-            then(b"HTTP/1.1 200 OK\r\n\r\n" + d.reply().partition(b"\r\n\r\n")[2][:-20], last=reset)
-        ],
-    ),
-    Case(
-        "an answer without a length that ends",
-        answers(),
-        unary=lambda d: [
-            then(b"HTTP/1.1 200 OK\r\n\r\n" + d.reply().partition(b"\r\n\r\n")[2], last=close)
-        ],
-    ),
-    both(
-        "a reset after the request, three times",
-        tried(3, raises(ReadError)),
-        reset,
-        settings={"retry": AT_ONCE},
-        requests=3,
-        providers=("openai", "azure", "anthropic", "cohere"),
-    ),
-    Case(
-        # whoever makes a prediction twice is billed twice
-        "a reset after a request that may have been done",
-        tried(1, raises(ReadError)),
-        unary=lambda _: [reset],
-        settings={"retry": AT_ONCE},
-        providers=("replicate",),
-    ),
-    Case(
-        "a reset, then an answer",
-        answers(),
-        unary=lambda d: [reset, d.reply()],
-        stream=lambda d: [reset, d.streamed()],
-        settings={"retry": AT_ONCE},
-        requests=2,
-        providers=("openai", "azure", "anthropic", "cohere"),
-    ),
-    Case(
-        "refused in the beginning, then an answer",
-        answers(),
-        unary=lambda d: [d.reply()],
-        stream=lambda d: [d.streamed()],
-        address=_opened_late,
-        settings={"retry": AT_ONCE},
-    ),
-)
-
-
-async def _cut_anywhere(player: Player) -> None:
-    """A reply that ends at any of its bytes, in order or by a reset, is an error of ours."""
-    dialect = player.dialect
-    whole = dialect.streamed() if player.stream else dialect.reply()
-    said = whole.index(dialect.marker) if player.stream and dialect.marker else len(whole)
-    head_end = whole.index(b"\r\n\r\n") + 4
-    cuts = [*range(1, min(said, len(whole) - 1), 23), head_end - 1, head_end]
-    steps = [then(whole[:cut], last=last) for cut in cuts for last in (close, reset)]
-    with dialect.serve(*steps) as server:
-        async with calling(player, server.url, {}) as client:
-            for cut in cuts:
-                for _ in range(2):
-                    outcome = await player.call(client, server)
-                    check_always(outcome)
-                    is_stream = player.stream and cut >= head_end
-                    raises(StreamTruncatedError if is_stream else ReadError)(outcome)
-
-
-# --- half-open connections, and strangers -------------------------------------------------
-
-
-async def _goes_silent(player: Player) -> None:
-    """A kept connection that has gone dead costs one call its limit; the next makes another."""
-    dialect = player.dialect
-    good = dialect.streamed() if player.stream else dialect.reply()
-    with dialect.serve(good, hang, good) as server:
-        async with calling(player, server.url, {"limit": 1}) as client:
-            answers()(await player.call(client, server))
-            outcome = await player.call(client, server, timeout=0.15)
-            check_always(outcome)
-            raises(DeadlineExceededError)(outcome)
-            assert outcome.seconds < 0.15 + SLACK
-            answers()(await player.call(client, server))
-        assert 2 == server.connections
-
-
-GREETINGS: dict[str, bytes] = {
-    "SSH": b"SSH-2.0-OpenSSH_9.6\r\n",
-    "SMTP": b"220 mail.example ESMTP ready\r\n",
-    "Redis": b"-ERR unknown command 'POST'\r\n",
-    "MySQL": b"\x4a\x00\x00\x00\x0a8.0.36\x00\x08\x00\x00\x00abcdefgh\x00",
-    "HTTP/2": b"\x00\x00\x12\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x80\x00\x04\x00\x01",
-    "HTTP/2 in words": b"HTTP/2.0 200 OK\r\ncontent-length: 0\r\n\r\n",
-    "HTTP/0.9": b"<html>hello</html>",
-    "ICY": b"ICY 200 OK\r\n\r\n",
-    "RTSP": b"RTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n",
-    "a TLS alert": b"\x15\x03\x01\x00\x02\x02\x46",
-    "zeros": bytes(500),
-    "a request": b"POST / HTTP/1.1\r\nHost: x\r\n\r\n",
-}
-
-# the parser knows RTSP and later versions of HTTP; their replies are then no answers
-STRANGERS = several(
-    "servers that speak something else",
-    raises(ReadError, DecodeError, StreamTruncatedError),
-    {
-        kind: lambda _, greeting=greeting: [then(greeting, last=close)]
-        for kind, greeting in GREETINGS.items()
-    },
-    streamed=(False, True),
-)
-
 CASES: tuple[Case | Scene, ...] = (
     *NAMES,
     Scene(
@@ -544,10 +327,8 @@ CASES: tuple[Case | Scene, ...] = (
         ways=((False, False), (False, True)),
     ),
     *ABSENT,
-    *BREAKS,
-    Scene("cut anywhere, by its end and by a reset", _cut_anywhere),
-    Scene("a kept connection goes silent", _goes_silent),
-    STRANGERS,
+    *net_breaks.CASES,
     *net_tls.CASES,
     *net_proxies.CASES,
+    *net_environment.CASES,
 )

@@ -17,7 +17,6 @@ import trustme
 from llmgate.errors import (
     ConnectError,
     DeadlineExceededError,
-    DecodeError,
     InvalidRequestError,
     LLMGateError,
     ReadError,
@@ -25,7 +24,7 @@ from llmgate.errors import (
     TLSError,
 )
 from tests.faults.calls import AT_ONCE, limits
-from tests.faults.dialects import TEXT, Dialect
+from tests.faults.dialects import TEXT
 from tests.faults.networks import AUTHORITY, at, server_tls, shaking, trusting
 from tests.faults.server import Peer, Step, close, hang, head, reset, then, trickle
 from tests.faults.table import (
@@ -168,9 +167,13 @@ def show_certificate(context: ssl.SSLContext) -> None:
     AUTHORITY.issue_cert("me.example").configure_cert(context)  # pyright: ignore[reportUnknownMemberType]
 
 
+def _unknown(*_: object) -> int:
+    return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+
+
 def drop_name(context: ssl.SSLContext) -> None:
     """Hang up on whoever asks, by the name it asks for."""
-    context.sni_callback = lambda *_: ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+    context.sni_callback = _unknown
 
 
 def others_ciphers(context: ssl.SSLContext) -> None:
@@ -284,7 +287,10 @@ def met_with(name: str, step: Step, check: Check, **more: Any) -> Case:
         check,
         unary=lambda d: [d.reply()],
         stream=lambda d: [d.streamed()],
-        **{"server": {"on_connect": met}, "address": SECURELY, "requests": 0, **more},
+        server={"on_connect": met},
+        address=SECURELY,
+        requests=0,
+        **more,
     )
 
 
@@ -350,21 +356,7 @@ HANDSHAKES = (
 )
 
 
-# --- connections that are cut -------------------------------------------------------------
-
-
-async def cut(peer: Peer) -> None:
-    """End the connection below TLS, so that the other side cannot tell an end from a cut."""
-    peer.transport.abort()
-
-
-ENDS = {"cut": cut, "reset": reset, "ended": close}
-
-
-def half_of(dialect: Dialect) -> bytes:
-    """The first half of an answer, head included."""
-    whole = dialect.reply()
-    return whole[: len(whole) - 20]
+# --- what is no TLS, after a handshake ----------------------------------------------------
 
 
 async def below(peer: Peer) -> None:
@@ -375,99 +367,27 @@ async def below(peer: Peer) -> None:
     await peer.gone.wait()
 
 
-CUTS = (
-    *(
-        Case(
-            f"TLS that is {name} in a body",
-            raises(ReadError),
-            unary=lambda d, last=last: [then(half_of(d), last=last)],
-            settings=TRUSTED,
-            server=SECURE,
-        )
-        for name, last in ENDS.items()
+NONSENSE = (
+    Case(
+        "what is no TLS within an answer",
+        raises(ReadError, TLSError),
+        unary=lambda d: [then(d.reply()[:-20], last=below)],
+        settings=TRUSTED,
+        server=SECURE,
     ),
-    *(
-        Case(
-            f"TLS that is {name} in a body without a length",
-            # an end that is in order makes half an answer one that cannot be read
-            raises(ReadError, DecodeError),
-            unary=lambda d, last=last: [
-                then(b"HTTP/1.1 200 OK\r\n\r\n" + half_of(d).partition(b"\r\n\r\n")[2], last=last)
-            ],
-            settings=TRUSTED,
-            server=SECURE,
-        )
-        for name, last in ENDS.items()
-    ),
-    *(
-        Case(
-            f"TLS that is {name} in a stream",
-            raises(StreamTruncatedError, partial=TEXT),
-            stream=lambda d, last=last: [then(d.streamed(*d.begun, last=b""), last=last)],
-            settings=TRUSTED,
-            server=SECURE,
-        )
-        for name, last in ENDS.items()
-    ),
-    *(
-        Case(
-            f"TLS that is {name} in a stream without a length",
-            raises(StreamTruncatedError, partial=TEXT),
-            stream=lambda d, last=last: [
-                then(head(content_type="text/event-stream"), *d.begun, last=last)
-            ],
-            settings=TRUSTED,
-            server=SECURE,
-        )
-        for name, last in ENDS.items()
-    ),
-    *(
-        Case(
-            f"TLS that is {name} before a reply",
-            raises(ReadError),
-            unary=lambda d, last=last: [last],
-            stream=lambda d, last=last: [last],
-            settings=TRUSTED,
-            server=SECURE,
-            requests=2,  # replayed, where another went before it on the same connection
-        )
-        for name, last in ENDS.items()
-    ),
-    *(
-        Case(
-            f"TLS that is {name} when all is said",
-            answers(),
-            unary=lambda d, last=last: [then(d.reply(), last=last)],
-            stream=lambda d, last=last: [then(d.streamed(), last=last)],
-            settings=TRUSTED,
-            server=SECURE,
-        )
-        for name, last in ENDS.items()
-    ),
-    *(
-        Case(
-            f"what is no TLS in {where}",
-            raises(*kinds),
-            **{
-                where: lambda d, where=where: [
-                    then(
-                        d.streamed(*d.begun, last=b"") if where == "stream" else half_of(d),
-                        last=below,
-                    )
-                ]
-            },
-            settings=TRUSTED,
-            server=SECURE,
-        )
-        for where, kinds in (("unary", (ReadError, TLSError)), ("stream", (StreamTruncatedError,)))
+    Case(
+        "what is no TLS within a stream",
+        raises(StreamTruncatedError, partial=TEXT),
+        stream=lambda d: [then(d.streamed(*d.begun, last=b""), last=below)],
+        settings=TRUSTED,
+        server=SECURE,
     ),
 )
-
 
 CASES: tuple[Case | Scene, ...] = (
     *CERTIFICATES,
     Scene("authorities by path", _by_path),
     Scene("one client, a server that is trusted and one that is not", _one_client_two_servers),
     *HANDSHAKES,
-    *CUTS,
+    *NONSENSE,
 )

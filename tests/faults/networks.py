@@ -17,7 +17,9 @@ from typing import Any, TypeAlias
 
 import trustme
 
+from llmgate.errors import LLMGateError
 from tests.faults.server import FaultServer, Peer
+from tests.faults.table import Check, Outcome
 
 __all__ = [
     "AUTHORITY",
@@ -30,6 +32,7 @@ __all__ = [
     "named",
     "server_tls",
     "shaking",
+    "tried",
     "trusting",
     "tunnel",
 ]
@@ -124,15 +127,12 @@ def server_tls(*names: str, authority: trustme.CA = AUTHORITY, days: float = 0.0
 
     ``days`` moves the time at which it is valid into the past or the future.
     """
-    times: dict[str, datetime] = {}
+    start = end = None
     if days:
-        now = datetime.now(UTC)
-        times = {
-            "not_before": now + timedelta(days=days),
-            "not_after": now + timedelta(days=days + abs(days) / 2),
-        }
+        start = datetime.now(UTC) + timedelta(days=days)
+        end = start + timedelta(days=abs(days) / 2)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate = authority.issue_cert(*(names or ("127.0.0.1",)), **times)
+    certificate = authority.issue_cert(*(names or ("127.0.0.1",)), not_before=start, not_after=end)
     certificate.configure_cert(context)  # pyright: ignore[reportUnknownMemberType]
     return context
 
@@ -188,3 +188,18 @@ async def tunnel(peer: Peer) -> None:
     finally:
         writer.transport.abort()
         peer.close()
+
+
+# --- what is right on any of them ---------------------------------------------------------
+
+
+def tried(times: int, check: Check) -> Check:
+    """That, after this many attempts."""
+
+    def checked(outcome: Outcome) -> None:
+        check(outcome)
+        assert isinstance(outcome.error, LLMGateError)
+        before = [seen for seen in outcome.server.asides if not seen.target.endswith("/cancel")]
+        assert times + len(before) == len(outcome.error.attempts)
+
+    return checked

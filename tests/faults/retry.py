@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from importlib import import_module
 from typing import Any
 
-from llmgate import RetryPolicy
 from llmgate.errors import (
     AuthenticationError,
     BadRequestError,
     ContentFilterError,
     DecodeError,
-    LLMGateError,
     OverloadedError,
     ProviderError,
     QuotaExceededError,
@@ -23,129 +19,35 @@ from llmgate.errors import (
     ServerError,
     StreamTruncatedError,
 )
-from tests.faults import retry_scenes
+from tests.faults import retry_scenes, retry_waits
 from tests.faults.calls import AT_ONCE
 from tests.faults.dialects import TEXT, Dialect
 from tests.faults.endless import always, begun
-from tests.faults.server import (
-    STREAM_HEAD,
-    Seen,
-    Step,
-    close,
-    event,
-    framed,
-    head,
-    reply,
-    reset,
-    then,
+from tests.faults.retry_checks import (
+    BUSY,
+    EXCEPT_REPLICATE,
+    REPLICATE,
+    TRIES,
+    either_way,
+    pair,
+    refused,
+    said,
+    tried,
 )
-from tests.faults.table import (
-    Case,
-    Check,
-    Outcome,
-    Scene,
-    Steps,
-    answers,
-    raises,
-    together,
-)
+from tests.faults.server import STREAM_HEAD, Step, close, event, framed, head, reply, reset, then
+from tests.faults.table import Case, Scene, Steps, answers, raises, together
 
 __all__ = ["CASES"]
 
-for _module in ("tenacity", "email.utils"):
-    import_module(_module)  # or the first retry's time would be that of this
-
 READS = replace(AT_ONCE, retry_reads=True)
-NEVER = replace(AT_ONCE, retry=lambda _: False)
-ALWAYS = replace(AT_ONCE, retry=lambda _: True)
-TRIES: dict[str, Any] = {"settings": {"retry": AT_ONCE}, "requests": 3, "within": 0.5}
-"""Three requests at most, at once."""
-
-
-# --- what is right ------------------------------------------------------------------------
-
-
-def tried(times: int, check: Check) -> Check:
-    """So many requests came, all of them the same; and the attempts tell of each."""
-
-    def checked(outcome: Outcome) -> None:
-        check(outcome)
-        requests = outcome.server.requests
-        assert times == len(requests), f"{len(requests)} requests"
-        assert len({_sent(seen) for seen in requests}) <= 1, "not the same request"
-        attempts = _attempts(outcome)
-        assert [*range(1, len(attempts) + 1)] == [attempt.number for attempt in attempts]
-        assert times <= len(attempts) <= times + len(outcome.server.asides)
-
-    return checked
-
-
-def _sent(seen: Seen) -> tuple[Any, ...]:
-    """All of a request: keys that make a request idempotent are the same, too."""
-    return seen.method, seen.target, seen.body, tuple(sorted(seen.headers.items()))
-
-
-def _attempts(outcome: Outcome) -> Any:
-    found = outcome.answer or outcome.error
-    assert found is not None
-    return getattr(found, "attempts", ())
-
-
-def refused(times: int, status: int, *kinds: type[LLMGateError], **more: Any) -> Check:
-    """The provider's refusal was tried so many times, and is what the caller sees."""
-
-    def check(outcome: Outcome) -> None:
-        error = outcome.error
-        assert isinstance(error, kinds or ProviderError), f"the error is {error!r}"
-        assert status == error.status
-        for name, expected in more.items():
-            assert expected == getattr(error, name), name
-        assert [status] * times == [each.status for each in error.attempts[-times:]]
-
-    return tried(times, check)
-
-
-def pair(name: str, steps: Steps, unary: Check, stream: Check | None = None, **more: Any) -> Scene:
-    """One line: a whole answer, and a stream, for which another outcome may be right."""
-    more = {**TRIES, **more}
-    return together(
-        name,
-        Case(name, unary, unary=steps, **more),
-        Case(name, stream or unary, stream=steps, **more),
-    )
-
-
-def recovers(name: str, first: Steps, requests: int = 2, **more: Any) -> Scene:
-    """One line: after these steps comes the answer, and the caller has it."""
-
-    def unary(dialect: Dialect) -> Iterable[Step]:
-        return [*first(dialect), dialect.reply()]
-
-    def stream(dialect: Dialect) -> Iterable[Step]:
-        return [*first(dialect), dialect.streamed()]
-
-    more = {**TRIES, "requests": requests, **more}
-    check = tried(requests, answers())
-    return together(
-        name, Case(name, check, unary=unary, **more), Case(name, check, stream=stream, **more)
-    )
-
 
 # --- which statuses -----------------------------------------------------------------------
 
-REPLICATE = ("replicate",)
-EXCEPT_REPLICATE = ("openai", "azure", "anthropic", "cohere")
-"""Replicate's request is not repeated where its prediction may have been made already."""
 PASSING = (408, 425, 429, 503, 529)
 MAYBE_DONE = (500, 502, 504)
 FINAL = (400, 401, 402, 403, 404, 405, 406, 407, 410, 411, 412, 413, 414, 415, 416, 417, 418, 421)
 ALSO_FINAL = (422, 423, 424, 426, 428, 431, 451, 498, 501, 505, 507, 508, 511, 599)
 REDIRECTS = (300, 301, 302, 303, 304, 305, 307, 308)
-
-
-def said(status: int, **headers: str) -> Steps:
-    """The provider's error of this status, again and again."""
-    return lambda dialect: [dialect.error(status, **headers)]
 
 
 def once_if_made(status: int) -> Scene:
@@ -161,11 +63,11 @@ def once_if_made(status: int) -> Scene:
 def final(*statuses: int) -> Scene:
     """One line for many statuses that are not tried again."""
     name = f"{statuses[0]} to {statuses[-1]}"
-    cases = (
-        Case(f"{kind} {status}", refused(1, status), **{kind: said(status)}, **TRIES)
+    cases = [
+        case
         for status in statuses
-        for kind in ("unary", "stream")
-    )
+        for case in either_way(f"{status}", refused(1, status), said(status), **TRIES)
+    ]
     return together(f"{name}: final", *cases)
 
 
@@ -190,10 +92,13 @@ ASKED = (
     together(
         "x-should-retry: true, with what is final",
         *(
-            Case(f"{kind} {status}", refused(3, status), **{kind: steps}, **more, **TRIES)
+            case
             for status in (400, 409, 501)
             for steps in (said(status, x_should_retry="true"),)
-            for kind, more in (("unary", {"providers": EXCEPT_REPLICATE}), ("stream", {}))
+            for case in (
+                Case(f"{status}", refused(3, status), steps, providers=EXCEPT_REPLICATE, **TRIES),
+                Case(f"{status}, streamed", refused(3, status), stream=steps, **TRIES),
+            )
         ),
     ),
     together(
@@ -238,7 +143,7 @@ def unpaid(dialect: Dialect) -> Iterable[Step]:
     return [reply(429, body=BILLING[dialect.name], retry_after="0.01")]
 
 
-MONEY = (
+MONEY: tuple[Scene, ...] = (
     together(
         "429 about money is final",
         Case(
@@ -263,25 +168,25 @@ def cut(status: int = 200) -> Step:
 
 
 NOTHING = always(reply(200, body=b"[]"))
-BREAKS = (
-    *(
-        together(
-            f"{name} before a reply",
-            Case("w", tried(3, raises(ReadError)), step, providers=EXCEPT_REPLICATE, **TRIES),
-            Case("once", tried(1, raises(ReadError)), step, providers=REPLICATE, **TRIES),
-            Case("s", tried(3, raises(ReadError)), None, step, providers=EXCEPT_REPLICATE, **TRIES),
-            # its stream is asked for on the connection that made the prediction, and so once more
-            Case(
-                "more",
-                raises(ReadError),
-                None,
-                step,
-                providers=REPLICATE,
-                **{**TRIES, "requests": 4},
-            ),
-        )
-        for name, step in (("closed", lambda _: [close]), ("reset", lambda _: [reset]))
-    ),
+
+
+def broken(name: str, steps: Steps) -> Scene:
+    """Three tries; but one where a prediction may have been made."""
+    three, one = tried(3, raises(ReadError)), tried(1, raises(ReadError))
+    # its stream is asked for on the connection that made the prediction, and so once more
+    more: dict[str, Any] = {**TRIES, "requests": 4}
+    return together(
+        f"{name} before a reply",
+        Case("w", three, steps, providers=EXCEPT_REPLICATE, **TRIES),
+        Case("once", one, steps, providers=REPLICATE, **TRIES),
+        Case("s", three, None, steps, providers=EXCEPT_REPLICATE, **TRIES),
+        Case("more", raises(ReadError), None, steps, providers=REPLICATE, **more),
+    )
+
+
+BREAKS: tuple[Case | Scene, ...] = (
+    broken("closed", always(close)),
+    broken("reset", always(reset)),
     together(
         "an answer that is cut is not asked for again",
         Case("in its body", tried(1, raises(ReadError)), lambda _: [cut()], **TRIES),
@@ -342,7 +247,6 @@ BREAKS = (
 
 # --- errors in a stream -------------------------------------------------------------------
 
-BUSY = (OverloadedError, ServerError)
 NO_KEY = event({"error": {"message": "no", "type": "authentication_error", "code": None}})
 HOPELESS: Mapping[str, bytes] = {
     "openai": NO_KEY,
@@ -412,187 +316,12 @@ IN_STREAM = (
     ),
 )
 
-# --- how often ----------------------------------------------------------------------------
-
-
-def at_most(retries: int) -> Scene:
-    """The client's number, and the call's, which comes first."""
-    tries = {"requests": retries + 1, "within": 0.5}
-    own = {
-        "options": {"max_retries": retries},
-        "settings": {"retry": replace(AT_ONCE, max_retries=9)},
-    }
-    theirs = {"settings": {"retry": AT_ONCE, "max_retries": retries}}
-    check = refused(retries + 1, 503)
-    return together(
-        f"max_retries={retries}: {retries + 1} requests",
-        Case("the client's", check, said(503), said(503), **theirs, **tries),
-        Case("the call's", check, said(503), said(503), **own, **tries),
-    )
-
-
-HOW_OFTEN = (
-    *(at_most(retries) for retries in (0, 1, 2, 4)),
-    together(
-        "max_retries bounds all kinds of failure together",
-        Case(
-            "of an answer",
-            tried(3, raises(OverloadedError)),
-            lambda d: [reset, close, d.error(503), d.reply()],
-            providers=EXCEPT_REPLICATE,
-            **TRIES,
-        ),
-        Case(
-            "of a stream",
-            tried(3, raises(*BUSY, in_stream=True)),
-            stream=lambda d: [d.error(503), d.error(429), d.streamed(d.stream_error), d.streamed()],
-            **TRIES,
-        ),
-    ),
-    recovers(
-        "one failure after another, and then an answer",
-        lambda d: [d.error(429), d.error(503), d.error(408), d.error(529)],
-        requests=5,
-        settings={"retry": replace(AT_ONCE, max_retries=4)},
-    ),
-    together(
-        "a strategy can narrow what is tried again, and cannot widen it",
-        Case("narrow", refused(1, 503), said(503), said(503), settings={"retry": NEVER}),
-        Case("wide", refused(1, 400), said(400), said(400), settings={"retry": ALWAYS}),
-    ),
-)
-
-# --- when ---------------------------------------------------------------------------------
-
-PAST = "Sun, 06 Nov 1994 08:49:37 GMT"
-NONSENSE = (
-    *(
-        "",
-        " ",
-        "0",
-        "-1",
-        "-0.5",
-        "nan",
-        "NaN",
-        "-inf",
-        "soon",
-        "1 2",
-        "1,5",
-        "0x10",
-        "1_000",
-        "--1",
-    ),
-    *("1s", ",", "GMT", "\xb2", "Sun, 99 Foo 2026 99:99:99 GMT", "9" * 5 + "-01-01", PAST),
-    *("Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994", "0" * 5000, "1" + "e" * 5000),
-)
-BEYOND = (
-    *("86400", "1e308", "1e400", "inf", "Infinity", "9" * 20, "9" * 5000, "1e3"),
-    *("Sun, 22 Nov 99999 12:00:10 GMT", "Fri, 31 Dec 9999 23:59:59 GMT"),
-    *("Fri, 01-Jan-2060 00:00:00 GMT", "Fri Jan  1 00:00:00 2060"),
-)
-LONG: dict[str, Any] = {
-    "settings": {"retry": RetryPolicy(max_retries=2, wait=lambda _: 9.0)},
-    "within": 0.1,
-}
-"""The strategy's own wait would not fit into the time."""
-
-
-def waited(seconds: float) -> Check:
-    """The answer came after one retry, and after as long a wait as was asked for."""
-
-    def check(outcome: Outcome) -> None:
-        tried(2, answers())(outcome)
-        wait = _attempts(outcome)[-1].wait
-        assert math.isclose(seconds, wait, abs_tol=1e-9), wait
-        first, second = outcome.server.requests[-2:]
-        assert seconds - 0.01 <= second.at - first.at <= seconds + 0.25
-
-    return check
-
-
-def beyond(outcome: Outcome) -> None:
-    """It fails at once, and says how long it was to wait."""
-    refused(1, 429, RateLimitError)(outcome)
-    asked = getattr(outcome.error, "retry_after", None)
-    assert asked is not None
-    assert asked >= 1000
-
-
-def after(name: str, seconds: float, **headers: str) -> Case:
-    """Asked to wait so, the client waits so long."""
-    return Case(
-        name,
-        waited(seconds),
-        lambda d: [d.error(429, **headers), d.reply()],
-        lambda d: [d.error(429, **headers), d.streamed()],
-        settings={"retry": LONG["settings"]["retry"]},
-        requests=2,
-    )
-
-
-WHEN = (
-    together(
-        "Retry-After, as seconds and as milliseconds",
-        after("a fraction", 0.05, retry_after="0.05"),
-        after("another fraction", 0.05, retry_after="5e-2"),
-        after("in white space", 0.05, retry_after="  0.05  "),
-        after("milliseconds", 0.05, retry_after_ms="50"),
-        after("a part of one", 0.0505, retry_after_ms="50.5"),
-        after("milliseconds come first", 0.05, retry_after_ms="50", retry_after="86400"),
-        after("unless they are nonsense", 0.05, retry_after_ms="soon", retry_after="0.05"),
-        after("or in the past", 0.05, retry_after_ms="-1", retry_after="0.05"),
-    ),
-    *(
-        together(
-            f"Retry-After that says nothing: the strategy's own wait, {number}",
-            *(
-                Case(
-                    f"{kind} {given[:40]!r}",
-                    tried(3, raises(OverloadedError, retry_after=None)),
-                    **{kind: said(503, retry_after=given)},
-                    **TRIES,
-                )
-                for given in part
-                for kind in ("unary", "stream")
-            ),
-        )
-        for number, part in enumerate((NONSENSE[:8], NONSENSE[8:16], NONSENSE[16:]), 1)
-    ),
-    together(
-        "Retry-After beyond the time: it fails now, and says what was asked",
-        *(
-            Case(f"{kind} {given[:40]!r}", beyond, **{kind: said(429, retry_after=given)}, **LONG)
-            for given in BEYOND
-            for kind in ("unary", "stream")
-        ),
-    ),
-    together(
-        "Retry-After with each status that is tried again",
-        *(
-            Case(
-                f"{status}",
-                tried(2, answers()),
-                lambda d, s=status: [d.error(s, retry_after="0.02"), d.reply()],
-                settings={"retry": LONG["settings"]["retry"]},
-                requests=2,
-            )
-            for status in (408, 429, 503)
-        ),
-        Case("403", refused(1, 403, retry_after=0.02), said(403, retry_after="0.02"), **LONG),
-    ),
-    together(
-        "a wait that does not fit is not begun",
-        Case("as the strategy says", refused(1, 503), said(503), said(503), **LONG),
-    ),
-)
-
 CASES: tuple[Case | Scene, ...] = (
     *STATUSES,
     *ASKED,
     *MONEY,
     *BREAKS,
     *IN_STREAM,
-    *HOW_OFTEN,
-    *WHEN,
+    *retry_waits.CASES,
     *retry_scenes.CASES,
 )

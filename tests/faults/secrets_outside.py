@@ -5,11 +5,14 @@ Nothing that was given explicitly is overridden by what is found, and nothing is
 
 from __future__ import annotations
 
+import atexit
 import base64
 import os
+import shutil
 import tempfile
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -97,13 +100,21 @@ def _has_its_key(server: FaultServer) -> None:
 # --- what the environment says ------------------------------------------------------------
 
 
-def _netrc(found: FaultServer) -> Mapping[str, str]:
+@cache
+def _home() -> Path:
+    """A home with a password for everybody."""
     home = Path(tempfile.mkdtemp(prefix="netrc-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
     text = f"machine 127.0.0.1 login me password {FOUND}\ndefault login me password {FOUND}\n"
     for name in (".netrc", "_netrc"):
         (home / name).write_text(text)
         (home / name).chmod(0o600)
-    return {"HOME": str(home), "NETRC": str(home / ".netrc"), "USERPROFILE": str(home)}
+    return home
+
+
+def _netrc(_: FaultServer) -> Mapping[str, str]:
+    home = str(_home())
+    return {"HOME": home, "NETRC": f"{home}/.netrc", "USERPROFILE": home}
 
 
 def _addresses(found: FaultServer) -> Mapping[str, str]:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
-from weakref import ref
 
 from llmgate import Client, Stream, SyncStream
 from tests.faults.calls import HI
 from tests.faults.server import FaultServer, Peer, Step, hang, then, wait_for_async
 from tests.faults.table import Outcome, Player, answers, calling, check_always, serving
 
-__all__ = ["ASYNC", "Stage", "collect", "endless", "good", "open_stage", "requested"]
+__all__ = ["ASYNC", "Stage", "endless", "good", "open_stage", "quick_collections", "requested"]
 
 ASYNC = ((False, False), (False, True))
 """What can only be cancelled where it is awaited."""
@@ -35,18 +34,14 @@ def endless(player: Player) -> Step:
     return then(player.dialect.streamed(*player.dialect.begun, last=b""), last=hang)
 
 
-class Rubbish:
-    """Something that only the garbage collector can take away."""
-
-    def __init__(self) -> None:
-        self.itself = self
-
-
-def collect() -> None:
-    """Collect garbage, also where another thread does so: then asking for it is of no effect."""
-    is_left = ref(Rubbish())
-    while is_left() is not None:
-        gc.collect()
+@contextmanager
+def quick_collections() -> Generator[None]:
+    """Leave all that there is out of collections meanwhile; else they hold up every thread."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 @dataclass

@@ -59,12 +59,12 @@ class ChatDecoder:
             ProviderError: for an error that the provider sends inside the stream.
             DecodeError: for an event that is no chunk; ``frame`` is its data.
         """
-        data = frame.data
-        if self._template is not None:
+        data, event = frame
+        if self._template is not None and not event:
             text = self._template.text_in(data)
-            if text is not None and not frame.event:
+            if text is not None:
                 return (text_chunk(self._like, text),)
-        if not data.startswith(b"{") or frame.event == "error":
+        if not data.startswith(b"{") or event == "error":
             data = data.strip()
             if data == b"[DONE]":
                 return self._end(data)
@@ -124,7 +124,10 @@ class ChatDecoder:
         text = choice.delta.content
         if text is not None and choice == ChunkChoice(ChoiceDelta(text), choice.index):
             self._lessons -= 1
-            self._template, self._like = FrameTemplate.of(data, "content", text), plain
+            self._template, self._like = (
+                FrameTemplate.of(data, "content", text, padding="obfuscation"),
+                plain,
+            )
 
     def _choice(self, choice: Any) -> ChunkChoice:
         if not is_object(choice):

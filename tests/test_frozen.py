@@ -1,0 +1,211 @@
+"""Frozen classes and compiled loaders: what the standard library's do, for less."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import inspect
+import json
+import pickle
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmgate._frozen import frozen, open_class
+from llmgate._shape import Shape
+from llmgate.errors import DecodeError
+from llmgate.options import Timeout
+from llmgate.types import (
+    ChoiceDelta,
+    Chunk,
+    ChunkChoice,
+    Completion,
+    Exchange,
+    Message,
+    Usage,
+    text_chunk,
+    with_exchange,
+)
+from llmgate.wire import HttpRequest
+
+# --- frozen ---
+
+
+@frozen
+class Point:
+    """A class with each kind of default."""
+
+    x: int
+    y: int = 2
+    tags: list[str] = dataclasses.field(default_factory=list[str])
+    more: Mapping[str, Any] = dataclasses.field(default_factory=lambda: {"made": "anew"})
+
+
+class Named(Point):
+    """A class derived without the decorator."""
+
+    label = "derived"
+
+
+@frozen
+class Deep(Point):
+    """A class derived with it."""
+
+    z: int = 3
+
+
+def test_fields_are_set_and_defaults_made_anew() -> None:
+    """By place or by name, as a dataclass does."""
+    one, other = Point(1), Point(x=1, y=2)
+    assert one == other
+    assert [] == one.tags
+    assert one.tags is not other.tags
+    assert one.more is not other.more
+    assert (1, 5, ["a"]) == ((point := Point(1, 5, ["a"])).x, point.y, point.tags)
+    assert type(one) is Point
+
+
+@pytest.mark.parametrize("point", [Point(1), Named(1), Deep(1)])
+def test_nothing_can_be_changed(point: Point) -> None:
+    """Once it is made."""
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        point.x = 2  # type: ignore[misc] # that is the point
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        del point.x
+
+
+def test_a_derived_class_is_its_own() -> None:
+    """With the decorator or without."""
+    assert (Named, 1, "derived") == (type(named := Named(1)), named.x, named.label)
+    assert (Deep, 1, 3) == (type(deep := Deep(1)), deep.x, deep.z)
+    assert open_class(Named) is open_class(Named)
+
+
+@pytest.mark.parametrize("point", [Point(1, 3, ["a"], {}), Deep(1, 3, ["a"], {}, 4)])
+def test_it_is_copied_and_pickled(point: Point) -> None:
+    """Whole, and as what it is."""
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        assert point == pickle.loads(pickle.dumps(point, protocol))  # noqa: S301 - our own
+    deep = copy.deepcopy(point)
+    assert point == copy.copy(point) == deep
+    assert deep.tags is not point.tags
+    assert 9 == dataclasses.replace(point, x=9).x
+    assert "x=1" in repr(point)
+
+
+def test_its_signature_is_that_of_its_fields() -> None:
+    """For whoever asks."""
+    assert ["x", "y", "tags", "more"] == list(inspect.signature(Point).parameters)
+    with pytest.raises(TypeError, match="x"):
+        Point()  # type: ignore[call-arg] # that is the point
+
+
+def test_what_is_checked_after_making_is_checked() -> None:
+    """``__post_init__`` runs on the frozen instance."""
+    with pytest.raises(ValueError, match="positive"):
+        Timeout(total=-1)
+
+
+# --- compiled loaders ---
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=3),
+    lambda children: (
+        st.lists(children, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["message", "delta", "choices", "index", "content", "usage", "x"]),
+            children,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+def careful(shape: type[Shape], data: Any) -> Any:
+    """What the loader that explains everything makes of it."""
+    try:
+        return shape._load_with_care(data, "")  # pyright: ignore[reportPrivateUsage]
+    except DecodeError as error:
+        return error.message
+
+
+def quick(shape: type[Shape], data: Any) -> Any:
+    """What everybody calls."""
+    try:
+        return shape.model_validate(data)
+    except DecodeError as error:
+        return error.message
+
+
+@given(JSON, JSON)
+def test_a_compiled_loader_gives_the_same(inner: Any, other: Any) -> None:
+    """For any JSON: the same value, or the same error."""
+    answer = {"choices": [{"message": inner}], "usage": other, "created": 1.0}
+    for shape, data in (
+        (Completion, inner),
+        (Completion, answer),
+        (Message, other),
+        (Usage, inner),
+    ):
+        before = json.dumps(data)
+        assert careful(shape, data) == quick(shape, data)
+        assert before == json.dumps(data)
+
+
+def test_a_loaded_value_is_itself() -> None:
+    """As is one of a derived class."""
+
+    class Mine(Message):
+        """Nothing more."""
+
+    for message in (Message("a"), Mine("a")):
+        assert message is Message.model_validate(message)
+        choice = Completion.model_validate({"choices": [{"message": message}]}).choices[0]
+        assert message is choice.message
+
+
+def test_lists_are_not_shared_with_what_was_loaded() -> None:
+    """What the caller does to its data later is not ours."""
+    data: dict[str, Any] = {"annotations": [{"a": 1}]}
+    message = Message.model_validate(data)
+    data["annotations"].append({})
+    assert [{"a": 1}] == message.annotations
+
+
+# --- what is made without a call for each part ---
+
+
+def test_a_chunk_of_text() -> None:
+    """As if it were made part by part, and like the one before."""
+    choice = ChunkChoice(ChoiceDelta("a"), 1)
+    like = Chunk([choice], "id", 5, "m", system_fingerprint="f", service_tier="t")
+    made = text_chunk(like, "b")
+    same = ChunkChoice(ChoiceDelta("b"), 1)
+    assert Chunk([same], "id", 5, "m", system_fingerprint="f", service_tier="t") == made
+    assert [Chunk, ChunkChoice, ChoiceDelta] == [
+        type(made),
+        type(made.choices[0]),
+        type(made.choices[0].delta),
+    ]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        made.choices[0].delta.content = "c"  # type: ignore[misc] # that is the point
+
+
+def test_an_answer_with_its_exchange() -> None:
+    """Every field is kept."""
+    values: dict[str, Any] = {each.name: object() for each in dataclasses.fields(Completion)}
+    exchange = Exchange("p", report=values["exchange"])
+    made = with_exchange(Completion(**values), exchange)
+    assert {**values, "exchange": exchange} == {name: getattr(made, name) for name in values}
+
+
+def test_a_request_with_further_headers() -> None:
+    """Every field is kept, and so are the headers it had."""
+    request = HttpRequest("POST", "u", {"a": "1", "b": "2"}, b"x", 1.0, True, None, False)
+    made = request.with_headers({"b": "3", "c": "4"})
+    assert dataclasses.replace(request, headers={"a": "1", "b": "3", "c": "4"}) == made
