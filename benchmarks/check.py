@@ -10,7 +10,7 @@ import argparse
 from benchmarks.budgets import limits, needed, without_counts
 from benchmarks.count import has_valgrind
 from benchmarks.figures import measured
-from benchmarks.report import limit_table
+from benchmarks.report import limit_rows, table
 
 __all__: list[str] = []
 
@@ -26,7 +26,7 @@ def main() -> int:
         print("valgrind is not here: CPU time is held against the limits, which is less stable")
         held = [without_counts(limit) for limit in held]
     figures = measured(needed(held), chosen.rounds, chosen.jobs)
-    print(limit_table(held, figures))
+    print(table(limit_rows(held, figures)))
     return sum(not limit.is_met(figures) for limit in held)
 
 

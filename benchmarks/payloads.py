@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import random
 import string
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache, partial
 from itertools import repeat
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -43,6 +44,8 @@ _LINES = (
     "\tThe third column is the pressure; it falls.",
 )
 _SENTENCE = "The keeper has written 8,760 lines this year, one for each hour of it."
+_MARKS = (".\n\n", '"', "\u2019s", "ä", ":\n", "\\")
+_MOST_WORDS = 10_000
 _CITY = '{"city":"Tromsø","days":3,"unit":"celsius"}'
 
 
@@ -55,10 +58,20 @@ def _prose(length: int) -> str:
     return "\n".join(lines)
 
 
+@cache
+def _many_words() -> list[str]:
+    """Tokens of text, hardly two of them alike; in every tenth is what JSON or UTF-8 spell out."""
+    letters = random.Random(11)
+    words: list[str] = []
+    for at in range(_MOST_WORDS):
+        word = "".join(letters.choices(string.ascii_lowercase, k=letters.randrange(1, 10)))
+        words.append(f" {word}{letters.choice(_MARKS) if at % 10 == 9 else ''}")
+    return words
+
+
 def _words(count: int) -> list[str]:
     """As many tokens of text as asked for."""
-    words = _SENTENCE.split(" ")
-    return [" " + words[at % len(words)] for at in range(count)]
+    return _many_words()[:count]
 
 
 def _fragments(count: int) -> list[str]:
@@ -253,10 +266,10 @@ def _head(*fields: str) -> bytes:
     return "\r\n".join(lines).encode()
 
 
-def _whole(body: JSON, text: str, wait: int = 0) -> Answer:
+def _whole(body: JSON, text: str) -> Answer:
     data = _encoded(body)
     head = _head("Content-Type: application/json", f"Content-Length: {len(data)}")
-    return Answer((head + data,), text, wait=wait)
+    return Answer((head + data,), text)
 
 
 def _streamed(
@@ -276,31 +289,76 @@ def _streamed(
     return Answer((head + framed[0], *framed[1:]), text, chunks, pause or 0)
 
 
-def _answers() -> Iterator[tuple[str, Answer]]:
-    short, long = _SENTENCE, _prose(18_400)
-    yield "openai-short", _whole(_openai_text(short), short)
-    yield "openai-long", _whole(_openai_text(long), long)
-    calls = {"content": None, "tool_calls": [_WEATHER]}
-    yield "openai-tool", _whole(_openai_body(calls, "tool_calls"), _CITY)
-    yield "openai-late", _whole(_openai_text(short), short, wait=60_000_000)
-    text = [{"type": "text", "text": short}]
-    yield "anthropic-short", _whole(_anthropic_body(text, "end_turn"), short)
-    for count in (10, 100, 300, 1_000, 2_000, 5_000, 10_000):
-        said, events = "".join(_words(count)), _openai_words(count)
-        yield f"openai-stream-{count}", _streamed(events, said, count)
-        yield f"anthropic-stream-{count}", _streamed(_anthropic_words(count), said, count)
-    for name, count, pause in (("each", 1_000, 0), ("paced", 1_000, 200), ("spaced", 300, 6_000)):
-        said, events = "".join(_words(count)), _openai_words(count)
-        yield f"openai-stream-{count}-{name}", _streamed(events, said, count, pause)
-    said, count = "".join(_words(1_000)), 1_000
-    padded = _openai_words(count, padded=True)
-    yield "openai-stream-1000-padded", _streamed(padded, said, count)
-    yield "openai-stream-1000-held", _streamed(_openai_words(count), said, count, 4_000_000, 3)
-    arguments = "".join(_fragments(count))
-    yield "openai-calls-1000", _streamed(_openai_calls(count), arguments, count)
+class _Answers(Mapping[str, Answer]):
+    """Answers by name, each made when it is first asked for."""
+
+    def __init__(self, makers: Mapping[str, Callable[[], Answer]]) -> None:
+        self._makers = makers
+        self._made: dict[str, Answer] = {}
+
+    def __getitem__(self, name: str) -> Answer:
+        if name not in self._made:
+            self._made[name] = self._makers[name]()
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
 
 
-ANSWERS: dict[str, Answer] = dict(_answers())
+def _short() -> Answer:
+    return _whole(_openai_text(_SENTENCE), _SENTENCE)
+
+
+def _long() -> Answer:
+    text = _prose(18_400)
+    return _whole(_openai_text(text), text)
+
+
+def _tool() -> Answer:
+    message: JSON = {"content": None, "tool_calls": [_WEATHER]}
+    return _whole(_openai_body(message, "tool_calls"), _CITY)
+
+
+def _anthropic_short() -> Answer:
+    content: list[JSON] = [{"type": "text", "text": _SENTENCE}]
+    return _whole(_anthropic_body(content, "end_turn"), _SENTENCE)
+
+
+def _openai(count: int, pause: int | None = None, held: int = 0, *, padded: bool = False) -> Answer:
+    events = _openai_words(count, padded=padded)
+    return _streamed(events, "".join(_words(count)), count, pause, held)
+
+
+def _anthropic(count: int) -> Answer:
+    return _streamed(_anthropic_words(count), "".join(_words(count)), count)
+
+
+def _arguments(count: int) -> Answer:
+    return _streamed(_openai_calls(count), "".join(_fragments(count)), count)
+
+
+_LENGTHS = (10, 100, 300, 1_000, 2_000, 5_000, 10_000)
+
+ANSWERS: Mapping[str, Answer] = _Answers(
+    {
+        "openai-short": _short,
+        "openai-late": lambda: _short()._replace(wait=60_000_000),
+        "openai-long": _long,
+        "openai-tool": _tool,
+        "openai-calls-1000": partial(_arguments, 1_000),
+        "anthropic-short": _anthropic_short,
+        **{f"openai-stream-{count}": partial(_openai, count) for count in _LENGTHS},
+        **{f"anthropic-stream-{count}": partial(_anthropic, count) for count in _LENGTHS},
+        "openai-stream-1000-each": partial(_openai, 1_000, pause=0),
+        "openai-stream-1000-paced": partial(_openai, 1_000, pause=200),
+        "openai-stream-300-spaced": partial(_openai, 300, pause=6_000),
+        "openai-stream-1000-padded": partial(_openai, 1_000, padded=True),
+        "openai-stream-1000-held": partial(_openai, 1_000, pause=4_000_000, held=3),
+    }
+)
 
 
 def table() -> bytes:

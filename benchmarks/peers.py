@@ -25,7 +25,7 @@ class Peer(NamedTuple):
     imports: str = ""
     """What a user of it imports."""
     package: str = ""
-    """The distribution whose version is shown."""
+    """The distribution that is installed, whose version is shown."""
     dialects: tuple[Dialect, ...] = _BOTH
     actions: tuple[Action, ...] = ("call", "stream")
     environment: Mapping[str, str] = MappingProxyType({})

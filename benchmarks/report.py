@@ -8,7 +8,15 @@ from benchmarks.budgets import Limit
 from benchmarks.cases import CASES
 from benchmarks.peers import PEERS
 
-__all__ = ["figure_table", "limit_table", "number", "table", "upstream_line"]
+__all__ = [
+    "figure_rows",
+    "limit_rows",
+    "markdown",
+    "number",
+    "placed",
+    "table",
+    "upstream_line",
+]
 
 _SINGLE = {
     "first": "until the first chunk, µs",
@@ -39,7 +47,22 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def figure_table(figures: Mapping[str, float], names: Sequence[str]) -> str:
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """The same for a document."""
+    first, *others = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([first, "|---" * len(rows[0]) + "|", *others])
+
+
+def placed(page: str, name: str, text: str) -> str:
+    """A document with the text between the marks of this name, in place of what stood there."""
+    before, begin, rest = page.partition(f"<!-- {name} -->\n")
+    _, end, after = rest.partition(f"<!-- end of {name} -->")
+    if not end:
+        raise ValueError(f"the document has no marks for {name}")
+    return f"{before}{begin}{text}\n{end}{after}"
+
+
+def figure_rows(figures: Mapping[str, float], names: Sequence[str]) -> list[list[str]]:
     """A row for each load and a column for each client; in brackets, how many times tuned's."""
     rows = [["", *(PEERS[name].title for name in names)]]
     for what, unit, scale in (("count", "thousand instructions", 1e3), ("cpu", "CPU µs", 1.0)):
@@ -51,7 +74,7 @@ def figure_table(figures: Mapping[str, float], names: Sequence[str]) -> str:
         cells = [_cell(figures, what, name, 1.0) for name in names]
         if any(cells):
             rows.append([title, *cells])
-    return table(rows)
+    return rows
 
 
 def _cell(figures: Mapping[str, float], what: str, name: str, scale: float) -> str:
@@ -62,7 +85,7 @@ def _cell(figures: Mapping[str, float], what: str, name: str, scale: float) -> s
     return f"{shown} ({number(value / tuned)})" if tuned and tuned > 0 else shown
 
 
-def limit_table(held: Iterable[Limit], figures: Mapping[str, float]) -> str:
+def limit_rows(held: Iterable[Limit], figures: Mapping[str, float]) -> list[list[str]]:
     """A row for each limit."""
     rows = [["", "measured", "limit", ""]]
     for limit in held:
@@ -70,7 +93,7 @@ def limit_table(held: Iterable[Limit], figures: Mapping[str, float]) -> str:
         shown = "not measured" if value is None else _amount(value, limit.unit)
         verdict = "met" if limit.is_met(figures) else "over" if value is not None else "-"
         rows.append([limit.title, shown, _amount(limit.limit, limit.unit), verdict])
-    return table(rows)
+    return rows
 
 
 def upstream_line(figures: Mapping[str, float]) -> str:

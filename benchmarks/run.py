@@ -2,7 +2,8 @@
 
     make bench      or: .venv/bin/python -m benchmarks.run [--only llmgate,tuned] [--case stream]
 
-A whole run writes benchmarks/results.json and docs/performance.svg; a part of it only prints.
+A whole run writes benchmarks/results.json, docs/performance.svg, and the tables of
+docs/performance.md; a part of it only prints.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from benchmarks.count import has_valgrind
 from benchmarks.figures import Figures, measured
 from benchmarks.peers import PEERS
 from benchmarks.picture import picture
-from benchmarks.report import figure_table, limit_table, upstream_line
+from benchmarks.report import figure_rows, limit_rows, markdown, placed, table, upstream_line
 from benchmarks.rounds import TIMED_CASES
 from benchmarks.statics import versions
 from benchmarks.upstream import ROOT
@@ -30,6 +31,7 @@ __all__ = ["wanted"]
 
 _RESULTS = ROOT / "benchmarks" / "results.json"
 _PICTURE = ROOT / "docs" / "performance.svg"
+_PAGE = ROOT / "docs" / "performance.md"
 _COUNTED = (
     "unary",
     "unary-64",
@@ -98,6 +100,16 @@ def _keep(figures: Figures, names: Collection[str], took: float) -> None:
     }
     _RESULTS.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     _PICTURE.write_text(picture(figures, shown), encoding="utf-8")
+    versions_line = ", ".join(f"{name} {version}" for name, version in shown.items())
+    page = _PAGE.read_text(encoding="utf-8")
+    for name, text in {
+        "figures": markdown(figure_rows(figures, list(names))),
+        "limits": markdown(limit_rows(limits(), figures)),
+        "upstream": upstream_line(figures),
+        "versions": f"Python {found['python']}, {found['machine']}; {versions_line}.",
+    }.items():
+        page = placed(page, name, text)
+    _PAGE.write_text(page, encoding="utf-8")
 
 
 def main() -> None:
@@ -117,10 +129,10 @@ def main() -> None:
     began = time.monotonic()
     cases = chosen.case.split(",") if chosen.case else ()
     figures = measured(wanted(names, cases), chosen.rounds, chosen.jobs)
-    print(figure_table(figures, names))
+    print(table(figure_rows(figures, names)))
     print("\n" + upstream_line(figures))
     if not cases:
-        print("\n" + limit_table(limits(), figures))
+        print("\n" + table(limit_rows(limits(), figures)))
     if names == list(PEERS) and not cases:
         _keep(figures, names, time.monotonic() - began)
 

@@ -125,7 +125,7 @@ def _printed(panel: Panel) -> str:
 def main() -> None:
     """Measure, print and draw."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--rounds", type=int, default=5)
     chosen = options.parse_args()
     panels: list[Panel] = []
     with Upstream() as upstream:

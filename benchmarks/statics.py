@@ -99,13 +99,13 @@ def sizes(names: Iterable[str]) -> dict[str, float]:
 
 
 def versions(names: Iterable[str]) -> dict[str, str]:
-    """The version of each peer's distribution."""
+    """The version of each distribution that these clients are, or are made of."""
     found: dict[str, str] = {}
     for name in names:
         if package := PEERS[name].package:
             [folder] = (ROOT / PEERS[name].place).glob("lib/python*/site-packages")
             [distribution] = distributions(name=package, path=[str(folder)])
-            found[name] = distribution.version
+            found[package] = distribution.version
     return found
 
 

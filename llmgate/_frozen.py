@@ -1,13 +1,16 @@
 """Frozen, slotted dataclasses that cost no more to make than open ones. It knows no field by name.
 
 The standard library's set each field through ``object.__setattr__``, which is most of what a chunk
-of a stream would cost (ADR 0007).
+of a stream would cost, and generate six functions a class, which is most of what importing them
+would (ADR 0007).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import MISSING, Field, dataclass, field, fields
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, fields, is_dataclass
+from reprlib import recursive_repr
+from types import MappingProxyType
 from typing import Any, TypeVar, cast, dataclass_transform, get_origin
 
 __all__ = ["frozen", "open_class"]
@@ -21,10 +24,15 @@ def frozen(cls: type[Made]) -> type[Made]:
 
     It is filled while it is an instance of its :func:`open_class`, and then becomes its own.
     """
-    made = dataclass(frozen=True, slots=True, init=False)(cls)
+    is_derived = any(map(is_dataclass, cls.__mro__))
+    made = dataclass(slots=True, init=False, repr=False, eq=False, frozen=is_derived)(cls)
+    cast("Any", made).__dataclass_params__.frozen = True  # which the methods below make true
     _open_classes[made] = _opened(made)
-    setattr(made, "__new__", _constructor(made))  # noqa: B010 - a type checker forbids it
-    setattr(made, "__reduce__", _reduced)  # noqa: B010 - likewise
+    methods = {"__new__": _constructor(made), **_METHODS}
+    if "__repr__" in vars(made):
+        del methods["__repr__"]
+    for name, method in methods.items():
+        setattr(made, name, method)
     return made
 
 
@@ -99,6 +107,49 @@ def fresh(each: Field[Any]) -> str:
     return "[]" if kind is list else f"make_{each.name}()"
 
 
+# --- the methods that every frozen class has: those of a frozen dataclass -----------------
+
+
 def _reduced(self: Any) -> tuple[type[Any], tuple[Any, ...]]:
     """How it is pickled and copied: its class, and the value of each field."""
     return type(self), tuple(getattr(self, each.name) for each in fields(self))
+
+
+@recursive_repr()
+def _shown(self: Any) -> str:
+    shown = (f"{each.name}={getattr(self, each.name)!r}" for each in fields(self) if each.repr)
+    return f"{type(self).__qualname__}({', '.join(shown)})"
+
+
+def _compared(self: Any) -> tuple[Any, ...]:
+    return tuple(getattr(self, each.name) for each in fields(self) if each.compare)
+
+
+def _equals(self: Any, other: object) -> Any:
+    if type(other) is not type(self):
+        return NotImplemented
+    return bool(_compared(self) == _compared(other))
+
+
+def _hashed(self: Any) -> int:
+    return hash(_compared(self))
+
+
+def _refuse_setting(self: Any, name: str, value: object) -> None:
+    raise FrozenInstanceError(f"cannot assign to field {name!r}")
+
+
+def _refuse_deleting(self: Any, name: str) -> None:
+    raise FrozenInstanceError(f"cannot delete field {name!r}")
+
+
+_METHODS: Mapping[str, Any] = MappingProxyType(
+    {
+        "__reduce__": _reduced,
+        "__repr__": _shown,
+        "__eq__": _equals,
+        "__hash__": _hashed,
+        "__setattr__": _refuse_setting,
+        "__delattr__": _refuse_deleting,
+    }
+)

@@ -13,11 +13,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field, fields
 from functools import partial
 from typing import Any, Literal, TypeAlias, assert_never
 from weakref import finalize
 
+from llmgate._frozen import frozen
 from llmgate.errors import LLMGateError, excerpt
 from llmgate.report import Report
 from llmgate.types import Completion, Usage
@@ -38,7 +39,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CallStarted:
     """A call begins. ``call_id`` is the same in all events of one call."""
 
@@ -48,7 +49,7 @@ class CallStarted:
     stream: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AttemptStarted:
     """A request is about to be sent; ``request`` has no credentials."""
 
@@ -57,7 +58,7 @@ class AttemptStarted:
     request: HttpRequest
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AttemptEnded:
     """An attempt is over: a reply's headers and, where it is not a stream, its body have come.
 
@@ -71,7 +72,7 @@ class AttemptEnded:
     error: LLMGateError | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RetryScheduled:
     """Another attempt follows after ``wait`` seconds."""
 
@@ -81,7 +82,7 @@ class RetryScheduled:
     error: LLMGateError
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FirstToken:
     """The first piece of a streamed answer is here, ``seconds`` after the call began."""
 
@@ -89,7 +90,7 @@ class FirstToken:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CallEnded:
     """A call is over; there is exactly one such event for each call.
 
@@ -194,9 +195,9 @@ def as_dictionary(event: Event) -> dict[str, Any]:
     Texts that a provider wrote are escaped: they can forge no line of a log.
     """
     values: dict[str, Any] = {"event": _name(event), "time": time.time()}
-    for name in event.__slots__:
-        if name not in ("request", "completion", "report"):
-            values[name] = _plain(getattr(event, name))
+    for each in fields(event):
+        if each.name not in ("request", "completion", "report"):
+            values[each.name] = _plain(getattr(event, each.name))
     match event:
         case AttemptStarted(request=request):
             values |= {

@@ -6,9 +6,9 @@ It only records; what a provider cannot do is declared by the provider and decid
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from llmgate._frozen import frozen
 from llmgate.errors import UnsupportedError
 
 __all__ = ["Deviation", "DeviationKind", "Policy", "Report"]
@@ -26,7 +26,7 @@ DeviationKind: TypeAlias = Literal[
 Policy: TypeAlias = Literal["drop", "raise"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Deviation:
     """One thing that is not as it was asked.
 

@@ -19,7 +19,15 @@ from benchmarks.drivers.wire import DIALECTS, body_of, events_of
 from benchmarks.payloads import ANSWERS, conversation, table
 from benchmarks.peers import PEERS
 from benchmarks.picture import bars, picture
-from benchmarks.report import figure_table, limit_table, number, upstream_line
+from benchmarks.report import (
+    figure_rows,
+    limit_rows,
+    markdown,
+    number,
+    placed,
+    upstream_line,
+)
+from benchmarks.report import table as columns
 from benchmarks.run import wanted
 from benchmarks.svg import Canvas
 
@@ -226,18 +234,41 @@ def test_numbers_are_shown_with_the_digits_that_count(value: float, shown: str) 
 def test_the_table_shows_how_many_times_tuned_aiohttp_everybody_is() -> None:
     """A load that nobody was put under has no row."""
     figures = {"count/unary/tuned": 500_000.0, "count/unary/llmgate": 600_000.0, "first/raw": 90.0}
-    first, *rows = figure_table(figures, ["raw", "tuned", "llmgate"]).splitlines()
-    assert first.split() == ["raw", "socket", "aiohttp,", "tuned", "llmgate"]
-    assert rows[0].endswith("500 (1.00)  600 (1.20)")
-    assert rows[1].split()[-1] == "90.0"
-    assert len(rows) == 2
+    assert figure_rows(figures, ["raw", "tuned", "llmgate"]) == [
+        ["", "raw socket", "aiohttp, tuned", "llmgate"],
+        [
+            "unary call, 600 B answer, thousand instructions",
+            "",
+            "500 (1.00)",
+            "600 (1.20)",
+        ],
+        ["until the first chunk, µs", "90.0", "", ""],
+    ]
 
 
 def test_the_table_of_limits_says_what_is_met() -> None:
     """And what was not measured."""
     held = [Limit("a", 2, unit="kB"), Limit("b", 2, over="a"), Limit("c", 2)]
-    verdicts = [line.split()[-1] for line in limit_table(held, {"a": 1, "b": 3}).splitlines()[1:]]
-    assert verdicts == ["met", "over", "-"]
+    assert limit_rows(held, {"a": 1, "b": 3})[1:] == [
+        ["a", "1 kB", "2 kB", "met"],
+        ["b over a", "3 times", "2 times", "over"],
+        ["c", "not measured", "2 times", "-"],
+    ]
+
+
+def test_tables_are_written_for_terminals_and_for_documents() -> None:
+    """The first column to the left, the others to the right."""
+    rows = [["", "one"], ["load", "1"]]
+    assert columns(rows) == "      one\nload    1"
+    assert markdown(rows) == "|  | one |\n|---|---|\n| load | 1 |"
+
+
+def test_a_table_is_put_between_its_marks() -> None:
+    """In place of the one before; a document without marks is refused."""
+    page = "a\n<!-- limits -->\nold\nolder\n<!-- end of limits -->\nb\n"
+    assert placed(page, "limits", "new") == ("a\n<!-- limits -->\nnew\n<!-- end of limits -->\nb\n")
+    with pytest.raises(ValueError, match="no marks for figures"):
+        placed(page, "figures", "new")
 
 
 def test_the_upstream_is_shown_not_to_be_the_bottleneck() -> None:

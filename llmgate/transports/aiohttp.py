@@ -267,11 +267,12 @@ class _Wire(ResponseHandler):
         loop lives.
         """
         transport = self.transport
-        if transport is not None and transport.get_write_buffer_size():
+        if transport is None or transport.get_write_buffer_size():
             self.abort()
         else:
+            is_secured = transport.get_extra_info("sslcontext") is not None
             super().close()
-            if transport is not None and transport.get_extra_info("sslcontext") is not None:
+            if is_secured:
                 self._loop.call_soon(transport.abort)  # not now: it may be in the midst of reading
 
     def explained(

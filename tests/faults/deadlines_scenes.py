@@ -15,6 +15,7 @@ from llmgate.hooks import Event
 from llmgate.wire import HttpRequest
 from llmgate_azure import AzureOpenAI
 from tests.faults.calls import HI, KEY, SLACK, limits
+from tests.faults.deadlines_checks import LIMIT
 from tests.faults.dialects import TEXT, Dialect
 from tests.faults.server import STREAM_HEAD, FaultServer, framed, hang, reply, then
 from tests.faults.table import (
@@ -29,7 +30,6 @@ from tests.faults.table import (
 
 __all__ = ["CASES", "answer"]
 
-LIMIT = 0.15
 ASYNC = ((False, False), (False, True))
 
 

@@ -320,7 +320,7 @@ async def _in_recordings(player: Player) -> None:
 ONE = ((False, False),)
 AWAITED = ((False, False), (False, True))
 
-CASES = (
+CASES: tuple[Case | Scene, ...] = (
     *_spills(),
     Scene("a password in the address", _in_an_address),
     Scene("keys and headers that cannot be ones", _no_key_is_shown),

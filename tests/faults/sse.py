@@ -249,7 +249,7 @@ _LINES: tuple[tuple[str, Change], ...] = (
     ("blank lines after the end mark", after(b"\n\n\r\n\r\n")),
 )
 
-CASES = (
+CASES: tuple[Case | Scene, ...] = (
     Case("whole", answers(), stream=lambda d: [d.streamed()], unary=lambda d: [d.reply()]),
     *(grammar(name, change) for name, change in _LINES),
     Case(
