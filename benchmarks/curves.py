@@ -46,7 +46,11 @@ def logarithmic(values: Sequence[float], start: float, end: float) -> Axis:
     most = max(math.ceil(math.log10(max(values))), least + 1)
     marks = [10.0**power for power in range(least, most + 1)]
     scale = (end - start) / (most - least)
-    return Axis(lambda value: start + (math.log10(value) - least) * scale, marks)
+
+    def place(value: float) -> float:
+        return start + (math.log10(value) - least) * scale
+
+    return Axis(place, marks)
 
 
 def linear(values: Sequence[float], start: float, end: float) -> Axis:
@@ -56,10 +60,11 @@ def linear(values: Sequence[float], start: float, end: float) -> Axis:
     steps = (step * magnitude for step in (0.1, 0.2, 0.5, 1.0, 2.0))
     step = next(step for step in steps if most / step <= _MARKS)
     count = math.ceil(most / step)
-    return Axis(
-        lambda value: start + value / (count * step) * (end - start),
-        [step * at for at in range(count + 1)],
-    )
+
+    def place(value: float) -> float:
+        return start + value / (count * step) * (end - start)
+
+    return Axis(place, [step * at for at in range(count + 1)])
 
 
 def drawing(panels: Sequence[Panel]) -> str:

@@ -135,11 +135,11 @@ def _hashed(self: Any) -> int:
     return hash(_compared(self))
 
 
-def _refuse_setting(self: Any, name: str, value: object) -> None:
+def _refuse_setting(_: Any, name: str, __: object) -> None:
     raise FrozenInstanceError(f"cannot assign to field {name!r}")
 
 
-def _refuse_deleting(self: Any, name: str) -> None:
+def _refuse_deleting(_: Any, name: str) -> None:
     raise FrozenInstanceError(f"cannot delete field {name!r}")
 
 

@@ -41,7 +41,8 @@ def check_messages(messages: Any) -> list[MessageParam]:
         raise InvalidRequestError(f"expected a list of messages, got {kind}", path="messages")
     given: list[Any] = [*messages]
     if _are_plain(given):
-        return cast("list[MessageParam]", [*map(dict.copy, given)])
+        plain = [{"role": role, "content": text} for role, text in map(_ROLE_AND_TEXT, given)]
+        return cast("list[MessageParam]", plain)
     checked = _checked(message_validator(), [*map(_as_dictionary, given)], "messages")
     for index, message in enumerate(checked):
         has_calls = "tool_calls" in message or "function_call" in message  # few of many messages

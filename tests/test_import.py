@@ -125,10 +125,10 @@ def test_importing_costs_a_fraction_of_starting_python() -> None:
     assert cost < 0.45 * start
 
 
-def test_a_first_call_loads_aiohttp_and_pydantic_core_only() -> None:
+def test_a_first_call_loads_aiohttp_and_readers_of_json_only() -> None:
     """Not pydantic itself, no retry library, no logging library, no vendor's package."""
     made = modules_after(benchmark()["FIRST_CALL"])
-    expected = packages(modules_after("import aiohttp, pydantic_core"))
+    expected = packages(modules_after("import aiohttp, orjson, pydantic_core"))
     assert {"llmgate", "llmgate_openai"} == packages(made) - expected
 
 

@@ -1,0 +1,306 @@
+"""aiohttp's connections, and what is said over one of them: a request, and the head of its reply.
+
+It leans on names that aiohttp keeps private; tests fail where the meaning of one changes. It
+chooses no address, and retries nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import ssl
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, TypeAlias
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http import HttpProcessingError
+from yarl import URL
+
+from llmgate._deadline import mark_phase
+from llmgate.transports._failures import (
+    BrokenConnectionError,
+    BrokenTLSError,
+    ExplainedError,
+    NoConnectionError,
+    reason_of,
+)
+from llmgate.wire import HttpRequest
+
+__all__ = [
+    "LONGEST_HEADER",
+    "READ_BUFFER",
+    "Connector",
+    "DirectResponse",
+    "Response",
+    "Route",
+    "SessionResponse",
+]
+
+READ_BUFFER = 256 * 1024
+LONGEST_HEADER = 64 * 1024
+_MOST_ANNOUNCEMENTS = 1000
+
+
+_BLANK_LINE = re.compile(rb"(?<=\r\n\r\n)")
+
+
+class Wire(ResponseHandler):
+    """A connection that knows how often it has served, and whether a reply has begun."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self.served = 0
+        self.answers = False
+        self._announced = 0
+        self._parameters: dict[str, Any] = {}
+        self._first_piece = b""
+
+    def set_response_params(self, **parameters: Any) -> None:
+        """A request is about to be sent."""
+        self.served += 1
+        self.answers = False
+        self._announced = 0
+        self._parameters = parameters
+        super().set_response_params(**parameters)
+
+    def data_received(self, data: bytes) -> None:
+        """Something came. If it is no HTTP, aiohttp would leave whoever reads a body waiting."""
+        if self.answers:
+            super().data_received(data)
+        else:
+            self.answers = bool(data)  # aiohttp itself calls this with nothing
+            self._first_piece = data
+            super().data_received(data)
+            self._first_piece = b""
+        if self._exception is not None and self._payload is not None:
+            self._payload.set_exception(aiohttp.ClientPayloadError("the body is not well-formed"))
+
+    def feed_data(self, data: Any, size: int = 0) -> None:
+        """The head of a reply. Those that only announce one (1xx) are not without end."""
+        self._announced += data[0].code < 200
+        if self._announced > _MOST_ANNOUNCEMENTS:
+            self.set_exception(aiohttp.ClientPayloadError("it only announces a reply"))
+        else:
+            super().feed_data(data, size)
+
+    def set_exception(self, exc: BaseException, *cause: Any, **named: Any) -> None:
+        """Something is no HTTP, or the connection broke.
+
+        Of a piece that is not all HTTP, aiohttp forgets the replies before the rubbish. It is read
+        again up to there, from one blank line to the next.
+        """
+        piece, self._first_piece = self._first_piece, b""
+        if piece and isinstance(exc, HttpProcessingError):
+            super().set_response_params(**self._parameters)
+            for part in _BLANK_LINE.split(piece):
+                if part and self._exception is None:
+                    super().data_received(part)
+        else:
+            super().set_exception(exc, *cause, **named)
+
+    def close(self) -> None:
+        """Close it at once, whether or not the server ever reads what is still to be sent.
+
+        To a goodbye of TLS, asyncio would wait for an answer, for 30 seconds or longer than the
+        loop lives.
+        """
+        transport = self.transport
+        if transport is None or transport.get_write_buffer_size():
+            self.abort()
+        else:
+            is_secured = transport.get_extra_info("sslcontext") is not None
+            super().close()
+            if is_secured:
+                self._loop.call_soon(transport.abort)  # not now: it may be in the midst of reading
+
+    def explained(
+        self, error: aiohttp.ClientOSError | aiohttp.ServerDisconnectedError
+    ) -> ExplainedError:
+        """Why there is no reply: a connection that was stale, or one that broke.
+
+        As a class that aiohttp does not know, since for its own it sends a GET again itself.
+        """
+        if isinstance(error.__cause__, ssl.SSLError):  # such as for want of a certificate
+            return BrokenTLSError(reason_of(error.__cause__))
+        is_stale = self.served > 1 and not self.answers
+        is_unsent = isinstance(error, OSError) and error.errno is None  # it is aiohttp's own
+        return BrokenConnectionError(reason_of(error), is_stale=is_stale, is_unsent=is_unsent)
+
+    def mark(self, cancelled: asyncio.CancelledError) -> None:
+        """Note that a cancellation came before the request was taken."""
+        if self.writing_paused:
+            mark_phase(cancelled, "write")
+
+
+class Connector(aiohttp.TCPConnector):
+    """Bounds all of connecting, names what was waited for, and hands out no spoilt connection."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)  # pyright: ignore[reportUnknownMemberType] # aiohttp's
+        self._factory: Any = partial(Wire, asyncio.get_running_loop())
+        self._process = os.getpid()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is closed, or its parent's, to a forked child."""
+        return self._closed or self._process != os.getpid()
+
+    def __del__(self, *_: Any) -> None:
+        """Nothing: a keeper closes it, and what a forked child inherits is its parent's."""
+
+    async def connect(self, req: aiohttp.ClientRequest, traces: Any, timeout: Any) -> Any:
+        try:
+            while True:
+                connection: Any = await super().connect(req, traces, timeout)
+                wire: Wire = connection.protocol
+                if not (wire.served and (wire.should_close or wire.answers)):
+                    return connection
+                connection.close()  # it broke while it lay idle, or something came unasked
+        except asyncio.CancelledError as cancelled:
+            mark_phase(cancelled, "pool")
+            raise
+
+    def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
+        """A connection begins to rest; an answer to nothing would now spoil it."""
+        protocol.answers = False
+        super()._release(key, protocol, should_close=should_close)
+
+    async def _create_connection(
+        self, req: aiohttp.ClientRequest, traces: Any, timeout: aiohttp.ClientTimeout
+    ) -> ResponseHandler:
+        try:
+            async with asyncio.timeout(timeout.sock_connect):
+                return await super()._create_connection(req, traces, timeout)
+        except asyncio.CancelledError as cancelled:
+            mark_phase(cancelled, "connect")
+            raise
+        except (UnicodeError, RuntimeError):  # for a name that cannot be one, or has no address
+            reason = "the name has no address"
+        except (aiohttp.ClientConnectorError, aiohttp.InvalidURL):
+            raise
+        except aiohttp.ClientError as error:
+            reason = f"no tunnel through the proxy: {reason_of(error)}"
+        raise NoConnectionError(reason)
+
+
+# --- the short way: no proxy, and no body that has to be sent in pieces -------------------
+
+
+class Route(aiohttp.ClientRequest):
+    """Where requests go, made once: what aiohttp needs to connect, and the head but for headers."""
+
+    def __init__(self, url: URL, session: aiohttp.ClientSession) -> None:
+        super().__init__("GET", url, loop=asyncio.get_running_loop(), session=session)
+        self.is_plain = not (url.raw_user or url.raw_password)  # else aiohttp makes a header of it
+        self._key: Any = super().connection_key
+        self._target = self.url.raw_path_qs
+        self._own = {
+            "host": f"Host: {self.headers['Host']}",
+            "accept": "Accept: */*",
+            "accept-encoding": "Accept-Encoding: identity",
+            "user-agent": "User-Agent: llmgate",
+        }
+
+    @property
+    def connection_key(self) -> Any:
+        """What tells apart connections that can be shared."""
+        return self._key
+
+    def head(self, request: HttpRequest) -> bytes:
+        """The bytes of a request before its body.
+
+        Raises:
+            ValueError: when a header would add a line of its own.
+        """
+        headers, names = request.headers, {name.lower() for name in request.headers}
+        lines = [f"{request.method} {self._target} HTTP/1.1"]
+        lines += [line for name, line in self._own.items() if name not in names]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        if request.body or request.method != "GET":
+            lines.append(f"Content-Length: {len(request.body)}")
+        head = "\r\n".join(lines)
+        if head.count("\r") + head.count("\n") + head.count("\0") != 2 * len(lines) - 2:
+            raise ValueError
+        return f"{head}\r\n\r\n".encode()
+
+
+class DirectResponse:
+    """The reply to a request that was written at once, in the terms of aiohttp's own."""
+
+    __slots__ = ("_connection", "content", "headers", "status", "url")
+    content: aiohttp.StreamReader
+    headers: Mapping[str, str]
+    status: int
+
+    def __init__(self, connection: Any, url: URL) -> None:
+        self._connection: Any = connection
+        self.url = url
+
+    async def exchange(self, request: bytes) -> None:
+        """Send the bytes of a request, and wait for the head of its reply."""
+        wire: Wire = self._connection.protocol
+        try:
+            wire.set_response_params(**_READING)
+            if wire.transport is None or wire.transport.is_closing():
+                raise aiohttp.ClientConnectionResetError
+            wire.transport.write(request)
+            message, self.content = await wire.read()
+            while 100 <= message.code < 200 and message.code != 101:
+                message, self.content = await wire.read()
+        except asyncio.CancelledError as cancelled:
+            wire.mark(cancelled)
+            raise
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+            failure = wire.explained(error)
+        except HttpProcessingError as error:
+            failure = ExplainedError(f"{error.code} {error.message}")
+        else:
+            self.status, self.headers = message.code, message.headers
+            self.content.on_eof(self._rest)
+            return
+        raise failure
+
+    def _rest(self) -> None:
+        """The body has ended, and the connection is free for another request."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.release()
+
+    def close(self) -> None:
+        """Drop the connection, unless it is free already; whoever reads is told."""
+        connection, self._connection = self._connection, None
+        if connection is None or connection._loop.is_closed():
+            return
+        content: aiohttp.StreamReader | None = getattr(self, "content", None)
+        if content is not None and content.exception() is None:
+            content.set_exception(aiohttp.ClientConnectionError("Connection closed"))
+        connection.close()
+
+
+_READING: dict[str, Any] = {
+    "read_until_eof": True,
+    "read_bufsize": READ_BUFFER,
+    "max_line_size": LONGEST_HEADER,
+    "max_field_size": LONGEST_HEADER,
+}
+
+
+class SessionResponse(aiohttp.ClientResponse):
+    """The reply on the long way: it tells what a cancellation interrupted, and what broke."""
+
+    async def start(self, connection: Any) -> aiohttp.ClientResponse:
+        wire: Wire = connection.protocol
+        try:
+            return await super().start(connection)
+        except asyncio.CancelledError as cancelled:
+            wire.mark(cancelled)
+            raise
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+            failure = wire.explained(error)
+        raise failure
+
+
+Response: TypeAlias = DirectResponse | aiohttp.ClientResponse

@@ -1,0 +1,107 @@
+"""What aiohttp says when something fails, in our words; it knows no connection."""
+
+from __future__ import annotations
+
+import os
+import ssl
+
+import aiohttp
+
+from llmgate.errors import (
+    ConnectError,
+    DeadlineExceededError,
+    InvalidRequestError,
+    LLMGateError,
+    ReadError,
+    TLSError,
+    excerpt,
+)
+from llmgate.wire import shown_url
+
+__all__ = [
+    "BrokenConnectionError",
+    "BrokenTLSError",
+    "ExplainedError",
+    "InvalidAddressError",
+    "NoConnectionError",
+    "failure_of",
+    "forget_frames",
+    "reason_of",
+]
+
+
+class ExplainedError(Exception):
+    """Of a class that aiohttp does not know, so that it passes through; its text may be shown."""
+
+
+class BrokenConnectionError(ExplainedError):
+    """A connection ended before its reply. It is stale if it had been kept alive, and if nothing
+    of a reply came: the server may have closed it before the request was there. It surely had if
+    nothing could be sent any more."""
+
+    def __init__(self, reason: str, *, is_stale: bool, is_unsent: bool) -> None:
+        super().__init__(reason)
+        self.is_stale = is_stale
+        self.is_unsent = is_unsent
+
+
+class BrokenTLSError(ExplainedError):
+    """A connection ended by an alert in place of a reply."""
+
+
+class NoConnectionError(ExplainedError):
+    """A name leads nowhere, or a proxy does not."""
+
+
+class InvalidAddressError(Exception):
+    """Something is no URL."""
+
+
+def forget_frames(error: BaseException | None) -> None:
+    """Let go of aiohttp's frames, which hold credentials, and refer to their own exception."""
+    while error is not None:
+        following = error.__cause__ or error.__context__
+        error.__traceback__ = error.__cause__ = error.__context__ = None  # chains may be rings
+        error = following
+
+
+def failure_of(error: Exception, url: str) -> LLMGateError:
+    """Our error for one of aiohttp's. The text names the host, never a query."""
+    host = excerpt(shown_url(url))
+    reason = reason_of(error)
+    match error:
+        case LLMGateError():
+            return error
+        case aiohttp.ClientSSLError() | ssl.SSLError() | BrokenTLSError():
+            return TLSError(f"no secure connection to {host}: {reason}")
+        case aiohttp.ClientConnectorError() | NoConnectionError():
+            return ConnectError(f"cannot connect to {host}: {reason}")
+        case TimeoutError():
+            return DeadlineExceededError(f"no connection to {host} in time", phase="connect")
+        case InvalidAddressError() | aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
+            return InvalidRequestError(f"{host!r} is no http or https URL", path="base_url")
+        case ValueError():  # the text may quote a header
+            what = "a header holds a line end, or the URL a password that a header contradicts"
+            return InvalidRequestError(what, path="extra_headers")
+        case _:
+            return ReadError(f"the connection to {host} broke: {reason}")
+
+
+def reason_of(error: Exception) -> str:
+    """What aiohttp says, but for what could hold the URL or a header that was sent."""
+    match error:
+        case aiohttp.ClientConnectorError():
+            lost = "the server closed it during the handshake"  # of TLS: asyncio says nothing
+            return excerpt(error.os_error.strerror or str(error.os_error) or lost)
+        case ssl.SSLError(strerror=str(text)):
+            return excerpt(text)
+        case aiohttp.ServerDisconnectedError():
+            return "the server closed it"
+        case aiohttp.ClientResponseError():
+            return excerpt(f"{error.status} {error.message}")
+        case OSError(errno=int(number)):
+            return os.strerror(number)
+        case aiohttp.ClientPayloadError() | ExplainedError():
+            return excerpt(str(error))
+        case _:
+            return type(error).__name__
