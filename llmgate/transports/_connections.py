@@ -39,7 +39,7 @@ __all__ = [
     "SessionResponse",
 ]
 
-READ_BUFFER = 256 * 1024
+READ_BUFFER = 64 * 1024
 LONGEST_HEADER = 64 * 1024
 _MOST_ANNOUNCEMENTS = 1000
 

@@ -147,16 +147,19 @@ class MessagesDecoder:
 
     def _learn(self, event: Event, data: bytes) -> None:
         """Keep a piece of text as the template of the pieces that follow in its block."""
-        self._template = None
+        if event["type"] in ("content_block_start", "content_block_stop"):
+            self._template = None
         delta = event.get("delta")
         if event["type"] != "content_block_delta" or not is_object(delta):
             return
         if delta["type"] != "text_delta" or len(delta) != 2:
             return
         opened, piece = self._block_of(event), text_in(delta, "text")
-        self._speaking = opened.texts["text"]
-        self._like = self._chunk(ChoiceDelta(piece))
-        self._template = FrameTemplate.of(data, "text", piece)
+        template = FrameTemplate.of(data, "text", piece)
+        if template is not None:
+            self._speaking = opened.texts["text"]
+            self._like = self._chunk(ChoiceDelta(piece))
+            self._template = template
 
     def _event(self, frame: Frame) -> Event:
         data = frame.data

@@ -74,7 +74,10 @@ class ChatDecoder:
             if error is not None:
                 raise error
         try:
-            return (self._chunk(self._halves.read_json(data), data),)
+            payload = self._halves.read_json(data)
+            if self._halves.is_waiting:  # the next event says more than its bytes do
+                self._template = None
+            return (self._chunk(payload, data),)
         except DecodeError as failure:
             reason = failure.message
         shown = excerpt(frame.data)
@@ -117,17 +120,15 @@ class ChatDecoder:
 
     def _learn(self, plain: Chunk, data: bytes) -> None:
         """Keep this event as the template of those that follow, if it is but a piece of text."""
-        self._template = None  # while half a character waits, every event is parsed
         if self._lessons == 0 or len(plain.choices) != 1 or self._halves.is_waiting:
             return
         choice = plain.choices[0]
         text = choice.delta.content
         if text is not None and choice == ChunkChoice(ChoiceDelta(text), choice.index):
-            self._lessons -= 1
-            self._template, self._like = (
-                FrameTemplate.of(data, "content", text, padding="obfuscation"),
-                plain,
-            )
+            template = FrameTemplate.of(data, "content", text, padding="obfuscation")
+            if template is not None:
+                self._lessons -= 1
+                self._template, self._like = template, plain
 
     def _choice(self, choice: Any) -> ChunkChoice:
         if not is_object(choice):

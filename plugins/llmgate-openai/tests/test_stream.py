@@ -332,3 +332,48 @@ def test_an_end_mark_without_an_answer_is_none(events: list[bytes]) -> None:
 def test_signs_of_life_are_nothing() -> None:
     """Events of white space keep a connection alive."""
     assert "x" == _first(b"  ", _event({"content": "x"}), b"\t").choices[0].message.content
+
+
+# --- events that are read without a parser ---
+
+
+_TEXTS = (" the", "\n", 'a "b"', "é", "", "\U0001f600", "\ud83d", "x", "\ude00", "y", "\ud83d", "!")
+
+
+@pytest.mark.parametrize("ascii_only", [True, False])
+@pytest.mark.parametrize("padded", [True, False])
+def test_a_template_changes_nothing(*, ascii_only: bool, padded: bool) -> None:
+    """Texts with escapes, halves of characters and padding: as if each event stood alone."""
+    envelope = json.loads(_event())
+    read: list[str | None] = []
+    decoder = ChatDecoder("7")
+    for number, text in enumerate(_TEXTS):
+        envelope["choices"][0]["delta"] = {"content": text}
+        more = {"obfuscation": "aB9"[: number % 3 + 1]} if padded else {}
+        data = json.dumps({**envelope, **more}, ensure_ascii=ascii_only)
+        for chunk in decoder.feed(Frame(data.encode("utf-8", "replace"))):
+            read.append(chunk.choices[0].delta.content)
+            assert ("chatcmpl-1", "gpt-5", []) == (chunk.id, chunk.model, [*chunk.extra])
+    assert 12 == len(read)
+    told = "".join(text or "" for text in read)
+    halves = "\ufffdx\ufffdy\ufffd!" if ascii_only else "?x?y?!"
+    assert f' the\na "b"é\U0001f600{halves}' == told
+
+
+def test_half_a_character_in_an_odd_event_is_not_lost() -> None:
+    """The event after it has the bytes of a template, but its text is not all that it says."""
+    events = [_event({"content": text}) for text in ("a", "b", "x", "y")]
+    odd = _event({"content": "c\ud83d"}, odd=1)
+    texts = [
+        chunk.choices[0].delta.content
+        for chunk in _chunks(events[0], events[1], odd, events[2], events[3], _DONE)
+    ]
+    assert ["a", "b", "c", "\ufffdx", "y"] == texts
+
+
+def test_a_template_is_for_its_own_choice() -> None:
+    """Of two answers that come in turn, each keeps its texts."""
+    events = [_event({"content": f"{n}"}, choice=n % 2) for n in range(9)]
+    chunks = _chunks(*events, _DONE, choices=2)
+    said = [(chunk.choices[0].index, chunk.choices[0].delta.content) for chunk in chunks]
+    assert [(n % 2, f"{n}") for n in range(9)] == said
