@@ -74,8 +74,12 @@ venv: .venv/dev.stamp
 demo: .venv/demo.stamp
 	@$(PY) examples/demo.py $(ARGS)
 
+# With coverage and without ARGS, in two runs: the first plays what takes no other way through core.
+REPEATED := $(if $(ARGS),,$(if $(COV),repeated))
+
 test: .venv/dev.stamp
-	@$(PY) -m pytest -q -n $(WORKERS) --dist worksteal $(COV) $(ARGS)
+	@$(if $(REPEATED),$(PY) -m pytest -q -n $(WORKERS) --dist worksteal -m repeated tests/test_faults.py)
+	@$(PY) -m pytest -q -n $(WORKERS) --dist worksteal $(COV) $(REPEATED:%=-m "not %") $(ARGS)
 
 faults: .venv/dev.stamp
 	@$(PY) -m tests.faults -n $(WORKERS) --dist worksteal $(ARGS)

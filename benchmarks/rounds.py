@@ -54,6 +54,7 @@ class Worker:
     def __init__(self, name: str, port: int) -> None:
         self.peer = PEERS[name]
         self._name = name
+        self._told = set[str]()
         self._process = subprocess.Popen(
             [self.peer.python, "-m", "benchmarks.timed", self.peer.driver, str(port)],
             stdin=subprocess.PIPE,
@@ -73,8 +74,10 @@ class Worker:
         process.stdin.flush()
         line = process.stdout.readline()
         answer = json.loads(line) if line else {"failed": "its process has ended"}
-        if "failed" in answer:
-            print(f"{self._name}: {do} {order}: {answer['failed']}", file=sys.stderr)
+        if failure := answer.get("failed"):
+            if failure not in self._told:
+                print(f"{self._name}: {do} {order}: {failure}", file=sys.stderr)
+            self._told.add(failure)
         return answer.get("answer")
 
     def __enter__(self) -> Self:

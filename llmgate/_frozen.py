@@ -112,7 +112,8 @@ def fresh(each: Field[Any]) -> str:
 
 def _reduced(self: Any) -> tuple[type[Any], tuple[Any, ...]]:
     """How it is pickled and copied: its class, and the value of each field."""
-    return type(self), tuple(getattr(self, each.name) for each in fields(self))
+    cls: type[Any] = self.__class__
+    return cls, tuple(getattr(self, each.name) for each in fields(self))
 
 
 @recursive_repr()

@@ -368,7 +368,7 @@ class Stream:
 
 
 _LARGEST_STEP = 8 * 1024
-"""Bytes that are decoded ahead of the reader; the chunks that they become are five times as large."""
+"""Bytes that are decoded ahead of the reader; their chunks are five times as large."""
 _STEPS_IN_A_ROW = 8
 _CLOSED = "the stream was closed before its end; call again for another"
 

@@ -6,7 +6,7 @@ Source: the WHATWG HTML standard, "Parsing an event stream"; https://github.com/
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
 from llmgate.errors import ResponseTooLargeError
@@ -124,7 +124,8 @@ def _event(block: bytes) -> Frame | None:
     return _event_of_lines(block)
 
 
-_new = tuple.__new__  # the constructor of a named tuple costs as much as the rest
+# The constructor of a named tuple costs as much as all the rest.
+_new: Callable[[type[Frame], tuple[bytes, str]], Frame] = tuple.__new__
 
 
 def _event_of_lines(block: bytes) -> Frame | None:

@@ -11,7 +11,12 @@ from tests.faults.families import FAMILIES
 from tests.faults.table import Case, Player, Scene
 
 LINES = [
-    pytest.param(case, provider, id=f"{family}/{case.name}/{provider}")
+    pytest.param(
+        case,
+        provider,
+        id=f"{family}/{case.name}/{provider}",
+        marks=() if provider in (case.providers[0], "replicate") else pytest.mark.repeated,
+    )
     for family, cases in FAMILIES.items()
     for case in cases
     for provider in case.providers

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import trustme
+from yarl import URL
 
 from llmgate import _attempt
 from llmgate.errors import (
@@ -29,6 +30,8 @@ from llmgate.errors import (
     TLSError,
 )
 from llmgate.options import Timeout
+from llmgate.transports._connections import DirectResponse, Wire
+from llmgate.transports._failures import BrokenConnectionError
 from llmgate.transports.aiohttp import AiohttpTransport, HttpSettings
 from llmgate.wire import HttpRequest
 from tests.faults.calls import HI, KEY, MODEL, client_of, is_ours
@@ -669,3 +672,54 @@ async def test_what_came_before_a_break_is_given_first(end: Any) -> None:
             with pytest.raises(ReadError):
                 await drained(incoming)
             incoming.close()
+
+
+# --- requests that are written directly ---
+
+
+class Kept:
+    """A connection from the pool, as far as a response knows it."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.protocol = Wire(self._loop)
+        self.ends: list[str] = []
+
+    def close(self) -> None:
+        """It is dropped."""
+        self.ends.append("close")
+
+    def release(self) -> None:
+        """It goes back."""
+        self.ends.append("release")
+
+
+async def test_a_connection_that_is_gone_before_anything_is_written() -> None:
+    """Nothing was sent, so anything may be sent again."""
+    response = DirectResponse(Kept(), URL("http://a/"))
+    with pytest.raises(BrokenConnectionError) as caught:
+        await response.exchange(b"GET / HTTP/1.1\r\n\r\n")
+    assert caught.value.is_unsent
+
+
+async def test_a_connection_goes_back_once_or_not_at_all() -> None:
+    """Whatever ends first: the body, or whoever reads it."""
+    for ways in (["_rest", "close", "_rest"], ["close", "_rest", "close"]):
+        kept = Kept()
+        response = DirectResponse(kept, URL("http://a/"))
+        for way in ways:
+            getattr(response, way)()
+        assert [ways[0].replace("_rest", "release")] == kept.ends
+
+
+async def test_routes_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no end of addresses, as where each model has its own."""
+    monkeypatch.setattr("llmgate.transports.aiohttp._MOST_ROUTES", 2)
+    with FaultServer(reply(body=COMPLETION)) as server:
+        transport = await AiohttpTransport.start(HttpSettings())
+        for path in "abcd":
+            request = HttpRequest("POST", f"{server.url}/{path}", {}, b"{}")
+            (await transport.open(request, Timeout())).close()
+        assert [f"/v1/{path}" for path in "abcd"] == [seen.target for seen in server.requests]
+        assert 2 == len(transport._routes)  # pyright: ignore[reportPrivateUsage]
+        await transport.aclose()

@@ -37,6 +37,7 @@ __all__ = [
     "Response",
     "Route",
     "SessionResponse",
+    "Wire",
 ]
 
 READ_BUFFER = 64 * 1024
@@ -108,7 +109,7 @@ class Wire(ResponseHandler):
         loop lives.
         """
         transport = self.transport
-        if transport is None or transport.get_write_buffer_size():
+        if transport is None or transport.is_closing() or transport.get_write_buffer_size():
             self.abort()
         else:
             is_secured = transport.get_extra_info("sslcontext") is not None
@@ -161,6 +162,13 @@ class Connector(aiohttp.TCPConnector):
                 connection.close()  # it broke while it lay idle, or something came unasked
         except asyncio.CancelledError as cancelled:
             mark_phase(cancelled, "pool")
+            raise
+
+    async def _wait_for_available_connection(self, key: Any, traces: Any) -> None:
+        try:
+            await super()._wait_for_available_connection(key, traces)
+        except BaseException:  # it may just have been given a place, which another is to have
+            self._release_waiter()
             raise
 
     def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
@@ -245,7 +253,7 @@ class DirectResponse:
         try:
             wire.set_response_params(**_READING)
             if wire.transport is None or wire.transport.is_closing():
-                raise aiohttp.ClientConnectionResetError
+                raise aiohttp.ClientOSError  # without a number, as aiohttp says it itself
             wire.transport.write(request)
             message, self.content = await wire.read()
             while 100 <= message.code < 200 and message.code != 101:

@@ -231,8 +231,8 @@ STORMS = (
     ),
     together(
         "for ever closed, or reset, without a reply",
-        both("closed", always(close), either(late(), raises(ReadError)), **STORM),
-        both("reset", always(reset), either(late(), raises(ReadError)), **STORM),
+        both("closed", always(close), either(late(), late("connect"), raises(ReadError)), **STORM),
+        both("reset", always(reset), either(late(), late("connect"), raises(ReadError)), **STORM),
     ),
     together(
         "for ever an error as the first event",

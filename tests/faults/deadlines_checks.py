@@ -28,7 +28,7 @@ __all__ = [
 
 import_module("tenacity")  # or the first call's time would be that of this
 
-LIMIT = 0.15 if SLACK < 0.5 else 0.3
+LIMIT = 0.25 if SLACK < 0.5 else 0.4
 """Seconds that most calls here are given; to connect takes its time, too, where all is slower."""
 PERSISTENT = RetryPolicy(max_retries=1000, wait=no_pause)
 """Never gives up by itself."""

@@ -51,7 +51,7 @@ def answer(player: Player) -> bytes:
 
 async def exhausted_pool(player: Player) -> None:
     """Who waits for a connection waits no longer than he may; those before and after him go on."""
-    slow = then(b"", answer(player), pause=0.35, last=lambda _: asyncio.sleep(0))
+    slow = then(b"", answer(player), pause=LIMIT + 0.3, last=lambda _: asyncio.sleep(0))
     async with (
         serving(player.dialect.serve(slow, answer(player))) as server,
         calling(player, server.url, {"limit": 1}) as client,

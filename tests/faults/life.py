@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from llmgate.errors import LLMGateError, NotFoundError, ReadError
-from tests.faults import life_awaits, life_cancel, life_leave, life_loops, life_process
+from tests.faults import life_awaits, life_cancel, life_leave, life_loops, life_pool, life_process
 from tests.faults.calls import AT_ONCE
 from tests.faults.server import Peer, Step, close, hang, head, reply, reset, then
 from tests.faults.stage import good, open_stage
@@ -201,6 +201,7 @@ CASES: tuple[Case | Scene, ...] = (
     ),
     *life_awaits.CASES,
     *life_cancel.CASES,
+    *life_pool.CASES,
     *life_leave.CASES,
     *life_loops.CASES,
     *life_process.CASES,

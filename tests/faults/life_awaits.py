@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.faults.networks import server_tls, trusting, tunnel
-from tests.faults.server import FaultServer
+from tests.faults.server import FaultServer, then
 from tests.faults.stage import ASYNC, Stage, good, open_stage
 from tests.faults.table import Case, Player, Scene, calling, serving
 
@@ -95,6 +95,33 @@ def at_every_await(name: str, **how: bool) -> Scene:
     return Scene(name, scene, ways=ASYNC)
 
 
+def between_two_others(name: str, **how: bool) -> Scene:
+    """It waits for the pool of one behind one call, and another waits behind it: both are answered.
+
+    Also when it is cancelled just as it is handed the connection, which the next must then have.
+    """
+
+    async def scene(player: Player) -> None:
+        slow = then(b"", good(player), pause=0.005, last=lambda _: asyncio.sleep(0))
+        async with open_stage(player, slow, limit=1) as stage:
+            was_reached, number = True, 0
+            while was_reached:
+                number += 1
+                before = asyncio.ensure_future(stage.awaited())
+                await asyncio.sleep(0)
+                here = asyncio.ensure_future(interrupted(stage, number, **how))
+                await asyncio.sleep(0)
+                after = asyncio.ensure_future(stage.awaited())
+                _, hanging = await asyncio.wait({before, here, after}, timeout=3)
+                assert not hanging, f"it hangs at wait {number}"
+                was_reached = here.result()
+                for other in (before, after):
+                    assert other.exception() is None
+            assert number > 2
+
+    return Scene(name, scene, ways=ASYNC)
+
+
 async def _in_a_handshake(player: Player) -> None:
     """At every await of TLS, and of a proxy's tunnel."""
     dialect = player.dialect
@@ -120,6 +147,8 @@ CASES: tuple[Case | Scene, ...] = (
     at_every_await("cancelled as it goes on, at every await", woken=True),
     at_every_await("cancelled twice, at every await", again=True),
     at_every_await("cancelled twice as it goes on, at every await", woken=True, again=True),
+    between_two_others("cancelled at every await, between two others"),
+    between_two_others("cancelled as it goes on, between two others", woken=True),
     # the handshake is the transport's, and the same for all
     Scene(
         "cancelled at every await of a handshake",

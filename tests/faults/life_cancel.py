@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -316,55 +314,6 @@ async def _task_of_a_stream(player: Player) -> None:
         await stage.healthy()
 
 
-# --- a model of the pool ------------------------------------------------------------------
-
-
-async def _at_random(player: Player) -> None:
-    """Twelve rounds of calls that are cancelled at random, most twice; then healthy ones."""
-    chance = random.Random(f"{player}")
-    faults = itertools.cycle([good(player), then(STREAM_HEAD, last=hang), hang, endless(player)])
-    healthy = False
-
-    async def one_of_them(peer: Peer) -> None:
-        step = good(player) if healthy else next(faults)
-        await (peer.send(step) if isinstance(step, bytes) else step(peer))
-
-    async with open_stage(player, one_of_them, limit=2) as stage:
-        for _ in range(12):
-            tasks = [asyncio.ensure_future(stage.awaited()) for _ in range(5)]
-            for _ in range(2):
-                await asyncio.sleep(chance.random() * 0.01)
-                for task in tasks:
-                    if chance.random() < 0.7:
-                        task.cancel()
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks, timeout=2)
-            for task in tasks:
-                assert task.done()
-                if not task.cancelled():
-                    assert isinstance(task.exception(), LLMGateError | None)
-        healthy = True
-        await asyncio.gather(stage.healthy(), stage.healthy(), stage.healthy())
-        assert await wait_for_async(lambda: stage.server.open_connections <= 2)
-
-
-async def _one_of_many(player: Player) -> None:
-    """Half of thirty calls through three connections are cancelled; the others are answered."""
-    slow = then(b"", good(player), pause=0.01, last=lambda _: asyncio.sleep(0))
-    async with open_stage(player, slow, limit=3) as stage:
-        tasks = [asyncio.ensure_future(stage.awaited()) for _ in range(30)]
-        await asyncio.sleep(0.02)
-        for task in tasks[::2]:
-            task.cancel()
-        await asyncio.wait(tasks, timeout=3)
-        for task in tasks[1::2]:
-            assert not task.cancelled()
-            assert task.exception() is None
-        await stage.healthy()
-        assert await wait_for_async(lambda: stage.server.open_connections <= 3)
-
-
 CASES: tuple[Case | Scene, ...] = (
     *(resting(name, step, streamed) for name, (step, streamed) in POINTS.items()),
     Scene("cancelled in a back-off", _in_a_back_off, ways=ASYNC),
@@ -377,6 +326,4 @@ CASES: tuple[Case | Scene, ...] = (
     Scene("a limit leaves no cancellation behind", _deadline_leaves_no_cancellation, ways=ASYNC),
     Scene("a sibling of twenty fails", _siblings, ways=ASYNC),
     Scene("the task that holds a stream is cancelled", _task_of_a_stream, ways=((False, True),)),
-    Scene("a pool under twelve rounds of random double cancellation", _at_random, ways=ASYNC),
-    Scene("every other of thirty calls is cancelled", _one_of_many, ways=ASYNC),
 )

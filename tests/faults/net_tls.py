@@ -26,7 +26,7 @@ from llmgate.errors import (
 from tests.faults.calls import AT_ONCE, limits
 from tests.faults.dialects import TEXT
 from tests.faults.networks import AUTHORITY, at, server_tls, shaking, trusting
-from tests.faults.server import Peer, Step, close, hang, head, reset, then, trickle
+from tests.faults.server import STREAM_HEAD, Peer, Step, close, hang, head, reset, then, trickle
 from tests.faults.table import (
     Case,
     Check,
@@ -367,7 +367,30 @@ async def below(peer: Peer) -> None:
     await peer.gone.wait()
 
 
+async def babble(peer: Peer) -> None:
+    """Say what is no HTTP, again and again, whether or not anybody listens."""
+    while not peer.gone.is_set():
+        peer.transport.write(b"no HTTP\r\n\r\n")
+        await asyncio.sleep(0.002)
+
+
 NONSENSE = (
+    Case(
+        "what is no HTTP, in place of a reply",
+        raises(ReadError),
+        unary=lambda _: [babble],
+        stream=lambda _: [babble],
+        settings=TRUSTED,
+        server=SECURE,
+    ),
+    Case(
+        "what is no HTTP, within a reply",
+        raises(ReadError, StreamTruncatedError),
+        unary=lambda _: [then(head(transfer_encoding="chunked"), last=babble)],
+        stream=lambda _: [then(STREAM_HEAD, last=babble)],
+        settings=TRUSTED,
+        server=SECURE,
+    ),
     Case(
         "what is no TLS within an answer",
         raises(ReadError, TLSError),

@@ -16,7 +16,7 @@ from tests.faults.dialects import Dialect
 from tests.faults.server import Step, event, reply, reset
 from tests.faults.several import several
 from tests.faults.spills import has, listening
-from tests.faults.table import Outcome, Player, Scene, Steps, calling
+from tests.faults.table import Case, Outcome, Player, Scene, Steps, calling
 
 __all__ = ["CASES"]
 
@@ -198,7 +198,7 @@ def _plainly(_: Any, name: str, values: Any) -> str:
     return " ".join(f"{key}={value}" for key, value in {"event": name, **values}.items())
 
 
-CASES = (
+CASES: tuple[Case | Scene, ...] = (
     Scene("nothing is logged by itself", _silent, ways=ONE),
     Scene("a log without prompts and answers", _hooked, ways=ONE),
     Scene("a log with prompts and answers", _with_bodies, ways=ONE),

@@ -22,7 +22,7 @@ from llmgate.errors import LLMGateError
 from tests.faults.calls import KEY
 from tests.faults.secrets_logs import all_ways
 from tests.faults.server import FaultServer, Seen, reply
-from tests.faults.table import Outcome, Player, Scene, answers, calling
+from tests.faults.table import Case, Outcome, Player, Scene, answers, calling
 
 __all__ = ["CASES"]
 
@@ -281,7 +281,7 @@ _TRUSTING: tuple[tuple[str, Environment, bool], ...] = (
     ),
 )
 
-CASES = (
+CASES: tuple[Case | Scene, ...] = (
     Scene(".netrc", _ignored(_netrc), ways=ONE),
     Scene(".netrc, where the environment is trusted", _ignored(_netrc, trust_env=True), ways=ONE),
     Scene("addresses of the environment", _ignored(_addresses), ways=ONE),

@@ -13,7 +13,7 @@ from tests.faults.calls import HI
 from tests.faults.dialects import PIECES, TEXT, Dialect
 from tests.faults.server import LAST, STREAM_HEAD, Peer, framed, head, wait_for_async
 from tests.faults.several import several
-from tests.faults.table import Player, Scene, answers, calling
+from tests.faults.table import Case, Player, Scene, answers, calling
 
 __all__ = ["CASES"]
 
@@ -154,7 +154,7 @@ def _packed(
     return steps
 
 
-CASES = (
+CASES: tuple[Case | Scene, ...] = (
     *(
         Scene(
             f"a piece arrives {name}",

@@ -22,7 +22,7 @@ from tests.faults.server import (
     then,
 )
 from tests.faults.several import several
-from tests.faults.table import Case, Outcome, Steps, answers, raises
+from tests.faults.table import Case, Outcome, Scene, Steps, answers, raises
 
 __all__ = ["CASES"]
 
@@ -217,7 +217,7 @@ def _whole_answer(dialect: Dialect) -> bytes:
     return b"".join(dialect.events)
 
 
-CASES = (
+CASES: tuple[Case | Scene, ...] = (
     Case(
         "no end marker",
         raises(StreamTruncatedError, partial=TEXT),

@@ -276,7 +276,7 @@ def _is_one_of(*texts: str) -> Check:
     return check
 
 
-CASES = (
+CASES: tuple[Case | Scene, ...] = (
     *(case for row in _INSTEAD for case in _instead(*row)),
     several(
         "a whole answer in place of a stream",

@@ -128,7 +128,7 @@ async def _little_is_kept(player: Player) -> None:
     assert peak < 3 * MB, f"{peak / MB:.1f} MB of {len(large) * 400 / MB:.1f} MB"
 
 
-CASES = (
+CASES: tuple[Case | Scene, ...] = (
     *(Case(f"a flood of {name}", answers(), stream=_flood(w, 20_000)) for name, w in _FLOODS),
     Case("a flood of pieces", _is_many, stream=_many(5000)),
     Case("an event of 10 MB", _is_large, stream=_large(_RIGHT)),

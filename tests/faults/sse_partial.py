@@ -11,7 +11,7 @@ from llmgate.types import Completion, Usage
 from tests.faults.calls import HI
 from tests.faults.dialects import TEXT, Dialect
 from tests.faults.server import STREAM_HEAD, chunk, event, framed, hang, then, wait_for_async
-from tests.faults.table import Player, Scene, answers, calling, raises
+from tests.faults.table import Case, Player, Scene, answers, calling, raises
 
 __all__ = ["CASES", "begun_twice"]
 
@@ -165,7 +165,7 @@ async def _left_early(player: Player) -> None:
 
 STREAMED = ((False, True), (True, True))
 
-CASES = (
+CASES: tuple[Case | Scene, ...] = (
     Scene("what is left of a broken answer goes back", _goes_back, ways=STREAMED),
     Scene("what is known of the usage after leaving early", _left_early, ways=((False, True),)),
 )
