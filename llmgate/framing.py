@@ -125,7 +125,7 @@ def _event(block: bytes) -> Frame | None:
 
 
 # The constructor of a named tuple costs as much as all the rest.
-_new: Callable[[type[Frame], tuple[bytes, str]], Frame] = tuple.__new__
+_new: Callable[[type[Frame], tuple[bytes, str]], Frame] = vars(tuple)["__new__"]
 
 
 def _event_of_lines(block: bytes) -> Frame | None:

@@ -113,7 +113,8 @@ def test_what_is_checked_after_making_is_checked() -> None:
 def test_what_can_be_hashed_is_hashed() -> None:
     """By its fields, as a frozen dataclass is."""
     assert {Timeout(1), Timeout(1.0)} == {Timeout(1)}
-    assert Timeout(1) != 1
+    one: object = 1
+    assert Timeout(1) != one
     with pytest.raises(TypeError, match="unhashable"):
         hash(Point(1))
 

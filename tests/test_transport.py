@@ -721,5 +721,5 @@ async def test_routes_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
             request = HttpRequest("POST", f"{server.url}/{path}", {}, b"{}")
             (await transport.open(request, Timeout())).close()
         assert [f"/v1/{path}" for path in "abcd"] == [seen.target for seen in server.requests]
-        assert 2 == len(transport._routes)  # pyright: ignore[reportPrivateUsage]
+        assert 2 == len(transport._routes)
         await transport.aclose()
