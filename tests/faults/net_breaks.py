@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import socket
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -12,6 +15,7 @@ from llmgate.errors import (
     DecodeError,
     ReadError,
     StreamTruncatedError,
+    TLSError,
 )
 from tests.faults.calls import AT_ONCE, SLACK
 from tests.faults.dialects import TEXT, Dialect
@@ -272,10 +276,58 @@ STRANGERS = several(
     streamed=(False, True),
 )
 
+# --- what is no TLS, after a handshake ----------------------------------------------------
+
+
+async def below(peer: Peer) -> None:
+    """Write below TLS, where nobody without the keys could write anything that is accepted."""
+    await asyncio.sleep(0.02)
+    raw: socket.socket = peer.transport.get_extra_info("socket")
+    os.write(raw.fileno(), bytes.fromhex("1703030020") + bytes(32))
+    await peer.gone.wait()
+
+
+async def babble(peer: Peer) -> None:
+    """Say what is no HTTP, again and again, whether or not anybody listens."""
+    while not peer.gone.is_set():
+        peer.transport.write(b"no HTTP\r\n\r\n")
+        await asyncio.sleep(0.002)
+
+
+NONSENSE = (
+    Case(
+        "what is no HTTP, in place of a reply",
+        raises(ReadError),
+        unary=lambda _: [babble],
+        stream=lambda _: [babble],
+        **SECURE,
+    ),
+    Case(
+        "what is no HTTP, within a reply",
+        raises(ReadError, StreamTruncatedError),
+        unary=lambda _: [then(head(transfer_encoding="chunked"), last=babble)],
+        stream=lambda _: [then(STREAM_HEAD, last=babble)],
+        **SECURE,
+    ),
+    Case(
+        "what is no TLS within an answer",
+        raises(ReadError, TLSError),
+        unary=lambda d: [then(d.reply()[:-20], last=below)],
+        **SECURE,
+    ),
+    Case(
+        "what is no TLS within a stream",
+        CUT,
+        stream=lambda d: [then(d.streamed(*d.begun, last=b""), last=below)],
+        **SECURE,
+    ),
+)
+
 CASES: tuple[Case | Scene, ...] = (
     *(stage.line() for stage in STAGES),
     *BREAKS,
     Scene("cut anywhere, by its end and by a reset", _cut_anywhere),
     Scene("a kept connection goes silent", _goes_silent),
     STRANGERS,
+    *NONSENSE,
 )

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
-import os
-import socket
 import ssl
 import tempfile
 from collections.abc import Callable
@@ -20,13 +17,11 @@ from llmgate.errors import (
     InvalidRequestError,
     LLMGateError,
     ReadError,
-    StreamTruncatedError,
     TLSError,
 )
 from tests.faults.calls import AT_ONCE, limits
-from tests.faults.dialects import TEXT
 from tests.faults.networks import AUTHORITY, at, server_tls, shaking, trusting
-from tests.faults.server import STREAM_HEAD, Peer, Step, close, hang, head, reset, then, trickle
+from tests.faults.server import Peer, Step, close, hang, head, reset, then, trickle
 from tests.faults.table import (
     Case,
     Check,
@@ -356,61 +351,9 @@ HANDSHAKES = (
 )
 
 
-# --- what is no TLS, after a handshake ----------------------------------------------------
-
-
-async def below(peer: Peer) -> None:
-    """Write below TLS, where nobody without the keys could write anything that is accepted."""
-    await asyncio.sleep(0.02)
-    raw: socket.socket = peer.transport.get_extra_info("socket")
-    os.write(raw.fileno(), bytes.fromhex("1703030020") + bytes(32))
-    await peer.gone.wait()
-
-
-async def babble(peer: Peer) -> None:
-    """Say what is no HTTP, again and again, whether or not anybody listens."""
-    while not peer.gone.is_set():
-        peer.transport.write(b"no HTTP\r\n\r\n")
-        await asyncio.sleep(0.002)
-
-
-NONSENSE = (
-    Case(
-        "what is no HTTP, in place of a reply",
-        raises(ReadError),
-        unary=lambda _: [babble],
-        stream=lambda _: [babble],
-        settings=TRUSTED,
-        server=SECURE,
-    ),
-    Case(
-        "what is no HTTP, within a reply",
-        raises(ReadError, StreamTruncatedError),
-        unary=lambda _: [then(head(transfer_encoding="chunked"), last=babble)],
-        stream=lambda _: [then(STREAM_HEAD, last=babble)],
-        settings=TRUSTED,
-        server=SECURE,
-    ),
-    Case(
-        "what is no TLS within an answer",
-        raises(ReadError, TLSError),
-        unary=lambda d: [then(d.reply()[:-20], last=below)],
-        settings=TRUSTED,
-        server=SECURE,
-    ),
-    Case(
-        "what is no TLS within a stream",
-        raises(StreamTruncatedError, partial=TEXT),
-        stream=lambda d: [then(d.streamed(*d.begun, last=b""), last=below)],
-        settings=TRUSTED,
-        server=SECURE,
-    ),
-)
-
 CASES: tuple[Case | Scene, ...] = (
     *CERTIFICATES,
     Scene("authorities by path", _by_path),
     Scene("one client, a server that is trusted and one that is not", _one_client_two_servers),
     *HANDSHAKES,
-    *NONSENSE,
 )
