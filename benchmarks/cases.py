@@ -25,6 +25,8 @@ class Case(NamedTuple):
     """Messages of the conversation; all but the first and the last have 2 kB."""
     runs: int = 100
     """How many of it make a count of instructions; twice as many make the other."""
+    counts: int = 1
+    """How often each is made, for the median: when collections of garbage fall is up to chance."""
 
     @property
     def dialect(self) -> Dialect:
@@ -44,7 +46,7 @@ class Case(NamedTuple):
 
 CASES = {
     "unary": Case("unary call, 600 B answer", "openai-short"),
-    "unary-64": Case("unary call, 64 at once", "openai-short", at_once=64, runs=256),
+    "unary-64": Case("unary call, 64 at once", "openai-short", at_once=64, runs=256, counts=3),
     "unary-1000": Case("unary call, 1,000 at once", "openai-short", at_once=1_000, runs=1_000),
     "tool": Case("unary call, a function called", "openai-tool"),
     "answer": Case("unary call, 20 kB answer", "openai-long"),

@@ -12,6 +12,7 @@ import argparse
 import os
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -46,14 +47,14 @@ def count(peer: Peer, cases: Iterable[str], port: int) -> dict[str, float]:
     plan: list[str] = []
     for case in cases:
         runs = _runs(peer, case)
-        plan += [case, str(runs), case, str(2 * runs)]
+        plan += [case, str(runs), case, str(2 * runs)] * CASES[case].counts
     totals = _totals(peer, plan, port)
     found: dict[str, float] = {}
     for case in cases:
         runs, units = _runs(peer, case), CASES[case].units
         less, more = totals.get((case, runs)), totals.get((case, 2 * runs))
-        if less is not None and more is not None:
-            found[case] = (more - less) / runs / units
+        if less and more:
+            found[case] = (statistics.median(more) - statistics.median(less)) / runs / units
     return found
 
 
@@ -61,17 +62,17 @@ def _runs(peer: Peer, case: str) -> int:
     return max(CASES[case].runs // peer.slowness, 1)
 
 
-def _totals(peer: Peer, plan: Sequence[str], port: int) -> dict[tuple[str, int], int]:
+def _totals(peer: Peer, plan: Sequence[str], port: int) -> dict[tuple[str, int], list[int]]:
     """What each child of the plan has cost, with what its parent had cost when it was born."""
     with tempfile.TemporaryDirectory() as logs:
         command = [f"--log-file={logs}/%p", peer.python, "-m", "benchmarks.counted", peer.driver]
         start = "forked" if peer.forks else "cold"
         printed = _run([*command, str(port), start, *plan], peer.environment)
-        totals: dict[tuple[str, int], int] = {}
+        totals: dict[tuple[str, int], list[int]] = {}
         for line in printed.splitlines():
             process, case, runs = line.split(maxsplit=2)
             if runs.isdecimal():
-                totals[case, int(runs)] = _total(Path(logs, process))
+                totals.setdefault((case, int(runs)), []).append(_total(Path(logs, process)))
             else:
                 print(f"{peer.title}: {case} {runs}", file=sys.stderr)
         return totals
