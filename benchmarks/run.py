@@ -48,6 +48,8 @@ _COUNTED = (
     "anthropic-stream-300",
 )
 # under valgrind a stream of theirs takes half a minute, and a history longer
+# they would take minutes, and no limit asks for them
+_NOT_OF_PEERS = ("unary-1000", "tool", "stream-calls")
 _COUNTED_OF_PEERS = ("unary", "stream-300", "anthropic", "anthropic-stream-300")
 
 
@@ -71,8 +73,8 @@ def _of(name: str, cases: Collection[str]) -> Iterator[str]:
         ("cpu", TIMED_CASES),
     ):
         for case in all_of_it:
-            if case == "unary-1000" and peer.is_peer:
-                continue  # half a minute for each
+            if peer.is_peer and case in _NOT_OF_PEERS:
+                continue
             if case in cases and peer.can(CASES[case]):
                 yield f"{what}/{case}/{name}"
 

@@ -62,7 +62,8 @@ def imports(names: Iterable[str], port: int, rounds: int) -> dict[str, float]:
     bare = costs.pop("bare")
     found: dict[str, float] = {}
     for name, cost in costs.items():
-        found[f"import/{name}"] = cost.milliseconds - bare.milliseconds
+        # next to nothing may come out as less than nothing
+        found[f"import/{name}"] = max(cost.milliseconds - bare.milliseconds, 0.0)
         found[f"modules/{name}"] = cost.modules - bare.modules
     return found
 
