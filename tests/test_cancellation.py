@@ -209,4 +209,4 @@ async def test_a_pool_under_random_cancellation() -> None:
                     assert task.cancelled() or task.exception() is None or task.exception()
             healthy = True
             assert "Hi" == (await client.acompletion(MODEL, HI, timeout=1)).text
-            assert server.open_connections <= 2
+            assert await wait_for_async(lambda: server.open_connections <= 2)
