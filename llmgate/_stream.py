@@ -31,7 +31,7 @@ from llmgate.errors import (
 from llmgate.framing import Frame
 from llmgate.hooks import FirstToken
 from llmgate.report import Report
-from llmgate.types import Attempt, Chunk, ChunkChoice, Completion, Exchange, Usage
+from llmgate.types import Attempt, Chunk, ChunkChoice, Completion, Exchange, TextChunks, Usage
 
 __all__ = ["Stream", "StreamIterator"]
 
@@ -294,13 +294,13 @@ class Stream:
 
     def _decode(self, data: bytes) -> None:
         decoder, take = self._decoder, self._take
-        add, append = self._answer.add, self._ready.append
         for frame in self._framer.feed(data) if data else self._framer.close():
-            for chunk in decoder.feed(frame):
-                if self._has_begun and chunk.choices:  # nearly always
-                    add(chunk)
-                    append(chunk)
-                else:
+            chunks = decoder.feed(frame)
+            if type(chunks) is TextChunks and chunks and self._has_begun:  # nearly always
+                self._answer.add_texts(chunks)
+                self._ready.extend(chunks)
+            else:
+                for chunk in chunks:
                     take(chunk)
             if decoder.finished:
                 return

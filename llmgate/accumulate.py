@@ -23,6 +23,7 @@ from llmgate.types import (
     Function,
     FunctionDelta,
     Message,
+    TextChunks,
     ToolCall,
     ToolCallDelta,
     Usage,
@@ -75,6 +76,12 @@ class Accumulator:
             if parts is None:
                 parts = self._choices[choice.index] = _ChoiceParts(choice.index)
             parts.add(choice)
+
+    def add_texts(self, chunks: TextChunks) -> None:
+        """Add what these chunks say, which differ in their texts alone."""
+        first = chunks[0]
+        self.add(first)
+        self._choices[first.choices[0].index].add_texts(chunks.texts[1:])
 
     def _add_head(self, chunk: Chunk) -> None:
         for name in ("id", "created", "model", "system_fingerprint", "service_tier"):
@@ -148,6 +155,10 @@ class _ChoiceParts:
             or delta.extra
         ):
             self._add_rare(delta)
+
+    def add_texts(self, texts: Iterable[str]) -> None:
+        """More of the content, of which something has come."""
+        self._texts["content"].extend(texts)
 
     def _add_rare(self, delta: ChoiceDelta) -> None:
         """What most chunks do not have."""

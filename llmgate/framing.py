@@ -6,10 +6,12 @@ Source: the WHATWG HTML standard, "Parsing an event stream"; https://github.com/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Generator, Iterable
 from typing import NamedTuple, Protocol
 
 from llmgate.errors import ResponseTooLargeError
+from llmgate.templates import FrameTemplate
 
 __all__ = ["MAX_FRAME", "Frame", "Framer", "NDJSONFramer", "SSEFramer"]
 
@@ -20,17 +22,26 @@ _BOM = b"\xef\xbb\xbf"
 _FIELDS = frozenset({b"", b"data", b"event", b"id", b"retry"})
 """The names that a line of an event stream begins with; a comment has none."""
 _LONGEST_HEAD = 64 * 1024
+_BLANK_LINE = b"\n\n"
+_USUAL_START = re.compile(rb"(?:event: ?[^\n]*\n)?data: ?")
+_WINDOW = 16 * 1024
+"""How far ahead a run of events is looked for, in bytes."""
 
 
 class Frame(NamedTuple):
-    """One event: its data, and its name where the format has names."""
+    """One event: its data, and its name where the format has names.
+
+    With ``texts``, which has nobody who has not asked for it (:meth:`SSEFramer.learn`), it stands
+    for a run of events that differ from an earlier one in these texts, and has no data.
+    """
 
     data: bytes
     event: str = ""
+    texts: tuple[str, ...] | list[str] = ()
 
 
 class Framer(Protocol):
-    """Cuts a byte stream into frames."""
+    """Cuts a byte stream into frames. Each frame is to be decoded before the next is asked for."""
 
     def feed(self, data: bytes) -> Iterable[Frame]:
         """The frames that these bytes complete.
@@ -52,14 +63,38 @@ class SSEFramer:
     whole, or cut anywhere. An event whose data is empty is not given, as it stands for nothing.
     """
 
-    __slots__ = ("_after_carriage_return", "_at_start", "_head", "_is_silent", "_rest")
+    __slots__ = (
+        "_after_carriage_return",
+        "_at_start",
+        "_block",
+        "_head",
+        "_is_silent",
+        "_pattern",
+        "_rest",
+    )
 
     def __init__(self, limit: int = MAX_FRAME) -> None:
-        self._rest = _Rest(b"\n\n", limit)
+        self._rest = _Rest(_BLANK_LINE, limit)
         self._at_start = True
         self._after_carriage_return = False
         self._is_silent = True
         self._head = b""
+        self._block = b""
+        self._pattern: _Pattern | None = None
+
+    def learn(self, template: FrameTemplate, frame: Frame) -> None:
+        """Give events that are like the one given last, but for a text, as ``Frame.texts``.
+
+        The frame is that of the event given last, and the template is its template. Until then, or
+        where that event is written in an unusual way, every event is given as it is.
+        """
+        start, found, rest = self._block.partition(frame.data)
+        if found and not rest and _USUAL_START.fullmatch(start):
+            self._pattern = _Pattern(template, start)
+
+    def forget(self) -> None:
+        """Give every event as it is, from the next on."""
+        self._pattern = None
 
     @property
     def stray(self) -> bytes:
@@ -77,17 +112,68 @@ class SSEFramer:
         data = self._with_plain_line_ends(data)
         if self._at_start:
             data = self._without_mark(data)
-        blocks = self._rest.split(data)
-        frames: list[Frame] = []
-        for block in blocks:
-            if block.startswith(b"data: {") and b"\n" not in block:  # nearly every event
-                frames.append(_new(Frame, (block[6:], "")))
-            elif (frame := _event(block)) is not None:
-                frames.append(frame)
+        body = self._rest.whole(data)
         if self._is_silent:
-            self._is_silent = not frames
-            self._head = b"" if frames else self._head + data[: _LONGEST_HEAD - len(self._head)]
-        return frames
+            return self._first_frames(data, body)
+        return self._frames(body) if body else ()
+
+    def _first_frames(self, data: bytes, body: bytes) -> Iterable[Frame]:
+        """The same, as long as no event has come."""
+        for frame in self._frames(body):
+            self._is_silent, self._head = False, b""
+            yield frame
+        if self._is_silent:
+            self._head += data[: _LONGEST_HEAD - len(self._head)]
+
+    def _frames(self, body: bytes) -> Iterable[Frame]:
+        """The events of whole blocks; what was learned from one holds for the next."""
+        at = 0
+        while at < len(body):
+            pattern = self._pattern
+            if pattern is None:
+                at = yield from self._frames_between(body, at, len(body))
+            elif body.startswith(pattern.head, at):
+                at = yield from self._run(pattern, body, at)
+            else:
+                end = body.find(_BLANK_LINE + pattern.head, at) + len(_BLANK_LINE)
+                end = end if end >= len(_BLANK_LINE) else len(body)
+                at = yield from self._frames_between(body, at, end)
+
+    def _frames_between(self, body: bytes, at: int, end: int) -> Generator[Frame, None, int]:
+        """The events of these blocks, one by one, up to where another pattern was learned."""
+        pattern = self._pattern
+        for block in body[at:end].split(_BLANK_LINE):
+            at += len(block) + len(_BLANK_LINE)
+            frame = _event(block)
+            if frame is not None:
+                self._block = block
+                yield frame
+                if self._pattern is not pattern:
+                    return at
+        return end
+
+    def _run(self, pattern: _Pattern, body: bytes, at: int) -> Generator[Frame, None, int]:
+        """The texts of the events from here on that fit the pattern; or one event, if none does."""
+        pieces, end = pattern.pieces(body, at)
+        texts = pattern.template.texts_in(pieces) if pieces else None
+        if texts is not None:
+            yield _new(Frame, (b"", "", texts))
+            return end
+        run = list[str]()
+        for piece in pieces:
+            inside, others_follow, _ = piece.partition(pattern.tail)
+            texts = pattern.template.texts_in([inside])
+            if texts is None:
+                break
+            run += texts
+            at += pattern.size + len(inside)
+            if others_follow:
+                break
+        if run:
+            yield Frame(b"", "", run)
+            return at
+        end = body.index(_BLANK_LINE, at) + len(_BLANK_LINE)
+        return (yield from self._frames_between(body, at, end))
 
     def close(self) -> Iterable[Frame]:
         """The last event, where its blank line is missing."""
@@ -117,15 +203,18 @@ class SSEFramer:
 
 def _event(block: bytes) -> Frame | None:
     """The event of one block of lines; None when it has no data."""
+    if block.startswith(b"data: {") and b"\n" not in block:  # nearly every event
+        return _new(Frame, (block[6:], "", ()))
     if block.startswith(b"event: "):  # the other common form
         head, _, rest = block.partition(b"\n")
         if rest.startswith(b"data: ") and b"\n" not in rest and len(rest) > 6:
-            return _new(Frame, (rest[6:], head[7:].decode("utf-8", "replace")))
+            return _new(Frame, (rest[6:], head[7:].decode("utf-8", "replace"), ()))
     return _event_of_lines(block)
 
 
 # The constructor of a named tuple costs as much as all the rest.
-_new: Callable[[type[Frame], tuple[bytes, str]], Frame] = vars(tuple)["__new__"]
+_new: Callable[[type[Frame], tuple[bytes, str, list[str] | tuple[()]]], Frame]
+_new = vars(tuple)["__new__"]
 
 
 def _event_of_lines(block: bytes) -> Frame | None:
@@ -139,6 +228,29 @@ def _event_of_lines(block: bytes) -> Frame | None:
             event = value.decode("utf-8", "replace")
     joined = b"\n".join(data)
     return Frame(joined, event) if joined else None
+
+
+class _Pattern:
+    """How events are written that fit a template."""
+
+    __slots__ = ("_between", "head", "size", "tail", "template")
+
+    def __init__(self, template: FrameTemplate, start: bytes) -> None:
+        """``start`` is what stands in an event's block before its data."""
+        self.template = template
+        self.head = start + template.before
+        self.tail = template.behind + _BLANK_LINE
+        self._between = self.tail + self.head
+        self.size = len(self._between)
+
+    def pieces(self, body: bytes, at: int) -> tuple[list[bytes], int]:
+        """What differs in the events from here on, as far as they fit; and where they end."""
+        start = at + len(self.head)
+        *pieces, last = body[start : start + _WINDOW].split(self._between)
+        piece, is_whole, _ = last.partition(self.tail)
+        if is_whole:
+            pieces.append(piece)
+        return pieces, at + sum(map(len, pieces)) + len(pieces) * self.size
 
 
 class NDJSONFramer:
@@ -183,6 +295,20 @@ class _Rest:
             self._check(len(block))
         self.keep(rest)
         return blocks
+
+    def whole(self, data: bytes) -> bytes:
+        """All blocks that end with the mark, now that these bytes have come, in one piece."""
+        mark = self._mark
+        if mark not in data and mark not in self._last + data[:1]:
+            self.keep(data)
+            return b""
+        joined = self.take() + data
+        end = joined.rfind(mark) + len(mark)
+        self.keep(joined[end:])
+        if end > self._limit:
+            for block in joined[:end].split(mark):
+                self._check(len(block))
+        return joined[:end]
 
     def keep(self, data: bytes) -> None:
         """Add to the rest."""

@@ -5,27 +5,31 @@ Nearly every event of a stream is such a frame. What is not certain is left to a
 
 from __future__ import annotations
 
+import re
+
+from llmgate._json import texts_of
+
 __all__ = ["FrameTemplate"]
+
+_REST_OF_TEXT = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
 
 
 class FrameTemplate:
     """A frame of JSON with a hole where one of its texts was.
 
-    A frame that begins as this one does, has neither backslashes nor control characters in the
-    hole, and goes on as this one does from the first quote, is the same JSON value but for that
-    text: a parser would see the same bytes up to the hole, then a text that ends at that quote, and
-    then the same bytes again (RFC 8259, section 7). A second hole may be for padding that nobody
-    reads, of ASCII letters and digits.
+    A frame that begins with ``before``, has the inside of a JSON text in the hole, and goes on with
+    ``behind``, is the same JSON value but for that text: a parser would see the same bytes up to
+    the hole, then a text, and then the same bytes again (RFC 8259, section 7). A second hole may be
+    for padding that nobody reads, of ASCII letters and digits.
     """
 
-    __slots__ = ("_before", "_behind", "_end", "_starts")
+    __slots__ = ("_middle", "before", "behind")
 
-    def __init__(self, before: bytes, behind: bytes, end: bytes | None = None) -> None:
-        """``end`` is what stands behind the padding, where there is some."""
-        self._before = before
-        self._starts = len(before)
-        self._behind = behind
-        self._end = end
+    def __init__(self, before: bytes, behind: bytes, middle: bytes = b"") -> None:
+        """``middle`` is what stands between the text and the padding, where there is some."""
+        self.before = before
+        self.behind = behind
+        self._middle = middle
 
     @classmethod
     def of(cls, frame: bytes, key: str, text: str, padding: str = "") -> FrameTemplate | None:
@@ -33,43 +37,36 @@ class FrameTemplate:
 
         ``padding`` names the key of a text that may be any.
 
-        None when that cannot be told for certain from the bytes: the frame has an escape, or the
-        name stands elsewhere too.
+        None when that cannot be told for certain from the bytes: there is an escape elsewhere than
+        in the text, or the name stands elsewhere too.
         """
-        if b"\\" in frame:
-            return None
         before, found, rest = _around(frame, key)
-        written = text.encode() + b'"'
-        if not found or not rest.startswith(written):
+        written = _REST_OF_TEXT.match(rest)
+        if not found or written is None or texts_of([written[0]]) != [text]:
             return None
-        behind = rest[len(written) - 1 :]
+        behind = rest[written.end() :]
+        if b"\\" in before or b"\\" in behind:  # a name may be written with escapes
+            return None
         if not padding or padding.encode() not in frame:
             return cls(before, behind)
         middle, found, rest = _around(behind, padding)
         padded, quote, end = rest.partition(b'"')
-        return cls(before, middle, quote + end) if found and padded.isalnum() else None
+        return cls(before, quote + end, middle) if found and padded.isalnum() else None
 
-    def text_in(self, frame: bytes) -> str | None:
-        """The text in the hole; None when the frame is another, or needs a parser."""
-        if not frame.startswith(self._before):
-            return None
-        quote = frame.find(b'"', self._starts)
-        if frame[quote:] != self._behind and not self._is_padded(frame, quote):
-            return None
-        said = frame[self._starts : quote]
-        if b"\\" in said:
-            return None
-        try:
-            text = said.decode()
-        except UnicodeDecodeError:
-            return None
-        return text if text.isprintable() else None  # control characters are no JSON
+    def texts_in(self, pieces: list[bytes]) -> list[str] | None:
+        """The texts of frames, of which these pieces stood between ``before`` and ``behind``.
 
-    def _is_padded(self, frame: bytes, quote: int) -> bool:
-        if self._end is None or quote < 0 or not frame.startswith(self._behind, quote):
-            return False
-        starts = quote + len(self._behind)
-        return frame.endswith(self._end) and frame[starts : -len(self._end)].isalnum()
+        None when at least one of them needs a parser.
+        """
+        if not self._middle:
+            return texts_of(pieces)
+        holes = list[bytes]()
+        for piece in pieces:
+            hole, found, padding = piece.partition(self._middle)
+            if not found or not (padding.isalnum() or not padding):
+                return None
+            holes.append(hole)
+        return texts_of(holes)
 
 
 def _around(data: bytes, key: str) -> tuple[bytes, bool, bytes]:

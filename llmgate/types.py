@@ -6,8 +6,9 @@ Source: OpenAI's "chat completion object" and "chat completion chunk object".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 from llmgate._frozen import frozen, open_class
@@ -30,10 +31,10 @@ __all__ = [
     "FunctionDelta",
     "Message",
     "PromptTokensDetails",
+    "TextChunks",
     "ToolCall",
     "ToolCallDelta",
     "Usage",
-    "text_chunk",
     "with_exchange",
 ]
 
@@ -339,11 +340,19 @@ def with_exchange(completion: Completion, exchange: Exchange) -> Completion:
     )
 
 
-def text_chunk(like: Chunk, text: str) -> Chunk:
-    """A chunk like this one, in which the choice at the same index says this text, and no more.
+class TextChunks(list[Chunk]):
+    """Chunks that differ in the text of their only choice, and in nothing else."""
 
-    It is made without a call for each part, as nearly every chunk of a stream is such a one.
-    """
+    __slots__ = ("texts",)
+
+    def __init__(self, like: Chunk, texts: Sequence[str]) -> None:
+        """A chunk like this one for each text, in which the same choice says it, and no more."""
+        self.texts = texts
+        super().__init__(map(partial(_text_chunk, like, like.choices[0].index), texts))
+
+
+def _text_chunk(like: Chunk, index: int, text: str) -> Chunk:
+    """It is made without a call for each part, as nearly every chunk of a stream is such a one."""
     delta: Any = _new(_OpenDelta)
     delta.content = text
     delta.role = delta.refusal = delta.reasoning_content = delta.tool_calls = None
@@ -352,7 +361,7 @@ def text_chunk(like: Chunk, text: str) -> Chunk:
     delta.__class__ = ChoiceDelta
     choice: Any = _new(_OpenChoice)
     choice.delta = delta
-    choice.index = like.choices[0].index
+    choice.index = index
     choice.finish_reason = choice.logprobs = choice.native_finish_reason = None
     choice.extra = {}
     choice.__class__ = ChunkChoice

@@ -25,8 +25,8 @@ from llmgate.types import (
     Completion,
     Exchange,
     Message,
+    TextChunks,
     Usage,
-    text_chunk,
     with_exchange,
 )
 from llmgate.wire import HttpRequest
@@ -202,11 +202,12 @@ def test_lists_are_not_shared_with_what_was_loaded() -> None:
 # --- what is made without a call for each part ---
 
 
-def test_a_chunk_of_text() -> None:
+def test_chunks_of_text() -> None:
     """As if it were made part by part, and like the one before."""
     choice = ChunkChoice(ChoiceDelta("a"), 1)
     like = Chunk([choice], "id", 5, "m", system_fingerprint="f", service_tier="t")
-    made = text_chunk(like, "b")
+    first, made = TextChunks(like, ["a", "b"])
+    assert like == first
     same = ChunkChoice(ChoiceDelta("b"), 1)
     assert Chunk([same], "id", 5, "m", system_fingerprint="f", service_tier="t") == made
     assert [Chunk, ChunkChoice, ChoiceDelta] == [

@@ -1,14 +1,16 @@
-"""Frames recognised by a template: never anything but what a parser would say."""
+"""Events recognised by a template: never anything but what a parser would say."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmgate.framing import Frame, SSEFramer
 from llmgate.templates import FrameTemplate
 
 
@@ -25,29 +27,91 @@ def template(data: bytes, text: str, padding: str = "") -> FrameTemplate:
     return made
 
 
-PLAIN = template(frame(" the"), " the")
-PADDED = template(frame(" the", padding="a1Z"), " the", "padding")
+def event(data: bytes, start: bytes = b"") -> bytes:
+    """A frame as an event of a stream."""
+    return start + b"data: " + data + b"\n\n"
 
 
-@pytest.mark.parametrize("text", [" model", "", "é–漢", "\U0001f600", "}{:,"])
+def learned(
+    stream: bytes, made: FrameTemplate, cuts: Iterable[int] = (), only: int | None = None
+) -> list[Frame]:
+    """What a framer gives that learns from the first event, or from each but for its texts.
+
+    ``only`` is the number of the event that is learned from; ``cuts`` cut the stream in pieces.
+    """
+    framer, frames = SSEFramer(), list[Frame]()
+    places = [0, *sorted(cuts), len(stream)]
+    pieces = [stream[a:b] for a, b in zip(places, places[1:], strict=False)]
+    for piece in pieces:
+        for each in framer.feed(piece):
+            frames.append(each)
+            if len(frames) == 1 + (only or 0) and not each.texts:
+                framer.learn(made, each)
+    return [*frames, *framer.close()]
+
+
+FIRST = frame(" the")
+PLAIN = template(FIRST, " the")
+PADDED_FIRST = frame(" the", padding="a1Z")
+PADDED = template(PADDED_FIRST, " the", "padding")
+TEXTS = [" model", "", "é–漢", "\U0001f600", "}{:,", "a\nb", "\\", "a\\", 'a"b', '",', "\x7f", "\u2028"]
+
+
+@pytest.mark.parametrize("text", TEXTS)
 def test_a_text_is_read(text: str) -> None:
-    """Whatever stands in the hole, in any script."""
-    assert text == PLAIN.text_in(frame(text))
-    assert text == PADDED.text_in(frame(text, padding="Qq"))
+    """Whatever it is, in any script, with escapes or without."""
+    found = learned(event(FIRST) + event(frame(text)), PLAIN)
+    assert [Frame(FIRST), Frame(b"", "", [text])] == found
+    padded = event(PADDED_FIRST) + event(frame(text, padding="Qq"))
+    assert [text] == learned(padded, PADDED)[1].texts
+
+
+def test_a_run_is_read_at_once() -> None:
+    """One frame stands for all of it, also where some of its texts have quotes."""
+    for texts in (["a", "b c", "\n"], TEXTS):
+        stream = event(FIRST) + b"".join(event(frame(text)) for text in texts)
+        assert [Frame(FIRST), Frame(b"", "", texts)] == learned(stream, PLAIN)
+        padded = event(PADDED_FIRST) + b"".join(event(frame(text, padding="")) for text in texts)
+        assert [Frame(b"", "", texts)] == learned(padded, PADDED)[1:]
 
 
 def test_without_spaces() -> None:
     """As most providers write."""
-    data = b'{"delta":{"content":"a"},"n":1}'
-    assert "b c" == template(data, "a").text_in(b'{"delta":{"content":"b c"},"n":1}')
+    first, second = b'{"delta":{"content":"a"},"n":1}', b'{"delta":{"content":"b c"},"n":1}'
+    assert ["b c"] == learned(event(first) + event(second), template(first, "a"))[1].texts
+
+
+@pytest.mark.parametrize("start", [b"event: delta\n", b"event:delta\n", b"event: \n"])
+def test_events_with_a_name(start: bytes) -> None:
+    """The name is the same for all that are like the first."""
+    other = event(frame("c"), b"event: error\n")
+    stream = event(FIRST, start) + event(frame("b"), start) + other + event(frame("d"), start)
+    found = learned(stream, PLAIN)
+    name = start[6:].strip().decode()
+    assert [Frame(FIRST, name), Frame(b"", "", ["b"])] == found[:2]
+    assert [Frame(frame("c"), "error"), Frame(b"", "", ["d"])] == found[2:]
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        b": " + FIRST + b"\ndata: " + FIRST + b"\n\n",
+        b"data: " + FIRST + b"\n: " + FIRST + b"\n\n",
+        b"data: " + FIRST + b"\nid: 5\n\n",
+        b"id: 5\ndata: " + FIRST + b"\n\n",
+        b"event: a\nevent: b\ndata: " + FIRST + b"\n\n",
+    ],
+)
+def test_events_written_in_unusual_ways_teach_nothing(first: bytes) -> None:
+    """A comment, say, could be taken for the data."""
+    second = first.replace(b" the", b" a")
+    plain = [*SSEFramer().feed(first + second)]
+    assert plain == learned(first + second, PLAIN)
 
 
 @pytest.mark.parametrize(
     "data",
     [
-        frame("a\nb"),  # an escape
-        frame('a"b'),
-        frame("a\\b"),
         frame("a").replace(b"c1", b"c2"),
         frame("a", more=1),
         frame("a")[:-1],
@@ -55,32 +119,52 @@ def test_without_spaces() -> None:
         frame("a").replace(b'"a"', b'"a\x01"'),  # which is no JSON
         frame("a").replace(b'"a"', b'"\xff"'),
         frame("a").replace(b'"a"', b'"a"x"'),
+        frame("a").replace(b'"a"', b'"a\\"'),
+        frame("a").replace(b'"a"', b'"a\\x"'),
+        frame("a").replace(b'"a"', b'"\\ud83d"'),  # half a character
+        frame("a").replace(b'"a"', b'"a","content":"b"'),
         frame("a").replace(b'"a"', b"null"),
-        b"",
         b"{",
         b"[DONE]",
     ],
 )
 def test_other_frames_are_left_to_a_parser(data: bytes) -> None:
-    """What is not certain is not guessed."""
-    assert PLAIN.text_in(data) is None
+    """What is not certain is not guessed; what stands around it is read all the same."""
+    assert [Frame(FIRST), Frame(data)] == learned(event(FIRST) + event(data), PLAIN)
+    texts = [event(frame(text)) for text in "wxyz"]
+    stream = [event(FIRST), *texts[:2], event(data), *texts[2:]]
+    found = [each for each in learned(b"".join(stream), PLAIN) if each != Frame(data)]
+    assert [["w", "x"], ["y", "z"]] == [each.texts for each in found[1:]]
 
 
-@pytest.mark.parametrize("padding", ['"', "", "a b", "\\n", "é", 'a","id":"c2'])
+@pytest.mark.parametrize("texts", [["a\\", ',"b'], ["a", 'b","c'], ["a\\", 'b","c', "d"]])
+def test_texts_do_not_reach_into_each_other(texts: list[str]) -> None:
+    """Pieces that are no texts by themselves, and would be in a row."""
+    raw = [FIRST.replace(b" the", text.encode()) for text in texts]
+    found = learned(event(FIRST) + b"".join(map(event, raw)), PLAIN)
+    for each in found[1:]:
+        assert [json.dumps(text)[1:-1] for text in each.texts] == list(each.texts)
+    assert any(each.data for each in found[1:])
+
+
+@pytest.mark.parametrize("padding", ['"', "a b", "\\n", "é", 'a","id":"c2'])
 def test_padding_is_ascii_letters_and_digits(padding: str) -> None:
-    """Anything else could mean something."""
-    assert PADDED.text_in(frame("x").replace(b"a1Z", padding.encode())) is None
-    data = frame("x", padding="abc").replace(b"abc", padding.encode())
-    assert PADDED.text_in(data) is None
+    """Anything else could mean something; nothing at all means nothing."""
+    for data in (
+        PADDED_FIRST.replace(b"a1Z", padding.encode()),
+        frame("x", padding="abc").replace(b"abc", padding.encode()),
+    ):
+        assert [Frame(data)] == learned(event(PADDED_FIRST) + event(data), PADDED)[1:]
 
 
 @pytest.mark.parametrize(
     ("data", "key", "text"),
     [
-        (frame("a\n"), "content", "a\n"),  # an escape
+        (frame("a", more="\n"), "content", "a"),  # an escape elsewhere
         (b'{"content":"a","content":"a"}', "content", "a"),  # the last counts
         (b'{"x":{"content":"b"},"delta":{"content":"a"}}', "content", "a"),
         (b'{"content":"b"}', "content", "a"),
+        (b'{"content":"\xff"}', "content", "a"),
         (b'{"content":null}', "content", "a"),
         (b'{"content"  :"a"}', "content", "a"),
         (b'{"text":"a"}', "content", "a"),
@@ -92,6 +176,13 @@ def test_some_frames_are_no_template(data: bytes, key: str, text: str) -> None:
     assert FrameTemplate.of(data, key, text) is None
 
 
+def test_a_text_with_escapes_teaches_too() -> None:
+    """As a piece of a call's arguments nearly always has."""
+    first = frame('{"city": "\n')
+    made = template(first, '{"city": "\n')
+    assert ['Oslo"}'] == learned(event(first) + event(frame('Oslo"}')), made)[1].texts
+
+
 @pytest.mark.parametrize("padding", [b'"p":1', b'"p":""', b'"p":"a b"', b'"p":"a","p":"b"'])
 def test_odd_padding_is_no_template(padding: bytes) -> None:
     """Padding that is no word stands for something."""
@@ -99,27 +190,75 @@ def test_odd_padding_is_no_template(padding: bytes) -> None:
     assert FrameTemplate.of(data, "content", "a", "p") is None
 
 
+def test_what_was_learned_is_forgotten() -> None:
+    """From the next event on, also in the midst of a piece."""
+    framer, found = SSEFramer(), list[Frame]()
+    stop, more = event(b'{"stop":1}'), event(frame("b")) + event(frame("c"))
+    for each in framer.feed(event(FIRST) + 2 * event(frame("a")) + stop + more):
+        found.append(each)
+        if each.data == FIRST:
+            framer.learn(PLAIN, each)
+        elif each.data:
+            framer.forget()
+    expected = [Frame(FIRST), Frame(b"", "", ["a", "a"]), Frame(b'{"stop":1}')]
+    assert [*expected, Frame(frame("b")), Frame(frame("c"))] == found
+
+
+def test_long_runs_and_long_events() -> None:
+    """Longer than what is looked at in one go."""
+    texts = ["x" * size for size in (10, 20_000, 5, *[300] * 100, 17_000)]
+    stream = event(FIRST) + b"".join(event(frame(text)) for text in texts)
+    assert texts == [text for each in learned(stream, PLAIN)[1:] for text in texts_of(each)]
+
+
+def texts_of(found: Frame) -> list[str]:
+    """The texts of events, however they are given."""
+    if not found.data:
+        return list(found.texts)
+    return [json.loads(found.data)["choices"][0]["delta"]["content"]]
+
+
+@given(st.lists(st.text(max_size=9), max_size=9), st.lists(st.integers(0, 900), max_size=4))
+def test_wherever_a_stream_is_cut(texts: list[str], cuts: list[int]) -> None:
+    """The texts are the same."""
+    texts = [text.encode("utf-8", "replace").decode() for text in texts]
+    stream = event(FIRST) + b"".join(event(frame(text)) for text in texts)
+    cuts = [min(cut, len(stream)) for cut in cuts]
+    found = learned(stream, PLAIN, cuts)
+    assert [" the", *texts] == [text for each in found for text in texts_of(each)]
+
+
 @given(
     st.text(max_size=6),
     st.dictionaries(st.text(max_size=3), st.text(max_size=3) | st.none(), max_size=3),
-    st.text(max_size=6),
-    st.integers(0, 200),
+    st.lists(st.text(max_size=6), max_size=4),
+    st.integers(0, 300),
     st.binary(max_size=3),
     st.booleans(),
 )
 def test_it_never_differs_from_a_parser(
-    first: str, more: dict[str, Any], text: str, at: int, put: bytes, escaped: bool
+    first: str, more: dict[str, Any], texts: list[str], at: int, put: bytes, escaped: bool
 ) -> None:
-    """Whatever a frame is changed into: the parser's value but for the text, or nothing."""
-    value = {**more, "delta": {"content": first}}
-    data = json.dumps(value, ensure_ascii=escaped).encode("utf-8", "replace")
-    made = FrameTemplate.of(data, "content", first, padding="p")
-    changed: Any = {**value, "delta": {"content": text}}
-    other = json.dumps(changed, ensure_ascii=escaped).encode("utf-8", "replace")
-    for sent in (other, other[:at] + put + other[at:]):
-        read = None if made is None else made.text_in(sent)
-        if read is not None:
-            parsed = json.loads(sent)
-            assert read == parsed["delta"]["content"]
-            padding = {"p": parsed["p"]} if "p" in value and "p" in parsed else {}
-            assert {**value, **padding, "delta": {"content": read}} == parsed
+    """Whatever events are changed into: the parser's values, but for padding."""
+    values = [{**more, "delta": {"content": text}} for text in (first, *texts)]
+    blocks = [
+        event(json.dumps(value, ensure_ascii=escaped).encode("utf-8", "replace"))
+        for value in values
+    ]
+    made = FrameTemplate.of(blocks[0][6:-2], "content", first, padding="p")
+    if made is None:
+        return
+    rest = b"".join(blocks[1:])
+    stream = blocks[0] + rest[:at] + put + rest[at:]
+    expected, found = [*SSEFramer().feed(stream)], learned(stream, made)
+    read = list[Frame | str]()
+    for each in found:
+        read.extend(each.texts or [each])
+    assert len(expected) == len(read)
+    for frame_of_it, told in zip(expected, read, strict=True):
+        if isinstance(told, str):
+            parsed = json.loads(frame_of_it.data)
+            padding = {"p": parsed["p"]} if "p" in more and "p" in parsed else {}
+            assert {**values[0], **padding, "delta": {"content": told}} == parsed
+        else:
+            assert frame_of_it == told

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from llmgate.accumulate import Accumulator, beside
@@ -61,7 +62,7 @@ def decode(reply: HttpReply, call_id: str, answer_tool: str | None = None) -> Co
 def _whole_stream(body: bytes, decoder: MessagesDecoder) -> Completion:
     answer = Accumulator()
     try:
-        for frame in (*decoder.framer.feed(body), *decoder.framer.close()):
+        for frame in chain(decoder.framer.feed(body), decoder.framer.close()):
             for chunk in decoder.feed(frame):
                 answer.add(chunk)
             if decoder.finished:

@@ -6,7 +6,7 @@ Source: https://platform.claude.com/docs/en/build-with-claude/streaming
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,8 +20,8 @@ from llmgate.types import (
     ChunkChoice,
     Completion,
     FunctionDelta,
+    TextChunks,
     ToolCallDelta,
-    text_chunk,
 )
 from llmgate.wire import encode_json, is_array, is_object
 from llmgate_anthropic.answer import (
@@ -98,7 +98,7 @@ class MessagesDecoder:
         self._kept = Kept()
         self._calls = 0
         self._length = 0
-        self._template: FrameTemplate | None = None
+        self._lessons = _MOST_LESSONS
         self._like: Chunk
         self._speaking: list[str]
         self._readers: Mapping[str, Callable[[Event], Iterable[Chunk]]] = {
@@ -118,16 +118,13 @@ class MessagesDecoder:
             ProviderError: for an error that the provider sends inside the stream.
             DecodeError: for an event that cannot be read; ``frame`` is its data.
         """
-        if self._template is not None and frame.event != "error":
-            text = self._template.text_in(frame.data)
-            if text:
-                self._speaking.append(text)
-                self._length += len(text)
-                return (text_chunk(self._like, text),)
+        if frame.texts:
+            return self._said(frame.texts)
         try:
             event = self._event(frame)
             chunks = self._read(event)
-            self._learn(event, frame.data)
+            if isinstance(self.framer, SSEFramer):
+                self._teach(self.framer, event, frame)
             return chunks
         except DecodeError as failure:
             reason = failure.message
@@ -145,21 +142,29 @@ class MessagesDecoder:
             raise StreamTruncatedError("the stream ended before its end mark")
         return self._aside(self._unknown.rest())
 
-    def _learn(self, event: Event, data: bytes) -> None:
-        """Keep a piece of text as the template of the pieces that follow in its block."""
+    def _said(self, texts: Sequence[str]) -> Iterable[Chunk]:
+        """More of the text of the block that was learned from."""
+        texts = [text for text in texts if text]
+        self._speaking.extend(texts)
+        self._length += sum(map(len, texts))
+        return TextChunks(self._like, texts)
+
+    def _teach(self, framer: SSEFramer, event: Event, frame: Frame) -> None:
+        """After a piece of text the framer is to tell only the texts of others in its block."""
         if event["type"] in ("content_block_start", "content_block_stop"):
-            self._template = None
+            framer.forget()
         delta = event.get("delta")
         if event["type"] != "content_block_delta" or not is_object(delta):
             return
-        if delta["type"] != "text_delta" or len(delta) != 2:
+        if delta["type"] != "text_delta" or len(delta) != 2 or not self._lessons:
             return
         opened, piece = self._block_of(event), text_in(delta, "text")
-        template = FrameTemplate.of(data, "text", piece)
+        template = FrameTemplate.of(frame.data, "text", piece)
         if template is not None:
+            self._lessons -= 1
             self._speaking = opened.texts["text"]
             self._like = self._chunk(ChoiceDelta(piece))
-            self._template = template
+            framer.learn(template, frame)
 
     def _event(self, frame: Frame) -> Event:
         data = frame.data
@@ -357,6 +362,8 @@ class MessagesDecoder:
         return opened
 
 
+_MOST_LESSONS = 64
+"""How many pieces of text are taken for a template: each costs something, and few are needed."""
 _OF_MESSAGE = frozenset(
     {"id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "stop_details"}
     | {"usage"}

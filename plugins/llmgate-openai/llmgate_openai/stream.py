@@ -17,8 +17,8 @@ from llmgate.types import (
     Chunk,
     ChunkChoice,
     FunctionDelta,
+    TextChunks,
     ToolCallDelta,
-    text_chunk,
 )
 from llmgate.wire import is_array, is_object
 from llmgate_openai.assemble import ToolCallIndex
@@ -48,7 +48,6 @@ class ChatDecoder:
         self._begun: set[int] = set()
         self._ended: set[int] = set()
         self._halves = HalfCharacters()
-        self._template: FrameTemplate | None = None
         self._like: Chunk
         self._lessons = _MOST_LESSONS
 
@@ -59,11 +58,9 @@ class ChatDecoder:
             ProviderError: for an error that the provider sends inside the stream.
             DecodeError: for an event that is no chunk; ``frame`` is its data.
         """
-        data, event = frame
-        if self._template is not None and not event:
-            text = self._template.text_in(data)
-            if text is not None:
-                return (text_chunk(self._like, text),)
+        data, event, texts = frame
+        if texts:
+            return TextChunks(self._like, texts)
         if not data.startswith(b"{") or event == "error":
             data = data.strip()
             if data == b"[DONE]":
@@ -75,9 +72,10 @@ class ChatDecoder:
                 raise error
         try:
             payload = self._halves.read_json(data)
-            if self._halves.is_waiting:  # the next event says more than its bytes do
-                self._template = None
-            return (self._chunk(payload, data),)
+            chunk = self._chunk(payload)
+            if isinstance(self.framer, SSEFramer):
+                self._teach(self.framer, chunk, frame)
+            return (chunk,)
         except DecodeError as failure:
             reason = failure.message
         shown = excerpt(frame.data)
@@ -97,7 +95,7 @@ class ChatDecoder:
 
     # --- one event ---
 
-    def _chunk(self, payload: Any, data: bytes) -> Chunk:
+    def _chunk(self, payload: Any) -> Chunk:
         error = error_from_payload(payload)
         if error is not None:
             raise error
@@ -112,23 +110,24 @@ class ChatDecoder:
             read = _no_choices(payload)
         else:
             raise DecodeError("choices is no list")
-        plain = _plain_chunk(payload, read)
-        if plain is None:
-            return _chunk_with(payload, read)
-        self._learn(plain, data)
-        return plain
+        return _plain_chunk(payload, read) or _chunk_with(payload, read)
 
-    def _learn(self, plain: Chunk, data: bytes) -> None:
-        """Keep this event as the template of those that follow, if it is but a piece of text."""
-        if self._lessons == 0 or len(plain.choices) != 1 or self._halves.is_waiting:
+    def _teach(self, framer: SSEFramer, chunk: Chunk, frame: Frame) -> None:
+        """If this event is but a piece of text, the framer is to tell only the texts of others."""
+        if self._halves.is_waiting:  # the next event says more than its bytes do
+            framer.forget()
             return
-        choice = plain.choices[0]
+        if self._lessons == 0 or len(chunk.choices) != 1 or chunk.usage or chunk.extra:
+            return
+        choice = chunk.choices[0]
         text = choice.delta.content
-        if text is not None and choice == ChunkChoice(ChoiceDelta(text), choice.index):
-            template = FrameTemplate.of(data, "content", text, padding="obfuscation")
-            if template is not None:
-                self._lessons -= 1
-                self._template, self._like = template, plain
+        if text is None or choice != ChunkChoice(ChoiceDelta(text), choice.index):
+            return
+        template = FrameTemplate.of(frame.data, "content", text, padding="obfuscation")
+        if template is not None:
+            self._lessons -= 1
+            self._like = chunk
+            framer.learn(template, frame)
 
     def _choice(self, choice: Any) -> ChunkChoice:
         if not is_object(choice):
