@@ -46,6 +46,9 @@ class Accumulator:
     def __init__(self) -> None:
         self.usage: Usage | None = None
         self._last_chunk = _NO_CHUNK
+        self._like: Chunk | None = None
+        """What the chunks of text were like that came last, if no other head came since."""
+        self._like_texts: list[str]
         self._last: dict[str, Any] = {}
         self._extra: dict[str, Any] = {}
         self._choices: dict[int, _ChoiceParts] = {}
@@ -66,7 +69,7 @@ class Accumulator:
             or chunk.created != last.created
         ):
             self._add_head(chunk)
-            self._last_chunk = chunk
+            self._last_chunk, self._like = chunk, None
         if chunk.usage is not None:
             self.usage = chunk.usage
         if chunk.extra:  # said of the whole answer so far, and so again and again
@@ -79,9 +82,13 @@ class Accumulator:
 
     def add_texts(self, chunks: TextChunks) -> None:
         """Add what these chunks say, which differ in their texts alone."""
-        first = chunks[0]
-        self.add(first)
-        self._choices[first.choices[0].index].add_texts(chunks.texts[1:])
+        if chunks.like is self._like:
+            self._like_texts.extend(chunks.texts)
+            return
+        for chunk in chunks:
+            self.add(chunk)
+        self._like = chunks.like
+        self._like_texts = self._choices[chunks.like.choices[0].index].content
 
     def _add_head(self, chunk: Chunk) -> None:
         for name in ("id", "created", "model", "system_fingerprint", "service_tier"):
@@ -156,9 +163,10 @@ class _ChoiceParts:
         ):
             self._add_rare(delta)
 
-    def add_texts(self, texts: Iterable[str]) -> None:
-        """More of the content, of which something has come."""
-        self._texts["content"].extend(texts)
+    @property
+    def content(self) -> list[str]:
+        """The pieces of its text, of which there is one at least."""
+        return self._texts["content"]
 
     def _add_rare(self, delta: ChoiceDelta) -> None:
         """What most chunks do not have."""

@@ -109,6 +109,10 @@ class SSEFramer:
 
     def feed(self, data: bytes) -> Iterable[Frame]:
         """The events that these bytes complete."""
+        if self._pattern is not None and self._rest.is_empty:
+            texts = self._pattern.texts_in(data)
+            if texts is not None:  # nearly always, where events arrive one by one
+                return (_new(Frame, (b"", "", texts)),)
         data = self._with_plain_line_ends(data)
         if self._at_start:
             data = self._without_mark(data)
@@ -243,6 +247,13 @@ class _Pattern:
         self._between = self.tail + self.head
         self.size = len(self._between)
 
+    def texts_in(self, data: bytes) -> list[str] | None:
+        """The texts of a few whole events, if all of them fit."""
+        if data.startswith(self.head) and data.endswith(self.tail):
+            inside = data[len(self.head) : -len(self.tail)]
+            return self.template.texts_in(inside.split(self._between))
+        return None
+
     def pieces(self, body: bytes, at: int) -> tuple[list[bytes], int]:
         """What differs in the events from here on, as far as they fit; and where they end."""
         start = at + len(self.head)
@@ -283,6 +294,11 @@ class _Rest:
         self._pieces: list[bytes] = []
         self._size = 0
         self._last = b""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is incomplete."""
+        return not self._pieces
 
     def split(self, data: bytes) -> list[bytes]:
         """The blocks that end with the mark, now that these bytes have come."""

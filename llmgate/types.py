@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import field
-from functools import partial
 from typing import Any, Literal, TypeAlias
 
 from llmgate._frozen import frozen, open_class
@@ -343,12 +342,18 @@ def with_exchange(completion: Completion, exchange: Exchange) -> Completion:
 class TextChunks(list[Chunk]):
     """Chunks that differ in the text of their only choice, and in nothing else."""
 
-    __slots__ = ("texts",)
+    __slots__ = ("like", "texts")
+    like: Chunk
+    """A chunk that says another text; the same object for many runs of chunks."""
+    texts: Sequence[str]
 
-    def __init__(self, like: Chunk, texts: Sequence[str]) -> None:
+    @classmethod
+    def of(cls, like: Chunk, texts: Sequence[str]) -> TextChunks:
         """A chunk like this one for each text, in which the same choice says it, and no more."""
-        self.texts = texts
-        super().__init__(map(partial(_text_chunk, like, like.choices[0].index), texts))
+        index = like.choices[0].index
+        made = cls([_text_chunk(like, index, text) for text in texts])
+        made.like, made.texts = like, texts
+        return made
 
 
 def _text_chunk(like: Chunk, index: int, text: str) -> Chunk:

@@ -54,7 +54,20 @@ FIRST = frame(" the")
 PLAIN = template(FIRST, " the")
 PADDED_FIRST = frame(" the", padding="a1Z")
 PADDED = template(PADDED_FIRST, " the", "padding")
-TEXTS = [" model", "", "é–漢", "\U0001f600", "}{:,", "a\nb", "\\", "a\\", 'a"b', '",', "\x7f", "\u2028"]
+TEXTS = [
+    " model",
+    "",
+    "é–漢",
+    "\U0001f600",
+    "}{:,",
+    "a\nb",
+    "\\",
+    "a\\",
+    'a"b',
+    '",',
+    "\x7f",
+    "\u2028",
+]
 
 
 @pytest.mark.parametrize("text", TEXTS)
