@@ -9,11 +9,19 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from llmgate._attempt import Holder, authorized, pause_before_next, send
 from llmgate._context import Context
-from llmgate.errors import DecodeError, LLMGateError, RequestError, shown, told
+from llmgate._validate import unwritable
+from llmgate.errors import (
+    DecodeError,
+    InvalidRequestError,
+    LLMGateError,
+    RequestError,
+    shown,
+    told,
+)
 from llmgate.types import Completion, with_exchange
 from llmgate.wire import Flow, HttpRequest, IncomingReply
 
@@ -35,6 +43,7 @@ _FAREWELL_SECONDS = 5.0
 _FAREWELL_AFTER_DEADLINE = 0.1
 
 Result = TypeVar("Result")
+Made = TypeVar("Made")
 
 
 @dataclass(slots=True)
@@ -120,9 +129,9 @@ async def _drive(
     begin: Callable[[Call], Flow[Result]], context: Context, holder: Holder | None = None
 ) -> Result:
     """Run a flow to its end, sending what it yields."""
-    flow = context.run(_begun, begin, context.call)
+    flow = _translated(context, _begun, begin, context.call)
     try:
-        request: HttpRequest = context.run(flow.send, None, may_stop=True)
+        request: HttpRequest = _translated(context, flow.send, None, may_stop=True)
         while isinstance(request, HttpRequest):  # pyright: ignore[reportUnnecessaryIsInstance]
             context.on_abandon = request.on_abandon
             if context.attempts:
@@ -142,6 +151,15 @@ async def _drive(
         with suppress(Exception):  # a stranger's generator may raise anything
             flow.close()
     raise RequestError(f"the provider's request cannot be sent ({what})")
+
+
+def _translated(context: Context, step: Callable[..., Made], *given: Any, **how: bool) -> Made:
+    """A step before the first request; what it cannot write is named as the caller wrote it."""
+    try:
+        return context.run(step, *given, **how)
+    except (InvalidRequestError, RequestError) as error:
+        failure = unwritable(context.call.messages) or error
+    raise failure
 
 
 def _begun(begin: Callable[[Call], Flow[Result]], call: Call) -> Flow[Result]:

@@ -12,7 +12,6 @@ from typing import Any, TypeGuard
 from llmgate.errors import DecodeError, InvalidRequestError, excerpt
 
 __all__ = [
-    "can_be_written",
     "decode_json",
     "encode_json",
     "is_array",
@@ -51,15 +50,6 @@ def encode_json(value: Any) -> bytes:
     except (PydanticSerializationError, ValueError) as error:
         failure = InvalidRequestError(f"the request cannot be written as JSON: {error}")
     raise failure
-
-
-def can_be_written(texts: tuple[str, ...]) -> bool:
-    """Whether texts are Unicode: whether none has half a character."""
-    try:
-        _writer()(texts)
-    except TypeError:
-        return False
-    return True
 
 
 def decode_json(data: bytes | str) -> Any:

@@ -6,16 +6,19 @@ It does no I/O, and shows no credential.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from llmgate._validate import unwritable
 from llmgate.errors import LLMGateError, RequestError, excerpt
 from llmgate.report import Report
 from llmgate.wire import HttpRequest, decode_json, redacted, shown_url
 
 if TYPE_CHECKING:
     from llmgate._request import Request
+    from llmgate.options import Call
+    from llmgate.wire import Flow
 
 __all__ = ["Preview", "preview_of"]
 
@@ -63,7 +66,7 @@ def _shown(url: str) -> str:
 _CREDENTIAL = re.compile(r"([\w-]*(?:auth|key|secret|sig|token)[\w-]*)=[^&]*", re.IGNORECASE)
 
 
-def _first_of(begin: Any, call: Any) -> HttpRequest:
+def _first_of(begin: Callable[[Call], Flow[Any]], call: Call) -> HttpRequest:
     """The flow's first request; its provider's own failures become errors of ours."""
     try:
         flow = begin(call)
@@ -71,13 +74,14 @@ def _first_of(begin: Any, call: Any) -> HttpRequest:
             first: HttpRequest = next(flow)
         finally:
             flow.close()
-    except LLMGateError:
-        raise
+    except LLMGateError as error:
+        failure = error
     except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
         what = excerpt(f"{type(error).__name__}: {error}")
+        failure = RequestError(f"the provider could not translate the call ({what})")
     else:
         return first
-    raise RequestError(f"the provider could not translate the call ({what})")
+    raise unwritable(call.messages) or failure
 
 
 def _authorized(provider: Any, request: HttpRequest) -> HttpRequest:

@@ -7,23 +7,31 @@ is right is said in ``_schemas``.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, cast
 
-from llmgate._json import can_be_written, decode_json, is_array, is_object
+from llmgate._json import decode_json, is_array, is_object
 from llmgate._schemas import LARGEST, json_validator, message_validator, parameter_validator
 from llmgate._shape import Shape
 from llmgate.errors import DecodeError, InvalidRequestError, excerpt, shown
-from llmgate.options import CallOptions, ChatParameters
+from llmgate.options import CallOptions, ChatParameters, TextMessages
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails, SchemaValidator, ValidationError
 
     from llmgate.messages import MessageParam
 
-__all__ = ["check_json", "check_messages", "check_name", "check_parameters", "json_fault"]
+
+__all__ = [
+    "check_json",
+    "check_messages",
+    "check_name",
+    "check_parameters",
+    "json_fault",
+    "unwritable",
+]
 
 _DEEPEST = 200
 """How many levels a JSON value may be nested; more than any provider accepts."""
@@ -35,14 +43,9 @@ def check_messages(messages: Any) -> list[MessageParam]:
     Raises:
         InvalidRequestError: naming the path of what is wrong.
     """
-    is_text = isinstance(messages, str | bytes | Mapping)
-    if is_text or not isinstance(messages, Iterable):
-        kind = _kind(messages)  # pyright: ignore[reportUnknownArgumentType] # whatever it is
-        raise InvalidRequestError(f"expected a list of messages, got {kind}", path="messages")
-    given: list[Any] = [*messages]
+    given: list[Any] = [*messages] if type(messages) is list else _listed(messages)
     if _are_plain(given):
-        plain = [{"role": role, "content": text} for role, text in map(_ROLE_AND_TEXT, given)]
-        return cast("list[MessageParam]", plain)
+        return TextMessages(map(_copied, given))
     checked = _checked(message_validator(), [*map(_as_dictionary, given)], "messages")
     for index, message in enumerate(checked):
         has_calls = "tool_calls" in message or "function_call" in message  # few of many messages
@@ -51,24 +54,33 @@ def check_messages(messages: Any) -> list[MessageParam]:
     return cast("list[MessageParam]", checked)
 
 
+def _listed(messages: Any) -> list[Any]:
+    is_text = isinstance(messages, str | bytes | Mapping)
+    if is_text or not isinstance(messages, Iterable):
+        kind = _kind(messages)  # pyright: ignore[reportUnknownArgumentType] # whatever it is
+        raise InvalidRequestError(f"expected a list of messages, got {kind}", path="messages")
+    return [*messages]
+
+
 def _are_plain(messages: list[Any]) -> bool:
     """Whether each is but a role and a text, as most are, and so needs no further look.
 
     Each question is asked of all in compiled code: this looks at the whole history in every call.
+    Whether a text has half a character, whoever writes it as JSON finds out: see
+    :func:`unwritable`.
     """
-    if {*map(type, messages)} != {dict} or {*map(len, messages)} != {2}:
+    if [*map(type, messages)].count(dict) != len(messages) or not messages:
         return False
     try:
-        roles, texts = zip(*map(_ROLE_AND_TEXT, messages), strict=True)
-    except KeyError:
+        roles, texts = [*map(_ROLE, messages)], [*map(_CONTENT, messages)]
+        is_plain = _PLAIN_ROLES.issuperset(roles) and sum(map(len, messages)) == 2 * len(messages)
+    except (KeyError, TypeError):
         return False
-    if {*map(type, roles)} != {str} or {*map(type, texts)} != {str}:
-        return False
-    is_ascii = all(map(str.isascii, texts))
-    return _PLAIN_ROLES.issuperset(roles) and (is_ascii or can_be_written(texts))
+    return is_plain and [*map(type, texts)].count(str) == len(texts)
 
 
-_ROLE_AND_TEXT = itemgetter("role", "content")
+_copied: Callable[[Any], Any] = dict[str, str].copy
+_ROLE, _CONTENT = itemgetter("role"), itemgetter("content")
 _PLAIN_ROLES = frozenset({"assistant", "developer", "system", "user"})
 
 
@@ -154,6 +166,11 @@ def _checked(validator: SchemaValidator, value: Any, path: str) -> Any:
     except ValidationError as error:
         failure = json_fault(value, path) or _explained(error, value, path)
     raise failure
+
+
+def unwritable(messages: list[MessageParam]) -> InvalidRequestError | None:
+    """What in messages has kept a request from being written, such as half a character."""
+    return json_fault(messages, "messages")
 
 
 def json_fault(value: Any, path: str) -> InvalidRequestError | None:

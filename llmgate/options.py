@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from llmgate.messages import FunctionDefinition, MessageParam, ToolDefinition
     from llmgate.wire import Secret
 
-__all__ = ["MEANINGFUL", "Call", "CallOptions", "ChatParameters", "Timeout"]
+__all__ = ["MEANINGFUL", "Call", "CallOptions", "ChatParameters", "TextMessages", "Timeout"]
 
 
 @frozen
@@ -118,6 +118,15 @@ class CallOptions(ChatParameters, total=False):
     forceTimeout: float  # the spelling of the early form of this API
     logger_fn: Callable[[dict[str, Any]], object]
     verbose: bool
+
+
+class TextMessages(list["MessageParam"]):
+    """Messages of which each is a role and a text and nothing else, as most histories are.
+
+    Nothing has to be looked for in them, or put in another way.
+    """
+
+    __slots__ = ()
 
 
 @frozen

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from llmgate._json import is_object, parse_arguments
 from llmgate.errors import DecodeError, InvalidRequestError, LLMGateError, excerpt, shown
+from llmgate.options import TextMessages
 from llmgate.types import (
     Choice,
     ChoiceDelta,
@@ -123,6 +124,8 @@ def uses_legacy_functions(parameters: ChatParameters, messages: Iterable[Message
     """Whether a call offers functions in the legacy form, or its history holds such calls."""
     if "functions" in parameters or "function_call" in parameters:
         return True
+    if isinstance(messages, TextMessages):
+        return False
     for message in messages:  # no generator: this looks at every message of every call
         role = message["role"]
         if role == "function":

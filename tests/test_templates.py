@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -41,7 +42,7 @@ def learned(
     """
     framer, frames = SSEFramer(), list[Frame]()
     places = [0, *sorted(cuts), len(stream)]
-    pieces = [stream[a:b] for a, b in zip(places, places[1:], strict=False)]
+    pieces = [stream[start:end] for start, end in pairwise(places)]
     for piece in pieces:
         for each in framer.feed(piece):
             frames.append(each)

@@ -82,7 +82,8 @@ class Answers(Basis):
         whole, stream = essence(self.answer(pair.whole)), essence(self.answer(pair.stream))
         check(whole == stream, f"whole: {whole!r:.500}; streamed: {stream!r:.500}")
 
-    def _follow_up(self, exchange: RecordedExchange, message: Any) -> bytes:
+    def _follow_up(self, exchange: RecordedExchange, message: Any) -> Any:
+        """What is sent with this message: the order of keys means nothing."""
         call = self.call(exchange.call)
         following = {
             "model": call.model,
@@ -93,7 +94,8 @@ class Answers(Basis):
         }
         provider, call = self.make_provider(), self.call(following)
         flow = provider.stream(call) if call.stream else provider.complete(call)
-        return first_request(flow).body
+        body = first_request(flow).body
+        return decode_json(body) if body.startswith(b"{") else body
 
 
 def essence(completion: Completion) -> list[Any]:

@@ -62,7 +62,7 @@ class Wire(ResponseHandler):
         self._parameters: dict[str, Any] = {}
         self._first_piece = b""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: Any) -> None:
         """A connection has been made, over which much may come that waits for its reader."""
         super().connection_made(transport)
         if hasattr(transport, "max_size"):  # which uvloop's has not
@@ -182,13 +182,13 @@ class Body(aiohttp.StreamReader):
             await self._wait("readany")
         return self._read_nowait(-1)
 
-    def _read_nowait(self, n: int) -> bytes:
+    def _read_nowait(self, n: int) -> bytes:  # noqa: ARG002 - it is always -1
         """All that is there."""
         pieces = self._buffer
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()
         self._size = 0
-        if self._protocol._reading_paused:
+        if self._protocol._reading_paused:  # pyright: ignore[reportPrivateUsage]
             self._protocol.resume_reading()
         return data
 

@@ -182,9 +182,10 @@ class _Reply:
         self._response = response
         self._open = open_replies
         self.status = response.status
-        self.headers: Mapping[str, str] = {
-            name.lower(): value for name, value in response.headers.items()
-        }
+        headers = response.headers
+        self.headers: Mapping[str, str] = dict(
+            zip(map(str.lower, headers), headers.values(), strict=True)
+        )
         open_replies.add(self)
 
     async def read(self) -> bytes:

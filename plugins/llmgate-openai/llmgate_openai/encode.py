@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from llmgate.errors import InvalidRequestError
 from llmgate.messages import AssistantMessage, MessageParam
-from llmgate.options import Call
+from llmgate.options import Call, TextMessages
 from llmgate.wire import HttpRequest, encode_json, is_array, is_object
 from llmgate_openai.gates import REFUSED_WHILE_REASONING, Reasoning, reasoning_of
 
@@ -111,6 +111,8 @@ def _keep_to_the_gates(body: dict[str, Any], call: Call) -> None:
 
 
 def _messages(call: Call, dialect: Dialect) -> list[MessageParam]:
+    if isinstance(call.messages, TextMessages):
+        return call.messages
     return [
         _assistant(message, f"messages[{index}]", call, dialect)
         if message["role"] == "assistant" and (len(message) > 2 or "content" not in message)
