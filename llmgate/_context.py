@@ -38,7 +38,7 @@ _STRANGE = (Exception, CancelledError, GeneratorExit)
 and a step that awaits nothing cannot be cancelled."""
 
 
-@dataclass(slots=True, repr=False)
+@dataclass(slots=True, repr=False, eq=False)
 class Context:
     """One call while it runs.
 

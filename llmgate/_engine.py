@@ -46,7 +46,7 @@ Result = TypeVar("Result")
 Made = TypeVar("Made")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False, eq=False)
 class OpenStream:
     """A reply that is to be streamed, with the decoder of it."""
 

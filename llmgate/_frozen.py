@@ -28,7 +28,7 @@ def frozen(cls: type[Made]) -> type[Made]:
     made = dataclass(slots=True, init=False, repr=False, eq=False, frozen=is_derived)(cls)
     cast("Any", made).__dataclass_params__.frozen = True  # which the methods below make true
     _open_classes[made] = _opened(made)
-    methods = {"__new__": _constructor(made), **_METHODS}
+    methods = {"__new__": _first_new(made), "__signature__": _Signature(), **_METHODS}
     if "__repr__" in vars(made):
         del methods["__repr__"]
     for name, method in methods.items():
@@ -56,6 +56,26 @@ def _opened(cls: type[Any]) -> type[Any]:
     return type(cls.__name__, (cls,), {"__slots__": (), **settable})
 
 
+def _first_new(cls: type[Any]) -> Callable[..., Any]:
+    """``__new__`` until an instance is made: many classes are imported, and few are used."""
+
+    def __new__(first: type[Any], *given: Any, **named: Any) -> Any:  # noqa: N807 - it becomes it
+        constructor = cast("Any", cls).__new__ = _constructor(cls)
+        return constructor(first, *given, **named)
+
+    return __new__
+
+
+class _Signature:
+    """What ``inspect.signature`` says of a frozen class."""
+
+    def __get__(self, _: object, cls: type[Any]) -> Any:
+        import inspect  # noqa: PLC0415 - for whoever asks
+
+        parameters = [*inspect.signature(_constructor(cls)).parameters.values()]
+        return inspect.Signature(parameters[1:])
+
+
 def _constructor(cls: type[Any]) -> Callable[..., Any]:
     """``__new__`` of a frozen class, with a parameter for each field."""
     own = fields(cls)
@@ -73,7 +93,7 @@ def _constructor(cls: type[Any]) -> Callable[..., Any]:
     names: dict[str, Any] = {
         "new": object.__new__,
         "own": cls,
-        "own_open": _open_classes[cls],
+        "own_open": open_class(cls),
         "open_class": open_class,
         "unset": MISSING,
     }

@@ -8,12 +8,13 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cache
 from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Any, cast
 
+from llmgate._frozen import frozen
 from llmgate.errors import (
     InvalidRequestError,
     LLMGateError,
@@ -34,7 +35,7 @@ __all__ = ["InstalledProvider", "Registry", "Target", "installed_providers"]
 ProviderFactory = Callable[..., Provider]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InstalledProvider:
     """What the metadata of an installed package says of a provider.
 
@@ -80,7 +81,7 @@ class InstalledProvider:
         return f"{self.name!r} of the package {self.distribution} {self.version}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Target:
     """Where a call goes: a provider's name, and that provider's own name of the model."""
 
@@ -114,19 +115,23 @@ def installed_providers() -> Mapping[str, InstalledProvider]:
 
 
 def _entry_points() -> EntryPoints:
-    """Those of all packages whose metadata can be read."""
+    """Those of all packages that have some for us, and whose metadata can be read."""
     from importlib import metadata  # noqa: PLC0415 - slow to import
 
-    try:
-        return cast("EntryPoints", metadata.entry_points())
-    except Exception:  # noqa: BLE001 - one package's broken file must not harm the others
-        found: dict[str, list[EntryPoint]] = {}
+    found: dict[str, list[EntryPoint]] = {}
     for distribution in metadata.distributions():
         try:
-            found.setdefault(distribution.name, [*distribution.entry_points])
-        except Exception as error:  # noqa: BLE001 - it is this one's
+            if "llmgate." in (distribution.read_text("entry_points.txt") or ""):
+                found.setdefault(_folder(distribution), [*distribution.entry_points])
+        except Exception as error:  # noqa: BLE001 - one package's file must not harm the others
             _log_unreadable(distribution, error)
     return metadata.EntryPoints(point for points in found.values() for point in points)
+
+
+def _folder(distribution: Distribution) -> str:
+    """A package's name, as its folder says it: what is inside it costs more to read."""
+    path = getattr(distribution, "_path", None)
+    return distribution.name if path is None else path.name.partition("-")[0].lower()
 
 
 def _log_unreadable(distribution: Distribution, error: Exception) -> None:

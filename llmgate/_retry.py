@@ -11,9 +11,9 @@ import math
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from llmgate._frozen import frozen
 from llmgate.errors import (
     ConflictError,
     ConnectError,
@@ -38,7 +38,7 @@ _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
 """The statuses that may be gone a moment later. Of others the provider says so, or its plugin."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RetryPolicy:
     """How often, after which pause and after what a call is tried again.
 

@@ -6,8 +6,14 @@ import importlib.metadata
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from importlib.metadata import EntryPoints, PackageNotFoundError, distributions
+from collections.abc import Callable, Iterable, Iterator
+from importlib.metadata import (
+    Distribution,
+    EntryPoint,
+    EntryPoints,
+    PackageNotFoundError,
+    distributions,
+)
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +99,7 @@ def install(
 ) -> Iterator[Install]:
     """Installs a package for this test alone: its metadata, and its module if it has a source."""
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    monkeypatch.setattr(importlib.metadata, "entry_points", lambda: entry_points_in(tmp_path))
+    monkeypatch.setattr(importlib.metadata, "distributions", lambda: distributions_in(tmp_path))
     monkeypatch.setattr(_registry, "_offered", lambda: ("cloud", "local"))
     monkeypatch.delenv("LLMGATE_PROVIDERS", raising=False)
 
@@ -123,10 +129,9 @@ def install(
             del sys.modules[name]
 
 
-def entry_points_in(folder: Path) -> EntryPoints:
-    """The entry points of the packages of one folder."""
-    found = distributions(path=[str(folder)])
-    return EntryPoints(point for distribution in found for point in distribution.entry_points)
+def distributions_in(folder: Path) -> Iterable[Distribution]:
+    """The packages of one folder."""
+    return distributions(path=[str(folder)])
 
 
 # --- what is installed ---
@@ -209,12 +214,25 @@ def fastest(work: Callable[[], object]) -> float:
     return min(times)
 
 
+class Loose(Distribution):
+    """What knows of entry points, and is no package in a folder."""
+
+    def read_text(self, filename: str) -> str | None:
+        return {"entry_points.txt": "[llmgate.providers]", "METADATA": "Name: loose"}.get(filename)
+
+    def locate_file(self, path: Any) -> Path:
+        raise FileNotFoundError(path)
+
+    @property
+    def entry_points(self) -> EntryPoints:
+        return EntryPoints([EntryPoint("loose", "nowhere:Nothing", "llmgate.providers")])
+
+
 def test_an_entry_point_that_belongs_to_no_package_is_listed_all_the_same(
     install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some tools make entry points by hand."""
-    point = importlib.metadata.EntryPoint("loose", "nowhere:Nothing", "llmgate.providers")
-    monkeypatch.setattr(importlib.metadata, "entry_points", lambda: EntryPoints([point]))
+    monkeypatch.setattr(importlib.metadata, "distributions", lambda: [Loose()])
     loose = installed_providers()["loose"]
     assert ("?", "?") == (loose.distribution, loose.version)
 

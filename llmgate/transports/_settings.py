@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import ssl
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from llmgate._frozen import frozen
 from llmgate.errors import InvalidRequestError, shown
 
 __all__ = ["HttpSettings", "scheme_and_host"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HttpSettings:
     """How a client speaks HTTP.
 

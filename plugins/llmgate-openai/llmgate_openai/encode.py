@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from llmgate.errors import InvalidRequestError
-from llmgate.messages import AssistantMessage, MessageParam
 from llmgate.options import Call, TextMessages
 from llmgate.wire import HttpRequest, encode_json, is_array, is_object
 from llmgate_openai.gates import REFUSED_WHILE_REASONING, Reasoning, reasoning_of
+
+if TYPE_CHECKING:
+    from llmgate.messages import AssistantMessage, MessageParam
 
 __all__ = ["COMPATIBLE", "Dialect", "chat_request", "encode"]
 
