@@ -82,8 +82,7 @@ async def _in_a_back_off(player: Player) -> None:
         await requested(stage.server)
         await asyncio.sleep(0.02)
         task.cancel()
-        await asyncio.wait({task}, timeout=0.2)
-        assert task.cancelled()
+        assert await wait_for_async(task.cancelled, 0.2)
         assert 1 == len(stage.server.requests)
         await stage.healthy()
 
@@ -110,8 +109,7 @@ async def _while_connecting(player: Player) -> None:
         task: asyncio.Future[Any] = asyncio.ensure_future(call)
         await asyncio.sleep(0.03)
         task.cancel()
-        await asyncio.wait({task}, timeout=0.2)
-        assert task.cancelled()
+        assert await wait_for_async(task.cancelled, 0.2)
         await client.aclose()
     async with serving(FaultServer(on_connect=hang)) as server:
         url = server.url.replace("http:", "https:")
@@ -120,8 +118,7 @@ async def _while_connecting(player: Player) -> None:
             assert await wait_for_async(lambda: server.connections == 1)
             await asyncio.sleep(0.02)
             task.cancel()
-            await asyncio.wait({task}, timeout=0.2)
-            assert task.cancelled()
+            assert await wait_for_async(task.cancelled, 0.2)
             assert await wait_for_async(lambda: server.open_connections == 0, 0.2)
 
 
@@ -137,8 +134,7 @@ async def _while_sending(player: Player) -> None:
         assert await wait_for_async(lambda: server.connections == 1)
         await asyncio.sleep(0.05)
         task.cancel()
-        await asyncio.wait({task}, timeout=0.2)
-        assert task.cancelled()
+        assert await wait_for_async(task.cancelled, 0.2)
 
 
 async def _before_it_began(player: Player) -> None:

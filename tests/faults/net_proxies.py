@@ -85,7 +85,7 @@ def by_proxy(
             address = f"http://me:{PASSWORD}@127.0.0.1:{proxy.port}"
             outcome = await called_by(address, player, server, **settings)
             check(outcome)
-            assert outcome.seconds <= within + SLACK
+            assert outcome.own_seconds <= within + SLACK
             assert 0 == server.connections
             assert asked in (None, len(proxy.requests))
             for seen in proxy.requests:

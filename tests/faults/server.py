@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
+from tests.machine import Delay
+
 COMPLETION: dict[str, Any] = {
     "id": "chatcmpl-1",
     "object": "chat.completion",
@@ -261,10 +263,10 @@ class FaultServer:
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 1.0) -> bool:
-    """Whether a condition comes true within this time."""
-    end = time.monotonic() + seconds
+    """Whether a condition comes true within this time, and what the machine delays it."""
+    end, delay = time.monotonic() + seconds, Delay()
     while not condition():
-        if time.monotonic() > end:
+        if time.monotonic() > end and time.monotonic() > end + delay.seconds:
             return False
         time.sleep(0.003)
     return True
@@ -272,9 +274,9 @@ def wait_for(condition: Callable[[], bool], seconds: float = 1.0) -> bool:
 
 async def wait_for_async(condition: Callable[[], bool], seconds: float = 1.0) -> bool:
     """The same, while the loop goes on."""
-    end = time.monotonic() + seconds
+    end, delay = time.monotonic() + seconds, Delay()
     while not condition():
-        if time.monotonic() > end:
+        if time.monotonic() > end and time.monotonic() > end + delay.seconds:
             return False
         await asyncio.sleep(0.003)
     return True
