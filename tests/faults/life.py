@@ -9,7 +9,18 @@ from typing import Any
 from llmgate.errors import LLMGateError, NotFoundError, ReadError
 from tests.faults import life_awaits, life_cancel, life_leave, life_loops, life_pool, life_process
 from tests.faults.calls import AT_ONCE
-from tests.faults.server import Peer, Step, close, hang, head, reply, reset, then
+from tests.faults.server import (
+    Peer,
+    Step,
+    close,
+    hang,
+    head,
+    noting,
+    reply,
+    reset,
+    then,
+    wait_for_async,
+)
 from tests.faults.stage import good, open_stage
 from tests.faults.table import Case, Player, Scene, raises
 
@@ -57,6 +68,7 @@ def ended_by(last: Callable[[Peer], Coroutine[Any, Any, None]]) -> Callable[[Pla
             await peer.send(good(player))
             await asyncio.sleep(0.01)
             await last(peer)
+            await peer.gone.wait()
 
         return step
 
@@ -72,9 +84,12 @@ def rest(name: str, first: Callable[[Player], Step], *, reused: bool = False) ->
     """What happens to a connection while it rests does no harm to the next call."""
 
     async def scene(player: Player) -> None:
-        async with open_stage(player, first(player), good(player), limit=1) as stage:
+        over = list[bool]()
+        step = noting(first(player), over)
+        async with open_stage(player, step, good(player), limit=1) as stage:
             await stage.healthy()
-            await asyncio.sleep(0.04)
+            assert await wait_for_async(lambda: bool(over))
+            await asyncio.sleep(0.02)
             outcome = await stage.healthy()
             assert outcome.answer is not None
             replicate_stream = player.dialect.name == "replicate" and player.stream

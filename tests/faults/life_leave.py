@@ -110,7 +110,8 @@ async def _client_closed(player: Player) -> None:
         await requested(stage.server)
         await asyncio.sleep(0.03)
         await player.close(stage.client)
-        outcome = await asyncio.wait_for(call, 1)
+        assert await wait_for_async(call.done)
+        outcome = await call
         assert isinstance(outcome.error, ClosedError), repr(outcome.error)
         assert await wait_for_async(lambda: stage.server.open_connections == 0, 0.2)
         again = await stage.call()

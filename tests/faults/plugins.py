@@ -204,12 +204,15 @@ async def two_hundred(player: Player) -> None:
         for number in range(200)
     ]
     async with street(player, *crowd) as here:
-        began = time.process_time()
-        metadata.entry_points()
-        theirs = time.process_time() - began
-        began = time.process_time()
-        assert len(installed_providers()) > 200
-        ours = time.process_time() - began
+        theirs, ours = 1e9, 1e9
+        for _ in range(3):  # the best counts: what else this process does is not theirs
+            installed_providers.cache_clear()
+            began = time.process_time()
+            metadata.entry_points()
+            theirs = min(theirs, time.process_time() - began)
+            began = time.process_time()
+            assert len(installed_providers()) > 200
+            ours = min(ours, time.process_time() - began)
         await here.neighbour()
         before = installed_providers()
         await here.neighbour()
@@ -237,7 +240,12 @@ CASES: tuple[Case | Scene, ...] = (
     Scene("one whose attributes raise", broken("explosive", says="is broken: OSError"), ONE),
     Scene("one that has no transport", homeless, ONE),
     *(
-        Scene(f"one {when}, {Player(DIALECTS['openai'], *way).name}", stuck(name), ways=(way,))
+        Scene(
+            f"one {when}, {Player(DIALECTS['openai'], *way).name}",
+            stuck(name),
+            ways=(way,),
+            timed=True,
+        )
         for name, when in (
             ("blocks", "that blocks when imported"),
             ("stuck", "whose factory blocks"),

@@ -375,3 +375,25 @@ def trickle(*parts: bytes, pieces: Iterable[bytes], pause: float = 0.0) -> Step:
             await asyncio.sleep(pause)
 
     return step
+
+
+def noting(step: Step, done: list[bool]) -> Step:
+    """The same step, which notes its end."""
+
+    async def noted(peer: Peer) -> None:
+        await (peer.send(step) if isinstance(step, bytes) else step(peer))
+        done.append(True)
+
+    return noted
+
+
+def until(over: threading.Event, step: Step, after: bytes) -> Step:
+    """The step, however often it is asked for, until that is over; then a reply."""
+
+    async def either(peer: Peer) -> None:
+        if over.is_set():
+            await peer.send(after)
+        else:
+            await (peer.send(step) if isinstance(step, bytes) else step(peer))
+
+    return either

@@ -23,7 +23,7 @@ from llmgate.types import Chunk
 from tests.faults.calls import HI, KEY, SLACK, chain, is_ours
 from tests.faults.dialects import DIALECTS, TEXT, Dialect
 from tests.faults.server import FaultServer, Step, wait_for_async
-from tests.machine import Delay
+from tests.machine import Delay, undisturbed
 
 __all__ = [
     "EVERYONE",
@@ -41,7 +41,6 @@ __all__ = [
     "raises",
     "serving",
     "together",
-    "undisturbed",
 ]
 
 EVERYONE = tuple(DIALECTS)
@@ -77,8 +76,6 @@ class Outcome:
 
 Check: TypeAlias = Callable[[Outcome], None]
 Steps: TypeAlias = Callable[[Dialect], Iterable[Step]]
-DISTURBANCE = 0.01
-"""Seconds without a processor that can change what comes of a limit of a fraction of a second."""
 _CALLERS = ThreadPoolExecutor(64, thread_name_prefix="caller")
 """Threads for those who do not await; asyncio's own are few, and to queue for one takes time."""
 
@@ -196,7 +193,8 @@ class Case:
     requests: int = 1
     providers: tuple[str, ...] = EVERYONE
     timed: bool = False
-    """Whether what comes of it hangs on fractions of a second; see :func:`undisturbed`."""
+    """Whether what comes of it hangs on fractions of a second, as where ``within`` is as short; see
+    :func:`~tests.machine.undisturbed`."""
 
     @property
     def players(self) -> list[tuple[bool, bool]]:
@@ -212,7 +210,8 @@ class Case:
 
     async def play(self, player: Player) -> None:
         """Make the call, and look at what came of it."""
-        await (undisturbed(self._play, player) if self.timed else self._play(player))
+        is_timed = self.timed or self.within <= 1.0
+        await (undisturbed(lambda: self._play(player)) if is_timed else self._play(player))
 
     async def _play(self, player: Player) -> None:
         steps = self.steps(player.stream)(player.dialect)
@@ -252,24 +251,7 @@ class Scene:
 
     async def play(self, player: Player) -> None:
         """Run it."""
-        await (undisturbed(self.scene, player) if self.timed else self.scene(player))
-
-
-async def undisturbed(play: Callable[[Player], Awaitable[None]], player: Player) -> None:
-    """Play it, up to three times where the machine disturbs it.
-
-    Which of several limits passes first, and how far a reply has come by then, is a promise about
-    the program and the server on a machine that lets them go on. Where it did not, and it mattered,
-    nothing was measured: the best of three counts. Undisturbed, there is one try.
-    """
-    for _ in range(2):
-        delay = Delay()
-        try:
-            return await play(player)
-        except AssertionError:
-            if delay.seconds < DISTURBANCE:
-                raise
-    return await play(player)
+        await (undisturbed(lambda: self.scene(player)) if self.timed else self.scene(player))
 
 
 def together(name: str, *cases: Case, providers: tuple[str, ...] = EVERYONE) -> Scene:
