@@ -19,13 +19,16 @@ async def test_what_a_function_returns() -> None:
     name = contextvars.ContextVar[str]("name")
     name.set("here")
 
+    released = threading.Event()
+
     def function() -> tuple[str, bool]:
-        time.sleep(0.05)
+        released.wait(5)
         return name.get(), threading.current_thread() is threading.main_thread()
 
     waiting = asyncio.ensure_future(run_in_thread(function))
     await asyncio.sleep(0.01)
     assert not waiting.done()
+    released.set()
     assert ("here", False) == await waiting
 
 
