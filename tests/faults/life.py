@@ -68,7 +68,6 @@ def ended_by(last: Callable[[Peer], Coroutine[Any, Any, None]]) -> Callable[[Pla
             await peer.send(good(player))
             await asyncio.sleep(0.01)
             await last(peer)
-            await peer.gone.wait()
 
         return step
 
@@ -89,7 +88,7 @@ def rest(name: str, first: Callable[[Player], Step], *, reused: bool = False) ->
         async with open_stage(player, step, good(player), limit=1) as stage:
             await stage.healthy()
             assert await wait_for_async(lambda: bool(over))
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.05)
             outcome = await stage.healthy()
             assert outcome.answer is not None
             replicate_stream = player.dialect.name == "replicate" and player.stream

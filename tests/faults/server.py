@@ -15,10 +15,13 @@ import json
 import socket
 import ssl
 import struct
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from fcntl import ioctl
+from termios import TIOCOUTQ
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
@@ -108,6 +111,19 @@ class Peer(asyncio.Protocol):
         raw: socket.socket = self.transport.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.transport.abort()
+
+    async def delivered(self) -> None:
+        """Until the client's system has all that was sent, or knows that nothing more comes."""
+        if self.transport.is_closing():
+            await self.gone.wait()
+        assert await wait_for_async(lambda: not self._under_way())
+
+    def _under_way(self) -> int:
+        """How many bytes the client's system has not confirmed."""
+        raw: socket.socket = self.transport.get_extra_info("socket")
+        if raw.fileno() < 0:  # it has been closed
+            return 0
+        return int.from_bytes(ioctl(raw.fileno(), TIOCOUTQ, bytes(4)), sys.byteorder)
 
     async def arrived(self) -> None:
         """Until something has come, or the client has gone."""
@@ -378,10 +394,11 @@ def trickle(*parts: bytes, pieces: Iterable[bytes], pause: float = 0.0) -> Step:
 
 
 def noting(step: Step, done: list[bool]) -> Step:
-    """The same step, which notes its end."""
+    """The same step, which notes its end; what it sent is there then."""
 
     async def noted(peer: Peer) -> None:
         await (peer.send(step) if isinstance(step, bytes) else step(peer))
+        await peer.delivered()
         done.append(True)
 
     return noted
