@@ -120,9 +120,9 @@ class Peer(asyncio.Protocol):
 
     def _under_way(self) -> int:
         """How many bytes the client's system has not confirmed."""
-        raw: socket.socket = self.transport.get_extra_info("socket")
-        if raw.fileno() < 0:  # it has been closed
+        if self.gone.is_set():
             return 0
+        raw: socket.socket = self.transport.get_extra_info("socket")
         return int.from_bytes(ioctl(raw.fileno(), TIOCOUTQ, bytes(4)), sys.byteorder)
 
     async def arrived(self) -> None:
