@@ -119,6 +119,7 @@ def _of_version_1_0(player: Player) -> Step:
     return then(b"HTTP/1.0 200 OK\r\n\r\n" + body, last=close)
 
 
+HALF = b"HTTP/1.1 204 Another\r\n"
 RESTS = (
     rest("a connection that rests", good, reused=True),
     rest("a connection that ends while it rests", ended_by(close)),
@@ -128,6 +129,9 @@ RESTS = (
     rest("an answer while a connection rests", followed_by(reply(200, body={}))),
     rest("nonsense while a connection rests", followed_by(b"\x00\xff nonsense \r\n\r\n")),
     rest("half a head while a connection rests", followed_by(b"HTTP/1.1 200 OK\r\nX-")),
+    rest("a part of a head with an answer", lambda p: good(p) + b"H"),
+    rest("half a head with an answer", lambda p: good(p) + b"HTTP/1.1 200 OK\r\nX-"),
+    rest("half a head with an answer, within a value", lambda p: good(p) + HALF + b"X: y"),
     rest("an answer that closes its connection", _closing),
     rest("an answer that says it closes its connection", _closing_late),
     rest("an answer of HTTP/1.0", _of_version_1_0),
