@@ -236,7 +236,7 @@ class Client:
         pool = self._pools.pop(asyncio.get_running_loop(), None)
         if pool is not None:
             await pool.aclose()
-        if self._hooks:
+        if self._dispatcher.has_begun:  # also where only calls had hooks of their own
             await asyncio.to_thread(self._dispatcher.flush, 1.0)
 
     async def __aenter__(self) -> Self:

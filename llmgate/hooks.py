@@ -132,6 +132,11 @@ class Dispatcher:
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether there ever was an event."""
+        return self._thread is not None
+
     def emit(self, hooks: Iterable[Hook], event: Event) -> None:
         """Have the hooks called soon, in the caller's context variables."""
         context = contextvars.copy_context()

@@ -12,6 +12,13 @@ settings.register_profile("llmgate", deadline=None, max_examples=60)
 settings.load_profile("llmgate")
 
 
+def pytest_collection_finish() -> None:
+    """Leave the tests themselves out of garbage collections: to go over all that was imported and
+    collected holds up every thread for longer than most limits here last."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     """The library runs on asyncio."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -86,7 +87,8 @@ async def test_cancelled(point: str) -> None:
     with FaultServer(step, ANSWER) as server:
         async with client_of(server, limit=1, hooks=[hook], retry=policy) as client:
             task = asyncio.ensure_future(call(client))
-            await asyncio.sleep(0.06)
+            assert await wait_for_async(lambda: bool(server.requests))
+            await asyncio.sleep(0.02)
             task.cancel("with a message")
             with pytest.raises(asyncio.CancelledError):
                 await task
@@ -126,13 +128,18 @@ async def test_cancelled_while_sending() -> None:
 
 async def test_cancelled_while_waiting_for_the_pool() -> None:
     """Who waits for a connection leaves the queue, and the next in it gets one."""
-    with FaultServer(then(b"", ANSWER, pause=0.15, last=lambda _: asyncio.sleep(0)), ANSWER) as (
-        server
-    ):
+    over = threading.Event()
+
+    async def slow(peer: Peer) -> None:
+        assert await wait_for_async(over.is_set, 5.0)
+        await peer.send(ANSWER)
+
+    with FaultServer(slow, ANSWER) as server:
         async with client_of(server, limit=1) as client:
             tasks = [asyncio.ensure_future(whole(client)) for _ in range(3)]
-            await asyncio.sleep(0.05)
+            assert await wait_for_async(lambda: bool(server.requests))
             tasks[1].cancel()
+            over.set()
             await asyncio.wait(tasks)
             assert [False, True, False] == [task.cancelled() for task in tasks]
         assert (2, 1) == (len(server.requests), server.connections)

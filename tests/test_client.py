@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -548,8 +549,25 @@ async def test_every_error_is_ours() -> None:
         await client_of("http://127.0.0.1:9/v1").acompletion(MODEL, HI)
 
 
-async def test_quick_hooks_have_been_called_when_a_call_returns(server: FaultServer) -> None:
+async def test_hooks_have_been_called_when_the_client_is_closed(server: FaultServer) -> None:
+    """Also those of a single call, and slow ones."""
+    seen: list[object] = []
+
+    def slow(event: object) -> None:
+        time.sleep(0.03)
+        seen.append(event)
+
+    async with client_of(server) as client:
+        await client.acompletion(MODEL, HI, hooks=[slow])
+    assert ["CallStarted", "CallEnded"] == [type(seen[at]).__name__ for at in (0, -1)]
+
+
+async def test_quick_hooks_have_been_called_when_a_call_returns(
+    server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nobody has to wait for them."""
+    # 3 ms are enough for a thread that has a processor, which a busy machine may not give it
+    monkeypatch.setattr(_client, "_PATIENCE_WITH_HOOKS", 5.0)
     recorder = Recorder()
     async with client_of(server) as client:
         await client.acompletion(MODEL, HI, hooks=[recorder])

@@ -7,7 +7,7 @@ import email.utils
 import itertools
 import socket
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -66,7 +66,9 @@ from tests.faults.server import (
     stream,
     then,
     trickle,
+    wait_for_async,
 )
+from tests.machine import undisturbed
 
 ANSWER = reply(body=COMPLETION)
 BODY = ANSWER.partition(b"\r\n\r\n")[2]
@@ -290,11 +292,15 @@ async def test_what_is_ready_at_once_is_interrupted_too() -> None:
 )
 async def test_limits_of_a_stream(step: Step, timeout: Timeout, phase: str) -> None:
     """Which limit passed is told by name."""
-    with FaultServer(step) as server:
-        async with client_of(server) as client:
-            with lasting(0.2, at_least=0.1), pytest.raises(DeadlineExceededError) as caught:
-                await consume(client, streamed=True, timeout=timeout)
-    assert phase == caught.value.phase
+
+    async def measure() -> None:
+        with FaultServer(step) as server:
+            async with client_of(server) as client:
+                with lasting(0.2, at_least=0.1), pytest.raises(DeadlineExceededError) as caught:
+                    await consume(client, streamed=True, timeout=timeout)
+        assert phase == caught.value.phase
+
+    await undisturbed(measure)
 
 
 async def test_a_slow_stream_within_its_limits() -> None:
@@ -302,23 +308,31 @@ async def test_a_slow_stream_within_its_limits() -> None:
     pieces = [framed(event(chunk(text))) for text in "abcde"]
     whole = stream()
     step = then(STREAM_HEAD, *pieces, whole[len(STREAM_HEAD) :], pause=0.06, last=hang)
-    with FaultServer(step) as server:
-        async with client_of(server) as client:
-            timeout = limits(idle=0.2, first_token=0.2, total=5.0)
-            answer = await client.acompletion(MODEL, HI, stream=True, timeout=timeout)
-            assert "abcde" == (await answer.completion()).text
+
+    async def measure() -> None:
+        with FaultServer(step) as server:
+            async with client_of(server) as client:
+                timeout = limits(idle=0.2, first_token=0.2, total=5.0)
+                answer = await client.acompletion(MODEL, HI, stream=True, timeout=timeout)
+                assert "abcde" == (await answer.completion()).text
+
+    await undisturbed(measure)
 
 
 async def test_a_reader_who_takes_his_time() -> None:
     """``idle`` is the server's silence, not the reader's."""
-    with FaultServer(stream("a", "b")) as server:
-        async with client_of(server) as client:
-            answer = await client.acompletion(MODEL, HI, stream=True, timeout=limits(idle=0.05))
-            texts: list[str] = []
-            async for text in answer.text():
-                texts.append(text)
-                await asyncio.sleep(0.08)
-    assert ["a", "b"] == texts
+
+    async def measure() -> None:
+        with FaultServer(stream("a", "b")) as server:
+            async with client_of(server) as client:
+                answer = await client.acompletion(MODEL, HI, stream=True, timeout=limits(idle=0.05))
+                texts: list[str] = []
+                async for text in answer.text():
+                    texts.append(text)
+                    await asyncio.sleep(0.08)
+        assert ["a", "b"] == texts
+
+    await undisturbed(measure)
 
 
 @pytest.mark.parametrize(
@@ -330,11 +344,15 @@ async def test_a_reader_who_takes_his_time() -> None:
 )
 async def test_limits_of_a_whole_answer(step: Step, timeout: Timeout, phase: str) -> None:
     """For an answer that is not streamed: until its reply begins, and between its pieces."""
-    with FaultServer(step) as server:
-        async with client_of(server) as client:
-            with lasting(0.2, at_least=0.1), pytest.raises(DeadlineExceededError) as caught:
-                await client.acompletion(MODEL, HI, timeout=timeout)
-    assert phase == caught.value.phase
+
+    async def measure() -> None:
+        with FaultServer(step) as server:
+            async with client_of(server) as client:
+                with lasting(0.2, at_least=0.1), pytest.raises(DeadlineExceededError) as caught:
+                    await client.acompletion(MODEL, HI, timeout=timeout)
+        assert phase == caught.value.phase
+
+    await undisturbed(measure)
 
 
 async def test_idle_is_no_limit_of_thinking() -> None:
@@ -378,6 +396,17 @@ async def test_a_deadline_within_the_callers_own() -> None:
             assert 0 == task.cancelling()
 
 
+def in_virtual_time(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    """What passes within some milliseconds in memory, whatever the machine does meanwhile."""
+
+    def run() -> None:
+        virtual_time.run(test)
+
+    run.__doc__ = test.__doc__
+    return run
+
+
+@in_virtual_time
 async def test_cancelled_and_late_at_once() -> None:
     """The caller's cancellation goes before our deadline."""
     deadline = Deadline(limits(total=0.01))
@@ -425,6 +454,7 @@ async def stubborn() -> None:
         raise KeyError from None
 
 
+@in_virtual_time
 async def test_an_error_at_the_last_moment() -> None:
     """What is raised in the very moment when the limit passes is what is raised."""
     deadline = Deadline(limits(total=0.01))
@@ -433,6 +463,7 @@ async def test_an_error_at_the_last_moment() -> None:
     deadline.close()
 
 
+@in_virtual_time
 async def test_a_timer_that_goes_off_after_its_call() -> None:
     """A deadline that nobody waits under any more does nothing."""
     deadline = Deadline(limits(total=0.02))
@@ -549,11 +580,13 @@ async def test_how_often_in_all_layers_together() -> None:
     [
         ({"retry-after": "30.5"}, 30.5),
         ({"retry-after-ms": "2500", "retry-after": "9"}, 2.5),
-        ({"retry-after": email.utils.formatdate(time.time() + 300, usegmt=True)}, None),
+        ({"retry-after": "in 300 s"}, None),
     ],
 )
 def test_waiting_as_asked(headers: dict[str, str], seconds: float | None) -> None:
     """The provider's own word wins over the strategy, and is waited for."""
+    if seconds is None:  # a date, which is not made before the test begins
+        headers = {"retry-after": email.utils.formatdate(time.time() + 300, usegmt=True)}
     transport = CannedTransport([Canned(429, headers), Canned(200, body=BODY)])
     provider = with_transport(OpenAI(api_key=KEY), transport)
 
@@ -753,7 +786,7 @@ async def test_two_streams_in_one_flow() -> None:
         async with client_for(flow) as client:
             answer = await client.acompletion("steps/x", HI, stream=True)
             assert "a" == (await answer.completion()).text
-            assert server.peers[0].gone_at is not None
+            assert await wait_for_async(server.peers[0].gone.is_set)
 
 
 async def test_a_flow_without_a_stream() -> None:
@@ -903,31 +936,34 @@ def farewells(server: FaultServer) -> int:
 
 
 @pytest.mark.parametrize(
-    ("step", "streamed", "number"),
+    ("step", "streamed", "number", "late"),
     [
-        pytest.param(ANSWER, False, 0, id="answered"),
-        pytest.param(stream("a"), True, 0, id="streamed"),
-        pytest.param(reply(400), False, 1, id="refused"),
-        pytest.param(hang, False, 1, id="late"),
-        pytest.param(then(STREAM_HEAD, PIECE, last=hang), True, 1, id="stream is late"),
-        pytest.param(then(STREAM_HEAD, PIECE, last=close), True, 1, id="stream is cut"),
+        pytest.param(ANSWER, False, 0, False, id="answered"),
+        pytest.param(stream("a"), True, 0, False, id="streamed"),
+        pytest.param(reply(400), False, 1, False, id="refused"),
+        pytest.param(hang, False, 1, True, id="late"),
+        pytest.param(then(STREAM_HEAD, PIECE, last=hang), True, 1, True, id="stream is late"),
+        pytest.param(then(STREAM_HEAD, PIECE, last=close), True, 1, False, id="stream is cut"),
     ],
 )
-async def test_when_the_provider_is_told(step: Step, streamed: bool, number: int) -> None:
+async def test_when_the_provider_is_told(
+    step: Step, streamed: bool, number: int, late: bool
+) -> None:
     """``on_abandon`` is sent when the answer is not taken to its end, and only then."""
+    timeout = 0.2 if late else 5.0
     with FaultServer(step, ANSWER) as server:
         async with client_for(farewell_flow(server)) as client:
             try:
                 if streamed:
                     async for _ in await client.acompletion(
-                        "steps/x", HI, stream=True, timeout=0.2
+                        "steps/x", HI, stream=True, timeout=timeout
                     ):
                         pass
                 else:
-                    await client.acompletion("steps/x", HI, timeout=0.2)
+                    await client.acompletion("steps/x", HI, timeout=timeout)
             except LLMGateError:
                 assert 1 == number
-            assert number == farewells(server)
+            assert await wait_for_async(lambda: number == farewells(server))
 
 
 async def test_the_farewell_is_shielded() -> None:
@@ -935,13 +971,13 @@ async def test_the_farewell_is_shielded() -> None:
     with FaultServer(hang, then(b"", ANSWER, pause=0.1, last=hang)) as server:
         async with client_for(farewell_flow(server)) as client:
             call = asyncio.ensure_future(client.acompletion("steps/x", HI))
-            await asyncio.sleep(0.05)
+            assert await wait_for_async(lambda: bool(server.requests))
             call.cancel()
             await asyncio.sleep(0.02)
             call.cancel()
             await asyncio.wait({call})
             assert call.cancelled()
-            assert 1 == farewells(server)
+            assert await wait_for_async(lambda: 1 == farewells(server))
 
 
 async def test_a_farewell_that_hangs() -> None:
@@ -950,7 +986,7 @@ async def test_a_farewell_that_hangs() -> None:
         async with client_for(farewell_flow(server)) as client:
             with lasting(0.2), pytest.raises(DeadlineExceededError):
                 await client.acompletion("steps/x", HI, timeout=0.2)
-            assert 1 == farewells(server)
+            assert await wait_for_async(lambda: 1 == farewells(server))
 
 
 async def test_a_farewell_that_fails() -> None:
@@ -985,7 +1021,7 @@ async def test_one_start_and_one_end(name: str) -> None:
     with FaultServer(*steps) as server:
         async with client_of(server, hooks=[hook], retry=AT_ONCE, max_retries=2) as client:
             try:
-                await consume(client, streamed=streamed, timeout=0.3)
+                await consume(client, streamed=streamed, timeout=0.3 if "timeout" in name else 5.0)
             except LLMGateError:
                 assert "error" == outcome
     (end,) = hook.all(CallEnded)

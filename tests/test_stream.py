@@ -37,6 +37,7 @@ from tests.faults.server import (
     LAST,
     STREAM_HEAD,
     FaultServer,
+    Peer,
     Step,
     chunk,
     close,
@@ -50,6 +51,7 @@ from tests.faults.server import (
     then,
     wait_for_async,
 )
+from tests.machine import undisturbed
 
 ANSWER = reply(body=COMPLETION)
 PIECES = [framed(event(chunk(text))) for text in ("a", "b")]
@@ -317,11 +319,15 @@ async def test_an_error_whose_next_attempt_fails() -> None:
 
 async def test_the_deadline_while_trying_again() -> None:
     """It holds there, too."""
-    with FaultServer(OVERLOADED, hang) as server:
-        async with client_of(server, retry=AT_ONCE) as client:
-            answer = await client.acompletion(MODEL, HI, stream=True, timeout=0.2)
-            with lasting(0.2, at_least=0.1), pytest.raises(TimeoutError):
-                await answer.completion()
+
+    async def measure() -> None:
+        with FaultServer(OVERLOADED, hang) as server:
+            async with client_of(server, retry=AT_ONCE) as client:
+                answer = await client.acompletion(MODEL, HI, stream=True, timeout=0.2)
+                with lasting(0.2, at_least=0.1), pytest.raises(TimeoutError):
+                    await answer.completion()
+
+    await undisturbed(measure)
 
 
 async def test_cancelled_while_trying_again() -> None:
@@ -516,12 +522,20 @@ async def test_twenty_streams_at_once() -> None:
 
 async def test_two_readers() -> None:
     """A second task that reads the same stream is refused, and the first goes on."""
-    step = then(STREAM_HEAD, *PIECES, pause=0.05, last=hang)
+    refused = threading.Event()
+
+    async def step(peer: Peer) -> None:
+        await peer.send(STREAM_HEAD)
+        assert await wait_for_async(refused.is_set, 5.0)
+        await peer.send(*PIECES)
+        await hang(peer)
+
     async with streaming(step) as (answer, _):
         first = asyncio.ensure_future(anext(answer))
         await asyncio.sleep(0.01)
         with pytest.raises(LLMGateError, match="another task"):
             await anext(answer)
+        refused.set()
         assert "a" == (await first).choices[0].delta.content
         await answer.aclose()
 

@@ -8,6 +8,7 @@ import contextvars
 import gc
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -123,7 +124,9 @@ def test_context_variables_reach_hooks(server: FaultServer) -> None:
         seen.append(variable.get())
 
     variable.set("mine")
-    client_of(server).completion(MODEL, HI, hooks=[hook])
+    client = client_of(server)
+    client.completion(MODEL, HI, hooks=[hook])
+    _sync.run(client.aclose)  # which lets hooks finish
     assert {"mine"} == {*seen}
 
 
@@ -256,6 +259,16 @@ def test_an_interrupt_cancels_the_call() -> None:
         assert server.wait_until_left()
 
 
+def is_waiting_in_ours() -> bool:
+    """Whether the main thread waits for the loop of those who do not await."""
+    frame = sys._current_frames().get(threading.main_thread().ident or 0)
+    callers = list[str]()
+    while frame is not None:
+        callers.append(frame.f_code.co_filename)
+        frame = frame.f_back
+    return callers[0] == threading.__file__ and _sync.__file__ in callers
+
+
 def test_an_interrupt_in_a_stream() -> None:
     """It ends the stream, too."""
     hook = Recorder()
@@ -263,7 +276,8 @@ def test_an_interrupt_in_a_stream() -> None:
         answer = client_of(server, hooks=[hook]).completion(MODEL, HI, stream=True)
 
         def interrupt() -> None:
-            time.sleep(0.1)
+            wait_for(is_waiting_in_ours, 5.0)
+            time.sleep(0.05)  # until what has come was read, and it waits again
             os.kill(os.getpid(), signal.SIGINT)
 
         thread = threading.Thread(target=interrupt)
@@ -293,7 +307,7 @@ def test_a_call_that_is_under_way_at_exit(monkeypatch: pytest.MonkeyPatch) -> No
         thread.start()
         assert wait_for(lambda: bool(server.requests))
         _stop(made)
-        thread.join(1)
+        thread.join(5)
         assert server.wait_until_left()
     assert [SystemExit] == [type(error) for error in raised]
 

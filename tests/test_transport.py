@@ -44,6 +44,7 @@ from tests.faults.server import (
     close,
     hang,
     head,
+    noting,
     reply,
     reset,
     stream,
@@ -513,11 +514,13 @@ async def test_a_connection_is_used_again() -> None:
 async def test_the_end_of_a_stream_that_comes_a_little_later() -> None:
     """The last chunk of the transfer coding may follow the end mark; the reader does not wait."""
     step = then(stream("a", last=b""), LAST, pause=0.02, last=lambda _: asyncio.sleep(0))
-    with FaultServer(step, ANSWER) as server:
+    ended = list[bool]()
+    with FaultServer(noting(step, ended), ANSWER) as server:
         async with client_of(server) as client:
             answer = await client.acompletion(MODEL, HI, stream=True)
             await answer.completion()
-            await asyncio.sleep(0.04)
+            assert await wait_for_async(lambda: bool(ended))
+            await asyncio.sleep(0.02)
             await client.acompletion(MODEL, HI)
         assert (2, 1) == (len(server.requests), server.connections)
 
@@ -592,10 +595,12 @@ async def test_words_that_nobody_asked_for() -> None:
         await asyncio.sleep(0.03)
         await peer.send(reply(408))
 
-    with FaultServer(answer_twice, ANSWER) as server:
+    said = list[bool]()
+    with FaultServer(noting(answer_twice, said), ANSWER) as server:
         async with client_of(server) as client:
             await client.acompletion(MODEL, HI)
-            await asyncio.sleep(0.06)
+            assert await wait_for_async(lambda: bool(said))
+            await asyncio.sleep(0.02)
             assert "Hi" == (await client.acompletion(MODEL, HI)).text
         assert 2 == server.connections
 
@@ -666,7 +671,8 @@ async def test_what_came_before_a_break_is_given_first(end: Any) -> None:
     with FaultServer(then(head(content_length="9"), b"some", pause=0.02, last=end)) as server:
         async with transport() as each:
             incoming = await each.open(HttpRequest("GET", server.url), Timeout())
-            await asyncio.sleep(0.06)
+            assert await wait_for_async(server.peers[0].gone.is_set)
+            await asyncio.sleep(0.02)
             if end is close:
                 assert b"some" == await incoming.read()
             with pytest.raises(ReadError):

@@ -12,7 +12,7 @@ import re
 import ssl
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -48,6 +48,7 @@ LONGEST_HEADER = 64 * 1024
 _MOST_ANNOUNCEMENTS = 1000
 
 
+_ANOTHER = b"HTTP/1.1 204 Another\r\n\r\n"
 _BLANK_LINE = re.compile(rb"(?<=\r\n\r\n)")
 
 
@@ -61,6 +62,10 @@ class Wire(ResponseHandler):
         self._announced = 0
         self._parameters: dict[str, Any] = {}
         self._first_piece = b""
+        self._last_piece = b""
+        self._is_first = False
+        self._length: str | None = None
+        self._reads = False
 
     def connection_made(self, transport: Any) -> None:
         """A connection has been made, over which much may come that waits for its reader."""
@@ -73,11 +78,13 @@ class Wire(ResponseHandler):
         self.served += 1
         self.answers = False
         self._announced = 0
+        self._last_piece = b""
         self._parameters = parameters
         super().set_response_params(**parameters)
 
     def data_received(self, data: bytes) -> None:
         """Something came. If it is no HTTP, aiohttp would leave whoever reads a body waiting."""
+        self._last_piece, self._is_first, self._reads = data, not self.answers, True
         if self.answers:
             super().data_received(data)
         else:
@@ -85,12 +92,42 @@ class Wire(ResponseHandler):
             self._first_piece = data
             super().data_received(data)
             self._first_piece = b""
+        self._reads = False
+        if data and not self.answers:  # it came to rest meanwhile, within this piece or at its end
+            self.rest()
         if self._exception is not None and self._payload is not None:
             self._payload.set_exception(aiohttp.ClientPayloadError("the body is not well-formed"))
+
+    def rest(self) -> None:
+        """A reply has ended, and the connection waits for the next request."""
+        self.answers = False
+        if not self._reads:  # else what is left of a piece is still to be looked at
+            self.answers = self._has_begun_another()
+            self._last_piece = b""
+
+    def _has_begun_another(self) -> bool:
+        """Whether a part of another head came with the end of a reply, which nobody asked for.
+
+        aiohttp tells of whole heads only. Its parser, which has done its work, is asked: it takes
+        one more for what it is, or begins in the midst of another. That is spared where a piece
+        ends with a blank line, and so holds whole heads, or is a reply of the length that it names.
+        """
+        parser, piece = cast("Any", self._parser), self._last_piece
+        if parser is None or not piece or piece.endswith(b"\r\n\r\n"):
+            return False
+        if self._is_first and self._length == str(len(piece) - piece.find(b"\r\n\r\n") - 4):
+            return False
+        try:
+            found, _, _ = parser.feed_data(_ANOTHER)
+        except HttpProcessingError:
+            return True
+        heads = [(head.code, head.reason, head.raw_headers) for head, _ in found]
+        return heads != [(204, "Another", ())]
 
     def feed_data(self, data: Any, size: int = 0) -> None:
         """The head of a reply. Those that only announce one (1xx) are not without end."""
         self._announced += data[0].code < 200
+        self._length = data[0].headers.get("Content-Length")
         if self._announced > _MOST_ANNOUNCEMENTS:
             self.set_exception(aiohttp.ClientPayloadError("it only announces a reply"))
             return
@@ -230,7 +267,7 @@ class Connector(aiohttp.TCPConnector):
 
     def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
         """A connection begins to rest; an answer to nothing would now spoil it."""
-        protocol.answers = False
+        protocol.rest()
         super()._release(key, protocol, should_close=should_close)
 
     async def _create_connection(

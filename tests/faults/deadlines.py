@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from llmgate.errors import (
     BadRequestError,
     OverloadedError,
@@ -245,14 +247,17 @@ STORMS = (
     ),
 )
 
-CASES: tuple[Case | Scene, ...] = (
-    *HEADS,
-    *BODIES,
-    *STREAMS,
-    *SENDING,
-    *STORMS,
-    *deadlines_parts.CASES,
-    *deadlines_scenes.CASES,
-    *deadlines_numbers.CASES,
-    *deadlines_local.CASES,
+CASES: tuple[Case | Scene, ...] = tuple(
+    replace(case, timed=True)
+    for case in (
+        *HEADS,
+        *BODIES,
+        *STREAMS,
+        *SENDING,
+        *STORMS,
+        *deadlines_parts.CASES,
+        *deadlines_scenes.CASES,
+        *deadlines_numbers.CASES,
+        *deadlines_local.CASES,
+    )
 )

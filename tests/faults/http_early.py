@@ -71,7 +71,7 @@ def unread(
             sockets = sockets_to(server)
             assert await wait_for_async(lambda: all(s.fileno() < 0 for s in sockets)), "left open"
 
-    return Scene(name, scene, ways=((False, False), (True, True)))
+    return Scene(name, scene, ways=((False, False), (True, True)), timed=seconds < 1.0)
 
 
 TOO_LARGE = raises(BadRequestError, status=413)

@@ -28,10 +28,10 @@ from tests.faults.raw import (
 )
 from tests.faults.server import (
     Peer,
-    Step,
     close,
     hang,
     head,
+    noting,
     reset,
     then,
     wait_for_async,
@@ -287,19 +287,6 @@ CHUNKS: Rows = (
 )
 
 # --- after the end ------------------------------------------------------------------------
-
-
-def noting(step: Step, done: list[bool]) -> Step:
-    """The same step, which notes its end."""
-
-    async def noted(peer: Peer) -> None:
-        if isinstance(step, bytes):
-            await peer.send(step)
-        else:
-            await step(peer)
-        done.append(True)
-
-    return noted
 
 
 def twice(name: str, build: Build) -> Scene:

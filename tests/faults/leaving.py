@@ -297,7 +297,7 @@ def sync_closing_while_read(stream: SyncStream) -> None:
     reader.start()
     reader.join(0.03)
     stream.close()
-    reader.join(1)
+    reader.join(5)
     assert [ClosedError] == [type(failure) for failure in failures]
 
 

@@ -9,7 +9,18 @@ from typing import Any
 from llmgate.errors import LLMGateError, NotFoundError, ReadError
 from tests.faults import life_awaits, life_cancel, life_leave, life_loops, life_pool, life_process
 from tests.faults.calls import AT_ONCE
-from tests.faults.server import Peer, Step, close, hang, head, reply, reset, then
+from tests.faults.server import (
+    Peer,
+    Step,
+    close,
+    hang,
+    head,
+    noting,
+    reply,
+    reset,
+    then,
+    wait_for_async,
+)
 from tests.faults.stage import good, open_stage
 from tests.faults.table import Case, Player, Scene, raises
 
@@ -72,9 +83,12 @@ def rest(name: str, first: Callable[[Player], Step], *, reused: bool = False) ->
     """What happens to a connection while it rests does no harm to the next call."""
 
     async def scene(player: Player) -> None:
-        async with open_stage(player, first(player), good(player), limit=1) as stage:
+        over = list[bool]()
+        step = noting(first(player), over)
+        async with open_stage(player, step, good(player), limit=1) as stage:
             await stage.healthy()
-            await asyncio.sleep(0.04)
+            assert await wait_for_async(lambda: bool(over))
+            await asyncio.sleep(0.05)
             outcome = await stage.healthy()
             assert outcome.answer is not None
             replicate_stream = player.dialect.name == "replicate" and player.stream
@@ -105,6 +119,7 @@ def _of_version_1_0(player: Player) -> Step:
     return then(b"HTTP/1.0 200 OK\r\n\r\n" + body, last=close)
 
 
+HALF = b"HTTP/1.1 204 Another\r\n"
 RESTS = (
     rest("a connection that rests", good, reused=True),
     rest("a connection that ends while it rests", ended_by(close)),
@@ -114,6 +129,9 @@ RESTS = (
     rest("an answer while a connection rests", followed_by(reply(200, body={}))),
     rest("nonsense while a connection rests", followed_by(b"\x00\xff nonsense \r\n\r\n")),
     rest("half a head while a connection rests", followed_by(b"HTTP/1.1 200 OK\r\nX-")),
+    rest("a part of a head with an answer", lambda p: good(p) + b"H"),
+    rest("half a head with an answer", lambda p: good(p) + b"HTTP/1.1 200 OK\r\nX-"),
+    rest("half a head with an answer, within a value", lambda p: good(p) + HALF + b"X: y"),
     rest("an answer that closes its connection", _closing),
     rest("an answer that says it closes its connection", _closing_late),
     rest("an answer of HTTP/1.0", _of_version_1_0),

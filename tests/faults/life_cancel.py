@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -82,20 +83,26 @@ async def _in_a_back_off(player: Player) -> None:
         await requested(stage.server)
         await asyncio.sleep(0.02)
         task.cancel()
-        await asyncio.wait({task}, timeout=0.2)
-        assert task.cancelled()
+        assert await wait_for_async(task.cancelled, 0.2)
         assert 1 == len(stage.server.requests)
         await stage.healthy()
 
 
 async def _in_the_queue(player: Player) -> None:
     """Who waits for a connection leaves the queue, and those before and after him are served."""
-    slow = then(b"", good(player), pause=0.1, last=lambda _: asyncio.sleep(0))
+    over = threading.Event()
+
+    async def slow(peer: Peer) -> None:
+        assert await wait_for_async(over.is_set, 5.0)
+        await peer.send(good(player))
+
     async with open_stage(player, slow, good(player), limit=1) as stage:
         tasks = [asyncio.ensure_future(stage.awaited()) for _ in range(4)]
-        await asyncio.sleep(0.04)
+        await requested(stage.server)
+        await asyncio.sleep(0.02)
         tasks[1].cancel()
         tasks[2].cancel()
+        over.set()
         await asyncio.wait(tasks, timeout=2)
         assert [False, True, True, False] == [task.cancelled() for task in tasks]
         assert 2 == len(stage.server.requests)
@@ -110,8 +117,7 @@ async def _while_connecting(player: Player) -> None:
         task: asyncio.Future[Any] = asyncio.ensure_future(call)
         await asyncio.sleep(0.03)
         task.cancel()
-        await asyncio.wait({task}, timeout=0.2)
-        assert task.cancelled()
+        assert await wait_for_async(task.cancelled, 0.2)
         await client.aclose()
     async with serving(FaultServer(on_connect=hang)) as server:
         url = server.url.replace("http:", "https:")
@@ -120,8 +126,7 @@ async def _while_connecting(player: Player) -> None:
             assert await wait_for_async(lambda: server.connections == 1)
             await asyncio.sleep(0.02)
             task.cancel()
-            await asyncio.wait({task}, timeout=0.2)
-            assert task.cancelled()
+            assert await wait_for_async(task.cancelled, 0.2)
             assert await wait_for_async(lambda: server.open_connections == 0, 0.2)
 
 
@@ -137,8 +142,7 @@ async def _while_sending(player: Player) -> None:
         assert await wait_for_async(lambda: server.connections == 1)
         await asyncio.sleep(0.05)
         task.cancel()
-        await asyncio.wait({task}, timeout=0.2)
-        assert task.cancelled()
+        assert await wait_for_async(task.cancelled, 0.2)
 
 
 async def _before_it_began(player: Player) -> None:
@@ -155,30 +159,30 @@ async def _before_it_began(player: Player) -> None:
 
 
 async def by_timeout(work: Awaitable[None]) -> None:
-    async with asyncio.timeout(0.06):
+    async with asyncio.timeout(0.1):
         await work
 
 
 async def by_wait_for(work: Awaitable[None]) -> None:
-    await asyncio.wait_for(work, 0.06)
+    await asyncio.wait_for(work, 0.1)
 
 
 async def by_move_on(work: Awaitable[None]) -> None:
-    with anyio.move_on_after(0.06) as scope:
+    with anyio.move_on_after(0.1) as scope:
         await work
     assert scope.cancelled_caught
     raise TimeoutError
 
 
 async def by_fail_after(work: Awaitable[None]) -> None:
-    with anyio.fail_after(0.06):
+    with anyio.fail_after(0.1):
         await work
 
 
 async def by_scope_in_a_group(work: Awaitable[None]) -> None:
     async with anyio.create_task_group() as group:
         group.start_soon(lambda: _waiting(work))
-        await anyio.sleep(0.06)
+        await anyio.sleep(0.1)
         group.cancel_scope.cancel()
     raise TimeoutError
 
@@ -216,7 +220,7 @@ def by(name: str, means: Callable[[Awaitable[None]], Awaitable[None]]) -> Scene:
             await stage.is_left(*stage.server.peers[: len(stage.server.requests)])
             await stage.healthy()
 
-    return Scene(f"left by {name}", scene, ways=ASYNC)
+    return Scene(f"left by {name}", scene, ways=ASYNC, timed=True)
 
 
 @dataclass

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import nullcontext
 
 from llmgate.errors import ClosedError, LLMGateError, StreamTruncatedError
 from llmgate.hooks import CallEnded
@@ -16,7 +15,7 @@ from tests.faults.leaving import (
     on_a_thread,
 )
 from tests.faults.server import hang, wait_for_async
-from tests.faults.stage import Stage, endless, good, open_stage, quick_collections, requested
+from tests.faults.stage import Stage, endless, good, open_stage, requested
 from tests.faults.table import Case, Player, Scene, client_for, serving
 
 __all__ = ["CASES"]
@@ -31,11 +30,10 @@ def left_by(name: str) -> Scene:
         async with open_stage(
             player, endless(player), good(player), limit=1, hooks=[hook]
         ) as stage:
-            with quick_collections() if "garbage" in name else nullcontext():
-                if player.sync:
-                    await on_a_thread(lambda: leave_on_this_thread(stage, NOT_AWAITED[name]))
-                else:
-                    await AWAITED[name](stage)
+            if player.sync:
+                await on_a_thread(lambda: leave_on_this_thread(stage, NOT_AWAITED[name]))
+            else:
+                await AWAITED[name](stage)
             await stage.is_left(stage.peer)
             await stage.healthy()
         outcome = "cancelled" if "cancelling" in name else "abandoned"
@@ -112,7 +110,8 @@ async def _client_closed(player: Player) -> None:
         await requested(stage.server)
         await asyncio.sleep(0.03)
         await player.close(stage.client)
-        outcome = await asyncio.wait_for(call, 1)
+        assert await wait_for_async(call.done)
+        outcome = await call
         assert isinstance(outcome.error, ClosedError), repr(outcome.error)
         assert await wait_for_async(lambda: stage.server.open_connections == 0, 0.2)
         again = await stage.call()

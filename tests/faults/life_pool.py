@@ -68,10 +68,18 @@ class Unreliable:
 
     def __init__(self, player: Player) -> None:
         self.healthy = False
+        self.busy = 0
+        """How many of its replies have not been delivered."""
         self._answer = good(player)
         self._chance = random.Random(f"{player}")
 
     async def __call__(self, peer: Peer) -> None:
+        self.busy += 1
+        await self._reply(peer)
+        await peer.delivered()
+        self.busy -= 1
+
+    async def _reply(self, peer: Peer) -> None:
         mood = 1.0 if self.healthy else self._chance.random()
         if mood < 0.15:
             peer.close()
@@ -103,7 +111,8 @@ async def _breaking(player: Player) -> None:
             for number in range(8):
                 await _round(stage, random.Random(number))
             step.healthy = True
-            await asyncio.sleep(0.02)  # until all has come that was on its way
+            assert await wait_for_async(lambda step=step: not step.busy)  # type: ignore[misc]
+            await asyncio.sleep(0.02)  # until what has come was read
             await asyncio.gather(stage.healthy(), stage.healthy(), stage.healthy())
             assert await wait_for_async(lambda: server.open_connections <= 2)
 

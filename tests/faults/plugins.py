@@ -75,7 +75,7 @@ def broken(*names: str, says: str) -> Callable[[Player], Awaitable[None]]:
                     error = outcome.error
                     assert isinstance(error, UnknownProviderError), f"{name}: {error!r}"
                     assert f"the provider {described(name)} {says}" in str(error), str(error)
-                    assert outcome.seconds < 0.5 + SLACK
+                    assert outcome.own_seconds < 0.5 + SLACK
                 await here.neighbour()
 
     return scene
@@ -103,7 +103,8 @@ def stuck(name: str) -> Callable[[Player], Awaitable[None]]:
                 error = outcome.error
                 assert isinstance(error, DeadlineExceededError), f"{error!r}"
                 assert f"the provider {described(name)} did not load" in str(error)
-                assert 0.18 <= outcome.seconds <= 0.2 + SLACK
+                assert outcome.seconds >= 0.18
+                assert outcome.own_seconds <= 0.2 + SLACK
             released.set()
             assert TEXT == (await here.ask(f"{name}/x")).text
 
@@ -203,12 +204,15 @@ async def two_hundred(player: Player) -> None:
         for number in range(200)
     ]
     async with street(player, *crowd) as here:
-        began = time.process_time()
-        metadata.entry_points()
-        theirs = time.process_time() - began
-        began = time.process_time()
-        assert len(installed_providers()) > 200
-        ours = time.process_time() - began
+        theirs, ours = 1e9, 1e9
+        for _ in range(3):  # the best counts: what else this process does is not theirs
+            installed_providers.cache_clear()
+            began = time.process_time()
+            metadata.entry_points()
+            theirs = min(theirs, time.process_time() - began)
+            began = time.process_time()
+            assert len(installed_providers()) > 200
+            ours = min(ours, time.process_time() - began)
         await here.neighbour()
         before = installed_providers()
         await here.neighbour()
@@ -236,7 +240,12 @@ CASES: tuple[Case | Scene, ...] = (
     Scene("one whose attributes raise", broken("explosive", says="is broken: OSError"), ONE),
     Scene("one that has no transport", homeless, ONE),
     *(
-        Scene(f"one {when}, {Player(DIALECTS['openai'], *way).name}", stuck(name), ways=(way,))
+        Scene(
+            f"one {when}, {Player(DIALECTS['openai'], *way).name}",
+            stuck(name),
+            ways=(way,),
+            timed=True,
+        )
         for name, when in (
             ("blocks", "that blocks when imported"),
             ("stuck", "whose factory blocks"),

@@ -118,7 +118,7 @@ def waited(seconds: float) -> Check:
         wait = attempts_of(outcome)[-1].wait
         assert math.isclose(seconds, wait, abs_tol=1e-9), wait
         first, second = outcome.server.requests[-2:]
-        assert seconds - 0.01 <= second.at - first.at <= seconds + 0.25
+        assert seconds - 0.01 <= second.at - first.at <= seconds + 0.25 + outcome.delay
 
     return check
 

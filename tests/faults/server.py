@@ -15,12 +15,17 @@ import json
 import socket
 import ssl
 import struct
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from fcntl import ioctl
+from termios import TIOCOUTQ
 from types import TracebackType
 from typing import Any, Self, TypeAlias
+
+from tests.machine import Delay
 
 COMPLETION: dict[str, Any] = {
     "id": "chatcmpl-1",
@@ -106,6 +111,19 @@ class Peer(asyncio.Protocol):
         raw: socket.socket = self.transport.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.transport.abort()
+
+    async def delivered(self) -> None:
+        """Until the client's system has all that was sent, or knows that nothing more comes."""
+        if self.transport.is_closing():
+            await self.gone.wait()
+        assert await wait_for_async(lambda: not self._under_way())
+
+    def _under_way(self) -> int:
+        """How many bytes the client's system has not confirmed."""
+        if self.gone.is_set():
+            return 0
+        raw: socket.socket = self.transport.get_extra_info("socket")
+        return int.from_bytes(ioctl(raw.fileno(), TIOCOUTQ, bytes(4)), sys.byteorder)
 
     async def arrived(self) -> None:
         """Until something has come, or the client has gone."""
@@ -261,10 +279,10 @@ class FaultServer:
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 1.0) -> bool:
-    """Whether a condition comes true within this time."""
-    end = time.monotonic() + seconds
+    """Whether a condition comes true within this time, and what the machine delays it."""
+    end, delay = time.monotonic() + seconds, Delay()
     while not condition():
-        if time.monotonic() > end:
+        if time.monotonic() > end and time.monotonic() > end + delay.seconds:
             return False
         time.sleep(0.003)
     return True
@@ -272,9 +290,9 @@ def wait_for(condition: Callable[[], bool], seconds: float = 1.0) -> bool:
 
 async def wait_for_async(condition: Callable[[], bool], seconds: float = 1.0) -> bool:
     """The same, while the loop goes on."""
-    end = time.monotonic() + seconds
+    end, delay = time.monotonic() + seconds, Delay()
     while not condition():
-        if time.monotonic() > end:
+        if time.monotonic() > end and time.monotonic() > end + delay.seconds:
             return False
         await asyncio.sleep(0.003)
     return True
@@ -373,3 +391,26 @@ def trickle(*parts: bytes, pieces: Iterable[bytes], pause: float = 0.0) -> Step:
             await asyncio.sleep(pause)
 
     return step
+
+
+def noting(step: Step, done: list[bool]) -> Step:
+    """The same step, which notes its end; what it sent is there then."""
+
+    async def noted(peer: Peer) -> None:
+        await (peer.send(step) if isinstance(step, bytes) else step(peer))
+        await peer.delivered()
+        done.append(True)
+
+    return noted
+
+
+def until(over: threading.Event, step: Step, after: bytes) -> Step:
+    """The step, however often it is asked for, until that is over; then a reply."""
+
+    async def either(peer: Peer) -> None:
+        if over.is_set():
+            await peer.send(after)
+        else:
+            await (peer.send(step) if isinstance(step, bytes) else step(peer))
+
+    return either

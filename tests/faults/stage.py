@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +14,7 @@ from tests.faults.calls import HI
 from tests.faults.server import FaultServer, Peer, Step, hang, then, wait_for_async
 from tests.faults.table import Outcome, Player, answers, calling, check_always, serving
 
-__all__ = ["ASYNC", "Stage", "endless", "good", "open_stage", "quick_collections", "requested"]
+__all__ = ["ASYNC", "Stage", "endless", "good", "open_stage", "requested"]
 
 ASYNC = ((False, False), (False, True))
 """What can only be cancelled where it is awaited."""
@@ -32,16 +31,6 @@ def good(player: Player) -> bytes:
 def endless(player: Player) -> Step:
     """A stream whose text comes at once, and whose end never does."""
     return then(player.dialect.streamed(*player.dialect.begun, last=b""), last=hang)
-
-
-@contextmanager
-def quick_collections() -> Generator[None]:
-    """Leave all that there is out of collections meanwhile; else they hold up every thread."""
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 @dataclass

@@ -221,7 +221,7 @@ async def test_more_calls_than_slots_wait_and_can_be_cancelled(engine: Engine) -
     await asyncio.sleep(0.2)
     assert not waiting.done()
     cancelled.cancel()
-    await asyncio.wait([cancelled], timeout=0.1)
+    await asyncio.wait([cancelled], timeout=SOON)
     assert cancelled.cancelled()
     running[0].stop()
     reply = await asyncio.wait_for(waiting, SOON)
