@@ -44,8 +44,9 @@ def check_messages(messages: Any) -> list[MessageParam]:
         InvalidRequestError: naming the path of what is wrong.
     """
     given: list[Any] = [*messages] if type(messages) is list else _listed(messages)
-    if _are_plain(given):
-        return TextMessages(map(_copied, given))
+    plain = _plain_messages(given)
+    if plain is not None:
+        return plain
     checked = _checked(message_validator(), [*map(_as_dictionary, given)], "messages")
     for index, message in enumerate(checked):
         has_calls = "tool_calls" in message or "function_call" in message  # few of many messages
@@ -62,21 +63,20 @@ def _listed(messages: Any) -> list[Any]:
     return [*messages]
 
 
-def _are_plain(messages: list[Any]) -> bool:
-    """Whether each is but a role and a text, as most are, and so needs no further look.
+def _plain_messages(messages: list[Any]) -> TextMessages | None:
+    """The messages, if each is but a role and a text, as most are, and so needs no further look.
 
     Each question is asked of all in compiled code: this looks at the whole history in every call.
     Whether a text has half a character, whoever writes it as JSON finds out: see
     :func:`unwritable`.
     """
-    if [*map(type, messages)].count(dict) != len(messages) or not messages:
-        return False
     try:
-        roles, texts = [*map(_ROLE, messages)], [*map(_CONTENT, messages)]
-        is_plain = _PLAIN_ROLES.issuperset(roles) and sum(map(len, messages)) == 2 * len(messages)
+        plain = TextMessages(map(_copied, messages))  # of dictionaries; there is no other way in
+        roles, texts = [*map(_ROLE, plain)], [*map(_CONTENT, plain)]
+        is_plain = _PLAIN_ROLES.issuperset(roles) and sum(map(len, plain)) == 2 * len(plain)
     except (KeyError, TypeError):
-        return False
-    return is_plain and [*map(type, texts)].count(str) == len(texts)
+        return None
+    return plain if is_plain and plain and [*map(type, texts)].count(str) == len(texts) else None
 
 
 _copied: Callable[[Any], Any] = dict[str, str].copy

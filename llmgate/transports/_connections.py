@@ -12,10 +12,11 @@ import re
 import ssl
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.hdrs import CONTENT_LENGTH
 from aiohttp.http import HttpProcessingError
 from yarl import URL
 
@@ -112,10 +113,13 @@ class Wire(ResponseHandler):
         one more for what it is, or begins in the midst of another. That is spared where a piece
         ends with a blank line, and so holds whole heads, or is a reply of the length that it names.
         """
-        parser, piece = cast("Any", self._parser), self._last_piece
-        if parser is None or not piece or piece.endswith(b"\r\n\r\n"):
+        piece = self._last_piece
+        if not piece or piece.endswith(b"\r\n\r\n"):
             return False
         if self._is_first and self._length == str(len(piece) - piece.find(b"\r\n\r\n") - 4):
+            return False
+        parser: Any = self._parser
+        if parser is None:
             return False
         try:
             found, _, _ = parser.feed_data(_ANOTHER)
@@ -127,7 +131,7 @@ class Wire(ResponseHandler):
     def feed_data(self, data: Any, size: int = 0) -> None:
         """The head of a reply. Those that only announce one (1xx) are not without end."""
         self._announced += data[0].code < 200
-        self._length = data[0].headers.get("Content-Length")
+        self._length = data[0].headers.get(CONTENT_LENGTH)
         if self._announced > _MOST_ANNOUNCEMENTS:
             self.set_exception(aiohttp.ClientPayloadError("it only announces a reply"))
             return
@@ -291,6 +295,9 @@ class Connector(aiohttp.TCPConnector):
 # --- the short way: no proxy, and no body that has to be sent in pieces -------------------
 
 
+_MOST_STARTS = 16
+
+
 class Route(aiohttp.ClientRequest):
     """Where requests go, made once: what aiohttp needs to connect, and the head but for headers."""
 
@@ -300,11 +307,12 @@ class Route(aiohttp.ClientRequest):
         self._key: Any = super().connection_key
         self._target = self.url.raw_path_qs
         self._own = {
-            "host": f"Host: {self.headers['Host']}",
-            "accept": "Accept: */*",
-            "accept-encoding": "Accept-Encoding: identity",
-            "user-agent": "User-Agent: llmgate",
+            "host": f"Host: {self.headers['Host']}\r\n",
+            "accept": "Accept: */*\r\n",
+            "accept-encoding": "Accept-Encoding: identity\r\n",
+            "user-agent": "User-Agent: llmgate\r\n",
         }
+        self._starts: dict[tuple[str, ...], str] = {}
 
     @property
     def connection_key(self) -> Any:
@@ -317,16 +325,31 @@ class Route(aiohttp.ClientRequest):
         Raises:
             ValueError: when a header would add a line of its own.
         """
-        headers, names = request.headers, {name.lower() for name in request.headers}
-        lines = [f"{request.method} {self._target} HTTP/1.1"]
-        lines += [line for name, line in self._own.items() if name not in names]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
+        headers = request.headers
+        names = (request.method, *headers)
+        start = self._starts.get(names) or self._start(*names)
+        lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
         if request.body or request.method != "GET":
-            lines.append(f"Content-Length: {len(request.body)}")
-        head = "\r\n".join(lines)
-        if head.count("\r") + head.count("\n") + head.count("\0") != 2 * len(lines) - 2:
-            raise ValueError
-        return f"{head}\r\n\r\n".encode()
+            lines.append(f"Content-Length: {len(request.body)}\r\n")
+        return f"{start}{_joined(lines)}\r\n".encode()
+
+    def _start(self, method: str, *names: str) -> str:
+        """The lines before the given headers, which differ only in which of ours they replace."""
+        given = {name.lower() for name in names}
+        own = (line for name, line in self._own.items() if name not in given)
+        start = _joined([f"{method} {self._target} HTTP/1.1\r\n", *own])
+        while len(self._starts) >= _MOST_STARTS:
+            self._starts.pop(next(iter(self._starts)))
+        self._starts[method, *names] = start
+        return start
+
+
+def _joined(lines: list[str]) -> str:
+    """Lines with their ends; an end within one, or a NUL, is refused."""
+    text = "".join(lines)
+    if text.count("\r") + text.count("\n") + text.count("\0") != 2 * len(lines):
+        raise ValueError
+    return text
 
 
 class DirectResponse:

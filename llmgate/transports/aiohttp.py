@@ -182,10 +182,9 @@ class _Reply:
         self._response = response
         self._open = open_replies
         self.status = response.status
-        headers = response.headers
-        self.headers: Mapping[str, str] = dict(
-            zip(map(str.lower, headers), headers.values(), strict=True)
-        )
+        self.headers: Mapping[str, str] = {
+            name.lower(): value for name, value in response.headers.items()
+        }
         open_replies.add(self)
 
     async def read(self) -> bytes:
