@@ -1,8 +1,8 @@
 """The base of every reply type: dataclasses that dump to and load from OpenAI's JSON shape.
 
-It knows dataclasses and JSON only, no provider and no field by name but ``extra``. A loader is
-compiled for each class, for data whose every value has its field's very type, and gives all other
-data to the loader that explains what is wrong.
+It knows dataclasses and JSON only, no provider and no field by name but ``extra``. When a class is
+loaded again, a loader is compiled for it, for data whose every value has its field's very type; it
+gives all other data to the loader that explains what is wrong.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING
-from functools import cache
+from functools import cache, partial
 from types import NoneType, UnionType
 from typing import (
     Any,
@@ -74,8 +74,12 @@ class Shape:
             DecodeError: when a value has another type than the field.
         """
         own: Any = cls
+        load = _quick_loaders.get(own)
+        if load is None:  # the first time: to compile it costs as much as many loads
+            _quick_loaders[own] = partial(_compile_and_load, own)
+            return cls._load_with_care(data, path)
         try:
-            loaded: Self = _compiled(own)(data)
+            loaded: Self = load(data)
         except _UnusualError:
             pass
         else:
@@ -92,6 +96,8 @@ class Shape:
         own: Any = cls
         loaders = _loaders(own)
         extra = {key: value for key, value in data.items() if key not in loaders}
+        if extra and any(field.name == "extra" for field in dataclasses.fields(own)):
+            known["extra"] = extra
         for name, loader in loaders.items():
             value = data.get(name)
             if value is not None:
@@ -99,7 +105,7 @@ class Shape:
             elif name in data and loader.nullable:
                 known[name] = None
         try:
-            return cls(**known, **({"extra": extra} if extra else {}))
+            return cls(**known)
         except TypeError as error:
             missing = str(error).partition("argument")[2].strip(" :s")
             raise DecodeError(f"{path or cls.__name__}: {missing} is missing") from None
@@ -170,6 +176,14 @@ def _load(value: Any, loader: _Loader, path: str) -> Any:
 
 class _UnusualError(Exception):
     """A value is not of its field's very type; it may be wrong, or need to be converted."""
+
+
+_quick_loaders: dict[Any, Callable[[Any], Any]] = {}
+
+
+def _compile_and_load(cls: Any, data: Any) -> Any:
+    load = _quick_loaders[cls] = _compiled(cls)
+    return load(data)
 
 
 @cache

@@ -49,6 +49,7 @@ FLOOR_OF = {
 
 REASONED = {
     "llmgate._frozen._open_classes": "each frozen class is noted as it is made, and never again",
+    "llmgate._shape._quick_loaders": "a class's loader is compiled when it is used again",
     "llmgate._request._ids": "ids differ by what came before them",
     "llmgate._engine._farewells": "a loop holds its tasks weakly, and these must come to their end",
     "llmgate._sync._background": "a process has one background loop, and a forked child another",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from llmgate.errors import DecodeError
 from llmgate.types import ToolCallDelta
@@ -18,7 +18,7 @@ from llmgate_openai.shapes import arguments_text
 __all__ = ["ToolCallIndex"]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Begun:
     """A call that has begun: under which number the host speaks of it, and what it has told.
 
@@ -42,8 +42,7 @@ class _Begun:
         return True
 
 
-@dataclass(frozen=True, slots=True)
-class _Fragment:
+class _Fragment(NamedTuple):
     """What a fragment tells; each is empty, or None, where the host left it out."""
 
     said: dict[str, Any]

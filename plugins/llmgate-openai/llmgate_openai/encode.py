@@ -7,8 +7,7 @@ Source: https://platform.openai.com/docs/api-reference/chat/create
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from llmgate.errors import InvalidRequestError
 from llmgate.options import Call, TextMessages
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["COMPATIBLE", "Dialect", "chat_request", "encode"]
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(NamedTuple):
     """How a host departs from what the caller's format is.
 
     ``gated`` applies OpenAI's own rules for models that reason. ``stream_usage`` asks for the usage
