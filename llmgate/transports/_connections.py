@@ -33,6 +33,7 @@ from llmgate.wire import HttpRequest
 __all__ = [
     "LONGEST_HEADER",
     "READ_BUFFER",
+    "STREAM_BUFFER",
     "Connector",
     "DirectResponse",
     "Response",
@@ -42,9 +43,10 @@ __all__ = [
 ]
 
 READ_BUFFER = 16 * 1024
-"""Bytes of a body that wait for their reader before the server has to; twice as many at most."""
-_ONE_READ = 32 * 1024
-"""Bytes that are taken from a socket in one go; asyncio would take eight times as many."""
+"""Bytes of a body that wait for their reader before the server has to: twice as many, at most as
+many more. It is also half of what is taken from a socket in one go; asyncio would take 256 kB."""
+STREAM_BUFFER = 4 * 1024
+"""The same for a stream, whose reader may let it wait for long."""
 LONGEST_HEADER = 64 * 1024
 _MOST_ANNOUNCEMENTS = 1000
 
@@ -64,6 +66,7 @@ class Wire(ResponseHandler):
         self._parameters: dict[str, Any] = {}
         self._first_piece = b""
         self._last_piece = b""
+        self._bounds_reads = False
         self._is_first = False
         self._length: str | None = None
         self._reads = False
@@ -71,8 +74,7 @@ class Wire(ResponseHandler):
     def connection_made(self, transport: Any) -> None:
         """A connection has been made, over which much may come that waits for its reader."""
         super().connection_made(transport)
-        if hasattr(transport, "max_size"):  # which uvloop's has not
-            transport.max_size = _ONE_READ
+        self._bounds_reads = hasattr(transport, "max_size")  # which uvloop's and TLS's have not
 
     def set_response_params(self, **parameters: Any) -> None:
         """A request is about to be sent."""
@@ -81,6 +83,9 @@ class Wire(ResponseHandler):
         self._announced = 0
         self._last_piece = b""
         self._parameters = parameters
+        transport: Any = self.transport
+        if self._bounds_reads and transport is not None:
+            transport.max_size = 2 * parameters.get("read_bufsize", READ_BUFFER)
         super().set_response_params(**parameters)
 
     def data_received(self, data: bytes) -> None:
@@ -364,11 +369,11 @@ class DirectResponse:
         self._connection: Any = connection
         self.url = url
 
-    async def exchange(self, request: bytes) -> None:
+    async def exchange(self, request: bytes, *, stream: bool = False) -> None:
         """Send the bytes of a request, and wait for the head of its reply."""
         wire: Wire = self._connection.protocol
         try:
-            wire.set_response_params(**_READING)
+            wire.set_response_params(**(_STREAMING if stream else _READING))
             if wire.transport is None or wire.transport.is_closing():
                 raise aiohttp.ClientOSError  # without a number, as aiohttp says it itself
             wire.transport.write(request)
@@ -411,6 +416,7 @@ _READING: dict[str, Any] = {
     "max_line_size": LONGEST_HEADER,
     "max_field_size": LONGEST_HEADER,
 }
+_STREAMING = {**_READING, "read_bufsize": STREAM_BUFFER}
 
 
 class SessionResponse(aiohttp.ClientResponse):

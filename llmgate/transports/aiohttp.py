@@ -21,6 +21,7 @@ from llmgate.options import Timeout
 from llmgate.transports._connections import (
     LONGEST_HEADER,
     READ_BUFFER,
+    STREAM_BUFFER,
     Connector,
     DirectResponse,
     Response,
@@ -67,7 +68,6 @@ class AiohttpTransport:
             timeout=aiohttp.ClientTimeout(),
             headers={"Accept-Encoding": "identity", "User-Agent": "llmgate"},
             response_class=SessionResponse,
-            read_bufsize=READ_BUFFER,
             max_line_size=LONGEST_HEADER,
             max_field_size=LONGEST_HEADER,
         )
@@ -126,6 +126,7 @@ class AiohttpTransport:
             allow_redirects=False,
             timeout=_timeout(timeout.connect),
             proxy=proxy,
+            read_bufsize=STREAM_BUFFER if request.stream else READ_BUFFER,
         )
 
     async def _send_directly(
@@ -139,7 +140,7 @@ class AiohttpTransport:
         connection: Any = await connector.connect(route, [], _timeout(timeout.connect))
         response = DirectResponse(connection, route.url)
         try:
-            await response.exchange(head + request.body)
+            await response.exchange(head + request.body, stream=request.stream)
         except BaseException:
             response.close()
             raise
