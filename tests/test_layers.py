@@ -33,6 +33,7 @@ FLOORS = (
         "transports._lifetime",
         "transports._settings",
         "transports._connections",
+        "transports._direct",
         "transports._failures",
         "_deadline",
         "_registry",
@@ -60,6 +61,7 @@ HTTP = {"aiohttp", "yarl", "multidict"}
 OVER_AIOHTTP = {
     "llmgate.transports.aiohttp",
     "llmgate.transports._connections",
+    "llmgate.transports._direct",
     "llmgate.transports._failures",
 }
 """The only modules that import it."""

@@ -30,7 +30,8 @@ from llmgate.errors import (
     TLSError,
 )
 from llmgate.options import Timeout
-from llmgate.transports._connections import DirectResponse, Wire
+from llmgate.transports._connections import Wire
+from llmgate.transports._direct import DirectResponse
 from llmgate.transports._failures import BrokenConnectionError
 from llmgate.transports.aiohttp import AiohttpTransport, HttpSettings
 from llmgate.wire import HttpRequest

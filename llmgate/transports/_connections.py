@@ -1,4 +1,4 @@
-"""aiohttp's connections, and what is said over one of them: a request, and the head of its reply.
+"""aiohttp's connections and their pool, as they have to be: nothing is lost, left open or endless.
 
 It leans on names that aiohttp keeps private; tests fail where the meaning of one changes. It
 chooses no address, and retries nothing.
@@ -10,15 +10,13 @@ import asyncio
 import os
 import re
 import ssl
-from collections.abc import Mapping
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.hdrs import CONTENT_LENGTH
 from aiohttp.http import HttpProcessingError
-from yarl import URL
 
 from llmgate._deadline import mark_phase
 from llmgate.transports._failures import (
@@ -28,16 +26,12 @@ from llmgate.transports._failures import (
     NoConnectionError,
     reason_of,
 )
-from llmgate.wire import HttpRequest
 
 __all__ = [
     "LONGEST_HEADER",
     "READ_BUFFER",
     "STREAM_BUFFER",
     "Connector",
-    "DirectResponse",
-    "Response",
-    "Route",
     "SessionResponse",
     "Wire",
 ]
@@ -297,128 +291,6 @@ class Connector(aiohttp.TCPConnector):
         raise NoConnectionError(reason)
 
 
-# --- the short way: no proxy, and no body that has to be sent in pieces -------------------
-
-
-_MOST_STARTS = 16
-
-
-class Route(aiohttp.ClientRequest):
-    """Where requests go, made once: what aiohttp needs to connect, and the head but for headers."""
-
-    def __init__(self, url: URL, session: aiohttp.ClientSession) -> None:
-        super().__init__("GET", url, loop=asyncio.get_running_loop(), session=session)
-        self.is_plain = not (url.raw_user or url.raw_password)  # else aiohttp makes a header of it
-        self._key: Any = super().connection_key
-        self._target = self.url.raw_path_qs
-        self._own = {
-            "host": f"Host: {self.headers['Host']}\r\n",
-            "accept": "Accept: */*\r\n",
-            "accept-encoding": "Accept-Encoding: identity\r\n",
-            "user-agent": "User-Agent: llmgate\r\n",
-        }
-        self._starts: dict[tuple[str, ...], str] = {}
-
-    @property
-    def connection_key(self) -> Any:
-        """What tells apart connections that can be shared."""
-        return self._key
-
-    def head(self, request: HttpRequest) -> bytes:
-        """The bytes of a request before its body.
-
-        Raises:
-            ValueError: when a header would add a line of its own.
-        """
-        headers = request.headers
-        names = (request.method, *headers)
-        start = self._starts.get(names) or self._start(*names)
-        lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
-        if request.body or request.method != "GET":
-            lines.append(f"Content-Length: {len(request.body)}\r\n")
-        return f"{start}{_joined(lines)}\r\n".encode()
-
-    def _start(self, method: str, *names: str) -> str:
-        """The lines before the given headers, which differ only in which of ours they replace."""
-        given = {name.lower() for name in names}
-        own = (line for name, line in self._own.items() if name not in given)
-        start = _joined([f"{method} {self._target} HTTP/1.1\r\n", *own])
-        while len(self._starts) >= _MOST_STARTS:
-            self._starts.pop(next(iter(self._starts)))
-        self._starts[method, *names] = start
-        return start
-
-
-def _joined(lines: list[str]) -> str:
-    """Lines with their ends; an end within one, or a NUL, is refused."""
-    text = "".join(lines)
-    if text.count("\r") + text.count("\n") + text.count("\0") != 2 * len(lines):
-        raise ValueError
-    return text
-
-
-class DirectResponse:
-    """The reply to a request that was written at once, in the terms of aiohttp's own."""
-
-    __slots__ = ("_connection", "content", "headers", "status", "url")
-    content: aiohttp.StreamReader
-    headers: Mapping[str, str]
-    status: int
-
-    def __init__(self, connection: Any, url: URL) -> None:
-        self._connection: Any = connection
-        self.url = url
-
-    async def exchange(self, request: bytes, *, stream: bool = False) -> None:
-        """Send the bytes of a request, and wait for the head of its reply."""
-        wire: Wire = self._connection.protocol
-        try:
-            wire.set_response_params(**(_STREAMING if stream else _READING))
-            if wire.transport is None or wire.transport.is_closing():
-                raise aiohttp.ClientOSError  # without a number, as aiohttp says it itself
-            wire.transport.write(request)
-            message, self.content = await wire.read()
-            while 100 <= message.code < 200 and message.code != 101:
-                message, self.content = await wire.read()
-        except asyncio.CancelledError as cancelled:
-            wire.mark(cancelled)
-            raise
-        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-            failure = wire.explained(error)
-        except HttpProcessingError as error:
-            failure = ExplainedError(f"{error.code} {error.message}")
-        else:
-            self.status, self.headers = message.code, message.headers
-            self.content.on_eof(self._rest)
-            return
-        raise failure
-
-    def _rest(self) -> None:
-        """The body has ended, and the connection is free for another request."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.release()
-
-    def close(self) -> None:
-        """Drop the connection, unless it is free already; whoever reads is told."""
-        connection, self._connection = self._connection, None
-        if connection is None or connection._loop.is_closed():
-            return
-        content: aiohttp.StreamReader | None = getattr(self, "content", None)
-        if content is not None and content.exception() is None:
-            content.set_exception(aiohttp.ClientConnectionError("Connection closed"))
-        connection.close()
-
-
-_READING: dict[str, Any] = {
-    "read_until_eof": True,
-    "read_bufsize": READ_BUFFER,
-    "max_line_size": LONGEST_HEADER,
-    "max_field_size": LONGEST_HEADER,
-}
-_STREAMING = {**_READING, "read_bufsize": STREAM_BUFFER}
-
-
 class SessionResponse(aiohttp.ClientResponse):
     """The reply on the long way: it tells what a cancellation interrupted, and what broke."""
 
@@ -432,6 +304,3 @@ class SessionResponse(aiohttp.ClientResponse):
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
             failure = wire.explained(error)
         raise failure
-
-
-Response: TypeAlias = DirectResponse | aiohttp.ClientResponse

@@ -1,7 +1,8 @@
 """HTTP by aiohttp: a pool of connections on one event loop, and the replies that come over them.
 
 It makes one attempt and retries nothing, follows no redirect, keeps no cookie and reads no
-environment unless told to. Beside it, ``_connections`` and ``_failures`` alone import aiohttp.
+environment unless told to. Beside it, only modules of this
+package import aiohttp.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from io import BytesIO
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -23,11 +24,9 @@ from llmgate.transports._connections import (
     READ_BUFFER,
     STREAM_BUFFER,
     Connector,
-    DirectResponse,
-    Response,
-    Route,
     SessionResponse,
 )
+from llmgate.transports._direct import DirectResponse, Route
 from llmgate.transports._failures import (
     BrokenConnectionError,
     InvalidAddressError,
@@ -39,6 +38,8 @@ from llmgate.transports._settings import HttpSettings, scheme_and_host
 from llmgate.wire import HttpRequest, IncomingReply
 
 __all__ = ["AiohttpTransport", "HttpSettings"]
+
+Response: TypeAlias = DirectResponse | aiohttp.ClientResponse
 
 _LARGE_BODY = 1024 * 1024
 _MOST_ROUTES = 256
