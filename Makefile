@@ -105,7 +105,7 @@ format: .venv/dev.stamp
 
 build: .venv/dev.stamp
 	@rm -rf dist
-	@for project in . $(PLUGINS); do \
+	@for project in . llmgate/testing $(PLUGINS); do \
 		said=$$($(PY) -m build --no-isolation --outdir dist $$project 2>&1) \
 			|| { echo "$$said" >&2; exit 1; }; done
 	@ls dist

@@ -85,7 +85,7 @@ def _run(command: Sequence[str], environment: Mapping[str, str]) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,  # some peers have much to say there
         cwd=ROOT,
-        env={**os.environ, **environment, "PYTHONHASHSEED": "0"},
+        env={**os.environ, **environment, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": ""},
         check=True,
         text=True,
     )

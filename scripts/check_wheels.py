@@ -1,7 +1,8 @@
 """Check what the wheels of a directory hold: python scripts/check_wheels.py dist.
 
 Each holds its one package, marked as typed, and its metadata with the licence. Nothing else: above
-all no .pth file, which Python would run at every start.
+all no .pth file, which Python would run at every start. What is for tests has a wheel of its own,
+which installs into the core's package.
 """
 
 import sys
@@ -10,16 +11,25 @@ from pathlib import Path
 from zipfile import ZipFile
 
 
+_INTO = {"llmgate_testing": "llmgate/testing"}
+
+
+def _is_of_another(name: str, home: str) -> bool:
+    return any(other != home and name.startswith(f"{other}/") for other in _INTO.values())
+
+
 def faults(wheel: str, names: list[str]) -> Iterator[str]:
     """Say what is wrong with a wheel that holds these files."""
     package, version, *_ = wheel.split("-")
     metadata = f"{package}-{version}.dist-info/"
+    home = _INTO.get(package, package)
     for name in names:
         if name.endswith(".pth"):
             yield f"{name} would run at every start of Python"
-        elif not name.startswith((f"{package}/", metadata)):
+        elif not name.startswith((f"{home}/", metadata)) or _is_of_another(name, home):
             yield f"{name} is no part of {package}"
-    for wanted in (f"{package}/py.typed", f"{metadata}licenses/LICENSE"):
+    marks = () if package in _INTO else (f"{home}/py.typed",)
+    for wanted in (*marks, f"{metadata}licenses/LICENSE"):
         if wanted not in names:
             yield f"{wanted} is missing"
 

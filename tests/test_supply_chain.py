@@ -94,3 +94,14 @@ def test_wheels_with_something_else() -> None:
     assert 2 == sum("every start" in fault for fault in found)
     assert any("no part of llmgate" in fault for fault in found)
     assert 2 == sum("missing" in fault for fault in found)
+
+
+def test_the_wheel_of_what_is_for_tests() -> None:
+    """It installs into the core's package, which has a wheel without it."""
+    licence = "llmgate_testing-0.1.0.dist-info/licenses/LICENSE"
+    kit = "llmgate_testing-0.1.0-py3-none-any.whl"
+    assert [] == [*faults(kit, ["llmgate/testing/fake.py", licence])]
+    assert ["no part of" in fault for fault in faults(kit, ["llmgate/a.py", licence])] == [True]
+    core = ["llmgate/py.typed", "llmgate-0.1.0.dist-info/licenses/LICENSE"]
+    found = [*faults("llmgate-0.1.0-py3-none-any.whl", [*core, "llmgate/testing/fake.py"])]
+    assert ["llmgate/testing/fake.py is no part of llmgate"] == found
