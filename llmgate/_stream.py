@@ -367,7 +367,7 @@ class Stream:
         return replace(completion, exchange=self._context.exchange())
 
 
-_LARGEST_STEP = 4 * 1024
+_LARGEST_STEP = 3 * 1024
 """Bytes that are decoded ahead of the reader; their chunks are five times as large."""
 _STEPS_IN_A_ROW = 16
 _CLOSED = "the stream was closed before its end; call again for another"

@@ -11,6 +11,7 @@ from llmgate._json import texts_of
 
 __all__ = ["FrameTemplate"]
 
+_LONGEST = 8 * 1024
 _REST_OF_TEXT = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
 
 
@@ -38,8 +39,10 @@ class FrameTemplate:
         ``padding`` names the key of a text that may be any.
 
         None when that cannot be told for certain from the bytes: there is an escape elsewhere than
-        in the text, or the name stands elsewhere too.
+        in the text, or the name stands elsewhere too. Nor are long frames templates.
         """
+        if len(frame) > _LONGEST:
+            return None
         before, found, rest = _around(frame, key)
         written = _REST_OF_TEXT.match(rest)
         if not found or written is None or texts_of([written[0]]) != [text]:

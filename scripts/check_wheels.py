@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from zipfile import ZipFile
 
-
 _INTO = {"llmgate_testing": "llmgate/testing"}
 
 

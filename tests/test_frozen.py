@@ -189,7 +189,8 @@ def test_a_shape_without_room_for_more() -> None:
 
         a: int = 0
 
-    assert Narrow(2) == Narrow.model_validate({"a": 2, "b": 3})
+    for _ in range(2):  # the second time by a compiled loader
+        assert Narrow(2) == Narrow.model_validate({"a": 2, "b": 3})
 
 
 def test_lists_are_not_shared_with_what_was_loaded() -> None:

@@ -318,6 +318,14 @@ def test_one_package_found_twice_is_no_conflict(install: Install) -> None:
     assert installed_providers()["cloud"].rival is None
 
 
+def test_two_packages_of_one_and_the_same_provider(install: Install, tmp_path: Path) -> None:
+    """Such as one that has got another name: what they provide is the same."""
+    install("same", "cloud", source=MODULE)
+    tmp_path.joinpath("same-1.2.dist-info").rename(tmp_path / "kept.dist-info")
+    install("same", "cloud")
+    assert installed_providers()["cloud"].rival is None
+
+
 def test_an_interrupt_while_a_provider_is_made_passes() -> None:
     """It is meant for the process, and not for the provider."""
 

@@ -30,7 +30,7 @@ from llmgate.errors import (
     TLSError,
 )
 from llmgate.options import Timeout
-from llmgate.transports._connections import Wire
+from llmgate.transports._connections import STREAM_BUFFER, Body, Wire
 from llmgate.transports._direct import DirectResponse
 from llmgate.transports._failures import BrokenConnectionError
 from llmgate.transports.aiohttp import AiohttpTransport, HttpSettings
@@ -729,4 +729,66 @@ async def test_routes_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
             (await transport.open(request, Timeout())).close()
         assert [f"/v1/{path}" for path in "abcd"] == [seen.target for seen in server.requests]
         assert 2 == len(transport._routes)
+        await transport.aclose()
+
+
+async def test_the_first_lines_of_requests_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no end of headers' names; each request has its own, and ours but for those."""
+    monkeypatch.setattr("llmgate.transports._direct._MOST_STARTS", 2)
+    with FaultServer(reply(body=COMPLETION)) as server:
+        transport = await AiohttpTransport.start(HttpSettings())
+        for headers in ({}, {"A": "1"}, {"A": "2"}, {"b": "3"}, {"User-Agent": "me"}, {"c": "4"}):
+            request = HttpRequest("GET", f"{server.url}/x", headers)
+            (await transport.open(request, Timeout())).close()
+        sent = [seen.headers for seen in server.requests]
+        assert [None, "1", "2", None, None, None] == [each.get("a") for each in sent]
+        assert ["llmgate"] * 4 + ["me", "llmgate"] == [each["user-agent"] for each in sent]
+        [route] = transport._routes.values()
+        assert 2 == len(route._starts)
+        await transport.aclose()
+
+
+@pytest.mark.parametrize("method", ["GET\r\nA: b", "GET\n", "G\0"])
+async def test_a_line_end_in_a_method(method: str) -> None:
+    """It would be a header that nobody gave."""
+    with FaultServer(reply(body=COMPLETION)) as server:
+        transport = await AiohttpTransport.start(HttpSettings())
+        with pytest.raises(LLMGateError):
+            await transport.open(HttpRequest(method, server.url), Timeout())
+        assert not server.requests
+        await transport.aclose()
+
+
+# --- bodies ---
+
+
+async def test_a_body_is_read_by_a_class_of_ours() -> None:
+    """aiohttp's own reader becomes it; nothing in it is no piece of it."""
+    with FaultServer(stream("a", "b")) as server:
+        transport = await AiohttpTransport.start(HttpSettings())
+        incoming: Any = await transport.open(HttpRequest("GET", server.url), Timeout())
+        content = incoming._response.content
+        assert type(content) is Body
+        content.feed_data(b"")
+        data = b""
+        while piece := await incoming.read():
+            data += piece
+        assert data.endswith(b"data: [DONE]\n\n")
+        assert content.is_eof()
+        await transport.aclose()
+
+
+async def test_a_server_has_to_wait_for_who_reads_slowly() -> None:
+    """Little is held of what nobody reads, in as many pieces as it may come."""
+
+    much = then(head(transfer_encoding="chunked"), b"1\r\nx\r\n" * 300_000, last=hang)
+    with FaultServer(much) as server:
+        transport = await AiohttpTransport.start(HttpSettings())
+        request = HttpRequest("GET", server.url, stream=True)
+        incoming: Any = await transport.open(request, Timeout())
+        content = incoming._response.content
+        assert await wait_for_async(lambda: content._protocol._reading_paused)
+        assert len(content._buffer) <= 2 * STREAM_BUFFER
+        assert 1 <= len(await incoming.read()) <= 4 * STREAM_BUFFER
+        incoming.close()
         await transport.aclose()
