@@ -56,7 +56,8 @@ class Stream:
         self._incoming = opened.incoming
         self._bare_chunks = bare_chunks
         self._loop = asyncio.get_running_loop()
-        self._ready: deque[Chunk] = deque()
+        self._run = iter(_NO_CHUNKS)
+        self._ready: deque[Chunk | TextChunks] = deque()
         self._answer = Accumulator()
         self._failure: LLMGateError | None = None
         self._rest = b""
@@ -112,24 +113,32 @@ class Stream:
     # --- what it gives ---
 
     def __aiter__(self) -> StreamIterator[Chunk]:
-        return _ChunkIterator(self, self._ready)
+        return _ChunkIterator(self)
 
     def text(self) -> StreamIterator[str]:
         """Only the text of the first choice, piece by piece."""
         return StreamIterator(self, _text_of)
 
     async def __anext__(self) -> Chunk:
-        while not self._ready:
-            if not await self._pull():
-                raise StopAsyncIteration
-        return self._ready.popleft()
+        while True:
+            for chunk in self._run:
+                return chunk
+            while not self._ready:
+                if not await self._pull():
+                    raise StopAsyncIteration
+            item = self._ready.popleft()
+            if not isinstance(item, TextChunks):
+                return item
+            self._run = iter(item)
 
     async def next_batch(self) -> list[Chunk]:
         """The chunks that are here, at least one; empty at the end. They are read as one piece."""
-        while not self._ready:
+        batch = [*self._run]
+        while not (batch or self._ready):
             if not await self._pull():
                 return []
-        batch = list(self._ready)
+        for item in self._ready:
+            batch.extend(item if isinstance(item, TextChunks) else (item,))
         self._ready.clear()
         return batch
 
@@ -296,9 +305,9 @@ class Stream:
         decoder, take = self._decoder, self._take
         for frame in self._framer.feed(data) if data else self._framer.close():
             chunks = decoder.feed(frame)
-            if type(chunks) is TextChunks and chunks and self._has_begun:  # nearly always
-                self._answer.add_texts(chunks)
-                self._ready.extend(chunks)
+            if isinstance(chunks, TextChunks) and chunks.texts and self._has_begun:
+                self._answer.add_texts(chunks)  # nearly always
+                self._ready.append(chunks)
             else:
                 for chunk in chunks:
                     take(chunk)
@@ -351,7 +360,8 @@ class Stream:
         with suppress(Exception):  # a stranger's transport may raise anything
             leave()
         if outcome == "abandoned":
-            self._ready.clear()  # whoever goes on reading it is told that it was closed
+            self._run = iter(_NO_CHUNKS)  # whoever goes on reading it is told that it was closed
+            self._ready.clear()
         answer = None
         if self._context.emit is not None and not self._answer.is_empty:
             with suppress(DecodeError):
@@ -367,9 +377,10 @@ class Stream:
         return replace(completion, exchange=self._context.exchange())
 
 
-_LARGEST_STEP = 3 * 1024
-"""Bytes that are decoded ahead of the reader; their chunks are five times as large."""
-_STEPS_IN_A_ROW = 16
+_LARGEST_STEP = 8 * 1024
+"""Bytes that are decoded ahead of the reader."""
+_STEPS_IN_A_ROW = 8
+_NO_CHUNKS: tuple[Chunk, ...] = ()
 _CLOSED = "the stream was closed before its end; call again for another"
 
 
@@ -400,14 +411,15 @@ class StreamIterator(Generic[Item]):
 class _ChunkIterator(StreamIterator[Chunk]):
     """A pass over all chunks, which costs little for those that are there already."""
 
-    __slots__ = ("_ready",)
+    __slots__ = ()
 
-    def __init__(self, stream: Stream, ready: deque[Chunk]) -> None:
+    def __init__(self, stream: Stream) -> None:
         super().__init__(stream, lambda chunk: chunk)
-        self._ready = ready
 
     async def __anext__(self) -> Chunk:
-        return self._ready.popleft() if self._ready else await self._stream.__anext__()
+        for chunk in self._stream._run:  # pyright: ignore[reportPrivateUsage] # a part of it
+            return chunk
+        return await self._stream.__anext__()
 
 
 def _says_something(choice: ChunkChoice) -> bool:

@@ -6,8 +6,9 @@ Source: OpenAI's "chat completion object" and "chat completion chunk object".
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 from llmgate._frozen import frozen, open_class
@@ -339,21 +340,24 @@ def with_exchange(completion: Completion, exchange: Exchange) -> Completion:
     )
 
 
-class TextChunks(list[Chunk]):
-    """Chunks that differ in the text of their only choice, and in nothing else."""
+class TextChunks:
+    """Chunks that differ in the text of their only choice, and in nothing else.
+
+    Each is made when its turn comes: until then it takes no more room than its text.
+    """
 
     __slots__ = ("like", "texts")
-    like: Chunk
-    """A chunk that says another text; the same object for many runs of chunks."""
-    texts: Sequence[str]
 
-    @classmethod
-    def of(cls, like: Chunk, texts: Sequence[str]) -> TextChunks:
-        """A chunk like this one for each text, in which the same choice says it, and no more."""
-        index = like.choices[0].index
-        made = cls([_text_chunk(like, index, text) for text in texts])
-        made.like, made.texts = like, texts
-        return made
+    def __init__(self, like: Chunk, texts: Sequence[str]) -> None:
+        """A chunk like this one for each text, in which the same choice says it, and no more.
+
+        ``like`` is to be the same object for runs that go on with each other.
+        """
+        self.like = like
+        self.texts = texts
+
+    def __iter__(self) -> Iterator[Chunk]:
+        return map(partial(_text_chunk, self.like, self.like.choices[0].index), self.texts)
 
 
 def _text_chunk(like: Chunk, index: int, text: str) -> Chunk:

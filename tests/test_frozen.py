@@ -208,7 +208,7 @@ def test_chunks_of_text() -> None:
     """As if it were made part by part, and like the one before."""
     choice = ChunkChoice(ChoiceDelta("a"), 1)
     like = Chunk([choice], "id", 5, "m", system_fingerprint="f", service_tier="t")
-    first, made = TextChunks.of(like, ["a", "b"])
+    first, made = TextChunks(like, ["a", "b"])
     assert like == first
     same = ChunkChoice(ChoiceDelta("b"), 1)
     assert Chunk([same], "id", 5, "m", system_fingerprint="f", service_tier="t") == made

@@ -39,7 +39,7 @@ __all__ = [
 READ_BUFFER = 16 * 1024
 """Bytes of a body that wait for their reader before the server has to: twice as many, at most as
 many more. It is also half of what is taken from a socket in one go; asyncio would take 256 kB."""
-STREAM_BUFFER = 4 * 1024
+STREAM_BUFFER = 3 * 1024
 """The same for a stream, whose reader may let it wait for long."""
 LONGEST_HEADER = 64 * 1024
 _MOST_ANNOUNCEMENTS = 1000

@@ -147,7 +147,7 @@ class MessagesDecoder:
         texts = [text for text in texts if text]
         self._speaking.extend(texts)
         self._length += sum(map(len, texts))
-        return TextChunks.of(self._like, texts)
+        return TextChunks(self._like, texts)
 
     def _teach(self, framer: SSEFramer, event: Event, frame: Frame) -> None:
         """After a piece of text the framer is to tell only the texts of others in its block."""

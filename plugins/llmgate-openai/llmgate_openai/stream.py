@@ -60,7 +60,7 @@ class ChatDecoder:
         """
         data, event, texts = frame
         if texts:
-            return TextChunks.of(self._like, texts)
+            return TextChunks(self._like, texts)
         if not data.startswith(b"{") or event == "error":
             data = data.strip()
             if data == b"[DONE]":
