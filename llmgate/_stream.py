@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Self
 
 from llmgate._attempt import is_own
 from llmgate._context import Outcome
 from llmgate._engine import OpenStream, abandon, leave, reopen_stream
+from llmgate._iterators import ChunkIterator, StreamIterator, text_of
 from llmgate.accumulate import Accumulator
 from llmgate.errors import (
     ClosedError,
@@ -33,9 +34,7 @@ from llmgate.hooks import FirstToken
 from llmgate.report import Report
 from llmgate.types import Attempt, Chunk, ChunkChoice, Completion, Exchange, TextChunks, Usage
 
-__all__ = ["Stream", "StreamIterator"]
-
-Item = TypeVar("Item")
+__all__ = ["Stream"]
 
 
 class Stream:
@@ -113,11 +112,11 @@ class Stream:
     # --- what it gives ---
 
     def __aiter__(self) -> StreamIterator[Chunk]:
-        return _ChunkIterator(self)
+        return ChunkIterator(self)
 
     def text(self) -> StreamIterator[str]:
         """Only the text of the first choice, piece by piece."""
-        return StreamIterator(self, _text_of)
+        return StreamIterator(self, text_of)
 
     async def __anext__(self) -> Chunk:
         while True:
@@ -384,44 +383,6 @@ _NO_CHUNKS: tuple[Chunk, ...] = ()
 _CLOSED = "the stream was closed before its end; call again for another"
 
 
-class StreamIterator(Generic[Item]):
-    """One pass over a stream. When it is let go before the end, the stream is closed.
-
-    ``async for`` holds the only reference to it, so that ``break`` and an exception close at once.
-    """
-
-    __slots__ = ("_convert", "_stream")
-
-    def __init__(self, stream: Stream, convert: Callable[[Chunk], Item | None]) -> None:
-        self._stream = stream
-        self._convert = convert
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Item:
-        while (item := self._convert(await self._stream.__anext__())) is None:
-            pass
-        return item
-
-    def __del__(self) -> None:
-        self._stream.drop()
-
-
-class _ChunkIterator(StreamIterator[Chunk]):
-    """A pass over all chunks, which costs little for those that are there already."""
-
-    __slots__ = ()
-
-    def __init__(self, stream: Stream) -> None:
-        super().__init__(stream, lambda chunk: chunk)
-
-    async def __anext__(self) -> Chunk:
-        for chunk in self._stream._run:  # pyright: ignore[reportPrivateUsage] # a part of it
-            return chunk
-        return await self._stream.__anext__()
-
-
 def _says_something(choice: ChunkChoice) -> bool:
     delta = choice.delta
     return bool(
@@ -436,8 +397,3 @@ def _says_something(choice: ChunkChoice) -> bool:
         or delta.extra
         or choice.finish_reason
     )
-
-
-def _text_of(chunk: Chunk) -> str | None:
-    first = next((choice for choice in chunk.choices if choice.index == 0), None)
-    return (first.delta.content or None) if first is not None else None

@@ -40,7 +40,7 @@ FLOORS = (
         "_retry",
         "hooks",
     ),
-    ("_context", "_attempt", "_engine", "_stream"),
+    ("_context", "_attempt", "_engine", "_iterators", "_stream"),
     ("_request", "_preview", "_loading", "_client", "_sync"),
     ("", "cli", "cli.__main__", "cli.chat", "cli.providers"),
 )
