@@ -50,7 +50,7 @@ CASES = {
     "unary-1000": Case("unary call, 1,000 at once", "openai-short", at_once=1_000, runs=1_000),
     "tool": Case("unary call, a function called", "openai-tool"),
     "answer": Case("unary call, 20 kB answer", "openai-long"),
-    "history": Case("unary call, 200 kB history", "openai-short", turns=100, runs=20, counts=3),
+    "history": Case("unary call, 200 kB history", "openai-short", turns=100, runs=20, counts=5),
     "stream": Case("stream of 1,000 in bulk, a chunk", "openai-stream-1000", "stream", runs=2),
     "stream-300": Case("stream of 300 in bulk, a chunk", "openai-stream-300", "stream", runs=2),
     "stream-each": Case(

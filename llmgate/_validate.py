@@ -72,11 +72,14 @@ def _plain_messages(messages: list[Any]) -> TextMessages | None:
     """
     try:
         plain = TextMessages(map(_copied, messages))  # of dictionaries; there is no other way in
-        roles, texts = [*map(_ROLE, plain)], [*map(_CONTENT, plain)]
-        is_plain = _PLAIN_ROLES.issuperset(roles) and sum(map(len, plain)) == 2 * len(plain)
+        is_plain = (
+            _PLAIN_ROLES.issuperset(map(_ROLE, plain))
+            and [*map(type, map(_CONTENT, plain))].count(str) == len(plain) > 0
+            and sum(map(len, plain)) == 2 * len(plain)
+        )
     except (KeyError, TypeError):
         return None
-    return plain if is_plain and plain and [*map(type, texts)].count(str) == len(texts) else None
+    return plain if is_plain else None
 
 
 _copied: Callable[[Any], Any] = dict[str, str].copy

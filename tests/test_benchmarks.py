@@ -73,6 +73,10 @@ def test_a_limit_is_met_up_to_its_very_value_and_never_without_a_figure() -> Non
     assert Limit("a", 1.5, over="b").is_met(figures)
     assert not Limit("a", 1.4, over="b").is_met(figures)
     assert not Limit("a", 1e9, over="c").is_met(figures)
+    assert Limit("a", 1.49, over="b").is_kept(figures, 0.02)
+    assert not Limit("a", 1.4, over="b").is_kept(figures, 0.02)
+    assert Limit("a", 1.4, over="b", known=1.5).is_kept(figures, 0.0)
+    assert not Limit("a", 1.4, over="b", known=1.5).is_met(figures)
 
 
 def test_a_file_of_limits_is_read() -> None:
