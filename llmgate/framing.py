@@ -86,11 +86,12 @@ class SSEFramer:
         """Give events that are like the one given last, but for a text, as ``Frame.texts``.
 
         The frame is that of the event given last, and the template is its template. Until then, or
-        where that event is written in an unusual way, every event is given as it is.
+        where that event is written in an unusual way, every event is given as it is: what was
+        learned before is forgotten, as the texts would be taken for those of this event.
         """
         start, found, rest = self._block.partition(frame.data)
-        if found and not rest and _USUAL_START.fullmatch(start):
-            self._pattern = _Pattern(template, start)
+        is_usual = found and not rest and _USUAL_START.fullmatch(start)
+        self._pattern = _Pattern(template, start) if is_usual else None
 
     def forget(self) -> None:
         """Give every event as it is, from the next on."""
@@ -109,7 +110,7 @@ class SSEFramer:
 
     def feed(self, data: bytes) -> Iterable[Frame]:
         """The events that these bytes complete."""
-        if self._pattern is not None and self._rest.is_empty:
+        if self._pattern is not None and self._rest.is_free_for(data):
             texts = self._pattern.texts_in(data)
             if texts is not None:  # nearly always, where events arrive one by one
                 return (_new(Frame, (b"", "", texts)),)
@@ -249,7 +250,7 @@ class _Pattern:
 
     def texts_in(self, data: bytes) -> list[str] | None:
         """The texts of a few whole events, if all of them fit."""
-        if data.startswith(self.head) and data.endswith(self.tail):
+        if data.startswith(self.head) and data.endswith(self.tail, len(self.head)):
             inside = data[len(self.head) : -len(self.tail)]
             return self.template.texts_in(inside.split(self._between))
         return None
@@ -295,10 +296,9 @@ class _Rest:
         self._size = 0
         self._last = b""
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is incomplete."""
-        return not self._pieces
+    def is_free_for(self, data: bytes) -> bool:
+        """Whether nothing is incomplete, and nothing in these bytes can be too large."""
+        return not self._pieces and len(data) <= self._limit
 
     def split(self, data: bytes) -> list[bytes]:
         """The blocks that end with the mark, now that these bytes have come."""

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmgate.errors import ResponseTooLargeError
 from llmgate.framing import Frame, SSEFramer
 from llmgate.templates import FrameTemplate
 
@@ -216,6 +217,35 @@ def test_what_was_learned_is_forgotten() -> None:
             framer.forget()
     expected = [Frame(FIRST), Frame(b"", "", ["a", "a"]), Frame(b'{"stop":1}')]
     assert [*expected, Frame(frame("b")), Frame(frame("c"))] == found
+
+
+def test_an_event_of_which_half_is_the_other_half_does_not_fit() -> None:
+    """Its beginning and its end may not share a quote."""
+    one_quote = FIRST.replace(b" the", b"").replace(b'""', b'"')
+    assert one_quote.endswith(PLAIN.behind)
+    assert [Frame(FIRST), Frame(one_quote)] == learned(
+        event(FIRST) + event(one_quote), PLAIN, [len(event(FIRST))]
+    )
+
+
+def test_an_event_in_an_unusual_way_ends_what_was_learned() -> None:
+    """Else the texts of events like the first would be taken for those of this one."""
+    framer, other = SSEFramer(), frame("b", id="c2")
+    found = list[Frame]()
+    for each in framer.feed(event(FIRST) + event(other, b"id: 1\n") + event(FIRST)):
+        found.append(each)
+        framer.learn(PLAIN if each.data == FIRST else template(other, "b"), each)
+    assert [FIRST, other, FIRST] == [each.data for each in found]
+
+
+def test_a_learned_event_is_no_larger_than_others() -> None:
+    """The limit holds for it too, also where it comes alone."""
+    framer = SSEFramer(limit=200)
+    for each in framer.feed(event(FIRST)):
+        framer.learn(PLAIN, each)
+    assert [Frame(b"", "", ["x" * 50])] == list(framer.feed(event(frame("x" * 50))))
+    with pytest.raises(ResponseTooLargeError):
+        list(framer.feed(event(frame("x" * 200))))
 
 
 def test_long_runs_and_long_events() -> None:
