@@ -11,6 +11,8 @@ from llmgate._json import texts_of
 
 __all__ = ["FrameTemplate"]
 
+_LARGEST_EXAMPLE = 16 * 1024
+"""In bytes. To look through a text takes fifty times as much memory, where it is all escapes."""
 _REST_OF_TEXT = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
 
 
@@ -38,8 +40,10 @@ class FrameTemplate:
         ``padding`` names the key of a text that may be any.
 
         None when that cannot be told for certain from the bytes: there is an escape elsewhere than
-        in the text, or the name stands elsewhere too.
+        in the text, or the name stands elsewhere too. None for a large frame as well.
         """
+        if len(frame) > _LARGEST_EXAMPLE:
+            return None
         before, found, rest = _around(frame, key)
         written = _REST_OF_TEXT.match(rest)
         if not found or written is None or texts_of([written[0]]) != [text]:

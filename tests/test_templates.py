@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
@@ -246,6 +247,44 @@ def test_a_learned_event_is_no_larger_than_others() -> None:
     assert [Frame(b"", "", ["x" * 50])] == list(framer.feed(event(frame("x" * 50))))
     with pytest.raises(ResponseTooLargeError):
         list(framer.feed(event(frame("x" * 200))))
+
+
+def test_a_large_frame_is_no_example() -> None:
+    """To look through 16 MB of escapes took 900 MB of memory."""
+    text = '"' * 10_000
+    assert FrameTemplate.of(frame(text), "content", text) is None
+    assert template(frame(text[:5000]), text[:5000]).behind == PLAIN.behind
+
+
+TURNS = {
+    "events of two forms": event(FIRST) + event(frame(" the", id="c2")),
+    "events and comments": event(FIRST) + b":\n\n",
+    "large comments": b":" + b"x" * 15_000 + b"\n\n",
+    "a name twice": event(FIRST) + event(FIRST.replace(b" the", b'a","content":"b')),
+}
+
+
+@pytest.mark.parametrize("turn", TURNS.values(), ids=TURNS)
+def test_what_is_looked_at_in_vain_costs_little(turn: bytes) -> None:
+    """However much comes at once: little more than if nothing had been learned."""
+    turns = turn * (500_000 // len(turn))
+    learning, parsing = (min(_seconds(turns, learns=x) for _ in "123") for x in (True, False))
+    assert learning < 4 * parsing + 0.01  # it was 7 to 30 times as much
+
+
+def _seconds(turns: bytes, *, learns: bool) -> float:
+    """The processor time for these events, after much that is learned and forgotten again."""
+    framer, stop = SSEFramer(), event(b"{}")
+    stream = (event(FIRST) + stop) * 60 + event(FIRST) + turns
+    started = time.process_time()
+    for each in framer.feed(stream):
+        if each.data == FIRST and learns:
+            framer.learn(PLAIN, each)
+        elif each.data == b"{}":
+            framer.forget()
+        elif each.data:
+            json.loads(each.data)
+    return time.process_time() - started
 
 
 def test_long_runs_and_long_events() -> None:
