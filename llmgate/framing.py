@@ -162,7 +162,8 @@ class SSEFramer:
         """The texts of the events from here on that fit the pattern; and one event that does not,
         if it comes first or ends them."""
         pieces, end = pattern.pieces(body, at)
-        texts = pattern.template.texts_in(pieces) if pieces else None
+        at_once = pieces and pattern.window > _SHORTEST_WINDOW  # else it would often be in vain
+        texts = pattern.template.texts_in(pieces) if at_once else None
         if texts is not None:
             pattern.look_ahead(end - at)
             yield _new(Frame, (b"", "", texts))
@@ -249,7 +250,7 @@ def _event_of_lines(block: bytes) -> Frame | None:
 class _Pattern:
     """How events are written that fit a template."""
 
-    __slots__ = ("_between", "_window", "head", "size", "tail", "template")
+    __slots__ = ("_between", "head", "size", "tail", "template", "window")
 
     def __init__(self, template: FrameTemplate, start: bytes) -> None:
         """``start`` is what stands in an event's block before its data."""
@@ -258,12 +259,12 @@ class _Pattern:
         self.tail = template.behind + _BLANK_LINE
         self._between = self.tail + self.head
         self.size = len(self._between)
-        self._window = _WINDOW
+        self.window = _WINDOW
 
     def look_ahead(self, size: int) -> None:
         """Look twice as far as the last run went: what is looked at in vain costs no more than what
         is gained, where events of several forms take turns."""
-        self._window = min(max(2 * size, _SHORTEST_WINDOW), _WINDOW)
+        self.window = min(max(2 * size, _SHORTEST_WINDOW), _WINDOW)
 
     def texts_in(self, data: bytes) -> list[str] | None:
         """The texts of a few whole events, if all of them fit."""
@@ -275,7 +276,7 @@ class _Pattern:
     def pieces(self, body: bytes, at: int) -> tuple[list[bytes], int]:
         """What differs in the events from here on, as far as they fit; and where they end."""
         start = at + len(self.head)
-        *pieces, last = body[start : start + self._window].split(self._between)
+        *pieces, last = body[start : start + self.window].split(self._between)
         piece, is_whole, _ = last.partition(self.tail)
         if is_whole:
             pieces.append(piece)
