@@ -79,7 +79,10 @@ def texts_of(insides: list[bytes]) -> list[str] | None:
         array = b'["%s"]' % b'","'.join(insides)
         # Every quote is one of ours, and none is escaped: no text reaches into the next.
         is_certain = array.count(b'"') == 2 * len(insides)
-    if not is_certain or b'\\"' in array:
+    if b"\\" not in array:
+        if not is_certain:  # a quote ends a text, and what follows is none
+            return None
+    elif not is_certain or b'\\"' in array:
         return _texts_one_by_one(insides)
     try:
         return _strict_reader()(array)  # type: ignore[no-any-return] # of texts alone

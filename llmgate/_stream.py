@@ -304,7 +304,7 @@ class Stream:
         decoder, take = self._decoder, self._take
         for frame in self._framer.feed(data) if data else self._framer.close():
             chunks = decoder.feed(frame)
-            if isinstance(chunks, TextChunks) and chunks.texts and self._has_begun:
+            if isinstance(chunks, TextChunks) and chunks and self._has_begun:
                 self._answer.add_texts(chunks)  # nearly always
                 self._ready.append(chunks)
             else:

@@ -24,8 +24,9 @@ _FIELDS = frozenset({b"", b"data", b"event", b"id", b"retry"})
 _LONGEST_HEAD = 64 * 1024
 _BLANK_LINE = b"\n\n"
 _USUAL_START = re.compile(rb"(?:event: ?[^\n]*\n)?data: ?")
+_SHORTEST_WINDOW = 512
 _WINDOW = 16 * 1024
-"""How far ahead a run of events is looked for, in bytes."""
+"""How far ahead a run of events is looked for at most, in bytes."""
 
 
 class Frame(NamedTuple):
@@ -86,11 +87,12 @@ class SSEFramer:
         """Give events that are like the one given last, but for a text, as ``Frame.texts``.
 
         The frame is that of the event given last, and the template is its template. Until then, or
-        where that event is written in an unusual way, every event is given as it is.
+        where that event is written in an unusual way, every event is given as it is: what was
+        learned before is forgotten, as the texts would be taken for those of this event.
         """
         start, found, rest = self._block.partition(frame.data)
-        if found and not rest and _USUAL_START.fullmatch(start):
-            self._pattern = _Pattern(template, start)
+        is_usual = found and not rest and _USUAL_START.fullmatch(start)
+        self._pattern = _Pattern(template, start) if is_usual else None
 
     def forget(self) -> None:
         """Give every event as it is, from the next on."""
@@ -109,7 +111,7 @@ class SSEFramer:
 
     def feed(self, data: bytes) -> Iterable[Frame]:
         """The events that these bytes complete."""
-        if self._pattern is not None and self._rest.is_empty:
+        if self._pattern is not None and self._rest.is_free_for(data):
             texts = self._pattern.texts_in(data)
             if texts is not None:  # nearly always, where events arrive one by one
                 return (_new(Frame, (b"", "", texts)),)
@@ -134,13 +136,13 @@ class SSEFramer:
         at = 0
         while at < len(body):
             pattern = self._pattern
-            if pattern is None:
-                at = yield from self._frames_between(body, at, len(body))
-            elif body.startswith(pattern.head, at):
+            if pattern is not None and body.startswith(pattern.head, at):
                 at = yield from self._run(pattern, body, at)
             else:
-                end = body.find(_BLANK_LINE + pattern.head, at) + len(_BLANK_LINE)
-                end = end if end >= len(_BLANK_LINE) else len(body)
+                end = _end_of_block(body, at + _WINDOW)  # what follows may be learned until then
+                if pattern is not None:
+                    found = body.find(_BLANK_LINE + pattern.head, at, end)
+                    end = found + len(_BLANK_LINE) if found >= 0 else end
                 at = yield from self._frames_between(body, at, end)
 
     def _frames_between(self, body: bytes, at: int, end: int) -> Generator[Frame, None, int]:
@@ -157,27 +159,32 @@ class SSEFramer:
         return end
 
     def _run(self, pattern: _Pattern, body: bytes, at: int) -> Generator[Frame, None, int]:
-        """The texts of the events from here on that fit the pattern; or one event, if none does."""
+        """The texts of the events from here on that fit the pattern; and one event that does not,
+        if it comes first or ends them."""
         pieces, end = pattern.pieces(body, at)
-        texts = pattern.template.texts_in(pieces) if pieces else None
+        at_once = pieces and pattern.window > _SHORTEST_WINDOW  # else it would often be in vain
+        texts = pattern.template.texts_in(pieces) if at_once else None
         if texts is not None:
+            pattern.look_ahead(end - at)
             yield _new(Frame, (b"", "", texts))
             return end
-        run = list[str]()
+        run, end, is_odd = list[str](), at, not pieces
         for piece in pieces:
             inside, others_follow, _ = piece.partition(pattern.tail)
             texts = pattern.template.texts_in([inside])
+            is_odd = texts is None
             if texts is None:
                 break
             run += texts
-            at += pattern.size + len(inside)
+            end += pattern.size + len(inside)
             if others_follow:
                 break
+        pattern.look_ahead(end - at)
         if run:
             yield Frame(b"", "", run)
-            return at
-        end = body.index(_BLANK_LINE, at) + len(_BLANK_LINE)
-        return (yield from self._frames_between(body, at, end))
+        if not is_odd:
+            return end
+        return (yield from self._frames_between(body, end, _end_of_block(body, end)))
 
     def close(self) -> Iterable[Frame]:
         """The last event, where its blank line is missing."""
@@ -203,6 +210,12 @@ class SSEFramer:
             return b""
         self._at_start = False
         return head.removeprefix(_BOM)
+
+
+def _end_of_block(body: bytes, at: int) -> int:
+    """Where the block ends that goes on here."""
+    found = body.find(_BLANK_LINE, at)
+    return found + len(_BLANK_LINE) if found >= 0 else len(body)
 
 
 def _event(block: bytes) -> Frame | None:
@@ -237,7 +250,7 @@ def _event_of_lines(block: bytes) -> Frame | None:
 class _Pattern:
     """How events are written that fit a template."""
 
-    __slots__ = ("_between", "head", "size", "tail", "template")
+    __slots__ = ("_between", "head", "size", "tail", "template", "window")
 
     def __init__(self, template: FrameTemplate, start: bytes) -> None:
         """``start`` is what stands in an event's block before its data."""
@@ -246,10 +259,16 @@ class _Pattern:
         self.tail = template.behind + _BLANK_LINE
         self._between = self.tail + self.head
         self.size = len(self._between)
+        self.window = _WINDOW
+
+    def look_ahead(self, size: int) -> None:
+        """Look twice as far as the last run went: what is looked at in vain costs no more than what
+        is gained, where events of several forms take turns."""
+        self.window = min(max(2 * size, _SHORTEST_WINDOW), _WINDOW)
 
     def texts_in(self, data: bytes) -> list[str] | None:
         """The texts of a few whole events, if all of them fit."""
-        if data.startswith(self.head) and data.endswith(self.tail):
+        if data.startswith(self.head) and data.endswith(self.tail, len(self.head)):
             inside = data[len(self.head) : -len(self.tail)]
             return self.template.texts_in(inside.split(self._between))
         return None
@@ -257,10 +276,14 @@ class _Pattern:
     def pieces(self, body: bytes, at: int) -> tuple[list[bytes], int]:
         """What differs in the events from here on, as far as they fit; and where they end."""
         start = at + len(self.head)
-        *pieces, last = body[start : start + _WINDOW].split(self._between)
+        *pieces, last = body[start : start + self.window].split(self._between)
         piece, is_whole, _ = last.partition(self.tail)
         if is_whole:
             pieces.append(piece)
+        elif not pieces:  # one long event
+            end = _end_of_block(body, start) - len(self.tail)
+            if end >= start and body.startswith(self.tail, end):
+                pieces.append(body[start:end])
         return pieces, at + sum(map(len, pieces)) + len(pieces) * self.size
 
 
@@ -295,10 +318,9 @@ class _Rest:
         self._size = 0
         self._last = b""
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is incomplete."""
-        return not self._pieces
+    def is_free_for(self, data: bytes) -> bool:
+        """Whether nothing is incomplete, and nothing in these bytes can be too large."""
+        return not self._pieces and len(data) <= self._limit
 
     def split(self, data: bytes) -> list[bytes]:
         """The blocks that end with the mark, now that these bytes have come."""

@@ -11,7 +11,8 @@ from llmgate._json import texts_of
 
 __all__ = ["FrameTemplate"]
 
-_LONGEST = 8 * 1024
+_LARGEST_EXAMPLE = 16 * 1024
+"""In bytes. To look through a text takes fifty times as much memory, where it is all escapes."""
 _REST_OF_TEXT = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
 
 
@@ -39,9 +40,9 @@ class FrameTemplate:
         ``padding`` names the key of a text that may be any.
 
         None when that cannot be told for certain from the bytes: there is an escape elsewhere than
-        in the text, or the name stands elsewhere too. Nor are long frames templates.
+        in the text, or the name stands elsewhere too. None for a large frame as well.
         """
-        if len(frame) > _LONGEST:
+        if len(frame) > _LARGEST_EXAMPLE:
             return None
         before, found, rest = _around(frame, key)
         written = _REST_OF_TEXT.match(rest)

@@ -356,6 +356,9 @@ class TextChunks:
         self.like = like
         self.texts = texts
 
+    def __len__(self) -> int:
+        return len(self.texts)
+
     def __iter__(self) -> Iterator[Chunk]:
         return map(partial(_text_chunk, self.like, self.like.choices[0].index), self.texts)
 

@@ -210,6 +210,7 @@ def test_chunks_of_text() -> None:
     like = Chunk([choice], "id", 5, "m", system_fingerprint="f", service_tier="t")
     first, made = TextChunks(like, ["a", "b"])
     assert like == first
+    assert (0, 2) == (len(TextChunks(like, [])), len(TextChunks(like, ["a", "b"])))
     same = ChunkChoice(ChoiceDelta("b"), 1)
     assert Chunk([same], "id", 5, "m", system_fingerprint="f", service_tier="t") == made
     assert [Chunk, ChunkChoice, ChoiceDelta] == [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmgate.errors import ResponseTooLargeError
 from llmgate.framing import Frame, SSEFramer
 from llmgate.templates import FrameTemplate
 
@@ -183,7 +185,7 @@ def test_padding_is_ascii_letters_and_digits(padding: str) -> None:
         (b'{"content"  :"a"}', "content", "a"),
         (b'{"text":"a"}', "content", "a"),
         (b'{"x":"content","content":"a"}', "content", "a"),
-        (frame("a" * 9000), "content", "a" * 9000),
+        (frame("a" * 17_000), "content", "a" * 17_000),
     ],
 )
 def test_some_frames_are_no_template(data: bytes, key: str, text: str) -> None:
@@ -217,6 +219,73 @@ def test_what_was_learned_is_forgotten() -> None:
             framer.forget()
     expected = [Frame(FIRST), Frame(b"", "", ["a", "a"]), Frame(b'{"stop":1}')]
     assert [*expected, Frame(frame("b")), Frame(frame("c"))] == found
+
+
+def test_an_event_of_which_half_is_the_other_half_does_not_fit() -> None:
+    """Its beginning and its end may not share a quote."""
+    one_quote = FIRST.replace(b" the", b"").replace(b'""', b'"')
+    assert one_quote.endswith(PLAIN.behind)
+    assert [Frame(FIRST), Frame(one_quote)] == learned(
+        event(FIRST) + event(one_quote), PLAIN, [len(event(FIRST))]
+    )
+
+
+def test_an_event_in_an_unusual_way_ends_what_was_learned() -> None:
+    """Else the texts of events like the first would be taken for those of this one."""
+    framer, other = SSEFramer(), frame("b", id="c2")
+    found = list[Frame]()
+    for each in framer.feed(event(FIRST) + event(other, b"id: 1\n") + event(FIRST)):
+        found.append(each)
+        framer.learn(PLAIN if each.data == FIRST else template(other, "b"), each)
+    assert [FIRST, other, FIRST] == [each.data for each in found]
+
+
+def test_a_learned_event_is_no_larger_than_others() -> None:
+    """The limit holds for it too, also where it comes alone."""
+    framer = SSEFramer(limit=200)
+    for each in framer.feed(event(FIRST)):
+        framer.learn(PLAIN, each)
+    assert [Frame(b"", "", ["x" * 50])] == list(framer.feed(event(frame("x" * 50))))
+    with pytest.raises(ResponseTooLargeError):
+        list(framer.feed(event(frame("x" * 200))))
+
+
+def test_a_large_frame_is_no_example() -> None:
+    """To look through 16 MB of escapes took 900 MB of memory."""
+    text = '"' * 10_000
+    assert FrameTemplate.of(frame(text), "content", text) is None
+    assert template(frame(text[:5000]), text[:5000]).behind == PLAIN.behind
+
+
+TURNS = {
+    "events of two forms": event(FIRST) + event(frame(" the", id="c2")),
+    "events and comments": event(FIRST) + b":\n\n",
+    "large comments": b":" + b"x" * 15_000 + b"\n\n",
+    "a name twice": event(FIRST) + event(FIRST.replace(b" the", b'a","content":"b')),
+}
+
+
+@pytest.mark.parametrize("turn", TURNS.values(), ids=TURNS)
+def test_what_is_looked_at_in_vain_costs_little(turn: bytes) -> None:
+    """However much comes at once: little more than if nothing had been learned."""
+    turns = turn * (500_000 // len(turn))
+    learning, parsing = (min(_seconds(turns, learns=x) for _ in "123") for x in (True, False))
+    assert learning < 4 * parsing + 0.01  # it was 7 to 30 times as much
+
+
+def _seconds(turns: bytes, *, learns: bool) -> float:
+    """The processor time for these events, after much that is learned and forgotten again."""
+    framer, stop = SSEFramer(), event(b"{}")
+    stream = (event(FIRST) + stop) * 60 + event(FIRST) + turns
+    started = time.process_time()
+    for each in framer.feed(stream):
+        if each.data == FIRST and learns:
+            framer.learn(PLAIN, each)
+        elif each.data == b"{}":
+            framer.forget()
+        elif each.data:
+            json.loads(each.data)
+    return time.process_time() - started
 
 
 def test_long_runs_and_long_events() -> None:

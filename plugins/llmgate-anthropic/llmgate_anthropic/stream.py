@@ -151,7 +151,7 @@ class MessagesDecoder:
 
     def _teach(self, framer: SSEFramer, event: Event, frame: Frame) -> None:
         """After a piece of text the framer is to tell only the texts of others in its block."""
-        if event["type"] in ("content_block_start", "content_block_stop"):
+        if event["type"] in _CHANGES:
             framer.forget()
         delta = event.get("delta")
         if event["type"] != "content_block_delta" or not is_object(delta):
@@ -364,6 +364,8 @@ class MessagesDecoder:
 
 _MOST_LESSONS = 64
 """How many pieces of text are taken for a template: each costs something, and few are needed."""
+_CHANGES = frozenset({"message_start", "content_block_start", "content_block_stop"})
+"""Events after which the same event says something else."""
 _OF_MESSAGE = frozenset(
     {"id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "stop_details"}
     | {"usage"}

@@ -309,3 +309,14 @@ def test_half_characters_do_not_break_a_stream() -> None:
     broken = rb'{"type": "ping", "x": "\ud83d"'
     with pytest.raises(LLMGateError):
         decoder.feed(Frame(broken))
+
+
+def test_a_template_is_for_its_own_message() -> None:
+    """After another beginning, the same event says something of another message."""
+    other = {"type": "message_start", "message": {"id": "msg_2", "model": "m"}}
+    decoder, chunks = MessagesDecoder("c1"), list[Chunk]()
+    for event in (START, *TEXT[:2], TEXT[1], other, TEXT[1]):
+        for frame in decoder.framer.feed(b"data: " + encode_json(event) + b"\n\n"):
+            chunks += decoder.feed(frame)
+    told = [chunk.id for chunk in chunks if chunk.choices[0].delta.content]
+    assert ["msg_1", "msg_1", "msg_2"] == told

@@ -71,10 +71,10 @@ class ChatDecoder:
             if error is not None:
                 raise error
         try:
-            payload = self._halves.read_json(data)
+            payload, begun = self._halves.read_json(data), len(self._begun)
             chunk = self._chunk(payload)
             if isinstance(self.framer, SSEFramer):
-                self._teach(self.framer, chunk, frame)
+                self._teach(self.framer, chunk, frame, is_first=len(self._begun) > begun)
             return (chunk,)
         except DecodeError as failure:
             reason = failure.message
@@ -112,12 +112,17 @@ class ChatDecoder:
             raise DecodeError("choices is no list")
         return _plain_chunk(payload, read) or _chunk_with(payload, read)
 
-    def _teach(self, framer: SSEFramer, chunk: Chunk, frame: Frame) -> None:
-        """If this event is but a piece of text, the framer is to tell only the texts of others."""
+    def _teach(self, framer: SSEFramer, chunk: Chunk, frame: Frame, *, is_first: bool) -> None:
+        """If this event is but a piece of text, the framer is to tell only the texts of others.
+
+        A choice's first event is no example: whole messages are read nowhere else.
+        """
         if self._halves.is_waiting:  # the next event says more than its bytes do
             framer.forget()
             return
-        if self._lessons == 0 or len(chunk.choices) != 1 or chunk.usage or chunk.extra:
+        if is_first or self._lessons == 0 or len(chunk.choices) != 1:
+            return
+        if chunk.usage or chunk.extra:
             return
         choice = chunk.choices[0]
         text = choice.delta.content

@@ -377,3 +377,31 @@ def test_a_template_is_for_its_own_choice() -> None:
     chunks = _chunks(*events, _DONE, choices=2)
     said = [(chunk.choices[0].index, chunk.choices[0].delta.content) for chunk in chunks]
     assert [(n % 2, f"{n}") for n in range(9)] == said
+
+
+def test_a_template_is_not_for_whole_messages() -> None:
+    """The first message of a choice stands for its delta, and the next ones for nothing."""
+    whole = _event().replace(b'"delta": {}', b'"message": {"content": "Hi"}')
+    assert ["Hi", None, None] == [
+        _only([chunk]).delta.content for chunk in _streamed([whole, whole, whole])
+    ]
+
+
+def test_an_event_in_an_unusual_way_does_not_lend_its_choice() -> None:
+    """What comes after it belongs to the choice that it names."""
+    first, other = _event({"content": "a"}), _event({"content": "b"}, choice=1)
+    stream = [first, first, b"id: 1\ndata: " + other, first]
+    assert [0, 0, 1, 0] == [_only([chunk]).index for chunk in _streamed(stream)]
+
+
+def _streamed(events: list[bytes]) -> list[Chunk]:
+    """The chunks of events that the decoder's own framer cuts, fed one by one."""
+    decoder = ChatDecoder("7")
+    return [
+        chunk
+        for event in events
+        for frame in decoder.framer.feed(
+            (event if event.startswith(b"id:") else b"data: " + event) + b"\n\n"
+        )
+        for chunk in decoder.feed(frame)
+    ]
