@@ -9,7 +9,7 @@ import argparse
 
 from benchmarks.budgets import limits, needed, without_counts
 from benchmarks.count import has_valgrind
-from benchmarks.figures import measured
+from benchmarks.figures import Figures, measured
 from benchmarks.report import limit_rows, table
 
 __all__: list[str] = []
@@ -26,13 +26,24 @@ def main() -> int:
         print("valgrind is not here: CPU time is held against the limits, which is less stable")
         held = [without_counts(limit) for limit in held]
     figures = measured(needed(held), chosen.rounds, chosen.jobs)
+    for _ in range(_MORE_TRIES):
+        again = [limit for limit in held if not limit.is_kept(figures, _UNCERTAINTY)]
+        if again:
+            figures |= _least(figures, measured(needed(again), chosen.rounds, chosen.jobs))
     print(table(limit_rows(held, figures)))
     for limit in held:
         if limit.known and not limit.is_met(figures):
-            print(f"{limit.title}: docs/performance.md says why; it is held at {limit.known}")
+            print(f"{limit.title}: held at {limit.known}, for what docs/performance.md says")
     return sum(not limit.is_kept(figures, _UNCERTAINTY) for limit in held)
 
 
+def _least(figures: Figures, others: Figures) -> Figures:
+    """The less of two figures each: what else the machine does is only ever added."""
+    return {name: min(value, figures.get(name, value)) for name, value in others.items()}
+
+
+_MORE_TRIES = 2
+"""Beside a busy program, what is sent is taken in more pieces, and what comes is read in more."""
 _UNCERTAINTY = 0.02
 """By how much counts of the same code differ, from folder to folder and from run to run."""
 
