@@ -43,7 +43,7 @@ def _least(figures: Figures, others: Figures) -> Figures:
 
 
 _MORE_TRIES = 2
-"""Beside a busy program, what is sent is taken in more pieces, and what comes is read in more."""
+"""Beside a busy program, counts of many calls at once and of long histories come out higher."""
 _UNCERTAINTY = 0.02
 """By how much counts of the same code differ, from folder to folder and from run to run."""
 
