@@ -94,7 +94,7 @@ def sizes(names: Iterable[str]) -> dict[str, float]:
             )
         wheels = list(Path(folder).glob("*.whl"))
         unpacked = sum(info.file_size for wheel in wheels for info in ZipFile(wheel).infolist())
-        [core] = Path(folder).glob("llmgate-*.whl")
+        [core] = Path(folder).glob("llmgate_core-*.whl")
         found["wheel/llmgate"] = core.stat().st_size / 1e3
     found["installed/llmgate"] = (_installed(ROOT / ".bench" / "llmgate") + unpacked) / 1e6
     return found

@@ -310,11 +310,11 @@ class Registry:
         names = ", ".join(sorted({*self._given, *installed_providers()})) or "none"
         offered = _offered()
         if prefix in offered:
-            advice = f"pip install 'llmgate[{prefix}]'"
+            advice = f"pip install 'llmgate-core[{prefix}]'"
         elif prefix is not None:
             advice = f"pip install llmgate-{prefix}, if there is such a package"
         else:
-            extras = ", ".join(f"'llmgate[{extra}]'" for extra in offered)
+            extras = ", ".join(f"'llmgate-core[{extra}]'" for extra in offered)
             advice = f"write provider/model, or pip install one of {extras}"
         if _allowed():
             advice += ", and name it in LLMGATE_PROVIDERS, which admits no other"
@@ -387,7 +387,7 @@ def _offered() -> tuple[str, ...]:
     from importlib.metadata import PackageNotFoundError, metadata  # noqa: PLC0415 - slow to import
 
     try:
-        extras = metadata("llmgate").get_all("Provides-Extra") or []
+        extras = metadata("llmgate-core").get_all("Provides-Extra") or []
     except PackageNotFoundError:
         return ()
     return tuple(sorted(set(extras) - {"all"}))

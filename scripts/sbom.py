@@ -30,7 +30,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 PINS = Path(__file__).resolve().parent.parent / "requirements" / "runtime.txt"
-OURS = "llmgate"
+OURS = "llmgate-"
+"""What the names of our own distributions begin with: `llmgate` itself is another project's."""
 PINNED = re.compile(r"^([\w.-]+)==(\S+)((?: \\\n\s+--hash=sha256:[0-9a-f]{64})+)", re.MULTILINE)
 # The models' decorator hides their types from checkers.
 Bom: Any = bom.Bom
@@ -69,7 +70,7 @@ def needs_of(package: Distribution, extras: Iterable[str] = ()) -> Iterator[Requ
 def shipped() -> list[str]:
     """Our own distributions, by canonical name."""
     names = {canonicalize_name(each.metadata["Name"]) for each in distributions()}
-    return sorted(name for name in names if name == OURS or name.startswith(f"{OURS}-"))
+    return sorted(name for name in names if name.startswith(OURS))
 
 
 def closure(names: Iterable[str]) -> dict[str, set[str]]:
@@ -90,7 +91,7 @@ def closure(names: Iterable[str]) -> dict[str, set[str]]:
 def built(directory: Path) -> dict[str, Pin]:
     """Our own wheels and archives in a directory, by canonical name."""
     found: dict[str, Pin] = {}
-    for file in sorted(directory.glob(f"{OURS}*")):
+    for file in sorted(directory.glob(f"{OURS.replace('-', '_')}*")):
         name, _, rest = file.name.partition("-")
         version = rest.removesuffix(".tar.gz").partition("-")[0]
         if file.suffix in (".whl", ".gz"):

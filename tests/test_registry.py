@@ -420,13 +420,14 @@ def test_a_provider_alone_is_no_model(install: Install, model: str, switch: str 
 
 
 UNKNOWN = {
-    "cloud/x": "no provider 'cloud' is installed (installed: canned); pip install 'llmgate[cloud]'",
+    "cloud/x": "no provider 'cloud' is installed (installed: canned); "
+    "pip install 'llmgate-core[cloud]'",
     "acme/x": "no provider 'acme' is installed (installed: canned); pip install llmgate-acme, if "
     "there is such a package",
     "nobody-1": "no provider that claims 'nobody-1' is installed (installed: canned); write "
-    "provider/model, or pip install one of 'llmgate[cloud]', 'llmgate[local]'",
+    "provider/model, or pip install one of 'llmgate-core[cloud]', 'llmgate-core[local]'",
     "/x": "no provider that claims '/x' is installed (installed: canned); write "
-    "provider/model, or pip install one of 'llmgate[cloud]', 'llmgate[local]'",
+    "provider/model, or pip install one of 'llmgate-core[cloud]', 'llmgate-core[local]'",
     "new\nline": "no provider that claims 'new\\nline' is installed",
 }
 
@@ -469,14 +470,14 @@ def test_a_name_that_two_claim_is_an_error_that_names_both(install: Install) -> 
 
 def test_an_unknown_provider_cannot_be_had_directly(install: Install) -> None:
     """As when a call is switched to it."""
-    with pytest.raises(UnknownProviderError, match=r"pip install 'llmgate\[cloud\]'"):
+    with pytest.raises(UnknownProviderError, match=r"pip install 'llmgate-core\[cloud\]'"):
         Registry().provider("cloud", {})
 
 
 def test_a_switch_to_what_could_be_installed_is_answered_with_how(install: Install) -> None:
     """``cloud=True`` without its package; any other keyword is somebody else's matter."""
     registry = Registry()
-    with pytest.raises(UnknownProviderError, match=r"pip install 'llmgate\[cloud\]'"):
+    with pytest.raises(UnknownProviderError, match=r"pip install 'llmgate-core\[cloud\]'"):
         registry.refuse_switch("cloud")
     registry.refuse_switch("temprature")
 

@@ -25,7 +25,7 @@ def test_the_bill_of_materials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """It is valid, or it is not written; it names each distribution with its version, its hashes
     and what it needs; and the same pins give the same text, with no path, registry or time."""
     monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
-    (tmp_path / "llmgate-0.1.0-py3-none-any.whl").write_bytes(b"")
+    (tmp_path / "llmgate_core-0.1.0-py3-none-any.whl").write_bytes(b"")
     text = document(tmp_path)
     assert text == document(tmp_path)
     assert {"http://cyclonedx.org"} == {*re.findall(r'\w+://[^"/]*', text)}  # that of its schema
@@ -33,12 +33,12 @@ def test_the_bill_of_materials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     written = json.loads(text)
     components: dict[str, Any] = {each["name"]: each for each in written["components"]}
     needs = {each["ref"]: each.get("dependsOn", []) for each in written["dependencies"]}
-    assert {"llmgate", "llmgate-openai", "aiohttp", "pydantic-core"} <= components.keys()
-    assert components["llmgate"]["hashes"]
+    assert {"llmgate-core", "llmgate-openai", "aiohttp", "pydantic-core"} <= components.keys()
+    assert components["llmgate-core"]["hashes"]
     for name, component in components.items():
         assert component["version"]
-        assert name.startswith("llmgate") or component["hashes"]
-    assert components["aiohttp"]["bom-ref"] in needs[components["llmgate"]["bom-ref"]]
+        assert name.startswith("llmgate-") or component["hashes"]
+    assert components["aiohttp"]["bom-ref"] in needs[components["llmgate-core"]["bom-ref"]]
 
 
 def test_the_bill_of_materials_says_the_time_it_is_told(
@@ -89,11 +89,11 @@ def test_the_audits_verdict(report: Any, last_words: str, code: int, said: str) 
 
 def test_wheels_with_something_else() -> None:
     """A wheel holds its package and metadata, and above all no ``.pth`` file."""
-    own = ["llmgate/py.typed", "llmgate-0.1.0.dist-info/licenses/LICENSE"]
-    assert [] == [*faults("llmgate-0.1.0-py3-none-any.whl", own)]
-    found = [*faults("llmgate-0.1.0-py3-none-any.whl", ["a.pth", "llmgate/b.pth", "c/d.py"])]
+    own = ["llmgate/py.typed", "llmgate_core-0.1.0.dist-info/licenses/LICENSE"]
+    assert [] == [*faults("llmgate_core-0.1.0-py3-none-any.whl", own)]
+    found = [*faults("llmgate_core-0.1.0-py3-none-any.whl", ["a.pth", "llmgate/b.pth", "c/d.py"])]
     assert 2 == sum("every start" in fault for fault in found)
-    assert any("no part of llmgate" in fault for fault in found)
+    assert any("no part of llmgate_core" in fault for fault in found)
     assert 2 == sum("missing" in fault for fault in found)
 
 
@@ -103,6 +103,6 @@ def test_the_wheel_of_what_is_for_tests() -> None:
     kit = "llmgate_testing-0.1.0-py3-none-any.whl"
     assert [] == [*faults(kit, ["llmgate/testing/fake.py", licence])]
     assert ["no part of" in fault for fault in faults(kit, ["llmgate/a.py", licence])] == [True]
-    core = ["llmgate/py.typed", "llmgate-0.1.0.dist-info/licenses/LICENSE"]
-    found = [*faults("llmgate-0.1.0-py3-none-any.whl", [*core, "llmgate/testing/fake.py"])]
-    assert ["llmgate/testing/fake.py is no part of llmgate"] == found
+    core = ["llmgate/py.typed", "llmgate_core-0.1.0.dist-info/licenses/LICENSE"]
+    found = [*faults("llmgate_core-0.1.0-py3-none-any.whl", [*core, "llmgate/testing/fake.py"])]
+    assert ["llmgate/testing/fake.py is no part of llmgate_core"] == found

@@ -62,7 +62,7 @@ def default_model() -> str | None:
 def advice() -> str:
     """How to come by a model, in a few words."""
     names = ", ".join(sorted(installed_providers())) or "none"
-    return f"providers installed: {names}; pip install 'llmgate[local]' for {_DEFAULT_MODEL}"
+    return f"providers installed: {names}; pip install 'llmgate-core[local]' for {_DEFAULT_MODEL}"
 
 
 def run(question: Question, *, as_json: bool) -> int:

@@ -17,9 +17,7 @@ def run() -> int:
     """Print a table of the providers: name, package and version, whether a key is set, models."""
     installed = installed_providers()
     if not installed:
-        print(
-            "no provider is installed: pip install 'llmgate[local]', or another provider's package"
-        )
+        print("no provider is installed: pip install 'llmgate-core[local]', or another")
         return 0
     _print_table([_HEADINGS, *(_row(installed[name]) for name in sorted(installed))])
     return 0
