@@ -6,7 +6,6 @@ What a call asks for is checked in ``_request``; how its requests are made is th
 from __future__ import annotations
 
 import asyncio
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, Unpack, overloa
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from llmgate import _engine
-from llmgate._loading import load, transport_of
+from llmgate._loading import in_time, load, transport_of
 from llmgate._registry import Registry
 from llmgate._request import Request, as_hooks, as_policy, as_timeout, hide_credentials
 from llmgate._retry import RetryBudget, RetryPolicy
@@ -28,15 +27,18 @@ from llmgate.hooks import Dispatcher, Event, Hook
 from llmgate.options import CallOptions, Timeout
 from llmgate.provider import Provider
 from llmgate.report import Policy
+from llmgate.threads import run_in_thread, start_in_thread
 from llmgate.types import Completion
 from llmgate.wire import Transport
 
 if TYPE_CHECKING:
     import ssl
+    from concurrent.futures import Future
 
     from llmgate._preview import Preview
     from llmgate._sync import SyncStream
     from llmgate.messages import MessageLike
+    from llmgate.transports._settings import HttpSettings
     from llmgate.transports.aiohttp import AiohttpTransport
 
     Pools: TypeAlias = WeakKeyDictionary[asyncio.AbstractEventLoop, AiohttpTransport]
@@ -94,6 +96,7 @@ class Client:
         self._dispatcher = Dispatcher()
         self._budget = RetryBudget()
         self._http = (verify, proxy, trust_env, limit)
+        self._settings: Future[HttpSettings] | None = None
         self._lock = threading.Lock()
         self._pools: Pools = WeakKeyDictionary()
         self._closed = False
@@ -152,8 +155,7 @@ class Client:
         if type(model) is str and model not in self._registry.at_hand:
             await self._load(model, options, began)
         request = Request(self._registry, self._unsupported, model, messages, bool(stream), options)
-        context = await self._context(request)
-        context.deadline.started = began
+        context = await self._context(request, began)
         try:
             if stream:
                 opened = await _engine.open_stream(context)
@@ -237,7 +239,7 @@ class Client:
         if pool is not None:
             await pool.aclose()
         if self._dispatcher.has_begun:  # also where only calls had hooks of their own
-            await asyncio.to_thread(self._dispatcher.flush, 1.0)
+            await run_in_thread(partial(self._dispatcher.flush, 1.0))
 
     async def __aenter__(self) -> Self:
         return self
@@ -258,34 +260,51 @@ class Client:
         bare = _SETTINGS.isdisjoint(options)
         await load(self._registry, model, bare=bare, timeout=as_timeout(given), began=began)
 
-    async def _context(self, request: Request) -> _engine.Context:
+    async def _context(self, request: Request, began: float) -> _engine.Context:
         if self._closed:
             raise ClosedError("the client was closed")
         provider = request.provider
-        return _engine.Context(
+        timeout = request.timeout or self._timeout
+        context = _engine.Context(
             call=request.call,
             provider=provider,
-            transport=transport_of(provider) or await self._pool(),
-            timeout=request.timeout or self._timeout,
+            transport=transport_of(provider) or await self._pool(timeout, began),
+            timeout=timeout,
             policy=request.policy(self._policy),
             budget=self._budget,
             emit=self._emitter(request.hooks),
             extra_headers=request.extra_headers,
         )
+        context.deadline.started = began
+        return context
 
-    async def _pool(self) -> Transport:
-        loop = asyncio.get_running_loop()
-        if _TRANSPORT not in sys.modules:  # it takes a while, in which the loop is not held up
-            await asyncio.to_thread(import_module, _TRANSPORT)
-        pool = self._pools.get(loop)
-        if pool is None or pool.is_closed:
-            from llmgate.transports.aiohttp import AiohttpTransport, HttpSettings  # noqa: PLC0415
-
-            forget = partial(_forget, ref(self._pools), ref(loop))
-            pool = await AiohttpTransport.start(HttpSettings(*self._http), forget)
-            with self._lock:
-                self._pools[loop] = pool
+    async def _pool(self, timeout: Timeout, began: float) -> Transport:
+        """The running loop's connections."""
+        pool = self._open_pool()
+        if pool is None:
+            settings = await self._http_settings(timeout, began)
+            pool = self._open_pool() or await self._new_pool(settings)
         return pool
+
+    def _open_pool(self) -> AiohttpTransport | None:
+        pool = self._pools.get(asyncio.get_running_loop())
+        return None if pool is None or pool.is_closed else pool
+
+    async def _new_pool(self, settings: HttpSettings) -> AiohttpTransport:
+        from llmgate.transports.aiohttp import AiohttpTransport  # noqa: PLC0415 - imported by now
+
+        loop = asyncio.get_running_loop()
+        pool = await AiohttpTransport.start(settings, partial(_forget, ref(self._pools), ref(loop)))
+        with self._lock:
+            self._pools[loop] = pool
+        return pool
+
+    async def _http_settings(self, timeout: Timeout, began: float) -> HttpSettings:
+        """Import the transport and read the certificates, in which the loop is not held up."""
+        loading = self._settings
+        if loading is None or (loading.done() and loading.exception()):
+            loading = self._settings = start_in_thread(lambda: _loaded(*self._http))
+        return await in_time(loading, "the transport", timeout, began)
 
     def _emitter(self, hooks: tuple[Hook, ...]) -> Callable[[Event], None] | None:
         everyone = self._hooks + hooks
@@ -302,6 +321,15 @@ class Client:
                 await delivered.wait()
         except TimeoutError:
             pass
+
+
+def _loaded(*settings: Any) -> HttpSettings:
+    """The settings, with certificates in place of their path, once the transport is imported."""
+    import_module(_TRANSPORT)
+    from llmgate.transports._settings import HttpSettings  # noqa: PLC0415 - likewise
+
+    given = HttpSettings(*settings)
+    return replace(given, verify=given.tls())
 
 
 def _forget(pools: ReferenceType[Pools], loop: ReferenceType[asyncio.AbstractEventLoop]) -> None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from llmgate._deadline import Deadline
 from llmgate.errors import DeadlineExceededError, LLMGateError, RequestError, told
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from llmgate._registry import Registry
     from llmgate.options import Timeout
     from llmgate.provider import Provider
     from llmgate.wire import Transport
 
-__all__ = ["load", "transport_of"]
+__all__ = ["in_time", "load", "transport_of"]
+
+Result = TypeVar("Result")
 
 
 async def load(
@@ -28,19 +32,28 @@ async def load(
     if loading is None:
         return
     imported, installed = loading
+    try:
+        await in_time(imported, f"the provider {installed.described}", timeout, began)
+    except LLMGateError as error:
+        error.provider, error.model = installed.name, model
+        raise
+
+
+async def in_time(loading: Future[Result], what: str, timeout: Timeout, began: float) -> Result:
+    """What is loaded on a thread, within the limits of the call that needs it.
+
+    Raises:
+        DeadlineExceededError: naming what did not load in time.
+    """
     deadline = Deadline(timeout)
     deadline.started = began
     try:
         with deadline.limit():
-            return await asyncio.wrap_future(imported)
-        late = deadline.exceeded()
-        reason = f"the provider {installed.described} did not load: {late.message}"
-        raise DeadlineExceededError(reason, phase=late.phase)
-    except LLMGateError as error:
-        error.provider, error.model = installed.name, model
-        raise
+            return await asyncio.wrap_future(loading)
     finally:
         deadline.close()
+    late = deadline.exceeded()
+    raise DeadlineExceededError(f"{what} did not load: {late.message}", phase=late.phase)
 
 
 def transport_of(provider: Provider) -> Transport | None:

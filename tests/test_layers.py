@@ -35,6 +35,7 @@ FLOORS = (
         "transports._connections",
         "transports._direct",
         "transports._failures",
+        "transports._resolver",
         "_deadline",
         "_registry",
         "_retry",
@@ -63,6 +64,7 @@ OVER_AIOHTTP = {
     "llmgate.transports._connections",
     "llmgate.transports._direct",
     "llmgate.transports._failures",
+    "llmgate.transports._resolver",
 }
 """The only modules that import it."""
 SDKS = {"anthropic", "azure", "boto3", "botocore", "cohere", "google", "openai", "replicate"}
@@ -212,6 +214,7 @@ def test_only_the_transport_imports_an_http_library(module: Module) -> None:
 
 LIBRARY_PARTS = {
     "llmgate.transports.aiohttp": {"urllib.request"},  # which proxies the environment names
+    "llmgate.transports._resolver": {"socket"},  # to look up addresses; it opens none
     "llmgate.testing.isolation": {"socket"},  # to watch that nobody opens one
 }
 

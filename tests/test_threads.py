@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from llmgate.threads import run_in_thread, start_in_thread
+from llmgate.threads import BoundedThreads, run_in_thread, start_in_thread
 from tests.faults.calls import SLACK
 from tests.machine import Delay
 
@@ -79,3 +79,16 @@ async def test_several_may_wait_for_one() -> None:
     await asyncio.wait({first})
     released.set()
     assert await second
+
+
+async def test_a_process_that_starts_no_thread_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one whose main thread has ended: the function is called at once."""
+
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    assert threading.current_thread() is await run_in_thread(threading.current_thread)
+    bounded = BoundedThreads(1)
+    for _ in range(2):
+        assert threading.current_thread() is await bounded.run(threading.current_thread)

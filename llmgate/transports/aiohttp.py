@@ -34,6 +34,7 @@ from llmgate.transports._failures import (
     forget_frames,
 )
 from llmgate.transports._lifetime import Keeper
+from llmgate.transports._resolver import ThreadResolver
 from llmgate.transports._settings import HttpSettings, scheme_and_host
 from llmgate.wire import HttpRequest, IncomingReply
 
@@ -64,6 +65,7 @@ class AiohttpTransport:
                 limit_per_host=settings.limit,
                 ssl=settings.tls(),
                 keepalive_timeout=30,
+                resolver=ThreadResolver(),
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(),
