@@ -32,10 +32,14 @@ FLOORS = (
         "transports.aiohttp",
         "transports._lifetime",
         "transports._settings",
-        "transports._connections",
-        "transports._direct",
+        "transports._addresses",
         "transports._failures",
         "transports._resolver",
+        "transports._fast",
+        "transports._fast.direct",
+        "transports._fast.wire",
+        "transports._limits",
+        "transports._session",
         "_deadline",
         "_registry",
         "_retry",
@@ -61,10 +65,13 @@ REASONED = {
 HTTP = {"aiohttp", "yarl", "multidict"}
 OVER_AIOHTTP = {
     "llmgate.transports.aiohttp",
-    "llmgate.transports._connections",
-    "llmgate.transports._direct",
+    "llmgate.transports._addresses",
     "llmgate.transports._failures",
     "llmgate.transports._resolver",
+    "llmgate.transports._fast",
+    "llmgate.transports._fast.direct",
+    "llmgate.transports._fast.wire",
+    "llmgate.transports._session",
 }
 """The only modules that import it."""
 SDKS = {"anthropic", "azure", "boto3", "botocore", "cohere", "google", "openai", "replicate"}
@@ -213,8 +220,8 @@ def test_only_the_transport_imports_an_http_library(module: Module) -> None:
 
 
 LIBRARY_PARTS = {
-    "llmgate.transports.aiohttp": {"urllib.request"},  # which proxies the environment names
     "llmgate.transports._resolver": {"socket"},  # to look up addresses; it opens none
+    "llmgate.transports._addresses": {"urllib.request"},  # which proxies the environment names
     "llmgate.testing.isolation": {"socket"},  # to watch that nobody opens one
 }
 

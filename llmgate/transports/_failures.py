@@ -24,6 +24,7 @@ __all__ = [
     "ExplainedError",
     "InvalidAddressError",
     "NoConnectionError",
+    "broken_connection",
     "failure_of",
     "forget_frames",
     "reason_of",
@@ -55,6 +56,17 @@ class NoConnectionError(ExplainedError):
 
 class InvalidAddressError(Exception):
     """Something is no URL."""
+
+
+def broken_connection(
+    error: aiohttp.ClientOSError | aiohttp.ServerDisconnectedError, *, is_stale: bool
+) -> ExplainedError:
+    """Why there is no response, as a class that aiohttp does not know: for its own it may send the
+    request again. ``is_stale`` says that the connection had served, and that nothing came."""
+    if isinstance(error.__cause__, ssl.SSLError):  # such as for want of a certificate
+        return BrokenTLSError(reason_of(error.__cause__))
+    is_unsent = isinstance(error, OSError) and error.errno is None  # it is aiohttp's own
+    return BrokenConnectionError(reason_of(error), is_stale=is_stale, is_unsent=is_unsent)
 
 
 def forget_frames(error: BaseException | None) -> None:

@@ -19,7 +19,9 @@ class HttpSettings:
     ``verify`` is True for the system's certificates, a path of a CA bundle or of a folder of them,
     an ``SSLContext``, or False for none. ``proxy`` is a URL. ``trust_env`` lets the environment
     name proxies (and ``NO_PROXY`` exceptions). ``limit`` is the number of connections to one host
-    at a time.
+    at a time. ``fast_path`` says whether requests may take a shorter way than aiohttp's public API
+    where the installed version allows it; None leaves that to the environment, where
+    ``LLMGATE_FAST_PATH=0`` forbids it.
 
     Raises:
         InvalidRequestError: naming the setting that cannot be.
@@ -29,6 +31,7 @@ class HttpSettings:
     proxy: str | None = None
     trust_env: bool = False
     limit: int = 100
+    fast_path: bool | None = None
 
     def __post_init__(self) -> None:
         if self.proxy is not None and scheme_and_host(self.proxy) is None:
@@ -36,6 +39,12 @@ class HttpSettings:
         if type(self.limit) is not int or self.limit < 1:
             reason = f"expected a positive integer, got {shown(self.limit)}"
             raise InvalidRequestError(reason, path="limit")
+
+    def allows_fast_path(self) -> bool:
+        """Whether requests may take the shorter way."""
+        if self.fast_path is None:
+            return os.environ.get("LLMGATE_FAST_PATH") != "0"
+        return self.fast_path
 
     def tls(self) -> bool | ssl.SSLContext:
         """What says whom to trust."""

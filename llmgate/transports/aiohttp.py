@@ -9,44 +9,51 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from functools import lru_cache, partial
-from io import BytesIO
-from typing import Any, TypeAlias
-from urllib.request import getproxies, proxy_bypass
+from dataclasses import dataclass
+from functools import partial
+from types import ModuleType
+from typing import TYPE_CHECKING, TypeAlias
 
 import aiohttp
-from yarl import URL
 
-from llmgate.errors import ClosedError, InvalidRequestError, LLMGateError
+from llmgate.errors import ClosedError, LLMGateError
 from llmgate.options import Timeout
-from llmgate.transports._connections import (
-    LONGEST_HEADER,
-    READ_BUFFER,
-    STREAM_BUFFER,
-    Connector,
-    SessionResponse,
-)
-from llmgate.transports._direct import DirectResponse, Route
+from llmgate.transports._addresses import environment_proxy, parsed_url
 from llmgate.transports._failures import (
     BrokenConnectionError,
-    InvalidAddressError,
     failure_of,
     forget_frames,
 )
 from llmgate.transports._lifetime import Keeper
 from llmgate.transports._resolver import ThreadResolver
-from llmgate.transports._settings import HttpSettings, scheme_and_host
+from llmgate.transports._session import (
+    Connector,
+    SessionResponse,
+    new_session,
+    send_by_session,
+)
+from llmgate.transports._settings import HttpSettings
 from llmgate.wire import HttpRequest, IncomingReply
 
-__all__ = ["AiohttpTransport", "HttpSettings"]
+if TYPE_CHECKING:
+    from llmgate.transports._fast import FastPath
+    from llmgate.transports._fast.direct import DirectResponse
 
-Response: TypeAlias = DirectResponse | aiohttp.ClientResponse
+__all__ = ["AiohttpTransport", "HttpSettings", "Stats"]
 
-_LARGE_BODY = 1024 * 1024
-_MOST_ROUTES = 256
+Response: TypeAlias = "DirectResponse | SessionResponse"
+
 _CLOSED = "the client was closed during the call"
 _LINGER = 0.05
 """Seconds that the end of a body may come after the end mark of its stream."""
+
+
+@dataclass(slots=True)
+class Stats:
+    """How many requests went through aiohttp's public API, and how many the short way."""
+
+    public: int = 0
+    fast: int = 0
 
 
 class AiohttpTransport:
@@ -56,24 +63,21 @@ class AiohttpTransport:
 
     def __init__(self, settings: HttpSettings) -> None:
         """Use :meth:`start`, which also binds the pool to the running loop's end."""
+        self.stats = Stats()
         self._settings = settings
         self._replies = set[_Reply]()
-        self._routes: dict[str, Route] = {}
-        self._session = aiohttp.ClientSession(
-            connector=Connector(
+        fast = _fast_module() if settings.allows_fast_path() else None
+        connector: type[Connector] = fast.FastConnector if fast is not None else Connector
+        self._session = new_session(
+            connector(
                 limit=0,
                 limit_per_host=settings.limit,
                 ssl=settings.tls(),
                 keepalive_timeout=30,
                 resolver=ThreadResolver(),
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(),
-            headers={"Accept-Encoding": "identity", "User-Agent": "llmgate"},
-            response_class=SessionResponse,
-            max_line_size=LONGEST_HEADER,
-            max_field_size=LONGEST_HEADER,
+            )
         )
+        self._fast: FastPath | None = fast.FastPath(self._session) if fast is not None else None
 
     @classmethod
     async def start(
@@ -117,45 +121,19 @@ class AiohttpTransport:
         return await self._send_once(request, timeout)
 
     async def _send_once(self, request: HttpRequest, timeout: Timeout) -> Response:
-        environment = environment_proxy(request.url) if self._settings.trust_env else None
-        proxy, route = self._settings.proxy or environment, self._route(request.url)
-        if proxy is None and route.is_plain and len(request.body) <= _LARGE_BODY:
-            return await self._send_directly(request, route, timeout)
-        return await self._session.request(
-            request.method,
-            route.url,
-            data=BytesIO(request.body) if request.body else None,  # which is sent in pieces
-            headers=request.headers,
-            allow_redirects=False,
-            timeout=_timeout(timeout.connect),
-            proxy=proxy,
-            read_bufsize=STREAM_BUFFER if request.stream else READ_BUFFER,
+        proxy = self._settings.proxy
+        if proxy is None and self._settings.trust_env:
+            proxy = environment_proxy(request.url)
+        fast = self._fast
+        route = fast.route(request, parsed_url) if fast is not None and proxy is None else None
+        if fast is not None and route is not None:
+            self.stats.fast += 1
+            return await fast.send(request, route, timeout.connect)
+        url = parsed_url(request.url)
+        self.stats.public += 1
+        return await send_by_session(
+            self._session, request, url, proxy=proxy, connect_seconds=timeout.connect
         )
-
-    async def _send_directly(
-        self, request: HttpRequest, route: Route, timeout: Timeout
-    ) -> DirectResponse:
-        """Write it in one piece, on a connection from aiohttp's pool."""
-        head = route.head(request)
-        connector: Any = self._session.connector
-        if connector is None:  # as when it was closed meanwhile
-            raise aiohttp.ClientConnectionError
-        connection: Any = await connector.connect(route, [], _timeout(timeout.connect))
-        response = DirectResponse(connection, route.url)
-        try:
-            await response.exchange(head + request.body, stream=request.stream)
-        except BaseException:
-            response.close()
-            raise
-        return response
-
-    def _route(self, url: str) -> Route:
-        route = self._routes.get(url)
-        if route is None:
-            while len(self._routes) >= _MOST_ROUTES:
-                self._routes.pop(next(iter(self._routes)))
-            route = self._routes[url] = Route(_url(url), self._session)
-        return route
 
     @property
     def is_closed(self) -> bool:
@@ -166,6 +144,15 @@ class AiohttpTransport:
         if self.is_closed:
             return ClosedError(_CLOSED)
         return failure_of(error, url)
+
+
+def _fast_module() -> ModuleType | None:
+    """The short way; None where it is not there, or not with this aiohttp."""
+    try:
+        from llmgate.transports import _fast  # noqa: PLC0415 - what it imports may be missing
+    except ImportError:
+        return None
+    return _fast if _fast.is_supported() else None
 
 
 async def _close(
@@ -200,8 +187,9 @@ class _Reply:
             url = str(self._response.url)
             failure = failure_of(error, url) if self in self._open else ClosedError(_CLOSED)
             forget_frames(error)
-        # What came before the failure is still there, where aiohttp gives it to nobody.
-        rest = content._read_nowait(-1)  # pyright: ignore[reportPrivateUsage]
+        # What came before the failure may still be there, where aiohttp gives it to nobody.
+        unread = getattr(content, "unread", None)
+        rest: bytes = unread() if unread is not None else b""
         try:
             if not (rest or content.is_eof()):  # what breaks after the end is no harm to the body
                 raise failure
@@ -220,48 +208,3 @@ class _Reply:
             self.close()
         else:
             asyncio.get_running_loop().call_later(_LINGER, self.close)
-
-
-# --- where requests go --------------------------------------------------------------------
-
-
-def environment_proxy(url: str) -> str | None:
-    """The proxy that the environment names for a URL; ``NO_PROXY`` names exceptions.
-
-    Raises:
-        InvalidRequestError: when what it names is no http URL.
-    """
-    address = scheme_and_host(url)
-    if address is None or _is_exempt(address[1]):
-        return None
-    proxies = getproxies()
-    proxy = proxies.get(address[0]) or proxies.get("all")
-    if not proxy:
-        return None
-    if "://" not in proxy:  # as it is often written
-        proxy = f"http://{proxy}"
-    if scheme_and_host(proxy) is None:
-        raise InvalidRequestError("the proxy of the environment has no http URL", path="proxy")
-    return proxy
-
-
-def _is_exempt(host: str) -> bool:
-    """Whether ``NO_PROXY`` names a host, an IPv6 address also without its brackets."""
-    return bool(proxy_bypass(host) or proxy_bypass(host.rpartition("]")[0].removeprefix("[")))
-
-
-@lru_cache(maxsize=256)
-def _url(text: str) -> URL:
-    try:
-        url = URL(text)
-    except ValueError:
-        raise InvalidAddressError from None
-    if url.scheme not in ("http", "https") or not url.raw_host:
-        raise InvalidAddressError
-    return url
-
-
-@lru_cache(maxsize=32)
-def _timeout(connect: float | None) -> aiohttp.ClientTimeout:
-    """Only connecting is timed here: the engine times everything else."""
-    return aiohttp.ClientTimeout(total=None, sock_connect=connect)

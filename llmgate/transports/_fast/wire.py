@@ -1,16 +1,13 @@
-"""aiohttp's connections and their pool, as they have to be: nothing is lost, left open or endless.
+"""aiohttp's connections and bodies, read with nothing lost, left open or without end.
 
-It leans on names that aiohttp keeps private; tests fail where the meaning of one changes. It
+It leans on names that aiohttp keeps private, which are checked before any of it is used. It
 chooses no address, and retries nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import ssl
-from functools import partial
 from typing import Any
 
 import aiohttp
@@ -19,32 +16,12 @@ from aiohttp.hdrs import CONTENT_LENGTH
 from aiohttp.http import HttpProcessingError
 
 from llmgate._deadline import mark_phase
-from llmgate.transports._failures import (
-    BrokenConnectionError,
-    BrokenTLSError,
-    ExplainedError,
-    NoConnectionError,
-    reason_of,
-)
+from llmgate.transports._failures import ExplainedError, broken_connection
+from llmgate.transports._session import READ_BUFFER
 
-__all__ = [
-    "LONGEST_HEADER",
-    "READ_BUFFER",
-    "STREAM_BUFFER",
-    "Connector",
-    "SessionResponse",
-    "Wire",
-]
+__all__ = ["Body", "Wire"]
 
-READ_BUFFER = 16 * 1024
-"""Bytes of a body that wait for their reader before the server has to: twice as many, at most as
-many more. It is also half of what is taken from a socket in one go; asyncio would take 256 kB."""
-STREAM_BUFFER = 3 * 1024
-"""The same for a stream, whose reader may let it wait for long."""
-LONGEST_HEADER = 64 * 1024
 _MOST_ANNOUNCEMENTS = 1000
-
-
 _ANOTHER = b"HTTP/1.1 204 Another\r\n\r\n"
 _BLANK_LINE = re.compile(rb"(?<=\r\n\r\n)")
 
@@ -171,15 +148,8 @@ class Wire(ResponseHandler):
     def explained(
         self, error: aiohttp.ClientOSError | aiohttp.ServerDisconnectedError
     ) -> ExplainedError:
-        """Why there is no reply: a connection that was stale, or one that broke.
-
-        As a class that aiohttp does not know, since for its own it sends a GET again itself.
-        """
-        if isinstance(error.__cause__, ssl.SSLError):  # such as for want of a certificate
-            return BrokenTLSError(reason_of(error.__cause__))
-        is_stale = self.served > 1 and not self.answers
-        is_unsent = isinstance(error, OSError) and error.errno is None  # it is aiohttp's own
-        return BrokenConnectionError(reason_of(error), is_stale=is_stale, is_unsent=is_unsent)
+        """Why there is no reply: a connection that was stale, or one that broke."""
+        return broken_connection(error, is_stale=self.served > 1 and not self.answers)
 
     def mark(self, cancelled: asyncio.CancelledError) -> None:
         """Note that a cancellation came before the request was taken."""
@@ -222,6 +192,10 @@ class Body(aiohttp.StreamReader):
             await self._wait("readany")
         return self._read_nowait(-1)
 
+    def unread(self) -> bytes:
+        """What came before a failure, which :meth:`readany` would keep to itself."""
+        return self._read_nowait(-1)
+
     def _read_nowait(self, n: int) -> bytes:  # noqa: ARG002 - it is always -1
         """All that is there."""
         pieces = self._buffer
@@ -231,76 +205,3 @@ class Body(aiohttp.StreamReader):
         if self._protocol._reading_paused:  # pyright: ignore[reportPrivateUsage]
             self._protocol.resume_reading()
         return data
-
-
-class Connector(aiohttp.TCPConnector):
-    """Bounds all of connecting, names what was waited for, and hands out no spoilt connection."""
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)  # pyright: ignore[reportUnknownMemberType] # aiohttp's
-        self._factory: Any = partial(Wire, asyncio.get_running_loop())
-        self._process = os.getpid()
-
-    @property
-    def closed(self) -> bool:
-        """Whether it is closed, or its parent's, to a forked child."""
-        return self._closed or self._process != os.getpid()
-
-    def __del__(self, *_: Any) -> None:
-        """Nothing: a keeper closes it, and what a forked child inherits is its parent's."""
-
-    async def connect(self, req: aiohttp.ClientRequest, traces: Any, timeout: Any) -> Any:
-        try:
-            while True:
-                connection: Any = await super().connect(req, traces, timeout)
-                wire: Wire = connection.protocol
-                if not (wire.served and (wire.should_close or wire.answers)):
-                    return connection
-                connection.close()  # it broke while it lay idle, or something came unasked
-        except asyncio.CancelledError as cancelled:
-            mark_phase(cancelled, "pool")
-            raise
-
-    async def _wait_for_available_connection(self, key: Any, traces: Any) -> None:
-        try:
-            await super()._wait_for_available_connection(key, traces)
-        except BaseException:  # it may just have been given a place, which another is to have
-            self._release_waiter()
-            raise
-
-    def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
-        """A connection begins to rest; an answer to nothing would now spoil it."""
-        protocol.rest()
-        super()._release(key, protocol, should_close=should_close)
-
-    async def _create_connection(
-        self, req: aiohttp.ClientRequest, traces: Any, timeout: aiohttp.ClientTimeout
-    ) -> ResponseHandler:
-        try:
-            async with asyncio.timeout(timeout.sock_connect):
-                return await super()._create_connection(req, traces, timeout)
-        except asyncio.CancelledError as cancelled:
-            mark_phase(cancelled, "connect")
-            raise
-        except (UnicodeError, RuntimeError):  # for a name that cannot be one, or has no address
-            reason = "the name has no address"
-        except (aiohttp.ClientConnectorError, aiohttp.InvalidURL):
-            raise
-        except aiohttp.ClientError as error:
-            reason = f"no tunnel through the proxy: {reason_of(error)}"
-        raise NoConnectionError(reason)
-
-
-class SessionResponse(aiohttp.ClientResponse):
-    """The reply on the long way: it tells what a cancellation interrupted, and what broke."""
-
-    async def start(self, connection: Any) -> aiohttp.ClientResponse:
-        wire: Wire = connection.protocol
-        try:
-            return await super().start(connection)
-        except asyncio.CancelledError as cancelled:
-            wire.mark(cancelled)
-            raise
-        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-            failure = wire.explained(error)
-        raise failure

@@ -1,5 +1,4 @@
-"""Requests written in one piece on a connection of aiohttp's pool, and the replies to them: the
-short way, for requests without a proxy and without a body that has to be sent in pieces.
+"""Requests written in one piece on a connection of aiohttp's pool, and the responses to them.
 
 It chooses no address, and retries nothing (ADR 0008).
 """
@@ -8,19 +7,84 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import aiohttp
 from aiohttp.http import HttpProcessingError
 from yarl import URL
 
-from llmgate.transports._connections import LONGEST_HEADER, READ_BUFFER, STREAM_BUFFER, Wire
-from llmgate.transports._failures import ExplainedError
+from llmgate._deadline import mark_phase
+from llmgate.transports._failures import ExplainedError, NoConnectionError
+from llmgate.transports._fast.wire import Wire
+from llmgate.transports._limits import ConnectLimit
+from llmgate.transports._session import LONGEST_HEADER, READ_BUFFER, STREAM_BUFFER, Connector
 from llmgate.wire import HttpRequest
 
-__all__ = ["DirectResponse", "Route"]
+__all__ = ["READING", "DirectResponse", "FastConnector", "Route", "RouteTimeout"]
 
 _MOST_STARTS = 16
+
+
+class FastConnector(Connector):
+    """aiohttp's pool of connections that know their history; it hands out no spoilt one."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._factory: Any = partial(Wire, asyncio.get_running_loop())
+
+    async def connect(self, *args: Any, **named: Any) -> Any:
+        """A connection from the pool, or a new one."""
+        try:
+            while True:
+                connection: Any = await super().connect(*args, **named)
+                wire: Wire = connection.protocol
+                if not (wire.served and (wire.should_close or wire.answers)):
+                    return connection
+                connection.close()  # it broke while it lay idle, or something came unasked
+        except asyncio.CancelledError as cancelled:
+            mark_phase(cancelled, "pool")
+            raise
+
+    async def _wait_for_available_connection(self, key: Any, traces: Any) -> None:
+        try:
+            await super()._wait_for_available_connection(key, traces)
+        except BaseException:  # it may just have been given a place, which another is to have
+            self._release_waiter()
+            raise
+
+    def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
+        """A connection begins to rest; an answer to nothing would now spoil it."""
+        protocol.rest()
+        super()._release(key, protocol, should_close=should_close)
+
+    async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> Any:
+        if not isinstance(timeout, RouteTimeout):
+            return await super()._create_connection(req, traces, timeout)
+        async with asyncio.timeout(None) as whole:
+            limit = ConnectLimit(whole, timeout.seconds)
+            limit.start()
+            try:
+                return await super()._create_connection(req, traces, cast("Any", timeout))
+            except asyncio.CancelledError as cancelled:
+                mark_phase(cancelled, "connect")
+                raise
+            except (UnicodeError, RuntimeError):  # for a name that cannot be one, or has no address
+                reason = "the name has no address"
+            finally:
+                limit.stop()
+        raise NoConnectionError(reason)
+
+
+class RouteTimeout:
+    """What a connector reads of a ``ClientTimeout``, without limits, and ours on connecting."""
+
+    __slots__ = ("seconds",)
+    total = connect = sock_connect = sock_read = None
+    ceil_threshold = 5
+
+    def __init__(self, seconds: float | None) -> None:
+        self.seconds = seconds
 
 
 class Route(aiohttp.ClientRequest):
@@ -93,7 +157,7 @@ class DirectResponse:
         """Send the bytes of a request, and wait for the head of its reply."""
         wire: Wire = self._connection.protocol
         try:
-            wire.set_response_params(**(_STREAMING if stream else _READING))
+            wire.set_response_params(**(STREAMING if stream else READING))
             if wire.transport is None or wire.transport.is_closing():
                 raise aiohttp.ClientOSError  # without a number, as aiohttp says it itself
             wire.transport.write(request)
@@ -130,10 +194,10 @@ class DirectResponse:
         connection.close()
 
 
-_READING: dict[str, Any] = {
+READING: dict[str, Any] = {
     "read_until_eof": True,
     "read_bufsize": READ_BUFFER,
     "max_line_size": LONGEST_HEADER,
     "max_field_size": LONGEST_HEADER,
 }
-_STREAMING = {**_READING, "read_bufsize": STREAM_BUFFER}
+STREAMING = {**READING, "read_bufsize": STREAM_BUFFER}

@@ -1,0 +1,55 @@
+"""Where requests go: checked URLs, and the proxies that the environment names. It sends nothing."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from urllib.request import getproxies, proxy_bypass
+
+from yarl import URL
+
+from llmgate.errors import InvalidRequestError
+from llmgate.transports._failures import InvalidAddressError
+from llmgate.transports._settings import scheme_and_host
+
+__all__ = ["environment_proxy", "parsed_url"]
+
+
+@lru_cache(maxsize=256)
+def parsed_url(text: str) -> URL:
+    """An http or https URL.
+
+    Raises:
+        InvalidAddressError: when it is none.
+    """
+    try:
+        url = URL(text)
+    except ValueError:
+        raise InvalidAddressError from None
+    if url.scheme not in ("http", "https") or not url.raw_host:
+        raise InvalidAddressError
+    return url
+
+
+def environment_proxy(url: str) -> str | None:
+    """The proxy that the environment names for a URL; ``NO_PROXY`` names exceptions.
+
+    Raises:
+        InvalidRequestError: when what it names is no http URL.
+    """
+    address = scheme_and_host(url)
+    if address is None or _is_exempt(address[1]):
+        return None
+    proxies = getproxies()
+    proxy = proxies.get(address[0]) or proxies.get("all")
+    if not proxy:
+        return None
+    if "://" not in proxy:  # as it is often written
+        proxy = f"http://{proxy}"
+    if scheme_and_host(proxy) is None:
+        raise InvalidRequestError("the proxy of the environment has no http URL", path="proxy")
+    return proxy
+
+
+def _is_exempt(host: str) -> bool:
+    """Whether ``NO_PROXY`` names a host, an IPv6 address also without its brackets."""
+    return bool(proxy_bypass(host) or proxy_bypass(host.rpartition("]")[0].removeprefix("[")))

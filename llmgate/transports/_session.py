@@ -1,0 +1,273 @@
+"""Requests through aiohttp's session, by its public API alone: the path that always works.
+
+It makes one attempt and retries nothing. What aiohttp does not tell is learned from its traces,
+and from the connection that its connector hands out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from io import BytesIO
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from llmgate._deadline import mark_phase
+from llmgate.transports._failures import (
+    NoConnectionError,
+    broken_connection,
+    reason_of,
+)
+from llmgate.transports._limits import ConnectLimit
+from llmgate.wire import HttpRequest
+
+__all__ = [
+    "LARGE_BODY",
+    "LONGEST_HEADER",
+    "READ_BUFFER",
+    "STREAM_BUFFER",
+    "Connector",
+    "SessionResponse",
+    "new_session",
+    "send_by_session",
+]
+
+READ_BUFFER = 16 * 1024
+"""Bytes of a body that wait for their reader before the server has to: twice as many, and at most
+what one read of the socket adds."""
+STREAM_BUFFER = 3 * 1024
+"""The same for a stream, whose reader may let it wait for long."""
+LONGEST_HEADER = 64 * 1024
+LARGE_BODY = 1024 * 1024
+"""Bytes of a request's body beyond which it is sent in pieces."""
+_NEVER_SENT_AGAIN = frozenset({"POST", "PATCH"})
+"""The methods that aiohttp's session does not send a second time by itself."""
+
+
+class Exchange:
+    """One request on its way through a session: what it waits for, and on which connection."""
+
+    __slots__ = ("connect_seconds", "is_reused", "limit", "phase", "transport")
+
+    def __init__(self, connect_seconds: float | None) -> None:
+        self.connect_seconds = connect_seconds
+        self.is_reused = False
+        self.limit: ConnectLimit | None = None
+        self.phase = "pool"
+        self.transport: asyncio.Transport | None = None
+
+    def mark(self, cancelled: asyncio.CancelledError) -> None:
+        """Note what a cancellation interrupted."""
+        if self.transport is None:
+            mark_phase(cancelled, self.phase)
+        elif self.transport.get_write_buffer_size():
+            mark_phase(cancelled, "write")
+
+
+class Connector(aiohttp.TCPConnector):
+    """aiohttp's pool; it also tells an exchange about its connection, and bounds making it."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)  # pyright: ignore[reportUnknownMemberType] # aiohttp's
+        self.exchanges: dict[asyncio.Task[Any] | None, Exchange] = {}
+        self._process = os.getpid()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is closed, or its parent's, to a forked child."""
+        return super().closed or self._process != os.getpid()
+
+    def __del__(self, *_: Any) -> None:
+        """Nothing: a keeper closes it, and what a forked child inherits is its parent's."""
+
+    async def connect(self, *args: Any, **named: Any) -> Any:
+        """A connection from the pool, or a new one, for the exchange of this task if any."""
+        exchange = self.exchanges.get(asyncio.current_task())
+        if exchange is None:
+            return await super().connect(*args, **named)
+        async with asyncio.timeout(None) as timeout:
+            exchange.limit = ConnectLimit(timeout, exchange.connect_seconds)
+            try:
+                return await self._connected(exchange, args, named)
+            finally:
+                exchange.limit.stop()
+
+    async def _connected(self, exchange: Exchange, args: Any, named: Any) -> Any:
+        while True:
+            exchange.is_reused = False
+            connection: Any = await self._next(args, named)
+            if not (exchange.is_reused and getattr(connection.protocol, "should_close", False)):
+                exchange.transport = connection.transport
+                return connection
+            connection.close()  # it broke while it was idle, or something came unasked
+
+    async def _next(self, args: Any, named: Any) -> Any:
+        try:
+            return await super().connect(*args, **named)
+        except (UnicodeError, RuntimeError):  # of a name that cannot be one, or has no address
+            reason = "the name has no address"
+        except (aiohttp.ClientConnectorError, aiohttp.InvalidURL):
+            raise
+        except aiohttp.ClientError as error:
+            reason = f"no tunnel through the proxy: {reason_of(error)}"
+        raise NoConnectionError(reason)
+
+
+def new_session(connector: Connector) -> aiohttp.ClientSession:
+    """A session on this pool that adds nothing to a request and keeps no cookie."""
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(),  # the engine times everything but connecting
+        headers={"Accept-Encoding": "identity", "User-Agent": "llmgate"},
+        max_line_size=LONGEST_HEADER,
+        max_field_size=LONGEST_HEADER,
+        trace_configs=[_traces()],
+    )
+
+
+async def send_by_session(
+    session: aiohttp.ClientSession,
+    request: HttpRequest,
+    url: URL,
+    *,
+    proxy: str | None,
+    connect_seconds: float | None,
+) -> SessionResponse:
+    """Send it, and return when the response's headers have come."""
+    connector: Any = session.connector
+    if connector is None:  # as when it was closed meanwhile
+        raise aiohttp.ClientConnectionError
+    task, exchange = asyncio.current_task(), Exchange(connect_seconds)
+    connector.exchanges[task] = exchange
+    try:
+        return SessionResponse(await _sent(session, request, url, proxy, exchange))
+    except BaseException as error:
+        if isinstance(error, asyncio.CancelledError):
+            exchange.mark(error)
+        _abort_soon(exchange.transport)
+        raise
+    finally:
+        del connector.exchanges[task]
+
+
+async def _sent(
+    session: aiohttp.ClientSession,
+    request: HttpRequest,
+    url: URL,
+    proxy: str | None,
+    exchange: Exchange,
+) -> aiohttp.ClientResponse:
+    body: Any = request.body or None
+    if len(request.body) > LARGE_BODY:
+        body = BytesIO(request.body)  # which is sent in pieces
+    try:
+        return await session.request(
+            request.method,
+            url,
+            data=body,
+            headers=request.headers,
+            allow_redirects=False,
+            proxy=proxy,
+            read_bufsize=STREAM_BUFFER if request.stream else READ_BUFFER,
+            trace_request_ctx=exchange,
+            middlewares=() if request.method in _NEVER_SENT_AGAIN else (_send_once,),
+        )
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        failure = broken_connection(error, is_stale=_is_stale(error, exchange))
+    except _InterruptedError as error:
+        failure = broken_connection(error.reason, is_stale=_is_stale(error.reason, exchange))
+    raise failure
+
+
+def _is_stale(error: Exception, exchange: Exchange) -> bool:
+    """Whether a connection had served before, and certainly nothing came: a reset may hide that."""
+    silent = isinstance(error, aiohttp.ServerDisconnectedError) and type(error.message) is str
+    is_unsent = isinstance(error, aiohttp.ClientConnectionResetError)  # it is aiohttp's own
+    return exchange.is_reused and (silent or is_unsent)
+
+
+class _InterruptedError(Exception):
+    """What aiohttp would answer by sending the request again."""
+
+    def __init__(self, reason: aiohttp.ClientOSError | aiohttp.ServerDisconnectedError) -> None:
+        super().__init__()
+        self.reason = reason
+
+
+async def _send_once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _InterruptedError(error) from None
+
+
+class SessionResponse:
+    """A response whose headers have come; closing it leaves no connection half open."""
+
+    __slots__ = ("_response", "content", "headers", "status", "url")
+    headers: Mapping[str, str]
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self.content = response.content
+        self.headers = response.headers
+        self.status = response.status
+        self.url = response.url
+
+    def close(self) -> None:
+        """Drop the connection, unless the body was read to its end and it went back already."""
+        connection = self._response.connection
+        transport = None if connection is None else connection.transport
+        self._response.close()
+        _abort_soon(transport)
+
+
+def _abort_soon(transport: asyncio.Transport | None) -> None:
+    """Close it whether or not the peer reads what is still to be sent, or answers TLS's goodbye.
+
+    Not now, since it may be in the midst of reading.
+    """
+    if transport is not None:
+        try:
+            asyncio.get_running_loop().call_soon(transport.abort)
+        except RuntimeError:  # the loop has ended, and its sockets with it
+            transport.abort()
+
+
+# --- traces -------------------------------------------------------------------------------
+
+
+def _traces() -> aiohttp.TraceConfig:
+    """What tells an exchange how it gets its connection."""
+    traces = aiohttp.TraceConfig()
+    traces.on_connection_create_start.append(_begins_to_connect)
+    traces.on_connection_create_end.append(_has_connected)
+    traces.on_connection_reuseconn.append(_is_reused)
+    return traces
+
+
+async def _begins_to_connect(_: Any, context: Any, __: Any) -> None:
+    exchange: Exchange = context.trace_request_ctx
+    exchange.phase = "connect"
+    if exchange.limit is not None:
+        exchange.limit.start()
+
+
+async def _has_connected(_: Any, context: Any, __: Any) -> None:
+    exchange: Exchange = context.trace_request_ctx
+    if exchange.limit is not None:
+        exchange.limit.stop()
+
+
+async def _is_reused(_: Any, context: Any, __: Any) -> None:
+    context.trace_request_ctx.is_reused = True

@@ -1,0 +1,237 @@
+"""The short way to send: what it promises beyond aiohttp's public API, and when it is taken."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Any
+
+import pytest
+from yarl import URL
+
+from llmgate.errors import LLMGateError, ReadError
+from llmgate.options import Timeout
+from llmgate.transports import _fast
+from llmgate.transports._failures import BrokenConnectionError
+from llmgate.transports._fast.direct import DirectResponse, Route
+from llmgate.transports._fast.wire import Body, Wire
+from llmgate.transports._session import STREAM_BUFFER
+from llmgate.transports.aiohttp import AiohttpTransport, HttpSettings, Stats
+from llmgate.wire import HttpRequest
+from tests.faults.server import (
+    COMPLETION,
+    FaultServer,
+    close,
+    hang,
+    head,
+    reply,
+    reset,
+    stream,
+    then,
+    wait_for_async,
+)
+
+# --- when it is taken ---
+
+
+async def stats_of_a_call() -> Stats:
+    """Which way a request takes."""
+    with FaultServer(reply(body=COMPLETION)) as server:
+        transport = await AiohttpTransport.start(HttpSettings())
+        (await transport.open(HttpRequest("GET", server.url), Timeout())).close()
+        await transport.aclose()
+    return transport.stats
+
+
+def nothing_of_two(_: object, __: object) -> None:
+    """A method of another signature."""
+
+
+CHANGES: list[tuple[str, object]] = [
+    ("aiohttp.StreamReader._read_nowait", None),
+    ("aiohttp.StreamReader.feed_data", nothing_of_two),
+    ("aiohttp.TCPConnector._create_connection", nothing_of_two),
+    ("aiohttp.client_proto.ResponseHandler.should_close", True),
+    ("aiohttp.client_proto.ResponseHandler.set_response_params", nothing_of_two),
+    ("aiohttp.ClientRequest.connection_key", None),
+]
+
+
+@pytest.mark.parametrize(("name", "other"), CHANGES)
+async def test_an_aiohttp_that_has_changed(
+    name: str, other: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where something is not what the short way relies on, the public one is taken."""
+    assert Stats(0, 1) == await stats_of_a_call()
+    monkeypatch.setattr("llmgate.transports._fast.is_supported", _fast.is_supported.__wrapped__)
+    with monkeypatch.context() as changed:
+        changed.setattr(name, other)
+        supported = _fast.is_supported()
+    assert not supported
+    monkeypatch.setattr("llmgate.transports._fast.is_supported", lambda: False)
+    assert Stats(1, 0) == await stats_of_a_call()
+
+
+async def test_a_short_way_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else needs its folder, nor the names that it imports."""
+    monkeypatch.setitem(sys.modules, "llmgate.transports._fast", None)
+    monkeypatch.delattr("llmgate.transports._fast")
+    assert Stats(1, 0) == await stats_of_a_call()
+
+
+# --- what it promises ---
+
+
+class Opened:
+    """A transport that takes the short way."""
+
+    async def __aenter__(self) -> AiohttpTransport:
+        self._transport = await AiohttpTransport.start(HttpSettings())
+        return self._transport
+
+    async def __aexit__(self, *_: object) -> None:
+        assert not self._transport.stats.public
+        await self._transport.aclose()
+
+
+async def drained(incoming: Any) -> bytes:
+    """The whole body, and the connection given back."""
+    pieces = list[bytes]()
+    while piece := await incoming.read():
+        pieces.append(piece)
+    incoming.close()
+    return b"".join(pieces)
+
+
+@pytest.mark.parametrize("end", [close, reset])
+async def test_what_came_before_a_break_is_given_first(end: Any) -> None:
+    """However late it is read: then the break."""
+    with FaultServer(then(head(content_length="9"), b"some", pause=0.02, last=end)) as server:
+        async with Opened() as each:
+            incoming = await each.open(HttpRequest("GET", server.url), Timeout())
+            assert await wait_for_async(server.peers[0].gone.is_set)
+            await asyncio.sleep(0.02)
+            if end is close:
+                assert b"some" == await incoming.read()
+            with pytest.raises(ReadError):
+                await drained(incoming)
+            incoming.close()
+
+
+# --- how it writes ---
+
+
+class Kept:
+    """A connection from the pool, as far as a response knows it."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.protocol = Wire(self._loop)
+        self.ends: list[str] = []
+
+    def close(self) -> None:
+        """It is dropped."""
+        self.ends.append("close")
+
+    def release(self) -> None:
+        """It goes back."""
+        self.ends.append("release")
+
+
+async def test_a_connection_that_is_gone_before_anything_is_written() -> None:
+    """Nothing was sent, so anything may be sent again."""
+    response = DirectResponse(Kept(), URL("http://a/"))
+    with pytest.raises(BrokenConnectionError) as caught:
+        await response.exchange(b"GET / HTTP/1.1\r\n\r\n")
+    assert caught.value.is_unsent
+
+
+async def test_a_connection_goes_back_once_or_not_at_all() -> None:
+    """Whatever ends first: the body, or whoever reads it."""
+    for ways in (["_rest", "close", "_rest"], ["close", "_rest", "close"]):
+        kept = Kept()
+        response = DirectResponse(kept, URL("http://a/"))
+        for way in ways:
+            getattr(response, way)()
+        assert [ways[0].replace("_rest", "release")] == kept.ends
+
+
+def routes_of(transport: AiohttpTransport) -> dict[str, Route]:
+    """Where requests went."""
+    assert transport._fast is not None
+    return transport._fast._routes
+
+
+async def test_routes_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no end of addresses, as where each model has its own."""
+    monkeypatch.setattr("llmgate.transports._fast._MOST_ROUTES", 2)
+    with FaultServer(reply(body=COMPLETION)) as server:
+        transport = await AiohttpTransport.start(HttpSettings())
+        for path in "abcd":
+            request = HttpRequest("POST", f"{server.url}/{path}", {}, b"{}")
+            (await transport.open(request, Timeout())).close()
+        assert [f"/v1/{path}" for path in "abcd"] == [seen.target for seen in server.requests]
+        assert 2 == len(routes_of(transport))
+        await transport.aclose()
+
+
+async def test_the_first_lines_of_requests_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no end of headers' names; each request has its own, and ours but for those."""
+    monkeypatch.setattr("llmgate.transports._fast.direct._MOST_STARTS", 2)
+    with FaultServer(reply(body=COMPLETION)) as server:
+        transport = await AiohttpTransport.start(HttpSettings())
+        for headers in ({}, {"A": "1"}, {"A": "2"}, {"b": "3"}, {"User-Agent": "me"}, {"c": "4"}):
+            request = HttpRequest("GET", f"{server.url}/x", headers)
+            (await transport.open(request, Timeout())).close()
+        sent = [seen.headers for seen in server.requests]
+        assert [None, "1", "2", None, None, None] == [each.get("a") for each in sent]
+        assert ["llmgate"] * 4 + ["me", "llmgate"] == [each["user-agent"] for each in sent]
+        [route] = routes_of(transport).values()
+        assert 2 == len(route._starts)
+        await transport.aclose()
+
+
+@pytest.mark.parametrize("method", ["GET\r\nA: b", "GET\n", "G\0"])
+async def test_a_line_end_in_a_method(method: str) -> None:
+    """It would be a header that nobody gave."""
+    with FaultServer(reply(body=COMPLETION)) as server:
+        transport = await AiohttpTransport.start(HttpSettings())
+        with pytest.raises(LLMGateError):
+            await transport.open(HttpRequest(method, server.url), Timeout())
+        assert not server.requests
+        await transport.aclose()
+
+
+# --- bodies ---
+
+
+async def test_a_body_is_read_by_a_class_of_ours() -> None:
+    """aiohttp's own reader becomes it; nothing in it is no piece of it."""
+    with FaultServer(stream("a", "b")) as server:
+        transport = await AiohttpTransport.start(HttpSettings())
+        incoming: Any = await transport.open(HttpRequest("GET", server.url), Timeout())
+        content = incoming._response.content
+        assert type(content) is Body
+        content.feed_data(b"")
+        data = b""
+        while piece := await incoming.read():
+            data += piece
+        assert data.endswith(b"data: [DONE]\n\n")
+        assert content.is_eof()
+        await transport.aclose()
+
+
+async def test_a_server_has_to_wait_for_who_reads_slowly() -> None:
+    """Little is held of what nobody reads, in as many pieces as it may come."""
+
+    much = then(head(transfer_encoding="chunked"), b"1\r\nx\r\n" * 300_000, last=hang)
+    with FaultServer(much) as server:
+        transport = await AiohttpTransport.start(HttpSettings())
+        request = HttpRequest("GET", server.url, stream=True)
+        incoming: Any = await transport.open(request, Timeout())
+        content = incoming._response.content
+        assert await wait_for_async(lambda: content._protocol._reading_paused)
+        assert len(content._buffer) <= 2 * STREAM_BUFFER
+        assert 1 <= len(await incoming.read()) <= 4 * STREAM_BUFFER
+        incoming.close()
+        await transport.aclose()
