@@ -1,7 +1,8 @@
 """The time limits of one call, and the one timer that enforces whichever of them comes first.
 
-It is open only while the call waits, never while the caller holds a stream. It does what
-``asyncio.timeout`` does, knows by name what was exceeded, and costs a third.
+Nothing is cancelled but what is awaited under it: while the caller holds a stream, the timer only
+reports that the whole time is over. It does what ``asyncio.timeout`` does, knows by name what was
+exceeded, and costs a third.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -32,6 +34,7 @@ class Deadline:
         "_alarm",
         "_allowed",
         "_cancels",
+        "_expire",
         "_loop",
         "_phase",
         "_rings",
@@ -50,6 +53,7 @@ class Deadline:
         self.started = time.monotonic()
         self.begun = False  # once an answer has begun, first_token is no limit
         self._alarm: asyncio.Handle | None = None
+        self._expire: Callable[[], object] | None = None
         self._rings = self._until = math.inf
         self._task: asyncio.Task[object] | None = None
         self._strikes = 0  # how often what is awaited was cancelled, since a limit had passed
@@ -87,8 +91,18 @@ class Deadline:
                 raise self.exceeded()
             self._set()
 
+    def watch(self, expire: Callable[[], object]) -> None:
+        """From now on, call this when the whole time is over while nothing is awaited."""
+        self._expire, self._loop = expire, asyncio.get_running_loop()
+        if self._alarm is None:
+            self._wind(self.remaining())
+
     def close(self) -> None:
         """Forget the timer: the call is over."""
+        self._expire = None
+        self._cancel_alarm()
+
+    def _cancel_alarm(self) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
@@ -122,7 +136,7 @@ class Deadline:
         task, self._task = self._task, None
         if not self._strikes or task is None:
             return False
-        self.close()
+        self._cancel_alarm()
         left = [task.uncancel() for _ in range(self._strikes)]
         by_others = left[-1] > self._cancels
         return not by_others and self.explains(error)
@@ -130,7 +144,7 @@ class Deadline:
     def _set(self) -> None:
         """Let the timer go off at the limit or before: it then looks whether that has moved."""
         if self._alarm is None or self._until < self._rings:
-            self.close()
+            self._cancel_alarm()
             idle = self.timeout.idle  # so soon at the latest, lest silence has to wind it again
             self._wind(self._seconds if idle is None else min(idle, self._seconds))
 
@@ -153,12 +167,21 @@ class Deadline:
 
     def _is_due(self) -> bool:
         self._alarm = None
-        if self._task is None:
-            return False  # nothing is being waited for
+        if self._task is None:  # nothing is awaited
+            self._look_at_the_whole()
+            return False
         left = self._until - time.monotonic()
         if left > 0:
             self._wind(left)
         return left <= 0
+
+    def _look_at_the_whole(self) -> None:
+        left, expire = self.remaining(), self._expire
+        if expire is not None and left > 0:
+            self._wind(left)
+        elif expire is not None:
+            self.limit()  # for the name and length of what was exceeded
+            expire()
 
 
 _BETWEEN_STRIKES = 0.15

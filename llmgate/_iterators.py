@@ -1,58 +1,34 @@
-"""Passes over a stream: what ``async for`` holds, and lets go. They read nothing themselves."""
+"""The text of a stream, piece by piece. It reads through the stream, and closes nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from llmgate._stream import Stream
     from llmgate.types import Chunk
 
-__all__ = ["ChunkIterator", "StreamIterator", "text_of"]
-
-Item = TypeVar("Item")
+__all__ = ["TextIterator", "text_of"]
 
 
-class StreamIterator(Generic[Item]):
-    """One pass over a stream. When it is let go before the end, the stream is closed.
+class TextIterator:
+    """The text of a stream's first choice, from where the stream was left."""
 
-    ``async for`` holds the only reference to it, so that ``break`` and an exception close at once.
-    """
+    __slots__ = ("_stream",)
 
-    __slots__ = ("_convert", "_stream")
-
-    def __init__(self, stream: Stream, convert: Callable[[Chunk], Item | None]) -> None:
+    def __init__(self, stream: Stream) -> None:
         self._stream = stream
-        self._convert = convert
 
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Item:
-        while (item := self._convert(await self._stream.__anext__())) is None:
+    async def __anext__(self) -> str:
+        while not (text := text_of(await self._stream.__anext__())):
             pass
-        return item
-
-    def __del__(self) -> None:
-        self._stream.drop()
+        return text
 
 
-class ChunkIterator(StreamIterator["Chunk"]):
-    """A pass over all chunks, which costs little for those that are there already."""
-
-    __slots__ = ()
-
-    def __init__(self, stream: Stream) -> None:
-        super().__init__(stream, lambda chunk: chunk)
-
-    async def __anext__(self) -> Chunk:
-        for chunk in self._stream._run:  # pyright: ignore[reportPrivateUsage] # a part of it
-            return chunk
-        return await self._stream.__anext__()
-
-
-def text_of(chunk: Chunk) -> str | None:
-    """What the first choice of a chunk says; None where that is nothing."""
+def text_of(chunk: Chunk) -> str:
+    """The text that a chunk adds to the first choice; empty where it adds none."""
     first = next((choice for choice in chunk.choices if choice.index == 0), None)
-    return (first.delta.content or None) if first is not None else None
+    return (first.delta.content or "") if first is not None else ""

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Self
+from weakref import proxy
 
 from llmgate._attempt import is_own
 from llmgate._context import Outcome
 from llmgate._engine import OpenStream, abandon, leave, reopen_stream
-from llmgate._iterators import ChunkIterator, StreamIterator, text_of
+from llmgate._exchange import Exchange, HasExchange
+from llmgate._iterators import TextIterator
 from llmgate.accumulate import Accumulator
 from llmgate.errors import (
     ClosedError,
@@ -31,18 +33,18 @@ from llmgate.errors import (
 )
 from llmgate.framing import Frame
 from llmgate.hooks import FirstToken
-from llmgate.report import Report
-from llmgate.types import Attempt, Chunk, ChunkChoice, Completion, Exchange, TextChunks, Usage
+from llmgate.types import Chunk, ChunkChoice, Completion, TextChunks, Usage
 
 __all__ = ["Stream"]
 
 
-class Stream:
-    """The chunks of an answer, as they arrive.
+class Stream(HasExchange):
+    """The chunks of a completion, as they arrive.
 
-    ``async for chunk in stream`` gives them; leaving the loop early closes the connection, and so
-    do ``async with`` and :meth:`aclose`. An answer that breaks off raises
-    :class:`~llmgate.errors.StreamTruncatedError` after the chunks that came.
+    ``async for chunk in stream`` yields them. A loop that is left by ``break`` can be resumed by
+    another one. :meth:`aclose` and ``async with`` close the connection; so does the call's
+    deadline, whether or not anybody reads, and letting go of the stream. A truncated response
+    raises :class:`~llmgate.errors.StreamTruncatedError` after the chunks that came.
     """
 
     _outcome: Outcome | None = "error"  # until it has been made: then there is nothing to close
@@ -66,6 +68,8 @@ class Stream:
         self._is_read = False
         self._steps = 0
         self._outcome: Outcome | None = None
+        # held weakly, or letting go of the stream would not close it
+        self._context.deadline.watch(partial(Stream._expire, proxy(self)))
 
     # --- what it tells ---
 
@@ -75,48 +79,18 @@ class Stream:
         return self._answer.usage
 
     @property
-    def report(self) -> Report:
-        """What differs between the call and the request."""
-        return self._context.call.report
-
-    @property
     def exchange(self) -> Exchange:
-        """How the answer is got: headers, request id, attempts."""
+        """How it is obtained: headers, request id, attempts, report."""
         return self._context.exchange()
-
-    @property
-    def provider(self) -> str:
-        """The name of the provider that answers."""
-        return self._context.provider.name
-
-    @property
-    def request_id(self) -> str | None:
-        """The provider's id of the request."""
-        return self.exchange.request_id
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The reply's headers, names in lower case."""
-        return self.exchange.headers
-
-    @property
-    def rate_limit(self) -> dict[str, str]:
-        """The headers that tell of limits."""
-        return self.exchange.rate_limit
-
-    @property
-    def attempts(self) -> tuple[Attempt, ...]:
-        """Every request that was made for this answer."""
-        return self.exchange.attempts
 
     # --- what it gives ---
 
-    def __aiter__(self) -> StreamIterator[Chunk]:
-        return ChunkIterator(self)
+    def __aiter__(self) -> Self:
+        return self
 
-    def text(self) -> StreamIterator[str]:
+    def text(self) -> TextIterator:
         """Only the text of the first choice, piece by piece."""
-        return StreamIterator(self, text_of)
+        return TextIterator(self)
 
     async def __anext__(self) -> Chunk:
         while True:
@@ -176,6 +150,17 @@ class Stream:
             self._finish("abandoned")
             leave(self._context)
 
+    def _expire(self) -> None:
+        """Close a stream that nobody reads: its time is over. It is raised after what came."""
+        self._failure = self._context.deadline.exceeded()
+        self._fail(self._failure)
+        leave(self._context)
+
+    def __repr__(self) -> str:
+        call = self._context.call
+        state = "open" if self._outcome is None else _STATES[self._outcome]
+        return f"<{type(self).__name__} of {self._context.provider.name}/{call.model}, {state}>"
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -202,7 +187,7 @@ class Stream:
         if self._outcome is not None:
             raise ClosedError(_CLOSED)
         if self._is_read:
-            raise LLMGateError("another task is reading this stream")
+            raise LLMGateError("another task or thread is reading this stream")
         self._is_read = True
         try:
             await self._advance()
@@ -380,6 +365,7 @@ _LARGEST_STEP = 8 * 1024
 """Bytes that are decoded ahead of the reader."""
 _STEPS_IN_A_ROW = 8
 _NO_CHUNKS: tuple[Chunk, ...] = ()
+_STATES = {"ok": "complete", "error": "failed", "cancelled": "cancelled", "abandoned": "closed"}
 _CLOSED = "the stream was closed before its end; call again for another"
 
 

@@ -10,15 +10,16 @@ import atexit
 import os
 import threading
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from llmgate.report import Report
-from llmgate.types import Attempt, Chunk, Completion, Exchange, Usage
+from llmgate._exchange import Exchange, HasExchange
+from llmgate._iterators import text_of
+from llmgate.types import Chunk, Completion, Usage
 
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
@@ -121,8 +122,8 @@ async def _await(make: Callable[[], Awaitable[Result]]) -> Result | _Passed:
         return _Passed(error)
 
 
-class SyncStream:
-    """A :class:`~llmgate.Stream` for ``for``: chunk by chunk, closed when the loop is left."""
+class SyncStream(HasExchange):
+    """A :class:`~llmgate.Stream` for ``for``. A loop that is left by ``break`` can be resumed."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
@@ -136,62 +137,29 @@ class SyncStream:
         return self._stream.usage
 
     @property
-    def report(self) -> Report:
-        """What differs between the call and the request."""
-        return self._stream.report
-
-    @property
     def exchange(self) -> Exchange:
-        """How the answer is got: headers, request id, attempts."""
+        """How it is obtained: headers, request id, attempts, report."""
         return self._stream.exchange
-
-    @property
-    def provider(self) -> str:
-        """The name of the provider that answers."""
-        return self._stream.provider
-
-    @property
-    def request_id(self) -> str | None:
-        """The provider's id of the request."""
-        return self._stream.request_id
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The reply's headers, names in lower case."""
-        return self._stream.headers
-
-    @property
-    def rate_limit(self) -> dict[str, str]:
-        """The headers that tell of limits."""
-        return self._stream.rate_limit
-
-    @property
-    def attempts(self) -> tuple[Attempt, ...]:
-        """Every request that was made for this answer."""
-        return self._stream.attempts
 
     # --- what it gives ---
 
-    def __iter__(self) -> Iterator[Chunk]:
-        try:
-            while (chunk := self._next()) is not None:
-                yield chunk
-        finally:  # also from a finalizer, which must wait for nothing
-            self._ready.clear()
-            self._stream.drop()
+    def __iter__(self) -> Self:
+        return self
 
     def __next__(self) -> Chunk:
-        chunk = self._next()
-        if chunk is None:
-            raise StopIteration
-        return chunk
+        while True:
+            try:
+                return self._ready.popleft()
+            except IndexError:  # asked first, another thread could take the last one
+                pass
+            batch = run(self._stream.next_batch)
+            if not batch:
+                raise StopIteration
+            self._ready.extend(batch)
 
     def text(self) -> Iterator[str]:
         """Only the text of the first choice, piece by piece."""
-        for chunk in self:
-            for choice in chunk.choices:
-                if choice.index == 0 and choice.delta.content:
-                    yield choice.delta.content
+        return filter(None, map(text_of, self))
 
     def completion(self) -> Completion:
         """The whole answer, reading what is left of it."""
@@ -203,6 +171,9 @@ class SyncStream:
         self._ready.clear()
         run(self._stream.aclose)
 
+    def __repr__(self) -> str:
+        return f"<Sync{repr(self._stream).lstrip('<')}"
+
     def __enter__(self) -> Self:
         return self
 
@@ -213,8 +184,3 @@ class SyncStream:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-    def _next(self) -> Chunk | None:
-        if not self._ready:
-            self._ready.extend(run(self._stream.next_batch))
-        return self._ready.popleft() if self._ready else None

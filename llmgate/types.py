@@ -6,11 +6,12 @@ Source: OpenAI's "chat completion object" and "chat completion chunk object".
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import field
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
+from llmgate._exchange import Attempt, Exchange, HasExchange
 from llmgate._frozen import frozen, open_class
 from llmgate._json import parse_arguments
 from llmgate._shape import HIDDEN, Shape
@@ -155,53 +156,12 @@ class Usage(Shape):
     extra: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
-@frozen
-class Attempt:
-    """One request that was made for a call.
-
-    ``seconds`` is how long it took, ``wait`` the pause before it (seconds), ``status`` the reply's
-    or None, ``error`` the name of the exception's class or None.
-    """
-
-    number: int
-    seconds: float
-    wait: float = 0.0
-    status: int | None = None
-    error: str | None = None
-    request_id: str | None = None
-
-
-@frozen
-class Exchange:
-    """How an answer was got: by whom, with which deviations, in how many attempts.
-
-    ``headers`` are the reply's, names in lower case; ``raw`` is the reply's body, untouched (empty
-    for a stream).
-    """
-
-    provider: str
-    report: Report
-    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
-    raw: bytes = field(default=b"", repr=False)
-    request_id: str | None = None
-    attempts: tuple[Attempt, ...] = ()
-
-    @property
-    def rate_limit(self) -> dict[str, str]:
-        """The headers that tell of limits, as the provider spells them."""
-        return {
-            name: value
-            for name, value in self.headers.items()
-            if "ratelimit" in name or name.startswith("retry-after")
-        }
-
-
 def _nowhere() -> Exchange:
     return Exchange(provider="", report=Report())
 
 
 @frozen
-class Completion(Shape):
+class Completion(HasExchange, Shape):
     """The whole answer.
 
     Beside OpenAI's fields it has ``report`` (what differs from the call as made), ``raw`` (the
@@ -217,47 +177,14 @@ class Completion(Shape):
     system_fingerprint: str | None = None
     service_tier: str | None = None
     extra: dict[str, Any] = field(default_factory=dict[str, Any])
-    exchange: Exchange = field(default_factory=_nowhere, repr=False, compare=False, metadata=HIDDEN)
+    exchange: Exchange = field(  # pyright: ignore[reportIncompatibleMethodOverride] # a field is read alike
+        default_factory=_nowhere, repr=False, compare=False, metadata=HIDDEN
+    )
 
     @property
     def text(self) -> str:
         """The first choice's text; empty where there is none."""
         return (self.choices[0].message.content or "") if self.choices else ""
-
-    @property
-    def report(self) -> Report:
-        """What differs between the call and the request."""
-        return self.exchange.report
-
-    @property
-    def raw(self) -> bytes:
-        """The reply's body, untouched."""
-        return self.exchange.raw
-
-    @property
-    def request_id(self) -> str | None:
-        """The provider's id of the request, from the reply's headers."""
-        return self.exchange.request_id
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The reply's headers, names in lower case."""
-        return self.exchange.headers
-
-    @property
-    def rate_limit(self) -> dict[str, str]:
-        """The headers that tell of limits."""
-        return self.exchange.rate_limit
-
-    @property
-    def attempts(self) -> tuple[Attempt, ...]:
-        """Every request that was made for this answer."""
-        return self.exchange.attempts
-
-    @property
-    def provider(self) -> str:
-        """The name of the provider that answered."""
-        return self.exchange.provider
 
 
 @frozen

@@ -24,7 +24,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 FLOORS = (
-    ("errors", "report", "messages", "types", "_shape", "_json", "_frozen"),
+    ("errors", "report", "messages", "types", "_shape", "_exchange", "_json", "_frozen"),
     ("options", "wire", "framing", "templates", "_schemas", "threads"),
     ("provider", "tools", "accumulate", "emulation", "_emulated", "_validate"),
     (

@@ -15,6 +15,7 @@ import pytest
 from llmgate import Client, Stream
 from llmgate.errors import (
     ClosedError,
+    DeadlineExceededError,
     DecodeError,
     LLMGateError,
     OverloadedError,
@@ -25,7 +26,7 @@ from llmgate.errors import (
 )
 from llmgate.framing import Frame, SSEFramer
 from llmgate.hooks import CallEnded, RetryScheduled
-from llmgate.options import Call
+from llmgate.options import Call, Timeout
 from llmgate.provider import Decoder, Provider
 from llmgate.testing import Canned, CannedTransport, with_transport
 from llmgate.types import Chunk, Completion, Usage
@@ -363,16 +364,6 @@ async def test_functions_in_the_legacy_form_after_another_attempt() -> None:
 # --- how it is left -----------------------------------------------------------------------
 
 
-async def by_break(answer: Stream) -> None:
-    async for _ in answer:
-        break
-
-
-async def by_break_in_text(answer: Stream) -> None:
-    async for _ in answer.text():
-        break
-
-
 async def by_closing(answer: Stream) -> None:
     await anext(answer)
     await answer.aclose()
@@ -382,24 +373,6 @@ async def by_closing(answer: Stream) -> None:
 async def by_context(answer: Stream) -> None:
     async with answer:
         await anext(answer)
-
-
-async def by_exception(answer: Stream) -> None:
-    async def fail() -> None:
-        async for _ in answer:
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        await fail()
-
-
-async def by_return(answer: Stream) -> None:
-    async def first() -> Chunk:
-        async for each in answer:
-            return each
-        raise AssertionError
-
-    await first()
 
 
 async def by_group(answer: Stream) -> None:
@@ -431,12 +404,8 @@ async def by_timeout(answer: Stream) -> None:
 
 
 WAYS = [
-    (by_break, "abandoned"),
-    (by_break_in_text, "abandoned"),
     (by_closing, "abandoned"),
     (by_context, "abandoned"),
-    (by_exception, "abandoned"),
-    (by_return, "abandoned"),
     (by_group, "cancelled"),
     (by_cancellation, "cancelled"),
     (by_timeout, "cancelled"),
@@ -458,6 +427,162 @@ async def test_leaving_closes(leave: Any, outcome: str) -> None:
         assert answer.usage is None
     assert outcome == hook.all(CallEnded)[0].outcome
     assert 1 == sum(end.call_id == hook.events[0].call_id for end in hook.all(CallEnded))
+
+
+async def by_break(make: Any) -> None:
+    async for _ in await make:
+        break
+
+
+async def by_break_in_text(make: Any) -> None:
+    async for _ in (await make).text():
+        break
+
+
+async def by_exception(make: Any) -> None:
+    async def fail() -> None:
+        async for _ in await make:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+
+
+async def by_return(make: Any) -> None:
+    async def first() -> Chunk:
+        answer = await make
+        async for each in answer:
+            return each
+        raise AssertionError
+
+    await first()
+
+
+@pytest.mark.parametrize("leave", [by_break, by_break_in_text, by_exception, by_return])
+async def test_a_loop_over_a_stream_that_nobody_holds(leave: Any) -> None:
+    """However the loop is left, nobody can read on, so the connection closes at once."""
+    hook = Recorder()
+    with FaultServer(ENDLESS, ANSWER) as server:
+        async with client_of(server, limit=1, hooks=[hook]) as client:
+            await leave(client.acompletion(MODEL, HI, stream=True))
+            assert await left(server)
+            await client.acompletion(MODEL, HI)
+    assert ["abandoned", "ok"] == [end.outcome for end in hook.all(CallEnded)]
+
+
+# --- how it is resumed --------------------------------------------------------------------
+
+FINISHED = event(chunk(finish_reason="stop"))
+WITH_USAGE = event(chunk(choices=[], usage=USAGE.model_dump(exclude_none=True)))
+
+
+async def test_a_loop_that_was_left_is_resumed() -> None:
+    """By another loop, by ``text()`` and by ``completion()``, each from where it was left."""
+    async with streaming(stream(*"abcdef")) as (answer, server):
+        texts: list[str | None] = []
+        for _ in range(2):
+            async for each in answer:
+                texts.append(each.choices[0].delta.content)
+                break
+        async for text in answer.text():
+            texts.append(text)
+            break
+        assert list("abc") == texts
+        assert "d" == await anext(answer.text())
+        assert "e" == (await anext(aiter(answer))).choices[0].delta.content
+        assert 1 == server.open_connections
+        assert "abcdef" == (await answer.completion()).text
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.05])
+async def test_a_loop_left_at_the_finish_reason_is_resumed_for_the_usage(pause: float) -> None:
+    """However late the rest comes, and however long nobody reads."""
+    step = then(
+        STREAM_HEAD,
+        framed(event(chunk("a")) + FINISHED),
+        framed(WITH_USAGE + event("[DONE]")) + LAST,
+        pause=pause,
+        last=close,
+    )
+    asking: Any = {"stream_options": {"include_usage": True}}
+    with FaultServer(step) as server:
+        async with client_of(server) as client:
+            answer = await client.acompletion(MODEL, HI, stream=True, **asking)
+            async for each in answer:
+                if each.choices[0].finish_reason:
+                    break
+            await asyncio.sleep(0.1 - pause)
+            assert [USAGE] == [each.usage async for each in answer]
+            assert USAGE == answer.usage
+            assert [] == [each async for each in answer]
+            assert "a" == (await answer.completion()).text
+
+
+async def test_a_second_loop_beside_the_first() -> None:
+    """It is refused, and the first goes on to the end."""
+    refused = threading.Event()
+
+    async def step(peer: Peer) -> None:
+        await peer.send(STREAM_HEAD, PIECES[0])
+        assert await wait_for_async(refused.is_set, 5.0)
+        await peer.send(PIECES[1], framed(FINISHED + event("[DONE]")), LAST)
+
+    async with streaming(step) as (answer, _):
+        first = asyncio.ensure_future(answer.completion())
+        await asyncio.sleep(0.02)
+        for read in (lambda: exhaust(answer), lambda: exhaust(answer.text()), answer.completion):
+            with pytest.raises(LLMGateError, match="another task"):
+                await read()
+        gc.collect()
+        refused.set()
+        assert "ab" == (await first).text
+
+
+@pytest.mark.parametrize("reads", [0, 1])
+async def test_the_deadline_of_a_stream_that_nobody_reads(reads: int) -> None:
+    """It closes the connection; who reads then gets what had come, and the error after it."""
+    hook = Recorder()
+    with FaultServer(ENDLESS) as server:
+        async with client_of(server, hooks=[hook]) as client:
+            answer = await client.acompletion(MODEL, HI, stream=True, timeout=0.3)
+            came = [await anext(answer) for _ in range(reads)]
+            assert await wait_for_async(lambda: server.open_connections == 0, 2.0)
+            assert 0.3 <= hook.all(CallEnded)[0].seconds
+            assert "failed" in repr(answer)
+            with pytest.raises(DeadlineExceededError, match=r"0\.3 s") as caught:
+                await exhaust(answer, came)
+            assert reads <= len(came)
+            assert ("total", "openai") == (caught.value.phase, caught.value.provider)
+            with pytest.raises(ClosedError):
+                await anext(answer)
+    assert ["error"] == [end.outcome for end in hook.all(CallEnded)]
+
+
+async def test_a_stream_without_a_deadline_waits_for_its_reader() -> None:
+    """Silence while nobody reads is no silence, and ``total=None`` is no limit."""
+    limits: Any = {"timeout": Timeout(total=None, idle=0.05, connect=None)}
+    async with streaming(stream("a"), **limits) as (answer, _):
+        await asyncio.sleep(0.15)
+        assert "a" == (await answer.completion()).text
+
+
+async def test_a_stream_that_is_closed_before_its_deadline() -> None:
+    """Nothing happens to it later."""
+    hook = Recorder()
+    with FaultServer(ENDLESS) as server:
+        async with client_of(server, hooks=[hook]) as client:
+            answer = await client.acompletion(MODEL, HI, stream=True, timeout=0.1)
+            await answer.aclose()
+            await asyncio.sleep(0.15)
+    assert ["abandoned"] == [end.outcome for end in hook.all(CallEnded)]
+
+
+async def test_what_a_stream_prints() -> None:
+    """Whose it is, and how far it is."""
+    async with streaming(stream("a")) as (answer, _):
+        assert "<Stream of openai/gpt-4o, open>" == repr(answer)
+        await answer.completion()
+        assert "<Stream of openai/gpt-4o, complete>" == repr(answer)
 
 
 async def test_letting_go_closes() -> None:

@@ -178,16 +178,6 @@ def test_half_a_stream() -> None:
         assert ["a"] == texts
 
 
-def by_break(answer: SyncStream) -> None:
-    for _ in answer:
-        break
-
-
-def by_break_in_text(answer: SyncStream) -> None:
-    for _ in answer.text():
-        break
-
-
 def by_closing(answer: SyncStream) -> None:
     next(answer)
     answer.close()
@@ -199,18 +189,7 @@ def by_context(answer: SyncStream) -> None:
         next(answer)
 
 
-def by_exception(answer: SyncStream) -> None:
-    def fail() -> None:
-        for _ in answer:
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        fail()
-
-
-@pytest.mark.parametrize(
-    "leave", [by_break, by_break_in_text, by_closing, by_context, by_exception]
-)
+@pytest.mark.parametrize("leave", [by_closing, by_context])
 def test_leaving_closes(leave: Callable[[SyncStream], None]) -> None:
     """The server sees the close, the pool of one serves the next call, hooks are told once."""
     hook = Recorder()
@@ -224,6 +203,62 @@ def test_leaving_closes(leave: Callable[[SyncStream], None]) -> None:
         client.completion(MODEL, HI, timeout=1)
         assert wait_for(lambda: len(hook.all(CallEnded)) == 2)
     assert ["abandoned", "ok"] == [end.outcome for end in hook.all(CallEnded)]
+
+
+def by_break(answers: list[SyncStream]) -> None:
+    for _ in answers.pop():
+        break
+
+
+def by_break_in_text(answers: list[SyncStream]) -> None:
+    for _ in answers.pop().text():
+        break
+
+
+def by_exception(answers: list[SyncStream]) -> None:
+    def fail() -> None:
+        for _ in answers.pop():
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+
+
+@pytest.mark.parametrize("leave", [by_break, by_break_in_text, by_exception])
+def test_a_loop_over_a_stream_that_nobody_holds(leave: Callable[[list[SyncStream]], None]) -> None:
+    """However the loop is left, nobody can read on, so the connection closes at once."""
+    hook = Recorder()
+    with FaultServer(ENDLESS) as server:
+        leave([client_of(server, hooks=[hook]).completion(MODEL, HI, stream=True)])
+        assert server.wait_until_left()
+        assert wait_for(lambda: bool(hook.all(CallEnded)))
+    assert ["abandoned"] == [end.outcome for end in hook.all(CallEnded)]
+
+
+def test_a_loop_that_was_left_is_resumed() -> None:
+    """By another loop, by ``text()`` and by ``completion()``, each from where it was left."""
+    with FaultServer(stream(*"abcdef")) as server:
+        answer = client_of(server).completion(MODEL, HI, stream=True)
+        assert "<SyncStream of openai/gpt-4o, open>" == repr(answer)
+        texts = [next(iter(answer)).choices[0].delta.content]
+        for each in answer:
+            texts.append(each.choices[0].delta.content)
+            break
+        for text in answer.text():
+            texts.append(text)
+            break
+        assert ["a", "b", "c"] == texts
+        assert ["d", "e", "f", None] == [each.choices[0].delta.content for each in answer]
+        assert "abcdef" == answer.completion().text
+
+
+def test_the_deadline_of_a_stream_that_nobody_reads() -> None:
+    """It closes the connection, though no loop runs on this thread."""
+    with FaultServer(ENDLESS) as server:
+        answer = client_of(server).completion(MODEL, HI, stream=True, timeout=0.3)
+        assert wait_for(lambda: server.open_connections == 0, 2.0)
+        with pytest.raises(DeadlineExceededError):
+            answer.completion()
 
 
 def test_letting_go_closes() -> None:
