@@ -159,6 +159,7 @@ async def _left_early(player: Player) -> None:
                 if piece.choices and piece.choices[0].delta.content:
                     break
             usage = stream.usage
+            await stream.aclose()
             assert await wait_for_async(server.peers[0].gone.is_set, 0.3)
     assert isinstance(usage, Usage if dialect.name == "anthropic" else None | Usage)
 
