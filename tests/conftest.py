@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,13 @@ from hypothesis import settings
 
 settings.register_profile("llmgate", deadline=None, max_examples=60)
 settings.load_profile("llmgate")
+
+
+def pytest_configure() -> None:
+    """Have interrupts arrive, here and in child processes: a shell that runs the tests in its
+    background has them ignored."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:

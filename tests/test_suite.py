@@ -64,6 +64,22 @@ def test_no_test_hangs(tmp_path: Path) -> None:
     assert "in test_where_the_interpreter_is_locked" in ran.stderr
 
 
+def test_interrupts_arrive_also_from_a_background_shell() -> None:
+    """Such a shell has the tests started with SIGINT ignored."""
+    tests = ("tests/test_cli.py", "tests/test_lifecycle.py", "tests/test_sync.py")
+    chosen = ("-n", "0", "-p", "no:cacheprovider", "-k", "interrupt", *tests)
+    ran = subprocess.run(
+        ["/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh", sys.executable, "-m", "pytest", *chosen],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=ROOT,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "5 passed" in ran.stdout
+
+
 def test_each_fault_is_played_to_one_provider_before_a_push() -> None:
     """And to all the others by ``make test-all``."""
     early = [line.values[:2] for line in LINES if not line.marks]

@@ -19,7 +19,6 @@ import asyncio, logging, os, signal, sys, threading, time
 from importlib import import_module
 import llmgate
 logging.getLogger("asyncio").setLevel("ERROR")  # slow steps are of no interest here
-signal.signal(signal.SIGINT, signal.default_int_handler)  # which the background of a shell ignores
 URL, MODEL, PLUGIN, CLASS, KEY = sys.argv[1:]
 make = getattr(import_module(PLUGIN), CLASS)
 name = MODEL.partition("/")[0]
