@@ -15,6 +15,7 @@ from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Any, cast
 
 from llmgate._frozen import frozen
+from llmgate._name_clash import name_clash
 from llmgate.errors import (
     InvalidRequestError,
     LLMGateError,
@@ -94,7 +95,13 @@ def installed_providers() -> Mapping[str, InstalledProvider]:
     """Every installed provider by name, read once from metadata.
 
     ``LLMGATE_PROVIDERS`` (names, separated by commas) restricts them.
+
+    Raises:
+        UnknownProviderError: where another project's package has our import name.
     """
+    clash = name_clash()
+    if clash:
+        raise UnknownProviderError(clash)
     points = _entry_points()  # each package's file is read for this, so it is done once
     allowed = _allowed()
     claims: dict[tuple[int, str], tuple[str, ...]] = {}  # nobody claims for another package
@@ -176,7 +183,7 @@ class Registry:
         """Where a model's calls go: ``provider/model``, or a bare name that some provider claims.
 
         Raises:
-            UnknownProviderError: for a name that none has: what is installed, what to install.
+            UnknownProviderError: for a name that none has: what is installed, and what to do.
         """
         if type(model) is not str or not model.strip():
             raise InvalidRequestError(f"expected a model's name, got {shown(model)}", path="model")
@@ -193,7 +200,7 @@ class Registry:
         if claimants:
             choices = " or ".join(f"{name}/{model}" for name in claimants)
             raise UnknownProviderError(f"several providers claim {model!r}: say {choices}")
-        raise self._unknown(model, (slash and prefix) or None)
+        raise self._unknown(model)
 
     def provider(self, name: str, settings: Mapping[str, Any]) -> Provider:
         """The provider of that name, set up with what this call gives (key, endpoint, …)."""
@@ -240,8 +247,10 @@ class Registry:
         Raises:
             UnknownProviderError: naming the package.
         """
-        if name in _offered():
-            raise self._unknown(name, name)
+        from llmgate._advice import installable  # noqa: PLC0415 - only on the way to an error
+
+        if name in installable():
+            raise self._unknown(f"{name}/")
 
     def forget(self, name: str) -> None:
         """Make the provider anew for the next call, as when its key was missing."""
@@ -250,6 +259,14 @@ class Registry:
                 self._made.pop(key, None)
 
     def _claimants(self, model: str) -> list[str]:
+        return [
+            name
+            for name, globs in self._claims().items()
+            if any(fnmatchcase(model, pattern) for pattern in globs)
+        ]
+
+    def _claims(self) -> dict[str, tuple[str, ...]]:
+        """The patterns of the unprefixed names that each provider claims."""
         given = {name: getattr(provider, "models", None) for name, provider in self._given.items()}
         patterns: dict[str, tuple[str, ...]] = {
             name: models
@@ -258,11 +275,7 @@ class Registry:
         }
         for name, installed in installed_providers().items():
             patterns.setdefault(name, installed.models)
-        return [
-            name
-            for name, globs in patterns.items()
-            if any(fnmatchcase(model, pattern) for pattern in globs)
-        ]
+        return patterns
 
     def _create(self, name: str, settings: Mapping[str, Any]) -> Provider:
         given = self._given.get(name)
@@ -303,23 +316,14 @@ class Registry:
 
     def _installed(self, name: str) -> InstalledProvider:
         if name not in installed_providers():
-            raise self._unknown(name, name)
+            raise self._unknown(f"{name}/")
         return installed_providers()[name]
 
-    def _unknown(self, model: str, prefix: str | None) -> UnknownProviderError:
-        names = ", ".join(sorted({*self._given, *installed_providers()})) or "none"
-        offered = _offered()
-        if prefix in offered:
-            advice = f"pip install 'llmgate-core[{prefix}]'"
-        elif prefix is not None:
-            advice = f"pip install llmgate-{prefix}, if there is such a package"
-        else:
-            extras = ", ".join(f"'llmgate-core[{extra}]'" for extra in offered)
-            advice = f"write provider/model, or pip install one of {extras}"
-        if _allowed():
-            advice += ", and name it in LLMGATE_PROVIDERS, which admits no other"
-        what = f"no provider {prefix!r} is" if prefix else f"no provider that claims {model!r} is"
-        return UnknownProviderError(f"{what} installed (installed: {names}); {advice}")
+    def _unknown(self, model: str) -> UnknownProviderError:
+        from llmgate._advice import describe_unknown  # noqa: PLC0415 - only on the way to an error
+
+        claims = {**dict.fromkeys(self._given, ()), **self._claims()}
+        return UnknownProviderError(describe_unknown(model, claims, restricted=bool(_allowed())))
 
 
 def _told(error: BaseException) -> str:
@@ -379,15 +383,3 @@ def _hashable(name: str, value: Any) -> Any:
     else:
         return value
     raise InvalidRequestError(f"expected a text, got {kind}", path=name)
-
-
-@cache
-def _offered() -> tuple[str, ...]:
-    """The providers that llmgate's own metadata offers as extras."""
-    from importlib.metadata import PackageNotFoundError, metadata  # noqa: PLC0415 - slow to import
-
-    try:
-        extras = metadata("llmgate-core").get_all("Provides-Extra") or []
-    except PackageNotFoundError:
-        return ()
-    return tuple(sorted(set(extras) - {"all"}))

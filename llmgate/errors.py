@@ -4,7 +4,7 @@ LLMGateError
 ├── RequestError (ValueError)         refused before anything was sent
 │   ├── InvalidRequestError           .path says where ("messages[2].content[0]")
 │   ├── UnsupportedError              .parameter
-│   ├── UnknownProviderError          what is installed, what to install
+│   ├── UnknownProviderError          what is installed, what to do
 │   └── MissingKeyError               which variable to set
 ├── ProviderError                     the provider said no
 │   ├── BadRequestError               400, 422 and other 4xx
@@ -142,7 +142,7 @@ class UnsupportedError(RequestError):
 
 
 class UnknownProviderError(RequestError):
-    """No installed provider has that name or claims that model."""
+    """No installed provider has that name or claims that model, or none can be looked up."""
 
 
 class MissingKeyError(RequestError):

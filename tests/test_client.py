@@ -348,9 +348,9 @@ async def test_the_switch_of_a_provider_that_could_be_installed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It is named with its package."""
-    monkeypatch.setattr("llmgate._registry._offered", lambda: ("absent",))
+    monkeypatch.setattr("llmgate._advice.installable", lambda: ("absent",))
     option: Any = {"absent": True}
-    with pytest.raises(UnknownProviderError, match=r"llmgate\[absent\]"):
+    with pytest.raises(UnknownProviderError, match=r"llmgate-core\[absent\]"):
         await Client().acompletion("gpt-4o", HI, **option)
 
 

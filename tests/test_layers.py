@@ -24,7 +24,10 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 FLOORS = (
-    ("errors", "report", "messages", "types", "_shape", "_exchange", "_json", "_frozen"),
+    (
+        *("errors", "report", "messages", "types", "_shape", "_exchange", "_json", "_frozen"),
+        "_name_clash",
+    ),
     ("options", "wire", "framing", "templates", "_schemas", "threads"),
     ("provider", "tools", "accumulate", "emulation", "_emulated", "_validate"),
     (
@@ -42,12 +45,13 @@ FLOORS = (
         "transports._session",
         "_deadline",
         "_registry",
+        "_advice",
         "_retry",
         "hooks",
     ),
     ("_context", "_attempt", "_engine", "_iterators", "_stream"),
     ("_request", "_preview", "_loading", "_client", "_sync"),
-    ("", "cli", "cli.__main__", "cli.chat", "cli.providers"),
+    ("", "cli", "cli.__main__", "cli.chat", "cli.doctor", "cli.providers"),
 )
 FLOOR_OF = {
     f"llmgate.{name}".rstrip("."): floor for floor, names in enumerate(FLOORS) for name in names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
 import sys
 import time
 import traceback
@@ -19,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from llmgate import _registry
+from llmgate import _advice
 from llmgate._registry import Registry, Target, installed_providers
 from llmgate.errors import InvalidRequestError, UnknownProviderError
 from llmgate.options import Call
@@ -85,12 +86,12 @@ Install = Callable[..., None]
 @pytest.fixture(autouse=True)
 def _forgotten() -> Iterator[None]:
     """What is installed is read anew before and after each test."""
-    offered = _registry._offered  # which a test may replace
+    installable = _advice.installable  # which a test may replace
     installed_providers.cache_clear()
-    offered.cache_clear()
+    installable.cache_clear()
     yield
     installed_providers.cache_clear()
-    offered.cache_clear()
+    installable.cache_clear()
 
 
 @pytest.fixture
@@ -100,7 +101,7 @@ def install(
     """Installs a package for this test alone: its metadata, and its module if it has a source."""
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     monkeypatch.setattr(importlib.metadata, "distributions", lambda: distributions_in(tmp_path))
-    monkeypatch.setattr(_registry, "_offered", lambda: ("cloud", "local"))
+    monkeypatch.setattr(_advice, "installable", lambda: ("cloud", "local"))
     monkeypatch.delenv("LLMGATE_PROVIDERS", raising=False)
 
     def install(
@@ -419,27 +420,69 @@ def test_a_provider_alone_is_no_model(install: Install, model: str, switch: str 
     assert "model" == caught.value.path
 
 
+CLOUD = "to install cloud: pip install --no-index --find-links dist 'llmgate-core[cloud]'"
+LOCAL = "to install local: pip install --no-index --find-links dist 'llmgate-core[local]'"
+MORE = (
+    "write provider/model, or install one of cloud, local: "
+    "pip install --no-index --find-links dist 'llmgate-core[<name>]'"
+)
+SERVER = "for a server of OpenAI's format, write openai/<model> with base_url="
+FILE = "for a model file on this machine, write"
+
 UNKNOWN = {
-    "cloud/x": "no provider 'cloud' is installed (installed: canned); "
-    "pip install 'llmgate-core[cloud]'",
-    "acme/x": "no provider 'acme' is installed (installed: canned); pip install llmgate-acme, if "
-    "there is such a package",
-    "nobody-1": "no provider that claims 'nobody-1' is installed (installed: canned); write "
-    "provider/model, or pip install one of 'llmgate-core[cloud]', 'llmgate-core[local]'",
-    "/x": "no provider that claims '/x' is installed (installed: canned); write "
-    "provider/model, or pip install one of 'llmgate-core[cloud]', 'llmgate-core[local]'",
-    "new\nline": "no provider that claims 'new\\nline' is installed",
+    "cloud/x": ("no provider 'cloud' is installed", CLOUD),
+    "clowd/x": ("no provider 'clowd' is installed", f"did you mean 'cloud/x'?; {CLOUD}"),
+    "Cloud/x": ("no provider 'Cloud' is installed", f"did you mean 'cloud/x'?; {CLOUD}"),
+    "caned/x": ("no provider 'caned' is installed", "did you mean 'canned/x'?"),
+    "CANNED/x": ("no provider 'CANNED' is installed", "did you mean 'canned/x'?"),
+    "canned:x": ("no installed provider claims 'canned:x'", "did you mean 'canned/x'?"),
+    "/canned/x": ("no installed provider claims '/canned/x'", "did you mean 'canned/x'?"),
+    " canned/x": ("no installed provider claims ' canned/x'", "did you mean 'canned/x'?"),
+    "canned": ("no installed provider claims 'canned'", "did you mean 'canned/<model>'?"),
+    "caned": ("no installed provider claims 'caned'", "did you mean 'canned/<model>'?"),
+    "CANNED-LLM-9": (
+        "no installed provider claims 'CANNED-LLM-9'",
+        "did you mean a name like 'canned-*', or 'canned/CANNED-LLM-9'?",
+    ),
+    "acme/x": ("no provider 'acme' is installed", SERVER),
+    "meta-llama/Llama-3-8b": ("no provider 'meta-llama' is installed", SERVER),
+    "localhost:8000/x": ("no installed provider claims 'localhost:8000/x'", SERVER),
+    "http://u:p@host/v1?key=k": ("an address is no model's name", SERVER),
+    "HTTPS://host": ("an address is no model's name", SERVER),
+    "file:///a/b.gguf": ("an address is no model's name", f"{FILE} 'local//a/b.gguf'; {LOCAL}"),
+    "./m.gguf": ("no installed provider claims './m.gguf'", f"{FILE} 'local/./m.gguf'; {LOCAL}"),
+    "a/m.GGUF": ("no provider 'a' is installed", f"{FILE} 'local/a/m.GGUF'; {LOCAL}"),
+    "/a/m.gguf": ("no installed provider claims '/a/m.gguf'", f"{FILE} 'local//a/m.gguf'; {LOCAL}"),
+    "~/m": ("no installed provider claims '~/m'", f"{FILE} 'local/~/m'; {LOCAL}"),
+    "C:\\m": (r"no installed provider claims 'C:\\m'", rf"{FILE} 'local/C:\\m'; {LOCAL}"),
+    "nobody-1": ("no installed provider claims 'nobody-1'", MORE),
+    "new\nline": (r"no installed provider claims 'new\nline'", MORE),
+    "x" * 99: (f"no installed provider claims '{'x' * 59}…", MORE),
 }
 
 
-@pytest.mark.parametrize(("model", "text"), UNKNOWN.items())
-def test_an_unknown_name_is_answered_with_what_to_install(
-    install: Install, model: str, text: str
+@pytest.mark.parametrize(("model", "expected"), UNKNOWN.items())
+def test_an_unknown_name_is_answered_with_what_to_do(
+    install: Install, model: str, expected: tuple[str, str]
 ) -> None:
-    """What is installed, and the command that installs what is missing."""
+    """What is not there, what is, and what may have been meant. No package is named but ours."""
+    what, advice = expected
     with pytest.raises(UnknownProviderError) as caught:
         Registry({"canned": Canned()}).target(model)
-    assert text == str(caught.value)[: len(text)]
+    assert f"{what} (installed: canned); {advice}" == str(caught.value)
+
+
+def test_a_provider_that_is_there_needs_no_installing(install: Install) -> None:
+    """The advice is what to write, and no more."""
+    registry = Registry({"cloud": lambda: Canned(api_key="mine"), "local": Canned})
+    for model, advice in {
+        "./m.gguf": f"{FILE} 'local/./m.gguf'",
+        "Cloud/x": "did you mean 'cloud/x'?",
+        "nobody": "write provider/model",
+    }.items():
+        with pytest.raises(UnknownProviderError) as caught:
+            registry.target(model)
+        assert advice == str(caught.value).partition("; ")[2]
 
 
 def test_where_nothing_is_installed_the_error_says_so(install: Install) -> None:
@@ -454,8 +497,11 @@ def test_a_provider_that_is_not_admitted_is_said_to_be(
     """Installing it again would not help."""
     monkeypatch.setenv("LLMGATE_PROVIDERS", "canned")
     install("package", "cloud", models=("cloud-*",))
+    install("other", "canned")
     for model in ("cloud/x", "cloud-1"):
-        with pytest.raises(UnknownProviderError, match="and name it in LLMGATE_PROVIDERS, which"):
+        with pytest.raises(
+            UnknownProviderError, match=r"\(admitted by LLMGATE_PROVIDERS: canned\)"
+        ):
             Registry().target(model)
 
 
@@ -470,14 +516,20 @@ def test_a_name_that_two_claim_is_an_error_that_names_both(install: Install) -> 
 
 def test_an_unknown_provider_cannot_be_had_directly(install: Install) -> None:
     """As when a call is switched to it."""
-    with pytest.raises(UnknownProviderError, match=r"pip install 'llmgate-core\[cloud\]'"):
+    with pytest.raises(
+        UnknownProviderError,
+        match=re.escape(f"; {CLOUD}"),
+    ):
         Registry().provider("cloud", {})
 
 
 def test_a_switch_to_what_could_be_installed_is_answered_with_how(install: Install) -> None:
     """``cloud=True`` without its package; any other keyword is somebody else's matter."""
     registry = Registry()
-    with pytest.raises(UnknownProviderError, match=r"pip install 'llmgate-core\[cloud\]'"):
+    with pytest.raises(
+        UnknownProviderError,
+        match=re.escape(f"; {CLOUD}"),
+    ):
         registry.refuse_switch("cloud")
     registry.refuse_switch("temprature")
 
@@ -486,15 +538,15 @@ def test_what_can_be_installed_is_read_from_our_own_metadata(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The core names no provider; where its metadata is missing, it has nothing to offer."""
-    assert {"local", "openai"} <= set(_registry._offered())
-    assert "all" not in _registry._offered()
+    assert {"local", "openai"} <= set(_advice.installable())
+    assert "all" not in _advice.installable()
 
     def missing(name: str) -> Any:
         raise PackageNotFoundError(name)
 
-    _registry._offered.cache_clear()
+    _advice.installable.cache_clear()
     monkeypatch.setattr(importlib.metadata, "metadata", missing)
-    assert () == _registry._offered()
+    assert () == _advice.installable()
 
 
 # --- settings ---

@@ -1,4 +1,4 @@
-"""The command line: ``llmgate chat`` and ``llmgate providers``.
+"""The command line: ``llmgate chat``, ``llmgate providers`` and ``llmgate doctor``.
 
 What a command needs is imported when that command runs, and no provider but the one that a chat
 asks for is ever imported.
@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 import llmgate
+from llmgate._name_clash import name_clash
 from llmgate.errors import LLMGateError, excerpt
 
 __all__ = ["main"]
@@ -33,10 +34,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     arguments = parser.parse_args(argv)
     try:
-        code = _chat(arguments, parser) if arguments.command == "chat" else _providers()
+        code = _run(arguments, parser)
         sys.stdout.flush()
     except LLMGateError as error:
         print(f"llmgate: {excerpt(str(error), _LONGEST_ERROR)}", file=sys.stderr)
+        return 1
+    except ImportError as error:
+        clash = name_clash()
+        if not clash:
+            raise
+        print(f"llmgate: {clash} ({error})", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return _INTERRUPTED
@@ -65,7 +72,25 @@ def _parser() -> argparse.ArgumentParser:
         help="list the installed providers",
         description="List the installed providers, from metadata: none of them is imported.",
     )
+    commands.add_parser(
+        "doctor",
+        help="say what is installed, and what is wrong with it",
+        description="Print versions, providers and whether keys are set, and check the package's "
+        "name. No provider is imported, no key is shown, and nothing is sent.",
+    )
     return parser
+
+
+def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    if arguments.command == "chat":
+        return _chat(arguments, parser)
+    if arguments.command == "doctor":
+        from llmgate.cli import doctor  # noqa: PLC0415 - metadata, for this command alone
+
+        return doctor.run()
+    from llmgate.cli import providers  # noqa: PLC0415 - likewise
+
+    return providers.run()
 
 
 def _chat(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
@@ -79,12 +104,6 @@ def _chat(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int
         parser.error(f"name a model with -m provider/model ({chat.advice()})")
     question = chat.Question(model, prompt, arguments.system, not arguments.no_stream)
     return chat.run(question, as_json=arguments.json)
-
-
-def _providers() -> int:
-    from llmgate.cli import providers  # noqa: PLC0415 - metadata, for this command alone
-
-    return providers.run()
 
 
 def _let_go_of_output() -> None:

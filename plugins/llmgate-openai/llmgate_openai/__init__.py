@@ -7,6 +7,16 @@ Public: :class:`OpenAI`, and for other plugins :class:`Dialect`, :func:`encode`,
 
 from __future__ import annotations
 
+from importlib import import_module
+
+try:
+    import_module("llmgate.provider")
+except ImportError as error:
+    raise ImportError(
+        "llmgate-core is needed: the package 'llmgate' on the public index is another project, "
+        "which has the same import name"
+    ) from error
+
 from llmgate_openai.assemble import ToolCallIndex
 from llmgate_openai.decode import decode
 from llmgate_openai.encode import Dialect, chat_request, encode

@@ -1,0 +1,133 @@
+"""Says what to do about a model that no provider takes; it names no package but our own.
+
+A name that somebody typed is never made into the name of a package: anybody could publish that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from functools import cache
+
+from llmgate.errors import shown
+
+__all__ = ["describe_unknown", "install", "installable"]
+
+_FILES = "local"
+"""The provider of models that are files on this machine."""
+_FORMAT = "openai"
+"""The provider of every server that speaks OpenAI's format."""
+_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+_PATH = re.compile(r"(~|\.\.?|[a-z]:)?[/\\]|.*\.gguf\Z", re.IGNORECASE | re.DOTALL)
+_PROVIDER = re.compile(r"(\w[\w.-]*)/", re.ASCII)
+_PREFIXED = re.compile(r"[/\s]*([^/:]{1,60})(?:[/:](.*))?\Z", re.DOTALL)
+
+
+def describe_unknown(model: str, claims: Mapping[str, Collection[str]], *, restricted: bool) -> str:
+    """Say that no provider takes a model, which providers there are, and what to do.
+
+    Args:
+        model: What was asked for: a model's name, a path, an address, or anything else.
+        claims: The providers that there are, each with the patterns of the unprefixed names that
+            it claims.
+        restricted: Whether ``LLMGATE_PROVIDERS`` hides all others.
+    """
+    provider = _PROVIDER.match(model)
+    if _ADDRESS.match(model):  # which may hold a key
+        what = "an address is no model's name"
+    elif provider:
+        state = "installed and admitted" if restricted else "installed"
+        what = f"no provider {shown(provider[1])} is {state}"
+    else:
+        what = f"no installed provider claims {shown(model)}"
+    which = "admitted by LLMGATE_PROVIDERS" if restricted else "installed"
+    return f"{what} ({which}: {', '.join(sorted(claims)) or 'none'}); {_advice(model, claims)}"
+
+
+def install(provider: str) -> str:
+    """The command that installs a provider of ours, from the folder that ``make wheels`` fills."""
+    return f"pip install --no-index --find-links dist 'llmgate-core[{provider}]'"
+
+
+@cache
+def installable() -> tuple[str, ...]:
+    """The providers of ours: the extras of the core's own metadata."""
+    from importlib.metadata import PackageNotFoundError, metadata  # noqa: PLC0415 - slow to import
+
+    try:
+        extras = metadata("llmgate-core").get_all("Provides-Extra") or []
+    except PackageNotFoundError:
+        return ()
+    return tuple(sorted(set(extras) - {"all"}))
+
+
+def _advice(model: str, claims: Mapping[str, Collection[str]]) -> str:
+    address = _ADDRESS.match(model)
+    if address:
+        path = model[address.end() :] if address[1].lower() == "file" else ""
+        return _on_a_path(path, claims) or _on_servers(claims)
+    return (
+        _correction(model, claims)
+        or _on_a_path(model, claims)
+        or _on_a_claim(model, claims)
+        or (_on_servers(claims) if "/" in model else _on_providers(claims))
+    )
+
+
+def _correction(model: str, known: Collection[str]) -> str:
+    """The name with the provider that was meant, and how to install that one."""
+    prefixed = _PREFIXED.match(model)
+    near = _nearest(prefixed[1], {*known, *installable()}) if prefixed else None
+    if prefixed is None or near is None:
+        return ""
+    meant = f"{near}/{prefixed[2] or '<model>'}"
+    hint = "" if model.startswith(f"{near}/") else f"did you mean {shown(meant)}?"
+    return "; ".join(filter(None, (hint, _installing(near, known))))
+
+
+def _nearest(name: str, known: Collection[str]) -> str | None:
+    from difflib import get_close_matches  # noqa: PLC0415 - only on the way to an error
+
+    by_folded = {each.casefold(): each for each in known}
+    near = get_close_matches(name.strip().casefold(), by_folded, n=1, cutoff=0.75)
+    return by_folded[near[0]] if near else None
+
+
+def _on_a_path(model: str, known: Collection[str]) -> str:
+    if not _PATH.match(model):
+        return ""
+    hint = f"for a model file on this machine, write {shown(f'{_FILES}/{model}')}"
+    return "; ".join(filter(None, (hint, _installing(_FILES, known))))
+
+
+def _on_a_claim(model: str, claims: Mapping[str, Collection[str]]) -> str:
+    """``gpt4o`` and ``GPT-4o`` are nearly names of the pattern ``gpt-*``."""
+    name = _letters(model)
+    for provider, patterns in claims.items():
+        for pattern in patterns:
+            stem = _letters(re.split(r"[*?[]", pattern, maxsplit=1)[0])
+            if len(stem) > 2 and name.startswith(stem):
+                return f"did you mean a name like {pattern!r}, or {shown(f'{provider}/{model}')}?"
+    return ""
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, name[:60])).casefold()
+
+
+def _on_servers(known: Collection[str]) -> str:
+    hint = f"for a server of OpenAI's format, write {_FORMAT}/<model> with base_url="
+    return "; ".join(filter(None, (hint, _installing(_FORMAT, known))))
+
+
+def _on_providers(known: Collection[str]) -> str:
+    missing = [name for name in installable() if name not in known]
+    more = f", or install one of {', '.join(missing)}: {install('<name>')}" if missing else ""
+    return f"write provider/model{more}"
+
+
+def _installing(provider: str, known: Collection[str]) -> str:
+    """How to install a provider of ours that is missing."""
+    if provider in known or provider not in installable():
+        return ""
+    return f"to install {provider}: {install(provider)}"
