@@ -178,7 +178,7 @@ class _Attempt:
         context = self._context
         context.reply = context.sent = None
         if context.emit is not None:
-            shown = replace(self._request, headers=redacted(self._request.headers))
+            shown = self._request.with_headers(redacted(self._request.headers))
             context.emit(AttemptStarted(context.call.id, self._number, shown))
         try:
             reply = await self._exchange(holder)

@@ -17,17 +17,18 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, Unpack, overloa
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from llmgate import _engine
+from llmgate._dispatch import Dispatcher
 from llmgate._loading import in_time, load, transport_of
 from llmgate._registry import Registry
 from llmgate._request import Request, as_hooks, as_policy, as_timeout, hide_credentials
 from llmgate._retry import RetryBudget, RetryPolicy
 from llmgate._stream import Stream
 from llmgate.errors import ClosedError, MissingKeyError
-from llmgate.hooks import Dispatcher, Event, Hook
+from llmgate.hooks import Event, Hook
 from llmgate.options import CallOptions, Timeout
 from llmgate.provider import Provider
 from llmgate.report import Policy
-from llmgate.threads import run_in_thread, start_in_thread
+from llmgate.threads import start_in_thread
 from llmgate.types import Completion
 from llmgate.wire import Transport
 
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Client", "acompletion", "completion", "default_client"]
 
-_PATIENCE_WITH_HOOKS = 0.003
 _SETTINGS = frozenset({"api_key", "api_base", "api_version", "base_url"})
 _TRANSPORT = "llmgate.transports.aiohttp"
 
@@ -68,7 +68,9 @@ class Client:
         retry: The whole policy.
         unsupported: ``"drop"`` leaves out and reports a tuning knob that a provider lacks,
             ``"raise"`` refuses the call.
-        hooks: Callables that are handed each event of each call.
+        hooks: Callables that are given each event of each call, on a thread of the client's own.
+        hook_timeout: Seconds that :meth:`aclose`, and the end of the process, wait for hooks that
+            are not done; what is lost then is said in a ``RuntimeWarning``.
         verify: True, False, a CA bundle's path, or an ``ssl.SSLContext``.
         proxy: The URL of an HTTP proxy.
         trust_env: Whether the environment may name proxies.
@@ -84,6 +86,7 @@ class Client:
         retry: RetryPolicy | None = None,
         unsupported: Policy = "drop",
         hooks: Iterable[Hook] = (),
+        hook_timeout: float = 5.0,
         verify: bool | str | ssl.SSLContext = True,
         proxy: str | None = None,
         trust_env: bool = False,
@@ -96,7 +99,7 @@ class Client:
             self._policy = replace(self._policy, max_retries=max_retries)
         self._unsupported: Policy = as_policy(unsupported)
         self._hooks = as_hooks(hooks)
-        self._dispatcher = Dispatcher()
+        self._dispatcher = Dispatcher(hook_timeout)
         self._budget = RetryBudget()
         self._http = (verify, proxy, trust_env, limit)
         self._settings: Future[HttpSettings] | None = None
@@ -167,9 +170,6 @@ class Client:
         except MissingKeyError:  # it is looked for again when it may have been set
             self._registry.forget(request.provider_name)
             raise
-        finally:
-            if context.emit is not None:
-                await self._let_hooks_catch_up()
 
     @overload
     def completion(
@@ -235,14 +235,22 @@ class Client:
 
     # --- life ---
 
+    @property
+    def lost_events(self) -> int:
+        """How many events no hook was given, because hooks were too slow; see ``hook_timeout``."""
+        return self._dispatcher.lost
+
     async def aclose(self) -> None:
-        """Close the running loop's connections and let hooks finish; the client is then used up."""
+        """Close the running loop's connections; the client is then used up.
+
+        When it returns, hooks have been called with every event so far. It waits for that at most
+        ``hook_timeout`` seconds; then it drops the events that remain, and warns of them.
+        """
         self._closed = True
         pool = self._pools.pop(asyncio.get_running_loop(), None)
         if pool is not None:
             await pool.aclose()
-        if self._dispatcher.has_begun:  # also where only calls had hooks of their own
-            await run_in_thread(partial(self._dispatcher.flush, 1.0))
+        await self._dispatcher.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -311,19 +319,7 @@ class Client:
 
     def _emitter(self, hooks: tuple[Hook, ...]) -> Callable[[Event], None] | None:
         everyone = self._hooks + hooks
-        if not everyone:
-            return None
-        return lambda event: self._dispatcher.emit(everyone, event)
-
-    async def _let_hooks_catch_up(self) -> None:
-        """Quick hooks have been called when a call returns; slow ones are not waited for."""
-        loop, delivered = asyncio.get_running_loop(), asyncio.Event()
-        self._dispatcher.when_delivered(lambda: loop.call_soon_threadsafe(delivered.set))
-        try:
-            async with asyncio.timeout(_PATIENCE_WITH_HOOKS):
-                await delivered.wait()
-        except TimeoutError:
-            pass
+        return self._dispatcher.emitter(everyone) if everyone else None
 
 
 def _loaded(*settings: Any) -> HttpSettings:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cache
+from inspect import iscoroutinefunction
 from random import Random
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeGuard, cast
@@ -209,13 +210,19 @@ def as_timeout(timeout: float | Timeout) -> Timeout:
 
 
 def as_hooks(hooks: Any, path: str = "hooks") -> tuple[Hook, ...]:
-    """The hooks, each of which can be called."""
+    """The hooks, each of which can be called from a thread that has no event loop."""
     if not _is_iterable(hooks):
         raise InvalidRequestError(f"{shown(hooks)} is no list of callables", path=path)
     found = tuple(hooks)
     for hook in found:
         if not callable(hook):
             raise InvalidRequestError(f"{shown(hook)} cannot be called", path=path)
+        if iscoroutinefunction(hook) or iscoroutinefunction(getattr(hook, "__call__", None)):  # noqa: B004 - it is callable
+            raise InvalidRequestError(
+                f"{shown(hook)} is an async function, and hooks are called on a thread without an "
+                "event loop: use asyncio.run_coroutine_threadsafe within a plain function",
+                path=path,
+            )
     return found
 
 

@@ -2,21 +2,17 @@
 
 Hooks run on a thread of their own, so that one that is slow or raises harms no call. Events hold
 no credentials: requests are as they are before ``authorize``.
+
+Each event has ``at``, when it happened in seconds since the epoch, and ``monotonic``, the same on
+the clock of :func:`time.monotonic`, for differences between events.
 """
 
 from __future__ import annotations
 
-import atexit
-import contextvars
-import queue
-import threading
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import field, fields
-from functools import partial
 from typing import Any, Literal, TypeAlias, assert_never
-from weakref import finalize
 
 from llmgate._frozen import frozen
 from llmgate.errors import LLMGateError, excerpt
@@ -47,6 +43,8 @@ class CallStarted:
     provider: str
     model: str
     stream: bool
+    at: float = field(default_factory=time.time, compare=False, repr=False)
+    monotonic: float = field(default_factory=time.monotonic, compare=False, repr=False)
 
 
 @frozen
@@ -56,6 +54,8 @@ class AttemptStarted:
     call_id: str
     number: int
     request: HttpRequest
+    at: float = field(default_factory=time.time, compare=False, repr=False)
+    monotonic: float = field(default_factory=time.monotonic, compare=False, repr=False)
 
 
 @frozen
@@ -70,6 +70,8 @@ class AttemptEnded:
     seconds: float
     status: int | None = None
     error: LLMGateError | None = None
+    at: float = field(default_factory=time.time, compare=False, repr=False)
+    monotonic: float = field(default_factory=time.monotonic, compare=False, repr=False)
 
 
 @frozen
@@ -80,6 +82,8 @@ class RetryScheduled:
     number: int
     wait: float
     error: LLMGateError
+    at: float = field(default_factory=time.time, compare=False, repr=False)
+    monotonic: float = field(default_factory=time.monotonic, compare=False, repr=False)
 
 
 @frozen
@@ -88,6 +92,8 @@ class FirstToken:
 
     call_id: str
     seconds: float
+    at: float = field(default_factory=time.time, compare=False, repr=False)
+    monotonic: float = field(default_factory=time.monotonic, compare=False, repr=False)
 
 
 @frozen
@@ -108,90 +114,16 @@ class CallEnded:
     error: LLMGateError | None = None
     completion: Completion | None = field(default=None, repr=False)
     report: Report = field(default_factory=Report)
+    at: float = field(default_factory=time.time, compare=False, repr=False)
+    monotonic: float = field(default_factory=time.monotonic, compare=False, repr=False)
 
 
 Event: TypeAlias = (
     CallStarted | AttemptStarted | AttemptEnded | RetryScheduled | FirstToken | CallEnded
 )
 Hook: TypeAlias = Callable[[Event], object]
-"""A callable that is handed each event, one after the other, on a thread that is not the caller's.
-What it returns is ignored; what it raises is dropped."""
-
-
-_Events: TypeAlias = "queue.SimpleQueue[Callable[[], object] | None]"
-
-
-class Dispatcher:
-    """Hands events to hooks on one daemon thread.
-
-    The thread starts with the first event and ends with the dispatcher.
-    """
-
-    def __init__(self) -> None:
-        self._events: _Events = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether there ever was an event."""
-        return self._thread is not None
-
-    def emit(self, hooks: Iterable[Hook], event: Event) -> None:
-        """Have the hooks called soon, in the caller's context variables."""
-        context = contextvars.copy_context()
-        self._put(lambda: context.run(_call_all, hooks, event))
-
-    def when_delivered(self, callback: Callable[[], object]) -> None:
-        """Call back, on the hooks' thread, after all events so far."""
-        self._put(callback)
-
-    def flush(self, seconds: float) -> bool:
-        """Wait until all events so far were delivered; False when that takes longer."""
-        return self._thread is None or _flush(self._events, self._thread, seconds)
-
-    def _put(self, work: Callable[[], object]) -> None:
-        if self._thread is None or not self._thread.is_alive():
-            self._start()
-        self._events.put(work)
-
-    def _start(self) -> None:
-        with self._lock:
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(
-                    target=_deliver, args=(self._events,), name="llmgate-hooks", daemon=True
-                )
-                self._thread.start()
-                farewell = partial(_flush, self._events, self._thread, 1.0)
-                atexit.register(farewell)
-                finalize(self, _end, self._events, farewell).atexit = False
-
-
-def _deliver(events: _Events) -> None:
-    while (work := events.get()) is not None:
-        with suppress(BaseException):  # such as a callback into a loop that has ended
-            work()
-        del work  # it holds an event, and an event may hold an answer
-
-
-def _flush(events: _Events, thread: threading.Thread, seconds: float) -> bool:
-    if not thread.is_alive():  # a forked child has the queue, but not the thread
-        return True
-    delivered = threading.Event()
-    events.put(delivered.set)
-    return delivered.wait(seconds)
-
-
-def _end(events: _Events, farewell: Callable[[], bool]) -> None:
-    """Let the thread end after what is queued, when nobody is left to emit events."""
-    atexit.unregister(farewell)
-    events.put(None)
-
-
-def _call_all(hooks: Iterable[Hook], event: Event) -> None:
-    for hook in hooks:
-        with suppress(BaseException):  # a hook harms neither a call nor another hook
-            hook(event)
+"""A callable that is given each event, one after the other, on a thread that is not the caller's.
+What it returns is ignored, and so is what it raises. It cannot be ``async``."""
 
 
 def as_dictionary(event: Event) -> dict[str, Any]:
@@ -199,9 +131,9 @@ def as_dictionary(event: Event) -> dict[str, Any]:
 
     Texts that a provider wrote are escaped: they can forge no line of a log.
     """
-    values: dict[str, Any] = {"event": _name(event), "time": time.time()}
+    values: dict[str, Any] = {"event": _name(event), "time": event.at}
     for each in fields(event):
-        if each.name not in ("request", "completion", "report"):
+        if each.name not in ("at", "request", "completion", "report"):
             values[each.name] = _plain(getattr(event, each.name))
     match event:
         case AttemptStarted(request=request):
@@ -271,7 +203,7 @@ class LoggingHook:
     def _content(self, event: Event) -> tuple[str, dict[str, Any]]:
         values = as_dictionary(event)
         private = set[str]() if self._bodies else {"body", "completion"}
-        hidden = {"event", "time", "headers"} | private
+        hidden = {"event", "time", "monotonic", "headers"} | private
         return values["event"], {key: v for key, v in values.items() if key not in hidden}
 
     def _method(self, event: Event) -> Callable[..., object]:

@@ -49,7 +49,7 @@ FLOORS = (
         "_retry",
         "hooks",
     ),
-    ("_context", "_attempt", "_engine", "_iterators", "_stream"),
+    ("_context", "_attempt", "_dispatch", "_engine", "_iterators", "_stream"),
     ("_request", "_preview", "_loading", "_client", "_sync"),
     ("", "cli", "cli.__main__", "cli.chat", "cli.doctor", "cli.providers"),
 )
@@ -62,6 +62,7 @@ REASONED = {
     "llmgate._shape._quick_loaders": "a class's loader is compiled when it is used again",
     "llmgate._request._ids": "ids differ by what came before them",
     "llmgate._engine._farewells": "a loop holds its tasks weakly, and these must come to their end",
+    "llmgate._dispatch._queues": "at its end, and after a fork, a process looks after all clients",
     "llmgate._sync._background": "a process has one background loop, and a forked child another",
 }
 """What may change at run time though it belongs to a module, and why."""

@@ -69,6 +69,7 @@ def resting(name: str, step: Resting, streamed: tuple[bool, ...]) -> Scene:
             assert task.cancelled()
             await stage.is_left(stage.peer)
             await stage.healthy()
+            await stage.client.aclose()  # which waits for hooks
         assert ["cancelled", "ok"] == [end.outcome for end in hook.all(CallEnded)]
         assert len(hook.all(AttemptStarted)) == len(hook.all(AttemptEnded))
 

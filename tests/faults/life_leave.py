@@ -36,6 +36,7 @@ def left_by(name: str) -> Scene:
                 await AWAITED[name](stage)
             await stage.is_left(stage.peer)
             await stage.healthy()
+            await stage.client.aclose()  # which waits for hooks
         outcome = "cancelled" if "cancelling" in name else "abandoned"
         assert [outcome, "ok"] == [end.outcome for end in hook.all(CallEnded)]
 
@@ -54,6 +55,7 @@ async def _read_to_its_end(player: Player) -> None:
         del stream
         await stage.healthy()
         assert (1, 0) == (stage.server.connections, stage.farewells)
+        await stage.client.aclose()  # which waits for hooks
     assert ["ok", "ok"] == [end.outcome for end in hook.all(CallEnded)]
 
 

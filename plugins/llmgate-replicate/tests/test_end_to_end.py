@@ -377,6 +377,7 @@ async def test_the_token_shows_nowhere(
         shown += traceback.format_exception(caught)
     else:
         shown.append(repr(answer))
+    await client.aclose()  # which waits for hooks
     assert len(shown) > 1
     assert KEY not in "".join(shown)
     assert KEY not in caplog.text

@@ -1,0 +1,326 @@
+"""Delivers events to hooks on a thread of their own; it holds up no call, and knows nothing of any.
+
+Each client has one queue and one daemon thread, which is started by the first event. The queue is
+bounded: see ``_MOST_EVENTS``. What is lost is counted, and never lost without a warning.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import threading
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from contextvars import copy_context
+from functools import cache, partial
+from typing import Any, TypeAlias
+from weakref import finalize, ref
+
+from llmgate.errors import InvalidRequestError, shown
+from llmgate.hooks import AttemptEnded, AttemptStarted, CallEnded, Event, Hook, RetryScheduled
+
+__all__ = ["Dispatcher"]
+
+_MOST_EVENTS = 10_000
+_MOST_BYTES = 64 * 1024 * 1024
+"""The bounds of one client's queue. Where an event would pass one of them, the oldest events that
+are no ``CallEnded`` are dropped for it; where there are none, it is dropped itself."""
+
+Deliver: TypeAlias = Callable[[Any], object]
+Entry: TypeAlias = tuple[int, int, Deliver, Event | None]
+"""A number that grows, a size in bytes, what is to be called, and with which event. An entry
+without an event is a marker: it says that all entries before it were delivered."""
+
+
+class Dispatcher:
+    """The hooks of one client: events go in without waiting, and are delivered one by one.
+
+    Args:
+        timeout: Seconds that :meth:`aclose`, and the end of the process, wait for hooks.
+
+    Raises:
+        InvalidRequestError: when ``timeout`` is no number of seconds.
+    """
+
+    def __init__(self, timeout: float = 5.0) -> None:
+        if not _is_duration(timeout):
+            reason = f"must be a number of seconds, 0 or more; got {shown(timeout)}"
+            raise InvalidRequestError(reason, path="hook_timeout")
+        self._queue = _EventQueue(timeout)
+        finalize(self, self._queue.end).atexit = False
+
+    @property
+    def lost(self) -> int:
+        """How many events no hook was given: the queue was full, or time ran out at its end."""
+        return self._queue.lost
+
+    def emitter(self, hooks: Iterable[Hook]) -> Callable[[Event], None]:
+        """A function that has these hooks called with an event soon, in the context variables
+        that are current here and now. It never waits and never raises."""
+        run: Callable[..., object] = copy_context().run
+        return partial(self._queue.put, partial(run, _call_each, hooks))
+
+    def flush(self, seconds: float) -> bool:
+        """Wait until all events so far were delivered; False when that takes longer."""
+        return self._queue.flush(seconds)
+
+    async def aclose(self) -> None:
+        """Wait for hooks as long as ``timeout`` allows, then warn of what is lost; end the thread.
+
+        On the hooks' own thread it does not wait: a hook that waits for itself would never end.
+        """
+        queue, loop = self._queue, asyncio.get_running_loop()
+        delivered: asyncio.Future[None] = loop.create_future()
+        settle = partial(loop.call_soon_threadsafe, _set_done, delivered)
+        if queue.when_delivered(settle):
+            try:
+                async with asyncio.timeout(queue.timeout):
+                    await delivered
+            except TimeoutError:
+                queue.discard()
+        queue.end()
+        queue.report()
+
+
+def _is_duration(value: object) -> bool:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return 0 <= value <= threading.TIMEOUT_MAX
+
+
+def _set_done(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _call_each(hooks: Iterable[Hook], event: Event) -> None:
+    for hook in hooks:
+        with suppress(BaseException):  # a hook harms neither a call nor another hook
+            hook(event)
+
+
+class _EventQueue:
+    """The events that wait, and the thread that delivers them.
+
+    The thread holds this object, and not the dispatcher: a client that nobody holds is collected,
+    which ends the thread after the events that wait.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        self.timeout = timeout
+        self._is_ending = self._is_exiting = False
+        self.reset()
+        _queues.add(ref(self, _queues.discard))
+
+    def reset(self) -> None:
+        """Begin anew: a forked child has neither the thread nor, for sure, a free lock. Its
+        parent delivers the events that wait."""
+        # Reentrant, since a garbage collection within may end a stream, which emits an event.
+        self._lock = threading.RLock()
+        self._alarm = threading.Lock()
+        self._alarm.acquire()  # released to wake the thread where it sleeps
+        self._sleeps = False
+        self._thread: threading.Thread | None = None
+        self._ends: deque[Entry] = deque()
+        self._others: deque[Entry] = deque()
+        self._number = self._bytes = 0
+        self.lost = self._reported = 0
+        self._has_logged = False
+
+    # --- what emits ---
+
+    def put(self, deliver: Deliver, event: Event) -> None:
+        """Have an event delivered soon, unless there is no room for it."""
+        size = _size_of(event)
+        with self._lock:
+            if self._makes_room(size):
+                entries = self._ends if isinstance(event, CallEnded) else self._others
+                self._append(entries, size, deliver, event)
+        if self._is_exiting:
+            self._deliver_waiting()
+
+    def _makes_room(self, size: int) -> bool:
+        while True:
+            waiting = len(self._ends) + len(self._others)
+            if waiting == 0 or (waiting < _MOST_EVENTS and self._bytes + size <= _MOST_BYTES):
+                return True
+            self.lost += 1
+            if not self._others:
+                return False
+            self._bytes -= self._others.popleft()[1]
+
+    def _append(
+        self, entries: deque[Entry], size: int, deliver: Deliver, event: Event | None
+    ) -> None:
+        self._number += 1
+        self._bytes += size
+        entries.append((self._number, size, deliver, event))
+        if self._is_exiting:
+            return
+        if self._thread is None:
+            self._start()
+        elif self._sleeps:
+            self._wake()
+
+    def _start(self) -> None:
+        _flush_at_exit_once()
+        self._thread = threading.Thread(target=self._run, name="llmgate-hooks", daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError:  # no thread is to be had: the next event tries again
+            self._thread = None
+
+    def _wake(self) -> None:
+        self._sleeps = False
+        self._alarm.release()
+
+    # --- what delivers ---
+
+    def _run(self) -> None:
+        while self._wait():
+            self._deliver_waiting()
+
+    def _wait(self) -> bool:
+        """Sleep until there are events; False when there will be none."""
+        with self._lock:
+            if self._ends or self._others:
+                return True
+            if self._is_ending:
+                self._thread = None
+                return False
+            self._sleeps = True
+        self._alarm.acquire()
+        return True
+
+    def _deliver_waiting(self) -> None:
+        while (entry := self._take()) is not None:
+            with suppress(BaseException):  # such as a callback into a loop that was closed
+                entry[2](entry[3])
+            del entry  # it holds an event, and an event may hold a completion
+            if self.lost and not self._has_logged:
+                self._has_logged = True
+                _log("hooks are slower than calls: events are being dropped")
+
+    def _take(self) -> Entry | None:
+        with self._lock:
+            ends, others = self._ends, self._others
+            if others and (not ends or others[0][0] < ends[0][0]):
+                entry = others.popleft()
+            elif ends:
+                entry = ends.popleft()
+            else:
+                return None
+            self._bytes -= entry[1]
+            return entry
+
+    # --- its end ---
+
+    def when_delivered(self, callback: Callable[[], object]) -> bool:
+        """Call back, on the hooks' thread, after all events so far. False, and no call, where
+        there is nothing to wait for, or this is the hooks' thread itself."""
+        with self._lock:
+            is_idle = self._thread is None and not (self._ends or self._others)
+            is_here = self._thread is threading.current_thread()
+            if is_idle or is_here or self._is_exiting:
+                return False
+            self._append(self._ends, 0, lambda _: callback(), None)
+            return True
+
+    def flush(self, seconds: float) -> bool:
+        """Wait until all events so far were delivered; False when that takes longer."""
+        delivered = threading.Event()
+        return not self.when_delivered(delivered.set) or delivered.wait(seconds)
+
+    def end(self) -> None:
+        """Let the thread end as soon as no event waits."""
+        with self._lock:
+            self._is_ending = True
+            if self._sleeps:
+                self._wake()
+
+    def discard(self) -> None:
+        """Lose the events that wait; whoever waits for them waits no longer."""
+        with self._lock:
+            entries = [*self._ends, *self._others]
+            self._ends.clear()
+            self._others.clear()
+            self._bytes = 0
+            self.lost += sum(entry[3] is not None for entry in entries)
+        for entry in entries:
+            if entry[3] is None:
+                with suppress(RuntimeError):  # it calls into a loop that was closed
+                    entry[2](None)
+
+    def finish(self, seconds: float) -> None:
+        """Wait for the hooks before the process ends; what comes later is delivered by whoever
+        emits it."""
+        if self.flush(seconds):
+            self._is_exiting = True
+        else:
+            self.discard()
+        self.report()
+
+    def report(self) -> None:
+        """Warn of the events that were lost since the last report."""
+        with self._lock:
+            number, self._reported = self.lost - self._reported, self.lost
+        if number:
+            text = f"hooks were too slow: {number} event{'s were' if number > 1 else ' was'} lost"
+            _log(text)
+            warnings.warn(f"llmgate: {text}", RuntimeWarning, stacklevel=3)
+
+
+def _size_of(event: Event) -> int:
+    """About how many bytes an event keeps in memory that nothing else might."""
+    if isinstance(event, AttemptStarted):
+        return len(event.request.body)
+    if isinstance(event, AttemptEnded | RetryScheduled):
+        return len((event.error and event.error.body) or b"")
+    if isinstance(event, CallEnded) and event.completion is not None:
+        with suppress(AttributeError, TypeError):  # of a plugin's completion that is none
+            texts = (choice.message.content for choice in event.completion.choices)
+            return len(event.completion.raw) or sum(len(text) for text in texts if text)
+    return 0
+
+
+def _log(text: str) -> None:
+    """Write to the logger ``llmgate``, where the program has set up logging."""
+    import logging  # noqa: PLC0415 - rare
+
+    logger = logging.getLogger("llmgate")
+    if logger.hasHandlers():
+        logger.warning(text)
+
+
+# --- all queues of the process ------------------------------------------------------------
+
+_queues: set[ref[_EventQueue]] = set()
+
+
+def _living() -> list[_EventQueue]:
+    return [queue for each in tuple(_queues) if (queue := each()) is not None]
+
+
+@cache
+def _flush_at_exit_once() -> None:
+    atexit.register(_flush_at_exit)
+
+
+def _flush_at_exit() -> None:
+    """Wait for the hooks of all clients together, each for as long as it may."""
+    started = time.monotonic()
+    for queue in _living():
+        queue.finish(max(0.0, queue.timeout - (time.monotonic() - started)))
+
+
+def _reset_in_child() -> None:
+    for queue in _living():
+        queue.reset()
+
+
+with suppress(AttributeError):  # there is no forking on Windows
+    os.register_at_fork(after_in_child=_reset_in_child)
