@@ -75,8 +75,7 @@ class Dispatcher:
         """
         queue, loop = self._queue, asyncio.get_running_loop()
         delivered: asyncio.Future[None] = loop.create_future()
-        settle = partial(loop.call_soon_threadsafe, _set_done, delivered)
-        if queue.when_delivered(settle):
+        if queue.when_delivered(lambda: loop.call_soon_threadsafe(_set_done, delivered)):
             try:
                 async with asyncio.timeout(queue.timeout):
                     await delivered

@@ -277,7 +277,8 @@ def test_a_hook_that_raises_harms_nobody(
     seen: list[Event] = []
     threads: set[threading.Thread] = set()
     for event in (STARTED, FirstToken("c", 1.0)):
-        hooks = [bad, seen.append, lambda _: threads.add(threading.current_thread())]
+        hooks: list[Hook] = [bad, seen.append]
+        hooks.append(lambda _: threads.add(threading.current_thread()))
         dispatcher.emitter(hooks)(event)
         assert dispatcher.flush(5)
     assert [STARTED, FirstToken("c", 1.0)] == seen
@@ -374,6 +375,7 @@ def test_what_is_dropped_first_is_what_is_oldest(
 
 
 BODY = b"x" * 1000
+JUNK: Any = "as of a plugin that breaks its contract"
 RAW = Completion([], exchange=Exchange("p", Report(), raw=BODY))
 STREAMED = Completion([Choice(Message("x" * 1000), 0, "stop"), Choice(Message(None), 1, "stop")])
 LARGE: dict[str, Event] = {
@@ -407,7 +409,7 @@ def test_the_bytes_that_wait_are_bounded(
     [
         AttemptEnded("c", 1, 0.1, 200),
         RetryScheduled("c", 1, 0.1, ProviderError("no")),
-        ended(completion=Completion("junk", exchange=Exchange("p", Report()))),  # type: ignore[arg-type] # as a plugin may
+        ended(completion=Completion(JUNK, exchange=Exchange("p", Report()))),
     ],
 )
 def test_an_event_without_a_size_is_taken(dispatcher: Dispatcher, event: Event) -> None:
@@ -564,6 +566,51 @@ if os.fork() == 0:
     sys.exit()
 os.wait()
 """
+
+
+@pytest.fixture
+def alone(dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch) -> Dispatcher:
+    """The only dispatcher that the end of the process, and a fork, find."""
+    monkeypatch.setattr(_dispatch, "_queues", {ref(dispatcher._queue)})
+    return dispatcher
+
+
+async def test_at_exit_hooks_are_waited_for(alone: Dispatcher) -> None:
+    """What comes later is delivered by whoever emits it: the thread may end at any moment."""
+    threads: list[threading.Thread] = []
+    emit = alone.emitter([lambda _: threads.append(threading.current_thread())])
+    emit(STARTED)
+    _dispatch._flush_at_exit()
+    assert 1 == len(threads)
+    emit(ended())
+    assert threading.current_thread() is threads[1]
+    await alone.aclose()
+
+
+def test_at_exit_the_loss_is_said(
+    alone: Dispatcher, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the time that the client allows."""
+    monkeypatch.setattr(alone._queue, "timeout", 0.01)
+    gate.shut(alone)(ended())
+    with pytest.warns(RuntimeWarning, match="1 event was lost"):
+        _dispatch._flush_at_exit()
+    gate.may_go_on.set()
+
+
+def test_a_child_begins_anew(alone: Dispatcher, gate: Gate) -> None:
+    """Without the events of its parent, and with a thread of its own."""
+    gate.shut(alone)(ended())
+    gate.may_go_on.set()
+    parent = alone._queue._thread
+    assert parent is not None
+    seen: list[Event] = []
+    _dispatch._reset_in_child()
+    assert alone.flush(0)
+    alone.emitter([seen.append])(STARTED)
+    assert alone.flush(5)
+    assert [STARTED] == seen
+    assert alone._queue._thread is not parent
 
 
 def run(script: str, *arguments: str) -> tuple[list[str], str, float]:
