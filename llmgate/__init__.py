@@ -13,13 +13,13 @@ TYPE_CHECKING = False  # type checkers know the name; importing it from typing c
 if TYPE_CHECKING:
     from typing import Any
 
-    from llmgate._client import Client as Client
-    from llmgate._client import acompletion as acompletion
-    from llmgate._client import completion as completion
-    from llmgate._preview import Preview as Preview
-    from llmgate._retry import RetryPolicy as RetryPolicy
-    from llmgate._stream import Stream as Stream
-    from llmgate._sync import SyncStream as SyncStream
+    from llmgate._core.client import Client as Client
+    from llmgate._core.client import acompletion as acompletion
+    from llmgate._core.client import completion as completion
+    from llmgate._core.preview import Preview as Preview
+    from llmgate._core.retry import RetryPolicy as RetryPolicy
+    from llmgate._core.stream import Stream as Stream
+    from llmgate._core.sync import SyncStream as SyncStream
     from llmgate.errors import AuthenticationError as AuthenticationError
     from llmgate.errors import BadRequestError as BadRequestError
     from llmgate.errors import ClosedError as ClosedError
@@ -61,11 +61,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
-    "_client": ("Client", "acompletion", "completion"),
-    "_preview": ("Preview",),
-    "_retry": ("RetryPolicy",),
-    "_stream": ("Stream",),
-    "_sync": ("SyncStream",),
+    "_core.client": ("Client", "acompletion", "completion"),
+    "_core.preview": ("Preview",),
+    "_core.retry": ("RetryPolicy",),
+    "_core.stream": ("Stream",),
+    "_core.sync": ("SyncStream",),
     "hooks": ("LoggingHook", "StructlogHook"),
     "options": ("Timeout",),
     "report": ("Deviation", "Report"),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import TYPE_CHECKING
 
-from llmgate._frozen import frozen
+from llmgate._text.frozen import frozen
 from llmgate.report import Report
 
 __all__ = ["Attempt", "Exchange", "HasExchange"]

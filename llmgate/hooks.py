@@ -14,11 +14,11 @@ from collections.abc import Callable
 from dataclasses import field, fields
 from typing import Any, Literal, TypeAlias, assert_never
 
-from llmgate._frozen import frozen
+from llmgate._text.frozen import frozen
 from llmgate.errors import LLMGateError, excerpt
+from llmgate.provider.http import HttpRequest, redacted, shown_url
 from llmgate.report import Report
 from llmgate.types import Completion, Usage
-from llmgate.wire import HttpRequest, redacted, shown_url
 
 __all__ = [
     "AttemptEnded",

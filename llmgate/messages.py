@@ -1,7 +1,7 @@
 """The messages and tools of a request, as OpenAI's chat format spells them.
 
 They are plain dictionaries, typed: what the caller gives is what the provider's plugin reads, and
-unknown keys inside them are kept. Nothing here validates; that is ``_validate``.
+unknown keys inside them are kept. Nothing here validates; that is ``_core.check``.
 Source: the request body of OpenAI's "Create chat completion".
 """
 

@@ -1,6 +1,6 @@
 """What a call may carry: OpenAI's parameters, the options beside them, and the call made of both.
 
-These are declarations and values; ``_validate`` checks them and ``_client`` applies them.
+These are declarations and values; ``_core.check`` checks them and ``_core.prepare`` applies them.
 Source: the request body of OpenAI's "Create chat completion", November 2026.
 """
 
@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from llmgate._frozen import frozen
+from llmgate._text.frozen import frozen
 from llmgate.errors import InvalidRequestError, shown
 from llmgate.report import Policy, Report
 
 if TYPE_CHECKING:
     from llmgate.hooks import Hook
     from llmgate.messages import FunctionDefinition, MessageParam, ToolDefinition
-    from llmgate.wire import Secret
+    from llmgate.provider.http import Secret
 
 __all__ = ["MEANINGFUL", "Call", "CallOptions", "ChatParameters", "TextMessages", "Timeout"]
 

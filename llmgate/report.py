@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias
 
-from llmgate._frozen import frozen
+from llmgate._text.frozen import frozen
 from llmgate.errors import UnsupportedError
 
 __all__ = ["Deviation", "DeviationKind", "Policy", "Report"]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from llmgate._json import is_object, parse_arguments
+from llmgate._text.json import is_object, parse_arguments
 from llmgate.errors import DecodeError, InvalidRequestError, LLMGateError, excerpt, shown
 from llmgate.options import TextMessages
 from llmgate.types import (
@@ -24,7 +24,6 @@ from llmgate.types import (
 )
 
 if TYPE_CHECKING:
-    from llmgate.framing import Frame, Framer
     from llmgate.messages import (
         AssistantMessage,
         FunctionCall,
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     )
     from llmgate.options import Call, ChatParameters
     from llmgate.provider import Decoder
+    from llmgate.provider.framing import Frame, Framer
 
 __all__ = [
     "LegacyDecoder",

@@ -12,9 +12,9 @@ from functools import partial
 from typing import Any, Literal, TypeAlias
 
 from llmgate._exchange import Attempt, Exchange, HasExchange
-from llmgate._frozen import frozen, open_class
-from llmgate._json import parse_arguments
-from llmgate._shape import HIDDEN, Shape
+from llmgate._text.frozen import frozen, open_class
+from llmgate._text.json import parse_arguments
+from llmgate._text.shape import HIDDEN, Shape
 from llmgate.report import Report
 
 __all__ = [

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from llmgate._registry import installed_providers
+from llmgate._core.registry import installed_providers
 from llmgate.options import MEANINGFUL, ChatParameters
 from llmgate.provider import Support
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from llmgate.accumulate import accumulate
 from llmgate.errors import RateLimitError, StreamTruncatedError
-from llmgate.framing import Frame, NDJSONFramer
 from llmgate.options import Call
 from llmgate.provider import Decoder, Provider
+from llmgate.provider.accumulate import accumulate
+from llmgate.provider.framing import Frame, NDJSONFramer
+from llmgate.provider.http import Flow, HttpRequest, Transport, decode_json, encode_json
 from llmgate.testing.canned import Canned, CannedTransport
 from llmgate.types import Chunk, Completion
-from llmgate.wire import Flow, HttpRequest, Transport, decode_json, encode_json
 
 
 class Echo(Provider):

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmgate._json import is_array, is_object
-from llmgate._validate import check_messages
-from llmgate.accumulate import Accumulator, Asides, accumulate, beside, merge_data, settled
+from llmgate._core.check import check_messages
+from llmgate._text.json import is_array, is_object
+from llmgate.provider.accumulate import Accumulator, Asides, accumulate, beside, merge_data, settled
 from llmgate.types import (
     Choice,
     ChoiceDelta,

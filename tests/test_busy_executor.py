@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import trustme
 
-from llmgate import Client, _client
+from llmgate import Client
+from llmgate._core import client as _client
 from llmgate.errors import ConnectError, DeadlineExceededError, InvalidRequestError
 from llmgate.hooks import Event
 from llmgate.transports._resolver import ThreadResolver

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from llmgate import Client, LLMGateError
-from llmgate._request import hide_credentials
+from llmgate._core.prepare import hide_credentials
 from llmgate.errors import AuthenticationError, RateLimitError
 from llmgate.hooks import as_dictionary
-from llmgate.wire import Secret
+from llmgate.provider.http import Secret
 from llmgate_openai import OpenAI
 from tests.faults.calls import HI, KEY, MODEL, Recorder, chain, client_of
 from tests.faults.server import COMPLETION, FaultServer, Step, close, event, reply, reset, stream

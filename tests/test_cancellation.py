@@ -13,7 +13,7 @@ import pytest
 
 from llmgate import Client, RetryPolicy
 from llmgate.hooks import AttemptEnded, AttemptStarted, CallEnded
-from llmgate.wire import HttpRequest
+from llmgate.provider.http import HttpRequest
 from llmgate_openai import OpenAI
 from tests.faults.calls import HI, KEY, MODEL, Recorder, client_of
 from tests.faults.server import (

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from llmgate import Completion
-from llmgate._registry import installed_providers
+from llmgate._core.registry import installed_providers
 from llmgate.cli import chat, main
 
 ENTRY_POINTS = """

@@ -13,7 +13,8 @@ import pytest
 from pydantic import BaseModel
 
 import llmgate
-from llmgate import Client, Timeout, _client
+from llmgate import Client, Timeout
+from llmgate._core import client as _client
 from llmgate.errors import (
     ClosedError,
     InvalidRequestError,
@@ -26,9 +27,9 @@ from llmgate.errors import (
 from llmgate.hooks import CallEnded
 from llmgate.options import Call
 from llmgate.provider import Decoder, Provider, Support
+from llmgate.provider.http import Flow, HttpRequest, Secret, encode_json
 from llmgate.testing import Canned, CannedTransport, FakeProvider, with_transport
 from llmgate.types import Completion, Function, ToolCall
-from llmgate.wire import Flow, HttpRequest, Secret, encode_json
 from llmgate_openai import OpenAI
 from tests.faults.calls import AT_ONCE, HI, KEY, MODEL, Recorder, client_of
 from tests.faults.server import COMPLETION, FaultServer, reply, stream, wait_for_async
@@ -348,7 +349,7 @@ async def test_the_switch_of_a_provider_that_could_be_installed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It is named with its package."""
-    monkeypatch.setattr("llmgate._advice.installable", lambda: ("absent",))
+    monkeypatch.setattr("llmgate._core.advice.installable", lambda: ("absent",))
     option: Any = {"absent": True}
     with pytest.raises(UnknownProviderError, match=r"llmgate-core\[absent\]"):
         await Client().acompletion("gpt-4o", HI, **option)

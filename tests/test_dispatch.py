@@ -18,8 +18,9 @@ from weakref import ref
 
 import pytest
 
-from llmgate import Client, _dispatch
-from llmgate._dispatch import Dispatcher
+from llmgate import Client
+from llmgate._core import dispatch as _dispatch
+from llmgate._core.dispatch import Dispatcher
 from llmgate.errors import InvalidRequestError, ProviderError
 from llmgate.hooks import (
     AttemptEnded,
@@ -31,10 +32,10 @@ from llmgate.hooks import (
     Hook,
     RetryScheduled,
 )
+from llmgate.provider.http import HttpRequest
 from llmgate.report import Report
 from llmgate.testing import FakeProvider
 from llmgate.types import Choice, Completion, Exchange, Message
-from llmgate.wire import HttpRequest
 from tests.machine import Delay
 
 STARTED = CallStarted("c", "canned", "m", stream=False)
@@ -546,7 +547,7 @@ def test_an_event_within_an_event(dispatcher: Dispatcher, monkeypatch: pytest.Mo
 
 SCRIPT = """
 import atexit, os, sys, threading, time
-from llmgate._dispatch import Dispatcher
+from llmgate._core.dispatch import Dispatcher
 from llmgate.hooks import FirstToken
 first = os.getpid()
 dispatcher = Dispatcher(timeout=0.5 if "stuck" in sys.argv else 5.0)

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmgate._emulated import read_calls
-from llmgate.accumulate import accumulate
-from llmgate.emulation import ToolEmulation, tool_schema
 from llmgate.errors import InvalidRequestError, StreamTruncatedError, UnsupportedError
-from llmgate.framing import Frame, Framer, SSEFramer
 from llmgate.messages import MessageParam
 from llmgate.options import Call, ChatParameters
+from llmgate.provider._emulated import read_calls
+from llmgate.provider.accumulate import accumulate
+from llmgate.provider.emulation import ToolEmulation, tool_schema
+from llmgate.provider.framing import Frame, Framer, SSEFramer
 from llmgate.report import Report
 from llmgate.types import (
     Choice,

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from llmgate import Client, RetryPolicy, Timeout
-from llmgate._deadline import Deadline
+from llmgate._core.deadline import Deadline
 from llmgate.errors import (
     BadRequestError,
     ConnectError,
@@ -32,9 +32,9 @@ from llmgate.errors import (
 from llmgate.hooks import AttemptEnded, AttemptStarted, CallEnded, RetryScheduled
 from llmgate.options import Call
 from llmgate.provider import Decoder, Provider
+from llmgate.provider.http import Flow, HttpRequest, HttpResponse, IncomingResponse
 from llmgate.testing import Canned, CannedTransport, with_transport
 from llmgate.types import Completion
-from llmgate.wire import Flow, HttpReply, HttpRequest, IncomingReply
 from llmgate_openai import OpenAI
 from tests import virtual_time
 from tests.faults.calls import (
@@ -252,7 +252,7 @@ async def test_what_is_ready_at_once_is_interrupted_too() -> None:
         def close(self) -> None:
             pass
 
-    async def open_(request: HttpRequest, timeout: Timeout) -> IncomingReply:
+    async def open_(request: HttpRequest, timeout: Timeout) -> IncomingResponse:
         return Endless()
 
     endless.open = open_  # type: ignore[method-assign]
@@ -701,7 +701,7 @@ class Steps(Provider):
 
     name = "steps"
 
-    def __init__(self, flow: Callable[[Call], Generator[HttpRequest, HttpReply, Any]]) -> None:
+    def __init__(self, flow: Callable[[Call], Generator[HttpRequest, HttpResponse, Any]]) -> None:
         self._flow = flow
 
     def complete(self, call: Call) -> Flow[Completion]:
@@ -713,13 +713,13 @@ class Steps(Provider):
         return decoder
 
 
-def answer_of(replied: HttpReply) -> Completion:
+def answer_of(replied: HttpResponse) -> Completion:
     """The completion in a reply."""
     return Completion.model_validate(replied.json())
 
 
 def client_for(
-    flow: Callable[[Call], Generator[HttpRequest, HttpReply, Any]], **settings: Any
+    flow: Callable[[Call], Generator[HttpRequest, HttpResponse, Any]], **settings: Any
 ) -> Client:
     """A client whose provider is this flow."""
     return Client(providers={"steps": Steps(flow)}, timeout=5.0, **settings)
@@ -729,7 +729,7 @@ async def test_polling() -> None:
     """Each step is a request; ``delay`` is waited before it."""
     with FaultServer(reply(201, body={"id": 1}), reply(202, body=b"{}"), ANSWER) as server:
 
-        def flow(call: Call) -> Generator[HttpRequest, HttpReply, Completion]:
+        def flow(call: Call) -> Generator[HttpRequest, HttpResponse, Completion]:
             created = yield HttpRequest("POST", server.url, body=b"{}")
             assert 1 == created.json()["id"]
             yield HttpRequest("GET", server.url, delay=0.1)
@@ -750,7 +750,7 @@ async def test_a_request_that_is_not_to_be_done_twice(step: Step, tries: int) ->
     """It is sent again only where the first was refused undone."""
     with FaultServer(step, ANSWER) as server:
 
-        def flow(call: Call) -> Generator[HttpRequest, HttpReply, Completion]:
+        def flow(call: Call) -> Generator[HttpRequest, HttpResponse, Completion]:
             request = HttpRequest("POST", server.url, body=b"{}", idempotent=False)
             return answer_of((yield request))
 
@@ -765,7 +765,7 @@ async def test_a_request_that_is_not_to_be_done_twice(step: Step, tries: int) ->
 async def test_a_request_that_never_left_is_sent_again() -> None:
     """A connection that was refused did nothing."""
 
-    def flow(call: Call) -> Generator[HttpRequest, HttpReply, Completion]:
+    def flow(call: Call) -> Generator[HttpRequest, HttpResponse, Completion]:
         return answer_of((yield HttpRequest("POST", "http://127.0.0.1:9", idempotent=False)))
 
     async with client_for(flow, retry=AT_ONCE) as client:
@@ -778,7 +778,7 @@ async def test_two_streams_in_one_flow() -> None:
     """A flow that asks for another stream gives up the first, which is closed."""
     with FaultServer(then(STREAM_HEAD, last=hang), stream("a")) as server:
 
-        def flow(call: Call) -> Generator[HttpRequest, HttpReply, Decoder]:
+        def flow(call: Call) -> Generator[HttpRequest, HttpResponse, Decoder]:
             yield HttpRequest("POST", server.url, stream=True)
             yield HttpRequest("POST", server.url, stream=True)
             return (yield from OpenAI(api_key=KEY, base_url=server.url).stream(call))
@@ -792,7 +792,7 @@ async def test_two_streams_in_one_flow() -> None:
 async def test_a_flow_without_a_stream() -> None:
     """A streaming flow that ends without a reply to be streamed is an error, not a leak."""
 
-    def flow(call: Call) -> Generator[HttpRequest, HttpReply, Any]:
+    def flow(call: Call) -> Generator[HttpRequest, HttpResponse, Any]:
         yield from ()
         return object()
 
@@ -805,7 +805,7 @@ async def test_a_flow_that_fails_with_its_stream_open() -> None:
     """The reply is closed with the flow."""
     with FaultServer(then(STREAM_HEAD, last=hang)) as server:
 
-        def flow(call: Call) -> Generator[HttpRequest, HttpReply, Any]:
+        def flow(call: Call) -> Generator[HttpRequest, HttpResponse, Any]:
             yield HttpRequest("POST", server.url, stream=True)
             raise ZeroDivisionError
 
@@ -823,7 +823,7 @@ def broken(call: Call) -> Any:
 
 
 def broken_after(reply_: str = "") -> Callable[[Call], Any]:
-    def flow(call: Call) -> Generator[HttpRequest, HttpReply, Any]:
+    def flow(call: Call) -> Generator[HttpRequest, HttpResponse, Any]:
         try:
             yield HttpRequest("POST", reply_)
             raise KeyError("choices")
@@ -855,7 +855,7 @@ async def test_a_provider_that_cannot_explain() -> None:
     """An ``error`` that fails itself is replaced by what the status says."""
 
     class Mute(OpenAI):
-        def error(self, reply: HttpReply) -> ProviderError:
+        def error(self, reply: HttpResponse) -> ProviderError:
             raise KeyError("error")
 
     with FaultServer(reply(429)) as server:
@@ -897,7 +897,7 @@ async def test_a_transport_that_fails(where: str, streamed: bool) -> None:
             pass
 
     class Broken:
-        async def open(self, request: HttpRequest, timeout: Timeout) -> IncomingReply:
+        async def open(self, request: HttpRequest, timeout: Timeout) -> IncomingResponse:
             if where == "open":
                 raise TimeoutError("open")
             return Reply()
@@ -916,7 +916,7 @@ async def test_a_transport_that_fails(where: str, streamed: bool) -> None:
 
 
 def farewell_flow(server: FaultServer) -> Callable[[Call], Any]:
-    def flow(call: Call) -> Generator[HttpRequest, HttpReply, Any]:
+    def flow(call: Call) -> Generator[HttpRequest, HttpResponse, Any]:
         bye = HttpRequest("POST", f"{server.url}/cancel")
         provider = OpenAI(api_key=KEY, base_url=server.url)
         inner: Any = provider.stream(call) if call.stream else provider.complete(call)

@@ -11,13 +11,13 @@ from yarl import URL
 
 from llmgate.errors import LLMGateError, ReadError
 from llmgate.options import Timeout
+from llmgate.provider.http import HttpRequest
 from llmgate.transports import _fast
 from llmgate.transports._failures import BrokenConnectionError
 from llmgate.transports._fast.direct import DirectResponse, Route
 from llmgate.transports._fast.wire import Body, Wire
 from llmgate.transports._session import STREAM_BUFFER
 from llmgate.transports.aiohttp import AiohttpTransport, HttpSettings, Stats
-from llmgate.wire import HttpRequest
 from tests.faults.server import (
     COMPLETION,
     FaultServer,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmgate.errors import ResponseTooLargeError
-from llmgate.framing import Frame, Framer, NDJSONFramer, SSEFramer
+from llmgate.provider.framing import Frame, Framer, NDJSONFramer, SSEFramer
 
 MakeFramer = Callable[[], Framer]
 FRAMERS = pytest.mark.parametrize("make", [SSEFramer, NDJSONFramer])

@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmgate._frozen import frozen, open_class
-from llmgate._shape import Shape
+from llmgate._text.frozen import frozen, open_class
+from llmgate._text.shape import Shape
 from llmgate.errors import DecodeError
 from llmgate.options import Timeout
+from llmgate.provider.http import HttpRequest
 from llmgate.types import (
     ChoiceDelta,
     Chunk,
@@ -29,7 +30,6 @@ from llmgate.types import (
     Usage,
     with_exchange,
 )
-from llmgate.wire import HttpRequest
 
 # --- frozen ---
 

@@ -26,9 +26,9 @@ from llmgate.hooks import (
     StructlogHook,
     as_dictionary,
 )
+from llmgate.provider.http import HttpRequest
 from llmgate.report import Report
 from llmgate.types import Choice, Completion, Message, Usage
-from llmgate.wire import HttpRequest
 
 CANARY = "sk-canary-0123456789"
 FORGERY = "no\nERROR forged\x1b[2J"

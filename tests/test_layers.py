@@ -25,11 +25,34 @@ ROOT = Path(__file__).parents[1]
 
 FLOORS = (
     (
-        *("errors", "report", "messages", "types", "_shape", "_exchange", "_json", "_frozen"),
         "_name_clash",
+        "_text",
+        "_text.json",
+        "_text.shape",
+        "_text.frozen",
+        "errors",
+        "report",
+        "messages",
+        "types",
+        "_exchange",
     ),
-    ("options", "wire", "framing", "templates", "_schemas", "threads"),
-    ("provider", "tools", "accumulate", "emulation", "_emulated", "_validate"),
+    (
+        "options",
+        "provider.http",
+        "provider.framing",
+        "provider.templated_sse",
+        "_core.schemas",
+        "provider.threads",
+    ),
+    (
+        "provider",
+        "provider.contract",
+        "tools",
+        "provider.accumulate",
+        "provider.emulation",
+        "provider._emulated",
+        "_core.check",
+    ),
     (
         "transports",
         "transports.aiohttp",
@@ -43,14 +66,22 @@ FLOORS = (
         "transports._fast.wire",
         "transports._limits",
         "transports._session",
-        "_deadline",
-        "_registry",
-        "_advice",
-        "_retry",
+        "_core",
+        "_core.deadline",
+        "_core.registry",
+        "_core.advice",
+        "_core.retry",
         "hooks",
     ),
-    ("_context", "_attempt", "_dispatch", "_engine", "_iterators", "_stream"),
-    ("_request", "_preview", "_loading", "_client", "_sync"),
+    (
+        "_core.state",
+        "_core.send",
+        "_core.dispatch",
+        "_core.drive",
+        "_core.iterators",
+        "_core.stream",
+    ),
+    ("_core.prepare", "_core.preview", "_core.loading", "_core.client", "_core.sync"),
     ("", "cli", "cli.__main__", "cli.chat", "cli.doctor", "cli.providers"),
 )
 FLOOR_OF = {
@@ -58,12 +89,12 @@ FLOOR_OF = {
 }
 
 REASONED = {
-    "llmgate._frozen._open_classes": "each frozen class is noted as it is made, and never again",
-    "llmgate._shape._quick_loaders": "a class's loader is compiled when it is used again",
-    "llmgate._request._ids": "ids differ by what came before them",
-    "llmgate._engine._farewells": "a loop holds its tasks weakly, and these must come to their end",
-    "llmgate._dispatch._queues": "at its end, and after a fork, a process looks after all clients",
-    "llmgate._sync._background": "a process has one background loop, and a forked child another",
+    "llmgate._text.frozen._open_classes": "each frozen class is noted as it is made",
+    "llmgate._text.shape._quick_loaders": "a class's loader is compiled when it is used again",
+    "llmgate._core.prepare._ids": "ids differ by what came before them",
+    "llmgate._core.drive._farewells": "a loop holds its tasks weakly, and these must end",
+    "llmgate._core.dispatch._queues": "at its end and after a fork, a process serves all clients",
+    "llmgate._core.sync._background": "a process has one background loop, a forked child another",
 }
 """What may change at run time though it belongs to a module, and why."""
 
@@ -468,13 +499,13 @@ def test_a_global_that_holds_state_is_found(source: str, expected: set[str]) -> 
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ("from llmgate.wire import HttpRequest, encode_json", []),
+        ("from llmgate.provider.http import HttpRequest, encode_json", []),
         ("from llmgate import acompletion", []),
         ("import llmgate.errors", []),
         ("from llmgate_openai import OpenAI", []),
         ("from llmgate_mine._inner import x", []),
-        ("from llmgate._json import is_object", ["llmgate._json.is_object is private"]),
-        ("from llmgate import _engine", ["llmgate._engine is private"]),
+        ("from llmgate._text.json import is_object", ["llmgate._text.json.is_object is private"]),
+        ("from llmgate._core import drive", ["llmgate._core.drive is private"]),
         ("from llmgate.provider import excerpt", ["llmgate.provider.excerpt is not in __all__"]),
         ("from llmgate_openai._parts import x", ["llmgate_openai._parts.x is private"]),
         ("import aiohttp", ["aiohttp does I/O"]),

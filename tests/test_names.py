@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from llmgate import Client, completion
+from llmgate._core.registry import Registry, installed_providers
 from llmgate._name_clash import name_clash
-from llmgate._registry import Registry, installed_providers
 from llmgate.cli import main
 from llmgate.errors import UnknownProviderError
 from llmgate.testing import FakeProvider

@@ -11,9 +11,9 @@ from llmgate import Client
 from llmgate.errors import InvalidRequestError, RequestError, UnsupportedError
 from llmgate.options import Call
 from llmgate.provider import Decoder, Provider
+from llmgate.provider.http import Flow, HttpRequest
 from llmgate.testing import Canned, CannedTransport, FakeProvider, with_transport
 from llmgate.types import Completion
-from llmgate.wire import Flow, HttpRequest
 from llmgate_openai import OpenAI
 
 KEY = "canary-71d0c2b5e4"

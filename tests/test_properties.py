@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llmgate import Client, InvalidRequestError
+from llmgate.provider.http import decode_json, encode_json
 from llmgate.testing import Canned, CannedTransport, with_transport
-from llmgate.wire import decode_json, encode_json
 from tests.faults.server import COMPLETION
 from tests.fuzz.mutate import mutated
 from tests.fuzz.targets import TARGETS

@@ -20,8 +20,8 @@ from llmgate.provider import (
     Support,
     status_error,
 )
+from llmgate.provider.http import Flow, HttpRequest, HttpResponse
 from llmgate.types import Completion
-from llmgate.wire import Flow, HttpReply, HttpRequest
 
 
 class Minimal(Provider):
@@ -69,7 +69,7 @@ def test_a_flow_is_driven_without_any_io() -> None:
     flow = Minimal().complete(Call("m", []))
     assert HttpRequest("POST", "https://host/v1", body=b"{}") == next(flow)
     with pytest.raises(StopIteration) as stopped:
-        flow.send(HttpReply(200, body=b'{"choices": []}'))
+        flow.send(HttpResponse(200, body=b'{"choices": []}'))
     assert Completion([]) == stopped.value.value
 
 
@@ -89,39 +89,39 @@ def test_support_is_a_word() -> None:
     ("reply", "kind", "text", "retryable"),
     [
         (
-            HttpReply(400, body=b"no\nsuch"),
+            HttpResponse(400, body=b"no\nsuch"),
             BadRequestError,
             "the provider answered with status 400: no\\nsuch",
             False,
         ),
-        (HttpReply(404), NotFoundError, "the provider answered with status 404: no text", False),
+        (HttpResponse(404), NotFoundError, "the provider answered with status 404: no text", False),
         (
-            HttpReply(500, body=b"\xff" * 9999),
+            HttpResponse(500, body=b"\xff" * 9999),
             ServerError,
             "the provider answered with status 500: \\xff\\xff",
             None,
         ),
         (
-            HttpReply(529, body=b"busy"),
+            HttpResponse(529, body=b"busy"),
             OverloadedError,
             "the provider answered with status 529",
             None,
         ),
         (
-            HttpReply(307, {"location": "https://else\nwhere"}),
+            HttpResponse(307, {"location": "https://else\nwhere"}),
             ProviderError,
             "the provider answered with status 307: redirected to https://else\\nwhere, which is "
             "not followed; set base_url to the right address",
             False,
         ),
         (
-            HttpReply(300),
+            HttpResponse(300),
             ProviderError,
             "the provider answered with status 300: redirected to nowhere",
             False,
         ),
         (
-            HttpReply(304),
+            HttpResponse(304),
             ProviderError,
             "the provider answered with status 304: redirected to nowhere",
             False,
@@ -129,7 +129,7 @@ def test_support_is_a_word() -> None:
     ],
 )
 def test_a_status_alone_makes_an_error(
-    reply: HttpReply, kind: type[ProviderError], text: str, retryable: bool | None
+    reply: HttpResponse, kind: type[ProviderError], text: str, retryable: bool | None
 ) -> None:
     """Where a provider explains no errors of its own: the status, and the body's beginning."""
     for error in (status_error(reply), Minimal().error(reply)):

@@ -20,13 +20,13 @@ from typing import Any
 
 import pytest
 
-from llmgate import _advice
-from llmgate._registry import Registry, Target, installed_providers
+from llmgate._core import advice as _advice
+from llmgate._core.registry import Registry, Target, installed_providers
 from llmgate.errors import InvalidRequestError, UnknownProviderError
 from llmgate.options import Call
 from llmgate.provider import PROTOCOL, Decoder, Provider
+from llmgate.provider.http import Flow
 from llmgate.types import Completion
-from llmgate.wire import Flow
 
 CANARY = "sk-canary-0123456789"
 

@@ -14,7 +14,7 @@ import tenacity
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmgate._retry import RetryBudget, RetryPolicy, parse_retry_after
+from llmgate._core.retry import RetryBudget, RetryPolicy, parse_retry_after
 from llmgate.errors import (
     BadRequestError,
     ClosedError,

@@ -18,8 +18,8 @@ import llmgate
 from llmgate import Client
 from llmgate.errors import LLMGateError
 from llmgate.hooks import AttemptStarted
+from llmgate.provider.http import HttpRequest, Secret
 from llmgate.types import Attempt
-from llmgate.wire import HttpRequest, Secret
 from llmgate_openai import OpenAI
 from tests.faults.calls import HI, KEY, MODEL, Recorder, chain, client_of
 from tests.faults.server import (

@@ -24,13 +24,13 @@ from llmgate.errors import (
     ReadError,
     StreamTruncatedError,
 )
-from llmgate.framing import Frame, SSEFramer
 from llmgate.hooks import CallEnded, RetryScheduled
 from llmgate.options import Call, Timeout
 from llmgate.provider import Decoder, Provider
+from llmgate.provider.framing import Frame, SSEFramer
+from llmgate.provider.http import Flow, HttpRequest, HttpResponse
 from llmgate.testing import Canned, CannedTransport, with_transport
 from llmgate.types import Chunk, Completion, Usage
-from llmgate.wire import Flow, HttpReply, HttpRequest
 from llmgate_openai import OpenAI
 from tests.faults.calls import AT_ONCE, HI, KEY, MODEL, Recorder, client_of, is_ours, lasting
 from tests.faults.server import (
@@ -697,7 +697,7 @@ async def test_the_farewell_of_a_stream_that_is_let_go() -> None:
     bye = HttpRequest("POST", "https://fake.invalid/cancel")
 
     class Leaving(OpenAI):
-        def stream(self, call: Call) -> Generator[HttpRequest, HttpReply, Decoder]:
+        def stream(self, call: Call) -> Generator[HttpRequest, HttpResponse, Decoder]:
             yield HttpRequest("POST", "https://fake.invalid", stream=True, on_abandon=bye)
             decoder: Decoder = yield from _only_result(super().stream(call))
             return decoder
@@ -711,11 +711,11 @@ async def test_the_farewell_of_a_stream_that_is_let_go() -> None:
     assert KEY in transport.requests[1].headers["Authorization"]
 
 
-def _only_result(flow: Any) -> Generator[HttpRequest, HttpReply, Any]:
+def _only_result(flow: Any) -> Generator[HttpRequest, HttpResponse, Any]:
     """What a flow returns, without sending what it asks for."""
     next(flow)
     try:
-        flow.send(HttpReply(200))
+        flow.send(HttpResponse(200))
     except StopIteration as stop:
         return stop.value
     yield from ()

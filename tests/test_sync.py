@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from llmgate import SyncStream, _sync
+from llmgate import SyncStream
+from llmgate._core import sync as _sync
 from llmgate.errors import (
     AuthenticationError,
     ClosedError,

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmgate.errors import ResponseTooLargeError
-from llmgate.framing import Frame, SSEFramer
-from llmgate.templates import FrameTemplate
+from llmgate.provider.framing import Frame, SSEFramer
+from llmgate.provider.templated_sse import FrameTemplate
 
 
 def frame(text: str, **more: Any) -> bytes:

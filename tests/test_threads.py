@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from llmgate.threads import BoundedThreads, run_in_thread, start_in_thread
+from llmgate.provider.threads import BoundedThreads, run_in_thread, start_in_thread
 from tests.faults.calls import SLACK
 from tests.machine import Delay
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
 from llmgate import tools
-from llmgate._validate import check_messages, check_parameters
-from llmgate.accumulate import accumulate
+from llmgate._core.check import check_messages, check_parameters
 from llmgate.errors import DecodeError, InvalidRequestError
-from llmgate.framing import Frame, Framer, NDJSONFramer
 from llmgate.options import Call, ChatParameters
+from llmgate.provider.accumulate import accumulate
+from llmgate.provider.framing import Frame, Framer, NDJSONFramer
 from llmgate.tools import (
     LegacyDecoder,
     answer_as_legacy,

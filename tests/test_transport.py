@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import trustme
 
-from llmgate import _attempt
+from llmgate._core import send as _attempt
 from llmgate.errors import (
     BadRequestError,
     ClosedError,
@@ -30,8 +30,8 @@ from llmgate.errors import (
     TLSError,
 )
 from llmgate.options import Timeout
+from llmgate.provider.http import HttpRequest
 from llmgate.transports.aiohttp import AiohttpTransport, HttpSettings, Stats
-from llmgate.wire import HttpRequest
 from tests.faults.calls import HI, KEY, MODEL, client_of, is_ours
 from tests.faults.server import (
     COMPLETION,

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmgate import types
-from llmgate._shape import Shape
+from llmgate._text.shape import Shape
 from llmgate.errors import DecodeError
 from llmgate.report import Report
 from llmgate.types import (

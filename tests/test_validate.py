@@ -34,15 +34,15 @@ from openai.types.chat import (
 )
 from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
 
-from llmgate._json import decode_json, encode_json
-from llmgate._schemas import LARGEST
-from llmgate._validate import (
+from llmgate._core.check import (
     check_json,
     check_messages,
     check_name,
     check_parameters,
     json_fault,
 )
+from llmgate._core.schemas import LARGEST
+from llmgate._text.json import decode_json, encode_json
 from llmgate.errors import InvalidRequestError
 from llmgate.options import ChatParameters
 from llmgate.types import CustomCall, Function, Message, ToolCall
@@ -955,7 +955,7 @@ def test_an_answers_own_message_goes_back_as_it_is() -> None:
 
 TIMED = """
 import json, timeit
-from llmgate._validate import check_messages
+from llmgate._core.check import check_messages
 
 call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
 history = 35 * [

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from llmgate import wire
 from llmgate.errors import DecodeError, InvalidRequestError
-from llmgate.wire import (
-    HttpReply,
+from llmgate.provider import http as wire
+from llmgate.provider.http import (
     HttpRequest,
+    HttpResponse,
     Secret,
     decode_json,
     encode_json,
@@ -96,7 +96,7 @@ def test_a_request_shows_neither_its_credentials_nor_its_body() -> None:
         on_abandon=HttpRequest("POST", f"https://host/cancel?key={CANARY}"),
     )
     assert "HttpRequest('POST', 'https://host/v1/chat', body=<20 bytes>)" == repr(request)
-    assert CANARY not in repr(HttpReply(200, {"set-cookie": CANARY}, CANARY.encode()))
+    assert CANARY not in repr(HttpResponse(200, {"set-cookie": CANARY}, CANARY.encode()))
 
 
 def test_a_request_is_frozen() -> None:
@@ -167,7 +167,7 @@ def test_headers_are_shown_when_they_are_known_to_be_harmless(name: str, is_show
 
 def test_a_reply_s_body_is_read_as_json() -> None:
     """On demand, and whatever its content type says."""
-    assert {"a": [1]} == HttpReply(200, body=b' {"a": [1]}\n').json()
+    assert {"a": [1]} == HttpResponse(200, body=b' {"a": [1]}\n').json()
 
 
 @pytest.mark.parametrize(

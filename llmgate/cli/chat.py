@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
-from llmgate._advice import install
-from llmgate._client import acompletion
-from llmgate._registry import installed_providers
+from llmgate._core.advice import install
+from llmgate._core.client import acompletion
+from llmgate._core.registry import installed_providers
 from llmgate.errors import InvalidRequestError
 from llmgate.types import Chunk, Completion
 

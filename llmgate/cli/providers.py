@@ -6,8 +6,8 @@ import os
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 
-from llmgate._advice import install
-from llmgate._registry import InstalledProvider, installed_providers
+from llmgate._core.advice import install
+from llmgate._core.registry import InstalledProvider, installed_providers
 
 __all__ = ["run"]
 

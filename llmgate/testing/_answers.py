@@ -8,11 +8,11 @@ from typing import Any, cast
 import pytest
 
 from llmgate.errors import LLMGateError
+from llmgate.provider.http import decode_json, encode_json
 from llmgate.testing._basis import Basis, Pair, check, fail, json_of, only_our_errors
 from llmgate.testing.driving import first_request
 from llmgate.testing.recordings import RecordedExchange
 from llmgate.types import Choice, Completion, Message, ToolCall
-from llmgate.wire import decode_json, encode_json
 
 __all__ = ["Answers", "essence"]
 

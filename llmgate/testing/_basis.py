@@ -13,14 +13,14 @@ from typing import Any, ClassVar, NoReturn
 
 import pytest
 
-from llmgate.accumulate import accumulate
 from llmgate.errors import DecodeError, LLMGateError, RequestError
 from llmgate.options import Call
 from llmgate.provider import Decoder, Provider
+from llmgate.provider.accumulate import accumulate
+from llmgate.provider.http import decode_json
 from llmgate.testing.driving import GREETING, call_of, drive, read_stream
 from llmgate.testing.recordings import Asked, GoldenCall, RecordedExchange
 from llmgate.types import Completion
-from llmgate.wire import decode_json
 
 __all__ = [
     "CANARY",

@@ -9,13 +9,13 @@ from typing import Any
 
 from llmgate.options import ChatParameters
 from llmgate.provider import PROTOCOL, Support
+from llmgate.provider.http import HttpRequest, HttpResponse
 from llmgate.testing._basis import Basis, Case, check
 from llmgate.testing._samples import ERROR_BODIES, STATUSES
 from llmgate.testing._variant import attributes
 from llmgate.testing.driving import first_request
 from llmgate.testing.isolation import untouched
 from llmgate.testing.recordings import RecordedExchange
-from llmgate.wire import HttpReply, HttpRequest
 
 __all__ = ["Conduct"]
 
@@ -71,7 +71,7 @@ class Conduct(Basis):
         provider = self.make_provider()
         with untouched():
             for body in ERROR_BODIES.values():
-                provider.error(HttpReply(500, {}, body))
+                provider.error(HttpResponse(500, {}, body))
 
     # --- the secret ---
 
@@ -97,7 +97,8 @@ class Conduct(Basis):
         for name, value in attributes(provider).items():
             shown = secret in repr(value)
             check(
-                not shown, f"the attribute {name} shows the secret: keep it in llmgate.wire.Secret"
+                not shown,
+                f"the attribute {name} shows the secret: keep it in llmgate.provider.http.Secret",
             )
         check(secret.encode() not in _pickled(provider), "the secret is in the provider's pickle")
 
@@ -105,7 +106,7 @@ class Conduct(Basis):
         """No error holds it: neither its text nor anything else that it carries."""
         secret, provider = self.need_secret(), self.make_provider()
         for status in STATUSES:
-            error = provider.error(HttpReply(status, {}, b'{"error": {"message": "no"}}'))
+            error = provider.error(HttpResponse(status, {}, b'{"error": {"message": "no"}}'))
             shown = f"{error!r}{error!s}{vars(error)!r}"
             check(secret not in shown, f"the error of status {status} holds the secret")
 

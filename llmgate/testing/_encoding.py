@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 from llmgate.errors import DecodeError, RequestError
 from llmgate.options import Call, ChatParameters
 from llmgate.provider import Support
+from llmgate.provider.http import HttpRequest, decode_json
 from llmgate.testing._basis import Basis, Case, check, fail
 from llmgate.testing._samples import SAMPLES
 from llmgate.testing.driving import call_of, first_request
 from llmgate.testing.recordings import Asked, GoldenCall
-from llmgate.wire import HttpRequest, decode_json
 
 __all__ = ["Encoding"]
 

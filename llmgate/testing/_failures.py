@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from llmgate.errors import DecodeError, LLMGateError, ProviderError, error_class
+from llmgate.provider.http import HttpResponse, encode_json
 from llmgate.testing._basis import Basis, check, fail, json_of, only_our_errors, spread
 from llmgate.testing._samples import (
     ERROR_BODIES,
@@ -21,7 +22,6 @@ from llmgate.testing._samples import (
 from llmgate.testing.driving import OutOfRepliesError, drive
 from llmgate.testing.recordings import RecordedExchange
 from llmgate.types import Completion
-from llmgate.wire import HttpReply, encode_json
 
 __all__ = ["Failures"]
 
@@ -69,14 +69,14 @@ class Failures(Basis):
         """A body with status 200 that is no answer raises one of our errors."""
         greeting = self.call(self.greeting())
         for name, body in MALFORMED.items():
-            self._check_refused((HttpReply(200, _JSON, body),), greeting, name)
+            self._check_refused((HttpResponse(200, _JSON, body),), greeting, name)
 
     def test_nonsense_at_any_step_is_no_answer(self, whole: RecordedExchange) -> None:
         """Each reply of a flow may be nonsense."""
         call = self.call(whole.call)
         for name, body in MALFORMED.items():
             for step in range(len(whole.replies)):
-                replies = (*whole.replies[:step], HttpReply(200, _JSON, body))
+                replies = (*whole.replies[:step], HttpResponse(200, _JSON, body))
                 self._check_refused(replies, call, f"{name} as reply {step}")
 
     def test_damaged_answers_raise_our_errors(self, whole: RecordedExchange) -> None:
@@ -100,14 +100,14 @@ class Failures(Basis):
     def _error(self, status: int, body: bytes, name: str) -> ProviderError:
         provider, what = self.make_provider(), f"error() with status {status} and {name}"
         try:
-            error: Any = provider.error(HttpReply(status, {"content-type": "text/plain"}, body))
+            error: Any = provider.error(HttpResponse(status, {"content-type": "text/plain"}, body))
         except Exception as raised:
             raise AssertionError(f"{what} raised {raised!r:.200} instead of returning") from raised
         if not isinstance(error, ProviderError):
             fail(f"{what} returned {error!r:.200}, which is no ProviderError")
         return error
 
-    def _check_refused(self, replies: tuple[HttpReply, ...], asked: Any, name: str) -> None:
+    def _check_refused(self, replies: tuple[HttpResponse, ...], asked: Any, name: str) -> None:
         provider = self.make_provider()
         try:
             with only_our_errors(f"decoding {name}"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from llmgate.wire import encode_json
+from llmgate.provider.http import encode_json
 
 __all__ = [
     "ERROR_BODIES",

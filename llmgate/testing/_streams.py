@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from llmgate.accumulate import accumulate
 from llmgate.errors import DecodeError, LLMGateError, StreamTruncatedError
-from llmgate.framing import Frame, SSEFramer
 from llmgate.provider import Decoder
+from llmgate.provider.accumulate import accumulate
+from llmgate.provider.framing import Frame, SSEFramer
+from llmgate.provider.http import decode_json, encode_json
 from llmgate.testing._answers import essence
 from llmgate.testing._basis import Basis, check, fail, only_our_errors, spread
 from llmgate.testing._samples import MALFORMED, damaged
@@ -28,7 +29,6 @@ from llmgate.testing.driving import (
 )
 from llmgate.testing.recordings import RecordedExchange
 from llmgate.types import Chunk, Completion
-from llmgate.wire import decode_json, encode_json
 
 __all__ = ["Streams"]
 

@@ -13,8 +13,8 @@ from typing import TypeAlias, TypeVar
 from llmgate.errors import ClosedError, LLMGateError, RequestError
 from llmgate.options import Timeout
 from llmgate.provider import Provider
+from llmgate.provider.http import HttpRequest, IncomingResponse, Transport
 from llmgate.testing._variant import variant
-from llmgate.wire import HttpRequest, IncomingReply, Transport
 
 __all__ = ["Answerer", "Canned", "CannedTransport", "with_transport"]
 
@@ -66,7 +66,7 @@ class CannedTransport:
         self,
         request: HttpRequest,
         timeout: Timeout,  # noqa: ARG002 - what is in memory is never late
-    ) -> IncomingReply:
+    ) -> IncomingResponse:
         """The reply to this request.
 
         Raises:

@@ -20,7 +20,7 @@ class ProviderConformance(Encoding, Answers, Streams, Failures, Conduct):
 
         class TestAcme(ProviderConformance):
             provider = Acme(api_key=CANARY)
-            exchanges = (RecordedExchange("hello", {…}, (HttpReply(200, {}, b"…"),), text="Hi"),)
+            exchanges = (RecordedExchange("hello", {…}, (HttpResponse(200, {}, b"…"),), text="Hi"),)
 
     Attributes:
         provider: The provider, made with ``api_key=CANARY``; or override ``make_provider``.

@@ -14,15 +14,15 @@ from typing import Any, Generic, NoReturn, TypeVar
 
 from llmgate import Client
 from llmgate.errors import LLMGateError, ProviderError
-from llmgate.framing import Frame
 from llmgate.options import Call
 from llmgate.provider import Decoder, Provider, status_error
+from llmgate.provider.framing import Frame
+from llmgate.provider.http import Flow, HttpRequest, HttpResponse
 from llmgate.report import Report
 from llmgate.testing._variant import variant
 from llmgate.testing.canned import Canned, CannedTransport, with_transport
 from llmgate.testing.recordings import Asked
 from llmgate.types import Chunk, Completion
-from llmgate.wire import Flow, HttpReply, HttpRequest
 
 __all__ = [
     "GREETING",
@@ -57,9 +57,9 @@ class Driven(Generic[Result]):
 
 def drive(
     flow: Flow[Result],
-    replies: Iterable[HttpReply],
+    replies: Iterable[HttpResponse],
     *,
-    error: Callable[[HttpReply], ProviderError] = status_error,
+    error: Callable[[HttpResponse], ProviderError] = status_error,
 ) -> Driven[Result]:
     """Run a flow to its end, as the engine does: a streamed reply's body is left to the decoder.
 
@@ -81,9 +81,9 @@ def drive(
 
 def _reply_to(
     request: HttpRequest,
-    waiting: Iterator[HttpReply],
-    error: Callable[[HttpReply], ProviderError],
-) -> HttpReply:
+    waiting: Iterator[HttpResponse],
+    error: Callable[[HttpResponse], ProviderError],
+) -> HttpResponse:
     reply = next(waiting, None)
     if reply is None:
         raise OutOfRepliesError(f"the flow sent {request!r} when no reply was left")
@@ -104,7 +104,7 @@ def first_request(flow: Flow[Any]) -> HttpRequest:
 
 
 class StreamReader:
-    """Reads a stream piece by piece, as :class:`~llmgate._stream.Stream` does."""
+    """Reads a stream piece by piece, as :class:`~llmgate._core.stream.Stream` does."""
 
     def __init__(self, decoder: Decoder) -> None:
         self.decoder = decoder

@@ -16,13 +16,13 @@ from dataclasses import replace
 from typing import Any, ClassVar, cast
 
 from llmgate.errors import DecodeError, StreamTruncatedError, excerpt
-from llmgate.framing import Frame, NDJSONFramer
 from llmgate.options import Call
 from llmgate.provider import Decoder, Provider
+from llmgate.provider.framing import Frame, NDJSONFramer
+from llmgate.provider.http import Flow, HttpRequest, Secret, decode_json, encode_json
 from llmgate.testing.canned import CannedTransport
 from llmgate.testing.script import Answer, script
 from llmgate.types import Chunk, Completion
-from llmgate.wire import Flow, HttpRequest, Secret, decode_json, encode_json
 
 __all__ = ["FakeProvider"]
 

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from llmgate.errors import LLMGateError, error_class
 from llmgate.options import Call
-from llmgate.wire import HttpReply, HttpRequest, decode_json, encode_json
+from llmgate.provider.http import HttpRequest, HttpResponse, decode_json, encode_json
 
 __all__ = ["Asked", "GoldenCall", "RecordedExchange", "load_corpus", "load_recording"]
 
@@ -50,7 +50,7 @@ class RecordedExchange:
 
     name: str
     call: Asked
-    replies: Sequence[HttpReply]
+    replies: Sequence[HttpResponse]
     text: str | None = None
     tool_calls: Sequence[tuple[str, Any]] | None = None
     finish_reason: str | None = None
@@ -112,7 +112,7 @@ def load_recording(
     )
 
 
-def _expected_error(reply: HttpReply, features: frozenset[str]) -> type[LLMGateError] | None:
+def _expected_error(reply: HttpResponse, features: frozenset[str]) -> type[LLMGateError] | None:
     if reply.status >= 400:
         return error_class(reply.status)
     failed = {"mid_stream_error", "error_as_first_event"} & features
@@ -133,9 +133,9 @@ def _request(recorded: Mapping[str, Any]) -> HttpRequest:
     )
 
 
-def _reply(recorded: Mapping[str, Any]) -> HttpReply:
+def _reply(recorded: Mapping[str, Any]) -> HttpResponse:
     headers = recorded.get("headers", {})
-    return HttpReply(recorded["status"], headers, _body(recorded))
+    return HttpResponse(recorded["status"], headers, _body(recorded))
 
 
 def _body(recorded: Mapping[str, Any]) -> bytes:

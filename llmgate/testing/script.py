@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 from llmgate.errors import LLMGateError, RequestError
+from llmgate.provider.http import HttpRequest, decode_json, encode_json
 from llmgate.testing.canned import Answerer, Canned
 from llmgate.types import ToolCall
-from llmgate.wire import HttpRequest, decode_json, encode_json
 
 __all__ = ["Answer", "script"]
 

@@ -16,7 +16,7 @@ from llmgate.errors import (
     TLSError,
     excerpt,
 )
-from llmgate.wire import shown_url
+from llmgate.provider.http import shown_url
 
 __all__ = [
     "BrokenConnectionError",

@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from llmgate.threads import BoundedThreads
+from llmgate.provider.threads import BoundedThreads
 
 __all__ = ["ThreadResolver"]
 

@@ -15,14 +15,14 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from llmgate._deadline import mark_phase
+from llmgate._core.deadline import mark_phase
+from llmgate.provider.http import HttpRequest
 from llmgate.transports._failures import (
     NoConnectionError,
     broken_connection,
     reason_of,
 )
 from llmgate.transports._limits import ConnectLimit
-from llmgate.wire import HttpRequest
 
 __all__ = [
     "LARGE_BODY",

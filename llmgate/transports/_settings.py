@@ -6,7 +6,7 @@ import os
 import ssl
 from urllib.parse import urlsplit
 
-from llmgate._frozen import frozen
+from llmgate._text.frozen import frozen
 from llmgate.errors import InvalidRequestError, shown
 
 __all__ = ["HttpSettings", "scheme_and_host"]

@@ -18,6 +18,7 @@ import aiohttp
 
 from llmgate.errors import ClosedError, LLMGateError
 from llmgate.options import Timeout
+from llmgate.provider.http import HttpRequest, IncomingResponse
 from llmgate.transports._addresses import environment_proxy, parsed_url
 from llmgate.transports._failures import (
     BrokenConnectionError,
@@ -33,7 +34,6 @@ from llmgate.transports._session import (
     send_by_session,
 )
 from llmgate.transports._settings import HttpSettings
-from llmgate.wire import HttpRequest, IncomingReply
 
 if TYPE_CHECKING:
     from llmgate.transports._fast import FastPath
@@ -91,7 +91,7 @@ class AiohttpTransport:
         await transport._keeper.start(transport)
         return transport
 
-    async def open(self, request: HttpRequest, timeout: Timeout) -> IncomingReply:
+    async def open(self, request: HttpRequest, timeout: Timeout) -> IncomingResponse:
         """Send the request and return when the reply's headers have come."""
         try:
             response = await self._send(request, timeout)
@@ -165,7 +165,7 @@ async def _close(
 
 
 class _Reply:
-    """aiohttp's response, as an :class:`~llmgate.wire.IncomingReply`."""
+    """aiohttp's response, as an :class:`~llmgate.provider.http.IncomingResponse`."""
 
     __slots__ = ("_open", "_response", "headers", "status")
 

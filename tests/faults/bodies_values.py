@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from llmgate.wire import is_array, is_object
+from llmgate.provider.http import is_array, is_object
 from tests.faults.bodies_shapes import (
     CLEAN,
     UNARY,

@@ -12,7 +12,7 @@ from typing import Any
 from llmgate import Client, Timeout
 from llmgate.errors import DeadlineExceededError
 from llmgate.hooks import Event
-from llmgate.wire import HttpRequest
+from llmgate.provider.http import HttpRequest
 from llmgate_azure import AzureOpenAI
 from tests.faults.calls import HI, KEY, SLACK, limits
 from tests.faults.deadlines_checks import LIMIT

@@ -16,7 +16,7 @@ import pytest
 
 from llmgate import Client
 from llmgate.errors import InvalidRequestError, MissingKeyError, RequestError
-from llmgate.wire import Secret
+from llmgate.provider.http import Secret
 from tests.faults.calls import KEY
 from tests.faults.dialects import Dialect
 from tests.faults.refusals import Wrong, check_refused, refused, said

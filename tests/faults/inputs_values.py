@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from llmgate.wire import is_array, is_object
+from llmgate.provider.http import is_array, is_object
 from tests.faults.calls import HI
 from tests.faults.refusals import Wrong, check_refused, refused
 from tests.faults.table import Case, Player, Scene, answers, calling

@@ -12,7 +12,8 @@ from typing import Any
 from unittest.mock import patch
 
 import llmgate
-from llmgate import Client, Stream, _client
+from llmgate import Client, Stream
+from llmgate._core import client as _client
 from llmgate.errors import LLMGateError
 from tests.faults.calls import HI
 from tests.faults.dialects import TEXT
@@ -123,7 +124,7 @@ def _default_client(player: Player, server: FaultServer) -> None:
         answer: Any = llmgate.completion(player.dialect.model, HI, stream=player.stream)
         assert TEXT == (answer.completion() if player.stream else answer).text
     assert wait_for(lambda: server.open_connections <= 1)
-    llmgate._sync.run(client.aclose)
+    llmgate._core.sync.run(client.aclose)
 
 
 _patching = threading.Lock()
@@ -187,7 +188,7 @@ def _threads_without(player: Player, server: FaultServer) -> None:
     with ThreadPoolExecutor(16) as threads:
         answers = [thread.result() for thread in [threads.submit(run) for _ in range(16)]]
     assert [[TEXT] * 3] * 16 == answers
-    llmgate._sync.run(client.aclose)
+    llmgate._core.sync.run(client.aclose)
 
 
 async def _inside_a_loop(player: Player) -> None:
@@ -196,7 +197,7 @@ async def _inside_a_loop(player: Player) -> None:
         assert TEXT == text_of_sync(stage.client, player)
         assert TEXT == await text_of(stage.client, player)
         assert TEXT == text_of_sync(stage.client, player)
-        llmgate._sync.run(stage.client.aclose)
+        llmgate._core.sync.run(stage.client.aclose)
 
 
 async def _both_at_once(player: Player) -> None:
@@ -208,7 +209,7 @@ async def _both_at_once(player: Player) -> None:
         )
         assert [TEXT] * 8 == answers
         assert stage.server.connections <= 2
-        llmgate._sync.run(stage.client.aclose)
+        llmgate._core.sync.run(stage.client.aclose)
 
 
 async def _in_a_hook(player: Player) -> None:
@@ -223,7 +224,7 @@ async def _in_a_hook(player: Player) -> None:
 
         assert TEXT == await text_of(stage.client, player, hooks=[hook])
         assert await asyncio.to_thread(wait_for, lambda: [TEXT] == heard)
-        llmgate._sync.run(stage.client.aclose)
+        llmgate._core.sync.run(stage.client.aclose)
 
 
 async def _many_clients(player: Player) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from llmgate import Client, LLMGateError
+from llmgate.provider.http import HttpRequest
 from llmgate.testing import Canned, CannedTransport, with_transport
 from llmgate.types import Chunk, Completion
-from llmgate.wire import HttpRequest
 from tests.faults.calls import HI
 from tests.faults.dialects import Dialect
 from tests.faults.server import Seen

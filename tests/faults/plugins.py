@@ -12,7 +12,7 @@ from importlib import metadata
 from typing import Any
 
 from llmgate import Client
-from llmgate._registry import installed_providers
+from llmgate._core.registry import installed_providers
 from llmgate.errors import DeadlineExceededError, RequestError, UnknownProviderError
 from tests.faults import plugins_outside, plugins_protocol
 from tests.faults.calls import SLACK

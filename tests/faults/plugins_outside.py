@@ -14,7 +14,7 @@ from llmgate.errors import (
     ProviderError,
     RequestError,
 )
-from llmgate.wire import HttpReply, HttpRequest
+from llmgate.provider.http import HttpRequest, HttpResponse
 from tests.faults.calls import KEY, SLACK
 from tests.faults.plugins_strange import (
     BOTH,
@@ -128,7 +128,7 @@ async def endless(player: Player) -> None:
 
 
 SIGNED: tuple[Any, ...] = (
-    *(*GARBAGE, HttpRequest, HttpReply(200)),
+    *(*GARBAGE, HttpRequest, HttpResponse(200)),
     *(replace(HttpRequest("GET", "http://x"), url=url) for url in (None, "", 5)),  # type: ignore[arg-type]
 )
 

@@ -11,7 +11,7 @@ from llmgate.errors import (
     DecodeError,
     RequestError,
 )
-from llmgate.wire import HttpRequest
+from llmgate.provider.http import HttpRequest
 from tests.faults.dialects import TEXT
 from tests.faults.plugins_strange import (
     BOTH,

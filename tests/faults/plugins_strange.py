@@ -12,9 +12,9 @@ from llmgate.errors import (
     StreamTruncatedError,
     shown,
 )
-from llmgate.framing import Frame, SSEFramer
 from llmgate.provider import Provider
-from llmgate.wire import HttpReply, HttpRequest
+from llmgate.provider.framing import Frame, SSEFramer
+from llmgate.provider.http import HttpRequest, HttpResponse
 from tests.faults.dialects import TEXT
 from tests.faults.plugins_values import (
     completion,
@@ -67,11 +67,11 @@ class Stranger(Provider):
             return part(self)
         return partial(part, self) if name in ("complete", "stream") else part
 
-    def complete(self, call: Any) -> Generator[HttpRequest, HttpReply, Any]:
+    def complete(self, call: Any) -> Generator[HttpRequest, HttpResponse, Any]:
         answered = yield HttpRequest("POST", self.url, body=b"{}")
         return completion(answered.body.decode())
 
-    def stream(self, call: Any) -> Generator[HttpRequest, HttpReply, Any]:
+    def stream(self, call: Any) -> Generator[HttpRequest, HttpResponse, Any]:
         yield HttpRequest("POST", self.url, body=b"{}", stream=True)
         return Reader(**self.parts)
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
-from llmgate.framing import Frame, SSEFramer
+from llmgate.provider.framing import Frame, SSEFramer
 from llmgate.types import Choice, ChoiceDelta, Chunk, ChunkChoice, Completion, Message
 
 __all__ = [

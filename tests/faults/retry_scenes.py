@@ -21,8 +21,8 @@ from llmgate.errors import (
     RateLimitError,
     ReadError,
 )
+from llmgate.provider.http import HttpRequest
 from llmgate.testing import Canned, CannedTransport, with_transport
-from llmgate.wire import HttpRequest
 from tests import virtual_time
 from tests.faults.calls import AT_ONCE, HI, limits
 from tests.faults.dialects import TEXT

@@ -15,8 +15,8 @@ from typing import Any
 from llmgate import Client, RetryPolicy, Stream
 from llmgate.errors import InvalidRequestError
 from llmgate.hooks import as_dictionary
+from llmgate.provider.http import Secret
 from llmgate.testing import CannedTransport
-from llmgate.wire import Secret
 from tests.faults import secrets_logs, secrets_outside
 from tests.faults.calls import HI, KEY, Recorder, no_pause
 from tests.faults.dialects import Dialect

@@ -11,8 +11,8 @@ import pickle
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
+from llmgate.provider.http import is_array, is_object
 from llmgate.types import Completion
-from llmgate.wire import is_array, is_object
 from tests.faults.dialects import TEXT, Dialect
 from tests.faults.table import Check, Outcome
 

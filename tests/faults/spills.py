@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from structlog.tracebacks import ExceptionDictTransformer
 
-from llmgate.wire import is_array, is_object
+from llmgate.provider.http import is_array, is_object
 from tests.faults.calls import KEY, chain
 from tests.faults.table import Outcome
 

@@ -11,7 +11,7 @@ from llmgate.errors import (
     DeadlineExceededError,
     ResponseTooLargeError,
 )
-from llmgate.framing import MAX_FRAME
+from llmgate.provider.framing import MAX_FRAME
 from tests.faults.dialects import Dialect
 from tests.faults.memory import Reader
 from tests.faults.server import STREAM_HEAD, Step, framed, trickle

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from llmgate import _registry
+from llmgate._core import registry as _registry
 
 __all__ = ["SOURCES", "described", "installed", "released"]
 

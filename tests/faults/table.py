@@ -17,7 +17,8 @@ from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from llmgate import Client, Completion, Stream, _sync
+from llmgate import Client, Completion, Stream
+from llmgate._core import sync as _sync
 from llmgate.errors import LLMGateError
 from llmgate.types import Chunk
 from tests.faults.calls import HI, KEY, SLACK, chain, is_ours

@@ -13,12 +13,11 @@ from random import Random
 from typing import Any
 from zlib import crc32
 
-from llmgate import framing
-from llmgate.accumulate import Accumulator
 from llmgate.errors import LLMGateError
-from llmgate.framing import MAX_FRAME, Frame, SSEFramer
-from llmgate.provider import Decoder
-from llmgate.templates import FrameTemplate
+from llmgate.provider import Decoder, framing
+from llmgate.provider.accumulate import Accumulator
+from llmgate.provider.framing import MAX_FRAME, Frame, SSEFramer
+from llmgate.provider.templated_sse import FrameTemplate
 from llmgate.types import Chunk, TextChunks
 from tests.fuzz.oracles import FindingError, timed
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
-from llmgate.wire import is_array, is_object
+from llmgate.provider.http import is_array, is_object
 
 __all__ = ["mutated"]
 

@@ -17,14 +17,14 @@ from random import Random
 from typing import Any, TypeAlias, TypeVar
 from zlib import crc32
 
-from llmgate._shape import Shape
-from llmgate.accumulate import accumulate
+from llmgate._text.shape import Shape
 from llmgate.errors import LLMGateError, ProviderError
-from llmgate.framing import Frame, Framer
 from llmgate.provider import Decoder
+from llmgate.provider.accumulate import accumulate
+from llmgate.provider.framing import Frame, Framer
+from llmgate.provider.http import HttpResponse, is_array, is_object
 from llmgate.testing.driving import OutOfRepliesError, StreamReader
 from llmgate.types import Chunk, Completion
-from llmgate.wire import HttpReply, is_array, is_object
 
 __all__ = [
     "SECONDS",
@@ -119,7 +119,7 @@ def reply_oracle(decodes: Sequence[Callable[[bytes], Completion]]) -> Oracle:
     return timed(check)
 
 
-def error_oracle(read: Callable[[HttpReply], ProviderError]) -> Oracle:
+def error_oracle(read: Callable[[HttpResponse], ProviderError]) -> Oracle:
     """Whatever the body, there is an error, and its text forges no line and is not endless.
 
     The first byte of the data chooses the status, and the rest is the body.
@@ -128,7 +128,7 @@ def error_oracle(read: Callable[[HttpReply], ProviderError]) -> Oracle:
     def check(data: bytes) -> None:
         status = 400 + (data[0] if data else 0) % 200
         headers = {"content-type": "application/json", "retry-after": "1"}
-        error: Any = read(HttpReply(status, headers, data[1:]))
+        error: Any = read(HttpResponse(status, headers, data[1:]))
         if not isinstance(error, ProviderError):
             raise FindingError(f"{error!r:.200} is no ProviderError")
         if not (error.message.strip() and error.message.isprintable() and str(error)):
@@ -310,7 +310,7 @@ def _renumbered(value: Any, number: int) -> Any:
     return changed
 
 
-def replies_of(data: bytes) -> list[HttpReply]:
+def replies_of(data: bytes) -> list[HttpResponse]:
     """The replies of a flow of several steps: their bodies are parted by ASCII's own mark."""
-    plain = HttpReply(200, {"content-type": "application/json"}, b"")
+    plain = HttpResponse(200, {"content-type": "application/json"}, b"")
     return [replace(plain, body=body) for body in data.split(b"\x1e")]

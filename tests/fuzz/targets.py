@@ -14,14 +14,14 @@ from random import Random
 from typing import Any
 from zlib import crc32
 
-from llmgate._emulated import EmulatedDecoder, completion_with_calls
-from llmgate._retry import parse_retry_after
-from llmgate._validate import check_messages, check_name, check_parameters
-from llmgate.accumulate import accumulate
+from llmgate._core.check import check_messages, check_name, check_parameters
+from llmgate._core.retry import parse_retry_after
 from llmgate.errors import InvalidRequestError, LLMGateError
-from llmgate.framing import Frame, Framer, NDJSONFramer, SSEFramer
+from llmgate.provider._emulated import EmulatedDecoder, completion_with_calls
+from llmgate.provider.accumulate import accumulate
+from llmgate.provider.framing import Frame, Framer, NDJSONFramer, SSEFramer
+from llmgate.provider.http import decode_json, encode_json, is_object
 from llmgate.types import Choice, ChoiceDelta, Chunk, ChunkChoice, Completion, Message, Usage
-from llmgate.wire import decode_json, encode_json, is_object
 from tests.fuzz import seeds
 from tests.fuzz.learning import PARTS, learning_oracle, scripted, scripts
 from tests.fuzz.oracles import (

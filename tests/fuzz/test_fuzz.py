@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from llmgate.errors import LLMGateError
-from llmgate.framing import Frame, Framer, SSEFramer
+from llmgate.provider.framing import Frame, Framer, SSEFramer
 from llmgate.types import ChoiceDelta, Chunk, ChunkChoice, Completion
 from tests.fuzz import oracles
 from tests.fuzz.found import FOUND

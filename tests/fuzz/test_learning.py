@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmgate.framing import Frame, SSEFramer
-from llmgate.templates import FrameTemplate
+from llmgate.provider.framing import Frame, SSEFramer
+from llmgate.provider.templated_sse import FrameTemplate
 from tests.fuzz.learning import PARTS, learning_oracle, scripted
 from tests.fuzz.oracles import FindingError
 from tests.fuzz.vendors import VENDORS

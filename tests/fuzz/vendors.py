@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from llmgate.framing import Frame
 from llmgate.provider import Decoder, Provider
+from llmgate.provider.framing import Frame
+from llmgate.provider.http import HttpResponse, is_object
 from llmgate.testing.driving import call_of, drive
 from llmgate.types import Completion
-from llmgate.wire import HttpReply, is_object
 from llmgate_anthropic import Anthropic
 from llmgate_azure import AzureOpenAI
 from llmgate_cohere import Cohere
@@ -47,8 +47,8 @@ class Vendor:
     has_ended: HasEnded
     folders: tuple[str, ...]
     calls: tuple[Mapping[str, Any], ...] = ({},)
-    opening: tuple[HttpReply, ...] = ()
-    reply_opening: tuple[HttpReply, ...] = ()
+    opening: tuple[HttpResponse, ...] = ()
+    reply_opening: tuple[HttpResponse, ...] = ()
     model: str = "model"
     extra_seeds: tuple[bytes, ...] = field(default=(), repr=False)
 
@@ -72,7 +72,7 @@ class Vendor:
     def _open(self, options: Mapping[str, Any]) -> Callable[[], Decoder]:
         provider = self.provider
         call = call_of(provider, self._asked({**options, "stream": True}))
-        replies = [*self.opening, HttpReply(200, {"content-type": "text/event-stream"}, b"")]
+        replies = [*self.opening, HttpResponse(200, {"content-type": "text/event-stream"}, b"")]
 
         def open_() -> Decoder:
             return drive(provider.stream(call), replies, error=provider.error).result
@@ -168,7 +168,7 @@ VENDORS: Mapping[str, Vendor] = {
         _replicate_ended,
         ("replicate",),
         ({}, {"tools": _TOOLS, "stop": "STOP"}),
-        (HttpReply(201, {}, json.dumps(_PREDICTION).encode()),),
+        (HttpResponse(201, {}, json.dumps(_PREDICTION).encode()),),
         model="acme/chat",
     ),
 }

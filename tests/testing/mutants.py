@@ -11,9 +11,9 @@ from typing import Any
 from llmgate.errors import LLMGateError, ProviderError, error_class
 from llmgate.options import Call
 from llmgate.provider import Decoder
+from llmgate.provider.http import Flow, HttpRequest, HttpResponse, encode_json
 from llmgate.testing import CANARY, FakeProvider, ProviderConformance, RecordedExchange
 from llmgate.types import Choice, Completion, Message
-from llmgate.wire import Flow, HttpReply, HttpRequest, encode_json
 from tests.testing.recorded import EXCHANGES, GOLDEN
 
 
@@ -61,7 +61,7 @@ def sending_body(change: Callable[[dict[str, Any], Call], Any]) -> FakeProvider:
     )
 
 
-def answering(decode: Callable[[HttpReply, Completion | None], Completion]) -> FakeProvider:
+def answering(decode: Callable[[HttpResponse, Completion | None], Completion]) -> FakeProvider:
     """A provider that decodes in another way; it is handed what the right way gives, if it does."""
 
     class Answering(FakeProvider):
@@ -97,11 +97,11 @@ def streaming(kind: Callable[[], Decoder]) -> FakeProvider:
     return Streaming(api_key=CANARY)
 
 
-def refusing(error: Callable[[HttpReply], Any]) -> FakeProvider:
+def refusing(error: Callable[[HttpResponse], Any]) -> FakeProvider:
     """A provider that explains errors like this."""
 
     class Refusing(FakeProvider):
-        def error(self, reply: HttpReply) -> ProviderError:
+        def error(self, reply: HttpResponse) -> ProviderError:
             explained: ProviderError = error(reply)
             return explained
 
@@ -123,10 +123,10 @@ def without(*names: str) -> Callable[[dict[str, Any], Call], dict[str, Any]]:
     return change
 
 
-def loud(text: Callable[[HttpReply], str]) -> FakeProvider:
+def loud(text: Callable[[HttpResponse], str]) -> FakeProvider:
     """A provider whose errors say this."""
     return refusing(lambda reply: error_class(reply.status)(text(reply)))
 
 
-def gullible(reply: HttpReply, right: Completion | None) -> Completion:
+def gullible(reply: HttpResponse, right: Completion | None) -> Completion:
     return Completion([Choice(Message(reply.body.decode("utf-8", "replace")))])

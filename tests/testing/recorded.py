@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from llmgate.errors import RateLimitError
-from llmgate.framing import Frame, Framer, SSEFramer
 from llmgate.options import Call
 from llmgate.provider import Decoder
+from llmgate.provider.framing import Frame, Framer, SSEFramer
+from llmgate.provider.http import Flow, HttpResponse, encode_json
 from llmgate.testing import FakeProvider, GoldenCall, RecordedExchange
 from llmgate.testing.fake import FakeDecoder
 from llmgate.types import Chunk
-from llmgate.wire import Flow, HttpReply, encode_json
 
 USER: list[Any] = [{"role": "user", "content": "Hi"}]
 TOOLS = [{"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}]
@@ -25,14 +25,14 @@ def asked(**options: Any) -> dict[str, Any]:
     return {"model": "fake-1", "messages": USER, **options}
 
 
-def answered(payload: Any, status: int = 200) -> tuple[HttpReply, ...]:
+def answered(payload: Any, status: int = 200) -> tuple[HttpResponse, ...]:
     """A reply with a JSON body."""
-    return (HttpReply(status, {"Content-Type": "application/json"}, encode_json(payload)),)
+    return (HttpResponse(status, {"Content-Type": "application/json"}, encode_json(payload)),)
 
 
-def streamed(*events: Any, head: bytes = b"", tail: bytes = b"\n") -> tuple[HttpReply, ...]:
+def streamed(*events: Any, head: bytes = b"", tail: bytes = b"\n") -> tuple[HttpResponse, ...]:
     """A reply whose body is a stream of JSON events."""
-    return (HttpReply(200, {}, b"".join(head + encode_json(e) + tail for e in events)),)
+    return (HttpResponse(200, {}, b"".join(head + encode_json(e) + tail for e in events)),)
 
 
 def said(arguments: str, **rest: Any) -> dict[str, Any]:

@@ -11,20 +11,20 @@ from llmgate import Client
 from llmgate.errors import ClosedError, ConnectError, ReadError, RequestError, StreamTruncatedError
 from llmgate.options import Call, Timeout
 from llmgate.provider import Decoder, Provider
+from llmgate.provider.http import Flow, HttpRequest, IncomingResponse
 from llmgate.testing import Canned, CannedTransport, FakeProvider, with_transport
 from llmgate.types import Completion
-from llmgate.wire import Flow, HttpRequest, IncomingReply
 
 REQUEST = HttpRequest("POST", "https://a.invalid", {"Authorization": "Bearer secret"}, b"{}")
 USER = [{"role": "user", "content": "Hi"}]
 ANSWER = b'{"say": "Hi", "end": "done"}'
 
 
-def opened(transport: CannedTransport) -> IncomingReply:
+def opened(transport: CannedTransport) -> IncomingResponse:
     return asyncio.run(transport.open(REQUEST, Timeout()))
 
 
-def read_all(reply: IncomingReply, times: int) -> list[bytes]:
+def read_all(reply: IncomingResponse, times: int) -> list[bytes]:
     async def read() -> list[bytes]:
         return [await reply.read() for _ in range(times)]
 

@@ -12,9 +12,9 @@ import pytest
 from llmgate.errors import UnsupportedError
 from llmgate.options import Call, ChatParameters
 from llmgate.provider import Support
+from llmgate.provider.http import HttpResponse
 from llmgate.testing import CANARY, FakeProvider, GoldenCall, ProviderConformance, RecordedExchange
 from llmgate.types import CustomCall, Function, ToolCall
-from llmgate.wire import HttpReply
 from tests.testing.mutants import (
     answering,
     declaring,
@@ -118,7 +118,7 @@ def test_says_what_it_skips(test: str, attributes: dict[str, Any], reason: str) 
 @pytest.mark.parametrize("body", [b"plain text", b"[1]"])
 def test_skips_replies_without_fields(body: bytes) -> None:
     """Where a reply is no JSON object there is nothing to damage, and no place for a field."""
-    told = RecordedExchange("told", asked(), (HttpReply(200, {}, body),))
+    told = RecordedExchange("told", asked(), (HttpResponse(200, {}, body),))
     tested = kit(answering(gullible), told)
     with pytest.raises(pytest.skip.Exception):
         run(tested, "test_keeps_unknown_fields")

@@ -11,9 +11,9 @@ import pytest
 
 from llmgate.errors import BadRequestError, DecodeError, RateLimitError
 from llmgate.options import Call
+from llmgate.provider.http import HttpRequest, HttpResponse
 from llmgate.testing import FakeProvider
 from llmgate.types import Completion, Function, ToolCall
-from llmgate.wire import HttpReply, HttpRequest
 from tests.testing.mutants import (
     answering,
     kit,
@@ -86,7 +86,7 @@ def with_calls(*calls: dict[str, Any]) -> FakeProvider:
     return reworded(None, message={"tool_calls": made})
 
 
-def forgetful(reply: HttpReply, right: Completion | None) -> Completion:
+def forgetful(reply: HttpResponse, right: Completion | None) -> Completion:
     assert right is not None
     return replace(right, extra={})
 
@@ -99,9 +99,9 @@ class _Unstable(dict[str, Any]):
 
 
 def decoding(
-    raising: Callable[[HttpReply], Exception],
-) -> Callable[[HttpReply, Completion | None], Completion]:
-    def decode(reply: HttpReply, right: Completion | None) -> Completion:
+    raising: Callable[[HttpResponse], Exception],
+) -> Callable[[HttpResponse, Completion | None], Completion]:
+    def decode(reply: HttpResponse, right: Completion | None) -> Completion:
         raise raising(reply)
 
     return decode

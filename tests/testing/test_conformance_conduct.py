@@ -19,32 +19,32 @@ import pytest
 from llmgate.errors import DecodeError, ProviderError, RateLimitError, error_class
 from llmgate.options import Call
 from llmgate.provider import Support, status_error
+from llmgate.provider.http import HttpRequest, HttpResponse
 from llmgate.testing import CANARY, FakeProvider
 from llmgate.types import Choice, Completion, Message
-from llmgate.wire import HttpReply, HttpRequest
 from tests.testing.mutants import answering, declaring, gullible, kit, loud, refusing, run, sending
 
 
-def by_text(reply: HttpReply) -> ProviderError:
+def by_text(reply: HttpResponse) -> ProviderError:
     return (RateLimitError if b"ate limit" in reply.body else error_class(reply.status))("no")
 
 
-def by_reading(reply: HttpReply) -> ProviderError:
+def by_reading(reply: HttpResponse) -> ProviderError:
     return error_class(reply.status)(str(json.loads(reply.body)["why"]))
 
 
-def by_reading_its_own(reply: HttpReply) -> ProviderError:
+def by_reading_its_own(reply: HttpResponse) -> ProviderError:
     if b"slow down" in reply.body:
         raise KeyError("code")
     return status_error(reply)
 
 
-def unchecked(reply: HttpReply, right: Completion | None) -> Completion:
+def unchecked(reply: HttpResponse, right: Completion | None) -> Completion:
     payload = json.loads(reply.body)
     return Completion([Choice(Message(payload["say"]))])
 
 
-def untyped(reply: HttpReply, right: Completion | None) -> Completion:
+def untyped(reply: HttpResponse, right: Completion | None) -> Completion:
     match reply.json():
         case {"say": text}:
             return Completion([Choice(Message(text))])
@@ -52,7 +52,7 @@ def untyped(reply: HttpReply, right: Completion | None) -> Completion:
             raise DecodeError("no answer")
 
 
-def unequal(reply: HttpReply, right: Completion | None) -> Completion:
+def unequal(reply: HttpResponse, right: Completion | None) -> Completion:
     if right is None:
         raise DecodeError("no answer")
     return replace(right, extra={"created": 5})
@@ -95,7 +95,7 @@ def test_finds_wrong_failures(test: str, provider: FakeProvider, finding: str) -
 def touching(touch: Callable[[], object]) -> Iterator[tuple[str, FakeProvider]]:
     """Providers that touch something, each at another time."""
 
-    def decode(reply: HttpReply, right: Completion | None) -> Completion:
+    def decode(reply: HttpResponse, right: Completion | None) -> Completion:
         touch()
         assert right is not None
         return right
@@ -104,7 +104,7 @@ def touching(touch: Callable[[], object]) -> Iterator[tuple[str, FakeProvider]]:
         touch()
         return request
 
-    def explain(reply: HttpReply) -> ProviderError:
+    def explain(reply: HttpResponse) -> ProviderError:
         touch()
         return status_error(reply)
 

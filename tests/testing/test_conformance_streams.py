@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import pytest
 
 from llmgate.errors import BadRequestError, LLMGateError
-from llmgate.framing import Frame, SSEFramer
 from llmgate.provider import Decoder
+from llmgate.provider.framing import Frame, SSEFramer
 from llmgate.testing import FakeProvider, RecordedExchange
 from llmgate.testing.fake import FakeDecoder
 from llmgate.types import Chunk

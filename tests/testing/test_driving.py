@@ -20,6 +20,7 @@ import pytest
 import llmgate.testing
 from llmgate.errors import RateLimitError
 from llmgate.options import Call
+from llmgate.provider.http import Flow, HttpRequest, HttpResponse
 from llmgate.testing import (
     Canned,
     CannedTransport,
@@ -31,18 +32,17 @@ from llmgate.testing import (
 )
 from llmgate.testing.driving import OutOfRepliesError, call_of, first_request, watch_stream
 from llmgate.testing.isolation import TouchedError, Watch
-from llmgate.wire import Flow, HttpReply, HttpRequest
 
 
-def polling(times: int, *, stream: bool = False) -> Flow[list[HttpReply]]:
+def polling(times: int, *, stream: bool = False) -> Flow[list[HttpResponse]]:
     """A flow of several requests."""
     return _replies(
         [HttpRequest("GET", f"https://a.invalid/{n}", stream=stream) for n in range(times)]
     )
 
 
-def _replies(requests: list[HttpRequest]) -> Flow[list[HttpReply]]:
-    replies: list[HttpReply] = []
+def _replies(requests: list[HttpRequest]) -> Flow[list[HttpResponse]]:
+    replies: list[HttpResponse] = []
     for request in requests:
         reply = yield request
         replies += [reply]
@@ -51,27 +51,29 @@ def _replies(requests: list[HttpRequest]) -> Flow[list[HttpReply]]:
 
 def test_sends_reply_after_reply() -> None:
     """A flow is sent the replies in their order, header names in lower case."""
-    replies = [HttpReply(200, {"A": "1"}, b"x"), HttpReply(201, {}, b"y")]
+    replies = [HttpResponse(200, {"A": "1"}, b"x"), HttpResponse(201, {}, b"y")]
     driven = drive(polling(2), replies)
-    assert [HttpReply(200, {"a": "1"}, b"x"), replies[1]] == driven.result
+    assert [HttpResponse(200, {"a": "1"}, b"x"), replies[1]] == driven.result
     assert ["https://a.invalid/0", "https://a.invalid/1"] == [r.url for r in driven.requests]
 
 
 def test_leaves_streams_to_decoders() -> None:
     """The body of a reply that is to be streamed is not handed to the flow."""
-    assert [HttpReply(200)] == drive(polling(1, stream=True), [HttpReply(200, {}, b"x")]).result
+    assert [HttpResponse(200)] == drive(
+        polling(1, stream=True), [HttpResponse(200, {}, b"x")]
+    ).result
 
 
 def test_raises_what_a_status_stands_for() -> None:
     """A status that is no success ends the flow, as the engine would."""
     with pytest.raises(RateLimitError):
-        drive(polling(1), [HttpReply(429)])
+        drive(polling(1), [HttpResponse(429)])
 
 
 def test_says_when_replies_run_out() -> None:
     """A flow that asks more than was recorded is an error of the test."""
     with pytest.raises(OutOfRepliesError):
-        drive(polling(2), [HttpReply(200)])
+        drive(polling(2), [HttpResponse(200)])
 
 
 def test_a_flow_has_a_first_request() -> None:
@@ -84,7 +86,7 @@ def test_a_flow_has_a_first_request() -> None:
 def test_reads_no_further_than_the_end() -> None:
     """What comes after the end mark, in the same piece or in another, is not read."""
     pieces = [b'{"say": "Hi"}\n{"end": "done"}\nnonsense\n', b"nonsense\n"]
-    decoder = drive(FakeProvider().stream(Call("m", [])), [HttpReply(200)]).result
+    decoder = drive(FakeProvider().stream(Call("m", [])), [HttpResponse(200)]).result
     assert 2 == len(read_stream(decoder, pieces))
 
 
@@ -106,7 +108,7 @@ def test_finds_a_stream_that_is_not_closed(monkeypatch: pytest.MonkeyPatch) -> N
             return 1
 
     monkeypatch.setattr(driving, "CannedTransport", Leaking)
-    decoder = drive(FakeProvider().stream(Call("m", [])), [HttpReply(200)]).result
+    decoder = drive(FakeProvider().stream(Call("m", [])), [HttpResponse(200)]).result
     with pytest.raises(AssertionError, match="left its reply open"):
         asyncio.run(watch_stream(FakeProvider(), decoder, Canned()))
 

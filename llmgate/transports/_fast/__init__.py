@@ -17,6 +17,7 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
+from llmgate.provider.http import HttpRequest
 from llmgate.transports._fast.direct import (
     READING,
     DirectResponse,
@@ -26,7 +27,6 @@ from llmgate.transports._fast.direct import (
 )
 from llmgate.transports._fast.wire import Body, Wire
 from llmgate.transports._session import LARGE_BODY, READ_BUFFER
-from llmgate.wire import HttpRequest
 
 __all__ = ["FastConnector", "FastPath", "is_supported"]
 

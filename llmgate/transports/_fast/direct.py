@@ -14,12 +14,12 @@ import aiohttp
 from aiohttp.http import HttpProcessingError
 from yarl import URL
 
-from llmgate._deadline import mark_phase
+from llmgate._core.deadline import mark_phase
+from llmgate.provider.http import HttpRequest
 from llmgate.transports._failures import ExplainedError, NoConnectionError
 from llmgate.transports._fast.wire import Wire
 from llmgate.transports._limits import ConnectLimit
 from llmgate.transports._session import LONGEST_HEADER, READ_BUFFER, STREAM_BUFFER, Connector
-from llmgate.wire import HttpRequest
 
 __all__ = ["READING", "DirectResponse", "FastConnector", "Route", "RouteTimeout"]
 

@@ -15,7 +15,7 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.hdrs import CONTENT_LENGTH
 from aiohttp.http import HttpProcessingError
 
-from llmgate._deadline import mark_phase
+from llmgate._core.deadline import mark_phase
 from llmgate.transports._failures import ExplainedError, broken_connection
 from llmgate.transports._session import READ_BUFFER
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llmgate.accumulate import beside
 from llmgate.errors import DecodeError
+from llmgate.provider.accumulate import beside
+from llmgate.provider.http import is_array, is_object
 from llmgate.types import (
     CompletionTokensDetails,
     FinishReason,
     PromptTokensDetails,
     Usage,
 )
-from llmgate.wire import is_array, is_object
 
 __all__ = [
     "Kept",

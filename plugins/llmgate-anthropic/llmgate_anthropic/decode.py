@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from llmgate.accumulate import Accumulator, beside
 from llmgate.errors import DecodeError, StreamTruncatedError, excerpt
+from llmgate.provider.accumulate import Accumulator, beside
+from llmgate.provider.http import HttpResponse, encode_json, is_array, is_object
 from llmgate.types import Choice, Completion, Function, Message, ToolCall
-from llmgate.wire import HttpReply, encode_json, is_array, is_object
 from llmgate_anthropic.answer import (
     Kept,
     annotations_of,
@@ -31,7 +31,7 @@ from llmgate_anthropic.stream import MessagesDecoder
 __all__ = ["decode"]
 
 
-def decode(reply: HttpReply, call_id: str, answer_tool: str | None = None) -> Completion:
+def decode(reply: HttpResponse, call_id: str, answer_tool: str | None = None) -> Completion:
     """The completion of a whole reply, which may be a stream that has come to its end.
 
     Args:

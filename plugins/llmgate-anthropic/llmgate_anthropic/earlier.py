@@ -12,7 +12,7 @@ from typing import Any
 
 from llmgate.errors import InvalidRequestError
 from llmgate.options import Call
-from llmgate.wire import is_array, is_object
+from llmgate.provider.http import is_array, is_object
 from llmgate_anthropic.parts import Block
 
 __all__ = ["Ids", "earlier_blocks"]

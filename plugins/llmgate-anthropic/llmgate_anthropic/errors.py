@@ -16,9 +16,9 @@ from llmgate.errors import (
     error_class,
     excerpt,
 )
-from llmgate.framing import Frame
 from llmgate.provider import status_error
-from llmgate.wire import HttpReply, decode_json, is_object
+from llmgate.provider.framing import Frame
+from llmgate.provider.http import HttpResponse, decode_json, is_object
 
 __all__ = ["error_from_event", "error_in", "error_without_type", "messages_error"]
 
@@ -50,7 +50,7 @@ _PASSING = frozenset({408, 409})
 """Statuses that are worth another try though their class is not: a slow upload, a held lock."""
 
 
-def messages_error(reply: HttpReply) -> ProviderError:
+def messages_error(reply: HttpResponse) -> ProviderError:
     """The error that a reply with a status of 400 or more stands for."""
     try:
         payload = decode_json(reply.body)

@@ -13,7 +13,7 @@ from typing import Any
 
 from llmgate.errors import InvalidRequestError, UnsupportedError
 from llmgate.options import Call
-from llmgate.wire import is_array
+from llmgate.provider.http import is_array
 
 __all__ = ["Block", "blocks_of", "with_cache_mark"]
 

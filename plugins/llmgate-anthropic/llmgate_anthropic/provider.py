@@ -15,16 +15,16 @@ from urllib.parse import urlsplit
 from llmgate.errors import InvalidRequestError, MissingKeyError, ProviderError
 from llmgate.options import Call
 from llmgate.provider import Decoder, Provider, Support
-from llmgate.types import Completion
-from llmgate.wire import (
+from llmgate.provider.http import (
     Flow,
-    HttpReply,
     HttpRequest,
+    HttpResponse,
     Secret,
     base_url_parts,
     encode_json,
     shown_url,
 )
+from llmgate.types import Completion
 from llmgate_anthropic.decode import decode
 from llmgate_anthropic.encode import WITH_SAMPLING, Encoded, encode
 from llmgate_anthropic.errors import messages_error
@@ -133,7 +133,7 @@ class Anthropic(Provider):
             raise MissingKeyError("Anthropic needs a key: set ANTHROPIC_API_KEY or pass api_key=")
         return request.with_headers({**self._headers, **credentials})
 
-    def error(self, reply: HttpReply) -> ProviderError:
+    def error(self, reply: HttpResponse) -> ProviderError:
         """What an error's status and body mean."""
         return messages_error(reply)
 

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from llmgate.errors import DecodeError, excerpt
-from llmgate.wire import decode_json
+from llmgate.provider.http import decode_json
 
 __all__ = ["read_json"]
 

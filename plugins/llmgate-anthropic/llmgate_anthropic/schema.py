@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmgate.wire import is_array, is_object
+from llmgate.provider.http import is_array, is_object
 
 __all__ = ["has_open_maps", "strict_schema"]
 

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from llmgate.accumulate import Asides, beside
 from llmgate.errors import DecodeError, StreamTruncatedError, excerpt
-from llmgate.framing import Frame, Framer, SSEFramer
-from llmgate.templates import FrameTemplate
+from llmgate.provider.accumulate import Asides, beside
+from llmgate.provider.framing import Frame, Framer, SSEFramer
+from llmgate.provider.http import encode_json, is_array, is_object
+from llmgate.provider.templated_sse import FrameTemplate
 from llmgate.types import (
     ChoiceDelta,
     Chunk,
@@ -23,7 +24,6 @@ from llmgate.types import (
     TextChunks,
     ToolCallDelta,
 )
-from llmgate.wire import encode_json, is_array, is_object
 from llmgate_anthropic.answer import (
     Kept,
     annotations_of,

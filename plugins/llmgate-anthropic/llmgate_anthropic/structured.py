@@ -12,7 +12,7 @@ from typing import Any
 
 from llmgate.errors import InvalidRequestError, UnsupportedError
 from llmgate.options import Call
-from llmgate.wire import is_object
+from llmgate.provider.http import is_object
 from llmgate_anthropic.models import Traits
 from llmgate_anthropic.schema import has_open_maps, strict_schema
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmgate.options import Call
-from llmgate.wire import is_object
+from llmgate.provider.http import is_object
 from llmgate_anthropic.models import Traits
 
 __all__ = ["is_forced", "is_thinking", "think"]

@@ -303,7 +303,7 @@ async def test_key_goes_to_its_own_host_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """One credential is sent; the environment's goes to no host that is named in the code."""
-    from llmgate.wire import HttpRequest
+    from llmgate.provider.http import HttpRequest
 
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -316,7 +316,7 @@ async def test_another_address_for_one_call_gets_no_key_of_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An address that a call names is sent the key that the call names, or none."""
-    from llmgate.wire import HttpRequest
+    from llmgate.provider.http import HttpRequest
 
     monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
     request = HttpRequest("POST", "https://x.example")

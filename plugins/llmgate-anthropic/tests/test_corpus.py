@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from llmgate.accumulate import accumulate
 from llmgate.errors import OverloadedError, ProviderError, error_class
+from llmgate.provider.accumulate import accumulate
+from llmgate.provider.http import decode_json, encode_json, is_array, is_object
 from llmgate.testing import RecordedExchange, load_corpus
 from llmgate.testing.driving import call_of, drive, read_stream
 from llmgate.types import Completion
-from llmgate.wire import decode_json, encode_json, is_array, is_object
 from llmgate_anthropic import Anthropic
 
 NOT_DECODED: Mapping[str, str] = json.loads(

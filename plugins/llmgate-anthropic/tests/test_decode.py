@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from llmgate.errors import DecodeError, OverloadedError, ProviderError, StreamTruncatedError
+from llmgate.provider.http import HttpResponse, encode_json
 from llmgate.types import Completion
-from llmgate.wire import HttpReply, encode_json
 from llmgate_anthropic import decode
 
 USAGE: Any = {"input_tokens": 3, "output_tokens": 5}
@@ -30,7 +30,7 @@ def message(*content: Any, **fields: Any) -> dict[str, Any]:
 
 def read(payload: Any, answer_tool: str | None = None) -> Completion:
     """What a reply with this payload is decoded into."""
-    return decode(HttpReply(200, {}, encode_json(payload)), "c1", answer_tool)
+    return decode(HttpResponse(200, {}, encode_json(payload)), "c1", answer_tool)
 
 
 def text(said: str, **more: Any) -> dict[str, Any]:
@@ -217,7 +217,7 @@ def test_answer_of_an_emulated_schema_is_text() -> None:
 def test_half_characters_are_replaced() -> None:
     """Half a character is U+FFFD; both halves beside each other are the character."""
     body = encode_json(message(text("@"))).replace(b"@", rb"\ud83d \ud83d\ude00")
-    assert "\ufffd 😀" == decode(HttpReply(200, {}, body), "c1").text
+    assert "\ufffd 😀" == decode(HttpResponse(200, {}, body), "c1").text
 
 
 @pytest.mark.parametrize(
@@ -293,7 +293,7 @@ data: {"what comes after the end": "is not read"
 
 def test_stream_is_put_together() -> None:
     """A whole answer may come as a stream, and is the same answer."""
-    answer = decode(HttpReply(200, {}, STREAM), "c1")
+    answer = decode(HttpResponse(200, {}, STREAM), "c1")
     assert ("Hi", "stop", "m") == (answer.text, answer.choices[0].finish_reason, answer.id)
     assert answer.usage is not None
     assert 3 == answer.usage.total_tokens
@@ -304,7 +304,7 @@ def test_stream_that_broke_off_is_no_answer(place: int, partial: str | None) -> 
     """A whole answer that came as half a stream is refused, with what had come."""
     body = STREAM[:place].rpartition(b"\n\n")[0] or b"event: x\n"
     with pytest.raises(StreamTruncatedError) as caught:
-        decode(HttpReply(200, {}, body), "c1")
+        decode(HttpResponse(200, {}, body), "c1")
     found = caught.value.partial
     assert partial == (found and found.text)
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from llmgate.errors import InvalidRequestError, RequestError, UnsupportedError
+from llmgate.provider.http import decode_json, is_array, is_object
 from llmgate.testing.driving import call_of, first_request
-from llmgate.wire import decode_json, is_array, is_object
 from llmgate_anthropic import Anthropic, encode
 from llmgate_anthropic.schema import strict_schema
 

@@ -17,7 +17,7 @@ from llmgate.errors import (
     RateLimitError,
     ServerError,
 )
-from llmgate.wire import HttpReply, encode_json
+from llmgate.provider.http import HttpResponse, encode_json
 from llmgate_anthropic import messages_error
 
 
@@ -66,11 +66,11 @@ def test_status_and_code_give_the_class(
     status: int, body: bytes, kind: Any, code: str | None, retryable: bool | None
 ) -> None:
     """Each status and type has its class, and says whether waiting helps."""
-    error = messages_error(HttpReply(status, {}, body))
+    error = messages_error(HttpResponse(status, {}, body))
     assert (kind, code, retryable) == (type(error), error.code, error.retryable)
 
 
 def test_request_id_of_the_body_is_kept() -> None:
     """The id of the request is told even where no header tells it."""
-    error = messages_error(HttpReply(400, {}, body_of("invalid_request_error")))
+    error = messages_error(HttpResponse(400, {}, body_of("invalid_request_error")))
     assert "req_1" == error.request_id

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from llmgate.accumulate import accumulate
 from llmgate.errors import LLMGateError, RequestError
+from llmgate.provider.accumulate import accumulate
+from llmgate.provider.http import HttpResponse, encode_json, is_array, is_object
 from llmgate.testing import load_corpus
 from llmgate.testing.driving import call_of, read_stream
-from llmgate.wire import HttpReply, encode_json, is_array, is_object
 from llmgate_anthropic import Anthropic, MessagesDecoder, decode, encode
 
 PROVIDER = Anthropic(api_key="sk-ant-test")
@@ -204,9 +204,9 @@ def test_damaged_replies_raise_our_errors(index: int, edits: list[Any]) -> None:
         start = int(place * len(body))
         body = body[:start] + piece + body[start + length :]
     for read in (
-        lambda: decode(HttpReply(200, {}, body), "c1"),
+        lambda: decode(HttpResponse(200, {}, body), "c1"),
         lambda: accumulate(read_stream(MessagesDecoder("c1"), [body])),
-        lambda: PROVIDER.error(HttpReply(400, {}, body)),
+        lambda: PROVIDER.error(HttpResponse(400, {}, body)),
     ):
         with suppress(LLMGateError):
             read()

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from llmgate.provider.http import decode_json
 from llmgate.testing.driving import call_of, first_request
-from llmgate.wire import decode_json
 from llmgate_anthropic import Anthropic
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk"

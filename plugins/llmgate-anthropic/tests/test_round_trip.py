@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from llmgate.provider.http import HttpResponse, encode_json
 from llmgate.testing.driving import call_of
 from llmgate.types import Message
-from llmgate.wire import HttpReply, encode_json
 from llmgate_anthropic import Anthropic, decode, encode
 
 HELLO: Any = {"role": "user", "content": "Hello"}
@@ -28,7 +28,7 @@ def text(said: str) -> dict[str, Any]:
 def message_of(*content: Any) -> Message:
     """The message of an answer with these blocks."""
     payload = {"id": "m", "content": content, "stop_reason": "tool_use"}
-    return decode(HttpReply(200, {}, encode_json(payload)), "c1").choices[0].message
+    return decode(HttpResponse(200, {}, encode_json(payload)), "c1").choices[0].message
 
 
 def sent(provider: Anthropic, *messages: Any, **options: Any) -> tuple[list[Any], list[str]]:

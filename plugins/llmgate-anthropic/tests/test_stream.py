@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from llmgate.accumulate import accumulate
 from llmgate.errors import (
     DecodeError,
     LLMGateError,
@@ -15,9 +14,10 @@ from llmgate.errors import (
     RateLimitError,
     StreamTruncatedError,
 )
-from llmgate.framing import Frame
+from llmgate.provider.accumulate import accumulate
+from llmgate.provider.framing import Frame
+from llmgate.provider.http import encode_json
 from llmgate.types import Chunk, Completion
-from llmgate.wire import encode_json
 from llmgate_anthropic import MessagesDecoder
 
 START: Any = {

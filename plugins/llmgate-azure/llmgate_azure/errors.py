@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmgate.errors import ContentFilterError, DecodeError, NotFoundError, ProviderError
-from llmgate.wire import HttpReply, is_object
+from llmgate.provider.http import HttpResponse, is_object
 from llmgate_openai import chat_error
 
 __all__ = ["azure_error", "filter_findings"]
 
 
-def azure_error(reply: HttpReply) -> ProviderError:
+def azure_error(reply: HttpResponse) -> ProviderError:
     """The error that a reply with a status of 400 or more stands for.
 
     A prompt that the content filter blocked is a :class:`ContentFilterError` whose ``details`` is
@@ -37,13 +37,13 @@ def azure_error(reply: HttpReply) -> ProviderError:
 _VIOLATION = "ResponsibleAIPolicyViolation"
 
 
-def filter_findings(reply: HttpReply) -> Mapping[str, Any] | None:
+def filter_findings(reply: HttpResponse) -> Mapping[str, Any] | None:
     """What the content filter says that it found: the inner error, or else the error itself."""
     fields, payload = _fields_of(reply)
     return _inner_error(fields) or _inner_error(payload) or fields or None
 
 
-def _fields_of(reply: HttpReply) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+def _fields_of(reply: HttpResponse) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """The error object, and the payload around it."""
     try:
         payload = reply.json()

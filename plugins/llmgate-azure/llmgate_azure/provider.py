@@ -21,9 +21,9 @@ from llmgate.errors import (
 )
 from llmgate.options import Call, ChatParameters
 from llmgate.provider import Decoder, Provider, Support
-from llmgate.threads import run_in_thread
+from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Secret, shown_url
+from llmgate.provider.threads import run_in_thread
 from llmgate.types import Completion
-from llmgate.wire import Flow, HttpReply, HttpRequest, Secret, shown_url
 from llmgate_azure.endpoint import Endpoint, endpoint_of
 from llmgate_azure.errors import azure_error, filter_findings
 from llmgate_openai import ChatDecoder, Dialect, chat_request, decode
@@ -124,7 +124,7 @@ class AzureOpenAI(Provider):
         """The request with the key, or with a token that is asked for anew."""
         return request.with_headers({**self._headers, **await self._credentials()})
 
-    def error(self, reply: HttpReply) -> ProviderError:
+    def error(self, reply: HttpResponse) -> ProviderError:
         """What an error's status and body mean; a token that has just expired is asked for anew."""
         error = azure_error(reply)
         if reply.status == 401 and self._token_provider is not None:

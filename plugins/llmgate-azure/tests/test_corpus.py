@@ -12,9 +12,9 @@ import pytest
 from openai.types.chat import ChatCompletion
 
 from llmgate import Client
+from llmgate.provider.http import decode_json
 from llmgate.testing import Canned, CannedTransport, RecordedExchange, load_corpus, with_transport
 from llmgate.types import Chunk, Completion
-from llmgate.wire import decode_json
 from llmgate_azure import AzureOpenAI
 
 CORPUS = Path(__file__).parents[4] / "shared" / "corpus" / "dev" / "azure_openai"

@@ -22,8 +22,8 @@ from llmgate.errors import (
 )
 from llmgate.messages import MessageParam
 from llmgate.options import Call
+from llmgate.provider.http import HttpRequest, HttpResponse, encode_json
 from llmgate.testing import drive
-from llmgate.wire import HttpReply, HttpRequest, encode_json
 from llmgate_azure import AzureOpenAI
 
 HOST = "https://mine.openai.azure.com"
@@ -229,7 +229,7 @@ def test_the_key_is_in_no_representation() -> None:
 
 
 def error_of(status: int, payload: Any, made: AzureOpenAI | None = None) -> ProviderError:
-    return (made or provider()).error(HttpReply(status, {}, encode_json(payload)))
+    return (made or provider()).error(HttpResponse(status, {}, encode_json(payload)))
 
 
 FINDINGS: dict[str, Any] = {
@@ -307,7 +307,7 @@ def test_the_answer_of_a_flow_keeps_what_the_filter_found() -> None:
         "prompt_filter_results": [{"prompt_index": 0}],
     }
     driven = drive(
-        provider().complete(Call("gpt", HELLO)), [HttpReply(200, {}, encode_json(payload))]
+        provider().complete(Call("gpt", HELLO)), [HttpResponse(200, {}, encode_json(payload))]
     )
     answer = driven.result
     assert [{"prompt_index": 0}] == answer.extra["prompt_filter_results"]
@@ -325,6 +325,6 @@ def test_a_filter_error_with_status_200_keeps_its_findings() -> None:
     with pytest.raises(ContentFilterError) as caught:
         drive(
             provider().complete(Call("gpt", HELLO)),
-            [HttpReply(200, {}, encode_json({"error": fields}))],
+            [HttpResponse(200, {}, encode_json({"error": fields}))],
         )
     assert FINDINGS == caught.value.details

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from math import fsum
 from typing import Any
 
-from llmgate.accumulate import beside
 from llmgate.errors import DecodeError
+from llmgate.provider.accumulate import beside
+from llmgate.provider.http import is_array, is_object
 from llmgate.types import CompletionTokensDetails, FinishReason, PromptTokensDetails, Usage
-from llmgate.wire import is_array, is_object
 from llmgate_cohere.earlier import NAME
 
 __all__ = [

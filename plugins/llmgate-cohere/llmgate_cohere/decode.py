@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llmgate.accumulate import beside
 from llmgate.errors import DecodeError, excerpt
+from llmgate.provider.accumulate import beside
+from llmgate.provider.http import HttpResponse, encode_json, is_array, is_object
 from llmgate.types import Choice, Completion, Function, Message, ToolCall
-from llmgate.wire import HttpReply, encode_json, is_array, is_object
 from llmgate_cohere.answer import (
     Kept,
     annotations_of,
@@ -33,7 +33,7 @@ __all__ = ["decode"]
 
 
 def decode(
-    reply: HttpReply, call_id: str, model: str = "", names: Mapping[str, str] | None = None
+    reply: HttpResponse, call_id: str, model: str = "", names: Mapping[str, str] | None = None
 ) -> Completion:
     """The completion of a whole reply.
 

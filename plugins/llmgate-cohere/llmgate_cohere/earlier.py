@@ -11,7 +11,7 @@ from typing import Any
 
 from llmgate.errors import InvalidRequestError
 from llmgate.options import Call
-from llmgate.wire import is_array, is_object
+from llmgate.provider.http import is_array, is_object
 
 __all__ = ["NAME", "add_earlier", "joined_text", "kept_of"]
 

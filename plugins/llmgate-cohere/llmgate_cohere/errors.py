@@ -19,9 +19,9 @@ from llmgate.errors import (
     error_class,
     excerpt,
 )
-from llmgate.framing import Frame
 from llmgate.provider import status_error
-from llmgate.wire import HttpReply, decode_json, is_object
+from llmgate.provider.framing import Frame
+from llmgate.provider.http import HttpResponse, decode_json, is_object
 
 __all__ = ["chat_error", "error_from_event", "error_in", "failure_of"]
 
@@ -34,7 +34,7 @@ _PASSING = frozenset({408, 409, 499})
 """Statuses of the client's own kind that pass: a timeout, a conflict, a request cancelled."""
 
 
-def chat_error(reply: HttpReply) -> ProviderError:
+def chat_error(reply: HttpResponse) -> ProviderError:
     """The error that a reply with a status of 400 or more stands for."""
     try:
         payload = decode_json(reply.body)
@@ -121,7 +121,7 @@ def _told(payload: Any, status: int | None) -> ProviderError | None:
     return error
 
 
-def _untold(reply: HttpReply) -> ProviderError:
+def _untold(reply: HttpResponse) -> ProviderError:
     """The error of a body that tells nothing that can be read."""
     error, kind = status_error(reply), _CLASSES.get(reply.status)
     return error if kind is None else kind(error.message, status=reply.status)

@@ -11,7 +11,7 @@ from typing import Any
 
 from llmgate.errors import InvalidRequestError, UnsupportedError
 from llmgate.options import Call
-from llmgate.wire import is_array, is_object
+from llmgate.provider.http import is_array, is_object
 
 __all__ = ["dialect_of", "hold_to_format"]
 

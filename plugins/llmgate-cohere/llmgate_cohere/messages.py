@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from llmgate.errors import InvalidRequestError, UnsupportedError
 from llmgate.options import Call
-from llmgate.wire import is_array, is_object
+from llmgate.provider.http import is_array, is_object
 from llmgate_cohere.earlier import add_earlier, joined_text, kept_of
 from llmgate_cohere.tools import Names
 

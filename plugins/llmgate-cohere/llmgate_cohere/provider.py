@@ -15,16 +15,16 @@ from urllib.parse import urlsplit
 from llmgate.errors import InvalidRequestError, MissingKeyError, ProviderError
 from llmgate.options import Call
 from llmgate.provider import Decoder, Provider, Support
-from llmgate.types import Completion
-from llmgate.wire import (
+from llmgate.provider.http import (
     Flow,
-    HttpReply,
     HttpRequest,
+    HttpResponse,
     Secret,
     base_url_parts,
     encode_json,
     shown_url,
 )
+from llmgate.types import Completion
 from llmgate_cohere.decode import decode
 from llmgate_cohere.encode import encode
 from llmgate_cohere.errors import chat_error
@@ -120,7 +120,7 @@ class Cohere(Provider):
             raise MissingKeyError("Cohere needs a key: set COHERE_API_KEY or pass api_key=")
         return request.with_headers(headers)
 
-    def error(self, reply: HttpReply) -> ProviderError:
+    def error(self, reply: HttpResponse) -> ProviderError:
         """What an error's status and body mean."""
         return chat_error(reply)
 

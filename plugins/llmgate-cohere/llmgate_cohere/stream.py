@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from llmgate.accumulate import Asides, beside
 from llmgate.errors import DecodeError, StreamTruncatedError, excerpt
-from llmgate.framing import Frame, Framer, SSEFramer
+from llmgate.provider.accumulate import Asides, beside
+from llmgate.provider.framing import Frame, Framer, SSEFramer
+from llmgate.provider.http import is_object
 from llmgate.types import (
     ChoiceDelta,
     Chunk,
@@ -23,7 +24,6 @@ from llmgate.types import (
     ToolCall,
     ToolCallDelta,
 )
-from llmgate.wire import is_object
 from llmgate_cohere.answer import (
     Kept,
     annotations_of,

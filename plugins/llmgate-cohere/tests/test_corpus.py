@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from llmgate.accumulate import accumulate
 from llmgate.errors import ContextWindowError, ProviderError, error_class
+from llmgate.provider.accumulate import accumulate
+from llmgate.provider.http import decode_json, encode_json
 from llmgate.testing import RecordedExchange, drive, load_corpus, read_stream
 from llmgate.testing.driving import call_of, first_request
 from llmgate.types import Completion
-from llmgate.wire import decode_json, encode_json
 from llmgate_cohere import Cohere
 
 NOT_DECODED: Mapping[str, str] = json.loads(

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from llmgate.errors import DecodeError, ProviderError, ServerError
+from llmgate.provider.http import HttpResponse, encode_json
 from llmgate.types import Completion
-from llmgate.wire import HttpReply, encode_json
 from llmgate_cohere import decode
 
 TEXT = {"type": "text", "text": "Hello"}
@@ -28,10 +28,10 @@ def call(arguments: Any = "{}", **more: Any) -> dict[str, Any]:
     } | more
 
 
-def reply(message: Any, reason: Any = "COMPLETE", **more: Any) -> HttpReply:
+def reply(message: Any, reason: Any = "COMPLETE", **more: Any) -> HttpResponse:
     """A reply with this message."""
     said = {"id": "r1", "finish_reason": reason, "message": message, **more}
-    return HttpReply(200, {}, encode_json(said))
+    return HttpResponse(200, {}, encode_json(said))
 
 
 def decoded(message: Any, reason: Any = "COMPLETE", **more: Any) -> Completion:
@@ -272,7 +272,7 @@ def test_what_is_new_is_kept() -> None:
 
 def test_what_is_missing_is_not_made_up() -> None:
     """Without an id there is one of the call's; without usage there is none; bare text is text."""
-    answer = decode(HttpReply(200, {}, b'{"message": {"content": "Hi"}}'), "c9")
+    answer = decode(HttpResponse(200, {}, b'{"message": {"content": "Hi"}}'), "c9")
     assert ("chat_c9", None, "Hi", None) == (
         answer.id,
         answer.usage,
@@ -296,7 +296,7 @@ def test_failed_answers_raise(native: str, status: int) -> None:
 def test_an_error_with_status_200_raises() -> None:
     """A body that is an error's is an error, with Cohere's words."""
     with pytest.raises(ProviderError, match="too bad") as caught:
-        decode(HttpReply(200, {}, b'{"id": "r", "message": "too bad"}'), "c9")
+        decode(HttpResponse(200, {}, b'{"id": "r", "message": "too bad"}'), "c9")
     assert caught.value.request_id == "r"
 
 
@@ -333,7 +333,7 @@ def test_what_is_no_answer_is_refused(payload: Any) -> None:
     """Values of wrong types are a DecodeError that holds the body."""
     body = encode_json(payload)
     with pytest.raises(DecodeError) as caught:
-        decode(HttpReply(200, {}, body), "c9")
+        decode(HttpResponse(200, {}, body), "c9")
     assert body == caught.value.frame
 
 

@@ -17,7 +17,7 @@ from llmgate.errors import (
     RateLimitError,
     ServerError,
 )
-from llmgate.wire import HttpReply, encode_json
+from llmgate.provider.http import HttpResponse, encode_json
 from llmgate_cohere import chat_error
 
 STATUSES: list[tuple[int, type[ProviderError], bool | None]] = [
@@ -43,7 +43,7 @@ STATUSES: list[tuple[int, type[ProviderError], bool | None]] = [
 @pytest.mark.parametrize("body", [b'{"message": "no", "id": "r1"}', b"<html>", b"", b"[]"])
 def test_statuses(status: int, kind: type[ProviderError], retryable: object, body: bytes) -> None:
     """The status decides, with a body in Cohere's form or without."""
-    error = chat_error(HttpReply(status, {}, body))
+    error = chat_error(HttpResponse(status, {}, body))
     assert kind is type(error)
     assert retryable is error.retryable
 
@@ -61,7 +61,7 @@ def test_statuses(status: int, kind: type[ProviderError], retryable: object, bod
 def test_a_prompt_that_is_too_long_has_a_code(status: int, kind: type[ProviderError]) -> None:
     """``TOO_MANY_TOKENS`` is told by its code, where the status does not contradict it."""
     body = encode_json({"message": "m", "id": "r1", "error_type": "TOO_MANY_TOKENS"})
-    error = chat_error(HttpReply(status, {}, body))
+    error = chat_error(HttpResponse(status, {}, body))
     assert kind is type(error)
     assert ("m", "TOO_MANY_TOKENS", "r1") == (error.message, error.code, error.request_id)
 
@@ -69,10 +69,10 @@ def test_a_prompt_that_is_too_long_has_a_code(status: int, kind: type[ProviderEr
 def test_words_decide_nothing() -> None:
     """The same words without the code are a plain refusal."""
     body = b'{"message": "too many tokens: size limit exceeded by 25836 tokens"}'
-    assert BadRequestError is type(chat_error(HttpReply(400, {}, body)))
+    assert BadRequestError is type(chat_error(HttpResponse(400, {}, body)))
 
 
 def test_text_forges_no_line() -> None:
     """Control characters of a message are escaped."""
-    error = chat_error(HttpReply(400, {}, b'{"message": "a\\nb\\u001b[31m"}'))
+    error = chat_error(HttpResponse(400, {}, b'{"message": "a\\nb\\u001b[31m"}'))
     assert error.message.isprintable()

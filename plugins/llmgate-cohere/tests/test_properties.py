@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from llmgate.accumulate import accumulate
 from llmgate.errors import LLMGateError, RequestError
+from llmgate.provider.accumulate import accumulate
+from llmgate.provider.http import HttpResponse, encode_json
 from llmgate.testing import load_corpus, read_stream
 from llmgate.testing.driving import call_of
-from llmgate.wire import HttpReply, encode_json
 from llmgate_cohere import ChatDecoder, Cohere, decode, encode
 
 PROVIDER = Cohere(api_key="co-test")
@@ -200,9 +200,9 @@ def test_damaged_replies_raise_our_errors(index: int, edits: list[Any]) -> None:
         start = int(place * len(body))
         body = body[:start] + piece + body[start + length :]
     for read in (
-        lambda: decode(HttpReply(200, {}, body), "c1"),
+        lambda: decode(HttpResponse(200, {}, body), "c1"),
         lambda: accumulate(read_stream(ChatDecoder("c1"), [body])),
-        lambda: PROVIDER.error(HttpReply(400, {}, body)),
+        lambda: PROVIDER.error(HttpResponse(400, {}, body)),
     ):
         with suppress(LLMGateError):
             read()

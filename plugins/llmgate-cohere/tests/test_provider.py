@@ -8,8 +8,8 @@ import pytest
 
 from llmgate.errors import InvalidRequestError, MissingKeyError
 from llmgate.options import Call
+from llmgate.provider.http import HttpRequest, Secret
 from llmgate.testing.driving import first_request
-from llmgate.wire import HttpRequest, Secret
 from llmgate_cohere import Cohere
 
 ASKED = Call("command-r", [{"role": "user", "content": "Hi"}])

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from llmgate.errors import InvalidRequestError
+from llmgate.provider.http import HttpResponse, decode_json, encode_json
 from llmgate.testing.driving import call_of
 from llmgate.types import Message
-from llmgate.wire import HttpReply, decode_json, encode_json
 from llmgate_cohere import Cohere, decode, encode
 
 PROVIDER = Cohere(api_key="co-test")
@@ -24,7 +24,7 @@ CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": '
 def answered(message: dict[str, Any]) -> Message:
     """The message of an answer, decoded."""
     said = {"id": "r", "finish_reason": "COMPLETE", "message": {"role": "assistant", **message}}
-    return decode(HttpReply(200, {}, encode_json(said)), "c9").choices[0].message
+    return decode(HttpResponse(200, {}, encode_json(said)), "c9").choices[0].message
 
 
 def sent_back(message: Any) -> tuple[dict[str, Any], list[tuple[str, str]]]:

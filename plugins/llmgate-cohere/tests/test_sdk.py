@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, TypeAdapter
 
-from llmgate.accumulate import accumulate
+from llmgate.provider.accumulate import accumulate
+from llmgate.provider.http import decode_json
 from llmgate.testing import RecordedExchange, drive, load_corpus, read_stream
 from llmgate.testing.driving import call_of, first_request
 from llmgate.types import Completion
-from llmgate.wire import decode_json
 from llmgate_cohere import Cohere
 
 cohere: Any = pytest.importorskip("cohere", reason="Cohere's own package is not installed")

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from llmgate.accumulate import accumulate
 from llmgate.errors import (
     ContextWindowError,
     DecodeError,
@@ -16,7 +15,8 @@ from llmgate.errors import (
     ServerError,
     StreamTruncatedError,
 )
-from llmgate.framing import Frame
+from llmgate.provider.accumulate import accumulate
+from llmgate.provider.framing import Frame
 from llmgate.testing.driving import read_stream
 from llmgate.types import Choice, Chunk
 from llmgate_cohere import ChatDecoder

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from llmgate.wire import is_array, is_object
+from llmgate.provider.http import is_array, is_object
 
 __all__ = ["unenforced"]
 

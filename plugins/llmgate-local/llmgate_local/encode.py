@@ -14,7 +14,7 @@ from llmgate.errors import InvalidRequestError, UnsupportedError
 from llmgate.messages import MessageParam
 from llmgate.options import Call, ChatParameters
 from llmgate.provider import Support
-from llmgate.wire import is_array
+from llmgate.provider.http import is_array
 from llmgate_local._schemas import unenforced
 
 __all__ = [

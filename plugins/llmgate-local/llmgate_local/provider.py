@@ -1,8 +1,8 @@
 """The provider: settings, and the two flows over :mod:`encode` and OpenAI's decoder. No I/O.
 
 llama.cpp takes and gives OpenAI's chat format, so that all of the wire is ``llmgate_openai``'s.
-Where the model's chat template knows no tools, or a call is forced, ``llmgate.emulation`` puts the
-tools into words.
+Where the model's chat template knows no tools, or a call is forced, ``llmgate.provider.emulation``
+puts the tools into words.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from llmgate.emulation import ToolEmulation
 from llmgate.errors import DecodeError, InvalidRequestError, ProviderError
 from llmgate.options import Call
 from llmgate.provider import Decoder, Provider, Support
+from llmgate.provider.emulation import ToolEmulation
+from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Transport, encode_json
 from llmgate.types import Completion
-from llmgate.wire import Flow, HttpReply, HttpRequest, Transport, encode_json
 from llmgate_local.encode import (
     SUPPORT,
     check_answer,
@@ -80,7 +80,7 @@ class Local(Provider):
         decoder = ChatDecoder(call.id)
         return decoder if emulation is None else emulation.decoder(decoder)
 
-    def error(self, reply: HttpReply) -> ProviderError:
+    def error(self, reply: HttpResponse) -> ProviderError:
         """llama.cpp's errors have OpenAI's shape; only a busy or closed model is worth a retry."""
         error = chat_error(reply)
         error.retryable = reply.status == 503
@@ -123,7 +123,7 @@ class Local(Provider):
         return emulation.call, emulation
 
 
-def _knowledge(reply: HttpReply) -> Mapping[str, bool]:
+def _knowledge(reply: HttpResponse) -> Mapping[str, bool]:
     match reply.json():
         case {"tools": bool(), "reasoning": bool(), "effort": bool()} as knows:
             return cast("Mapping[str, bool]", knows)

@@ -12,7 +12,7 @@ from typing import Any
 
 from llmgate.errors import RequestError
 from llmgate.options import Timeout
-from llmgate.wire import HttpRequest, decode_json, encode_json
+from llmgate.provider.http import HttpRequest, decode_json, encode_json
 from llmgate_local.engine import EngineError, Generation, Settings, engine_for
 from llmgate_local.gguf import GgufError, GgufMetadata, mentions
 from llmgate_local.models import ModelNotFoundError, find_model

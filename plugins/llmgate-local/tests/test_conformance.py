@@ -10,10 +10,10 @@ from typing import Any
 
 from llmgate.errors import BadRequestError, ContextWindowError, LLMGateError, NotFoundError
 from llmgate.options import Call, Timeout
+from llmgate.provider.http import HttpResponse, IncomingResponse
 from llmgate.testing import ProviderConformance
 from llmgate.testing.driving import call_of
 from llmgate.testing.recordings import RecordedExchange
-from llmgate.wire import HttpReply, IncomingReply
 from llmgate_local import Local
 
 LOCAL = Local(context=256, threads=1, parallel=2)
@@ -30,22 +30,22 @@ CALLS: list[tuple[str, type[LLMGateError] | None, dict[str, Any]]] = [
 ]
 
 
-async def record(call: Call) -> list[HttpReply]:
+async def record(call: Call) -> list[HttpResponse]:
     """The model's replies to a call, each whole."""
     flow: Any = LOCAL.stream(call) if call.stream else LOCAL.complete(call)
-    replies: list[HttpReply] = []
+    replies: list[HttpResponse] = []
     with suppress(StopIteration):
         request = next(flow)
         while request is not None:
             assert LOCAL.transport is not None
             incoming = await LOCAL.transport.open(request, Timeout())
             pieces = [piece async for piece in pieces_of(incoming)]
-            replies.append(HttpReply(incoming.status, incoming.headers, b"".join(pieces)))
+            replies.append(HttpResponse(incoming.status, incoming.headers, b"".join(pieces)))
             request = flow.send(replies[-1]) if incoming.status == 200 else None
     return replies
 
 
-async def pieces_of(incoming: IncomingReply) -> AsyncIterator[bytes]:
+async def pieces_of(incoming: IncomingResponse) -> AsyncIterator[bytes]:
     """A reply's body as it comes."""
     while piece := await incoming.read():
         yield piece

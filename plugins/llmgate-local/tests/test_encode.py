@@ -12,8 +12,8 @@ from llmgate.errors import InvalidRequestError, UnsupportedError
 from llmgate.messages import MessageParam
 from llmgate.options import Call, ChatParameters
 from llmgate.provider import Support
+from llmgate.provider.http import HttpRequest, HttpResponse, decode_json, encode_json
 from llmgate.report import Report
-from llmgate.wire import HttpReply, HttpRequest, decode_json, encode_json
 from llmgate_local import Local
 from llmgate_local.encode import SUPPORT, plain
 
@@ -45,11 +45,11 @@ def allowed(mode: str, *names: str) -> dict[str, Any]:
 
 def sent(call: Call, knows: dict[str, bool]) -> dict[str, Any]:
     """The body that is sent to a model whose template knows these things."""
-    flow = cast("Generator[HttpRequest, HttpReply]", Local().complete(call))
+    flow = cast("Generator[HttpRequest, HttpResponse]", Local().complete(call))
     request = next(flow)
     if request.url == "local://process/v1/knowledge":
         assert {**call.parameters, "model": "model"} == decode_json(request.body)
-        request = flow.send(HttpReply(200, body=encode_json(knows)))
+        request = flow.send(HttpResponse(200, body=encode_json(knows)))
     flow.close()
     body: dict[str, Any] = decode_json(request.body)
     return body
@@ -263,7 +263,7 @@ def test_only_what_can_be_forced_is_checked() -> None:
 
 def test_unavailable_models_alone_are_worth_another_try() -> None:
     """Any other failure would come again."""
-    error = Local().error(HttpReply(503, body=b'{"error": {"message": "x", "type": "y"}}'))
+    error = Local().error(HttpResponse(503, body=b'{"error": {"message": "x", "type": "y"}}'))
     assert (True, "y") == (error.retryable, error.code)
-    error = Local().error(HttpReply(500, body=b'{"error": {"message": "x", "type": "y"}}'))
+    error = Local().error(HttpResponse(500, body=b'{"error": {"message": "x", "type": "y"}}'))
     assert False is error.retryable

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from llmgate.errors import DecodeError
+from llmgate.provider.http import decode_json, is_object
 from llmgate.types import ToolCallDelta
-from llmgate.wire import decode_json, is_object
 from llmgate_openai.shapes import arguments_text
 
 __all__ = ["ToolCallIndex"]

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmgate.errors import DecodeError, ProviderError, excerpt
+from llmgate.provider.http import HttpResponse, is_array, is_object
 from llmgate.types import Completion
-from llmgate.wire import HttpReply, is_array, is_object
 from llmgate_openai.errors import error_from_payload
 from llmgate_openai.halves import read_json
 from llmgate_openai.shapes import (
@@ -26,7 +26,7 @@ from llmgate_openai.shapes import (
 __all__ = ["completion_of", "decode"]
 
 
-def decode(reply: HttpReply, call_id: str) -> Completion:
+def decode(reply: HttpResponse, call_id: str) -> Completion:
     """The completion of a whole reply. ``call_id`` is what missing tool-call ids are made from.
 
     Raises:

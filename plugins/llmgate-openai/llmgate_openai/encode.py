@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from llmgate.errors import InvalidRequestError
 from llmgate.options import Call, TextMessages
-from llmgate.wire import HttpRequest, encode_json, is_array, is_object
+from llmgate.provider.http import HttpRequest, encode_json, is_array, is_object
 from llmgate_openai.gates import REFUSED_WHILE_REASONING, Reasoning, reasoning_of
 
 if TYPE_CHECKING:

@@ -25,9 +25,9 @@ from llmgate.errors import (
     error_class,
     excerpt,
 )
-from llmgate.framing import Frame
 from llmgate.provider import status_error
-from llmgate.wire import HttpReply, decode_json, is_array, is_object
+from llmgate.provider.framing import Frame
+from llmgate.provider.http import HttpResponse, decode_json, is_array, is_object
 from llmgate_openai.halves import read_json
 
 __all__ = ["chat_error", "error_from_event", "error_from_payload", "error_without_choices"]
@@ -82,7 +82,7 @@ _PASSING = frozenset({408, 409, 425})
 """Statuses of the client's own kind that pass: a timeout, a lock held for a moment, too early."""
 
 
-def chat_error(reply: HttpReply) -> ProviderError:
+def chat_error(reply: HttpResponse) -> ProviderError:
     """The error that a reply with a status of 400 or more stands for."""
     error = _told_error(reply) or _status_error(reply)
     if reply.status in _PASSING:
@@ -90,7 +90,7 @@ def chat_error(reply: HttpReply) -> ProviderError:
     return error
 
 
-def _told_error(reply: HttpReply) -> ProviderError | None:
+def _told_error(reply: HttpResponse) -> ProviderError | None:
     try:
         fields = _fields_of(read_json(reply.body))
     except DecodeError:
@@ -98,7 +98,7 @@ def _told_error(reply: HttpReply) -> ProviderError | None:
     return None if fields is None else _error(fields, reply.status)
 
 
-def _status_error(reply: HttpReply) -> ProviderError:
+def _status_error(reply: HttpResponse) -> ProviderError:
     """The error of a reply whose body tells nothing that can be read."""
     error = status_error(reply)
     return QuotaExceededError(error.message, status=402) if reply.status == 402 else error

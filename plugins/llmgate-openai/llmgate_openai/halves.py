@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 from llmgate.errors import DecodeError, excerpt
-from llmgate.wire import decode_json, is_array, is_object
+from llmgate.provider.http import decode_json, is_array, is_object
 
 __all__ = ["HalfCharacters", "read_json"]
 

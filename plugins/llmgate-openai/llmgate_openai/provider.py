@@ -13,8 +13,8 @@ from urllib.parse import urlsplit, urlunsplit
 from llmgate.errors import InvalidRequestError, MissingKeyError, ProviderError
 from llmgate.options import Call, ChatParameters
 from llmgate.provider import Decoder, Provider, Support
+from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Secret, base_url_parts, shown_url
 from llmgate.types import Completion
-from llmgate.wire import Flow, HttpReply, HttpRequest, Secret, base_url_parts, shown_url
 from llmgate_openai.decode import decode
 from llmgate_openai.encode import COMPATIBLE, Dialect, chat_request
 from llmgate_openai.errors import chat_error
@@ -126,7 +126,7 @@ class OpenAI(Provider):
             raise MissingKeyError("OpenAI needs a key: set OPENAI_API_KEY or pass api_key=")
         return request.with_headers(self._headers)
 
-    def error(self, reply: HttpReply) -> ProviderError:
+    def error(self, reply: HttpResponse) -> ProviderError:
         """What an error's status and body mean."""
         return chat_error(reply)
 

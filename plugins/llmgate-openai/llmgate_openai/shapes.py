@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from llmgate.errors import DecodeError
+from llmgate.provider.http import encode_json, is_array, is_object
 from llmgate.types import FinishReason
-from llmgate.wire import encode_json, is_array, is_object
 
 __all__ = [
     "arguments_text",

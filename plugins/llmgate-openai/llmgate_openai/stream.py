@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from llmgate.errors import DecodeError, StreamTruncatedError, excerpt
-from llmgate.framing import Frame, Framer, SSEFramer
-from llmgate.templates import FrameTemplate
+from llmgate.provider.framing import Frame, Framer, SSEFramer
+from llmgate.provider.http import is_array, is_object
+from llmgate.provider.templated_sse import FrameTemplate
 from llmgate.types import (
     ChoiceDelta,
     Chunk,
@@ -20,7 +21,6 @@ from llmgate.types import (
     TextChunks,
     ToolCallDelta,
 )
-from llmgate.wire import is_array, is_object
 from llmgate_openai.assemble import ToolCallIndex
 from llmgate_openai.errors import error_from_event, error_from_payload, error_without_choices
 from llmgate_openai.halves import HalfCharacters

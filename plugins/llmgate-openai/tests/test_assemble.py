@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from llmgate.accumulate import accumulate
 from llmgate.errors import DecodeError
-from llmgate.framing import Frame
+from llmgate.provider.accumulate import accumulate
+from llmgate.provider.framing import Frame
 from llmgate.types import Chunk, Completion
 from llmgate_openai import ChatDecoder, ToolCallIndex
 

@@ -15,13 +15,13 @@ import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from llmgate import Client
-from llmgate.accumulate import accumulate
 from llmgate.errors import LLMGateError, StreamTruncatedError, error_class
-from llmgate.framing import Frame, SSEFramer
 from llmgate.options import ChatParameters
+from llmgate.provider.accumulate import accumulate
+from llmgate.provider.framing import Frame, SSEFramer
+from llmgate.provider.http import HttpResponse, is_array, is_object
 from llmgate.testing import Canned, CannedTransport, with_transport
 from llmgate.types import Chunk, Completion
-from llmgate.wire import HttpReply, is_array, is_object
 from llmgate_openai import ChatDecoder, OpenAI, chat_error, decode
 
 _FAMILIES = (
@@ -50,7 +50,7 @@ class _Recording:
         self.status: int = response["status"]
         self.body: Any = response.get("body")
         text = response["text"] if "text" in response else json.dumps(self.body)
-        self.reply = HttpReply(self.status, response["headers"], text.encode())
+        self.reply = HttpResponse(self.status, response["headers"], text.encode())
         asked = is_object(self.sent) and bool(self.sent.get("stream"))
         kind = response["headers"].get("content-type", "")
         self.is_stream = self.status == 200 and (asked or "event-stream" in kind)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from llmgate.framing import Frame
+from llmgate.provider.framing import Frame
+from llmgate.provider.http import HttpResponse
 from llmgate.types import Completion, ToolCall
-from llmgate.wire import HttpReply
 from llmgate_openai import ChatDecoder, decode
 
 _USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
@@ -37,7 +37,7 @@ def _payload(message: Any = None, **rest: Any) -> dict[str, Any]:
 
 def _decoded(payload: Any) -> Completion:
     body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-    return decode(HttpReply(200, {}, body), "7")
+    return decode(HttpResponse(200, {}, body), "7")
 
 
 def _calls(message: Any, **rest: Any) -> list[ToolCall]:

@@ -21,7 +21,7 @@ from llmgate.errors import (
     RateLimitError,
     ServerError,
 )
-from llmgate.wire import HttpReply
+from llmgate.provider.http import HttpResponse
 from llmgate_openai import chat_error, error_from_payload
 
 _BY_STATUS: list[tuple[int, type[ProviderError]]] = [
@@ -84,7 +84,7 @@ _BODIES: list[tuple[bytes, str]] = [
 def test_the_class_follows_from_the_status(status: int, kind: type[ProviderError]) -> None:
     """Every status with every shape of body; what was said is in the message, and fits a line."""
     for body, said in _BODIES:
-        error = chat_error(HttpReply(status, {}, body))
+        error = chat_error(HttpResponse(status, {}, body))
         assert (kind, False) == (type(error), error.in_stream), body
         assert said in error.message
         assert len(error.message) < 2100
@@ -131,7 +131,7 @@ def test_codes_refine_the_class(
 ) -> None:
     """A code may say more than the status, but never something else."""
     body = json.dumps({"error": {"message": "m", **error}}).encode()
-    assert kind is type(chat_error(HttpReply(status, {}, body)))
+    assert kind is type(chat_error(HttpResponse(status, {}, body)))
 
 
 @pytest.mark.parametrize(("status", "kind"), _BY_STATUS)
@@ -146,7 +146,7 @@ def test_a_text_decides_nothing(status: int, kind: type[ProviderError]) -> None:
         "overloaded",
     ):
         body = json.dumps({"error": {"message": text, "type": None, "code": None}}).encode()
-        assert kind is type(chat_error(HttpReply(status, {}, body))), text
+        assert kind is type(chat_error(HttpResponse(status, {}, body))), text
 
 
 @pytest.mark.parametrize(
@@ -167,13 +167,13 @@ def test_a_text_decides_nothing(status: int, kind: type[ProviderError]) -> None:
 @pytest.mark.parametrize("body", [b'{"error":{"message":"m"}}', b"<html>"])
 def test_what_may_be_tried_again(status: int, body: bytes, expected: bool | None) -> None:
     """A timeout, a lock and "too early" pass; None leaves it to the policy."""
-    assert expected is chat_error(HttpReply(status, {}, body)).retryable
+    assert expected is chat_error(HttpResponse(status, {}, body)).retryable
 
 
 @pytest.mark.parametrize("code", ["insufficient_quota", "organization_spend_limit_exceeded"])
 def test_an_empty_account_is_not_tried_again(code: str) -> None:
     """Waiting does not fill it."""
-    error = chat_error(HttpReply(429, {}, json.dumps({"error": {"code": code}}).encode()))
+    error = chat_error(HttpResponse(429, {}, json.dumps({"error": {"code": code}}).encode()))
     assert error.retryable is False
 
 
@@ -188,19 +188,19 @@ def test_an_empty_account_is_not_tried_again(code: str) -> None:
 )
 def test_the_code_is_the_hosts_own(error: dict[str, Any], expected: str | None) -> None:
     """The code, or else the type."""
-    assert expected == chat_error(HttpReply(400, {}, json.dumps({"error": error}).encode())).code
+    assert expected == chat_error(HttpResponse(400, {}, json.dumps({"error": error}).encode())).code
 
 
 @pytest.mark.parametrize("body", [b'" "', b'{"error":" "}', b'{"error":{"message":"\\n"}}'])
 def test_an_error_says_something(body: bytes) -> None:
     """Where a body holds blank text only, what is known is said instead."""
-    assert chat_error(HttpReply(500, {}, body)).message.strip()
+    assert chat_error(HttpResponse(500, {}, body)).message.strip()
 
 
 def test_an_errors_text_forges_no_line() -> None:
     """Line ends and escapes of a terminal are shown, not obeyed."""
     body = json.dumps({"error": {"message": "a\nINFO forged\x1b[2J"}}).encode()
-    message = chat_error(HttpReply(400, {}, body)).message
+    message = chat_error(HttpResponse(400, {}, body)).message
     assert message.isprintable()
 
 

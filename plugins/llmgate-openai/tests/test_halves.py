@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from llmgate.accumulate import accumulate
 from llmgate.errors import DecodeError, LLMGateError
-from llmgate.framing import Frame
+from llmgate.provider.accumulate import accumulate
+from llmgate.provider.framing import Frame
+from llmgate.provider.http import HttpResponse
 from llmgate.types import Chunk
-from llmgate.wire import HttpReply
 from llmgate_openai import ChatDecoder, decode
 
 _DONE = b"[DONE]"
@@ -94,7 +94,7 @@ def test_half_characters_do_not_hide_what_is_no_chunk(data: bytes) -> None:
         _chunks(data)
     assert DecodeError is type(caught.value)
     with pytest.raises(DecodeError):
-        decode(HttpReply(200, {}, data), "7")
+        decode(HttpResponse(200, {}, data), "7")
 
 
 @pytest.mark.parametrize("text", [b"x", rb"\ud83d"])
@@ -106,10 +106,10 @@ def test_half_characters_do_not_change_how_deep_is_too_deep(
     deep = b"[" * depth + b'"' + text + b'"' + b"]" * depth
     body = b'{"choices":[{"message":{"content":"Hi","x":%s}}]}' % deep
     if is_read:
-        assert "Hi" in decode(HttpReply(200, {}, body), "7").model_dump_json()
+        assert "Hi" in decode(HttpResponse(200, {}, body), "7").model_dump_json()
     else:
         with pytest.raises(DecodeError):
-            decode(HttpReply(200, {}, body), "7")
+            decode(HttpResponse(200, {}, body), "7")
 
 
 def test_a_half_at_the_end_of_arguments_is_left_out() -> None:

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from llmgate.accumulate import Accumulator
 from llmgate.errors import DecodeError, LLMGateError, ProviderError
-from llmgate.framing import Frame
-from llmgate.wire import HttpReply, is_array, is_object
+from llmgate.provider.accumulate import Accumulator
+from llmgate.provider.framing import Frame
+from llmgate.provider.http import HttpResponse, is_array, is_object
 from llmgate_openai import ChatDecoder, chat_error, decode
 
 Outcome = TypeVar("Outcome")
@@ -142,7 +142,7 @@ def _outcome(attempt: Callable[[], Outcome]) -> Outcome | LLMGateError:
 def test_a_spoilt_reply_is_an_answer_or_an_error_of_ours(payload: Any) -> None:
     """What is read can be written again, and what is not tells which body it was."""
     body = json.dumps(payload).encode()
-    outcome = _outcome(lambda: decode(HttpReply(200, {}, body), "7"))
+    outcome = _outcome(lambda: decode(HttpResponse(200, {}, body), "7"))
     if isinstance(outcome, DecodeError):
         assert body == outcome.frame
     elif isinstance(outcome, LLMGateError):
@@ -176,7 +176,7 @@ def test_a_spoilt_stream_is_an_answer_or_an_error_of_ours(events: Any) -> None:
 def test_a_spoilt_error_is_an_error_of_ours(payload: Any, status: int) -> None:
     """Whatever the body, it is one of the typed errors, and its text can be shown."""
     data = json.dumps(payload).encode()
-    assert str(chat_error(HttpReply(status, {}, data))).isprintable()
+    assert str(chat_error(HttpResponse(status, {}, data))).isprintable()
     with pytest.raises(ProviderError) as caught:
         _ = ChatDecoder("7").feed(Frame(data, "error"))
     assert caught.value.in_stream
@@ -191,5 +191,5 @@ def test_any_bytes_are_an_answer_or_an_error_of_ours(events: list[bytes], body: 
         for frame in (*decoder.framer.feed(data), *decoder.framer.close(), Frame(data)):
             _ = _outcome(partial(decoder.feed, frame))
     _ = _outcome(decoder.close)
-    _ = _outcome(lambda: decode(HttpReply(200, {}, body), "7"))
-    assert chat_error(HttpReply(500, {}, body)).message
+    _ = _outcome(lambda: decode(HttpResponse(200, {}, body), "7"))
+    assert chat_error(HttpResponse(500, {}, body)).message

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from llmgate.errors import ContentFilterError, DecodeError, LLMGateError, ProviderError, ServerError
+from llmgate.provider.http import HttpResponse
 from llmgate.types import Completion
-from llmgate.wire import HttpReply
 from llmgate_openai import decode
 
 _USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
@@ -36,7 +36,7 @@ def _payload(message: Any = None, **rest: Any) -> dict[str, Any]:
 
 def _decoded(payload: Any) -> Completion:
     body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-    return decode(HttpReply(200, {}, body), "7")
+    return decode(HttpResponse(200, {}, body), "7")
 
 
 _NO_ANSWERS: list[Any] = [

@@ -16,8 +16,8 @@ from llmgate.errors import (
     MissingKeyError,
     ServerError,
 )
+from llmgate.provider.http import HttpRequest, Secret
 from llmgate.testing import Canned, CannedTransport, with_transport
-from llmgate.wire import HttpRequest, Secret
 from llmgate_openai import OpenAI, base_url_of, chat_url
 
 _HELLO: list[Any] = [{"role": "user", "content": "Hello"}]

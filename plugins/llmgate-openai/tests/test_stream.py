@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from llmgate.accumulate import accumulate
 from llmgate.errors import (
     DecodeError,
     StreamTruncatedError,
 )
-from llmgate.framing import Frame
+from llmgate.provider.accumulate import accumulate
+from llmgate.provider.framing import Frame
 from llmgate.types import Chunk, ChunkChoice, Completion
 from llmgate_openai import ChatDecoder
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from llmgate.accumulate import accumulate
 from llmgate.errors import (
     AuthenticationError,
     BadRequestError,
@@ -18,7 +17,8 @@ from llmgate.errors import (
     RateLimitError,
     ServerError,
 )
-from llmgate.framing import Frame
+from llmgate.provider.accumulate import accumulate
+from llmgate.provider.framing import Frame
 from llmgate.types import Chunk
 from llmgate_openai import ChatDecoder
 

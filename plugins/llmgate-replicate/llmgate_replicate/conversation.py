@@ -11,8 +11,8 @@ from typing import Any, Literal, cast
 
 from llmgate.errors import UnsupportedError
 from llmgate.options import Call
+from llmgate.provider.http import is_array, is_object
 from llmgate.report import Report
-from llmgate.wire import is_array, is_object
 
 __all__ = ["Conversation", "Media", "Role", "Turn", "read_conversation"]
 

@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from llmgate.errors import DecodeError, error_class, excerpt
+from llmgate.provider.http import HttpResponse, encode_json, is_array, is_object
 from llmgate.types import Choice, Completion, FinishReason, Message, Usage
-from llmgate.wire import HttpReply, encode_json, is_array, is_object
 from llmgate_replicate.errors import prediction_error
 from llmgate_replicate.text import AnswerReader
 
@@ -32,7 +32,7 @@ Prediction = Mapping[str, Any]
 _ENDS = frozenset({"succeeded", "failed", "canceled", "aborted"})
 
 
-def read_prediction(reply: HttpReply) -> dict[str, Any]:
+def read_prediction(reply: HttpResponse) -> dict[str, Any]:
     """The prediction that a reply describes, in whatever state.
 
     Raises:
@@ -57,7 +57,7 @@ def is_over(prediction: Prediction) -> bool:
 
 
 def decode(
-    reply: HttpReply, reader: AnswerReader, *, model: str, limit: int | None = None
+    reply: HttpResponse, reader: AnswerReader, *, model: str, limit: int | None = None
 ) -> Completion:
     """The completion of a prediction that is over.
 
@@ -90,7 +90,7 @@ def decode(
     )
 
 
-def _check_answered(prediction: Prediction, reply: HttpReply) -> None:
+def _check_answered(prediction: Prediction, reply: HttpResponse) -> None:
     """Refuse a prediction that has no answer, or not all of it yet."""
     status, output = prediction["status"], prediction.get("output")
     if not is_over(prediction):

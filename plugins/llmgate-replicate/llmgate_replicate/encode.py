@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from llmgate.emulation import ToolEmulation
 from llmgate.options import Call
+from llmgate.provider.emulation import ToolEmulation
+from llmgate.provider.http import is_object
 from llmgate.report import Report
-from llmgate.wire import is_object
 from llmgate_replicate.conversation import Conversation, read_conversation
 from llmgate_replicate.inputs import Field, Fields, first_field, fitted, nearest_level
 from llmgate_replicate.models import Model

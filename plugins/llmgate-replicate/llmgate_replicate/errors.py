@@ -22,12 +22,12 @@ from llmgate.errors import (
     excerpt,
 )
 from llmgate.provider import status_error
-from llmgate.wire import HttpReply, is_array, is_object
+from llmgate.provider.http import HttpResponse, is_array, is_object
 
 __all__ = ["prediction_error", "replicate_error"]
 
 
-def replicate_error(reply: HttpReply) -> ProviderError:
+def replicate_error(reply: HttpResponse) -> ProviderError:
     """The error that a reply with a status of 400 or more stands for."""
     try:
         payload = reply.json()

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from llmgate.provider.http import is_array, is_object
 from llmgate.report import Report
-from llmgate.wire import is_array, is_object
 
 __all__ = ["Field", "Fields", "first_field", "fitted", "nearest_level", "read_fields"]
 

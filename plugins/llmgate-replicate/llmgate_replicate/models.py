@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from llmgate.errors import DecodeError, InvalidRequestError, excerpt
-from llmgate.wire import Flow, HttpReply, HttpRequest, is_object
+from llmgate.provider.http import Flow, HttpRequest, HttpResponse, is_object
 from llmgate_replicate.inputs import Fields, read_fields
 
 __all__ = ["Model", "Reference", "describe", "look_up", "parse_reference"]
@@ -134,7 +134,7 @@ def _get(url: str) -> HttpRequest:
     return HttpRequest("GET", url, {"accept": "application/json"})
 
 
-def _object(reply: HttpReply) -> dict[str, Any]:
+def _object(reply: HttpResponse) -> dict[str, Any]:
     payload = reply.json()
     if not is_object(payload):
         raise DecodeError(f"the reply describes no model: {excerpt(reply.body)}", frame=reply.body)

@@ -11,16 +11,16 @@ from urllib.parse import quote, urlsplit
 from llmgate.errors import InvalidRequestError, MissingKeyError, ProviderError
 from llmgate.options import Call
 from llmgate.provider import Decoder, Provider, Support
-from llmgate.types import Completion
-from llmgate.wire import (
+from llmgate.provider.http import (
     Flow,
-    HttpReply,
     HttpRequest,
+    HttpResponse,
     Secret,
     base_url_parts,
     encode_json,
     shown_url,
 )
+from llmgate.types import Completion
 from llmgate_replicate.decode import Prediction, decode, is_over, read_prediction
 from llmgate_replicate.encode import Encoded, encode, read_question
 from llmgate_replicate.errors import replicate_error
@@ -169,12 +169,12 @@ class Replicate(Provider):
             self._models[name] = model
         return model
 
-    def _ended(self, model: Model, encoded: Encoded) -> Flow[HttpReply]:
+    def _ended(self, model: Model, encoded: Encoded) -> Flow[HttpResponse]:
         """The reply with a new prediction's last state."""
         reply = yield self._create(model, encoded, wait=self._wait)
         return (yield from self._settled(read_prediction(reply), reply))
 
-    def _settled(self, prediction: Prediction, reply: HttpReply) -> Flow[HttpReply]:
+    def _settled(self, prediction: Prediction, reply: HttpResponse) -> Flow[HttpResponse]:
         """The reply with a prediction's last state, asked for until it is that."""
         pauses = self._pauses(prediction)
         while not is_over(prediction):
@@ -252,7 +252,7 @@ class Replicate(Provider):
         authorization = {"authorization": f"Bearer {self._key.reveal()}"}
         return replace(request, headers={**request.headers, **authorization})
 
-    def error(self, reply: HttpReply) -> ProviderError:
+    def error(self, reply: HttpResponse) -> ProviderError:
         """What an error's status and body mean."""
         return replicate_error(reply)
 

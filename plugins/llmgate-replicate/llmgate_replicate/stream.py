@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from llmgate.accumulate import Asides
 from llmgate.errors import DecodeError, ResponseTooLargeError, StreamTruncatedError, excerpt
-from llmgate.framing import MAX_FRAME, Frame, Framer, SSEFramer
+from llmgate.provider.accumulate import Asides
+from llmgate.provider.framing import MAX_FRAME, Frame, Framer, SSEFramer
+from llmgate.provider.http import HttpResponse, decode_json, is_object
 from llmgate.types import ChoiceDelta, Chunk, ChunkChoice, FinishReason
-from llmgate.wire import HttpReply, decode_json, is_object
 from llmgate_replicate.decode import Prediction, created_at, decode, rest_of
 from llmgate_replicate.errors import prediction_error
 from llmgate_replicate.text import AnswerReader
@@ -150,7 +150,7 @@ class WholeDecoder:
 
     def feed(self, frame: Frame) -> Iterable[Chunk]:
         """The chunk, and one with the tokens that were counted."""
-        reply = HttpReply(200, {}, frame.data)
+        reply = HttpResponse(200, {}, frame.data)
         whole = decode(reply, self._reader, model=self._model, limit=self._limit)
         answer = whole.choices[0]
         delta = ChoiceDelta(

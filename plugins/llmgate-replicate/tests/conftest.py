@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from llmgate.options import Call
+from llmgate.provider.http import decode_json
 from llmgate.testing.driving import call_of, first_request
-from llmgate.wire import decode_json
 from llmgate_replicate import Replicate
 
 SCHEMAS: dict[str, Any] = json.loads((Path(__file__).parent / "schemas.json").read_text())

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from llmgate import errors
+from llmgate.provider.http import HttpResponse
 from llmgate.testing import CANARY, ProviderConformance, RecordedExchange
-from llmgate.wire import HttpReply
 from llmgate_replicate import Replicate
 
 HERE = Path(__file__).parent
@@ -15,7 +15,9 @@ CASES = json.loads((HERE / "exchanges.json").read_text())
 
 
 def exchange(error: str = "", **case: Any) -> RecordedExchange:
-    said = [HttpReply(r["status"], r["headers"], r["body"].encode()) for r in case.pop("replies")]
+    said = [
+        HttpResponse(r["status"], r["headers"], r["body"].encode()) for r in case.pop("replies")
+    ]
     return RecordedExchange(replies=said, error=getattr(errors, error, None), **case)
 
 

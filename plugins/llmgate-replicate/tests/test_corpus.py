@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from llmgate.accumulate import accumulate
 from llmgate.errors import ProviderError, StreamTruncatedError, error_class
+from llmgate.provider.accumulate import accumulate
+from llmgate.provider.http import HttpResponse, decode_json, encode_json, is_array
 from llmgate.testing import RecordedExchange, load_recording
 from llmgate.testing.canned import Canned
 from llmgate.testing.driving import call_of, drive, read_stream, watch_stream
 from llmgate.types import Completion
-from llmgate.wire import HttpReply, decode_json, encode_json, is_array
 from llmgate_replicate import Replicate
 from llmgate_replicate.decode import is_over
 from llmgate_replicate.inputs import read_fields
@@ -52,7 +52,7 @@ def body_of(exchange: RecordedExchange) -> Any:
     return decode_json(exchange.replies[-1].body)
 
 
-def answer(replies: list[HttpReply], *, stream: bool = False) -> Completion:
+def answer(replies: list[HttpResponse], *, stream: bool = False) -> Completion:
     call = call_of(
         PROVIDER, {"model": "acme/chat", "messages": [{"role": "user", "content": "Hi"}]}
     )
@@ -118,7 +118,7 @@ def test_predictions(exchange: RecordedExchange) -> None:
         return
     is_ended = is_over(said)
     ended = said if is_ended else {**said, "status": "succeeded"}
-    last = HttpReply(200, reply.headers, encode_json(ended))
+    last = HttpResponse(200, reply.headers, encode_json(ended))
     if exchange.name in EXCEPTIONS:
         pytest.skip(EXCEPTIONS[exchange.name])
     completion = answer([reply] if is_ended else [reply, reply, last])
@@ -151,7 +151,7 @@ async def test_streams(exchange: RecordedExchange) -> None:
     reply = exchange.replies[-1]
 
     def opened() -> Any:
-        created = HttpReply(201, {}, encode_json(CREATED))
+        created = HttpResponse(201, {}, encode_json(CREATED))
         return drive(PROVIDER.stream(call), [created, reply]).result
 
     whole = read_stream(opened(), [reply.body])

@@ -13,8 +13,8 @@ from llmgate.errors import (
     ProviderError,
     ServerError,
 )
+from llmgate.provider.http import HttpResponse, encode_json
 from llmgate.types import Completion, Usage
-from llmgate.wire import HttpReply, encode_json
 from llmgate_replicate.decode import decode, is_over, read_prediction
 from llmgate_replicate.text import AnswerReader
 
@@ -36,7 +36,7 @@ PREDICTION: dict[str, Any] = {
 
 
 def decoded(changes: dict[str, Any], *, limit: int | None = None, **reading: Any) -> Completion:
-    reply = HttpReply(200, {}, encode_json({**PREDICTION, **changes}))
+    reply = HttpResponse(200, {}, encode_json({**PREDICTION, **changes}))
     return decode(reply, AnswerReader(**reading), model="asked/for", limit=limit)
 
 
@@ -178,7 +178,7 @@ def test_an_error_with_status_200_has_its_own_status() -> None:
     """A problem in place of a prediction is that problem."""
     body = encode_json({"detail": "No such thing", "status": 404})
     with pytest.raises(NotFoundError, match="No such thing"):
-        read_prediction(HttpReply(200, {}, body))
+        read_prediction(HttpResponse(200, {}, body))
 
 
 @pytest.mark.parametrize(

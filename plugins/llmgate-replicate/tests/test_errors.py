@@ -19,7 +19,7 @@ from llmgate.errors import (
     RateLimitError,
     ServerError,
 )
-from llmgate.wire import HttpReply, encode_json
+from llmgate.provider.http import HttpResponse, encode_json
 from llmgate_replicate.errors import prediction_error, replicate_error
 
 REFUSALS: list[tuple[int, Any, type[ProviderError], str | None, str]] = [
@@ -59,7 +59,7 @@ def test_refusals(
     status: int, payload: Any, kind: type[ProviderError], code: str | None, text: str
 ) -> None:
     """The class follows from the status; the problem's type is the code."""
-    error = replicate_error(HttpReply(status, {}, encode_json(payload)))
+    error = replicate_error(HttpResponse(status, {}, encode_json(payload)))
     assert kind is type(error)
     assert code == error.code
     assert error.status in (status, None)  # the core fills in what is None
@@ -68,7 +68,7 @@ def test_refusals(
 
 def test_a_page_of_a_proxy_is_an_error_by_its_status() -> None:
     """What is no JSON still has a status."""
-    error = replicate_error(HttpReply(502, {}, b"<html>Bad gateway</html>"))
+    error = replicate_error(HttpResponse(502, {}, b"<html>Bad gateway</html>"))
     assert ServerError is type(error)
     assert "Bad gateway" in error.message
 
@@ -85,7 +85,7 @@ def test_the_wait_is_read_where_no_header_names_it(
     headers: dict[str, str], text: str, expected: float | None
 ) -> None:
     """A throttled reply names the wait in words; the header, which the core reads, wins."""
-    error = replicate_error(HttpReply(429, headers, encode_json({"detail": text})))
+    error = replicate_error(HttpResponse(429, headers, encode_json({"detail": text})))
     assert expected == error.retry_after
 
 

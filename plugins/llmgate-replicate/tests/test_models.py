@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from llmgate.errors import DecodeError, InvalidRequestError
+from llmgate.provider.http import HttpResponse, encode_json
 from llmgate.testing.driving import drive
-from llmgate.wire import HttpReply, encode_json
 from llmgate_replicate.inputs import Field, nearest_level, read_fields
 from llmgate_replicate.models import Reference, describe, look_up, parse_reference
 
@@ -112,7 +112,7 @@ def test_looks_models_up(
     name: str, replies: list[Any], asked: list[str], url: str, version: str, is_known: bool
 ) -> None:
     """The schema is asked for where it is, and the predictions are made where the model runs."""
-    waiting = [HttpReply(200, {}, encode_json(reply)) for reply in replies]
+    waiting = [HttpResponse(200, {}, encode_json(reply)) for reply in replies]
     driven = drive(look_up(parse_reference(name), API), waiting)
     assert [f"{API}{path}" for path in asked] == [request.url for request in driven.requests]
     model = driven.result
@@ -124,7 +124,7 @@ def test_looks_models_up(
 def test_a_description_that_is_none_is_an_error(body: bytes) -> None:
     """A proxy's page in place of a model is no model."""
     with pytest.raises(DecodeError):
-        drive(look_up(parse_reference("a/b"), API), [HttpReply(200, {}, body)])
+        drive(look_up(parse_reference("a/b"), API), [HttpResponse(200, {}, body)])
 
 
 FIELDS: list[tuple[Any, Field]] = [

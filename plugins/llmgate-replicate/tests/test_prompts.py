@@ -9,8 +9,8 @@ import pytest
 
 from llmgate.errors import InvalidRequestError, UnsupportedError
 from llmgate.options import Call
+from llmgate.provider.http import decode_json
 from llmgate.testing.driving import call_of, first_request
-from llmgate.wire import decode_json
 from llmgate_replicate import Replicate
 
 HI = [{"role": "user", "content": "Hi"}]

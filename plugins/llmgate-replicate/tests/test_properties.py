@@ -11,12 +11,12 @@ from typing import Any, cast
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmgate.accumulate import accumulate
 from llmgate.errors import LLMGateError, RequestError
 from llmgate.options import Call, ChatParameters
+from llmgate.provider.accumulate import accumulate
+from llmgate.provider.http import HttpResponse, decode_json, is_array, is_object
 from llmgate.report import Report
 from llmgate.testing.driving import OutOfRepliesError, drive, first_request, read_stream
-from llmgate.wire import HttpReply, decode_json, is_array, is_object
 from llmgate_replicate import Replicate
 
 HERE = Path(__file__).parent
@@ -116,12 +116,12 @@ def test_damaged_replies_raise_our_own_errors(
 ) -> None:
     """Whatever happens to the bytes of the last reply."""
     replies = [
-        HttpReply(r["status"], r["headers"], r["body"].encode()) for r in exchange["replies"]
+        HttpResponse(r["status"], r["headers"], r["body"].encode()) for r in exchange["replies"]
     ]
     body = replies[-1].body
     at = place % (len(body) + 1)
     damaged = body[:at] + inserted + body[at + removed :]
-    replies[-1] = HttpReply(replies[-1].status, replies[-1].headers, damaged)
+    replies[-1] = HttpResponse(replies[-1].status, replies[-1].headers, damaged)
     call = Call("acme/openai", exchange["call"]["messages"])
     with suppress(LLMGateError, OutOfRepliesError):
         if not exchange["call"].get("stream"):

@@ -15,8 +15,8 @@ from llmgate.errors import (
     ServerError,
     StreamTruncatedError,
 )
+from llmgate.provider.http import HttpRequest, HttpResponse, decode_json, encode_json
 from llmgate.testing.driving import call_of, drive
-from llmgate.wire import HttpReply, HttpRequest, decode_json, encode_json
 from llmgate_replicate import Replicate
 from llmgate_replicate.stream import EventDecoder, WholeDecoder
 
@@ -32,9 +32,9 @@ def provider(**settings: Any) -> Replicate:
     return Replicate(**given)
 
 
-def prediction(status: str, **changes: Any) -> HttpReply:
+def prediction(status: str, **changes: Any) -> HttpResponse:
     made: dict[str, Any] = {"id": "p1", "model": "acme/chat", "status": status, "urls": {}}
-    return HttpReply(201, {}, encode_json({**made, **changes}))
+    return HttpResponse(201, {}, encode_json({**made, **changes}))
 
 
 def call(model: str = "acme/chat", **options: Any) -> Any:
@@ -88,7 +88,7 @@ def test_a_community_model_runs_by_its_version_and_is_described_once() -> None:
     version = "5c7d5dc6dd8bf75c1acaa8565735e7986bc5b66206b55cca93cb72c9bf15ccaa"
     described = {"latest_version": {"id": version, "openapi_schema": SCHEMAS["plain"]}}
     ours = provider()
-    model = HttpReply(200, {}, encode_json(described))
+    model = HttpResponse(200, {}, encode_json(described))
     first = drive(ours.complete(call("acme/tuned")), [model, DONE])
     second = drive(ours.complete(call("acme/tuned")), [DONE])
     assert [f"{API}/models/acme/tuned", f"{API}/predictions"] == [r.url for r in first.requests]
@@ -100,7 +100,7 @@ def test_a_community_model_runs_by_its_version_and_is_described_once() -> None:
 def test_few_models_are_remembered() -> None:
     """A provider that sees many models does not grow with them."""
     ours = provider()
-    model = HttpReply(200, {}, encode_json({"is_official": True}))
+    model = HttpResponse(200, {}, encode_json({"is_official": True}))
     for number in range(70):
         drive(ours.complete(call(f"acme/m{number}")), [model, DONE])
     drive(ours.complete(call("acme/m69")), [DONE])
@@ -121,7 +121,7 @@ def test_a_bare_version_is_run_with_the_prompt_alone() -> None:
 def test_a_stream_is_opened_where_the_prediction_says() -> None:
     """It is made without waiting; whoever leaves the stream cancels the prediction."""
     reply = prediction("starting", urls={"stream": STREAM})
-    events = HttpReply(200, {"content-type": "text/event-stream; charset=utf-8"})
+    events = HttpResponse(200, {"content-type": "text/event-stream; charset=utf-8"})
     driven = drive(provider().stream(call(stream=True)), [reply, events])
     create, opened = driven.requests
     assert {"content-type": "application/json"} == create.headers
@@ -151,7 +151,7 @@ def test_an_address_that_has_expired_is_not_read() -> None:
     """What is no stream of events is left, and the prediction itself is asked for."""
     asked = call(stream=True)
     reply = prediction("starting", urls={"stream": STREAM})
-    page = HttpReply(200, {"content-type": "text/html"})
+    page = HttpResponse(200, {"content-type": "text/html"})
     driven = drive(provider().stream(asked), [reply, page, DONE, DONE])
     assert isinstance(driven.result, WholeDecoder)
     assert 4 == len(driven.requests)
@@ -166,7 +166,7 @@ def test_a_prediction_that_failed_at_once_is_not_streamed() -> None:
         list(itertools.chain.from_iterable(map(driven.result.feed, _frames(reply))))
 
 
-def _frames(reply: HttpReply) -> Any:
+def _frames(reply: HttpResponse) -> Any:
     decoder = WholeDecoder(_no_reader(), model="m")
     decoder.framer.feed(reply.body)
     return decoder.framer.close()
@@ -181,7 +181,7 @@ def test_tools_are_emulated_in_streams_too() -> None:
     tool = {"type": "function", "function": {"name": "find_weather"}}
     asked = call(stream=True, tools=[tool])
     reply = prediction("starting", urls={"stream": STREAM})
-    decoder = drive(provider().stream(asked), [reply, HttpReply(200)]).result
+    decoder = drive(provider().stream(asked), [reply, HttpResponse(200)]).result
     assert not isinstance(decoder, EventDecoder)
     assert not decoder.finished
     with pytest.raises(StreamTruncatedError):

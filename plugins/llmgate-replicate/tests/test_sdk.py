@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
+from llmgate.provider.http import HttpResponse, decode_json, encode_json
 from llmgate.testing.driving import call_of, drive, first_request, read_stream
-from llmgate.wire import HttpReply, decode_json, encode_json
 from llmgate_replicate import Replicate
 
 replicate: Any = pytest.importorskip("replicate", reason="Replicate's own package is not installed")
@@ -141,7 +141,7 @@ def test_their_client_reads_the_same(recorder: Recorder, exchange: Any) -> None:
     said = created(theirs(recorder), "model", {"prompt": "Hi"})
     ours = Replicate(api_key="r8_test", schemas={"acme/chat": SCHEMAS["plain"]})
     call = call_of(ours, {"model": "acme/chat", "messages": HI})
-    whole = drive(ours.complete(call), [HttpReply(201, {}, reply["body"].encode())]).result
+    whole = drive(ours.complete(call), [HttpResponse(201, {}, reply["body"].encode())]).result
     message = whole.choices[0].message
     assert said.id == whole.id
     assert said.status == whole.choices[0].native_finish_reason
@@ -167,7 +167,7 @@ def test_their_client_reads_the_same_from_a_stream(recorder: Recorder, exchange:
     made = encode_json({"id": "p1", "status": "starting", "urls": urls})
     ours = Replicate(api_key="r8_test", schemas={"acme/chat": SCHEMAS["plain"]})
     call = call_of(ours, {"model": "acme/chat", "messages": HI, "stream": True})
-    decoder = drive(ours.stream(call), [HttpReply(201, {}, made), HttpReply(200)]).result
+    decoder = drive(ours.stream(call), [HttpResponse(201, {}, made), HttpResponse(200)]).result
     for chunk in read_stream(decoder, [body]):
         for choice in chunk.choices:
             assert (choice.delta.content or "") in text

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from llmgate.accumulate import accumulate
 from llmgate.errors import (
     DecodeError,
     LLMGateError,
@@ -15,10 +14,11 @@ from llmgate.errors import (
     ServerError,
     StreamTruncatedError,
 )
-from llmgate.framing import MAX_FRAME
+from llmgate.provider.accumulate import accumulate
+from llmgate.provider.framing import MAX_FRAME
+from llmgate.provider.http import encode_json
 from llmgate.testing.driving import read_stream
 from llmgate.types import Chunk, Completion
-from llmgate.wire import encode_json
 from llmgate_replicate.stream import EventDecoder, WholeDecoder
 from llmgate_replicate.text import AnswerReader
 

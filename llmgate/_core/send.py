@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 
-from llmgate._context import Context, request_id
+from llmgate._core.state import Context, request_id
 from llmgate.errors import (
     ConnectError,
     DeadlineExceededError,
@@ -26,8 +26,8 @@ from llmgate.errors import (
 )
 from llmgate.hooks import AttemptEnded, AttemptStarted, RetryScheduled
 from llmgate.provider import status_error
+from llmgate.provider.http import HttpRequest, HttpResponse, IncomingResponse, redacted
 from llmgate.types import Attempt
-from llmgate.wire import HttpReply, HttpRequest, IncomingReply, redacted
 
 __all__ = [
     "MAX_BODY",
@@ -49,14 +49,14 @@ class Holder:
     """Owns the reply that a flow left open until its stream takes it over."""
 
     def __init__(self) -> None:
-        self._incoming: IncomingReply | None = None
+        self._incoming: IncomingResponse | None = None
 
-    def hold(self, incoming: IncomingReply) -> None:
+    def hold(self, incoming: IncomingResponse) -> None:
         """Own this reply, and no longer the one before."""
         self.close()
         self._incoming = incoming
 
-    def release(self) -> IncomingReply:
+    def release(self) -> IncomingResponse:
         """Give the reply away."""
         incoming, self._incoming = self._incoming, None
         if incoming is None:
@@ -69,7 +69,7 @@ class Holder:
             self._incoming.close()
 
 
-async def send(request: HttpRequest, context: Context, holder: Holder | None) -> HttpReply:
+async def send(request: HttpRequest, context: Context, holder: Holder | None) -> HttpResponse:
     """The reply to a request, which is sent again as often as the policy allows.
 
     With a holder, the reply to a request that asks for a stream is left open with it.
@@ -173,7 +173,7 @@ class _Attempt:
             return None  # it could be done twice
         return pause_before_next(error, self._context, answered=bool(self.answered))
 
-    async def make(self, holder: Holder | None) -> HttpReply:
+    async def make(self, holder: Holder | None) -> HttpResponse:
         """The reply; a streamed one is left open with the holder."""
         context = self._context
         context.reply = context.sent = None
@@ -204,7 +204,7 @@ class _Attempt:
         if context.emit is not None:
             context.emit(AttemptEnded(context.call.id, self._number, seconds, status, error))
 
-    async def _exchange(self, holder: Holder | None) -> HttpReply:
+    async def _exchange(self, holder: Holder | None) -> HttpResponse:
         context = self._context
         signed = await authorized(self._request, context)
         context.sent = (self._request, signed)
@@ -219,9 +219,9 @@ class _Attempt:
             reason = told(error)
         raise ReadError(f"the exchange failed: {reason}")
 
-    async def _take(self, incoming: IncomingReply, holder: Holder | None) -> HttpReply:
+    async def _take(self, incoming: IncomingResponse, holder: Holder | None) -> HttpResponse:
         context = self._context
-        reply = context.reply = HttpReply(incoming.status, incoming.headers)
+        reply = context.reply = HttpResponse(incoming.status, incoming.headers)
         self.answered = 200 <= reply.status < 300
         if self.answered and self._request.stream and holder is not None:
             holder.hold(incoming)
@@ -235,12 +235,12 @@ class _Attempt:
                 raise
         finally:
             incoming.close()
-        reply = context.reply = HttpReply(reply.status, reply.headers, _taken_from(pieces))
+        reply = context.reply = HttpResponse(reply.status, reply.headers, _taken_from(pieces))
         if self.answered:
             return reply
         raise self._refusal(reply)
 
-    async def _read(self, incoming: IncomingReply, pieces: list[bytes]) -> None:
+    async def _read(self, incoming: IncomingResponse, pieces: list[bytes]) -> None:
         """Collect the pieces of a body, up to the limit of its kind."""
         deadline, size = self._context.deadline, 0
         limit = MAX_BODY if self.answered else MAX_ERROR_BODY
@@ -259,7 +259,7 @@ class _Attempt:
             deadline.begun = False
             deadline.move()
 
-    def _refusal(self, reply: HttpReply) -> LLMGateError:
+    def _refusal(self, reply: HttpResponse) -> LLMGateError:
         """The error that a status of 300 or more stands for, as the provider explains it."""
         with suppress(Exception, asyncio.CancelledError, GeneratorExit):  # it may raise anything
             error = self._context.provider.error(reply)

@@ -14,8 +14,8 @@ from functools import cache
 from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Any, cast
 
-from llmgate._frozen import frozen
 from llmgate._name_clash import name_clash
+from llmgate._text.frozen import frozen
 from llmgate.errors import (
     InvalidRequestError,
     LLMGateError,
@@ -24,8 +24,8 @@ from llmgate.errors import (
     told,
 )
 from llmgate.provider import PROTOCOL, Provider
-from llmgate.threads import start_in_thread
-from llmgate.wire import Secret
+from llmgate.provider.http import Secret
+from llmgate.provider.threads import start_in_thread
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -247,7 +247,7 @@ class Registry:
         Raises:
             UnknownProviderError: naming the package.
         """
-        from llmgate._advice import installable  # noqa: PLC0415 - only on the way to an error
+        from llmgate._core.advice import installable  # noqa: PLC0415 - only on the way to an error
 
         if name in installable():
             raise self._unknown(f"{name}/")
@@ -320,7 +320,7 @@ class Registry:
         return installed_providers()[name]
 
     def _unknown(self, model: str) -> UnknownProviderError:
-        from llmgate._advice import describe_unknown  # noqa: PLC0415 - only on the way to an error
+        from llmgate._core.advice import describe_unknown  # noqa: PLC0415 - only on the way to an error
 
         claims = {**dict.fromkeys(self._given, ()), **self._claims()}
         return UnknownProviderError(describe_unknown(model, claims, restricted=bool(_allowed())))

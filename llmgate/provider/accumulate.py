@@ -10,8 +10,8 @@ from dataclasses import fields
 from functools import cache
 from typing import Any
 
-from llmgate._json import is_array, is_object, parse_arguments
-from llmgate._shape import Shape
+from llmgate._text.json import is_array, is_object, parse_arguments
+from llmgate._text.shape import Shape
 from llmgate.errors import DecodeError
 from llmgate.types import (
     Choice,

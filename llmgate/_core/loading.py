@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
-from llmgate._deadline import Deadline
+from llmgate._core.deadline import Deadline
 from llmgate.errors import DeadlineExceededError, LLMGateError, RequestError, told
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from llmgate._registry import Registry
+    from llmgate._core.registry import Registry
     from llmgate.options import Timeout
     from llmgate.provider import Provider
-    from llmgate.wire import Transport
+    from llmgate.provider.http import Transport
 
 __all__ = ["in_time", "load", "transport_of"]
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 from llmgate.errors import ProviderError, error_class, excerpt
 
 if TYPE_CHECKING:
-    from llmgate.framing import Frame, Framer
     from llmgate.options import Call
+    from llmgate.provider.framing import Frame, Framer
+    from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Transport
     from llmgate.types import Chunk, Completion
-    from llmgate.wire import Flow, HttpReply, HttpRequest, Transport
 
 __all__ = ["PROTOCOL", "Decoder", "LegacyFunctions", "Provider", "Support", "status_error"]
 
@@ -93,7 +93,7 @@ class Provider(Protocol):
         """
         return request
 
-    def error(self, reply: HttpReply) -> ProviderError:
+    def error(self, reply: HttpResponse) -> ProviderError:
         """What a reply with a status of 400 or more means."""
         return status_error(reply)
 
@@ -115,7 +115,7 @@ class LegacyFunctions(Protocol):
         ...
 
 
-def status_error(reply: HttpReply) -> ProviderError:
+def status_error(reply: HttpResponse) -> ProviderError:
     """The error that a status alone stands for; the body's beginning is its text."""
     said = excerpt(reply.body) or "no text"
     if 300 <= reply.status < 400:

@@ -15,9 +15,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from llmgate._emulated import CLOSE, OPEN, EmulatedDecoder, completion_with_calls
-from llmgate._json import decode_json, is_array, is_object
+from llmgate._text.json import decode_json, is_array, is_object
 from llmgate.errors import InvalidRequestError, UnsupportedError
+from llmgate.provider._emulated import CLOSE, OPEN, EmulatedDecoder, completion_with_calls
 from llmgate.types import Completion
 
 if TYPE_CHECKING:

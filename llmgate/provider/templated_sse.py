@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from llmgate._json import texts_of
+from llmgate._text.json import texts_of
 
 __all__ = ["FrameTemplate"]
 

@@ -16,11 +16,12 @@ from random import Random
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
-from llmgate._validate import check_json, check_messages, check_name, check_parameters
+from llmgate._core.check import check_json, check_messages, check_name, check_parameters
 from llmgate.errors import InvalidRequestError, LLMGateError, UnsupportedError, shown
 from llmgate.hooks import Hook, LoggingHook, as_dictionary
 from llmgate.options import MEANINGFUL, Call, CallOptions, ChatParameters, Timeout
 from llmgate.provider import Decoder, LegacyFunctions, Provider, Support
+from llmgate.provider.http import Flow, Secret, redacted
 from llmgate.report import Policy, Report
 from llmgate.tools import (
     LegacyDecoder,
@@ -31,11 +32,10 @@ from llmgate.tools import (
     without_legacy_functions,
 )
 from llmgate.types import Completion
-from llmgate.wire import Flow, Secret, redacted
 
 if TYPE_CHECKING:
-    from llmgate._registry import Registry
-    from llmgate._retry import RetryPolicy
+    from llmgate._core.registry import Registry
+    from llmgate._core.retry import RetryPolicy
     from llmgate.messages import MessageLike
 
 __all__ = ["Request", "as_hooks", "as_policy", "as_timeout", "hide_credentials"]

@@ -1,6 +1,6 @@
 """The client: settings, connection pools, and the two functions that everybody uses.
 
-What a call asks for is checked in ``_request``; how its requests are made is the engine's.
+What a call asks for is checked in ``prepare``; how its requests are made is the engine's.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, Unpack, overload
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
-from llmgate import _engine
-from llmgate._dispatch import Dispatcher
-from llmgate._loading import in_time, load, transport_of
-from llmgate._registry import Registry
-from llmgate._request import Request, as_hooks, as_policy, as_timeout, hide_credentials
-from llmgate._retry import RetryBudget, RetryPolicy
-from llmgate._stream import Stream
+from llmgate._core import drive
+from llmgate._core.dispatch import Dispatcher
+from llmgate._core.loading import in_time, load, transport_of
+from llmgate._core.prepare import Request, as_hooks, as_policy, as_timeout, hide_credentials
+from llmgate._core.registry import Registry
+from llmgate._core.retry import RetryBudget, RetryPolicy
+from llmgate._core.stream import Stream
 from llmgate.errors import ClosedError, MissingKeyError
 from llmgate.hooks import Event, Hook
 from llmgate.options import CallOptions, Timeout
 from llmgate.provider import Provider
+from llmgate.provider.http import Transport
+from llmgate.provider.threads import start_in_thread
 from llmgate.report import Policy
-from llmgate.threads import start_in_thread
 from llmgate.types import Completion
-from llmgate.wire import Transport
 
 if TYPE_CHECKING:
     import ssl
     from concurrent.futures import Future
 
-    from llmgate._preview import Preview
-    from llmgate._sync import SyncStream
+    from llmgate._core.preview import Preview
+    from llmgate._core.sync import SyncStream
     from llmgate.messages import MessageLike
     from llmgate.transports._settings import HttpSettings
     from llmgate.transports.aiohttp import AiohttpTransport
@@ -164,9 +164,9 @@ class Client:
         context = await self._context(request, began)
         try:
             if stream:
-                opened = await _engine.open_stream(context)
+                opened = await drive.open_stream(context)
                 return Stream(opened, bare_chunks=request.wants_usage_chunk)
-            return await _engine.complete(context)
+            return await drive.complete(context)
         except MissingKeyError:  # it is looked for again when it may have been set
             self._registry.forget(request.provider_name)
             raise
@@ -207,7 +207,7 @@ class Client:
         **options: Unpack[CallOptions],
     ) -> Completion | SyncStream:
         """:meth:`acompletion` for code that is not async; it also works while a loop is running."""
-        from llmgate._sync import SyncStream, run  # noqa: PLC0415 - a thread, only where asked for
+        from llmgate._core.sync import SyncStream, run  # noqa: PLC0415 - a thread, only where asked for
 
         hide_credentials(options)
         answer = run(lambda: self.acompletion(model, messages, stream=stream, **options))
@@ -226,7 +226,7 @@ class Client:
         Raises:
             LLMGateError: what the call would raise before sending, but for a missing key.
         """
-        from llmgate._preview import preview_of  # noqa: PLC0415 - only where asked for
+        from llmgate._core.preview import preview_of  # noqa: PLC0415 - only where asked for
 
         hide_credentials(options)
         return preview_of(
@@ -271,12 +271,12 @@ class Client:
         bare = _SETTINGS.isdisjoint(options)
         await load(self._registry, model, bare=bare, timeout=as_timeout(given), began=began)
 
-    async def _context(self, request: Request, began: float) -> _engine.Context:
+    async def _context(self, request: Request, began: float) -> drive.Context:
         if self._closed:
             raise ClosedError("the client was closed")
         provider = request.provider
         timeout = request.timeout or self._timeout
-        context = _engine.Context(
+        context = drive.Context(
             call=request.call,
             provider=provider,
             transport=transport_of(provider) or await self._pool(timeout, began),

@@ -10,15 +10,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from llmgate._validate import unwritable
+from llmgate._core.check import unwritable
 from llmgate.errors import LLMGateError, RequestError, excerpt
+from llmgate.provider.http import HttpRequest, decode_json, redacted, shown_url
 from llmgate.report import Report
-from llmgate.wire import HttpRequest, decode_json, redacted, shown_url
 
 if TYPE_CHECKING:
-    from llmgate._request import Request
+    from llmgate._core.prepare import Request
     from llmgate.options import Call
-    from llmgate.wire import Flow
+    from llmgate.provider.http import Flow
 
 __all__ = ["Preview", "preview_of"]
 

@@ -1,7 +1,7 @@
 """The boundary between a provider and the core: requests, replies, and flows of both, as data.
 
 There is no socket here. A flow is a generator that yields :class:`HttpRequest`, is sent
-:class:`HttpReply`, and returns its result; whoever drives it does the I/O.
+:class:`HttpResponse`, and returns its result; whoever drives it does the I/O.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
-from llmgate._frozen import frozen
-from llmgate._json import decode_json, encode_json, is_array, is_object
+from llmgate._text.frozen import frozen
+from llmgate._text.json import decode_json, encode_json, is_array, is_object
 from llmgate.errors import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Flow",
-    "HttpReply",
     "HttpRequest",
-    "IncomingReply",
+    "HttpResponse",
+    "IncomingResponse",
     "Secret",
     "Transport",
     "base_url_parts",
@@ -120,7 +120,7 @@ class HttpRequest:
 
 
 @frozen
-class HttpReply:
+class HttpResponse:
     """A reply. ``headers`` are looked up by lower-case names; ``body`` is empty for a stream."""
 
     status: int
@@ -136,11 +136,11 @@ class HttpReply:
         return decode_json(self.body)
 
 
-Flow: TypeAlias = Generator[HttpRequest, HttpReply, Result]
+Flow: TypeAlias = Generator[HttpRequest, HttpResponse, Result]
 """A generator that yields requests, is sent their replies, and returns its result."""
 
 
-class IncomingReply(Protocol):
+class IncomingResponse(Protocol):
     """A reply whose headers have come and whose body is still to be read."""
 
     @property
@@ -163,7 +163,7 @@ class IncomingReply(Protocol):
 class Transport(Protocol):
     """What carries a request: HTTP, or a model that runs in this process."""
 
-    async def open(self, request: HttpRequest, timeout: Timeout) -> IncomingReply:
+    async def open(self, request: HttpRequest, timeout: Timeout) -> IncomingResponse:
         """Send the request and return when the reply's headers have come.
 
         Raises:

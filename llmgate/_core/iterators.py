@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from llmgate._stream import Stream
+    from llmgate._core.stream import Stream
     from llmgate.types import Chunk
 
 __all__ = ["TextIterator", "text_of"]

@@ -1,6 +1,7 @@
 """Reads the calls that a model wrote as text: in a whole answer, and in a stream as it comes.
 
-It is the answer's side of :mod:`llmgate.emulation`. A call is ``{"name": …, "arguments": {…}}``
+It is the answer's side of :mod:`llmgate.provider.emulation`. A call is
+``{"name": …, "arguments": {…}}``
 between ``<tool_call>`` and ``</tool_call>``, or an answer that is nothing but such an object or a
 list of them. Where anything in it is wrong (it is cut off, or names what was not offered) the text
 stays text, unchanged.
@@ -14,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from llmgate._json import is_array, is_object
+from llmgate._text.json import is_array, is_object
 from llmgate.types import (
     Choice,
     ChoiceDelta,
@@ -29,8 +30,8 @@ from llmgate.types import (
 )
 
 if TYPE_CHECKING:
-    from llmgate.framing import Frame, Framer
     from llmgate.provider import Decoder
+    from llmgate.provider.framing import Frame, Framer
 
 __all__ = ["CLOSE", "OPEN", "EmulatedDecoder", "completion_with_calls", "read_calls"]
 

@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
+from llmgate._core.iterators import text_of
 from llmgate._exchange import Exchange, HasExchange
-from llmgate._iterators import text_of
 from llmgate.types import Chunk, Completion, Usage
 
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
 
-    from llmgate._stream import Stream
+    from llmgate._core.stream import Stream
 
 __all__ = ["SyncStream", "run"]
 

@@ -12,9 +12,9 @@ from functools import cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, cast
 
-from llmgate._json import decode_json, is_array, is_object
-from llmgate._schemas import LARGEST, json_validator, message_validator, parameter_validator
-from llmgate._shape import Shape
+from llmgate._core.schemas import LARGEST, json_validator, message_validator, parameter_validator
+from llmgate._text.json import decode_json, is_array, is_object
+from llmgate._text.shape import Shape
 from llmgate.errors import DecodeError, InvalidRequestError, excerpt, shown
 from llmgate.options import CallOptions, ChatParameters, TextMessages
 

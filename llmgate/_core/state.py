@@ -15,15 +15,15 @@ from operator import eq
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
 from urllib.parse import parse_qsl, urlsplit
 
-from llmgate._deadline import Deadline
-from llmgate._json import is_object
+from llmgate._core.deadline import Deadline
+from llmgate._text.json import is_object
 from llmgate.errors import DecodeError, LLMGateError, ProviderError, RequestError, told
 from llmgate.hooks import CallEnded, CallStarted, Event
+from llmgate.provider.http import HttpRequest, HttpResponse, Transport
 from llmgate.types import Attempt, Completion, Exchange
-from llmgate.wire import HttpReply, HttpRequest, Transport
 
 if TYPE_CHECKING:
-    from llmgate._retry import RetryBudget, RetryPolicy
+    from llmgate._core.retry import RetryBudget, RetryPolicy
     from llmgate.options import Call, Timeout
     from llmgate.provider import Provider
 
@@ -56,7 +56,7 @@ class Context:
     extra_headers: Mapping[str, str] = field(default_factory=dict[str, str])
     attempts: list[Attempt] = field(default_factory=list[Attempt])
     retries: int = 0
-    reply: HttpReply | None = None
+    reply: HttpResponse | None = None
     on_abandon: HttpRequest | None = None
     sent: tuple[HttpRequest, HttpRequest] | None = None
     ended: bool = False
@@ -70,7 +70,7 @@ class Context:
 
     def exchange(self) -> Exchange:
         """What an answer tells of how it was got."""
-        reply = self.reply or HttpReply(0)
+        reply = self.reply or HttpResponse(0)
         return Exchange(
             provider=self.provider.name,
             report=self.call.report,
@@ -148,8 +148,8 @@ class Context:
         return error
 
 
-def _add_reply(error: LLMGateError, reply: HttpReply, *, with_body: bool) -> None:
-    from llmgate._retry import parse_retry_after  # noqa: PLC0415 - only after a failure
+def _add_reply(error: LLMGateError, reply: HttpResponse, *, with_body: bool) -> None:
+    from llmgate._core.retry import parse_retry_after  # noqa: PLC0415 - only after a failure
 
     in_stream = isinstance(error, ProviderError) and error.in_stream
     if error.status is None and not in_stream:  # an error inside a 200 has a status of its own

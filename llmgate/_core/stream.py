@@ -14,12 +14,11 @@ from types import TracebackType
 from typing import Self
 from weakref import proxy
 
-from llmgate._attempt import is_own
-from llmgate._context import Outcome
-from llmgate._engine import OpenStream, abandon, leave, reopen_stream
+from llmgate._core.drive import OpenStream, abandon, leave, reopen_stream
+from llmgate._core.iterators import TextIterator
+from llmgate._core.send import is_own
+from llmgate._core.state import Outcome
 from llmgate._exchange import Exchange, HasExchange
-from llmgate._iterators import TextIterator
-from llmgate.accumulate import Accumulator
 from llmgate.errors import (
     ClosedError,
     DecodeError,
@@ -31,8 +30,9 @@ from llmgate.errors import (
     shown,
     told,
 )
-from llmgate.framing import Frame
 from llmgate.hooks import FirstToken
+from llmgate.provider.accumulate import Accumulator
+from llmgate.provider.framing import Frame
 from llmgate.types import Chunk, ChunkChoice, Completion, TextChunks, Usage
 
 __all__ = ["Stream"]

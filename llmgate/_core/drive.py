@@ -11,9 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from llmgate._attempt import Holder, authorized, pause_before_next, send
-from llmgate._context import Context
-from llmgate._validate import unwritable
+from llmgate._core.check import unwritable
+from llmgate._core.send import Holder, authorized, pause_before_next, send
+from llmgate._core.state import Context
 from llmgate.errors import (
     DecodeError,
     InvalidRequestError,
@@ -22,8 +22,8 @@ from llmgate.errors import (
     shown,
     told,
 )
+from llmgate.provider.http import Flow, HttpRequest, IncomingResponse
 from llmgate.types import Completion, with_exchange
-from llmgate.wire import Flow, HttpRequest, IncomingReply
 
 if TYPE_CHECKING:
     from llmgate.options import Call
@@ -52,7 +52,7 @@ class OpenStream:
 
     context: Context
     decoder: Decoder
-    incoming: IncomingReply
+    incoming: IncomingResponse
 
 
 async def complete(context: Context) -> Completion:

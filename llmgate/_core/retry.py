@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from llmgate._frozen import frozen
+from llmgate._text.frozen import frozen
 from llmgate.errors import (
     ConflictError,
     ConnectError,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterable
 from typing import NamedTuple, Protocol
 
 from llmgate.errors import ResponseTooLargeError
-from llmgate.templates import FrameTemplate
+from llmgate.provider.templated_sse import FrameTemplate
 
 __all__ = ["MAX_FRAME", "Frame", "Framer", "NDJSONFramer", "SSEFramer"]
 

@@ -24,8 +24,8 @@ from typing import (
     get_type_hints,
 )
 
-from llmgate._frozen import fresh, open_class
-from llmgate._json import is_array, is_object
+from llmgate._text.frozen import fresh, open_class
+from llmgate._text.json import is_array, is_object
 from llmgate.errors import DecodeError
 
 __all__ = ["HIDDEN", "Shape"]

@@ -1,0 +1,1 @@
+"""The ground floor: JSON, shapes, and what hides secrets; it imports nothing from above."""

@@ -1,0 +1,12 @@
+"""All that an author of a provider reads: the contract, and the parts to build one from."""
+
+from llmgate.provider.contract import (
+    PROTOCOL,
+    Decoder,
+    LegacyFunctions,
+    Provider,
+    Support,
+    status_error,
+)
+
+__all__ = ["PROTOCOL", "Decoder", "LegacyFunctions", "Provider", "Support", "status_error"]
