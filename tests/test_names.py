@@ -51,13 +51,20 @@ def _site(tmp_path: Path) -> Path:
 def write_theirs(site: Path) -> None:
     """Install the modules of the other project that bear the names of ours."""
     for module in ("__init__", "types"):
-        site.joinpath(f"llmgate/{module}.py").write_text("__version__ = '0.8.3'\n")
+        site.joinpath(f"llmgate/{module}.py").write_text("theirs = True\n")
 
 
 @pytest.fixture(name="clash")
 def _clash(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """That folder is searched behind ours: our modules are imported, theirs is installed."""
     monkeypatch.setattr("sys.path", [*sys.path, str(site)])
+
+
+def overwrite_ours(site: Path) -> None:
+    """Leave what pip leaves where the other project's package is installed after ours."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "llmgate", site / "llmgate", ignore=ignored, dirs_exist_ok=True)
+    write_theirs(site)
 
 
 def run(site: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -113,10 +120,8 @@ def test_every_command_says_so(
 
 @pytest.mark.parametrize("words", [["doctor"], ["providers"], ["chat", "Hi", "-m", "openai/x"]])
 def test_every_command_says_so_where_modules_were_overwritten(site: Path, words: list[str]) -> None:
-    """As pip leaves them, where the other project's package was installed later."""
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "llmgate", site / "llmgate", ignore=ignored, dirs_exist_ok=True)
-    write_theirs(site)
+    """On one line as well, whatever of ours fails first."""
+    overwrite_ours(site)
     done = run(site, "-m", "llmgate.cli", *words)
     assert (1, 1, True) == (done.returncode, done.stderr.count("\n"), SENTENCE in done.stderr)
 
@@ -136,11 +141,14 @@ def test_an_import_that_fails_for_another_reason_is_not_explained_away(
 
 @pytest.mark.parametrize("plugin", PLUGINS)
 def test_a_plugin_that_meets_the_other_project_says_so(site: Path, plugin: str) -> None:
-    """Its import fails with the reason, instead of the name of a module that is not there."""
-    done = run(site, "-c", f"import {plugin}")
-    last = done.stderr.splitlines()[-1]
-    assert last.startswith("ImportError: llmgate-core is needed: ")
-    assert SENTENCE in last
+    """Its import fails with the reason, beside the name of the module that is not there."""
+    for overwritten in (False, True):
+        if overwritten:
+            overwrite_ours(site)
+        done = run(site, "-c", f"import {plugin}")
+        last = done.stderr.splitlines()[-1]
+        assert re.match(r"ImportError: .*\bllmgate\..*; llmgate-core is needed: ", last)
+        assert SENTENCE in last
 
 
 def test_there_are_plugins() -> None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import llmgate
 from llmgate._name_clash import name_clash
-from llmgate.errors import LLMGateError, excerpt
+from llmgate.errors import LLMGateError, excerpt, told
 
 __all__ = ["main"]
 
@@ -31,25 +31,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: The words after the program's name; by default those of the process.
     """
-    parser = _parser()
-    arguments = parser.parse_args(argv)
     try:
-        code = _run(arguments, parser)
+        code = _run(argv)
         sys.stdout.flush()
     except LLMGateError as error:
         print(f"llmgate: {excerpt(str(error), _LONGEST_ERROR)}", file=sys.stderr)
-        return 1
-    except ImportError as error:
-        clash = name_clash()
-        if not clash:
-            raise
-        print(f"llmgate: {clash} ({error})", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
         _let_go_of_output()
         return _PIPE_CLOSED
+    except Exception as error:  # what fails where modules of ours have been overwritten, and how
+        clash = name_clash()
+        if not clash:
+            raise
+        print(f"llmgate: {clash} ({told(error)})", file=sys.stderr)
+        return 1
     return code
 
 
@@ -81,7 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+def _run(argv: Sequence[str] | None) -> int:
+    parser = _parser()
+    arguments = parser.parse_args(argv)
     if arguments.command == "chat":
         return _chat(arguments, parser)
     if arguments.command == "doctor":

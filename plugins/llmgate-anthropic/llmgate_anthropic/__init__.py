@@ -6,21 +6,17 @@ Public: :class:`Anthropic`, and for other plugins :func:`encode`, :func:`decode`
 
 from __future__ import annotations
 
-from importlib import import_module
-
 try:
-    import_module("llmgate.provider")
+    from llmgate_anthropic.decode import decode
+    from llmgate_anthropic.encode import Encoded, encode
+    from llmgate_anthropic.errors import messages_error
+    from llmgate_anthropic.provider import Anthropic
+    from llmgate_anthropic.stream import MessagesDecoder
 except ImportError as error:
     raise ImportError(
-        "llmgate-core is needed: the package 'llmgate' on the public index is another project, "
-        "which has the same import name"
+        f"{error}; llmgate-core is needed: the package 'llmgate' on the public index is another "
+        "project, which has the same import name"
     ) from error
-
-from llmgate_anthropic.decode import decode
-from llmgate_anthropic.encode import Encoded, encode
-from llmgate_anthropic.errors import messages_error
-from llmgate_anthropic.provider import Anthropic
-from llmgate_anthropic.stream import MessagesDecoder
 
 __all__ = [
     "Anthropic",

@@ -6,20 +6,16 @@ Public: :class:`Cohere`, and for other hosts of the same format :func:`encode`, 
 
 from __future__ import annotations
 
-from importlib import import_module
-
 try:
-    import_module("llmgate.provider")
+    from llmgate_cohere.decode import decode
+    from llmgate_cohere.encode import Encoded, encode
+    from llmgate_cohere.errors import chat_error
+    from llmgate_cohere.provider import Cohere
+    from llmgate_cohere.stream import ChatDecoder
 except ImportError as error:
     raise ImportError(
-        "llmgate-core is needed: the package 'llmgate' on the public index is another project, "
-        "which has the same import name"
+        f"{error}; llmgate-core is needed: the package 'llmgate' on the public index is another "
+        "project, which has the same import name"
     ) from error
-
-from llmgate_cohere.decode import decode
-from llmgate_cohere.encode import Encoded, encode
-from llmgate_cohere.errors import chat_error
-from llmgate_cohere.provider import Cohere
-from llmgate_cohere.stream import ChatDecoder
 
 __all__ = ["ChatDecoder", "Cohere", "Encoded", "chat_error", "decode", "encode"]

@@ -7,22 +7,18 @@ Public: :class:`OpenAI`, and for other plugins :class:`Dialect`, :func:`encode`,
 
 from __future__ import annotations
 
-from importlib import import_module
-
 try:
-    import_module("llmgate.provider")
+    from llmgate_openai.assemble import ToolCallIndex
+    from llmgate_openai.decode import decode
+    from llmgate_openai.encode import Dialect, chat_request, encode
+    from llmgate_openai.errors import chat_error, error_from_payload
+    from llmgate_openai.provider import OpenAI, base_url_of, chat_url
+    from llmgate_openai.stream import ChatDecoder
 except ImportError as error:
     raise ImportError(
-        "llmgate-core is needed: the package 'llmgate' on the public index is another project, "
-        "which has the same import name"
+        f"{error}; llmgate-core is needed: the package 'llmgate' on the public index is another "
+        "project, which has the same import name"
     ) from error
-
-from llmgate_openai.assemble import ToolCallIndex
-from llmgate_openai.decode import decode
-from llmgate_openai.encode import Dialect, chat_request, encode
-from llmgate_openai.errors import chat_error, error_from_payload
-from llmgate_openai.provider import OpenAI, base_url_of, chat_url
-from llmgate_openai.stream import ChatDecoder
 
 __all__ = [
     "ChatDecoder",

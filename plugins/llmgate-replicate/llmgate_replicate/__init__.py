@@ -5,17 +5,13 @@ Public: :class:`Replicate`, the provider, and :data:`Template`, what ``templates
 
 from __future__ import annotations
 
-from importlib import import_module
-
 try:
-    import_module("llmgate.provider")
+    from llmgate_replicate.provider import Replicate
+    from llmgate_replicate.templates import Template
 except ImportError as error:
     raise ImportError(
-        "llmgate-core is needed: the package 'llmgate' on the public index is another project, "
-        "which has the same import name"
+        f"{error}; llmgate-core is needed: the package 'llmgate' on the public index is another "
+        "project, which has the same import name"
     ) from error
-
-from llmgate_replicate.provider import Replicate
-from llmgate_replicate.templates import Template
 
 __all__ = ["Replicate", "Template"]
