@@ -23,6 +23,7 @@ from llmgate.errors import (
     AuthenticationError,
     ClosedError,
     DeadlineExceededError,
+    LLMGateError,
     StreamTruncatedError,
 )
 from llmgate.hooks import CallEnded, Event
@@ -346,6 +347,168 @@ def test_a_call_that_is_under_way_at_exit(monkeypatch: pytest.MonkeyPatch) -> No
         thread.join(5)
         assert server.wait_until_left()
     assert [SystemExit] == [type(error) for error in raised]
+
+
+class MainThreadThatEnded:
+    """What ``threading.main_thread`` gives."""
+
+    def is_alive(self) -> bool:
+        return False
+
+
+@pytest.fixture
+def ending(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The background of a process whose main thread has ended before there was one."""
+    made = _sync._Background()
+    monkeypatch.setattr(_sync, "_background", made)
+    monkeypatch.setattr(threading, "main_thread", MainThreadThatEnded)
+    yield made
+    if made._here is not None:
+        made._here.close()
+
+
+def test_calls_while_the_process_ends(ending: Any) -> None:
+    """Whoever calls runs the loop; whole processes that end are in ``test_exit``."""
+    with FaultServer(ANSWER, stream("a", "b"), ANSWER) as server:
+        client = client_of(server)
+        before = _background_threads()
+        assert "Hi" == client.completion(MODEL, HI).text
+        assert ["a", "b"] == [*client.completion(MODEL, HI, stream=True).text()]
+        with ThreadPoolExecutor(1) as thread:
+            assert "Hi" == thread.submit(client.completion, MODEL, HI, stream=False).result().text
+        assert before == _background_threads()
+        assert server.wait_until_left()
+        ending.here().close()
+
+
+@pytest.mark.usefixtures("ending")
+def test_streams_that_are_left_while_the_process_ends() -> None:
+    """The loop of those who call is open as long as one of them is."""
+    with FaultServer(stream("a", "b"), ENDLESS, ENDLESS) as server:
+        client = client_of(server)
+        first = client.completion(MODEL, HI, stream=True)
+        assert "a" == next(first).choices[0].delta.content
+        with client.completion(MODEL, HI, stream=True) as second:
+            next(second)
+        by_break([client.completion(MODEL, HI, stream=True)])
+        assert ["b"] == [*first.text()]
+        assert server.wait_until_left()
+
+
+@pytest.mark.usefixtures("ending")
+async def test_a_stream_that_is_left_inside_a_loop_while_the_process_ends() -> None:
+    """It is closed when it can be."""
+    with FaultServer(ENDLESS) as server:
+        client = client_of(server)
+        with ThreadPoolExecutor(1) as thread:
+            answer = [thread.submit(client.completion, MODEL, HI, stream=True).result()]
+            assert 1 == server.open_connections
+            answer.clear()
+            assert 1 == server.open_connections
+            thread.submit(_sync._background.tidy).result()
+        assert server.wait_until_left()
+
+
+@pytest.mark.usefixtures("ending")
+async def test_a_call_inside_a_loop_while_the_process_ends() -> None:
+    """There is no thread to make it on."""
+    with pytest.raises(LLMGateError, match="the process is ending"):
+        client_of("http://127.0.0.1:9/v1").completion(MODEL, HI)
+
+
+@pytest.mark.usefixtures("ending")
+def test_an_exit_in_a_call_while_the_process_ends() -> None:
+    """It is raised where the call was made."""
+
+    async def leave() -> None:
+        raise SystemExit(3)
+
+    with pytest.raises(SystemExit):
+        _sync.run(leave)
+
+
+def test_a_daemon_thread_that_calls_after_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends in silence."""
+    made = _sync._Background()
+    made.is_stopped = True
+    monkeypatch.setattr(_sync, "_background", made)
+    raised: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            made.here()
+        except BaseException as error:  # noqa: BLE001 - to be looked at
+            raised.append(error)
+
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    thread.join()
+    assert [SystemExit] == [type(error) for error in raised]
+
+
+def test_a_thread_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The caller's own runs the loop."""
+    made = _sync._Background()
+    monkeypatch.setattr(_sync, "_background", made)
+
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def name() -> str:
+        return threading.current_thread().name
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        assert threading.current_thread().name == _sync.run(name)
+    assert "llmgate-sync" == _sync.run(name)  # when there are fewer again
+    made.here().close()
+    _stop(made)
+
+
+def test_a_loop_that_cannot_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call says so, and the next one tries again."""
+    made = _sync._Background()
+    monkeypatch.setattr(_sync, "_background", made)
+
+    async def here() -> str:
+        return "here"
+
+    def fail() -> None:
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asyncio, "new_event_loop", fail)
+        patch.setattr(asyncio.events, "new_event_loop", fail)
+        with pytest.raises(LLMGateError, match="Too many open files"):
+            _sync.run(here)
+    assert "here" == _sync.run(here)
+    _stop(made)
+
+
+def test_an_interrupt_while_the_loop_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is raised at once, and the next call finds that loop started."""
+    made = _sync._Background()
+    monkeypatch.setattr(_sync, "_background", made)
+    released, serve = threading.Event(), _sync._serve
+
+    def serve_late(started: Any) -> None:
+        wait_for(is_waiting_in_ours, 5.0)
+        time.sleep(0.1)  # until it waits for the loop, and not for this thread
+        os.kill(os.getpid(), signal.SIGINT)
+        released.wait(10)
+        serve(started)
+
+    async def here() -> str:
+        return "here"
+
+    monkeypatch.setattr(_sync, "_serve", serve_late)
+    before = _background_threads()
+    with lasting(0.1, at_least=0), pytest.raises(KeyboardInterrupt):
+        _sync.run(here)
+    released.set()
+    assert "here" == _sync.run(here)
+    assert 1 == _background_threads() - before
+    _stop(made)
 
 
 def test_what_cancels_itself() -> None:

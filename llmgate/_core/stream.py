@@ -10,7 +10,6 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from types import TracebackType
 from typing import Self
 from weakref import proxy
 
@@ -123,6 +122,11 @@ class Stream(HasExchange):
 
     # --- its end ---
 
+    @property
+    def is_open(self) -> bool:
+        """Whether its connection is open: it was neither read to its end, nor closed."""
+        return self._outcome is None
+
     async def aclose(self) -> None:
         """Close the connection; the provider is told that nobody waits, where it can be told."""
         if self._outcome is None:
@@ -164,12 +168,7 @@ class Stream(HasExchange):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     def __del__(self) -> None:

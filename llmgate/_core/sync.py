@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextvars
 import os
 import threading
 from collections import deque
@@ -15,16 +16,14 @@ from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import Self, TypeVar
+from weakref import WeakSet
 
 from llmgate._core.iterators import text_of
+from llmgate._core.stream import Stream
 from llmgate._exchange import Exchange, HasExchange
+from llmgate.errors import LLMGateError, told
 from llmgate.types import Chunk, Completion, Usage
-
-if TYPE_CHECKING:
-    from anyio.from_thread import BlockingPortal
-
-    from llmgate._core.stream import Stream
 
 __all__ = ["SyncStream", "run"]
 
@@ -36,45 +35,143 @@ _PATIENCE_AT_EXIT = 2.0
 class _Background:
     """The process's background loop: started when first needed, stopped at exit, not inherited.
 
-    Not anyio's ``start_blocking_portal``: its context manager waits for its thread when it is
-    closed, and in a forked child, where that thread does not exist, for ever.
+    Once the main thread has ended, none is started, as no thread can be from Python 3.12 on: each
+    calling thread then runs a loop itself.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._portal: BlockingPortal | None = None
+        self._started: Future[_Served] | None = None
+        self._here: _CallersThread | None = None
         self.is_stopped = False
 
-    def portal(self) -> BlockingPortal:
+    def served(self) -> _Served | None:
+        """The loop of the background thread; None when the process is ending without one."""
         with self._lock:
-            if self._portal is None:
-                ready: Future[BlockingPortal] = Future()
-                thread = threading.Thread(
-                    target=_serve, args=(ready,), name="llmgate-sync", daemon=True
-                )
-                thread.start()
-                self._portal = ready.result()
-                atexit.register(self._stop, thread)
-            return self._portal
+            if _is_to_start(self._started) and threading.main_thread().is_alive():
+                self._started = self._start()
+            started = self._started
+        return None if started is None or self.is_stopped else started.result()
+
+    def here(self) -> _CallersThread:
+        """The loop that calling threads run themselves."""
+        if self.is_stopped and threading.current_thread().daemon:
+            raise SystemExit  # which no thread does that the process waits for
+        with self._lock:
+            if self._here is None:
+                self._here = _CallersThread()
+                atexit.register(self._here.close)
+            return self._here
+
+    def tidy(self) -> None:
+        """Let callers' threads close what was dropped."""
+        if self._here is not None:
+            self._here.tidy()
+
+    def _start(self) -> Future[_Served] | None:
+        started: Future[_Served] = Future()
+        thread = threading.Thread(target=_serve, args=(started,), name="llmgate-sync", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # there are as many as there can be
+            return None
+        atexit.register(self._stop, thread)
+        return started
 
     def _stop(self, thread: threading.Thread) -> None:
-        if thread.is_alive():  # a forked child inherits this call, but not the thread
+        if thread.is_alive() and self._started is not None:  # a forked child has not the thread
             self.is_stopped = True
-            self.portal().start_task_soon(self.portal().stop, True)
+            served = self._started.result()
+            served.loop.call_soon_threadsafe(served.stopped.set)
             thread.join(_PATIENCE_AT_EXIT)
 
 
-def _serve(ready: Future[BlockingPortal]) -> None:
-    from anyio.from_thread import BlockingPortal  # noqa: PLC0415 - not paid for by async callers
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """A loop that another thread runs until it is stopped."""
 
+    loop: asyncio.AbstractEventLoop
+    stopped: asyncio.Event
+
+
+def _is_to_start(started: Future[_Served] | None) -> bool:
+    return started is None or (started.done() and started.exception() is not None)
+
+
+def _serve(started: Future[_Served]) -> None:
     async def serve() -> None:
-        async with BlockingPortal() as portal:
-            ready.set_result(portal)
-            await portal.sleep_until_stopped()
+        stopped = asyncio.Event()
+        started.set_result(_Served(asyncio.get_running_loop(), stopped))
+        await stopped.wait()
 
-    asyncio.run(serve())
+    try:
+        with asyncio.Runner() as runner:
+            runner.run(serve())
+    except OSError as error:  # as when there is no file descriptor left
+        reason = f"no event loop could be made: {told(error)}"
+        started.set_exception(LLMGateError(reason))
 
 
+class _CallersThread:
+    """A loop that whoever calls runs itself, one thread at a time.
+
+    It is closed as soon as no stream is open, since nothing is called after the last ``atexit``.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._runner = asyncio.Runner()
+        self._streams = WeakSet[Stream]()
+
+    def run(self, make: Callable[[], Awaitable[Result]]) -> Result | _Passed:
+        """Await something on it.
+
+        Raises:
+            LLMGateError: where a loop is running already.
+        """
+        if _is_in_a_loop():
+            raise LLMGateError(_ENDING)
+        with self._lock:
+            try:
+                result = self._runner.run(_await(make), context=contextvars.copy_context())
+                if isinstance(result, Stream):
+                    self._streams.add(result)
+                return result
+            finally:
+                self._close_if_idle()
+
+    def tidy(self) -> None:
+        """Close streams that were dropped, unless it is busy: then that is done in a moment."""
+        if not _is_in_a_loop() and self._lock.acquire(blocking=False):
+            try:
+                if self._streams:
+                    self._runner.run(asyncio.sleep(0))
+                self._close_if_idle()
+            finally:
+                self._lock.release()
+
+    def close(self) -> None:
+        """Close what is open on it."""
+        with self._lock:
+            self._streams.clear()
+            self._close_if_idle()
+
+    def _close_if_idle(self) -> None:
+        if not any(stream.is_open for stream in self._streams):
+            self._streams.clear()
+            self._runner.close()
+            self._runner = asyncio.Runner()
+
+
+def _is_in_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+_ENDING = "the process is ending, and can make no call inside a running event loop: await it"
 _background = _Background()
 
 
@@ -89,11 +186,22 @@ with suppress(AttributeError):  # there is no forking on Windows
 
 
 def run(make: Callable[[], Awaitable[Result]]) -> Result:
-    """Await something on the background loop; an interrupt here cancels it there."""
+    """Await something on the background loop; an interrupt here cancels it there, and is raised at
+    once."""
     background = _background
-    future: Future[Result | _Passed] = background.portal().start_task_soon(_await, make)
+    served = background.served()
+    result = background.here().run(make) if served is None else _run_there(make, served, background)
+    if isinstance(result, _Passed):
+        raise result.error
+    return result
+
+
+def _run_there(
+    make: Callable[[], Awaitable[Result]], served: _Served, background: _Background
+) -> Result | _Passed:
+    future = asyncio.run_coroutine_threadsafe(_await(make), served.loop)
     try:
-        result = future.result()
+        return future.result()
     except CancelledError:
         if background.is_stopped:  # the process ends, and this is one of its daemon threads
             raise SystemExit from None
@@ -101,9 +209,6 @@ def run(make: Callable[[], Awaitable[Result]]) -> Result:
     except BaseException:
         future.cancel()
         raise
-    if isinstance(result, _Passed):
-        raise result.error
-    return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,3 +289,7 @@ class SyncStream(HasExchange):
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    def __del__(self) -> None:
+        self._stream.drop()
+        _background.tidy()
