@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from llmgate.errors import ContextWindowError as ContextWindowError
     from llmgate.errors import DeadlineExceededError as DeadlineExceededError
     from llmgate.errors import DecodeError as DecodeError
+    from llmgate.errors import InternalError as InternalError
     from llmgate.errors import InvalidRequestError as InvalidRequestError
     from llmgate.errors import LLMGateError as LLMGateError
     from llmgate.errors import MissingKeyError as MissingKeyError
@@ -81,6 +82,7 @@ _HOME = {
         "ContextWindowError",
         "DeadlineExceededError",
         "DecodeError",
+        "InternalError",
         "InvalidRequestError",
         "LLMGateError",
         "MissingKeyError",
@@ -117,6 +119,7 @@ __all__ = [
     "DeadlineExceededError",
     "DecodeError",
     "Deviation",
+    "InternalError",
     "InvalidRequestError",
     "LLMGateError",
     "LoggingHook",

@@ -26,7 +26,8 @@ LLMGateError
 ├── StreamTruncatedError              .partial holds the answer so far
 ├── ResponseTooLargeError
 ├── DecodeError                       a reply that is no answer
-└── ClosedError                       a stream or client was used after it was closed
+├── ClosedError                       a stream or client was used after it was closed
+└── InternalError                     a bug, here or in a library below; .origin says where
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ __all__ = [
     "ContextWindowError",
     "DeadlineExceededError",
     "DecodeError",
+    "InternalError",
     "InvalidRequestError",
     "LLMGateError",
     "MissingKeyError",
@@ -68,6 +70,7 @@ __all__ = [
     "UnsupportedError",
     "error_class",
     "excerpt",
+    "origin_of",
     "shown",
     "told",
 ]
@@ -295,6 +298,19 @@ class ClosedError(LLMGateError):
     """A stream or client was used after it had been closed."""
 
 
+class InternalError(LLMGateError):
+    """Something happened that nobody foresaw: a bug in llmgate, in a transport or in a library.
+
+    ``origin`` is the place where the exception was raised, such as
+    ``"transports/aiohttp.py:41 in open"``. The exception's text and the values of variables are
+    left out, since they may hold a key. It is never retried: what failed may have been done.
+    """
+
+    def __init__(self, message: str, *, origin: str = "", **reply: Any) -> None:
+        super().__init__(f"{message} at {origin}" if origin else message, **reply)
+        self.origin = origin
+
+
 _BY_STATUS: Mapping[int, type[ProviderError]] = {
     401: AuthenticationError,
     403: PermissionDeniedError,
@@ -345,3 +361,15 @@ def shown(value: object) -> str:
         return excerpt(repr(value), 60)
     except Exception:  # noqa: BLE001 - a stranger's object; and integers of 5,000 digits have none
         return f"a value of type {type(value).__name__}"
+
+
+def origin_of(error: BaseException) -> str:
+    """Where an exception was raised: ``"folder/file.py:41 in function"``; empty if nobody knows."""
+    traceback = error.__traceback__
+    if traceback is None:
+        return ""
+    while traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    code = traceback.tb_frame.f_code
+    file = "/".join(code.co_filename.replace("\\", "/").split("/")[-2:])
+    return excerpt(f"{file}:{traceback.tb_lineno} in {code.co_name}")

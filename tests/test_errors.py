@@ -18,6 +18,7 @@ from llmgate.errors import (
     ContentFilterError,
     DeadlineExceededError,
     DecodeError,
+    InternalError,
     InvalidRequestError,
     LLMGateError,
     NotFoundError,
@@ -31,6 +32,7 @@ from llmgate.errors import (
     UnsupportedError,
     error_class,
     excerpt,
+    origin_of,
     shown,
 )
 from llmgate.report import Report
@@ -65,7 +67,7 @@ def test_the_tree_in_the_docstring_is_the_tree_of_classes() -> None:
 
 def test_every_error_is_public() -> None:
     """Each class, and nothing that does not exist, is in ``__all__``."""
-    functions = {"error_class", "excerpt", "shown", "told"}
+    functions = {"error_class", "excerpt", "origin_of", "shown", "told"}
     assert {kind.__name__ for kind in CLASSES} | functions == set(errors.__all__)
 
 
@@ -291,3 +293,27 @@ def test_what_no_reply_said_is_none(kind: type[LLMGateError]) -> None:
     names = ("status", "code", "request_id", "retry_after", "headers", "body", "provider", "model")
     assert [None] * len(names) == [getattr(error, name) for name in names]
     assert ((), None) == (error.attempts, error.report)
+
+
+# --- bugs ---------------------------------------------------------------------------------
+
+
+def test_where_a_bug_is() -> None:
+    """File, line and function of the innermost frame; no path of this machine, and no value."""
+
+    def fails(secret: str) -> None:
+        raise KeyError(secret)
+
+    with pytest.raises(KeyError) as caught:
+        fails("canary")
+    line = fails.__code__.co_firstlineno + 1
+    assert f"tests/test_errors.py:{line} in fails" == origin_of(caught.value)
+    error = InternalError("it failed", origin=origin_of(caught.value))
+    assert f"it failed at tests/test_errors.py:{line} in fails" == str(error)
+    assert error.origin.endswith(" in fails")
+
+
+def test_a_bug_without_a_place() -> None:
+    """An exception that was never raised comes from nowhere."""
+    assert "" == origin_of(KeyError())
+    assert "it failed" == str(InternalError("it failed"))

@@ -38,6 +38,7 @@ NAMES = [
     "ContextWindowError",
     "DeadlineExceededError",
     "DecodeError",
+    "InternalError",
     "Deviation",
     "InvalidRequestError",
     "LLMGateError",

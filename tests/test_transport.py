@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import os
+import re
+import resource
 import socket
 import ssl
+import sys
+import time
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,6 +27,7 @@ from llmgate.errors import (
     ClosedError,
     ConnectError,
     DecodeError,
+    InternalError,
     InvalidRequestError,
     LLMGateError,
     NotFoundError,
@@ -32,7 +39,7 @@ from llmgate.errors import (
 from llmgate.options import Timeout
 from llmgate.provider.http import HttpRequest
 from llmgate.transports.aiohttp import AiohttpTransport, HttpSettings, Stats
-from tests.faults.calls import HI, KEY, MODEL, client_of, is_ours
+from tests.faults.calls import AT_ONCE, HI, KEY, MODEL, client_of, is_ours, limits
 from tests.faults.server import (
     COMPLETION,
     LAST,
@@ -218,6 +225,69 @@ async def test_an_odd_reply_that_is_an_answer(step: Step) -> None:
     with FaultServer(step) as server:
         async with client_of(server) as client:
             assert "Hi" == (await client.acompletion(MODEL, HI)).text
+
+
+class UnforeseenError(Exception):
+    """Something that no library is known to raise."""
+
+
+async def test_what_nobody_foresaw(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is an InternalError that says where, is not retried, and quotes no value."""
+
+    async def fails(*_: object, **__: object) -> None:
+        raise UnforeseenError(KEY)
+
+    monkeypatch.setattr("aiohttp.TCPConnector.connect", fails)
+    async with client_of("http://127.0.0.1:9/v1", retry=AT_ONCE) as client:
+        with pytest.raises(InternalError) as caught:
+            await client.acompletion(MODEL, HI)
+    assert is_ours(caught.value)
+    assert 1 == len(caught.value.attempts)
+    assert re.fullmatch(r"tests/test_transport\.py:\d+ in fails", caught.value.origin)
+    assert "UnforeseenError" in str(caught.value)
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_too_many_open_files(host: str) -> None:
+    """The error names EMFILE, and says what to do about it."""
+    held = list[int]()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with FaultServer(reply(body=COMPLETION, connection="close")) as server:
+        here = HttpRequest("GET", server.url)
+        there = HttpRequest("GET", server.url.replace("127.0.0.1", host))
+        async with transport() as each:
+            await drained(await each.open(here, Timeout()))  # all is imported that is needed
+            resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+            try:
+                with suppress(OSError):
+                    while True:
+                        held.append(os.dup(0))
+                with pytest.raises(ConnectError) as caught:
+                    await each.open(there, Timeout())
+            finally:
+                for file in held:
+                    os.close(file)
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            for part in ("EMFILE", "ulimit -n", "limit="):
+                assert part in str(caught.value)
+            await drained(await each.open(there, Timeout()))
+
+
+@pytest.mark.parametrize("secure", [False, True])
+async def test_a_loop_that_is_held_up(
+    secure: bool, authority: trustme.CA, tls: ssl.SSLContext, bundle: Path
+) -> None:
+    """Code that blocks the loop while it connects does not fail a server that is prompt."""
+    settings: dict[str, Any] = {"verify": str(bundle)} if secure else {}
+    with FaultServer(ANSWER, tls=tls if secure else None) as server:
+        async with client_of(server, **settings) as client:
+            timeout = limits(connect=0.3)
+            call = asyncio.ensure_future(client.acompletion(MODEL, HI, timeout=timeout))
+            for _ in range(4):
+                await asyncio.sleep(0.001)
+                time.sleep(0.4)  # noqa: ASYNC251 - which is what is tested
+            assert "Hi" == (await call).text
 
 
 # --- TLS ----------------------------------------------------------------------------------
@@ -503,6 +573,34 @@ async def test_netrc_is_not_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         async with client_of(server, trust_env=True) as client:
             await client.acompletion(MODEL, HI)
     assert f"Bearer {KEY}" == server.requests[0].headers["authorization"]
+
+
+@pytest.mark.parametrize(
+    ("files", "limit", "expected"),
+    [
+        (4096, None, 1000),
+        (2000, None, 1000),
+        (256, None, 128),
+        (1, None, 1),
+        (resource.RLIM_INFINITY, None, 1000),
+        (256, 5, 5),
+        (256, 700, 700),
+    ],
+)
+async def test_how_many_connections_there_may_be(
+    files: int, limit: int | None, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand, or half of the files that may be open; unless somebody says how many."""
+    monkeypatch.setattr("resource.getrlimit", lambda _: (files, files))
+    assert expected == HttpSettings(limit=limit).most_connections()
+
+
+async def test_how_many_connections_there_may_be_where_nobody_limits_files(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A thousand, on a system that has no such limit."""
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert 1000 == HttpSettings().most_connections()
 
 
 async def test_a_limit_that_is_none() -> None:

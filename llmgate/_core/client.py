@@ -74,7 +74,8 @@ class Client:
         verify: True, False, a CA bundle's path, or an ``ssl.SSLContext``.
         proxy: The URL of an HTTP proxy.
         trust_env: Whether the environment may name proxies.
-        limit: Connections to one host at a time.
+        limit: Connections to one host at a time; None stands for 1,000, or for half of the files
+            that the process may open (``ulimit -n``) if that is less.
     """
 
     def __init__(  # noqa: PLR0913 - each is a keyword, and a setting that users asked for
@@ -90,7 +91,7 @@ class Client:
         verify: bool | str | ssl.SSLContext = True,
         proxy: str | None = None,
         trust_env: bool = False,
-        limit: int = 100,
+        limit: int | None = None,
     ) -> None:
         self._registry = Registry(providers)
         self._timeout = as_timeout(timeout)

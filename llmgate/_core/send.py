@@ -16,13 +16,13 @@ from llmgate.errors import (
     ConnectError,
     DeadlineExceededError,
     DecodeError,
+    InternalError,
     LLMGateError,
-    ReadError,
     RequestError,
     ResponseTooLargeError,
     TransportError,
+    origin_of,
     shown,
-    told,
 )
 from llmgate.hooks import AttemptEnded, AttemptStarted, RetryScheduled
 from llmgate.provider import status_error
@@ -216,8 +216,8 @@ class _Attempt:
         except BaseException as error:
             if is_own(error):
                 raise
-            reason = told(error)
-        raise ReadError(f"the exchange failed: {reason}")
+            kind, origin = type(error).__name__, origin_of(error)
+        raise InternalError(f"the transport failed with {kind}", origin=origin)
 
     async def _take(self, incoming: IncomingResponse, holder: Holder | None) -> HttpResponse:
         context = self._context

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import ssl
 
 import aiohttp
+from aiohttp.http import HttpProcessingError
 
 from llmgate.errors import (
     ConnectError,
     DeadlineExceededError,
+    InternalError,
     InvalidRequestError,
     LLMGateError,
     ReadError,
     TLSError,
     excerpt,
+    origin_of,
 )
 from llmgate.provider.http import shown_url
 
@@ -78,7 +82,10 @@ def forget_frames(error: BaseException | None) -> None:
 
 
 def failure_of(error: Exception, url: str) -> LLMGateError:
-    """Our error for one of aiohttp's. The text names the host, never a query."""
+    """Our error for one of aiohttp's. The text names the host, never a query.
+
+    Only what is known to mean that no whole response came is a ``TransportError``.
+    """
     host = excerpt(shown_url(url))
     reason = reason_of(error)
     match error:
@@ -87,7 +94,8 @@ def failure_of(error: Exception, url: str) -> LLMGateError:
         case aiohttp.ClientSSLError() | ssl.SSLError() | BrokenTLSError():
             return TLSError(f"no secure connection to {host}: {reason}")
         case aiohttp.ClientConnectorError() | NoConnectionError():
-            return ConnectError(f"cannot connect to {host}: {reason}")
+            advice = _MORE_FILES if _lacks_files(error) else ""
+            return ConnectError(f"cannot connect to {host}: {reason}{advice}")
         case TimeoutError():
             return DeadlineExceededError(f"no connection to {host} in time", phase="connect")
         case InvalidAddressError() | aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
@@ -95,8 +103,32 @@ def failure_of(error: Exception, url: str) -> LLMGateError:
         case ValueError():  # the text may quote a header
             what = "a header holds a line end, or the URL a password that a header contradicts"
             return InvalidRequestError(what, path="extra_headers")
-        case _:
+        case aiohttp.ClientError() | HttpProcessingError() | ExplainedError() | OSError():
             return ReadError(f"the connection to {host} broke: {reason}")
+        case _:
+            what = f"a request to {host} failed with {type(error).__name__}"
+            return InternalError(what, origin=origin_of(error))
+
+
+_MORE_FILES = (
+    " (EMFILE: each connection takes a file, and this process may open no more; raise that number "
+    "with ulimit -n, or let the client have fewer connections with limit=)"
+)
+
+
+def _lacks_files(error: Exception) -> bool:
+    """Whether there is no connection because too many files are open."""
+    if isinstance(error, aiohttp.ClientConnectorDNSError):  # a look-up does not say why it fails
+        try:
+            os.close(os.dup(0))
+        except OSError as cause:
+            return cause.errno in _TOO_MANY_FILES
+    return isinstance(error, aiohttp.ClientConnectorError) and (
+        error.os_error.errno in _TOO_MANY_FILES
+    )
+
+
+_TOO_MANY_FILES = (errno.EMFILE, errno.ENFILE)
 
 
 def reason_of(error: Exception) -> str:

@@ -50,9 +50,10 @@ _NEVER_SENT_AGAIN = frozenset({"POST", "PATCH"})
 class Exchange:
     """One request on its way through a session: what it waits for, and on which connection."""
 
-    __slots__ = ("connect_seconds", "is_reused", "limit", "phase", "transport")
+    __slots__ = ("body", "connect_seconds", "is_reused", "limit", "phase", "transport")
 
-    def __init__(self, connect_seconds: float | None) -> None:
+    def __init__(self, body: bytes, connect_seconds: float | None) -> None:
+        self.body = BytesIO(body) if len(body) > LARGE_BODY else body or None
         self.connect_seconds = connect_seconds
         self.is_reused = False
         self.limit: ConnectLimit | None = None
@@ -63,8 +64,13 @@ class Exchange:
         """Note what a cancellation interrupted."""
         if self.transport is None:
             mark_phase(cancelled, self.phase)
-        elif self.transport.get_write_buffer_size():
+        elif self.transport.get_write_buffer_size() or self._is_half_read():
             mark_phase(cancelled, "write")
+
+    def _is_half_read(self) -> bool:
+        """Whether a part of the body was not even taken into the connection's buffer."""
+        body = self.body
+        return isinstance(body, BytesIO) and not body.closed and bool(body.read(1))
 
 
 class Connector(aiohttp.TCPConnector):
@@ -141,7 +147,7 @@ async def send_by_session(
     connector: Any = session.connector
     if connector is None:  # as when it was closed meanwhile
         raise aiohttp.ClientConnectionError
-    task, exchange = asyncio.current_task(), Exchange(connect_seconds)
+    task, exchange = asyncio.current_task(), Exchange(request.body, connect_seconds)
     connector.exchanges[task] = exchange
     try:
         return SessionResponse(await _sent(session, request, url, proxy, exchange))
@@ -161,14 +167,11 @@ async def _sent(
     proxy: str | None,
     exchange: Exchange,
 ) -> aiohttp.ClientResponse:
-    body: Any = request.body or None
-    if len(request.body) > LARGE_BODY:
-        body = BytesIO(request.body)  # which is sent in pieces
     try:
         return await session.request(
             request.method,
             url,
-            data=body,
+            data=exchange.body,  # as a file, it is sent in pieces
             headers=request.headers,
             allow_redirects=False,
             proxy=proxy,

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import ssl
+import sys
 from urllib.parse import urlsplit
 
 from llmgate._text.frozen import frozen
 from llmgate.errors import InvalidRequestError, shown
 
 __all__ = ["HttpSettings", "scheme_and_host"]
+
+
+_MOST_CONNECTIONS = 1000
 
 
 @frozen
@@ -19,7 +23,8 @@ class HttpSettings:
     ``verify`` is True for the system's certificates, a path of a CA bundle or of a folder of them,
     an ``SSLContext``, or False for none. ``proxy`` is a URL. ``trust_env`` lets the environment
     name proxies (and ``NO_PROXY`` exceptions). ``limit`` is the number of connections to one host
-    at a time. ``fast_path`` says whether requests may take a shorter way than aiohttp's public API
+    at a time; None stands for 1,000, or for half of the files that this process may open if that is
+    less. ``fast_path`` says whether requests may take a shorter way than aiohttp's public API
     where the installed version allows it; None leaves that to the environment, where
     ``LLMGATE_FAST_PATH=0`` forbids it.
 
@@ -30,15 +35,21 @@ class HttpSettings:
     verify: bool | str | ssl.SSLContext = True
     proxy: str | None = None
     trust_env: bool = False
-    limit: int = 100
+    limit: int | None = None
     fast_path: bool | None = None
 
     def __post_init__(self) -> None:
         if self.proxy is not None and scheme_and_host(self.proxy) is None:
             raise InvalidRequestError("expected the http URL of a proxy", path="proxy")
-        if type(self.limit) is not int or self.limit < 1:
+        if self.limit is not None and (type(self.limit) is not int or self.limit < 1):
             reason = f"expected a positive integer, got {shown(self.limit)}"
             raise InvalidRequestError(reason, path="limit")
+
+    def most_connections(self) -> int:
+        """The number of connections to one host at a time, as it is now."""
+        if self.limit is not None:
+            return self.limit
+        return max(1, min(_MOST_CONNECTIONS, _most_files() // 2))
 
     def allows_fast_path(self) -> bool:
         """Whether requests may take the shorter way."""
@@ -57,6 +68,16 @@ class HttpSettings:
         except OSError as error:
             reason = error.strerror or type(error).__name__
         raise InvalidRequestError(f"no CA bundle at {self.verify!r}: {reason}", path="verify")
+
+
+def _most_files() -> int:
+    """How many files, sockets among them, this process may have open."""
+    try:
+        import resource  # noqa: PLC0415 - Windows has none
+    except ImportError:
+        return sys.maxsize
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if limit == resource.RLIM_INFINITY else limit
 
 
 def scheme_and_host(url: str) -> tuple[str, str] | None:

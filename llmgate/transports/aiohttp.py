@@ -71,7 +71,7 @@ class AiohttpTransport:
         self._session = new_session(
             connector(
                 limit=0,
-                limit_per_host=settings.limit,
+                limit_per_host=settings.most_connections(),
                 ssl=settings.tls(),
                 keepalive_timeout=30,
                 resolver=ThreadResolver(),
