@@ -258,6 +258,8 @@ async def test_too_many_open_files(host: str) -> None:
         there = HttpRequest("GET", server.url.replace("127.0.0.1", host))
         async with transport() as each:
             await drained(await each.open(here, Timeout()))  # all is imported that is needed
+            assert await wait_for_async(lambda: server.open_connections == 0)
+            await asyncio.sleep(0.02)
             resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
             try:
                 with suppress(OSError):
