@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from llmgate._text.frozen import frozen
 from llmgate.errors import InvalidRequestError, shown
-from llmgate.report import Policy, Report
+from llmgate.report import Policy
 
 if TYPE_CHECKING:
     from llmgate.hooks import Hook
-    from llmgate.messages import FunctionDefinition, MessageParam, ToolDefinition
+    from llmgate.messages import FunctionDefinition, ToolDefinition
     from llmgate.provider.http import Secret
 
-__all__ = ["MEANINGFUL", "Call", "CallOptions", "ChatParameters", "TextMessages", "Timeout"]
+__all__ = ["MEANINGFUL", "CallOptions", "ChatParameters", "Timeout"]
 
 
 @frozen
@@ -118,32 +117,3 @@ class CallOptions(ChatParameters, total=False):
     forceTimeout: float  # the spelling of the early form of this API
     logger_fn: Callable[[dict[str, Any]], object]
     verbose: bool
-
-
-class TextMessages(list["MessageParam"]):
-    """Messages of which each is a role and a text and nothing else, as most histories are.
-
-    Nothing has to be looked for in them, or put in another way.
-    """
-
-    __slots__ = ()
-
-
-@frozen
-class Call:
-    """One checked call, as a provider's plugin reads it.
-
-    ``model`` is the provider's own name of it. ``parameters`` holds those that the caller gave and
-    this provider declares; a parameter that is absent was not given. ``extra_body`` is to be merged
-    into the request last. ``id`` is unique and is what ids that the plugin must invent are made
-    from, since a plugin has no randomness of its own. What the plugin cannot send as it was asked
-    it writes into ``report``.
-    """
-
-    model: str
-    messages: list[MessageParam]
-    parameters: ChatParameters = field(default_factory=ChatParameters)
-    stream: bool = False
-    extra_body: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    id: str = "call"
-    report: Report = field(default_factory=Report)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from llmgate._text.json import is_object, parse_arguments
 from llmgate.errors import DecodeError, InvalidRequestError, LLMGateError, excerpt, shown
-from llmgate.options import TextMessages
+from llmgate.provider.call import TextMessages
 from llmgate.types import (
     Choice,
     ChoiceDelta,
@@ -31,8 +31,9 @@ if TYPE_CHECKING:
         ToolCallParam,
         ToolDefinition,
     )
-    from llmgate.options import Call, ChatParameters
+    from llmgate.options import ChatParameters
     from llmgate.provider import Decoder
+    from llmgate.provider.call import ProviderCall
     from llmgate.provider.framing import Frame, Framer
 
 __all__ = [
@@ -135,7 +136,7 @@ def uses_legacy_functions(parameters: ChatParameters, messages: Iterable[Message
     return False
 
 
-def without_legacy_functions(call: Call) -> Call:
+def without_legacy_functions(call: ProviderCall) -> ProviderCall:
     """The same call with tools in place of functions. The report says so.
 
     Raises:
@@ -163,7 +164,7 @@ def without_legacy_functions(call: Call) -> Call:
     )
 
 
-def _messages_without_legacy(call: Call) -> list[MessageParam]:
+def _messages_without_legacy(call: ProviderCall) -> list[MessageParam]:
     """Calls and results paired by ids made of their place, since the legacy form has none."""
     messages: list[MessageParam] = []
     waiting: dict[str, str] = {}

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from llmgate.errors import RateLimitError, StreamTruncatedError
-from llmgate.options import Call
 from llmgate.provider import Decoder, Provider
 from llmgate.provider.accumulate import accumulate
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.framing import Frame, NDJSONFramer
 from llmgate.provider.http import Flow, HttpRequest, Transport, decode_json, encode_json
 from llmgate.testing.canned import Canned, CannedTransport
@@ -29,12 +29,12 @@ class Echo(Provider):
         """A server in memory."""
         return CannedTransport(_answer)
 
-    def complete(self, call: Call) -> Flow[Completion]:
+    def complete(self, call: ProviderCall) -> Flow[Completion]:
         """One answer."""
         reply = yield _request(call)
         return accumulate(map(_chunk, reply.body.splitlines()))
 
-    def stream(self, call: Call) -> Flow[Decoder]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder]:
         """One stream."""
         yield _request(call)
         return _EchoDecoder()
@@ -54,7 +54,7 @@ class _EchoDecoder:
         raise StreamTruncatedError("the stream ended without its last line")
 
 
-def _request(call: Call) -> HttpRequest:
+def _request(call: ProviderCall) -> HttpRequest:
     body = encode_json({"model": call.model, "messages": call.messages})
     return HttpRequest("POST", "echo:", body=body, stream=call.stream)
 

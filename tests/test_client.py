@@ -25,8 +25,8 @@ from llmgate.errors import (
     UnsupportedError,
 )
 from llmgate.hooks import CallEnded
-from llmgate.options import Call
 from llmgate.provider import Decoder, Provider, Support
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, Secret, encode_json
 from llmgate.testing import Canned, CannedTransport, FakeProvider, with_transport
 from llmgate.types import Completion, Function, ToolCall
@@ -405,11 +405,11 @@ class Plain(Provider):
     def transport(self) -> CannedTransport:
         return self._transport
 
-    def complete(self, call: Call) -> Flow[Completion]:
+    def complete(self, call: ProviderCall) -> Flow[Completion]:
         body = encode_json({"messages": call.messages, **call.parameters})
         return Completion.model_validate((yield HttpRequest("POST", "http://x", body=body)).json())
 
-    def stream(self, call: Call) -> Flow[Decoder]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder]:
         raise NotImplementedError
 
 

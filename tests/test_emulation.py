@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from llmgate.errors import InvalidRequestError, StreamTruncatedError, UnsupportedError
 from llmgate.messages import MessageParam
-from llmgate.options import Call, ChatParameters
+from llmgate.options import ChatParameters
 from llmgate.provider._emulated import read_calls
 from llmgate.provider.accumulate import accumulate
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.emulation import ToolEmulation, tool_schema
 from llmgate.provider.framing import Frame, Framer, SSEFramer
 from llmgate.report import Report
@@ -65,10 +66,12 @@ def allowed(mode: str, *names: str) -> dict[str, Any]:
     return {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": chosen}}
 
 
-def make_call(*messages: dict[str, Any], report: Report | None = None, **parameters: Any) -> Call:
+def make_call(
+    *messages: dict[str, Any], report: Report | None = None, **parameters: Any
+) -> ProviderCall:
     """A call that offers both functions, unless it says otherwise."""
     given = {"tools": tools(WEATHER, CLOCK), **parameters}
-    return Call(
+    return ProviderCall(
         "model",
         cast("list[MessageParam]", list(messages or (USER,))),
         cast("ChatParameters", {key: value for key, value in given.items() if value is not None}),
@@ -169,7 +172,7 @@ def test_instructions_follow_what_the_system_message_says(role: str) -> None:
 
 def test_a_call_without_messages_gets_the_instructions_alone() -> None:
     """No place for them is needed."""
-    call = Call("model", [], cast("ChatParameters", {"tools": tools(CLOCK)}))
+    call = ProviderCall("model", [], cast("ChatParameters", {"tools": tools(CLOCK)}))
     assert ["system"] == [message["role"] for message in ToolEmulation.of(call).call.messages]
 
 

@@ -30,8 +30,8 @@ from llmgate.errors import (
     ServerError,
 )
 from llmgate.hooks import AttemptEnded, AttemptStarted, CallEnded, RetryScheduled
-from llmgate.options import Call
 from llmgate.provider import Decoder, Provider
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse, IncomingResponse
 from llmgate.testing import Canned, CannedTransport, with_transport
 from llmgate.types import Completion
@@ -701,14 +701,16 @@ class Steps(Provider):
 
     name = "steps"
 
-    def __init__(self, flow: Callable[[Call], Generator[HttpRequest, HttpResponse, Any]]) -> None:
+    def __init__(
+        self, flow: Callable[[ProviderCall], Generator[HttpRequest, HttpResponse, Any]]
+    ) -> None:
         self._flow = flow
 
-    def complete(self, call: Call) -> Flow[Completion]:
+    def complete(self, call: ProviderCall) -> Flow[Completion]:
         answer: Completion = yield from self._flow(call)
         return answer
 
-    def stream(self, call: Call) -> Flow[Decoder]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder]:
         decoder: Decoder = yield from self._flow(call)
         return decoder
 
@@ -719,7 +721,7 @@ def answer_of(replied: HttpResponse) -> Completion:
 
 
 def client_for(
-    flow: Callable[[Call], Generator[HttpRequest, HttpResponse, Any]], **settings: Any
+    flow: Callable[[ProviderCall], Generator[HttpRequest, HttpResponse, Any]], **settings: Any
 ) -> Client:
     """A client whose provider is this flow."""
     return Client(providers={"steps": Steps(flow)}, timeout=5.0, **settings)
@@ -729,7 +731,7 @@ async def test_polling() -> None:
     """Each step is a request; ``delay`` is waited before it."""
     with FaultServer(reply(201, body={"id": 1}), reply(202, body=b"{}"), ANSWER) as server:
 
-        def flow(call: Call) -> Generator[HttpRequest, HttpResponse, Completion]:
+        def flow(call: ProviderCall) -> Generator[HttpRequest, HttpResponse, Completion]:
             created = yield HttpRequest("POST", server.url, body=b"{}")
             assert 1 == created.json()["id"]
             yield HttpRequest("GET", server.url, delay=0.1)
@@ -750,7 +752,7 @@ async def test_a_request_that_is_not_to_be_done_twice(step: Step, tries: int) ->
     """It is sent again only where the first was refused undone."""
     with FaultServer(step, ANSWER) as server:
 
-        def flow(call: Call) -> Generator[HttpRequest, HttpResponse, Completion]:
+        def flow(call: ProviderCall) -> Generator[HttpRequest, HttpResponse, Completion]:
             request = HttpRequest("POST", server.url, body=b"{}", idempotent=False)
             return answer_of((yield request))
 
@@ -765,7 +767,7 @@ async def test_a_request_that_is_not_to_be_done_twice(step: Step, tries: int) ->
 async def test_a_request_that_never_left_is_sent_again() -> None:
     """A connection that was refused did nothing."""
 
-    def flow(call: Call) -> Generator[HttpRequest, HttpResponse, Completion]:
+    def flow(call: ProviderCall) -> Generator[HttpRequest, HttpResponse, Completion]:
         return answer_of((yield HttpRequest("POST", "http://127.0.0.1:9", idempotent=False)))
 
     async with client_for(flow, retry=AT_ONCE) as client:
@@ -778,7 +780,7 @@ async def test_two_streams_in_one_flow() -> None:
     """A flow that asks for another stream gives up the first, which is closed."""
     with FaultServer(then(STREAM_HEAD, last=hang), stream("a")) as server:
 
-        def flow(call: Call) -> Generator[HttpRequest, HttpResponse, Decoder]:
+        def flow(call: ProviderCall) -> Generator[HttpRequest, HttpResponse, Decoder]:
             yield HttpRequest("POST", server.url, stream=True)
             yield HttpRequest("POST", server.url, stream=True)
             return (yield from OpenAI(api_key=KEY, base_url=server.url).stream(call))
@@ -792,7 +794,7 @@ async def test_two_streams_in_one_flow() -> None:
 async def test_a_flow_without_a_stream() -> None:
     """A streaming flow that ends without a reply to be streamed is an error, not a leak."""
 
-    def flow(call: Call) -> Generator[HttpRequest, HttpResponse, Any]:
+    def flow(call: ProviderCall) -> Generator[HttpRequest, HttpResponse, Any]:
         yield from ()
         return object()
 
@@ -805,7 +807,7 @@ async def test_a_flow_that_fails_with_its_stream_open() -> None:
     """The reply is closed with the flow."""
     with FaultServer(then(STREAM_HEAD, last=hang)) as server:
 
-        def flow(call: Call) -> Generator[HttpRequest, HttpResponse, Any]:
+        def flow(call: ProviderCall) -> Generator[HttpRequest, HttpResponse, Any]:
             yield HttpRequest("POST", server.url, stream=True)
             raise ZeroDivisionError
 
@@ -818,12 +820,12 @@ async def test_a_flow_that_fails_with_its_stream_open() -> None:
 # --- what a stranger's code may do --------------------------------------------------------
 
 
-def broken(call: Call) -> Any:
+def broken(call: ProviderCall) -> Any:
     raise ZeroDivisionError("by nought")
 
 
-def broken_after(reply_: str = "") -> Callable[[Call], Any]:
-    def flow(call: Call) -> Generator[HttpRequest, HttpResponse, Any]:
+def broken_after(reply_: str = "") -> Callable[[ProviderCall], Any]:
+    def flow(call: ProviderCall) -> Generator[HttpRequest, HttpResponse, Any]:
         try:
             yield HttpRequest("POST", reply_)
             raise KeyError("choices")
@@ -915,8 +917,8 @@ async def test_a_transport_that_fails(where: str, streamed: bool) -> None:
 # --- farewells ----------------------------------------------------------------------------
 
 
-def farewell_flow(server: FaultServer) -> Callable[[Call], Any]:
-    def flow(call: Call) -> Generator[HttpRequest, HttpResponse, Any]:
+def farewell_flow(server: FaultServer) -> Callable[[ProviderCall], Any]:
+    def flow(call: ProviderCall) -> Generator[HttpRequest, HttpResponse, Any]:
         bye = HttpRequest("POST", f"{server.url}/cancel")
         provider = OpenAI(api_key=KEY, base_url=server.url)
         inner: Any = provider.stream(call) if call.stream else provider.complete(call)

@@ -46,6 +46,7 @@ FLOORS = (
     ),
     (
         "provider",
+        "provider.call",
         "provider.contract",
         "tools",
         "provider.accumulate",

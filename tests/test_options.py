@@ -10,7 +10,8 @@ import pytest
 from openai.types.chat.completion_create_params import CompletionCreateParamsBase
 
 from llmgate.errors import InvalidRequestError
-from llmgate.options import MEANINGFUL, Call, CallOptions, ChatParameters, Timeout
+from llmgate.options import MEANINGFUL, CallOptions, ChatParameters, Timeout
+from llmgate.provider.call import ProviderCall
 
 LIMITS = ("total", "connect", "first_token", "idle")
 
@@ -86,7 +87,7 @@ def test_the_early_form_s_arguments_are_still_options() -> None:
 
 def test_two_calls_share_nothing() -> None:
     """A call that is made without parameters, body or report has its own of each."""
-    first, second = Call("m", []), Call("m", [])
+    first, second = ProviderCall("m", []), ProviderCall("m", [])
     assert first.report is not second.report
     assert first.parameters is not second.parameters
     assert first.extra_body is not second.extra_body

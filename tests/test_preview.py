@@ -9,8 +9,8 @@ import pytest
 
 from llmgate import Client
 from llmgate.errors import InvalidRequestError, RequestError, UnsupportedError
-from llmgate.options import Call
 from llmgate.provider import Decoder, Provider
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest
 from llmgate.testing import Canned, CannedTransport, FakeProvider, with_transport
 from llmgate.types import Completion
@@ -43,11 +43,11 @@ class Broken(Provider):
 
     name = "broken"
 
-    def complete(self, call: Call) -> Flow[Completion]:
+    def complete(self, call: ProviderCall) -> Flow[Completion]:
         raise KeyError("model")
         yield
 
-    def stream(self, call: Call) -> Flow[Decoder]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder]:
         return self.complete(call)  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
 
 
@@ -113,7 +113,7 @@ def test_a_request_without_a_body_has_no_json() -> None:
     class Asking(Broken):
         name = "asking"
 
-        def complete(self, call: Call) -> Flow[Completion]:
+        def complete(self, call: ProviderCall) -> Flow[Completion]:
             yield HttpRequest("GET", "https://a:b@example.com/schema?version=2&api-key=1")
             raise AssertionError
 

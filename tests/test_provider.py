@@ -11,7 +11,6 @@ from llmgate.errors import (
     ProviderError,
     ServerError,
 )
-from llmgate.options import Call
 from llmgate.provider import (
     PROTOCOL,
     Decoder,
@@ -20,6 +19,7 @@ from llmgate.provider import (
     Support,
     status_error,
 )
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse
 from llmgate.types import Completion
 
@@ -29,12 +29,12 @@ class Minimal(Provider):
 
     name = "minimal"
 
-    def complete(self, call: Call) -> Flow[Completion]:
+    def complete(self, call: ProviderCall) -> Flow[Completion]:
         """One request."""
         reply = yield HttpRequest("POST", "https://host/v1", body=b"{}")
         return Completion.model_validate(reply.json())
 
-    def stream(self, call: Call) -> Flow[Decoder]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder]:
         """It has no streams."""
         raise NotImplementedError
 
@@ -66,7 +66,7 @@ async def test_a_provider_without_credentials_sends_requests_as_they_are() -> No
 
 def test_a_flow_is_driven_without_any_io() -> None:
     """A generator that yields a request, is sent the reply, and returns the answer."""
-    flow = Minimal().complete(Call("m", []))
+    flow = Minimal().complete(ProviderCall("m", []))
     assert HttpRequest("POST", "https://host/v1", body=b"{}") == next(flow)
     with pytest.raises(StopIteration) as stopped:
         flow.send(HttpResponse(200, body=b'{"choices": []}'))

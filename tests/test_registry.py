@@ -23,8 +23,8 @@ import pytest
 from llmgate._core import advice as _advice
 from llmgate._core.registry import Registry, Target, installed_providers
 from llmgate.errors import InvalidRequestError, UnknownProviderError
-from llmgate.options import Call
 from llmgate.provider import PROTOCOL, Decoder, Provider
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow
 from llmgate.types import Completion
 
@@ -40,11 +40,11 @@ class Canned(Provider):
     def __init__(self, *, api_key: str | None = None, base_url: str | None = None) -> None:
         self.settings = {"api_key": api_key, "base_url": base_url}
 
-    def complete(self, call: Call) -> Flow[Completion]:
+    def complete(self, call: ProviderCall) -> Flow[Completion]:
         """No test here makes a call."""
         raise NotImplementedError
 
-    def stream(self, call: Call) -> Flow[Decoder]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder]:
         """Likewise."""
         raise NotImplementedError
 

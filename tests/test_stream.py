@@ -25,8 +25,9 @@ from llmgate.errors import (
     StreamTruncatedError,
 )
 from llmgate.hooks import CallEnded, RetryScheduled
-from llmgate.options import Call, Timeout
+from llmgate.options import Timeout
 from llmgate.provider import Decoder, Provider
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.framing import Frame, SSEFramer
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse
 from llmgate.testing import Canned, CannedTransport, with_transport
@@ -450,7 +451,7 @@ async def by_exception(make: Any) -> None:
 
 async def by_return(make: Any) -> None:
     async def first() -> Chunk:
-        answer = await make
+        answer: Stream = await make
         async for each in answer:
             return each
         raise AssertionError
@@ -697,7 +698,7 @@ async def test_the_farewell_of_a_stream_that_is_let_go() -> None:
     bye = HttpRequest("POST", "https://fake.invalid/cancel")
 
     class Leaving(OpenAI):
-        def stream(self, call: Call) -> Generator[HttpRequest, HttpResponse, Decoder]:
+        def stream(self, call: ProviderCall) -> Generator[HttpRequest, HttpResponse, Decoder]:
             yield HttpRequest("POST", "https://fake.invalid", stream=True, on_abandon=bye)
             decoder: Decoder = yield from _only_result(super().stream(call))
             return decoder
@@ -733,10 +734,10 @@ class Strange(Provider):
         self._decoder = decoder
         self._url = url
 
-    def complete(self, call: Call) -> Flow[Completion]:
+    def complete(self, call: ProviderCall) -> Flow[Completion]:
         raise NotImplementedError
 
-    def stream(self, call: Call) -> Flow[Decoder]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder]:
         yield HttpRequest("POST", self._url, stream=True)
         decoder: Decoder = self._decoder
         return decoder

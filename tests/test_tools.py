@@ -15,8 +15,9 @@ from pydantic import BaseModel, Field
 from llmgate import tools
 from llmgate._core.check import check_messages, check_parameters
 from llmgate.errors import DecodeError, InvalidRequestError
-from llmgate.options import Call, ChatParameters
+from llmgate.options import ChatParameters
 from llmgate.provider.accumulate import accumulate
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.framing import Frame, Framer, NDJSONFramer
 from llmgate.tools import (
     LegacyDecoder,
@@ -278,9 +279,9 @@ def tool_result(identifier: str, content: str = "sunny") -> dict[str, Any]:
     return {"role": "tool", "tool_call_id": identifier, "content": content}
 
 
-def call_of(*history: dict[str, Any], **parameters: Any) -> Call:
+def call_of(*history: dict[str, Any], **parameters: Any) -> ProviderCall:
     """A checked call."""
-    return Call("m", check_messages(history), check_parameters(parameters))
+    return ProviderCall("m", check_messages(history), check_parameters(parameters))
 
 
 @pytest.mark.parametrize(
@@ -296,7 +297,7 @@ def call_of(*history: dict[str, Any], **parameters: Any) -> Call:
         (call_of(USER, result()), True),
     ],
 )
-def test_the_legacy_form_is_recognised(call: Call, expected: bool) -> None:
+def test_the_legacy_form_is_recognised(call: ProviderCall, expected: bool) -> None:
     """By a parameter or by a message of the history."""
     assert expected is uses_legacy_functions(call.parameters, call.messages)
 
@@ -576,6 +577,6 @@ def test_a_legacy_answer_can_be_sent_back() -> None:
     """Ask, answer, result, ask again: the whole round of the legacy form."""
     answer = answer_as_legacy(Completion([Choice(Message(tool_calls=[ONE, TWO]), 0, "tool_calls")]))
     history: list[Any] = [USER, answer.choices[0].message, result("f"), tool_result("b")]
-    sent = without_legacy_functions(Call("m", check_messages(history), ChatParameters()))
+    sent = without_legacy_functions(ProviderCall("m", check_messages(history), ChatParameters()))
     calls: Any = sent.messages[1]
     assert ["call_1", "b"] == [call["id"] for call in calls["tool_calls"]]

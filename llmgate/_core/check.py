@@ -16,7 +16,8 @@ from llmgate._core.schemas import LARGEST, json_validator, message_validator, pa
 from llmgate._text.json import decode_json, is_array, is_object
 from llmgate._text.shape import Shape
 from llmgate.errors import DecodeError, InvalidRequestError, excerpt, shown
-from llmgate.options import CallOptions, ChatParameters, TextMessages
+from llmgate.options import CallOptions, ChatParameters
+from llmgate.provider.call import TextMessages
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails, SchemaValidator, ValidationError

@@ -272,12 +272,12 @@ class Client:
         bare = _SETTINGS.isdisjoint(options)
         await load(self._registry, model, bare=bare, timeout=as_timeout(given), began=began)
 
-    async def _context(self, request: Request, began: float) -> drive.Context:
+    async def _context(self, request: Request, began: float) -> drive.CallState:
         if self._closed:
             raise ClosedError("the client was closed")
         provider = request.provider
         timeout = request.timeout or self._timeout
-        context = drive.Context(
+        context = drive.CallState(
             call=request.call,
             provider=provider,
             transport=transport_of(provider) or await self._pool(timeout, began),

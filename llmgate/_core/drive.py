@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from llmgate._core.check import unwritable
 from llmgate._core.send import Holder, authorized, pause_before_next, send
-from llmgate._core.state import Context
+from llmgate._core.state import CallState
 from llmgate.errors import (
     DecodeError,
     InvalidRequestError,
@@ -26,11 +26,11 @@ from llmgate.provider.http import Flow, HttpRequest, IncomingResponse
 from llmgate.types import Completion, with_exchange
 
 if TYPE_CHECKING:
-    from llmgate.options import Call
     from llmgate.provider import Decoder
+    from llmgate.provider.call import ProviderCall
 
 __all__ = [
-    "Context",
+    "CallState",
     "OpenStream",
     "abandon",
     "complete",
@@ -50,12 +50,12 @@ Made = TypeVar("Made")
 class OpenStream:
     """A reply that is to be streamed, with the decoder of it."""
 
-    context: Context
+    context: CallState
     decoder: Decoder
     incoming: IncomingResponse
 
 
-async def complete(context: Context) -> Completion:
+async def complete(context: CallState) -> Completion:
     """The whole answer to a call.
 
     Raises:
@@ -67,7 +67,7 @@ async def complete(context: Context) -> Completion:
     return sealed
 
 
-async def open_stream(context: Context) -> OpenStream:
+async def open_stream(context: CallState) -> OpenStream:
     """The stream of a call, open and unread; whoever holds it closes it.
 
     Raises:
@@ -76,7 +76,7 @@ async def open_stream(context: Context) -> OpenStream:
     return await _conclude(lambda: _opened(context), context)
 
 
-async def reopen_stream(context: Context, error: LLMGateError) -> OpenStream | None:
+async def reopen_stream(context: CallState, error: LLMGateError) -> OpenStream | None:
     """The stream again, when it failed before anything of it was delivered; None when it is not to
     be tried again.
 
@@ -92,7 +92,7 @@ async def reopen_stream(context: Context, error: LLMGateError) -> OpenStream | N
     raise context.deadline.exceeded()
 
 
-async def _conclude(work: Callable[[], Awaitable[Result]], context: Context) -> Result:
+async def _conclude(work: Callable[[], Awaitable[Result]], context: CallState) -> Result:
     """Do a call's work within its limits; tell the hooks, and complete its error."""
     context.start()
     try:
@@ -107,14 +107,14 @@ async def _conclude(work: Callable[[], Awaitable[Result]], context: Context) -> 
         raise
 
 
-async def _completed(context: Context) -> Completion:
+async def _completed(context: CallState) -> Completion:
     completion = await _drive(context.provider.complete, context)
     if not isinstance(completion, Completion):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise DecodeError(f"the provider's flow gave {shown(completion)} for an answer")
     return completion
 
 
-async def _opened(context: Context) -> OpenStream:
+async def _opened(context: CallState) -> OpenStream:
     holder = Holder()
     try:
         decoder = await _drive(context.provider.stream, context, holder)
@@ -126,7 +126,7 @@ async def _opened(context: Context) -> OpenStream:
 
 
 async def _drive(
-    begin: Callable[[Call], Flow[Result]], context: Context, holder: Holder | None = None
+    begin: Callable[[ProviderCall], Flow[Result]], context: CallState, holder: Holder | None = None
 ) -> Result:
     """Run a flow to its end, sending what it yields."""
     flow = _translated(context, _begun, begin, context.call)
@@ -153,7 +153,7 @@ async def _drive(
     raise RequestError(f"the provider's request cannot be sent ({what})")
 
 
-def _translated(context: Context, step: Callable[..., Made], *given: Any, **how: bool) -> Made:
+def _translated(context: CallState, step: Callable[..., Made], *given: Any, **how: bool) -> Made:
     """A step before the first request; what it cannot write is named as the caller wrote it."""
     try:
         return context.run(step, *given, **how)
@@ -162,7 +162,7 @@ def _translated(context: Context, step: Callable[..., Made], *given: Any, **how:
     raise failure
 
 
-def _begun(begin: Callable[[Call], Flow[Result]], call: Call) -> Flow[Result]:
+def _begun(begin: Callable[[ProviderCall], Flow[Result]], call: ProviderCall) -> Flow[Result]:
     flow = begin(call)
     if not callable(flow.send):
         raise TypeError(f"{shown(flow)} is no flow")
@@ -178,7 +178,7 @@ def _reads(decoder: Decoder) -> bool:
 # --- farewells: what is sent when nobody waits for an answer any more ---------------------
 
 
-async def abandon(context: Context) -> None:
+async def abandon(context: CallState) -> None:
     """Tell the provider that nobody waits any more, even while this task is being cancelled.
 
     That is waited for within the deadline, and goes on behind it.
@@ -189,7 +189,7 @@ async def abandon(context: Context) -> None:
         await asyncio.wait({farewell}, timeout=max(patience, _FAREWELL_AFTER_DEADLINE))
 
 
-def leave(context: Context) -> asyncio.Task[None] | None:
+def leave(context: CallState) -> asyncio.Task[None] | None:
     """Begin to tell the provider so, if there is anything to be told."""
     request, context.on_abandon = context.on_abandon, None
     if request is None:
@@ -203,7 +203,7 @@ def leave(context: Context) -> asyncio.Task[None] | None:
 _farewells: set[asyncio.Task[None]] = set()
 
 
-async def _send_quietly(request: HttpRequest, context: Context) -> None:
+async def _send_quietly(request: HttpRequest, context: CallState) -> None:
     with suppress(Exception):  # the caller is gone: there is nobody to tell
         async with asyncio.timeout(_FAREWELL_SECONDS):
             signed = await authorized(request, context)

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, TypeGuard, cast
 from llmgate._core.check import check_json, check_messages, check_name, check_parameters
 from llmgate.errors import InvalidRequestError, LLMGateError, UnsupportedError, shown
 from llmgate.hooks import Hook, LoggingHook, as_dictionary
-from llmgate.options import MEANINGFUL, Call, CallOptions, ChatParameters, Timeout
+from llmgate.options import MEANINGFUL, CallOptions, ChatParameters, Timeout
 from llmgate.provider import Decoder, LegacyFunctions, Provider, Support
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, Secret, redacted
 from llmgate.report import Policy, Report
 from llmgate.tools import (
@@ -78,7 +79,7 @@ class Request:
             self._max_retries = own.get("max_retries")
             extra_body = _extra_body(own.get("extra_body", {}))
             unsupported = as_policy(own.get("unsupported", unsupported))
-        call = Call(
+        call = ProviderCall(
             target.model, checked, parameters, stream, extra_body, new_id(), Report(unsupported)
         )
         if _needs_translation(call, provider):
@@ -282,13 +283,13 @@ def as_policy(value: Any) -> Policy:
 _LEGACY = frozenset({"functions", "function_call"})
 
 
-def _needs_translation(call: Call, provider: Provider) -> bool:
+def _needs_translation(call: ProviderCall, provider: Provider) -> bool:
     if not uses_legacy_functions(call.parameters, call.messages):
         return False  # asked first: the check of a protocol is slow
     return not (isinstance(provider, LegacyFunctions) and provider.takes_legacy_functions())
 
 
-def _within_abilities(call: Call, provider: Provider) -> Call:
+def _within_abilities(call: ProviderCall, provider: Provider) -> ProviderCall:
     """The call without what its provider declares not to support, reported; or a refusal."""
     abilities = provider.parameters
     if abilities is None:
@@ -301,7 +302,7 @@ def _within_abilities(call: Call, provider: Provider) -> Call:
     return _without(lacking, call, provider) if lacking else call
 
 
-def _without(lacking: list[str], call: Call, provider: Provider) -> Call:
+def _without(lacking: list[str], call: ProviderCall, provider: Provider) -> ProviderCall:
     given = cast("dict[str, Any]", call.parameters)
     for name in lacking:
         value = given[name]
@@ -345,11 +346,11 @@ class _AsLegacy:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._provider, name)
 
-    def complete(self, call: Call) -> Flow[Completion]:
+    def complete(self, call: ProviderCall) -> Flow[Completion]:
         """The provider's flow."""
         return answer_as_legacy((yield from self._provider.complete(call)))
 
-    def stream(self, call: Call) -> Flow[Decoder]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder]:
         """The provider's flow."""
         return LegacyDecoder((yield from self._provider.stream(call)))
 

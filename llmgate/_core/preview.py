@@ -17,7 +17,7 @@ from llmgate.report import Report
 
 if TYPE_CHECKING:
     from llmgate._core.prepare import Request
-    from llmgate.options import Call
+    from llmgate.provider.call import ProviderCall
     from llmgate.provider.http import Flow
 
 __all__ = ["Preview", "preview_of"]
@@ -66,7 +66,7 @@ def _shown(url: str) -> str:
 _CREDENTIAL = re.compile(r"([\w-]*(?:auth|key|secret|sig|token)[\w-]*)=[^&]*", re.IGNORECASE)
 
 
-def _first_of(begin: Callable[[Call], Flow[Any]], call: Call) -> HttpRequest:
+def _first_of(begin: Callable[[ProviderCall], Flow[Any]], call: ProviderCall) -> HttpRequest:
     """The flow's first request; its provider's own failures become errors of ours."""
     try:
         flow = begin(call)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 
-from llmgate._core.state import Context, request_id
+from llmgate._core.state import CallState, request_id
 from llmgate.errors import (
     ConnectError,
     DeadlineExceededError,
@@ -69,7 +69,7 @@ class Holder:
             self._incoming.close()
 
 
-async def send(request: HttpRequest, context: Context, holder: Holder | None) -> HttpResponse:
+async def send(request: HttpRequest, context: CallState, holder: Holder | None) -> HttpResponse:
     """The reply to a request, which is sent again as often as the policy allows.
 
     With a holder, the reply to a request that asks for a stream is left open with it.
@@ -94,7 +94,7 @@ async def send(request: HttpRequest, context: Context, holder: Holder | None) ->
         await asyncio.sleep(wait)
 
 
-def pause_before_next(error: LLMGateError, context: Context, *, answered: bool) -> float | None:
+def pause_before_next(error: LLMGateError, context: CallState, *, answered: bool) -> float | None:
     """The seconds to wait before another attempt; None when there is to be no other."""
     number = context.retries + 1
     if not context.policy.allows(error, number, answered=answered):
@@ -116,7 +116,7 @@ def _with_headers(request: HttpRequest, headers: Mapping[str, str]) -> HttpReque
     return replace(request, headers={**kept, **headers})
 
 
-async def authorized(request: HttpRequest, context: Context) -> HttpRequest:
+async def authorized(request: HttpRequest, context: CallState) -> HttpRequest:
     """The request with its credentials; what the caller gave for this call goes before them."""
     try:
         signed = await context.provider.authorize(request)
@@ -156,7 +156,7 @@ class _Attempt:
     """One request on its way. ``answered`` is None until something of a reply has come, False when
     the provider refused, and True when an answer had begun."""
 
-    def __init__(self, request: HttpRequest, context: Context, wait: float) -> None:
+    def __init__(self, request: HttpRequest, context: CallState, wait: float) -> None:
         self.answered: bool | None = None
         self._request = request
         self._context = context

@@ -24,10 +24,11 @@ from llmgate.types import Attempt, Completion, Exchange
 
 if TYPE_CHECKING:
     from llmgate._core.retry import RetryBudget, RetryPolicy
-    from llmgate.options import Call, Timeout
+    from llmgate.options import Timeout
     from llmgate.provider import Provider
+    from llmgate.provider.call import ProviderCall
 
-__all__ = ["Context", "Outcome", "request_id"]
+__all__ = ["CallState", "Outcome", "request_id"]
 
 Result = TypeVar("Result")
 Outcome: TypeAlias = Literal["ok", "error", "cancelled", "abandoned"]
@@ -39,14 +40,14 @@ and a step that awaits nothing cannot be cancelled."""
 
 
 @dataclass(slots=True, repr=False, eq=False)
-class Context:
+class CallState:
     """One call while it runs.
 
     ``reply`` is what has come of the last attempt's reply, ``sent`` its request before and after
     ``authorize``, and ``on_abandon`` what is to be sent if nobody waits any more.
     """
 
-    call: Call
+    call: ProviderCall
     provider: Provider
     transport: Transport
     timeout: Timeout
@@ -66,7 +67,7 @@ class Context:
         self.deadline = Deadline(self.timeout)
 
     def __repr__(self) -> str:
-        return f"Context({self.provider.name!r}, {self.call.model!r})"
+        return f"CallState({self.provider.name!r}, {self.call.model!r})"
 
     def exchange(self) -> Exchange:
         """What an answer tells of how it was got."""

@@ -36,7 +36,7 @@ def is_array(value: Any) -> TypeGuard[list[Any]]:
 def encode_json(value: Any) -> bytes:
     """JSON in UTF-8.
 
-    The values of a :class:`~llmgate.options.Call` are checked already; this raises
+    The values of a :class:`~llmgate.provider.ProviderCall` are checked already; this raises
     ``InvalidRequestError`` only for what a plugin put there itself.
     """
     try:

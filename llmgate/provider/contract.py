@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 from llmgate.errors import ProviderError, error_class, excerpt
 
 if TYPE_CHECKING:
-    from llmgate.options import Call
+    from llmgate.provider.call import ProviderCall
     from llmgate.provider.framing import Frame, Framer
     from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Transport
     from llmgate.types import Chunk, Completion
@@ -77,11 +77,11 @@ class Provider(Protocol):
     models: ClassVar[tuple[str, ...]] = ()
     parameters: ClassVar[Mapping[str, Support] | None] = None
 
-    def complete(self, call: Call) -> Flow[Completion]:
+    def complete(self, call: ProviderCall) -> Flow[Completion]:
         """The flow of a call that is answered whole."""
         ...
 
-    def stream(self, call: Call) -> Flow[Decoder]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder]:
         """The flow that ends with a reply to be streamed, and the decoder of it."""
         ...
 

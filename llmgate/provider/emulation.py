@@ -22,8 +22,9 @@ from llmgate.types import Completion
 
 if TYPE_CHECKING:
     from llmgate.messages import MessageParam
-    from llmgate.options import Call, ChatParameters
+    from llmgate.options import ChatParameters
     from llmgate.provider import Decoder
+    from llmgate.provider.call import ProviderCall
 
 __all__ = ["EmulatedDecoder", "ToolEmulation", "tool_schema"]
 
@@ -36,13 +37,13 @@ class ToolEmulation:
     must be.
     """
 
-    call: Call
+    call: ProviderCall
     names: frozenset[str]
     call_id: str
     forces: bool = False
 
     @classmethod
-    def of(cls, call: Call) -> ToolEmulation:
+    def of(cls, call: ProviderCall) -> ToolEmulation:
         """Put the tools of a call, and the tool messages of its history, into words.
 
         ``tool_choice="required"`` or a named function constrains the answer to a call's schema, by
@@ -139,7 +140,10 @@ def _functions(tools: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _constrain(
-    parameters: dict[str, Any], functions: Iterable[dict[str, Any]], choice: _Choice, call: Call
+    parameters: dict[str, Any],
+    functions: Iterable[dict[str, Any]],
+    choice: _Choice,
+    call: ProviderCall,
 ) -> None:
     """Have the answer be a call, where one is forced."""
     given: dict[str, Any] = parameters.get("response_format", {"type": "text"})
@@ -161,7 +165,7 @@ def _constrain(
 
 
 def _tell(
-    call: Call,
+    call: ProviderCall,
     tools: Sequence[dict[str, Any]],
     functions: Sequence[dict[str, Any]],
     choice: _Choice,
@@ -216,7 +220,7 @@ def _with_text(content: Any, text: str) -> Any:
     return f"{content}{text}" if content else text.lstrip()
 
 
-def _messages_in_words(call: Call) -> list[MessageParam]:
+def _messages_in_words(call: ProviderCall) -> list[MessageParam]:
     """The messages without tool calls and results, which the model could not read."""
     messages: list[MessageParam] = []
     called: dict[str, str] = {}
@@ -237,7 +241,7 @@ def _user_message(results: Sequence[str]) -> list[MessageParam]:
 
 
 def _message_in_words(
-    message: MessageParam, path: str, called: dict[str, str], call: Call
+    message: MessageParam, path: str, called: dict[str, str], call: ProviderCall
 ) -> MessageParam:
     tool_calls = cast("list[Any]", message.get("tool_calls"))
     if message["role"] != "assistant" or not tool_calls:
@@ -261,7 +265,7 @@ def _call_in_words(call: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _result_in_words(
-    message: Mapping[str, Any], path: str, called: Mapping[str, str], call: Call
+    message: Mapping[str, Any], path: str, called: Mapping[str, str], call: ProviderCall
 ) -> str:
     content = message["content"]
     for place, part in enumerate(content if is_array(content) else []):

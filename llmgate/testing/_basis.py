@@ -14,9 +14,9 @@ from typing import Any, ClassVar, NoReturn
 import pytest
 
 from llmgate.errors import DecodeError, LLMGateError, RequestError
-from llmgate.options import Call
 from llmgate.provider import Decoder, Provider
 from llmgate.provider.accumulate import accumulate
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import decode_json
 from llmgate.testing.driving import GREETING, call_of, drive, read_stream
 from llmgate.testing.recordings import Asked, GoldenCall, RecordedExchange
@@ -114,7 +114,7 @@ class Basis:
         """A plain call with these parameters."""
         return {"model": self.model, "messages": list(GREETING), **parameters}
 
-    def call(self, asked: Asked) -> Call:
+    def call(self, asked: Asked) -> ProviderCall:
         """A fresh call, as a client would make it."""
         return call_of(self.make_provider(), asked)
 

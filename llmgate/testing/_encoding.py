@@ -9,8 +9,9 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from llmgate.errors import DecodeError, RequestError
-from llmgate.options import Call, ChatParameters
+from llmgate.options import ChatParameters
 from llmgate.provider import Support
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import HttpRequest, decode_json
 from llmgate.testing._basis import Basis, Case, check, fail
 from llmgate.testing._samples import SAMPLES
@@ -80,11 +81,11 @@ class Encoding(Basis):
             else:
                 check(_is_reported(name, call), f"{name} was dropped and is not in the report")
 
-    def _request(self, call: Call) -> HttpRequest:
+    def _request(self, call: ProviderCall) -> HttpRequest:
         provider = self.make_provider()
         return first_request(provider.stream(call) if call.stream else provider.complete(call))
 
-    def _check_sent_or_reported(self, name: str, call: Call, body: Any) -> None:
+    def _check_sent_or_reported(self, name: str, call: ProviderCall, body: Any) -> None:
         """A parameter may be said in other words only where the provider declares that it is."""
         value = cast("Mapping[str, Any]", call.parameters)[name]
         if _is_reported(name, call) or _occurs(value, body):
@@ -94,7 +95,7 @@ class Encoding(Basis):
             return
         fail(f"{name}={value!r:.100} is neither in the body nor in the report: {body!r:.500}")
 
-    def _body_without(self, name: str, call: Call) -> Any:
+    def _body_without(self, name: str, call: ProviderCall) -> Any:
         """What is sent for a call without that parameter; None where it is then refused."""
         rest = {key: value for key, value in call.parameters.items() if key != name}
         bare = call_of(self.make_provider(), replace(call, parameters=cast("ChatParameters", rest)))
@@ -106,7 +107,7 @@ class Encoding(Basis):
 
 def _not_streamed(asked: Asked) -> Asked:
     """The call, to be answered whole."""
-    if isinstance(asked, Call):
+    if isinstance(asked, ProviderCall):
         parameters: Any = {k: v for k, v in asked.parameters.items() if k != "stream_options"}
         return replace(asked, stream=False, parameters=parameters)
     return {
@@ -135,7 +136,7 @@ def _body(request: HttpRequest) -> Any:
         fail(f"the body of {request!r} is no JSON: {error}")
 
 
-def _is_reported(name: str, call: Call) -> bool:
+def _is_reported(name: str, call: ProviderCall) -> bool:
     return any(
         deviation.path == name or deviation.path.startswith((f"{name}.", f"{name}["))
         for deviation in call.report

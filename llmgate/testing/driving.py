@@ -14,8 +14,8 @@ from typing import Any, Generic, NoReturn, TypeVar
 
 from llmgate import Client
 from llmgate.errors import LLMGateError, ProviderError
-from llmgate.options import Call
 from llmgate.provider import Decoder, Provider, status_error
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.framing import Frame
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse
 from llmgate.report import Report
@@ -161,7 +161,7 @@ async def watch_stream(provider: Provider, decoder: Decoder, reply: Canned) -> O
     """
     transport = CannedTransport([reply])
 
-    def stream(_: Provider, __: Call) -> Flow[Decoder]:
+    def stream(_: Provider, __: ProviderCall) -> Flow[Decoder]:
         yield HttpRequest("GET", "https://replay.invalid", stream=True)
         return decoder
 
@@ -192,13 +192,13 @@ class _CaughtError(LLMGateError):
     """A call has come as far as its provider."""
 
 
-def call_of(provider: Provider, asked: Asked) -> Call:
+def call_of(provider: Provider, asked: Asked) -> ProviderCall:
     """A fresh call with an empty report, as a client hands it to this provider.
 
     Raises:
         RequestError: when the client refuses it.
     """
-    if isinstance(asked, Call):
+    if isinstance(asked, ProviderCall):
         return replace(
             asked,
             messages=deepcopy(asked.messages),
@@ -206,9 +206,9 @@ def call_of(provider: Provider, asked: Asked) -> Call:
             extra_body=deepcopy(asked.extra_body),
             report=Report(asked.report.policy),
         )
-    caught: list[Call] = []
+    caught: list[ProviderCall] = []
 
-    def catch(_: Provider, call: Call) -> NoReturn:
+    def catch(_: Provider, call: ProviderCall) -> NoReturn:
         caught.append(call)
         raise _CaughtError("caught")
 

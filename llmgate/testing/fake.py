@@ -16,8 +16,8 @@ from dataclasses import replace
 from typing import Any, ClassVar, cast
 
 from llmgate.errors import DecodeError, StreamTruncatedError, excerpt
-from llmgate.options import Call
 from llmgate.provider import Decoder, Provider
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.framing import Frame, NDJSONFramer
 from llmgate.provider.http import Flow, HttpRequest, Secret, decode_json, encode_json
 from llmgate.testing.canned import CannedTransport
@@ -49,12 +49,12 @@ class FakeProvider(Provider):
         """The script. A provider that speaks HTTP does not define this."""
         return self._transport
 
-    def complete(self, call: Call) -> Flow[Completion]:
+    def complete(self, call: ProviderCall) -> Flow[Completion]:
         """One request, one answer."""
         reply = yield _request(call)
         return Completion.model_validate(_shaped(reply.json(), "message"))
 
-    def stream(self, call: Call) -> Flow[Decoder]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder]:
         """One request, and a decoder for its lines."""
         yield replace(_request(call), stream=True)
         return FakeDecoder()
@@ -83,7 +83,7 @@ class FakeDecoder:
         raise StreamTruncatedError("the stream ended without its last line")
 
 
-def _request(call: Call) -> HttpRequest:
+def _request(call: ProviderCall) -> HttpRequest:
     body = {
         "model": call.model,
         "conversation": call.messages,

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from llmgate.errors import LLMGateError, error_class
-from llmgate.options import Call
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import HttpRequest, HttpResponse, decode_json, encode_json
 
 __all__ = ["Asked", "GoldenCall", "RecordedExchange", "load_corpus", "load_recording"]
 
-Asked: TypeAlias = Call | Mapping[str, Any]
+Asked: TypeAlias = ProviderCall | Mapping[str, Any]
 """A call, or the keywords of ``acompletion``; in these, ``model`` may go without its provider."""
 
 _PLAIN_CALL: Mapping[str, Any] = {
@@ -63,7 +63,7 @@ class RecordedExchange:
     def is_stream(self) -> bool:
         """Whether the last reply is a stream."""
         call = self.call
-        return call.stream if isinstance(call, Call) else bool(call.get("stream"))
+        return call.stream if isinstance(call, ProviderCall) else bool(call.get("stream"))
 
     @property
     def is_refusal(self) -> bool:

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from llmgate.errors import LLMGateError, ProviderError, error_class
-from llmgate.options import Call
 from llmgate.provider import Decoder
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse, encode_json
 from llmgate.testing import CANARY, FakeProvider, ProviderConformance, RecordedExchange
 from llmgate.types import Choice, Completion, Message
@@ -32,17 +32,17 @@ def run(tested: Any, test: str) -> None:
         method(*([case] if arguments else []))
 
 
-def sending(change: Callable[[HttpRequest, Call], HttpRequest]) -> FakeProvider:
+def sending(change: Callable[[HttpRequest, ProviderCall], HttpRequest]) -> FakeProvider:
     """A provider whose requests are changed."""
 
     class Sending(FakeProvider):
-        def complete(self, call: Call) -> Flow[Completion]:
+        def complete(self, call: ProviderCall) -> Flow[Completion]:
             return self._changed(super().complete(call), call)
 
-        def stream(self, call: Call) -> Flow[Decoder]:
+        def stream(self, call: ProviderCall) -> Flow[Decoder]:
             return self._changed(super().stream(call), call)
 
-        def _changed(self, flow: Flow[Any], call: Call) -> Flow[Any]:
+        def _changed(self, flow: Flow[Any], call: ProviderCall) -> Flow[Any]:
             reply = yield change(next(flow), call)
             try:
                 flow.send(reply)
@@ -52,7 +52,7 @@ def sending(change: Callable[[HttpRequest, Call], HttpRequest]) -> FakeProvider:
     return Sending(api_key=CANARY)
 
 
-def sending_body(change: Callable[[dict[str, Any], Call], Any]) -> FakeProvider:
+def sending_body(change: Callable[[dict[str, Any], ProviderCall], Any]) -> FakeProvider:
     """A provider whose bodies are changed."""
     return sending(
         lambda request, call: replace(
@@ -65,7 +65,7 @@ def answering(decode: Callable[[HttpResponse, Completion | None], Completion]) -
     """A provider that decodes in another way; it is handed what the right way gives, if it does."""
 
     class Answering(FakeProvider):
-        def complete(self, call: Call) -> Flow[Completion]:
+        def complete(self, call: ProviderCall) -> Flow[Completion]:
             flow = super().complete(call)
             reply = yield next(flow)
             right: Completion | None = None
@@ -90,7 +90,7 @@ def streaming(kind: Callable[[], Decoder]) -> FakeProvider:
     """A provider with this decoder."""
 
     class Streaming(FakeProvider):
-        def stream(self, call: Call) -> Flow[Decoder]:
+        def stream(self, call: ProviderCall) -> Flow[Decoder]:
             yield from super().stream(call)
             return kind()
 
@@ -114,10 +114,10 @@ def declaring(**attributes: Any) -> FakeProvider:
     return made
 
 
-def without(*names: str) -> Callable[[dict[str, Any], Call], dict[str, Any]]:
+def without(*names: str) -> Callable[[dict[str, Any], ProviderCall], dict[str, Any]]:
     """A body without these parameters."""
 
-    def change(body: dict[str, Any], call: Call) -> dict[str, Any]:
+    def change(body: dict[str, Any], call: ProviderCall) -> dict[str, Any]:
         return {**body, "with": {k: v for k, v in body["with"].items() if k not in names}}
 
     return change

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from llmgate.errors import RateLimitError
-from llmgate.options import Call
 from llmgate.provider import Decoder
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.framing import Frame, Framer, SSEFramer
 from llmgate.provider.http import Flow, HttpResponse, encode_json
 from llmgate.testing import FakeProvider, GoldenCall, RecordedExchange
@@ -93,7 +93,7 @@ class EventDecoder(FakeDecoder):
 class EventProvider(FakeProvider):
     """The fake provider, with server-sent events."""
 
-    def stream(self, call: Call) -> Flow[Decoder]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder]:
         yield from super().stream(call)
         return EventDecoder()
 

@@ -9,8 +9,9 @@ import pytest
 
 from llmgate import Client
 from llmgate.errors import ClosedError, ConnectError, ReadError, RequestError, StreamTruncatedError
-from llmgate.options import Call, Timeout
+from llmgate.options import Timeout
 from llmgate.provider import Decoder, Provider
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, IncomingResponse
 from llmgate.testing import Canned, CannedTransport, FakeProvider, with_transport
 from llmgate.types import Completion
@@ -106,10 +107,10 @@ class Slotted(Provider):
     def __init__(self) -> None:
         self._inner = FakeProvider()
 
-    def complete(self, call: Call) -> Flow[Completion]:
+    def complete(self, call: ProviderCall) -> Flow[Completion]:
         return self._inner.complete(call)
 
-    def stream(self, call: Call) -> Flow[Decoder]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder]:
         return self._inner.stream(call)
 
 

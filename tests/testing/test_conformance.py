@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from llmgate.errors import UnsupportedError
-from llmgate.options import Call, ChatParameters
+from llmgate.options import ChatParameters
 from llmgate.provider import Support
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import HttpResponse
 from llmgate.testing import CANARY, FakeProvider, GoldenCall, ProviderConformance, RecordedExchange
 from llmgate.types import CustomCall, Function, ToolCall
@@ -49,7 +50,7 @@ class TestFakeProvider(ProviderConformance):
 class TestEventProvider(ProviderConformance):
     """So it does with server-sent events; a call may also be ready-made."""
 
-    exchanges = (replace(EVENTS, call=Call("fake-1", USER, stream=True)), DONE_FIRST)
+    exchanges = (replace(EVENTS, call=ProviderCall("fake-1", USER, stream=True)), DONE_FIRST)
 
     def make_provider(self) -> FakeProvider:
         return EventProvider(api_key=CANARY)
@@ -61,7 +62,7 @@ class TestEventProvider(ProviderConformance):
 def test_accepts_parameters_in_other_words() -> None:
     """A parameter that is declared as translated may be sent in the provider's own terms."""
 
-    def translate(body: dict[str, Any], call: Call) -> dict[str, Any]:
+    def translate(body: dict[str, Any], call: ProviderCall) -> dict[str, Any]:
         return {**without("store")(body, call), "keep": "forever" * ("store" in call.parameters)}
 
     every = dict.fromkeys(ChatParameters.__annotations__, Support.NATIVE)
@@ -88,7 +89,7 @@ def test_accepts_what_is_dropped_and_reported() -> None:
 def test_accepts_a_parameter_that_another_needs() -> None:
     """A call that is refused without a parameter shows that the parameter matters."""
 
-    def encode(body: dict[str, Any], call: Call) -> dict[str, Any]:
+    def encode(body: dict[str, Any], call: ProviderCall) -> dict[str, Any]:
         if "store" not in call.parameters:
             raise UnsupportedError("only calls that are stored", parameter="store")
         return without("store")(body, call)
@@ -140,7 +141,7 @@ def test_cases_that_are_lacking_are_skipped() -> None:
 def test_calls_may_be_ready_made() -> None:
     """A ready-made call, with a stream's options, is asked for whole without them."""
     options: Any = {"stream_options": {"include_usage": True}, "seed": 7}
-    call = Call("fake-1", USER, options, stream=True)
+    call = ProviderCall("fake-1", USER, options, stream=True)
     run(
         kit(FakeProvider(), calls=(GoldenCall("made", call, {}),)),
         "test_says_which_reply_is_a_stream",

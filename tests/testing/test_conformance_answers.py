@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from llmgate.errors import BadRequestError, DecodeError, RateLimitError
-from llmgate.options import Call
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import HttpRequest, HttpResponse
 from llmgate.testing import FakeProvider
 from llmgate.types import Completion, Function, ToolCall
@@ -27,16 +27,16 @@ from tests.testing.mutants import (
 from tests.testing.recorded import REFUSED, TEXT
 
 
-def with_mutated_messages(request: HttpRequest, call: Call) -> HttpRequest:
+def with_mutated_messages(request: HttpRequest, call: ProviderCall) -> HttpRequest:
     call.messages.append({"role": "user", "content": "And be quick."})
     return request
 
 
-def only_known(body: dict[str, Any], call: Call) -> dict[str, Any]:
+def only_known(body: dict[str, Any], call: ProviderCall) -> dict[str, Any]:
     return {name: body[name] for name in ("model", "conversation", "with")}
 
 
-def with_a_number(body: dict[str, Any], call: Call) -> dict[str, Any]:
+def with_a_number(body: dict[str, Any], call: ProviderCall) -> dict[str, Any]:
     return {**body, "id": random.random()}
 
 

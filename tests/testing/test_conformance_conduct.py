@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from llmgate.errors import DecodeError, ProviderError, RateLimitError, error_class
-from llmgate.options import Call
 from llmgate.provider import Support, status_error
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import HttpRequest, HttpResponse
 from llmgate.testing import CANARY, FakeProvider
 from llmgate.types import Choice, Completion, Message
@@ -100,7 +100,7 @@ def touching(touch: Callable[[], object]) -> Iterator[tuple[str, FakeProvider]]:
         assert right is not None
         return right
 
-    def encode(request: HttpRequest, call: Call) -> HttpRequest:
+    def encode(request: HttpRequest, call: ProviderCall) -> HttpRequest:
         touch()
         return request
 
@@ -134,7 +134,7 @@ def test_finds_what_touches_the_world(touch: Callable[[], object], finding: str)
 class NoGenerator(FakeProvider):
     """Works at once."""
 
-    def complete(self, call: Call) -> Any:
+    def complete(self, call: ProviderCall) -> Any:
         return iter([next(super().complete(call))])
 
 
@@ -169,7 +169,7 @@ class KeyInPath(FakeProvider):
         return replace(request, url=f"{request.url}/{CANARY}")
 
 
-def with_a_key(request: HttpRequest, call: Call) -> HttpRequest:
+def with_a_key(request: HttpRequest, call: ProviderCall) -> HttpRequest:
     return replace(request, url=f"{request.url}?key={CANARY}")
 
 

@@ -19,7 +19,7 @@ import pytest
 
 import llmgate.testing
 from llmgate.errors import RateLimitError
-from llmgate.options import Call
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse
 from llmgate.testing import (
     Canned,
@@ -86,13 +86,13 @@ def test_a_flow_has_a_first_request() -> None:
 def test_reads_no_further_than_the_end() -> None:
     """What comes after the end mark, in the same piece or in another, is not read."""
     pieces = [b'{"say": "Hi"}\n{"end": "done"}\nnonsense\n', b"nonsense\n"]
-    decoder = drive(FakeProvider().stream(Call("m", [])), [HttpResponse(200)]).result
+    decoder = drive(FakeProvider().stream(ProviderCall("m", [])), [HttpResponse(200)]).result
     assert 2 == len(read_stream(decoder, pieces))
 
 
 def test_calls_are_fresh() -> None:
     """A call that is made again shares nothing with the first, not even its report."""
-    call = Call("m", [{"role": "user", "content": "Hi"}])
+    call = ProviderCall("m", [{"role": "user", "content": "Hi"}])
     again = call_of(FakeProvider(), call)
     assert call.messages == again.messages
     assert call.messages[0] is not again.messages[0]
@@ -108,7 +108,7 @@ def test_finds_a_stream_that_is_not_closed(monkeypatch: pytest.MonkeyPatch) -> N
             return 1
 
     monkeypatch.setattr(driving, "CannedTransport", Leaking)
-    decoder = drive(FakeProvider().stream(Call("m", [])), [HttpResponse(200)]).result
+    decoder = drive(FakeProvider().stream(ProviderCall("m", [])), [HttpResponse(200)]).result
     with pytest.raises(AssertionError, match="left its reply open"):
         asyncio.run(watch_stream(FakeProvider(), decoder, Canned()))
 

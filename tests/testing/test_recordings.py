@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from llmgate.errors import DecodeError, LLMGateError, RateLimitError
-from llmgate.options import Call
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import HttpResponse
 from llmgate.testing import RecordedExchange, load_corpus, load_recording
 
@@ -110,5 +110,5 @@ def test_refuses_other_files(tmp_path: Path) -> None:
 
 def test_knows_what_it_is() -> None:
     """A ready-made call says whether it is streamed, a status whether it was refused."""
-    exchange = RecordedExchange("a", Call("m", [], stream=True), (HttpResponse(500),))
+    exchange = RecordedExchange("a", ProviderCall("m", [], stream=True), (HttpResponse(500),))
     assert (True, True) == (exchange.is_stream, exchange.is_refusal)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from llmgate.errors import DecodeError, InvalidRequestError, UnsupportedError
-from llmgate.options import Call
+from llmgate.provider.call import ProviderCall
 from llmgate.tools import parse_arguments
 from llmgate_anthropic.earlier import Ids, earlier_blocks
 from llmgate_anthropic.models import Traits
@@ -50,7 +50,7 @@ class Conversation:
     system: list[Block] = field(default_factory=list[Block])
     turns: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
-    def add(self, role: str, blocks: list[Block], path: str, call: Call) -> None:
+    def add(self, role: str, blocks: list[Block], path: str, call: ProviderCall) -> None:
         """Append a message's blocks, to the last turn where that is of the same role."""
         if not blocks:
             return
@@ -63,7 +63,7 @@ class Conversation:
         call.report.add("merged", path, f"joined with the {role}'s turn before it")
 
 
-def conversation_of(call: Call, traits: Traits) -> Conversation:
+def conversation_of(call: ProviderCall, traits: Traits) -> Conversation:
     """The system prompt and the turns of a call.
 
     Raises:
@@ -92,12 +92,12 @@ def conversation_of(call: Call, traits: Traits) -> Conversation:
     return conversation
 
 
-def _blocks(message: Said, role: str, path: str, call: Call) -> list[Block]:
+def _blocks(message: Said, role: str, path: str, call: ProviderCall) -> list[Block]:
     blocks = blocks_of(message.get("content"), role, f"{path}.content", call)
     return with_cache_mark(blocks, message.get("cache_control"))
 
 
-def _report_unknown_keys(message: Said, role: str, path: str, call: Call) -> None:
+def _report_unknown_keys(message: Said, role: str, path: str, call: ProviderCall) -> None:
     for key, value in message.items():
         if key not in _KNOWN[role] and value is not None:
             call.report.drop(f"{path}.{key}", "a message has no such field", given=value)
@@ -107,7 +107,7 @@ def _report_unknown_keys(message: Said, role: str, path: str, call: Call) -> Non
 
 
 def _add_system(
-    conversation: Conversation, message: Said, index: int, call: Call, traits: Traits
+    conversation: Conversation, message: Said, index: int, call: ProviderCall, traits: Traits
 ) -> None:
     """Instructions: before the turns, or among them where the model takes them there."""
     path = f"messages[{index}]"
@@ -133,7 +133,7 @@ def _is_answered_next(following: Iterable[Any]) -> bool:
 # --- answers and results ------------------------------------------------------------------
 
 
-def _assistant(message: Said, path: str, call: Call, ids: Ids) -> list[Block]:
+def _assistant(message: Said, path: str, call: ProviderCall, ids: Ids) -> list[Block]:
     """An earlier answer: as it came where it came from here, else made of what it says."""
     if message.get("audio"):
         raise UnsupportedError(
@@ -151,7 +151,7 @@ def _assistant(message: Said, path: str, call: Call, ids: Ids) -> list[Block]:
     return with_cache_mark(blocks, message.get("cache_control"))
 
 
-def _tool_use(item: Said, path: str, call: Call, ids: Ids) -> Block:
+def _tool_use(item: Said, path: str, call: ProviderCall, ids: Ids) -> Block:
     if item["type"] != "function":
         raise UnsupportedError(f"{path}: Anthropic has functions only", parameter=path)
     function = item["function"]
@@ -171,7 +171,7 @@ def _tool_use(item: Said, path: str, call: Call, ids: Ids) -> Block:
     raise failure
 
 
-def _tool_result(message: Said, path: str, call: Call, ids: Ids) -> Block:
+def _tool_result(message: Said, path: str, call: ProviderCall, ids: Ids) -> Block:
     content = message["content"]
     if not isinstance(content, str):
         content = blocks_of(content, "tool", f"{path}.content", call)
@@ -186,7 +186,7 @@ def _tool_result(message: Said, path: str, call: Call, ids: Ids) -> Block:
     return result
 
 
-def _trim_last_turn(turn: dict[str, Any], call: Call) -> None:
+def _trim_last_turn(turn: dict[str, Any], call: ProviderCall) -> None:
     """No white space at the end of an answer that is to be continued: the API refuses it."""
     last = turn["content"][-1]
     if (

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from llmgate.errors import InvalidRequestError
-from llmgate.options import Call
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import is_array, is_object
 from llmgate_anthropic.parts import Block
 
@@ -22,7 +22,7 @@ NAME = "anthropic"
 
 
 def earlier_blocks(
-    message: Mapping[str, Any], said: list[Block], calls: list[Block], path: str, call: Call
+    message: Mapping[str, Any], said: list[Block], calls: list[Block], path: str, call: ProviderCall
 ) -> list[Block]:
     """The blocks of an earlier answer.
 
@@ -43,7 +43,7 @@ def earlier_blocks(
     return wordless + said + calls
 
 
-def _kept_blocks(message: Mapping[str, Any], path: str, call: Call) -> list[Block]:
+def _kept_blocks(message: Mapping[str, Any], path: str, call: ProviderCall) -> list[Block]:
     provider_data: Mapping[str, Any] = message.get("provider_data") or {}
     data = provider_data.get(NAME)
     if data is None:
@@ -81,7 +81,7 @@ def _calls(blocks: Iterable[Block]) -> list[tuple[Any, ...]]:
     ]
 
 
-def _report_what_is_not_ours(message: Mapping[str, Any], path: str, call: Call) -> None:
+def _report_what_is_not_ours(message: Mapping[str, Any], path: str, call: ProviderCall) -> None:
     data: Mapping[str, Any] = message.get("provider_data") or {}
     for provider in data:
         if provider != NAME:
@@ -105,7 +105,7 @@ class Ids:
         self._taken = set(_ids_in(messages))
         self._sent: dict[str, str] = {}
 
-    def of(self, given: str, path: str, call: Call) -> str:
+    def of(self, given: str, path: str, call: ProviderCall) -> str:
         """The id to send for one that was given; a change is reported."""
         if _FINE.fullmatch(given):
             return given

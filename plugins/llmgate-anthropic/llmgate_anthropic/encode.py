@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from llmgate.errors import UnsupportedError
-from llmgate.options import Call
+from llmgate.provider.call import ProviderCall
 from llmgate_anthropic.conversation import Conversation, conversation_of
 from llmgate_anthropic.models import Traits, traits_of
 from llmgate_anthropic.structured import hold_to_format
@@ -44,7 +44,7 @@ class Encoded:
     answer_tool: str | None = None
 
 
-def encode(call: Call, version: str | None = None) -> Encoded:
+def encode(call: ProviderCall, version: str | None = None) -> Encoded:
     """The request of a call; ``version`` by default as new as what it holds allows.
 
     Raises:
@@ -97,12 +97,12 @@ def _needs_old(turns: Iterable[Mapping[str, Any]]) -> bool:
 # --- parameters ---------------------------------------------------------------------------
 
 
-def _given(call: Call, name: str) -> Any:
+def _given(call: ProviderCall, name: str) -> Any:
     """A parameter that was given; None otherwise."""
     return cast("Mapping[str, Any]", call.parameters).get(name)
 
 
-def _max_tokens(call: Call, traits: Traits) -> int:
+def _max_tokens(call: ProviderCall, traits: Traits) -> int:
     """The limit, which Anthropic requires."""
     limits = [
         (name, value)
@@ -125,7 +125,9 @@ def _max_tokens(call: Call, traits: Traits) -> int:
     return traits.max_tokens
 
 
-def _add_sampling(body: dict[str, Any], call: Call, traits: Traits, version: str | None) -> None:
+def _add_sampling(
+    body: dict[str, Any], call: ProviderCall, traits: Traits, version: str | None
+) -> None:
     """``temperature`` and ``top_p``, which newer models and newer versions refuse."""
     for name in ("temperature", "top_p"):
         value = _given(call, name)
@@ -154,14 +156,14 @@ def _why_not_sampled(
     return None
 
 
-def _clamped(name: str, value: float, call: Call) -> float:
+def _clamped(name: str, value: float, call: ProviderCall) -> float:
     if value <= 1:
         return value
     call.report.add("clamped", name, "Anthropic's scale ends at 1", given=value, sent=1)
     return 1
 
 
-def _add_the_rest(body: dict[str, Any], call: Call) -> None:
+def _add_the_rest(body: dict[str, Any], call: ProviderCall) -> None:
     stops = _given(call, "stop")
     if stops is not None:
         _add_stops(body, [stops] if isinstance(stops, str) else stops, call)
@@ -181,7 +183,7 @@ def _add_the_rest(body: dict[str, Any], call: Call) -> None:
 _TIERS = {"auto": "auto", "default": "standard_only", "standard_only": "standard_only"}
 
 
-def _add_stops(body: dict[str, Any], stops: list[str], call: Call) -> None:
+def _add_stops(body: dict[str, Any], stops: list[str], call: ProviderCall) -> None:
     for place, stop in enumerate(stops):
         if not stop.strip():
             call.report.drop(f"stop[{place}]", "Anthropic stops at no white space", given=stop)
@@ -192,7 +194,7 @@ def _add_stops(body: dict[str, Any], stops: list[str], call: Call) -> None:
 _E_MAIL_OR_PHONE = re.compile(r".+@.+|\+[\d\s().-]{7,20}")
 
 
-def _add_user(body: dict[str, Any], call: Call) -> None:
+def _add_user(body: dict[str, Any], call: ProviderCall) -> None:
     """Who asks, as an opaque id: the API refuses addresses and telephone numbers."""
     for name in ("safety_identifier", "user"):
         value = _given(call, name)
@@ -206,7 +208,7 @@ def _add_user(body: dict[str, Any], call: Call) -> None:
             body["metadata"] = {"user_id": value}
 
 
-def _stream(body: dict[str, Any], call: Call) -> None:
+def _stream(body: dict[str, Any], call: ProviderCall) -> None:
     options: Mapping[str, Any] = _given(call, "stream_options") or {}
     for key, value in options.items():
         if key == "include_usage":

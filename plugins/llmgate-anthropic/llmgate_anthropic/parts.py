@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from llmgate.errors import InvalidRequestError, UnsupportedError
-from llmgate.options import Call
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import is_array
 
 __all__ = ["Block", "blocks_of", "with_cache_mark"]
@@ -27,7 +27,7 @@ _FOR_ASSISTANT = frozenset(
 )
 
 
-def blocks_of(content: Any, role: str, path: str, call: Call) -> list[Block]:
+def blocks_of(content: Any, role: str, path: str, call: ProviderCall) -> list[Block]:
     """The blocks of a message's content; text that says nothing is left out, which is reported.
 
     Raises:
@@ -53,7 +53,7 @@ def with_cache_mark(blocks: list[Block], control: Any) -> list[Block]:
     return marked
 
 
-def _said(blocks: Iterable[Block], paths: Iterable[str], call: Call) -> list[Block]:
+def _said(blocks: Iterable[Block], paths: Iterable[str], call: ProviderCall) -> list[Block]:
     """The blocks without empty texts, which the API refuses."""
     kept: list[Block] = []
     for block, path in zip(blocks, paths, strict=True):
@@ -65,7 +65,7 @@ def _said(blocks: Iterable[Block], paths: Iterable[str], call: Call) -> list[Blo
     return kept
 
 
-def _block(part: Mapping[str, Any], role: str, path: str, call: Call) -> Block:
+def _block(part: Mapping[str, Any], role: str, path: str, call: ProviderCall) -> Block:
     kind = part["type"]
     convert = _KINDS.get(kind)
     if convert is not None and kind in _KINDS_FOR.get(role, _KINDS):
@@ -95,7 +95,7 @@ def _is_native(kind: str, role: str) -> bool:
             return False
 
 
-def _with_own_cache_mark(block: Block, path: str, call: Call) -> Block:
+def _with_own_cache_mark(block: Block, path: str, call: ProviderCall) -> Block:
     """OpenAI's mark of a prefix to be cached, in Anthropic's words; its 30 minutes need ``1h``."""
     if "prompt_cache_breakpoint" not in block:
         return block
@@ -110,11 +110,11 @@ def _with_own_cache_mark(block: Block, path: str, call: Call) -> Block:
 # --- one function for each kind -----------------------------------------------------------
 
 
-def _text(part: Mapping[str, Any], path: str, call: Call) -> Block:  # noqa: ARG001 - one signature
+def _text(part: Mapping[str, Any], path: str, call: ProviderCall) -> Block:  # noqa: ARG001 - one signature
     return {"type": "text", "text": part["text"]}
 
 
-def _refusal(part: Mapping[str, Any], path: str, call: Call) -> Block:
+def _refusal(part: Mapping[str, Any], path: str, call: ProviderCall) -> Block:
     call.report.add("converted", path, "an earlier refusal, sent as text")
     return {"type": "text", "text": part["refusal"]}
 
@@ -122,7 +122,7 @@ def _refusal(part: Mapping[str, Any], path: str, call: Call) -> Block:
 _IMAGES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 
 
-def _image(part: Mapping[str, Any], path: str, call: Call) -> Block:
+def _image(part: Mapping[str, Any], path: str, call: ProviderCall) -> Block:
     image = dict(part["image_url"])
     url = image.pop("url")
     for key, value in image.items():
@@ -142,7 +142,7 @@ def _inline_image(media_type: str, data: str, path: str) -> Block:
     return {"type": "image", "source": {"type": "base64", "media_type": media_type, "data": data}}
 
 
-def _file(part: Mapping[str, Any], path: str, call: Call) -> Block:
+def _file(part: Mapping[str, Any], path: str, call: ProviderCall) -> Block:
     file = dict(part["file"])
     title, data, identifier = (file.pop(key, None) for key in ("filename", "file_data", "file_id"))
     for key, value in file.items():
@@ -165,7 +165,7 @@ _PDF = "application/pdf"
 _BASE64_OF_PDF = "JVBERi"  # "%PDF"
 
 
-def _inline_file(data: str, path: str, call: Call) -> Block:
+def _inline_file(data: str, path: str, call: ProviderCall) -> Block:
     if data.startswith(("https://", "http://")):
         return {"type": "document", "source": {"type": "url", "url": data}}
     if data.startswith(_BASE64_OF_PDF):
@@ -200,7 +200,7 @@ def _decoded(data: str, path: str) -> str:
     raise InvalidRequestError("expected text in UTF-8, written in base64", path=path)
 
 
-_KINDS: Mapping[str, Callable[[Mapping[str, Any], str, Call], Block]] = {
+_KINDS: Mapping[str, Callable[[Mapping[str, Any], str, ProviderCall], Block]] = {
     "text": _text,
     "refusal": _refusal,
     "image_url": _image,

@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from llmgate.errors import InvalidRequestError, MissingKeyError, ProviderError
-from llmgate.options import Call
 from llmgate.provider import Decoder, Provider, Support
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import (
     Flow,
     HttpRequest,
@@ -110,13 +110,13 @@ class Anthropic(Provider):
         """The same provider with some of its settings changed."""
         return type(self)(**{**self._settings, **settings})
 
-    def complete(self, call: Call) -> Flow[Completion]:
+    def complete(self, call: ProviderCall) -> Flow[Completion]:
         """One request, one answer; a long answer is asked for as a stream, and read as a whole."""
         encoded = self._encoded(call)
         reply = yield self._request(encoded)
         return decode(reply, call.id, encoded.answer_tool)
 
-    def stream(self, call: Call) -> Flow[Decoder]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder]:
         """One request, and a decoder for its events."""
         encoded = self._encoded(replace(call, stream=True))
         yield replace(self._request(encoded), stream=True)
@@ -140,7 +140,7 @@ class Anthropic(Provider):
     def __repr__(self) -> str:
         return f"Anthropic(base_url={shown_url(self._base_url)!r})"
 
-    def _encoded(self, call: Call) -> Encoded:
+    def _encoded(self, call: ProviderCall) -> Encoded:
         """Hosts that imitate Anthropic know its first version, if any."""
         return encode(call, self._version or (None if self._is_official else WITH_SAMPLING))
 

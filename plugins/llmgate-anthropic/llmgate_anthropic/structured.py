@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmgate.errors import InvalidRequestError, UnsupportedError
-from llmgate.options import Call
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import is_object
 from llmgate_anthropic.models import Traits
 from llmgate_anthropic.schema import has_open_maps, strict_schema
@@ -21,7 +21,7 @@ __all__ = ["hold_to_format"]
 _JSON_ONLY = "Answer with one JSON object and nothing else: no words around it, no code fence."
 
 
-def hold_to_format(body: dict[str, Any], call: Call, traits: Traits) -> str | None:
+def hold_to_format(body: dict[str, Any], call: ProviderCall, traits: Traits) -> str | None:
     """Put the format into the body; the name of the tool whose input is to be the answer, if any.
 
     Raises:
@@ -46,7 +46,7 @@ def hold_to_format(body: dict[str, Any], call: Call, traits: Traits) -> str | No
 
 
 def _hold_to_schema(
-    body: dict[str, Any], call: Call, traits: Traits, named: Mapping[str, Any]
+    body: dict[str, Any], call: ProviderCall, traits: Traits, named: Mapping[str, Any]
 ) -> str | None:
     schema = named["schema"]
     if not traits.structured or has_open_maps(schema):
@@ -55,14 +55,14 @@ def _hold_to_schema(
     return None
 
 
-def _instruct(body: dict[str, Any], call: Call, given: Any) -> None:
+def _instruct(body: dict[str, Any], call: ProviderCall, given: Any) -> None:
     """Ask for JSON in words, as there is no such format without a schema."""
     body["system"] = [*body.get("system", ()), {"type": "text", "text": _JSON_ONLY}]
     reason = "asked for in the system prompt, which holds the model to nothing"
     call.report.add("emulated", "response_format", reason, given=given, sent=_JSON_ONLY)
 
 
-def _send_schema(body: dict[str, Any], call: Call, schema: dict[str, Any]) -> None:
+def _send_schema(body: dict[str, Any], call: ProviderCall, schema: dict[str, Any]) -> None:
     sent = strict_schema(schema)
     body["output_config"] = {"format": {"type": "json_schema", "schema": sent}}
     path = "response_format.json_schema.schema"
@@ -71,7 +71,9 @@ def _send_schema(body: dict[str, Any], call: Call, schema: dict[str, Any]) -> No
         call.report.add("converted", path, reason, given=schema, sent=sent)
 
 
-def _force_tool(body: dict[str, Any], call: Call, traits: Traits, named: Mapping[str, Any]) -> str:
+def _force_tool(
+    body: dict[str, Any], call: ProviderCall, traits: Traits, named: Mapping[str, Any]
+) -> str:
     """A tool whose input is the answer, and no choice but to call it."""
     reason = _why_not(body, call, traits)
     if reason is not None:
@@ -93,7 +95,7 @@ def _force_tool(body: dict[str, Any], call: Call, traits: Traits, named: Mapping
     return name
 
 
-def _why_not(body: Mapping[str, Any], call: Call, traits: Traits) -> str | None:
+def _why_not(body: Mapping[str, Any], call: ProviderCall, traits: Traits) -> str | None:
     """Why a forced tool cannot stand in for the schema; None when it can."""
     if traits.structured and not traits.forced:
         return f"objects with any keys (additionalProperties) are beyond what {call.model} takes"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llmgate.options import Call
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import is_object
 from llmgate_anthropic.models import Traits
 
@@ -27,7 +27,7 @@ _BUDGETS: Mapping[str, int] = {
 }
 
 
-def think(body: dict[str, Any], call: Call, traits: Traits) -> None:
+def think(body: dict[str, Any], call: ProviderCall, traits: Traits) -> None:
     """Put what was asked as ``reasoning_effort`` into the body, in whichever way the model has."""
     given = call.parameters.get("reasoning_effort")
     if given is None:
@@ -88,7 +88,7 @@ def _nearest(given: str, efforts: tuple[str, ...]) -> str:
     return next(word for word in reversed(_SCALE[: wanted + 1]) if word in efforts)
 
 
-def _budget(given: str, body: Mapping[str, Any], call: Call) -> dict[str, Any] | None:
+def _budget(given: str, body: Mapping[str, Any], call: ProviderCall) -> dict[str, Any] | None:
     """A budget, which is a part of ``max_tokens`` and must leave room for the answer."""
     reason = _why_not(body)
     if reason is not None:

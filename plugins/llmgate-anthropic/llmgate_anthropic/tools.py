@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from llmgate.errors import InvalidRequestError, UnsupportedError
-from llmgate.options import Call
+from llmgate.provider.call import ProviderCall
 from llmgate_anthropic.models import Traits
 
 __all__ = ["add_tools"]
@@ -18,7 +18,7 @@ __all__ = ["add_tools"]
 Named = Mapping[str, Any]
 
 
-def add_tools(body: dict[str, Any], call: Call, traits: Traits) -> None:
+def add_tools(body: dict[str, Any], call: ProviderCall, traits: Traits) -> None:
     """Put the tools and the choice among them into the body.
 
     Raises:
@@ -57,7 +57,7 @@ def add_tools(body: dict[str, Any], call: Call, traits: Traits) -> None:
     body["tool_choice"] = sent
 
 
-def _tool(tool: Named, path: str, call: Call, traits: Traits) -> dict[str, Any]:
+def _tool(tool: Named, path: str, call: ProviderCall, traits: Traits) -> dict[str, Any]:
     if tool["type"] != "function":
         raise UnsupportedError(f"{path}: Anthropic has no tools of free text", parameter=path)
     function = dict(tool["function"])
@@ -75,7 +75,7 @@ def _tool(tool: Named, path: str, call: Call, traits: Traits) -> dict[str, Any]:
     return sent | {key: value for key, value in (function | rest).items() if value is not None}
 
 
-def _input_schema(schema: Any, path: str, call: Call) -> dict[str, Any]:
+def _input_schema(schema: Any, path: str, call: ProviderCall) -> dict[str, Any]:
     """The schema of the arguments, which must say that it is of an object."""
     if not schema:
         return {"type": "object", "properties": {}}
@@ -88,7 +88,7 @@ def _input_schema(schema: Any, path: str, call: Call) -> dict[str, Any]:
     return sent
 
 
-def _allowed(tools: list[dict[str, Any]], choice: Any, call: Call) -> list[dict[str, Any]]:
+def _allowed(tools: list[dict[str, Any]], choice: Any, call: ProviderCall) -> list[dict[str, Any]]:
     """Those of the tools that the choice allows."""
     match choice:
         case {"type": "allowed_tools", "allowed_tools": {"tools": list()}}:
@@ -125,7 +125,7 @@ def _choice(choice: Any) -> dict[str, Any]:
             raise InvalidRequestError(f"{choice!r:.100} is no choice", path="tool_choice")
 
 
-def _drop_choice(choice: Any, parallel: Any, call: Call) -> None:
+def _drop_choice(choice: Any, parallel: Any, call: ProviderCall) -> None:
     """A choice among no tools: it says nothing, unless one was to be called."""
     if choice not in (None, "auto", "none"):
         raise InvalidRequestError("there is no tool to call", path="tool_choice")
@@ -134,7 +134,7 @@ def _drop_choice(choice: Any, parallel: Any, call: Call) -> None:
             call.report.add("dropped", name, "there are no tools", given=value)
 
 
-def _web_search(options: Named, call: Call) -> dict[str, Any]:
+def _web_search(options: Named, call: ProviderCall) -> dict[str, Any]:
     """The web search that Anthropic's own servers run."""
     tool: dict[str, Any] = {"type": "web_search_20250305", "name": "web_search"}
     for key, value in options.items():

@@ -19,8 +19,9 @@ from llmgate.errors import (
     MissingKeyError,
     ProviderError,
 )
-from llmgate.options import Call, ChatParameters
+from llmgate.options import ChatParameters
 from llmgate.provider import Decoder, Provider, Support
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Secret, shown_url
 from llmgate.provider.threads import run_in_thread
 from llmgate.types import Completion
@@ -106,7 +107,7 @@ class AzureOpenAI(Provider):
         """Azure still takes them, as OpenAI does."""
         return True
 
-    def complete(self, call: Call) -> Flow[Completion]:
+    def complete(self, call: ProviderCall) -> Flow[Completion]:
         """One request, one answer."""
         reply = yield self._request(call)
         try:
@@ -115,7 +116,7 @@ class AzureOpenAI(Provider):
             error.details = error.details or filter_findings(reply)
             raise
 
-    def stream(self, call: Call) -> Flow[Decoder]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder]:
         """One request, and a decoder for its events."""
         yield self._request(call)
         return ChatDecoder(call.id, choices=call.parameters.get("n", 1))
@@ -135,7 +136,7 @@ class AzureOpenAI(Provider):
         root = None if self._endpoint is None else shown_url(self._endpoint.root)
         return f"AzureOpenAI(base_url={root!r})"
 
-    def _request(self, call: Call) -> HttpRequest:
+    def _request(self, call: ProviderCall) -> HttpRequest:
         endpoint = self._endpoint
         if endpoint is None:
             raise InvalidRequestError(

@@ -21,7 +21,7 @@ from llmgate.errors import (
     ServerError,
 )
 from llmgate.messages import MessageParam
-from llmgate.options import Call
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import HttpRequest, HttpResponse, encode_json
 from llmgate.testing import drive
 from llmgate_azure import AzureOpenAI
@@ -36,7 +36,7 @@ def provider(**settings: Any) -> AzureOpenAI:
     return AzureOpenAI(**everything)
 
 
-def sent_by(made: AzureOpenAI, call: Call) -> HttpRequest:
+def sent_by(made: AzureOpenAI, call: ProviderCall) -> HttpRequest:
     return next(made.complete(call))
 
 
@@ -160,7 +160,7 @@ def test_two_credentials_are_refused() -> None:
 def test_without_an_endpoint_the_variable_to_set_is_named() -> None:
     """The error says what to do, before anything is sent."""
     with pytest.raises(InvalidRequestError, match="AZURE_OPENAI_ENDPOINT"):
-        sent_by(AzureOpenAI(api_key=KEY), Call("gpt", HELLO))
+        sent_by(AzureOpenAI(api_key=KEY), ProviderCall("gpt", HELLO))
 
 
 @pytest.mark.parametrize("name", ["AZURE_OPENAI_ENDPOINT", "AZURE_API_BASE"])
@@ -174,7 +174,7 @@ def test_the_endpoint_of_the_environment(
     monkeypatch.setenv(name, HOST)
     monkeypatch.setenv(version, "2024-10-21")
     expected = f"{HOST}/openai/deployments/gpt/chat/completions?api-version=2024-10-21"
-    assert expected == sent_by(AzureOpenAI(api_key=KEY), Call("gpt", HELLO)).url
+    assert expected == sent_by(AzureOpenAI(api_key=KEY), ProviderCall("gpt", HELLO)).url
 
 
 async def test_settings_can_be_changed_for_a_call() -> None:
@@ -183,19 +183,19 @@ async def test_settings_can_be_changed_for_a_call() -> None:
         api_key=KEY, api_version="2024-10-21"
     )
     assert {"x-team": "7", "api-key": KEY} == await authorized(made)
-    assert "api-version=2024-10-21" in sent_by(made, Call("gpt", HELLO)).url
+    assert "api-version=2024-10-21" in sent_by(made, ProviderCall("gpt", HELLO)).url
 
 
 async def test_another_endpoint_keeps_the_key_that_was_given() -> None:
     """Only what the call names is changed."""
     made = provider(api_key=KEY).configured(base_url="https://other.openai.azure.com")
     assert {"api-key": KEY} == await authorized(made)
-    assert sent_by(made, Call("gpt", HELLO)).url.startswith("https://other.")
+    assert sent_by(made, ProviderCall("gpt", HELLO)).url.startswith("https://other.")
 
 
 def test_the_request_is_openais() -> None:
     """The body has OpenAI's form; the model is the deployment."""
-    call = Call("gpt", HELLO, {"temperature": 0.5}, extra_body={"data_sources": []})
+    call = ProviderCall("gpt", HELLO, {"temperature": 0.5}, extra_body={"data_sources": []})
     body = json.loads(sent_by(provider(), call).body)
     assert {"model": "gpt", "messages": HELLO, "temperature": 0.5, "data_sources": []} == body
     assert [] == list(call.report)
@@ -203,7 +203,7 @@ def test_the_request_is_openais() -> None:
 
 def test_what_is_not_as_asked_is_reported() -> None:
     """A version that nobody gave, and a deployment that the endpoint names, are in the report."""
-    call = Call("gpt", HELLO)
+    call = ProviderCall("gpt", HELLO)
     request = sent_by(provider(base_url=f"{HOST}/openai/deployments/mine"), call)
     assert "mine" == json.loads(request.body)["model"]
     assert [("defaulted", "api_version"), ("converted", "model")] == [
@@ -213,7 +213,7 @@ def test_what_is_not_as_asked_is_reported() -> None:
 
 def test_nothing_is_dropped_by_the_name_of_a_deployment() -> None:
     """A deployment named o3 may be any model: Azure itself is to say what it refuses."""
-    call = Call("o3", HELLO, {"temperature": 0.5, "max_tokens": 5})
+    call = ProviderCall("o3", HELLO, {"temperature": 0.5, "max_tokens": 5})
     body = json.loads(sent_by(provider(), call).body)
     assert (0.5, 5) == (body["temperature"], body["max_tokens"])
 
@@ -307,7 +307,8 @@ def test_the_answer_of_a_flow_keeps_what_the_filter_found() -> None:
         "prompt_filter_results": [{"prompt_index": 0}],
     }
     driven = drive(
-        provider().complete(Call("gpt", HELLO)), [HttpResponse(200, {}, encode_json(payload))]
+        provider().complete(ProviderCall("gpt", HELLO)),
+        [HttpResponse(200, {}, encode_json(payload))],
     )
     answer = driven.result
     assert [{"prompt_index": 0}] == answer.extra["prompt_filter_results"]
@@ -324,7 +325,7 @@ def test_a_filter_error_with_status_200_keeps_its_findings() -> None:
     }
     with pytest.raises(ContentFilterError) as caught:
         drive(
-            provider().complete(Call("gpt", HELLO)),
+            provider().complete(ProviderCall("gpt", HELLO)),
             [HttpResponse(200, {}, encode_json({"error": fields}))],
         )
     assert FINDINGS == caught.value.details

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmgate.errors import InvalidRequestError
-from llmgate.options import Call
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import is_array, is_object
 
 __all__ = ["NAME", "add_earlier", "joined_text", "kept_of"]
@@ -19,7 +19,7 @@ NAME = "cohere"
 """The key of our own in a message's ``provider_data``."""
 
 
-def kept_of(message: Mapping[str, Any], path: str, call: Call) -> dict[str, Any] | None:
+def kept_of(message: Mapping[str, Any], path: str, call: ProviderCall) -> dict[str, Any] | None:
     """What an answer of ours kept for the way back; None where the message says it all.
 
     Raises:
@@ -43,7 +43,7 @@ def kept_of(message: Mapping[str, Any], path: str, call: Call) -> dict[str, Any]
     return kept
 
 
-def _report_what_is_not_ours(message: Mapping[str, Any], path: str, call: Call) -> None:
+def _report_what_is_not_ours(message: Mapping[str, Any], path: str, call: ProviderCall) -> None:
     for key in ("reasoning_content", "annotations"):
         if message.get(key):
             reason = "Cohere takes only its own back, in provider_data"
@@ -61,7 +61,7 @@ def _check(kept: Mapping[str, Any], path: str) -> None:
 
 
 def add_earlier(
-    turn: dict[str, Any], content: Any, kept: Mapping[str, Any], path: str, call: Call
+    turn: dict[str, Any], content: Any, kept: Mapping[str, Any], path: str, call: ProviderCall
 ) -> None:
     """Put into a turn what was kept, as it came, where the message still says the same text.
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from llmgate.errors import InvalidRequestError, UnsupportedError
-from llmgate.options import Call
+from llmgate.provider.call import ProviderCall
 from llmgate_cohere.formats import hold_to_format
 from llmgate_cohere.messages import turns_of
 from llmgate_cohere.tools import add_tools, names_of
@@ -32,7 +32,7 @@ class Encoded:
     names: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-def encode(call: Call) -> Encoded:
+def encode(call: ProviderCall) -> Encoded:
     """The request of a call.
 
     Raises:
@@ -51,7 +51,7 @@ def encode(call: Call) -> Encoded:
     return Encoded(body, str(body["model"]), names.given)
 
 
-def _given(call: Call, name: str) -> Any:
+def _given(call: ProviderCall, name: str) -> Any:
     """A parameter that was given; None otherwise."""
     return cast("Mapping[str, Any]", call.parameters).get(name)
 
@@ -69,7 +69,7 @@ _RANGES: Mapping[str, tuple[str, float, float]] = {
 _SEEDS = 2**64
 
 
-def _add_sampling(body: dict[str, Any], call: Call) -> None:
+def _add_sampling(body: dict[str, Any], call: ProviderCall) -> None:
     """What has a range, cut to Cohere's: what lies outside is refused with status 400."""
     for name, (theirs, least, most) in _RANGES.items():
         given = _given(call, name)
@@ -92,7 +92,7 @@ def _add_sampling(body: dict[str, Any], call: Call) -> None:
 # --- limits -------------------------------------------------------------------------------
 
 
-def _add_limits(body: dict[str, Any], call: Call) -> None:
+def _add_limits(body: dict[str, Any], call: ProviderCall) -> None:
     limits = [
         (name, value)
         for name in ("max_completion_tokens", "max_tokens")
@@ -131,7 +131,7 @@ Source: https://docs.cohere.com/docs/models
 """
 
 
-def _think(body: dict[str, Any], call: Call) -> None:
+def _think(body: dict[str, Any], call: ProviderCall) -> None:
     effort = _given(call, "reasoning_effort")
     if effort is None:
         return
@@ -154,7 +154,7 @@ def _think(body: dict[str, Any], call: Call) -> None:
 # --- what is so anyway --------------------------------------------------------------------
 
 
-def _leave_out_the_obvious(call: Call) -> None:
+def _leave_out_the_obvious(call: ProviderCall) -> None:
     modalities = _given(call, "modalities")
     if modalities is not None:
         if modalities != ["text"]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmgate.errors import InvalidRequestError, UnsupportedError
-from llmgate.options import Call
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import is_array, is_object
 
 __all__ = ["dialect_of", "hold_to_format"]
@@ -18,7 +18,7 @@ __all__ = ["dialect_of", "hold_to_format"]
 _PATH = "response_format"
 
 
-def hold_to_format(body: dict[str, Any], call: Call) -> None:
+def hold_to_format(body: dict[str, Any], call: ProviderCall) -> None:
     """Put the format into the body.
 
     Raises:
@@ -54,7 +54,7 @@ def hold_to_format(body: dict[str, Any], call: Call) -> None:
     body["response_format"] = sent
 
 
-def _json_object(given: Mapping[str, Any], call: Call) -> dict[str, Any]:
+def _json_object(given: Mapping[str, Any], call: ProviderCall) -> dict[str, Any]:
     """Any JSON; or Cohere's own form, with a schema, which is sent as it is."""
     sent: dict[str, Any] = {"type": "json_object"}
     for key, value in given.items():

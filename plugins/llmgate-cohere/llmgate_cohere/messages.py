@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from llmgate.errors import InvalidRequestError, UnsupportedError
-from llmgate.options import Call
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import is_array, is_object
 from llmgate_cohere.earlier import add_earlier, joined_text, kept_of
 from llmgate_cohere.tools import Names
@@ -39,7 +39,7 @@ _KNOWN: Mapping[str, frozenset[str]] = {
 }
 
 
-def turns_of(call: Call, names: Names) -> list[dict[str, Any]]:
+def turns_of(call: ProviderCall, names: Names) -> list[dict[str, Any]]:
     """The turns of a call.
 
     Raises:
@@ -72,7 +72,7 @@ def turns_of(call: Call, names: Names) -> list[dict[str, Any]]:
     return turns
 
 
-def _system_turn(said: list[tuple[str, Any]], call: Call) -> list[dict[str, Any]]:
+def _system_turn(said: list[tuple[str, Any]], call: ProviderCall) -> list[dict[str, Any]]:
     """One turn of all instructions, which stay apart as its parts."""
     if len(said) < 2:
         return [{"role": "system", "content": content} for _, content in said]
@@ -84,7 +84,7 @@ def _system_turn(said: list[tuple[str, Any]], call: Call) -> list[dict[str, Any]
     return [{"role": "system", "content": parts}]
 
 
-def _report_unknown_keys(message: Said, role: str, path: str, call: Call) -> None:
+def _report_unknown_keys(message: Said, role: str, path: str, call: ProviderCall) -> None:
     for key, value in message.items():
         if key in _KNOWN[role] or value is None:
             continue
@@ -98,14 +98,14 @@ def _report_unknown_keys(message: Said, role: str, path: str, call: Call) -> Non
 # --- parts --------------------------------------------------------------------------------
 
 
-def _content(content: Any, role: str, path: str, call: Call) -> Any:
+def _content(content: Any, role: str, path: str, call: ProviderCall) -> Any:
     """Text as it is, parts one by one."""
     if not is_array(content):
         return content
     return [_part(part, role, f"{path}[{place}]", call) for place, part in enumerate(content)]
 
 
-def _part(part: Said, role: str, path: str, call: Call) -> Part:
+def _part(part: Said, role: str, path: str, call: ProviderCall) -> Part:
     kind = part["type"]
     convert = _KINDS[role].get(kind)
     if convert is None:
@@ -118,16 +118,16 @@ def _part(part: Said, role: str, path: str, call: Call) -> Part:
     return convert(part, path, call)
 
 
-def _text(part: Said, path: str, call: Call) -> Part:  # noqa: ARG001 - one signature
+def _text(part: Said, path: str, call: ProviderCall) -> Part:  # noqa: ARG001 - one signature
     return {"type": "text", "text": part["text"]}
 
 
-def _refusal(part: Said, path: str, call: Call) -> Part:
+def _refusal(part: Said, path: str, call: ProviderCall) -> Part:
     call.report.add("converted", path, "an earlier refusal, sent as text")
     return {"type": "text", "text": part["refusal"]}
 
 
-def _image(part: Said, path: str, call: Call) -> Part:
+def _image(part: Said, path: str, call: ProviderCall) -> Part:
     image = dict(part["image_url"])
     sent: dict[str, Any] = {"url": image.pop("url")}
     detail = image.pop("detail", None)
@@ -144,20 +144,20 @@ def _image(part: Said, path: str, call: Call) -> Part:
     return {"type": "image_url", "image_url": sent}
 
 
-def _thinking(part: Said, path: str, call: Call) -> Part:  # noqa: ARG001 - one signature
+def _thinking(part: Said, path: str, call: ProviderCall) -> Part:  # noqa: ARG001 - one signature
     if not isinstance(part.get("thinking"), str):
         raise InvalidRequestError("expected a text", path=f"{path}.thinking")
     return {"type": "thinking", "thinking": part["thinking"]}
 
 
-def _document(part: Said, path: str, call: Call) -> Part:  # noqa: ARG001 - one signature
+def _document(part: Said, path: str, call: ProviderCall) -> Part:  # noqa: ARG001 - one signature
     """Cohere's own form of a tool's result, for those who know it."""
     if not is_object(part.get("document")):
         raise InvalidRequestError("expected an object", path=f"{path}.document")
     return {"type": "document", "document": part["document"]}
 
 
-_KINDS: Mapping[str, Mapping[str, Callable[[Said, str, Call], Part]]] = {
+_KINDS: Mapping[str, Mapping[str, Callable[[Said, str, ProviderCall], Part]]] = {
     "system": {"text": _text},
     "user": {"text": _text, "image_url": _image},
     "assistant": {"text": _text, "refusal": _refusal, "thinking": _thinking},
@@ -168,7 +168,7 @@ _KINDS: Mapping[str, Mapping[str, Callable[[Said, str, Call], Part]]] = {
 # --- answers ------------------------------------------------------------------------------
 
 
-def _assistant(message: Said, path: str, call: Call, names: Names) -> dict[str, Any] | None:
+def _assistant(message: Said, path: str, call: ProviderCall, names: Names) -> dict[str, Any] | None:
     """An earlier answer: as it came where it came from here, else made of what it says."""
     if message.get("audio"):
         where = f"{path}.audio"
@@ -204,7 +204,7 @@ def _with_refusal(content: Any, refusal: str) -> Any:
     return [*parts, {"type": "text", "text": refusal}]
 
 
-def _add_plan(turn: dict[str, Any], content: Any, path: str, call: Call) -> None:
+def _add_plan(turn: dict[str, Any], content: Any, path: str, call: ProviderCall) -> None:
     """Text beside calls, which Cohere calls the plan of them."""
     thoughts = [] if isinstance(content, str) else [p for p in content if p["type"] != "text"]
     plan = joined_text(content)
@@ -216,7 +216,7 @@ def _add_plan(turn: dict[str, Any], content: Any, path: str, call: Call) -> None
         call.report.add("renamed", f"{path}.content", reason, sent=plan)
 
 
-def _tool_call(item: Said, path: str, call: Call, names: Names) -> dict[str, Any]:
+def _tool_call(item: Said, path: str, call: ProviderCall, names: Names) -> dict[str, Any]:
     if item["type"] != "function":
         raise UnsupportedError(f"{path}: Cohere has functions only", parameter=path)
     function: Mapping[str, Any] = item["function"]

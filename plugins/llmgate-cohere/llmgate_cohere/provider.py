@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from llmgate.errors import InvalidRequestError, MissingKeyError, ProviderError
-from llmgate.options import Call
 from llmgate.provider import Decoder, Provider, Support
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import (
     Flow,
     HttpRequest,
@@ -99,13 +99,13 @@ class Cohere(Provider):
         """The same provider with some of its settings changed."""
         return type(self)(**{**self._settings, **settings})
 
-    def complete(self, call: Call) -> Flow[Completion]:
+    def complete(self, call: ProviderCall) -> Flow[Completion]:
         """One request, one answer."""
         encoded = encode(replace(call, stream=False))
         reply = yield self._request(encoded.body)
         return decode(reply, call.id, encoded.model, encoded.names)
 
-    def stream(self, call: Call) -> Flow[Decoder]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder]:
         """One request, and a decoder for its events."""
         encoded = encode(replace(call, stream=True))
         yield replace(self._request(encoded.body), stream=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from llmgate.errors import InvalidRequestError, UnsupportedError
-from llmgate.options import Call
+from llmgate.provider.call import ProviderCall
 
 __all__ = ["Names", "add_tools", "names_of"]
 
@@ -41,7 +41,7 @@ class Names:
                     sent += "_"
                 self._sent[name], self.given[sent] = sent, name
 
-    def sent(self, name: str, path: str, call: Call) -> str:
+    def sent(self, name: str, path: str, call: ProviderCall) -> str:
         """The name to send for one that was given; a change is reported."""
         sent = self._sent.get(name)
         if sent is None:
@@ -51,7 +51,7 @@ class Names:
         return sent
 
 
-def names_of(call: Call) -> Names:
+def names_of(call: ProviderCall) -> Names:
     """The names of all functions that a call offers, and that its history called."""
     parameters = cast("Mapping[str, Any]", call.parameters)
     offered = [tool["function"]["name"] for tool in parameters.get("tools", ()) if _is_of(tool)]
@@ -71,7 +71,7 @@ def _is_of(item: Named) -> bool:
 # --- tools --------------------------------------------------------------------------------
 
 
-def add_tools(body: dict[str, Any], call: Call, names: Names) -> None:
+def add_tools(body: dict[str, Any], call: ProviderCall, names: Names) -> None:
     """Put the tools and the choice among them into the body.
 
     Raises:
@@ -93,7 +93,7 @@ def add_tools(body: dict[str, Any], call: Call, names: Names) -> None:
         _add_choice(body, choice, call)
 
 
-def _tool(tool: Named, path: str, call: Call, names: Names) -> dict[str, Any]:
+def _tool(tool: Named, path: str, call: ProviderCall, names: Names) -> dict[str, Any]:
     function = dict(tool["function"])
     name = names.sent(function.pop("name"), f"{path}.function.name", call)
     sent: dict[str, Any] = {"name": name}
@@ -111,13 +111,13 @@ def _tool(tool: Named, path: str, call: Call, names: Names) -> dict[str, Any]:
     return {"type": "function", "function": sent}
 
 
-def _drop_all(fields: Named, path: str, call: Call) -> None:
+def _drop_all(fields: Named, path: str, call: ProviderCall) -> None:
     for key, value in fields.items():
         if value is not None:
             call.report.drop(f"{path}.{key}", "Cohere has no such field", given=value)
 
 
-def _add_strictness(body: dict[str, Any], tools: list[tuple[int, Any]], call: Call) -> None:
+def _add_strictness(body: dict[str, Any], tools: list[tuple[int, Any]], call: ProviderCall) -> None:
     """``strict_tools``, where every tool is strict and can be: it must require an argument."""
     strict = [(place, tool["function"]) for place, tool in tools if tool["function"].get("strict")]
     if len(strict) == len(tools) and all(_requires(function) for _, function in strict):
@@ -136,7 +136,9 @@ def _requires(function: Named) -> bool:
 # --- the choice ---------------------------------------------------------------------------
 
 
-def _allowed(tools: list[tuple[int, Any]], choice: Any, call: Call) -> list[tuple[int, Any]]:
+def _allowed(
+    tools: list[tuple[int, Any]], choice: Any, call: ProviderCall
+) -> list[tuple[int, Any]]:
     """Those of the tools that the choice allows: Cohere chooses among all that are sent."""
     match choice:
         case {"type": "allowed_tools", "allowed_tools": {"tools": list()}}:
@@ -164,7 +166,7 @@ def _name_of(item: Any) -> str:
             raise InvalidRequestError(f"{item!r:.100} names no function", path="tool_choice")
 
 
-def _add_choice(body: dict[str, Any], choice: Any, call: Call) -> None:
+def _add_choice(body: dict[str, Any], choice: Any, call: ProviderCall) -> None:
     sent = _choice(choice)
     if "tools" not in body and "tools" not in call.extra_body:
         if sent == "REQUIRED":

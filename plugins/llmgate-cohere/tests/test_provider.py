@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from llmgate.errors import InvalidRequestError, MissingKeyError
-from llmgate.options import Call
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import HttpRequest, Secret
 from llmgate.testing.driving import first_request
 from llmgate_cohere import Cohere
 
-ASKED = Call("command-r", [{"role": "user", "content": "Hi"}])
+ASKED = ProviderCall("command-r", [{"role": "user", "content": "Hi"}])
 OWN = "http://127.0.0.1:8000"
 
 

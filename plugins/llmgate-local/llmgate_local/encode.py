@@ -12,8 +12,9 @@ from typing import Any, cast
 
 from llmgate.errors import InvalidRequestError, UnsupportedError
 from llmgate.messages import MessageParam
-from llmgate.options import Call, ChatParameters
+from llmgate.options import ChatParameters
 from llmgate.provider import Support
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import is_array
 from llmgate_local._schemas import unenforced
 
@@ -49,7 +50,7 @@ SUPPORT: Mapping[str, Support] = {
 """How each parameter is taken. The others llama.cpp ignores: the core refuses or reports them."""
 
 
-def plain(call: Call, parallel: int) -> Call:
+def plain(call: ProviderCall, parallel: int) -> ProviderCall:
     """The call in llama.cpp's terms, as far as they do not depend on the model.
 
     Args:
@@ -77,7 +78,9 @@ def plain(call: Call, parallel: int) -> Call:
     return _changed(call, messages, parameters)
 
 
-def _changed(call: Call, messages: list[MessageParam], parameters: dict[str, Any]) -> Call:
+def _changed(
+    call: ProviderCall, messages: list[MessageParam], parameters: dict[str, Any]
+) -> ProviderCall:
     return replace(call, messages=messages, parameters=cast("ChatParameters", parameters))
 
 
@@ -85,7 +88,10 @@ def _changed(call: Call, messages: list[MessageParam], parameters: dict[str, Any
 
 
 def _convert(
-    parameters: dict[str, Any], name: str, convert: Callable[[dict[str, Any]], str], call: Call
+    parameters: dict[str, Any],
+    name: str,
+    convert: Callable[[dict[str, Any]], str],
+    call: ProviderCall,
 ) -> None:
     """Let a conversion change the parameters, and report what it says that it did."""
     before = parameters[name]
@@ -131,7 +137,7 @@ _KNOWN = frozenset(
 )
 
 
-def _plain_message(message: MessageParam, path: str, call: Call) -> MessageParam:
+def _plain_message(message: MessageParam, path: str, call: ProviderCall) -> MessageParam:
     sent: dict[str, Any] = {key: value for key, value in message.items() if value is not None}
     sent.setdefault("content", None)
     if sent["role"] == "developer":
@@ -153,7 +159,7 @@ def _plain_message(message: MessageParam, path: str, call: Call) -> MessageParam
     return cast("MessageParam", sent)
 
 
-def _plain_part(part: Any, path: str, call: Call) -> Any:
+def _plain_part(part: Any, path: str, call: ProviderCall) -> Any:
     match part["type"]:
         case "text":
             return part
@@ -164,7 +170,7 @@ def _plain_part(part: Any, path: str, call: Call) -> Any:
             raise UnsupportedError(f"{path}: a text model cannot read {kind!r}", parameter=path)
 
 
-def _put_refusal(message: dict[str, Any], refusal: str, path: str, call: Call) -> None:
+def _put_refusal(message: dict[str, Any], refusal: str, path: str, call: ProviderCall) -> None:
     if message["content"]:
         call.report.drop(path, "there is a text beside it", given=refusal)
     else:
@@ -175,7 +181,7 @@ def _put_refusal(message: dict[str, Any], refusal: str, path: str, call: Call) -
 # --- what depends on the model ------------------------------------------------------------
 
 
-def within(call: Call, knows: Mapping[str, bool]) -> Call:
+def within(call: ProviderCall, knows: Mapping[str, bool]) -> ProviderCall:
     """The call without what the model's template has no place for.
 
     Args:
@@ -194,7 +200,7 @@ def within(call: Call, knows: Mapping[str, bool]) -> Call:
     return _changed(call, messages, parameters)
 
 
-def _without_reasoning(message: MessageParam, path: str, call: Call) -> MessageParam:
+def _without_reasoning(message: MessageParam, path: str, call: ProviderCall) -> MessageParam:
     if "reasoning_content" not in message:
         return message
     call.report.drop(f"{path}.reasoning_content", "this model's template has no place for it")
@@ -202,7 +208,7 @@ def _without_reasoning(message: MessageParam, path: str, call: Call) -> MessageP
     return cast("MessageParam", kept)
 
 
-def forces_call(call: Call) -> bool:
+def forces_call(call: ProviderCall) -> bool:
     """Whether the answer has to be a call.
 
     llama.cpp cannot promise that, for it does not find out every template's form of a call.
@@ -214,7 +220,7 @@ def forces_call(call: Call) -> bool:
             return True
 
 
-def with_native_tools(call: Call) -> Call:
+def with_native_tools(call: ProviderCall) -> ProviderCall:
     """The call for a template that knows tools, of which only the allowed ones are sent.
 
     Raises:
@@ -238,7 +244,7 @@ def with_native_tools(call: Call) -> Call:
 # --- schemas ------------------------------------------------------------------------------
 
 
-def check_answer(call: Call) -> None:
+def check_answer(call: ProviderCall) -> None:
     """Report what of the answer's schema the answer need not fulfil."""
     parameters: dict[str, Any] = {**call.parameters}
     schema = parameters.get("response_format", {}).get("json_schema", {}).get("schema")
@@ -246,7 +252,7 @@ def check_answer(call: Call) -> None:
         call.report.drop(path, "llama.cpp does not enforce it")
 
 
-def check_forced(call: Call, names: Collection[str]) -> None:
+def check_forced(call: ProviderCall, names: Collection[str]) -> None:
     """Refuse to force a call of these functions, if its arguments need not fulfil their schema.
 
     Raises:

@@ -12,8 +12,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from llmgate.errors import DecodeError, InvalidRequestError, ProviderError
-from llmgate.options import Call
 from llmgate.provider import Decoder, Provider, Support
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.emulation import ToolEmulation
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Transport, encode_json
 from llmgate.types import Completion
@@ -66,14 +66,14 @@ class Local(Provider):
         except ValueError as error:
             raise InvalidRequestError(str(error)) from None
 
-    def complete(self, call: Call) -> Flow[Completion]:
+    def complete(self, call: ProviderCall) -> Flow[Completion]:
         """One answer; the model is asked first for what it knows, where that matters."""
         call, emulation = yield from self._prepared(call)
         reply = yield chat_request(call, _CHAT, _DIALECT)
         completion = decode(reply, call.id)
         return completion if emulation is None else emulation.completion(completion)
 
-    def stream(self, call: Call) -> Flow[Decoder]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder]:
         """One stream, likewise."""
         call, emulation = yield from self._prepared(call)
         yield chat_request(call, _CHAT, _DIALECT)
@@ -104,7 +104,7 @@ class Local(Provider):
 
         return LocalTransport(self._settings)
 
-    def _prepared(self, call: Call) -> Flow[tuple[Call, ToolEmulation | None]]:
+    def _prepared(self, call: ProviderCall) -> Flow[tuple[ProviderCall, ToolEmulation | None]]:
         """The call as llama.cpp takes it, and what reads its answer if the tools are emulated."""
         call = plain(call, self._settings.parallel)
         check_answer(call)
@@ -131,7 +131,7 @@ def _knowledge(reply: HttpResponse) -> Mapping[str, bool]:
             raise DecodeError("the model did not say what it knows", frame=reply.body)
 
 
-def _depends_on_model(call: Call) -> bool:
+def _depends_on_model(call: ProviderCall) -> bool:
     return (
         "reasoning_effort" in call.parameters
         or _speaks_of_tools(call)
@@ -139,7 +139,7 @@ def _depends_on_model(call: Call) -> bool:
     )
 
 
-def _speaks_of_tools(call: Call) -> bool:
+def _speaks_of_tools(call: ProviderCall) -> bool:
     return not call.parameters.keys().isdisjoint(_OF_TOOLS) or any(
         message["role"] == "tool" or message.get("tool_calls") for message in call.messages
     )

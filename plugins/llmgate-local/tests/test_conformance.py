@@ -9,7 +9,8 @@ from importlib.util import find_spec
 from typing import Any
 
 from llmgate.errors import BadRequestError, ContextWindowError, LLMGateError, NotFoundError
-from llmgate.options import Call, Timeout
+from llmgate.options import Timeout
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import HttpResponse, IncomingResponse
 from llmgate.testing import ProviderConformance
 from llmgate.testing.driving import call_of
@@ -30,7 +31,7 @@ CALLS: list[tuple[str, type[LLMGateError] | None, dict[str, Any]]] = [
 ]
 
 
-async def record(call: Call) -> list[HttpResponse]:
+async def record(call: ProviderCall) -> list[HttpResponse]:
     """The model's replies to a call, each whole."""
     flow: Any = LOCAL.stream(call) if call.stream else LOCAL.complete(call)
     replies: list[HttpResponse] = []

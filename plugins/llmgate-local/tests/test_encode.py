@@ -10,8 +10,9 @@ import pytest
 
 from llmgate.errors import InvalidRequestError, UnsupportedError
 from llmgate.messages import MessageParam
-from llmgate.options import Call, ChatParameters
+from llmgate.options import ChatParameters
 from llmgate.provider import Support
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import HttpRequest, HttpResponse, decode_json, encode_json
 from llmgate.report import Report
 from llmgate_local import Local
@@ -27,9 +28,11 @@ NOTHING = {"tools": False, "reasoning": False, "effort": False}
 EVERYTHING = dict.fromkeys(NOTHING, True)
 
 
-def make_call(*messages: dict[str, Any], report: Report | None = None, **parameters: Any) -> Call:
+def make_call(
+    *messages: dict[str, Any], report: Report | None = None, **parameters: Any
+) -> ProviderCall:
     """A call as the core hands it over."""
-    return Call(
+    return ProviderCall(
         "model",
         cast("list[MessageParam]", list(messages or (USER,))),
         cast("ChatParameters", parameters),
@@ -43,7 +46,7 @@ def allowed(mode: str, *names: str) -> dict[str, Any]:
     return {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": tools}}
 
 
-def sent(call: Call, knows: dict[str, bool]) -> dict[str, Any]:
+def sent(call: ProviderCall, knows: dict[str, bool]) -> dict[str, Any]:
     """The body that is sent to a model whose template knows these things."""
     flow = cast("Generator[HttpRequest, HttpResponse]", Local().complete(call))
     request = next(flow)
@@ -55,7 +58,7 @@ def sent(call: Call, knows: dict[str, bool]) -> dict[str, Any]:
     return body
 
 
-def paths(call: Call) -> list[str]:
+def paths(call: ProviderCall) -> list[str]:
     """What the report tells of."""
     return [deviation.path for deviation in call.report]
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from llmgate.errors import InvalidRequestError
-from llmgate.options import Call, TextMessages
+from llmgate.provider.call import ProviderCall, TextMessages
 from llmgate.provider.http import HttpRequest, encode_json, is_array, is_object
 from llmgate_openai.gates import REFUSED_WHILE_REASONING, Reasoning, reasoning_of
 
@@ -38,7 +38,7 @@ COMPATIBLE = Dialect(gated=False, stream_usage=False, takes_reasoning=True)
 """A host of which nothing is known: it is sent just what the caller gave."""
 
 
-def chat_request(call: Call, url: str, dialect: Dialect) -> HttpRequest:
+def chat_request(call: ProviderCall, url: str, dialect: Dialect) -> HttpRequest:
     """The request of one chat completion, without credentials."""
     return HttpRequest(
         "POST",
@@ -49,7 +49,7 @@ def chat_request(call: Call, url: str, dialect: Dialect) -> HttpRequest:
     )
 
 
-def encode(call: Call, dialect: Dialect) -> dict[str, Any]:
+def encode(call: ProviderCall, dialect: Dialect) -> dict[str, Any]:
     """The body of the request. What differs from the call is in its report.
 
     OpenAI refuses function tools while gpt-5.4 and later reason. That is left for it to say: which
@@ -72,7 +72,7 @@ def encode(call: Call, dialect: Dialect) -> dict[str, Any]:
     return {**body, **call.extra_body} if call.extra_body else body
 
 
-def _ask_for_usage(body: dict[str, Any], call: Call, dialect: Dialect) -> None:
+def _ask_for_usage(body: dict[str, Any], call: ProviderCall, dialect: Dialect) -> None:
     options: dict[str, Any] = body.get("stream_options") or {}
     if dialect.stream_usage and "include_usage" not in options:
         body["stream_options"] = {**options, "include_usage": True}
@@ -84,7 +84,7 @@ def _ask_for_usage(body: dict[str, Any], call: Call, dialect: Dialect) -> None:
         )
 
 
-def _keep_to_the_gates(body: dict[str, Any], call: Call) -> None:
+def _keep_to_the_gates(body: dict[str, Any], call: ProviderCall) -> None:
     """What OpenAI answers with 400 for a model that reasons, dropped or renamed, and reported."""
     reasoning = reasoning_of(call.model)
     if reasoning is Reasoning.NEVER:
@@ -110,7 +110,7 @@ def _keep_to_the_gates(body: dict[str, Any], call: Call) -> None:
 # --- earlier answers ----------------------------------------------------------------------
 
 
-def _messages(call: Call, dialect: Dialect) -> list[MessageParam]:
+def _messages(call: ProviderCall, dialect: Dialect) -> list[MessageParam]:
     if isinstance(call.messages, TextMessages):
         return call.messages
     return [
@@ -122,7 +122,7 @@ def _messages(call: Call, dialect: Dialect) -> list[MessageParam]:
 
 
 def _assistant(
-    message: AssistantMessage, path: str, call: Call, dialect: Dialect
+    message: AssistantMessage, path: str, call: ProviderCall, dialect: Dialect
 ) -> AssistantMessage:
     """An earlier answer as this host gave it, without what only other providers understand."""
     sent = dict(cast("dict[str, Any]", message))
@@ -136,7 +136,9 @@ def _assistant(
     return cast("AssistantMessage", sent)
 
 
-def _restore_own_data(sent: dict[str, Any], path: str, call: Call, dialect: Dialect) -> None:
+def _restore_own_data(
+    sent: dict[str, Any], path: str, call: ProviderCall, dialect: Dialect
+) -> None:
     data = sent.pop("provider_data", None)
     if data is None:
         return
@@ -154,7 +156,7 @@ def _as_object(value: Any, path: str) -> Mapping[str, Any]:
     return value
 
 
-def _restore_parts(sent: dict[str, Any], path: str, call: Call, dialect: Dialect) -> None:
+def _restore_parts(sent: dict[str, Any], path: str, call: ProviderCall, dialect: Dialect) -> None:
     """The content in parts, where the host gave it so; see ``shapes.said_by``."""
     parts = sent.pop("content_parts", None)
     if not is_array(parts):
@@ -166,7 +168,9 @@ def _restore_parts(sent: dict[str, Any], path: str, call: Call, dialect: Dialect
         call.report.add("dropped", f"{path}.content_parts", "sent as their text")
 
 
-def _restore_reasoning(sent: dict[str, Any], path: str, call: Call, dialect: Dialect) -> None:
+def _restore_reasoning(
+    sent: dict[str, Any], path: str, call: ProviderCall, dialect: Dialect
+) -> None:
     """The reasoning under the name that the host gave it; see ``shapes.said_by``."""
     if dialect.takes_reasoning:
         if "reasoning_content" in sent and sent.get("reasoning") == sent["reasoning_content"]:

@@ -11,8 +11,9 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
 from llmgate.errors import InvalidRequestError, MissingKeyError, ProviderError
-from llmgate.options import Call, ChatParameters
+from llmgate.options import ChatParameters
 from llmgate.provider import Decoder, Provider, Support
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Secret, base_url_parts, shown_url
 from llmgate.types import Completion
 from llmgate_openai.decode import decode
@@ -105,12 +106,12 @@ class OpenAI(Provider):
         """OpenAI itself still takes them; of its imitators few do, and silently ignore them."""
         return self._is_official
 
-    def complete(self, call: Call) -> Flow[Completion]:
+    def complete(self, call: ProviderCall) -> Flow[Completion]:
         """One request, one answer."""
         reply = yield chat_request(call, self._url, self._dialect)
         return decode(reply, call.id)
 
-    def stream(self, call: Call) -> Flow[Decoder]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder]:
         """One request, and a decoder for its events."""
         yield chat_request(call, self._url, self._dialect)
         return ChatDecoder(call.id, choices=call.parameters.get("n", 1))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
 from llmgate.errors import UnsupportedError
-from llmgate.options import Call
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import is_array, is_object
 from llmgate.report import Report
 
@@ -62,7 +62,7 @@ class Conversation:
         return replace(self, turns=turns)
 
 
-def read_conversation(call: Call, paths: Sequence[str] = ()) -> Conversation:
+def read_conversation(call: ProviderCall, paths: Sequence[str] = ()) -> Conversation:
     """The turns of a call. ``paths`` are those of its messages, where others stand for them now.
 
     Raises:

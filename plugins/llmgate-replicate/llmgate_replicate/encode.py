@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from llmgate.options import Call
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.emulation import ToolEmulation
 from llmgate.provider.http import is_object
 from llmgate.report import Report
@@ -29,7 +29,7 @@ __all__ = ["Encoded", "Question", "encode", "read_question"]
 class Question:
     """A call in the terms of any model: tools in words, messages as turns."""
 
-    call: Call
+    call: ProviderCall
     conversation: Conversation
     emulation: ToolEmulation | None = None
 
@@ -54,7 +54,7 @@ class Encoded:
 # --- before the model is known ------------------------------------------------------------
 
 
-def read_question(call: Call) -> Question:
+def read_question(call: ProviderCall) -> Question:
     """What can be read, and refused, of a call before its model's schema is.
 
     Raises:
@@ -70,13 +70,13 @@ def read_question(call: Call) -> Question:
 _TOOL_PARAMETERS = ("tools", "tool_choice", "parallel_tool_calls")
 
 
-def _speaks_of_tools(call: Call) -> bool:
+def _speaks_of_tools(call: ProviderCall) -> bool:
     return any(name in call.parameters for name in _TOOL_PARAMETERS) or any(
         message["role"] == "tool" or message.get("tool_calls") for message in call.messages
     )
 
 
-def _paths(given: Call, emulated: Call) -> list[str]:
+def _paths(given: ProviderCall, emulated: ProviderCall) -> list[str]:
     """The caller's own paths of the messages: results that follow one another became one, and
     before the first there may be the tools' own."""
     roles = [message["role"] for message in given.messages]

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
 from llmgate.errors import InvalidRequestError, MissingKeyError, ProviderError
-from llmgate.options import Call
 from llmgate.provider import Decoder, Provider, Support
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import (
     Flow,
     HttpRequest,
@@ -128,7 +128,7 @@ class Replicate(Provider):
 
     # --- flows ---
 
-    def complete(self, call: Call) -> Flow[Completion]:
+    def complete(self, call: ProviderCall) -> Flow[Completion]:
         """Make a prediction, wait for its end, and read it."""
         question = read_question(call)
         model = yield from self._model(call.model)
@@ -137,7 +137,7 @@ class Replicate(Provider):
         completion = decode(reply, encoded.reader(), model=call.model, limit=encoded.limit)
         return question.emulation.completion(completion) if question.emulation else completion
 
-    def stream(self, call: Call) -> Flow[Decoder]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder]:
         """Make a prediction, and open its stream; a model without one gives all at once."""
         question = read_question(call)
         model = yield from self._model(call.model)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from llmgate.options import Call
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import decode_json
 from llmgate.testing.driving import call_of, first_request
 from llmgate_replicate import Replicate
@@ -25,7 +25,7 @@ MODELS = {f"acme/{name}": schema for name, schema in SCHEMAS.items()} | {
 }
 HI = [{"role": "user", "content": "Hi"}]
 
-Sent = Callable[..., tuple[dict[str, Any], Call]]
+Sent = Callable[..., tuple[dict[str, Any], ProviderCall]]
 
 
 @pytest.fixture
@@ -56,7 +56,9 @@ def schemas() -> dict[str, Any]:
 def asked() -> Sent:
     """The body that is sent for a call, and the call with its report."""
 
-    def body_of(model: str, messages: Any = HI, **options: Any) -> tuple[dict[str, Any], Call]:
+    def body_of(
+        model: str, messages: Any = HI, **options: Any
+    ) -> tuple[dict[str, Any], ProviderCall]:
         provider = Replicate(api_key="r8_test", schemas=MODELS)
         call = call_of(provider, {"model": model, "messages": messages, **options})
         return decode_json(first_request(provider.complete(call)).body), call
@@ -68,7 +70,7 @@ def asked() -> Sent:
 def sent(asked: Sent) -> Sent:
     """The inputs that are sent for a call, and the call with its report."""
 
-    def inputs_of(*arguments: Any, **options: Any) -> tuple[dict[str, Any], Call]:
+    def inputs_of(*arguments: Any, **options: Any) -> tuple[dict[str, Any], ProviderCall]:
         body, call = asked(*arguments, **options)
         return body["input"], call
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from llmgate.errors import UnsupportedError
-from llmgate.options import Call
+from llmgate.provider.call import ProviderCall
 
 HI = [{"role": "user", "content": "Hi"}]
 TALK = [
@@ -27,7 +27,7 @@ URL = "https://example.com/cat.png"
 Table = list[tuple[str, Any, dict[str, Any], set[tuple[str, str]]]]
 
 
-def reported(call: Call) -> set[tuple[str, str]]:
+def reported(call: ProviderCall) -> set[tuple[str, str]]:
     return {(deviation.kind, deviation.path) for deviation in call.report}
 
 

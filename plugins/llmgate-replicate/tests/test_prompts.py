@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from llmgate.errors import InvalidRequestError, UnsupportedError
-from llmgate.options import Call
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import decode_json
 from llmgate.testing.driving import call_of, first_request
 from llmgate_replicate import Replicate
@@ -30,7 +30,7 @@ def image(url: str = URL, **more: Any) -> dict[str, Any]:
     return {"type": "image_url", "image_url": {"url": url, **more}}
 
 
-def reported(call: Call) -> set[tuple[str, str]]:
+def reported(call: ProviderCall) -> set[tuple[str, str]]:
     return {(deviation.kind, deviation.path) for deviation in call.report}
 
 

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmgate.errors import LLMGateError, RequestError
-from llmgate.options import Call, ChatParameters
+from llmgate.options import ChatParameters
 from llmgate.provider.accumulate import accumulate
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import HttpResponse, decode_json, is_array, is_object
 from llmgate.report import Report
 from llmgate.testing.driving import OutOfRepliesError, drive, first_request, read_stream
@@ -73,7 +74,7 @@ def nodes(value: Any) -> Iterator[Any]:
         yield from nodes(child)
 
 
-def is_reported(path: str, call: Call) -> bool:
+def is_reported(path: str, call: ProviderCall) -> bool:
     return any(d.path == path or d.path.startswith((f"{path}.", f"{path}[")) for d in call.report)
 
 
@@ -92,7 +93,7 @@ def test_nothing_is_lost_in_silence(
     model: str, messages: list[Any], parameters: dict[str, Any]
 ) -> None:
     """Each parameter and each text of a call is found in the body, or named in the report."""
-    call = Call(model, messages, cast("ChatParameters", parameters), report=Report())
+    call = ProviderCall(model, messages, cast("ChatParameters", parameters), report=Report())
     try:
         body = decode_json(first_request(PROVIDER.complete(call)).body)
     except RequestError:
@@ -122,7 +123,7 @@ def test_damaged_replies_raise_our_own_errors(
     at = place % (len(body) + 1)
     damaged = body[:at] + inserted + body[at + removed :]
     replies[-1] = HttpResponse(replies[-1].status, replies[-1].headers, damaged)
-    call = Call("acme/openai", exchange["call"]["messages"])
+    call = ProviderCall("acme/openai", exchange["call"]["messages"])
     with suppress(LLMGateError, OutOfRepliesError):
         if not exchange["call"].get("stream"):
             drive(PROVIDER.complete(call), replies)
