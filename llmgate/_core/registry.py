@@ -190,7 +190,9 @@ class Registry:
         prefix, slash, rest = model.partition("/")
         if slash and (prefix == provider if provider is not None else self.knows(prefix)):
             if not rest.strip():
-                raise InvalidRequestError(f"no model is named after {prefix}/", path="model")
+                raise InvalidRequestError(
+                    f"the model's name is missing after '{prefix}/'", path="model"
+                )
             return Target(prefix, rest)
         if provider is not None:
             return Target(provider, model)

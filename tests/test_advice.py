@@ -1,0 +1,108 @@
+"""What is said of a model that no provider takes: what to do, and no package but our own."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError
+from typing import Any
+
+import pytest
+
+from llmgate._core import advice
+from llmgate._core.advice import describe_unknown
+
+CLOUD = "to install cloud: pip install --no-index --find-links dist 'llmgate-core[cloud]'"
+LOCAL = "to install local: pip install --no-index --find-links dist 'llmgate-core[local]'"
+MORE = (
+    "write provider/model, or install one of cloud, local: "
+    "pip install --no-index --find-links dist 'llmgate-core[<name>]'"
+)
+SERVER = "for a server of OpenAI's format, write openai/<model> with base_url="
+FILE = "for a model file on this machine, write"
+
+UNKNOWN = {
+    "cloud/x": ("no provider 'cloud' is installed", CLOUD),
+    "clowd/x": ("no provider 'clowd' is installed", f"did you mean 'cloud/x'?; {CLOUD}"),
+    "Cloud/x": ("no provider 'Cloud' is installed", f"did you mean 'cloud/x'?; {CLOUD}"),
+    "caned/x": ("no provider 'caned' is installed", "did you mean 'canned/x'?"),
+    "CANNED/x": ("no provider 'CANNED' is installed", "did you mean 'canned/x'?"),
+    "canned:x": ("no installed provider claims 'canned:x'", "did you mean 'canned/x'?"),
+    "/canned/x": ("no installed provider claims '/canned/x'", "did you mean 'canned/x'?"),
+    " canned/x": ("no installed provider claims ' canned/x'", "did you mean 'canned/x'?"),
+    "canned": ("no installed provider claims 'canned'", "did you mean 'canned/<model>'?"),
+    "caned": ("no installed provider claims 'caned'", "did you mean 'canned/<model>'?"),
+    "CANNED-LLM-9": (
+        "no installed provider claims 'CANNED-LLM-9'",
+        "did you mean a name like 'canned-*', or 'canned/CANNED-LLM-9'?",
+    ),
+    "acme/x": ("no provider 'acme' is installed", SERVER),
+    "meta-llama/Llama-3-8b": ("no provider 'meta-llama' is installed", SERVER),
+    "localhost:8000/x": ("no installed provider claims 'localhost:8000/x'", SERVER),
+    "http://u:p@host/v1?key=k": ("an address is no model's name", SERVER),
+    "HTTPS://host": ("an address is no model's name", SERVER),
+    "file:///a/b.gguf": ("an address is no model's name", f"{FILE} 'local//a/b.gguf'; {LOCAL}"),
+    "./m.gguf": ("no installed provider claims './m.gguf'", f"{FILE} 'local/./m.gguf'; {LOCAL}"),
+    "a/m.GGUF": ("no provider 'a' is installed", f"{FILE} 'local/a/m.GGUF'; {LOCAL}"),
+    "/a/m.gguf": ("no installed provider claims '/a/m.gguf'", f"{FILE} 'local//a/m.gguf'; {LOCAL}"),
+    "~/m": ("no installed provider claims '~/m'", f"{FILE} 'local/~/m'; {LOCAL}"),
+    "C:\\m": (r"no installed provider claims 'C:\\m'", rf"{FILE} 'local/C:\\m'; {LOCAL}"),
+    "nobody-1": ("no installed provider claims 'nobody-1'", MORE),
+    "new\nline": (r"no installed provider claims 'new\nline'", MORE),
+    "x" * 99: (f"no installed provider claims '{'x' * 59}…", MORE),
+}
+
+
+@pytest.fixture(autouse=True)
+def _ours(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The packages that the core's metadata offers, for these tests."""
+    installable = advice.installable
+    installable.cache_clear()
+    monkeypatch.setattr(advice, "installable", lambda: ("cloud", "local"))
+    yield
+    installable.cache_clear()
+
+
+@pytest.mark.parametrize(("model", "expected"), UNKNOWN.items())
+def test_an_unknown_name_is_answered_with_what_to_do(model: str, expected: tuple[str, str]) -> None:
+    """What is not there, what is, and what may have been meant."""
+    what, hint = expected
+    described = describe_unknown(model, {"canned": ("canned-*", "*/*")}, restricted=False)
+    assert f"{what} (installed: canned); {hint}" == described
+
+
+@pytest.mark.parametrize(
+    ("model", "hint"),
+    [
+        ("./m.gguf", f"{FILE} 'local/./m.gguf'"),
+        ("Cloud/x", "did you mean 'cloud/x'?"),
+        ("nobody", "write provider/model"),
+    ],
+)
+def test_a_provider_that_is_there_needs_no_installing(model: str, hint: str) -> None:
+    """The advice is what to write, and no more."""
+    described = describe_unknown(model, {"cloud": (), "local": ()}, restricted=False)
+    assert hint == described.partition("; ")[2]
+
+
+def test_those_that_are_admitted_are_said_to_be() -> None:
+    """By the variable that hides the others."""
+    described = describe_unknown("cloud/x", {}, restricted=True)
+    start = "no provider 'cloud' is installed and admitted (admitted by LLMGATE_PROVIDERS: none); "
+    assert start + CLOUD == described
+
+
+def test_what_can_be_installed_is_read_from_our_own_metadata(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The core names no provider; where its metadata is missing, it has nothing to offer."""
+    monkeypatch.undo()
+    assert {"local", "openai"} <= set(advice.installable())
+    assert "all" not in advice.installable()
+
+    def missing(name: str) -> Any:
+        raise PackageNotFoundError(name)
+
+    advice.installable.cache_clear()
+    monkeypatch.setattr(importlib.metadata, "metadata", missing)
+    assert () == advice.installable()
