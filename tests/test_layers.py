@@ -28,6 +28,7 @@ FLOORS = (
         "_name_clash",
         "_text",
         "_text.json",
+        "_text.redact",
         "_text.shape",
         "_text.frozen",
         "errors",

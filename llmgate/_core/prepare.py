@@ -17,12 +17,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 from llmgate._core.check import check_json, check_messages, check_name, check_parameters
+from llmgate._text.redact import HiddenHeaders, HiddenUrl, has_credentials
 from llmgate.errors import InvalidRequestError, LLMGateError, UnsupportedError, shown
 from llmgate.hooks import Hook, LoggingHook, as_dictionary
 from llmgate.options import MEANINGFUL, CallOptions, ChatParameters, Timeout
 from llmgate.provider import Decoder, LegacyFunctions, Provider, Support
 from llmgate.provider.call import ProviderCall
-from llmgate.provider.http import Flow, Secret, redacted
+from llmgate.provider.http import Flow, Secret
 from llmgate.report import Policy, Report
 from llmgate.tools import (
     LegacyDecoder,
@@ -176,7 +177,7 @@ def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
             )
         settings["base_url"] = given["api_base"]
     for name, value in settings.items():
-        if not isinstance(value, str):
+        if not isinstance(value, str | HiddenUrl):
             reason = f"expected a string, got {type(value).__name__}"
             raise InvalidRequestError(reason, path=name)
     if "api_key" in given:
@@ -190,7 +191,7 @@ def _provider(registry: Registry, name: str, settings: Mapping[str, Any]) -> Pro
         return registry.provider(
             name,
             {
-                setting: value.reveal() if isinstance(value, Secret) else value
+                setting: value.reveal() if isinstance(value, Secret | HiddenUrl) else value
                 for setting, value in settings.items()
             },
         )
@@ -358,15 +359,9 @@ class _AsLegacy:
 # --- credentials among the arguments ------------------------------------------------------
 
 
-class _Headers(dict[str, str]):
-    """Headers whose ``repr``, as in a traceback, shows no credentials."""
-
-    def __repr__(self) -> str:
-        return repr(redacted(self))
-
-
 def hide_credentials(options: CallOptions) -> None:
-    """Put the key out of sight before anything can fail: a traceback may show our frames.
+    """Put keys and passwords out of sight before anything can fail: a traceback may show our
+    frames.
 
     Raises:
         InvalidRequestError: when the key cannot be one; its text is not quoted.
@@ -380,4 +375,8 @@ def hide_credentials(options: CallOptions) -> None:
         del key
         raise error.with_traceback(None)  # noqa: B904 - it is the same error
     if isinstance(given.get("extra_headers"), Mapping):
-        given["extra_headers"] = _Headers(given["extra_headers"])
+        given["extra_headers"] = HiddenHeaders(given["extra_headers"])
+    for name in ("base_url", "api_base"):
+        address = given.get(name)
+        if isinstance(address, str) and has_credentials(address):
+            given[name] = HiddenUrl(address)

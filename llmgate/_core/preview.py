@@ -5,14 +5,14 @@ It does no I/O, and shows no credential.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from llmgate._core.check import unwritable
+from llmgate._text.redact import redact_query
 from llmgate.errors import LLMGateError, RequestError, excerpt
-from llmgate.provider.http import HttpRequest, decode_json, redacted, shown_url
+from llmgate.provider.http import HttpRequest, decode_json, redacted
 from llmgate.report import Report
 
 if TYPE_CHECKING:
@@ -54,16 +54,7 @@ def preview_of(request: Request) -> Preview:
     first = _first_of(begin, call)
     sent = replace(first, headers={**first.headers, **request.extra_headers})
     headers = {**redacted(sent.headers), **redacted(_authorized(provider, sent).headers)}
-    return Preview(sent.method, _shown(sent.url), headers, sent.body, call.report)
-
-
-def _shown(url: str) -> str:
-    """The address with its query, but for what stands there under a credential's name."""
-    _, mark, query = url.partition("?")
-    return shown_url(url) + mark + _CREDENTIAL.sub(r"\1=***", query)
-
-
-_CREDENTIAL = re.compile(r"([\w-]*(?:auth|key|secret|sig|token)[\w-]*)=[^&]*", re.IGNORECASE)
+    return Preview(sent.method, redact_query(sent.url), headers, sent.body, call.report)
 
 
 def _first_of(begin: Callable[[ProviderCall], Flow[Any]], call: ProviderCall) -> HttpRequest:

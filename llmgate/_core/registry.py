@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from llmgate._name_clash import name_clash
 from llmgate._text.frozen import frozen
+from llmgate._text.redact import HiddenUrl, has_credentials, redact_url
 from llmgate.errors import (
     InvalidRequestError,
     LLMGateError,
@@ -312,8 +313,9 @@ class Registry:
             reason = _told(error)
         if given is not None and not callable(given):  # set up anew by its class, as a rule
             _check_settings(type(given), name, settings)
-        key = settings.get("api_key")
+        key, address = settings.get("api_key"), settings.get("base_url")
         reason = reason.replace(key, "***") if key else reason
+        reason = reason.replace(address, redact_url(address)) if address else reason
         raise UnknownProviderError(f"the provider {described} failed to start: {reason}")
 
     def _installed(self, name: str) -> InstalledProvider:
@@ -378,6 +380,8 @@ def _hashable(name: str, value: Any) -> Any:
     """A setting as part of a key, hidden where it is the user's own key."""
     if name == "api_key" and isinstance(value, str):
         return Secret(value)
+    if isinstance(value, str) and has_credentials(value):
+        return HiddenUrl(value)
     try:
         hash(value)
     except TypeError:

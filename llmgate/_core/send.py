@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from llmgate._core.state import CallState, request_id
+from llmgate._text.redact import has_credentials, redact_query
 from llmgate.errors import (
     ConnectError,
     DeadlineExceededError,
@@ -109,6 +110,13 @@ def pause_before_next(error: LLMGateError, context: CallState, *, answered: bool
     return wait
 
 
+def _shown(request: HttpRequest) -> HttpRequest:
+    """The request as hooks may see it."""
+    if has_credentials(request.url):  # seldom
+        request = replace(request, url=redact_query(request.url))
+    return request.with_headers(redacted(request.headers))
+
+
 def _with_headers(request: HttpRequest, headers: Mapping[str, str]) -> HttpRequest:
     """The request with these headers in place of its own of the same name, however written."""
     given = {name.lower() for name in headers}
@@ -178,7 +186,7 @@ class _Attempt:
         context = self._context
         context.reply = context.sent = None
         if context.emit is not None:
-            shown = self._request.with_headers(redacted(self._request.headers))
+            shown = _shown(self._request)
             context.emit(AttemptStarted(context.call.id, self._number, shown))
         try:
             reply = await self._exchange(holder)
@@ -196,7 +204,7 @@ class _Attempt:
         context, seconds = self._context, time.monotonic() - self._started
         status, identifier = None, None
         if context.reply is not None:
-            status, identifier = context.reply.status, request_id(context.reply.headers)
+            status, identifier = context.reply.status, request_id(context.response_headers())
         attempt = Attempt(self._number, seconds, self._wait, status, name, identifier)
         context.attempts.append(attempt)
         if error is not None:

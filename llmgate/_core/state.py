@@ -5,18 +5,14 @@ It sends nothing and waits for nothing.
 
 from __future__ import annotations
 
-import re
 from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, fields, is_dataclass, replace
-from itertools import takewhile
-from operator import eq
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
-from urllib.parse import parse_qsl, urlsplit
 
 from llmgate._core.deadline import Deadline
-from llmgate._text.json import is_object
+from llmgate._text.redact import find_secrets, is_repeated, redact
 from llmgate.errors import DecodeError, LLMGateError, ProviderError, RequestError, told
 from llmgate.hooks import CallEnded, CallStarted, Event
 from llmgate.provider.http import HttpRequest, HttpResponse, Transport
@@ -71,15 +67,30 @@ class CallState:
 
     def exchange(self) -> Exchange:
         """What an answer tells of how it was got."""
-        reply = self.reply or HttpResponse(0)
+        reply, headers = self.reply or HttpResponse(0), self.response_headers()
         return Exchange(
             provider=self.provider.name,
             report=self.call.report,
-            headers=reply.headers,
+            headers=headers,
             raw=reply.body,
-            request_id=request_id(reply.headers),
+            request_id=request_id(headers),
             attempts=tuple(self.attempts),
         )
+
+    def response_headers(self) -> Mapping[str, str]:
+        """The headers of the last response, without the credentials that a server repeats."""
+        headers: Mapping[str, str] = {} if self.reply is None else self.reply.headers
+        secrets = self._secrets()
+        if is_repeated((*headers.values(), *headers), secrets):
+            return {redact(name, secrets): redact(headers[name], secrets) for name in headers}
+        return headers
+
+    def _secrets(self) -> list[str]:
+        """The credentials of the last request, in each form in which a server may repeat them."""
+        if self.sent is None:
+            return []
+        request, sent = self.sent
+        return find_secrets(request.headers, request.url, sent.headers, sent.url)
 
     # --- what hooks are told ---
 
@@ -100,6 +111,8 @@ class CallState:
         if self.ended or self.emit is None:
             return
         self.ended = True
+        if completion is not None:  # the caller's own is left as the provider wrote it
+            completion = _redact_completion(completion, self._secrets())
         self.emit(
             CallEnded(
                 self.call.id,
@@ -145,7 +158,7 @@ class CallState:
                 _add_reply(error, self.reply, with_body=bool(self.reply.body) or not is_unread)
         with suppress(AttributeError, TypeError, ValueError):  # or no request, which was not sent
             if self.sent is not None:
-                _scrub(error, _secrets(*self.sent))
+                _redact_error(error, self._secrets())
         return error
 
 
@@ -174,66 +187,19 @@ def request_id(headers: Mapping[str, str]) -> str | None:
     return None
 
 
-# --- secrets: a server may repeat what it was sent, and no error may ----------------------
-
-_SHORTEST_SECRET = 8
-"""Shorter words ("Bearer") are no secrets, and replacing them would mangle the text."""
-_LONG_BEGINNING = 16
-"""So many characters of a secret are taken for it; fewer tell only whose key it is."""
-_CREDENTIAL = re.compile(r"auth|cookie|credential|key|password|secret|signature|token", re.I)
-
-
-def _secrets(request: HttpRequest, authorized: HttpRequest) -> list[str]:
-    """What ``authorize`` added, and what stands under a credential's name; the longest first."""
-    before = {*request.headers.items(), *parse_qsl(urlsplit(request.url).query)}
-    url = urlsplit(authorized.url)
-    values = [
-        value
-        for name, value in (*authorized.headers.items(), *parse_qsl(url.query))
-        if (name, value) not in before or _CREDENTIAL.search(name)
-    ]
-    values.append(url.password or "")
-    words = {word for value in values for word in (value, *value.split())}
-    return sorted((word for word in words if len(word) >= _SHORTEST_SECRET), key=len, reverse=True)
+def _redact_completion(completion: Completion, secrets: list[str]) -> Completion:
+    """A completion without the secrets. Where its body is at hand, a look at that is enough, unless
+    an escape of JSON could hide one there."""
+    raw = completion.raw
+    is_plain = raw and b"\\u00" not in raw and b"\\/" not in raw
+    is_plain = is_plain and not any('"' in secret or "\\" in secret for secret in secrets)
+    if is_plain and not is_repeated((raw.decode("latin-1"),), secrets):
+        return completion
+    return cast("Completion", redact(completion, secrets))
 
 
-def _scrub(error: LLMGateError, secrets: Iterable[str]) -> None:
-    """The error's texts, bytes and headers without the secrets, and so the answer so far."""
+def _redact_error(error: LLMGateError, secrets: Iterable[str]) -> None:
+    """Take the secrets out of an error's texts, bytes and headers, and its partial completion."""
     for name, value in vars(error).items():
-        setattr(error, name, _without(value, secrets))
-    error.args = tuple(_without(argument, secrets) for argument in error.args)
-
-
-def _without(value: Any, secrets: Iterable[str]) -> Any:
-    if isinstance(value, str):
-        for secret in secrets:
-            value = _hide(value, secret)
-        return value
-    if isinstance(value, bytes):  # each byte as one character
-        raw = (secret.encode().decode("latin-1") for secret in secrets)
-        return _without(value.decode("latin-1"), [*raw]).encode("latin-1")
-    if is_object(value):
-        return {_without(name, secrets): _without(item, secrets) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        items = cast("list[Any]", value)
-        return type(items)(_without(item, secrets) for item in items)
-    return _without_inside(value, secrets)
-
-
-def _without_inside(value: Any, secrets: Iterable[str]) -> Any:
-    """The same for an attempt, or the answer so far; anything else is left as it is."""
-    if not is_dataclass(value) or isinstance(value, type):
-        return value
-    parts = {field.name: getattr(value, field.name) for field in fields(value) if field.init}
-    clean = {name: _without(part, secrets) for name, part in parts.items()}
-    return value if clean == parts else replace(value, **clean)
-
-
-def _hide(text: str, secret: str) -> str:
-    """The text without a secret, nor a long beginning of it, such as where a text was cut off."""
-    beginning, pieces, start = secret[:_LONG_BEGINNING], list[str](), 0
-    while (place := text.find(beginning, start)) >= 0:
-        pieces += (text[start:place], "***")
-        found = text[place : place + len(secret)]
-        start = place + sum(takewhile(bool, map(eq, found, secret)))
-    return "".join([*pieces, text[start:]])
+        setattr(error, name, redact(value, secrets))
+    error.args = tuple(redact(argument, secrets) for argument in error.args)

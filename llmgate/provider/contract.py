@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, NoReturn, Protocol, runtime_checkable
 
 from llmgate.errors import ProviderError, error_class, excerpt
 
@@ -101,6 +101,10 @@ class Provider(Protocol):
     def transport(self) -> Transport | None:
         """What carries the requests when that is not HTTP."""
         return None
+
+    def __getstate__(self) -> NoReturn:
+        """Refuse to be pickled or copied: keys, and addresses with keys in them, stay here."""
+        raise TypeError("a provider is not pickled: it may hold credentials; make another")
 
 
 @runtime_checkable

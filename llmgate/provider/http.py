@@ -13,6 +13,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from llmgate._text.frozen import frozen
 from llmgate._text.json import decode_json, encode_json, is_array, is_object
+from llmgate._text.redact import redact_headers as redacted
+from llmgate._text.redact import redact_url as shown_url
 from llmgate.errors import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -174,33 +176,6 @@ class Transport(Protocol):
     async def aclose(self) -> None:
         """Close what is open."""
         ...
-
-
-_HARMLESS_HEADERS = frozenset(
-    {"accept", "content-type", "content-length", "user-agent", "accept-encoding"}
-)
-
-
-def redacted(headers: Mapping[str, str]) -> dict[str, str]:
-    """Headers as they may be shown: a value whose name could stand for a credential is hidden.
-
-    Names that are known to be harmless, and those of versions and betas, keep their values.
-    """
-    return {
-        name: value
-        if name.lower() in _HARMLESS_HEADERS or name.lower().endswith(("-version", "-beta"))
-        else "***"
-        for name, value in headers.items()
-    }
-
-
-def shown_url(url: str) -> str:
-    """A URL as it may be shown: without its query, and without a user's name and password."""
-    scheme, separator, rest = url.partition("?")[0].partition("://")
-    if not separator:
-        return scheme.rpartition("@")[2]
-    host, slash, path = rest.partition("/")
-    return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"
 
 
 def base_url_parts(address: str) -> SplitResult:

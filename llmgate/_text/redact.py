@@ -1,0 +1,219 @@
+"""Hides credentials: by their names in headers and addresses, by their values everywhere else.
+
+It knows no request and no error; it is given headers, addresses and values. What it cannot hide it
+does not have: whoever needs a secret calls ``reveal``.
+"""
+
+from __future__ import annotations
+
+import re
+from binascii import b2a_base64
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
+from functools import lru_cache
+from itertools import takewhile
+from operator import eq
+from typing import Any, NoReturn, TypeGuard, cast
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+__all__ = [
+    "HiddenHeaders",
+    "HiddenUrl",
+    "find_secrets",
+    "has_credentials",
+    "is_repeated",
+    "redact",
+    "redact_headers",
+    "redact_query",
+    "redact_url",
+]
+
+REDACTED = "***"
+
+# --- by name ------------------------------------------------------------------------------
+
+_HARMLESS_HEADERS = frozenset(
+    {"accept", "content-type", "content-length", "user-agent", "accept-encoding"}
+)
+_CREDENTIAL = re.compile(
+    r"auth|cookie|credential|key|passw|secret|signature|token|(?<![a-z])(?:sig|code|pwd)(?![a-z])",
+    re.IGNORECASE,
+)
+
+
+@lru_cache(maxsize=256)
+def _is_credential(name: str) -> bool:
+    """Whether a header, or a parameter of an address, is named as credentials are."""
+    return _CREDENTIAL.search(name) is not None
+
+
+def redact_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers as they may be shown: a value whose name could stand for a credential is hidden.
+
+    Names that are known to be harmless, and those of versions and betas, keep their values.
+    """
+    return {
+        name: value
+        if name.lower() in _HARMLESS_HEADERS or name.lower().endswith(("-version", "-beta"))
+        else REDACTED
+        for name, value in headers.items()
+    }
+
+
+def redact_url(url: str) -> str:
+    """A URL as it may be shown: without its query, and without a user's name and password."""
+    scheme, separator, rest = url.partition("?")[0].partition("://")
+    if not separator:
+        return scheme.rpartition("@")[2]
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"
+
+
+def redact_query(url: str) -> str:
+    """A URL with its query, but for the values that stand there under a credential's name, and
+    without a user's name and password."""
+    _, mark, query = url.partition("?")
+    parts = [_redact_parameter(each) for each in query.split("&")]
+    return redact_url(url) + mark + "&".join(parts)
+
+
+def _redact_parameter(text: str) -> str:
+    name, equals, _ = text.partition("=")
+    return f"{name}={REDACTED}" if equals and _is_credential(unquote(name)) else text
+
+
+def has_credentials(url: str) -> bool:
+    """Whether a URL has parts that are not to be shown: a query, or a user."""
+    return "?" in url or "@" in url
+
+
+class HiddenHeaders(dict[str, str]):
+    """Headers whose ``repr``, as in a traceback, shows no credentials."""
+
+    def __repr__(self) -> str:
+        return repr(redact_headers(self))
+
+
+class HiddenUrl:
+    """An address with a password or a key in it, which shows only the rest.
+
+    It is no string, since whoever shows a string may cut it, and so lose what hides it.
+    """
+
+    __slots__ = ("_url",)
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def reveal(self) -> str:
+        """The address itself."""
+        return self._url
+
+    def __repr__(self) -> str:
+        return f"HiddenUrl({redact_url(self._url)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, HiddenUrl) and other._url == self._url
+
+    def __hash__(self) -> int:
+        return hash(self._url)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an address with a password or a key is not pickled")
+
+
+# --- by value: a server may repeat what it was sent ---------------------------------------
+
+_SHORTEST_SECRET = 8
+"""Shorter words ("Bearer") are no secrets, and replacing them would mangle the text."""
+_LONG_BEGINNING = 16
+"""So many characters of a secret are taken for it; fewer tell only whose key it is."""
+_UNRESERVED = re.compile(r"[A-Za-z0-9._~-]*")  # RFC 3986, 2.3
+
+
+def find_secrets(
+    headers: Mapping[str, str], url: str, sent_headers: Mapping[str, str], sent_url: str
+) -> list[str]:
+    """What was added to a request when it was authorized, and what stands in it under a
+    credential's name, in each form in which a server may repeat it; the longest first."""
+    values = [
+        value
+        for name, value in sent_headers.items()
+        if headers.get(name) != value or _is_credential(name)
+    ]
+    if has_credentials(sent_url):
+        values += _secrets_of_url(url, sent_url)
+    words = {word for value in values for word in (value, *value.split())}
+    forms = {form for word in words if len(word) >= _SHORTEST_SECRET for form in _forms(word)}
+    return sorted(forms, key=len, reverse=True)
+
+
+def _secrets_of_url(url: str, sent_url: str) -> Iterator[str]:
+    before, parts = {*parse_qsl(urlsplit(url).query)}, urlsplit(sent_url)
+    for name, value in parse_qsl(parts.query):
+        if _is_credential(name) or ((name, value) not in before and "version" not in name):
+            yield value
+    if parts.password:
+        password = unquote(parts.password)
+        yield from (parts.password, password, f"{unquote(parts.username or '')}:{password}")
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """A secret as it is, percent-encoded, and in base64, as far as that does not depend on what
+    follows it."""
+    yield secret
+    if " " in secret:  # its words are secrets by themselves
+        return
+    if not _UNRESERVED.fullmatch(secret):
+        yield quote(secret, safe="")
+    raw = secret.encode("utf-8", "replace")
+    yield b2a_base64(raw[: len(raw) // 3 * 3], newline=False).decode("ascii")
+
+
+def is_repeated(texts: Iterable[str], secrets: Iterable[str]) -> bool:
+    """Whether a secret, or a long beginning of one, stands in one of these texts."""
+    whole = "\n".join(texts)
+    return any(secret[:_LONG_BEGINNING] in whole for secret in secrets)
+
+
+def redact(value: Any, secrets: Iterable[str]) -> Any:
+    """A value without these secrets, wherever they stand: in text, bytes, tables and dataclasses.
+
+    What holds none of them is given back as it is.
+    """
+    if isinstance(value, str):
+        for secret in secrets:
+            value = _hide(value, secret)
+        return value
+    if isinstance(value, bytes):  # each byte as one character
+        raw = (secret.encode().decode("latin-1") for secret in secrets)
+        return redact(value.decode("latin-1"), [*raw]).encode("latin-1")
+    if _is_table(value):
+        return {redact(name, secrets): redact(item, secrets) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        items = cast("list[Any]", value)
+        return type(items)(redact(item, secrets) for item in items)
+    return _redact_inside(value, secrets)
+
+
+def _is_table(value: Any) -> TypeGuard[dict[Any, Any]]:
+    return isinstance(value, dict)
+
+
+def _redact_inside(value: Any, secrets: Iterable[str]) -> Any:
+    """The same for a dataclass, such as an attempt or a completion; anything else is left."""
+    if not is_dataclass(value) or isinstance(value, type):
+        return value
+    parts = {field.name: getattr(value, field.name) for field in fields(value) if field.init}
+    clean = {name: redact(part, secrets) for name, part in parts.items()}
+    return value if clean == parts else replace(value, **clean)
+
+
+def _hide(text: str, secret: str) -> str:
+    """The text without a secret, nor a long beginning of it, such as where a text was cut off."""
+    beginning, pieces, start = secret[:_LONG_BEGINNING], list[str](), 0
+    while (place := text.find(beginning, start)) >= 0:
+        pieces += (text[start:place], REDACTED)
+        found = text[place : place + len(secret)]
+        start = place + sum(takewhile(bool, map(eq, found, secret)))
+    return "".join([*pieces, text[start:]])
