@@ -256,7 +256,15 @@ class TLSError(TransportError):
 
 
 class ReadError(TransportError):
-    """The connection broke before the reply was complete."""
+    """The connection broke before the reply was complete.
+
+    ``unprocessed`` is True where the server cannot have acted on the request, because the
+    connection had ended before the request reached it.
+    """
+
+    def __init__(self, message: str, *, unprocessed: bool = False, **reply: Any) -> None:
+        super().__init__(message, **reply)
+        self.unprocessed = unprocessed
 
 
 class DeadlineExceededError(LLMGateError, TimeoutError):

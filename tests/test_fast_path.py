@@ -14,7 +14,7 @@ from llmgate.options import Timeout
 from llmgate.provider.http import HttpRequest
 from llmgate.transports import _fast
 from llmgate.transports._failures import BrokenConnectionError
-from llmgate.transports._fast.direct import DirectResponse, Route
+from llmgate.transports._fast.direct import DirectResponse, FastConnector, Route
 from llmgate.transports._fast.wire import Body, Wire
 from llmgate.transports._session import STREAM_BUFFER
 from llmgate.transports.aiohttp import AiohttpTransport, HttpSettings, Stats
@@ -143,7 +143,7 @@ async def test_a_connection_that_is_gone_before_anything_is_written() -> None:
     response = DirectResponse(Kept(), URL("http://a/"))
     with pytest.raises(BrokenConnectionError) as caught:
         await response.exchange(b"GET / HTTP/1.1\r\n\r\n")
-    assert caught.value.is_unsent
+    assert caught.value.unprocessed
 
 
 async def test_a_connection_goes_back_once_or_not_at_all() -> None:
@@ -235,3 +235,13 @@ async def test_a_server_has_to_wait_for_who_reads_slowly() -> None:
         assert 1 <= len(await incoming.read()) <= 4 * STREAM_BUFFER
         incoming.close()
         await transport.aclose()
+
+
+async def test_doubts_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no end of hosts."""
+    monkeypatch.setattr("llmgate.transports._fast.direct._MOST_DOUBTED", 2)
+    connector = FastConnector()
+    for host in "abc":
+        connector.doubt_idle_connections(host)
+    assert ["b", "c"] == [*connector._doubted]
+    await connector.close()

@@ -68,6 +68,7 @@ FLOORS = (
         "transports._fast.wire",
         "transports._limits",
         "transports._session",
+        "transports._unprocessed",
         "_core",
         "_core.deadline",
         "_core.registry",
@@ -260,6 +261,7 @@ def test_only_the_transport_imports_an_http_library(module: Module) -> None:
 LIBRARY_PARTS = {
     "llmgate.transports._resolver": {"socket"},  # to look up addresses; it opens none
     "llmgate.transports._addresses": {"urllib.request"},  # which proxies the environment names
+    "llmgate.transports._unprocessed": {"socket"},  # for the number of a protocol
     "llmgate.testing.isolation": {"socket"},  # to watch that nobody opens one
 }
 

@@ -668,42 +668,18 @@ async def test_the_end_of_a_stream_that_never_comes() -> None:
         assert 2 == server.connections
 
 
-@pytest.mark.parametrize("end", [close, reset])
-async def test_a_kept_connection_that_is_closed_as_we_write(end: Any, path: str) -> None:
-    """It is replayed once without counting, with the same body, when nothing of a reply came."""
-    with FaultServer(ANSWER, end, ANSWER) as server:
-        async with client_of(server) as client:
-            await client.acompletion(MODEL, HI)
-            if end is reset and path == "public":  # some of a response may have come before it
-                with pytest.raises(ReadError):
-                    await client.acompletion(MODEL, HI)
-                return
-            answer = await client.acompletion(MODEL, HI)
-        assert 1 == len(answer.attempts)
-        assert (3, 2) == (len(server.requests), server.connections)
-        assert server.requests[1].body == server.requests[2].body
-
-
-async def test_a_connection_that_is_closed_again_and_again() -> None:
-    """The second time it is an error, which counts."""
-    with FaultServer(ANSWER, close) as server:
-        async with client_of(server) as client:
-            await client.acompletion(MODEL, HI)
-            with pytest.raises(ReadError):
-                await client.acompletion(MODEL, HI)
-        assert 3 == len(server.requests)
-
-
 @pytest.mark.parametrize(
     ("step", "method", "idempotent"),
     [
         pytest.param(then(b"HTTP/1.1 2", last=close), "POST", True, id="some of a reply came"),
         pytest.param(then(b"HTTP/1.1 2", last=reset), "POST", True, id="some came, then a reset"),
         pytest.param(close, "POST", False, id="not idempotent"),
+        pytest.param(close, "POST", True, id="idempotent"),
+        pytest.param(close, "GET", True, id="a method that aiohttp itself repeats"),
     ],
 )
-async def test_what_is_not_replayed(step: Step, method: str, idempotent: bool) -> None:
-    """What may have been done is not done twice."""
+async def test_what_is_not_sent_again(step: Step, method: str, idempotent: bool) -> None:
+    """The transport sends nothing twice."""
     with FaultServer(ANSWER, step, ANSWER) as server:
         request = HttpRequest(method, server.url, body=b"{}", idempotent=idempotent)
         async with transport() as each:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from llmgate._core.check import unwritable
-from llmgate._core.send import Holder, authorized, pause_before_next, send
+from llmgate._core.send import Holder, authorized, pause_before_next, send, with_given_headers
 from llmgate._core.state import CallState
 from llmgate.errors import (
     DecodeError,
@@ -206,5 +206,6 @@ _farewells: set[asyncio.Task[None]] = set()
 async def _send_quietly(request: HttpRequest, context: CallState) -> None:
     with suppress(Exception):  # the caller is gone: there is nobody to tell
         async with asyncio.timeout(_FAREWELL_SECONDS):
+            request = with_given_headers(request, context.extra_headers)
             signed = await authorized(request, context)
             (await context.transport.open(signed, context.timeout)).close()

@@ -6,10 +6,11 @@ It does no I/O, and shows no credential.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from llmgate._core.check import unwritable
+from llmgate._core.send import with_given_headers
 from llmgate._text.redact import redact_query
 from llmgate.errors import LLMGateError, RequestError, excerpt
 from llmgate.provider.http import HttpRequest, decode_json, redacted
@@ -52,8 +53,8 @@ def preview_of(request: Request) -> Preview:
     provider, call = request.provider, request.call
     begin = provider.stream if call.stream else provider.complete
     first = _first_of(begin, call)
-    sent = replace(first, headers={**first.headers, **request.extra_headers})
-    headers = {**redacted(sent.headers), **redacted(_authorized(provider, sent).headers)}
+    sent = with_given_headers(first, request.extra_headers)
+    headers = redacted(_authorized(provider, sent).headers)
     return Preview(sent.method, redact_query(sent.url), headers, sent.body, call.report)
 
 

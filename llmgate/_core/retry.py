@@ -45,8 +45,8 @@ class RetryPolicy:
     ``max_retries`` bounds the requests to one more than itself. ``wait`` is any of tenacity's wait
     strategies; by default the pause is drawn between 0 and 0.5 s doubled at each attempt, at most
     8 s (full jitter). ``retry`` is asked of each error that may be retried at all, and can only
-    narrow that. ``retry_reads`` also retries an answer that broke while it was read, which the
-    provider may bill twice.
+    narrow that. ``retry_reads`` also retries an answer that broke while it was read, and a request
+    that is not idempotent whose connection ended: the provider may bill both twice.
     """
 
     max_retries: int = 2

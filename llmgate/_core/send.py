@@ -19,6 +19,7 @@ from llmgate.errors import (
     DecodeError,
     InternalError,
     LLMGateError,
+    ReadError,
     RequestError,
     ResponseTooLargeError,
     TransportError,
@@ -38,6 +39,7 @@ __all__ = [
     "is_own",
     "pause_before_next",
     "send",
+    "with_given_headers",
 ]
 
 MAX_BODY = 64 * 1024 * 1024
@@ -75,8 +77,7 @@ async def send(request: HttpRequest, context: CallState, holder: Holder | None) 
 
     With a holder, the reply to a request that asks for a stream is left open with it.
     """
-    if context.extra_headers:
-        request = _with_headers(request, context.extra_headers)
+    request = with_given_headers(request, context.extra_headers)
     if request.delay > 0:
         await asyncio.sleep(request.delay)
     wait = 0.0
@@ -100,9 +101,12 @@ def pause_before_next(error: LLMGateError, context: CallState, *, answered: bool
     number = context.retries + 1
     if not context.policy.allows(error, number, answered=answered):
         return None
-    wait = context.policy.pause(error, number)
-    if wait >= context.deadline.remaining() or not context.budget.spend():
-        return None
+    if is_unprocessed(error):  # so that the server is asked once in all
+        wait = 0.0
+    else:
+        wait = context.policy.pause(error, number)
+        if wait >= context.deadline.remaining() or not context.budget.spend():
+            return None
     context.retries = number
     if context.emit is not None:
         following = len(context.attempts) + 1
@@ -114,18 +118,20 @@ def _shown(request: HttpRequest) -> HttpRequest:
     """The request as hooks may see it."""
     if has_credentials(request.url):  # seldom
         request = replace(request, url=redact_query(request.url))
-    return request.with_headers(redacted(request.headers))
+    return replace(request, headers=redacted(request.headers))
 
 
-def _with_headers(request: HttpRequest, headers: Mapping[str, str]) -> HttpRequest:
-    """The request with these headers in place of its own of the same name, however written."""
-    given = {name.lower() for name in headers}
-    kept = {name: text for name, text in request.headers.items() if name.lower() not in given}
-    return replace(request, headers={**kept, **headers})
+def with_given_headers(request: HttpRequest, headers: Mapping[str, str]) -> HttpRequest:
+    """The request as ``authorize`` is to see it: with the headers that the caller gave for this
+    call, in place of its own of the same name."""
+    if not headers:
+        return request
+    given = frozenset(name.lower() for name in headers)
+    return replace(request.with_headers(headers), given_headers=given)
 
 
 async def authorized(request: HttpRequest, context: CallState) -> HttpRequest:
-    """The request with its credentials; what the caller gave for this call goes before them."""
+    """The request with its credentials, as it is then sent."""
     try:
         signed = await context.provider.authorize(request)
     except LLMGateError:
@@ -136,9 +142,14 @@ async def authorized(request: HttpRequest, context: CallState) -> HttpRequest:
         kind = type(error).__name__  # its text may hold what it was to keep
     else:
         if isinstance(signed, HttpRequest):  # pyright: ignore[reportUnnecessaryIsInstance]
-            return _with_headers(signed, context.extra_headers) if context.extra_headers else signed
+            return signed
         kind = f"it gave {type(signed).__name__}"
     raise RequestError(f"the provider could not authorize the request ({kind})")
+
+
+def is_unprocessed(error: LLMGateError) -> bool:
+    """Whether the server cannot have acted on the request that failed so."""
+    return isinstance(error, ReadError) and error.unprocessed
 
 
 def is_own(error: BaseException) -> bool:
@@ -177,7 +188,9 @@ class _Attempt:
         reply = self._context.reply
         was_not_done = reply is not None and reply.status in _NOT_DONE
         never_left = isinstance(error, ConnectError | DeadlineExceededError)  # of connecting alone
-        if not (self._request.idempotent or was_not_done or never_left):
+        is_harmless = self._request.idempotent or was_not_done or never_left
+        is_wished = isinstance(error, ReadError) and self._context.policy.retry_reads
+        if not (is_harmless or is_unprocessed(error) or is_wished):
             return None  # it could be done twice
         return pause_before_next(error, self._context, answered=bool(self.answered))
 

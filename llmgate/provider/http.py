@@ -89,6 +89,8 @@ class HttpRequest:
     (seconds) is waited before sending, so polling is data. ``stream`` leaves the reply's body to a
     decoder. ``on_abandon`` is sent, shielded, when the caller cancels or walks away before this
     request's flow or stream has ended. ``idempotent`` says that sending it twice does no harm.
+    ``given_headers`` are the names, in lower case, of the headers that the caller gave for this
+    call: :meth:`with_headers` never replaces them, so no provider can do so by accident.
 
     Header values, and the query and user of the URL, appear in no ``repr``, as they may hold
     credentials.
@@ -102,19 +104,30 @@ class HttpRequest:
     stream: bool = False
     on_abandon: HttpRequest | None = field(default=None, repr=False)
     idempotent: bool = True
+    given_headers: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
 
     def with_headers(self, headers: Mapping[str, str]) -> HttpRequest:
-        """The same request with these headers too, in place of its own of the same name."""
+        """The same request with these headers too, in place of its own of the same name, however
+        written, except where the caller gave that header for this call."""
+        if self.given_headers:
+            headers = {
+                n: text for n, text in headers.items() if n.lower() not in self.given_headers
+            }
         return HttpRequest(
             self.method,
             self.url,
-            {**self.headers, **headers},
+            _merged(self.headers, headers),
             self.body,
             self.delay,
             self.stream,
             self.on_abandon,
             self.idempotent,
+            self.given_headers,
         )
+
+    def has_header(self, *names: str) -> bool:
+        """Whether it has a header of one of these names, which are in lower case."""
+        return any(name.lower() in names for name in self.headers)
 
     def __repr__(self) -> str:
         url = shown_url(self.url)
@@ -136,6 +149,13 @@ class HttpResponse:
             DecodeError: when it is none.
         """
         return decode_json(self.body)
+
+
+def _merged(headers: Mapping[str, str], newer: Mapping[str, str]) -> dict[str, str]:
+    """Headers, with the newer ones in place of those of the same name, however written."""
+    replaced = {name.lower() for name in newer}
+    kept = {name: text for name, text in headers.items() if name.lower() not in replaced}
+    return {**kept, **newer}
 
 
 Flow: TypeAlias = Generator[HttpRequest, HttpResponse, Result]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import pickle
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 from llmgate.options import ChatParameters
@@ -89,6 +90,22 @@ class Conduct(Basis):
         same = (authorized.method, authorized.body) == (request.method, request.body)
         check(same, "authorize changed the method or the body")
         check(secret not in f"{authorized!r}{authorized}", "the secret is in the request's repr")
+
+    def test_authorize_leaves_what_the_caller_gave(self, case: Case) -> None:
+        """A header that the caller gave for this call is not replaced, however it is written."""
+        self.need_secret()
+        provider, call = self.make_provider(), self.call(case.call)
+        request = first_request(provider.stream(call) if call.stream else provider.complete(call))
+        for name in asyncio.run(provider.authorize(request)).headers:
+            given = request.with_headers({name.upper(): "given"})
+            given = replace(given, given_headers=frozenset({name.lower()}))
+            headers = asyncio.run(provider.authorize(given)).headers
+            kept = [text for other, text in headers.items() if other.lower() == name.lower()]
+            check(
+                kept == ["given"],
+                f"authorize changed the caller's header {name!r}: "
+                "add headers by `request.with_headers(...)`, which leaves those",
+            )
 
     def test_secret_does_not_show(self) -> None:
         """Neither the provider's ``repr``, nor those of its attributes, nor a pickle hold it."""

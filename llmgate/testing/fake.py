@@ -61,7 +61,7 @@ class FakeProvider(Provider):
 
     async def authorize(self, request: HttpRequest) -> HttpRequest:
         """The request with the key; nothing else ever holds it in clear."""
-        return replace(request, headers={**request.headers, "Fake-Key": self._key.reveal()})
+        return request.with_headers({"Fake-Key": self._key.reveal()})
 
 
 class FakeDecoder:

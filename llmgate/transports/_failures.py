@@ -40,14 +40,12 @@ class ExplainedError(Exception):
 
 
 class BrokenConnectionError(ExplainedError):
-    """A connection ended before its reply. It is stale if it had been kept alive, and if nothing
-    of a reply came: the server may have closed it before the request was there. It surely had if
-    nothing could be sent any more."""
+    """A connection ended before its response. ``unprocessed`` says that it had ended before the
+    request reached the server."""
 
-    def __init__(self, reason: str, *, is_stale: bool, is_unsent: bool) -> None:
+    def __init__(self, reason: str, *, unprocessed: bool) -> None:
         super().__init__(reason)
-        self.is_stale = is_stale
-        self.is_unsent = is_unsent
+        self.unprocessed = unprocessed
 
 
 class BrokenTLSError(ExplainedError):
@@ -63,14 +61,13 @@ class InvalidAddressError(Exception):
 
 
 def broken_connection(
-    error: aiohttp.ClientOSError | aiohttp.ServerDisconnectedError, *, is_stale: bool
+    error: aiohttp.ClientOSError | aiohttp.ServerDisconnectedError, *, unprocessed: bool
 ) -> ExplainedError:
     """Why there is no response, as a class that aiohttp does not know: for its own it may send the
-    request again. ``is_stale`` says that the connection had served, and that nothing came."""
+    request again."""
     if isinstance(error.__cause__, ssl.SSLError):  # such as for want of a certificate
         return BrokenTLSError(reason_of(error.__cause__))
-    is_unsent = isinstance(error, OSError) and error.errno is None  # it is aiohttp's own
-    return BrokenConnectionError(reason_of(error), is_stale=is_stale, is_unsent=is_unsent)
+    return BrokenConnectionError(reason_of(error), unprocessed=unprocessed)
 
 
 def forget_frames(error: BaseException | None) -> None:
@@ -104,7 +101,9 @@ def failure_of(error: Exception, url: str) -> LLMGateError:
             what = "a header holds a line end, or the URL a password that a header contradicts"
             return InvalidRequestError(what, path="extra_headers")
         case aiohttp.ClientError() | HttpProcessingError() | ExplainedError() | OSError():
-            return ReadError(f"the connection to {host} broke: {reason}")
+            unprocessed = isinstance(error, BrokenConnectionError) and error.unprocessed
+            text = f"the connection to {host} broke: {reason}"
+            return ReadError(text, unprocessed=unprocessed)
         case _:
             what = f"a request to {host} failed with {type(error).__name__}"
             return InternalError(what, origin=origin_of(error))

@@ -18,11 +18,13 @@ from yarl import URL
 from llmgate._core.deadline import mark_phase
 from llmgate.provider.http import HttpRequest
 from llmgate.transports._failures import (
+    ExplainedError,
     NoConnectionError,
     broken_connection,
     reason_of,
 )
 from llmgate.transports._limits import ConnectLimit
+from llmgate.transports._unprocessed import RequestMark, has_input
 
 __all__ = [
     "LARGE_BODY",
@@ -50,7 +52,15 @@ _NEVER_SENT_AGAIN = frozenset({"POST", "PATCH"})
 class Exchange:
     """One request on its way through a session: what it waits for, and on which connection."""
 
-    __slots__ = ("body", "connect_seconds", "is_reused", "limit", "phase", "transport")
+    __slots__ = (
+        "body",
+        "connect_seconds",
+        "is_reused",
+        "limit",
+        "phase",
+        "request_mark",
+        "transport",
+    )
 
     def __init__(self, body: bytes, connect_seconds: float | None) -> None:
         self.body = BytesIO(body) if len(body) > LARGE_BODY else body or None
@@ -59,6 +69,7 @@ class Exchange:
         self.limit: ConnectLimit | None = None
         self.phase = "pool"
         self.transport: asyncio.Transport | None = None
+        self.request_mark: RequestMark | None = None
 
     def mark(self, cancelled: asyncio.CancelledError) -> None:
         """Note what a cancellation interrupted."""
@@ -66,6 +77,20 @@ class Exchange:
             mark_phase(cancelled, self.phase)
         elif self.transport.get_write_buffer_size() or self._is_half_read():
             mark_phase(cancelled, "write")
+
+    def begin(self, transport: asyncio.Transport | None) -> None:
+        """The request is about to be written on this connection."""
+        self.transport = transport
+        if self.is_reused:
+            self.request_mark = RequestMark(transport)
+
+    def explained(
+        self, error: aiohttp.ClientOSError | aiohttp.ServerDisconnectedError
+    ) -> ExplainedError:
+        """Why there is no response. By now the system says nothing of a reset any more."""
+        mark = self.request_mark
+        unprocessed = mark is not None and mark.rules_out_processing(None, is_reset=False)
+        return broken_connection(error, unprocessed=unprocessed)
 
     def _is_half_read(self) -> bool:
         """Whether a part of the body was not even taken into the connection's buffer."""
@@ -105,8 +130,8 @@ class Connector(aiohttp.TCPConnector):
         while True:
             exchange.is_reused = False
             connection: Any = await self._next(args, named)
-            if not (exchange.is_reused and getattr(connection.protocol, "should_close", False)):
-                exchange.transport = connection.transport
+            if not (exchange.is_reused and _is_spoilt(connection)):
+                exchange.begin(connection.transport)
                 return connection
             connection.close()  # it broke while it was idle, or something came unasked
 
@@ -120,6 +145,11 @@ class Connector(aiohttp.TCPConnector):
         except aiohttp.ClientError as error:
             reason = f"no tunnel through the proxy: {reason_of(error)}"
         raise NoConnectionError(reason)
+
+
+def _is_spoilt(connection: aiohttp.connector.Connection) -> bool:
+    """Whether it broke while it was idle, or something came on it that nobody asked for."""
+    return getattr(connection.protocol, "should_close", False) or has_input(connection.transport)
 
 
 def new_session(connector: Connector) -> aiohttp.ClientSession:
@@ -182,17 +212,10 @@ async def _sent(
     except aiohttp.ClientConnectorError:
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        failure = broken_connection(error, is_stale=_is_stale(error, exchange))
+        failure = exchange.explained(error)
     except _InterruptedError as error:
-        failure = broken_connection(error.reason, is_stale=_is_stale(error.reason, exchange))
+        failure = exchange.explained(error.reason)
     raise failure
-
-
-def _is_stale(error: Exception, exchange: Exchange) -> bool:
-    """Whether a connection had served before, and certainly nothing came: a reset may hide that."""
-    silent = isinstance(error, aiohttp.ServerDisconnectedError) and type(error.message) is str
-    is_unsent = isinstance(error, aiohttp.ClientConnectionResetError)  # it is aiohttp's own
-    return exchange.is_reused and (silent or is_unsent)
 
 
 class _InterruptedError(Exception):

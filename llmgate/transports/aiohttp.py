@@ -20,11 +20,7 @@ from llmgate.errors import ClosedError, LLMGateError
 from llmgate.options import Timeout
 from llmgate.provider.http import HttpRequest, IncomingResponse
 from llmgate.transports._addresses import environment_proxy, parsed_url
-from llmgate.transports._failures import (
-    BrokenConnectionError,
-    failure_of,
-    forget_frames,
-)
+from llmgate.transports._failures import failure_of, forget_frames
 from llmgate.transports._lifetime import Keeper
 from llmgate.transports._resolver import ThreadResolver
 from llmgate.transports._session import (
@@ -112,15 +108,6 @@ class AiohttpTransport:
         await self._keeper.aclose()
 
     async def _send(self, request: HttpRequest, timeout: Timeout) -> Response:
-        """Send it; once more where a kept-alive connection had been closed before it came."""
-        try:
-            return await self._send_once(request, timeout)
-        except BrokenConnectionError as error:
-            if not (error.is_stale and (request.idempotent or error.is_unsent)):
-                raise
-        return await self._send_once(request, timeout)
-
-    async def _send_once(self, request: HttpRequest, timeout: Timeout) -> Response:
         proxy = self._settings.proxy
         if proxy is None and self._settings.trust_env:
             proxy = environment_proxy(request.url)

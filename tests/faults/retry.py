@@ -173,14 +173,12 @@ NOTHING = always(reply(200, body=b"[]"))
 def broken(name: str, steps: Steps) -> Scene:
     """Three tries; but one where a prediction may have been made."""
     three, one = tried(3, raises(ReadError)), tried(1, raises(ReadError))
-    # its stream is asked for on the connection that made the prediction, and so once more
-    more: dict[str, Any] = {**TRIES, "requests": 4}
     return together(
         f"{name} before a reply",
         Case("w", three, steps, providers=EXCEPT_REPLICATE, **TRIES),
         Case("once", one, steps, providers=REPLICATE, **TRIES),
         Case("s", three, None, steps, providers=EXCEPT_REPLICATE, **TRIES),
-        Case("more", raises(ReadError), None, steps, providers=REPLICATE, **more),
+        Case("p", raises(ReadError), None, steps, providers=REPLICATE, **TRIES),
     )
 
 
@@ -211,14 +209,6 @@ BREAKS: tuple[Case | Scene, ...] = (
             lambda d: [cut(), d.reply()],
             settings={"retry": READS},
             requests=2,
-            providers=EXCEPT_REPLICATE,
-        ),
-        Case(
-            "a prediction is not",
-            tried(1, raises(ReadError)),
-            lambda d: [cut(), d.reply()],
-            settings={"retry": READS},
-            providers=REPLICATE,
         ),
         Case(
             "after pieces of a stream it never is",

@@ -164,6 +164,11 @@ class KeyInBody(FakeProvider):
         return replace(request, body=b'{"key": "%s"}' % CANARY.encode())
 
 
+class KeyOverTheCallers(FakeProvider):
+    async def authorize(self, request: HttpRequest) -> HttpRequest:
+        return replace(request, headers={**request.headers, "FAKE-KEY": CANARY})
+
+
 class KeyInPath(FakeProvider):
     async def authorize(self, request: HttpRequest) -> HttpRequest:
         return replace(request, url=f"{request.url}/{CANARY}")
@@ -189,6 +194,11 @@ CONDUCT: list[tuple[str, FakeProvider, str]] = [
     ("test_secret_is_added_by_authorize_only", NeedlessAuthorize(), "adds nothing"),
     ("test_secret_is_added_by_authorize_only", KeyInBody(), "method or the body"),
     ("test_secret_is_added_by_authorize_only", KeyInPath(), "repr"),
+    (
+        "test_authorize_leaves_what_the_caller_gave",
+        KeyOverTheCallers(api_key=CANARY),
+        "with_headers",
+    ),
     ("test_secret_does_not_show", KeyInRepr(api_key=CANARY), "the provider's repr"),
     ("test_secret_does_not_show", KeyInAttribute(), "headers shows"),
     ("test_secret_does_not_show", KeyInPickle(api_key=CANARY), "pickle"),

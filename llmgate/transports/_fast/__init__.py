@@ -18,6 +18,7 @@ from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from llmgate.provider.http import HttpRequest
+from llmgate.transports._failures import BrokenConnectionError
 from llmgate.transports._fast.direct import (
     READING,
     DirectResponse,
@@ -63,8 +64,10 @@ class FastPath:
         response = DirectResponse(connection, route.url)
         try:
             await response.exchange(head + request.body, stream=request.stream)
-        except BaseException:
+        except BaseException as error:
             response.close()
+            if isinstance(error, BrokenConnectionError) and error.unprocessed:
+                connector.doubt_idle_connections(route.connection_key)
             raise
         return response
 

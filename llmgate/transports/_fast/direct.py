@@ -6,6 +6,7 @@ It chooses no address, and retries nothing (ADR 0008).
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, cast
@@ -16,7 +17,11 @@ from yarl import URL
 
 from llmgate._core.deadline import mark_phase
 from llmgate.provider.http import HttpRequest
-from llmgate.transports._failures import ExplainedError, NoConnectionError
+from llmgate.transports._failures import (
+    BrokenConnectionError,
+    ExplainedError,
+    NoConnectionError,
+)
 from llmgate.transports._fast.wire import Wire
 from llmgate.transports._limits import ConnectLimit
 from llmgate.transports._session import LONGEST_HEADER, READ_BUFFER, STREAM_BUFFER, Connector
@@ -24,6 +29,7 @@ from llmgate.transports._session import LONGEST_HEADER, READ_BUFFER, STREAM_BUFF
 __all__ = ["READING", "DirectResponse", "FastConnector", "Route", "RouteTimeout"]
 
 _MOST_STARTS = 16
+_MOST_DOUBTED = 256
 
 
 class FastConnector(Connector):
@@ -32,6 +38,13 @@ class FastConnector(Connector):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self._factory: Any = partial(Wire, asyncio.get_running_loop())
+        self._doubted: dict[Any, float] = {}
+
+    def doubt_idle_connections(self, key: Any) -> None:
+        """Use none of those to this host that are idle now: one of them turned out to be dead."""
+        if len(self._doubted) >= _MOST_DOUBTED:
+            self._doubted.pop(next(iter(self._doubted)))
+        self._doubted[key] = time.monotonic()
 
     async def connect(self, *args: Any, **named: Any) -> Any:
         """A connection from the pool, or a new one."""
@@ -39,9 +52,9 @@ class FastConnector(Connector):
             while True:
                 connection: Any = await super().connect(*args, **named)
                 wire: Wire = connection.protocol
-                if not (wire.served and (wire.should_close or wire.answers)):
+                if not wire.is_spoilt(self._doubted.get(args[0].connection_key, 0.0)):
                     return connection
-                connection.close()  # it broke while it lay idle, or something came unasked
+                connection.close()
         except asyncio.CancelledError as cancelled:
             mark_phase(cancelled, "pool")
             raise
@@ -159,7 +172,7 @@ class DirectResponse:
         try:
             wire.set_response_params(**(STREAMING if stream else READING))
             if wire.transport is None or wire.transport.is_closing():
-                raise aiohttp.ClientOSError  # without a number, as aiohttp says it itself
+                raise BrokenConnectionError("it has ended", unprocessed=True)
             wire.transport.write(request)
             message, self.content = await wire.read()
             while 100 <= message.code < 200 and message.code != 101:

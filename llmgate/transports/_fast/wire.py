@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from typing import Any
 
 import aiohttp
@@ -18,6 +19,7 @@ from aiohttp.http import HttpProcessingError
 from llmgate._core.deadline import mark_phase
 from llmgate.transports._failures import ExplainedError, broken_connection
 from llmgate.transports._session import READ_BUFFER
+from llmgate.transports._unprocessed import RequestMark, has_input
 
 __all__ = ["Body", "Wire"]
 
@@ -41,6 +43,9 @@ class Wire(ResponseHandler):
         self._is_first = False
         self._length: str | None = None
         self._reads = False
+        self._rested_at = 0.0
+        self._request_mark: RequestMark | None = None
+        self._unprocessed = False
 
     def connection_made(self, transport: Any) -> None:
         """A connection has been made, over which much may come that waits for its reader."""
@@ -49,6 +54,7 @@ class Wire(ResponseHandler):
 
     def set_response_params(self, **parameters: Any) -> None:
         """A request is about to be sent."""
+        self._request_mark = RequestMark(self.transport) if self.served else None
         self.served += 1
         self.answers = False
         self._announced = 0
@@ -77,6 +83,7 @@ class Wire(ResponseHandler):
 
     def rest(self) -> None:
         """A reply has ended, and the connection waits for the next request."""
+        self._rested_at = time.monotonic()
         self.answers = False
         if not self._reads:  # else what is left of a piece is still to be looked at
             self.answers = self._has_begun_another()
@@ -130,6 +137,22 @@ class Wire(ResponseHandler):
         else:
             super().set_exception(exc, *cause, **named)
 
+    def is_spoilt(self, doubted_until: float) -> bool:
+        """Whether it broke while it was idle, something came on it that nobody asked for, or it
+        had come to rest before this time."""
+        if not self.served:
+            return False
+        is_doubted = self._rested_at < doubted_until
+        return is_doubted or self.should_close or self.answers or has_input(self.transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """It has ended; its socket is still there, and can be asked about the request."""
+        mark, self._request_mark = self._request_mark, None
+        if mark is not None and not self.answers:
+            is_reset = isinstance(exc, OSError)
+            self._unprocessed = mark.rules_out_processing(self.transport, is_reset=is_reset)
+        super().connection_lost(exc)
+
     def close(self) -> None:
         """Close it at once, whether or not the server ever reads what is still to be sent.
 
@@ -148,8 +171,8 @@ class Wire(ResponseHandler):
     def explained(
         self, error: aiohttp.ClientOSError | aiohttp.ServerDisconnectedError
     ) -> ExplainedError:
-        """Why there is no reply: a connection that was stale, or one that broke."""
-        return broken_connection(error, is_stale=self.served > 1 and not self.answers)
+        """Why there is no reply."""
+        return broken_connection(error, unprocessed=self._unprocessed)
 
     def mark(self, cancelled: asyncio.CancelledError) -> None:
         """Note that a cancellation came before the request was taken."""

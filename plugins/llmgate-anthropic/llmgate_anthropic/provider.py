@@ -129,7 +129,7 @@ class Anthropic(Provider):
             credentials["x-api-key"] = self._key.reveal()
         elif self._token is not None:
             credentials["authorization"] = f"Bearer {self._token.reveal()}"
-        elif self._is_official:
+        elif self._is_official and not request.has_header("x-api-key", "authorization"):
             raise MissingKeyError("Anthropic needs a key: set ANTHROPIC_API_KEY or pass api_key=")
         return request.with_headers({**self._headers, **credentials})
 

@@ -123,6 +123,8 @@ class AzureOpenAI(Provider):
 
     async def authorize(self, request: HttpRequest) -> HttpRequest:
         """The request with the key, or with a token that is asked for anew."""
+        if self._key is None and request.has_header("authorization", "api-key"):
+            return request.with_headers(self._headers)  # the caller brings a credential
         return request.with_headers({**self._headers, **await self._credentials()})
 
     def error(self, reply: HttpResponse) -> ProviderError:

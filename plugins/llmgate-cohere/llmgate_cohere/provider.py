@@ -113,12 +113,12 @@ class Cohere(Provider):
 
     async def authorize(self, request: HttpRequest) -> HttpRequest:
         """The request with the key, where there is one."""
-        headers = {**request.headers, **self._headers}
+        credentials: dict[str, str] = {}
         if self._key is not None:
-            headers["authorization"] = f"Bearer {self._key.reveal()}"
-        elif self._is_official:
+            credentials["authorization"] = f"Bearer {self._key.reveal()}"
+        elif self._is_official and not request.has_header("authorization"):
             raise MissingKeyError("Cohere needs a key: set COHERE_API_KEY or pass api_key=")
-        return request.with_headers(headers)
+        return request.with_headers({**self._headers, **credentials})
 
     def error(self, reply: HttpResponse) -> ProviderError:
         """What an error's status and body mean."""

@@ -118,7 +118,7 @@ class OpenAI(Provider):
 
     async def authorize(self, request: HttpRequest) -> HttpRequest:
         """The request with the key, where there is one."""
-        if _has_authorization(request.headers) or self._has_authorization:
+        if request.has_header("authorization") or self._has_authorization:
             return request.with_headers(self._headers)
         if self._key is not None:
             credentials = {"Authorization": f"Bearer {self._key.reveal()}"}

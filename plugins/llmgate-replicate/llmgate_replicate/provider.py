@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
@@ -244,13 +243,12 @@ class Replicate(Provider):
         if not (is_own or host == self._host) or scheme not in ("https", self._scheme):
             return request
         if self._key is None:
-            if self._is_official:
+            if self._is_official and not request.has_header("authorization"):
                 raise MissingKeyError(
                     "Replicate needs a token: set REPLICATE_API_TOKEN or pass api_key="
                 )
             return request
-        authorization = {"authorization": f"Bearer {self._key.reveal()}"}
-        return replace(request, headers={**request.headers, **authorization})
+        return request.with_headers({"authorization": f"Bearer {self._key.reveal()}"})
 
     def error(self, reply: HttpResponse) -> ProviderError:
         """What an error's status and body mean."""

@@ -1,0 +1,93 @@
+"""Whether the end of a connection can be the server's response to what was written on it.
+
+It reads what the system knows of a socket; it writes nothing and closes nothing. Where the system
+does not say, the end counts as a response, since the server may have acted on the request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import socket
+import struct
+import sys
+import time
+from typing import Any, NamedTuple
+
+__all__ = ["RequestMark", "has_input"]
+
+
+def has_input(transport: asyncio.BaseTransport | None) -> bool:
+    """Whether an idle connection has something to be read: its end, a reset, or bytes that nobody
+    asked for. The event loop may not have seen it yet. A request written there could be lost.
+    """
+    connection: Any = None if transport is None else transport.get_extra_info("socket")
+    if connection is None or not _CAN_POLL:
+        return False
+    poll = select.poll()
+    try:
+        poll.register(connection, select.POLLIN)
+        return bool(poll.poll(0))
+    except (OSError, ValueError):  # it is closed
+        return True
+
+
+_CAN_POLL = hasattr(select, "poll")
+
+
+class RequestMark:
+    """Taken just before a request is written on a connection that has served before; asked when
+    that connection ends without a byte of a response."""
+
+    __slots__ = ("_acknowledged", "_round_trip", "_taken_at")
+
+    def __init__(self, transport: asyncio.BaseTransport | None) -> None:
+        before = _tcp_state(transport)
+        self._acknowledged = None if before is None else before.acknowledged
+        self._round_trip = 0.0 if before is None else before.shortest_round_trip
+        self._taken_at = time.monotonic()
+
+    def rules_out_processing(
+        self, transport: asyncio.BaseTransport | None, *, is_reset: bool
+    ) -> bool:
+        """Whether the end that has just come was sent before the request had arrived.
+
+        It was if it took less time than any packet ever took to the server and back. A reset also
+        was if the server's system has acknowledged nothing of the request: the connection was
+        unknown there, or the program had left it.
+        """
+        if time.monotonic() - self._taken_at < self._round_trip:
+            return True
+        after = _tcp_state(transport) if is_reset else None
+        return after is not None and after.is_closed and after.acknowledged == self._acknowledged
+
+
+class _TCPState(NamedTuple):
+    """What Linux says of a connection. ``acknowledged`` counts all bytes since it was made."""
+
+    is_closed: bool
+    shortest_round_trip: float
+    acknowledged: int
+
+
+_IS_LINUX = sys.platform == "linux"
+_TCP_INFO = 11
+_LAYOUT = "=B 67x I 48x Q 20x I"
+"""The start of ``struct tcp_info`` of ``linux/tcp.h``: ``tcpi_state``, ``tcpi_rtt``,
+``tcpi_bytes_acked`` and ``tcpi_min_rtt``, the last since Linux 4.6."""
+_TCP_CLOSE = 7
+_MICROSECOND = 1e-6
+
+
+def _tcp_state(transport: asyncio.BaseTransport | None) -> _TCPState | None:
+    """None where the system does not say: not Linux, not TCP, or closed."""
+    connection: Any = None if transport is None else transport.get_extra_info("socket")
+    if connection is None or not _IS_LINUX:
+        return None
+    try:
+        raw = connection.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, struct.calcsize(_LAYOUT))
+        state, average, acknowledged, shortest = struct.unpack(_LAYOUT, raw)
+    except (AttributeError, OSError, TypeError, struct.error):
+        return None
+    # The average alone may be of acknowledgements that the server put off, for 40 ms and more.
+    return _TCPState(state == _TCP_CLOSE, min(average, shortest) * _MICROSECOND, acknowledged)
