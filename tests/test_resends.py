@@ -17,7 +17,7 @@ import trustme
 from llmgate import Client, Completion, RetryPolicy
 from llmgate.errors import ReadError
 from llmgate.hooks import AttemptEnded, AttemptStarted, RetryScheduled
-from llmgate.options import Call
+from llmgate.options import ProviderCall
 from llmgate.provider.http import Flow
 from llmgate.transports import _unprocessed
 from llmgate_openai import OpenAI
@@ -50,7 +50,7 @@ def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 class Once(OpenAI):
     """A provider whose requests are billed each time."""
 
-    def complete(self, call: Call) -> Flow[Completion]:
+    def complete(self, call: ProviderCall) -> Flow[Completion]:
         flow = super().complete(call)
         response = yield replace(next(flow), idempotent=False)
         try:
