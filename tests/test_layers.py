@@ -63,6 +63,7 @@ FLOORS = (
         "transports._addresses",
         "transports._failures",
         "transports._resolver",
+        "transports._sockets",
         "transports._fast",
         "transports._fast.direct",
         "transports._fast.wire",
@@ -259,6 +260,7 @@ def test_only_the_transport_imports_an_http_library(module: Module) -> None:
 
 
 LIBRARY_PARTS = {
+    "llmgate.transports._sockets": {"socket"},  # which is aiohttp's to connect
     "llmgate.transports._resolver": {"socket"},  # to look up addresses; it opens none
     "llmgate.transports._addresses": {"urllib.request"},  # which proxies the environment names
     "llmgate.transports._unprocessed": {"socket"},  # for the number of a protocol

@@ -9,6 +9,7 @@ import asyncio
 import gc
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -16,14 +17,18 @@ import warnings
 import weakref
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from llmgate import Client, Stream
+from llmgate._core.client import default_client
 from llmgate.hooks import CallEnded
 from llmgate.transports._lifetime import Keeper
+from tests import virtual_time
 from tests.faults.calls import HI, MODEL, Recorder, client_of
 from tests.faults.server import (
     COMPLETION,
@@ -43,6 +48,7 @@ from tests.faults.server import (
 ANSWER = reply(body=COMPLETION)
 ENDLESS = then(STREAM_HEAD, framed(event(chunk("a"))), last=hang)
 ROOT = Path(__file__).parents[1]
+PATHS = ["public", "fast"] if find_spec("llmgate.transports._fast") else ["public"]
 
 
 @contextmanager
@@ -62,7 +68,7 @@ async def kept(owner: object, closed: list[str]) -> Keeper:
         await asyncio.sleep(0)
         closed.append("closed")
 
-    keeper = Keeper(close)
+    keeper = Keeper(close, lambda: closed.append("abandoned"), lambda: closed.append("warned"))
     await keeper.start(owner)
     return keeper
 
@@ -95,7 +101,7 @@ async def test_letting_the_owner_go_closes() -> None:
         await kept(cycle[0], closed)
         del cycle
         collect()
-        assert await wait_for_async(lambda closed=closed: ["closed"] == closed)  # type: ignore[misc]
+        assert await wait_for_async(lambda closed=closed: ["warned", "closed"] == closed)  # type: ignore[misc]
 
 
 def _on_a_thread(work: Callable[[], object]) -> None:
@@ -111,30 +117,65 @@ def test_the_end_of_a_loop_closes() -> None:
     asyncio.run(kept(owner, closed))
     assert ["closed"] == closed
     loop = asyncio.new_event_loop()
-    for _ in range(2):
-        loop.run_until_complete(kept(owner, closed))
+    keepers = [loop.run_until_complete(kept(owner, closed)) for _ in range(2)]
     loop.close()
     loop.close()
-    assert ["closed"] * 3 == closed
+    assert ["closed", "abandoned", "abandoned"] == closed
+    assert all(keeper.is_closed for keeper in keepers)
     del owner
     gc.collect()
+    assert 3 == len(closed)
 
 
-def test_a_loop_whose_close_cannot_be_replaced() -> None:
-    """It is closed as it is; ``shutdown_asyncgens`` works there, too."""
+def test_an_owner_that_ends_with_its_loop() -> None:
+    """As one that is local to what ``asyncio.run`` runs: it is closed, and nothing is warned of."""
+    closed: list[str] = []
 
-    class Fixed(asyncio.SelectorEventLoop):
-        def __setattr__(self, name: str, value: object) -> None:
-            if name == "close":
-                raise AttributeError(name)
-            super().__setattr__(name, value)
+    async def main() -> None:
+        await kept(Owner(), closed)
 
+    asyncio.run(main())
+    assert ["closed"] == closed
+
+
+def test_a_loop_is_left_as_it_is() -> None:
+    """None of its attributes is replaced, and what is closed leaves no timer in it."""
     closed: list[str] = []
     owner = Owner()
-    loop = Fixed()
-    loop.run_until_complete(kept(owner, closed))
-    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop = asyncio.new_event_loop()
+    before = {*vars(loop)}
+    keeper = loop.run_until_complete(kept(owner, closed))
+    assert before == {*vars(loop)}
+    loop.run_until_complete(keeper.aclose())
     loop.close()
+    assert ["closed"] == closed
+
+
+def test_a_loop_that_nobody_closes() -> None:
+    """What is kept closes when the loop is collected."""
+    closed: list[str] = []
+    owner = Owner()
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(kept(owner, closed))
+    del owner
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # asyncio's, of that loop
+        del loop
+        gc.collect()
+    assert ["abandoned"] == closed
+
+
+def test_a_loop_that_runs_for_days() -> None:
+    """Nothing happens before its end."""
+    closed: list[str] = []
+    owner = Owner()
+
+    async def main() -> None:
+        await kept(owner, closed)
+        await asyncio.sleep(3 * 86400)
+        assert [] == closed
+
+    virtual_time.run(main)
     assert ["closed"] == closed
 
 
@@ -151,10 +192,120 @@ async def test_closing_a_running_loop() -> None:
 # --- clients ------------------------------------------------------------------------------
 
 
+@contextmanager
+def one_warning(text: str) -> Generator[None]:
+    """There is one warning, of connections that are left open."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+        gc.collect()
+    assert [(ResourceWarning, True)] == [
+        (warning.category, text in str(warning.message)) for warning in caught
+    ]
+
+
+@pytest.fixture(params=PATHS)
+def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each way through aiohttp."""
+    name: str = request.param
+    monkeypatch.setenv("LLMGATE_FAST_PATH", "1" if name == "fast" else "0")
+    return name
+
+
+def open_files() -> int:
+    """How many this process has."""
+    return len(os.listdir("/proc/self/fd"))
+
+
+async def first_of(client: Client, *, streamed: bool) -> object:
+    """A call's response, or a stream after its first chunk."""
+    if not streamed:
+        return await client.acompletion(MODEL, HI)
+    answer = await client.acompletion(MODEL, HI, stream=True)
+    await anext(answer)
+    return answer
+
+
+def serving(*, streamed: bool, secure: bool) -> tuple[FaultServer, dict[str, Any]]:
+    """A server, and what a client needs to speak to it."""
+    step = ENDLESS if streamed else ANSWER
+    if not secure:
+        return FaultServer(step), {}
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)  # pyright: ignore[reportUnknownMemberType] # it is pyOpenSSL's, too
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)  # pyright: ignore[reportUnknownMemberType] # likewise
+    return FaultServer(step, tls=context), {"verify": trusting}
+
+
+@pytest.mark.usefixtures("path")
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("secure", [False, True])
+def test_a_loop_that_is_closed_by_hand(streamed: bool, secure: bool) -> None:
+    """Its connections close with it, no file stays open, and there is one warning."""
+    serves, settings = serving(streamed=streamed, secure=secure)
+    with serves as server:
+        client = client_of(server, **settings)
+        before = open_files()
+        loop = asyncio.new_event_loop()
+        with one_warning("its event loop was closed"):
+            answer = loop.run_until_complete(first_of(client, streamed=streamed))
+            loop.close()
+            assert server.wait_until_left()
+            assert before == open_files()
+            del answer, loop
+        assert 0 == len(client._pools)
+
+
+@pytest.mark.usefixtures("path")
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_loop_of_the_default_client(streamed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However it ends, nothing is warned of, and no file stays open."""
+    default_client.cache_clear()
+    with FaultServer(ENDLESS if streamed else ANSWER) as server, no_warning():
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-x")
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        client = default_client()
+        before = open_files()
+        for by_hand in (True, False):
+            loop = asyncio.new_event_loop()
+            answer = loop.run_until_complete(first_of(client, streamed=streamed))
+            if not by_hand:
+                loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()
+            assert server.wait_until_left()
+            del answer
+        assert before == open_files()
+    default_client.cache_clear()
+
+
+def test_a_loop_that_ends_in_a_forked_child() -> None:
+    """Connections are its parent's: they are not warned of there, and go on here."""
+    with FaultServer(ANSWER) as server:
+        client = client_of(server)
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(client.acompletion(MODEL, HI))
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                with no_warning():
+                    loop.close()
+                code = 0
+            finally:
+                os._exit(code)
+        assert (child, 0) == os.waitpid(child, 0)
+        loop.run_until_complete(client.acompletion(MODEL, HI))
+        assert 1 == server.connections
+        loop.run_until_complete(client.aclose())
+        loop.close()
+
+
 async def test_a_client_that_is_let_go() -> None:
     """Its connections close; after answers, after failures, and with a stream open."""
     for step in (ANSWER, reply(404), ENDLESS):
-        with FaultServer(step) as server, no_warning():
+        is_open = step is not ENDLESS  # whose connection was closed with it
+        with FaultServer(step) as server, one_warning("collected") if is_open else no_warning():
             client = client_of(server)
             pool = weakref.ref(await _used(client, streamed=step is ENDLESS))
             del client
@@ -203,6 +354,7 @@ def test_loops_leave_nothing_in_the_client() -> None:
         loop = asyncio.new_event_loop()
         loop.run_until_complete(client.acompletion(MODEL, HI))
         assert 1 == len(client._pools)
+        loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
         assert 0 == len(client._pools)
         assert server.wait_until_left(1.0)
@@ -223,7 +375,7 @@ def test_a_client_that_is_gone_before_its_loop() -> None:
 def test_a_stream_that_outlives_its_loop(by_hand: bool) -> None:
     """Its connection closes with the loop, and the hooks are told when it is let go."""
     hook = Recorder()
-    with FaultServer(ENDLESS) as server, no_warning():
+    with FaultServer(ENDLESS) as server, one_warning("closed") if by_hand else no_warning():
         client = client_of(server, hooks=[hook])
         loop = asyncio.new_event_loop()
         answer: Stream = loop.run_until_complete(client.acompletion(MODEL, HI, stream=True))
@@ -289,6 +441,7 @@ for _ in range(2):
     asyncio.run(main())
 loop = asyncio.new_event_loop()
 loop.run_until_complete(client.acompletion(MODEL, HI, stream=True))
+loop.run_until_complete(loop.shutdown_asyncgens())
 loop.close()
 next(client.completion(MODEL, HI, stream=True))
 kept = client.completion(MODEL, HI, stream=True)

@@ -78,6 +78,9 @@ class Client:
             that the process may open (``ulimit -n``) if that is less.
     """
 
+    _warns = True
+    """Whether there is a ``ResourceWarning`` where connections are left open."""
+
     def __init__(  # noqa: PLR0913 - each is a keyword, and a setting that users asked for
         self,
         *,
@@ -306,7 +309,8 @@ class Client:
         from llmgate.transports.aiohttp import AiohttpTransport  # noqa: PLC0415 - imported by now
 
         loop = asyncio.get_running_loop()
-        pool = await AiohttpTransport.start(settings, partial(_forget, ref(self._pools), ref(loop)))
+        forget = partial(_forget, ref(self._pools), ref(loop))
+        pool = await AiohttpTransport.start(settings, forget, warns=self._warns)
         with self._lock:
             self._pools[loop] = pool
         return pool
@@ -339,13 +343,19 @@ def _forget(pools: ReferenceType[Pools], loop: ReferenceType[asyncio.AbstractEve
         pool_of.pop(ended, None)
 
 
+class _DefaultClient(Client):
+    """Nobody can be expected to close it."""
+
+    _warns = False
+
+
 # --- the module's functions ---------------------------------------------------------------
 
 
 @cache
 def default_client() -> Client:
-    """The client of :func:`acompletion` and :func:`completion`."""
-    return Client()
+    """The client of :func:`acompletion` and :func:`completion`, which nobody has to close."""
+    return _DefaultClient()
 
 
 @overload

@@ -1,35 +1,51 @@
 """Closes connections with the event loop they live on, however that loop ends.
 
-It knows nothing of what it closes.
+It knows nothing of what it closes, and replaces nothing of the loop.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import suppress
+from contextvars import Context
 from weakref import WeakSet, finalize
 
 __all__ = ["Keeper"]
 
+_DAY = 24 * 3600.0
+
 
 class Keeper:
-    """Calls ``close`` once: when asked to, when its owner is let go, or when its loop ends.
+    """Closes once: when asked to, when its owner is collected, or when its loop ends.
 
     A loop that is run by ``asyncio.run`` closes every asynchronous generator that was started on
-    it (``loop.shutdown_asyncgens``), and so this one. For a loop that is merely closed, by hand or
-    by an old framework, its ``close`` does so before.
+    it (``loop.shutdown_asyncgens``), and so this one. A loop that is merely closed, by hand or by
+    an old framework, or that is collected unclosed, drops its timers: one of them holds an object
+    that is held by nothing else, and notices. Nothing can be awaited any more then.
+
+    Args:
+        close: Closes what is kept, while the loop runs.
+        abandon: Closes what is kept at once, after the loop has ended.
+        warn: Called when the owner was collected and the loop goes on, before it closes.
     """
 
-    def __init__(self, close: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        close: Callable[[], Awaitable[None]],
+        abandon: Callable[[], object],
+        warn: Callable[[], object],
+    ) -> None:
         self.is_closed = False
         self._generator = self._kept(close)
+        self._abandon = abandon
+        self._warn = warn
+        self._timers = WeakSet[asyncio.TimerHandle]()  # one, which the loop alone holds
 
     async def start(self, owner: object) -> None:
         """Bind it to the running loop, and to its owner's life."""
         loop = asyncio.get_running_loop()
         await anext(self._generator)
-        _LoopEnd.of(loop).keepers.add(self)
+        _LoopEnd(self).wait(loop)
         # This also holds what is to be closed, so that no garbage collector finds it open.
         finalize(owner, self._close_soon, loop).atexit = False
 
@@ -37,39 +53,46 @@ class Keeper:
         """Close now."""
         await self._generator.aclose()
 
+    def loop_has_ended(self) -> None:
+        """Close what nobody has closed."""
+        if not self.is_closed:
+            self.is_closed = True
+            self._abandon()
+
+    def add_timer(self, timer: asyncio.TimerHandle) -> None:
+        """Have a timer cancelled when it closes."""
+        self._timers.add(timer)
+
     async def _kept(self, close: Callable[[], Awaitable[None]]) -> AsyncGenerator[None, None]:
         try:
             yield
         finally:
             self.is_closed = True
+            for timer in self._timers:
+                timer.cancel()
             await close()
 
     def _close_soon(self, loop: asyncio.AbstractEventLoop) -> None:
         if not (self.is_closed or loop.is_closed()):
-            loop.call_soon_threadsafe(lambda: loop.create_task(self.aclose()))
+            loop.call_soon_threadsafe(lambda: loop.create_task(self._close_collected()))
+
+    async def _close_collected(self) -> None:
+        try:  # not reached where the loop ends now, as it does when ``asyncio.run`` has its result
+            self._warn()
+        finally:
+            await self.aclose()
 
 
 class _LoopEnd:
-    """Stands in for ``close`` of an event loop: closes what is kept before the loop."""
+    """Tells a keeper of the end of a loop, whose timer alone holds this object."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.keepers = WeakSet[Keeper]()
-        self._loop = loop
-        self._close: Callable[[], None] = loop.close
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
 
-    @classmethod
-    def of(cls, loop: asyncio.AbstractEventLoop) -> _LoopEnd:
-        """The one of this loop."""
-        if isinstance(loop.close, cls):
-            return loop.close
-        end = cls(loop)
-        with suppress(AttributeError):  # a loop that is written in C
-            setattr(loop, "close", end)  # noqa: B010 - to a type checker it is a method
-        return end
+    def wait(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Wait for another day."""
+        timer = loop.call_later(_DAY, self.wait, loop, context=Context())
+        self._keeper.add_timer(timer)
 
-    def __call__(self) -> None:
-        if not self._loop.is_running() and not self._loop.is_closed():
-            for keeper in list(self.keepers):
-                if not keeper.is_closed:
-                    self._loop.run_until_complete(keeper.aclose())
-        self._close()
+    def __del__(self) -> None:
+        self._keeper.loop_has_ended()

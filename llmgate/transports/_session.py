@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from io import BytesIO
 from typing import Any
 
@@ -255,6 +256,8 @@ class SessionResponse:
         connection = self._response.connection
         transport = None if connection is None else connection.transport
         self._response.close()
+        if connection is not None:
+            connection.close()  # aiohttp does so only while the loop lives
         _abort_soon(transport)
 
 
@@ -264,10 +267,8 @@ def _abort_soon(transport: asyncio.Transport | None) -> None:
     Not now, since it may be in the midst of reading.
     """
     if transport is not None:
-        try:
+        with suppress(RuntimeError):  # where the loop has ended, and its sockets with it
             asyncio.get_running_loop().call_soon(transport.abort)
-        except RuntimeError:  # the loop has ended, and its sockets with it
-            transport.abort()
 
 
 # --- traces -------------------------------------------------------------------------------

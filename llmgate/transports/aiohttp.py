@@ -8,9 +8,10 @@ package import aiohttp.
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -30,6 +31,7 @@ from llmgate.transports._session import (
     send_by_session,
 )
 from llmgate.transports._settings import HttpSettings
+from llmgate.transports._sockets import OpenSockets
 
 if TYPE_CHECKING:
     from llmgate.transports._fast import FastPath
@@ -40,6 +42,7 @@ __all__ = ["AiohttpTransport", "HttpSettings", "Stats"]
 Response: TypeAlias = "DirectResponse | SessionResponse"
 
 _CLOSED = "the client was closed during the call"
+_HOW_TO_CLOSE = "use it in `async with`, or await its `aclose()`"
 _LINGER = 0.05
 """Seconds that the end of a body may come after the end mark of its stream."""
 
@@ -62,6 +65,7 @@ class AiohttpTransport:
         self.stats = Stats()
         self._settings = settings
         self._replies = set[_Reply]()
+        self._sockets = OpenSockets(asyncio.get_running_loop())
         fast = _fast_module() if settings.allows_fast_path() else None
         connector: type[Connector] = fast.FastConnector if fast is not None else Connector
         self._session = new_session(
@@ -71,19 +75,27 @@ class AiohttpTransport:
                 ssl=settings.tls(),
                 keepalive_timeout=30,
                 resolver=ThreadResolver(),
+                socket_factory=self._sockets,
             )
         )
         self._fast: FastPath | None = fast.FastPath(self._session) if fast is not None else None
 
     @classmethod
     async def start(
-        cls, settings: HttpSettings, on_close: Callable[[], object] = lambda: None
+        cls,
+        settings: HttpSettings,
+        on_close: Callable[[], object] = lambda: None,
+        *,
+        warns: bool = True,
     ) -> AiohttpTransport:
-        """A pool for the running loop. ``on_close`` is called when it is closed, however it is."""
+        """A pool for the running loop. ``on_close`` is called when it is closed, however it is.
+
+        ``warns`` says whether there is a ``ResourceWarning`` when connections are open while the
+        pool is collected, or while its loop is closed by hand.
+        """
         transport = cls(settings)
-        transport._keeper = Keeper(
-            partial(_close, transport._session, transport._replies, on_close)
-        )
+        pool = _Pool(transport._session, transport._replies, transport._sockets, on_close, warns)
+        transport._keeper = Keeper(pool.close, pool.abandon, pool.warn_of_owner)
         await transport._keeper.start(transport)
         return transport
 
@@ -142,13 +154,45 @@ def _fast_module() -> ModuleType | None:
     return _fast if _fast.is_supported() else None
 
 
-async def _close(
-    session: aiohttp.ClientSession, replies: set[_Reply], on_close: Callable[[], object]
-) -> None:
-    on_close()
-    for reply in list(replies):
-        reply.close()
-    await session.close()
+@dataclass(slots=True)
+class _Pool:
+    """What a transport leaves to be closed."""
+
+    session: aiohttp.ClientSession
+    replies: set[_Reply]
+    sockets: OpenSockets
+    on_close: Callable[[], object]
+    warns: bool
+
+    async def close(self) -> None:
+        """Close every connection, on its loop."""
+        self.on_close()
+        for reply in list(self.replies):
+            reply.close()
+        await self.session.close()
+
+    def abandon(self) -> None:
+        """Close every connection, after its loop has been closed."""
+        count = len(self.sockets)
+        self.on_close()
+        closing = self.session.close()
+        with suppress(StopIteration, RuntimeError):  # it has nothing to wait for any more
+            closing.send(None)
+        closing.close()
+        for reply in list(self.replies):
+            with suppress(Exception):
+                reply.close()
+        self.sockets.close()
+        self._warn(count, "its event loop was closed")
+
+    def warn_of_owner(self) -> None:
+        """Say that a client was collected before it was closed."""
+        self._warn(len(self.sockets), "it was collected")
+
+    def _warn(self, count: int, when: str) -> None:
+        if self.warns and count and not self.sockets.are_inherited:
+            what = f"a client had open connections ({count}) when {when}: {_HOW_TO_CLOSE}"
+            warnings.warn(what, ResourceWarning, stacklevel=2)
 
 
 class _Reply:

@@ -56,11 +56,13 @@ call = loop.create_task(aask("hang"))
 loop.run_until_complete(asyncio.sleep(0.03))
 call.cancel()
 loop.run_until_complete(asyncio.wait({call}))
+loop.run_until_complete(loop.shutdown_asyncgens())
 loop.close()
 for _ in range(2):
     asyncio.run(main())
 loop = asyncio.new_event_loop()
 unread = loop.run_until_complete(aask("half", True))
+loop.run_until_complete(loop.shutdown_asyncgens())
 loop.close()
 for chunk in ask("half", True):
     break

@@ -199,10 +199,11 @@ class DirectResponse:
     def close(self) -> None:
         """Drop the connection, unless it is free already; whoever reads is told."""
         connection, self._connection = self._connection, None
-        if connection is None or connection._loop.is_closed():
+        if connection is None:
             return
         content: aiohttp.StreamReader | None = getattr(self, "content", None)
-        if content is not None and content.exception() is None:
+        has_reader = content is not None and not connection._loop.is_closed()
+        if content is not None and has_reader and content.exception() is None:
             content.set_exception(aiohttp.ClientConnectionError("Connection closed"))
         connection.close()
 
