@@ -17,7 +17,7 @@ import trustme
 from llmgate import Client, Completion, RetryPolicy
 from llmgate.errors import ReadError
 from llmgate.hooks import AttemptEnded, AttemptStarted, RetryScheduled
-from llmgate.options import ProviderCall
+from llmgate.provider import ProviderCall
 from llmgate.provider.http import Flow
 from llmgate.transports import _unprocessed
 from llmgate_openai import OpenAI
