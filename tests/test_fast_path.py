@@ -118,6 +118,24 @@ async def test_what_came_before_a_break_is_given_first(end: Any) -> None:
             incoming.close()
 
 
+async def test_rubbish_after_a_response() -> None:
+    """What follows a whole response, even in the same packet, does not undo it."""
+    with FaultServer(reply(body=b"{}") + b"rubbish\r\n\r\n", reply(body=b"{}")) as server:
+        async with Opened() as each:
+            for _ in range(2):
+                request = HttpRequest("GET", server.url)
+                assert b"{}" == await drained(await each.open(request, Timeout()))
+        assert 2 == server.connections
+
+
+async def test_announcements_without_end() -> None:
+    """A server that says for ever that a response will come is left."""
+    with FaultServer(head(102) * 2_000) as server:
+        async with Opened() as each:
+            with pytest.raises(ReadError):
+                await each.open(HttpRequest("GET", server.url), Timeout())
+
+
 # --- how it writes ---
 
 

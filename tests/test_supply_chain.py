@@ -106,3 +106,14 @@ def test_the_wheel_of_what_is_for_tests() -> None:
     core = ["llmgate/py.typed", "llmgate_core-0.1.0.dist-info/licenses/LICENSE"]
     found = [*faults("llmgate_core-0.1.0-py3-none-any.whl", [*core, "llmgate/testing/fake.py"])]
     assert ["llmgate/testing/fake.py is no part of llmgate_core"] == found
+
+
+def test_the_oldest_aiohttp_that_is_declared_is_the_one_that_is_tested() -> None:
+    """``make test-floor`` installs what the range in pyproject.toml begins with."""
+    declared = re.search(r'"aiohttp>=([\d.]+),<4"', (ROOT / "pyproject.toml").read_text("utf-8"))
+    tested = re.search(
+        r"^aiohttp==(\S+)", (ROOT / "requirements/floor.txt").read_text("utf-8"), re.M
+    )
+    assert declared is not None
+    assert tested is not None
+    assert declared[1] == tested[1]

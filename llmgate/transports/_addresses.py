@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from ipaddress import IPv4Address
 from urllib.request import getproxies, proxy_bypass
 
 from yarl import URL
@@ -25,9 +26,24 @@ def parsed_url(text: str) -> URL:
         url = URL(text)
     except ValueError:
         raise InvalidAddressError from None
-    if url.scheme not in ("http", "https") or not url.raw_host:
+    if url.scheme not in ("http", "https") or not url.raw_host or _is_odd_number(url.raw_host):
         raise InvalidAddressError
     return url
+
+
+def _is_odd_number(host: str) -> bool:
+    """Whether it is an IPv4 address in another form than a.b.c.d, which hides where it leads.
+
+    Source: URL Standard, 3.5 (the ends-in-a-number checker).
+    """
+    last = host.rstrip(".").rpartition(".")[2].lower()
+    if not (last.isdecimal() or last.startswith("0x")):
+        return False
+    try:
+        IPv4Address(host.rstrip("."))
+    except ValueError:
+        return True
+    return False
 
 
 def environment_proxy(url: str) -> str | None:

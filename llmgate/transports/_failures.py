@@ -8,6 +8,7 @@ import ssl
 
 import aiohttp
 from aiohttp.http import HttpProcessingError
+from aiohttp.http_exceptions import DecompressSizeError
 
 from llmgate.errors import (
     ConnectError,
@@ -16,6 +17,7 @@ from llmgate.errors import (
     InvalidRequestError,
     LLMGateError,
     ReadError,
+    ResponseTooLargeError,
     TLSError,
     excerpt,
     origin_of,
@@ -100,13 +102,19 @@ def failure_of(error: Exception, url: str) -> LLMGateError:
         case ValueError():  # the text may quote a header
             what = "a header holds a line end, or the URL a password that a header contradicts"
             return InvalidRequestError(what, path="extra_headers")
-        case aiohttp.ClientError() | HttpProcessingError() | ExplainedError() | OSError():
-            unprocessed = isinstance(error, BrokenConnectionError) and error.unprocessed
-            text = f"the connection to {host} broke: {reason}"
-            return ReadError(text, unprocessed=unprocessed)
         case _:
-            what = f"a request to {host} failed with {type(error).__name__}"
-            return InternalError(what, origin=origin_of(error))
+            return _failure_of_reading(error, host)
+
+
+def _failure_of_reading(error: Exception, host: str) -> LLMGateError:
+    if isinstance(error.__cause__, DecompressSizeError):  # aiohttp has a limit of its own
+        return ResponseTooLargeError(f"the response of {host} is too large: {reason_of(error)}")
+    if isinstance(error, aiohttp.ClientError | HttpProcessingError | ExplainedError | OSError):
+        unprocessed = isinstance(error, BrokenConnectionError) and error.unprocessed
+        text = f"the connection to {host} broke: {reason_of(error)}"
+        return ReadError(text, unprocessed=unprocessed)
+    what = f"a request to {host} failed with {type(error).__name__}"
+    return InternalError(what, origin=origin_of(error))
 
 
 _MORE_FILES = (
@@ -133,6 +141,8 @@ _TOO_MANY_FILES = (errno.EMFILE, errno.ENFILE)
 def reason_of(error: Exception) -> str:
     """What aiohttp says, but for what could hold the URL or a header that was sent."""
     match error:
+        case aiohttp.ClientConnectorCertificateError():
+            return excerpt(str(error.certificate_error))
         case aiohttp.ClientConnectorError():
             lost = "the server closed it during the handshake"  # of TLS: asyncio says nothing
             return excerpt(error.os_error.strerror or str(error.os_error) or lost)

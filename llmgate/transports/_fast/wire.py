@@ -102,7 +102,7 @@ class Wire(ResponseHandler):
         if self._is_first and self._length == str(len(piece) - piece.find(b"\r\n\r\n") - 4):
             return False
         parser: Any = self._parser
-        if parser is None:
+        if parser is None or self.should_close:  # nor is it used again, and a body may go on
             return False
         try:
             found, _, _ = parser.feed_data(_ANOTHER)
