@@ -60,6 +60,12 @@ PEERS = {
         imports="import llmgate",
         actions=("call", "stream", "iterate", "assemble"),
     ),
+    "public": Peer(
+        "llmgate, by aiohttp's public API",
+        "llmgate_client",
+        ".venv",
+        environment={"LLMGATE_FAST_PATH": "0"},
+    ),
     "liter-llm": Peer(
         "liter-llm",
         "sdk.liter_llm_package",

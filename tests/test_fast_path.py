@@ -136,6 +136,44 @@ async def test_announcements_without_end() -> None:
                 await each.open(HttpRequest("GET", server.url), Timeout())
 
 
+async def test_nonsense_within_a_body() -> None:
+    """A body that is not well-formed fails when that is seen, not at the deadline."""
+    step = then(head(transfer_encoding="chunked"), b"2\r\nok\r\n", b"zz\r\n", last=hang)
+    with FaultServer(step) as server:
+        async with Opened() as each:
+            incoming = await each.open(HttpRequest("GET", server.url), Timeout())
+            async with asyncio.timeout(5):
+                with pytest.raises(ReadError):
+                    await drained(incoming)
+            incoming.close()
+
+
+async def test_a_part_of_a_head_that_nobody_asked_for() -> None:
+    """A connection on which another response has begun is not used again."""
+    with FaultServer(reply(body=b"{}") + b"HTTP/1.1 2", reply(body=b"{}")) as server:
+        async with Opened() as each:
+            for _ in range(2):
+                await drained(await each.open(HttpRequest("GET", server.url), Timeout()))
+        assert 2 == server.connections
+
+
+async def test_a_place_that_a_cancelled_request_had_just_been_given() -> None:
+    """It goes to the next that waits for one."""
+    with FaultServer(reply(body=b"{}")) as server:
+        request = HttpRequest("GET", server.url)
+        transport = await AiohttpTransport.start(HttpSettings(limit=1))
+        first = await transport.open(request, Timeout())
+        second, third = (
+            asyncio.ensure_future(transport.open(request, Timeout())) for _ in range(2)
+        )
+        await asyncio.sleep(0.01)
+        first.close()
+        second.cancel()
+        async with asyncio.timeout(5):
+            assert b"{}" == await drained(await third)
+        await transport.aclose()
+
+
 # --- how it writes ---
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import os
 import re
@@ -439,6 +440,21 @@ async def test_what_is_sent_beside_the_request() -> None:
         assert names | {"authorization"} == {*seen.headers}
         assert "identity" == seen.headers["accept-encoding"]
         assert "llmgate" in seen.headers["user-agent"]
+
+
+async def test_a_stream_that_is_let_go() -> None:
+    """Its connection ends with the last reference to it: no garbage has to be collected."""
+    with FaultServer(then(stream("a", last=b""), last=hang)) as server:
+        async with client_of(server) as client:
+            gc.disable()
+            try:
+                call = asyncio.ensure_future(client.acompletion(MODEL, HI, stream=True))
+                answer = await call
+                await anext(answer)
+                del answer, call
+                assert await wait_for_async(lambda: server.open_connections == 0)
+            finally:
+                gc.enable()
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -126,6 +126,7 @@ class Connector(aiohttp.TCPConnector):
                 return await self._connected(exchange, args, named)
             finally:
                 exchange.limit.stop()
+                exchange.limit = None  # it leads to this task, and its result to the response
 
     async def _connected(self, exchange: Exchange, args: Any, named: Any) -> Any:
         while True:
