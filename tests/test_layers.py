@@ -69,6 +69,7 @@ FLOORS = (
         "transports._fast.wire",
         "transports._limits",
         "transports._session",
+        "transports._heads",
         "transports._unprocessed",
         "_core",
         "_core.deadline",

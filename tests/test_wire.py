@@ -17,6 +17,7 @@ from llmgate.provider.http import (
     HttpRequest,
     HttpResponse,
     Secret,
+    base_url_parts,
     decode_json,
     encode_json,
     is_array,
@@ -281,3 +282,17 @@ def test_json_values_are_told_apart(value: Any, object_: bool, array: bool) -> N
 def test_everything_public_is_there() -> None:
     """Plugins import from here what reads and writes JSON, too."""
     assert [] == [name for name in wire.__all__ if not hasattr(wire, name)]
+
+
+@pytest.mark.parametrize(
+    ("pasted", "path", "query"),
+    [
+        ("http://h/größe/v1?ä=ö", "/gr%C3%B6%C3%9Fe/v1", "%C3%A4=%C3%B6"),
+        ("http://h/100%/a%2Fb%zz?c=50%", "/100%25/a%2Fb%25zz", "c=50%25"),
+        ("http://h/~a:b@c,d;e=f(g)!*'?a[0]=/?&b=$+", "/~a:b@c,d;e=f(g)!*'", "a[0]=/?&b=$+"),
+    ],
+)
+def test_a_base_url_can_be_sent(pasted: str, path: str, query: str) -> None:
+    """What cannot stand in a URL is encoded where it is configured; all else stays as it is."""
+    parts = base_url_parts(pasted)
+    assert (path, query) == (parts.path, parts.query)

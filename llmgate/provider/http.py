@@ -6,10 +6,11 @@ There is no socket here. A flow is a generator that yields :class:`HttpRequest`,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Mapping
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias, TypeVar
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from llmgate._text.frozen import frozen
 from llmgate._text.json import decode_json, encode_json, is_array, is_object
@@ -201,7 +202,8 @@ class Transport(Protocol):
 def base_url_parts(address: str) -> SplitResult:
     """The parts of a host's address, as it was pasted; white space around it is stripped.
 
-    An empty address is none: what was meant for one host must not go to another by default.
+    What a path and a query cannot hold is percent-encoded, as a browser does when it is pasted
+    there: letters beyond ASCII, and a percent sign that encodes nothing. An empty address is none: what was meant for one host must not go to another by default.
 
     Raises:
         InvalidRequestError: when it is no http or https URL; a password in it is not quoted.
@@ -214,7 +216,15 @@ def base_url_parts(address: str) -> SplitResult:
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         shown = address.partition("?")[0].rpartition("@")[2]
         raise InvalidRequestError(f"{shown!a:.80} is no http or https URL", path="base_url")
-    return parts
+    return parts._replace(path=_encoded(parts.path), query=_encoded(parts.query))
+
+
+def _encoded(text: str) -> str:
+    """A path or a query that can be sent; what is encoded already stays as it is."""
+    return quote(_LONE_PERCENT.sub("%25", text), safe="%:/?[]@!$&'()*+,;=")
+
+
+_LONE_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
 def _url_parts(address: str) -> SplitResult | None:

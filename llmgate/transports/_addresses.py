@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from ipaddress import IPv4Address
 from urllib.request import getproxies, proxy_bypass
@@ -17,18 +18,36 @@ __all__ = ["environment_proxy", "parsed_url"]
 
 @lru_cache(maxsize=256)
 def parsed_url(text: str) -> URL:
-    """An http or https URL.
+    """An http or https URL, whose path and query are sent as they are written.
+
+    Its fragment is dropped, since it is for the client alone. The query becomes a part of the path:
+    so nothing is lost of it, such as a question mark with nothing behind it.
 
     Raises:
-        InvalidAddressError: when it is none.
+        InvalidAddressError: when it is none, or has a character that has to be percent-encoded.
     """
+    address, target = _split(text)
+    if not _TARGET.fullmatch(target):
+        raise InvalidAddressError("it has a character that must be percent-encoded")
     try:
-        url = URL(text)
+        url = URL(address)
     except ValueError:
         raise InvalidAddressError from None
     if url.scheme not in ("http", "https") or not url.raw_host or _is_odd_number(url.raw_host):
         raise InvalidAddressError
-    return url
+    return url.with_path(target, encoded=True)
+
+
+_TARGET = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@/?\[\]-]|%[0-9A-Fa-f]{2})*")
+"""What RFC 3986 allows in a path and a query, and the brackets that are common in queries."""
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Scheme and authority of a URL, and its path and query."""
+    scheme, separator, rest = text.partition("#")[0].partition("://")
+    authority = re.split("[/?]", rest, maxsplit=1)[0]
+    target = rest[len(authority) :]
+    return f"{scheme}{separator}{authority}", target if target.startswith("/") else f"/{target}"
 
 
 def _is_odd_number(host: str) -> bool:

@@ -61,6 +61,9 @@ class NoConnectionError(ExplainedError):
 class InvalidAddressError(Exception):
     """Something is no URL."""
 
+    def __init__(self, reason: str = "it is no http or https URL") -> None:
+        super().__init__(reason)
+
 
 def broken_connection(
     error: aiohttp.ClientOSError | aiohttp.ServerDisconnectedError, *, unprocessed: bool
@@ -98,7 +101,8 @@ def failure_of(error: Exception, url: str) -> LLMGateError:
         case TimeoutError():
             return DeadlineExceededError(f"no connection to {host} in time", phase="connect")
         case InvalidAddressError() | aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
-            return InvalidRequestError(f"{host!r} is no http or https URL", path="base_url")
+            known = error if isinstance(error, InvalidAddressError) else InvalidAddressError()
+            return InvalidRequestError(f"the URL {host!r} cannot be sent: {known}", path="base_url")
         case ValueError():  # the text may quote a header
             what = "a header holds a line end, or the URL a password that a header contradicts"
             return InvalidRequestError(what, path="extra_headers")

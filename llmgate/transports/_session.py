@@ -205,6 +205,7 @@ async def _sent(
             url,
             data=exchange.body,  # as a file, it is sent in pieces
             headers=request.headers,
+            skip_auto_headers=("Content-Type",),
             allow_redirects=False,
             proxy=proxy,
             read_bufsize=STREAM_BUFFER if request.stream else READ_BUFFER,

@@ -22,6 +22,7 @@ from llmgate.options import Timeout
 from llmgate.provider.http import HttpRequest, IncomingResponse
 from llmgate.transports._addresses import environment_proxy, parsed_url
 from llmgate.transports._failures import failure_of, forget_frames
+from llmgate.transports._heads import check_head
 from llmgate.transports._lifetime import Keeper
 from llmgate.transports._resolver import ThreadResolver
 from llmgate.transports._session import (
@@ -120,6 +121,7 @@ class AiohttpTransport:
         await self._keeper.aclose()
 
     async def _send(self, request: HttpRequest, timeout: Timeout) -> Response:
+        check_head(request)
         proxy = self._settings.proxy
         if proxy is None and self._settings.trust_env:
             proxy = environment_proxy(request.url)

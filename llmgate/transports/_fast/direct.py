@@ -29,6 +29,7 @@ from llmgate.transports._session import LONGEST_HEADER, READ_BUFFER, STREAM_BUFF
 __all__ = ["READING", "DirectResponse", "FastConnector", "Route", "RouteTimeout"]
 
 _MOST_STARTS = 16
+_WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _MOST_DOUBTED = 256
 
 
@@ -114,7 +115,7 @@ class Route(aiohttp.ClientRequest):
             "accept-encoding": "Accept-Encoding: identity\r\n",
             "user-agent": "User-Agent: llmgate\r\n",
         }
-        self._starts: dict[tuple[str, ...], str] = {}
+        self._starts: dict[tuple[str, ...], tuple[str, bool]] = {}
 
     @property
     def connection_key(self) -> Any:
@@ -129,21 +130,22 @@ class Route(aiohttp.ClientRequest):
         """
         headers = request.headers
         names = (request.method, *headers)
-        start = self._starts.get(names) or self._start(*names)
+        start, has_length = self._starts.get(names) or self._start(*names)
         lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
-        if request.body or request.method != "GET":
+        if not has_length and (request.body or request.method not in _WITHOUT_BODY):
             lines.append(f"Content-Length: {len(request.body)}\r\n")
         return f"{start}{_joined(lines)}\r\n".encode()
 
-    def _start(self, method: str, *names: str) -> str:
-        """The lines before the given headers, which differ only in which of ours they replace."""
+    def _start(self, method: str, *names: str) -> tuple[str, bool]:
+        """The lines before the given headers, which differ only in which of ours they replace; and
+        whether those say how long the body is."""
         given = {name.lower() for name in names}
         own = (line for name, line in self._own.items() if name not in given)
         start = _joined([f"{method} {self._target} HTTP/1.1\r\n", *own])
         while len(self._starts) >= _MOST_STARTS:
             self._starts.pop(next(iter(self._starts)))
-        self._starts[method, *names] = start
-        return start
+        made = self._starts[method, *names] = start, "content-length" in given
+        return made
 
 
 def _joined(lines: list[str]) -> str:
