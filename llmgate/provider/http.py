@@ -203,7 +203,8 @@ def base_url_parts(address: str) -> SplitResult:
     """The parts of a host's address, as it was pasted; white space around it is stripped.
 
     What a path and a query cannot hold is percent-encoded, as a browser does when it is pasted
-    there: letters beyond ASCII, and a percent sign that encodes nothing. An empty address is none: what was meant for one host must not go to another by default.
+    there: letters beyond ASCII, and a percent sign that encodes nothing. An empty address is none:
+    what was meant for one host must not go to another by default.
 
     Raises:
         InvalidRequestError: when it is no http or https URL; a password in it is not quoted.
