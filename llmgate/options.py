@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from llmgate._text.frozen import frozen
@@ -16,10 +17,10 @@ from llmgate.report import Policy
 
 if TYPE_CHECKING:
     from llmgate.hooks import Hook
-    from llmgate.messages import FunctionDefinition, ToolDefinition
+    from llmgate.messages import FunctionDefinition, MessageParam, ToolDefinition
     from llmgate.provider.http import Secret
 
-__all__ = ["MEANINGFUL", "CallOptions", "ChatParameters", "Timeout"]
+__all__ = ["MEANINGFUL", "CallOptions", "ChatCall", "ChatParameters", "Timeout"]
 
 
 @frozen
@@ -117,3 +118,31 @@ class CallOptions(ChatParameters, total=False):
     forceTimeout: float  # the spelling of the early form of this API
     logger_fn: Callable[[dict[str, Any]], object]
     verbose: bool
+
+
+@dataclass(slots=True)
+class ChatCall:
+    """One call as it was asked for: checked, and with no provider chosen yet.
+
+    ``model`` is the name that the caller gave, ``messages`` are dictionaries in OpenAI's format,
+    and ``parameters`` holds the parameters that were given; schemas stand in place of Python types
+    and functions. ``unsupported`` says what happens to a parameter that the provider lacks.
+    ``timeout`` and ``max_retries`` are None where the client's hold.
+
+    ``settings`` are those of the provider that the caller had in mind (``api_key``, which is a
+    :class:`~llmgate.provider.http.Secret`, ``base_url``, ``api_version``): whoever sends the call
+    to another provider leaves them out, as in ``replace(call, model="other/model", settings={})``.
+    They and ``extra_headers`` appear in no ``repr``, as they may hold credentials.
+    """
+
+    model: str
+    messages: list[MessageParam]
+    parameters: ChatParameters = field(default_factory=ChatParameters)
+    stream: bool = False
+    unsupported: Policy = "drop"
+    extra_body: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    extra_headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    timeout: Timeout | None = None
+    max_retries: int | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    hooks: tuple[Hook, ...] = ()

@@ -85,6 +85,8 @@ FLOORS = (
         "_core.drive",
         "_core.iterators",
         "_core.stream",
+        "_core.settings",
+        "_core.legacy",
     ),
     ("_core.prepare", "_core.preview", "_core.loading", "_core.client", "_core.sync"),
     ("", "cli", "cli.__main__", "cli.chat", "cli.doctor", "cli.providers"),

@@ -365,19 +365,6 @@ def test_a_model_s_name_says_whose_it_is(install: Install, model: str, expected:
     assert expected == Registry({"canned": Canned()}).target(model)
 
 
-@pytest.mark.parametrize(
-    ("model", "expected"),
-    [
-        ("gpt-4o", Target("azure", "gpt-4o")),
-        ("azure/gpt-4o", Target("azure", "gpt-4o")),
-        ("openai/gpt-4o", Target("azure", "openai/gpt-4o")),
-    ],
-)
-def test_a_provider_that_was_switched_to_takes_every_model(model: str, expected: Target) -> None:
-    """As ``azure=True`` of the early form does; the provider's own prefix is taken off."""
-    assert expected == Registry({"azure": Canned()}).target(model, "azure")
-
-
 @pytest.mark.parametrize("models", [(), ("canned-*",)])
 def test_a_provider_that_was_handed_over_comes_before_an_installed_one(
     install: Install, models: tuple[str, ...]
@@ -409,15 +396,13 @@ def test_a_model_is_a_text(model: Any) -> None:
     assert "model" == caught.value.path
 
 
-@pytest.mark.parametrize(
-    ("model", "switch"), [("canned/", None), ("canned/ ", None), ("canned/", "canned")]
-)
-def test_a_provider_alone_is_no_model(install: Install, model: str, switch: str | None) -> None:
+@pytest.mark.parametrize("model", ["canned/", "canned/ "])
+def test_a_provider_alone_is_no_model(install: Install, model: str) -> None:
     """Something must follow the slash."""
     with pytest.raises(
         InvalidRequestError, match="the model's name is missing after 'canned/'"
     ) as caught:
-        Registry({"canned": Canned()}).target(model, switch)
+        Registry({"canned": Canned()}).target(model)
     assert "model" == caught.value.path
 
 

@@ -14,21 +14,18 @@ from pydantic import BaseModel, Field
 
 from llmgate import tools
 from llmgate._core.check import check_messages, check_parameters
+from llmgate._core.legacy import (
+    LegacyDecoder,
+    completion_as_legacy,
+    uses_functions,
+    without_functions,
+)
 from llmgate.errors import DecodeError, InvalidRequestError
 from llmgate.options import ChatParameters
 from llmgate.provider.accumulate import accumulate
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.framing import Frame, Framer, NDJSONFramer
-from llmgate.tools import (
-    LegacyDecoder,
-    answer_as_legacy,
-    function_tool,
-    parse_answer,
-    parse_arguments,
-    response_format_of,
-    uses_legacy_functions,
-    without_legacy_functions,
-)
+from llmgate.tools import function_tool, parse_answer, parse_arguments, response_format_of
 from llmgate.types import (
     Choice,
     ChoiceDelta,
@@ -299,7 +296,7 @@ def call_of(*history: dict[str, Any], **parameters: Any) -> ProviderCall:
 )
 def test_the_legacy_form_is_recognised(call: ProviderCall, expected: bool) -> None:
     """By a parameter or by a message of the history."""
-    assert expected is uses_legacy_functions(call.parameters, call.messages)
+    assert expected is uses_functions(call.parameters, call.messages)
 
 
 PARAMETERS: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
@@ -332,7 +329,7 @@ def test_functions_are_sent_as_tools(
 ) -> None:
     """To every provider that has tools; the report says so, and the call itself is unchanged."""
     call = call_of(USER, **given_)
-    translated = without_legacy_functions(call)
+    translated = without_functions(call)
     assert sent == translated.parameters
     assert reported == [deviation.path for deviation in translated.report]
     assert given_ == call.parameters
@@ -348,7 +345,7 @@ def test_functions_are_sent_as_tools(
 def test_both_forms_at_once_are_refused(parameters: dict[str, Any], path: str) -> None:
     """It would be for us to guess which of them counts."""
     with pytest.raises(InvalidRequestError, match="not both") as caught:
-        without_legacy_functions(call_of(USER, **parameters))
+        without_functions(call_of(USER, **parameters))
     assert path == caught.value.path
 
 
@@ -400,7 +397,7 @@ def test_a_legacy_history_is_sent_as_tool_messages(
     """Calls and results are paired by ids made of their place, so the same history gives the same
     bytes each time. What comes out is a history that the check accepts."""
     call = call_of(*history)
-    first, second = without_legacy_functions(call), without_legacy_functions(call)
+    first, second = without_functions(call), without_functions(call)
     assert list(sent) == first.messages
     assert first.messages == second.messages
     assert list(history) == call.messages
@@ -420,7 +417,7 @@ def test_a_result_of_a_call_that_was_never_made_is_refused(
 ) -> None:
     """There is no id that it could have."""
     with pytest.raises(InvalidRequestError, match=r"no call of '\w+' precedes it") as caught:
-        without_legacy_functions(call_of(*history))
+        without_functions(call_of(*history))
     assert path == caught.value.path
 
 
@@ -459,7 +456,7 @@ def test_an_answer_is_given_in_the_form_in_which_it_was_asked(
     message: Message, reason: FinishReason, expected: Message, legacy_reason: FinishReason
 ) -> None:
     """A first call is the ``function_call``; what that form cannot say stays as it was."""
-    answer = answer_as_legacy(Completion([Choice(message, 0, reason)], id="x"))
+    answer = completion_as_legacy(Completion([Choice(message, 0, reason)], id="x"))
     assert Completion([Choice(expected, 0, legacy_reason)], id="x") == answer
 
 
@@ -570,13 +567,15 @@ def streamed_calls(draw: st.DrawFn) -> list[Chunk]:
 def test_a_legacy_stream_adds_up_to_the_legacy_answer(chunks: list[Chunk]) -> None:
     """Translating the pieces or the whole gives the same."""
     decoder = LegacyDecoder(Script(chunks))
-    assert answer_as_legacy(accumulate(chunks)) == accumulate(decoder.feed(Frame(b"")))
+    assert completion_as_legacy(accumulate(chunks)) == accumulate(decoder.feed(Frame(b"")))
 
 
 def test_a_legacy_answer_can_be_sent_back() -> None:
     """Ask, answer, result, ask again: the whole round of the legacy form."""
-    answer = answer_as_legacy(Completion([Choice(Message(tool_calls=[ONE, TWO]), 0, "tool_calls")]))
+    answer = completion_as_legacy(
+        Completion([Choice(Message(tool_calls=[ONE, TWO]), 0, "tool_calls")])
+    )
     history: list[Any] = [USER, answer.choices[0].message, result("f"), tool_result("b")]
-    sent = without_legacy_functions(ProviderCall("m", check_messages(history), ChatParameters()))
+    sent = without_functions(ProviderCall("m", check_messages(history), ChatParameters()))
     calls: Any = sent.messages[1]
     assert ["call_1", "b"] == [call["id"] for call in calls["tool_calls"]]

@@ -19,13 +19,14 @@ from weakref import ReferenceType, WeakKeyDictionary, ref
 from llmgate._core import drive
 from llmgate._core.dispatch import Dispatcher
 from llmgate._core.loading import in_time, load, transport_of
-from llmgate._core.prepare import Request, as_hooks, as_policy, as_timeout, hide_credentials
+from llmgate._core.prepare import fit, hide_credentials, parse, provider_of, resolve
 from llmgate._core.registry import Registry
 from llmgate._core.retry import RetryBudget, RetryPolicy
+from llmgate._core.settings import as_hooks, as_policy, as_timeout
 from llmgate._core.stream import Stream
 from llmgate.errors import ClosedError, MissingKeyError
 from llmgate.hooks import Event, Hook
-from llmgate.options import CallOptions, Timeout
+from llmgate.options import CallOptions, ChatCall, Timeout
 from llmgate.provider import Provider
 from llmgate.provider.http import Transport
 from llmgate.provider.threads import start_in_thread
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Client", "acompletion", "completion", "default_client"]
 
-_SETTINGS = frozenset({"api_key", "api_base", "api_version", "base_url"})
 _TRANSPORT = "llmgate.transports.aiohttp"
 
 
@@ -162,18 +162,7 @@ class Client:
         """
         hide_credentials(options)
         began = time.monotonic()
-        if type(model) is str and model not in self._registry.at_hand:
-            await self._load(model, options, began)
-        request = Request(self._registry, self._unsupported, model, messages, bool(stream), options)
-        context = await self._context(request, began)
-        try:
-            if stream:
-                opened = await drive.open_stream(context)
-                return Stream(opened, bare_chunks=request.wants_usage_chunk)
-            return await drive.complete(context)
-        except MissingKeyError:  # it is looked for again when it may have been set
-            self._registry.forget(request.provider_name)
-            raise
+        return await self._perform(self._parse(model, messages, stream, options), began)
 
     @overload
     def completion(
@@ -233,9 +222,10 @@ class Client:
         from llmgate._core.preview import preview_of  # noqa: PLC0415 - only where asked for
 
         hide_credentials(options)
-        return preview_of(
-            Request(self._registry, self._unsupported, model, messages, bool(stream), options)
-        )
+        call = self._parse(model, messages, stream, options)
+        target = resolve(call, self._registry)
+        provider = provider_of(call, target, self._registry)
+        return preview_of(fit(call, target, provider), provider, call.extra_headers)
 
     # --- life ---
 
@@ -269,29 +259,56 @@ class Client:
 
     # --- inside ---
 
-    async def _load(self, model: str, options: CallOptions, began: float) -> None:
-        spellings = (options.get(n) for n in ("timeout", "force_timeout", "forceTimeout"))
-        given: Any = next((limit for limit in spellings if limit is not None), self._timeout)
-        bare = _SETTINGS.isdisjoint(options)
-        await load(self._registry, model, bare=bare, timeout=as_timeout(given), began=began)
+    def _parse(
+        self,
+        model: str,
+        messages: Iterable[MessageLike],
+        stream: bool | None,
+        options: CallOptions,
+    ) -> ChatCall:
+        return parse(
+            model,
+            messages,
+            bool(stream),
+            options,
+            registry=self._registry,
+            unsupported=self._unsupported,
+        )
 
-    async def _context(self, request: Request, began: float) -> drive.CallState:
+    async def _perform(self, call: ChatCall, began: float) -> Completion | Stream:
+        """Ask the provider of a call's model."""
+        registry, timeout = self._registry, call.timeout or self._timeout
+        if type(call.model) is str and call.model not in registry.at_hand:
+            bare = not call.settings
+            await load(registry, call.model, bare=bare, timeout=timeout, began=began)
+        target = resolve(call, registry)
+        provider = provider_of(call, target, registry)
         if self._closed:
             raise ClosedError("the client was closed")
-        provider = request.provider
-        timeout = request.timeout or self._timeout
-        context = drive.CallState(
-            call=request.call,
+        state = drive.CallState(
+            call=fit(call, target, provider),
             provider=provider,
             transport=transport_of(provider) or await self._pool(timeout, began),
             timeout=timeout,
-            policy=request.policy(self._policy),
+            policy=self._policy_of(call),
             budget=self._budget,
-            emit=self._emitter(request.hooks),
-            extra_headers=request.extra_headers,
+            emit=self._emitter(call.hooks),
+            extra_headers=call.extra_headers,
         )
-        context.deadline.started = began
-        return context
+        state.deadline.started = began
+        try:
+            if call.stream:
+                opened = await drive.open_stream(state)
+                return Stream(opened, bare_chunks=_wants_usage_chunk(call))
+            return await drive.complete(state)
+        except MissingKeyError:  # it is looked for again when it may have been set
+            registry.forget(target.provider)
+            raise
+
+    def _policy_of(self, call: ChatCall) -> RetryPolicy:
+        if call.max_retries is None:
+            return self._policy
+        return replace(self._policy, max_retries=call.max_retries)
 
     async def _pool(self, timeout: Timeout, began: float) -> Transport:
         """The running loop's connections."""
@@ -325,6 +342,11 @@ class Client:
     def _emitter(self, hooks: tuple[Hook, ...]) -> Callable[[Event], None] | None:
         everyone = self._hooks + hooks
         return self._dispatcher.emitter(everyone) if everyone else None
+
+
+def _wants_usage_chunk(call: ChatCall) -> bool:
+    options = call.parameters.get("stream_options") or {}
+    return bool(options.get("include_usage", False))
 
 
 def _loaded(*settings: Any) -> HttpSettings:

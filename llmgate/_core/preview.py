@@ -17,7 +17,7 @@ from llmgate.provider.http import HttpRequest, decode_json, redacted
 from llmgate.report import Report
 
 if TYPE_CHECKING:
-    from llmgate._core.prepare import Request
+    from llmgate.provider import Provider
     from llmgate.provider.call import ProviderCall
     from llmgate.provider.http import Flow
 
@@ -44,16 +44,15 @@ class Preview:
         return decode_json(self.body) if self.body else None
 
 
-def preview_of(request: Request) -> Preview:
+def preview_of(call: ProviderCall, provider: Provider, extra_headers: Mapping[str, str]) -> Preview:
     """The first request of a call.
 
     Raises:
         LLMGateError: whatever would be raised before anything is sent, but for a missing key.
     """
-    provider, call = request.provider, request.call
     begin = provider.stream if call.stream else provider.complete
     first = _first_of(begin, call)
-    sent = with_given_headers(first, request.extra_headers)
+    sent = with_given_headers(first, extra_headers)
     headers = redacted(_authorized(provider, sent).headers)
     return Preview(sent.method, redact_query(sent.url), headers, sent.body, call.report)
 

@@ -180,7 +180,7 @@ class Registry:
         """Whether there is a provider of that name."""
         return name in self._given or name in installed_providers()
 
-    def target(self, model: str, provider: str | None = None) -> Target:
+    def target(self, model: str) -> Target:
         """Where a model's calls go: ``provider/model``, or a bare name that some provider claims.
 
         Raises:
@@ -189,14 +189,12 @@ class Registry:
         if type(model) is not str or not model.strip():
             raise InvalidRequestError(f"expected a model's name, got {shown(model)}", path="model")
         prefix, slash, rest = model.partition("/")
-        if slash and (prefix == provider if provider is not None else self.knows(prefix)):
+        if slash and self.knows(prefix):
             if not rest.strip():
                 raise InvalidRequestError(
                     f"the model's name is missing after '{prefix}/'", path="model"
                 )
             return Target(prefix, rest)
-        if provider is not None:
-            return Target(provider, model)
         claimants = self._claimants(model)
         if len(claimants) == 1:
             return Target(claimants[0], model)

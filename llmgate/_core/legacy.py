@@ -1,0 +1,269 @@
+"""Arguments of earlier days: functions before there were tools, and the early form of this API.
+
+Everything that only they need is here: without this module nothing is lost but them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+from llmgate._core.settings import as_hooks
+from llmgate._text.json import is_object
+from llmgate.errors import InvalidRequestError
+from llmgate.hooks import Hook, LoggingHook, as_dictionary
+from llmgate.provider import Decoder, LegacyFunctions, Provider
+from llmgate.provider.call import TextMessages
+from llmgate.types import (
+    Choice,
+    ChoiceDelta,
+    Chunk,
+    ChunkChoice,
+    Completion,
+    FunctionDelta,
+    ToolCallDelta,
+)
+
+if TYPE_CHECKING:
+    from llmgate.messages import AssistantMessage, FunctionCall, MessageParam, ToolCallParam
+    from llmgate.options import ChatParameters
+    from llmgate.provider.call import ProviderCall
+    from llmgate.provider.framing import Frame, Framer
+    from llmgate.provider.http import Flow
+
+__all__ = [
+    "EARLY_NAMES",
+    "FUNCTIONS",
+    "LegacyDecoder",
+    "as_current",
+    "completion_as_legacy",
+    "prefixed",
+    "speaking_legacy",
+    "takes_functions",
+    "uses_functions",
+    "without_functions",
+]
+
+# --- the early form of this API -----------------------------------------------------------
+
+EARLY_NAMES = frozenset({"api_base", "forceTimeout", "force_timeout", "logger_fn", "verbose"})
+
+
+def as_current(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Our options under the names that they have now.
+
+    Raises:
+        InvalidRequestError: when one is given under two names.
+    """
+    current = dict(given)
+    _rename(current, "api_base", "base_url")
+    _rename(current, "force_timeout", "timeout")
+    _rename(current, "forceTimeout", "timeout")
+    hooks = as_hooks(current.get("hooks", ()))
+    if "logger_fn" in current:
+        logger = current.pop("logger_fn")
+        as_hooks((logger,), "logger_fn")
+        hooks += (_with_dictionaries(logger),)
+    if current.pop("verbose", False):
+        hooks += (LoggingHook(_StandardError(), bodies=True),)
+    return {**current, "hooks": hooks}
+
+
+def _rename(given: dict[str, Any], early: str, name: str) -> None:
+    if early in given:
+        if name in given:
+            raise InvalidRequestError(f"it is {name} under another name: give one", path=early)
+        given[name] = given.pop(early)
+
+
+def _with_dictionaries(logger: Callable[[dict[str, Any]], object]) -> Hook:
+    return lambda event: logger(as_dictionary(event))
+
+
+class _StandardError:
+    """The logger of ``verbose=True``: it writes to standard error and configures nothing."""
+
+    def info(self, template: str, *values: object) -> None:
+        print(f"llmgate: {template % values}", file=sys.stderr, flush=True)
+
+    warning = info
+
+
+def prefixed(model: Any, provider: str) -> Any:
+    """The model of a call that names its provider as ``<provider>=True``."""
+    is_complete = not isinstance(model, str) or not model.strip()  # it is refused as it is
+    return model if is_complete or model.startswith(f"{provider}/") else f"{provider}/{model}"
+
+
+# --- functions in place of tools ----------------------------------------------------------
+
+FUNCTIONS = frozenset({"functions", "function_call"})
+
+
+def takes_functions(provider: Provider) -> bool:
+    """Whether a provider takes ``functions`` as they are."""
+    return isinstance(provider, LegacyFunctions) and provider.takes_legacy_functions()
+
+
+def speaking_legacy(provider: Provider) -> Provider:
+    """A provider whose completions have the form in which they were asked for."""
+    return provider if takes_functions(provider) else cast("Provider", _SpeakingLegacy(provider))
+
+
+class _SpeakingLegacy:
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._provider, name)
+
+    def complete(self, call: ProviderCall) -> Flow[Completion]:
+        """The provider's flow."""
+        return completion_as_legacy((yield from self._provider.complete(call)))
+
+    def stream(self, call: ProviderCall) -> Flow[Decoder]:
+        """The provider's flow."""
+        return LegacyDecoder((yield from self._provider.stream(call)))
+
+
+def uses_functions(parameters: ChatParameters, messages: Iterable[MessageParam]) -> bool:
+    """Whether a call offers functions in the legacy form, or its history holds such calls."""
+    if "functions" in parameters or "function_call" in parameters:
+        return True
+    if isinstance(messages, TextMessages):
+        return False
+    for message in messages:  # no generator: this looks at every message of every call
+        role = message["role"]
+        if role == "function":
+            return True
+        if role == "assistant" and message.get("function_call") is not None:
+            return True
+    return False
+
+
+def without_functions(call: ProviderCall) -> ProviderCall:
+    """The same call with tools in place of functions. The report says so.
+
+    Raises:
+        InvalidRequestError: when a parameter is given in both forms.
+    """
+    for legacy, modern in (("functions", "tools"), ("function_call", "tool_choice")):
+        if legacy in call.parameters and modern in call.parameters:
+            raise InvalidRequestError(f"give either {legacy} or {modern}, not both", path=legacy)
+    parameters: dict[str, Any] = {**call.parameters}
+    functions: list[Any] = parameters.pop("functions", [])
+    choice: Any = parameters.pop("function_call", None)
+    if functions:
+        parameters["tools"] = [{"type": "function", "function": item} for item in functions]
+        call.report.add("converted", "functions", "sent as tools", sent=parameters["tools"])
+    if choice is not None:
+        named = {"type": "function", "function": choice} if is_object(choice) else choice
+        parameters["tool_choice"] = named
+        call.report.add(
+            "converted", "function_call", "sent as tool_choice", given=choice, sent=named
+        )
+    return replace(
+        call,
+        parameters=cast("ChatParameters", parameters),
+        messages=_messages_without_legacy(call),
+    )
+
+
+def _messages_without_legacy(call: ProviderCall) -> list[MessageParam]:
+    """Calls and results paired by ids made of their place, since the legacy form has none."""
+    messages: list[MessageParam] = []
+    waiting: dict[str, str] = {}
+    for index, message in enumerate(call.messages):
+        if message["role"] == "assistant" and (called := message.get("function_call")):
+            identifier = waiting[called["name"]] = f"call_{index}"
+            messages.append(_with_tool_call(message, identifier, called))
+        elif message["role"] == "function":
+            identifier = waiting.pop(message["name"], "")
+            if not identifier:
+                reason = f"no call of {message['name']!r} precedes it"
+                raise InvalidRequestError(reason, path=f"messages[{index}]")
+            content = message.get("content") or ""
+            messages.append({"role": "tool", "tool_call_id": identifier, "content": content})
+        else:
+            messages.append(message)
+    return messages
+
+
+def _with_tool_call(
+    message: AssistantMessage, identifier: str, called: FunctionCall
+) -> AssistantMessage:
+    kept = {key: value for key, value in message.items() if key != "function_call"}
+    first: ToolCallParam = {"id": identifier, "type": "function", "function": called}
+    kept["tool_calls"] = [first, *message.get("tool_calls", ())]
+    return cast("AssistantMessage", {"content": None, **kept})
+
+
+def completion_as_legacy(completion: Completion) -> Completion:
+    """The completion in the form in which it was asked for: a first call as ``function_call``.
+
+    Further calls, which the legacy form cannot say, stay in ``tool_calls``.
+    """
+    return replace(completion, choices=[_choice_as_legacy(choice) for choice in completion.choices])
+
+
+def _choice_as_legacy(choice: Choice) -> Choice:
+    calls = choice.message.tool_calls
+    if not calls or calls[0].function is None:
+        return choice
+    message = replace(choice.message, function_call=calls[0].function, tool_calls=calls[1:] or None)
+    return replace(choice, message=message, finish_reason=_legacy_reason(choice.finish_reason))
+
+
+def _legacy_reason(reason: Any) -> Any:
+    return "function_call" if reason == "tool_calls" else reason
+
+
+class LegacyDecoder:
+    """A decoder whose chunks speak of ``function_call`` where the provider spoke of tools."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        self._decoder = decoder
+
+    @property
+    def framer(self) -> Framer:
+        """The provider's framer."""
+        return self._decoder.framer
+
+    @property
+    def finished(self) -> bool:
+        """Whether the provider's terminator has come."""
+        return self._decoder.finished
+
+    def feed(self, frame: Frame) -> Iterable[Chunk]:
+        """The provider's chunks, in the legacy form."""
+        return map(_chunk_as_legacy, self._decoder.feed(frame))
+
+    def close(self) -> Iterable[Chunk]:
+        """The provider's last chunks, in the legacy form."""
+        return map(_chunk_as_legacy, self._decoder.close())
+
+
+def _chunk_as_legacy(chunk: Chunk) -> Chunk:
+    return replace(chunk, choices=[_delta_as_legacy(choice) for choice in chunk.choices])
+
+
+def _delta_as_legacy(choice: ChunkChoice) -> ChunkChoice:
+    fragments = choice.delta.tool_calls or []
+    called = [item for item in fragments if item.index == 0 and item.custom is None]
+    delta: ChoiceDelta = choice.delta
+    if called:
+        rest = [item for item in fragments if item not in called]
+        delta = replace(delta, function_call=_joined(called), tool_calls=rest or None)
+    return replace(choice, delta=delta, finish_reason=_legacy_reason(choice.finish_reason))
+
+
+def _joined(fragments: Iterable[ToolCallDelta]) -> FunctionDelta | None:
+    """One fragment of them all; their ids, which the legacy form does not have, are left out."""
+    functions = [item.function for item in fragments if item.function is not None]
+    if len(functions) < 2:
+        return functions[0] if functions else None
+    name = next((function.name for function in functions if function.name), None)
+    arguments = "".join(function.arguments or "" for function in functions)
+    return FunctionDelta(name, arguments, functions[0].extra)

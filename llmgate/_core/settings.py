@@ -1,0 +1,111 @@
+"""What a client or a call sets beside OpenAI's parameters, each checked by itself.
+
+These are checks of values; what the values do is for others to say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from inspect import iscoroutinefunction
+from typing import Any, TypeGuard
+
+from llmgate._core.check import check_json
+from llmgate._text.redact import HiddenUrl
+from llmgate.errors import InvalidRequestError, shown
+from llmgate.hooks import Hook
+from llmgate.options import Timeout
+from llmgate.report import Policy
+
+__all__ = [
+    "as_extra_body",
+    "as_headers",
+    "as_hooks",
+    "as_policy",
+    "as_settings",
+    "as_timeout",
+    "is_iterable",
+    "is_mapping",
+]
+
+
+def as_timeout(timeout: float | Timeout) -> Timeout:
+    return timeout if isinstance(timeout, Timeout) else Timeout(total=timeout)
+
+
+def as_policy(value: Any) -> Policy:
+    if value not in ("drop", "raise"):
+        reason = f"expected 'drop' or 'raise', got {shown(value)}"
+        raise InvalidRequestError(reason, path="unsupported")
+    return "drop" if value == "drop" else "raise"
+
+
+def as_hooks(hooks: Any, path: str = "hooks") -> tuple[Hook, ...]:
+    """The hooks, each of which can be called from a thread that has no event loop."""
+    if not is_iterable(hooks):
+        raise InvalidRequestError(f"{shown(hooks)} is no list of callables", path=path)
+    found = tuple(hooks)
+    for hook in found:
+        if not callable(hook):
+            raise InvalidRequestError(f"{shown(hook)} cannot be called", path=path)
+        if iscoroutinefunction(hook) or iscoroutinefunction(getattr(hook, "__call__", None)):  # noqa: B004 - it is callable
+            raise InvalidRequestError(
+                f"{shown(hook)} is an async function, and hooks are called on a thread without an "
+                "event loop: use asyncio.run_coroutine_threadsafe within a plain function",
+                path=path,
+            )
+    return found
+
+
+def as_settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is for the provider's factory: ``api_key``, ``base_url``, ``api_version``."""
+    settings = {name: given[name] for name in _TEXTS if name in given}
+    for name, value in settings.items():
+        if not isinstance(value, str | HiddenUrl):
+            reason = f"expected a string, got {type(value).__name__}"
+            raise InvalidRequestError(reason, path=name)
+    if "api_key" in given:
+        settings["api_key"] = given["api_key"]
+    return settings
+
+
+_TEXTS = ("base_url", "api_version")
+
+
+def as_extra_body(given: Any) -> Mapping[str, Any]:
+    if not is_mapping(given):
+        reason = f"expected a dictionary, got {type(given).__name__}"
+        raise InvalidRequestError(reason, path="extra_body")
+    checked: Mapping[str, Any] = check_json(dict(given), "extra_body")
+    return checked
+
+
+def as_headers(headers: Any, path: str = "extra_headers") -> Mapping[str, str]:
+    if not is_mapping(headers):
+        reason = f"expected a dictionary, got {type(headers).__name__}"
+        raise InvalidRequestError(reason, path=path)
+    wrong = [name for name in headers if not (_is_name(name) and _is_text(headers[name]))]
+    if wrong:  # the value is not shown: it may be a key
+        reason = "expected a header's name and printable ASCII text"
+        raise InvalidRequestError(reason, path=f"{path}.{shown(wrong[0])}")
+    return headers
+
+
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
+_FRAMING = frozenset({"connection", "content-length", "transfer-encoding"})
+
+
+def _is_name(name: Any) -> bool:
+    return isinstance(name, str) and bool(_NAME.fullmatch(name)) and name.lower() not in _FRAMING
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isprintable()
+
+
+def is_iterable(value: Any) -> TypeGuard[Iterable[Any]]:
+    return isinstance(value, Iterable)
+
+
+def is_mapping(value: Any) -> TypeGuard[Mapping[Any, Any]]:
+    return isinstance(value, Mapping)
