@@ -416,6 +416,40 @@ class Plain(Provider):
 GOOD = Canned(body=encode_json(COMPLETION))
 
 
+class Closable(CannedTransport):
+    """A transport that knows whether it was closed."""
+
+    is_closed = False
+
+    async def aclose(self) -> None:
+        self.is_closed = True
+
+
+class Carried(Plain):
+    """A provider that gives each client a transport of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.transports = list[Closable]()
+
+    @property
+    def transport(self) -> Closable:
+        self.transports.append(Closable([GOOD, GOOD]))
+        return self.transports[-1]
+
+
+async def test_a_client_asks_once_for_a_transport_and_closes_it() -> None:
+    """Another client of the same provider gets another."""
+    provider = Carried()
+    async with Client(providers={"plain": provider}) as other:
+        async with Client(providers={"plain": provider}) as client:
+            for _ in range(2):
+                await client.acompletion("plain/x", HI)
+            await other.acompletion("plain/x", HI)
+        assert [True, False] == [made.is_closed for made in provider.transports]
+    assert [True, True] == [made.is_closed for made in provider.transports]
+
+
 async def test_a_knob_that_a_provider_lacks(caplog: pytest.LogCaptureFixture) -> None:
     """It is dropped, reported and logged; or refused where that was asked for."""
     client = Client(providers={"plain": Plain(GOOD)})

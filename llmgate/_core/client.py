@@ -109,6 +109,7 @@ class Client:
         self._settings: Future[HttpSettings] | None = None
         self._lock = threading.Lock()
         self._pools: Pools = WeakKeyDictionary()
+        self._transports: WeakKeyDictionary[Provider, Transport] = WeakKeyDictionary()
         self._closed = False
 
     # --- calls ---
@@ -235,7 +236,8 @@ class Client:
         return self._dispatcher.lost
 
     async def aclose(self) -> None:
-        """Close the running loop's connections; the client is then used up.
+        """Close the running loop's connections, and the transports of providers that have their
+        own; the client is then used up.
 
         When it returns, hooks have been called with every event so far. It waits for that at most
         ``hook_timeout`` seconds; then it drops the events that remain, and warns of them.
@@ -244,6 +246,10 @@ class Client:
         pool = self._pools.pop(asyncio.get_running_loop(), None)
         if pool is not None:
             await pool.aclose()
+        transports = list(self._transports.values())
+        self._transports.clear()
+        for transport in transports:
+            await transport.aclose()
         await self._dispatcher.aclose()
 
     async def __aenter__(self) -> Self:
@@ -288,7 +294,7 @@ class Client:
         state = drive.CallState(
             call=fit(call, target, provider),
             provider=provider,
-            transport=transport_of(provider) or await self._pool(timeout, began),
+            transport=transport_of(provider, self._transports) or await self._pool(timeout, began),
             timeout=timeout,
             policy=self._policy_of(call),
             budget=self._budget,

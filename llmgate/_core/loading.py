@@ -9,6 +9,7 @@ from llmgate._core.deadline import Deadline
 from llmgate.errors import DeadlineExceededError, LLMGateError, RequestError, told
 
 if TYPE_CHECKING:
+    from collections.abc import MutableMapping
     from concurrent.futures import Future
 
     from llmgate._core.registry import Registry
@@ -56,16 +57,24 @@ async def in_time(loading: Future[Result], what: str, timeout: Timeout, began: f
     raise DeadlineExceededError(f"{what} did not load: {late.message}", phase=late.phase)
 
 
-def transport_of(provider: Provider) -> Transport | None:
+def transport_of(
+    provider: Provider, transports: MutableMapping[Provider, Transport]
+) -> Transport | None:
     """What carries a provider's requests, when that is not HTTP.
+
+    ``transports`` are those of the client, which asks each provider once.
 
     Raises:
         RequestError: when it cannot say.
     """
     try:
-        return provider.transport
+        transport = transports.get(provider) if transports else None
+        if transport is None and (transport := provider.transport) is not None:
+            transport = transports.setdefault(provider, transport)
     except LLMGateError:
         raise
     except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
         reason = told(error)
+    else:
+        return transport
     raise RequestError(f"the provider {provider.name!r} has no transport: {reason}")

@@ -99,7 +99,11 @@ class Provider(Protocol):
 
     @property
     def transport(self) -> Transport | None:
-        """What carries the requests when that is not HTTP."""
+        """What carries the requests when that is not HTTP.
+
+        Each client asks a provider once, and closes what it got when it is closed itself. A
+        provider that has a transport must be hashable, and open to weak references.
+        """
         return None
 
     def __getstate__(self) -> NoReturn:

@@ -184,7 +184,7 @@ class IncomingResponse(Protocol):
 
 
 class Transport(Protocol):
-    """What carries a request: HTTP, or a model that runs in this process."""
+    """What carries a request: HTTP, or what a provider has in its place."""
 
     async def open(self, request: HttpRequest, timeout: Timeout) -> IncomingResponse:
         """Send the request and return when the reply's headers have come.

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import ceil
+from types import MappingProxyType
 from typing import Any, ClassVar, NoReturn
 
 import pytest
@@ -17,7 +18,7 @@ from llmgate.errors import DecodeError, LLMGateError, RequestError
 from llmgate.provider import Decoder, Provider
 from llmgate.provider.accumulate import accumulate
 from llmgate.provider.call import ProviderCall
-from llmgate.provider.http import decode_json
+from llmgate.provider.http import HttpResponse, decode_json
 from llmgate.testing.driving import GREETING, call_of, drive, read_stream
 from llmgate.testing.recordings import Asked, GoldenCall, RecordedExchange
 from llmgate.types import Completion
@@ -61,6 +62,7 @@ class Basis:
     provider: ClassVar[Provider]
     exchanges: ClassVar[Sequence[RecordedExchange]] = ()
     calls: ClassVar[Sequence[GoldenCall]] = ()
+    preliminary_replies: ClassVar[Mapping[str, HttpResponse]] = MappingProxyType({})
     model: ClassVar[str] = "model"
     secret: ClassVar[str | None] = CANARY
     keeps_unknown_fields: ClassVar[bool] = True

@@ -12,7 +12,7 @@ from llmgate.errors import DecodeError, RequestError
 from llmgate.options import ChatParameters
 from llmgate.provider import Support
 from llmgate.provider.call import ProviderCall
-from llmgate.provider.http import HttpRequest, decode_json
+from llmgate.provider.http import Flow, HttpRequest, decode_json
 from llmgate.testing._basis import Basis, Case, check, fail
 from llmgate.testing._samples import SAMPLES
 from llmgate.testing.driving import call_of, first_request
@@ -83,7 +83,8 @@ class Encoding(Basis):
 
     def _request(self, call: ProviderCall) -> HttpRequest:
         provider = self.make_provider()
-        return first_request(provider.stream(call) if call.stream else provider.complete(call))
+        flow: Flow[Any] = provider.stream(call) if call.stream else provider.complete(call)
+        return first_request(flow, self.preliminary_replies)
 
     def _check_sent_or_reported(self, name: str, call: ProviderCall, body: Any) -> None:
         """A parameter may be said in other words only where the provider declares that it is."""

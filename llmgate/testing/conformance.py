@@ -30,6 +30,8 @@ class ProviderConformance(Encoding, Answers, Streams, Failures, Conduct):
         model: The model of the calls that the tests make up.
         secret: What must never show; None for a provider that has none.
         keeps_unknown_fields: False only where replies have no object to which a provider could add.
+        preliminary_replies: Replies by URL, to what the provider asks before it sends a call, such
+            as what a model can do; tests of what is sent need them.
         most_splits: At how many places a stream is split in two.
         most_cuts: At how many places it is broken off, beside its last 200 bytes.
     """

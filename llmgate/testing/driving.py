@@ -93,10 +93,16 @@ def _reply_to(
     return replace(reply, headers=headers, body=b"" if request.stream else reply.body)
 
 
-def first_request(flow: Flow[Any]) -> HttpRequest:
-    """The first request of a flow, which is then abandoned."""
+def first_request(
+    flow: Flow[Any], replies: Mapping[str, HttpResponse] | None = None
+) -> HttpRequest:
+    """The first request of a flow to another URL than these, to which it gets these replies. The
+    flow is then abandoned."""
     try:
-        return next(flow)
+        request = next(flow)
+        while replies and request.url in replies:
+            request = flow.send(replies[request.url])
+        return request
     except StopIteration:
         raise AssertionError("the flow ended without a request") from None
     finally:

@@ -1,4 +1,4 @@
-"""Time limits of the model that runs in this process, where it is installed."""
+"""Time limits of a model that runs on this machine, where it is installed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from importlib.util import find_spec
 from typing import Any
 
 from llmgate import Client
-from llmgate.errors import DeadlineExceededError
+from llmgate.errors import DeadlineExceededError, NotFoundError
 from llmgate_local import Local
-from llmgate_local.models import ModelNotFoundError, find_model
+from llmgate_local.models import find_model
 from tests.faults.calls import SLACK, limits
 from tests.faults.server import hang
 from tests.faults.table import Case, Outcome, Player, Scene, check_always, serving
@@ -78,13 +78,13 @@ async def crowded(player: Player) -> None:
 def _is_installed() -> bool:
     try:
         find_model("smollm2")
-    except ModelNotFoundError:
+    except NotFoundError:
         return False
     return find_spec("xllamacpp") is not None
 
 
 ONE = ("openai",)
-"""The wire is the model's own, and so is the transport: whose column it stands in says nothing."""
+"""The wire is llama.cpp's, and the transport its own: whose column it stands in says nothing."""
 STREAMED = ((False, True),)
 
 CASES: tuple[Case | Scene, ...] = (

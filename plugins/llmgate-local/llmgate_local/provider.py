@@ -1,15 +1,16 @@
-"""The provider: settings, and the two flows over :mod:`encode` and OpenAI's decoder. No I/O.
+"""The provider: settings, and the two flows over :mod:`encode` and :mod:`decode`. No I/O.
 
-llama.cpp takes and gives OpenAI's chat format, so that all of the wire is ``llmgate_openai``'s.
-Where the model's chat template knows no tools, or a call is forced, ``llmgate.provider.emulation``
-puts the tools into words.
+llama.cpp takes and gives OpenAI's chat format, so that the wire is ``llmgate_openai``'s. Where the
+model's chat template knows no tools, or a call is forced, ``llmgate.provider.emulation`` puts the
+tools into words.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, cast
+from contextlib import suppress
+from typing import Any, ClassVar
+from urllib.parse import quote
 
 from llmgate.errors import DecodeError, InvalidRequestError, ProviderError
 from llmgate.provider import Decoder, Provider, Support
@@ -17,6 +18,8 @@ from llmgate.provider.call import ProviderCall
 from llmgate.provider.emulation import ToolEmulation
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Transport, encode_json
 from llmgate.types import Completion
+from llmgate_local.constraints import check_constraints
+from llmgate_local.decode import StreamDecoder, completion_of
 from llmgate_local.encode import (
     SUPPORT,
     check_answer,
@@ -27,95 +30,102 @@ from llmgate_local.encode import (
     within,
 )
 from llmgate_local.settings import Settings
-from llmgate_openai import ChatDecoder, Dialect, chat_error, chat_request, decode
-
-if TYPE_CHECKING:
-    from llmgate_local.transport import LocalTransport
+from llmgate_local.templates import Template
+from llmgate_openai import Dialect, chat_error, encode
 
 __all__ = ["Local"]
 
-_DIALECT = Dialect(provider="local", gated=False, stream_usage=True, takes_reasoning=True)
-_CHAT = "local://process/v1/chat/completions"
-_KNOWLEDGE = "local://process/v1/knowledge"
+_DIALECT = Dialect(provider="local", gated=False, stream_usage=False, takes_reasoning=True)
+_STREAMED: Mapping[str, Any] = {
+    "stream": True,
+    "stream_options": {"include_usage": True},
+    "return_progress": True,  # without it, llama.cpp cannot be stopped while it reads the prompt
+}
 
 
 class Local(Provider):
-    """Models in GGUF files, run by llama.cpp in this process.
+    """Models in GGUF files, each run by llama.cpp in a child process.
 
-    A model is loaded when it is first asked, and stays until the process ends; two providers with
-    equal settings share it.
+    A model is loaded when it is first asked. Clients and providers with equal settings share it. It
+    is unloaded when the last client that used it closes, and when it was idle for too long.
 
     Args:
-        context: The most tokens of one answer, prompt included; by default what the model was
+        context: The most tokens of one completion, prompt included; by default what the model was
             trained for, at most 4096, since memory is taken for all of them.
         threads: The threads that compute; by default half as many as processors.
-        parallel: The most answers that are made at once; others wait.
+        parallel: The most completions that are made at once; others wait.
+        idle_timeout: Seconds without a call after which a model is unloaded; None is no limit.
 
     Raises:
-        InvalidRequestError: when a number is below 1.
+        InvalidRequestError: when a number is too small.
     """
 
     name = "local"
     parameters: ClassVar[Mapping[str, Support] | None] = SUPPORT
 
     def __init__(
-        self, *, context: int | None = None, threads: int | None = None, parallel: int = 4
+        self,
+        *,
+        context: int | None = None,
+        threads: int | None = None,
+        parallel: int = 4,
+        idle_timeout: float | None = 300.0,
     ) -> None:
         try:
-            self._settings = Settings(context=context, threads=threads, parallel=parallel)
+            self._settings = Settings(context, threads, parallel, idle_timeout)
         except ValueError as error:
             raise InvalidRequestError(str(error)) from None
 
     def complete(self, call: ProviderCall) -> Flow[Completion]:
-        """One answer; the model is asked first for what it knows, where that matters."""
+        """One completion; the model's template is asked for first, where it matters."""
         call, emulation = yield from self._prepared(call)
-        reply = yield chat_request(call, _CHAT, _DIALECT)
-        completion = decode(reply, call.id)
+        completion = completion_of((yield _chat_request(call)), _decoder(call))
         return completion if emulation is None else emulation.completion(completion)
 
     def stream(self, call: ProviderCall) -> Flow[Decoder]:
         """One stream, likewise."""
         call, emulation = yield from self._prepared(call)
-        yield chat_request(call, _CHAT, _DIALECT)
-        decoder = ChatDecoder(call.id)
+        yield _chat_request(call)
+        decoder = _decoder(call)
         return decoder if emulation is None else emulation.decoder(decoder)
 
     def error(self, reply: HttpResponse) -> ProviderError:
-        """llama.cpp's errors have OpenAI's shape; only a busy or closed model is worth a retry."""
+        """llama.cpp's errors have OpenAI's shape; only a busy server is worth a retry."""
         error = chat_error(reply)
         error.retryable = reply.status == 503
+        with suppress(DecodeError):
+            match reply.json():
+                case {"error": {"code": int(), "type": str(kind)}}:
+                    error.code = kind  # the code only repeats the status
+                case _:
+                    pass
         return error
 
     @property
     def transport(self) -> Transport | None:
-        """The models themselves."""
-        return self._models
+        """A client's way to the models. Each client asks once, and closes what it got."""
+        from llmgate_local.transport import LocalTransport  # noqa: PLC0415 - on the first call
+
+        return LocalTransport(self._settings)
 
     def __repr__(self) -> str:
         settings = self._settings
         return (
             f"Local(context={settings.context}, threads={settings.threads},"
-            f" parallel={settings.parallel})"
+            f" parallel={settings.parallel}, idle_timeout={settings.idle_timeout})"
         )
-
-    @cached_property
-    def _models(self) -> LocalTransport:
-        from llmgate_local.transport import LocalTransport  # noqa: PLC0415 - on the first call
-
-        return LocalTransport(self._settings)
 
     def _prepared(self, call: ProviderCall) -> Flow[tuple[ProviderCall, ToolEmulation | None]]:
         """The call as llama.cpp takes it, and what reads its answer if the tools are emulated."""
         call = plain(call, self._settings.parallel)
         check_answer(call)
-        if not _depends_on_model(call):
+        if not _depends_on_template(call):
             return call, None
-        question = {**call.parameters, "model": call.model}
-        knows = _knowledge((yield HttpRequest("POST", _KNOWLEDGE, body=encode_json(question))))
-        call = within(call, knows)
+        template = Template.of((yield HttpRequest("GET", _url(call, "/props"))))
+        call = within(call, template)
         if not _speaks_of_tools(call):
             return call, None
-        if knows["tools"] and not forces_call(call):
+        if template.tools and not forces_call(call):
             return with_native_tools(call), None
         emulation = ToolEmulation.of(call)
         if emulation.forces:
@@ -123,15 +133,24 @@ class Local(Provider):
         return emulation.call, emulation
 
 
-def _knowledge(reply: HttpResponse) -> Mapping[str, bool]:
-    match reply.json():
-        case {"tools": bool(), "reasoning": bool(), "effort": bool()} as knows:
-            return cast("Mapping[str, bool]", knows)
-        case _:
-            raise DecodeError("the model did not say what it knows", frame=reply.body)
+def _url(call: ProviderCall, path: str) -> str:
+    """The address of a model's server, by its model's name; see ``transport``."""
+    return f"local://{quote(call.model, safe='')}{path}"
 
 
-def _depends_on_model(call: ProviderCall) -> bool:
+def _chat_request(call: ProviderCall) -> HttpRequest:
+    body = {**encode(call, _DIALECT), **_STREAMED}
+    check_constraints(body)
+    url, headers = _url(call, "/v1/chat/completions"), {"content-type": "application/json"}
+    return HttpRequest("POST", url, headers, encode_json(body), stream=call.stream)
+
+
+def _decoder(call: ProviderCall) -> StreamDecoder:
+    with_progress = bool(call.extra_body.get("return_progress"))
+    return StreamDecoder(call.id, choices=call.parameters.get("n", 1), with_progress=with_progress)
+
+
+def _depends_on_template(call: ProviderCall) -> bool:
     return (
         "reasoning_effort" in call.parameters
         or _speaks_of_tools(call)

@@ -1,4 +1,4 @@
-"""How a model is loaded: numbers only, so that they can be checked without llama.cpp."""
+"""How a model is loaded and how long it stays: numbers only, checked without llama.cpp."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ class Settings:
     """How a model is loaded.
 
     Raises:
-        ValueError: a number is below 1.
+        ValueError: a number is too small.
     """
 
     context: int | None = None
     """The most tokens of one generation, prompt and answer together. By default what the model was
-    trained for, and no more than 4096, for memory is taken for all of them at once."""
+    trained for, and no more than 4096, since memory is taken for all of them at once."""
     threads: int | None = None
     """The threads that compute. By default half as many as there are processors."""
     parallel: int = 4
     """The most generations that run at once."""
+    idle_timeout: float | None = 300.0
+    """Seconds without a call after which the model is unloaded; None is no limit."""
 
     def __post_init__(self) -> None:
         """Check the numbers."""
@@ -29,3 +31,5 @@ class Settings:
         for name, number in numbers.items():
             if number is not None and number < 1:
                 raise ValueError(f"{name} must be at least 1, not {number}")
+        if self.idle_timeout is not None and not self.idle_timeout > 0:
+            raise ValueError(f"idle_timeout must be above 0, not {self.idle_timeout}")

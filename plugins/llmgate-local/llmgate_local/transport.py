@@ -1,98 +1,156 @@
-"""Carries requests to models in this process, as if they were servers. It reads no chat format.
+"""Carries requests to the processes that run models: finds and starts them, and is their client.
 
-Two routes: ``/v1/knowledge`` tells what the chat template of a model has a place for, and
-``/v1/chat/completions`` asks the model. Errors have the form in which llama.cpp's server sends
-them, and inside a stream that of OpenAI's error event.
+The host of a request's address is the name of a model, percent-encoded; everything else is what
+llama.cpp's server is asked. The connections are the transport's own, so that no proxy of the
+client's sees them.
 """
 
 from __future__ import annotations
 
+import asyncio
+import importlib
+import sys
 from collections.abc import Mapping
-from typing import Any
+from copy import copy
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+from weakref import WeakKeyDictionary
 
-from llmgate.errors import RequestError
+from llmgate.errors import TransportError
 from llmgate.options import Timeout
-from llmgate.provider.http import HttpRequest, decode_json, encode_json
-from llmgate_local.engine import EngineError, Generation, Settings, engine_for
-from llmgate_local.gguf import GgufError, GgufMetadata, mentions
-from llmgate_local.models import ModelNotFoundError, find_model
+from llmgate.provider.http import HttpRequest, IncomingResponse
+from llmgate.provider.threads import run_in_thread
+from llmgate_local.models import find_model
+from llmgate_local.server import ModelServer, release, server_for
+from llmgate_local.settings import Settings
+
+if TYPE_CHECKING:
+    from llmgate.transports.aiohttp import AiohttpTransport
 
 __all__ = ["LocalTransport"]
 
-_KNOWLEDGE = "/v1/knowledge"
+_HTTP = "llmgate.transports.aiohttp"
+_SECONDS_TO_DIE = 0.5
+"""How long the end of a process may come after that of its connections."""
 
 
 class LocalTransport:
-    """The models of this process, each loaded when it is first asked."""
+    """One client's way to the models of this process; their servers end with the last of these."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, AiohttpTransport] = (
+            WeakKeyDictionary()
+        )
 
-    async def open(
-        self,
-        request: HttpRequest,
-        timeout: Timeout,  # noqa: ARG002 - whoever awaits this keeps the time, and cancels
-    ) -> _WholeReply | _StreamedReply:
-        """The model's reply. Cancelling stops the generation.
+    async def open(self, request: HttpRequest, timeout: Timeout) -> IncomingResponse:
+        """Send the request to its model's server, which is started if need be. A reply that is not
+        to be streamed is read to its end.
 
         Raises:
-            RequestError: when llama.cpp is not installed.
+            NotFoundError: there is no such model.
+            BadRequestError: its file is no model.
+            ServerError: llama.cpp cannot load it.
+            RequestError: llama.cpp is not installed.
+            TransportError: its process ended.
         """
+        model = unquote(urlsplit(request.url).netloc)
+        server = server_for(find_model(model), self._settings, self)
+        reply = None
         try:
-            return await self._answer(request)
-        except EngineError as error:
-            return _WholeReply(error.status, {"error": _payload(error)})
-        except ModelNotFoundError as error:
-            return _refused(404, "not_found_error", error)
-        except GgufError as error:
-            return _refused(400, "invalid_request_error", error)
-        except OSError as error:  # the file was taken away, or may not be read
-            return _refused(400, "invalid_request_error", error)
-        except ImportError as error:
-            reason = f"xllamacpp cannot be imported ({error}): pip install xllamacpp"
-        raise RequestError(reason)
+            await asyncio.wrap_future(server.ready)
+            if server.failure is not None:
+                raise copy(server.failure)
+            pool = await self._pool()
+            try:
+                incoming = await pool.open(_addressed(request, server), timeout)
+            except TransportError as error:
+                failure = await _explained(error, server)
+                raise failure from None
+            reply = _Reply(incoming, server)
+            return reply if request.stream else await _read_whole(reply)
+        finally:
+            if reply is None:
+                server.leave()
+            elif not request.stream:
+                reply.close()
 
     async def aclose(self) -> None:
-        """Nothing: models stay loaded for the process."""
+        """Close the running loop's connections, and let go of the models."""
+        release(self)
+        pool = self._pools.pop(asyncio.get_running_loop(), None)
+        if pool is not None:
+            await pool.aclose()
 
-    async def _answer(self, request: HttpRequest) -> _WholeReply | _StreamedReply:
-        body: dict[str, Any] = decode_json(request.body)
-        engine = await engine_for(find_model(body["model"]), self._settings)
-        if request.url.endswith(_KNOWLEDGE):
-            return _WholeReply(200, _knowledge(engine.metadata))
-        if not request.stream:
-            return _WholeReply(200, await engine.complete(body))
-        generation = await engine.stream(body)
-        return _StreamedReply(generation, await generation.next())
+    async def _pool(self) -> AiohttpTransport:
+        if _HTTP not in sys.modules:  # it takes a while, in which the loop is not held up
+            await run_in_thread(lambda: importlib.import_module(_HTTP))
+        from llmgate.transports.aiohttp import AiohttpTransport, HttpSettings  # noqa: PLC0415
 
-
-def _knowledge(metadata: GgufMetadata) -> dict[str, bool]:
-    """What the templates have a place for."""
-    template = f"{metadata.chat_template or ''}{metadata.tool_chat_template or ''}"
-    return {
-        "tools": mentions(template, "tools"),
-        "reasoning": mentions(template, "reasoning_content", "thinking"),
-        "effort": mentions(template, "reasoning_effort", "enable_thinking"),
-    }
+        loop = asyncio.get_running_loop()
+        pool = self._pools.get(loop)
+        if pool is None or pool.is_closed:
+            pool = self._pools[loop] = await AiohttpTransport.start(HttpSettings())
+        return pool
 
 
-def _payload(error: EngineError) -> dict[str, Any]:
-    """The error without the code that only repeats the status; its type says more."""
-    is_status = error.payload.get("code") == error.status
-    return {key: value for key, value in error.payload.items() if key != "code" or not is_status}
+def _addressed(request: HttpRequest, server: ModelServer) -> HttpRequest:
+    path = urlsplit(request.url).path
+    sent = request.with_headers({"Authorization": f"Bearer {server.key}"})
+    return replace(sent, url=f"{server.address}{path}")
 
 
-def _refused(status: int, kind: str, error: Exception) -> _WholeReply:
-    return _WholeReply(status, {"error": {"message": str(error), "type": kind}})
+async def _explained(error: TransportError, server: ModelServer) -> TransportError:
+    """The error with what became of the process, if that has ended."""
+    try:
+        await asyncio.wait_for(asyncio.wrap_future(server.ended), _SECONDS_TO_DIE)
+    except TimeoutError:
+        return error
+    return type(error)(server.describe_end())
+
+
+async def _read_whole(reply: _Reply) -> IncomingResponse:
+    pieces = list[bytes]()
+    while piece := await reply.read():
+        pieces.append(piece)
+    return _WholeReply(reply.status, reply.headers, b"".join(pieces))
+
+
+class _Reply:
+    """A server's reply; as long as it is open, the server is in use."""
+
+    def __init__(self, incoming: IncomingResponse, server: ModelServer) -> None:
+        self.status = incoming.status
+        self.headers: Mapping[str, str] = incoming.headers
+        self._incoming = incoming
+        self._server: ModelServer | None = server
+
+    async def read(self) -> bytes:
+        """The next piece as it arrives; empty at the end."""
+        try:
+            return await self._incoming.read()
+        except TransportError as error:
+            if self._server is None:
+                raise
+            failure = await _explained(error, self._server)
+        raise failure
+
+    def close(self) -> None:
+        """Give the connection back, or drop it, which stops the generation."""
+        server, self._server = self._server, None
+        if server is not None:
+            self._incoming.close()
+            server.leave()
 
 
 class _WholeReply:
-    """A reply in one piece."""
+    """A reply that was read to its end."""
 
-    def __init__(self, status: int, payload: Any) -> None:
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         self.status = status
-        self.headers: Mapping[str, str] = {"content-type": "application/json"}
-        self._body = encode_json(payload)
+        self.headers = headers
+        self._body = body
 
     async def read(self) -> bytes:
         """The body, and then nothing."""
@@ -101,37 +159,3 @@ class _WholeReply:
 
     def close(self) -> None:
         """Nothing is open."""
-
-
-class _StreamedReply:
-    """A generation under way, as server-sent events."""
-
-    def __init__(self, generation: Generation, first: dict[str, Any] | None) -> None:
-        self.status = 200
-        self.headers: Mapping[str, str] = {"content-type": "text/event-stream"}
-        self._generation = generation
-        self._first = first
-        self._ended = False
-
-    async def read(self) -> bytes:
-        """The next token's event, and the end mark after the last."""
-        if self._ended:
-            return b""
-        try:
-            chunk, self._first = self._first or await self._generation.next(), None
-        except EngineError as error:
-            self._ended = True
-            return _event({"error": {**_payload(error), "status": error.status}})
-        if chunk is None:
-            self._ended = True
-            return b"data: [DONE]\n\n"
-        return _event(chunk)
-
-    def close(self) -> None:
-        """Stop generating."""
-        self._ended = True
-        self._generation.stop()
-
-
-def _event(payload: Any) -> bytes:
-    return b"data: " + encode_json(payload) + b"\n\n"

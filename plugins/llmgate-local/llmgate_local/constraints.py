@@ -1,8 +1,8 @@
 """Refuses grammars and JSON schemas that llama.cpp cannot take; it must not judge anything else.
 
-In this process llama.cpp is no server that may die. A repetition whose maximum is below its minimum
-makes it ask for memory until the process is killed. For a pattern that it does not understand it
-writes a warning to stderr and then accepts any string. Neither may reach it.
+A repetition whose maximum is below its minimum makes it ask for memory until its process is killed,
+with all generations that run there. For a pattern that it does not understand it writes a warning
+and then accepts any string. Neither may reach it.
 Source: common/json-schema-to-grammar.cpp and src/llama-grammar.cpp of llama.cpp.
 """
 
@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
+
+from llmgate.errors import InvalidRequestError, UnsupportedError
 
 __all__ = ["check_constraints"]
 
@@ -39,7 +41,8 @@ def check_constraints(body: Mapping[str, Any]) -> None:
     """Look through all of a request's fields that constrain the answer.
 
     Raises:
-        ValueError: one of them cannot be used; the message says which and why.
+        InvalidRequestError: a minimum is above its maximum.
+        UnsupportedError: llama.cpp cannot enforce one of them.
     """
     grammar = body.get("grammar")
     if isinstance(grammar, str):
@@ -65,28 +68,30 @@ def _mappings(value: object) -> Iterator[Mapping[str, object]]:
 
 def _check_schema(schema: Mapping[str, object], field: str) -> None:
     for low_key, high_key in _RANGES:
-        _check_range(schema.get(low_key), schema.get(high_key), f"{field}: {low_key}", high_key)
+        _check_range(schema.get(low_key), schema.get(high_key), field, low_key, high_key)
     pattern = schema.get("pattern")
     if isinstance(pattern, str):
         _check_pattern(pattern, field)
 
 
-def _check_range(low: object, high: object, low_name: str, high_name: str) -> None:
+def _check_range(low: object, high: object, field: str, low_name: str, high_name: str) -> None:
     if isinstance(low, int) and low > _MAX_REPETITIONS:
-        raise ValueError(f"{low_name} is above {_MAX_REPETITIONS}, the most llama.cpp can enforce")
+        most = f"{_MAX_REPETITIONS}, the most llama.cpp can enforce"
+        raise UnsupportedError(f"{field}: {low_name} is above {most}", parameter=field)
     if isinstance(low, int) and isinstance(high, int) and low > high:
-        raise ValueError(f"{low_name} {low} is above {high_name} {high}")
+        raise InvalidRequestError(f"{low_name} {low} is above {high_name} {high}", path=field)
 
 
 def _check_pattern(pattern: str, field: str) -> None:
     if _PATTERN.fullmatch(pattern) is None:
-        raise ValueError(
+        raise UnsupportedError(
             f"{field}: llama.cpp cannot enforce the pattern {pattern!r}; it has to begin with ^"
-            r" and end with $, and knows neither look-around nor classes such as \d and \w"
+            r" and end with $, and knows neither look-around nor classes such as \d and \w",
+            parameter=field,
         )
     _check_repetitions(pattern, field)
 
 
 def _check_repetitions(text: str, field: str) -> None:
     for low, high in _REPETITION.findall(text):
-        _check_range(int(low), int(high), f"{field}: the repetition's minimum", "its maximum")
+        _check_range(int(low), int(high), field, "the repetition's minimum", "its maximum")
