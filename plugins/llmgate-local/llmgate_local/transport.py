@@ -91,13 +91,15 @@ class LocalTransport:
         loop = asyncio.get_running_loop()
         pool = self._pools.get(loop)
         if pool is None or pool.is_closed:
-            pool = self._pools[loop] = await AiohttpTransport.start(HttpSettings())
+            pool = self._pools[loop] = await AiohttpTransport.start(HttpSettings(), warns=False)
         return pool
 
 
 def _addressed(request: HttpRequest, server: ModelServer) -> HttpRequest:
     path = urlsplit(request.url).path
-    sent = request.with_headers({"Authorization": f"Bearer {server.key}"})
+    # An idle connection would hold a thread of llama.cpp's, and end unseen when that ends it.
+    headers = {"Authorization": f"Bearer {server.key}", "Connection": "close"}
+    sent = request.with_headers(headers)
     return replace(sent, url=f"{server.address}{path}")
 
 
