@@ -605,7 +605,7 @@ def test_waiting_as_asked(headers: dict[str, str], seconds: float | None) -> Non
 async def test_waiting_longer_than_there_is_time(asked: str) -> None:
     """Beyond the deadline: fail now, with ``retry_after`` set."""
     with FaultServer(reply(429, retry_after=asked)) as server:
-        async with client_of(server, max_retries=2) as client:
+        async with client_of(server, max_retries=2, timeout=5.0) as client:
             with lasting(0), pytest.raises(RateLimitError) as caught:
                 await client.acompletion(MODEL, HI)
     assert 1 == len(server.requests)

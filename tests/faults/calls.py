@@ -38,7 +38,7 @@ def client_of(server: FaultServer | str, **settings: Any) -> Client:
     url = server if isinstance(server, str) else server.url
     if "retry" not in settings:
         settings.setdefault("max_retries", 0)
-    settings.setdefault("timeout", 5.0)
+    settings.setdefault("timeout", 60.0)
     return Client(providers={"openai": OpenAI(api_key=KEY, base_url=url)}, **settings)
 
 

@@ -104,7 +104,7 @@ BEYOND = (
     *("Fri, 01-Jan-2060 00:00:00 GMT", "Fri Jan  1 00:00:00 2060"),
 )
 LONG: dict[str, Any] = {
-    "settings": {"retry": RetryPolicy(max_retries=2, wait=lambda _: 9.0)},
+    "settings": {"retry": RetryPolicy(max_retries=2, wait=lambda _: 9.0), "timeout": 5.0},
     "within": 0.3,
 }
 """The strategy's own wait would not fit into the time."""

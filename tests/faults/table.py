@@ -141,7 +141,7 @@ def client_for(dialect: Dialect, url: str, **settings: Any) -> Client:
     """A client whose provider of that dialect is at this address, and which tries only once."""
     if "retry" not in settings:
         settings.setdefault("max_retries", 0)
-    settings.setdefault("timeout", 5.0)
+    settings.setdefault("timeout", 60.0)
     return Client(providers={dialect.name: dialect.make(url)}, **settings)
 
 
