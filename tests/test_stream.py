@@ -68,7 +68,8 @@ async def streaming(step: Step, **settings: Any) -> AsyncGenerator[tuple[Stream,
     with FaultServer(step, ANSWER) as server:
         async with client_of(server, limit=1, **settings) as client:
             yield await client.acompletion(MODEL, HI, stream=True), server
-            assert "Hi" == (await client.acompletion(MODEL, HI, timeout=1)).text
+            # which may come on the connection that the server is just closing
+            assert "Hi" == (await client.acompletion(MODEL, HI, max_retries=2)).text
 
 
 async def exhaust(chunks: Any, into: list[Any] | None = None) -> None:

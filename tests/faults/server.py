@@ -210,7 +210,7 @@ class FaultServer:
         """How many of them the client has not closed."""
         return sum(peer.gone_at is None for peer in self.peers)
 
-    def wait_until_left(self, seconds: float = 0.2) -> bool:
+    def wait_until_left(self, seconds: float = 5.0) -> bool:
         """Whether the client closes every connection within this time."""
         return wait_for(lambda: self.open_connections == 0, seconds)
 
@@ -278,7 +278,7 @@ class FaultServer:
         await asyncio.sleep(0.02 if self._tls else 0)  # TLS takes several turns to say goodbye
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 1.0) -> bool:
+def wait_for(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
     """Whether a condition comes true within this time, and what the machine delays it."""
     end, delay = time.monotonic() + seconds, Delay()
     while not condition():
@@ -288,7 +288,7 @@ def wait_for(condition: Callable[[], bool], seconds: float = 1.0) -> bool:
     return True
 
 
-async def wait_for_async(condition: Callable[[], bool], seconds: float = 1.0) -> bool:
+async def wait_for_async(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
     """The same, while the loop goes on."""
     end, delay = time.monotonic() + seconds, Delay()
     while not condition():
