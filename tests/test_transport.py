@@ -21,6 +21,8 @@ from typing import Any
 
 import pytest
 import trustme
+from aiohttp import ClientPayloadError
+from aiohttp.http_exceptions import DecompressSizeError
 
 from llmgate._core import send as _attempt
 from llmgate.errors import (
@@ -39,6 +41,7 @@ from llmgate.errors import (
 )
 from llmgate.options import Timeout
 from llmgate.provider.http import HttpRequest
+from llmgate.transports._failures import failure_of as error_of
 from llmgate.transports.aiohttp import AiohttpTransport, HttpSettings, Stats
 from tests.faults.calls import AT_ONCE, HI, KEY, MODEL, client_of, is_ours, limits
 from tests.faults.server import (
@@ -377,6 +380,13 @@ async def test_a_body_beyond_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
         assert server.wait_until_left()
 
 
+def test_a_bomb_that_the_library_below_refuses() -> None:
+    """What older versions of aiohttp limit by themselves is too large, too."""
+    error = ClientPayloadError("400")
+    error.__cause__ = DecompressSizeError("too much")
+    assert ResponseTooLargeError is type(error_of(error, "http://host/"))
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
 async def test_a_bomb(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
     """The limit counts what a compressed body becomes."""
@@ -616,7 +626,11 @@ async def test_how_many_connections_there_may_be(
     files: int, limit: int | None, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A thousand, or half of the files that may be open; unless somebody says how many."""
-    monkeypatch.setattr("resource.getrlimit", lambda _: (files, files))
+
+    def limits_of_files(_: int) -> tuple[int, int]:
+        return files, files
+
+    monkeypatch.setattr("resource.getrlimit", limits_of_files)
     assert expected == HttpSettings(limit=limit).most_connections()
 
 
