@@ -34,7 +34,7 @@ from tests.faults.server import (
     stream,
 )
 from tests.fuzz.vendors import VENDORS
-from tests.lag import longest_step, watching
+from tests.lag import Lag, longest_step, watching
 
 STEP = 0.020 if sys.gettrace() is None else 0.100
 """How long a step may take; all is slower where its coverage is measured."""
@@ -198,10 +198,8 @@ LARGE: dict[str, tuple[Callable[[], bytes], Callable[[str], Any], int]] = {
 @pytest.mark.parametrize(("answer", "work", "size"), LARGE.values(), ids=LARGE)
 def test_a_large_value(answer: Callable[[], bytes], work: Callable[[str], Any], size: int) -> None:
     """It takes what the parser takes, in proportion to its size."""
-    limit = STEP + size * SECONDS_A_MB
+    limit, found = STEP + size * SECONDS_A_MB, list[Lag]()
     with FaultServer(answer()) as server:
-        for _ in range(3):  # other programs take the processor's caches
-            lag = longest_step(work(server.url), 2)
-            if lag.seconds < limit:
-                return
-    raise AssertionError(lag)
+        while len(found) < 3 and not any(lag.seconds < limit for lag in found):
+            found.append(longest_step(work(server.url), 2))  # others use the processor's caches
+    assert min(lag.seconds for lag in found) < limit, found
