@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
-from typing import TYPE_CHECKING
+from copy import deepcopy
+from dataclasses import field, fields, replace
+from typing import TYPE_CHECKING, Any
 
-from llmgate._text.frozen import frozen
+from llmgate._text.dataclass import slotted
 from llmgate.report import Report
 
 __all__ = ["Attempt", "Exchange", "HasExchange"]
 
 
-@frozen
+@slotted
 class Attempt:
     """One request that was made for a call.
 
@@ -28,20 +29,33 @@ class Attempt:
     request_id: str | None = None
 
 
-@frozen
+@slotted
 class Exchange:
     """How a completion was obtained: by whom, with which deviations, in how many attempts.
 
     ``headers`` are the response's, names in lower case; ``raw`` is the response's body, untouched
-    (empty for a stream).
+    (empty for a stream). Neither is pickled: what a provider wrote was for this process.
     """
 
-    provider: str
-    report: Report
+    provider: str = ""
+    report: Report = field(default_factory=Report)
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     raw: bytes = field(default=b"", repr=False)
     request_id: str | None = None
     attempts: tuple[Attempt, ...] = ()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled: neither headers nor body."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.repr}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc] # pickle has made it without
+
+    def __copy__(self) -> Exchange:
+        return replace(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Exchange:
+        return replace(self, report=deepcopy(self.report, memo))  # the rest is never changed
 
     @property
     def rate_limit(self) -> dict[str, str]:
@@ -51,6 +65,24 @@ class Exchange:
             for name, value in self.headers.items()
             if "ratelimit" in name or name.startswith("retry-after")
         }
+
+
+class ExchangeField:
+    """The attribute of a completion that holds its exchange and is no field of it, so that nothing
+    which dumps fields sees it. A dataclass asks it for the default, which is None."""
+
+    __slots__ = ()
+
+    def __get__(self, completion: Any, _: object) -> Exchange | None:
+        if completion is None:
+            return None
+        exchange: Exchange | None = getattr(completion, "_exchange", None)
+        if exchange is None:  # it was made by hand
+            exchange = completion._exchange = Exchange()
+        return exchange
+
+    def __set__(self, completion: Any, exchange: Exchange | None) -> None:
+        completion._exchange = exchange
 
 
 class HasExchange:

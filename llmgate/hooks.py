@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import field, fields
 from typing import Any, Literal, TypeAlias, assert_never
 
-from llmgate._text.frozen import frozen
+from llmgate._text.dataclass import slotted
 from llmgate.errors import LLMGateError, excerpt
 from llmgate.provider.http import HttpRequest, redacted, shown_url
 from llmgate.report import Report
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 
-@frozen
+@slotted
 class CallStarted:
     """A call begins. ``call_id`` is the same in all events of one call."""
 
@@ -47,7 +47,7 @@ class CallStarted:
     monotonic: float = field(default_factory=time.monotonic, compare=False, repr=False)
 
 
-@frozen
+@slotted
 class AttemptStarted:
     """A request is about to be sent; ``request`` has no credentials."""
 
@@ -58,7 +58,7 @@ class AttemptStarted:
     monotonic: float = field(default_factory=time.monotonic, compare=False, repr=False)
 
 
-@frozen
+@slotted
 class AttemptEnded:
     """An attempt is over: a reply's headers and, where it is not a stream, its body have come.
 
@@ -74,7 +74,7 @@ class AttemptEnded:
     monotonic: float = field(default_factory=time.monotonic, compare=False, repr=False)
 
 
-@frozen
+@slotted
 class RetryScheduled:
     """Another attempt follows after ``wait`` seconds."""
 
@@ -86,7 +86,7 @@ class RetryScheduled:
     monotonic: float = field(default_factory=time.monotonic, compare=False, repr=False)
 
 
-@frozen
+@slotted
 class FirstToken:
     """The first piece of a streamed answer is here, ``seconds`` after the call began."""
 
@@ -96,7 +96,7 @@ class FirstToken:
     monotonic: float = field(default_factory=time.monotonic, compare=False, repr=False)
 
 
-@frozen
+@slotted
 class CallEnded:
     """A call is over; there is exactly one such event for each call.
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from llmgate._text.frozen import frozen
+from llmgate._text.dataclass import slotted
 from llmgate.errors import InvalidRequestError, shown
 from llmgate.report import Policy
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["MEANINGFUL", "CallOptions", "ChatCall", "ChatParameters", "Timeout"]
 
 
-@frozen
+@slotted
 class Timeout:
     """Limits of one call, in seconds; None is no limit.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias
 
-from llmgate._text.frozen import frozen
+from llmgate._text.dataclass import slotted
 from llmgate.errors import UnsupportedError
 
 __all__ = ["Deviation", "DeviationKind", "Policy", "Report"]
@@ -26,7 +26,7 @@ DeviationKind: TypeAlias = Literal[
 Policy: TypeAlias = Literal["drop", "raise"]
 
 
-@frozen
+@slotted
 class Deviation:
     """One thing that is not as it was asked.
 

@@ -1,4 +1,4 @@
-"""The answer in OpenAI's shape: completions, chunks, their parts, and the exchange behind them.
+"""Completions in OpenAI's shape: whole, in chunks, and their parts.
 
 These are values: they are made by decoders and read by users, and no code here talks to anything.
 Source: OpenAI's "chat completion object" and "chat completion chunk object".
@@ -7,15 +7,13 @@ Source: OpenAI's "chat completion object" and "chat completion chunk object".
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import field
+from dataclasses import InitVar, field
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias
 
-from llmgate._exchange import Attempt, Exchange, HasExchange
-from llmgate._text.frozen import frozen, open_class
+from llmgate._exchange import Attempt, Exchange, ExchangeField, HasExchange
 from llmgate._text.json import parse_arguments
-from llmgate._text.shape import HIDDEN, Shape
-from llmgate.report import Report
+from llmgate._text.shape import Extra, JsonObject, JsonObjects, Shape, shape, stored
 
 __all__ = [
     "Attempt",
@@ -39,19 +37,28 @@ __all__ = [
     "with_exchange",
 ]
 
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar  # which every checker knows; it is never imported
+
+    Parsed = TypeVar("Parsed", default=Any)
+else:
+    from typing import TypeVar
+
+    Parsed = TypeVar("Parsed")
+
 FinishReason: TypeAlias = Literal[
     "stop", "length", "tool_calls", "content_filter", "function_call", "other"
 ]
 """Why the answer ended; ``other`` is a reason that OpenAI has no word for (see the native one)."""
 
 
-@frozen
+@shape
 class Function(Shape):
     """The function that is called; ``arguments`` is the model's JSON text, verbatim."""
 
     name: str
     arguments: str = "{}"
-    extra: dict[str, Any] = field(default_factory=dict[str, Any])
+    extra: Extra = Extra()
 
     def parse_arguments(self) -> dict[str, Any]:
         """The arguments as a dictionary.
@@ -62,16 +69,16 @@ class Function(Shape):
         return parse_arguments(self.arguments)
 
 
-@frozen
+@shape
 class CustomCall(Shape):
     """The custom tool that is called; ``input`` is free text."""
 
     name: str
     input: str = ""
-    extra: dict[str, Any] = field(default_factory=dict[str, Any])
+    extra: Extra = Extra()
 
 
-@frozen
+@shape
 class ToolCall(Shape):
     """One call: of a function, or of a custom tool. The id is never empty."""
 
@@ -79,10 +86,10 @@ class ToolCall(Shape):
     function: Function | None = None
     custom: CustomCall | None = None
     type: str = "function"
-    extra: dict[str, Any] = field(default_factory=dict[str, Any])
+    extra: Extra = Extra()
 
 
-@frozen
+@shape
 class Message(Shape):
     """The answer's message; append it to ``messages`` as it is.
 
@@ -92,19 +99,21 @@ class Message(Shape):
     the message is.
     """
 
+    always_listed = frozenset({"content", "role"})
+
     content: str | None = None
     role: str = "assistant"
     refusal: str | None = None
     reasoning_content: str | None = None
     tool_calls: list[ToolCall] | None = None
     function_call: Function | None = None
-    annotations: list[dict[str, Any]] | None = None
-    audio: dict[str, Any] | None = None
+    annotations: JsonObjects = JsonObjects()
+    audio: JsonObject = JsonObject()
     provider_data: dict[str, Any] | None = None
-    extra: dict[str, Any] = field(default_factory=dict[str, Any])
+    extra: Extra = Extra()
 
 
-@frozen
+@shape
 class Choice(Shape):
     """One answer of ``n``.
 
@@ -115,12 +124,12 @@ class Choice(Shape):
     message: Message
     index: int = 0
     finish_reason: FinishReason | None = None
-    logprobs: dict[str, Any] | None = None
+    logprobs: JsonObject = JsonObject()
     native_finish_reason: str | None = None
-    extra: dict[str, Any] = field(default_factory=dict[str, Any])
+    extra: Extra = Extra()
 
 
-@frozen
+@shape
 class PromptTokensDetails(Shape):
     """Parts of ``prompt_tokens``: each is contained in it, none is to be added."""
 
@@ -129,10 +138,10 @@ class PromptTokensDetails(Shape):
     audio_tokens: int | None = None
     text_tokens: int | None = None
     image_tokens: int | None = None
-    extra: dict[str, Any] = field(default_factory=dict[str, Any])
+    extra: Extra = Extra()
 
 
-@frozen
+@shape
 class CompletionTokensDetails(Shape):
     """Parts of ``completion_tokens``: each is contained in it, none is to be added."""
 
@@ -141,10 +150,10 @@ class CompletionTokensDetails(Shape):
     text_tokens: int | None = None
     accepted_prediction_tokens: int | None = None
     rejected_prediction_tokens: int | None = None
-    extra: dict[str, Any] = field(default_factory=dict[str, Any])
+    extra: Extra = Extra()
 
 
-@frozen
+@shape
 class Usage(Shape):
     """What was billed, in tokens: prompt with cache reads and writes, answer with reasoning."""
 
@@ -153,19 +162,33 @@ class Usage(Shape):
     total_tokens: int = 0
     prompt_tokens_details: PromptTokensDetails | None = None
     completion_tokens_details: CompletionTokensDetails | None = None
-    extra: dict[str, Any] = field(default_factory=dict[str, Any])
+    extra: Extra = Extra()
 
 
-def _nowhere() -> Exchange:
-    return Exchange(provider="", report=Report())
+class _WithExchange(HasExchange, Shape):
+    """A shape with room for its exchange, which is no key of its JSON."""
+
+    __slots__ = ("_exchange",)
+
+    if not TYPE_CHECKING:
+
+        def __post_init__(self, exchange):
+            self._exchange = exchange
+
+        def __class_getitem__(cls, parsed):
+            """``Completion[Person]``, which pydantic asks for its schema as it does the class."""
+            alias = super().__class_getitem__(parsed)
+            alias.__get_pydantic_core_schema__ = cls.__get_pydantic_core_schema__
+            return alias
 
 
-@frozen
-class Completion(HasExchange, Shape):
-    """The whole answer.
+@shape
+class Completion(_WithExchange, Generic[Parsed]):
+    """The whole response of a model.
 
-    Beside OpenAI's fields it has ``report`` (what differs from the call as made), ``raw`` (the
-    untouched body), ``request_id``, ``headers``, ``rate_limit``, ``attempts`` and ``provider``.
+    Besides OpenAI's fields it has ``report`` (what differs from the call as made), ``raw`` (the
+    untouched body), ``request_id``, ``headers``, ``rate_limit``, ``attempts`` and ``provider``, in
+    no dump of it. ``Parsed`` is the type of what the model was asked to return.
     """
 
     choices: list[Choice]
@@ -176,10 +199,13 @@ class Completion(HasExchange, Shape):
     usage: Usage | None = None
     system_fingerprint: str | None = None
     service_tier: str | None = None
-    extra: dict[str, Any] = field(default_factory=dict[str, Any])
-    exchange: Exchange = field(  # pyright: ignore[reportIncompatibleMethodOverride] # a field is read alike
-        default_factory=_nowhere, repr=False, compare=False, metadata=HIDDEN
-    )
+    extra: Extra = Extra()
+    if TYPE_CHECKING:
+        exchange: Exchange = field(  # pyright: ignore[reportIncompatibleMethodOverride] # is read alike
+            default_factory=Exchange
+        )
+    else:  # an argument, which ``dataclasses.replace`` hands on, and no field
+        exchange: InitVar[Exchange | None] = ExchangeField()
 
     @property
     def text(self) -> str:
@@ -187,30 +213,32 @@ class Completion(HasExchange, Shape):
         return (self.choices[0].message.content or "") if self.choices else ""
 
 
-@frozen
+@shape
 class FunctionDelta(Shape):
     """A fragment of a call: the name comes whole, the arguments in pieces."""
 
     name: str | None = None
     arguments: str | None = None
-    extra: dict[str, Any] = field(default_factory=dict[str, Any])
+    extra: Extra = Extra()
 
 
-@frozen
+@shape
 class ToolCallDelta(Shape):
     """A fragment of the call at ``index``; id, type and name come with its first fragment."""
 
     index: int
     id: str | None = None
     function: FunctionDelta | None = None
-    custom: dict[str, Any] | None = None
+    custom: JsonObject = JsonObject()
     type: str | None = None
-    extra: dict[str, Any] = field(default_factory=dict[str, Any])
+    extra: Extra = Extra()
 
 
-@frozen
+@shape
 class ChoiceDelta(Shape):
     """What a chunk adds to a message; the fields are :class:`Message`'s."""
+
+    always_listed = frozenset({"content", "role"})
 
     content: str | None = None
     role: str | None = None
@@ -218,25 +246,25 @@ class ChoiceDelta(Shape):
     reasoning_content: str | None = None
     tool_calls: list[ToolCallDelta] | None = None
     function_call: FunctionDelta | None = None
-    annotations: list[dict[str, Any]] | None = None
-    audio: dict[str, Any] | None = None
+    annotations: JsonObjects = JsonObjects()
+    audio: JsonObject = JsonObject()
     provider_data: dict[str, Any] | None = None
-    extra: dict[str, Any] = field(default_factory=dict[str, Any])
+    extra: Extra = Extra()
 
 
-@frozen
+@shape
 class ChunkChoice(Shape):
     """What a chunk adds to the choice at ``index``."""
 
     delta: ChoiceDelta
     index: int = 0
     finish_reason: FinishReason | None = None
-    logprobs: dict[str, Any] | None = None
+    logprobs: JsonObject = JsonObject()
     native_finish_reason: str | None = None
-    extra: dict[str, Any] = field(default_factory=dict[str, Any])
+    extra: Extra = Extra()
 
 
-@frozen
+@shape
 class Chunk(Shape):
     """One event of a stream. ``choices`` may be empty, as in the chunk that carries the usage."""
 
@@ -248,11 +276,11 @@ class Chunk(Shape):
     usage: Usage | None = None
     system_fingerprint: str | None = None
     service_tier: str | None = None
-    extra: dict[str, Any] = field(default_factory=dict[str, Any])
+    extra: Extra = Extra()
 
 
 def with_exchange(completion: Completion, exchange: Exchange) -> Completion:
-    """The completion, which also tells how it was got. (``replace`` looks up every field.)"""
+    """The completion with its exchange. (``replace`` looks up every field.)"""
     return Completion(
         completion.choices,
         completion.id,
@@ -262,9 +290,12 @@ def with_exchange(completion: Completion, exchange: Exchange) -> Completion:
         completion.usage,
         completion.system_fingerprint,
         completion.service_tier,
-        completion.extra,
+        _extra_of_completion(completion),
         exchange,
     )
+
+
+_extra_of_completion = stored(Completion, "extra")
 
 
 class TextChunks:
@@ -291,20 +322,17 @@ class TextChunks:
 
 
 def _text_chunk(like: Chunk, index: int, text: str) -> Chunk:
-    """It is made without a call for each part, as nearly every chunk of a stream is such a one."""
-    delta: Any = _new(_OpenDelta)
+    """It is made without a call for each part, as nearly every chunk of a stream is such a one. Its
+    fields of plain JSON are not even set: whoever reads one finds it empty."""
+    delta = _new(ChoiceDelta)
     delta.content = text
     delta.role = delta.refusal = delta.reasoning_content = delta.tool_calls = None
-    delta.function_call = delta.annotations = delta.audio = delta.provider_data = None
-    delta.extra = {}
-    delta.__class__ = ChoiceDelta
-    choice: Any = _new(_OpenChoice)
+    delta.function_call = delta.provider_data = None
+    choice = _new(ChunkChoice)
     choice.delta = delta
     choice.index = index
-    choice.finish_reason = choice.logprobs = choice.native_finish_reason = None
-    choice.extra = {}
-    choice.__class__ = ChunkChoice
-    chunk: Any = _new(_OpenChunk)
+    choice.finish_reason = choice.native_finish_reason = None
+    chunk = _new(Chunk)
     chunk.choices = [choice]
     chunk.id = like.id
     chunk.created = like.created
@@ -313,12 +341,7 @@ def _text_chunk(like: Chunk, index: int, text: str) -> Chunk:
     chunk.usage = None
     chunk.system_fingerprint = like.system_fingerprint
     chunk.service_tier = like.service_tier
-    chunk.extra = {}
-    chunk.__class__ = Chunk
-    return chunk  # type: ignore[no-any-return] # it has become one
+    return chunk
 
 
 _new = object.__new__
-_OpenChunk = open_class(Chunk)
-_OpenChoice = open_class(ChunkChoice)
-_OpenDelta = open_class(ChoiceDelta)

@@ -30,7 +30,11 @@ FLOORS = (
         "_text.json",
         "_text.redact",
         "_text.shape",
-        "_text.frozen",
+        "_text.dataclass",
+        "_text.attributes",
+        "_text.hints",
+        "_text.shape_loading",
+        "_text.pydantic",
         "errors",
         "report",
         "messages",
@@ -96,8 +100,7 @@ FLOOR_OF = {
 }
 
 REASONED = {
-    "llmgate._text.frozen._open_classes": "each frozen class is noted as it is made",
-    "llmgate._text.shape._quick_loaders": "a class's loader is compiled when it is used again",
+    "llmgate._text.shape_loading._quick_loaders": "a class's loader is compiled when used again",
     "llmgate._core.prepare._ids": "ids differ by what came before them",
     "llmgate._core.drive._farewells": "a loop holds its tasks weakly, and these must end",
     "llmgate._core.dispatch._queues": "at its end and after a fork, a process serves all clients",
@@ -360,14 +363,14 @@ def stateful_globals(module: Module, loaded: ModuleType) -> set[str]:
 
 
 def _is_constant(value: Any) -> bool:
-    """Whether a value is a type, a number, a text, or a table of such, or a frozen dataclass."""
+    """Whether a value is a type, a number, a text, or a table or dataclass of such."""
     if isinstance(value, tuple | frozenset | list | set):
         return all(map(_is_constant, value))  # pyright: ignore[reportUnknownArgumentType] # any items
     if isinstance(value, dict):
         return all(map(_is_constant, value.values()))  # pyright: ignore[reportUnknownArgumentType] # likewise
     kind: Any = value.__class__
     parameters: Any = getattr(kind, "__dataclass_params__", None)
-    if parameters is not None and parameters.frozen:
+    if parameters is not None:
         return all(_is_constant(getattr(value, field.name)) for field in fields(kind))
     home = kind.__module__
     return callable(value) or home in {"builtins", "typing", "types", "re", "json.decoder"}

@@ -8,9 +8,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, assert_type
 
 import llmgate
-from llmgate import Client, Completion, Stream, SyncStream
+from llmgate import Chunk, Client, Completion, Message, Stream, SyncStream
 
 if TYPE_CHECKING:
+
+    def parts(chunk: Chunk, response: Completion) -> None:
+        logprobs = chunk.choices[0].logprobs
+        assert logprobs is not None
+        assert_type(logprobs.content, Any)
+        assert_type(response, Completion[Any])
+        assert_type(response.extra.citations, Any)
+        assert_type(response.exchange.raw, bytes)
+        Message("Hi", audio={"id": "a"}, annotations=[{"a": 1}], extra={"b": 2}).extra["c"] = 3
 
     async def calls(client: Client, messages: list[Any], stream: bool) -> None:
         assert_type(await client.acompletion("m", messages), Completion)

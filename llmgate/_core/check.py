@@ -57,8 +57,8 @@ def check_messages(messages: Any) -> list[MessageParam]:
 
 
 def _listed(messages: Any) -> list[Any]:
-    is_text = isinstance(messages, str | bytes | Mapping)
-    if is_text or not isinstance(messages, Iterable):
+    is_one = isinstance(messages, str | bytes | Mapping | Shape)
+    if is_one or not isinstance(messages, Iterable):
         kind = _kind(messages)  # pyright: ignore[reportUnknownArgumentType] # whatever it is
         raise InvalidRequestError(f"expected a list of messages, got {kind}", path="messages")
     return [*messages]

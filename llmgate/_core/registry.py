@@ -15,7 +15,7 @@ from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Any, cast
 
 from llmgate._name_clash import name_clash
-from llmgate._text.frozen import frozen
+from llmgate._text.dataclass import slotted
 from llmgate._text.redact import HiddenUrl, has_credentials, redact_url
 from llmgate.errors import (
     InvalidRequestError,
@@ -37,7 +37,7 @@ __all__ = ["InstalledProvider", "Registry", "Target", "installed_providers"]
 ProviderFactory = Callable[..., Provider]
 
 
-@frozen
+@slotted
 class InstalledProvider:
     """What the metadata of an installed package says of a provider.
 
@@ -83,7 +83,7 @@ class InstalledProvider:
         return f"{self.name!r} of the package {self.distribution} {self.version}"
 
 
-@frozen
+@slotted
 class Target:
     """Where a call goes: a provider's name, and that provider's own name of the model."""
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from llmgate._text.frozen import frozen
+from llmgate._text.dataclass import slotted
 from llmgate.errors import (
     ConflictError,
     ConnectError,
@@ -38,7 +38,7 @@ _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
 """The statuses that may be gone a moment later. Of others the provider says so, or its plugin."""
 
 
-@frozen
+@slotted
 class RetryPolicy:
     """How often, after which pause and after what a call is tried again.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from binascii import b2a_base64
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import is_dataclass, replace
 from functools import lru_cache
 from itertools import takewhile
 from operator import eq
@@ -204,7 +204,8 @@ def _redact_inside(value: Any, secrets: Iterable[str]) -> Any:
     """The same for a dataclass, such as an attempt or a completion; anything else is left."""
     if not is_dataclass(value) or isinstance(value, type):
         return value
-    parts = {field.name: getattr(value, field.name) for field in fields(value) if field.init}
+    declared: Mapping[str, Any] = type(value).__dataclass_fields__  # an exchange is no field
+    parts = {name: getattr(value, name) for name, field in declared.items() if field.init}
     clean = {name: redact(part, secrets) for name, part in parts.items()}
     return value if clean == parts else replace(value, **clean)
 

@@ -1,70 +1,222 @@
-"""The base of every reply type: dataclasses that dump to and load from OpenAI's JSON shape.
+"""The base of completions and chunks: dataclasses that read, dump and load as OpenAI's JSON does.
 
-It knows dataclasses and JSON only, no provider and no field by name but ``extra``. When a class is
-loaded again, a loader is compiled for it, for data whose every value has its field's very type; it
-gives all other data to the loader that explains what is wrong.
+It knows dataclasses and JSON only, no provider and no field by name but ``extra``.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING
-from functools import cache, partial
-from types import NoneType, UnionType
+import copy
+import math
+from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, ValuesView
+from dataclasses import field
+from functools import cache
+from operator import attrgetter
+from reprlib import recursive_repr
+from types import MappingProxyType, MemberDescriptorType
 from typing import (
+    TYPE_CHECKING,
     Any,
+    ClassVar,
     Literal,
-    NamedTuple,
-    NoReturn,
     Self,
-    Union,
-    get_args,
-    get_origin,
-    get_type_hints,
+    TypeAlias,
+    TypeVar,
+    cast,
+    dataclass_transform,
 )
 
-from llmgate._text.frozen import fresh, open_class
+from llmgate._text.attributes import Extra, JsonField, JsonObject, JsonObjects, stored_in
+from llmgate._text.dataclass import slotted
+from llmgate._text.hints import missing_attribute
 from llmgate._text.json import is_array, is_object
-from llmgate.errors import DecodeError
+from llmgate._text.shape_loading import load, own_fields
 
-__all__ = ["HIDDEN", "Shape"]
+__all__ = ["Extra", "JsonObject", "JsonObjects", "Shape", "shape", "stored"]
 
-HIDDEN = {"hidden": True}
-"""Metadata of a field that is about the exchange, and so is neither dumped nor loaded."""
+Made = TypeVar("Made", bound="Shape")
+Selection: TypeAlias = "dict[Any, Any] | set[Any] | frozenset[Any] | list[Any] | tuple[Any, ...]"
+"""Names; or names with what of their values: ``{"choices": {"__all__": {"logprobs"}}}``."""
+Plain: TypeAlias = dict[str, Any]
+"""``dict`` where the class below has a method of that name."""
 
 
-class Shape:
-    """A frozen, slotted dataclass whose fields are the keys of a JSON object.
+@dataclass_transform(field_specifiers=(field,))
+def shape(cls: type[Made]) -> type[Made]:
+    """Make a class a slotted dataclass whose fields of plain JSON are wrapped when first read."""
+    json = {name: each for name, each in vars(cls).items() if isinstance(each, JsonField)}
+    made: Any = slotted(cls)
+    slots: dict[str, MemberDescriptorType] = {name: made.__dict__[name] for name in json}
+    made.json_slots = MappingProxyType({**made.json_slots, **slots})
+    for name, each in json.items():
+        setattr(made, name, each.over(slots[name]))
+    return cast("type[Made]", made)
+
+
+def stored(cls: type[Shape], name: str) -> Callable[[Any], Any]:
+    """What reads a field of plain JSON quickly, as it is stored; None where there is nothing."""
+    return stored_in(cls.json_slots[name])
+
+
+class Shape:  # noqa: PLW1641 - what can be changed has no hash
+    """A slotted dataclass whose fields are the keys of a JSON object.
 
     Keys that the dataclass does not name are in its field ``extra``, so a dump holds all of what
-    was loaded. ``shape["key"]`` reads a field as an attribute does.
+    was loaded. It reads as a dictionary, too: ``in``, iteration, ``keys``, ``items``, ``dict(x)``
+    and ``**x`` know the fields that are not None and what is in ``extra``; ``x["name"]`` and
+    ``get`` know every field. It has no length, and is never false.
     """
 
     __slots__ = ()
+    json_slots: ClassVar[Mapping[str, MemberDescriptorType]] = MappingProxyType({})
+    """Where the fields of plain JSON are stored."""
+    always_listed: ClassVar[frozenset[str]] = frozenset()
+    """The fields that are keys also when they are None."""
+
+    # --- as a dictionary ---
 
     def __getitem__(self, key: str) -> Any:
-        field = next((field for field in _fields(_class_of(self)) if field.name == key), None)
-        if field is not None:
+        if key in _names_of(self):
             return getattr(self, key)
         extra: Mapping[str, Any] = getattr(self, "extra", {})
         return extra[key]
 
-    def model_dump(self, *, exclude_none: bool = False) -> dict[str, Any]:
-        """The JSON object as dictionaries and lists, ``extra`` merged in."""
-        dumped: dict[str, Any] = {}
-        for field in _fields(_class_of(self)):
-            value = getattr(self, field.name)
-            if not (exclude_none and value is None):
-                dumped[field.name] = _dump(value, exclude_none=exclude_none)
-        extra: dict[str, Any] = _dump(getattr(self, "extra", {}), exclude_none=False)
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value of a field, also when that is None, or of a key in ``extra``."""
+        try:
+            return self[key]
+        except KeyError:
+            return default
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._listed()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._listed())
+
+    def keys(self) -> KeysView[str]:
+        """The names of the fields that are not None, and the keys in ``extra``."""
+        return self._listed().keys()
+
+    def values(self) -> ValuesView[Any]:
+        """The values of :meth:`keys`, as attributes read them."""
+        return self._listed().values()
+
+    def items(self) -> ItemsView[str, Any]:
+        """The keys and values."""
+        return self._listed().items()
+
+    def _listed(self) -> Plain:
+        listed = {name: getattr(self, name) for name in _names_of(self)}
+        always, extra = self.always_listed, getattr(self, "extra", {})
+        present = {k: value for k, value in listed.items() if value is not None or k in always}
+        return {**present, **extra}
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is type(self):
+            own: Any = type(self)
+            return _comparison(own)(self, other)
+        if is_object(other):  # null and absent mean the same
+            present = {key: value for key, value in self.items() if value is not None}
+            return present == {key: value for key, value in other.items() if value is not None}
+        return NotImplemented
+
+    # --- as an object ---
+
+    @recursive_repr()
+    def __repr__(self) -> str:
+        values = {name: getattr(self, name) for name in _names_of(self)}
+        values["extra"] = getattr(self, "extra", {}) or None
+        printed = (f"{name}={value!r}" for name, value in values.items() if value is not None)
+        return f"{type(self).__qualname__}({', '.join(printed)})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        own: Any = type(self)
+        return _rebuilt, (own, {name: getattr(self, name) for name in own.__dataclass_fields__})
+
+    if not TYPE_CHECKING:  # for a type checker, what is declared is all there is
+
+        def __getattr__(self, name):
+            if not name.startswith("_") and name != "extra":
+                extra = getattr(self, "extra", {})
+                if name in extra:
+                    return extra[name]
+            raise missing_attribute(self, name)
+
+        @property
+        def __dict__(self):
+            return {name: getattr(self, name) for name in (*_names_of(self), *_extra_of(self))}
+
+    # --- as pydantic's models ---
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] | str = "python",
+        include: Selection | None = None,
+        exclude: Selection | None = None,
+        by_alias: bool | None = None,
+        exclude_unset: bool = False,
+        exclude_none: bool = False,
+    ) -> Plain:
+        """The JSON object as dictionaries and lists, ``extra`` merged in.
+
+        Args:
+            mode: ``"json"`` makes numbers that JSON does not have (NaN, infinity) None.
+            include: The names to dump, or a mapping of names to what of their values.
+            exclude: The names to leave out, likewise.
+            by_alias: Taken for pydantic's sake: no field has an alias.
+            exclude_unset: Leave out what iterating the shape leaves out.
+            exclude_none: Leave out the fields that are None.
+        """
+        del by_alias
+        dumped: Plain = {}
+        for name in _names_of(self):
+            value, parts, without = getattr(self, name), _part(include, name), _part(exclude, name)
+            if without is True or (include is not None and parts is None):
+                continue
+            is_unset = exclude_unset and name not in self.always_listed
+            if value is None and (exclude_none or is_unset):
+                continue
+            dump = _Dump(mode == "json", exclude_unset, exclude_none)
+            dumped[name] = dump.value(value, None if parts is True else parts, without)
+        dump = _Dump(mode == "json")
+        extra: Plain = dump.value(_extra_of(self).get("extra") or {}, include, exclude)
         return dumped | extra
 
-    def model_dump_json(self, *, exclude_none: bool = False, indent: int | None = None) -> str:
-        """:meth:`model_dump` as JSON text."""
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Selection | None = None,
+        exclude: Selection | None = None,
+        by_alias: bool | None = None,
+        exclude_unset: bool = False,
+        exclude_none: bool = False,
+    ) -> str:
+        """:meth:`model_dump` as JSON text, which any parser of JSON reads."""
         from pydantic_core import to_json  # noqa: PLC0415 - not paid for by `import llmgate`
 
-        return to_json(self.model_dump(exclude_none=exclude_none), indent=indent).decode()
+        dumped = self.model_dump(
+            mode="json",
+            include=include,
+            exclude=exclude,
+            by_alias=by_alias,
+            exclude_unset=exclude_unset,
+            exclude_none=exclude_none,
+        )
+        return to_json(dumped, indent=indent).decode()
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy, with other values for these fields or keys of ``extra``."""
+        copied = copy.deepcopy(self) if deep else copy.copy(self)
+        more = dict(update or {})
+        for name in _names_of(self):
+            if name in more:
+                setattr(copied, name, more.pop(name))
+        if more:
+            own: Any = copied
+            own.extra = {**own.extra, **more}
+        return copied
 
     @classmethod
     def model_validate(cls, data: Any, *, path: str = "") -> Self:
@@ -73,204 +225,108 @@ class Shape:
         Raises:
             DecodeError: when a value has another type than the field.
         """
-        own: Any = cls
-        load = _quick_loaders.get(own)
-        if load is None:  # the first time: to compile it costs as much as many loads
-            _quick_loaders[own] = partial(_compile_and_load, own)
-            return cls._load_with_care(data, path)
-        try:
-            loaded: Self = load(data)
-        except _UnusualError:
-            pass
-        else:
-            return loaded
-        return cls._load_with_care(data, path)
+        return load(cls, data, path)
+
+    def to_dict(self) -> Plain:
+        """The JSON object without what is None, as :meth:`model_dump` makes it."""
+        return self.model_dump(exclude_unset=True)
+
+    def json(self, *, indent: int | None = None) -> str:
+        """:meth:`model_dump_json` under its older name."""
+        return self.model_dump_json(indent=indent)
+
+    def dict(self) -> Plain:
+        """:meth:`model_dump` under its older name."""
+        return self.model_dump()
 
     @classmethod
-    def _load_with_care(cls, data: Any, path: str) -> Self:
-        if isinstance(data, cls):
-            return data
-        if not is_object(data):
-            raise DecodeError(f"{path or cls.__name__}: expected an object, got {_kind(data)}")
-        known: dict[str, Any] = {}
-        own: Any = cls
-        loaders = _loaders(own)
-        extra = {key: value for key, value in data.items() if key not in loaders}
-        if extra and any(field.name == "extra" for field in dataclasses.fields(own)):
-            known["extra"] = extra
-        for name, loader in loaders.items():
-            value = data.get(name)
-            if value is not None:
-                known[name] = _load(value, loader, f"{path}.{name}" if path else name)
-            elif name in data and loader.nullable:
-                known[name] = None
-        try:
-            return cls(**known)
-        except TypeError as error:
-            missing = str(error).partition("argument")[2].strip(" :s")
-            raise DecodeError(f"{path or cls.__name__}: {missing} is missing") from None
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        from llmgate._text.pydantic import schema_of  # noqa: PLC0415 - pydantic is asked for
+
+        return schema_of(cls, handler)
+
+    @property
+    def __pydantic_serializer__(self) -> Any:
+        """How pydantic dumps a shape that it finds where anything may stand."""
+        from llmgate._text.pydantic import serializer  # noqa: PLC0415 - pydantic is asked for
+
+        return serializer()
 
 
-class _Loader(NamedTuple):
-    """What a field takes: ``nested`` is the shape of an object, ``item`` loads a list's items."""
-
-    accepted: tuple[type, ...]
-    nullable: bool
-    nested: type[Shape] | None
-    item: _Loader | None
-
-
-def _class_of(value: Shape) -> Any:
-    """The class of a shape, for the caches below, whose type does not know that classes hash."""
-    return type(value)
+def _names_of(value: Shape) -> tuple[str, ...]:
+    own: Any = type(value)  # a cache does not know that classes hash
+    return _names(own)
 
 
 @cache
-def _fields(cls: Any) -> tuple[dataclasses.Field[Any], ...]:
-    return tuple(
-        field
-        for field in dataclasses.fields(cls)
-        if field.name != "extra" and "hidden" not in field.metadata
-    )
+def _names(cls: Any) -> tuple[str, ...]:
+    return tuple(each.name for each in own_fields(cls))
+
+
+def _extra_of(value: Shape) -> dict[str, Any]:
+    """The field ``extra`` by its name, if the shape has one."""
+    own: Any = value
+    return {"extra": own.extra} if "extra" in value.json_slots else {}
+
+
+def _rebuilt(cls: Any, values: dict[str, Any]) -> Any:
+    return cls(**values)
 
 
 @cache
-def _loaders(cls: Any) -> Mapping[str, _Loader]:
-    hints = get_type_hints(cls)
-    return {field.name: _loader(hints[field.name]) for field in _fields(cls)}
+def _comparison(cls: Any) -> Callable[[Any, Any], bool]:
+    """Whether two shapes of a class are equal. What was never read is not wrapped for it."""
+    slots: Mapping[str, MemberDescriptorType] = cls.json_slots
+    plain = [name for name in _names(cls) if name not in slots]
+    read = attrgetter(*plain, "__class__")  # two names at least, so that it gives a tuple
+    json = [stored_in(slot) for name, slot in slots.items() if name != "extra"]
+    extra = [stored_in(slot) for name, slot in slots.items() if name == "extra"]
+
+    def equal(one: Any, other: Any) -> bool:
+        return (
+            read(one) == read(other)
+            and all(field(one) == field(other) for field in json)
+            and all((field(one) or {}) == (field(other) or {}) for field in extra)
+        )
+
+    return equal
 
 
-def _loader(hint: Any) -> _Loader:
-    options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    kinds = [_kind_of(option) for option in options]
-    item = next((get_args(option)[0] for option in options if get_origin(option) is list), None)
-    return _Loader(
-        accepted=tuple(kind for kind in kinds if kind is not NoneType),
-        nullable=NoneType in kinds,
-        nested=next((kind for kind in kinds if issubclass(kind, Shape)), None),
-        item=None if item is None else _loader(item),
-    )
+# --- dumping ------------------------------------------------------------------------------
 
 
-def _kind_of(hint: Any) -> type:
-    """The class that values of a type have at run time; our literals are texts."""
-    origin = get_origin(hint)
-    return str if origin is Literal else origin or hint
+class _Dump:
+    """How the value of a field becomes plain JSON."""
 
+    def __init__(self, strict: bool, exclude_unset: bool = False, exclude_none: bool = False):
+        self._strict = strict
+        self._exclude = {"exclude_unset": exclude_unset, "exclude_none": exclude_none}
 
-def _load(value: Any, loader: _Loader, path: str) -> Any:
-    if loader.nested is not None:
-        return loader.nested.model_validate(value, path=path)
-    if isinstance(value, float) and int in loader.accepted and value.is_integer():
-        value = int(value)
-    if type(value) is bool or not isinstance(value, loader.accepted):  # no field is a bool
-        expected = " or ".join(kind.__name__ for kind in loader.accepted)
-        raise DecodeError(f"{path}: expected {expected}, got {_kind(value)}")
-    if loader.item is None or not is_array(value):
+    def value(self, value: Any, include: Any = None, exclude: Any = None) -> Any:
+        if isinstance(value, Shape):
+            mode = "json" if self._strict else "python"
+            return value.model_dump(mode=mode, include=include, exclude=exclude, **self._exclude)
+        if is_array(value):
+            items = self._parts(enumerate(value), include, exclude)
+            return [item for _, item in items]
+        if is_object(value):  # a provider's own JSON: its nulls are kept
+            return dict(self._parts(value.items(), include, exclude))
+        if self._strict and isinstance(value, float) and not math.isfinite(value):
+            return None
         return value
-    return [_load(item, loader.item, f"{path}[{index}]") for index, item in enumerate(value)]
+
+    def _parts(self, items: Any, include: Any, exclude: Any) -> Iterator[tuple[Any, Any]]:
+        for key, item in items:
+            part, without = _part(include, key), _part(exclude, key)
+            if without is not True and (include is None or part is not None):
+                yield key, self.value(item, None if part is True else part, without)
 
 
-# --- compiled loaders: the same for data in which nothing is unusual ----------------------
-
-
-class _UnusualError(Exception):
-    """A value is not of its field's very type; it may be wrong, or need to be converted."""
-
-
-_quick_loaders: dict[Any, Callable[[Any], Any]] = {}
-
-
-def _compile_and_load(cls: Any, data: Any) -> Any:
-    load = _quick_loaders[cls] = _compiled(cls)
-    return load(data)
-
-
-@cache
-def _compiled(cls: Any) -> Callable[[Any], Any]:
-    """A function that loads a JSON object, or raises what says that it takes more care."""
-    loaders = _loaders(cls)
-    names: dict[str, Any] = {
-        "cls": cls,
-        "opened": open_class(cls),
-        "new": object.__new__,
-        "unusual": _UnusualError,
-        "refuse": _refuse,
-        "known": frozenset(loaders),
-        **{f"load_{name}": _nested(loader) for name, loader in loaders.items()},
-        **{f"default_{each.name}": each.default for each in dataclasses.fields(cls)},
-        **{f"make_{each.name}": each.default_factory for each in dataclasses.fields(cls)},
-    }
-    lines = [
-        "def load(data):",
-        "    if type(data) is not dict:",
-        "        if type(data) is cls: return data",
-        "        raise unusual",
-        "    self = new(opened)",
-    ]
-    for each in dataclasses.fields(cls):
-        if each.name in loaders:
-            lines += _assignment(each, loaders[each.name])
-        elif each.name != "extra":
-            lines.append(f"    self.{each.name} = {_default(each)}")
-    if any(each.name == "extra" for each in dataclasses.fields(cls)):
-        rest = "{key: value for key, value in data.items() if key not in known}"
-        lines.append(f"    self.extra = {{}} if data.keys() <= known else {rest}")
-    lines += ["    self.__class__ = cls", "    return self"]
-    exec("\n".join(lines), names)  # noqa: S102 - as dataclasses does; the names are fields'
-    load: Callable[[Any], Any] = names["load"]
-    return load
-
-
-def _nested(loader: _Loader) -> Callable[[Any], Any] | None:
-    """What loads a field's value, or its items, where these are shapes themselves."""
-    nested: Any = loader.nested or (loader.item.nested if loader.item is not None else None)
-    return None if nested is None else _compiled(nested)
-
-
-def _assignment(each: dataclasses.Field[Any], loader: _Loader) -> list[str]:
-    """The lines that load one field."""
-    target, name = f"self.{each.name}", each.name
-    lines = [f"    if {name!r} in data:", f"        value = data[{name!r}]"]
-    missing = "None" if loader.nullable else _default(each)
-    if loader.nested is not None:
-        load = f"load_{name}(value)"
-    elif loader.item is not None:
-        load = f"{_items(name, loader.item)} if type(value) is list else refuse()"
-    else:
-        kinds = " or ".join(f"type(value) is {kind.__name__}" for kind in loader.accepted)
-        load = f"value if {kinds} else refuse()"
-    lines.append(f"        {target} = {missing} if value is None else {load}")
-    return [*lines, "    else:", f"        {target} = {_default(each)}"]
-
-
-def _items(name: str, item: _Loader) -> str:
-    """The expression that loads a list."""
-    if item.nested is not None:
-        return f"[load_{name}(item) for item in value]"
-    kinds = " or ".join(f"type(item) is {kind.__name__}" for kind in item.accepted)
-    return f"[item if {kinds} else refuse() for item in value]"
-
-
-def _default(each: dataclasses.Field[Any]) -> str:
-    if each.default is not MISSING:
-        return f"default_{each.name}"
-    return "refuse()" if each.default_factory is MISSING else fresh(each)
-
-
-def _refuse() -> NoReturn:
-    raise _UnusualError
-
-
-def _dump(value: Any, *, exclude_none: bool) -> Any:
-    if isinstance(value, Shape):
-        return value.model_dump(exclude_none=exclude_none)
-    if is_array(value):
-        return [_dump(item, exclude_none=exclude_none) for item in value]
-    if is_object(value):  # a provider's own JSON: its nulls are kept
-        return {key: _dump(item, exclude_none=False) for key, item in value.items()}
-    return value
-
-
-def _kind(value: Any) -> str:
-    return "null" if value is None else type(value).__name__
+def _part(selection: Any, key: Any) -> Any:
+    """What a selection says of a key: True for all of it, a selection of its parts, or None."""
+    if not selection:
+        return None
+    if is_object(selection):
+        found = selection.get(key, selection.get("__all__"))
+        return True if found is ... else found or None
+    return True if key in selection or "__all__" in selection else None

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from llmgate._text.json import is_array, is_object, parse_arguments
-from llmgate._text.shape import Shape
+from llmgate._text.shape import Shape, stored
 from llmgate.errors import DecodeError
 from llmgate.types import (
     Choice,
@@ -72,8 +72,9 @@ class Accumulator:
             self._last_chunk, self._like = chunk, None
         if chunk.usage is not None:
             self.usage = chunk.usage
-        if chunk.extra:  # said of the whole answer so far, and so again and again
-            self._extra |= chunk.extra
+        extra = _CHUNK_EXTRA(chunk)
+        if extra:  # said of the whole answer so far, and so again and again
+            self._extra |= extra
         for choice in chunk.choices:
             parts = self._choices.get(choice.index)
             if parts is None:
@@ -113,6 +114,12 @@ class Accumulator:
 
 
 _NO_CHUNK = Chunk([])
+_CHUNK_EXTRA = stored(Chunk, "extra")
+_CHOICE_EXTRA = stored(ChunkChoice, "extra")
+_LOGPROBS = stored(ChunkChoice, "logprobs")
+_DELTA_EXTRA = stored(ChoiceDelta, "extra")
+_ANNOTATIONS = stored(ChoiceDelta, "annotations")
+_AUDIO = stored(ChoiceDelta, "audio")
 
 
 class _ChoiceParts:
@@ -148,18 +155,19 @@ class _ChoiceParts:
             self._finish["finish_reason"] = choice.finish_reason
         if choice.native_finish_reason is not None:
             self._finish["native_finish_reason"] = choice.native_finish_reason
-        if choice.logprobs:
-            merge_data(self._logprobs, choice.logprobs)
-        if choice.extra:
-            merge_data(self._choice_extra, choice.extra)
+        logprobs, extra = _LOGPROBS(choice), _CHOICE_EXTRA(choice)
+        if logprobs:
+            merge_data(self._logprobs, logprobs)
+        if extra:
+            merge_data(self._choice_extra, extra)
         if (
             delta.role is not None
             or delta.refusal is not None
             or delta.function_call is not None
-            or delta.annotations
-            or delta.audio
             or delta.provider_data
-            or delta.extra
+            or _ANNOTATIONS(delta)
+            or _AUDIO(delta)
+            or _DELTA_EXTRA(delta)
         ):
             self._add_rare(delta)
 
@@ -176,14 +184,15 @@ class _ChoiceParts:
             self._texts.setdefault("refusal", []).append(delta.refusal)
         if delta.function_call is not None:
             self._functions.setdefault(0, _CallParts(0)).add_function(delta.function_call)
-        if delta.annotations:
-            self._annotations.extend(delta.annotations)
-        if delta.audio:
-            merge_data(self._audio, delta.audio)
+        annotations, audio, extra = _ANNOTATIONS(delta), _AUDIO(delta), _DELTA_EXTRA(delta)
+        if annotations:
+            self._annotations.extend(annotations)
+        if audio:
+            merge_data(self._audio, audio)
         if delta.provider_data:
             merge_data(self._provider_data, delta.provider_data)
-        if delta.extra:
-            merge_data(self._message_extra, delta.extra)
+        if extra:
+            merge_data(self._message_extra, extra)
 
     def choice(self) -> Choice:
         return Choice(

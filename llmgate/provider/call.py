@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
-from llmgate._text.frozen import frozen
+from llmgate._text.dataclass import slotted
 from llmgate.options import ChatParameters
 from llmgate.report import Report
 
@@ -25,7 +25,7 @@ class TextMessages(list["MessageParam"]):
     __slots__ = ()
 
 
-@frozen
+@slotted
 class ProviderCall:
     """One checked call, as a provider's plugin reads it.
 

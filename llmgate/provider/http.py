@@ -12,7 +12,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias, TypeVar
 from urllib.parse import SplitResult, quote, urlsplit
 
-from llmgate._text.frozen import frozen
+from llmgate._text.dataclass import slotted
 from llmgate._text.json import decode_json, encode_json, is_array, is_object
 from llmgate._text.redact import redact_headers as redacted
 from llmgate._text.redact import redact_url as shown_url
@@ -82,7 +82,7 @@ class Secret:
         raise TypeError("a Secret is not pickled: read the key again where it is needed")
 
 
-@frozen
+@slotted
 class HttpRequest:
     """One request of a flow.
 
@@ -135,7 +135,7 @@ class HttpRequest:
         return f"HttpRequest({self.method!r}, {url!r}, body=<{len(self.body)} bytes>)"
 
 
-@frozen
+@slotted
 class HttpResponse:
     """A reply. ``headers`` are looked up by lower-case names; ``body`` is empty for a stream."""
 

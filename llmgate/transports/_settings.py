@@ -7,7 +7,7 @@ import ssl
 import sys
 from urllib.parse import urlsplit
 
-from llmgate._text.frozen import frozen
+from llmgate._text.dataclass import slotted
 from llmgate.errors import InvalidRequestError, shown
 
 __all__ = ["HttpSettings", "scheme_and_host"]
@@ -16,7 +16,7 @@ __all__ = ["HttpSettings", "scheme_and_host"]
 _MOST_CONNECTIONS = 1000
 
 
-@frozen
+@slotted
 class HttpSettings:
     """How a client speaks HTTP.
 

@@ -1,0 +1,83 @@
+"""Slotted dataclasses whose methods are generated when they are first needed. It knows no field.
+
+The standard library generates them when a class is made, which for the classes of this package
+would be a tenth of what importing it costs (ADR 0013).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import MISSING, Field, InitVar, dataclass, field, fields, make_dataclass
+from reprlib import recursive_repr
+from typing import Any, TypeVar, cast, dataclass_transform, get_origin
+
+__all__ = ["slotted"]
+
+Made = TypeVar("Made")
+
+
+@dataclass_transform(field_specifiers=(field,))
+def slotted(cls: type[Made]) -> type[Made]:
+    """Make a class a slotted dataclass without a hash; its ``__init__`` is generated when used."""
+    made: Any = dataclass(slots=True, init=False, repr=False, eq=False)(cls)
+    made.__init__ = _deferred_init(made)
+    made.__signature__ = _Signature()
+    if made.__repr__ is object.__repr__:
+        made.__repr__ = _describe
+    if made.__eq__ is object.__eq__:
+        made.__eq__, made.__hash__ = _equals, None
+    return cast("type[Made]", made)
+
+
+def _deferred_init(cls: Any) -> Callable[..., None]:
+    def __init__(self: Any, *given: Any, **named: Any) -> None:  # noqa: N807 - it becomes it
+        init = cls.__init__ = _generated_init(cls)
+        init(self, *given, **named)
+
+    return __init__
+
+
+def _generated_init(cls: Any) -> Callable[..., None]:
+    """The standard library's ``__init__`` for the fields of a class, and what is for it alone."""
+    own = {each.name for each in fields(cls)}
+    declared: dict[str, Field[Any]] = cls.__dataclass_fields__
+    parameters = [
+        (name, Any if name in own else InitVar[Any], _copy(each)) for name, each in declared.items()
+    ]
+    post = {"__post_init__": cls.__post_init__} if hasattr(cls, "__post_init__") else {}
+    twin: Any = make_dataclass(cls.__name__, parameters, namespace=post, repr=False, eq=False)
+    init: Callable[..., None] = twin.__init__
+    init.__qualname__ = f"{cls.__qualname__}.__init__"
+    init.__annotations__ = {name: each.type for name, each in declared.items()}
+    return init
+
+
+def _copy(each: Field[Any]) -> Any:
+    if each.default_factory is MISSING:
+        return field() if each.default is MISSING else field(default=each.default)
+    return field(default_factory=get_origin(each.default_factory) or each.default_factory)
+
+
+class _Signature:
+    """What ``inspect.signature`` reports of such a class."""
+
+    def __get__(self, _: object, cls: type[Any]) -> Any:
+        import inspect  # noqa: PLC0415 - for whoever asks
+
+        parameters = [*inspect.signature(_generated_init(cls)).parameters.values()]
+        return inspect.Signature(parameters[1:])
+
+
+@recursive_repr()
+def _describe(self: Any) -> str:
+    """The class with its fields, but for those that are None or not to be printed."""
+    values = ((each.name, getattr(self, each.name)) for each in fields(self) if each.repr)
+    printed = (f"{name}={value!r}" for name, value in values if value is not None)
+    return f"{type(self).__qualname__}({', '.join(printed)})"
+
+
+def _equals(self: Any, other: Any) -> Any:
+    if type(other) is not type(self):
+        return NotImplemented
+    compared = (each.name for each in fields(self) if each.compare)
+    return all(getattr(self, name) == getattr(other, name) for name in compared)

@@ -1,0 +1,77 @@
+"""Where things are that people look for in another place. It knows names only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+__all__ = ["missing_attribute"]
+
+_MESSAGE = (
+    "content",
+    "role",
+    "refusal",
+    "reasoning_content",
+    "tool_calls",
+    "function_call",
+    "annotations",
+    "audio",
+    "provider_data",
+)
+_USAGE = ("prompt_tokens", "completion_tokens", "total_tokens")
+_CHOICE = ("finish_reason", "native_finish_reason", "logprobs")
+_CALL = "call acompletion(model, messages), or completion(model, messages) without await"
+_STREAM = {
+    **dict.fromkeys(("choices", "content", "message", "delta"), "iterate over it for its chunks"),
+    **dict.fromkeys(("close", "aclose"), "an async stream has aclose(), a sync stream close()"),
+    "output_text": "text() iterates over the text",
+}
+_HINTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "Completion": {
+            **{name: f"it is in choices[0].message.{name}" for name in _MESSAGE},
+            **{name: f"it is in choices[0].{name}" for name in ("message", *_CHOICE)},
+            **{name: f"it is in usage.{name}" for name in _USAGE},
+            "content": "it is in choices[0].message.content, the first choice's in text",
+            "delta": "only the chunks of a stream have deltas; this is choices[0].message",
+            "output_text": "it is text",
+            "_request_id": "it is request_id",
+            "response_headers": "they are headers",
+        },
+        "Chunk": {
+            **{name: f"it is in choices[0].delta.{name}" for name in _MESSAGE},
+            **{name: f"it is in choices[0].{name}" for name in ("delta", *_CHOICE)},
+            **{name: f"it is in usage.{name}" for name in _USAGE},
+            "text": "it is choices[0].delta.content, or iterate over the stream's text()",
+            "message": "a chunk has choices[0].delta; the stream's completion() has a message",
+        },
+        "Choice": {
+            **{name: f"it is in message.{name}" for name in _MESSAGE},
+            "text": "it is message.content",
+            "delta": "only the chunks of a stream have deltas; this is message",
+        },
+        "ChunkChoice": {
+            **{name: f"it is in delta.{name}" for name in _MESSAGE},
+            "text": "it is delta.content",
+            "message": "a chunk has deltas; the stream's completion() has messages",
+        },
+        "Message": {"text": "it is content", "message": "this is the message"},
+        "ChoiceDelta": {"text": "it is content"},
+        "ToolCall": {name: f"it is in function.{name}" for name in ("name", "arguments")},
+        "ToolCallDelta": {name: f"it is in function.{name}" for name in ("name", "arguments")},
+        "Stream": _STREAM,
+        "SyncStream": _STREAM,
+        "Client": dict.fromkeys(
+            ("chat", "completions", "create", "responses", "messages", "generate"), _CALL
+        ),
+    }
+)
+
+
+def missing_attribute(owner: object, name: str) -> AttributeError:
+    """The error for an attribute that an object lacks; it says where that is, if it is known."""
+    kind = type(owner)
+    hints = (_HINTS[base.__name__].get(name) for base in kind.__mro__ if base.__name__ in _HINTS)
+    hint = next((f"; {hint}" for hint in hints if hint), "")
+    text = f"{kind.__name__!r} object has no attribute {name!r}{hint}"
+    return AttributeError(text, name=name, obj=owner)
