@@ -175,12 +175,6 @@ class _WithExchange(HasExchange, Shape):
         def __post_init__(self, exchange):
             self._exchange = exchange
 
-        def __class_getitem__(cls, parsed):
-            """``Completion[Person]``, which pydantic asks for its schema as it does the class."""
-            alias = super().__class_getitem__(parsed)
-            alias.__get_pydantic_core_schema__ = cls.__get_pydantic_core_schema__
-            return alias
-
 
 @shape
 class Completion(_WithExchange, Generic[Parsed]):

@@ -184,7 +184,7 @@ def test_a_field_of_a_pydantic_model() -> None:
 @pytest.mark.parametrize("mode", ["validation", "serialization"])
 def test_a_schema(mode: Any) -> None:
     """Of the JSON, each shape by its name."""
-    schema = pydantic.TypeAdapter(Completion[Any]).json_schema(mode=mode)
+    schema = pydantic.TypeAdapter(Completion).json_schema(mode=mode)
     assert {"Choice", "Message", "Usage"} <= schema["$defs"].keys()
     assert {"choices", "usage"} <= (
         found := schema["$defs"].get("Completion", schema)["properties"]
@@ -302,3 +302,5 @@ def test_headers_and_body_are_in_no_pickle() -> None:
     assert CANARY not in str(dataclasses.asdict(answer)) + str(vars(answer))
     assert "exchange" not in {each.name for each in dataclasses.fields(answer)}
     assert copy.copy(answer.exchange) == answer.exchange
+    answer.exchange = Exchange("another")
+    assert "another" == answer.provider

@@ -1,7 +1,7 @@
 """Slotted dataclasses whose methods are generated when they are first needed. It knows no field.
 
 The standard library generates them when a class is made, which for the classes of this package
-would be a tenth of what importing it costs (ADR 0013).
+would be a tenth of what importing it costs (ADR 17).
 """
 
 from __future__ import annotations
