@@ -73,8 +73,12 @@ class FastConnector(Connector):
         super()._release(key, protocol, should_close=should_close)
 
     async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> Any:
-        if not isinstance(timeout, RouteTimeout):
-            return await super()._create_connection(req, traces, timeout)
+        if not isinstance(timeout, RouteTimeout):  # a request of the session's, as through a proxy
+            try:
+                return await super()._create_connection(req, traces, timeout)
+            except asyncio.CancelledError as cancelled:
+                mark_phase(cancelled, "connect")
+                raise
         async with asyncio.timeout(None) as whole:
             limit = ConnectLimit(whole, timeout.seconds)
             limit.start()
