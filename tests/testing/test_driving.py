@@ -79,6 +79,8 @@ def test_says_when_replies_run_out() -> None:
 def test_a_flow_has_a_first_request() -> None:
     """The first request can be had alone; a flow that has none is no flow."""
     assert "https://a.invalid/0" == first_request(polling(2)).url
+    replies = {"https://a.invalid/0": HttpResponse(200)}
+    assert "https://a.invalid/1" == first_request(polling(2), replies).url
     with pytest.raises(AssertionError, match="without a request"):
         first_request(polling(0))
 

@@ -135,6 +135,8 @@ class ModelServer:
             check_model(self.path)
             if find_spec("xllamacpp") is None:
                 raise RequestError("xllamacpp is not installed: pip install xllamacpp")
+            if not sys.executable or getattr(sys, "frozen", False):
+                raise RequestError("there is no Python interpreter to run the model's process")
             self._read(self._start())
         except LLMGateError as error:
             self.failure = error
