@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import pickle
 import sys
 import time
 from collections.abc import Iterator
@@ -623,3 +625,60 @@ async def test_tools_are_answered_as_tools_whatever_the_history_holds() -> None:
     message = answer.choices[0].message
     assert (None, "tool_calls") == (message.function_call, answer.choices[0].finish_reason)
     assert ["c1"] == [call.id for call in message.tool_calls or []]
+
+
+# --- what a client is ---
+
+
+def test_a_client_without_await_is_closed_by_with() -> None:
+    """It closes the connections of its calls, and is then used up."""
+    with FaultServer(ANSWER) as server:
+        with client_of(server) as client:
+            assert "Hi" == client.completion(MODEL, HI).text
+            assert 1 == server.open_connections
+            assert "max_retries=" in repr(client)
+            assert "open" in repr(client)
+        assert server.wait_until_left()
+        assert "closed" in repr(client)
+        client.close()
+        with pytest.raises(ClosedError):
+            client.completion(MODEL, HI)
+
+
+def test_what_a_client_prints_holds_no_key() -> None:
+    """Only its limits."""
+    client = Client(providers={"openai": OpenAI(api_key=KEY)}, proxy=f"http://user:{KEY}@proxy")
+    assert "<Client timeout=600.0, max_retries=2, open>" == repr(client)
+
+
+@pytest.mark.parametrize("take", [pickle.dumps, copy.copy, copy.deepcopy])
+async def test_what_holds_connections_is_not_pickled(take: Any) -> None:
+    """The error says why, and what to do."""
+    with FaultServer(stream("a")) as server:
+        async with client_of(server) as client:
+            answer = await client.acompletion(MODEL, HI, stream=True)
+            for live in (client, answer, llmgate.SyncStream(answer)):
+                with pytest.raises(TypeError, match=r"belong to this process.*make a client"):
+                    take(live)
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [("chat", r"call acompletion\(model"), ("nothing", "no attribute 'nothing'$")],
+)
+def test_an_attribute_that_people_look_for(name: str, place: str) -> None:
+    """The error says what to call instead."""
+    assert not hasattr(Client(), name)
+    with pytest.raises(AttributeError, match=place):
+        getattr(Client(), name)
+
+
+async def test_a_stream_is_no_completion() -> None:
+    """The error says how to read it."""
+    with FaultServer(stream("a")) as server:
+        async with client_of(server) as client:
+            answer = await client.acompletion(MODEL, HI, stream=True)
+            for each in (answer, llmgate.SyncStream(answer)):
+                assert not hasattr(each, "choices")
+                with pytest.raises(AttributeError, match="iterate over it"):
+                    getattr(each, "choices")  # noqa: B009 - a type checker forbids it, as it should

@@ -24,6 +24,7 @@ from llmgate._core.registry import Registry
 from llmgate._core.retry import RetryBudget, RetryPolicy
 from llmgate._core.settings import as_hooks, as_policy, as_timeout
 from llmgate._core.stream import Stream
+from llmgate._text.hints import Live
 from llmgate.errors import ClosedError, MissingKeyError
 from llmgate.hooks import Event, Hook
 from llmgate.options import CallOptions, ChatCall, Timeout
@@ -50,7 +51,7 @@ __all__ = ["Client", "acompletion", "completion", "default_client"]
 _TRANSPORT = "llmgate.transports.aiohttp"
 
 
-class Client:
+class Client(Live):
     """Providers, limits and hooks that many calls share.
 
     One client serves any number of tasks, threads and event loops; it keeps a connection pool for
@@ -251,6 +252,27 @@ class Client:
         for transport in transports:
             await transport.aclose()
         await self._dispatcher.aclose()
+
+    def close(self) -> None:
+        """:meth:`aclose`, for the calls that were made without ``await``."""
+        from llmgate._core.sync import run  # noqa: PLC0415 - a thread, only where asked for
+
+        run(self.aclose)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        limits = f"timeout={self._timeout.total}, max_retries={self._policy.max_retries}"
+        return f"<{type(self).__name__} {limits}, {'closed' if self._closed else 'open'}>"
 
     async def __aenter__(self) -> Self:
         return self

@@ -18,6 +18,7 @@ from llmgate._core.iterators import TextIterator
 from llmgate._core.send import is_own
 from llmgate._core.state import Outcome
 from llmgate._exchange import Exchange, HasExchange
+from llmgate._text.hints import Live
 from llmgate.errors import (
     ClosedError,
     DecodeError,
@@ -37,7 +38,7 @@ from llmgate.types import Chunk, ChunkChoice, Completion, TextChunks, Usage
 __all__ = ["Stream"]
 
 
-class Stream(HasExchange):
+class Stream(Live, HasExchange):
     """The chunks of a completion, as they arrive.
 
     ``async for chunk in stream`` yields them. A loop that is left by ``break`` can be resumed by

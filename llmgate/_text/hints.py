@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import TYPE_CHECKING, NoReturn
 
-__all__ = ["missing_attribute"]
+__all__ = ["Live", "missing_attribute"]
 
 _MESSAGE = (
     "content",
@@ -75,3 +76,21 @@ def missing_attribute(owner: object, name: str) -> AttributeError:
     hint = next((f"; {hint}" for hint in hints if hint), "")
     text = f"{kind.__name__!r} object has no attribute {name!r}{hint}"
     return AttributeError(text, name=name, obj=owner)
+
+
+class Live:
+    """What holds connections: it says where things are, and why it cannot be pickled."""
+
+    __slots__ = ()
+
+    if not TYPE_CHECKING:  # for a type checker, what is declared is all there is
+
+        def __getattr__(self, name):
+            raise missing_attribute(self, name)
+
+    def __reduce__(self) -> NoReturn:
+        kind = type(self).__name__
+        raise TypeError(
+            f"a {kind} cannot be pickled or copied: its connections belong to this process; "
+            "make a client, and call, in the process that needs it"
+        )
