@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from llmgate.messages import FunctionDefinition, MessageParam, ToolDefinition
     from llmgate.provider.http import Secret
 
-__all__ = ["MEANINGFUL", "CallOptions", "ChatCall", "ChatParameters", "Timeout"]
+__all__ = ["MEANINGFUL", "CallOptions", "ChatCall", "ChatParameters", "OwnOptions", "Timeout"]
 
 
 @slotted
@@ -98,8 +98,8 @@ MEANINGFUL = frozenset(
 """The parameters without which the answer is another answer: a provider that lacks one refuses."""
 
 
-class CallOptions(ChatParameters, total=False):
-    """Every keyword of ``acompletion`` beside ``model``, ``messages`` and ``stream``.
+class OwnOptions(TypedDict, total=False):
+    """The keywords that are no parameters of a provider, and that every operation takes.
 
     The key, endpoint and limits given here hold for this call and override the client's.
     """
@@ -118,6 +118,10 @@ class CallOptions(ChatParameters, total=False):
     forceTimeout: float  # the spelling of the early form of this API
     logger_fn: Callable[[dict[str, Any]], object]
     verbose: bool
+
+
+class CallOptions(ChatParameters, OwnOptions, total=False):
+    """Every keyword of ``acompletion`` besides ``model``, ``messages`` and ``stream``."""
 
 
 @dataclass(slots=True)

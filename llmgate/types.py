@@ -30,6 +30,7 @@ __all__ = [
     "FunctionDelta",
     "Message",
     "PromptTokensDetails",
+    "ShapeWithExchange",
     "TextChunks",
     "ToolCall",
     "ToolCallDelta",
@@ -165,7 +166,7 @@ class Usage(Shape):
     extra: Extra = Extra()
 
 
-class _WithExchange(HasExchange, Shape):
+class ShapeWithExchange(HasExchange, Shape):
     """A shape with room for its exchange, which is no key of its JSON."""
 
     __slots__ = ("_exchange",)
@@ -177,7 +178,7 @@ class _WithExchange(HasExchange, Shape):
 
 
 @shape
-class Completion(_WithExchange, Generic[Parsed]):
+class Completion(ShapeWithExchange, Generic[Parsed]):
     """The whole response of a model.
 
     Besides OpenAI's fields it has ``report`` (what differs from the call as made), ``raw`` (the

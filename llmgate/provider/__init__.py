@@ -4,7 +4,10 @@ from llmgate.provider.call import ProviderCall, TextMessages
 from llmgate.provider.contract import (
     PROTOCOL,
     Decoder,
+    Embedder,
+    EmbeddingAbilities,
     LegacyFunctions,
+    ModelLister,
     Provider,
     Support,
     status_error,
@@ -13,7 +16,10 @@ from llmgate.provider.contract import (
 __all__ = [
     "PROTOCOL",
     "Decoder",
+    "Embedder",
+    "EmbeddingAbilities",
     "LegacyFunctions",
+    "ModelLister",
     "Provider",
     "ProviderCall",
     "Support",

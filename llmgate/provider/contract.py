@@ -9,15 +9,28 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, NoReturn, Protocol, runtime_checkable
 
+from llmgate._text.dataclass import slotted
 from llmgate.errors import ProviderError, error_class, excerpt
 
 if TYPE_CHECKING:
+    from llmgate.embeddings import EmbeddingCall, Embeddings
+    from llmgate.models import Model
     from llmgate.provider.call import ProviderCall
     from llmgate.provider.framing import Frame, Framer
     from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Transport
     from llmgate.types import Chunk, Completion
 
-__all__ = ["PROTOCOL", "Decoder", "LegacyFunctions", "Provider", "Support", "status_error"]
+__all__ = [
+    "PROTOCOL",
+    "Decoder",
+    "Embedder",
+    "EmbeddingAbilities",
+    "LegacyFunctions",
+    "ModelLister",
+    "Provider",
+    "Support",
+    "status_error",
+]
 
 PROTOCOL = 1
 """The version of this contract. A provider with another one is refused, naming both."""
@@ -109,6 +122,45 @@ class Provider(Protocol):
     def __getstate__(self) -> NoReturn:
         """Refuse to be pickled or copied: keys, and addresses with keys in them, stay here."""
         raise TypeError("a provider is not pickled: it may hold credentials; make another")
+
+
+@slotted
+class EmbeddingAbilities:
+    """What a model that makes embeddings takes.
+
+    ``parameters`` says how each embedding parameter is taken, as a provider's ``parameters`` do for
+    chat. ``max_batch`` is the largest number of inputs in one request: the core sends more in
+    several requests. ``takes_tokens`` says whether token ids are taken in place of text.
+    """
+
+    parameters: Mapping[str, Support] | None = None
+    max_batch: int | None = None
+    takes_tokens: bool = False
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    """The ability of a provider to make embeddings. Inherit from it to have what is optional."""
+
+    def embed(self, call: EmbeddingCall) -> Flow[Embeddings]:
+        """The flow of a call for embeddings, of which there is one for each input.
+
+        The core puts them in order by their ``index``, and refuses what is missing or doubled.
+        """
+        ...
+
+    def embedding_abilities(self, model: str) -> EmbeddingAbilities:  # noqa: ARG002 - others need it
+        """What this model takes; by default all parameters as they are, and texts alone. Pure."""
+        return EmbeddingAbilities()
+
+
+@runtime_checkable
+class ModelLister(Protocol):
+    """The ability of a provider to list its models."""
+
+    def list_models(self) -> Flow[list[Model]]:
+        """The flow that asks for all of them; pages are followed to the end."""
+        ...
 
 
 @runtime_checkable

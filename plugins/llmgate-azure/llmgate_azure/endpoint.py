@@ -49,13 +49,30 @@ class Endpoint:
 
     def chat_url(self, model: str) -> str:
         """Where to ask for a chat completion of a deployment."""
-        query = f"?api-version={quote(self.version, safe='')}" if self.version else ""
-        return f"{self.root}{self._path(self.deployment or model)}/chat/completions{query}"
+        return self._url(f"{self._path(self.deployment or model)}/chat/completions")
+
+    def embeddings_url(self, model: str) -> str:
+        """Where to ask for embeddings of a deployment."""
+        return self._url(f"{self._path(self.deployment or model)}/embeddings")
+
+    def models_url(self) -> str | None:
+        """Where to ask for the models; None where the family has no such list."""
+        match self.family:
+            case Family.DATED:
+                return self._url("/openai/models")
+            case Family.MODELS:
+                return None
+            case Family.V1 | Family.PLAIN:
+                return self._url(f"{self._path('')}/models")
 
     @property
     def streams_usage(self) -> bool:
         """Whether ``stream_options`` is known; older dated versions answer 400 to it."""
         return self.family is not Family.DATED or (self.version or "") >= _FIRST_WITH_STREAM_USAGE
+
+    def _url(self, path: str) -> str:
+        query = f"?api-version={quote(self.version, safe='')}" if self.version else ""
+        return f"{self.root}{path}{query}"
 
     def _path(self, deployment: str) -> str:
         match self.family:

@@ -10,24 +10,35 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from inspect import isawaitable, iscoroutinefunction
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
+from llmgate.embeddings import EmbeddingCall, Embeddings
 from llmgate.errors import (
     ContentFilterError,
     InvalidRequestError,
     LLMGateError,
     MissingKeyError,
     ProviderError,
+    UnsupportedError,
 )
+from llmgate.models import Model
 from llmgate.options import ChatParameters
-from llmgate.provider import Decoder, Provider, Support
+from llmgate.provider import Decoder, EmbeddingAbilities, Provider, Support
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Secret, shown_url
 from llmgate.provider.threads import run_in_thread
 from llmgate.types import Completion
-from llmgate_azure.endpoint import Endpoint, endpoint_of
+from llmgate_azure.endpoint import Endpoint, Family, endpoint_of
 from llmgate_azure.errors import azure_error, filter_findings
-from llmgate_openai import ChatDecoder, Dialect, chat_request, decode
+from llmgate_azure.models import base_models
+from llmgate_openai import (
+    ChatDecoder,
+    Dialect,
+    chat_request,
+    decode,
+    decode_embeddings,
+    embedding_request,
+)
 
 __all__ = ["AzureOpenAI", "TokenProvider"]
 
@@ -35,6 +46,12 @@ TokenProvider: TypeAlias = Callable[[], str | Awaitable[str]]
 """Gives an Entra token; asked on each attempt, so it is to cache what it may. One that is not async
 is asked on a thread. ``azure.identity.aio.get_bearer_token_provider`` makes such a callable."""
 
+AnyCall = TypeVar("AnyCall", ProviderCall, EmbeddingCall)
+
+_OPENAI_FAMILIES = (Family.DATED, Family.V1)
+_OPENAI_EMBEDDINGS: Mapping[str, Support] = dict.fromkeys(
+    ("dimensions", "encoding_format", "user"), Support.NATIVE
+)
 _ENDPOINTS = ("AZURE_OPENAI_ENDPOINT", "AZURE_API_BASE")
 _KEYS = ("AZURE_OPENAI_API_KEY", "AZURE_API_KEY")
 _VERSIONS = ("OPENAI_API_VERSION", "AZURE_OPENAI_API_VERSION", "AZURE_API_VERSION")
@@ -121,6 +138,29 @@ class AzureOpenAI(Provider):
         yield self._request(call)
         return ChatDecoder(call.id, choices=call.parameters.get("n", 1))
 
+    def embed(self, call: EmbeddingCall) -> Flow[Embeddings]:
+        """One request, all vectors."""
+        endpoint, call = self._fitted(call)
+        url = endpoint.embeddings_url(call.model)
+        is_openai = endpoint.family in _OPENAI_FAMILIES
+        response = yield embedding_request(call, url, prefers_base64=is_openai)
+        return decode_embeddings(response)
+
+    def embedding_abilities(self, model: str) -> EmbeddingAbilities:  # noqa: ARG002 - a deployment's name says nothing
+        """OpenAI's; a model of Foundry takes what its maker's does, of which nothing is known."""
+        endpoint = self._endpoint
+        if endpoint is None or endpoint.family in _OPENAI_FAMILIES:
+            return EmbeddingAbilities(_OPENAI_EMBEDDINGS, max_batch=2048, takes_tokens=True)
+        return EmbeddingAbilities(max_batch=96, takes_tokens=True)
+
+    def list_models(self) -> Flow[list[Model]]:
+        """The models that can be deployed here, in one request; deployments are not listed."""
+        url = self._known_endpoint().models_url()
+        if url is None:
+            raise UnsupportedError("azure does not list the models of this endpoint")
+        response = yield HttpRequest("GET", url)
+        return base_models(response)
+
     async def authorize(self, request: HttpRequest) -> HttpRequest:
         """The request with the key, or with a token that is asked for anew."""
         if self._key is None and request.has_header("authorization", "api-key"):
@@ -139,12 +179,12 @@ class AzureOpenAI(Provider):
         return f"AzureOpenAI(base_url={root!r})"
 
     def _request(self, call: ProviderCall) -> HttpRequest:
-        endpoint = self._endpoint
-        if endpoint is None:
-            raise InvalidRequestError(
-                "Azure needs an endpoint: set AZURE_OPENAI_ENDPOINT or pass base_url=",
-                path="base_url",
-            )
+        endpoint, call = self._fitted(call)
+        return chat_request(call, endpoint.chat_url(call.model), _dialect(endpoint))
+
+    def _fitted(self, call: AnyCall) -> tuple[Endpoint, AnyCall]:
+        """The endpoint, and the call with the deployment that it names."""
+        endpoint = self._known_endpoint()
         if endpoint.is_default:
             call.report.add(
                 "defaulted", "api_version", "the endpoint needs one", sent=endpoint.version
@@ -158,7 +198,15 @@ class AzureOpenAI(Provider):
                 sent=endpoint.deployment,
             )
             call = replace(call, model=endpoint.deployment or call.model)
-        return chat_request(call, endpoint.chat_url(call.model), _dialect(endpoint))
+        return endpoint, call
+
+    def _known_endpoint(self) -> Endpoint:
+        if self._endpoint is None:
+            raise InvalidRequestError(
+                "Azure needs an endpoint: set AZURE_OPENAI_ENDPOINT or pass base_url=",
+                path="base_url",
+            )
+        return self._endpoint
 
     async def _credentials(self) -> dict[str, str]:
         if self._token_provider is not None:

@@ -10,18 +10,22 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
+from llmgate.embeddings import EmbeddingCall, Embeddings
 from llmgate.errors import InvalidRequestError, MissingKeyError, ProviderError
+from llmgate.models import Model
 from llmgate.options import ChatParameters
-from llmgate.provider import Decoder, Provider, Support
+from llmgate.provider import Decoder, EmbeddingAbilities, Provider, Support
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Secret, base_url_parts, shown_url
 from llmgate.types import Completion
 from llmgate_openai.decode import decode
+from llmgate_openai.embeddings import decode_embeddings, embedding_abilities, embedding_request
 from llmgate_openai.encode import COMPATIBLE, Dialect, chat_request
 from llmgate_openai.errors import chat_error
+from llmgate_openai.models import decode_models
 from llmgate_openai.stream import ChatDecoder
 
-__all__ = ["OpenAI", "base_url_of", "chat_url"]
+__all__ = ["OpenAI", "base_url_of", "chat_url", "route_url"]
 
 _OFFICIAL = "https://api.openai.com/v1"
 
@@ -55,6 +59,7 @@ class OpenAI(Provider):
         "computer-use-*",
         "davinci-*",
         "text-davinci-*",
+        "text-embedding-*",
     )
     parameters: ClassVar[Mapping[str, Support] | None] = dict.fromkeys(
         ChatParameters.__annotations__, Support.NATIVE
@@ -116,6 +121,23 @@ class OpenAI(Provider):
         yield chat_request(call, self._url, self._dialect)
         return ChatDecoder(call.id, choices=call.parameters.get("n", 1))
 
+    def embed(self, call: EmbeddingCall) -> Flow[Embeddings]:
+        """One request, all vectors."""
+        url = route_url(self._base_url, "embeddings")
+        response = yield embedding_request(call, url, prefers_base64=self._is_official)
+        return decode_embeddings(response)
+
+    def embedding_abilities(self, model: str) -> EmbeddingAbilities:
+        """OpenAI's own limits; a host of which nothing is known is sent just what was asked."""
+        if self._is_official:
+            return embedding_abilities(model)
+        return EmbeddingAbilities(takes_tokens=True)
+
+    def list_models(self) -> Flow[list[Model]]:
+        """One request, all models."""
+        response = yield HttpRequest("GET", route_url(self._base_url, "models"))
+        return decode_models(response)
+
     async def authorize(self, request: HttpRequest) -> HttpRequest:
         """The request with the key, where there is one."""
         if request.has_header("authorization") or self._has_authorization:
@@ -146,14 +168,21 @@ def base_url_of(address: str) -> str:
         InvalidRequestError: when it is no http or https URL.
     """
     parts = base_url_parts(address)
-    path = parts.path.rstrip("/").removesuffix("/chat/completions").rstrip("/")
+    path = parts.path.rstrip("/")
+    for route in ("/chat/completions", "/embeddings"):
+        path = path.removesuffix(route).rstrip("/")
     return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
 
 
 def chat_url(base_url: str) -> str:
-    """Where chat completions are asked for; a query of the address stays at its end."""
+    """Where chat completions are asked for."""
+    return route_url(base_url, "chat/completions")
+
+
+def route_url(base_url: str, route: str) -> str:
+    """The address of a route; a query of the host's address stays at its end."""
     parts = urlsplit(base_url)
-    return urlunsplit(parts._replace(path=f"{parts.path}/chat/completions"))
+    return urlunsplit(parts._replace(path=f"{parts.path}/{route}"))
 
 
 def _is_official(base_url: str) -> bool:

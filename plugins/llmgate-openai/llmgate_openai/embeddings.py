@@ -1,0 +1,123 @@
+"""OpenAI's embeddings: a call into a request, and the response into vectors; pure, no I/O.
+
+Source: https://platform.openai.com/docs/api-reference/embeddings/create
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from llmgate.embeddings import Embedding, EmbeddingCall, Embeddings
+from llmgate.errors import DecodeError, excerpt
+from llmgate.provider import EmbeddingAbilities, Support
+from llmgate.provider.http import HttpRequest, HttpResponse, encode_json, is_array, is_object
+from llmgate.provider.vectors import vector_of
+from llmgate.types import Usage
+from llmgate_openai.errors import error_from_payload
+from llmgate_openai.halves import read_json
+from llmgate_openai.shapes import usage_in
+
+__all__ = ["decode_embeddings", "embedding_abilities", "embedding_request"]
+
+_MOST_INPUTS = 2048
+_WITHOUT_DIMENSIONS = "text-embedding-ada-"
+
+
+def embedding_abilities(model: str) -> EmbeddingAbilities:
+    """What one of OpenAI's own models takes."""
+    parameters = {"encoding_format": Support.NATIVE, "user": Support.NATIVE}
+    if not model.startswith(_WITHOUT_DIMENSIONS):
+        parameters["dimensions"] = Support.NATIVE
+    return EmbeddingAbilities(parameters, _MOST_INPUTS, takes_tokens=True)
+
+
+def embedding_request(call: EmbeddingCall, url: str, *, prefers_base64: bool) -> HttpRequest:
+    """The request of one call, without credentials.
+
+    ``prefers_base64`` asks for base64 where the call leaves that open: it is a third of the size,
+    and the vectors are the same. It is for hosts that are known to send float32.
+    """
+    body: dict[str, Any] = {"model": call.model, "input": call.input, **call.parameters}
+    if prefers_base64 and "encoding_format" not in body:
+        body["encoding_format"] = "base64"
+    body |= call.extra_body
+    return HttpRequest("POST", url, {"content-type": "application/json"}, encode_json(body))
+
+
+def decode_embeddings(response: HttpResponse) -> Embeddings:
+    """The embeddings of a response, in the order in which they came.
+
+    Raises:
+        ProviderError: when an error was sent with status 200.
+        DecodeError: when the response holds no embeddings; ``frame`` is its body.
+    """
+    payload = read_json(response.body)
+    error = error_from_payload(payload)
+    if error is not None:
+        error.in_stream = False
+        raise error
+    try:
+        return _embeddings(payload)
+    except DecodeError as failure:
+        reason = failure.message
+    raise DecodeError(
+        f"the response holds no embeddings ({reason}): {excerpt(response.body)}",
+        frame=response.body,
+    )
+
+
+def _embeddings(payload: Any) -> Embeddings:
+    if not is_object(payload) or not is_array(payload.get("data")):
+        raise DecodeError("it has no data")
+    usage = _usage(payload)
+    return Embeddings(
+        data=[_embedding(item, place) for place, item in enumerate(payload["data"])],
+        model=_model(payload),
+        usage=None if usage is None else Usage.model_validate(usage, path="usage"),
+        extra={name: value for name, value in payload.items() if name not in _NAMES},
+    )
+
+
+_NAMES = frozenset({"data", "model", "object", "usage"})
+
+
+def _model(payload: Mapping[str, Any]) -> str:
+    model = payload.get("model")
+    if model is not None and not isinstance(model, str):
+        raise DecodeError("model is no text")
+    return model or ""
+
+
+def _embedding(item: Any, place: int) -> Embedding:
+    path = f"data[{place}]"
+    if not is_object(item):
+        raise DecodeError(f"{path} is no object")
+    index = item.get("index")
+    if index is None:
+        index = place
+    if type(index) is not int:
+        raise DecodeError(f"{path}.index is no integer")
+    return Embedding(
+        embedding=vector_of(item.get("embedding"), f"{path}.embedding"),
+        index=index,
+        extra={name: value for name, value in item.items() if name not in _ITEM_NAMES},
+    )
+
+
+_ITEM_NAMES = frozenset({"embedding", "index", "object"})
+
+
+def _usage(payload: Mapping[str, Any]) -> Any:
+    """The usage, in which either count stands for the other: all tokens are the prompt's."""
+    usage = usage_in(payload)
+    if not is_object(usage):
+        return usage
+    prompt, total = usage.get("prompt_tokens"), usage.get("total_tokens")
+    if prompt is None and total is None:
+        return None
+    return {
+        **usage,
+        "prompt_tokens": total if prompt is None else prompt,
+        "total_tokens": prompt if total is None else total,
+    }
