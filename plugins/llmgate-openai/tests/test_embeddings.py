@@ -13,7 +13,7 @@ import pytest
 from llmgate.embeddings import EmbeddingCall
 from llmgate.errors import BadRequestError, DecodeError, LLMGateError, RateLimitError
 from llmgate.provider import Embedder, ModelLister, Support
-from llmgate.provider.http import HttpResponse
+from llmgate.provider.http import HttpResponse, is_array
 from llmgate.testing import drive
 from llmgate_openai import OpenAI, base_url_of, decode_embeddings, decode_models
 
@@ -89,7 +89,7 @@ def test_a_pasted_route_is_taken_off() -> None:
 
 
 def _recorded_vector(value: Any) -> list[float]:
-    if isinstance(value, list):
+    if is_array(value):
         return value
     data = b64decode(value)
     return [*struct.unpack(f"<{len(data) // 4}f", data)]
