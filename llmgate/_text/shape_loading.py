@@ -178,10 +178,10 @@ def _compiled(cls: Any) -> Callable[[Any], Any]:
     ]
     for each in dataclasses.fields(cls):
         if each.name in loaders:
-            lines += _assignment(each, loaders[each.name])
+            lines += _assignment(each, loaders[each.name], cls.json_slots)
     if any(each.name == "extra" for each in dataclasses.fields(cls)):
         rest = "{key: value for key, value in data.items() if key not in known}"
-        lines.append(f"    self.extra = None if data.keys() <= known else {rest}")
+        lines.append(f"    if not data.keys() <= known: self.extra = {rest}")
     lines.append("    return self")
     exec("\n".join(lines), names)  # noqa: S102 - as dataclasses does; the names are fields'
     load: Callable[[Any], Any] = names["load"]
@@ -194,7 +194,9 @@ def _nested(loader: _Loader) -> Callable[[Any], Any] | None:
     return None if nested is None else _compiled(nested)
 
 
-def _assignment(each: dataclasses.Field[Any], loader: _Loader) -> list[str]:
+def _assignment(
+    each: dataclasses.Field[Any], loader: _Loader, json_slots: Mapping[str, Any]
+) -> list[str]:
     """The lines that load one field."""
     target, name = f"self.{each.name}", each.name
     lines = [f"    if {name!r} in data:", f"        value = data[{name!r}]"]
@@ -207,6 +209,8 @@ def _assignment(each: dataclasses.Field[Any], loader: _Loader) -> list[str]:
         kinds = " or ".join(f"type(value) is {kind.__name__}" for kind in loader.accepted)
         load = f"value if {kinds} else refuse()"
     lines.append(f"        {target} = {missing} if value is None else {load}")
+    if name in json_slots:  # one that is not set reads as None
+        return lines
     return [*lines, "    else:", f"        {target} = {_default(each)}"]
 
 
