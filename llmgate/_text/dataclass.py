@@ -1,5 +1,7 @@
 """Slotted dataclasses whose methods are generated when they are first needed. It knows no field.
 
+A field of plain JSON (``json_slots``) that is None is not set: it reads as None all the same.
+
 The standard library generates them when a class is made, which for the classes of this package
 would be a tenth of what importing it costs (ADR 17).
 """
@@ -7,7 +9,7 @@ would be a tenth of what importing it costs (ADR 17).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import MISSING, Field, InitVar, dataclass, field, fields, make_dataclass
+from dataclasses import MISSING, Field, dataclass, field, fields
 from reprlib import recursive_repr
 from typing import Any, TypeVar, cast, dataclass_transform, get_origin
 
@@ -38,24 +40,29 @@ def _deferred_init(cls: Any) -> Callable[..., None]:
 
 
 def _generated_init(cls: Any) -> Callable[..., None]:
-    """The standard library's ``__init__`` for the fields of a class, and what is for it alone."""
+    """An ``__init__`` for the fields of a class, and for what is an argument of it alone."""
     own = {each.name for each in fields(cls)}
     declared: dict[str, Field[Any]] = cls.__dataclass_fields__
-    parameters = [
-        (name, Any if name in own else InitVar[Any], _copy(each)) for name, each in declared.items()
-    ]
-    post = {"__post_init__": cls.__post_init__} if hasattr(cls, "__post_init__") else {}
-    twin: Any = make_dataclass(cls.__name__, parameters, namespace=post, repr=False, eq=False)
-    init: Callable[..., None] = twin.__init__
+    names: dict[str, Any] = {"unset": MISSING}
+    parameters, lines = ["self"], list[str]()
+    for name, each in declared.items():
+        names[f"default_{name}"] = each.default
+        names[f"make_{name}"] = get_origin(each.default_factory) or each.default_factory
+        is_made = each.default_factory is not MISSING
+        default = "=unset" if is_made else f"=default_{name}"
+        parameters.append(name + default * (is_made or each.default is not MISSING))
+        if name in own:
+            value = f"make_{name}() if {name} is unset else {name}" if is_made else name
+            absent = f"if {name} is not None: " if name in getattr(cls, "json_slots", ()) else ""
+            lines.append(f"    {absent}self.{name} = {value}")
+    if hasattr(cls, "__post_init__"):
+        lines.append(f"    self.__post_init__({', '.join(n for n in declared if n not in own)})")
+    source = [f"def __init__({', '.join(parameters)}):", *lines, "    return"]
+    exec("\n".join(source), names)  # noqa: S102 - as dataclasses does; the names are those of fields
+    init: Callable[..., None] = names["__init__"]
     init.__qualname__ = f"{cls.__qualname__}.__init__"
     init.__annotations__ = {name: each.type for name, each in declared.items()}
     return init
-
-
-def _copy(each: Field[Any]) -> Any:
-    if each.default_factory is MISSING:
-        return field() if each.default is MISSING else field(default=each.default)
-    return field(default_factory=get_origin(each.default_factory) or each.default_factory)
 
 
 class _Signature:
