@@ -83,7 +83,11 @@ class LLMGateError(Exception):
     made for it, and ``report`` the deviations of the translated request. Where there was a reply,
     ``status``, ``code`` (the provider's own), ``request_id``, ``retry_after`` (seconds),
     ``headers`` (lower-case names) and ``body`` (bytes) hold what it said; otherwise they are None.
+    ``delivered`` says whether anything of the response had been handed out, as chunks of a stream
+    are: where it is False, the same can be asked again without anybody noticing.
     """
+
+    delivered = False
 
     def __init__(
         self,

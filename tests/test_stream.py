@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from llmgate import Client, Stream
+from llmgate._core.live import LiveSource
 from llmgate.errors import (
     ClosedError,
     DeadlineExceededError,
@@ -797,7 +798,7 @@ class _Interrupt(BaseException):
 async def test_a_stream_that_could_not_be_made() -> None:
     """Its finalizer has nothing to do."""
     with pytest.raises(AttributeError):
-        Stream(None)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+        LiveSource(None)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     gc.collect()
 
 

@@ -18,6 +18,7 @@ from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from llmgate._core import drive
 from llmgate._core.dispatch import Dispatcher
+from llmgate._core.live import LiveSource
 from llmgate._core.loading import in_time, load, transport_of
 from llmgate._core.prepare import fit, hide_credentials, parse, provider_of, resolve
 from llmgate._core.registry import Registry
@@ -327,7 +328,7 @@ class Client(Live):
         try:
             if call.stream:
                 opened = await drive.open_stream(state)
-                return Stream(opened, bare_chunks=_wants_usage_chunk(call))
+                return Stream(LiveSource(opened, bare_chunks=_wants_usage_chunk(call)))
             return await drive.complete(state)
         except MissingKeyError:  # it is looked for again when it may have been set
             registry.forget(target.provider)

@@ -1,41 +1,22 @@
-"""A streamed answer, as the user holds it: chunks on demand, and the connection's end of life.
+"""A streamed completion as the user holds it: how it is read, changed, and watched.
 
-Nothing is read ahead of the user and no task, lock or cancel scope is open between two chunks.
+Where its chunks come from is its source's matter.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
-from contextlib import suppress
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable, Iterable
+from inspect import iscoroutinefunction
 from typing import Self
-from weakref import proxy
 
-from llmgate._core.drive import OpenStream, abandon, leave, reopen_stream
 from llmgate._core.iterators import TextIterator
-from llmgate._core.send import is_own
-from llmgate._core.state import Outcome
+from llmgate._core.source import Source, StreamEnd, WhenDone, notify
 from llmgate._exchange import Exchange, HasExchange
 from llmgate._text.hints import Live
-from llmgate.errors import (
-    ClosedError,
-    DecodeError,
-    LLMGateError,
-    ProviderError,
-    ReadError,
-    StreamTruncatedError,
-    excerpt,
-    shown,
-    told,
-)
-from llmgate.hooks import FirstToken
-from llmgate.provider.accumulate import Accumulator
-from llmgate.provider.framing import Frame
-from llmgate.types import Chunk, ChunkChoice, Completion, TextChunks, Usage
+from llmgate.errors import InvalidRequestError, shown
+from llmgate.types import Chunk, Completion, TextChunks, Usage
 
-__all__ = ["Stream"]
+__all__ = ["Stream", "StreamEnd"]
 
 
 class Stream(Live, HasExchange):
@@ -47,43 +28,29 @@ class Stream(Live, HasExchange):
     raises :class:`~llmgate.errors.StreamTruncatedError` after the chunks that came.
     """
 
-    _outcome: Outcome | None = "error"  # until it has been made: then there is nothing to close
-
-    def __init__(self, opened: OpenStream, *, bare_chunks: bool = False) -> None:
-        """``bare_chunks`` also delivers chunks without a choice, such as that of the usage."""
-        self._context = opened.context
-        self._decoder = opened.decoder
-        self._framer = opened.decoder.framer
-        self._incoming = opened.incoming
-        self._bare_chunks = bare_chunks
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._ready, self._pull = source.ready, source.pull
         self._run = iter(_NO_CHUNKS)
-        self._ready: deque[Chunk | TextChunks] = deque()
-        self._answer = Accumulator()
-        self._failure: LLMGateError | None = None
-        self._rest = b""
-        self._break = ""
-        self._delivered = False
-        self._has_begun = False
-        self._is_read = False
-        self._steps = 0
-        self._outcome: Outcome | None = None
-        # held weakly, or letting go of the stream would not close it
-        self._context.deadline.watch(partial(Stream._expire, proxy(self)))
 
     # --- what it tells ---
 
     @property
     def usage(self) -> Usage | None:
         """What was billed, as far as the provider has said; it says so at the end."""
-        return self._answer.usage
+        return self._source.usage
 
     @property
     def exchange(self) -> Exchange:
         """How it is obtained: headers, request id, attempts, report."""
-        return self._context.exchange()
+        return self._source.exchange
 
-    # --- what it gives ---
+    @property
+    def is_open(self) -> bool:
+        """Whether its connection is open: it was neither read to its end, nor closed."""
+        return self._source.is_open
+
+    # --- how it is read ---
 
     def __aiter__(self) -> Self:
         return self
@@ -116,55 +83,86 @@ class Stream(Live, HasExchange):
         return batch
 
     async def completion(self) -> Completion:
-        """The whole answer, reading what is left of it."""
+        """The whole completion, reading what is left of it."""
         while await self.next_batch():
             pass
-        return self._completion()
+        return self._source.completion()
+
+    # --- what middleware does with it ---
+
+    async def start(self) -> Self:
+        """Wait until the first chunk is here, or the end. It is not taken: reading begins with it.
+
+        What is raised here has ``delivered`` False: nothing of the response was handed out, and the
+        call can be made again, or of another model, without anybody noticing.
+        """
+        while self._source.is_unread and await self._pull():
+            pass
+        return self
+
+    def map(
+        self,
+        change: Callable[[Chunk], Chunk | None],
+        flush: Callable[[], Iterable[Chunk]] | None = None,
+    ) -> Stream:
+        """This stream with each chunk changed; it takes the place of this one, and closes it.
+
+        Args:
+            change: Gives the chunk that is to be delivered, or None for none. A chunk may come
+                without choices (that of the usage), and a text may be cut anywhere.
+            flush: Gives the chunks that are to follow the last one, also where the response was
+                truncated: what ``change`` has held back.
+        """
+        from llmgate._core.derived import MappedSource  # noqa: PLC0415 - only where asked for
+
+        return Stream(MappedSource(self, self._source, change, flush))
+
+    def when_done(self, callback: WhenDone) -> Self:
+        """Have this called once with a :class:`StreamEnd`, however the stream ends.
+
+        That is when its connection is closed: by its end, an error, ``aclose``, the deadline, or
+        when nobody holds the stream any more. It is called at once if that is over, and on
+        whichever thread it happens. What it raises is logged.
+
+        Raises:
+            InvalidRequestError: when it cannot be called without ``await``.
+        """
+        if not callable(callback) or iscoroutinefunction(callback):
+            reason = f"{shown(callback)} is no plain function"
+            raise InvalidRequestError(reason, path="callback")
+        end = self._source.end
+        if end is None:
+            self._source.watch(callback)
+        else:
+            notify((callback,), end)
+        return self
+
+    @staticmethod
+    def replay(completion: Completion, *, include_usage: bool = False) -> Stream:
+        """A stream of a completion that is at hand, with nothing open.
+
+        ``include_usage`` delivers a last chunk with the usage, as ``stream_options`` asks for.
+        """
+        from llmgate._core.derived import ReplayedSource  # noqa: PLC0415 - only where asked for
+
+        return Stream(ReplayedSource(completion, include_usage=include_usage))
 
     # --- its end ---
 
-    @property
-    def is_open(self) -> bool:
-        """Whether its connection is open: it was neither read to its end, nor closed."""
-        return self._outcome is None
-
     async def aclose(self) -> None:
         """Close the connection; the provider is told that nobody waits, where it can be told."""
-        if self._outcome is None:
-            self._finish("abandoned")
-            await abandon(self._context)
+        if self.is_open:
+            self._run = iter(_NO_CHUNKS)  # whoever goes on reading it is told that it was closed
+            await self._source.aclose()
 
     def drop(self) -> None:
         """Close the connection from anywhere: a finalizer, another thread, a loop that is gone."""
-        if self._outcome is not None:
-            return
-        try:
-            is_here = asyncio.get_running_loop() is self._loop
-        except RuntimeError:
-            is_here = False
-        if is_here:
-            self._leave()
-            return
-        try:
-            self._loop.call_soon_threadsafe(self._leave)
-        except RuntimeError:  # the loop was closed, and its connections with it
-            self._finish("abandoned")
-
-    def _leave(self) -> None:
-        if self._outcome is None:
-            self._finish("abandoned")
-            leave(self._context)
-
-    def _expire(self) -> None:
-        """Close a stream that nobody reads: its time is over. It is raised after what came."""
-        self._failure = self._context.deadline.exceeded()
-        self._fail(self._failure)
-        leave(self._context)
+        if self.is_open:
+            self._run = iter(_NO_CHUNKS)
+            self._source.drop()
 
     def __repr__(self) -> str:
-        call = self._context.call
-        state = "open" if self._outcome is None else _STATES[self._outcome]
-        return f"<{type(self).__name__} of {self._context.provider.name}/{call.model}, {state}>"
+        return f"<Stream of {self._source.describe()}>"
 
     async def __aenter__(self) -> Self:
         return self
@@ -172,214 +170,5 @@ class Stream(Live, HasExchange):
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    def __del__(self) -> None:
-        self.drop()
 
-    # --- how it is read ---
-
-    async def _pull(self) -> bool:
-        """Read once and decode what came; False when the answer is over."""
-        if self._failure is not None:
-            failure, self._failure = self._failure, None
-            raise failure
-        if self._outcome == "ok":
-            return False
-        if self._outcome is not None:
-            raise ClosedError(_CLOSED)
-        if self._is_read:
-            raise LLMGateError("another task or thread is reading this stream")
-        self._is_read = True
-        try:
-            await self._advance()
-        except LLMGateError as error:
-            if self._outcome is not None:  # closed by another task while this one was waiting
-                raise ClosedError(_CLOSED) from None
-            self._fail(error)
-            await abandon(self._context)
-            if not self._ready:  # without its frames: what they read may repeat the key
-                raise error.with_traceback(None)  # noqa: B904 - it is the same error
-            self._failure = error.with_traceback(None)  # raised after what came before it
-        except asyncio.CancelledError:
-            self._finish("cancelled")
-            await abandon(self._context)
-            raise
-        except BaseException:
-            self._finish("cancelled")
-            raise
-        finally:
-            self._is_read = False
-        return True
-
-    async def _advance(self) -> None:
-        """Take what comes next; begin anew after an error before which nothing was delivered."""
-        try:
-            self._digest(await self._read())
-        except ProviderError as error:
-            error.in_stream = True
-            if self._delivered:
-                raise
-            self._incoming.close()
-            self._context.explain(error)
-            opened = await reopen_stream(self._context, error)
-            if opened is None:
-                raise
-            self._adopt(opened)
-
-    async def _read(self) -> bytes:
-        """The next piece of the body, of a size that does not hold up the loop."""
-        if self._rest:
-            self._steps += 1
-            if self._steps % _STEPS_IN_A_ROW == 0:
-                await asyncio.sleep(0)  # the turn of others
-        else:
-            self._rest = await self._receive()
-            if not isinstance(self._rest, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
-                given, self._rest = self._rest, b""
-                raise DecodeError(f"the transport gave {shown(given)} for a piece of the stream")
-        piece, self._rest = self._rest[:_LARGEST_STEP], self._rest[_LARGEST_STEP:]
-        return piece
-
-    async def _receive(self) -> bytes:
-        deadline = self._context.deadline
-        try:
-            with deadline.limit(silence=True):
-                return await self._incoming.read()
-        except LLMGateError as error:
-            if not isinstance(error, ReadError):
-                raise
-            reason = error.message
-        except BaseException as error:
-            if is_own(error):
-                raise
-            reason = told(error)
-        else:
-            raise deadline.exceeded()
-        self._break = f"the stream broke off: {reason}"
-        return b""
-
-    def _digest(self, data: bytes) -> None:
-        """Decode what was read; at the end of the bytes, or at a break, what that completes."""
-        if not data and not self._break:
-            self._refuse_stray()
-        try:
-            self._context.run(self._decode, data)
-        except DecodeError:
-            if data:
-                raise
-        except StreamTruncatedError:
-            if not self._break:
-                raise
-        else:
-            if not data or self._decoder.finished:
-                self._finish("ok")
-            return
-        raise StreamTruncatedError(self._break or "the stream ended within an event")
-
-    def _refuse_stray(self) -> None:
-        """Raise where something else stands in place of a stream: the provider's error, a page."""
-        stray: bytes = getattr(self._framer, "stray", b"")
-        if not stray:
-            return
-        with suppress(DecodeError):
-            if stray.lstrip().startswith(b"{"):  # an object is the provider's to explain
-                self._context.run(lambda: [*self._decoder.feed(Frame(stray))])
-        raise DecodeError(f"the reply is no stream of events: {excerpt(stray)}", frame=stray)
-
-    def _decode(self, data: bytes) -> None:
-        decoder, take = self._decoder, self._take
-        for frame in self._framer.feed(data) if data else self._framer.close():
-            chunks = decoder.feed(frame)
-            if isinstance(chunks, TextChunks) and chunks and self._has_begun:
-                self._answer.add_texts(chunks)  # nearly always
-                self._ready.append(chunks)
-            else:
-                for chunk in chunks:
-                    take(chunk)
-            if decoder.finished:
-                return
-        if not data:
-            for chunk in decoder.close():
-                take(chunk)
-
-    def _take(self, chunk: Chunk) -> None:
-        self._answer.add(chunk)
-        if chunk.choices:
-            if not self._has_begun:
-                self._begin(chunk)
-            self._ready.append(chunk)
-        elif self._bare_chunks:
-            self._delivered = True
-            self._ready.append(chunk)
-
-    def _begin(self, chunk: Chunk) -> None:
-        """Something is delivered; if it is more than who speaks, it is the first token."""
-        context, self._delivered = self._context, True
-        if not any(map(_says_something, chunk.choices)):
-            return
-        self._has_begun = context.deadline.begun = True
-        if context.emit is not None:
-            context.emit(FirstToken(context.call.id, context.deadline.elapsed()))
-
-    def _adopt(self, opened: OpenStream) -> None:
-        self._decoder, self._framer = opened.decoder, opened.decoder.framer
-        self._incoming = opened.incoming
-        self._rest, self._break = b"", ""
-        self._answer = Accumulator()
-
-    def _fail(self, error: LLMGateError) -> None:
-        """End it, with all that is known about the failure."""
-        if isinstance(error, StreamTruncatedError) and not self._answer.is_empty:
-            with suppress(DecodeError):  # of pieces that are none
-                error.partial = self._completion()
-        self._finish("error", self._context.explain(error))
-
-    def _finish(self, outcome: Outcome, error: LLMGateError | None = None) -> None:
-        if self._outcome is not None:
-            return
-        self._outcome = outcome
-        leave = self._incoming.close
-        if outcome == "ok":
-            self._context.on_abandon = None
-            leave = getattr(self._incoming, "release", leave)
-        with suppress(Exception):  # a stranger's transport may raise anything
-            leave()
-        if outcome == "abandoned":
-            self._run = iter(_NO_CHUNKS)  # whoever goes on reading it is told that it was closed
-            self._ready.clear()
-        answer = None
-        if self._context.emit is not None and not self._answer.is_empty:
-            with suppress(DecodeError):
-                answer = self._completion()
-        self._context.end(outcome, error, answer)
-
-    def _completion(self) -> Completion:
-        try:
-            completion = self._context.run(self._answer.completion)
-        except DecodeError as error:  # only now it is seen what the pieces are
-            self._context.explain(error)
-            raise
-        return replace(completion, exchange=self._context.exchange())
-
-
-_LARGEST_STEP = 8 * 1024
-"""Bytes that are decoded ahead of the reader."""
-_STEPS_IN_A_ROW = 8
 _NO_CHUNKS: tuple[Chunk, ...] = ()
-_STATES = {"ok": "complete", "error": "failed", "cancelled": "cancelled", "abandoned": "closed"}
-_CLOSED = "the stream was closed before its end; call again for another"
-
-
-def _says_something(choice: ChunkChoice) -> bool:
-    delta = choice.delta
-    return bool(
-        delta.content
-        or delta.reasoning_content
-        or delta.tool_calls
-        or delta.refusal
-        or delta.function_call
-        or delta.audio
-        or delta.annotations
-        or delta.provider_data
-        or delta.extra
-        or choice.finish_reason
-    )

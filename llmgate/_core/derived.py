@@ -1,0 +1,317 @@
+"""Chunks that are made of something else: of another stream's, or of a completion at hand.
+
+They open nothing, and close what they were made of.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from llmgate._core.source import CLOSED, STATES, Source, StreamEnd, WhenDone, notify
+from llmgate.errors import ClosedError, LLMGateError, StreamTruncatedError
+from llmgate.provider.accumulate import Accumulator
+from llmgate.types import (
+    Choice,
+    ChoiceDelta,
+    Chunk,
+    ChunkChoice,
+    Completion,
+    Exchange,
+    Function,
+    FunctionDelta,
+    TextChunks,
+    ToolCall,
+    ToolCallDelta,
+    Usage,
+)
+
+if TYPE_CHECKING:
+    from llmgate._core.state import Outcome
+    from llmgate._core.stream import Stream
+
+__all__ = ["MappedSource", "ReplayedSource"]
+
+
+# --- of another stream --------------------------------------------------------------------
+
+
+class MappedSource:
+    """The chunks of a stream, each of them changed."""
+
+    def __init__(
+        self,
+        stream: Stream,
+        source: Source,
+        change: Callable[[Chunk], Chunk | None],
+        flush: Callable[[], Iterable[Chunk]] | None,
+    ) -> None:
+        """``source`` is the stream's own."""
+        self.ready: deque[Chunk | TextChunks] = deque()
+        self._failure: Exception | None = None
+        self._stream, self._source = stream, source
+        self._changes = _Changes(change, flush)
+        stream.when_done(self._changes.stream_ended)
+
+    async def pull(self) -> bool:
+        """Read what comes next, and change it."""
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+        changes = self._changes
+        found: Exception | None = None
+        with changes:
+            try:
+                batch = await self._stream.next_batch()
+            except LLMGateError as error:
+                batch, found = list[Chunk](), error
+            try:
+                self.ready.extend(changes.changed(batch))
+            except Exception as error:  # noqa: BLE001 - whoever gave the change may raise anything
+                found = changes.failure = error
+                await self._stream.aclose()
+        return self._settle(found, is_over=not batch)
+
+    def _settle(self, failure: Exception | None, *, is_over: bool) -> bool:
+        """Whether there is more; a failure is raised after what came before it."""
+        if isinstance(failure, StreamTruncatedError) and failure.partial is not None:
+            failure.partial = self._changes.completion_like(failure.partial)
+        if failure is not None and not self.ready:
+            raise failure
+        self._failure = failure
+        return bool(self.ready) or not is_over
+
+    async def aclose(self) -> None:
+        """Close the stream, and forget what was not read."""
+        self.ready.clear()
+        await self._stream.aclose()
+
+    def drop(self) -> None:
+        """The same from anywhere."""
+        self.ready.clear()
+        self._stream.drop()
+
+    def __del__(self) -> None:  # the stream is let go of as well, and sees to itself
+        self._changes.leave()
+
+    def completion(self) -> Completion:
+        """What the changed chunks add up to."""
+        return self._changes.completion_like(self._source.completion())
+
+    def watch(self, callback: WhenDone) -> None:
+        """Have this called at the end."""
+        self._changes.callbacks += (callback,)
+
+    @property
+    def end(self) -> StreamEnd | None:
+        """How it ended; None while it is open."""
+        return self._changes.told
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the stream's connection is open."""
+        return self._stream.is_open
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether no chunk has come yet that was not left out."""
+        return self._changes.is_empty
+
+    @property
+    def usage(self) -> Usage | None:
+        """What was billed."""
+        return self._stream.usage
+
+    @property
+    def exchange(self) -> Exchange:
+        """How it is obtained."""
+        return self._stream.exchange
+
+    def describe(self) -> str:
+        """The stream's own words."""
+        return self._source.describe()
+
+
+class _Changes:
+    """What becomes of a stream's chunks. It outlives the source of which it is a part, since
+    whoever asked for the end is called even so; it holds on to no stream."""
+
+    def __init__(
+        self,
+        change: Callable[[Chunk], Chunk | None],
+        flush: Callable[[], Iterable[Chunk]] | None,
+    ) -> None:
+        self.callbacks: tuple[WhenDone, ...] = ()
+        self.failure: Exception | None = None
+        self.told: StreamEnd | None = None
+        self._end: StreamEnd | None = None
+        self._change, self._flush = change, flush
+        self._parts = Accumulator()
+        self._is_read = False
+
+    def __enter__(self) -> None:
+        if self._is_read:
+            raise LLMGateError("another task or thread is reading this stream")
+        self._is_read = True
+
+    def __exit__(self, *_: object) -> None:
+        self._is_read = False
+        self.leave()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is left of what came."""
+        return self._parts.is_empty
+
+    def changed(self, chunks: Iterable[Chunk]) -> list[Chunk]:
+        """These chunks, changed; after the last ones, also what was held back."""
+        changed = [*filter(None, map(self._change, chunks))]
+        has_come = self._end is not None and self._end.outcome in ("ok", "error")
+        if has_come and self._flush is not None:
+            flush, self._flush = self._flush, None
+            changed += flush()
+        for chunk in changed:
+            self._parts.add(chunk)
+        return changed
+
+    def completion_like(self, completion: Completion) -> Completion:
+        """The stream's completion, with what the changed chunks add up to."""
+        return replace(completion, choices=self._parts.completion().choices)
+
+    # --- the end ---
+
+    def stream_ended(self, end: StreamEnd) -> None:
+        """The stream has ended. Where it ended well, there may be chunks to be read yet."""
+        self._end = end
+        if not self._is_read and end.outcome != "ok":
+            self.leave()
+
+    def leave(self) -> None:
+        """Nothing more is read for now; say so if the stream has ended."""
+        if self._end is None or self.told is not None:
+            return
+        end = self._end
+        if self.failure is not None:
+            error = self.failure if isinstance(self.failure, LLMGateError) else None
+            end = replace(end, outcome="error", error=error)
+        completion = None if end.completion is None else self.completion_like(end.completion)
+        self.told = replace(end, completion=completion)
+        notify(self.callbacks, self.told)
+
+
+# --- of a completion ----------------------------------------------------------------------
+
+
+class ReplayedSource:
+    """The chunks of a completion that is at hand."""
+
+    def __init__(self, completion: Completion, *, include_usage: bool) -> None:
+        self.ready: deque[Chunk | TextChunks] = deque()
+        self.ready.extend(_chunks_of(completion, include_usage=include_usage))
+        self.usage = completion.usage
+        self.exchange = completion.exchange
+        self.is_unread = False
+        self.end: StreamEnd | None = None
+        self._completion = completion
+        self._callbacks: tuple[WhenDone, ...] = ()
+
+    async def pull(self) -> bool:
+        """Nothing comes but the end."""
+        if self.end is None:
+            self._finish("ok")
+        elif self.end.outcome != "ok":
+            raise ClosedError(CLOSED)
+        return False
+
+    async def aclose(self) -> None:
+        """Forget what was not read."""
+        self.drop()
+
+    def drop(self) -> None:
+        """The same from anywhere."""
+        if self.end is None:
+            self.ready.clear()
+            self._finish("abandoned")
+
+    def __del__(self) -> None:
+        self.drop()
+
+    def _finish(self, outcome: Outcome) -> None:
+        self.end = StreamEnd(outcome, self._completion, self.usage)
+        notify(self._callbacks, self.end)
+
+    def completion(self) -> Completion:
+        """The completion itself."""
+        return self._completion
+
+    def watch(self, callback: WhenDone) -> None:
+        """Have this called at the end."""
+        self._callbacks += (callback,)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was neither read to its end, nor closed."""
+        return self.end is None
+
+    def describe(self) -> str:
+        """Whose it is, and its state, for people."""
+        state = "open" if self.end is None else STATES[self.end.outcome]
+        return f"{self.exchange.provider}/{self._completion.model}, {state}"
+
+
+def _chunks_of(completion: Completion, *, include_usage: bool) -> Iterator[Chunk]:
+    """What each choice says, why each ended, and what was billed."""
+    head = Chunk(
+        [],
+        completion.id,
+        completion.created,
+        completion.model,
+        system_fingerprint=completion.system_fingerprint,
+        service_tier=completion.service_tier,
+        extra=completion.extra,
+    )
+    for choice in completion.choices:
+        delta = _delta_of(choice)
+        yield replace(head, choices=[ChunkChoice(delta, choice.index, logprobs=choice.logprobs)])
+    for choice in completion.choices:
+        end = ChunkChoice(
+            ChoiceDelta(),
+            choice.index,
+            choice.finish_reason,
+            native_finish_reason=choice.native_finish_reason,
+            extra=choice.extra,
+        )
+        yield replace(head, choices=[end])
+    if include_usage:
+        yield replace(head, usage=completion.usage)
+
+
+def _delta_of(choice: Choice) -> ChoiceDelta:
+    message = choice.message
+    calls = [_call_delta(index, call) for index, call in enumerate(message.tool_calls or ())]
+    return ChoiceDelta(
+        message.content,
+        message.role,
+        message.refusal,
+        message.reasoning_content,
+        calls or None,
+        _function_delta(message.function_call),
+        message.annotations,
+        message.audio,
+        message.provider_data,
+        message.extra,
+    )
+
+
+def _call_delta(index: int, call: ToolCall) -> ToolCallDelta:
+    custom = None if call.custom is None else call.custom.model_dump()
+    function = _function_delta(call.function)
+    return ToolCallDelta(index, call.id, function, custom, call.type, call.extra)
+
+
+def _function_delta(function: Function | None) -> FunctionDelta | None:
+    if function is None:
+        return None
+    return FunctionDelta(function.name, function.arguments, function.extra)

@@ -1,0 +1,354 @@
+"""The chunks of a connection: read on demand, decoded as they come; and the connection's end.
+
+Nothing is read ahead of the user and no task, lock or cancel scope is open between two chunks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from weakref import proxy
+
+from llmgate._core.drive import OpenStream, abandon, leave, reopen_stream
+from llmgate._core.send import is_own
+from llmgate._core.source import CLOSED, STATES, StreamEnd, WhenDone, notify
+from llmgate._core.state import Outcome
+from llmgate._exchange import Exchange
+from llmgate.errors import (
+    ClosedError,
+    DecodeError,
+    LLMGateError,
+    ProviderError,
+    ReadError,
+    StreamTruncatedError,
+    excerpt,
+    shown,
+    told,
+)
+from llmgate.hooks import FirstToken
+from llmgate.provider.accumulate import Accumulator
+from llmgate.provider.framing import Frame
+from llmgate.types import Chunk, ChunkChoice, Completion, TextChunks, Usage
+
+__all__ = ["LiveSource"]
+
+
+class LiveSource:
+    """Chunks that come over a connection, and go through their provider's decoder."""
+
+    _outcome: Outcome | None = "error"  # until it has been made: then there is nothing to close
+
+    def __init__(self, opened: OpenStream, *, bare_chunks: bool = False) -> None:
+        """``bare_chunks`` also delivers chunks without a choice, such as that of the usage."""
+        self._context = opened.context
+        self._decoder = opened.decoder
+        self._framer = opened.decoder.framer
+        self._incoming = opened.incoming
+        self._bare_chunks = bare_chunks
+        self._loop = asyncio.get_running_loop()
+        self.ready: deque[Chunk | TextChunks] = deque()
+        self._callbacks: tuple[WhenDone, ...] = ()
+        self._answer = Accumulator()
+        self._failure: LLMGateError | None = None
+        self._error: LLMGateError | None = None
+        self._rest = b""
+        self._break = ""
+        self._delivered = False
+        self._has_begun = False
+        self._is_read = False
+        self._steps = 0
+        self._outcome: Outcome | None = None
+        # held weakly, or letting go of the stream would not close it
+        self._context.deadline.watch(partial(LiveSource._expire, proxy(self)))
+
+    # --- what it tells ---
+
+    @property
+    def usage(self) -> Usage | None:
+        """What was billed, as far as the provider has said; it says so at the end."""
+        return self._answer.usage
+
+    @property
+    def exchange(self) -> Exchange:
+        """How it is obtained: headers, request id, attempts, report."""
+        return self._context.exchange()
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether no chunk has come yet."""
+        return not self._delivered
+
+    # --- its end ---
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its connection is open: it was neither read to its end, nor closed."""
+        return self._outcome is None
+
+    async def aclose(self) -> None:
+        """Close the connection; the provider is told that nobody waits, where it can be told."""
+        if self._outcome is None:
+            self._finish("abandoned")
+            await abandon(self._context)
+
+    def drop(self) -> None:
+        """Close the connection from anywhere: a finalizer, another thread, a loop that is gone."""
+        if self._outcome is not None:
+            return
+        try:
+            is_here = asyncio.get_running_loop() is self._loop
+        except RuntimeError:
+            is_here = False
+        if is_here:
+            self._leave()
+            return
+        try:
+            self._loop.call_soon_threadsafe(self._leave)
+        except RuntimeError:  # the loop was closed, and its connections with it
+            self._finish("abandoned")
+
+    def _leave(self) -> None:
+        if self._outcome is None:
+            self._finish("abandoned")
+            leave(self._context)
+
+    def _expire(self) -> None:
+        """Close a stream that nobody reads: its time is over. It is raised after what came."""
+        self._failure = self._context.deadline.exceeded()
+        self._fail(self._failure)
+        leave(self._context)
+
+    def __del__(self) -> None:
+        self.drop()
+
+    def watch(self, callback: WhenDone) -> None:
+        """Have this called at the end."""
+        self._callbacks += (callback,)
+
+    def describe(self) -> str:
+        """Whose it is, and its state, for people."""
+        call = self._context.call
+        state = "open" if self._outcome is None else STATES[self._outcome]
+        return f"{self._context.provider.name}/{call.model}, {state}"
+
+    # --- how it is read ---
+
+    async def pull(self) -> bool:
+        """Read once and decode what came; False when the answer is over."""
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+        if self._outcome == "ok":
+            return False
+        if self._outcome is not None:
+            raise ClosedError(CLOSED)
+        if self._is_read:
+            raise LLMGateError("another task or thread is reading this stream")
+        self._is_read = True
+        try:
+            await self._advance()
+        except LLMGateError as error:
+            if self._outcome is not None:  # closed by another task while this one was waiting
+                raise ClosedError(CLOSED) from None
+            self._fail(error)
+            await abandon(self._context)
+            if not self.ready:  # without its frames: what they read may repeat the key
+                raise error.with_traceback(None)  # noqa: B904 - it is the same error
+            self._failure = error.with_traceback(None)  # raised after what came before it
+        except asyncio.CancelledError:
+            self._finish("cancelled")
+            await abandon(self._context)
+            raise
+        except BaseException:
+            self._finish("cancelled")
+            raise
+        finally:
+            self._is_read = False
+        return True
+
+    async def _advance(self) -> None:
+        """Take what comes next; begin anew after an error before which nothing was delivered."""
+        try:
+            self._digest(await self._read())
+        except ProviderError as error:
+            error.in_stream = True
+            if self._delivered:
+                raise
+            self._incoming.close()
+            self._context.explain(error)
+            opened = await reopen_stream(self._context, error)
+            if opened is None:
+                raise
+            self._adopt(opened)
+
+    async def _read(self) -> bytes:
+        """The next piece of the body, of a size that does not hold up the loop."""
+        if self._rest:
+            self._steps += 1
+            if self._steps % _STEPS_IN_A_ROW == 0:
+                await asyncio.sleep(0)  # the turn of others
+        else:
+            self._rest = await self._receive()
+            if not isinstance(self._rest, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
+                given, self._rest = self._rest, b""
+                raise DecodeError(f"the transport gave {shown(given)} for a piece of the stream")
+        piece, self._rest = self._rest[:_LARGEST_STEP], self._rest[_LARGEST_STEP:]
+        return piece
+
+    async def _receive(self) -> bytes:
+        deadline = self._context.deadline
+        try:
+            with deadline.limit(silence=True):
+                return await self._incoming.read()
+        except LLMGateError as error:
+            if not isinstance(error, ReadError):
+                raise
+            reason = error.message
+        except BaseException as error:
+            if is_own(error):
+                raise
+            reason = told(error)
+        else:
+            raise deadline.exceeded()
+        self._break = f"the stream broke off: {reason}"
+        return b""
+
+    def _digest(self, data: bytes) -> None:
+        """Decode what was read; at the end of the bytes, or at a break, what that completes."""
+        if not data and not self._break:
+            self._refuse_stray()
+        try:
+            self._context.run(self._decode, data)
+        except DecodeError:
+            if data:
+                raise
+        except StreamTruncatedError:
+            if not self._break:
+                raise
+        else:
+            if not data or self._decoder.finished:
+                self._finish("ok")
+            return
+        raise StreamTruncatedError(self._break or "the stream ended within an event")
+
+    def _refuse_stray(self) -> None:
+        """Raise where something else stands in place of a stream: the provider's error, a page."""
+        stray: bytes = getattr(self._framer, "stray", b"")
+        if not stray:
+            return
+        with suppress(DecodeError):
+            if stray.lstrip().startswith(b"{"):  # an object is the provider's to explain
+                self._context.run(lambda: [*self._decoder.feed(Frame(stray))])
+        raise DecodeError(f"the reply is no stream of events: {excerpt(stray)}", frame=stray)
+
+    def _decode(self, data: bytes) -> None:
+        decoder, take = self._decoder, self._take
+        for frame in self._framer.feed(data) if data else self._framer.close():
+            chunks = decoder.feed(frame)
+            if isinstance(chunks, TextChunks) and chunks and self._has_begun:
+                self._answer.add_texts(chunks)  # nearly always
+                self.ready.append(chunks)
+            else:
+                for chunk in chunks:
+                    take(chunk)
+            if decoder.finished:
+                return
+        if not data:
+            for chunk in decoder.close():
+                take(chunk)
+
+    def _take(self, chunk: Chunk) -> None:
+        self._answer.add(chunk)
+        if chunk.choices:
+            if not self._has_begun:
+                self._begin(chunk)
+            self.ready.append(chunk)
+        elif self._bare_chunks:
+            self._delivered = True
+            self.ready.append(chunk)
+
+    def _begin(self, chunk: Chunk) -> None:
+        """Something is delivered; if it is more than who speaks, it is the first token."""
+        context, self._delivered = self._context, True
+        if not any(map(_says_something, chunk.choices)):
+            return
+        self._has_begun = context.deadline.begun = True
+        if context.emit is not None:
+            context.emit(FirstToken(context.call.id, context.deadline.elapsed()))
+
+    def _adopt(self, opened: OpenStream) -> None:
+        self._decoder, self._framer = opened.decoder, opened.decoder.framer
+        self._incoming = opened.incoming
+        self._rest, self._break = b"", ""
+        self._answer = Accumulator()
+
+    def _fail(self, error: LLMGateError) -> None:
+        """End it, with all that is known about the failure."""
+        error.delivered = self._delivered
+        if isinstance(error, StreamTruncatedError):
+            error.partial = self._completion_so_far()
+        self._finish("error", self._context.explain(error))
+
+    def _finish(self, outcome: Outcome, error: LLMGateError | None = None) -> None:
+        if self._outcome is not None:
+            return
+        self._outcome, self._error = outcome, error
+        leave = self._incoming.close
+        if outcome == "ok":
+            self._context.on_abandon = None
+            leave = getattr(self._incoming, "release", leave)
+        with suppress(Exception):  # a stranger's transport may raise anything
+            leave()
+        if outcome == "abandoned":
+            self.ready.clear()  # whoever goes on reading it is told that it was closed
+        is_watched = self._callbacks or self._context.emit is not None
+        completion = self._completion_so_far() if is_watched else None
+        self._context.end(outcome, error, completion)
+        if self._callbacks:
+            notify(self._callbacks, StreamEnd(outcome, completion, self.usage, error))
+
+    @property
+    def end(self) -> StreamEnd | None:
+        """How it ended; None while it is open."""
+        if self._outcome is None:
+            return None
+        return StreamEnd(self._outcome, self._completion_so_far(), self.usage, self._error)
+
+    def _completion_so_far(self) -> Completion | None:
+        if not self._answer.is_empty:
+            with suppress(DecodeError):  # of pieces that are none
+                return self.completion()
+        return None
+
+    def completion(self) -> Completion:
+        """What has come so far."""
+        try:
+            completion = self._context.run(self._answer.completion)
+        except DecodeError as error:  # only now it is seen what the pieces are
+            self._context.explain(error)
+            raise
+        return replace(completion, exchange=self._context.exchange())
+
+
+_LARGEST_STEP = 8 * 1024
+"""Bytes that are decoded ahead of the reader."""
+_STEPS_IN_A_ROW = 8
+
+
+def _says_something(choice: ChunkChoice) -> bool:
+    delta = choice.delta
+    return bool(
+        delta.content
+        or delta.reasoning_content
+        or delta.tool_calls
+        or delta.refusal
+        or delta.function_call
+        or delta.audio
+        or delta.annotations
+        or delta.provider_data
+        or delta.extra
+        or choice.finish_reason
+    )
