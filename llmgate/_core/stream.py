@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from inspect import iscoroutinefunction
-from typing import Self
+from typing import Any, Self
 
 from llmgate._core.iterators import TextIterator
 from llmgate._core.source import Source, StreamEnd, WhenDone, notify
@@ -127,8 +127,9 @@ class Stream(Live, HasExchange):
         Raises:
             InvalidRequestError: when it cannot be called without ``await``.
         """
-        if not callable(callback) or iscoroutinefunction(callback):
-            reason = f"{shown(callback)} is no plain function"
+        given: Any = callback
+        if not callable(given) or iscoroutinefunction(given):
+            reason = f"{shown(given)} is no plain function"
             raise InvalidRequestError(reason, path="callback")
         end = self._source.end
         if end is None:
