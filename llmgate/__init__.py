@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from llmgate._core.client import Client as Client
-    from llmgate._core.client import acompletion as acompletion
-    from llmgate._core.client import completion as completion
+    from llmgate._core.default import acompletion as acompletion
+    from llmgate._core.default import completion as completion
     from llmgate._core.preview import Preview as Preview
     from llmgate._core.retry import RetryPolicy as RetryPolicy
     from llmgate._core.stream import Stream as Stream
@@ -62,7 +62,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
-    "_core.client": ("Client", "acompletion", "completion"),
+    "_core.client": ("Client",),
+    "_core.default": ("acompletion", "completion"),
     "_core.preview": ("Preview",),
     "_core.retry": ("RetryPolicy",),
     "_core.stream": ("Stream",),

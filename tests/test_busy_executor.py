@@ -15,7 +15,7 @@ import pytest
 import trustme
 
 from llmgate import Client
-from llmgate._core import client as _client
+from llmgate._core import connections as _connections
 from llmgate.errors import ConnectError, DeadlineExceededError, InvalidRequestError
 from llmgate.hooks import Event
 from llmgate.transports._resolver import ThreadResolver
@@ -94,7 +94,7 @@ def slow_import(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     def slowly(_: str) -> None:
         released.wait(10)
 
-    monkeypatch.setattr(_client, "import_module", slowly)
+    monkeypatch.setattr(_connections, "import_module", slowly)
     return released.set
 
 
@@ -124,7 +124,7 @@ async def test_calls_that_wait_for_one_import(slow_import: Callable[[], None]) -
 async def _pools_of(client: Client, calls: list[asyncio.Task[Any]]) -> AsyncIterator[Any]:
     for call in calls:
         await call
-        yield client._pools[asyncio.get_running_loop()]
+        yield client._connections.pools[asyncio.get_running_loop()]
 
 
 async def test_certificates_are_read_once_they_are_there(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ async def test_cancelled_while_sending() -> None:
             await asyncio.wait({task})
             assert task.cancelled()
             assert (0, 0) == (
-                len(client._pools[asyncio.get_running_loop()]._replies),
+                len(client._connections.pools[asyncio.get_running_loop()]._replies),
                 len(server.requests),
             )
 

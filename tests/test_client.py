@@ -16,7 +16,8 @@ from pydantic import BaseModel
 
 import llmgate
 from llmgate import Client, Timeout
-from llmgate._core import client as _client
+from llmgate._core import connections as _connections
+from llmgate._core.default import default_client
 from llmgate.errors import (
     ClosedError,
     InvalidRequestError,
@@ -76,12 +77,12 @@ async def test_the_modules_functions(server: FaultServer) -> None:
             await asyncio.to_thread(lambda: llmgate.completion(MODEL, HI, stream=False, **options))
         ).text
     )
-    assert _client.default_client() is _client.default_client()
+    assert default_client() is default_client()
     with FaultServer(stream("a", "b")) as streaming:
         options["base_url"] = streaming.url
         answer = await llmgate.acompletion(MODEL, HI, stream=True, **options)
         assert "ab" == (await answer.completion()).text
-    await _client.default_client()._pools[asyncio.get_running_loop()].aclose()
+    await default_client()._connections.pools[asyncio.get_running_loop()].aclose()
 
 
 async def test_by_keywords(server: FaultServer) -> None:
@@ -573,7 +574,7 @@ def test_making_a_client_opens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_the_transport_is_loaded_aside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loading it takes a while, in which the loop goes on; calls that wait share one pool."""
     monkeypatch.delitem(sys.modules, "tabnanny", raising=False)
-    monkeypatch.setattr(_client, "_TRANSPORT", "tabnanny")
+    monkeypatch.setattr(_connections, "_TRANSPORT", "tabnanny")
     with FaultServer(ANSWER) as server:
         async with client_of(server, limit=1) as client:
             await asyncio.gather(*(client.acompletion(MODEL, HI) for _ in range(3)))

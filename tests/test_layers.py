@@ -98,7 +98,15 @@ FLOORS = (
         "_core.settings",
         "_core.legacy",
     ),
-    ("_core.prepare", "_core.preview", "_core.loading", "_core.client", "_core.sync"),
+    (
+        "_core.prepare",
+        "_core.preview",
+        "_core.loading",
+        "_core.connections",
+        "_core.client",
+        "_core.sync",
+    ),
+    ("_core.default",),
     ("", "cli", "cli.__main__", "cli.chat", "cli.doctor", "cli.providers"),
 )
 FLOOR_OF = {

@@ -25,7 +25,7 @@ import pytest
 import trustme
 
 from llmgate import Client, Stream
-from llmgate._core.client import default_client
+from llmgate._core.default import default_client
 from llmgate.hooks import CallEnded
 from llmgate.transports._lifetime import Keeper
 from tests import virtual_time
@@ -254,7 +254,7 @@ def test_a_loop_that_is_closed_by_hand(streamed: bool, secure: bool) -> None:
             assert server.wait_until_left()
             assert before == open_files()
             del answer, loop
-        assert 0 == len(client._pools)
+        assert 0 == len(client._connections.pools)
 
 
 @pytest.mark.usefixtures("path")
@@ -323,7 +323,7 @@ async def _used(client: Client, *, streamed: bool) -> Any:
             await client.acompletion(MODEL, HI)
     except Exception:  # noqa: BLE001, S110 - which call it was does not matter
         pass
-    return client._pools[asyncio.get_running_loop()]
+    return client._connections.pools[asyncio.get_running_loop()]
 
 
 def test_failures_leave_no_cycle() -> None:
@@ -350,13 +350,13 @@ def test_loops_leave_nothing_in_the_client() -> None:
         client = client_of(server)
         for _ in range(20):
             asyncio.run(client.acompletion(MODEL, HI))
-        assert 0 == len(client._pools)
+        assert 0 == len(client._connections.pools)
         loop = asyncio.new_event_loop()
         loop.run_until_complete(client.acompletion(MODEL, HI))
-        assert 1 == len(client._pools)
+        assert 1 == len(client._connections.pools)
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
-        assert 0 == len(client._pools)
+        assert 0 == len(client._connections.pools)
         assert server.wait_until_left(1.0)
 
 

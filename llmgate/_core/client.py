@@ -1,25 +1,21 @@
-"""The client: settings, connection pools, and the two functions that everybody uses.
+"""The client: what many calls share, and the calls themselves.
 
-What a call asks for is checked in ``prepare``; how its requests are made is the engine's.
+What a call asks for is parsed in ``prepare``; its requests are driven and sent elsewhere.
 """
 
 from __future__ import annotations
 
-import asyncio
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from functools import cache, partial
-from importlib import import_module
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, Unpack, overload
-from weakref import ReferenceType, WeakKeyDictionary, ref
+from typing import TYPE_CHECKING, Literal, Self, Unpack, overload
 
 from llmgate._core import drive
+from llmgate._core.connections import Connections
 from llmgate._core.dispatch import Dispatcher
 from llmgate._core.live import LiveSource
-from llmgate._core.loading import in_time, load, transport_of
+from llmgate._core.loading import load
 from llmgate._core.prepare import fit, hide_credentials, parse, provider_of, resolve
 from llmgate._core.registry import Registry
 from llmgate._core.retry import RetryBudget, RetryPolicy
@@ -30,26 +26,17 @@ from llmgate.errors import ClosedError, MissingKeyError
 from llmgate.hooks import Event, Hook
 from llmgate.options import CallOptions, ChatCall, Timeout
 from llmgate.provider import Provider
-from llmgate.provider.http import Transport
-from llmgate.provider.threads import start_in_thread
 from llmgate.report import Policy
 from llmgate.types import Completion
 
 if TYPE_CHECKING:
     import ssl
-    from concurrent.futures import Future
 
     from llmgate._core.preview import Preview
     from llmgate._core.sync import SyncStream
     from llmgate.messages import MessageLike
-    from llmgate.transports._settings import HttpSettings
-    from llmgate.transports.aiohttp import AiohttpTransport
 
-    Pools: TypeAlias = WeakKeyDictionary[asyncio.AbstractEventLoop, AiohttpTransport]
-
-__all__ = ["Client", "acompletion", "completion", "default_client"]
-
-_TRANSPORT = "llmgate.transports.aiohttp"
+__all__ = ["Client"]
 
 
 class Client(Live):
@@ -107,11 +94,8 @@ class Client(Live):
         self._hooks = as_hooks(hooks)
         self._dispatcher = Dispatcher(hook_timeout)
         self._budget = RetryBudget()
-        self._http = (verify, proxy, trust_env, limit)
-        self._settings: Future[HttpSettings] | None = None
-        self._lock = threading.Lock()
-        self._pools: Pools = WeakKeyDictionary()
-        self._transports: WeakKeyDictionary[Provider, Transport] = WeakKeyDictionary()
+        http = (verify, proxy, trust_env, limit)
+        self._connections = Connections(http, warns=self._warns)
         self._closed = False
 
     # --- calls ---
@@ -245,13 +229,7 @@ class Client(Live):
         ``hook_timeout`` seconds; then it drops the events that remain, and warns of them.
         """
         self._closed = True
-        pool = self._pools.pop(asyncio.get_running_loop(), None)
-        if pool is not None:
-            await pool.aclose()
-        transports = list(self._transports.values())
-        self._transports.clear()
-        for transport in transports:
-            await transport.aclose()
+        await self._connections.aclose()
         await self._dispatcher.aclose()
 
     def close(self) -> None:
@@ -317,7 +295,7 @@ class Client(Live):
         state = drive.CallState(
             call=fit(call, target, provider),
             provider=provider,
-            transport=transport_of(provider, self._transports) or await self._pool(timeout, began),
+            transport=await self._connections.transport_for(provider, timeout, began),
             timeout=timeout,
             policy=self._policy_of(call),
             budget=self._budget,
@@ -339,35 +317,6 @@ class Client(Live):
             return self._policy
         return replace(self._policy, max_retries=call.max_retries)
 
-    async def _pool(self, timeout: Timeout, began: float) -> Transport:
-        """The running loop's connections."""
-        pool = self._open_pool()
-        if pool is None:
-            settings = await self._http_settings(timeout, began)
-            pool = self._open_pool() or await self._new_pool(settings)
-        return pool
-
-    def _open_pool(self) -> AiohttpTransport | None:
-        pool = self._pools.get(asyncio.get_running_loop())
-        return None if pool is None or pool.is_closed else pool
-
-    async def _new_pool(self, settings: HttpSettings) -> AiohttpTransport:
-        from llmgate.transports.aiohttp import AiohttpTransport  # noqa: PLC0415 - imported by now
-
-        loop = asyncio.get_running_loop()
-        forget = partial(_forget, ref(self._pools), ref(loop))
-        pool = await AiohttpTransport.start(settings, forget, warns=self._warns)
-        with self._lock:
-            self._pools[loop] = pool
-        return pool
-
-    async def _http_settings(self, timeout: Timeout, began: float) -> HttpSettings:
-        """Import the transport and read the certificates, in which the loop is not held up."""
-        loading = self._settings
-        if loading is None or (loading.done() and loading.exception()):
-            loading = self._settings = start_in_thread(lambda: _loaded(*self._http))
-        return await in_time(loading, "the transport", timeout, began)
-
     def _emitter(self, hooks: tuple[Hook, ...]) -> Callable[[Event], None] | None:
         everyone = self._hooks + hooks
         return self._dispatcher.emitter(everyone) if everyone else None
@@ -376,106 +325,3 @@ class Client(Live):
 def _wants_usage_chunk(call: ChatCall) -> bool:
     options = call.parameters.get("stream_options") or {}
     return bool(options.get("include_usage", False))
-
-
-def _loaded(*settings: Any) -> HttpSettings:
-    """The settings, with certificates in place of their path, once the transport is imported."""
-    import_module(_TRANSPORT)
-    from llmgate.transports._settings import HttpSettings  # noqa: PLC0415 - likewise
-
-    given = HttpSettings(*settings)
-    return replace(given, verify=given.tls())
-
-
-def _forget(pools: ReferenceType[Pools], loop: ReferenceType[asyncio.AbstractEventLoop]) -> None:
-    """Drop the pool of a loop that has ended, without keeping client or loop alive till then."""
-    pool_of, ended = pools(), loop()
-    if pool_of is not None and ended is not None:
-        pool_of.pop(ended, None)
-
-
-class _DefaultClient(Client):
-    """Nobody can be expected to close it."""
-
-    _warns = False
-
-
-# --- the module's functions ---------------------------------------------------------------
-
-
-@cache
-def default_client() -> Client:
-    """The client of :func:`acompletion` and :func:`completion`, which nobody has to close."""
-    return _DefaultClient()
-
-
-@overload
-async def acompletion(
-    model: str,
-    messages: Iterable[MessageLike],
-    *,
-    stream: Literal[True],
-    **options: Unpack[CallOptions],
-) -> Stream: ...
-@overload
-async def acompletion(
-    model: str,
-    messages: Iterable[MessageLike],
-    *,
-    stream: Literal[False] | None = False,
-    **options: Unpack[CallOptions],
-) -> Completion: ...
-@overload
-async def acompletion(
-    model: str,
-    messages: Iterable[MessageLike],
-    *,
-    stream: bool | None = False,
-    **options: Unpack[CallOptions],
-) -> Completion | Stream: ...
-async def acompletion(
-    model: str,
-    messages: Iterable[MessageLike],
-    *,
-    stream: bool | None = False,
-    **options: Unpack[CallOptions],
-) -> Completion | Stream:
-    """:meth:`Client.acompletion` of a client with the default settings."""
-    hide_credentials(options)
-    return await default_client().acompletion(model, messages, stream=stream, **options)
-
-
-@overload
-def completion(
-    model: str,
-    messages: Iterable[MessageLike],
-    *,
-    stream: Literal[True],
-    **options: Unpack[CallOptions],
-) -> SyncStream: ...
-@overload
-def completion(
-    model: str,
-    messages: Iterable[MessageLike],
-    *,
-    stream: Literal[False] | None = False,
-    **options: Unpack[CallOptions],
-) -> Completion: ...
-@overload
-def completion(
-    model: str,
-    messages: Iterable[MessageLike],
-    *,
-    stream: bool | None = False,
-    **options: Unpack[CallOptions],
-) -> Completion | SyncStream: ...
-def completion(
-    model: str,
-    messages: Iterable[MessageLike],
-    *,
-    stream: bool | None = False,
-    **options: Unpack[CallOptions],
-) -> Completion | SyncStream:
-    """:meth:`Client.completion` of a client with the default settings."""
-    hide_credentials(options)
-    return default_client().completion(model, messages, stream=stream, **options)

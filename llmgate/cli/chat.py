@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from llmgate._core.advice import install
-from llmgate._core.client import acompletion
+from llmgate._core.default import acompletion
 from llmgate._core.registry import installed_providers
 from llmgate.errors import InvalidRequestError
 from llmgate.types import Chunk, Completion

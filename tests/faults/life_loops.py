@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 import llmgate
 from llmgate import Client, Stream
-from llmgate._core import client as _client
+from llmgate._core import default as _default
 from llmgate.errors import LLMGateError
 from tests.faults.calls import HI
 from tests.faults.dialects import TEXT
@@ -113,7 +113,7 @@ def _by_hand(player: Player, server: FaultServer) -> None:
 def _default_client(player: Player, server: FaultServer) -> None:
     """The module's own functions over several loops, and without any."""
     client = client_for(player.dialect, server.url)
-    with _patching, patch.object(_client, "default_client", lambda: client):
+    with _patching, patch.object(_default, "default_client", lambda: client):
 
         async def call() -> str:
             answer: Any = await llmgate.acompletion(player.dialect.model, HI, stream=player.stream)
