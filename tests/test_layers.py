@@ -80,6 +80,7 @@ FLOORS = (
         "transports._unprocessed",
         "_core",
         "_core.deadline",
+        "_core.signing",
         "_core.registry",
         "_core.advice",
         "_core.retry",

@@ -9,11 +9,11 @@ import pytest
 
 from llmgate import Client
 from llmgate.errors import InvalidRequestError, RequestError, UnsupportedError
-from llmgate.provider import Decoder, Provider
+from llmgate.provider import Decoder, Provider, Signing
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest
 from llmgate.testing import Canned, CannedTransport, FakeProvider, with_transport
-from llmgate.types import Completion
+from llmgate.types import Chunk, Completion
 from llmgate_openai import OpenAI
 
 KEY = "canary-71d0c2b5e4"
@@ -26,7 +26,7 @@ ANSWER = (
 class Waiting(OpenAI):
     """A provider whose token has to be fetched."""
 
-    async def authorize(self, request: HttpRequest) -> HttpRequest:
+    async def authorize(self, request: HttpRequest, signing: Signing) -> HttpRequest:
         await Suspended()
         return request
 
@@ -41,13 +41,14 @@ class Suspended:
 class Broken(Provider):
     """A provider that fails while it translates."""
 
+    protocol = 2
     name = "broken"
 
     def complete(self, call: ProviderCall) -> Flow[Completion]:
         raise KeyError("model")
         yield
 
-    def stream(self, call: ProviderCall) -> Flow[Decoder]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
         return self.complete(call)  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
 
 

@@ -20,6 +20,7 @@ from llmgate._core.prepare import fit, hide_credentials, parse, provider_of, res
 from llmgate._core.registry import Registry
 from llmgate._core.retry import RetryBudget, RetryPolicy
 from llmgate._core.settings import as_hooks, as_policy, as_timeout
+from llmgate._core.signing import TokenCache
 from llmgate._core.stream import Stream
 from llmgate._text.hints import Live
 from llmgate.errors import ClosedError, MissingKeyError
@@ -94,6 +95,7 @@ class Client(Live):
         self._hooks = as_hooks(hooks)
         self._dispatcher = Dispatcher(hook_timeout)
         self._budget = RetryBudget()
+        self._tokens = TokenCache()
         http = (verify, proxy, trust_env, limit)
         self._connections = Connections(http, warns=self._warns)
         self._closed = False
@@ -299,6 +301,7 @@ class Client(Live):
             timeout=timeout,
             policy=self._policy_of(call),
             budget=self._budget,
+            tokens=self._tokens,
             emit=self._emitter(call.hooks),
             extra_headers=call.extra_headers,
         )

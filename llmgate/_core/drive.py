@@ -23,7 +23,7 @@ from llmgate.errors import (
     told,
 )
 from llmgate.provider.http import Flow, HttpRequest, IncomingResponse
-from llmgate.types import Completion, with_exchange
+from llmgate.types import Chunk, Completion, with_exchange
 
 if TYPE_CHECKING:
     from llmgate.provider import Decoder
@@ -51,7 +51,7 @@ class OpenStream:
     """A reply that is to be streamed, with the decoder of it."""
 
     context: CallState
-    decoder: Decoder
+    decoder: Decoder[Chunk]
     incoming: IncomingResponse
 
 
@@ -169,7 +169,7 @@ def _begun(begin: Callable[[ProviderCall], Flow[Result]], call: ProviderCall) ->
     return flow
 
 
-def _reads(decoder: Decoder) -> bool:
+def _reads(decoder: Decoder[Chunk]) -> bool:
     """Whether it is a decoder, as far as can be seen."""
     parts = (decoder, "feed"), (decoder, "close"), (getattr(decoder, "framer", None), "feed")
     return all(callable(getattr(owner, name, None)) for owner, name in parts)

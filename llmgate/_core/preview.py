@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmgate._core.check import unwritable
 from llmgate._core.send import with_given_headers
+from llmgate._core.signing import PreviewSigning
 from llmgate._text.redact import redact_query
 from llmgate.errors import LLMGateError, RequestError, excerpt
 from llmgate.provider.http import HttpRequest, decode_json, redacted
@@ -53,7 +54,7 @@ def preview_of(call: ProviderCall, provider: Provider, extra_headers: Mapping[st
     begin = provider.stream if call.stream else provider.complete
     first = _first_of(begin, call)
     sent = with_given_headers(first, extra_headers)
-    headers = redacted(_authorized(provider, sent).headers)
+    headers = redacted(_authorized(provider, call, sent).headers)
     return Preview(sent.method, redact_query(sent.url), headers, sent.body, call.report)
 
 
@@ -75,12 +76,12 @@ def _first_of(begin: Callable[[ProviderCall], Flow[Any]], call: ProviderCall) ->
     raise unwritable(call.messages) or failure
 
 
-def _authorized(provider: Any, request: HttpRequest) -> HttpRequest:
+def _authorized(provider: Any, call: ProviderCall, request: HttpRequest) -> HttpRequest:
     """The request with credentials, where that needs nothing to be waited for.
 
     A key is there at once; a token that would have to be fetched is not fetched for a look.
     """
-    authorizing = provider.authorize(request)
+    authorizing = provider.authorize(request, PreviewSigning(call))
     try:
         authorizing.send(None)
     except StopIteration as stop:

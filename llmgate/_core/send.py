@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 
+from llmgate._core.signing import CallSigning
 from llmgate._core.state import CallState, request_id
 from llmgate._text.redact import has_credentials, redact_query
 from llmgate.errors import (
@@ -80,7 +81,7 @@ async def send(request: HttpRequest, context: CallState, holder: Holder | None) 
     request = with_given_headers(request, context.extra_headers)
     if request.delay > 0:
         await asyncio.sleep(request.delay)
-    wait = 0.0
+    wait, context.previous = 0.0, None
     while True:
         attempt = _Attempt(request, context, wait)
         try:
@@ -89,7 +90,7 @@ async def send(request: HttpRequest, context: CallState, holder: Holder | None) 
             pause = attempt.pause_after(error)
             if pause is None:
                 raise
-            wait = pause
+            wait, context.previous = pause, context.reply
         else:
             context.budget.succeeded()
             return reply
@@ -133,7 +134,7 @@ def with_given_headers(request: HttpRequest, headers: Mapping[str, str]) -> Http
 async def authorized(request: HttpRequest, context: CallState) -> HttpRequest:
     """The request with its credentials, as it is then sent."""
     try:
-        signed = await context.provider.authorize(request)
+        signed = await context.provider.authorize(request, CallSigning(context))
     except LLMGateError:
         raise
     except BaseException as error:

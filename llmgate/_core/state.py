@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
 
 from llmgate._core.deadline import Deadline
+from llmgate._core.signing import TokenCache
 from llmgate._text.redact import find_secrets, is_repeated, redact
 from llmgate.errors import DecodeError, LLMGateError, ProviderError, RequestError, told
 from llmgate.hooks import CallEnded, CallStarted, Event
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from llmgate.options import Timeout
     from llmgate.provider import Provider
     from llmgate.provider.call import ProviderCall
+    from llmgate.provider.contract import Expiring
 
 __all__ = ["CallState", "Outcome", "request_id"]
 
@@ -39,8 +41,10 @@ and a step that awaits nothing cannot be cancelled."""
 class CallState:
     """One call while it runs.
 
-    ``reply`` is what has come of the last attempt's reply, ``sent`` its request before and after
-    ``authorize``, and ``on_abandon`` what is to be sent if nobody waits any more.
+    ``reply`` is what has come of the last attempt's response, ``previous`` that of the attempt
+    before it at the same request, ``sent`` the request before and after ``authorize``, and
+    ``on_abandon`` what is to be sent if nobody waits any more. ``tokens`` are those that the
+    client's calls share, and ``tokens_used`` those that this call has used, by their keys.
     """
 
     call: ProviderCall
@@ -51,9 +55,12 @@ class CallState:
     budget: RetryBudget
     emit: Callable[[Event], None] | None = None
     extra_headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    tokens: TokenCache = field(default_factory=TokenCache)
+    tokens_used: dict[str, Expiring] = field(default_factory=dict[str, "Expiring"])
     attempts: list[Attempt] = field(default_factory=list[Attempt])
     retries: int = 0
     reply: HttpResponse | None = None
+    previous: HttpResponse | None = None
     on_abandon: HttpRequest | None = None
     sent: tuple[HttpRequest, HttpRequest] | None = None
     ended: bool = False
