@@ -24,6 +24,7 @@ from llmgate.errors import (
 from llmgate.provider import AccessToken, Signing
 from llmgate.provider.http import HttpRequest, HttpResponse, Secret
 from llmgate.testing import Canned, CannedTransport, FakeProvider, FixedSigning, with_transport
+from llmgate.types import Completion
 from tests.faults.calls import AT_ONCE, HI
 
 MODEL = "fake/fake-1"
@@ -79,7 +80,8 @@ class Counter:
 
 async def ask(client: Client, **options: Any) -> str:
     """The token with which a call was sent."""
-    return (await client.acompletion(MODEL, HI, **options)).text
+    completion: Completion = await client.acompletion(MODEL, HI, **options)
+    return completion.text
 
 
 async def test_one_token_serves_all_calls() -> None:
@@ -182,7 +184,7 @@ async def test_a_token_that_is_about_to_expire_is_made_anew() -> None:
             assert "token-1" == await ask(client)
             later = datetime.now(UTC) + timedelta(seconds=46)
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(signing_module.time, "time", later.timestamp)
+                patch.setattr("time.time", later.timestamp)
                 assert expected == await ask(client)
 
 
