@@ -6,7 +6,6 @@ What is declared here is all that the core ever asks of a provider.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import (
     TYPE_CHECKING,
@@ -68,7 +67,7 @@ class Support(StrEnum):
     UNSUPPORTED = "unsupported"  # refused or dropped by the core, reported
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@slotted
 class Rule:
     """What one model does with a parameter that its provider supports.
 
@@ -127,7 +126,7 @@ class Expiring(Protocol):
 Token = TypeVar("Token", bound=Expiring)
 
 
-@dataclass(frozen=True, slots=True)
+@slotted
 class AccessToken:
     """One secret that expires."""
 

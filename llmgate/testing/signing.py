@@ -5,7 +5,7 @@ It opens no socket, and shares nothing with another.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -63,6 +63,6 @@ class FixedSigning:
         return found
 
 
-async def _pieces(read: Callable[[], Awaitable[bytes]]) -> Any:
+async def _pieces(read: Callable[[], Awaitable[bytes]]) -> AsyncIterator[bytes]:
     while piece := await read():
         yield piece
