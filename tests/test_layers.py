@@ -60,6 +60,10 @@ FLOORS = (
         "provider.accumulate",
         "provider.emulation",
         "provider._emulated",
+        "provider.kit",
+        "provider.kit.reading",
+        "provider.kit.settings",
+        "provider.kit.writing",
         "_core.check",
     ),
     (
