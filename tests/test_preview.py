@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -74,6 +75,19 @@ def test_no_credential_is_shown() -> None:
         shown.headers
     )
     assert KEY not in repr(shown)
+
+
+class Querying(OpenAI):
+    """A provider that is authorized by its address."""
+
+    async def authorize(self, request: HttpRequest, signing: Signing) -> HttpRequest:
+        return replace(request, url=f"{request.url}?tier=gold&key={KEY}")
+
+
+def test_the_address_is_that_which_is_authorized() -> None:
+    """With the names of all that is added last, and without the key."""
+    shown = Client(providers={"openai": Querying()}).preview("gpt-4o", HELLO)
+    assert "https://api.openai.com/v1/chat/completions?tier=gold&key=***" == shown.url
 
 
 @pytest.mark.parametrize("provider", [OpenAI(), Waiting(api_key=KEY)], ids=["no key", "a token"])

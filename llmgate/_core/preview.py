@@ -54,8 +54,9 @@ def preview_of(call: ProviderCall, provider: Provider, extra_headers: Mapping[st
     begin = provider.stream if call.stream else provider.complete
     first = _first_of(begin, call)
     sent = with_given_headers(first, extra_headers)
-    headers = redacted(_authorized(provider, call, sent).headers)
-    return Preview(sent.method, redact_query(sent.url), headers, sent.body, call.report)
+    authorized = _authorized(provider, call, sent)
+    url, headers = redact_query(authorized.url), redacted(authorized.headers)
+    return Preview(sent.method, url, headers, sent.body, call.report)
 
 
 def _first_of(begin: Callable[[ProviderCall], Flow[Any]], call: ProviderCall) -> HttpRequest:
