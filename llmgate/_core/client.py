@@ -304,6 +304,7 @@ class Client(Live):
             tokens=self._tokens,
             emit=self._emitter(call.hooks),
             extra_headers=call.extra_headers,
+            labels=call.labels,
         )
         state.deadline.started = began
         try:

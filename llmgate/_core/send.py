@@ -111,7 +111,7 @@ def pause_before_next(error: LLMGateError, context: CallState, *, answered: bool
     context.retries = number
     if context.emit is not None:
         following = len(context.attempts) + 1
-        context.emit(RetryScheduled(context.call.id, following, wait, error))
+        context.emit(RetryScheduled(context.call.id, following, wait, error, context.labels))
     return wait
 
 
@@ -201,7 +201,7 @@ class _Attempt:
         context.reply = context.sent = None
         if context.emit is not None:
             shown = _shown(self._request)
-            context.emit(AttemptStarted(context.call.id, self._number, shown))
+            context.emit(AttemptStarted(context.call.id, self._number, shown, context.labels))
         try:
             reply = await self._exchange(holder)
         except LLMGateError as error:
@@ -224,7 +224,10 @@ class _Attempt:
         if error is not None:
             context.explain(error)
         if context.emit is not None:
-            context.emit(AttemptEnded(context.call.id, self._number, seconds, status, error))
+            ended = AttemptEnded(
+                context.call.id, self._number, seconds, status, error, context.labels
+            )
+            context.emit(ended)
 
     async def _exchange(self, holder: Holder | None) -> HttpResponse:
         context = self._context

@@ -21,6 +21,7 @@ __all__ = [
     "as_extra_body",
     "as_headers",
     "as_hooks",
+    "as_labels",
     "as_policy",
     "as_settings",
     "as_timeout",
@@ -89,6 +90,17 @@ def as_headers(headers: Any, path: str = "extra_headers") -> Mapping[str, str]:
         reason = "expected a header's name and printable ASCII text"
         raise InvalidRequestError(reason, path=f"{path}.{shown(wrong[0])}")
     return headers
+
+
+def as_labels(given: Any) -> dict[str, str | int | float | bool]:
+    if not is_mapping(given):
+        reason = f"expected a dictionary, got {type(given).__name__}"
+        raise InvalidRequestError(reason, path="labels")
+    for name, value in given.items():
+        if not (isinstance(name, str) and isinstance(value, str | int | float | bool)):
+            reason = f"expected a text, a number, or a bool, got {shown(value)}"
+            raise InvalidRequestError(reason, path=f"labels.{shown(name)}")
+    return dict(given)
 
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2

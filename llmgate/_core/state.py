@@ -57,6 +57,7 @@ class CallState:
     extra_headers: Mapping[str, str] = field(default_factory=dict[str, str])
     tokens: TokenCache = field(default_factory=TokenCache)
     tokens_used: dict[str, Expiring] = field(default_factory=dict[str, "Expiring"])
+    labels: Mapping[str, Any] = field(default_factory=dict[str, Any])
     attempts: list[Attempt] = field(default_factory=list[Attempt])
     retries: int = 0
     reply: HttpResponse | None = None
@@ -105,7 +106,8 @@ class CallState:
         """Tell the hooks that the call begins."""
         if self.emit is not None:
             call = self.call
-            self.emit(CallStarted(call.id, self.provider.name, call.model, call.stream))
+            name = self.provider.name
+            self.emit(CallStarted(call.id, name, call.model, call.stream, self.labels))
 
     def end(
         self,
@@ -132,6 +134,7 @@ class CallState:
                 error=error,
                 completion=completion,
                 report=self.call.report,
+                labels=self.labels,
             )
         )
 
