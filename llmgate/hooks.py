@@ -3,8 +3,8 @@
 Hooks run on a thread of their own, so that one that is slow or raises harms no call. Events hold
 no credentials: requests are as they are before ``authorize``.
 
-Each event has ``labels``, those of the call, and ``at``, when it happened in seconds since the epoch, and ``monotonic``, the same on
-the clock of :func:`time.monotonic`, for differences between events.
+Each event has ``labels``, those of the call, ``at``, when it happened in seconds since the epoch,
+and ``monotonic``, the same on the clock of :func:`time.monotonic`, for differences between events.
 """
 
 from __future__ import annotations

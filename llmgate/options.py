@@ -132,8 +132,8 @@ class ChatCall:
     ``model`` is the name that the caller gave, ``messages`` are dictionaries in OpenAI's format,
     and ``parameters`` holds the parameters that were given; schemas stand in place of Python types
     and functions. ``unsupported`` says what happens to a parameter that the provider lacks.
-    ``timeout`` and ``max_retries`` are None where the client's hold. ``labels`` are the caller's own
-    words for the call: middleware and hooks see them, and no provider does.
+    ``timeout`` and ``max_retries`` are None where the client's hold. ``labels`` are the caller's
+    own words for the call: middleware and hooks see them, and no provider does.
 
     ``settings`` are those of the provider that the caller had in mind (``api_key``, which is a
     :class:`~llmgate.provider.http.Secret`, ``base_url``, ``api_version``): whoever sends the call

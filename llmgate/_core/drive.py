@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from llmgate._core.check import unwritable
-from llmgate._core.send import Holder, authorized, pause_before_next, send, with_given_headers
+from llmgate._core.send import (
+    Holder,
+    attempt_started,
+    authorized,
+    pause_before_next,
+    send,
+    with_client_headers,
+    with_given_headers,
+)
 from llmgate._core.state import CallState
 from llmgate.errors import (
     DecodeError,
@@ -207,5 +215,9 @@ async def _send_quietly(request: HttpRequest, context: CallState) -> None:
     with suppress(Exception):  # the caller is gone: there is nobody to tell
         async with asyncio.timeout(_FAREWELL_SECONDS):
             request = with_given_headers(request, context.extra_headers)
+            if context.headers is not None:
+                number = len(context.attempts)
+                started = attempt_started(request, context.call.id, number, context.labels)
+                request = with_client_headers(request, context.headers, started)
             signed = await authorized(request, context)
             (await context.transport.open(signed, context.timeout)).close()

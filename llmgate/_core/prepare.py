@@ -68,9 +68,7 @@ def parse(
         raise InvalidRequestError(reason, path="stream_options")
     if switch is not None:
         model = legacy.prefixed(model, switch)
-    call = ChatCall(
-        model, checked, parameters, stream, unsupported, {}, {}, None, None, {}, (), {}
-    )
+    call = ChatCall(model, checked, parameters, stream, unsupported, {}, {}, None, None, {}, (), {})
     if own:  # seldom
         _set_own(call, own)
     return call

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from llmgate._core.check import unwritable
-from llmgate._core.send import with_given_headers
+from llmgate._core.send import attempt_started, with_client_headers, with_given_headers
 from llmgate._core.signing import PreviewSigning
 from llmgate._text.redact import redact_query
 from llmgate.errors import LLMGateError, RequestError, excerpt
@@ -18,6 +18,8 @@ from llmgate.provider.http import HttpRequest, decode_json, redacted
 from llmgate.report import Report
 
 if TYPE_CHECKING:
+    from llmgate._core.settings import HeaderSource
+    from llmgate.options import ChatCall
     from llmgate.provider import Provider
     from llmgate.provider.call import ProviderCall
     from llmgate.provider.http import Flow
@@ -45,18 +47,23 @@ class Preview:
         return decode_json(self.body) if self.body else None
 
 
-def preview_of(call: ProviderCall, provider: Provider, extra_headers: Mapping[str, str]) -> Preview:
-    """The first request of a call.
+def preview_of(
+    call: ProviderCall, provider: Provider, asked: ChatCall, headers: HeaderSource | None
+) -> Preview:
+    """The first request of a call. ``asked`` is the call as it was before it was fitted to its
+    provider, ``headers`` what the client gives for each attempt.
 
     Raises:
         LLMGateError: whatever would be raised before anything is sent, but for a missing key.
     """
     begin = provider.stream if call.stream else provider.complete
     first = _first_of(begin, call)
-    sent = with_given_headers(first, extra_headers)
+    sent = with_given_headers(first, asked.extra_headers)
+    if headers is not None:
+        sent = with_client_headers(sent, headers, attempt_started(sent, call.id, 1, asked.labels))
     authorized = _authorized(provider, call, sent)
-    url, headers = redact_query(authorized.url), redacted(authorized.headers)
-    return Preview(sent.method, url, headers, sent.body, call.report)
+    url, shown = redact_query(authorized.url), redacted(authorized.headers)
+    return Preview(sent.method, url, shown, sent.body, call.report)
 
 
 def _first_of(begin: Callable[[ProviderCall], Flow[Any]], call: ProviderCall) -> HttpRequest:

@@ -10,7 +10,9 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
+from llmgate._core.settings import HeaderSource, as_headers
 from llmgate._core.signing import CallSigning
 from llmgate._core.state import CallState, request_id
 from llmgate._text.redact import has_credentials, redact_query
@@ -36,10 +38,12 @@ __all__ = [
     "MAX_BODY",
     "MAX_ERROR_BODY",
     "Holder",
+    "attempt_started",
     "authorized",
     "is_own",
     "pause_before_next",
     "send",
+    "with_client_headers",
     "with_given_headers",
 ]
 
@@ -115,11 +119,14 @@ def pause_before_next(error: LLMGateError, context: CallState, *, answered: bool
     return wait
 
 
-def _shown(request: HttpRequest) -> HttpRequest:
-    """The request as hooks may see it."""
+def attempt_started(
+    request: HttpRequest, call_id: str, number: int, labels: Mapping[str, Any]
+) -> AttemptStarted:
+    """The event of an attempt, with the request as hooks may see it."""
     if has_credentials(request.url):  # seldom
         request = replace(request, url=redact_query(request.url))
-    return replace(request, headers=redacted(request.headers))
+    request = replace(request, headers=redacted(request.headers))
+    return AttemptStarted(call_id, number, request, labels)
 
 
 def with_given_headers(request: HttpRequest, headers: Mapping[str, str]) -> HttpRequest:
@@ -129,6 +136,22 @@ def with_given_headers(request: HttpRequest, headers: Mapping[str, str]) -> Http
         return request
     given = frozenset(name.lower() for name in headers)
     return replace(request.with_headers(headers), given_headers=given)
+
+
+def with_client_headers(
+    request: HttpRequest, headers: HeaderSource, started: AttemptStarted
+) -> HttpRequest:
+    """The request with what the client gives for this attempt; the call's own headers win."""
+    try:
+        given = as_headers(headers(started), "headers")
+        names = frozenset(name.lower() for name in given)
+        request = request.with_headers(given)
+        return replace(request, given_headers=request.given_headers | names)
+    except LLMGateError:
+        raise
+    except Exception as error:  # noqa: BLE001 - it is a stranger's
+        kind, origin = type(error).__name__, origin_of(error)
+    raise RequestError(f"the client's headers could not be made ({kind} in {origin})")
 
 
 async def authorized(request: HttpRequest, context: CallState) -> HttpRequest:
@@ -199,9 +222,11 @@ class _Attempt:
         """The reply; a streamed one is left open with the holder."""
         context = self._context
         context.reply = context.sent = None
+        if context.headers is not None:
+            started = self._event()
+            self._request = with_client_headers(self._request, context.headers, started)
         if context.emit is not None:
-            shown = _shown(self._request)
-            context.emit(AttemptStarted(context.call.id, self._number, shown, context.labels))
+            context.emit(self._event())
         try:
             reply = await self._exchange(holder)
         except LLMGateError as error:
@@ -213,6 +238,10 @@ class _Attempt:
             raise
         self._over()
         return reply
+
+    def _event(self) -> AttemptStarted:
+        context = self._context
+        return attempt_started(self._request, context.call.id, self._number, context.labels)
 
     def _over(self, name: str | None = None, error: LLMGateError | None = None) -> None:
         context, seconds = self._context, time.monotonic() - self._started

@@ -21,6 +21,7 @@ from llmgate.types import Attempt, Completion, Exchange
 
 if TYPE_CHECKING:
     from llmgate._core.retry import RetryBudget, RetryPolicy
+    from llmgate._core.settings import HeaderSource
     from llmgate.options import Timeout
     from llmgate.provider import Provider
     from llmgate.provider.call import ProviderCall
@@ -45,6 +46,7 @@ class CallState:
     before it at the same request, ``sent`` the request before and after ``authorize``, and
     ``on_abandon`` what is to be sent if nobody waits any more. ``tokens`` are those that the
     client's calls share, and ``tokens_used`` those that this call has used, by their keys.
+    ``headers`` are asked on each attempt, ``extra_headers`` are those of the call.
     """
 
     call: ProviderCall
@@ -57,6 +59,7 @@ class CallState:
     extra_headers: Mapping[str, str] = field(default_factory=dict[str, str])
     tokens: TokenCache = field(default_factory=TokenCache)
     tokens_used: dict[str, Expiring] = field(default_factory=dict[str, "Expiring"])
+    headers: HeaderSource | None = None
     labels: Mapping[str, Any] = field(default_factory=dict[str, Any])
     attempts: list[Attempt] = field(default_factory=list[Attempt])
     retries: int = 0
