@@ -3,14 +3,14 @@
 Hooks run on a thread of their own, so that one that is slow or raises harms no call. Events hold
 no credentials: requests are as they are before ``authorize``.
 
-Each event has ``labels``, those of the call, ``at``, when it happened in seconds since the epoch,
-and ``monotonic``, the same on the clock of :func:`time.monotonic`, for differences between events.
+Each event has ``at``, when it happened in seconds since the epoch, and ``monotonic``, the same on
+the clock of :func:`time.monotonic`, for differences between events.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import field, fields
 from typing import Any, Literal, TypeAlias, assert_never
 
@@ -43,7 +43,6 @@ class CallStarted:
     provider: str
     model: str
     stream: bool
-    labels: Mapping[str, Any] = field(default_factory=dict[str, Any])
     at: float = field(default_factory=time.time, compare=False, repr=False)
     monotonic: float = field(default_factory=time.monotonic, compare=False, repr=False)
 
@@ -55,7 +54,6 @@ class AttemptStarted:
     call_id: str
     number: int
     request: HttpRequest
-    labels: Mapping[str, Any] = field(default_factory=dict[str, Any])
     at: float = field(default_factory=time.time, compare=False, repr=False)
     monotonic: float = field(default_factory=time.monotonic, compare=False, repr=False)
 
@@ -72,7 +70,6 @@ class AttemptEnded:
     seconds: float
     status: int | None = None
     error: LLMGateError | None = None
-    labels: Mapping[str, Any] = field(default_factory=dict[str, Any])
     at: float = field(default_factory=time.time, compare=False, repr=False)
     monotonic: float = field(default_factory=time.monotonic, compare=False, repr=False)
 
@@ -85,7 +82,6 @@ class RetryScheduled:
     number: int
     wait: float
     error: LLMGateError
-    labels: Mapping[str, Any] = field(default_factory=dict[str, Any])
     at: float = field(default_factory=time.time, compare=False, repr=False)
     monotonic: float = field(default_factory=time.monotonic, compare=False, repr=False)
 
@@ -96,7 +92,6 @@ class FirstToken:
 
     call_id: str
     seconds: float
-    labels: Mapping[str, Any] = field(default_factory=dict[str, Any])
     at: float = field(default_factory=time.time, compare=False, repr=False)
     monotonic: float = field(default_factory=time.monotonic, compare=False, repr=False)
 
@@ -119,7 +114,6 @@ class CallEnded:
     error: LLMGateError | None = None
     completion: Completion | None = field(default=None, repr=False)
     report: Report = field(default_factory=Report)
-    labels: Mapping[str, Any] = field(default_factory=dict[str, Any])
     at: float = field(default_factory=time.time, compare=False, repr=False)
     monotonic: float = field(default_factory=time.monotonic, compare=False, repr=False)
 
@@ -139,10 +133,8 @@ def as_dictionary(event: Event) -> dict[str, Any]:
     """
     values: dict[str, Any] = {"event": _name(event), "time": event.at}
     for each in fields(event):
-        if each.name not in ("at", "labels", "request", "completion", "report"):
+        if each.name not in ("at", "request", "completion", "report"):
             values[each.name] = _plain(getattr(event, each.name))
-    if event.labels:
-        values["labels"] = dict(event.labels)
     match event:
         case AttemptStarted(request=request):
             values |= {

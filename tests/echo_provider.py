@@ -22,7 +22,6 @@ from llmgate.types import Chunk, Completion
 class Echo(Provider):
     """The provider."""
 
-    protocol = 2
     name = "echo"
 
     @property
@@ -35,7 +34,7 @@ class Echo(Provider):
         reply = yield _request(call)
         return accumulate(map(_chunk, reply.body.splitlines()))
 
-    def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder]:
         """One stream."""
         yield _request(call)
         return _EchoDecoder()

@@ -13,7 +13,6 @@ import pytest
 
 from llmgate import Client, RetryPolicy
 from llmgate.hooks import AttemptEnded, AttemptStarted, CallEnded
-from llmgate.provider import Signing
 from llmgate.provider.http import HttpRequest
 from llmgate_openai import OpenAI
 from tests.faults.calls import HI, KEY, MODEL, Recorder, client_of
@@ -150,7 +149,7 @@ async def test_cancelled_while_authorizing() -> None:
     """Nothing was sent, and nothing is held."""
 
     class Slow(OpenAI):
-        async def authorize(self, request: HttpRequest, signing: Signing) -> HttpRequest:
+        async def authorize(self, request: HttpRequest) -> HttpRequest:
             await asyncio.Event().wait()
             raise AssertionError
 

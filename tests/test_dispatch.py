@@ -507,23 +507,30 @@ def test_a_loop_that_has_ended_is_called_back_in_vain(dispatcher: Dispatcher) ->
     assert [STARTED] == seen
 
 
-def test_a_thread_that_cannot_be_started_is_tried_again(
-    dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
+async def test_where_no_thread_can_be_started_the_caller_delivers(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """With the next event; the call goes on meanwhile, and nothing is lost."""
+    """At once, and nothing is lost: from Python 3.12 on a process that is ending starts none. The
+    next event tries to start one again."""
 
     def refuse(_: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
+        raise RuntimeError("can't create new thread at interpreter shutdown")
 
-    seen: list[Event] = []
-    emit = dispatcher.emitter([seen.append])
+    seen: list[tuple[Event, threading.Thread]] = []
+    dispatcher = Dispatcher()
+    emit = dispatcher.emitter([lambda event: seen.append((event, threading.current_thread()))])
+    end, here = ended(), threading.current_thread()
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
         emit(STARTED)
-    end = ended()
-    emit(end)
+        emit(end)
+        assert [(STARTED, here), (end, here)] == seen
+        assert dispatcher.flush(0)
+        await dispatcher.aclose()
+    emit(STARTED)
     assert dispatcher.flush(5)
-    assert [STARTED, end] == seen
+    assert (STARTED, 3, 0) == (seen[-1][0], len(seen), dispatcher.lost)
+    assert here is not seen[-1][1]
 
 
 def test_an_event_within_an_event(dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -545,7 +552,7 @@ def test_an_event_within_an_event(dispatcher: Dispatcher, monkeypatch: pytest.Mo
 
 # --- the end of a process, and its children -----------------------------------------------
 
-SCRIPT = """
+SCRIPT = r"""
 import atexit, os, sys, threading, time
 from llmgate._core.dispatch import Dispatcher
 from llmgate.hooks import FirstToken
@@ -553,7 +560,7 @@ first = os.getpid()
 dispatcher = Dispatcher(timeout=0.5 if "stuck" in sys.argv else 5.0)
 def slow(event):
     time.sleep(60 if "stuck" in sys.argv else 0.2)
-    print(os.getpid() == first, event.call_id, flush=True)
+    os.write(1, f"{os.getpid() == first} {event.call_id}\n".encode())  # in one piece
 emit = dispatcher.emitter([slow])
 if "late" in sys.argv:
     atexit.register(emit, FirstToken("late", 0.0))
@@ -618,7 +625,7 @@ def run(script: str, *arguments: str) -> tuple[list[str], str, float]:
     """What a program prints, and how many seconds it takes."""
     started = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-c", script, *arguments],
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", script, *arguments],
         capture_output=True,
         text=True,
         timeout=20,

@@ -21,14 +21,12 @@ from llmgate.provider import (
 )
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse
-from llmgate.testing.signing import FixedSigning
-from llmgate.types import Chunk, Completion
+from llmgate.types import Completion
 
 
 class Minimal(Provider):
     """The least that a provider can be."""
 
-    protocol = 2
     name = "minimal"
 
     def complete(self, call: ProviderCall) -> Flow[Completion]:
@@ -36,7 +34,7 @@ class Minimal(Provider):
         reply = yield HttpRequest("POST", "https://host/v1", body=b"{}")
         return Completion.model_validate(reply.json())
 
-    def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder]:
         """It has no streams."""
         raise NotImplementedError
 
@@ -63,7 +61,7 @@ def test_a_provider_inherits_what_is_optional() -> None:
 async def test_a_provider_without_credentials_sends_requests_as_they_are() -> None:
     """Authorizing is optional."""
     request = HttpRequest("GET", "https://host")
-    assert request is await Minimal().authorize(request, FixedSigning())
+    assert request is await Minimal().authorize(request)
 
 
 def test_a_flow_is_driven_without_any_io() -> None:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import pickle
 import traceback
+from base64 import b64encode
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
@@ -18,8 +20,8 @@ import llmgate
 from llmgate import Client
 from llmgate.errors import LLMGateError
 from llmgate.hooks import AttemptStarted
-from llmgate.provider import Signing
 from llmgate.provider.http import HttpRequest, Secret
+from llmgate.transports.aiohttp import HttpSettings
 from llmgate.types import Attempt
 from llmgate_openai import OpenAI
 from tests.faults.calls import HI, KEY, MODEL, Recorder, chain, client_of
@@ -172,7 +174,7 @@ async def test_a_password_in_an_address() -> None:
         url = server.url.replace("//", f"//me:{OTHER}@")
 
         class Keyless(OpenAI):
-            async def authorize(self, request: HttpRequest, signing: Signing) -> HttpRequest:
+            async def authorize(self, request: HttpRequest) -> HttpRequest:
                 return HttpRequest("POST", f"{url}?key={KEY}&v=1", body=b"{}")
 
         client = Client(providers={"openai": Keyless(api_key="unused-key")}, max_retries=0)
@@ -181,6 +183,59 @@ async def test_a_password_in_an_address() -> None:
                 await client.acompletion(MODEL, HI)
     assert "me" not in str(caught.value).replace("message", "")
     assert OTHER not in "".join([*in_frames(caught.value), repr(vars(caught.value))])
+
+
+PROXIED: dict[str, tuple[str, Step]] = {
+    "refused": ("http", reply(407, {"error": {"message": "no"}})),
+    "no tunnel": ("https", reply(407)),
+    "not spoken": ("https", close),
+    "closed": ("http", close),
+    "late": ("http", hang),
+    "late tunnel": ("https", hang),
+}
+
+
+@pytest.mark.parametrize("name", PROXIED)
+@pytest.mark.parametrize("by_environment", [False, True])
+async def test_a_password_of_a_proxy(
+    name: str,
+    by_environment: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The proxy is given it, and nobody is shown it: in no error, frame, event or log."""
+    scheme, step = PROXIED[name]
+    hook, loop = Recorder(), asyncio.get_running_loop()
+    loop.set_debug(True)
+    options: Any = {"api_key": KEY, "base_url": f"{scheme}://model.test/v1", "timeout": 0.4}
+    with caplog.at_level(logging.DEBUG), FaultServer(step) as server:
+        address = server.url.replace("//", f"//me:{OTHER}@").removesuffix("/v1")
+        settings: Any = {"proxy": address}
+        if by_environment:
+            settings = {"trust_env": True}
+            monkeypatch.setenv(f"{scheme}_proxy", address)
+        async with Client(hooks=[hook], max_retries=0, **settings) as client:
+            with pytest.raises(LLMGateError) as caught:
+                await client.acompletion(MODEL, HI, **options)
+            shown = f"{client!r} {vars(client)} {vars(client._connections)}"
+        sent = server.requests[0].headers["proxy-authorization"]
+    assert b64encode(f"me:{OTHER}".encode()).decode() == sent.removeprefix("Basic ")
+    error = caught.value
+    for text in (shown, caplog.text, *in_frames(error), f"{vars(error)} {error} {hook.events}"):
+        assert OTHER not in text
+        assert sent not in text
+
+
+@pytest.mark.parametrize("proxy", [f"ftp://me:{OTHER}@x.test", f"me:{OTHER}@x.test"])
+@pytest.mark.parametrize("wrong", ["the proxy", "something else"])
+async def test_a_proxy_that_is_refused(proxy: str, wrong: str) -> None:
+    """Its password is in no frame, whatever is wrong, and nothing is pickled that holds it."""
+    settings: Any = {"hooks": 3} if wrong == "something else" else {}
+    with pytest.raises(LLMGateError) as caught:
+        await Client(proxy=proxy, **settings).acompletion(MODEL, HI)
+    assert OTHER not in "".join([*in_frames(caught.value), str(caught.value)])
+    with pytest.raises(TypeError, match="not pickled"):
+        pickle.dumps(HttpSettings(proxy=f"http://me:{OTHER}@x.test"))
 
 
 async def test_what_is_left_of_an_error() -> None:

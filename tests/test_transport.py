@@ -63,6 +63,7 @@ from tests.faults.server import (
 )
 
 ANSWER = reply(body=COMPLETION)
+BODY = ANSWER.partition(b"\r\n\r\n")[2]
 PATHS = ["public", "fast"] if find_spec("llmgate.transports._fast") else ["public"]
 
 
@@ -222,12 +223,16 @@ async def test_a_reply_that_is_no_answer(step: Step, kind: type[LLMGateError]) -
         pytest.param(
             reply(body=COMPLETION, content_type="application/json; charset=latin-9"), id="charset"
         ),
-        pytest.param(then(head() + ANSWER.partition(b"\r\n\r\n")[2], last=close), id="until EOF"),
+        pytest.param(then(head() + BODY, last=close), id="until EOF"),
         pytest.param(head(100) + head(103) + ANSWER, id="informational replies first"),
         pytest.param(reply(body=COMPLETION, x_long="x" * 20_000), id="a header of 20 kB"),
         pytest.param(
-            reply(body=gzip.compress(ANSWER.partition(b"\r\n\r\n")[2]), content_encoding="gzip"),
+            reply(body=gzip.compress(BODY), content_encoding="gzip"),
             id="gzip",
+        ),
+        pytest.param(
+            reply(body=gzip.compress(BODY[:9]) + gzip.compress(BODY[9:]), content_encoding="gzip"),
+            id="gzip of two members",
         ),
     ],
 )

@@ -1,7 +1,8 @@
 """Delivers events to hooks on a thread of their own; it holds up no call, and knows nothing of any.
 
-Each client has one queue and one daemon thread, which is started by the first event. The queue is
-bounded: see ``_MOST_EVENTS``. What is lost is counted, and never lost without a warning.
+Each client has one queue and one daemon thread, which is started by the first event; where no
+thread can be started, whoever emits an event delivers it. The queue is bounded: see
+``_MOST_EVENTS``. What is lost is counted, and never lost without a warning.
 """
 
 from __future__ import annotations
@@ -139,7 +140,11 @@ class _EventQueue:
             if self._makes_room(size):
                 entries = self._ends if isinstance(event, CallEnded) else self._others
                 self._append(entries, size, deliver, event)
-        if self._is_exiting:
+        self._deliver_without_thread()
+
+    def _deliver_without_thread(self) -> None:
+        """Deliver what waits here, where there is no thread that would, nor can be one."""
+        if self._is_exiting or self._thread is None:
             self._deliver_waiting()
 
     def _makes_room(self, size: int) -> bool:
@@ -170,7 +175,7 @@ class _EventQueue:
         self._thread = threading.Thread(target=self._run, name="llmgate-hooks", daemon=True)
         try:
             self._thread.start()
-        except RuntimeError:  # no thread is to be had: the next event tries again
+        except RuntimeError:  # too many threads, or (Python 3.12) the interpreter is ending
             self._thread = None
 
     def _wake(self) -> None:
@@ -219,15 +224,16 @@ class _EventQueue:
     # --- its end ---
 
     def when_delivered(self, callback: Callable[[], object]) -> bool:
-        """Call back, on the hooks' thread, after all events so far. False, and no call, where
-        there is nothing to wait for, or this is the hooks' thread itself."""
+        """Call back, on the thread that delivers, after all events so far. False, and no call,
+        where there is nothing to wait for, or this is the hooks' thread itself."""
         with self._lock:
             is_idle = self._thread is None and not (self._ends or self._others)
             is_here = self._thread is threading.current_thread()
             if is_idle or is_here or self._is_exiting:
                 return False
             self._append(self._ends, 0, lambda _: callback(), None)
-            return True
+        self._deliver_without_thread()
+        return True
 
     def flush(self, seconds: float) -> bool:
         """Wait until all events so far were delivered; False when that takes longer."""

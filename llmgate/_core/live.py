@@ -277,8 +277,7 @@ class LiveSource:
             return
         self._has_begun = context.deadline.begun = True
         if context.emit is not None:
-            seconds = context.deadline.elapsed()
-            context.emit(FirstToken(context.call.id, seconds, context.labels))
+            context.emit(FirstToken(context.call.id, context.deadline.elapsed()))
 
     def _adopt(self, opened: OpenStream) -> None:
         self._decoder, self._framer = opened.decoder, opened.decoder.framer

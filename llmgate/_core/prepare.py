@@ -19,13 +19,12 @@ from llmgate._core.settings import (
     as_extra_body,
     as_headers,
     as_hooks,
-    as_labels,
     as_policy,
     as_settings,
     as_timeout,
     is_iterable,
 )
-from llmgate._text.redact import HiddenHeaders, HiddenUrl, has_credentials
+from llmgate._text.redact import HiddenHeaders, HiddenUrl, hide_address
 from llmgate.errors import InvalidRequestError, LLMGateError, UnsupportedError
 from llmgate.options import MEANINGFUL, CallOptions, ChatCall, ChatParameters
 from llmgate.provider import Provider, Support
@@ -68,7 +67,7 @@ def parse(
         raise InvalidRequestError(reason, path="stream_options")
     if switch is not None:
         model = legacy.prefixed(model, switch)
-    call = ChatCall(model, checked, parameters, stream, unsupported, {}, {}, None, None, {}, (), {})
+    call = ChatCall(model, checked, parameters, stream, unsupported, {}, {}, None, None, {})
     if own:  # seldom
         _set_own(call, own)
     return call
@@ -124,7 +123,6 @@ def _set_own(call: ChatCall, own: Mapping[str, Any]) -> None:
     call.extra_body = as_extra_body(own.get("extra_body", {}))
     call.unsupported = as_policy(own.get("unsupported", call.unsupported))
     call.max_retries = own.get("max_retries")
-    call.labels = as_labels(own.get("labels", {}))
     if "timeout" in own:
         call.timeout = as_timeout(own["timeout"])
 
@@ -251,5 +249,5 @@ def hide_credentials(options: CallOptions) -> None:
         given["extra_headers"] = HiddenHeaders(given["extra_headers"])
     for name in ("base_url", "api_base"):
         address = given.get(name)
-        if isinstance(address, str) and has_credentials(address):
-            given[name] = HiddenUrl(address)
+        if isinstance(address, str):
+            given[name] = hide_address(address)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from llmgate._name_clash import name_clash
 from llmgate._text.dataclass import slotted
-from llmgate._text.redact import HiddenUrl, has_credentials, redact_url
+from llmgate._text.redact import hide_address, redact_url
 from llmgate.errors import (
     InvalidRequestError,
     LLMGateError,
@@ -24,7 +24,7 @@ from llmgate.errors import (
     shown,
     told,
 )
-from llmgate.provider import ACCEPTED_PROTOCOLS, Configurable, Provider
+from llmgate.provider import PROTOCOL, Provider
 from llmgate.provider.http import Secret
 from llmgate.provider.threads import start_in_thread
 
@@ -287,12 +287,13 @@ class Registry:
         elif not settings:
             return _checked(given, repr(name))
         else:
-            if not isinstance(given, Configurable):
+            configured = getattr(given, "configured", None)
+            if configured is None:
                 names = ", ".join(sorted(settings))
                 raise InvalidRequestError(
                     f"the provider {name!r} was handed over ready-made: set {names} on it instead"
                 )
-            factory = given.configured
+            factory = configured
         return self._started(factory, name, settings)
 
     def _started(
@@ -347,12 +348,10 @@ def _checked(provider: Provider, described: str) -> Provider:
 
 def _flaw(provider: Provider) -> str:
     version = getattr(provider, "protocol", None)
-    if version is None:
-        return f"states no version of the provider contract: {_accepted()}"
-    if version not in ACCEPTED_PROTOCOLS:
+    if version != PROTOCOL:
         return (
-            f"was written for version {shown(version)} of the provider contract, "
-            f"and {_accepted()}: upgrade whichever is older"
+            f"speaks version {version} of the provider protocol, "
+            f"and this llmgate speaks {PROTOCOL}: upgrade whichever is older"
         )
     if isinstance(provider, type):
         return "is a class, and no instance of it"
@@ -362,13 +361,7 @@ def _flaw(provider: Provider) -> str:
     return f"lacks {', '.join(lacking)}" if lacking else ""
 
 
-def _accepted() -> str:
-    *older, newest = ACCEPTED_PROTOCOLS
-    versions = f"versions {older[0]} to {newest}" if older else f"version {newest}"
-    return f"this llmgate accepts {versions}"
-
-
-_METHODS = ("abilities", "complete", "stream", "authorize", "error")
+_METHODS = ("complete", "stream", "authorize", "error")
 
 
 def _check_settings(factory: Callable[..., Any], name: str, settings: Mapping[str, Any]) -> None:
@@ -385,8 +378,8 @@ def _hashable(name: str, value: Any) -> Any:
     """A setting as part of a key, hidden where it is the user's own key."""
     if name == "api_key" and isinstance(value, str):
         return Secret(value)
-    if isinstance(value, str) and has_credentials(value):
-        return HiddenUrl(value)
+    if isinstance(value, str):
+        return hide_address(value)
     try:
         hash(value)
     except TypeError:

@@ -21,12 +21,12 @@ __all__ = [
     "HiddenUrl",
     "find_secrets",
     "has_credentials",
+    "hide_address",
     "is_repeated",
     "redact",
     "redact_headers",
     "redact_query",
     "redact_url",
-    "split_query",
 ]
 
 REDACTED = "***"
@@ -83,14 +83,6 @@ def _redact_parameter(text: str) -> str:
     return f"{name}={REDACTED}" if equals and _is_credential(unquote(name)) else text
 
 
-def split_query(query: str) -> tuple[str, str]:
-    """A query without the values that stand there under a credential's name, and a query of these
-    alone."""
-    parts = query.split("&") if query else []
-    private = [part for part in parts if _redact_parameter(part) != part]
-    return "&".join(part for part in parts if part not in private), "&".join(private)
-
-
 def has_credentials(url: str) -> bool:
     """Whether a URL has parts that are not to be shown: a query, or a user."""
     return "?" in url or "@" in url
@@ -129,6 +121,11 @@ class HiddenUrl:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("an address with a password or a key is not pickled")
+
+
+def hide_address(url: str) -> str | HiddenUrl:
+    """An address that may be shown, or one that hides its password or key."""
+    return HiddenUrl(url) if has_credentials(url) else url
 
 
 # --- by value: a server may repeat what it was sent ---------------------------------------

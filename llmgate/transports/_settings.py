@@ -8,6 +8,7 @@ import sys
 from urllib.parse import urlsplit
 
 from llmgate._text.dataclass import slotted
+from llmgate._text.redact import HiddenUrl, hide_address
 from llmgate.errors import InvalidRequestError, shown
 
 __all__ = ["HttpSettings", "scheme_and_host"]
@@ -20,30 +21,38 @@ _MOST_CONNECTIONS = 1000
 class HttpSettings:
     """How a client speaks HTTP.
 
-    ``verify`` is True for the system's certificates, a path of a CA bundle or of a folder of them,
-    an ``SSLContext``, or False for none. ``proxy`` is a URL. ``trust_env`` lets the environment
-    name proxies (and ``NO_PROXY`` exceptions). ``limit`` is the number of connections to one host
-    at a time; None stands for 1,000, or for half of the files that this process may open if that is
-    less. ``fast_path`` says whether requests may take a shorter way than aiohttp's public API
-    where the installed version allows it; None leaves that to the environment, where
-    ``LLMGATE_FAST_PATH=0`` forbids it.
+    ``verify`` is True for the system's certificates, a path of a CA bundle or of a folder of
+    them, an ``SSLContext``, or False for none. ``proxy`` is a URL, which is hidden where it has
+    a password. ``trust_env`` lets the environment name proxies (and ``NO_PROXY`` exceptions).
+    ``limit`` is the number of connections to one host at a time; None stands for 1,000, or for
+    half of the files that this process may open if that is less. ``fast_path`` says whether
+    requests may take a shorter way than aiohttp's public API where the installed version allows
+    it; None leaves that to the environment, where ``LLMGATE_FAST_PATH=0`` forbids it.
 
     Raises:
         InvalidRequestError: naming the setting that cannot be.
     """
 
     verify: bool | str | ssl.SSLContext = True
-    proxy: str | None = None
+    proxy: str | HiddenUrl | None = None
     trust_env: bool = False
     limit: int | None = None
     fast_path: bool | None = None
 
     def __post_init__(self) -> None:
-        if self.proxy is not None and scheme_and_host(self.proxy) is None:
+        if isinstance(self.proxy, str):
+            self.proxy = hide_address(self.proxy)
+        proxy = self.proxy_url()
+        if proxy is not None and scheme_and_host(proxy) is None:
+            del proxy  # or a traceback may show it
             raise InvalidRequestError("expected the http URL of a proxy", path="proxy")
         if self.limit is not None and (type(self.limit) is not int or self.limit < 1):
             reason = f"expected a positive integer, got {shown(self.limit)}"
             raise InvalidRequestError(reason, path="limit")
+
+    def proxy_url(self) -> str | None:
+        """The proxy's URL as it is given to it, with its password."""
+        return self.proxy.reveal() if isinstance(self.proxy, HiddenUrl) else self.proxy
 
     def most_connections(self) -> int:
         """The number of connections to one host at a time, as it is now."""

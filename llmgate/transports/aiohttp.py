@@ -122,7 +122,7 @@ class AiohttpTransport:
 
     async def _send(self, request: HttpRequest, timeout: Timeout) -> Response:
         check_head(request)
-        proxy = self._settings.proxy
+        proxy = self._settings.proxy_url()
         if proxy is None and self._settings.trust_env:
             proxy = environment_proxy(request.url)
         fast = self._fast
