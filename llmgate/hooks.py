@@ -3,14 +3,14 @@
 Hooks run on a thread of their own, so that one that is slow or raises harms no call. Events hold
 no credentials: requests are as they are before ``authorize``.
 
-Each event has ``at``, when it happened in seconds since the epoch, and ``monotonic``, the same on
-the clock of :func:`time.monotonic`, for differences between events.
+Each event has ``labels``, those of the call, ``at``, when it happened in seconds since the epoch,
+and ``monotonic``, the same on the clock of :func:`time.monotonic`, for differences between events.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import field, fields
 from typing import Any, Literal, TypeAlias, assert_never
 
@@ -43,6 +43,7 @@ class CallStarted:
     provider: str
     model: str
     stream: bool
+    labels: Mapping[str, Any] = field(default_factory=dict[str, Any])
     at: float = field(default_factory=time.time, compare=False, repr=False)
     monotonic: float = field(default_factory=time.monotonic, compare=False, repr=False)
 
@@ -54,6 +55,7 @@ class AttemptStarted:
     call_id: str
     number: int
     request: HttpRequest
+    labels: Mapping[str, Any] = field(default_factory=dict[str, Any])
     at: float = field(default_factory=time.time, compare=False, repr=False)
     monotonic: float = field(default_factory=time.monotonic, compare=False, repr=False)
 
@@ -70,6 +72,7 @@ class AttemptEnded:
     seconds: float
     status: int | None = None
     error: LLMGateError | None = None
+    labels: Mapping[str, Any] = field(default_factory=dict[str, Any])
     at: float = field(default_factory=time.time, compare=False, repr=False)
     monotonic: float = field(default_factory=time.monotonic, compare=False, repr=False)
 
@@ -82,6 +85,7 @@ class RetryScheduled:
     number: int
     wait: float
     error: LLMGateError
+    labels: Mapping[str, Any] = field(default_factory=dict[str, Any])
     at: float = field(default_factory=time.time, compare=False, repr=False)
     monotonic: float = field(default_factory=time.monotonic, compare=False, repr=False)
 
@@ -92,6 +96,7 @@ class FirstToken:
 
     call_id: str
     seconds: float
+    labels: Mapping[str, Any] = field(default_factory=dict[str, Any])
     at: float = field(default_factory=time.time, compare=False, repr=False)
     monotonic: float = field(default_factory=time.monotonic, compare=False, repr=False)
 
@@ -114,6 +119,7 @@ class CallEnded:
     error: LLMGateError | None = None
     completion: Completion | None = field(default=None, repr=False)
     report: Report = field(default_factory=Report)
+    labels: Mapping[str, Any] = field(default_factory=dict[str, Any])
     at: float = field(default_factory=time.time, compare=False, repr=False)
     monotonic: float = field(default_factory=time.monotonic, compare=False, repr=False)
 
@@ -133,8 +139,10 @@ def as_dictionary(event: Event) -> dict[str, Any]:
     """
     values: dict[str, Any] = {"event": _name(event), "time": event.at}
     for each in fields(event):
-        if each.name not in ("at", "request", "completion", "report"):
+        if each.name not in ("at", "labels", "request", "completion", "report"):
             values[each.name] = _plain(getattr(event, each.name))
+    if event.labels:
+        values["labels"] = dict(event.labels)
     match event:
         case AttemptStarted(request=request):
             values |= {

@@ -22,6 +22,7 @@ from llmgate.types import Chunk, Completion
 class Echo(Provider):
     """The provider."""
 
+    protocol = 2
     name = "echo"
 
     @property
@@ -34,7 +35,7 @@ class Echo(Provider):
         reply = yield _request(call)
         return accumulate(map(_chunk, reply.body.splitlines()))
 
-    def stream(self, call: ProviderCall) -> Flow[Decoder]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
         """One stream."""
         yield _request(call)
         return _EchoDecoder()

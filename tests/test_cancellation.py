@@ -13,6 +13,7 @@ import pytest
 
 from llmgate import Client, RetryPolicy
 from llmgate.hooks import AttemptEnded, AttemptStarted, CallEnded
+from llmgate.provider import Signing
 from llmgate.provider.http import HttpRequest
 from llmgate_openai import OpenAI
 from tests.faults.calls import HI, KEY, MODEL, Recorder, client_of
@@ -149,7 +150,7 @@ async def test_cancelled_while_authorizing() -> None:
     """Nothing was sent, and nothing is held."""
 
     class Slow(OpenAI):
-        async def authorize(self, request: HttpRequest) -> HttpRequest:
+        async def authorize(self, request: HttpRequest, signing: Signing) -> HttpRequest:
             await asyncio.Event().wait()
             raise AssertionError
 

@@ -32,7 +32,7 @@ from llmgate.provider import Decoder, Provider, Support
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, Secret, encode_json
 from llmgate.testing import Canned, CannedTransport, FakeProvider, with_transport
-from llmgate.types import Completion, Function, ToolCall
+from llmgate.types import Chunk, Completion, Function, ToolCall
 from llmgate_openai import OpenAI
 from tests.faults.calls import AT_ONCE, HI, KEY, MODEL, Recorder, client_of
 from tests.faults.server import COMPLETION, FaultServer, reply, stream, wait_for_async
@@ -398,6 +398,7 @@ async def test_functions_as_tools(server: FaultServer, kind: Any) -> None:
 class Plain(Provider):
     """A provider without much."""
 
+    protocol = 2
     name = "plain"
     parameters = {"temperature": Support.NATIVE, "tools": Support.NATIVE}  # noqa: RUF012 - one use
 
@@ -412,7 +413,7 @@ class Plain(Provider):
         body = encode_json({"messages": call.messages, **call.parameters})
         return Completion.model_validate((yield HttpRequest("POST", "http://x", body=body)).json())
 
-    def stream(self, call: ProviderCall) -> Flow[Decoder]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
         raise NotImplementedError
 
 

@@ -30,11 +30,11 @@ from llmgate.errors import (
     ServerError,
 )
 from llmgate.hooks import AttemptEnded, AttemptStarted, CallEnded, RetryScheduled
-from llmgate.provider import Decoder, Provider
+from llmgate.provider import Decoder, Provider, Signing
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse, IncomingResponse
 from llmgate.testing import Canned, CannedTransport, with_transport
-from llmgate.types import Completion
+from llmgate.types import Chunk, Completion
 from llmgate_openai import OpenAI
 from tests import virtual_time
 from tests.faults.calls import (
@@ -229,7 +229,7 @@ async def test_credentials_that_do_not_come() -> None:
     """``authorize`` is within the deadline."""
 
     class Slow(OpenAI):
-        async def authorize(self, request: HttpRequest) -> HttpRequest:
+        async def authorize(self, request: HttpRequest, signing: Signing) -> HttpRequest:
             await asyncio.Event().wait()
             raise AssertionError
 
@@ -699,6 +699,7 @@ async def test_an_error_before_a_reply_tells_of_none() -> None:
 class Steps(Provider):
     """A provider whose flow is given as a function."""
 
+    protocol = 2
     name = "steps"
 
     def __init__(
@@ -710,8 +711,8 @@ class Steps(Provider):
         answer: Completion = yield from self._flow(call)
         return answer
 
-    def stream(self, call: ProviderCall) -> Flow[Decoder]:
-        decoder: Decoder = yield from self._flow(call)
+    def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
+        decoder: Decoder[Chunk] = yield from self._flow(call)
         return decoder
 
 
@@ -780,7 +781,7 @@ async def test_two_streams_in_one_flow() -> None:
     """A flow that asks for another stream gives up the first, which is closed."""
     with FaultServer(then(STREAM_HEAD, last=hang), stream("a")) as server:
 
-        def flow(call: ProviderCall) -> Generator[HttpRequest, HttpResponse, Decoder]:
+        def flow(call: ProviderCall) -> Generator[HttpRequest, HttpResponse, Decoder[Chunk]]:
             yield HttpRequest("POST", server.url, stream=True)
             yield HttpRequest("POST", server.url, stream=True)
             return (yield from OpenAI(api_key=KEY, base_url=server.url).stream(call))
@@ -874,7 +875,7 @@ async def test_credentials_that_fail(kind: type[Exception]) -> None:
     """What ``authorize`` raises is ours, and quotes nothing."""
 
     class Keyless(OpenAI):
-        async def authorize(self, request: HttpRequest) -> HttpRequest:
+        async def authorize(self, request: HttpRequest, signing: Signing) -> HttpRequest:
             raise kind("canary")
 
     async with Client(providers={"openai": Keyless(api_key=KEY)}) as client:

@@ -60,6 +60,10 @@ FLOORS = (
         "provider.accumulate",
         "provider.emulation",
         "provider._emulated",
+        "provider.kit",
+        "provider.kit.reading",
+        "provider.kit.settings",
+        "provider.kit.writing",
         "_core.check",
     ),
     (
@@ -80,6 +84,7 @@ FLOORS = (
         "transports._unprocessed",
         "_core",
         "_core.deadline",
+        "_core.signing",
         "_core.registry",
         "_core.advice",
         "_core.retry",

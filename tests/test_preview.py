@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from llmgate import Client
 from llmgate.errors import InvalidRequestError, RequestError, UnsupportedError
-from llmgate.provider import Decoder, Provider
+from llmgate.provider import Decoder, Provider, Signing
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest
 from llmgate.testing import Canned, CannedTransport, FakeProvider, with_transport
-from llmgate.types import Completion
+from llmgate.types import Chunk, Completion
 from llmgate_openai import OpenAI
 
 KEY = "canary-71d0c2b5e4"
@@ -26,7 +27,7 @@ ANSWER = (
 class Waiting(OpenAI):
     """A provider whose token has to be fetched."""
 
-    async def authorize(self, request: HttpRequest) -> HttpRequest:
+    async def authorize(self, request: HttpRequest, signing: Signing) -> HttpRequest:
         await Suspended()
         return request
 
@@ -41,13 +42,14 @@ class Suspended:
 class Broken(Provider):
     """A provider that fails while it translates."""
 
+    protocol = 2
     name = "broken"
 
     def complete(self, call: ProviderCall) -> Flow[Completion]:
         raise KeyError("model")
         yield
 
-    def stream(self, call: ProviderCall) -> Flow[Decoder]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
         return self.complete(call)  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
 
 
@@ -73,6 +75,19 @@ def test_no_credential_is_shown() -> None:
         shown.headers
     )
     assert KEY not in repr(shown)
+
+
+class Querying(OpenAI):
+    """A provider that is authorized by its address."""
+
+    async def authorize(self, request: HttpRequest, signing: Signing) -> HttpRequest:
+        return replace(request, url=f"{request.url}?tier=gold&key={KEY}")
+
+
+def test_the_address_is_that_which_is_authorized() -> None:
+    """With the names of all that is added last, and without the key."""
+    shown = Client(providers={"openai": Querying()}).preview("gpt-4o", HELLO)
+    assert "https://api.openai.com/v1/chat/completions?tier=gold&key=***" == shown.url
 
 
 @pytest.mark.parametrize("provider", [OpenAI(), Waiting(api_key=KEY)], ids=["no key", "a token"])

@@ -21,12 +21,14 @@ from llmgate.provider import (
 )
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse
-from llmgate.types import Completion
+from llmgate.testing.signing import FixedSigning
+from llmgate.types import Chunk, Completion
 
 
 class Minimal(Provider):
     """The least that a provider can be."""
 
+    protocol = 2
     name = "minimal"
 
     def complete(self, call: ProviderCall) -> Flow[Completion]:
@@ -34,7 +36,7 @@ class Minimal(Provider):
         reply = yield HttpRequest("POST", "https://host/v1", body=b"{}")
         return Completion.model_validate(reply.json())
 
-    def stream(self, call: ProviderCall) -> Flow[Decoder]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
         """It has no streams."""
         raise NotImplementedError
 
@@ -61,7 +63,7 @@ def test_a_provider_inherits_what_is_optional() -> None:
 async def test_a_provider_without_credentials_sends_requests_as_they_are() -> None:
     """Authorizing is optional."""
     request = HttpRequest("GET", "https://host")
-    assert request is await Minimal().authorize(request)
+    assert request is await Minimal().authorize(request, FixedSigning())
 
 
 def test_a_flow_is_driven_without_any_io() -> None:

@@ -20,6 +20,7 @@ from llmgate._text.redact import (
     redact,
     redact_query,
     redact_url,
+    split_query,
 )
 from llmgate.hooks import AttemptStarted, CallEnded, LoggingHook, as_dictionary
 from llmgate.provider.call import ProviderCall
@@ -111,6 +112,19 @@ def test_secrets_of_an_address() -> None:
 def test_an_address_is_shown_without_credentials(url: str, expected: str) -> None:
     """What stands under other names is kept."""
     assert expected == redact_query(url)
+
+
+@pytest.mark.parametrize(
+    ("query", "plain", "private"),
+    [
+        ("", "", ""),
+        ("v=1", "v=1", ""),
+        ("key=abc&v=1&sig=&a&token=x", "v=1&a", "key=abc&sig=&token=x"),
+    ],
+)
+def test_a_query_is_split(query: str, plain: str, private: str) -> None:
+    """Into what may be shown and what may not."""
+    assert (plain, private) == split_query(query)
 
 
 def test_a_hidden_address_hides_itself() -> None:

@@ -25,7 +25,7 @@ from llmgate.errors import InvalidRequestError, UnknownProviderError
 from llmgate.provider import PROTOCOL, Decoder, Provider
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow
-from llmgate.types import Completion
+from llmgate.types import Chunk, Completion
 
 CANARY = "sk-canary-0123456789"
 
@@ -33,6 +33,7 @@ CANARY = "sk-canary-0123456789"
 class Canned(Provider):
     """A provider with settings."""
 
+    protocol = 2
     name = "canned"
     models = ("canned-*",)
 
@@ -43,7 +44,7 @@ class Canned(Provider):
         """No test here makes a call."""
         raise NotImplementedError
 
-    def stream(self, call: ProviderCall) -> Flow[Decoder]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
         """Likewise."""
         raise NotImplementedError
 
@@ -74,6 +75,7 @@ MODULE = """
 from llmgate.provider import Provider
 
 class Canned(Provider):
+    protocol = 2
     name = "canned"
 
     def __init__(self, *, api_key=None):
@@ -281,7 +283,7 @@ def test_a_broken_package_is_named_and_harms_no_other(
         ("def Canned(): raise KeyError('X\\nY')", ":Canned", "failed to start: KeyError: 'X"),
         ("Canned = 5", ":Canned", "failed to start: TypeError: 5 is not a callable object"),
         ("x = 1", "", "failed to start: TypeError: <module 'bad'"),
-        ("def Canned(): return None", ":Canned", "speaks version None of the provider protocol"),
+        ("def Canned(): return None", ":Canned", "states no version of the provider contract"),
     ],
     ids=["raises", "is no callable", "is a module", "makes nothing"],
 )
@@ -512,8 +514,8 @@ def test_a_provider_of_another_contract_is_refused(given: Any) -> None:
     with pytest.raises(UnknownProviderError) as caught:
         Registry({"canned": given}).provider("canned", {})
     expected = (
-        "the provider 'canned' speaks version 7 of the provider protocol, and this llmgate speaks "
-        "1: upgrade whichever is older"
+        "the provider 'canned' was written for version 8 of the provider contract, and this "
+        "llmgate accepts version 2: upgrade whichever is older"
     )
     assert expected == str(caught.value)
 

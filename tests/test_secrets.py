@@ -20,6 +20,7 @@ import llmgate
 from llmgate import Client
 from llmgate.errors import LLMGateError
 from llmgate.hooks import AttemptStarted
+from llmgate.provider import Signing
 from llmgate.provider.http import HttpRequest, Secret
 from llmgate.transports.aiohttp import HttpSettings
 from llmgate.types import Attempt
@@ -174,7 +175,7 @@ async def test_a_password_in_an_address() -> None:
         url = server.url.replace("//", f"//me:{OTHER}@")
 
         class Keyless(OpenAI):
-            async def authorize(self, request: HttpRequest) -> HttpRequest:
+            async def authorize(self, request: HttpRequest, signing: Signing) -> HttpRequest:
                 return HttpRequest("POST", f"{url}?key={KEY}&v=1", body=b"{}")
 
         client = Client(providers={"openai": Keyless(api_key="unused-key")}, max_retries=0)

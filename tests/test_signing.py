@@ -12,7 +12,9 @@ import pytest
 from llmgate import Client, Stream
 from llmgate.errors import MissingKeyError
 from llmgate.hooks import AttemptStarted
+from llmgate.provider import Signing
 from llmgate.provider.http import HttpRequest
+from llmgate.testing.signing import FixedSigning
 from llmgate_anthropic import Anthropic
 from llmgate_azure import AzureOpenAI
 from llmgate_cohere import Cohere
@@ -37,9 +39,11 @@ class Signer(OpenAI):
 
     signed = 0
 
-    async def authorize(self, request: HttpRequest) -> HttpRequest:
+    async def authorize(self, request: HttpRequest, signing: Signing) -> HttpRequest:
         self.signed += 1
-        request = (await super().authorize(request)).with_headers({"X-Date": f"{self.signed}"})
+        request = (await super().authorize(request, signing)).with_headers(
+            {"X-Date": f"{self.signed}"}
+        )
         target = request.url.partition("//")[2]
         target = target[target.index("/") :]
         signature = signature_of(request.method, target, request.headers, request.body)
@@ -70,7 +74,7 @@ async def test_a_signature_holds_through_retries(stream: bool) -> None:
 class Careless(OpenAI):
     """Puts its own header in place of whatever is there."""
 
-    async def authorize(self, request: HttpRequest) -> HttpRequest:
+    async def authorize(self, request: HttpRequest, signing: Signing) -> HttpRequest:
         return replace(request, headers={"X-Whole": "yes"})
 
 
@@ -128,8 +132,8 @@ async def test_a_credential_of_the_caller_is_enough(
     provider = make()
     url = "https://api.replicate.com/v1/x" if make is Replicate else "https://host.example/x"
     with pytest.raises(MissingKeyError):
-        await provider.authorize(HttpRequest("POST", url))
+        await provider.authorize(HttpRequest("POST", url), FixedSigning())
     given = HttpRequest(
         "POST", url, {name.upper(): "mine"}, given_headers=frozenset({name.lower()})
     )
-    assert {name.upper(): "mine"} == (await provider.authorize(given)).headers
+    assert {name.upper(): "mine"} == (await provider.authorize(given, FixedSigning())).headers

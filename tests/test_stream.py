@@ -700,9 +700,11 @@ async def test_the_farewell_of_a_stream_that_is_let_go() -> None:
     bye = HttpRequest("POST", "https://fake.invalid/cancel")
 
     class Leaving(OpenAI):
-        def stream(self, call: ProviderCall) -> Generator[HttpRequest, HttpResponse, Decoder]:
+        def stream(
+            self, call: ProviderCall
+        ) -> Generator[HttpRequest, HttpResponse, Decoder[Chunk]]:
             yield HttpRequest("POST", "https://fake.invalid", stream=True, on_abandon=bye)
-            decoder: Decoder = yield from _only_result(super().stream(call))
+            decoder: Decoder[Chunk] = yield from _only_result(super().stream(call))
             return decoder
 
     provider = with_transport(Leaving(api_key=KEY), transport)
@@ -730,6 +732,7 @@ def _only_result(flow: Any) -> Generator[HttpRequest, HttpResponse, Any]:
 class Strange(Provider):
     """A provider whose decoder is a test's."""
 
+    protocol = 2
     name = "strange"
 
     def __init__(self, decoder: Any, url: str) -> None:
@@ -739,9 +742,9 @@ class Strange(Provider):
     def complete(self, call: ProviderCall) -> Flow[Completion]:
         raise NotImplementedError
 
-    def stream(self, call: ProviderCall) -> Flow[Decoder]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
         yield HttpRequest("POST", self._url, stream=True)
-        decoder: Decoder = self._decoder
+        decoder: Decoder[Chunk] = self._decoder
         return decoder
 
 

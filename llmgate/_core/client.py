@@ -8,8 +8,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self, Unpack, overload
+from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING, Literal, Self, TypeAlias, Unpack, overload
 
 from llmgate._core import drive
 from llmgate._core.connections import Connections
@@ -19,14 +19,23 @@ from llmgate._core.loading import load
 from llmgate._core.prepare import fit, hide_credentials, parse, provider_of, resolve
 from llmgate._core.registry import Registry
 from llmgate._core.retry import RetryBudget, RetryPolicy
-from llmgate._core.settings import as_hooks, as_policy, as_timeout
+from llmgate._core.settings import (
+    HeaderSource,
+    as_header_source,
+    as_hooks,
+    as_policy,
+    as_timeout,
+    as_transport,
+)
+from llmgate._core.signing import TokenCache
 from llmgate._core.stream import Stream
 from llmgate._text.hints import Live
 from llmgate._text.redact import hide_address
-from llmgate.errors import ClosedError, MissingKeyError
+from llmgate.errors import ClosedError, InvalidRequestError, MissingKeyError
 from llmgate.hooks import Event, Hook
 from llmgate.options import CallOptions, ChatCall, Timeout
 from llmgate.provider import Provider
+from llmgate.provider.http import Transport
 from llmgate.report import Policy
 from llmgate.types import Completion
 
@@ -38,6 +47,8 @@ if TYPE_CHECKING:
     from llmgate.messages import MessageLike
 
 __all__ = ["Client"]
+
+Headers: TypeAlias = Mapping[str, str] | HeaderSource
 
 
 class Client(Live):
@@ -66,6 +77,11 @@ class Client(Live):
         trust_env: Whether the environment may name proxies.
         limit: Connections to one host at a time; None stands for 1,000, or for half of the files
             that the process may open (``ulimit -n``) if that is less.
+        transport: What carries all requests in place of connections of the client's own: an object
+            with ``open`` and ``aclose``, see :class:`~llmgate.provider.http.Transport`. The client
+            closes it. A provider that has a transport of its own keeps that.
+        headers: Headers of every request, or a callable that gives them. It is called on each
+            attempt, on the task of the call, with the :class:`~llmgate.hooks.AttemptStarted` of it.
     """
 
     # What its repr shows, which a traceback may want before the client is whole.
@@ -89,6 +105,8 @@ class Client(Live):
         proxy: str | None = None,
         trust_env: bool = False,
         limit: int | None = None,
+        transport: Transport | None = None,
+        headers: Headers = MappingProxyType({}),
     ) -> None:
         address = hide_address(proxy) if isinstance(proxy, str) else proxy
         del proxy  # no traceback shows its password
@@ -101,8 +119,14 @@ class Client(Live):
         self._hooks = as_hooks(hooks)
         self._dispatcher = Dispatcher(hook_timeout)
         self._budget = RetryBudget()
+        self._tokens = TokenCache()
         http = (verify, address, trust_env, limit)
-        self._connections = Connections(http, warns=self._warns)
+        given = as_transport(transport)
+        if given is not None and http != (True, None, False, None):
+            reason = "verify, proxy, trust_env and limit are for a client's own connections"
+            raise InvalidRequestError(reason, path="transport")
+        self._connections = Connections(http, transport=given, warns=self._warns)
+        self._headers = as_header_source(headers)
 
     # --- calls ---
 
@@ -218,7 +242,7 @@ class Client(Live):
         call = self._parse(model, messages, stream, options)
         target = resolve(call, self._registry)
         provider = provider_of(call, target, self._registry)
-        return preview_of(fit(call, target, provider), provider, call.extra_headers)
+        return preview_of(fit(call, target, provider), provider, call, self._headers)
 
     # --- life ---
 
@@ -305,8 +329,11 @@ class Client(Live):
             timeout=timeout,
             policy=self._policy_of(call),
             budget=self._budget,
+            tokens=self._tokens,
             emit=self._emitter(call.hooks),
             extra_headers=call.extra_headers,
+            headers=self._headers,
+            labels=call.labels,
         )
         state.deadline.started = began
         try:

@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from llmgate._core.check import unwritable
-from llmgate._core.send import Holder, authorized, pause_before_next, send, with_given_headers
+from llmgate._core.send import (
+    Holder,
+    attempt_started,
+    authorized,
+    pause_before_next,
+    send,
+    with_client_headers,
+    with_given_headers,
+)
 from llmgate._core.state import CallState
 from llmgate.errors import (
     DecodeError,
@@ -23,7 +31,7 @@ from llmgate.errors import (
     told,
 )
 from llmgate.provider.http import Flow, HttpRequest, IncomingResponse
-from llmgate.types import Completion, with_exchange
+from llmgate.types import Chunk, Completion, with_exchange
 
 if TYPE_CHECKING:
     from llmgate.provider import Decoder
@@ -51,7 +59,7 @@ class OpenStream:
     """A reply that is to be streamed, with the decoder of it."""
 
     context: CallState
-    decoder: Decoder
+    decoder: Decoder[Chunk]
     incoming: IncomingResponse
 
 
@@ -169,7 +177,7 @@ def _begun(begin: Callable[[ProviderCall], Flow[Result]], call: ProviderCall) ->
     return flow
 
 
-def _reads(decoder: Decoder) -> bool:
+def _reads(decoder: Decoder[Chunk]) -> bool:
     """Whether it is a decoder, as far as can be seen."""
     parts = (decoder, "feed"), (decoder, "close"), (getattr(decoder, "framer", None), "feed")
     return all(callable(getattr(owner, name, None)) for owner, name in parts)
@@ -207,5 +215,9 @@ async def _send_quietly(request: HttpRequest, context: CallState) -> None:
     with suppress(Exception):  # the caller is gone: there is nobody to tell
         async with asyncio.timeout(_FAREWELL_SECONDS):
             request = with_given_headers(request, context.extra_headers)
+            if context.headers is not None:
+                number = len(context.attempts)
+                started = attempt_started(request, context.call.id, number, context.labels)
+                request = with_client_headers(request, context.headers, started)
             signed = await authorized(request, context)
             (await context.transport.open(signed, context.timeout)).close()

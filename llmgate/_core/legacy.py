@@ -123,7 +123,7 @@ class _SpeakingLegacy:
         """The provider's flow."""
         return completion_as_legacy((yield from self._provider.complete(call)))
 
-    def stream(self, call: ProviderCall) -> Flow[Decoder]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
         """The provider's flow."""
         return LegacyDecoder((yield from self._provider.stream(call)))
 
@@ -223,7 +223,7 @@ def _legacy_reason(reason: Any) -> Any:
 class LegacyDecoder:
     """A decoder whose chunks speak of ``function_call`` where the provider spoke of tools."""
 
-    def __init__(self, decoder: Decoder) -> None:
+    def __init__(self, decoder: Decoder[Chunk]) -> None:
         self._decoder = decoder
 
     @property

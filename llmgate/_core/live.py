@@ -277,7 +277,8 @@ class LiveSource:
             return
         self._has_begun = context.deadline.begun = True
         if context.emit is not None:
-            context.emit(FirstToken(context.call.id, context.deadline.elapsed()))
+            seconds = context.deadline.elapsed()
+            context.emit(FirstToken(context.call.id, seconds, context.labels))
 
     def _adopt(self, opened: OpenStream) -> None:
         self._decoder, self._framer = opened.decoder, opened.decoder.framer

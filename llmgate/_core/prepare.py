@@ -19,6 +19,7 @@ from llmgate._core.settings import (
     as_extra_body,
     as_headers,
     as_hooks,
+    as_labels,
     as_policy,
     as_settings,
     as_timeout,
@@ -67,7 +68,7 @@ def parse(
         raise InvalidRequestError(reason, path="stream_options")
     if switch is not None:
         model = legacy.prefixed(model, switch)
-    call = ChatCall(model, checked, parameters, stream, unsupported, {}, {}, None, None, {})
+    call = ChatCall(model, checked, parameters, stream, unsupported, {}, {}, None, None, {}, (), {})
     if own:  # seldom
         _set_own(call, own)
     return call
@@ -123,6 +124,7 @@ def _set_own(call: ChatCall, own: Mapping[str, Any]) -> None:
     call.extra_body = as_extra_body(own.get("extra_body", {}))
     call.unsupported = as_policy(own.get("unsupported", call.unsupported))
     call.max_retries = own.get("max_retries")
+    call.labels = as_labels(own.get("labels", {}))
     if "timeout" in own:
         call.timeout = as_timeout(own["timeout"])
 

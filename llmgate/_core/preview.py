@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from llmgate._core.check import unwritable
-from llmgate._core.send import with_given_headers
+from llmgate._core.send import attempt_started, with_client_headers, with_given_headers
+from llmgate._core.signing import PreviewSigning
 from llmgate._text.redact import redact_query
 from llmgate.errors import LLMGateError, RequestError, excerpt
 from llmgate.provider.http import HttpRequest, decode_json, redacted
 from llmgate.report import Report
 
 if TYPE_CHECKING:
+    from llmgate._core.settings import HeaderSource
+    from llmgate.options import ChatCall
     from llmgate.provider import Provider
     from llmgate.provider.call import ProviderCall
     from llmgate.provider.http import Flow
@@ -44,17 +47,23 @@ class Preview:
         return decode_json(self.body) if self.body else None
 
 
-def preview_of(call: ProviderCall, provider: Provider, extra_headers: Mapping[str, str]) -> Preview:
-    """The first request of a call.
+def preview_of(
+    call: ProviderCall, provider: Provider, asked: ChatCall, headers: HeaderSource | None
+) -> Preview:
+    """The first request of a call. ``asked`` is the call as it was before it was fitted to its
+    provider, ``headers`` what the client gives for each attempt.
 
     Raises:
         LLMGateError: whatever would be raised before anything is sent, but for a missing key.
     """
     begin = provider.stream if call.stream else provider.complete
     first = _first_of(begin, call)
-    sent = with_given_headers(first, extra_headers)
-    headers = redacted(_authorized(provider, sent).headers)
-    return Preview(sent.method, redact_query(sent.url), headers, sent.body, call.report)
+    sent = with_given_headers(first, asked.extra_headers)
+    if headers is not None:
+        sent = with_client_headers(sent, headers, attempt_started(sent, call.id, 1, asked.labels))
+    authorized = _authorized(provider, call, sent)
+    url, shown = redact_query(authorized.url), redacted(authorized.headers)
+    return Preview(sent.method, url, shown, sent.body, call.report)
 
 
 def _first_of(begin: Callable[[ProviderCall], Flow[Any]], call: ProviderCall) -> HttpRequest:
@@ -75,12 +84,12 @@ def _first_of(begin: Callable[[ProviderCall], Flow[Any]], call: ProviderCall) ->
     raise unwritable(call.messages) or failure
 
 
-def _authorized(provider: Any, request: HttpRequest) -> HttpRequest:
+def _authorized(provider: Any, call: ProviderCall, request: HttpRequest) -> HttpRequest:
     """The request with credentials, where that needs nothing to be waited for.
 
     A key is there at once; a token that would have to be fetched is not fetched for a look.
     """
-    authorizing = provider.authorize(request)
+    authorizing = provider.authorize(request, PreviewSigning(call))
     try:
         authorizing.send(None)
     except StopIteration as stop:

@@ -24,7 +24,7 @@ from llmgate.errors import (
     shown,
     told,
 )
-from llmgate.provider import PROTOCOL, Provider
+from llmgate.provider import ACCEPTED_PROTOCOLS, Configurable, Provider
 from llmgate.provider.http import Secret
 from llmgate.provider.threads import start_in_thread
 
@@ -287,13 +287,12 @@ class Registry:
         elif not settings:
             return _checked(given, repr(name))
         else:
-            configured = getattr(given, "configured", None)
-            if configured is None:
+            if not isinstance(given, Configurable):
                 names = ", ".join(sorted(settings))
                 raise InvalidRequestError(
                     f"the provider {name!r} was handed over ready-made: set {names} on it instead"
                 )
-            factory = configured
+            factory = given.configured
         return self._started(factory, name, settings)
 
     def _started(
@@ -348,10 +347,12 @@ def _checked(provider: Provider, described: str) -> Provider:
 
 def _flaw(provider: Provider) -> str:
     version = getattr(provider, "protocol", None)
-    if version != PROTOCOL:
+    if version is None:
+        return f"states no version of the provider contract: {_accepted()}"
+    if version not in ACCEPTED_PROTOCOLS:
         return (
-            f"speaks version {version} of the provider protocol, "
-            f"and this llmgate speaks {PROTOCOL}: upgrade whichever is older"
+            f"was written for version {shown(version)} of the provider contract, "
+            f"and {_accepted()}: upgrade whichever is older"
         )
     if isinstance(provider, type):
         return "is a class, and no instance of it"
@@ -361,7 +362,13 @@ def _flaw(provider: Provider) -> str:
     return f"lacks {', '.join(lacking)}" if lacking else ""
 
 
-_METHODS = ("complete", "stream", "authorize", "error")
+def _accepted() -> str:
+    *older, newest = ACCEPTED_PROTOCOLS
+    versions = f"versions {older[0]} to {newest}" if older else f"version {newest}"
+    return f"this llmgate accepts {versions}"
+
+
+_METHODS = ("abilities", "complete", "stream", "authorize", "error")
 
 
 def _check_settings(factory: Callable[..., Any], name: str, settings: Mapping[str, Any]) -> None:

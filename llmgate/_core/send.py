@@ -10,7 +10,10 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
+from llmgate._core.settings import HeaderSource, as_headers
+from llmgate._core.signing import CallSigning
 from llmgate._core.state import CallState, request_id
 from llmgate._text.redact import has_credentials, redact_query
 from llmgate.errors import (
@@ -35,10 +38,12 @@ __all__ = [
     "MAX_BODY",
     "MAX_ERROR_BODY",
     "Holder",
+    "attempt_started",
     "authorized",
     "is_own",
     "pause_before_next",
     "send",
+    "with_client_headers",
     "with_given_headers",
 ]
 
@@ -80,7 +85,7 @@ async def send(request: HttpRequest, context: CallState, holder: Holder | None) 
     request = with_given_headers(request, context.extra_headers)
     if request.delay > 0:
         await asyncio.sleep(request.delay)
-    wait = 0.0
+    wait, context.previous = 0.0, None
     while True:
         attempt = _Attempt(request, context, wait)
         try:
@@ -89,7 +94,7 @@ async def send(request: HttpRequest, context: CallState, holder: Holder | None) 
             pause = attempt.pause_after(error)
             if pause is None:
                 raise
-            wait = pause
+            wait, context.previous = pause, context.reply
         else:
             context.budget.succeeded()
             return reply
@@ -110,15 +115,18 @@ def pause_before_next(error: LLMGateError, context: CallState, *, answered: bool
     context.retries = number
     if context.emit is not None:
         following = len(context.attempts) + 1
-        context.emit(RetryScheduled(context.call.id, following, wait, error))
+        context.emit(RetryScheduled(context.call.id, following, wait, error, context.labels))
     return wait
 
 
-def _shown(request: HttpRequest) -> HttpRequest:
-    """The request as hooks may see it."""
+def attempt_started(
+    request: HttpRequest, call_id: str, number: int, labels: Mapping[str, Any]
+) -> AttemptStarted:
+    """The event of an attempt, with the request as hooks may see it."""
     if has_credentials(request.url):  # seldom
         request = replace(request, url=redact_query(request.url))
-    return replace(request, headers=redacted(request.headers))
+    request = replace(request, headers=redacted(request.headers))
+    return AttemptStarted(call_id, number, request, labels)
 
 
 def with_given_headers(request: HttpRequest, headers: Mapping[str, str]) -> HttpRequest:
@@ -130,10 +138,26 @@ def with_given_headers(request: HttpRequest, headers: Mapping[str, str]) -> Http
     return replace(request.with_headers(headers), given_headers=given)
 
 
+def with_client_headers(
+    request: HttpRequest, headers: HeaderSource, started: AttemptStarted
+) -> HttpRequest:
+    """The request with what the client gives for this attempt; the call's own headers win."""
+    try:
+        given = as_headers(headers(started), "headers")
+        names = frozenset(name.lower() for name in given)
+        request = request.with_headers(given)
+        return replace(request, given_headers=request.given_headers | names)
+    except LLMGateError:
+        raise
+    except Exception as error:  # noqa: BLE001 - it is a stranger's
+        kind, origin = type(error).__name__, origin_of(error)
+    raise RequestError(f"the client's headers could not be made ({kind} in {origin})")
+
+
 async def authorized(request: HttpRequest, context: CallState) -> HttpRequest:
     """The request with its credentials, as it is then sent."""
     try:
-        signed = await context.provider.authorize(request)
+        signed = await context.provider.authorize(request, CallSigning(context))
     except LLMGateError:
         raise
     except BaseException as error:
@@ -198,9 +222,11 @@ class _Attempt:
         """The reply; a streamed one is left open with the holder."""
         context = self._context
         context.reply = context.sent = None
+        if context.headers is not None:
+            started = self._event()
+            self._request = with_client_headers(self._request, context.headers, started)
         if context.emit is not None:
-            shown = _shown(self._request)
-            context.emit(AttemptStarted(context.call.id, self._number, shown))
+            context.emit(self._event())
         try:
             reply = await self._exchange(holder)
         except LLMGateError as error:
@@ -213,6 +239,10 @@ class _Attempt:
         self._over()
         return reply
 
+    def _event(self) -> AttemptStarted:
+        context = self._context
+        return attempt_started(self._request, context.call.id, self._number, context.labels)
+
     def _over(self, name: str | None = None, error: LLMGateError | None = None) -> None:
         context, seconds = self._context, time.monotonic() - self._started
         status, identifier = None, None
@@ -223,7 +253,10 @@ class _Attempt:
         if error is not None:
             context.explain(error)
         if context.emit is not None:
-            context.emit(AttemptEnded(context.call.id, self._number, seconds, status, error))
+            ended = AttemptEnded(
+                context.call.id, self._number, seconds, status, error, context.labels
+            )
+            context.emit(ended)
 
     async def _exchange(self, holder: Holder | None) -> HttpResponse:
         context = self._context

@@ -6,27 +6,34 @@ These are checks of values; what the values do is for others to say.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from inspect import iscoroutinefunction
-from typing import Any, TypeGuard
+from typing import Any, TypeAlias, TypeGuard, cast
 
 from llmgate._core.check import check_json
-from llmgate._text.redact import HiddenUrl
+from llmgate._text.redact import HiddenHeaders, HiddenUrl
 from llmgate.errors import InvalidRequestError, shown
-from llmgate.hooks import Hook
+from llmgate.hooks import AttemptStarted, Hook
 from llmgate.options import Timeout
+from llmgate.provider.http import Transport
 from llmgate.report import Policy
 
 __all__ = [
+    "HeaderSource",
     "as_extra_body",
+    "as_header_source",
     "as_headers",
     "as_hooks",
+    "as_labels",
     "as_policy",
     "as_settings",
     "as_timeout",
+    "as_transport",
     "is_iterable",
     "is_mapping",
 ]
+
+HeaderSource: TypeAlias = Callable[[AttemptStarted], Mapping[str, str]]
 
 
 def as_timeout(timeout: float | Timeout) -> Timeout:
@@ -89,6 +96,38 @@ def as_headers(headers: Any, path: str = "extra_headers") -> Mapping[str, str]:
         reason = "expected a header's name and printable ASCII text"
         raise InvalidRequestError(reason, path=f"{path}.{shown(wrong[0])}")
     return headers
+
+
+def as_header_source(given: Any) -> HeaderSource | None:
+    """What ``Client(headers=…)`` gives, as what is asked on each attempt; None for nothing."""
+    if callable(given) and not iscoroutinefunction(given):
+        return cast("HeaderSource", given)  # what it returns is checked each time
+    if callable(given):
+        reason = f"{shown(given)} is an async function: what has to be awaited is a middleware's"
+        raise InvalidRequestError(reason, path="headers")
+    headers = HiddenHeaders(as_headers(given, "headers"))
+    return (lambda _: headers) if headers else None
+
+
+def as_labels(given: Any) -> dict[str, str | int | float | bool]:
+    if not is_mapping(given):
+        reason = f"expected a dictionary, got {type(given).__name__}"
+        raise InvalidRequestError(reason, path="labels")
+    for name, value in given.items():
+        if not (isinstance(name, str) and isinstance(value, str | int | float | bool)):
+            reason = f"expected a text, a number, or a bool, got {shown(value)}"
+            raise InvalidRequestError(reason, path=f"labels.{shown(name)}")
+    return dict(given)
+
+
+def as_transport(given: Any) -> Transport | None:
+    if given is None:
+        return None
+    lacking = [name for name in ("open", "aclose") if not callable(getattr(given, name, None))]
+    if lacking or isinstance(given, type):
+        reason = f"{shown(given)} is no transport: it needs {' and '.join(lacking) or 'to be made'}"
+        raise InvalidRequestError(reason, path="transport")
+    return cast("Transport", given)  # as far as can be seen
 
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2

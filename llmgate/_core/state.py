@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
 
 from llmgate._core.deadline import Deadline
+from llmgate._core.signing import TokenCache
 from llmgate._text.redact import find_secrets, is_repeated, redact
 from llmgate.errors import DecodeError, LLMGateError, ProviderError, RequestError, told
 from llmgate.hooks import CallEnded, CallStarted, Event
@@ -20,9 +21,11 @@ from llmgate.types import Attempt, Completion, Exchange
 
 if TYPE_CHECKING:
     from llmgate._core.retry import RetryBudget, RetryPolicy
+    from llmgate._core.settings import HeaderSource
     from llmgate.options import Timeout
     from llmgate.provider import Provider
     from llmgate.provider.call import ProviderCall
+    from llmgate.provider.contract import Expiring
 
 __all__ = ["CallState", "Outcome", "request_id"]
 
@@ -39,8 +42,11 @@ and a step that awaits nothing cannot be cancelled."""
 class CallState:
     """One call while it runs.
 
-    ``reply`` is what has come of the last attempt's reply, ``sent`` its request before and after
-    ``authorize``, and ``on_abandon`` what is to be sent if nobody waits any more.
+    ``reply`` is what has come of the last attempt's response, ``previous`` that of the attempt
+    before it at the same request, ``sent`` the request before and after ``authorize``, and
+    ``on_abandon`` what is to be sent if nobody waits any more. ``tokens`` are those that the
+    client's calls share, and ``tokens_used`` those that this call has used, by their keys.
+    ``headers`` are asked on each attempt, ``extra_headers`` are those of the call.
     """
 
     call: ProviderCall
@@ -51,9 +57,14 @@ class CallState:
     budget: RetryBudget
     emit: Callable[[Event], None] | None = None
     extra_headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    tokens: TokenCache = field(default_factory=TokenCache)
+    tokens_used: dict[str, Expiring] = field(default_factory=dict[str, "Expiring"])
+    headers: HeaderSource | None = None
+    labels: Mapping[str, Any] = field(default_factory=dict[str, Any])
     attempts: list[Attempt] = field(default_factory=list[Attempt])
     retries: int = 0
     reply: HttpResponse | None = None
+    previous: HttpResponse | None = None
     on_abandon: HttpRequest | None = None
     sent: tuple[HttpRequest, HttpRequest] | None = None
     ended: bool = False
@@ -98,7 +109,8 @@ class CallState:
         """Tell the hooks that the call begins."""
         if self.emit is not None:
             call = self.call
-            self.emit(CallStarted(call.id, self.provider.name, call.model, call.stream))
+            name = self.provider.name
+            self.emit(CallStarted(call.id, name, call.model, call.stream, self.labels))
 
     def end(
         self,
@@ -125,6 +137,7 @@ class CallState:
                 error=error,
                 completion=completion,
                 report=self.call.report,
+                labels=self.labels,
             )
         )
 

@@ -27,6 +27,7 @@ __all__ = [
     "redact_headers",
     "redact_query",
     "redact_url",
+    "split_query",
 ]
 
 REDACTED = "***"
@@ -81,6 +82,14 @@ def redact_query(url: str) -> str:
 def _redact_parameter(text: str) -> str:
     name, equals, _ = text.partition("=")
     return f"{name}={REDACTED}" if equals and _is_credential(unquote(name)) else text
+
+
+def split_query(query: str) -> tuple[str, str]:
+    """A query without the values that stand there under a credential's name, and a query of these
+    alone."""
+    parts = query.split("&") if query else []
+    private = [part for part in parts if _redact_parameter(part) != part]
+    return "&".join(part for part in parts if part not in private), "&".join(private)
 
 
 def has_credentials(url: str) -> bool:

@@ -2,26 +2,38 @@
 
 from llmgate.provider.call import ProviderCall, TextMessages
 from llmgate.provider.contract import (
+    ACCEPTED_PROTOCOLS,
     PROTOCOL,
+    AccessToken,
+    Configurable,
     Decoder,
     Embedder,
     EmbeddingAbilities,
+    Expiring,
     LegacyFunctions,
     ModelLister,
     Provider,
+    Rule,
+    Signing,
     Support,
     status_error,
 )
 
 __all__ = [
+    "ACCEPTED_PROTOCOLS",
     "PROTOCOL",
+    "AccessToken",
+    "Configurable",
     "Decoder",
     "Embedder",
     "EmbeddingAbilities",
+    "Expiring",
     "LegacyFunctions",
     "ModelLister",
     "Provider",
     "ProviderCall",
+    "Rule",
+    "Signing",
     "Support",
     "TextMessages",
     "status_error",

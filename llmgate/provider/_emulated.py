@@ -229,7 +229,7 @@ def _overlap(text: str, mark: str) -> int:
 class EmulatedDecoder:
     """Passes a stream's text on, but for what is or may become a call: that waits for its end."""
 
-    def __init__(self, decoder: Decoder, names: frozenset[str], call_id: str) -> None:
+    def __init__(self, decoder: Decoder[Chunk], names: frozenset[str], call_id: str) -> None:
         self._decoder = decoder
         self._names = names
         self._call_id = call_id

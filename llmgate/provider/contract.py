@@ -5,48 +5,86 @@ What is declared here is all that the core ever asks of a provider.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar, NoReturn, Protocol, runtime_checkable
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    NoReturn,
+    Protocol,
+    Self,
+    TypeVar,
+    runtime_checkable,
+)
 
 from llmgate._text.dataclass import slotted
 from llmgate.errors import ProviderError, error_class, excerpt
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from llmgate.embeddings import EmbeddingCall, Embeddings
     from llmgate.models import Model
+    from llmgate.options import ChatParameters
     from llmgate.provider.call import ProviderCall
     from llmgate.provider.framing import Frame, Framer
-    from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Transport
+    from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Secret, Transport
     from llmgate.types import Chunk, Completion
 
 __all__ = [
+    "ACCEPTED_PROTOCOLS",
     "PROTOCOL",
+    "AccessToken",
+    "Configurable",
     "Decoder",
     "Embedder",
     "EmbeddingAbilities",
+    "Expiring",
     "LegacyFunctions",
     "ModelLister",
     "Provider",
+    "Rule",
+    "Signing",
     "Support",
     "status_error",
 ]
 
-PROTOCOL = 1
-"""The version of this contract. A provider with another one is refused, naming both."""
+PROTOCOL = 2
+"""The version of this contract, which a provider's ``protocol`` states."""
+ACCEPTED_PROTOCOLS = range(2, PROTOCOL + 1)
+"""The versions that this core works with. A provider that states another one is refused."""
+
+Piece_co = TypeVar("Piece_co", covariant=True)
 
 
 class Support(StrEnum):
     """How a provider takes a parameter."""
 
-    NATIVE = "native"  # sent as it is
-    TRANSLATED = "translated"  # said in the provider's own terms
+    NATIVE = "native"  # sent unchanged
+    TRANSLATED = "translated"  # sent in the provider's own terms
     EMULATED = "emulated"  # done by other means, reported
     UNSUPPORTED = "unsupported"  # refused or dropped by the core, reported
 
 
-class Decoder(Protocol):
-    """Reads one stream; there is one for each, and it keeps that stream's state."""
+@slotted
+class Rule:
+    """What one model does with a parameter that its provider supports.
+
+    The core applies it and records it in the report. ``allowed`` holds the values that the model
+    accepts; None stands for all of them, and any other value is dropped, or refused where the
+    caller asked for that or where dropping it would change the meaning. ``to`` is the name of the
+    chat parameter as which it is sent. ``reason`` completes the sentence "temperature is not
+    supported: …".
+    """
+
+    reason: str
+    allowed: Collection[Any] | None = None
+    to: str | None = None
+
+
+class Decoder(Protocol[Piece_co]):
+    """Reads one stream into pieces, such as chunks; one for each stream, with its state."""
 
     @property
     def framer(self) -> Framer:
@@ -55,11 +93,11 @@ class Decoder(Protocol):
 
     @property
     def finished(self) -> bool:
-        """Whether the provider's end mark has come; nothing is read after it."""
+        """Whether the provider's terminator has come; nothing is read after it."""
         ...
 
-    def feed(self, frame: Frame) -> Iterable[Chunk]:
-        """The chunks that this frame stands for.
+    def feed(self, frame: Frame) -> Iterable[Piece_co]:
+        """The pieces that this frame stands for.
 
         Raises:
             ProviderError: for an error that the provider sends inside the stream.
@@ -67,11 +105,73 @@ class Decoder(Protocol):
         """
         ...
 
-    def close(self) -> Iterable[Chunk]:
-        """The chunks that the end of the bytes completes.
+    def close(self) -> Iterable[Piece_co]:
+        """The pieces that the end of the bytes completes.
 
         Raises:
-            StreamTruncatedError: when the provider's end mark never came.
+            StreamTruncatedError: when the provider's terminator never came.
+        """
+        ...
+
+
+class Expiring(Protocol):
+    """A token, or several credentials, with the time at which they expire."""
+
+    @property
+    def expires(self) -> datetime | None:
+        """When, with a time zone; None is never."""
+        ...
+
+
+Token = TypeVar("Token", bound=Expiring)
+
+
+@slotted
+class AccessToken:
+    """One secret that expires."""
+
+    secret: Secret
+    expires: datetime | None = None
+
+
+class Signing(Protocol):
+    """What ``authorize`` may use beside the request: the only clock and network of a provider."""
+
+    @property
+    def now(self) -> datetime:
+        """The time, in UTC and aware of it."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """The provider's own name of the call's model."""
+        ...
+
+    @property
+    def previous(self) -> HttpResponse | None:
+        """The response to the previous attempt at the same request, if there was one: its ``date``
+        corrects a clock that is wrong, and its status says that a token was refused."""
+        ...
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        """The response to a request for a token, whatever its status, within the call's deadline.
+
+        It is sent as is, once: no ``authorize`` is called for it.
+
+        Raises:
+            TransportError: when there is no complete response.
+        """
+        ...
+
+    async def once(self, key: str, make: Callable[[], Awaitable[Token]]) -> Token:
+        """What ``make`` returned, for all calls of the client to this provider, on any event loop.
+
+        ``make`` is called when there is no token of that ``key`` yet, when it is about to expire,
+        or when the previous attempt was refused with it (401 or 403). Calls that need the token
+        meanwhile wait for the same one. The end of the call that began it does not cancel it.
+
+        Raises:
+            DeadlineExceededError: when ``make`` takes longer than a minute.
         """
         ...
 
@@ -79,26 +179,44 @@ class Decoder(Protocol):
 class Provider(Protocol):
     """One vendor's wire format. Inherit from it to have what is optional.
 
-    ``models`` are glob patterns of the bare model names that are this provider's own; an installed
-    package repeats them as entry points of the group ``llmgate.models``, so that they are known
-    without importing it. ``parameters`` says how each chat parameter is taken; one that is absent
-    is unsupported, and None takes all of them as they are.
+    ``protocol`` states the version of the contract for which the provider was written: 2.
+    ``models`` are glob patterns of the unprefixed model names that are this provider's own; an
+    installed package repeats them as entry points of the group ``llmgate.models``, so that they are
+    known without importing it. ``parameters`` says how each chat parameter is taken; one that is
+    absent is unsupported, and None takes all of them unchanged.
     """
 
-    protocol: ClassVar[int] = PROTOCOL
+    protocol: ClassVar[int]
     name: str
     models: ClassVar[tuple[str, ...]] = ()
     parameters: ClassVar[Mapping[str, Support] | None] = None
 
+    def abilities(
+        self,
+        model: str,  # noqa: ARG002 - this and the next are for those that override it
+        parameters: ChatParameters,  # noqa: ARG002
+        /,
+    ) -> Mapping[str, Support | Rule] | None:
+        """How this model takes each parameter of a call with these parameters.
+
+        By default, and for a model that is not known, it is the provider's own table. It is pure.
+        """
+        return self.parameters
+
     def complete(self, call: ProviderCall) -> Flow[Completion]:
-        """The flow of a call that is answered whole."""
+        """The flow of a call whose completion comes whole."""
         ...
 
-    def stream(self, call: ProviderCall) -> Flow[Decoder]:
-        """The flow that ends with a reply to be streamed, and the decoder of it."""
+    def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
+        """The flow that ends with a response to be streamed, and the decoder of it."""
         ...
 
-    async def authorize(self, request: HttpRequest) -> HttpRequest:
+    async def authorize(
+        self,
+        request: HttpRequest,
+        signing: Signing,  # noqa: ARG002 - it is for those that override this
+        /,
+    ) -> HttpRequest:
         """The request with its credentials; called on each attempt, last of all.
 
         Raises:
@@ -107,7 +225,7 @@ class Provider(Protocol):
         return request
 
     def error(self, reply: HttpResponse) -> ProviderError:
-        """What a reply with a status of 400 or more means."""
+        """What a response with a status of 300 or more means."""
         return status_error(reply)
 
     @property
@@ -167,22 +285,31 @@ class ModelLister(Protocol):
 class LegacyFunctions(Protocol):
     """The ability of a provider to take ``functions`` and ``function_call`` natively.
 
-    For every other provider the core turns them into tools, and the answer back.
+    For every other provider the core turns them into tools, and the completion back.
     """
 
     def takes_legacy_functions(self) -> bool:
-        """Whether this instance, as it is set up, takes them."""
+        """Whether this instance, with its settings, takes them."""
+        ...
+
+
+@runtime_checkable
+class Configurable(Protocol):
+    """The ability of a provider, made by the user, to take the settings of one call."""
+
+    def configured(self, **settings: Any) -> Self:
+        """The same provider with these settings (``api_key``, ``base_url``, …) changed."""
         ...
 
 
 def status_error(reply: HttpResponse) -> ProviderError:
-    """The error that a status alone stands for; the body's beginning is its text."""
-    said = excerpt(reply.body) or "no text"
+    """The error that a status alone stands for; its text is the beginning of the body."""
+    text = excerpt(reply.body) or "no text"
     if 300 <= reply.status < 400:
         target = excerpt(reply.headers.get("location", "nowhere"))
-        said = f"redirected to {target}, which is not followed; set base_url to the right address"
+        text = f"redirected to {target}, which is not followed; set base_url to the right address"
     return error_class(reply.status)(
-        f"the provider answered with status {reply.status}: {said}",
+        f"the provider answered with status {reply.status}: {text}",
         status=reply.status,
         retryable=False if reply.status < 400 else None,
     )

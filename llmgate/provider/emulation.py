@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 from llmgate._text.json import decode_json, is_array, is_object
 from llmgate.errors import InvalidRequestError, UnsupportedError
 from llmgate.provider._emulated import CLOSE, OPEN, EmulatedDecoder, completion_with_calls
-from llmgate.types import Completion
+from llmgate.types import Chunk, Completion
 
 if TYPE_CHECKING:
     from llmgate.messages import MessageParam
@@ -71,7 +71,7 @@ class ToolEmulation:
         """The answer with the calls that its text holds."""
         return completion_with_calls(completion, self.names, self.call_id)
 
-    def decoder(self, decoder: Decoder) -> EmulatedDecoder:
+    def decoder(self, decoder: Decoder[Chunk]) -> EmulatedDecoder:
         """A decoder that gives the calls that the other one's text holds."""
         return EmulatedDecoder(decoder, self.names, self.call_id)
 

@@ -7,7 +7,8 @@ Source: the WHATWG HTML standard, "Parsing an event stream"; https://github.com/
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from llmgate.errors import ResponseTooLargeError
@@ -29,8 +30,11 @@ _WINDOW = 16 * 1024
 """How far ahead a run of events is looked for at most, in bytes."""
 
 
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+
 class Frame(NamedTuple):
-    """One event: its data, and its name where the format has names.
+    """One event: its data, and its name and headers where the format has them.
 
     With ``texts``, which has nobody who has not asked for it (:meth:`SSEFramer.learn`), it stands
     for a run of events that differ from an earlier one in these texts, and has no data.
@@ -39,6 +43,7 @@ class Frame(NamedTuple):
     data: bytes
     event: str = ""
     texts: tuple[str, ...] | list[str] = ()
+    headers: Mapping[str, str] = _NO_HEADERS
 
 
 class Framer(Protocol):
@@ -48,12 +53,18 @@ class Framer(Protocol):
         """The frames that these bytes complete.
 
         Raises:
+            DecodeError: for bytes that are not of this format.
             ResponseTooLargeError: when a frame passes the limit.
         """
         ...
 
     def close(self) -> Iterable[Frame]:
-        """The frame that the end of the stream completes, if any."""
+        """The frame that the end of the stream completes, if any.
+
+        Raises:
+            DecodeError: when what is left is not of this format. A stream that has ended is then
+                truncated, unless the provider's terminator has come before.
+        """
         ...
 
 
@@ -114,7 +125,7 @@ class SSEFramer:
         if self._pattern is not None and self._rest.is_free_for(data):
             texts = self._pattern.texts_in(data)
             if texts is not None:  # nearly always, where events arrive one by one
-                return (_new(Frame, (b"", "", texts)),)
+                return (_new(Frame, (b"", "", texts, _NO_HEADERS)),)
         data = self._with_plain_line_ends(data)
         if self._at_start:
             data = self._without_mark(data)
@@ -166,7 +177,7 @@ class SSEFramer:
         texts = pattern.template.texts_in(pieces) if at_once else None
         if texts is not None:
             pattern.look_ahead(end - at)
-            yield _new(Frame, (b"", "", texts))
+            yield _new(Frame, (b"", "", texts, _NO_HEADERS))
             return end
         run, end, is_odd = list[str](), at, not pieces
         for piece in pieces:
@@ -221,16 +232,16 @@ def _end_of_block(body: bytes, at: int) -> int:
 def _event(block: bytes) -> Frame | None:
     """The event of one block of lines; None when it has no data."""
     if block.startswith(b"data: {") and b"\n" not in block:  # nearly every event
-        return _new(Frame, (block[6:], "", ()))
+        return _new(Frame, (block[6:], "", (), _NO_HEADERS))
     if block.startswith(b"event: "):  # the other common form
         head, _, rest = block.partition(b"\n")
         if rest.startswith(b"data: ") and b"\n" not in rest and len(rest) > 6:
-            return _new(Frame, (rest[6:], head[7:].decode("utf-8", "replace"), ()))
+            return _new(Frame, (rest[6:], head[7:].decode("utf-8", "replace"), (), _NO_HEADERS))
     return _event_of_lines(block)
 
 
 # The constructor of a named tuple costs as much as all the rest.
-_new: Callable[[type[Frame], tuple[bytes, str, list[str] | tuple[()]]], Frame]
+_new: Callable[[type[Frame], tuple[bytes, str, list[str] | tuple[()], Mapping[str, str]]], Frame]
 _new = vars(tuple)["__new__"]
 
 

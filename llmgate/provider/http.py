@@ -55,13 +55,12 @@ class Secret:
         if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidRequestError(f"expected a string, got {type(text).__name__}", path=name)
         text = text.strip()
-        if not text:
-            raise InvalidRequestError("the key is empty", path=name)
-        if not (text.isascii() and text.isprintable()):
-            raise InvalidRequestError(
-                "the key has a line end or a character outside ASCII", path=name
-            )
-        self._text = text
+        if text and text.isascii() and text.isprintable():
+            self._text = text
+            return
+        flaw = "has a line end or a character outside ASCII" if text else "is empty"
+        del text  # a traceback may show what is here
+        raise InvalidRequestError(f"the key {flaw}", path=name)
 
     def reveal(self) -> str:
         """The key itself."""
@@ -216,7 +215,8 @@ def base_url_parts(address: str) -> SplitResult:
     parts = _url_parts(address)
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         shown = address.partition("?")[0].rpartition("@")[2]
-        raise InvalidRequestError(f"{shown!a:.80} is no http or https URL", path="base_url")
+        del address, parts  # a traceback may show what is here
+        raise InvalidRequestError(f"{shown!a:.80} is not an http(s) URL", path="base_url")
     return parts._replace(path=_encoded(parts.path), query=_encoded(parts.query))
 
 

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from llmgate.testing.recordings import RecordedExchange as RecordedExchange
     from llmgate.testing.recordings import load_corpus as load_corpus
     from llmgate.testing.recordings import load_recording as load_recording
+    from llmgate.testing.signing import FixedSigning as FixedSigning
 
 _MODULE_OF = {
     "CANARY": "conformance",
     "Canned": "canned",
     "CannedTransport": "canned",
     "FakeProvider": "fake",
+    "FixedSigning": "signing",
     "GoldenCall": "recordings",
     "ProviderConformance": "conformance",
     "RecordedExchange": "recordings",
@@ -44,6 +46,7 @@ __all__ = [
     "Canned",
     "CannedTransport",
     "FakeProvider",
+    "FixedSigning",
     "GoldenCall",
     "ProviderConformance",
     "RecordedExchange",

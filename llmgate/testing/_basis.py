@@ -21,7 +21,7 @@ from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import HttpResponse, decode_json
 from llmgate.testing.driving import GREETING, call_of, drive, read_stream
 from llmgate.testing.recordings import Asked, GoldenCall, RecordedExchange
-from llmgate.types import Completion
+from llmgate.types import Chunk, Completion
 
 __all__ = [
     "CANARY",
@@ -124,7 +124,7 @@ class Basis:
         """The exchange with its call made already, for tests that run it many times."""
         return replace(exchange, call=self.call(exchange.call))
 
-    def open(self, exchange: RecordedExchange) -> Decoder:
+    def open(self, exchange: RecordedExchange) -> Decoder[Chunk]:
         """A recorded stream's decoder, before the first byte of it."""
         provider, call = self.make_provider(), self.call(exchange.call)
         return drive(provider.stream(call), exchange.replies, error=provider.error).result

@@ -17,6 +17,7 @@ from llmgate.testing._variant import attributes
 from llmgate.testing.driving import first_request
 from llmgate.testing.isolation import untouched
 from llmgate.testing.recordings import RecordedExchange
+from llmgate.testing.signing import FixedSigning
 
 __all__ = ["Conduct"]
 
@@ -27,7 +28,8 @@ class Conduct(Basis):
     def test_declares_itself(self) -> None:
         """The version of the contract, the name, the models and the parameters are declared."""
         provider: Any = self.make_provider()
-        check(provider.protocol == PROTOCOL, f"protocol {provider.protocol!r} is not {PROTOCOL}")
+        stated = getattr(provider, "protocol", None)
+        check(stated == PROTOCOL, f"protocol is {stated!r}: state `protocol = {PROTOCOL}`")
         is_name = isinstance(provider.name, str) and provider.name and "/" not in provider.name
         check(bool(is_name), f"{provider.name!r} cannot stand before the slash of a model's name")
         is_tuple = isinstance(provider.models, tuple)
@@ -81,7 +83,7 @@ class Conduct(Basis):
         secret, provider, call = self.need_secret(), self.make_provider(), self.call(case.call)
         request = first_request(provider.stream(call) if call.stream else provider.complete(call))
         check(not _holds(request, secret), f"{request!r} holds the secret before authorize")
-        authorized = asyncio.run(provider.authorize(request))
+        authorized = asyncio.run(provider.authorize(request, FixedSigning()))
         check(
             authorized != request,
             "authorize adds nothing; a provider without a secret sets "
@@ -96,10 +98,10 @@ class Conduct(Basis):
         self.need_secret()
         provider, call = self.make_provider(), self.call(case.call)
         request = first_request(provider.stream(call) if call.stream else provider.complete(call))
-        for name in asyncio.run(provider.authorize(request)).headers:
+        for name in asyncio.run(provider.authorize(request, FixedSigning())).headers:
             given = request.with_headers({name.upper(): "given"})
             given = replace(given, given_headers=frozenset({name.lower()}))
-            headers = asyncio.run(provider.authorize(given)).headers
+            headers = asyncio.run(provider.authorize(given, FixedSigning())).headers
             kept = [text for other, text in headers.items() if other.lower() == name.lower()]
             check(
                 kept == ["given"],

@@ -155,7 +155,7 @@ def _json_of(frame: Frame) -> Any:
         return None
 
 
-def _check_refused(decoder: Decoder, body: bytes, what: str) -> None:
+def _check_refused(decoder: Decoder[Chunk], body: bytes, what: str) -> None:
     try:
         with only_our_errors(what):
             chunks = read_stream(decoder, [body])

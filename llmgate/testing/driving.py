@@ -14,7 +14,7 @@ from typing import Any, Generic, NoReturn, TypeVar
 
 from llmgate import Client
 from llmgate.errors import LLMGateError, ProviderError
-from llmgate.provider import Decoder, Provider, status_error
+from llmgate.provider import Decoder, Provider, Signing, status_error
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.framing import Frame
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse
@@ -112,7 +112,7 @@ def first_request(
 class StreamReader:
     """Reads a stream piece by piece, as :class:`~llmgate._core.stream.Stream` does."""
 
-    def __init__(self, decoder: Decoder) -> None:
+    def __init__(self, decoder: Decoder[Chunk]) -> None:
         self.decoder = decoder
         self.chunks: list[Chunk] = []
 
@@ -133,7 +133,7 @@ class StreamReader:
                 return
 
 
-def read_stream(decoder: Decoder, pieces: Iterable[bytes]) -> list[Chunk]:
+def read_stream(decoder: Decoder[Chunk], pieces: Iterable[bytes]) -> list[Chunk]:
     """All chunks of a stream that arrives in these pieces.
 
     Raises:
@@ -145,7 +145,7 @@ def read_stream(decoder: Decoder, pieces: Iterable[bytes]) -> list[Chunk]:
     return reader.chunks
 
 
-def frames_of(decoder: Decoder, body: bytes) -> list[Frame]:
+def frames_of(decoder: Decoder[Chunk], body: bytes) -> list[Frame]:
     """The frames of a stream; the decoder is used up."""
     return [*decoder.framer.feed(body), *decoder.framer.close()]
 
@@ -159,7 +159,7 @@ class Outcome:
     error: LLMGateError | None = None
 
 
-async def watch_stream(provider: Provider, decoder: Decoder, reply: Canned) -> Outcome:
+async def watch_stream(provider: Provider, decoder: Decoder[Chunk], reply: Canned) -> Outcome:
     """Have a client read a reply with this decoder, without retries.
 
     Raises:
@@ -167,7 +167,7 @@ async def watch_stream(provider: Provider, decoder: Decoder, reply: Canned) -> O
     """
     transport = CannedTransport([reply])
 
-    def stream(_: Provider, __: ProviderCall) -> Flow[Decoder]:
+    def stream(_: Provider, __: ProviderCall) -> Flow[Decoder[Chunk]]:
         yield HttpRequest("GET", "https://replay.invalid", stream=True)
         return decoder
 
@@ -190,7 +190,7 @@ async def _read_all(client: Client, provider: Provider) -> Outcome:
             return Outcome(chunks, error=error)
 
 
-async def _unchanged(_: Provider, request: HttpRequest) -> HttpRequest:
+async def _unchanged(_: Provider, request: HttpRequest, __: Signing) -> HttpRequest:
     return request
 
 

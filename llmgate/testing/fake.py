@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any, ClassVar, cast
 
 from llmgate.errors import DecodeError, StreamTruncatedError, excerpt
-from llmgate.provider import Decoder, Provider
+from llmgate.provider import Decoder, Provider, Signing
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.framing import Frame, NDJSONFramer
 from llmgate.provider.http import Flow, HttpRequest, Secret, decode_json, encode_json
@@ -36,6 +36,7 @@ class FakeProvider(Provider):
     Each request is given the next of ``answers``. What was sent is in ``transport.requests``.
     """
 
+    protocol = 2
     name = "fake"
     models: ClassVar[tuple[str, ...]] = ("fake-*",)
     # parameters stays None, as every parameter is sent as it is
@@ -54,12 +55,12 @@ class FakeProvider(Provider):
         reply = yield _request(call)
         return Completion.model_validate(_shaped(reply.json(), "message"))
 
-    def stream(self, call: ProviderCall) -> Flow[Decoder]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
         """One request, and a decoder for its lines."""
         yield replace(_request(call), stream=True)
         return FakeDecoder()
 
-    async def authorize(self, request: HttpRequest) -> HttpRequest:
+    async def authorize(self, request: HttpRequest, _: Signing, /) -> HttpRequest:
         """The request with the key; nothing else ever holds it in clear."""
         return request.with_headers({"Fake-Key": self._key.reveal()})
 

@@ -12,6 +12,7 @@ from typing import Any
 from llmgate import Client, Timeout
 from llmgate.errors import DeadlineExceededError
 from llmgate.hooks import Event
+from llmgate.provider import Signing
 from llmgate.provider.http import HttpRequest
 from llmgate_azure import AzureOpenAI
 from tests.faults.calls import HI, KEY, SLACK, limits
@@ -166,7 +167,7 @@ def without_credentials(dialect: Dialect, url: str) -> Any:
     """The provider, whose ``authorize`` never returns."""
     provider: Any = dialect.make(url)
 
-    async def authorize(_: HttpRequest) -> HttpRequest:
+    async def authorize(_: HttpRequest, __: Signing) -> HttpRequest:
         await asyncio.Event().wait()
         raise AssertionError
 
@@ -315,7 +316,7 @@ async def swallowed(player: Player) -> None:
     """Credentials that take a cancellation for an error of theirs do not outlive the limit."""
     counted = list[int]()
 
-    async def authorize(request: HttpRequest) -> HttpRequest:
+    async def authorize(request: HttpRequest, _: Signing) -> HttpRequest:
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:

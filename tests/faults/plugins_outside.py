@@ -136,7 +136,7 @@ SIGNED: tuple[Any, ...] = (
 def signing(value: Any) -> Callable[..., Any]:
     """An ``authorize`` that gives it."""
 
-    async def authorize(_: Any) -> Any:
+    async def authorize(_: Any, __: Any) -> Any:
         return value
 
     return authorize

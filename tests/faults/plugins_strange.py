@@ -52,6 +52,7 @@ BOTH = (*WHOLE, *STREAMED)
 class Stranger(Provider):
     """A good provider but for what is handed over in place of a method."""
 
+    protocol = 2
     name = "stranger"
 
     def __init__(self, url: str, **parts: Any) -> None:

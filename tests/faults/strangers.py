@@ -56,7 +56,7 @@ SOURCES: Mapping[str, str] = {
     "wants": "def Made(it): return it",
     "old": _GOOD + "    protocol = 0\n",
     "new": _GOOD + "    protocol = 99\n",
-    "hollow": "class Made:\n    protocol = 1\n    name = 'hollow'\n",
+    "hollow": "class Made:\n    protocol = 2\n    name = 'hollow'\n",
     "odd": _GOOD + "    parameters = 5\n",
     "explosive": _GOOD + "    @property\n    def stream(self): raise OSError('no')\n",
     "stuck": _GOOD + "        " + _HANGS,

@@ -36,7 +36,7 @@ class Unteachable(SSEFramer):
 # --- the oracle ---------------------------------------------------------------------------
 
 
-def learning_oracle(opens: Sequence[Callable[[], Decoder]]) -> Callable[[bytes], None]:
+def learning_oracle(opens: Sequence[Callable[[], Decoder[Chunk]]]) -> Callable[[bytes], None]:
     """Each stream gives the same whether its framer learns or not, however it is cut."""
 
     def check(data: bytes) -> None:
@@ -60,7 +60,9 @@ def learning_oracle(opens: Sequence[Callable[[], Decoder]]) -> Callable[[bytes],
     return timed(check)
 
 
-def _outcome(decoder: Decoder, framer: SSEFramer, pieces: Iterable[bytes]) -> tuple[Any, ...]:
+def _outcome(
+    decoder: Decoder[Chunk], framer: SSEFramer, pieces: Iterable[bytes]
+) -> tuple[Any, ...]:
     """The chunks, what they add up to, and the error."""
     opened: Any = decoder
     opened.framer = framer
@@ -82,7 +84,7 @@ def _outcome(decoder: Decoder, framer: SSEFramer, pieces: Iterable[bytes]) -> tu
         return chunks, error, failure.message
 
 
-def _batches(decoder: Decoder, pieces: Iterable[bytes]) -> Iterator[Iterable[Chunk]]:
+def _batches(decoder: Decoder[Chunk], pieces: Iterable[bytes]) -> Iterator[Iterable[Chunk]]:
     for piece in (*pieces, b""):
         for frame in decoder.framer.feed(piece) if piece else decoder.framer.close():
             yield decoder.feed(frame)

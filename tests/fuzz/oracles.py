@@ -181,7 +181,7 @@ HasEnded: TypeAlias = Callable[[list[Frame], Completion], bool]
 """Whether these frames, of which this answer was made, hold the end mark."""
 
 
-def decoder_oracle(opens: Sequence[Callable[[], Decoder]], has_ended: HasEnded) -> Oracle:
+def decoder_oracle(opens: Sequence[Callable[[], Decoder[Chunk]]], has_ended: HasEnded) -> Oracle:
     """Each stream gives the same however it is cut, and is whole only where its end mark is."""
 
     def check(data: bytes) -> None:
@@ -202,7 +202,7 @@ def decoder_oracle(opens: Sequence[Callable[[], Decoder]], has_ended: HasEnded) 
     return timed(check)
 
 
-def _read(decoder: Decoder, pieces: Iterable[bytes]) -> _Outcome:
+def _read(decoder: Decoder[Chunk], pieces: Iterable[bytes]) -> _Outcome:
     reader = StreamReader(decoder)
     try:
         for piece in (*pieces, b""):
@@ -235,7 +235,7 @@ def _check_end(outcome: _Outcome, frames: list[Frame], has_ended: HasEnded) -> N
 # --- floods -------------------------------------------------------------------------------
 
 
-def _flood_one(open_: Callable[[], Decoder], data: bytes) -> None:
+def _flood_one(open_: Callable[[], Decoder[Chunk]], data: bytes) -> None:
     frames = _frames(open_().framer, [data])
     if frames:
         place = crc32(data[::-1]) % len(frames)
@@ -243,7 +243,7 @@ def _flood_one(open_: Callable[[], Decoder], data: bytes) -> None:
 
 
 def flood(
-    open_: Callable[[], Decoder],
+    open_: Callable[[], Decoder[Chunk]],
     before: Sequence[Frame],
     frame: Frame,
     count: int = 2000,
@@ -270,7 +270,12 @@ def flood(
 
 
 def _flood_seconds(
-    open_: Callable[[], Decoder], before: Sequence[Frame], frame: Frame, count: int, *, vary: bool
+    open_: Callable[[], Decoder[Chunk]],
+    before: Sequence[Frame],
+    frame: Frame,
+    count: int,
+    *,
+    vary: bool,
 ) -> float:
     frames = [*before, *(_numbered(frame, number) if vary else frame for number in range(count))]
     reader = StreamReader(open_())

@@ -15,7 +15,7 @@ from llmgate.provider import Decoder, Provider
 from llmgate.provider.framing import Frame
 from llmgate.provider.http import HttpResponse, is_object
 from llmgate.testing.driving import call_of, drive
-from llmgate.types import Completion
+from llmgate.types import Chunk, Completion
 from llmgate_anthropic import Anthropic
 from llmgate_azure import AzureOpenAI
 from llmgate_cohere import Cohere
@@ -56,7 +56,7 @@ class Vendor:
         """What reads a whole reply, for each of the calls."""
         return [self._decode(options) for options in self.calls]
 
-    def opens(self) -> list[Callable[[], Decoder]]:
+    def opens(self) -> list[Callable[[], Decoder[Chunk]]]:
         """What opens a stream, for each of the calls."""
         return [self._open(options) for options in self.calls]
 
@@ -69,12 +69,12 @@ class Vendor:
 
         return decode
 
-    def _open(self, options: Mapping[str, Any]) -> Callable[[], Decoder]:
+    def _open(self, options: Mapping[str, Any]) -> Callable[[], Decoder[Chunk]]:
         provider = self.provider
         call = call_of(provider, self._asked({**options, "stream": True}))
         replies = [*self.opening, HttpResponse(200, {"content-type": "text/event-stream"}, b"")]
 
-        def open_() -> Decoder:
+        def open_() -> Decoder[Chunk]:
             return drive(provider.stream(call), replies, error=provider.error).result
 
         return open_

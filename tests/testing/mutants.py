@@ -13,7 +13,7 @@ from llmgate.provider import Decoder
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse, encode_json
 from llmgate.testing import CANARY, FakeProvider, ProviderConformance, RecordedExchange
-from llmgate.types import Choice, Completion, Message
+from llmgate.types import Choice, Chunk, Completion, Message
 from tests.testing.recorded import EXCHANGES, GOLDEN
 
 
@@ -39,7 +39,7 @@ def sending(change: Callable[[HttpRequest, ProviderCall], HttpRequest]) -> FakeP
         def complete(self, call: ProviderCall) -> Flow[Completion]:
             return self._changed(super().complete(call), call)
 
-        def stream(self, call: ProviderCall) -> Flow[Decoder]:
+        def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
             return self._changed(super().stream(call), call)
 
         def _changed(self, flow: Flow[Any], call: ProviderCall) -> Flow[Any]:
@@ -86,11 +86,11 @@ def reworded(text: Any = "Hi", **changes: Any) -> FakeProvider:
     return answering(lambda reply, right: Completion([Choice(message, **changes)]))
 
 
-def streaming(kind: Callable[[], Decoder]) -> FakeProvider:
+def streaming(kind: Callable[[], Decoder[Chunk]]) -> FakeProvider:
     """A provider with this decoder."""
 
     class Streaming(FakeProvider):
-        def stream(self, call: ProviderCall) -> Flow[Decoder]:
+        def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
             yield from super().stream(call)
             return kind()
 

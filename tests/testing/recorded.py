@@ -93,7 +93,7 @@ class EventDecoder(FakeDecoder):
 class EventProvider(FakeProvider):
     """The fake provider, with server-sent events."""
 
-    def stream(self, call: ProviderCall) -> Flow[Decoder]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
         yield from super().stream(call)
         return EventDecoder()
 

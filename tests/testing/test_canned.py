@@ -14,7 +14,7 @@ from llmgate.provider import Decoder, Provider
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, IncomingResponse
 from llmgate.testing import Canned, CannedTransport, FakeProvider, with_transport
-from llmgate.types import Completion
+from llmgate.types import Chunk, Completion
 
 REQUEST = HttpRequest("POST", "https://a.invalid", {"Authorization": "Bearer secret"}, b"{}")
 USER = [{"role": "user", "content": "Hi"}]
@@ -101,6 +101,7 @@ def test_asks_a_callable() -> None:
 class Slotted(Provider):
     """A provider that keeps its settings in slots."""
 
+    protocol = 2
     __slots__ = ("_inner",)
     name = "fake"
 
@@ -110,7 +111,7 @@ class Slotted(Provider):
     def complete(self, call: ProviderCall) -> Flow[Completion]:
         return self._inner.complete(call)
 
-    def stream(self, call: ProviderCall) -> Flow[Decoder]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
         return self._inner.stream(call)
 
 

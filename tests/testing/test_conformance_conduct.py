@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from llmgate.errors import DecodeError, ProviderError, RateLimitError, error_class
-from llmgate.provider import Support, status_error
+from llmgate.provider import Signing, Support, status_error
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import HttpRequest, HttpResponse
 from llmgate.testing import CANARY, FakeProvider
@@ -155,22 +155,22 @@ class KeyInPickle(FakeProvider):
 
 
 class NeedlessAuthorize(FakeProvider):
-    async def authorize(self, request: HttpRequest) -> HttpRequest:
+    async def authorize(self, request: HttpRequest, signing: Signing) -> HttpRequest:
         return request
 
 
 class KeyInBody(FakeProvider):
-    async def authorize(self, request: HttpRequest) -> HttpRequest:
+    async def authorize(self, request: HttpRequest, signing: Signing) -> HttpRequest:
         return replace(request, body=b'{"key": "%s"}' % CANARY.encode())
 
 
 class KeyOverTheCallers(FakeProvider):
-    async def authorize(self, request: HttpRequest) -> HttpRequest:
+    async def authorize(self, request: HttpRequest, signing: Signing) -> HttpRequest:
         return replace(request, headers={**request.headers, "FAKE-KEY": CANARY})
 
 
 class KeyInPath(FakeProvider):
-    async def authorize(self, request: HttpRequest) -> HttpRequest:
+    async def authorize(self, request: HttpRequest, signing: Signing) -> HttpRequest:
         return replace(request, url=f"{request.url}/{CANARY}")
 
 
@@ -179,7 +179,7 @@ def with_a_key(request: HttpRequest, call: ProviderCall) -> HttpRequest:
 
 
 CONDUCT: list[tuple[str, FakeProvider, str]] = [
-    ("test_declares_itself", declaring(protocol=2), "protocol"),
+    ("test_declares_itself", declaring(protocol=1), "protocol"),
     ("test_declares_itself", declaring(name="a/b"), "slash"),
     ("test_declares_itself", declaring(models=["fake-*"]), "patterns"),
     ("test_declares_itself", declaring(parameters={"temprature": Support.NATIVE}), "temprature"),

@@ -32,7 +32,7 @@ class PiecewiseFramer:
 def framing(kind: type[FakeDecoder], framer: Callable[[], Any]) -> FakeProvider:
     """A provider with this framer."""
 
-    def decoder() -> Decoder:
+    def decoder() -> Decoder[Chunk]:
         made = kind()
         made.framer = framer()
         return made

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from llmgate.errors import InvalidRequestError, MissingKeyError, ProviderError
-from llmgate.provider import Decoder, Provider, Support
+from llmgate.provider import Decoder, Provider, Signing, Support
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import (
     Flow,
@@ -24,7 +24,7 @@ from llmgate.provider.http import (
     encode_json,
     shown_url,
 )
-from llmgate.types import Completion
+from llmgate.types import Chunk, Completion
 from llmgate_anthropic.decode import decode
 from llmgate_anthropic.encode import WITH_SAMPLING, Encoded, encode
 from llmgate_anthropic.errors import messages_error
@@ -71,6 +71,7 @@ class Anthropic(Provider):
         InvalidRequestError: when an address, a version or a key cannot be one.
     """
 
+    protocol = 2
     name = "anthropic"
     models: ClassVar[tuple[str, ...]] = ("claude-*",)
     parameters: ClassVar[Mapping[str, Support] | None] = {
@@ -116,13 +117,13 @@ class Anthropic(Provider):
         reply = yield self._request(encoded)
         return decode(reply, call.id, encoded.answer_tool)
 
-    def stream(self, call: ProviderCall) -> Flow[Decoder]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
         """One request, and a decoder for its events."""
         encoded = self._encoded(replace(call, stream=True))
         yield replace(self._request(encoded), stream=True)
         return MessagesDecoder(call.id, encoded.answer_tool)
 
-    async def authorize(self, request: HttpRequest) -> HttpRequest:
+    async def authorize(self, request: HttpRequest, _: Signing, /) -> HttpRequest:
         """The request with the key or the token, where there is one; never with both."""
         credentials: dict[str, str] = {}
         if self._key is not None:

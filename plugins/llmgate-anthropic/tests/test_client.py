@@ -14,6 +14,7 @@ from llmgate import Client
 from llmgate.errors import MissingKeyError
 from llmgate.provider.http import HttpRequest
 from llmgate.testing import Canned, CannedTransport, with_transport
+from llmgate.testing.signing import FixedSigning
 from llmgate_anthropic import Anthropic
 
 KEY = "sk-ant-canary-5d41402abc4b2a76"
@@ -187,7 +188,7 @@ async def test_key_goes_to_its_own_host_only(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     provider = Anthropic(**settings)
-    request = await provider.authorize(HttpRequest("POST", "https://x.example"))
+    request = await provider.authorize(HttpRequest("POST", "https://x.example"), FixedSigning())
     assert expected == request.headers
 
 
@@ -198,6 +199,6 @@ async def test_another_address_for_one_call_gets_no_key_of_the_environment(
     monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
     request = HttpRequest("POST", "https://x.example")
     elsewhere = Anthropic().configured(base_url="https://claude.example")
-    assert {} == (await elsewhere.authorize(request)).headers
+    assert {} == (await elsewhere.authorize(request, FixedSigning())).headers
     with_key = elsewhere.configured(api_key="k")
-    assert {"x-api-key": "k"} == (await with_key.authorize(request)).headers
+    assert {"x-api-key": "k"} == (await with_key.authorize(request, FixedSigning())).headers

@@ -23,11 +23,11 @@ from llmgate.errors import (
 )
 from llmgate.models import Model
 from llmgate.options import ChatParameters
-from llmgate.provider import Decoder, EmbeddingAbilities, Provider, Support
+from llmgate.provider import Decoder, EmbeddingAbilities, Provider, Signing, Support
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Secret, shown_url
 from llmgate.provider.threads import run_in_thread
-from llmgate.types import Completion
+from llmgate.types import Chunk, Completion
 from llmgate_azure.endpoint import Endpoint, Family, endpoint_of
 from llmgate_azure.errors import azure_error, filter_findings
 from llmgate_azure.models import base_models
@@ -77,6 +77,7 @@ class AzureOpenAI(Provider):
             credentials are given.
     """
 
+    protocol = 2
     name = "azure"
     parameters: ClassVar[Mapping[str, Support] | None] = dict.fromkeys(
         ChatParameters.__annotations__, Support.NATIVE
@@ -133,7 +134,7 @@ class AzureOpenAI(Provider):
             error.details = error.details or filter_findings(reply)
             raise
 
-    def stream(self, call: ProviderCall) -> Flow[Decoder]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
         """One request, and a decoder for its events."""
         yield self._request(call)
         return ChatDecoder(call.id, choices=call.parameters.get("n", 1))
@@ -161,7 +162,7 @@ class AzureOpenAI(Provider):
         response = yield HttpRequest("GET", url)
         return base_models(response)
 
-    async def authorize(self, request: HttpRequest) -> HttpRequest:
+    async def authorize(self, request: HttpRequest, _: Signing, /) -> HttpRequest:
         """The request with the key, or with a token that is asked for anew."""
         if self._key is None and request.has_header("authorization", "api-key"):
             return request.with_headers(self._headers)  # the caller brings a credential

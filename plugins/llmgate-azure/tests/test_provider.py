@@ -24,6 +24,7 @@ from llmgate.messages import MessageParam
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import HttpRequest, HttpResponse, encode_json
 from llmgate.testing import drive
+from llmgate.testing.signing import FixedSigning
 from llmgate_azure import AzureOpenAI
 
 HOST = "https://mine.openai.azure.com"
@@ -41,7 +42,7 @@ def sent_by(made: AzureOpenAI, call: ProviderCall) -> HttpRequest:
 
 
 async def authorized(made: AzureOpenAI) -> dict[str, str]:
-    return dict((await made.authorize(HttpRequest("POST", HOST))).headers)
+    return dict((await made.authorize(HttpRequest("POST", HOST), FixedSigning())).headers)
 
 
 async def test_a_key_goes_into_its_own_header() -> None:

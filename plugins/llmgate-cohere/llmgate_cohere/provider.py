@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from llmgate.errors import InvalidRequestError, MissingKeyError, ProviderError
-from llmgate.provider import Decoder, Provider, Support
+from llmgate.provider import Decoder, Provider, Signing, Support
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import (
     Flow,
@@ -24,7 +24,7 @@ from llmgate.provider.http import (
     encode_json,
     shown_url,
 )
-from llmgate.types import Completion
+from llmgate.types import Chunk, Completion
 from llmgate_cohere.decode import decode
 from llmgate_cohere.encode import encode
 from llmgate_cohere.errors import chat_error
@@ -67,6 +67,7 @@ class Cohere(Provider):
         InvalidRequestError: when an address, a header or a key cannot be one.
     """
 
+    protocol = 2
     name = "cohere"
     models: ClassVar[tuple[str, ...]] = ("command", "command-*", "c4ai-*")
     parameters: ClassVar[Mapping[str, Support] | None] = {
@@ -105,13 +106,13 @@ class Cohere(Provider):
         reply = yield self._request(encoded.body)
         return decode(reply, call.id, encoded.model, encoded.names)
 
-    def stream(self, call: ProviderCall) -> Flow[Decoder]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
         """One request, and a decoder for its events."""
         encoded = encode(replace(call, stream=True))
         yield replace(self._request(encoded.body), stream=True)
         return ChatDecoder(call.id, encoded.model, encoded.names)
 
-    async def authorize(self, request: HttpRequest) -> HttpRequest:
+    async def authorize(self, request: HttpRequest, _: Signing, /) -> HttpRequest:
         """The request with the key, where there is one."""
         credentials: dict[str, str] = {}
         if self._key is not None:

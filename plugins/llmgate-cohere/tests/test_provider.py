@@ -10,6 +10,7 @@ from llmgate.errors import InvalidRequestError, MissingKeyError
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import HttpRequest, Secret
 from llmgate.testing.driving import first_request
+from llmgate.testing.signing import FixedSigning
 from llmgate_cohere import Cohere
 
 ASKED = ProviderCall("command-r", [{"role": "user", "content": "Hi"}])
@@ -23,7 +24,7 @@ def url_of(provider: Cohere) -> str:
 
 async def authorization(provider: Cohere) -> str | None:
     """What is sent as ``authorization``."""
-    request = await provider.authorize(HttpRequest("POST", "https://a.example"))
+    request = await provider.authorize(HttpRequest("POST", "https://a.example"), FixedSigning())
     return request.headers.get("authorization")
 
 
@@ -90,7 +91,7 @@ async def test_settings_can_be_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     changed = provider.configured(base_url=OWN)
     assert f"{OWN}/v2/chat" == url_of(changed)
     assert await authorization(changed) is None
-    request = await changed.authorize(HttpRequest("POST", OWN))
+    request = await changed.authorize(HttpRequest("POST", OWN), FixedSigning())
     assert request.headers["X-Client-Name"] == "tests"
     assert await authorization(changed.configured(api_key="given")) == "Bearer given"
 

@@ -17,7 +17,7 @@ from llmgate.provider import Decoder, Provider, Support
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.emulation import ToolEmulation
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Transport, encode_json
-from llmgate.types import Completion
+from llmgate.types import Chunk, Completion
 from llmgate_local.constraints import check_constraints
 from llmgate_local.decode import StreamDecoder, completion_of
 from llmgate_local.encode import (
@@ -60,6 +60,7 @@ class Local(Provider):
         InvalidRequestError: when a number is too small.
     """
 
+    protocol = 2
     name = "local"
     parameters: ClassVar[Mapping[str, Support] | None] = SUPPORT
 
@@ -82,7 +83,7 @@ class Local(Provider):
         completion = completion_of((yield _chat_request(call)), _decoder(call))
         return completion if emulation is None else emulation.completion(completion)
 
-    def stream(self, call: ProviderCall) -> Flow[Decoder]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
         """One stream, likewise."""
         call, emulation = yield from self._prepared(call)
         yield _chat_request(call)

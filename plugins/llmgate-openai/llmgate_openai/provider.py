@@ -14,10 +14,10 @@ from llmgate.embeddings import EmbeddingCall, Embeddings
 from llmgate.errors import InvalidRequestError, MissingKeyError, ProviderError
 from llmgate.models import Model
 from llmgate.options import ChatParameters
-from llmgate.provider import Decoder, EmbeddingAbilities, Provider, Support
+from llmgate.provider import Decoder, EmbeddingAbilities, Provider, Signing, Support
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Secret, base_url_parts, shown_url
-from llmgate.types import Completion
+from llmgate.types import Chunk, Completion
 from llmgate_openai.decode import decode
 from llmgate_openai.embeddings import decode_embeddings, embedding_abilities, embedding_request
 from llmgate_openai.encode import COMPATIBLE, Dialect, chat_request
@@ -47,6 +47,7 @@ class OpenAI(Provider):
         InvalidRequestError: when an address or a key cannot be one.
     """
 
+    protocol = 2
     name = "openai"
     models: ClassVar[tuple[str, ...]] = (
         "gpt-*",
@@ -116,7 +117,7 @@ class OpenAI(Provider):
         reply = yield chat_request(call, self._url, self._dialect)
         return decode(reply, call.id)
 
-    def stream(self, call: ProviderCall) -> Flow[Decoder]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
         """One request, and a decoder for its events."""
         yield chat_request(call, self._url, self._dialect)
         return ChatDecoder(call.id, choices=call.parameters.get("n", 1))
@@ -138,7 +139,7 @@ class OpenAI(Provider):
         response = yield HttpRequest("GET", route_url(self._base_url, "models"))
         return decode_models(response)
 
-    async def authorize(self, request: HttpRequest) -> HttpRequest:
+    async def authorize(self, request: HttpRequest, _: Signing, /) -> HttpRequest:
         """The request with the key, where there is one."""
         if request.has_header("authorization") or self._has_authorization:
             return request.with_headers(self._headers)

@@ -58,7 +58,7 @@ class ChatDecoder:
             ProviderError: for an error that the provider sends inside the stream.
             DecodeError: for an event that is no chunk; ``frame`` is its data.
         """
-        data, event, texts = frame
+        data, event, texts, _ = frame
         if texts:
             return TextChunks(self._like, texts)
         if not data.startswith(b"{") or event == "error":

@@ -18,6 +18,7 @@ from llmgate.errors import (
 )
 from llmgate.provider.http import HttpRequest, Secret
 from llmgate.testing import Canned, CannedTransport, with_transport
+from llmgate.testing.signing import FixedSigning
 from llmgate_openai import OpenAI, base_url_of, chat_url
 
 _HELLO: list[Any] = [{"role": "user", "content": "Hello"}]
@@ -28,7 +29,7 @@ _ELSEWHERE = "https://compatible.invalid/v1"
 
 async def _authorized(provider: OpenAI) -> dict[str, str]:
     request = HttpRequest("POST", "https://x.invalid", {"content-type": "application/json"})
-    return dict((await provider.authorize(request)).headers)
+    return dict((await provider.authorize(request, FixedSigning())).headers)
 
 
 # --- where ----------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
 from llmgate.errors import InvalidRequestError, MissingKeyError, ProviderError
-from llmgate.provider import Decoder, Provider, Support
+from llmgate.provider import Decoder, Provider, Signing, Support
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import (
     Flow,
@@ -19,7 +19,7 @@ from llmgate.provider.http import (
     encode_json,
     shown_url,
 )
-from llmgate.types import Completion
+from llmgate.types import Chunk, Completion
 from llmgate_replicate.decode import Prediction, decode, is_over, read_prediction
 from llmgate_replicate.encode import Encoded, encode, read_question
 from llmgate_replicate.errors import replicate_error
@@ -63,6 +63,7 @@ class Replicate(Provider):
         InvalidRequestError: when a setting cannot be one.
     """
 
+    protocol = 2
     name = "replicate"
     models: ClassVar[tuple[str, ...]] = (
         "meta/llama-2-*",
@@ -136,14 +137,14 @@ class Replicate(Provider):
         completion = decode(reply, encoded.reader(), model=call.model, limit=encoded.limit)
         return question.emulation.completion(completion) if question.emulation else completion
 
-    def stream(self, call: ProviderCall) -> Flow[Decoder]:
+    def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
         """Make a prediction, and open its stream; a model without one gives all at once."""
         question = read_question(call)
         model = yield from self._model(call.model)
         encoded = encode(question, model, self._templates)
         reply = yield self._create(model, encoded, wait=0)
         prediction = read_prediction(reply)
-        decoder: Decoder
+        decoder: Decoder[Chunk]
         if (yield from self._has_opened(prediction)):
             decoder = EventDecoder(prediction, encoded.reader(), model=call.model)
         else:
@@ -236,7 +237,7 @@ class Replicate(Provider):
 
     # --- credentials and errors ---
 
-    async def authorize(self, request: HttpRequest) -> HttpRequest:
+    async def authorize(self, request: HttpRequest, _: Signing, /) -> HttpRequest:
         """The request with the token, if it goes to the API or to one of Replicate's own hosts."""
         scheme, host = _scheme_and_host(request.url)
         is_own = self._is_official and host.endswith(_OWN_HOSTS)

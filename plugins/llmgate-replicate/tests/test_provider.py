@@ -17,6 +17,7 @@ from llmgate.errors import (
 )
 from llmgate.provider.http import HttpRequest, HttpResponse, decode_json, encode_json
 from llmgate.testing.driving import call_of, drive
+from llmgate.testing.signing import FixedSigning
 from llmgate_replicate import Replicate
 from llmgate_replicate.stream import EventDecoder, WholeDecoder
 
@@ -192,7 +193,7 @@ def test_tools_are_emulated_in_streams_too() -> None:
 
 
 async def token(ours: Replicate, url: str) -> str | None:
-    request = await ours.authorize(HttpRequest("GET", url))
+    request = await ours.authorize(HttpRequest("GET", url), FixedSigning())
     return request.headers.get("authorization")
 
 

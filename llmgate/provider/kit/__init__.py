@@ -1,0 +1,62 @@
+"""What most providers need and no vendor owns: settings, reading responses, writing requests.
+
+Each part stands by itself; a provider takes those that fit its vendor. It knows no vendor.
+"""
+
+from llmgate.provider.kit.reading import (
+    Fields,
+    NativeContent,
+    add_frame,
+    finish_reason,
+    in_stream_error,
+    read_json,
+)
+from llmgate.provider.kit.settings import (
+    Credential,
+    Settings,
+    Vendor,
+    base_url,
+    headers,
+    key_from,
+    variable,
+)
+from llmgate.provider.kit.writing import (
+    NameMap,
+    ToolChoice,
+    check_text_only,
+    drop_others,
+    function_tools,
+    json_request,
+    merge_body,
+    own_data,
+    parameter,
+    stop_list,
+    token_limit,
+)
+
+__all__ = [
+    "Credential",
+    "Fields",
+    "NameMap",
+    "NativeContent",
+    "Settings",
+    "ToolChoice",
+    "Vendor",
+    "add_frame",
+    "base_url",
+    "check_text_only",
+    "drop_others",
+    "finish_reason",
+    "function_tools",
+    "headers",
+    "in_stream_error",
+    "json_request",
+    "key_from",
+    "merge_body",
+    "own_data",
+    "parameter",
+    "read_json",
+    "stop_list",
+    "token_limit",
+    "variable",
+]

@@ -1,0 +1,235 @@
+"""Reads what a vendor sent: JSON with its types checked, finish reasons, errors inside a stream.
+
+It knows no vendor's format: names of fields and words come from the provider.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+from llmgate._text.json import decode_json, is_array, is_object
+from llmgate.errors import DecodeError, ProviderError, excerpt
+from llmgate.provider.framing import Frame
+from llmgate.types import FinishReason
+
+__all__ = [
+    "Fields",
+    "NativeContent",
+    "add_frame",
+    "finish_reason",
+    "in_stream_error",
+    "read_json",
+]
+
+_ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def read_json(data: bytes) -> Any:
+    """A JSON value; a lone surrogate in a text, such as where a text was cut, becomes U+FFFD.
+
+    Source: RFC 8259, 8.2, on escapes that name half of a character.
+
+    Raises:
+        DecodeError: for what is not JSON; ``frame`` holds it.
+    """
+    try:
+        return decode_json(data)
+    except DecodeError:
+        if _ESCAPED_SURROGATE.search(data) is None:
+            raise
+    try:
+        # Written anew, a whole pair is one character, and only a lone surrogate is left as one.
+        text = json.dumps(json.loads(data), ensure_ascii=False)
+    except (ValueError, RecursionError) as error:
+        reason = str(error)
+    else:
+        return decode_json(_SURROGATE.sub("\ufffd", text))
+    raise DecodeError(f"the response is not JSON ({reason}): {excerpt(data)}", frame=data)
+
+
+def add_frame(error: DecodeError, what: str, data: bytes) -> DecodeError:
+    """The same error, which now says what could not be read and has it as ``frame``.
+
+    For an ``except`` clause: ``raise add_frame(error, "the response is not a message", body)``.
+    """
+    message = f"{what} ({error.message}): {excerpt(data)}"
+    error.message, error.args, error.frame = message, (message,), data
+    return error
+
+
+class Fields:
+    """The fields of a JSON object, each read as the type that it must have.
+
+    Args:
+        payload: The object.
+        name: What errors call it; empty for the whole response.
+
+    Raises:
+        DecodeError: when it is not an object; so does each method for a field of another type.
+    """
+
+    __slots__ = ("name", "payload")
+
+    def __init__(self, payload: Any, name: str = "") -> None:
+        if not is_object(payload):
+            raise DecodeError(f"{name or 'it'} must be an object, not {_kind(payload)}")
+        self.payload = payload
+        self.name = name
+
+    def text(self, key: str) -> str:
+        """A string that must be there."""
+        value = self.payload.get(key)
+        if not isinstance(value, str):
+            self._refuse(key, "a string")
+        return value
+
+    def optional_text(self, key: str) -> str | None:
+        """A string; None where it is absent or null."""
+        return None if self.payload.get(key) is None else self.text(key)
+
+    def integer(self, key: str) -> int:
+        """An integer that must be there; some hosts write it as a float."""
+        value = self.payload.get(key)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if type(value) is not int or abs(value) >= _MOST:
+            self._refuse(key, "an integer")
+        return int(value)
+
+    def optional_integer(self, key: str) -> int | None:
+        """An integer; None where it is absent or null."""
+        return None if self.payload.get(key) is None else self.integer(key)
+
+    def object(self, key: str) -> Fields:
+        """An object that must be there."""
+        return Fields(self.payload.get(key), self._path(key))
+
+    def optional_object(self, key: str) -> Fields | None:
+        """An object; None where it is absent or null."""
+        return None if self.payload.get(key) is None else self.object(key)
+
+    def array(self, key: str) -> list[Any]:
+        """An array; empty where it is absent or null."""
+        value = self.payload.get(key)
+        if value is None:
+            return []
+        if not is_array(value):
+            self._refuse(key, "an array")
+        return value
+
+    def objects(self, key: str) -> list[Fields]:
+        """An array of objects; empty where it is absent or null."""
+        path = self._path(key)
+        items = enumerate(self.array(key))
+        return [Fields(item, f"{path}[{place}]") for place, item in items]
+
+    def others(self, *known: str) -> dict[str, Any]:
+        """All fields but these."""
+        return {key: value for key, value in self.payload.items() if key not in known}
+
+    def _path(self, key: str) -> str:
+        return f"{self.name}.{key}" if self.name else key
+
+    def _refuse(self, key: str, expected: str) -> NoReturn:
+        raise DecodeError(
+            f"{self._path(key)} must be {expected}, not {_kind(self.payload.get(key))}"
+        )
+
+
+_MOST = 2**63
+"""Sums of what is larger can grow beyond what Python turns into text."""
+
+
+def _kind(value: Any) -> str:
+    """What a value is, and a number or a text itself."""
+    if value is None:
+        return "null"
+    if is_object(value) or is_array(value):
+        return "an object" if is_object(value) else "an array"
+    return excerpt(repr(value), 60)
+
+
+def finish_reason(
+    native: str | None,
+    words: Mapping[str, FinishReason],
+    *,
+    has_calls: bool = False,
+) -> FinishReason | None:
+    """OpenAI's word for a finish reason: by these words, and ``other`` for any that is not there.
+
+    A response that stopped with tool calls says so, whatever its vendor's word for that is.
+    """
+    if not native:
+        return None
+    reason = words.get(native, "other")
+    return "tool_calls" if reason == "stop" and has_calls else reason
+
+
+def in_stream_error(
+    frame: Frame, error_in: Callable[[Any], ProviderError | None]
+) -> ProviderError | None:
+    """The error that an event is by its name, or by being text where JSON should be.
+
+    An error object in an event that is not named ``error`` is left to the provider.
+
+    Args:
+        frame: The event.
+        error_in: The error that the JSON value of an event of that name stands for, if any.
+    """
+    is_named = frame.event == "error"
+    text = frame.data.strip()
+    if not is_named and (not text or text[:1] in _JSON_BEGINS):
+        return None
+    try:
+        payload = decode_json(text)
+    except DecodeError:
+        payload = text.decode("utf-8", "backslashreplace")
+    if not isinstance(payload, str):
+        if not is_named:
+            return None
+        error = error_in(payload)
+        if error is not None:
+            error.in_stream = True
+            return error
+        payload = text.decode()
+    message = excerpt(payload.strip(), 2000) or "the provider sent an error"
+    return ProviderError(message, in_stream=True)
+
+
+_JSON_BEGINS = frozenset({b"{", b"["})
+
+
+class NativeContent:
+    """The content of one response in its vendor's own form, where that has to be sent back.
+
+    A response that OpenAI's shape represents completely needs none: until an item that it does not
+    represent, all are held back.
+
+    Args:
+        is_plain: Whether an item, given with its place, is represented completely.
+    """
+
+    __slots__ = ("_count", "_held", "_is_needed", "_is_plain")
+
+    def __init__(self, is_plain: Callable[[Mapping[str, Any], int], bool]) -> None:
+        self._is_plain = is_plain
+        self._held: list[dict[str, Any]] = []
+        self._is_needed = False
+        self._count = 0
+
+    def add(self, item: dict[str, Any]) -> list[dict[str, Any]]:
+        """Take an item; the items that are now to be added to ``provider_data``."""
+        self._held.append(item)
+        is_plain = self._is_plain(item, self._count)
+        self._count += 1
+        return self.release() if self._is_needed or not is_plain else []
+
+    def release(self) -> list[dict[str, Any]]:
+        """The items held back, which are needed for another reason, as are all that follow."""
+        self._is_needed = True
+        items, self._held = self._held, []
+        return items

@@ -1,0 +1,378 @@
+"""A provider's keys, address and headers, from code or from the environment, and where each may go.
+
+It reads the environment when a provider is made and never after, and it sends nothing.
+
+The host rule: a key from the environment goes to the vendor's own hosts and to an address that the
+environment names, never to an address given in code.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, NoReturn
+from urllib.parse import urlsplit, urlunsplit
+
+from llmgate._text.redact import HiddenHeaders, HiddenUrl, split_query
+from llmgate.errors import InvalidRequestError, MissingKeyError
+from llmgate.provider.http import HttpRequest, Secret, base_url_parts
+
+__all__ = ["Credential", "Settings", "Vendor", "base_url", "headers", "key_from", "variable"]
+
+
+class Credential(NamedTuple):
+    """One kind of key.
+
+    ``variables`` are those of the environment that may hold it; the first that is set counts.
+    It is sent in ``header``, after ``prefix``. One without a header is only kept, such as for a
+    provider that signs its requests.
+    """
+
+    variables: tuple[str, ...]
+    header: str | None = "Authorization"
+    prefix: str = "Bearer "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vendor:
+    """What a vendor's hosts, keys and variables are called.
+
+    ``hosts`` are the domains of the vendor's own hosts: each stands for itself and for all below
+    it. ``base_url`` is used where neither code nor one of ``base_url_variables`` names an address;
+    ``endings`` are paths that are removed from the end of a pasted address, one after the other.
+    ``credentials`` are the kinds of keys by the name of their setting, the preferred one first.
+    ``headers_variable`` may hold further headers, as lines of ``Name: value``. ``needs_key`` says
+    that other hosts than the vendor's own need a key as well. ``allows_bare_hosts`` accepts an
+    address of the vendor's own hosts without its ``https://``, as some portals show it.
+    """
+
+    name: str
+    hosts: tuple[str, ...] = ()
+    base_url: str | None = None
+    base_url_variables: tuple[str, ...] = ()
+    endings: tuple[str, ...] = ()
+    credentials: Mapping[str, Credential] = field(default_factory=dict[str, Credential])
+    headers_variable: str | None = None
+    needs_key: bool = False
+    allows_bare_hosts: bool = False
+
+
+class Settings:
+    """The settings of one provider. They show no key, and no user or query of the address.
+
+    It holds the host rule: a key from the environment goes to the vendor's own hosts and to an
+    address that the environment names, never to an address given in code. The same holds for
+    headers from the environment. ``is_official`` says whether the address is one of the vendor's
+    own hosts.
+
+    Args:
+        vendor: The vendor.
+        given: All settings that the provider's constructor takes, None for one that was not given:
+            ``base_url``, ``headers``, the vendor's credentials, and any others, which are only kept
+            for :meth:`changed`.
+
+    Raises:
+        InvalidRequestError: for a key, an address or a header that cannot be sent.
+    """
+
+    __slots__ = (
+        "_base_url",
+        "_given",
+        "_headers",
+        "_is_environment_trusted",
+        "_keys",
+        "_origin",
+        "_private_query",
+        "_query",
+        "_user",
+        "_vendor",
+        "is_official",
+    )
+
+    def __init__(self, vendor: Vendor, /, **given: Any) -> None:
+        self._vendor = vendor
+        self._base_url: str | None = None
+        if isinstance(given.get("base_url"), str):
+            given["base_url"] = HiddenUrl(given["base_url"])
+        if isinstance(given.get("headers"), Mapping):
+            given["headers"] = HiddenHeaders(given["headers"])
+        for name in vendor.credentials:
+            given[name] = key_from(given.pop(name, None), name)
+        self._given = given
+        self._set_address(given.get("base_url"))
+        self._keys = self._choose_keys()
+        self._headers = self._choose_headers(given.get("headers"))
+
+    def _set_address(self, given: Any) -> None:
+        named = self._completed(_address_in(self._vendor.base_url_variables))
+        address = (named or self._vendor.base_url) if given is None else self._completed(given)
+        self._origin = ""
+        self._user = self._query = self._private_query = HiddenUrl("")
+        self.is_official = False
+        self._is_environment_trusted = True
+        if address is None:
+            return
+        parts = urlsplit(base_url(address, *self._vendor.endings))
+        user, _, host = parts.netloc.rpartition("@")
+        plain, private = split_query(parts.query)
+        self._base_url = f"{parts.scheme}://{host}{parts.path}"
+        self._origin = f"{parts.scheme}://{host}/"
+        self._user = HiddenUrl(f"{user}@" if user else "")
+        self._query = HiddenUrl(f"?{plain}" if plain else "")
+        self._private_query = HiddenUrl(f"?{private}" if private else "")
+        self.is_official = _is_below(self._base_url, self._vendor.hosts)
+        is_named = named is not None and self._is_same_origin(named.reveal())
+        self._is_environment_trusted = given is None or self.is_official or is_named
+
+    def _completed(self, address: Any) -> Any:
+        """An address with the scheme that it may lack."""
+        text = address.reveal() if isinstance(address, HiddenUrl) else address
+        if not isinstance(text, str):
+            return address
+        text = text.strip()
+        is_bare = self._vendor.allows_bare_hosts and "://" not in text
+        if is_bare and _is_below(f"https://{text}", self._vendor.hosts):
+            text = f"https://{text}"
+        return HiddenUrl(text)
+
+    def _choose_keys(self) -> dict[str, Secret]:
+        """The keys that were given, or else those of the environment."""
+        credentials = self._vendor.credentials
+        given = {name: key for name in credentials if (key := self._given[name]) is not None}
+        if given or not self._is_environment_trusted:
+            return given
+        found = {name: _key_in(each.variables) for name, each in credentials.items()}
+        return {name: key for name, key in found.items() if key is not None}
+
+    def _choose_headers(self, given: Any) -> dict[str, str]:
+        name = self._vendor.headers_variable
+        if given is not None or name is None:
+            return headers({} if given is None else given)
+        return headers(_header_lines(self.variable(name) or ""))
+
+    # --- what the provider reads ---
+
+    @property
+    def base_url(self) -> str:
+        """The address, without user and query.
+
+        Raises:
+            InvalidRequestError: when there is none.
+        """
+        if self._base_url is not None:
+            return self._base_url
+        names = " or ".join(self._vendor.base_url_variables)
+        advice = f"set {names} or pass base_url=" if names else "pass base_url="
+        raise InvalidRequestError(
+            f"{self._vendor.name} needs an address: {advice}", path="base_url"
+        )
+
+    @property
+    def shown_url(self) -> str | None:
+        """The same for a ``repr``; None where there is none."""
+        return self._base_url
+
+    def url(self, path: str) -> str:
+        """The address of a request, without the user and the keys in a query, which
+        :meth:`authorized` adds; the rest of the query stays at its end."""
+        return f"{self.base_url}{path}{self._query.reveal()}"
+
+    def key(self, name: str = "api_key") -> Secret | None:
+        """The key of that setting, given or from the environment."""
+        return self._keys.get(name)
+
+    def variable(self, *names: str) -> str | None:
+        """The first of these variables that is set, if the host rule lets this address have it."""
+        return variable(*names) if self._is_environment_trusted else None
+
+    def changed(self, **settings: Any) -> dict[str, Any]:
+        """The given settings with these in their place, for the constructor.
+
+        A key replaces those of every other kind.
+        """
+        credentials = self._vendor.credentials
+        is_new = any(settings.get(name) is not None for name in credentials)
+        replaced = dict.fromkeys(credentials) if is_new else {}
+        return {**self._given, **replaced, **settings}
+
+    # --- what is sent ---
+
+    def authorized(
+        self, request: HttpRequest, headers: Mapping[str, str] | None = None
+    ) -> HttpRequest:
+        """The request with these headers, those of the settings, and the first key that there is.
+
+        What the caller gave for this call is never replaced: a key is left out where its header is
+        there already. A request to any other host is returned unchanged, since an address in a
+        response must not lead a key elsewhere.
+
+        Raises:
+            MissingKeyError: when the host needs a key and the request has none.
+        """
+        if not self.owns(request.url):
+            return request
+        added = {**self._headers, **(headers or {})}
+        taken = {name.lower() for name in (*request.headers, *added)}
+        for name, key in self._keys.items():
+            credential = self._vendor.credentials[name]
+            if credential.header is not None:
+                if credential.header.lower() not in taken:
+                    added[credential.header] = f"{credential.prefix}{key.reveal()}"
+                break
+        else:
+            if self._lacks_key(taken):
+                raise self.missing_key()
+        if added:
+            request = request.with_headers(added)
+        return self._with_private_parts(request)
+
+    def owns(self, url: str) -> bool:
+        """Whether a key may go to this URL: on the same origin, or among the vendor's own hosts."""
+        if self._is_same_origin(url):
+            return True
+        scheme = url.partition(":")[0].lower()
+        is_as_safe = scheme == "https" or self._origin.startswith(f"{scheme}:")
+        return self.is_official and is_as_safe and _is_below(url, self._vendor.hosts)
+
+    def missing_key(self) -> MissingKeyError:
+        """The error that says which variable to set, or why the one that is set is not sent."""
+        vendor = self._vendor
+        names = [*vendor.credentials]
+        setting = "api_key" if "api_key" in names else names[0]
+        variables = vendor.credentials[setting].variables
+        withheld = [] if self._is_environment_trusted else [*filter(os.environ.get, variables)]
+        if withheld:
+            return MissingKeyError(
+                f"{vendor.name} needs a key: {withheld[0]} is not sent to {self.shown_url}, since "
+                f"that address was given in code; pass {setting}="
+            )
+        advice = f"set {' or '.join(variables)}, or pass" if variables else "pass"
+        return MissingKeyError(f"{vendor.name} needs a key: {advice} {setting}=")
+
+    def _lacks_key(self, taken: set[str]) -> bool:
+        sent_in = [each.header.lower() for each in self._vendor.credentials.values() if each.header]
+        is_needed = self.is_official or self._vendor.needs_key
+        return bool(sent_in) and is_needed and taken.isdisjoint(sent_in)
+
+    def _is_same_origin(self, url: str) -> bool:
+        if not self._origin:
+            return False
+        return url.startswith(self._origin) or _origin_of(url) == _origin_of(self._origin)
+
+    def _with_private_parts(self, request: HttpRequest) -> HttpRequest:
+        """The request with the user and the query of the address that was given."""
+        user, query = self._user.reveal(), self._private_query.reveal()
+        if not (user or query) or not self._is_same_origin(request.url):
+            return request
+        scheme, separator, rest = request.url.partition("://")
+        query = query.replace("?", "&", 1) if "?" in rest else query
+        return replace(request, url=f"{scheme}{separator}{user}{rest}{query}")
+
+    def __repr__(self) -> str:
+        return f"Settings({self._vendor.name}, base_url={self.shown_url!r})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("settings are not pickled: they may hold credentials")
+
+
+# --- single settings ----------------------------------------------------------------------
+
+
+def key_from(given: str | Secret | None, name: str = "api_key") -> Secret | None:
+    """A key that cannot be shown by accident.
+
+    A constructor's first line, ``api_key = key_from(api_key)``, also keeps it out of the tracebacks
+    of all that may fail after it.
+
+    Raises:
+        InvalidRequestError: for what cannot be a key; it is not quoted.
+    """
+    if given is None or isinstance(given, Secret):
+        return given
+    try:
+        return Secret(given, name=name)
+    finally:
+        del given  # a traceback may show what is here
+
+
+def variable(*names: str) -> str | None:
+    """The first of these variables of the environment that is set and not empty."""
+    return next((value for name in names if (value := os.environ.get(name))), None)
+
+
+def _key_in(variables: tuple[str, ...]) -> Secret | None:
+    """The key in the first of these variables that is set; an error names the variable."""
+    name = next(filter(os.environ.get, variables), None)
+    return None if name is None else key_from(os.environ[name], name)
+
+
+def _address_in(variables: tuple[str, ...]) -> HiddenUrl | None:
+    address = variable(*variables)
+    return None if address is None else HiddenUrl(address)
+
+
+def base_url(address: str | HiddenUrl, *endings: str) -> str:
+    """An address as it was pasted, without a fragment, a slash at its end, and these endings.
+
+    Raises:
+        InvalidRequestError: when it is not an http(s) URL.
+    """
+    if isinstance(address, HiddenUrl):
+        address = address.reveal()
+    try:
+        parts = base_url_parts(address)
+    finally:
+        del address  # a traceback may show what is here
+    path = parts.path.rstrip("/")
+    for ending in endings:
+        path = path.removesuffix(ending).rstrip("/")
+    return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
+
+
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
+
+
+def headers(given: Mapping[str, str | None]) -> dict[str, str]:
+    """The headers that have a value; their ``repr`` shows no credential.
+
+    Raises:
+        InvalidRequestError: for one that cannot be sent; its value is not quoted.
+    """
+    if not isinstance(given, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        kind = type(given).__name__
+        raise InvalidRequestError(f"must be a dictionary, not {kind}", path="headers")
+    checked = HiddenHeaders({name: value for name, value in given.items() if value})
+    del given  # a traceback may show what is here
+    wrong = next((name for name in checked if not _can_be_sent(name, checked[name])), None)
+    if wrong is not None:
+        raise InvalidRequestError("must be printable ASCII text", path=f"headers.{wrong!a:.60}")
+    return checked
+
+
+def _can_be_sent(name: Any, value: Any) -> bool:
+    is_name = isinstance(name, str) and _NAME.fullmatch(name) is not None
+    return is_name and isinstance(value, str) and value.isascii() and value.isprintable()
+
+
+def _header_lines(text: str) -> dict[str, str]:
+    """Headers from lines of ``Name: value``; other lines are skipped."""
+    pairs = (line.partition(":") for line in text.splitlines() if ":" in line)
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _origin_of(url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port of a URL; nothing of one that is not one."""
+    try:
+        parts = urlsplit(url.strip())
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return "", "", None
+    return parts.scheme, parts.hostname or "", port
+
+
+def _is_below(url: str, domains: tuple[str, ...]) -> bool:
+    """Whether the host of a URL is one of these domains or below one."""
+    host = f".{_origin_of(url)[1]}"
+    return any(host.endswith(f".{domain}") for domain in domains)
