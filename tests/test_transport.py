@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 import trustme
 from aiohttp import ClientPayloadError
+from aiohttp import __version__ as aiohttp_version
 from aiohttp.http_exceptions import DecompressSizeError
 
 from llmgate._core import send as _attempt
@@ -230,10 +231,6 @@ async def test_a_reply_that_is_no_answer(step: Step, kind: type[LLMGateError]) -
             reply(body=gzip.compress(BODY), content_encoding="gzip"),
             id="gzip",
         ),
-        pytest.param(
-            reply(body=gzip.compress(BODY[:9]) + gzip.compress(BODY[9:]), content_encoding="gzip"),
-            id="gzip of two members",
-        ),
     ],
 )
 async def test_an_odd_reply_that_is_an_answer(step: Step) -> None:
@@ -241,6 +238,19 @@ async def test_an_odd_reply_that_is_an_answer(step: Step) -> None:
     with FaultServer(step) as server:
         async with client_of(server) as client:
             assert "Hi" == (await client.acompletion(MODEL, HI)).text
+
+
+async def test_a_body_in_two_members() -> None:
+    """It is read whole, or refused where aiohttp takes the first for all: never cut short."""
+    body = gzip.compress(BODY[:9]) + gzip.compress(BODY[9:])
+    with FaultServer(reply(body=body, content_encoding="gzip")) as server:
+        async with client_of(server) as client:
+            try:
+                text = (await client.acompletion(MODEL, HI)).text
+            except DecodeError:
+                text = None
+    reads_all = tuple(map(int, aiohttp_version.split(".")[:2])) >= (3, 14)
+    assert text == ("Hi" if reads_all else None)
 
 
 class UnforeseenError(Exception):
