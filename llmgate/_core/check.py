@@ -7,12 +7,20 @@ is right is said in ``_schemas``.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from functools import cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, cast
 
-from llmgate._core.schemas import LARGEST, json_validator, message_validator, parameter_validator
+from llmgate._core.schemas import (
+    LARGEST,
+    embedding_parameter_validator,
+    json_validator,
+    message_validator,
+    parameter_validator,
+    text_validator,
+    token_validator,
+)
 from llmgate._text.json import decode_json, is_array, is_object
 from llmgate._text.shape import Shape
 from llmgate.errors import DecodeError, InvalidRequestError, excerpt, shown
@@ -22,10 +30,13 @@ from llmgate.provider.call import TextMessages
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails, SchemaValidator, ValidationError
 
+    from llmgate.embeddings import EmbeddingParameters
     from llmgate.messages import MessageParam
 
 
 __all__ = [
+    "check_embedding_parameters",
+    "check_input",
     "check_json",
     "check_messages",
     "check_name",
@@ -119,6 +130,44 @@ def check_parameters(parameters: Mapping[str, Any]) -> ChatParameters:
     return cast("ChatParameters", _checked(parameter_validator(), plain, ""))
 
 
+def check_input(given: Any) -> list[str] | list[list[int]]:
+    """What is to be embedded, with one item for each vector: texts, or the token ids of texts.
+
+    Raises:
+        InvalidRequestError: naming the path of what is wrong.
+    """
+    if isinstance(given, str):
+        given = [given]
+    items = _items(given, "input")
+    first = items[0] if items else None
+    if isinstance(first, int):
+        return [_checked(token_validator(), items, "input")]
+    if isinstance(first, Iterable) and not isinstance(first, str):
+        return [_token_ids(item, f"input[{place}]") for place, item in enumerate(items)]
+    return cast("list[str]", _checked(text_validator(), items, "input"))
+
+
+def _token_ids(given: Any, path: str) -> list[int]:
+    return cast("list[int]", _checked(token_validator(), _items(given, path), path))
+
+
+def _items(given: Any, path: str) -> list[Any]:
+    if isinstance(given, str | bytes | Mapping | Set) or not isinstance(given, Iterable):
+        kind = _kind(given)  # pyright: ignore[reportUnknownArgumentType] # whatever it is
+        raise InvalidRequestError(f"expected text, token ids or a list, got {kind}", path=path)
+    return [*given]
+
+
+def check_embedding_parameters(parameters: Mapping[str, Any]) -> EmbeddingParameters:
+    """The parameters of a call for embeddings, each of its type.
+
+    Raises:
+        InvalidRequestError: naming the parameter.
+    """
+    checked = _checked(embedding_parameter_validator(), dict(parameters), "")
+    return cast("EmbeddingParameters", checked)
+
+
 def _without_tuple(value: Any) -> Any:
     return [*value] if isinstance(value, tuple) else value
 
@@ -132,13 +181,15 @@ def check_json(value: Any, path: str) -> Any:
     return _checked(json_validator(), value, path)
 
 
-def check_name(name: str) -> None:
-    """Refuse a keyword that ``acompletion`` does not have, naming the nearest that it has.
+def check_name(name: str, known: Collection[str] | None = None) -> None:
+    """Refuse a keyword that a function does not have, naming the nearest that it has.
+
+    ``known`` are the names that it has; by default those of ``acompletion``.
 
     Raises:
         InvalidRequestError: unless it has it.
     """
-    known = _option_names()
+    known = _option_names() if known is None else known
     if name in known:
         return
     from difflib import get_close_matches  # noqa: PLC0415 - only on the way to an error

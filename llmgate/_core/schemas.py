@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from pydantic_core import SchemaValidator
     from pydantic_core.core_schema import CoreSchema, TypedDictSchema
 
-__all__ = ["LARGEST", "json_validator", "message_validator", "parameter_validator"]
+__all__ = [
+    "LARGEST",
+    "embedding_parameter_validator",
+    "json_validator",
+    "message_validator",
+    "parameter_validator",
+    "text_validator",
+    "token_validator",
+]
 
 LARGEST = 2**4095
 """The integers that are accepted are smaller, by absolute value: they have up to 1,232 digits."""
@@ -44,6 +52,42 @@ def parameter_validator() -> SchemaValidator:
     from pydantic_core import SchemaValidator  # noqa: PLC0415 - first use
 
     return SchemaValidator(_with_json(_parameters()))
+
+
+@cache
+def text_validator() -> SchemaValidator:
+    """Texts to be embedded, none of them empty."""
+    from pydantic_core import SchemaValidator  # noqa: PLC0415 - first use
+    from pydantic_core import core_schema as cs  # noqa: PLC0415
+
+    return SchemaValidator(cs.list_schema(_text(1), min_length=1, strict=True))
+
+
+@cache
+def token_validator() -> SchemaValidator:
+    """The token ids of one text."""
+    from pydantic_core import SchemaValidator  # noqa: PLC0415 - first use
+    from pydantic_core import core_schema as cs  # noqa: PLC0415
+
+    token = cs.int_schema(strict=True, ge=0, lt=2**63)
+    return SchemaValidator(cs.list_schema(token, min_length=1, strict=True))
+
+
+@cache
+def embedding_parameter_validator() -> SchemaValidator:
+    from pydantic_core import SchemaValidator  # noqa: PLC0415 - first use
+    from pydantic_core import core_schema as cs  # noqa: PLC0415
+
+    flag = cs.bool_schema(strict=True)
+    schemas: dict[str, CoreSchema] = {
+        "dimensions": cs.int_schema(strict=True, ge=1, lt=2**63),
+        "encoding_format": cs.literal_schema(["float", "base64"]),
+        "input_type": _text(1),
+        "truncate": cs.union_schema([(flag, "~flag"), (_text(1), "~text")], mode="left_to_right"),
+        "user": _text(),
+    }
+    fields = {name: cs.typed_dict_field(item, required=False) for name, item in schemas.items()}
+    return SchemaValidator(cs.typed_dict_schema(fields))
 
 
 def _with_json(schema: CoreSchema) -> CoreSchema:
