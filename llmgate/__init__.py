@@ -15,11 +15,17 @@ if TYPE_CHECKING:
 
     from llmgate._core.client import Client as Client
     from llmgate._core.default import acompletion as acompletion
+    from llmgate._core.default import aembedding as aembedding
+    from llmgate._core.default import alist_models as alist_models
     from llmgate._core.default import completion as completion
+    from llmgate._core.default import embedding as embedding
+    from llmgate._core.default import list_models as list_models
     from llmgate._core.preview import Preview as Preview
     from llmgate._core.retry import RetryPolicy as RetryPolicy
     from llmgate._core.stream import Stream as Stream
     from llmgate._core.sync import SyncStream as SyncStream
+    from llmgate.embeddings import Embedding as Embedding
+    from llmgate.embeddings import Embeddings as Embeddings
     from llmgate.errors import AuthenticationError as AuthenticationError
     from llmgate.errors import BadRequestError as BadRequestError
     from llmgate.errors import ClosedError as ClosedError
@@ -50,6 +56,8 @@ if TYPE_CHECKING:
     from llmgate.errors import UnsupportedError as UnsupportedError
     from llmgate.hooks import LoggingHook as LoggingHook
     from llmgate.hooks import StructlogHook as StructlogHook
+    from llmgate.models import Model as Model
+    from llmgate.models import ModelList as ModelList
     from llmgate.options import Timeout as Timeout
     from llmgate.report import Deviation as Deviation
     from llmgate.report import Report as Report
@@ -63,12 +71,21 @@ __version__ = "0.1.0"
 
 _HOME = {
     "_core.client": ("Client",),
-    "_core.default": ("acompletion", "completion"),
+    "_core.default": (
+        "acompletion",
+        "aembedding",
+        "alist_models",
+        "completion",
+        "embedding",
+        "list_models",
+    ),
     "_core.preview": ("Preview",),
     "_core.retry": ("RetryPolicy",),
     "_core.stream": ("Stream",),
     "_core.sync": ("SyncStream",),
+    "embeddings": ("Embedding", "Embeddings"),
     "hooks": ("LoggingHook", "StructlogHook"),
+    "models": ("Model", "ModelList"),
     "options": ("Timeout",),
     "report": ("Deviation", "Report"),
     "tools": ("function_tool",),
@@ -120,12 +137,16 @@ __all__ = [
     "DeadlineExceededError",
     "DecodeError",
     "Deviation",
+    "Embedding",
+    "Embeddings",
     "InternalError",
     "InvalidRequestError",
     "LLMGateError",
     "LoggingHook",
     "Message",
     "MissingKeyError",
+    "Model",
+    "ModelList",
     "NotFoundError",
     "OverloadedError",
     "PermissionDeniedError",
@@ -150,8 +171,12 @@ __all__ = [
     "UnsupportedError",
     "Usage",
     "acompletion",
+    "aembedding",
+    "alist_models",
     "completion",
+    "embedding",
     "function_tool",
+    "list_models",
 ]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import InitVar, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, TypedDict
 
 from llmgate._exchange import Exchange, ExchangeField
 from llmgate._text.shape import Extra, Shape, shape
@@ -66,6 +66,9 @@ class EmbeddingCall:
     ``settings`` are those of the provider that the caller had in mind (``api_key``, ``base_url``,
     ``api_version``), as in :class:`~llmgate.options.ChatCall`.
     """
+
+    operation: ClassVar[str] = "embeddings"
+    stream: ClassVar[bool] = False
 
     model: str
     input: list[str] | list[list[int]]

@@ -37,13 +37,18 @@ __all__ = [
 
 @slotted
 class CallStarted:
-    """A call begins. ``call_id`` is the same in all events of one call."""
+    """A call begins. ``call_id`` is the same in all events of one call.
+
+    ``operation`` is ``"chat"``, ``"embeddings"``, or ``"models"`` for a list of models, which has
+    an empty text for ``model``.
+    """
 
     call_id: str
     provider: str
     model: str
     stream: bool
     labels: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    operation: str = "chat"
     at: float = field(default_factory=time.time, compare=False, repr=False)
     monotonic: float = field(default_factory=time.monotonic, compare=False, repr=False)
 
@@ -120,6 +125,7 @@ class CallEnded:
     completion: Completion | None = field(default=None, repr=False)
     report: Report = field(default_factory=Report)
     labels: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    operation: str = "chat"
     at: float = field(default_factory=time.time, compare=False, repr=False)
     monotonic: float = field(default_factory=time.monotonic, compare=False, repr=False)
 

@@ -22,6 +22,7 @@ DeviationKind: TypeAlias = Literal[
     "injected",  # added to the request by llmgate
     "emulated",  # done by other means (tools by prompt, a schema by a forced tool)
     "merged",  # several messages or parts became one
+    "split",  # one call was sent in several requests
 ]
 Policy: TypeAlias = Literal["drop", "raise"]
 

@@ -16,7 +16,8 @@ from llmgate._core.connections import Connections
 from llmgate._core.dispatch import Dispatcher
 from llmgate._core.live import LiveSource
 from llmgate._core.loading import load
-from llmgate._core.prepare import fit, hide_credentials, parse, provider_of, resolve
+from llmgate._core.operations import Operations
+from llmgate._core.prepare import AnyAsked, fit, hide_credentials, parse, provider_of, resolve
 from llmgate._core.registry import Registry
 from llmgate._core.retry import RetryBudget, RetryPolicy
 from llmgate._core.settings import (
@@ -28,6 +29,7 @@ from llmgate._core.settings import (
     as_transport,
 )
 from llmgate._core.signing import TokenCache
+from llmgate._core.state import AnyCall
 from llmgate._core.stream import Stream
 from llmgate._text.hints import Live
 from llmgate._text.redact import hide_address
@@ -51,7 +53,7 @@ __all__ = ["Client"]
 Headers: TypeAlias = Mapping[str, str] | HeaderSource
 
 
-class Client(Live):
+class Client(Operations, Live):
     """Providers, limits and hooks that many calls share.
 
     One client serves any number of tasks, threads and event loops; it keeps a connection pool for
@@ -314,16 +316,35 @@ class Client(Live):
 
     async def _perform(self, call: ChatCall, began: float) -> Completion | Stream:
         """Ask the provider of a call's model."""
-        registry, timeout = self._registry, call.timeout or self._timeout
+        await self._load(call, began)
+        target = resolve(call, self._registry)
+        provider = provider_of(call, target, self._registry)
+        state = await self._begin(call, fit(call, target, provider), provider, began)
+        try:
+            if call.stream:
+                opened = await drive.open_stream(state)
+                return Stream(LiveSource(opened, bare_chunks=_wants_usage_chunk(call)))
+            return await drive.complete(state)
+        except MissingKeyError:  # it is looked for again when it may have been set
+            self._registry.forget(target.provider)
+            raise
+
+    async def _load(self, call: AnyAsked, began: float) -> None:
+        """Import the provider of a call's model, where that was not done before."""
+        registry = self._registry
         if type(call.model) is str and call.model not in registry.at_hand:
-            bare = not call.settings
+            bare, timeout = not call.settings, call.timeout or self._timeout
             await load(registry, call.model, bare=bare, timeout=timeout, began=began)
-        target = resolve(call, registry)
-        provider = provider_of(call, target, registry)
+
+    async def _begin(
+        self, call: AnyAsked, fitted: AnyCall, provider: Provider, began: float
+    ) -> drive.CallState:
+        """The state of a call that is about to be made."""
         if self._closed:
             raise ClosedError("the client was closed")
+        timeout = call.timeout or self._timeout
         state = drive.CallState(
-            call=fit(call, target, provider),
+            call=fitted,
             provider=provider,
             transport=await self._connections.transport_for(provider, timeout, began),
             timeout=timeout,
@@ -336,16 +357,9 @@ class Client(Live):
             labels=call.labels,
         )
         state.deadline.started = began
-        try:
-            if call.stream:
-                opened = await drive.open_stream(state)
-                return Stream(LiveSource(opened, bare_chunks=_wants_usage_chunk(call)))
-            return await drive.complete(state)
-        except MissingKeyError:  # it is looked for again when it may have been set
-            registry.forget(target.provider)
-            raise
+        return state
 
-    def _policy_of(self, call: ChatCall) -> RetryPolicy:
+    def _policy_of(self, call: AnyAsked) -> RetryPolicy:
         if call.max_retries is None:
             return self._policy
         return replace(self._policy, max_retries=call.max_retries)

@@ -13,10 +13,21 @@ from llmgate.options import CallOptions
 if TYPE_CHECKING:
     from llmgate._core.stream import Stream
     from llmgate._core.sync import SyncStream
+    from llmgate.embeddings import EmbeddingInput, EmbeddingOptions, Embeddings
     from llmgate.messages import MessageLike
+    from llmgate.models import ModelList
+    from llmgate.options import OwnOptions
     from llmgate.types import Completion
 
-__all__ = ["acompletion", "completion", "default_client"]
+__all__ = [
+    "acompletion",
+    "aembedding",
+    "alist_models",
+    "completion",
+    "default_client",
+    "embedding",
+    "list_models",
+]
 
 
 class _DefaultClient(Client):
@@ -101,3 +112,35 @@ def completion(
     """:meth:`Client.completion` of a client with the default settings."""
     hide_credentials(options)
     return default_client().completion(model, messages, stream=stream, **options)
+
+
+async def aembedding(
+    model: str,
+    input: EmbeddingInput,
+    **options: Unpack[EmbeddingOptions],
+) -> Embeddings:
+    """:meth:`Client.aembedding` of a client with the default settings."""
+    hide_credentials(options)
+    return await default_client().aembedding(model, input, **options)
+
+
+def embedding(
+    model: str,
+    input: EmbeddingInput,
+    **options: Unpack[EmbeddingOptions],
+) -> Embeddings:
+    """:meth:`Client.embedding` of a client with the default settings."""
+    hide_credentials(options)
+    return default_client().embedding(model, input, **options)
+
+
+async def alist_models(provider: str | None = None, **options: Unpack[OwnOptions]) -> ModelList:
+    """:meth:`Client.alist_models` of a client with the default settings."""
+    hide_credentials(options)
+    return await default_client().alist_models(provider, **options)
+
+
+def list_models(provider: str | None = None, **options: Unpack[OwnOptions]) -> ModelList:
+    """:meth:`Client.list_models` of a client with the default settings."""
+    hide_credentials(options)
+    return default_client().list_models(provider, **options)

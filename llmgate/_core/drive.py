@@ -21,7 +21,7 @@ from llmgate._core.send import (
     with_client_headers,
     with_given_headers,
 )
-from llmgate._core.state import CallState
+from llmgate._core.state import AnyCall, CallState
 from llmgate.errors import (
     DecodeError,
     InvalidRequestError,
@@ -30,21 +30,23 @@ from llmgate.errors import (
     shown,
     told,
 )
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, IncomingResponse
 from llmgate.types import Chunk, Completion, with_exchange
 
 if TYPE_CHECKING:
     from llmgate.provider import Decoder
-    from llmgate.provider.call import ProviderCall
 
 __all__ = [
     "CallState",
     "OpenStream",
     "abandon",
     "complete",
+    "conclude",
     "leave",
     "open_stream",
     "reopen_stream",
+    "run_flow",
 ]
 
 _FAREWELL_SECONDS = 5.0
@@ -69,7 +71,7 @@ async def complete(context: CallState) -> Completion:
     Raises:
         LLMGateError: always one of our own; cancellation passes unchanged.
     """
-    completion = await _conclude(lambda: _completed(context), context)
+    completion = await conclude(lambda: _completed(context), context)
     sealed = with_exchange(completion, context.exchange())
     context.end("ok", completion=sealed)
     return sealed
@@ -81,7 +83,7 @@ async def open_stream(context: CallState) -> OpenStream:
     Raises:
         LLMGateError: always one of our own; cancellation passes unchanged.
     """
-    return await _conclude(lambda: _opened(context), context)
+    return await conclude(lambda: _opened(context), context)
 
 
 async def reopen_stream(context: CallState, error: LLMGateError) -> OpenStream | None:
@@ -100,7 +102,7 @@ async def reopen_stream(context: CallState, error: LLMGateError) -> OpenStream |
     raise context.deadline.exceeded()
 
 
-async def _conclude(work: Callable[[], Awaitable[Result]], context: CallState) -> Result:
+async def conclude(work: Callable[[], Awaitable[Result]], context: CallState) -> Result:
     """Do a call's work within its limits; tell the hooks, and complete its error."""
     context.start()
     try:
@@ -116,7 +118,7 @@ async def _conclude(work: Callable[[], Awaitable[Result]], context: CallState) -
 
 
 async def _completed(context: CallState) -> Completion:
-    completion = await _drive(context.provider.complete, context)
+    completion = await run_flow(context.provider.complete, context)
     if not isinstance(completion, Completion):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise DecodeError(f"the provider's flow gave {shown(completion)} for an answer")
     return completion
@@ -125,7 +127,7 @@ async def _completed(context: CallState) -> Completion:
 async def _opened(context: CallState) -> OpenStream:
     holder = Holder()
     try:
-        decoder = await _drive(context.provider.stream, context, holder)
+        decoder = await run_flow(context.provider.stream, context, holder)
         if not context.run(_reads, decoder):
             raise DecodeError(f"the provider's flow gave {shown(decoder)} for a decoder")
         return OpenStream(context, decoder, holder.release())
@@ -133,8 +135,8 @@ async def _opened(context: CallState) -> OpenStream:
         holder.close()
 
 
-async def _drive(
-    begin: Callable[[ProviderCall], Flow[Result]], context: CallState, holder: Holder | None = None
+async def run_flow(
+    begin: Callable[[Any], Flow[Result]], context: CallState, holder: Holder | None = None
 ) -> Result:
     """Run a flow to its end, sending what it yields."""
     flow = _translated(context, _begun, begin, context.call)
@@ -166,11 +168,13 @@ def _translated(context: CallState, step: Callable[..., Made], *given: Any, **ho
     try:
         return context.run(step, *given, **how)
     except (InvalidRequestError, RequestError) as error:
-        failure = unwritable(context.call.messages) or error
+        call, failure = context.call, error
+        if isinstance(call, ProviderCall):
+            failure = unwritable(call.messages) or error
     raise failure
 
 
-def _begun(begin: Callable[[ProviderCall], Flow[Result]], call: ProviderCall) -> Flow[Result]:
+def _begun(begin: Callable[[Any], Flow[Result]], call: AnyCall) -> Flow[Result]:
     flow = begin(call)
     if not callable(flow.send):
         raise TypeError(f"{shown(flow)} is no flow")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 from random import Random
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from llmgate._core import legacy
 from llmgate._core.check import check_messages, check_name, check_parameters
@@ -27,7 +27,7 @@ from llmgate._core.settings import (
 )
 from llmgate._text.redact import HiddenHeaders, HiddenUrl, hide_address
 from llmgate.errors import InvalidRequestError, LLMGateError, UnsupportedError
-from llmgate.options import MEANINGFUL, CallOptions, ChatCall, ChatParameters
+from llmgate.options import MEANINGFUL, CallOptions, ChatCall, ChatParameters, OwnOptions
 from llmgate.provider import Provider, Support
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Secret
@@ -36,9 +36,37 @@ from llmgate.tools import function_tool, response_format_of
 
 if TYPE_CHECKING:
     from llmgate._core.registry import Registry, Target
+    from llmgate.hooks import Hook
     from llmgate.messages import MessageLike
+    from llmgate.options import Timeout
 
-__all__ = ["fit", "hide_credentials", "parse", "provider_of", "resolve"]
+__all__ = [
+    "AnyAsked",
+    "fit",
+    "hide_credentials",
+    "log_dropped",
+    "new_id",
+    "parse",
+    "provider_of",
+    "resolve",
+    "set_own",
+]
+
+
+class AnyAsked(Protocol):
+    """What all calls have in common before their provider is chosen, whatever they ask for."""
+
+    model: str
+    unsupported: Policy
+    extra_body: Mapping[str, Any]
+    extra_headers: Mapping[str, str]
+    timeout: Timeout | None
+    max_retries: int | None
+    settings: Mapping[str, Any]
+    hooks: tuple[Hook, ...]
+
+    @property
+    def parameters(self) -> Mapping[str, object]: ...
 
 
 # --- parse: what is asked for -------------------------------------------------------------
@@ -70,7 +98,7 @@ def parse(
         model = legacy.prefixed(model, switch)
     call = ChatCall(model, checked, parameters, stream, unsupported, {}, {}, None, None, {}, (), {})
     if own:  # seldom
-        _set_own(call, own)
+        set_own(call, own)
     return call
 
 
@@ -114,7 +142,7 @@ def _completed(given: dict[str, Any]) -> dict[str, Any]:
     return parameters
 
 
-def _set_own(call: ChatCall, own: Mapping[str, Any]) -> None:
+def set_own(call: AnyAsked, own: Mapping[str, Any]) -> None:
     """Set what a call gives beside OpenAI's parameters."""
     if not legacy.EARLY_NAMES.isdisjoint(own):
         own = legacy.as_current(own)
@@ -132,7 +160,7 @@ def _set_own(call: ChatCall, own: Mapping[str, Any]) -> None:
 # --- resolve: whom it is asked of ---------------------------------------------------------
 
 
-def resolve(call: ChatCall, registry: Registry) -> Target:
+def resolve(call: AnyAsked, registry: Registry) -> Target:
     """Where a call goes.
 
     Raises:
@@ -141,7 +169,7 @@ def resolve(call: ChatCall, registry: Registry) -> Target:
     return registry.target(call.model)
 
 
-def provider_of(call: ChatCall, target: Target, registry: Registry) -> Provider:
+def provider_of(call: AnyAsked, target: Target, registry: Registry) -> Provider:
     """The provider, set up as the call wants it; no frame that holds the key in clear is shown."""
     try:
         provider = registry.provider(
@@ -218,12 +246,12 @@ def _without(lacking: list[str], call: ProviderCall, provider: Provider) -> Prov
                 parameter=name,
             )
         call.report.drop(name, f"{provider.name} has no such parameter", given=value)
-    _log_dropped(provider.name, lacking)
+    log_dropped(provider.name, lacking)
     kept = {name: value for name, value in given.items() if name not in lacking}
     return replace(call, parameters=cast("ChatParameters", kept))
 
 
-def _log_dropped(provider: str, names: list[str]) -> None:
+def log_dropped(provider: str, names: list[str]) -> None:
     import logging  # noqa: PLC0415 - rare
 
     logging.getLogger("llmgate").warning("%s lacks %s; dropped", provider, ", ".join(names))
@@ -232,7 +260,7 @@ def _log_dropped(provider: str, names: list[str]) -> None:
 # --- credentials among the arguments ------------------------------------------------------
 
 
-def hide_credentials(options: CallOptions) -> None:
+def hide_credentials(options: OwnOptions) -> None:
     """Put keys and passwords out of sight before anything can fail: a traceback may show our
     frames.
 

@@ -180,6 +180,10 @@ class Registry:
         """Whether there is a provider of that name."""
         return name in self._given or name in installed_providers()
 
+    def names(self) -> list[str]:
+        """All providers: those that were handed over, then the installed ones."""
+        return [*dict.fromkeys([*self._given, *installed_providers()])]
+
     def target(self, model: str) -> Target:
         """Where a model's calls go: ``provider/model``, or a bare name that some provider claims.
 

@@ -114,7 +114,7 @@ def pause_before_next(error: LLMGateError, context: CallState, *, answered: bool
             return None
     context.retries = number
     if context.emit is not None:
-        following = len(context.attempts) + 1
+        following = context.reserve_number()
         context.emit(RetryScheduled(context.call.id, following, wait, error, context.labels))
     return wait
 
@@ -204,7 +204,7 @@ class _Attempt:
         self._request = request
         self._context = context
         self._wait = wait
-        self._number = len(context.attempts) + 1
+        self._number = context.take_number()
         self._started = time.monotonic()
 
     def pause_after(self, error: LLMGateError) -> float | None:

@@ -6,10 +6,12 @@ It sends nothing and waits for nothing.
 from __future__ import annotations
 
 from asyncio import CancelledError
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar, cast
 
 from llmgate._core.deadline import Deadline
 from llmgate._core.signing import TokenCache
@@ -24,8 +26,9 @@ if TYPE_CHECKING:
     from llmgate._core.settings import HeaderSource
     from llmgate.options import Timeout
     from llmgate.provider import Provider
-    from llmgate.provider.call import ProviderCall
     from llmgate.provider.contract import Expiring
+    from llmgate.report import Report
+    from llmgate.types import Usage
 
 __all__ = ["CallState", "Outcome", "request_id"]
 
@@ -36,6 +39,21 @@ Outcome: TypeAlias = Literal["ok", "error", "cancelled", "abandoned"]
 _STRANGE = (Exception, CancelledError, GeneratorExit)
 """What a provider's code may raise by itself. Anything else is an interrupt that found it at work,
 and a step that awaits nothing cannot be cancelled."""
+
+
+class AnyCall(Protocol):
+    """What all calls have in common, whatever they ask for."""
+
+    @property
+    def operation(self) -> str: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def stream(self) -> bool: ...
+    @property
+    def report(self) -> Report: ...
 
 
 @dataclass(slots=True, repr=False, eq=False)
@@ -49,7 +67,7 @@ class CallState:
     ``headers`` are asked on each attempt, ``extra_headers`` are those of the call.
     """
 
-    call: ProviderCall
+    call: AnyCall
     provider: Provider
     transport: Transport
     timeout: Timeout
@@ -62,6 +80,8 @@ class CallState:
     headers: HeaderSource | None = None
     labels: Mapping[str, Any] = field(default_factory=dict[str, Any])
     attempts: list[Attempt] = field(default_factory=list[Attempt])
+    numbers: Iterator[int] = field(default_factory=partial(count, 1))
+    reserved: int = 0
     retries: int = 0
     reply: HttpResponse | None = None
     previous: HttpResponse | None = None
@@ -75,6 +95,18 @@ class CallState:
 
     def __repr__(self) -> str:
         return f"CallState({self.provider.name!r}, {self.call.model!r})"
+
+    def reserve_number(self) -> int:
+        """The number of the attempt that follows: no two attempts of a call have the same, also
+        where several of its requests are on their way at once."""
+        self.reserved = self.reserved or next(self.numbers)
+        return self.reserved
+
+    def take_number(self) -> int:
+        """The same, for the attempt that has it from now on."""
+        number = self.reserve_number()
+        self.reserved = 0
+        return number
 
     def exchange(self) -> Exchange:
         """What an answer tells of how it was got."""
@@ -110,13 +142,16 @@ class CallState:
         if self.emit is not None:
             call = self.call
             name = self.provider.name
-            self.emit(CallStarted(call.id, name, call.model, call.stream, self.labels))
+            self.emit(
+                CallStarted(call.id, name, call.model, call.stream, self.labels, call.operation)
+            )
 
     def end(
         self,
         outcome: Outcome,
         error: LLMGateError | None = None,
         completion: Completion | None = None,
+        usage: Usage | None = None,
     ) -> None:
         """The call is over, as the hooks are told; only the first time counts."""
         self.deadline.close()
@@ -125,6 +160,7 @@ class CallState:
         self.ended = True
         if completion is not None:  # the caller's own is left as the provider wrote it
             completion = _redact_completion(completion, self._secrets())
+            usage = completion.usage
         self.emit(
             CallEnded(
                 self.call.id,
@@ -133,11 +169,12 @@ class CallState:
                 outcome,
                 self.deadline.elapsed(),
                 len(self.attempts),
-                usage=None if completion is None else completion.usage,
+                usage=usage,
                 error=error,
                 completion=completion,
                 report=self.call.report,
                 labels=self.labels,
+                operation=self.call.operation,
             )
         )
 

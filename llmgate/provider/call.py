@@ -36,6 +36,8 @@ class ProviderCall:
     it writes into ``report``.
     """
 
+    operation = "chat"
+
     model: str
     messages: list[MessageParam]
     parameters: ChatParameters = field(default_factory=ChatParameters)

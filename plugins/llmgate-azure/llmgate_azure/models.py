@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from llmgate.models import Model
 from llmgate.provider.http import HttpResponse, is_object
-from llmgate_openai import decode_models
+from llmgate_openai.models import decode_models
 
 __all__ = ["base_models"]
 

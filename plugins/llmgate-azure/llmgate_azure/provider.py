@@ -10,9 +10,8 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from inspect import isawaitable, iscoroutinefunction
-from typing import Any, ClassVar, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
-from llmgate.embeddings import EmbeddingCall, Embeddings
 from llmgate.errors import (
     ContentFilterError,
     InvalidRequestError,
@@ -21,7 +20,6 @@ from llmgate.errors import (
     ProviderError,
     UnsupportedError,
 )
-from llmgate.models import Model
 from llmgate.options import ChatParameters
 from llmgate.provider import Decoder, EmbeddingAbilities, Provider, Signing, Support
 from llmgate.provider.call import ProviderCall
@@ -30,15 +28,16 @@ from llmgate.provider.threads import run_in_thread
 from llmgate.types import Chunk, Completion
 from llmgate_azure.endpoint import Endpoint, Family, endpoint_of
 from llmgate_azure.errors import azure_error, filter_findings
-from llmgate_azure.models import base_models
 from llmgate_openai import (
     ChatDecoder,
     Dialect,
     chat_request,
     decode,
-    decode_embeddings,
-    embedding_request,
 )
+
+if TYPE_CHECKING:
+    from llmgate.embeddings import EmbeddingCall, Embeddings
+    from llmgate.models import Model
 
 __all__ = ["AzureOpenAI", "TokenProvider"]
 
@@ -46,7 +45,7 @@ TokenProvider: TypeAlias = Callable[[], str | Awaitable[str]]
 """Gives an Entra token; asked on each attempt, so it is to cache what it may. One that is not async
 is asked on a thread. ``azure.identity.aio.get_bearer_token_provider`` makes such a callable."""
 
-AnyCall = TypeVar("AnyCall", ProviderCall, EmbeddingCall)
+AnyCall = TypeVar("AnyCall", "ProviderCall", "EmbeddingCall")
 
 _OPENAI_FAMILIES = (Family.DATED, Family.V1)
 _OPENAI_EMBEDDINGS: Mapping[str, Support] = dict.fromkeys(
@@ -141,11 +140,13 @@ class AzureOpenAI(Provider):
 
     def embed(self, call: EmbeddingCall) -> Flow[Embeddings]:
         """One request, all vectors."""
+        from llmgate_openai import embeddings  # noqa: PLC0415 - not paid for by chat
+
         endpoint, call = self._fitted(call)
         url = endpoint.embeddings_url(call.model)
         is_openai = endpoint.family in _OPENAI_FAMILIES
-        response = yield embedding_request(call, url, prefers_base64=is_openai)
-        return decode_embeddings(response)
+        response = yield embeddings.embedding_request(call, url, prefers_base64=is_openai)
+        return embeddings.decode_embeddings(response)
 
     def embedding_abilities(self, model: str) -> EmbeddingAbilities:  # noqa: ARG002 - a deployment's name says nothing
         """OpenAI's; a model of Foundry takes what its maker's does, of which nothing is known."""
@@ -156,6 +157,8 @@ class AzureOpenAI(Provider):
 
     def list_models(self) -> Flow[list[Model]]:
         """The models that can be deployed here, in one request; deployments are not listed."""
+        from llmgate_azure.models import base_models  # noqa: PLC0415 - likewise
+
         url = self._known_endpoint().models_url()
         if url is None:
             raise UnsupportedError("azure does not list the models of this endpoint")

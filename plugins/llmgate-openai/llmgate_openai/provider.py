@@ -7,23 +7,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
-from llmgate.embeddings import EmbeddingCall, Embeddings
 from llmgate.errors import InvalidRequestError, MissingKeyError, ProviderError
-from llmgate.models import Model
 from llmgate.options import ChatParameters
 from llmgate.provider import Decoder, EmbeddingAbilities, Provider, Signing, Support
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Secret, base_url_parts, shown_url
 from llmgate.types import Chunk, Completion
 from llmgate_openai.decode import decode
-from llmgate_openai.embeddings import decode_embeddings, embedding_abilities, embedding_request
 from llmgate_openai.encode import COMPATIBLE, Dialect, chat_request
 from llmgate_openai.errors import chat_error
-from llmgate_openai.models import decode_models
 from llmgate_openai.stream import ChatDecoder
+
+if TYPE_CHECKING:
+    from llmgate.embeddings import EmbeddingCall, Embeddings
+    from llmgate.models import Model
 
 __all__ = ["OpenAI", "base_url_of", "chat_url", "route_url"]
 
@@ -124,18 +124,24 @@ class OpenAI(Provider):
 
     def embed(self, call: EmbeddingCall) -> Flow[Embeddings]:
         """One request, all vectors."""
+        from llmgate_openai import embeddings  # noqa: PLC0415 - not paid for by chat
+
         url = route_url(self._base_url, "embeddings")
-        response = yield embedding_request(call, url, prefers_base64=self._is_official)
-        return decode_embeddings(response)
+        response = yield embeddings.embedding_request(call, url, prefers_base64=self._is_official)
+        return embeddings.decode_embeddings(response)
 
     def embedding_abilities(self, model: str) -> EmbeddingAbilities:
         """OpenAI's own limits; a host of which nothing is known is sent just what was asked."""
+        from llmgate_openai.embeddings import embedding_abilities  # noqa: PLC0415 - likewise
+
         if self._is_official:
             return embedding_abilities(model)
         return EmbeddingAbilities(takes_tokens=True)
 
     def list_models(self) -> Flow[list[Model]]:
         """One request, all models."""
+        from llmgate_openai.models import decode_models  # noqa: PLC0415 - likewise
+
         response = yield HttpRequest("GET", route_url(self._base_url, "models"))
         return decode_models(response)
 

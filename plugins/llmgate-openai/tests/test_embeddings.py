@@ -15,7 +15,9 @@ from llmgate.errors import BadRequestError, DecodeError, LLMGateError, RateLimit
 from llmgate.provider import Embedder, ModelLister, Support
 from llmgate.provider.http import HttpResponse, is_array
 from llmgate.testing import drive
-from llmgate_openai import OpenAI, base_url_of, decode_embeddings, decode_models
+from llmgate_openai import OpenAI, base_url_of
+from llmgate_openai.embeddings import decode_embeddings
+from llmgate_openai.models import decode_models
 
 _CORPUS = Path(__file__).parents[4] / "shared" / "corpus" / "dev" / "embeddings"
 _RECORDINGS = [

@@ -1,0 +1,168 @@
+"""A call for embeddings in as many requests as it takes: split, sent at once, joined in order.
+
+It knows no provider; each request is driven as a call's only one would be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
+
+from llmgate._core import drive
+from llmgate.embeddings import EmbeddingCall, Embeddings
+from llmgate.errors import DecodeError, LLMGateError, shown
+from llmgate.provider.vectors import one_for_each
+from llmgate.report import Report
+from llmgate.types import Usage
+
+if TYPE_CHECKING:
+    from llmgate._core.state import CallState
+    from llmgate.provider import Embedder
+
+__all__ = ["embed_in_batches"]
+
+_AT_ONCE = 8
+"""How many requests of one call are on their way at the same time."""
+
+
+async def embed_in_batches(state: CallState, most: int | None) -> Embeddings:
+    """The embeddings of a call, with at most so many inputs in one request.
+
+    Raises:
+        LLMGateError: always one of our own. Where one of several requests fails, the others are
+            cancelled, and the message says which inputs it was for.
+    """
+    inputs = len(_call_of(state).input)
+    if most is None or inputs <= most:
+        embeddings = await drive.conclude(lambda: _embedded(state), state)
+    else:
+        state.deadline.begun = True  # each request has its own wait for a first byte
+        embeddings = await drive.conclude(lambda: _in_batches(state, max(1, most)), state)
+    state.end("ok", usage=embeddings.usage)
+    return embeddings
+
+
+def _call_of(state: CallState) -> EmbeddingCall:
+    return cast("EmbeddingCall", state.call)
+
+
+async def _embedded(state: CallState) -> Embeddings:
+    """The embeddings of one request."""
+    call, provider = _call_of(state), cast("Embedder", state.provider)
+    found = await drive.run_flow(provider.embed, state)
+    if not isinstance(found, Embeddings):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise DecodeError(f"the provider's flow gave {shown(found)} for embeddings")
+    found.data = state.run(one_for_each, found.data, len(call.input))
+    found.model = found.model or call.model
+    found.exchange = state.exchange()
+    return found
+
+
+@dataclass(slots=True)
+class _Batch:
+    """One of several requests of a call: from which input on, and how it is driven."""
+
+    start: int
+    state: CallState
+    embeddings: Embeddings | None = None
+
+    async def run(self, free: asyncio.Semaphore) -> None:
+        """Send it when it may be sent, within the limits of the whole call."""
+        async with free:
+            deadline, timeout = self.state.deadline, self.state.timeout
+            if timeout.first_token is not None:  # counted from here on
+                waited = deadline.elapsed()
+                deadline.timeout = replace(timeout, first_token=timeout.first_token + waited)
+            try:
+                with deadline.limit():
+                    self.embeddings = await _embedded(self.state)
+                    return
+                raise deadline.exceeded()
+            except LLMGateError as error:
+                raise self._explained(error) from None
+            finally:
+                deadline.close()
+
+    def _explained(self, error: LLMGateError) -> LLMGateError:
+        last = self.start + len(_call_of(self.state).input) - 1
+        error.message = f"inputs {self.start} to {last}: {error.message}"
+        error.args = (error.message,)
+        return self.state.explain(error)
+
+
+async def _in_batches(state: CallState, most: int) -> Embeddings:
+    call, free = _call_of(state), asyncio.Semaphore(_AT_ONCE)
+    batches = [
+        _Batch(start, _part(state, start, most)) for start in range(0, len(call.input), most)
+    ]
+    reason = f"sent in {len(batches)} requests: {state.provider.name} takes {most} inputs in one"
+    call.report.add("split", "input", reason, given=len(call.input), sent=most)
+    failure: BaseException | None = None
+    try:
+        async with asyncio.TaskGroup() as group:
+            for batch in batches:
+                group.create_task(batch.run(free))
+    except BaseExceptionGroup as failures:
+        failure = failures.exceptions[0]
+    finally:
+        _gather_reports(call.report, batches)
+        state.attempts.extend(attempt for batch in batches for attempt in batch.state.attempts)
+    if failure is not None:
+        raise failure
+    return _joined(state, batches)
+
+
+def _part(state: CallState, start: int, most: int) -> CallState:
+    """The state of the request for the inputs from ``start`` on."""
+    call = _call_of(state)
+    items = cast("list[str]", call.input)[start : start + most]
+    part = replace(call, input=items, report=Report(call.report.policy))
+    driven = replace(state, call=part, attempts=[])
+    driven.deadline.started = state.deadline.started
+    return driven
+
+
+def _gather_reports(report: Report, batches: Iterable[_Batch]) -> None:
+    """Note what the reports of the requests say, each thing once, by the inputs' own numbers."""
+    noted = {(each.kind, each.path) for each in report}
+    for batch in batches:
+        for each in batch.state.call.report:
+            path = _shifted(each.path, batch.start)
+            if (each.kind, path) not in noted:
+                noted.add((each.kind, path))
+                report.add(each.kind, path, each.reason, given=each.given, sent=each.sent)
+
+
+def _shifted(path: str, start: int) -> str:
+    return re.sub(r"^input\[(\d+)\]", lambda found: f"input[{int(found[1]) + start}]", path)
+
+
+def _joined(state: CallState, batches: Sequence[_Batch]) -> Embeddings:
+    """One response of several, in the order of the input."""
+    parts = [(batch.start, cast("Embeddings", batch.embeddings)) for batch in batches]
+    for start, part in parts:
+        for item in part.data:
+            item.index += start
+    first, attempts = parts[0][1], tuple(state.attempts)
+    return Embeddings(
+        data=[item for _, part in parts for item in part.data],
+        model=first.model,
+        usage=_summed([part.usage for _, part in parts]),
+        extra=first.extra,
+        exchange=replace(first.exchange, report=state.call.report, raw=b"", attempts=attempts),
+    )
+
+
+def _summed(usages: Sequence[Usage | None]) -> Usage | None:
+    """The usage of all requests; None where one of them has none, since a part is not the whole."""
+    known = [usage for usage in usages if usage is not None]
+    if len(known) < len(usages):
+        return None
+    return Usage(
+        prompt_tokens=sum(usage.prompt_tokens for usage in known),
+        completion_tokens=sum(usage.completion_tokens for usage in known),
+        total_tokens=sum(usage.total_tokens for usage in known),
+    )

@@ -1,0 +1,112 @@
+"""One call for embeddings: its arguments checked, its provider's abilities applied, and driven.
+
+It reads no provider's format; what a response means is the provider's to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from llmgate._core.batches import embed_in_batches
+from llmgate._core.check import check_embedding_parameters, check_input, check_name
+from llmgate._core.prepare import log_dropped, new_id, set_own
+from llmgate.embeddings import EmbeddingCall, EmbeddingParameters
+from llmgate.errors import LLMGateError, RequestError, UnsupportedError, shown, told
+from llmgate.options import OwnOptions
+from llmgate.provider import Embedder, EmbeddingAbilities, Provider, Support
+from llmgate.report import Policy, Report
+
+if TYPE_CHECKING:
+    from llmgate._core.registry import Target
+    from llmgate.embeddings import EmbeddingInput, EmbeddingOptions
+
+__all__ = ["embed_in_batches", "fit_embedding", "parse_embedding"]
+
+
+def parse_embedding(
+    model: str,
+    given: EmbeddingInput,
+    options: EmbeddingOptions,
+    *,
+    unsupported: Policy,
+) -> EmbeddingCall:
+    """The call that these arguments ask for, checked.
+
+    Raises:
+        InvalidRequestError: naming the path of what is wrong.
+    """
+    parameters, own = _sorted(options)
+    checked = check_embedding_parameters(parameters) if parameters else EmbeddingParameters()
+    call = EmbeddingCall(model, check_input(given), checked, unsupported=unsupported)
+    if own:
+        set_own(call, own)
+    return call
+
+
+def _sorted(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The arguments that have a value: the provider's parameters, and ours."""
+    parameters = EmbeddingParameters.__annotations__
+    given = {name: value for name, value in options.items() if value is not None}
+    for name in given:
+        check_name(name, [*parameters, *OwnOptions.__annotations__])
+    theirs = {name: value for name, value in given.items() if name in parameters}
+    return theirs, {name: value for name, value in given.items() if name not in parameters}
+
+
+def fit_embedding(
+    call: EmbeddingCall, target: Target, provider: Provider
+) -> tuple[EmbeddingCall, EmbeddingAbilities]:
+    """The call as its provider is to read it, with a report of what differs.
+
+    Raises:
+        UnsupportedError: when the provider lacks what the call cannot do without.
+    """
+    if not isinstance(provider, Embedder):
+        raise UnsupportedError(f"{provider.name} makes no embeddings", parameter="input")
+    abilities = _abilities(provider, target.model)
+    if not (abilities.takes_tokens or isinstance(call.input[0], str)):
+        reason = f"{provider.name} takes no token ids: give it the text"
+        raise UnsupportedError(reason, parameter="input")
+    report = Report(call.unsupported)
+    parameters = _within_abilities(call.parameters, abilities, provider.name, report)
+    fitted = EmbeddingCall(
+        target.model, call.input, parameters, call.extra_body, id=new_id(), report=report
+    )
+    return fitted, abilities
+
+
+def _abilities(provider: Embedder, model: str) -> EmbeddingAbilities:
+    """What the provider says of a model, in a stranger's code."""
+    try:
+        abilities = provider.embedding_abilities(model)
+    except LLMGateError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
+        what = told(error)
+    else:
+        if isinstance(abilities, EmbeddingAbilities):  # pyright: ignore[reportUnnecessaryIsInstance]
+            return abilities
+        what = f"got {shown(abilities)}"
+    raise RequestError(f"the provider could not say what {shown(model)} takes ({what})")
+
+
+def _within_abilities(
+    given: EmbeddingParameters, abilities: EmbeddingAbilities, provider: str, report: Report
+) -> EmbeddingParameters:
+    taken = abilities.parameters
+    if taken is None or not given:
+        return given
+    kept, dropped = dict[str, Any](), list[str]()
+    for name, value in given.items():
+        if taken.get(name, Support.UNSUPPORTED) is not Support.UNSUPPORTED:
+            kept[name] = value
+        elif name == "dimensions":
+            reason = f"{provider} does not support dimensions for this model"
+            raise UnsupportedError(reason, parameter=name)
+        elif name != "encoding_format":  # however vectors are sent, they are decoded
+            report.drop(name, f"{provider} has no such parameter", given=value)
+            dropped.append(name)
+    if dropped:
+        log_dropped(provider, dropped)
+    return cast("EmbeddingParameters", kept)

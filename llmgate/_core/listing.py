@@ -1,0 +1,102 @@
+"""Lists of models: one call to a provider, or one to each of them.
+
+Pages are followed by the provider's flow; nothing is known here of what a list looks like.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from llmgate._core import drive
+from llmgate._core.check import check_name
+from llmgate._core.prepare import new_id, set_own
+from llmgate.errors import DecodeError, ProviderError, UnsupportedError, shown
+from llmgate.models import Model
+from llmgate.options import OwnOptions
+from llmgate.provider import ModelLister
+from llmgate.report import Policy, Report
+
+if TYPE_CHECKING:
+    from llmgate._core.state import CallState
+    from llmgate.hooks import Hook
+    from llmgate.options import Timeout
+
+__all__ = ["ListingCall", "listed", "parse_listing"]
+
+
+@dataclass(slots=True)
+class ListingCall:
+    """One checked call for the models of a provider; the fields are those of other calls."""
+
+    operation: ClassVar[str] = "models"
+    stream: ClassVar[bool] = False
+    parameters: ClassVar[Mapping[str, object]] = MappingProxyType({})
+
+    model: str = ""
+    unsupported: Policy = "drop"
+    extra_body: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    extra_headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    timeout: Timeout | None = None
+    max_retries: int | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    hooks: tuple[Hook, ...] = ()
+    id: str = field(default_factory=new_id)
+    report: Report = field(default_factory=Report)
+
+
+def parse_listing(provider: str, options: OwnOptions) -> ListingCall:
+    """The call for the models of a provider, checked; any provider's where the name is empty.
+
+    Raises:
+        InvalidRequestError: naming what is wrong.
+    """
+    call = ListingCall(f"{provider}/")
+    own = {name: value for name, value in options.items() if value is not None}
+    for name in own:
+        check_name(name, OwnOptions.__annotations__)
+    if own:
+        set_own(call, own)
+    return call
+
+
+async def listed(state: CallState, name: str) -> list[Model]:
+    """The models of the provider that has this name, each once.
+
+    Raises:
+        LLMGateError: always one of our own; cancellation passes unchanged.
+    """
+    models = await drive.conclude(lambda: _listed(state, name), state)
+    state.end("ok")
+    for model in models:
+        model.provider = name
+    return models
+
+
+async def _listed(state: CallState, name: str) -> list[Model]:
+    provider = state.provider
+    if not isinstance(provider, ModelLister):
+        raise UnsupportedError(f"{name} does not list its models", parameter="provider")
+    try:
+        models = await drive.run_flow(lambda _: provider.list_models(), state)
+    except ProviderError as error:
+        if error.status not in _NO_SUCH_ROUTE:
+            raise
+        what = error.message
+    else:
+        return state.run(_each_once, models)
+    raise UnsupportedError(f"no models are listed at this address: {what}", parameter="provider")
+
+
+_NO_SUCH_ROUTE = (404, 405)
+
+
+def _each_once(models: Iterable[Model]) -> list[Model]:
+    by_id = dict[str, Model]()
+    for model in models:
+        if not isinstance(model, Model):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise DecodeError(f"the provider's flow gave {shown(model)} for a model")
+        by_id.setdefault(model.id, model)
+    return [*by_id.values()]

@@ -1,0 +1,170 @@
+"""What a client does besides chat: embeddings, and lists of models.
+
+How such a call is checked and driven is in modules that are imported when one is made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Unpack
+
+from llmgate._core.prepare import AnyAsked, hide_credentials, new_id, provider_of, resolve
+from llmgate._core.registry import Registry, Target
+from llmgate.errors import (
+    InvalidRequestError,
+    LLMGateError,
+    MissingKeyError,
+    UnsupportedError,
+    shown,
+)
+from llmgate.report import Policy, Report
+
+if TYPE_CHECKING:
+    from llmgate._core.listing import ListingCall
+    from llmgate._core.state import AnyCall, CallState
+    from llmgate.embeddings import EmbeddingCall, EmbeddingInput, EmbeddingOptions, Embeddings
+    from llmgate.models import Model, ModelList
+    from llmgate.options import OwnOptions
+    from llmgate.provider import Provider
+
+__all__ = ["Operations"]
+
+
+class Operations:
+    """What a client does besides chat. Each call of it is one call of the client's."""
+
+    if TYPE_CHECKING:
+        _registry: Registry
+        _unsupported: Policy
+
+        async def _load(self, call: AnyAsked, began: float) -> None: ...
+        async def _begin(
+            self, call: AnyAsked, fitted: AnyCall, provider: Provider, began: float
+        ) -> CallState: ...
+
+    # --- embeddings ---
+
+    async def aembedding(
+        self,
+        model: str,
+        input: EmbeddingInput,
+        **options: Unpack[EmbeddingOptions],
+    ) -> Embeddings:
+        """The embeddings of texts, in OpenAI's shape and in the order of the texts.
+
+        Args:
+            model: ``provider/model``, or an unprefixed name that an installed provider claims.
+            input: A text, a list of texts, the token ids of a text, or a list of those. More than
+                the provider takes in one request are sent in several, within the same deadline.
+            options: OpenAI's parameters, and those of
+                :class:`~llmgate.embeddings.EmbeddingOptions`.
+
+        Raises:
+            LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else;
+                cancellation passes unchanged.
+        """
+        from llmgate._core.embed import parse_embedding  # noqa: PLC0415 - not paid for by chat
+
+        hide_credentials(options)
+        began = time.monotonic()
+        call = parse_embedding(model, input, options, unsupported=self._unsupported)
+        return await self._embed(call, began)
+
+    def embedding(
+        self,
+        model: str,
+        input: EmbeddingInput,
+        **options: Unpack[EmbeddingOptions],
+    ) -> Embeddings:
+        """:meth:`aembedding` for code that is not async; it also works while a loop is running."""
+        from llmgate._core.sync import run  # noqa: PLC0415 - a thread, only where asked for
+
+        hide_credentials(options)
+        return run(lambda: self.aembedding(model, input, **options))
+
+    async def _embed(self, call: EmbeddingCall, began: float) -> Embeddings:
+        """Ask the provider of a call's model."""
+        from llmgate._core.embed import embed_in_batches, fit_embedding  # noqa: PLC0415 - likewise
+
+        await self._load(call, began)
+        target = resolve(call, self._registry)
+        provider = provider_of(call, target, self._registry)
+        fitted, abilities = fit_embedding(call, target, provider)
+        state = await self._begin(call, fitted, provider, began)
+        try:
+            return await embed_in_batches(state, abilities.max_batch)
+        except MissingKeyError:  # it is looked for again when it may have been set
+            self._registry.forget(target.provider)
+            raise
+
+    # --- models ---
+
+    async def alist_models(
+        self, provider: str | None = None, **options: Unpack[OwnOptions]
+    ) -> ModelList:
+        """The models that a provider lists, or those of every provider that has a key.
+
+        Args:
+            provider: The provider's name. Without one, all known providers that can list their
+                models are asked at once; those without a key are left out, and what else fails is
+                in ``errors`` of the list.
+            options: As for :meth:`aembedding`, without a model's parameters.
+
+        Raises:
+            UnsupportedError: when the provider does not list its models.
+            LLMGateError: of one of the other kinds, as for every call.
+        """
+        from llmgate._core.listing import parse_listing  # noqa: PLC0415 - not paid for by chat
+        from llmgate.models import ModelList  # noqa: PLC0415 - likewise
+
+        hide_credentials(options)
+        began = time.monotonic()
+        if provider is None:
+            return await self._list_all(parse_listing("", options), began)
+        if type(provider) is not str or not provider.strip():
+            reason = f"expected a provider's name, got {shown(provider)}"
+            raise InvalidRequestError(reason, path="provider")
+        return ModelList(await self._list(provider, parse_listing(provider, options), began))
+
+    def list_models(self, provider: str | None = None, **options: Unpack[OwnOptions]) -> ModelList:
+        """:meth:`alist_models` for code that is not async."""
+        from llmgate._core.sync import run  # noqa: PLC0415 - a thread, only where asked for
+
+        hide_credentials(options)
+        return run(lambda: self.alist_models(provider, **options))
+
+    async def _list(self, name: str, call: ListingCall, began: float) -> list[Model]:
+        from llmgate._core.listing import listed  # noqa: PLC0415 - not paid for by chat
+
+        await self._load(call, began)
+        provider = provider_of(call, Target(name, ""), self._registry)
+        state = await self._begin(call, replace(call, model=""), provider, began)
+        try:
+            return await listed(state, name)
+        except MissingKeyError:  # it is looked for again when it may have been set
+            self._registry.forget(name)
+            raise
+
+    async def _list_all(self, call: ListingCall, began: float) -> ModelList:
+        from llmgate.models import ModelList  # noqa: PLC0415 - not paid for by chat
+
+        if call.settings:
+            named = ", ".join(sorted(call.settings))
+            raise InvalidRequestError(f"name the provider whose {named} this is", path="provider")
+        names = self._registry.names()
+        lists = [
+            self._list(name, replace(call, model=f"{name}/", id=new_id(), report=Report()), began)
+            for name in names
+        ]
+        results = await asyncio.gather(*lists, return_exceptions=True)
+        found = ModelList()
+        for name, result in zip(names, results, strict=True):
+            if isinstance(result, list):
+                found += result
+            elif not isinstance(result, LLMGateError):
+                raise result
+            elif not isinstance(result, MissingKeyError | UnsupportedError):
+                found.errors[name] = result
+        return found
