@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import InitVar, dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 from llmgate._exchange import Exchange, ExchangeField
 from llmgate._text.shape import Extra, Shape, shape
@@ -67,8 +67,8 @@ class EmbeddingCall:
     ``api_version``), as in :class:`~llmgate.options.ChatCall`.
     """
 
-    operation: ClassVar[str] = "embeddings"
-    stream: ClassVar[bool] = False
+    operation = "embeddings"
+    stream = False
 
     model: str
     input: list[str] | list[list[int]]

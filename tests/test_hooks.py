@@ -52,7 +52,7 @@ def reported() -> Report:
 
 STARTED = CallStarted("c", "canned", "m", stream=False)
 EVENTS: dict[str, tuple[Event, dict[str, Any]]] = {
-    "call": (STARTED, {"provider": "canned", "model": "m", "stream": False}),
+    "call": (STARTED, {"provider": "canned", "model": "m", "stream": False, "operation": "chat"}),
     "request": (
         AttemptStarted("c", 1, REQUEST),
         {
@@ -90,6 +90,7 @@ EVENTS: dict[str, tuple[Event, dict[str, Any]]] = {
             "seconds": 1.5,
             "attempts": 2,
             "usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3},
+            "operation": "chat",
             "error": None,
             "completion": COMPLETION.model_dump(),
             "report": [f"seed dropped: {FORGERY}"],
@@ -104,6 +105,7 @@ EVENTS: dict[str, tuple[Event, dict[str, Any]]] = {
             "seconds": 1.5,
             "attempts": 1,
             "usage": None,
+            "operation": "chat",
             "error": "ProviderError: no",
             "completion": None,
             "report": [],
@@ -207,7 +209,7 @@ def test_a_logger_of_the_user_s_own_is_used() -> None:
     logger = CapturingLogger()
     LoggingHook(logger, level="critical")(STARTED)
     ((method, (template, *values), _),) = logger.calls
-    expected = "call call_id='c' provider='canned' model='m' stream=False"
+    expected = "call call_id='c' provider='canned' model='m' stream=False operation='chat'"
     assert ("critical", expected) == (method, template % tuple(values))
 
 

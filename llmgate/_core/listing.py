@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from llmgate._core import drive
 from llmgate._core.check import check_name
@@ -31,9 +30,8 @@ __all__ = ["ListingCall", "listed", "parse_listing"]
 class ListingCall:
     """One checked call for the models of a provider; the fields are those of other calls."""
 
-    operation: ClassVar[str] = "models"
-    stream: ClassVar[bool] = False
-    parameters: ClassVar[Mapping[str, object]] = MappingProxyType({})
+    operation = "models"
+    stream = False
 
     model: str = ""
     unsupported: Policy = "drop"
@@ -45,6 +43,11 @@ class ListingCall:
     hooks: tuple[Hook, ...] = ()
     id: str = field(default_factory=new_id)
     report: Report = field(default_factory=Report)
+
+    @property
+    def parameters(self) -> Mapping[str, object]:
+        """None: a list is asked for without any."""
+        return {}
 
 
 def parse_listing(provider: str, options: OwnOptions) -> ListingCall:

@@ -5,12 +5,12 @@ It sends nothing and waits for nothing.
 
 from __future__ import annotations
 
+import sys
 from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import count
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar, cast
 
 from llmgate._core.deadline import Deadline
@@ -80,7 +80,7 @@ class CallState:
     headers: HeaderSource | None = None
     labels: Mapping[str, Any] = field(default_factory=dict[str, Any])
     attempts: list[Attempt] = field(default_factory=list[Attempt])
-    numbers: Iterator[int] = field(default_factory=partial(count, 1))
+    numbers: Iterator[int] = field(default_factory=partial(iter, range(1, sys.maxsize)))
     reserved: int = 0
     retries: int = 0
     reply: HttpResponse | None = None
