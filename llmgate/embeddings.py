@@ -58,8 +58,8 @@ class EmbeddingCall:
     As it was asked for, ``model`` is the name that the caller gave. As a provider reads it, and
     must not change it, ``model`` is the provider's own name; ``parameters`` holds those that the
     provider declares; ``input`` is what fits into one request; nothing of ``settings``,
-    ``extra_headers`` and ``hooks`` is there any more. What the provider cannot send as it was asked
-    it writes into ``report``, where ``input[2]`` is the third item of what it read.
+    ``extra_headers``, ``hooks`` and ``labels`` is there any more. What the provider cannot send as
+    it was asked it writes into ``report``, where ``input[2]`` is the third item of what it read.
 
     ``input`` holds texts or token ids, one item for each vector. ``extra_body`` is to be merged
     into the request last. ``timeout`` and ``max_retries`` are None where the client's hold.
@@ -80,6 +80,7 @@ class EmbeddingCall:
     max_retries: int | None = None
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
     hooks: tuple[Hook, ...] = ()
+    labels: Mapping[str, str | int | float | bool] = field(default_factory=dict[str, Any])
     id: str = "call"
     report: Report = field(default_factory=Report)
 

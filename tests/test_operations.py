@@ -594,7 +594,8 @@ def test_hooks_see_one_call() -> None:
     seen = list[Event]()
     abilities = EmbeddingAbilities(max_batch=2)
     with FaultServer(each_its_own()) as server:
-        embed(server, texts(5), abilities=abilities, client={"hooks": [seen.append]})
+        client = {"hooks": [seen.append]}
+        embed(server, texts(5), abilities=abilities, client=client, labels={"team": "a"})
     started, ended = seen[0], seen[-1]
     assert isinstance(started, CallStarted)
     assert isinstance(ended, CallEnded)
@@ -615,6 +616,7 @@ def test_hooks_see_one_call() -> None:
     for kind in (AttemptStarted, AttemptEnded):
         assert [1, 2, 3] == sorted(event.number for event in seen if isinstance(event, kind))
     assert 1 == len({event.call_id for event in seen})
+    assert {"a"} == {event.labels["team"] for event in seen}
 
 
 def test_hooks_see_lists_and_failures() -> None:

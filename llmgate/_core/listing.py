@@ -41,6 +41,7 @@ class ListingCall:
     max_retries: int | None = None
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
     hooks: tuple[Hook, ...] = ()
+    labels: Mapping[str, str | int | float | bool] = field(default_factory=dict[str, Any])
     id: str = field(default_factory=new_id)
     report: Report = field(default_factory=Report)
 

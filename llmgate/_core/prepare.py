@@ -64,6 +64,7 @@ class AnyAsked(Protocol):
     max_retries: int | None
     settings: Mapping[str, Any]
     hooks: tuple[Hook, ...]
+    labels: Mapping[str, str | int | float | bool]
 
     @property
     def parameters(self) -> Mapping[str, object]: ...
