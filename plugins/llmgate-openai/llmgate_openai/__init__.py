@@ -10,12 +10,12 @@ imported when they are needed. Nothing else is.
 from __future__ import annotations
 
 try:
-    from llmgate_openai.assemble import ToolCallIndex
-    from llmgate_openai.decode import decode
-    from llmgate_openai.encode import Dialect, chat_request, encode
-    from llmgate_openai.errors import chat_error, error_from_payload
     from llmgate_openai.provider import OpenAI, base_url_of, chat_url, route_url
-    from llmgate_openai.stream import ChatDecoder
+    from llmgate_openai.request.body import Dialect, chat_request, encode
+    from llmgate_openai.response.body import decode
+    from llmgate_openai.response.errors import chat_error, error_from_payload
+    from llmgate_openai.response.stream import ChatDecoder
+    from llmgate_openai.response.tool_calls import ToolCallIndex
 except ImportError as error:
     raise ImportError(
         f"{error}; llmgate-core is needed: the package 'llmgate' on the public index is another "

@@ -14,9 +14,9 @@ from llmgate.provider import EmbeddingAbilities, Support
 from llmgate.provider.http import HttpRequest, HttpResponse, encode_json, is_array, is_object
 from llmgate.provider.vectors import vector_of
 from llmgate.types import Usage
-from llmgate_openai.errors import error_from_payload
-from llmgate_openai.halves import read_json
-from llmgate_openai.shapes import usage_in
+from llmgate_openai.response.errors import error_from_payload
+from llmgate_openai.response.parts import usage_in
+from llmgate_openai.response.surrogates import read_json
 
 __all__ = ["decode_embeddings", "embedding_abilities", "embedding_request"]
 

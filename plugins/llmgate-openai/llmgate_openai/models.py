@@ -11,9 +11,9 @@ from typing import Any
 from llmgate.errors import DecodeError, excerpt
 from llmgate.models import Model
 from llmgate.provider.http import HttpResponse, is_array, is_object
-from llmgate_openai.errors import error_from_payload
-from llmgate_openai.halves import read_json
-from llmgate_openai.shapes import seconds_of
+from llmgate_openai.response.errors import error_from_payload
+from llmgate_openai.response.parts import seconds_of
+from llmgate_openai.response.surrogates import read_json
 
 __all__ = ["decode_models"]
 

@@ -16,10 +16,10 @@ from llmgate.provider import Decoder, EmbeddingAbilities, Provider, Signing, Sup
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Secret, base_url_parts, shown_url
 from llmgate.types import Chunk, Completion
-from llmgate_openai.decode import decode
-from llmgate_openai.encode import COMPATIBLE, Dialect, chat_request
-from llmgate_openai.errors import chat_error
-from llmgate_openai.stream import ChatDecoder
+from llmgate_openai.request.body import COMPATIBLE, Dialect, chat_request
+from llmgate_openai.response.body import decode
+from llmgate_openai.response.errors import chat_error
+from llmgate_openai.response.stream import ChatDecoder
 
 if TYPE_CHECKING:
     from llmgate.embeddings import EmbeddingCall, Embeddings

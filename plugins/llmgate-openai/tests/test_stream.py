@@ -271,7 +271,7 @@ def test_the_quick_way_gives_what_the_general_one_gives(monkeypatch: pytest.Monk
     """Pieces of text and of arguments are read without looking for what they do not have."""
     quick, general = ChatDecoder("7"), _GeneralDecoder("7")
     read = [list(quick.feed(Frame(event))) for event in _PLAIN]
-    monkeypatch.setattr("llmgate_openai.stream._plain_chunk", _no_chunk)
+    monkeypatch.setattr("llmgate_openai.response.stream._plain_chunk", _no_chunk)
     assert [list(general.feed(Frame(event))) for event in _PLAIN] == read
     assert list(general.feed(Frame(_DONE))) == list(quick.feed(Frame(_DONE)))
 

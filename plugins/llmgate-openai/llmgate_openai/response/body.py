@@ -12,9 +12,8 @@ from typing import Any
 from llmgate.errors import DecodeError, ProviderError, excerpt
 from llmgate.provider.http import HttpResponse, is_array, is_object
 from llmgate.types import Completion
-from llmgate_openai.errors import error_from_payload
-from llmgate_openai.halves import read_json
-from llmgate_openai.shapes import (
+from llmgate_openai.response.errors import error_from_payload
+from llmgate_openai.response.parts import (
     finish_reasons,
     said_by,
     seconds_of,
@@ -22,6 +21,7 @@ from llmgate_openai.shapes import (
     usage_in,
     whole_arguments,
 )
+from llmgate_openai.response.surrogates import read_json
 
 __all__ = ["completion_of", "decode"]
 

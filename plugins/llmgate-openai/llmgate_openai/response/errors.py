@@ -28,7 +28,7 @@ from llmgate.errors import (
 from llmgate.provider import status_error
 from llmgate.provider.framing import Frame
 from llmgate.provider.http import HttpResponse, decode_json, is_array, is_object
-from llmgate_openai.halves import read_json
+from llmgate_openai.response.surrogates import read_json
 
 __all__ = ["chat_error", "error_from_event", "error_from_payload", "error_without_choices"]
 

@@ -21,10 +21,14 @@ from llmgate.types import (
     TextChunks,
     ToolCallDelta,
 )
-from llmgate_openai.assemble import ToolCallIndex
-from llmgate_openai.errors import error_from_event, error_from_payload, error_without_choices
-from llmgate_openai.halves import HalfCharacters
-from llmgate_openai.shapes import finish_reasons, said_by, seconds_of, usage_in
+from llmgate_openai.response.errors import (
+    error_from_event,
+    error_from_payload,
+    error_without_choices,
+)
+from llmgate_openai.response.parts import finish_reasons, said_by, seconds_of, usage_in
+from llmgate_openai.response.surrogates import HalfCharacters
+from llmgate_openai.response.tool_calls import ToolCallIndex
 
 __all__ = ["ChatDecoder"]
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from llmgate.errors import DecodeError
 from llmgate.provider.http import decode_json, is_object
 from llmgate.types import ToolCallDelta
-from llmgate_openai.shapes import arguments_text
+from llmgate_openai.response.parts import arguments_text
 
 __all__ = ["ToolCallIndex"]
 
