@@ -185,6 +185,9 @@ def test_what_the_caller_brings_is_sent_instead() -> None:
     assert {"authorization": "Basic x", "x-api-key": "k"} == sent_by(gateway)
     made = Settings(ACME).authorized(HttpRequest("POST", f"{HOST}/chat"), {"Authorization": "made"})
     assert {"Authorization": "made"} == made.headers
+    assert {"authorization": "Basic x", "x-api-key": "k", "x-more": "1"} == gateway.authorized(
+        HttpRequest("POST", HOST), {"Authorization": "made", "x-more": "1"}
+    ).headers
 
 
 def test_a_key_goes_to_no_other_host() -> None:

@@ -204,16 +204,17 @@ class Settings:
     ) -> HttpRequest:
         """The request with these headers, those of the settings, and the first key that there is.
 
-        What the caller gave for this call is never replaced: a key is left out where its header is
-        there already. A request to any other host is returned unchanged, since an address in a
-        response must not lead a key elsewhere.
+        What the caller gave for this call is never replaced, nor what the settings' own headers
+        hold: a key is left out where its header is there already. A request to any other host is
+        returned unchanged, since an address in a response must not lead a key elsewhere.
 
         Raises:
             MissingKeyError: when the host needs a key and the request has none.
         """
         if not self.owns(request.url):
             return request
-        added = {**self._headers, **(headers or {})}
+        added, own = dict(self._headers), {name.lower() for name in self._headers}
+        added |= {name: text for name, text in (headers or {}).items() if name.lower() not in own}
         taken = {name.lower() for name in (*request.headers, *added)}
         for name, key in self._keys.items():
             credential = self._vendor.credentials[name]

@@ -26,7 +26,7 @@ _RECORDINGS = [
     for path in sorted(_CORPUS.glob(f"{family}-embeddings-*.json"))
 ]
 _OFFICIAL = OpenAI(api_key="sk-test")
-_ELSEWHERE = OpenAI(base_url="http://localhost:8000/v1?key=1")
+_ELSEWHERE = OpenAI(base_url="http://localhost:8000/v1?tier=1")
 
 
 def _response(payload: Any, status: int = 200) -> HttpResponse:
@@ -63,7 +63,7 @@ def test_openai_is_asked_for_base64() -> None:
 def test_another_host_is_sent_what_was_asked() -> None:
     """It may send something else than float32 under that name."""
     url, body = _sent(_ELSEWHERE, EmbeddingCall("m", ["a"], {"input_type": "query"}))
-    assert "http://localhost:8000/v1/embeddings?key=1" == url
+    assert "http://localhost:8000/v1/embeddings?tier=1" == url
     assert {"model": "m", "input": ["a"], "input_type": "query"} == body
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from typing import Any
 
 import anyio
@@ -16,6 +17,7 @@ from llmgate.errors import (
     MissingKeyError,
     ServerError,
 )
+from llmgate.provider import ProviderCall
 from llmgate.provider.http import HttpRequest, Secret
 from llmgate.testing import Canned, CannedTransport, with_transport
 from llmgate.testing.signing import FixedSigning
@@ -28,8 +30,13 @@ _ELSEWHERE = "https://compatible.invalid/v1"
 
 
 async def _authorized(provider: OpenAI) -> dict[str, str]:
-    request = HttpRequest("POST", "https://x.invalid", {"content-type": "application/json"})
-    return dict((await provider.authorize(request, FixedSigning())).headers)
+    return dict((await _request(provider)).headers)
+
+
+async def _request(provider: OpenAI) -> HttpRequest:
+    """What is sent for a call."""
+    request = next(provider.complete(ProviderCall("m", _HELLO)))
+    return await provider.authorize(request, FixedSigning())
 
 
 # --- where ----------------------------------------------------------------------------------
@@ -89,9 +96,15 @@ def test_the_environment_names_the_address(monkeypatch: pytest.MonkeyPatch) -> N
     assert _OFFICIAL in repr(OpenAI(base_url=_OFFICIAL))
 
 
-def test_a_password_in_an_address_is_not_shown() -> None:
-    """Neither in the repr nor in an error."""
-    assert "hunter2" not in repr(OpenAI(base_url="https://me:hunter2@x.invalid/v1?key=hunter2"))
+async def test_a_password_in_an_address_is_not_shown() -> None:
+    """Neither by the provider, nor by what it holds, nor in an error; it is sent."""
+    provider = OpenAI(base_url="https://me:hunter2@x.invalid/v1?api_key=hunter2&tier=2")
+    assert "hunter2" not in f"{provider!r} {vars(provider)!r} {provider.configured()!r}"
+    assert "hunter2" not in next(provider.complete(ProviderCall("m", _HELLO))).url
+    with pytest.raises(TypeError):
+        pickle.dumps(provider)
+    expected = "https://me:hunter2@x.invalid/v1/chat/completions?tier=2&api_key=hunter2"
+    assert expected == (await _request(provider)).url == (await _request(provider.configured())).url
     with pytest.raises(InvalidRequestError) as caught:
         OpenAI(base_url="ftp://me:hunter2@x.invalid/v1?key=hunter2")
     assert "hunter2" not in str(caught.value)
