@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from llmgate.errors import NotFoundError as NotFoundError
     from llmgate.errors import OverloadedError as OverloadedError
     from llmgate.errors import PermissionDeniedError as PermissionDeniedError
+    from llmgate.errors import PluginError as PluginError
     from llmgate.errors import ProviderError as ProviderError
     from llmgate.errors import QuotaExceededError as QuotaExceededError
     from llmgate.errors import RateLimitError as RateLimitError
@@ -107,6 +108,7 @@ _HOME = {
         "NotFoundError",
         "OverloadedError",
         "PermissionDeniedError",
+        "PluginError",
         "ProviderError",
         "QuotaExceededError",
         "RateLimitError",
@@ -150,6 +152,7 @@ __all__ = [
     "NotFoundError",
     "OverloadedError",
     "PermissionDeniedError",
+    "PluginError",
     "Preview",
     "ProviderError",
     "QuotaExceededError",

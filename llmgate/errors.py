@@ -28,6 +28,7 @@ LLMGateError
 ├── DecodeError                       a reply that is no answer
 ├── ClosedError                       a stream or client was used after it was closed
 └── InternalError                     a bug, here or in a library below; .origin says where
+    └── PluginError                   a bug in a provider's code
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ __all__ = [
     "NotFoundError",
     "OverloadedError",
     "PermissionDeniedError",
+    "PluginError",
     "ProviderError",
     "QuotaExceededError",
     "RateLimitError",
@@ -314,13 +316,17 @@ class InternalError(LLMGateError):
     """Something happened that nobody foresaw: a bug in llmgate, in a transport or in a library.
 
     ``origin`` is the place where the exception was raised, such as
-    ``"transports/aiohttp.py:41 in open"``. The exception's text and the values of variables are
-    left out, since they may hold a key. It is never retried: what failed may have been done.
+    ``"llmgate/transports/aiohttp.py:41 in open"``. The exception's text and the values of variables
+    are left out, since they may hold a key. It is never retried: what failed may have been done.
     """
 
     def __init__(self, message: str, *, origin: str = "", **reply: Any) -> None:
         super().__init__(f"{message} at {origin}" if origin else message, **reply)
         self.origin = origin
+
+
+class PluginError(InternalError):
+    """A bug in a provider's code, such as at ``"llmgate_acme/encode.py:41 in encode"``."""
 
 
 _BY_STATUS: Mapping[int, type[ProviderError]] = {
@@ -375,13 +381,18 @@ def shown(value: object) -> str:
         return f"a value of type {type(value).__name__}"
 
 
-def origin_of(error: BaseException) -> str:
-    """Where an exception was raised: ``"folder/file.py:41 in function"``; empty if nobody knows."""
-    traceback = error.__traceback__
-    if traceback is None:
-        return ""
-    while traceback.tb_next is not None:
+def origin_of(error: BaseException, package: str = "") -> str:
+    """Where an exception was raised: ``"package/file.py:41 in function"``; empty if nobody knows.
+
+    That is the innermost frame in ``package`` or in one named ``llmgate_…``, or else of all.
+    """
+    places, traceback = list[tuple[str, str]](), error.__traceback__
+    while traceback is not None:
+        code, module = traceback.tb_frame.f_code, str(traceback.tb_frame.f_globals["__name__"])
+        parts = code.co_filename.replace("\\", "/").split("/")
+        depth = module.count(".") + (2 if parts[-1] == "__init__.py" else 1)
+        place = f"{'/'.join(parts[-depth:])}:{traceback.tb_lineno} in {code.co_name}"
+        places.append((module, place))
         traceback = traceback.tb_next
-    code = traceback.tb_frame.f_code
-    file = "/".join(code.co_filename.replace("\\", "/").split("/")[-2:])
-    return excerpt(f"{file}:{traceback.tb_lineno} in {code.co_name}")
+    own = [each for each in places if f"{each[0]}.".startswith((f"{package}.", "llmgate_"))]
+    return excerpt((own or places or [("", "")])[-1][1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import email.utils
 import itertools
+import re
 import socket
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
@@ -23,10 +24,10 @@ from llmgate.errors import (
     DecodeError,
     LLMGateError,
     OverloadedError,
+    PluginError,
     ProviderError,
     RateLimitError,
     ReadError,
-    RequestError,
     ServerError,
 )
 from llmgate.hooks import AttemptEnded, AttemptStarted, CallEnded, RetryScheduled
@@ -800,7 +801,7 @@ async def test_a_flow_without_a_stream() -> None:
         return object()
 
     async with client_for(flow) as client:
-        with pytest.raises(DecodeError):
+        with pytest.raises(PluginError, match="not a decoder"):
             await client.acompletion("steps/x", HI, stream=True)
 
 
@@ -813,7 +814,7 @@ async def test_a_flow_that_fails_with_its_stream_open() -> None:
             raise ZeroDivisionError
 
         async with client_for(flow) as client:
-            with pytest.raises(DecodeError, match="ZeroDivisionError"):
+            with pytest.raises(PluginError, match="ZeroDivisionError"):
                 await client.acompletion("steps/x", HI, stream=True)
             assert await asyncio.to_thread(server.wait_until_left)
 
@@ -837,20 +838,25 @@ def broken_after(reply_: str = "") -> Callable[[ProviderCall], Any]:
 
 
 async def test_a_provider_that_cannot_translate() -> None:
-    """Whatever its code raises before a request is a RequestError."""
+    """Whatever its code raises before a request is a PluginError, which says where."""
     async with client_for(broken) as client:
-        with pytest.raises(RequestError, match="ZeroDivisionError: by nought") as caught:
+        with pytest.raises(
+            PluginError, match="encode the call: ZeroDivisionError: by nought"
+        ) as caught:
             await client.acompletion("steps/x", HI)
     assert is_ours(caught.value)
+    assert re.fullmatch(r"tests/test_engine\.py:\d+ in broken", caught.value.origin)
+    assert str(caught.value).endswith(f"at {caught.value.origin} (provider steps, model x)")
 
 
 async def test_a_provider_that_cannot_read() -> None:
-    """Whatever its code raises after a reply is a DecodeError; its clean-up harms nothing."""
+    """Whatever its code raises after a response is a PluginError; its clean-up harms nothing."""
     with FaultServer(ANSWER) as server:
         async with client_for(broken_after(server.url)) as client:
-            with pytest.raises(DecodeError) as caught:
+            with pytest.raises(PluginError, match="decode the response: ") as caught:
                 await client.acompletion("steps/x", HI)
-    assert BODY == caught.value.frame
+    assert BODY == caught.value.body
+    assert 1 == len(caught.value.attempts)
     assert is_ours(caught.value)
 
 
@@ -879,9 +885,10 @@ async def test_credentials_that_fail(kind: type[Exception]) -> None:
             raise kind("canary")
 
     async with Client(providers={"openai": Keyless(api_key=KEY)}) as client:
-        with pytest.raises(RequestError, match=kind.__name__) as caught:
+        with pytest.raises(PluginError, match=kind.__name__) as caught:
             await client.acompletion(MODEL, HI)
     assert "canary" not in str(caught.value)
+    assert caught.value.origin.endswith(" in authorize")
     assert is_ours(caught.value)
 
 

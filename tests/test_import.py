@@ -52,6 +52,7 @@ NAMES = [
     "NotFoundError",
     "OverloadedError",
     "PermissionDeniedError",
+    "PluginError",
     "Preview",
     "ProviderError",
     "QuotaExceededError",

@@ -85,6 +85,7 @@ FLOORS = (
         "_core",
         "_core.deadline",
         "_core.signing",
+        "_core.failures",
         "_core.registry",
         "_core.advice",
         "_core.retry",

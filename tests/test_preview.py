@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from llmgate import Client
-from llmgate.errors import InvalidRequestError, RequestError, UnsupportedError
+from llmgate.errors import InvalidRequestError, PluginError, UnsupportedError
 from llmgate.provider import Decoder, Provider, Signing
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest
@@ -118,7 +118,7 @@ def test_what_would_be_refused_is_refused() -> None:
 
 def test_a_failure_of_the_provider_is_an_error_of_ours() -> None:
     """No exception of a plugin's own code escapes."""
-    with pytest.raises(RequestError, match="KeyError"):
+    with pytest.raises(PluginError, match=r"KeyError: 'model' at tests/test_preview\.py:\d+ in "):
         Client(providers={"broken": Broken()}).preview("broken/x", HELLO)
 
 

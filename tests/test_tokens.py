@@ -77,7 +77,7 @@ class Counter:
         return AccessToken(token, expires)
 
 
-async def ask(client: Client, **options: Any) -> str:
+async def ask(client: Any, **options: Any) -> str:
     """The token with which a call was sent."""
     completion: Any = await client.acompletion(MODEL, HI, **options)
     return str(completion.text)
@@ -298,7 +298,10 @@ async def test_a_maker_that_cancels_itself() -> None:
         raise asyncio.CancelledError
 
     async with client_of(make) as client:
-        with pytest.raises(LLMGateError, match="RuntimeError"):
+        with pytest.raises(
+            LLMGateError,
+            match=r"RuntimeError at llmgate/_core/signing\.py|RuntimeError at tests/test_tokens",
+        ):
             await ask(client)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from llmgate._core.check import unwritable
+from llmgate._core.failures import plugin_error
 from llmgate._core.send import (
     Holder,
     attempt_started,
@@ -23,12 +24,10 @@ from llmgate._core.send import (
 )
 from llmgate._core.state import AnyCall, CallState
 from llmgate.errors import (
-    DecodeError,
-    InvalidRequestError,
     LLMGateError,
+    PluginError,
     RequestError,
     shown,
-    told,
 )
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, IncomingResponse
@@ -120,7 +119,7 @@ async def conclude(work: Callable[[], Awaitable[Result]], context: CallState) ->
 async def _completed(context: CallState) -> Completion:
     completion = await run_flow(context.provider.complete, context)
     if not isinstance(completion, Completion):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise DecodeError(f"the provider's flow gave {shown(completion)} for an answer")
+        raise PluginError(f"the provider's flow returned {shown(completion)}, not a completion")
     return completion
 
 
@@ -129,7 +128,7 @@ async def _opened(context: CallState) -> OpenStream:
     try:
         decoder = await run_flow(context.provider.stream, context, holder)
         if not context.run(_reads, decoder):
-            raise DecodeError(f"the provider's flow gave {shown(decoder)} for a decoder")
+            raise PluginError(f"the provider's flow returned {shown(decoder)}, not a decoder")
         return OpenStream(context, decoder, holder.release())
     finally:
         holder.close()
@@ -154,20 +153,20 @@ async def run_flow(
         await abandon(context)
         raise
     except Exception as error:  # noqa: BLE001 - what a request holds may be anything
-        what = told(error)
+        failure = plugin_error(error, context.provider, "make a request that can be sent")
     else:
-        what = f"it is {shown(request)}"
+        failure = PluginError(f"the provider's flow yielded {shown(request)}, not a request")
     finally:
         with suppress(Exception):  # a stranger's generator may raise anything
             flow.close()
-    raise RequestError(f"the provider's request cannot be sent ({what})")
+    raise failure
 
 
 def _translated(context: CallState, step: Callable[..., Made], *given: Any, **how: bool) -> Made:
     """A step before the first request; what it cannot write is named as the caller wrote it."""
     try:
         return context.run(step, *given, **how)
-    except (InvalidRequestError, RequestError) as error:
+    except (RequestError, PluginError) as error:
         call, failure = context.call, error
         if isinstance(call, ProviderCall):
             failure = unwritable(call.messages) or error
@@ -177,7 +176,7 @@ def _translated(context: CallState, step: Callable[..., Made], *given: Any, **ho
 def _begun(begin: Callable[[Any], Flow[Result]], call: AnyCall) -> Flow[Result]:
     flow = begin(call)
     if not callable(flow.send):
-        raise TypeError(f"{shown(flow)} is no flow")
+        raise TypeError(f"{shown(flow)} is not a flow")
     return flow
 
 

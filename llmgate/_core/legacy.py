@@ -114,18 +114,18 @@ def speaking_legacy(provider: Provider) -> Provider:
 
 class _SpeakingLegacy:
     def __init__(self, provider: Provider) -> None:
-        self._provider = provider
+        self.__wrapped__ = provider
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._provider, name)
+        return getattr(self.__wrapped__, name)
 
     def complete(self, call: ProviderCall) -> Flow[Completion]:
         """The provider's flow."""
-        return completion_as_legacy((yield from self._provider.complete(call)))
+        return completion_as_legacy((yield from self.__wrapped__.complete(call)))
 
     def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
         """The provider's flow."""
-        return LegacyDecoder((yield from self._provider.stream(call)))
+        return LegacyDecoder((yield from self.__wrapped__.stream(call)))
 
 
 def uses_functions(parameters: ChatParameters, messages: Iterable[MessageParam]) -> bool:

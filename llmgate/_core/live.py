@@ -21,6 +21,7 @@ from llmgate.errors import (
     ClosedError,
     DecodeError,
     LLMGateError,
+    PluginError,
     ProviderError,
     ReadError,
     StreamTruncatedError,
@@ -239,7 +240,7 @@ class LiveSource:
         stray: bytes = getattr(self._framer, "stray", b"")
         if not stray:
             return
-        with suppress(DecodeError):
+        with suppress(DecodeError, PluginError):
             if stray.lstrip().startswith(b"{"):  # an object is the provider's to explain
                 self._context.run(lambda: [*self._decoder.feed(Frame(stray))])
         raise DecodeError(f"the reply is no stream of events: {excerpt(stray)}", frame=stray)
@@ -320,7 +321,7 @@ class LiveSource:
 
     def _completion_so_far(self) -> Completion | None:
         if not self._answer.is_empty:
-            with suppress(DecodeError):  # of pieces that are none
+            with suppress(LLMGateError):  # of pieces that are none
                 return self.completion()
         return None
 
@@ -328,7 +329,7 @@ class LiveSource:
         """What has come so far."""
         try:
             completion = self._context.run(self._answer.completion)
-        except DecodeError as error:  # only now it is seen what the pieces are
+        except LLMGateError as error:  # only now it is seen what the pieces are
             self._context.explain(error)
             raise
         return replace(completion, exchange=self._context.exchange())

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from llmgate._core.check import unwritable
+from llmgate._core.failures import plugin_error
 from llmgate._core.send import attempt_started, with_client_headers, with_given_headers
 from llmgate._core.signing import PreviewSigning
 from llmgate._text.redact import redact_query
-from llmgate.errors import LLMGateError, RequestError, excerpt
+from llmgate.errors import LLMGateError
 from llmgate.provider.http import HttpRequest, decode_json, redacted
 from llmgate.report import Report
 
@@ -57,7 +58,7 @@ def preview_of(
         LLMGateError: whatever would be raised before anything is sent, but for a missing key.
     """
     begin = provider.stream if call.stream else provider.complete
-    first = _first_of(begin, call)
+    first = _first_of(begin, call, provider)
     sent = with_given_headers(first, asked.extra_headers)
     if headers is not None:
         sent = with_client_headers(sent, headers, attempt_started(sent, call.id, 1, asked.labels))
@@ -66,7 +67,9 @@ def preview_of(
     return Preview(sent.method, url, shown, sent.body, call.report)
 
 
-def _first_of(begin: Callable[[ProviderCall], Flow[Any]], call: ProviderCall) -> HttpRequest:
+def _first_of(
+    begin: Callable[[ProviderCall], Flow[Any]], call: ProviderCall, provider: Provider
+) -> HttpRequest:
     """The flow's first request; its provider's own failures become errors of ours."""
     try:
         flow = begin(call)
@@ -75,10 +78,9 @@ def _first_of(begin: Callable[[ProviderCall], Flow[Any]], call: ProviderCall) ->
         finally:
             flow.close()
     except LLMGateError as error:
-        failure = error
+        failure: LLMGateError = error
     except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
-        what = excerpt(f"{type(error).__name__}: {error}")
-        failure = RequestError(f"the provider could not translate the call ({what})")
+        failure = plugin_error(error, provider, "encode the call")
     else:
         return first
     raise unwritable(call.messages) or failure

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from llmgate._core.failures import authorize_error
 from llmgate._core.settings import HeaderSource, as_headers
 from llmgate._core.signing import CallSigning
 from llmgate._core.state import CallState, request_id
@@ -22,6 +23,7 @@ from llmgate.errors import (
     DecodeError,
     InternalError,
     LLMGateError,
+    PluginError,
     ReadError,
     RequestError,
     ResponseTooLargeError,
@@ -163,12 +165,12 @@ async def authorized(request: HttpRequest, context: CallState) -> HttpRequest:
     except BaseException as error:
         if is_own(error):
             raise
-        kind = type(error).__name__  # its text may hold what it was to keep
+        failure = authorize_error(error, context.provider)
     else:
         if isinstance(signed, HttpRequest):  # pyright: ignore[reportUnnecessaryIsInstance]
             return signed
-        kind = f"it gave {type(signed).__name__}"
-    raise RequestError(f"the provider could not authorize the request ({kind})")
+        failure = PluginError(f"the provider authorized {type(signed).__name__}, not a request")
+    raise failure
 
 
 def is_unprocessed(error: LLMGateError) -> bool:

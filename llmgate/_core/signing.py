@@ -81,7 +81,7 @@ class CallSigning:
         call, previous = self._call, self.previous
         is_refused = previous is not None and previous.status in _REFUSED
         refused = call.tokens_used.get(key) if is_refused else None
-        provider = getattr(call.provider.authorize, "__self__", call.provider)  # not its wrapper
+        provider = getattr(call.provider, "__wrapped__", call.provider)
         token = await call.tokens.get(provider, key, make, refused)
         call.tokens_used[key] = token
         return cast("Token", token)

@@ -14,9 +14,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar, cast
 
 from llmgate._core.deadline import Deadline
+from llmgate._core.failures import plugin_error
 from llmgate._core.signing import TokenCache
 from llmgate._text.redact import find_secrets, is_repeated, redact
-from llmgate.errors import DecodeError, LLMGateError, ProviderError, RequestError, told
+from llmgate.errors import LLMGateError, ProviderError, RequestError
 from llmgate.hooks import CallEnded, CallStarted, Event
 from llmgate.provider.http import HttpRequest, HttpResponse, Transport
 from llmgate.types import Attempt, Completion, Exchange
@@ -181,20 +182,17 @@ class CallState:
     # --- its errors ---
 
     def run(self, step: Callable[..., Result], *arguments: Any, may_stop: bool = False) -> Result:
-        """A step of a provider's own code. Whatever it raises becomes one of our errors, but for
-        the ``StopIteration`` of a flow, which ``may_stop``."""
+        """A step of a provider's own code. What it raises is one of our errors, or becomes a
+        :class:`PluginError`, but for the ``StopIteration`` of a flow, which ``may_stop``."""
         try:
             return step(*arguments)
         except BaseException as error:
             is_end = may_stop and isinstance(error, StopIteration)
             if is_end or isinstance(error, LLMGateError) or not isinstance(error, _STRANGE):
                 raise
-            what = f"({told(error)})"
-        if self.reply is None:
-            raise RequestError(f"the provider could not translate the call {what}")
-        raise DecodeError(
-            f"the provider could not read the reply {what}", frame=self.reply.body or None
-        )
+            action = "encode the call" if self.reply is None else "decode the response"
+            failure = plugin_error(error, self.provider, action)
+        raise failure
 
     def explain(self, error: LLMGateError) -> LLMGateError:
         """The error with whose call it was, what was tried, and what the reply itself says."""

@@ -231,15 +231,11 @@ CASES: tuple[Case | Scene, ...] = (
     Scene("one that raises when imported", broken(*IMPORTS, says="failed to load")),
     Scene("one that cannot be imported", broken(*MORE_IMPORTS, says="failed to load")),
     Scene("one whose factory raises", broken(*FACTORIES, says="failed to start")),
-    Scene("one that makes nothing", broken("nothing", "number", says="speaks version None"), ONE),
+    Scene("one that makes nothing", broken("nothing", "number", says="states no version"), ONE),
     Scene("one that makes a class", broken("klass", says="is a class"), ONE),
-    Scene(
-        "one of an older protocol", broken("old", says="version 0 of the provider contract"), ONE
-    ),
-    Scene(
-        "one of a newer protocol", broken("new", says="version 99 of the provider contract"), ONE
-    ),
-    Scene("one that is hollow", broken("hollow", says="lacks complete, stream"), ONE),
+    Scene("one of an older protocol", broken("old", says="was written for version 0"), ONE),
+    Scene("one of a newer protocol", broken("new", says="was written for version 99"), ONE),
+    Scene("one that is hollow", broken("hollow", says="lacks abilities, complete"), ONE),
     Scene("one with odd parameters", broken("odd", says="lacks a mapping"), ONE),
     Scene("one whose attributes raise", broken("explosive", says="is broken: OSError"), ONE),
     Scene("one that has no transport", homeless, ONE),

@@ -11,6 +11,7 @@ from llmgate import Client
 from llmgate.errors import (
     DeadlineExceededError,
     OverloadedError,
+    PluginError,
     ProviderError,
     RequestError,
 )
@@ -156,20 +157,20 @@ CASES: tuple[Scene, ...] = (
     Scene("a flow without end", endless, ONE),
     scene(
         "credentials that raise",
-        fails(RequestError),
+        fails(PluginError),
         each(raising_later, RAISED, "authorize"),
         BOTH,
     ),
     scene(
         "credentials that raise with the key in their words",
-        fails(RequestError),
+        fails(PluginError),
         each(leaking, (ValueError, KeyError, OSError), "authorize"),
         BOTH,
     ),
     scene("credentials that are none", ours, each(signing, SIGNED, "authorize"), BOTH),
     scene(
         "credentials that are not awaited",
-        fails(RequestError),
+        fails(PluginError),
         each(giving, SIGNED, "authorize"),
         BOTH,
     ),

@@ -7,10 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from llmgate.errors import (
-    DecodeError,
-    RequestError,
-)
+from llmgate.errors import PluginError
 from llmgate.provider.http import HttpRequest
 from tests.faults.dialects import TEXT
 from tests.faults.plugins_strange import (
@@ -133,20 +130,20 @@ class Framer:
 
 
 CASES: tuple[Scene, ...] = (
-    scene("a method that raises", fails(RequestError), each(raising, RAISED, *BEGINS), BOTH),
+    scene("a method that raises", fails(PluginError), each(raising, RAISED, *BEGINS), BOTH),
     scene(
         "a flow that raises at once",
-        fails(RequestError),
+        fails(PluginError),
         each(raising_at_once, RAISED, *BEGINS),
         BOTH,
     ),
     scene(
         "a flow that raises after the reply",
-        fails(DecodeError),
+        fails(PluginError),
         each(raising_at_last, RAISED, *BEGINS),
         BOTH,
     ),
-    scene("what is no flow", fails(RequestError), each(giving, GARBAGE, *BEGINS), BOTH),
+    scene("what is no flow", fails(PluginError), each(giving, GARBAGE, *BEGINS), BOTH),
     scene(
         "a coroutine, and others in place of a flow",
         ours,
@@ -157,7 +154,7 @@ CASES: tuple[Scene, ...] = (
         },
         BOTH,
     ),
-    scene("what is no request", fails(RequestError), each(yielding, GARBAGE, *BEGINS), BOTH),
+    scene("what is no request", fails(PluginError), each(yielding, GARBAGE, *BEGINS), BOTH),
     *(
         scene(
             f"a request whose {field} is none",
@@ -167,9 +164,9 @@ CASES: tuple[Scene, ...] = (
         )
         for field, values in REQUESTS.items()
     ),
-    scene("what is no answer", fails(DecodeError), each(ending_with, GARBAGE, "complete"), WHOLE),
-    scene("what is no decoder", fails(DecodeError), each(ending_with, GARBAGE, "stream"), STREAMED),
-    scene("a decoder that raises", fails(DecodeError), each(raising, RAISED, "feed"), STREAMED),
+    scene("what is no answer", fails(PluginError), each(ending_with, GARBAGE, "complete"), WHOLE),
+    scene("what is no decoder", fails(PluginError), each(ending_with, GARBAGE, "stream"), STREAMED),
+    scene("a decoder that raises", fails(PluginError), each(raising, RAISED, "feed"), STREAMED),
     scene("pieces that are none", ours, each(feeding, PIECES, "feed"), STREAMED),
     scene(
         "a decoder that raises at the end",
@@ -177,11 +174,11 @@ CASES: tuple[Scene, ...] = (
         each(raising, RAISED, "close"),
         STREAMED,
     ),
-    scene("a framer that raises", fails(DecodeError), each(Framer, RAISED, "framer"), STREAMED),
-    scene("frames that are none", fails(DecodeError), each(Framer, FRAMES, "framer"), STREAMED),
+    scene("a framer that raises", fails(PluginError), each(Framer, RAISED, "framer"), STREAMED),
+    scene("frames that are none", fails(PluginError), each(Framer, FRAMES, "framer"), STREAMED),
     scene(
         "what is no framer",
-        fails(DecodeError),
+        fails(PluginError),
         {f"{value!r:.40}": {"framer": value} for value in NO_FRAMERS},
         STREAMED,
     ),

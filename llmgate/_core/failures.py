@@ -1,0 +1,40 @@
+"""Errors for bugs in a provider's code: what its code raised, and where. Nothing is raised here."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from llmgate.errors import PluginError, origin_of, told
+
+if TYPE_CHECKING:
+    from llmgate.provider import Provider
+
+__all__ = ["authorize_error", "plugin_error"]
+
+
+def plugin_error(error: BaseException, provider: Provider, action: str) -> PluginError:
+    """The error for an exception that a provider's code raised, and that is none of ours.
+
+    ``action`` completes "the provider failed to …". With ``LLMGATE_DEBUG=1`` in the environment,
+    the traceback is a note of it: lines of code, and no values of variables.
+    """
+    what = f"the provider failed to {action}: {told(error)}"
+    failure = PluginError(what, origin=_origin(error, provider))
+    if os.environ.get("LLMGATE_DEBUG", "0") not in ("", "0"):
+        from traceback import format_exception  # noqa: PLC0415 - only where asked for
+
+        failure.add_note("".join(format_exception(error)).rstrip())
+    return failure
+
+
+def authorize_error(error: BaseException, provider: Provider) -> PluginError:
+    """The same for ``authorize``. Neither the exception's text nor a traceback is in it, since each
+    may hold a key."""
+    what = f"the provider failed to authorize the request: {type(error).__name__}"
+    return PluginError(what, origin=_origin(error, provider))
+
+
+def _origin(error: BaseException, provider: Provider) -> str:
+    provider = getattr(provider, "__wrapped__", provider)  # not one that speaks the legacy form
+    return origin_of(error, type(provider).__module__.partition(".")[0])
