@@ -8,17 +8,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import signal
 import ssl
-import subprocess
-import sys
 import threading
 import warnings
 import weakref
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,7 +30,6 @@ from tests.faults.server import (
     COMPLETION,
     STREAM_HEAD,
     FaultServer,
-    Step,
     chunk,
     event,
     framed,
@@ -47,7 +42,6 @@ from tests.faults.server import (
 
 ANSWER = reply(body=COMPLETION)
 ENDLESS = then(STREAM_HEAD, framed(event(chunk("a"))), last=hang)
-ROOT = Path(__file__).parents[1]
 PATHS = ["public", "fast"] if find_spec("llmgate.transports._fast") else ["public"]
 
 
@@ -344,33 +338,6 @@ def test_failures_leave_no_cycle() -> None:
         gc.enable()
 
 
-def test_loops_leave_nothing_in_the_client() -> None:
-    """A pool goes with its loop, by whichever end."""
-    with FaultServer(ANSWER) as server, no_warning():
-        client = client_of(server)
-        for _ in range(20):
-            asyncio.run(client.acompletion(MODEL, HI))
-        assert 0 == len(client._connections.pools)
-        loop = asyncio.new_event_loop()
-        loop.run_until_complete(client.acompletion(MODEL, HI))
-        assert 1 == len(client._connections.pools)
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.close()
-        assert 0 == len(client._connections.pools)
-        assert server.wait_until_left(1.0)
-
-
-def test_a_client_that_is_gone_before_its_loop() -> None:
-    """Nothing is left to be forgotten."""
-    with FaultServer(ANSWER) as server, no_warning():
-
-        async def call() -> None:
-            await client_of(server).acompletion(MODEL, HI)
-
-        asyncio.run(call())
-        assert server.wait_until_left(1.0)
-
-
 @pytest.mark.parametrize("by_hand", [True, False])
 def test_a_stream_that_outlives_its_loop(by_hand: bool) -> None:
     """Its connection closes with the loop, and the hooks are told when it is let go."""
@@ -402,87 +369,3 @@ def test_a_stream_that_is_let_go_while_its_loop_rests() -> None:
         assert server.wait_until_left()
         del answer
         loop.close()
-
-
-# --- whole processes ----------------------------------------------------------------------
-
-HEAD = """
-import asyncio, logging, os, sys
-import llmgate
-logging.getLogger("asyncio").setLevel("ERROR")  # slow steps are of no interest here
-from llmgate_openai import OpenAI
-URL, MODEL, HI = sys.argv[1], "openai/gpt-4o", [{"role": "user", "content": "Hi"}]
-client = llmgate.Client(providers={"openai": OpenAI(api_key="sk-x", base_url=URL)})
-"""
-SCRIPTS: dict[str, tuple[Step, str]] = {
-    "a child that ends as its parent does": (
-        ANSWER,
-        """
-print(client.completion(MODEL, HI, hooks=[lambda event: None]).text, flush=True)
-child = os.fork()
-print(client.completion(MODEL, HI, hooks=[lambda event: None]).text, flush=True)
-if child:
-    assert (child, 0) == os.waitpid(child, 0)
-""",
-    ),
-    "everything at once, with asyncio's own checks": (
-        ENDLESS,
-        """
-async def main():
-    left = await client.acompletion(MODEL, HI, stream=True)
-    async for chunk in left:
-        break
-    held = await client.acompletion(MODEL, HI, stream=True)
-    await anext(held)
-    globals()["held"] = held
-    globals()["call"] = asyncio.ensure_future(client.acompletion(MODEL, HI))
-    await asyncio.sleep(0.05)
-for _ in range(2):
-    asyncio.run(main())
-loop = asyncio.new_event_loop()
-loop.run_until_complete(client.acompletion(MODEL, HI, stream=True))
-loop.run_until_complete(loop.shutdown_asyncgens())
-loop.close()
-next(client.completion(MODEL, HI, stream=True))
-kept = client.completion(MODEL, HI, stream=True)
-next(kept)
-print("Hi")
-""",
-    ),
-}
-
-
-@pytest.mark.parametrize(("step", "script"), SCRIPTS.values(), ids=SCRIPTS)
-def test_a_process_in_development_mode(step: Step, script: str) -> None:
-    """Standard error stays empty with every warning an error and ``-X dev``."""
-    with FaultServer(step) as server:
-        command = [sys.executable, "-X", "dev", "-W", "error", "-c", HEAD + script, server.url]
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=30, cwd=ROOT, check=False
-        )
-    assert ("", 0) == (done.stderr, done.returncode)
-    assert "Hi" in done.stdout
-
-
-def test_an_interrupted_process() -> None:
-    """Ctrl-C in a stream ends it with KeyboardInterrupt alone; the server sees the close."""
-    script = """
-async def main():
-    async for chunk in await client.acompletion(MODEL, HI, stream=True):
-        print("Hi", flush=True)
-try:
-    asyncio.run(main())
-except KeyboardInterrupt:
-    print("interrupted")
-"""
-    with FaultServer(ENDLESS) as server:
-        command = [sys.executable, "-X", "dev", "-W", "error", "-c", HEAD + script, server.url]
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
-        ) as process:
-            assert process.stdout is not None
-            assert "Hi\n" == process.stdout.readline()
-            os.kill(process.pid, signal.SIGINT)
-            said, wrong = process.communicate(timeout=10)
-        assert ("interrupted\n", "") == (said, wrong)
-        assert server.wait_until_left()
