@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from llmgate._core.default import aembedding as aembedding
     from llmgate._core.default import alist_models as alist_models
     from llmgate._core.default import completion as completion
+    from llmgate._core.default import defaults as defaults
     from llmgate._core.default import embedding as embedding
     from llmgate._core.default import list_models as list_models
     from llmgate._core.preview import Preview as Preview
@@ -77,6 +78,7 @@ _HOME = {
         "aembedding",
         "alist_models",
         "completion",
+        "defaults",
         "embedding",
         "list_models",
     ),
@@ -177,6 +179,7 @@ __all__ = [
     "aembedding",
     "alist_models",
     "completion",
+    "defaults",
     "embedding",
     "function_tool",
     "list_models",

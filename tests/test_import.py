@@ -79,6 +79,7 @@ NAMES = [
     "alist_models",
     "aembedding",
     "completion",
+    "defaults",
     "function_tool",
 ]
 

@@ -103,6 +103,8 @@ FLOORS = (
         "_core.source",
         "_core.settings",
         "_core.legacy",
+        "middleware",
+        "_core.layers",
     ),
     (
         "_core.prepare",
@@ -124,6 +126,7 @@ FLOOR_OF = {
 }
 
 REASONED = {
+    "llmgate._core.default._prepared": "what a program sets before the default client is made",
     "llmgate._text.shape_loading._quick_loaders": "a class's loader is compiled when used again",
     "llmgate._core.prepare._ids": "ids differ by what came before them",
     "llmgate._core.drive._farewells": "a loop holds its tasks weakly, and these must end",

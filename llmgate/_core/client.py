@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from llmgate._core.preview import Preview
     from llmgate._core.sync import SyncStream
     from llmgate.messages import MessageLike
+    from llmgate.middleware import Middleware
 
 __all__ = ["Client"]
 
@@ -84,6 +85,8 @@ class Client(Operations, Live):
             closes it. A provider that has a transport of its own keeps that.
         headers: Headers of every request, or a callable that gives them. It is called on each
             attempt, on the task of the call, with the :class:`~llmgate.hooks.AttemptStarted` of it.
+        middleware: What stands around each call, outermost first; see :mod:`llmgate.middleware`.
+            A text names an installed one.
     """
 
     # What its repr shows, which a traceback may want before the client is whole.
@@ -109,6 +112,7 @@ class Client(Operations, Live):
         limit: int | None = None,
         transport: Transport | None = None,
         headers: Headers = MappingProxyType({}),
+        middleware: Iterable[Middleware | str] = (),
     ) -> None:
         address = hide_address(proxy) if isinstance(proxy, str) else proxy
         del proxy  # no traceback shows its password
@@ -129,6 +133,11 @@ class Client(Operations, Live):
             raise InvalidRequestError(reason, path="transport")
         self._connections = Connections(http, transport=given, warns=self._warns)
         self._headers = as_header_source(headers)
+        self._middleware: tuple[Middleware, ...] = ()
+        if middleware:
+            from llmgate._core.layers import as_middleware  # noqa: PLC0415 - only for those who have it
+
+            self._middleware = as_middleware(middleware)
 
     # --- calls ---
 
@@ -181,7 +190,10 @@ class Client(Operations, Live):
         """
         hide_credentials(options)
         began = time.monotonic()
-        return await self._perform(self._parse(model, messages, stream, options), began)
+        call = self._parse(model, messages, stream, options)
+        if self._middleware:
+            return await self._take_through(call, began)
+        return await self._perform(call, began)
 
     @overload
     def completion(
@@ -312,6 +324,15 @@ class Client(Operations, Live):
             options,
             registry=self._registry,
             unsupported=self._unsupported,
+        )
+
+    async def _take_through(self, call: ChatCall, began: float) -> Completion | Stream:
+        from llmgate._core.layers import take_through  # noqa: PLC0415 - only for those who have it
+
+        layers = [each.chat for each in self._middleware]
+        kind = Stream if call.stream else Completion
+        return await take_through(
+            layers, call, self._perform, kind, default=self._timeout, began=began
         )
 
     async def _perform(self, call: ChatCall, began: float) -> Completion | Stream:

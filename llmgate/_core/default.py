@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
-from typing import TYPE_CHECKING, Literal, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from llmgate._core.client import Client
 from llmgate._core.prepare import hide_credentials
+from llmgate.errors import RequestError
 from llmgate.options import CallOptions
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ __all__ = [
     "alist_models",
     "completion",
     "default_client",
+    "defaults",
     "embedding",
     "list_models",
 ]
@@ -39,7 +41,27 @@ class _DefaultClient(Client):
 @cache
 def default_client() -> Client:
     """The client of :func:`acompletion` and :func:`completion`, which nobody has to close."""
-    return _DefaultClient()
+    return _prepared.get("client") or _DefaultClient()
+
+
+_prepared: dict[str, Client] = {}
+
+
+def defaults(**settings: Any) -> None:
+    """Set up the client of the functions of this module, before the first call of one of them.
+
+    Args:
+        settings: What :class:`~llmgate.Client` takes: ``middleware``, ``hooks``, ``timeout``, …
+
+    Raises:
+        RequestError: when there was a call already.
+    """
+    if default_client.cache_info().currsize:
+        raise RequestError(
+            "the default client is in use: call llmgate.defaults before the first completion, "
+            "or make a Client of your own"
+        )
+    _prepared["client"] = _DefaultClient(**settings)
 
 
 @overload

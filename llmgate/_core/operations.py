@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from llmgate._core.listing import ListingCall
     from llmgate._core.state import AnyCall, CallState
     from llmgate.embeddings import EmbeddingCall, EmbeddingInput, EmbeddingOptions, Embeddings
+    from llmgate.middleware import Middleware
     from llmgate.models import Model, ModelList
-    from llmgate.options import OwnOptions
+    from llmgate.options import OwnOptions, Timeout
     from llmgate.provider import Provider
 
 __all__ = ["Operations"]
@@ -36,7 +37,9 @@ class Operations:
     """What a client does besides chat. Each call of it is one call of the client's."""
 
     if TYPE_CHECKING:
+        _middleware: tuple[Middleware, ...]
         _registry: Registry
+        _timeout: Timeout
         _unsupported: Policy
 
         async def _load(self, call: AnyAsked, began: float) -> None: ...
@@ -70,6 +73,14 @@ class Operations:
         hide_credentials(options)
         began = time.monotonic()
         call = parse_embedding(model, input, options, unsupported=self._unsupported)
+        if self._middleware:
+            from llmgate._core.layers import take_through  # noqa: PLC0415 - likewise
+            from llmgate.embeddings import Embeddings  # noqa: PLC0415 - likewise
+
+            layers = [each.embed for each in self._middleware]
+            return await take_through(
+                layers, call, self._embed, Embeddings, default=self._timeout, began=began
+            )
         return await self._embed(call, began)
 
     def embedding(

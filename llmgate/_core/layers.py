@@ -1,0 +1,155 @@
+"""Takes a call through its client's middleware, outermost first, within the call's one deadline.
+
+A client without middleware never comes here.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from llmgate._core.deadline import Deadline
+from llmgate._core.settings import is_iterable
+from llmgate.embeddings import EmbeddingCall
+from llmgate.errors import InternalError, InvalidRequestError, RequestError, shown, told
+from llmgate.middleware import Middleware
+from llmgate.options import ChatCall, Timeout
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+__all__ = ["as_middleware", "take_through"]
+
+Call = TypeVar("Call", bound=ChatCall | EmbeddingCall)
+Result = TypeVar("Result")
+Layer: TypeAlias = Callable[[Call, Callable[[Call], Awaitable[Result]]], Awaitable[Result]]
+
+_GRACE = 0.05
+"""Seconds by which a call's own deadline comes before the one around its middleware: what is late
+is then said by the request that was waited for, and by no mere cancellation of it."""
+
+
+async def take_through(
+    layers: Iterable[Layer[Call, Result]],
+    call: Call,
+    perform: Callable[[Call, float], Awaitable[Result]],
+    kind: type[Any],
+    *,
+    default: Timeout,
+    began: float,
+) -> Result:
+    """What the outermost layer returns for a call, which is to be of this kind.
+
+    ``perform`` asks the provider, of a call that began at a time of :func:`time.monotonic`;
+    ``default`` is the timeout of a call that has none.
+
+    Raises:
+        DeadlineExceededError: when the whole time of the call is over, whoever spent it.
+    """
+    timeout, model = call.timeout or default, call.model
+    whole = Timeout(timeout.total, None, None, None)
+    deadline = Deadline(whole)
+    deadline.started = began + _GRACE
+
+    async def innermost(call: Call) -> Result:
+        own = call.timeout or default
+        if own == timeout:
+            return await perform(call, began)
+        left = _left(whole, began)
+        total = min(math.inf if own.total is None else own.total, left)
+        own = replace(own, total=None if total == math.inf else total)
+        return await perform(replace(call, timeout=own), time.monotonic())
+
+    handler: Callable[[Call], Awaitable[Result]] = innermost
+    for layer in reversed([*layers]):
+        handler = _around(layer, handler)
+    try:
+        with deadline.limit():
+            return _checked(await handler(call), kind)
+    finally:
+        deadline.close()
+    late = deadline.exceeded()
+    late.model = model
+    raise late
+
+
+def _left(whole: Timeout, began: float) -> float:
+    """The seconds that are left of the whole time of a call, if any."""
+    deadline = Deadline(whole)
+    deadline.started = began
+    if deadline.remaining() <= 0:
+        deadline.limit()
+        raise deadline.exceeded()
+    return deadline.remaining()
+
+
+def _around(
+    layer: Layer[Call, Result], handler: Callable[[Call], Awaitable[Result]]
+) -> Callable[[Call], Awaitable[Result]]:
+    return lambda call: layer(call, handler)
+
+
+def _checked(result: Result, kind: type[Any]) -> Result:
+    if isinstance(result, kind):
+        return result
+    raise InternalError(f"the middleware returned {shown(result)}, and no {kind.__name__}")
+
+
+# --- what a client is given ---------------------------------------------------------------
+
+
+def as_middleware(given: Any) -> tuple[Middleware, ...]:
+    """The middleware, installed ones by their names.
+
+    Raises:
+        InvalidRequestError: for what is none, or a name that nothing installed has.
+        RequestError: when an installed one cannot be imported or made.
+    """
+    if not is_iterable(given) or isinstance(given, str):
+        raise InvalidRequestError(f"{shown(given)} is no list of middleware", path="middleware")
+    return tuple(_one(item) for item in given)
+
+
+def _one(item: Any) -> Middleware:
+    if isinstance(item, str):
+        return _installed(item)
+    if isinstance(item, Middleware):
+        return item
+    hint = "a class, and no instance of it" if isinstance(item, type) else "no Middleware"
+    raise InvalidRequestError(f"{shown(item)} is {hint}", path="middleware")
+
+
+def _installed(name: str) -> Middleware:
+    from importlib.metadata import entry_points  # noqa: PLC0415 - slow to import
+
+    points = entry_points(group="llmgate.middleware")
+    found = {point for point in points if point.name == name}
+    if len(found) == 1:
+        return _made(found.pop())
+    if found:
+        owners = " and ".join(sorted(map(_owner, found)))
+        reason = f"the packages {owners} both provide {name!r}: uninstall one"
+    else:
+        known = ", ".join(sorted({point.name for point in points})) or "none"
+        reason = f"no middleware {name!r} is installed (installed: {known})"
+    raise InvalidRequestError(reason, path="middleware")
+
+
+def _made(point: EntryPoint) -> Middleware:
+    """The middleware of an entry point, which names a class or a function that makes one."""
+    try:
+        made = point.load()()
+    except Exception as error:  # noqa: BLE001 - a stranger's module may raise anything
+        reason = f"failed to load: {told(error)}"
+    else:
+        if isinstance(made, Middleware):
+            return made
+        reason = f"gave {shown(made)}, which is none"
+    raise RequestError(f"the middleware {point.name!r} of the package {_owner(point)} {reason}")
+
+
+def _owner(point: EntryPoint) -> str:
+    return "?" if point.dist is None else point.dist.name

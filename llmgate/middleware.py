@@ -1,0 +1,65 @@
+"""The contract of middleware: what stands around every call of a client, and may change it.
+
+A client is given middleware outermost first, ``Client(middleware=[Cache(), Fallback()])``; each is
+called on the task of the call, inside the call's deadline. Installed packages offer theirs as entry
+points of the group ``llmgate.middleware``, which a client asks for by name:
+``Client(middleware=["name"])``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+from llmgate._core.source import StreamEnd
+from llmgate.embeddings import EmbeddingCall, Embeddings
+from llmgate.options import ChatCall
+
+if TYPE_CHECKING:
+    from llmgate._core.stream import Stream
+    from llmgate.types import Completion
+
+__all__ = [
+    "ChatCall",
+    "EmbeddingCall",
+    "EmbeddingHandler",
+    "Handler",
+    "Middleware",
+    "StreamEnd",
+]
+
+Handler: TypeAlias = Callable[[ChatCall], Awaitable["Completion | Stream"]]
+"""What is further in: the next middleware, and behind the last one the provider."""
+EmbeddingHandler: TypeAlias = Callable[[EmbeddingCall], Awaitable[Embeddings]]
+"""The same for embeddings."""
+
+
+class Middleware:
+    """What stands around the calls of a client. Each method passes its call on by default.
+
+    A method may change the call (give the handler another one, made by
+    :func:`dataclasses.replace`; what it was given stays as it is), return something of its own
+    without calling the handler, and call the handler again: after a failure, for another model, or
+    several times at once from child tasks. Every time, the provider is chosen anew and the call
+    fitted to it. What the call was given for one provider (``settings``: the key, the address) is
+    not meant for another.
+
+    All of it has the time that the call has, and ends with it. A ``timeout`` that the call is given
+    on the way counts from there, and cannot be longer than what is left. What a method raises
+    reaches the caller unchanged.
+
+    One object serves all calls of its client, at once, and on any event loop.
+    """
+
+    async def chat(self, call: ChatCall, handler: Handler) -> Completion | Stream:
+        """The completion of a call, or the stream of it where ``call.stream`` is true.
+
+        A stream is open when the handler returns it; ``await stream.start()`` waits for its first
+        chunk, ``stream.map`` changes its chunks, and ``stream.when_done`` tells how it ended. One
+        that is not handed on has to be closed.
+        """
+        return await handler(call)
+
+    async def embed(self, call: EmbeddingCall, handler: EmbeddingHandler) -> Embeddings:
+        """The embeddings of a call."""
+        return await handler(call)

@@ -1,0 +1,584 @@
+"""Middleware: what it sees, what it may do, and that a client without it never meets it."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+import llmgate
+from llmgate import Client, Completion, Stream
+from llmgate._core.default import default_client
+from llmgate.embeddings import Embedding, EmbeddingCall, Embeddings
+from llmgate.errors import (
+    DeadlineExceededError,
+    InternalError,
+    InvalidRequestError,
+    LLMGateError,
+    OverloadedError,
+    RequestError,
+    UnknownProviderError,
+)
+from llmgate.hooks import CallEnded, CallStarted
+from llmgate.middleware import ChatCall, Handler, Middleware
+from llmgate.options import Timeout
+from llmgate.provider.http import Secret
+from llmgate.testing import Canned, FakeProvider
+from llmgate.types import Choice, Message
+from tests.faults.calls import Recorder
+
+HI: list[Any] = [{"role": "user", "content": "Hi"}]
+HELLO = Completion([Choice(Message("hello"), 0, "stop")])
+HANGING = Canned(body=[b'{"say": "one "}\n'], hang=True)
+Chat = Callable[[ChatCall, Handler], Awaitable[Any]]
+
+
+class Of(Middleware):
+    """A middleware made of one function."""
+
+    def __init__(self, chat: Chat) -> None:
+        self._chat = chat
+
+    async def chat(self, call: ChatCall, handler: Handler) -> Any:
+        return await self._chat(call, handler)
+
+
+def client_of(
+    *middleware: Middleware | str, answers: Any = ("a", "b", "c"), **settings: Any
+) -> Any:
+    """A client with these layers around a provider that gives these answers."""
+    settings.setdefault("max_retries", 0)
+    return Client(
+        providers={"fake": FakeProvider(answers), "other": FakeProvider(["other"])},
+        middleware=middleware,
+        **settings,
+    )
+
+
+# --- what it sees, and in which order ---
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+async def test_middleware_that_does_nothing_changes_nothing(stream: bool) -> None:
+    """Each of its methods passes through."""
+    async with client_of(Middleware(), answers=["Hi"]) as client:
+        called = await client.acompletion("fake/m", HI, stream=stream)
+        assert isinstance(called, Stream if stream else Completion)
+        whole: Any = await called.completion() if isinstance(called, Stream) else called
+    assert "Hi" == whole.text
+
+
+async def test_the_first_is_outermost() -> None:
+    """What it passes on is what the next one sees; what comes back goes the other way."""
+    seen = list[str]()
+
+    def named(name: str) -> Middleware:
+        async def chat(call: ChatCall, handler: Handler) -> Any:
+            seen.append(f"{name} asks {call.model}")
+            completion = await handler(replace(call, model=f"{call.model}-{name}"))
+            seen.append(f"{name} has it")
+            return completion
+
+        return Of(chat)
+
+    client = client_of(named("a"), named("b"))
+    completion = await client.acompletion("fake/m", HI)
+    assert ["a asks fake/m", "b asks fake/m-a", "b has it", "a has it"] == seen
+    provider = client._registry._given["fake"]
+    [request] = provider.transport.requests
+    assert "m-a-b" == json.loads(request.body)["model"]
+    assert "a" == completion.text
+
+
+async def test_middleware_sees_the_call_as_it_was_asked_for() -> None:
+    """Checked, with early spellings gone, and before anything was dropped."""
+    calls = list[ChatCall]()
+
+    async def chat(call: ChatCall, handler: Handler) -> Any:
+        calls.append(call)
+        return await handler(call)
+
+    async with client_of(Of(chat)) as client:
+        early: dict[str, Any] = {"fake": True, "force_timeout": 7}
+        await client.acompletion("m", HI, temperature=0.5, labels={"a": 1}, **early)
+    expected = ChatCall("fake/m", HI, {"temperature": 0.5}, timeout=Timeout(7), labels={"a": 1})
+    assert [expected] == calls
+
+
+async def test_mistakes_in_a_call_never_reach_middleware() -> None:
+    """It gets calls that make sense."""
+
+    async def chat(call: ChatCall, handler: Handler) -> Any:
+        raise AssertionError
+
+    async with client_of(Of(chat)) as client:
+        with pytest.raises(InvalidRequestError, match="did you mean temperature"):
+            await client.acompletion("fake/m", HI, temprature=1)
+
+
+async def test_it_runs_on_the_task_of_the_call() -> None:
+    """So context variables and cancellation are the caller's."""
+    tasks = list[Any]()
+
+    async def chat(call: ChatCall, handler: Handler) -> Any:
+        tasks.append(asyncio.current_task())
+        return await handler(call)
+
+    async with client_of(Of(chat)) as client:
+        await client.acompletion("fake/m", HI)
+    assert [asyncio.current_task()] == tasks
+
+
+def test_calls_without_await_have_it_too() -> None:
+    """A stream that was changed is read with ``for``."""
+
+    async def chat(call: ChatCall, handler: Handler) -> Any:
+        called = await handler(call)
+        return called.map(lambda chunk: chunk) if isinstance(called, Stream) else called
+
+    client = client_of(Of(chat), answers=["one", "two"])
+    assert "one" == client.completion("fake/m", HI).text
+    assert ["two"] == [*client.completion("fake/m", HI, stream=True).text()]
+    client.close()
+
+
+async def test_embeddings_pass_through_as_well() -> None:
+    """By default."""
+    call, made = EmbeddingCall("fake/m", ["Hi"]), Embeddings([Embedding([0.5])])
+    calls = list[EmbeddingCall]()
+
+    async def handler(call: EmbeddingCall) -> Embeddings:
+        calls.append(call)
+        return made
+
+    assert made is await Middleware().embed(call, handler)
+    assert [call] == calls
+
+
+# --- what it may do ---
+
+
+async def test_it_may_respond_itself() -> None:
+    """Whole, and as a stream; the provider is not asked, nor is it looked for."""
+
+    async def chat(call: ChatCall, handler: Handler) -> Any:
+        return Stream.replay(HELLO) if call.stream else HELLO
+
+    recorder = Recorder()
+    async with client_of(Of(chat), hooks=[recorder]) as client:
+        assert HELLO is await client.acompletion("nobody/m", HI)
+        stream = await client.acompletion("nobody/m", HI, stream=True)
+        assert "hello" == (await stream.completion()).text
+    assert [] == recorder.events
+
+
+async def test_it_may_call_the_handler_again() -> None:
+    """After a failure, of another model; each time is a call of its own for hooks."""
+    failures = list[LLMGateError]()
+
+    async def chat(call: ChatCall, handler: Handler) -> Any:
+        try:
+            return await handler(call)
+        except OverloadedError as error:
+            failures.append(error)
+            return await handler(replace(call, model="other/m", settings={}))
+
+    recorder = Recorder()
+    answers = [OverloadedError("busy", status=503)]
+    async with client_of(Of(chat), answers=answers, hooks=[recorder]) as client:
+        completion = await client.acompletion("fake/m", HI, labels={"a": "b"})
+    assert "other" == completion.text
+    assert [False] == [error.delivered for error in failures]
+    started, ended = recorder.all(CallStarted), recorder.all(CallEnded)
+    assert 2 == len({event.call_id for event in started})
+    assert ["error", "ok"] == [event.outcome for event in ended]
+    assert [{"a": "b"}] * 4 == [event.labels for event in (*started, *ended)]
+
+
+async def test_it_may_fall_back_until_the_first_chunk() -> None:
+    """``start`` tells of a failure that nobody has noticed yet."""
+    failures = list[LLMGateError]()
+
+    async def chat(call: ChatCall, handler: Handler) -> Any:
+        stream = await handler(call)
+        assert isinstance(stream, Stream)
+        try:
+            return await stream.start()
+        except LLMGateError as error:
+            failures.append(error)
+            return await handler(replace(call, model="other/m"))
+
+    async with client_of(Of(chat), answers=[Canned(body=b"[]\n")]) as client:
+        stream = await client.acompletion("fake/m", HI, stream=True)
+        assert "other" == (await stream.completion()).text
+    assert [False] == [error.delivered for error in failures]
+
+
+async def test_it_may_call_the_handler_several_times_at_once() -> None:
+    """From child tasks: the first to come is handed on, the other is left."""
+
+    async def chat(call: ChatCall, handler: Handler) -> Any:
+        models = [call.model, "other/m"]
+        tasks = [asyncio.ensure_future(handler(replace(call, model=model))) for model in models]
+        done, late = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in late:
+            task.cancel()
+        await asyncio.wait(late)
+        return await done.pop()
+
+    async with client_of(Of(chat), answers=[Canned(hang=True)]) as client:
+        assert "other" == (await client.acompletion("fake/m", HI)).text
+        assert 0 == client._registry._given["fake"].transport.still_open
+
+
+async def test_the_provider_of_a_changed_call_is_loaded_like_any() -> None:
+    """And an unknown one is answered with what there is."""
+
+    async def chat(call: ChatCall, handler: Handler) -> Any:
+        return await handler(replace(call, model="nobody/m"))
+
+    async with client_of(Of(chat)) as client:
+        with pytest.raises(UnknownProviderError, match="no provider 'nobody'"):
+            await client.acompletion("fake/m", HI)
+
+
+async def test_what_it_raises_reaches_the_caller_unchanged() -> None:
+    """It is the caller's own code."""
+    failure = KeyError("mine")
+
+    async def chat(call: ChatCall, handler: Handler) -> Any:
+        raise failure
+
+    async with client_of(Of(chat)) as client:
+        with pytest.raises(KeyError) as caught:
+            await client.acompletion("fake/m", HI)
+    assert failure is caught.value
+
+
+@pytest.mark.parametrize(("stream", "kind"), [(False, "Completion"), (True, "Stream")])
+async def test_a_forgotten_return_is_named(stream: bool, kind: str) -> None:
+    """Not left to whoever reads an attribute of None."""
+
+    async def chat(call: ChatCall, handler: Handler) -> Any:
+        await handler(call)
+
+    async with client_of(Of(chat)) as client:
+        message = f"the middleware returned None, and no {kind}"
+        with pytest.raises(InternalError, match=message):
+            await client.acompletion("fake/m", HI, stream=stream)
+        gc.collect()
+
+
+async def test_a_key_stays_hidden_on_the_way() -> None:
+    """Middleware may look at a call's settings, and print the call."""
+    calls = list[ChatCall]()
+
+    async def chat(call: ChatCall, handler: Handler) -> Any:
+        calls.append(call)
+        return HELLO
+
+    async with client_of(Of(chat)) as client:
+        await client.acompletion("fake/m", HI, api_key="canary-8")
+    assert {"api_key": Secret("canary-8")} == calls[0].settings
+    assert "canary" not in f"{calls[0]} {calls[0].settings}"
+
+
+# --- its time ---
+
+
+async def test_a_call_s_deadline_ends_its_middleware() -> None:
+    """Whatever that waits for."""
+
+    async def chat(call: ChatCall, handler: Handler) -> Any:
+        await asyncio.sleep(60)
+
+    async with client_of(Of(chat), timeout=0.05) as client:
+        with pytest.raises(DeadlineExceededError, match=r"within 0\.05 s") as caught:
+            await client.acompletion("fake/m", HI)
+    assert ("total", "fake/m") == (caught.value.phase, caught.value.model)
+
+
+async def test_a_request_that_is_late_says_so_itself() -> None:
+    """Its provider and attempts are known, and hooks hear of an error, not of a cancellation."""
+    recorder = Recorder()
+    answers = [Canned(hang=True)]
+    async with client_of(Middleware(), answers=answers, timeout=0.1, hooks=[recorder]) as client:
+        with pytest.raises(DeadlineExceededError) as caught:
+            await client.acompletion("fake/m", HI)
+    assert ("fake", 1) == (caught.value.provider, len(caught.value.attempts))
+    assert ["error"] == [event.outcome for event in recorder.all(CallEnded)]
+
+
+async def test_a_deadline_ends_all_children_of_a_call() -> None:
+    """They share it, and none is left behind."""
+    recorder = Recorder()
+
+    async def chat(call: ChatCall, handler: Handler) -> Any:
+        await asyncio.sleep(0.05)
+        return (await asyncio.gather(handler(call), handler(call)))[0]
+
+    answers = [Canned(hang=True), Canned(hang=True)]
+    async with client_of(Of(chat), answers=answers, timeout=0.1, hooks=[recorder]) as client:
+        with pytest.raises(DeadlineExceededError):
+            await client.acompletion("fake/m", HI)
+        await asyncio.sleep(0.02)
+        assert 0 == client._registry._given["fake"].transport.still_open
+    ended = recorder.all(CallEnded)
+    assert 2 == len(ended)
+    assert all(event.seconds < 0.5 for event in ended)
+
+
+async def test_time_that_was_spent_is_gone() -> None:
+    """A second try has what is left of the call's time, which may be nothing."""
+    tries = list[LLMGateError]()
+
+    async def chat(call: ChatCall, handler: Handler) -> Any:
+        for _ in range(2):
+            try:
+                await handler(call)
+            except DeadlineExceededError as error:
+                tries.append(error)
+        raise tries[0]
+
+    async with client_of(Of(chat), answers=[Canned(hang=True)] * 2, timeout=0.1) as client:
+        with pytest.raises(DeadlineExceededError):
+            await client.acompletion("fake/m", HI)
+    assert ["total", "total"] == [getattr(error, "phase", "") for error in tries]
+
+
+@pytest.mark.parametrize("total", [0.05, 60, None])
+async def test_a_timeout_for_one_of_several_tries(total: float | None) -> None:
+    """It counts from there, and is no longer than what is left of the whole."""
+    seconds = list[float]()
+
+    async def chat(call: ChatCall, handler: Handler) -> Any:
+        await asyncio.sleep(0.05)
+        try:
+            return await handler(replace(call, timeout=Timeout(total)))
+        except DeadlineExceededError:
+            return HELLO
+
+    def hook(event: Any) -> None:
+        if isinstance(event, CallEnded):
+            seconds.append(event.seconds)
+
+    answers = [Canned(hang=True)]
+    async with client_of(Of(chat), answers=answers, timeout=0.3, hooks=[hook]) as client:
+        assert HELLO is await client.acompletion("fake/m", HI)
+    assert 0.04 < seconds[0] < (0.2 if total == 0.05 else 0.5)
+
+
+async def test_a_timeout_where_the_whole_has_none() -> None:
+    """There is nothing that it could be longer than."""
+
+    async def chat(call: ChatCall, handler: Handler) -> Any:
+        return await handler(replace(call, timeout=Timeout(None, idle=60)))
+
+    async with client_of(Of(chat), timeout=Timeout(total=None)) as client:
+        assert "a" == (await client.acompletion("fake/m", HI)).text
+
+
+async def test_no_time_is_left_for_a_try_of_its_own() -> None:
+    """It is refused with what was exceeded."""
+
+    async def chat(call: ChatCall, handler: Handler) -> Any:
+        while True:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                return await handler(replace(call, timeout=Timeout(5)))
+
+    async with client_of(Of(chat), timeout=0.05) as client:
+        with pytest.raises(DeadlineExceededError, match=r"within 0\.05 s"):
+            await client.acompletion("fake/m", HI)
+
+
+# --- how a client is given it ---
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Installs a package with a middleware named ``mine``."""
+
+    def install(source: str, package: str = "acme-layers", target: str = "Mine") -> None:
+        module = package.replace("-", "_")
+        (tmp_path / f"{module}.py").write_text(source)
+        info = tmp_path / f"{module}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[llmgate.middleware]\nmine = {module}:{target}\n")
+        monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+        monkeypatch.delitem(sys.modules, module, raising=False)
+
+    return install
+
+
+MINE = """
+from llmgate.middleware import Middleware
+made = []
+class Mine(Middleware):
+    def __init__(self):
+        made.append(self)
+    async def chat(self, call, handler):
+        call.labels["seen"] = "mine"
+        return await handler(call)
+"""
+
+
+async def test_an_installed_middleware_is_named_by_a_text(installed: Any) -> None:
+    """It is made for that client; none is active that was not named."""
+    installed(MINE)
+    recorder = Recorder()
+    async with client_of("mine", hooks=[recorder]) as client:
+        await client.acompletion("fake/m", HI)
+    assert {"seen": "mine"} == recorder.events[0].labels
+    assert () == Client()._middleware
+
+
+def test_an_unknown_name_is_answered_with_what_is_installed(installed: Any) -> None:
+    """Where the client is made."""
+    installed(MINE)
+    with pytest.raises(InvalidRequestError, match=r"no middleware 'min'.*\(installed: mine\)"):
+        client_of("min")
+
+
+def test_nothing_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says so."""
+    with pytest.raises(InvalidRequestError, match=r"\(installed: none\)"):
+        client_of("mine")
+
+
+def test_a_name_that_two_packages_have(installed: Any) -> None:
+    """It would be for us to guess which one is meant."""
+    installed(MINE)
+    installed(MINE, "best-layers")
+    with pytest.raises(InvalidRequestError, match="acme-layers and best-layers both provide"):
+        client_of("mine")
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("raise KeyError('x')", r"failed to load: KeyError: 'x'"),
+        ("def Mine(): raise KeyError('x')", r"failed to load: KeyError: 'x'"),
+        ("def Mine(): return 5", "gave 5, which is none"),
+        ("Mine = 5", "failed to load: TypeError"),
+    ],
+)
+def test_a_package_that_does_not_work(installed: Any, source: str, reason: str) -> None:
+    """It is named, with what it did."""
+    installed(source)
+    with pytest.raises(RequestError, match=f"'mine' of the package acme-layers {reason}"):
+        client_of("mine")
+
+
+WRONG: list[tuple[Any, str]] = [
+    ([Middleware], "is a class, and no instance of it"),
+    ([5], "5 is no Middleware"),
+    (Middleware(), "is no list of middleware"),
+    ("mine", "is no list of middleware"),
+]
+
+
+@pytest.mark.parametrize(("middleware", "message"), WRONG)
+def test_what_is_no_middleware_is_refused(middleware: Any, message: str) -> None:
+    """Where it is given."""
+    with pytest.raises(InvalidRequestError, match=message) as caught:
+        Client(middleware=middleware)
+    assert "middleware" == caught.value.path
+
+
+# --- the default client ---
+
+
+@pytest.fixture
+def fresh() -> Iterator[None]:
+    """No default client before, and none afterwards."""
+    from llmgate._core.default import _prepared
+
+    default_client.cache_clear()
+    _prepared.clear()
+    yield
+    default_client.cache_clear()
+    _prepared.clear()
+
+
+@pytest.mark.usefixtures("fresh")
+def test_the_default_client_is_set_up_before_its_first_call() -> None:
+    """With whatever a client takes; until then, what was said last holds."""
+
+    async def chat(call: ChatCall, handler: Handler) -> Any:
+        return HELLO
+
+    llmgate.defaults(middleware=[], hooks=[])
+    llmgate.defaults(middleware=[Of(chat)], timeout=5)
+    assert "hello" == llmgate.completion("nobody/m", HI).text
+    with pytest.raises(RequestError, match="the default client is in use"):
+        llmgate.defaults(middleware=[])
+    assert "hello" == llmgate.completion("nobody/m", HI).text
+
+
+@pytest.mark.usefixtures("fresh")
+def test_mistakes_in_the_defaults_are_found_where_they_are() -> None:
+    """As a client's are."""
+    with pytest.raises(InvalidRequestError, match="5 is no Middleware"):
+        llmgate.defaults(middleware=[5])
+    with pytest.raises(TypeError, match="midleware"):
+        llmgate.defaults(midleware=[])
+
+
+# --- a client without any ---
+
+
+async def test_a_client_without_middleware_never_meets_it() -> None:
+    """Not one function of it is called on the way."""
+    files = set[str]()
+
+    def watch(frame: FrameType, event: str, arg: object) -> None:
+        files.add(frame.f_code.co_filename)
+
+    async with client_of(answers=["Hi", "Hi"]) as client:
+        sys.setprofile(watch)
+        try:
+            await client.acompletion("fake/m", HI)
+            await (await client.acompletion("fake/m", HI, stream=True)).completion()
+        finally:
+            sys.setprofile(None)
+    names = {Path(file).name for file in files if "llmgate" in Path(file).parts}
+    assert {"client.py", "live.py", "prepare.py", "send.py"} <= names
+    assert set() == names & {"layers.py", "middleware.py", "derived.py", "default.py"}
+
+
+def calls_of(client: Client) -> int:
+    """How many Python functions are entered for one call."""
+    count = 0
+
+    def watch(frame: FrameType, event: str, arg: object) -> None:
+        nonlocal count
+        count += event == "call"
+
+    async def scenario() -> None:
+        await client.acompletion("fake/m", HI)
+        sys.setprofile(watch)
+        try:
+            await client.acompletion("fake/m", HI)
+        finally:
+            sys.setprofile(None)
+
+    asyncio.run(scenario())
+    return count
+
+
+def test_an_empty_list_costs_what_nothing_does() -> None:
+    """And one that passes through costs little."""
+    plain, empty, one = (calls_of(client_of(*layers)) for layers in ([], [], [Middleware()]))
+    assert plain == empty
+    assert plain < one < plain + 80
