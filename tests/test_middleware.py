@@ -17,7 +17,7 @@ import pytest
 import llmgate
 from llmgate import Client, Completion, Stream
 from llmgate._core.default import default_client
-from llmgate.embeddings import Embedding, EmbeddingCall, Embeddings
+from llmgate.embeddings import Embeddings
 from llmgate.errors import (
     DeadlineExceededError,
     InternalError,
@@ -28,11 +28,12 @@ from llmgate.errors import (
     UnknownProviderError,
 )
 from llmgate.hooks import CallEnded, CallStarted
-from llmgate.middleware import ChatCall, Handler, Middleware
+from llmgate.middleware import ChatCall, EmbeddingCall, EmbeddingHandler, Handler, Middleware
 from llmgate.options import Timeout
 from llmgate.provider.http import Secret
-from llmgate.testing import Canned, FakeProvider
+from llmgate.testing import Canned, CannedTransport, FakeProvider
 from llmgate.types import Choice, Message
+from llmgate_openai import OpenAI
 from tests.faults.calls import Recorder
 
 HI: list[Any] = [{"role": "user", "content": "Hi"}]
@@ -71,8 +72,8 @@ async def test_middleware_that_does_nothing_changes_nothing(stream: bool) -> Non
     """Each of its methods passes through."""
     async with client_of(Middleware(), answers=["Hi"]) as client:
         called = await client.acompletion("fake/m", HI, stream=stream)
-        assert isinstance(called, Stream if stream else Completion)
-        whole: Any = await called.completion() if isinstance(called, Stream) else called
+        assert (Stream if stream else Completion) is type(called)
+        whole = await called.completion() if stream else called
     assert "Hi" == whole.text
 
 
@@ -150,17 +151,39 @@ def test_calls_without_await_have_it_too() -> None:
     client.close()
 
 
-async def test_embeddings_pass_through_as_well() -> None:
-    """By default."""
-    call, made = EmbeddingCall("fake/m", ["Hi"]), Embeddings([Embedding([0.5])])
-    calls = list[EmbeddingCall]()
+VECTORS = Canned(
+    body=b'{"object": "list", "data": [{"index": 0, "embedding": [0.5]}], "model": "e"}'
+)
 
-    async def handler(call: EmbeddingCall) -> Embeddings:
-        calls.append(call)
-        return made
 
-    assert made is await Middleware().embed(call, handler)
-    assert [call] == calls
+async def test_embeddings_have_middleware_of_their_own() -> None:
+    """It sees each call for them, may change it, and passes on by default."""
+
+    class Shouting(Middleware):
+        async def embed(self, call: EmbeddingCall, handler: EmbeddingHandler) -> Embeddings:
+            texts = [text.upper() for text in call.input if isinstance(text, str)]
+            return await handler(replace(call, input=texts))
+
+    transport = CannedTransport([VECTORS])
+    providers = {"openai": OpenAI(api_key="k")}
+    layers = [Middleware(), Shouting()]
+    async with Client(providers=providers, transport=transport, middleware=layers) as client:
+        made = await client.aembedding("openai/e", "hi", labels={"a": 1})
+    assert [[0.5]] == made.vectors
+    assert ["HI"] == json.loads(transport.requests[0].body)["input"]
+
+
+async def test_embeddings_have_a_deadline_that_ends_middleware() -> None:
+    """As every call has."""
+
+    class Slow(Middleware):
+        async def embed(self, call: EmbeddingCall, handler: EmbeddingHandler) -> Embeddings:
+            await asyncio.sleep(60)
+            raise AssertionError
+
+    async with client_of(Slow(), timeout=0.05) as client:
+        with pytest.raises(DeadlineExceededError):
+            await client.aembedding("fake/e", "hi")
 
 
 # --- what it may do ---
