@@ -10,9 +10,9 @@ import pytest
 from llmgate.errors import LLMGateError
 from llmgate.provider.http import decode_json, encode_json
 from llmgate.testing._basis import Basis, Pair, check, fail, json_of, only_our_errors
-from llmgate.testing.driving import first_request
+from llmgate.testing._values import nodes_of, parsed
 from llmgate.testing.recordings import RecordedExchange
-from llmgate.types import Choice, Completion, Message, ToolCall
+from llmgate.types import Choice, Completion, ToolCall
 
 __all__ = ["Answers", "essence"]
 
@@ -35,6 +35,11 @@ class Answers(Basis):
             fail(f"expected {exchange.error.__name__}, got an answer: {completion!r:.500}")
         _check_expected(exchange, completion)
 
+    def test_decodes_the_same_twice(self, exchange: RecordedExchange) -> None:
+        """A response that is decoded again gives the same."""
+        first, second = (self._outcome(exchange) for _ in range(2))
+        check(first == second, f"decoded again, it is another: {first!r:.300}, {second!r:.300}")
+
     def test_answers_dump_load_and_pickle(self, answered: RecordedExchange) -> None:
         """An answer is the same after a dump, a dump to JSON, and a pickle."""
         answer = self.answer(answered)
@@ -51,20 +56,33 @@ class Answers(Basis):
             calls = choice.message.tool_calls or []
             check(len({call.id for call in calls}) == len(calls), f"an id occurs twice: {calls}")
             for call in calls:
+                check(call.type == "function" or call.function is None, f"a wrong type: {call}")
                 check(bool(call.id), f"a tool call has no id: {call}")
                 function = call.function
                 is_whole = function is None or bool(function.name and function.arguments.strip())
                 check(is_whole, f"a tool call has no name or empty arguments: {call}")
 
-    def test_message_can_be_sent_back(self, answered: RecordedExchange) -> None:
-        """An answer's message, as it is or through JSON, is a message of the next request."""
-        message = self.answer(answered).choices[0].message
-        sent = self._follow_up(answered, message)
-        if not _has_json_arguments(message):
-            return  # only the answer's own message may go back with what the model wrote there
-        stored = decode_json(encode_json(message.model_dump(exclude_none=True)))
-        again = self._follow_up(answered, stored)
-        check(sent == again, "a message that was stored as JSON is sent in another form")
+    def test_arguments_are_objects(self, answered: RecordedExchange) -> None:
+        """Arguments parse to an object, unless it is the model that wrote something else."""
+        received = "".join(
+            node for node in nodes_of(self.payloads(answered)) if isinstance(node, str)
+        )
+        for choice in self.answer(answered).choices:
+            for call in choice.message.tool_calls or []:
+                arguments = call.function.arguments if call.function else "{}"
+                is_object = isinstance(parsed(arguments), dict)
+                what = f"the arguments are no object, and not the model's: {arguments!r:.300}"
+                check(is_object or arguments in received, what)
+
+    def test_usage_is_not_invented(self, answered: RecordedExchange) -> None:
+        """A response without counts gives no counts."""
+        try:
+            usage = self.answer_without_counts(answered).usage
+        except LLMGateError:
+            return
+        counts = [node for node in nodes_of(usage.model_dump() if usage else None) if node]
+        invented = [count for count in counts if isinstance(count, int | float)]
+        check(not invented, f"nothing was counted, but the usage is {usage!r}")
 
     def test_keeps_unknown_fields(self, whole: RecordedExchange) -> None:
         """A field that the provider added yesterday is in the answer's ``extra``."""
@@ -82,20 +100,12 @@ class Answers(Basis):
         whole, stream = essence(self.answer(pair.whole)), essence(self.answer(pair.stream))
         check(whole == stream, f"whole: {whole!r:.500}; streamed: {stream!r:.500}")
 
-    def _follow_up(self, exchange: RecordedExchange, message: Any) -> Any:
-        """What is sent with this message: the order of keys means nothing."""
-        call = self.call(exchange.call)
-        following = {
-            "model": call.model,
-            "messages": [*call.messages, message, *_replies_to(message)],
-            "stream": call.stream,
-            "extra_body": call.extra_body,
-            **call.parameters,
-        }
-        provider, call = self.make_provider(), self.call(following)
-        flow = provider.stream(call) if call.stream else provider.complete(call)
-        body = first_request(flow).body
-        return decode_json(body) if body.startswith(b"{") else body
+    def _outcome(self, exchange: RecordedExchange) -> Any:
+        """The completion, or what the error says."""
+        try:
+            return self.answer(exchange)
+        except LLMGateError as error:
+            return type(error), error.message
 
 
 def essence(completion: Completion) -> list[Any]:
@@ -133,6 +143,9 @@ def _check_expected(exchange: RecordedExchange, completion: Completion) -> None:
     choice = completion.choices[0]
     if exchange.text is not None:
         _check_same("the text", exchange.text, choice.message.content or "")
+    if exchange.reasoning is not None:
+        said = choice.message.reasoning_content or ""
+        _check_same("the reasoning", exchange.reasoning, said)
     if exchange.tool_calls is not None:
         _check_same("the tool calls", list(exchange.tool_calls), _called(choice))
     if exchange.finish_reason is not None:
@@ -145,25 +158,3 @@ def _check_expected(exchange: RecordedExchange, completion: Completion) -> None:
 
 def _check_same(what: str, expected: Any, found: Any) -> None:
     check(expected == found, f"{what}: expected {expected!r:.500}, got {found!r:.500}")
-
-
-def _has_json_arguments(message: Message) -> bool:
-    functions = [call.function for call in message.tool_calls or [] if call.function is not None]
-    try:
-        for function in functions:
-            decode_json(function.arguments)
-    except LLMGateError:
-        return False
-    return True
-
-
-def _replies_to(message: Any) -> list[dict[str, Any]]:
-    """What somebody says after a message: the results of its calls, or a word."""
-    calls = message["tool_calls"] if "tool_calls" in _keys(message) else None
-    if calls:
-        return [{"role": "tool", "tool_call_id": c["id"], "content": "42"} for c in calls]
-    return [{"role": "user", "content": "Go on."}]
-
-
-def _keys(message: Any) -> Any:
-    return message if isinstance(message, dict) else message.model_dump()  # pyright: ignore[reportUnknownVariableType]

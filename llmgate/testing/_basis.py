@@ -15,12 +15,21 @@ from typing import Any, ClassVar, NoReturn
 import pytest
 
 from llmgate.errors import DecodeError, LLMGateError, RequestError
-from llmgate.provider import Decoder, Provider
+from llmgate.provider import Decoder, Provider, Signing
 from llmgate.provider.accumulate import accumulate
 from llmgate.provider.call import ProviderCall
-from llmgate.provider.http import HttpResponse, decode_json
-from llmgate.testing.driving import GREETING, call_of, drive, read_stream
+from llmgate.provider.http import HttpResponse, decode_json, encode_json
+from llmgate.testing._values import parsed, without_counts
+from llmgate.testing.driving import (
+    GREETING,
+    StreamReader,
+    call_of,
+    drive,
+    frames_of,
+    read_stream,
+)
 from llmgate.testing.recordings import Asked, GoldenCall, RecordedExchange
+from llmgate.testing.signing import FixedSigning
 from llmgate.types import Chunk, Completion
 
 __all__ = [
@@ -66,12 +75,17 @@ class Basis:
     model: ClassVar[str] = "model"
     secret: ClassVar[str | None] = CANARY
     keeps_unknown_fields: ClassVar[bool] = True
+    ends_with_connection: ClassVar[bool] = False
     most_splits: ClassVar[int] = 400
     most_cuts: ClassVar[int] = 600
 
     def make_provider(self) -> Provider:
         """The provider under test."""
         return self.provider
+
+    def make_signing(self) -> Signing:
+        """What ``authorize`` may use; a provider that asks for a token needs its response there."""
+        return FixedSigning()
 
     # --- the cases ---
 
@@ -151,6 +165,26 @@ class Basis:
         """The same, had the last reply had this body."""
         replies = (*exchange.replies[:-1], replace(exchange.replies[-1], body=body))
         return self.answer(replace(exchange, replies=replies))
+
+    def payloads(self, exchange: RecordedExchange) -> list[Any]:
+        """What the last response says: one JSON value, or one for each event of a stream."""
+        body = exchange.replies[-1].body
+        if not exchange.is_stream:
+            return [parsed(body)]
+        return [parsed(frame.data) for frame in frames_of(self.open(exchange), body)]
+
+    def answer_without_counts(self, exchange: RecordedExchange) -> Completion:
+        """What an exchange is decoded into where the response has counted nothing."""
+        if not exchange.is_stream:
+            return self.answer_with(exchange, encode_json(without_counts(json_of(exchange))))
+        frames = frames_of(self.open(exchange), exchange.replies[-1].body)
+        reader = StreamReader(self.open(exchange))
+        for frame in frames:
+            payload = parsed(frame.data)
+            if not isinstance(payload, bytes):
+                frame = frame._replace(data=encode_json(without_counts(payload)))  # noqa: PLW2901
+            reader.take([frame])
+        return accumulate(reader.chunks)
 
     def need_secret(self) -> str:
         """The key to look for; the test is skipped where there is none."""

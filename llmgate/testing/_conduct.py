@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import pickle
 from collections.abc import Generator
-from dataclasses import replace
 from typing import Any
 
 from llmgate.options import ChatParameters
 from llmgate.provider import PROTOCOL, Support
-from llmgate.provider.http import HttpRequest, HttpResponse
+from llmgate.provider.http import HttpResponse
 from llmgate.testing._basis import Basis, Case, check
 from llmgate.testing._samples import ERROR_BODIES, STATUSES
 from llmgate.testing._variant import attributes
 from llmgate.testing.driving import first_request
 from llmgate.testing.isolation import untouched
 from llmgate.testing.recordings import RecordedExchange
-from llmgate.testing.signing import FixedSigning
 
 __all__ = ["Conduct"]
 
@@ -78,37 +75,6 @@ class Conduct(Basis):
 
     # --- the secret ---
 
-    def test_secret_is_added_by_authorize_only(self, case: Case) -> None:
-        """A request has no credentials until ``authorize``, which changes nothing else of it."""
-        secret, provider, call = self.need_secret(), self.make_provider(), self.call(case.call)
-        request = first_request(provider.stream(call) if call.stream else provider.complete(call))
-        check(not _holds(request, secret), f"{request!r} holds the secret before authorize")
-        authorized = asyncio.run(provider.authorize(request, FixedSigning()))
-        check(
-            authorized != request,
-            "authorize adds nothing; a provider without a secret sets "
-            "`secret = None`, another is made with `api_key=CANARY`",
-        )
-        same = (authorized.method, authorized.body) == (request.method, request.body)
-        check(same, "authorize changed the method or the body")
-        check(secret not in f"{authorized!r}{authorized}", "the secret is in the request's repr")
-
-    def test_authorize_leaves_what_the_caller_gave(self, case: Case) -> None:
-        """A header that the caller gave for this call is not replaced, however it is written."""
-        self.need_secret()
-        provider, call = self.make_provider(), self.call(case.call)
-        request = first_request(provider.stream(call) if call.stream else provider.complete(call))
-        for name in asyncio.run(provider.authorize(request, FixedSigning())).headers:
-            given = request.with_headers({name.upper(): "given"})
-            given = replace(given, given_headers=frozenset({name.lower()}))
-            headers = asyncio.run(provider.authorize(given, FixedSigning())).headers
-            kept = [text for other, text in headers.items() if other.lower() == name.lower()]
-            check(
-                kept == ["given"],
-                f"authorize changed the caller's header {name!r}: "
-                "add headers by `request.with_headers(...)`, which leaves those",
-            )
-
     def test_secret_does_not_show(self) -> None:
         """Neither the provider's ``repr``, nor those of its attributes, nor a pickle hold it."""
         secret, provider = self.need_secret(), self.make_provider()
@@ -128,11 +94,6 @@ class Conduct(Basis):
             error = provider.error(HttpResponse(status, {}, b'{"error": {"message": "no"}}'))
             shown = f"{error!r}{error!s}{vars(error)!r}"
             check(secret not in shown, f"the error of status {status} holds the secret")
-
-
-def _holds(request: HttpRequest, secret: str) -> bool:
-    texts = [request.url, *request.headers, *request.headers.values()]
-    return any(secret in text for text in texts) or secret.encode() in request.body
 
 
 def _pickled(thing: object) -> bytes:

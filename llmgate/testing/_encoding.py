@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 from urllib.parse import urlsplit
+
+import pytest
 
 from llmgate.errors import DecodeError, RequestError
 from llmgate.options import ChatParameters
@@ -15,10 +17,11 @@ from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, decode_json
 from llmgate.testing._basis import Basis, Case, check, fail
 from llmgate.testing._samples import SAMPLES
+from llmgate.testing._values import occurs
 from llmgate.testing.driving import call_of, first_request
 from llmgate.testing.recordings import Asked, GoldenCall
 
-__all__ = ["Encoding"]
+__all__ = ["Encoding", "body_of", "check_request", "is_reported", "is_reported_near"]
 
 
 class Encoding(Basis):
@@ -26,7 +29,7 @@ class Encoding(Basis):
 
     def test_sends_a_request_that_can_be_sent(self, case: Case) -> None:
         """Method, address, headers, delay and body of a request are what HTTP can carry."""
-        _check_request(self._request(self.call(case.call)))
+        check_request(self.request(self.call(case.call)))
 
     def test_says_which_reply_is_a_stream(self, case: Case) -> None:
         """A flow of ``complete`` leaves no reply to a decoder."""
@@ -36,13 +39,13 @@ class Encoding(Basis):
 
     def test_same_call_gives_same_bytes(self, case: Case) -> None:
         """The same call, made twice, is sent as the same request."""
-        first, second = (self._request(self.call(case.call)) for _ in range(2))
+        first, second = (self.request(self.call(case.call)) for _ in range(2))
         check(first == second, f"two requests for one call differ: {first!r}, {second!r}")
 
     def test_changes_nothing_it_is_given(self, case: Case) -> None:
         """Encoding changes neither the messages nor the parameters of a call."""
         call, untouched = self.call(case.call), self.call(case.call)
-        self._request(call)
+        self.request(call)
         for name in ("messages", "parameters", "extra_body"):
             before, after = getattr(untouched, name), getattr(call, name)
             check(before == after, f"encoding changed the call's {name} into {after!r:.500}")
@@ -50,21 +53,45 @@ class Encoding(Basis):
     def test_sends_the_extra_body(self) -> None:
         """What the caller put into ``extra_body`` is sent, and wins over what the provider says."""
         call = self.call(self.greeting(extra_body={"x_llmgate_extra": "as given"}))
-        body = _body(self._request(call))
-        check(_occurs("as given", body), f"extra_body is not in the request: {body!r:.500}")
+        body = body_of(self.request(call))
+        check(occurs("as given", body), f"extra_body is not in the request: {body!r:.500}")
 
     def test_golden_bodies(self, golden: GoldenCall) -> None:
         """A golden call is sent as it is written down."""
-        request = self._request(self.call(golden.call))
-        body = _body(request)
+        request = self.request(self.call(golden.call))
+        body = body_of(request)
         check(body == golden.body, f"expected {golden.body!r}, sent {body!r}")
         if golden.url is not None:
             check(request.url == golden.url, f"expected {golden.url}, sent to {request.url}")
 
+    def test_golden_reports(self, golden: GoldenCall) -> None:
+        """What is not sent as it was asked is in the report, and nothing else is."""
+        if golden.report is None:
+            pytest.skip("the golden call expects nothing of the report")
+        call = self.call(golden.call)
+        self.request(call)
+        found = [f"{deviation.path} {deviation.kind}" for deviation in call.report]
+        check(sorted(found) == sorted(golden.report), f"expected {golden.report}, found {found}")
+
+    def test_extra_body_wins(self) -> None:
+        """Where ``extra_body`` has a field that the provider sends, the caller's value is sent."""
+        body: dict[str, Any] = body_of(self.request(self.call(self.greeting())))
+        for name, value in body.items():
+            colliding = _other(value)
+            if name == "stream" or colliding is None:
+                continue
+            try:
+                call = self.call(self.greeting(extra_body={name: colliding}))
+                sent = body_of(self.request(call))
+            except RequestError:
+                continue
+            what = f"extra_body has {name}={colliding!r}, sent was {sent.get(name)!r:.200}"
+            check(sent.get(name) == colliding, what)
+
     def test_reports_what_it_does_not_send(self, case: Case) -> None:
         """Each parameter of a call is in its body, or named in its report."""
         call = self.call(case.call)
-        body = _body(self._request(call))
+        body = body_of(self.request(call))
         for name in call.parameters:
             self._check_sent_or_reported(name, call, body)
 
@@ -73,15 +100,16 @@ class Encoding(Basis):
         for name, sample in SAMPLES.items():
             try:
                 call = self.call(self.greeting(**sample))
-                body = _body(self._request(call))
+                body = body_of(self.request(call))
             except RequestError:
                 continue
             if name in call.parameters:
                 self._check_sent_or_reported(name, call, body)
             else:
-                check(_is_reported(name, call), f"{name} was dropped and is not in the report")
+                check(is_reported(name, call), f"{name} was dropped and is not in the report")
 
-    def _request(self, call: ProviderCall) -> HttpRequest:
+    def request(self, call: ProviderCall) -> HttpRequest:
+        """What is sent for a call; the flow is then abandoned."""
         provider = self.make_provider()
         flow: Flow[Any] = provider.stream(call) if call.stream else provider.complete(call)
         return first_request(flow, self.preliminary_replies)
@@ -89,7 +117,7 @@ class Encoding(Basis):
     def _check_sent_or_reported(self, name: str, call: ProviderCall, body: Any) -> None:
         """A parameter may be said in other words only where the provider declares that it is."""
         value = cast("Mapping[str, Any]", call.parameters)[name]
-        if _is_reported(name, call) or _occurs(value, body):
+        if is_reported(name, call) or occurs(value, body):
             return
         declared = (self.make_provider().parameters or {}).get(name, Support.NATIVE)
         if declared is not Support.NATIVE and body != self._body_without(name, call):
@@ -101,8 +129,23 @@ class Encoding(Basis):
         rest = {key: value for key, value in call.parameters.items() if key != name}
         bare = call_of(self.make_provider(), replace(call, parameters=cast("ChatParameters", rest)))
         try:
-            return _body(self._request(bare))
+            return body_of(self.request(bare))
         except RequestError:
+            return None
+
+
+def _other(value: Any) -> Any:
+    """Another value of the same type; None for objects, which are merged."""
+    match value:
+        case bool():
+            return not value
+        case int() | float():
+            return value + 1
+        case str():
+            return f"{value}-4400"
+        case list():
+            return [*value, *value]
+        case _:
             return None
 
 
@@ -116,7 +159,8 @@ def _not_streamed(asked: Asked) -> Asked:
     }
 
 
-def _check_request(request: HttpRequest) -> None:
+def check_request(request: HttpRequest) -> None:
+    """Report a request that HTTP cannot carry."""
     address = urlsplit(request.url)
     check(request.method.isascii() and request.method.isupper(), f"method {request.method!r}")
     check(bool(address.scheme and address.netloc), f"{request!r} has no whole address")
@@ -126,10 +170,10 @@ def _check_request(request: HttpRequest) -> None:
         check(are_texts and f"{name}{value}".isprintable(), f"the header {name!r} is no plain text")
     check(0 <= request.delay < math.inf, f"a delay of {request.delay} seconds")
     check(isinstance(request.body, bytes), "the body is not bytes")  # pyright: ignore[reportUnnecessaryIsInstance]
-    _body(request)
+    body_of(request)
 
 
-def _body(request: HttpRequest) -> Any:
+def body_of(request: HttpRequest) -> Any:
     """The body as JSON; None where there is none."""
     try:
         return decode_json(request.body) if request.body else None
@@ -137,31 +181,24 @@ def _body(request: HttpRequest) -> Any:
         fail(f"the body of {request!r} is no JSON: {error}")
 
 
-def _is_reported(name: str, call: ProviderCall) -> bool:
+def is_reported(name: str, call: ProviderCall) -> bool:
+    """Whether the report names this path, or something in it."""
     return any(
         deviation.path == name or deviation.path.startswith((f"{name}.", f"{name}["))
         for deviation in call.report
     )
 
 
-def _occurs(value: Any, body: Any) -> bool:
-    """Whether a value stands somewhere in a body; a list may stand there item by item."""
-    if any(_is_same(value, node) for node in _nodes(body)):
-        return True
-    items: Any = value
-    return isinstance(value, list) and all(_occurs(item, body) for item in items)
+def is_reported_near(path: str, call: ProviderCall) -> bool:
+    """Whether the report names this path, something in it, or a part of the call that holds it.
 
-
-def _is_same(one: Any, other: Any) -> bool:
-    """JSON's equality: True is not 1."""
-    return isinstance(one, bool) == isinstance(other, bool) and one == other
-
-
-def _nodes(body: Any) -> Iterator[Any]:
-    yield body
-    children: Any = body
-    if isinstance(body, dict):
-        children = list(children.values())
-    if isinstance(children, list):
-        for child in children:  # pyright: ignore[reportUnknownVariableType]
-            yield from _nodes(child)
+    That messages became one turn says nothing of what is in them.
+    """
+    holding = [
+        deviation.path
+        for deviation in call.report
+        if deviation.path != "messages" and deviation.kind != "merged"
+    ]
+    return is_reported(path, call) or any(
+        path.startswith((f"{part}.", f"{part}[")) for part in holding
+    )

@@ -127,6 +127,9 @@ class Streams(Basis):
         """A stream that broke off there was refused, with what had come; or nothing was missing."""
         error = outcome.error
         if outcome.completion is not None:
+            if self.ends_with_connection:
+                self._check_partial(where, outcome.completion, whole)
+                return
             said, complete = essence(outcome.completion), essence(whole)
             check(said == complete, f"{where}: passed off as whole: {said!r:.300}")
             return

@@ -6,11 +6,11 @@ It does what the engine and the stream do with a provider, without waiting for a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar, cast
 
 from llmgate import Client
 from llmgate.errors import LLMGateError, ProviderError
@@ -21,6 +21,7 @@ from llmgate.provider.http import Flow, HttpRequest, HttpResponse
 from llmgate.report import Report
 from llmgate.testing._variant import variant
 from llmgate.testing.canned import Canned, CannedTransport, with_transport
+from llmgate.testing.isolation import untouched
 from llmgate.testing.recordings import Asked
 from llmgate.types import Chunk, Completion
 
@@ -30,11 +31,13 @@ __all__ = [
     "OutOfRepliesError",
     "Outcome",
     "StreamReader",
+    "authorize",
     "call_of",
     "drive",
     "first_request",
     "frames_of",
     "read_stream",
+    "sent_by_client",
     "watch_stream",
 ]
 
@@ -107,6 +110,42 @@ def first_request(
         raise AssertionError("the flow ended without a request") from None
     finally:
         flow.close()
+
+
+async def authorize(
+    provider: Provider, request: HttpRequest, signing: Signing, *, guarded: bool = False
+) -> HttpRequest:
+    """The request with its credentials.
+
+    Raises:
+        TouchedError: when something outside but the clock is touched, with ``guarded``.
+    """
+    authorized = provider.authorize(request, signing)
+    return await (_Guarded(authorized) if guarded else authorized)
+
+
+class _Guarded:
+    """A coroutine each step of which is watched; what it waits for is not."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, HttpRequest]) -> None:
+        self._coroutine = coroutine
+
+    def __await__(self) -> Generator[Any, Any, HttpRequest]:
+        while True:
+            with untouched(clock=True):
+                try:
+                    waited = self._coroutine.send(None)
+                except StopIteration as stop:
+                    return cast("HttpRequest", stop.value)
+            yield waited
+
+
+async def sent_by_client(provider: Provider, options: Mapping[str, Any]) -> HttpRequest:
+    """The first request that a client sends for a call."""
+    transport = CannedTransport([Canned(500)])
+    with suppress(LLMGateError):
+        await _ask(with_transport(provider, transport), dict(options))
+    return transport.requests[0]
 
 
 class StreamReader:
@@ -226,5 +265,5 @@ def call_of(provider: Provider, asked: Asked) -> ProviderCall:
 
 async def _ask(provider: Provider, options: dict[str, Any]) -> None:
     model = str(options.pop("model", "model")).removeprefix(f"{provider.name}/")
-    async with Client(providers={provider.name: provider}) as client:
+    async with Client(providers={provider.name: provider}, max_retries=0) as client:
         await client.acompletion(f"{provider.name}/{model}", **options)

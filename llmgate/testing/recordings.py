@@ -28,12 +28,19 @@ _PLAIN_CALL: Mapping[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class GoldenCall:
-    """A call, and the JSON that is to be sent for it, key by key and value by value."""
+    """A call, and the JSON that is to be sent for it, key by key and value by value.
+
+    What else is expected may be left out: ``url``, before ``authorize``; ``headers``, among those
+    after it, with ``CANARY`` as the key; and the whole ``report`` of the call, as texts such as
+    ``"seed dropped"``: a path and a kind.
+    """
 
     name: str
     call: Asked
     body: Any
     url: str | None = None
+    headers: Mapping[str, str] | None = field(default=None, repr=False)
+    report: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +49,18 @@ class RecordedExchange:
 
     ``call`` says with ``stream`` whether the last of ``replies`` is a stream; its body is the whole
     of what came. A unary and a streamed exchange of one name are expected to give the same answer.
-    What is expected of the first choice may be left out: ``text``, ``tool_calls`` (pairs of a name
-    and arguments, or the text that a custom tool is handed), ``finish_reason``, and ``usage`` (the
-    counts to look at). ``error`` is the class of what is to be raised in place of an answer.
-    ``request`` is what was sent for it, by whomever; ``tags`` are free words about the recording.
+    What is expected of the first choice may be left out: ``text``, ``reasoning``, ``tool_calls``
+    (pairs of a name and arguments, or the text that a custom tool is handed), ``finish_reason``,
+    and ``usage`` (the counts to look at). ``error`` is the class of what is to be raised in place
+    of an answer. ``request`` is what was sent for it, by whomever; ``tags`` are free words about
+    the recording.
     """
 
     name: str
     call: Asked
     replies: Sequence[HttpResponse]
     text: str | None = None
+    reasoning: str | None = None
     tool_calls: Sequence[tuple[str, Any]] | None = None
     finish_reason: str | None = None
     usage: Mapping[str, Any] | None = None

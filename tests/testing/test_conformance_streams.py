@@ -142,3 +142,22 @@ def test_finds_a_recorded_stream_that_is_no_answer() -> None:
     cut = replace(TEXT_STREAM, replies=streamed({"say": "Grüß "}))
     with pytest.raises(AssertionError, match="gives no answer"):
         run(kit(FakeProvider(), cut), "test_half_an_answer_is_never_passed_off_as_whole")
+
+
+def test_accepts_protocols_whose_only_end_is_the_connections() -> None:
+    """Where a protocol has no terminator, a beginning of the text is all that can be asked for."""
+
+    class Ending(FakeDecoder):
+        def feed(self, frame: Frame) -> Iterable[Chunk]:
+            chunks = super().feed(frame)
+            self.finished = False
+            return chunks
+
+        def close(self) -> Iterable[Chunk]:
+            return ()
+
+    test = "test_half_an_answer_is_never_passed_off_as_whole"
+    lines = replace(TEXT_STREAM, replies=streamed({"say": "Grüß "}, {"say": "dich"}))
+    with pytest.raises(AssertionError, match="passed off"):
+        run(kit(streaming(Ending), lines), test)
+    run(kit(streaming(Ending), lines, ends_with_connection=True, most_cuts=0), test)

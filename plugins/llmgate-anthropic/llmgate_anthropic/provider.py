@@ -95,11 +95,16 @@ class Anthropic(Provider):
         self._key = _secret(api_key, "api_key")
         self._token = _secret(auth_token, "auth_token")
         given = {"api_key": self._key, "auth_token": self._token}
-        if self._key is self._token is None and (base_url is None or self._is_official):
+        is_own = (
+            base_url is None or self._is_official
+        )  # the environment names it, or it is Anthropic's
+        if self._key is self._token is None and is_own:
             self._key = _secret(os.environ.get("ANTHROPIC_API_KEY") or None, "api_key")
             self._token = _secret(os.environ.get("ANTHROPIC_AUTH_TOKEN") or None, "auth_token")
         self._version = _version_of(api_version)
-        self._headers = _custom_headers() if headers is None else dict(headers)
+        self._headers = dict(headers or {})
+        if headers is None and is_own:
+            self._headers = _custom_headers()
         self._settings: dict[str, Any] = {
             **given,  # not those of the environment, which are for one host only
             "base_url": base_url,

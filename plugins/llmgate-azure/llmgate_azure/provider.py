@@ -23,7 +23,7 @@ from llmgate.errors import (
 from llmgate.options import ChatParameters
 from llmgate.provider import Decoder, EmbeddingAbilities, Provider, Signing, Support
 from llmgate.provider.call import ProviderCall
-from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Secret, shown_url
+from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Secret, base_url_parts, shown_url
 from llmgate.provider.threads import run_in_thread
 from llmgate.types import Chunk, Completion
 from llmgate_azure.endpoint import Endpoint, Family, endpoint_of
@@ -67,7 +67,8 @@ class AzureOpenAI(Provider):
         api_version: A dated version, or ``v1``; by default ``OPENAI_API_VERSION`` (or
             ``AZURE_OPENAI_API_VERSION``, ``AZURE_API_VERSION``), or what the endpoint says.
         token: An Entra token; by default ``AZURE_OPENAI_AD_TOKEN``, which wins over a key of the
-            environment.
+            environment. A credential from the environment goes to Azure's own hosts and to an
+            endpoint that the environment names, never to another host given here.
         token_provider: A callable that gives one, see :data:`TokenProvider`.
         headers: Further headers.
 
@@ -95,7 +96,7 @@ class AzureOpenAI(Provider):
         given = [value for value in (api_key, token, token_provider) if value is not None]
         if len(given) > 1:
             raise InvalidRequestError("give one of api_key, token and token_provider")
-        if not given:
+        if not given and (base_url is None or _is_azures(base_url)):
             token = _first_of(_TOKENS)
             api_key = None if token else _first_of(_KEYS)
         self._key = _secret(api_key, "api_key")
@@ -253,6 +254,12 @@ def _bearer(token: Secret) -> dict[str, str]:
 
 def _secret(key: str | Secret | None, name: str) -> Secret | None:
     return key if key is None or isinstance(key, Secret) else Secret(key, name=name)
+
+
+def _is_azures(address: str) -> bool:
+    """Whether it is a host of Azure's: of the public cloud, or of a government's or China's."""
+    host = base_url_parts(address).hostname or ""
+    return host.endswith((".azure.com", ".azure.us", ".azure.cn"))
 
 
 def _first_of(names: tuple[str, ...]) -> str | None:
