@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from llmgate.testing.driving import read_stream as read_stream
     from llmgate.testing.fake import FakeProvider as FakeProvider
     from llmgate.testing.isolation import untouched as untouched
+    from llmgate.testing.operations import EmbeddingConformance as EmbeddingConformance
+    from llmgate.testing.operations import ModelListConformance as ModelListConformance
+    from llmgate.testing.operations import RecordedEmbeddings as RecordedEmbeddings
+    from llmgate.testing.operations import RecordedModels as RecordedModels
     from llmgate.testing.recordings import GoldenCall as GoldenCall
     from llmgate.testing.recordings import RecordedExchange as RecordedExchange
     from llmgate.testing.recordings import load_corpus as load_corpus
@@ -28,11 +32,15 @@ _MODULE_OF = {
     "CANARY": "conformance",
     "Canned": "canned",
     "CannedTransport": "canned",
+    "EmbeddingConformance": "operations",
     "FakeProvider": "fake",
     "FixedSigning": "signing",
     "GoldenCall": "recordings",
+    "ModelListConformance": "operations",
     "ProviderConformance": "conformance",
+    "RecordedEmbeddings": "operations",
     "RecordedExchange": "recordings",
+    "RecordedModels": "operations",
     "drive": "driving",
     "load_corpus": "recordings",
     "load_recording": "recordings",
@@ -45,11 +53,15 @@ __all__ = [
     "CANARY",
     "Canned",
     "CannedTransport",
+    "EmbeddingConformance",
     "FakeProvider",
     "FixedSigning",
     "GoldenCall",
+    "ModelListConformance",
     "ProviderConformance",
+    "RecordedEmbeddings",
     "RecordedExchange",
+    "RecordedModels",
     "drive",
     "load_corpus",
     "load_recording",

@@ -15,12 +15,27 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, cast
 
+from llmgate.embeddings import EmbeddingCall, Embeddings
 from llmgate.errors import DecodeError, StreamTruncatedError, excerpt
-from llmgate.provider import Decoder, Provider, Signing
+from llmgate.models import Model
+from llmgate.provider import (
+    Decoder,
+    Embedder,
+    EmbeddingAbilities,
+    ModelLister,
+    Provider,
+    Signing,
+)
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.framing import Frame, NDJSONFramer
 from llmgate.provider.http import Flow, HttpRequest, Secret, decode_json, encode_json
 from llmgate.testing.canned import CannedTransport
+from llmgate.testing.fake_operations import (
+    embedding_request,
+    embeddings_in,
+    model_request,
+    models_in,
+)
 from llmgate.testing.script import Answer, script
 from llmgate.types import Chunk, Completion
 
@@ -30,10 +45,11 @@ _REASONS = {"done": "stop", "full": "length", "calls": "tool_calls"}
 _PARTS = {"message": {"say", "calls"}, "delta": {"say", "calls", "end"}}
 
 
-class FakeProvider(Provider):
+class FakeProvider(Provider, Embedder, ModelLister):
     """Answers from a script: ``Client(providers={"fake": FakeProvider(["Hi", SomeError()])})``.
 
-    Each request is given the next of ``answers``. What was sent is in ``transport.requests``.
+    Each request of a chat is given the next of ``answers``. What was sent is in
+    ``transport.requests``. Embeddings are made from the texts: the same text has the same vector.
     """
 
     protocol = 2
@@ -59,6 +75,20 @@ class FakeProvider(Provider):
         """One request, and a decoder for its lines."""
         yield replace(_request(call), stream=True)
         return FakeDecoder()
+
+    def embed(self, call: EmbeddingCall) -> Flow[Embeddings]:
+        """One request, all vectors."""
+        response = yield embedding_request(call)
+        return embeddings_in(response.json())
+
+    def embedding_abilities(self, model: str) -> EmbeddingAbilities:  # noqa: ARG002 - all take the same
+        """It takes everything."""
+        return EmbeddingAbilities(takes_tokens=True)
+
+    def list_models(self) -> Flow[list[Model]]:
+        """One request, all models."""
+        response = yield model_request()
+        return models_in(response.json())
 
     async def authorize(self, request: HttpRequest, _: Signing, /) -> HttpRequest:
         """The request with the key; nothing else ever holds it in clear."""

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from llmgate.errors import LLMGateError, RequestError
 from llmgate.provider.http import HttpRequest, decode_json, encode_json
 from llmgate.testing.canned import Answerer, Canned
+from llmgate.testing.fake_operations import answer_operation
 from llmgate.types import ToolCall
 
 __all__ = ["Answer", "script"]
@@ -21,6 +22,9 @@ def script(answers: Iterable[Answer]) -> Answerer:
     waiting = iter(answers)
 
     def answer(request: HttpRequest) -> Canned:
+        made = answer_operation(request)
+        if made is not None:
+            return made
         following = next(waiting, None)
         match following:
             case None:

@@ -12,6 +12,7 @@ from llmgate.embeddings import Embedding, EmbeddingCall, Embeddings
 from llmgate.errors import DecodeError, excerpt
 from llmgate.provider import EmbeddingAbilities, Support
 from llmgate.provider.http import HttpRequest, HttpResponse, encode_json, is_array, is_object
+from llmgate.provider.kit import merge_body
 from llmgate.provider.vectors import vector_of
 from llmgate.types import Usage
 from llmgate_openai.response.errors import error_from_payload
@@ -41,8 +42,8 @@ def embedding_request(call: EmbeddingCall, url: str, *, prefers_base64: bool) ->
     body: dict[str, Any] = {"model": call.model, "input": call.input, **call.parameters}
     if prefers_base64 and "encoding_format" not in body:
         body["encoding_format"] = "base64"
-    body |= call.extra_body
-    return HttpRequest("POST", url, {"content-type": "application/json"}, encode_json(body))
+    headers = {"content-type": "application/json"}
+    return HttpRequest("POST", url, headers, encode_json(merge_body(body, call.extra_body)))
 
 
 def decode_embeddings(response: HttpResponse) -> Embeddings:
