@@ -382,13 +382,13 @@ async def test_the_farewell_of_a_stream_that_is_let_go() -> None:
             decoder: Decoder[Chunk] = yield from _only_result(super().stream(call))
             return decoder
 
-    provider = with_transport(Leaving(api_key=KEY), transport)
+    provider = with_transport(Leaving(api_key=KEY, base_url="https://fake.invalid"), transport)
     async with Client(providers={"openai": provider}) as client:
         answer = await client.acompletion(MODEL, HI, stream=True)
         del answer
         assert await wait_for_async(lambda: len(transport.requests) == 2)
     assert "https://fake.invalid/cancel" == transport.requests[1].url
-    assert KEY in transport.requests[1].headers["authorization"]
+    assert KEY in transport.requests[1].headers["Authorization"]
 
 
 def _only_result(flow: Any) -> Generator[HttpRequest, HttpResponse, Any]:
