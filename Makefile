@@ -3,7 +3,8 @@
 #                    (ARGS="-k retry" goes to pytest; WORKERS=0 runs them one after the other, in
 #                    this process)
 # make test-all      every test, and branch coverage of llmgate at 100 %; this is what .ci/run runs
-# make test-floor    the transport's tests, on the oldest aiohttp that pyproject.toml allows
+# make test-floor    the transport's tests and the faults of networks, on the oldest aiohttp that
+#                    pyproject.toml allows
 # make check         lint and types: ruff, mypy, pyright, all strict
 # make lint          ruff check and ruff format --check
 # make types         mypy and pyright
@@ -97,6 +98,7 @@ test-all: .venv/dev.stamp
 
 test-floor: .tools/floor/floor.stamp
 	@.tools/floor/bin/python -m pytest -q -n $(WORKERS) tests/test_transport.py tests/test_fast_path.py $(ARGS)
+	@.tools/floor/bin/python -m pytest -q -n $(WORKERS) -m "not exhaustive" tests/test_faults.py -k net/
 
 faults: .venv/dev.stamp
 	@$(PY) -m tests.faults -n $(WORKERS) --dist worksteal $(ARGS)

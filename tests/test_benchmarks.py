@@ -13,23 +13,18 @@ from benchmarks.budgets import Limit, limits, needed, parsed, without_counts
 from benchmarks.cases import CASES, Case, task_of
 from benchmarks.counted import check as check_words
 from benchmarks.counted import run as run_case
-from benchmarks.curves import Curve, Panel, drawing, linear, logarithmic
+from benchmarks.curves import Curve, Panel, drawing
 from benchmarks.drivers import Reading, Task
 from benchmarks.drivers.wire import DIALECTS, body_of, events_of
 from benchmarks.payloads import ANSWERS, conversation, table
 from benchmarks.peers import PEERS
-from benchmarks.picture import bars, picture
 from benchmarks.report import (
     figure_rows,
     limit_rows,
-    markdown,
-    number,
     placed,
     upstream_line,
 )
-from benchmarks.report import table as columns
 from benchmarks.run import wanted
-from benchmarks.svg import Canvas
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -228,14 +223,6 @@ def test_a_part_of_a_run_measures_nothing_else() -> None:
 # --- tables and pictures ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("value", "shown"), [(1234.5, "1,234"), (12.34, "12.3"), (0.126, "0.13"), (-250.0, "-250")]
-)
-def test_numbers_are_shown_with_the_digits_that_count(value: float, shown: str) -> None:
-    """Three of them, more or less."""
-    assert number(value) == shown
-
-
 def test_the_table_shows_how_many_times_tuned_aiohttp_everybody_is() -> None:
     """A load that nobody was put under has no row."""
     figures = {"count/unary/tuned": 500_000.0, "count/unary/llmgate": 600_000.0, "first/raw": 90.0}
@@ -261,13 +248,6 @@ def test_the_table_of_limits_says_what_is_met() -> None:
     ]
 
 
-def test_tables_are_written_for_terminals_and_for_documents() -> None:
-    """The first column to the left, the others to the right."""
-    rows = [["", "one"], ["load", "1"]]
-    assert columns(rows) == "      one\nload    1"
-    assert markdown(rows) == "|  | one |\n|---|---|\n| load | 1 |"
-
-
 def test_a_table_is_put_between_its_marks() -> None:
     """In place of the one before; a document without marks is refused."""
     page = "a\n<!-- limits -->\nold\nolder\n<!-- end of limits -->\nb\n"
@@ -281,62 +261,6 @@ def test_the_upstream_is_shown_not_to_be_the_bottleneck() -> None:
     figures = {"busy/unary-64/raw": 0.21, "busy/unary/llmgate": 0.04, "cpu/unary/llmgate": 300.0}
     assert "21% of the time at most: raw socket, unary call, 64 at once" in upstream_line(figures)
     assert upstream_line({}) == ""
-
-
-def test_a_canvas_is_well_formed_whatever_is_written_on_it() -> None:
-    """Texts are escaped; elements keep their order."""
-    canvas = Canvas(100, 50, "a < b")
-    canvas.text(1, 2.25, "x & <y>", "end")
-    canvas.line([(0, 0), (10, 5.5)], "axis")
-    canvas.dot(3, 4, "ours")
-    root = ElementTree.fromstring(str(canvas))  # noqa: S314 - written by ourselves
-    names = [element.tag.removeprefix(SVG) for element in root]
-    assert names == ["title", "style", "rect", "text", "polyline", "circle"]
-    assert root[3].text == "x & <y>"
-    assert root[4].get("points") == "0,0 10,5.5"
-
-
-def test_bars_are_sorted_and_as_long_as_their_figures() -> None:
-    """The longest fills the panel, and ours can be told from the others."""
-    figures = {"count/unary/litellm": 4e6, "count/unary/llmgate": 1e6, "count/unary/tuned": 5e5}
-    drawn = bars(figures, "count/unary", 1e3)
-    assert [(bar.label, bar.value, bar.kind) for bar in drawn] == [
-        ("aiohttp, tuned", 500.0, "bare"),
-        ("llmgate", 1000.0, "ours"),
-        ("litellm", 4000.0, "other"),
-    ]
-    root = ElementTree.fromstring(  # noqa: S314 - written by ourselves
-        picture(figures, {"litellm": "1.2"})
-    )
-    page, *boxes = (float(box.get("width", 0)) for box in root.iter(f"{SVG}rect"))
-    assert page == 800
-    assert [box / boxes[2] for box in boxes] == pytest.approx([1 / 8, 1 / 4, 1], rel=0.01)
-    assert "litellm 1.2" in [text.text for text in root.iter(f"{SVG}text")]
-
-
-def test_on_a_logarithmic_axis_equal_factors_are_equal_steps() -> None:
-    """It reaches from a power of ten to another, and marks those between."""
-    axis = logarithmic([2, 6_000], 0, 100)
-    assert [axis.place(value) for value in (1, 10, 100, 10_000)] == pytest.approx([0, 25, 50, 100])
-    assert axis.marks == pytest.approx([1, 10, 100, 1_000, 10_000])
-
-
-@pytest.mark.parametrize(
-    ("most", "marks"),
-    [
-        (400, [0, 100, 200, 300, 400]),
-        (10_000, [0, 2_000, 4_000, 6_000, 8_000, 10_000]),
-        (61, [0, 20, 40, 60, 80]),
-    ],
-)
-def test_a_linear_axis_begins_at_nothing_and_has_few_round_marks(
-    most: float, marks: list[float]
-) -> None:
-    """Steps of 1, 2 or 5."""
-    axis = linear([1, most], 100, 0)
-    assert axis.marks == pytest.approx(marks)
-    assert axis.place(0) == 100
-    assert axis.place(marks[-1]) == pytest.approx(0)
 
 
 def test_curves_are_drawn_within_their_panels() -> None:

@@ -526,103 +526,12 @@ async def test_a_user_in_the_address() -> None:
 # --- proxies ------------------------------------------------------------------------------
 
 
-async def tunnel(peer: Peer) -> None:
-    """An HTTP proxy that connects to whatever it is asked for."""
-    seen = await peer.request()
-    assert seen is not None
-    peer.server.requests.append(seen)
-    host, _, port = seen.target.rpartition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    await peer.send(b"HTTP/1.1 200 Connected\r\n\r\n")
-
-    async def back() -> None:
-        while data := await reader.read(65536):
-            peer.transport.write(data)
-
-    peer.data_received = writer.write  # type: ignore[method-assign]
-    try:
-        await back()
-    finally:
-        writer.transport.abort()
-
-
-async def test_a_proxy(tls: ssl.SSLContext, bundle: Path) -> None:
-    """HTTPS goes through an HTTP proxy by CONNECT, with the proxy's own credentials only there."""
-    with FaultServer(ANSWER, tls=tls) as server, FaultServer(on_connect=tunnel) as proxy:
-        address = f"http://me:secret@127.0.0.1:{proxy.port}"
-        async with client_of(server, proxy=address, verify=str(bundle)) as client:
-            assert "Hi" == (await client.acompletion(MODEL, HI)).text
-    (connect,) = proxy.requests
-    assert "CONNECT" == connect.method
-    assert connect.headers["proxy-authorization"].startswith("Basic ")
-    assert "authorization" not in connect.headers
-    assert "proxy-authorization" not in server.requests[0].headers
-
-
-async def test_a_proxy_that_refuses(tls: ssl.SSLContext) -> None:
-    """A proxy that says no: ConnectError, without its password."""
-    with FaultServer(reply(407)) as proxy, FaultServer(ANSWER, tls=tls) as server:
-        address = f"http://me:canary@127.0.0.1:{proxy.port}"
-        error = await failure_of(server.url, proxy=address)
-    assert ConnectError is type(error)
-    assert "407" in str(error)
-    assert "canary" not in str(error)
-
-
 @pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "nonsense", "http://[", "http://"])
 async def test_a_proxy_that_is_none(proxy: str) -> None:
     """What is no http URL is an invalid setting that is named."""
     error = await failure_of("http://127.0.0.1:9/v1", proxy=proxy)
     assert isinstance(error, InvalidRequestError)
     assert "proxy" == error.path
-
-
-@pytest.mark.parametrize(
-    ("variables", "trust_env", "by_proxy"),
-    [
-        ({"http_proxy": "{}"}, True, True),
-        ({"all_proxy": "{}"}, True, True),
-        ({"http_proxy": "{}"}, False, False),
-        ({"http_proxy": "{}", "no_proxy": "127.0.0.1"}, True, False),
-        ({"https_proxy": "{}"}, True, False),
-    ],
-)
-async def test_proxies_of_the_environment(
-    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], trust_env: bool, by_proxy: bool
-) -> None:
-    """The environment names proxies where it is trusted; NO_PROXY is honoured."""
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    with FaultServer(ANSWER) as server, FaultServer(ANSWER) as proxy:
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value.format(proxy.url.removesuffix("/v1")))
-        async with client_of(server, trust_env=trust_env) as client:
-            await client.acompletion(MODEL, HI)
-        assert (by_proxy, not by_proxy) == (bool(proxy.requests), bool(server.requests))
-
-
-async def test_an_explicit_proxy_goes_before_the_environment(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """What was given is not overridden by what was found."""
-    with FaultServer(ANSWER) as wanted, FaultServer(ANSWER) as found:
-        monkeypatch.setenv("http_proxy", found.url)
-        proxy = wanted.url.removesuffix("/v1")
-        async with client_of("http://127.0.0.1:9/v1", proxy=proxy, trust_env=True) as client:
-            await client.acompletion(MODEL, HI)
-        assert (1, 0) == (len(wanted.requests), len(found.requests))
-
-
-async def test_netrc_is_not_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A password that lies about in .netrc replaces no key, whatever is trusted."""
-    (tmp_path / ".netrc").write_text("default login me password canary")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
-    with FaultServer(ANSWER) as server:
-        async with client_of(server, trust_env=True) as client:
-            await client.acompletion(MODEL, HI)
-    assert f"Bearer {KEY}" == server.requests[0].headers["authorization"]
 
 
 @pytest.mark.parametrize(

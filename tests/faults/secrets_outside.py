@@ -77,18 +77,6 @@ def _ignored(environment: Environment, **settings: Any) -> Callable[[Player], An
     return play
 
 
-def _obeyed(environment: Environment, **settings: Any) -> Callable[[Player], Any]:
-    """The proxy that the environment names is asked, since the caller trusts it."""
-
-    async def play(player: Player) -> None:
-        for each in all_ways(player):
-            async with _surrounded(each, environment, **settings) as (client, wanted, found):
-                answers()(await each.call(client, wanted))
-                assert (0, True) == (wanted.connections, bool(found.requests or found.asides))
-
-    return play
-
-
 def _has_its_key(server: FaultServer) -> None:
     for seen in (*server.requests, *server.asides):
         values = " ".join(seen.headers.values())
@@ -145,22 +133,6 @@ def _proxies(*names: str, **more: str) -> Environment:
 
 
 ALL = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-
-
-async def _explicit_proxy(player: Player) -> None:
-    """The proxy that was given is asked, and not the environment's."""
-    for each in all_ways(player):
-        async with _surrounded(each, _proxies(*ALL)) as (_, wanted, found):
-            provider = each.dialect.make("http://127.0.0.1:9/v1")
-            client = Client(
-                providers={each.dialect.name: provider},
-                proxy=_host(wanted),
-                trust_env=True,
-                max_retries=0,
-            )
-            answers()(await each.call(client, wanted))
-            await each.close(client)
-            assert 0 == found.connections
 
 
 async def _keys_stay_at_home(player: Player) -> None:
@@ -265,21 +237,6 @@ async def _no_key_follows(player: Player) -> None:
 
 
 _HTTPOXY = {"REQUEST_METHOD": "POST", "GATEWAY_INTERFACE": "CGI/1.1"}
-_TRUSTING: tuple[tuple[str, Environment, bool], ...] = (
-    ("http_proxy, where it is trusted", _proxies("http_proxy"), True),
-    ("HTTP_PROXY, where it is trusted", _proxies("HTTP_PROXY"), True),
-    ("all_proxy, where it is trusted", _proxies("all_proxy"), True),
-    ("https_proxy for http", _proxies("https_proxy"), False),
-    ("NO_PROXY with the host", _proxies(*ALL, NO_PROXY="127.0.0.1"), False),
-    ("no_proxy with the host", _proxies(*ALL, no_proxy="x.test, 127.0.0.1"), False),
-    ("NO_PROXY with everything", _proxies(*ALL, NO_PROXY="*"), False),
-    ("NO_PROXY with another host", _proxies(*ALL, NO_PROXY="10.0.0.1,x.test"), True),
-    (
-        "a header that became HTTP_PROXY",
-        _proxies("HTTP_PROXY", **_HTTPOXY),
-        False,
-    ),
-)
 
 CASES: tuple[Case | Scene, ...] = (
     Scene(".netrc", _ignored(_netrc), ways=ONE),
@@ -294,11 +251,11 @@ CASES: tuple[Case | Scene, ...] = (
         ONE,
     ),
     Scene("proxies of the environment", _ignored(_proxies(*ALL)), ways=ONE),
-    *(
-        Scene(name, (_obeyed if by_proxy else _ignored)(environment, trust_env=True), ways=ONE)
-        for name, environment, by_proxy in _TRUSTING
+    Scene(
+        "a header that became HTTP_PROXY",
+        _ignored(_proxies("HTTP_PROXY", **_HTTPOXY), trust_env=True),
+        ways=ONE,
     ),
-    Scene("a proxy that was given", _explicit_proxy, ways=ONE),
     Scene("no image is fetched", _no_image_is_fetched),
     Scene("no file is read", _no_file_is_read),
     Scene("nothing in an answer is fetched", _nothing_in_an_answer_is_fetched),

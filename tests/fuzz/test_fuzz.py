@@ -43,6 +43,20 @@ def test_seeds_hold(name: str) -> None:
             check(seed)
 
 
+VENDOR_TARGETS = [name for name in TARGETS if name.startswith(("reply-", "stream-", "error-"))]
+
+
+@pytest.mark.parametrize("name", VENDOR_TARGETS)
+def test_damaged_seeds_hold(name: str) -> None:
+    """What begins as a response of a vendor's and is damaged is read, or is an error of ours."""
+    check = TARGETS[name].make()
+    seeds = [seed for seed in TARGETS[name].seeds() if len(seed) <= 2_000]
+    damaged = (mutated(seeds[number % len(seeds)], number) for number in range(400))
+    for data in damaged:
+        if data is not None:
+            check(data)
+
+
 @pytest.mark.parametrize(("name", "data"), FOUND, ids=lambda value: str(value)[:40])
 def test_what_was_found_stays_mended(name: str, data: bytes) -> None:
     """Each finding of a fuzzer, made small."""

@@ -100,17 +100,6 @@ async def test_long_answer_comes_as_a_stream() -> None:
     assert ["max_tokens", "stream"] == [deviation.path for deviation in answer.report]
 
 
-async def test_streams() -> None:
-    """A stream gives text piece by piece, and then the whole answer with its usage."""
-    server = Server(MESSAGE)
-    async with client_of(server) as client:
-        stream = await client.acompletion(MODEL, HELLO, stream=True)
-        assert ["Hi!"] == [text async for text in stream.text()]
-        answer = await stream.completion()
-    assert answer.usage is not None
-    assert 5 == answer.usage.total_tokens
-
-
 async def test_tools_and_thoughts_go_round() -> None:
     """A call is made, its result sent with the signed thought as it came, and answered."""
     server = Server(CALLS, MESSAGE)

@@ -317,20 +317,6 @@ def test_messages(given: Any, sent: Any, reported: Any) -> None:
     assert reported == deviations
 
 
-def test_legacy_functions() -> None:
-    """The core's tools in place of functions, with the ids that pair calls and results."""
-    messages = [
-        *HELLO,
-        {"role": "assistant", "content": None, "function_call": CALL["function"]},
-        {"role": "function", "name": "weather", "content": "Sunny"},
-    ]
-    body, _ = encoded(messages, functions=[WEATHER], function_call={"name": "weather"})
-    called = body["messages"][1]["tool_calls"][0]
-    assert called["id"] == body["messages"][2]["tool_call_id"]
-    assert TOOLS == body["tools"]
-    assert body["tool_choice"] == "REQUIRED"
-
-
 # --- tools --------------------------------------------------------------------------------
 
 CUT = [("converted", "tool_choice")]

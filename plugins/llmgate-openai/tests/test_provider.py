@@ -6,16 +6,12 @@ import json
 import pickle
 from typing import Any
 
-import anyio
 import pytest
 
 from llmgate import Client
 from llmgate.errors import (
-    AuthenticationError,
-    DecodeError,
     InvalidRequestError,
     MissingKeyError,
-    ServerError,
 )
 from llmgate.provider import ProviderCall
 from llmgate.provider.http import HttpRequest, Secret
@@ -24,7 +20,6 @@ from llmgate.testing.signing import FixedSigning
 from llmgate_openai import OpenAI, base_url_of, chat_url
 
 _HELLO: list[Any] = [{"role": "user", "content": "Hello"}]
-_ANSWER = Canned(body=b'{"choices":[{"index":0,"message":{"role":"assistant","content":"Hi"}}]}')
 _OFFICIAL = "https://api.openai.com/v1"
 _ELSEWHERE = "https://compatible.invalid/v1"
 
@@ -221,47 +216,6 @@ def _client(*replies: Canned, **settings: Any) -> tuple[Client, CannedTransport]
     return Client(providers={"openai": provider}, max_retries=0), transport
 
 
-async def test_a_call_is_answered() -> None:
-    """One request to the right place, one answer."""
-    client, transport = _client(_ANSWER)
-    async with client:
-        answer = await client.acompletion("gpt-4o", _HELLO)
-    assert "Hi" == answer.text
-    (request,) = transport.requests
-    assert ("POST", f"{_OFFICIAL}/chat/completions") == (request.method, request.url)
-    assert "Bearer sk-test" == request.headers["Authorization"]
-
-
-async def test_a_stream_is_read_in_any_pieces() -> None:
-    """The usage is there at the end though nobody asked."""
-    events: list[Any] = [
-        {"choices": [{"index": 0, "delta": {"content": "Pa"}}]},
-        {"choices": [{"index": 0, "delta": {"content": "ris"}, "finish_reason": "stop"}]},
-        {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}},
-    ]
-    data = b"".join(b"data: %s\n\n" % json.dumps(event).encode() for event in events)
-    data += b"data: [DONE]\n\n"
-    for size in (1, 7, len(data)):
-        pieces = [data[start : start + size] for start in range(0, len(data), size)]
-        client, _ = _client(Canned(body=pieces))
-        async with client:
-            stream = await client.acompletion("gpt-4o", _HELLO, stream=True)
-            assert ["Pa", "ris"] == [text async for text in stream.text()]
-            assert stream.usage is not None
-            assert 5 == stream.usage.total_tokens
-
-
-async def test_nothing_is_read_after_the_end_mark() -> None:
-    """A server that keeps the connection open is not waited for."""
-    data = b'data: {"choices":[{"delta":{"content":"x"}}]}\n\ndata: [DONE]\n\n'
-    client, transport = _client(Canned(body=data, hang=True))
-    async with client:
-        with anyio.fail_after(5):
-            stream = await client.acompletion("gpt-4o", _HELLO, stream=True)
-            assert "x" == (await stream.completion()).text
-    assert 0 == transport.still_open
-
-
 async def test_legacy_functions_go_to_openai_as_they_are() -> None:
     """They are answered in the form in which they were asked."""
     message = {"role": "assistant", "function_call": {"name": "f", "arguments": "{}"}}
@@ -286,55 +240,3 @@ async def test_legacy_functions_go_elsewhere_as_tools() -> None:
     assert {"model", "messages", "tools"} == set(json.loads(transport.requests[0].body))
     assert "function_call" == answer.choices[0].finish_reason
     assert answer.choices[0].message.function_call is not None
-
-
-async def test_errors_say_whose_they_are() -> None:
-    """Provider, model, status, code and request id are in the exception."""
-    body = b'{"error":{"message":"Incorrect API key","code":"invalid_api_key"}}'
-    client, _ = _client(Canned(status=401, headers={"x-request-id": "req_1"}, body=body))
-    async with client:
-        with pytest.raises(AuthenticationError) as caught:
-            await client.acompletion("gpt-4o", _HELLO)
-    error = caught.value
-    assert ("openai", "gpt-4o", 401) == (error.provider, error.model, error.status)
-    assert ("invalid_api_key", "req_1") == (error.code, error.request_id)
-
-
-@pytest.mark.parametrize("body", [b"<html>", b"", b"{}", b'{"choices":[]}'])
-async def test_what_is_no_answer_is_a_decode_error(body: bytes) -> None:
-    """HTML in place of JSON, and whatever else has no answer in it."""
-    client, _ = _client(Canned(body=body))
-    async with client:
-        with pytest.raises(DecodeError) as caught:
-            await client.acompletion("gpt-4o", _HELLO)
-    assert ("openai", "gpt-4o") == (caught.value.provider, caught.value.model)
-
-
-async def test_an_error_inside_a_stream_comes_after_what_came_before() -> None:
-    """The pieces are delivered, then the typed error."""
-    data = b'data: {"choices":[{"delta":{"content":"x"}}]}\n\n'
-    data += b'data: {"error":{"message":"m","type":"server_error"}}\n\ndata: [DONE]\n\n'
-    client, _ = _client(Canned(body=data))
-    seen: list[str] = []
-
-    async def read() -> None:
-        stream = await client.acompletion("gpt-4o", _HELLO, stream=True)
-        async for text in stream.text():
-            seen.append(text)  # noqa: PERF401 - what came before the error is what counts
-
-    async with client:
-        with pytest.raises(ServerError) as caught:
-            await read()
-    assert (["x"], 500, True) == (seen, caught.value.status, caught.value.in_stream)
-
-
-async def test_a_stream_whose_first_event_is_an_error_is_tried_again() -> None:
-    """Nothing of it was delivered, so that nobody can tell."""
-    failed = Canned(body=b'data: {"error":{"message":"m","type":"server_error"}}\n\n')
-    fine = Canned(body=b'data: {"choices":[{"delta":{"content":"x"}}]}\n\ndata: [DONE]\n\n')
-    transport = CannedTransport([failed, fine])
-    provider = with_transport(OpenAI(api_key="sk-test"), transport)
-    async with Client(providers={"openai": provider}, max_retries=1) as client:
-        stream = await client.acompletion("gpt-4o", _HELLO, stream=True)
-        assert "x" == (await stream.completion()).text
-    assert 2 == len(transport.requests)

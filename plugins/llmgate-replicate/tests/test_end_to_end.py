@@ -14,7 +14,6 @@ import pytest
 
 from llmgate import Client, Stream
 from llmgate.errors import (
-    ServerError,
     StreamTruncatedError,
 )
 from llmgate.types import Completion
@@ -215,16 +214,6 @@ async def test_tools(client: Client, server: Server, stream: bool) -> None:
     assert "Sunny" in sent[-1]["content"]
 
 
-async def test_legacy_functions(client: Client, server: Server) -> None:
-    """They are taken, and answered in their own form."""
-    server.texts = [CALLED]
-    answer = await ask(client, functions=[TOOL["function"]])
-    message = answer.choices[0].message
-    assert message.function_call is not None
-    assert "find_weather" == message.function_call.name
-    assert "function_call" == answer.choices[0].finish_reason
-
-
 async def test_an_answer_goes_back_as_it_came(client: Client, server: Server) -> None:
     """The message of an answer is the assistant's next time, without its reasoning."""
     server.texts = ["<think>Hm.</think>", "Hello"]
@@ -240,17 +229,6 @@ async def test_an_answer_goes_back_as_it_came(client: Client, server: Server) ->
 # --- errors -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("stream", [False, True])
-async def test_a_failed_prediction_is_an_error(
-    client: Client, server: Server, stream: bool
-) -> None:
-    """Whole or streamed; the prediction is not made again."""
-    server.state, server.error = "failed", "Boom"
-    with pytest.raises(ServerError, match="Boom"):
-        await ask(client, stream=stream)
-    assert 1 == len(server.bodies)
-
-
 async def test_a_cut_stream_is_an_error_with_what_came(client: Client, server: Server) -> None:
     """The partial answer is kept, and the prediction cancelled."""
     server.ends_stream = False
@@ -260,24 +238,6 @@ async def test_a_cut_stream_is_an_error_with_what_came(client: Client, server: S
     assert caught.value.partial is not None
     assert "Hello" == caught.value.partial.text
     assert server.cancelled.wait(20)
-
-
-async def test_a_throttled_request_is_sent_again(client: Client, server: Server) -> None:
-    """Nothing was made, so that nothing is billed twice."""
-    server.refusals = [429, 503]
-    answer = await client.acompletion(MODEL, HI)
-    assert "Hello" == answer.text
-    assert 1 == len(server.bodies)
-
-
-async def test_a_request_that_may_have_been_done_is_not_sent_again(
-    client: Client, server: Server
-) -> None:
-    """Behind a gateway's error there may be a prediction."""
-    server.refusals = [502]
-    with pytest.raises(ServerError):
-        await client.acompletion(MODEL, HI)
-    assert not server.bodies
 
 
 # --- leaving ------------------------------------------------------------------------------
@@ -293,14 +253,6 @@ async def test_cancelling_the_task_cancels_the_prediction(client: Client, server
         await task
     assert server.cancelled.is_set()
     assert ("POST", "/v1/predictions/p1/cancel") in server.seen
-
-
-async def test_a_deadline_cancels_the_prediction(client: Client, server: Server) -> None:
-    """It is told so after the limit."""
-    server.state = "processing"
-    with pytest.raises(TimeoutError):
-        await client.acompletion(MODEL, HI, timeout=0.5)
-    assert await asyncio.to_thread(server.cancelled.wait, 20)
 
 
 @pytest.mark.parametrize("how", ["let go", "aclose"])

@@ -11,13 +11,12 @@ from typing import Any, cast
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmgate.errors import LLMGateError, RequestError
+from llmgate.errors import RequestError
 from llmgate.options import ChatParameters
-from llmgate.provider.accumulate import accumulate
 from llmgate.provider.call import ProviderCall
-from llmgate.provider.http import HttpResponse, decode_json, is_array, is_object
+from llmgate.provider.http import decode_json, is_array, is_object
 from llmgate.report import Report
-from llmgate.testing.driving import OutOfRepliesError, drive, first_request, read_stream
+from llmgate.testing.driving import first_request
 from llmgate_replicate import Replicate
 
 HERE = Path(__file__).parent
@@ -27,7 +26,6 @@ MODELS = {f"acme/{name}": schema for name, schema in SCHEMAS.items() if name != 
     "meta/llama-2-7b-chat": SCHEMAS["plain"],
 }
 PROVIDER = Replicate(api_key="r8_test", schemas=MODELS)
-EXCHANGES: list[Any] = json.loads((HERE / "exchanges.json").read_text())
 
 TEXTS = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=12
@@ -108,25 +106,3 @@ def test_nothing_is_lost_in_silence(
             found = any(text in string for string in said)
             assert found or is_reported(f"messages[{index}]", call), text
         assert "name" not in message or is_reported(f"messages[{index}].name", call)
-
-
-@settings(max_examples=150, deadline=None)
-@given(st.sampled_from(EXCHANGES), st.integers(0, 10**6), st.binary(max_size=6), st.integers(0, 9))
-def test_damaged_replies_raise_our_own_errors(
-    exchange: Any, place: int, inserted: bytes, removed: int
-) -> None:
-    """Whatever happens to the bytes of the last reply."""
-    replies = [
-        HttpResponse(r["status"], r["headers"], r["body"].encode()) for r in exchange["replies"]
-    ]
-    body = replies[-1].body
-    at = place % (len(body) + 1)
-    damaged = body[:at] + inserted + body[at + removed :]
-    replies[-1] = HttpResponse(replies[-1].status, replies[-1].headers, damaged)
-    call = ProviderCall("acme/openai", exchange["call"]["messages"])
-    with suppress(LLMGateError, OutOfRepliesError):
-        if not exchange["call"].get("stream"):
-            drive(PROVIDER.complete(call), replies)
-        else:
-            decoder = drive(PROVIDER.stream(call), replies).result
-            accumulate(read_stream(decoder, [damaged])).model_dump_json()
