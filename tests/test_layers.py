@@ -86,6 +86,7 @@ FLOORS = (
         "_core.deadline",
         "_core.signing",
         "_core.failures",
+        "_core.abilities",
         "_core.registry",
         "_core.advice",
         "_core.retry",

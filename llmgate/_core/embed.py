@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+from llmgate._core.abilities import log_dropped
 from llmgate._core.batches import embed_in_batches
 from llmgate._core.check import check_embedding_parameters, check_input, check_name
-from llmgate._core.prepare import log_dropped, new_id, set_own
+from llmgate._core.prepare import new_id, set_own
 from llmgate.embeddings import EmbeddingCall, EmbeddingParameters
 from llmgate.errors import LLMGateError, RequestError, UnsupportedError, shown, told
 from llmgate.options import OwnOptions

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from functools import cache
 from random import Random
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from llmgate._core import legacy
+from llmgate._core.abilities import abilities_of, apply_abilities
 from llmgate._core.check import check_messages, check_name, check_parameters
 from llmgate._core.settings import (
     as_extra_body,
@@ -26,9 +26,9 @@ from llmgate._core.settings import (
     is_iterable,
 )
 from llmgate._text.redact import HiddenHeaders, HiddenUrl, hide_address
-from llmgate.errors import InvalidRequestError, LLMGateError, UnsupportedError
-from llmgate.options import MEANINGFUL, CallOptions, ChatCall, ChatParameters, OwnOptions
-from llmgate.provider import Provider, Support
+from llmgate.errors import InvalidRequestError, LLMGateError
+from llmgate.options import CallOptions, ChatCall, ChatParameters, OwnOptions
+from llmgate.provider import Provider
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Secret
 from llmgate.report import Policy, Report
@@ -44,7 +44,6 @@ __all__ = [
     "AnyAsked",
     "fit",
     "hide_credentials",
-    "log_dropped",
     "new_id",
     "parse",
     "provider_of",
@@ -209,7 +208,11 @@ def fit(call: ChatCall, target: Target, provider: Provider) -> ProviderCall:
     has_functions = legacy.uses_functions(call.parameters, call.messages)
     if has_functions and not legacy.takes_functions(provider):
         fitted = legacy.without_functions(fitted)
-    return _within_abilities(fitted, provider) if call.parameters else fitted
+    parameters = fitted.parameters
+    if not parameters:
+        return fitted
+    abilities = abilities_of(provider, target.model, parameters)
+    return apply_abilities(fitted, provider.name, abilities)
 
 
 def new_id() -> str:
@@ -219,43 +222,6 @@ def new_id() -> str:
 
 _ids = Random()  # noqa: S311 - it is to be unique, not secret
 os.register_at_fork(after_in_child=_ids.seed)
-
-
-def _within_abilities(call: ProviderCall, provider: Provider) -> ProviderCall:
-    """The call without what its provider declares not to support, reported; or a refusal."""
-    abilities = provider.parameters
-    if abilities is None:
-        return call
-    lacking = [
-        name
-        for name in call.parameters
-        if abilities.get(name, Support.UNSUPPORTED) is Support.UNSUPPORTED
-    ]
-    return _without(lacking, call, provider) if lacking else call
-
-
-def _without(lacking: list[str], call: ProviderCall, provider: Provider) -> ProviderCall:
-    given = cast("dict[str, Any]", call.parameters)
-    for name in lacking:
-        value = given[name]
-        if (name, value) == ("n", 1):
-            continue  # one choice is what everybody gives
-        if name in MEANINGFUL:
-            raise UnsupportedError(
-                f"{provider.name} does not support {name}, and without it the answer would mean "
-                "something else",
-                parameter=name,
-            )
-        call.report.drop(name, f"{provider.name} has no such parameter", given=value)
-    log_dropped(provider.name, lacking)
-    kept = {name: value for name, value in given.items() if name not in lacking}
-    return replace(call, parameters=cast("ChatParameters", kept))
-
-
-def log_dropped(provider: str, names: list[str]) -> None:
-    import logging  # noqa: PLC0415 - rare
-
-    logging.getLogger("llmgate").warning("%s lacks %s; dropped", provider, ", ".join(names))
 
 
 # --- credentials among the arguments ------------------------------------------------------

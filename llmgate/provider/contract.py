@@ -73,9 +73,9 @@ class Rule:
 
     The core applies it and records it in the report. ``allowed`` holds the values that the model
     accepts; None stands for all of them, and any other value is dropped, or refused where the
-    caller asked for that or where dropping it would change the meaning. ``to`` is the name of the
-    chat parameter as which it is sent. ``reason`` completes the sentence "temperature is not
-    supported: …".
+    caller asked for that or where dropping it would change the meaning. ``to`` is the name under
+    which the provider's code finds it, unless the caller gave that parameter as well. ``reason``
+    completes the sentence "temperature is not supported: …".
     """
 
     reason: str

@@ -119,7 +119,8 @@ class Encoding(Basis):
         value = cast("Mapping[str, Any]", call.parameters)[name]
         if is_reported(name, call) or occurs(value, body):
             return
-        declared = (self.make_provider().parameters or {}).get(name, Support.NATIVE)
+        abilities = self.make_provider().abilities(call.model, call.parameters)
+        declared = (abilities or {}).get(name, Support.NATIVE)
         if declared is not Support.NATIVE and body != self._body_without(name, call):
             return
         fail(f"{name}={value!r:.100} is neither in the body nor in the report: {body!r:.500}")

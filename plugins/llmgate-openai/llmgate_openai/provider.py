@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from llmgate.errors import ProviderError
 from llmgate.options import ChatParameters
-from llmgate.provider import Decoder, EmbeddingAbilities, Provider, Signing, Support
+from llmgate.provider import Decoder, EmbeddingAbilities, Provider, Rule, Signing, Support
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Secret
 from llmgate.provider.kit import Credential, Settings, Vendor, base_url, key_from
@@ -21,6 +21,7 @@ from llmgate_openai.request.body import COMPATIBLE, Dialect, chat_request
 from llmgate_openai.response.body import decode
 from llmgate_openai.response.errors import chat_error
 from llmgate_openai.response.stream import ChatDecoder
+from llmgate_openai.rules import rules_of
 
 if TYPE_CHECKING:
     from llmgate.embeddings import EmbeddingCall, Embeddings
@@ -38,6 +39,9 @@ _VENDOR = Vendor(
     credentials={"api_key": Credential(("OPENAI_API_KEY",))},
     headers_variable="OPENAI_CUSTOM_HEADERS",
 )
+
+
+_EVERYTHING = dict.fromkeys(ChatParameters.__annotations__, Support.NATIVE)
 
 
 class OpenAI(Provider):
@@ -74,9 +78,7 @@ class OpenAI(Provider):
         "text-davinci-*",
         "text-embedding-*",
     )
-    parameters: ClassVar[Mapping[str, Support] | None] = dict.fromkeys(
-        ChatParameters.__annotations__, Support.NATIVE
-    )
+    parameters: ClassVar[Mapping[str, Support] | None] = _EVERYTHING
 
     def __init__(
         self,
@@ -113,6 +115,13 @@ class OpenAI(Provider):
     def takes_legacy_functions(self) -> bool:
         """OpenAI itself still takes them; most of its imitators silently ignore them."""
         return self._settings.is_official
+
+    def abilities(
+        self, model: str, parameters: ChatParameters, /
+    ) -> Mapping[str, Support | Rule] | None:
+        """Everything, but for what OpenAI itself refuses of a model."""
+        rules = rules_of(model, parameters.get("reasoning_effort")) if self._dialect.gated else None
+        return {**_EVERYTHING, **rules} if rules else _EVERYTHING
 
     def complete(self, call: ProviderCall) -> Flow[Completion]:
         """One request, one completion."""

@@ -128,8 +128,9 @@ _HISTORIES: list[list[dict[str, Any]]] = [
 @pytest.mark.parametrize("parameters", _PARAMETERS, ids=lambda given: ",".join(given) or "none")
 async def test_parameters_are_sent_as_they_are(parameters: dict[str, Any]) -> None:
     """The format is OpenAI's own: nothing is added, renamed or left out."""
-    sent, reported = await _sent(**parameters)
-    assert {"model": "gpt-4o", "messages": _HELLO, **parameters} == sent
+    model = "gpt-4o-search-preview" if "web_search_options" in parameters else "gpt-4o"
+    sent, reported = await _sent(model=model, **parameters)
+    assert {"model": model, "messages": _HELLO, **parameters} == sent
     assert {} == reported
     TypeAdapter(CompletionCreateParamsNonStreaming).validate_python(sent)
 
@@ -262,6 +263,64 @@ async def test_values_that_a_model_that_reasons_accepts_are_sent() -> None:
     sent, reported = await _sent(model="gpt-5", **defaults)
     assert {} == reported
     assert defaults == {name: sent[name] for name in defaults}
+
+
+_REFUSED: list[tuple[str, dict[str, Any], bool]] = [
+    ("o3", {"stop": ["a"]}, True),
+    ("o4-mini-2025-04-16", {"stop": "a"}, True),
+    ("gpt-5-mini", {"stop": "a"}, True),
+    ("o1", {"stop": "a"}, False),
+    ("o3-mini", {"stop": "a"}, False),
+    ("gpt-5.1", {"stop": "a"}, False),
+    ("o1", {"parallel_tool_calls": False, "tools": [_TOOL]}, True),
+    ("o3-mini", {"parallel_tool_calls": True, "tools": [_TOOL]}, True),
+    ("gpt-5", {"parallel_tool_calls": False, "tools": [_TOOL]}, False),
+    ("gpt-5.1", {"reasoning_effort": "minimal"}, True),
+    ("gpt-5.1-2025-11-13", {"reasoning_effort": "xhigh"}, True),
+    ("gpt-5.1", {"reasoning_effort": "high"}, False),
+    ("gpt-5.6", {"reasoning_effort": "max"}, True),
+    ("gpt-5.6-mini", {"reasoning_effort": "xhigh"}, False),
+    ("gpt-4o-search-preview", {"temperature": 0.5}, True),
+    ("gpt-4o-mini-search-preview-2025-03-11", {"seed": 1}, True),
+    ("gpt-5-search-api", {"presence_penalty": 0}, True),
+    ("gpt-4o-search-preview", {"web_search_options": {}}, False),
+    ("gpt-4o", {"web_search_options": {}}, True),
+    ("a-model-of-mine", {"web_search_options": {}}, False),
+]
+
+
+@pytest.mark.parametrize(("model", "given", "is_refused"), _REFUSED)
+async def test_what_else_a_model_refuses(
+    model: str, given: dict[str, Any], is_refused: bool
+) -> None:
+    """That is left out and reported, and nothing is that it takes."""
+    sent, reported = await _sent(model=model, **given)
+    name = next(iter(given))
+    assert ({name: "dropped"} if is_refused else {}) == reported
+    assert (not is_refused) is (name in sent)
+
+
+async def test_a_meaning_that_a_model_refuses() -> None:
+    """It is not left out, but refused."""
+    with pytest.raises(UnsupportedError, match="n is not supported: gpt-4o-search-preview refuses"):
+        await _sent(model="gpt-4o-search-preview", n=2)
+
+
+async def test_an_effort_that_is_left_out_does_not_count() -> None:
+    """The model then does not reason, and takes the rest."""
+    sent, reported = await _sent(model="gpt-5.1", reasoning_effort="minimal", temperature=0.5)
+    assert {"reasoning_effort": "dropped"} == reported
+    assert 0.5 == sent["temperature"]
+
+
+async def test_a_preview_shows_what_a_model_refuses() -> None:
+    """As the request that is sent."""
+    async with Client(providers={"openai": OpenAI(api_key="sk-test")}) as client:
+        shown = client.preview("o3", _HELLO, temperature=0.5, max_tokens=5)
+    assert {"temperature": "dropped", "max_tokens": "renamed"} == {
+        deviation.path: deviation.kind for deviation in shown.report
+    }
+    assert 5 == shown.json()["max_completion_tokens"]
 
 
 @pytest.mark.parametrize("name", _KNOBS)

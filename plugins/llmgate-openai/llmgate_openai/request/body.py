@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from llmgate.errors import InvalidRequestError
 from llmgate.provider.call import ProviderCall, TextMessages
 from llmgate.provider.http import HttpRequest, encode_json, is_array, is_object
-from llmgate_openai.gates import REFUSED_WHILE_REASONING, Reasoning, reasoning_of
 
 if TYPE_CHECKING:
     from llmgate.messages import AssistantMessage, MessageParam
@@ -23,7 +22,7 @@ __all__ = ["COMPATIBLE", "Dialect", "chat_request", "encode"]
 class Dialect(NamedTuple):
     """How a host departs from what the caller's format is.
 
-    ``gated`` applies OpenAI's own rules for models that reason. ``stream_usage`` asks for the usage
+    ``gated`` applies OpenAI's own rules for its models. ``stream_usage`` asks for the usage
     at the end of every stream. ``takes_reasoning`` sends the reasoning of earlier answers back.
     ``provider`` is the key under which the host's own data of an earlier answer is kept.
     """
@@ -67,8 +66,6 @@ def encode(call: ProviderCall, dialect: Dialect) -> dict[str, Any]:
     if call.stream:
         body["stream"] = True
         _ask_for_usage(body, call, dialect)
-    if dialect.gated:
-        _keep_to_the_gates(body, call)
     return {**body, **call.extra_body} if call.extra_body else body
 
 
@@ -82,29 +79,6 @@ def _ask_for_usage(body: dict[str, Any], call: ProviderCall, dialect: Dialect) -
             "so that the stream ends with its usage",
             sent=True,
         )
-
-
-def _keep_to_the_gates(body: dict[str, Any], call: ProviderCall) -> None:
-    """What OpenAI answers with 400 for a model that reasons, dropped or renamed, and reported."""
-    reasoning = reasoning_of(call.model)
-    if reasoning is Reasoning.NEVER:
-        return
-    if "max_tokens" in body and "max_completion_tokens" not in body:
-        limit = body["max_completion_tokens"] = body.pop("max_tokens")
-        call.report.add(
-            "renamed",
-            "max_tokens",
-            "sent as max_completion_tokens, which also counts the reasoning",
-            given=limit,
-            sent=limit,
-        )
-    effort = body.get("reasoning_effort")
-    if effort == "none" or (effort is None and reasoning is Reasoning.ON_REQUEST):
-        return
-    for name, allowed in REFUSED_WHILE_REASONING.items():
-        if name in body and body[name] != allowed:
-            call.report.drop(name, f"{call.model} refuses it while it reasons", given=body[name])
-            del body[name]
 
 
 # --- earlier answers ----------------------------------------------------------------------

@@ -1,0 +1,102 @@
+"""What a model does with the parameters of a call: some are dropped, renamed or refused. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+from llmgate._core.failures import plugin_error
+from llmgate.errors import LLMGateError, PluginError, UnsupportedError, shown
+from llmgate.options import MEANINGFUL
+from llmgate.provider import Rule, Support
+
+if TYPE_CHECKING:
+    from llmgate.options import ChatParameters
+    from llmgate.provider import Provider, ProviderCall
+
+__all__ = ["Abilities", "abilities_of", "apply_abilities", "log_dropped"]
+
+Abilities: TypeAlias = Mapping[str, Support | Rule] | None
+
+
+def abilities_of(provider: Provider, model: str, parameters: ChatParameters) -> Abilities:
+    """How a model takes these parameters, as its provider says.
+
+    Raises:
+        PluginError: when the provider's code fails, or says something else.
+    """
+    try:
+        abilities = provider.abilities(model, parameters)
+    except LLMGateError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
+        failure = plugin_error(error, provider, f"say what {shown(model)} supports")
+    else:
+        if isinstance(abilities, Mapping | None):  # pyright: ignore[reportUnnecessaryIsInstance]
+            return abilities
+        failure = PluginError(f"the provider's abilities are {shown(abilities)}, not a mapping")
+    raise failure
+
+
+def apply_abilities(call: ProviderCall, provider: str, abilities: Abilities) -> ProviderCall:
+    """The call as the model can take it; what is changed is in the call's report.
+
+    Raises:
+        UnsupportedError: for what it cannot take, where the caller wants nothing to be dropped, or
+            where the completion would mean something else.
+    """
+    if abilities is None:
+        return call
+    given = cast("Mapping[str, Any]", call.parameters)
+    if all(_is_sent_unchanged(abilities.get(name)) for name in given):
+        return call
+    fitted, dropped = dict[str, Any](), list[str]()
+    for name, value in given.items():
+        ability = abilities.get(name, Support.UNSUPPORTED)
+        reason = _refusal(value, ability, provider)
+        if reason is not None:
+            if (name, value) != ("n", 1):  # one choice is what everybody gives
+                _drop(name, value, reason, call)
+                dropped.append(name)
+        elif isinstance(ability, Rule) and ability.to is not None and ability.to not in given:
+            fitted[ability.to] = value
+            reason = f"sent as {ability.to}: {ability.reason}"
+            call.report.add("renamed", name, reason, given=value, sent=value)
+        else:
+            fitted[name] = value
+    if dropped:
+        log_dropped(provider, dropped)
+    return replace(call, parameters=cast("ChatParameters", fitted))
+
+
+def _is_sent_unchanged(ability: Support | Rule | None) -> bool:
+    return isinstance(ability, Support) and ability is not Support.UNSUPPORTED
+
+
+def _refusal(value: Any, ability: Support | Rule, provider: str) -> str | None:
+    """Why a value cannot be sent; None if it can."""
+    if isinstance(ability, Rule):
+        is_allowed = ability.allowed is None or any(value == other for other in ability.allowed)
+        return None if is_allowed else ability.reason
+    if ability is Support.UNSUPPORTED:
+        return f"{provider} has no such parameter"
+    return None
+
+
+def _drop(name: str, value: Any, reason: str, call: ProviderCall) -> None:
+    if name in MEANINGFUL:
+        raise UnsupportedError(
+            f"{name} is not supported: {reason}, and without it the completion would mean "
+            "something else",
+            parameter=name,
+        )
+    call.report.drop(name, reason, given=value)
+
+
+def log_dropped(provider: str, names: list[str]) -> None:
+    """Log what a provider does not support."""
+    import logging  # noqa: PLC0415 - rare
+
+    message = "provider %r does not support %s; dropped"
+    logging.getLogger("llmgate").warning(message, provider, ", ".join(map(repr, names)))
