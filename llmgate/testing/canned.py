@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from llmgate.errors import ClosedError, LLMGateError, RequestError
 from llmgate.options import Timeout
 from llmgate.provider import Provider
-from llmgate.provider.http import HttpRequest, IncomingResponse, Transport
+from llmgate.provider.http import HttpRequest, IncomingResponse, Transport, encode_json
 from llmgate.testing._variant import variant
 
 __all__ = ["Answerer", "Canned", "CannedTransport", "with_transport"]
@@ -34,6 +34,14 @@ class Canned:
     then: LLMGateError | None = None
     hang: bool = False
 
+    @classmethod
+    def json(
+        cls, value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> Canned:
+        """A reply with this JSON value for its body."""
+        sent = {"content-type": "application/json", **(headers or {})}
+        return cls(status, sent, encode_json(value))
+
     def pieces(self) -> list[bytes]:
         """The body as it arrives; no piece is empty, since an empty one would be the end."""
         body = [self.body] if isinstance(self.body, bytes) else self.body
@@ -46,6 +54,8 @@ Answerer: TypeAlias = Callable[[HttpRequest], Canned]
 
 class CannedTransport:
     """Replies from memory, in their order or as a callable chooses them.
+
+    ``Client(transport=CannedTransport([Canned.json({…})]))`` runs everything but the network.
 
     An error among the replies is raised in place of a reply, as when no connection can be made.
     ``requests`` are those that were sent, credentials and all; their ``repr`` shows none.
