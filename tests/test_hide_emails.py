@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from llmgate import Client, Stream
+from llmgate import Client
 from llmgate.errors import StreamTruncatedError
 from llmgate.hooks import CallEnded
 from llmgate.middleware import Middleware
@@ -53,9 +53,8 @@ async def ask(hiding: Middleware, answer: Any, messages: Any = ASKED, **options:
     """What comes back, and what was sent."""
     provider = FakeProvider([answer])
     async with Client(providers={"fake": provider}, middleware=[hiding]) as client:
-        completion: Any = await client.acompletion("fake/m", messages, **options)
-        if isinstance(completion, Stream):
-            completion = await completion.completion()
+        called: Any = await client.acompletion("fake/m", messages, **options)
+        completion = await called.completion() if hasattr(called, "aclose") else called
     [request] = provider.transport.requests
     return completion, json.loads(request.body)
 
