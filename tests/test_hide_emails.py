@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from llmgate import Client
+from llmgate import Client, Stream
 from llmgate.errors import StreamTruncatedError
 from llmgate.hooks import CallEnded
 from llmgate.middleware import Middleware
@@ -49,12 +49,14 @@ def test_the_page_s_examples_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Write to [EMAIL_1]." in sent
 
 
-async def ask(hiding: Middleware, answer: Any, messages: Any = ASKED, **options: Any) -> Any:
+async def ask(
+    hiding: Middleware, answer: Any, messages: Any = ASKED, *, stream: bool = False, **options: Any
+) -> Any:
     """What comes back, and what was sent."""
     provider = FakeProvider([answer])
     async with Client(providers={"fake": provider}, middleware=[hiding]) as client:
-        called: Any = await client.acompletion("fake/m", messages, **options)
-        completion = await called.completion() if hasattr(called, "aclose") else called
+        called = await client.acompletion("fake/m", messages, stream=stream, **options)
+        completion = await called.completion() if isinstance(called, Stream) else called
     [request] = provider.transport.requests
     return completion, json.loads(request.body)
 
