@@ -44,11 +44,13 @@ if TYPE_CHECKING:
     from llmgate.errors import OverloadedError as OverloadedError
     from llmgate.errors import PermissionDeniedError as PermissionDeniedError
     from llmgate.errors import PluginError as PluginError
+    from llmgate.errors import ProtocolError as ProtocolError
     from llmgate.errors import ProviderError as ProviderError
     from llmgate.errors import QuotaExceededError as QuotaExceededError
     from llmgate.errors import RateLimitError as RateLimitError
     from llmgate.errors import ReadError as ReadError
     from llmgate.errors import RequestError as RequestError
+    from llmgate.errors import RequestTimeoutError as RequestTimeoutError
     from llmgate.errors import ResponseTooLargeError as ResponseTooLargeError
     from llmgate.errors import ServerError as ServerError
     from llmgate.errors import StreamTruncatedError as StreamTruncatedError
@@ -111,11 +113,13 @@ _HOME = {
         "OverloadedError",
         "PermissionDeniedError",
         "PluginError",
+        "ProtocolError",
         "ProviderError",
         "QuotaExceededError",
         "RateLimitError",
         "ReadError",
         "RequestError",
+        "RequestTimeoutError",
         "ResponseTooLargeError",
         "ServerError",
         "StreamTruncatedError",
@@ -156,12 +160,14 @@ __all__ = [
     "PermissionDeniedError",
     "PluginError",
     "Preview",
+    "ProtocolError",
     "ProviderError",
     "QuotaExceededError",
     "RateLimitError",
     "ReadError",
     "Report",
     "RequestError",
+    "RequestTimeoutError",
     "ResponseTooLargeError",
     "RetryPolicy",
     "ServerError",

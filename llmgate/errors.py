@@ -13,6 +13,7 @@ LLMGateError
 │   ├── AuthenticationError           401
 │   ├── PermissionDeniedError         403
 │   ├── NotFoundError                 404
+│   ├── RequestTimeoutError           408
 │   ├── ConflictError                 409
 │   ├── RateLimitError                429
 │   │   └── QuotaExceededError        billing: waiting does not help
@@ -21,7 +22,8 @@ LLMGateError
 ├── TransportError                    no whole reply
 │   ├── ConnectError                  DNS, refused, unreachable
 │   ├── TLSError
-│   └── ReadError                     reset, cut body
+│   ├── ReadError                     reset, cut body
+│   └── ProtocolError                 what came is not HTTP
 ├── DeadlineExceededError (TimeoutError)
 ├── StreamTruncatedError              .partial holds the answer so far
 ├── ResponseTooLargeError
@@ -58,11 +60,13 @@ __all__ = [
     "OverloadedError",
     "PermissionDeniedError",
     "PluginError",
+    "ProtocolError",
     "ProviderError",
     "QuotaExceededError",
     "RateLimitError",
     "ReadError",
     "RequestError",
+    "RequestTimeoutError",
     "ResponseTooLargeError",
     "ServerError",
     "StreamTruncatedError",
@@ -227,6 +231,13 @@ class NotFoundError(ProviderError):
     default_retryable = False
 
 
+class RequestTimeoutError(ProviderError):
+    """The provider gave up waiting for the request, or for its own model (408).
+
+    The limits of this side raise :class:`DeadlineExceededError`.
+    """
+
+
 class ConflictError(ProviderError):
     """The request conflicts with another (409)."""
 
@@ -273,6 +284,13 @@ class ReadError(TransportError):
         self.unprocessed = unprocessed
 
 
+class ProtocolError(TransportError):
+    """What came back is not valid HTTP: another protocol, or a response that breaks its rules.
+
+    It is never retried: the request may have been acted on, and the server would answer alike.
+    """
+
+
 class DeadlineExceededError(LLMGateError, TimeoutError):
     """The time limit passed.
 
@@ -297,7 +315,7 @@ class StreamTruncatedError(LLMGateError):
 
 
 class ResponseTooLargeError(LLMGateError):
-    """A reply, an error body or one event passed its size limit."""
+    """A response, its head, or one event of a stream is larger than its limit."""
 
 
 class DecodeError(LLMGateError):
@@ -333,6 +351,7 @@ _BY_STATUS: Mapping[int, type[ProviderError]] = {
     401: AuthenticationError,
     403: PermissionDeniedError,
     404: NotFoundError,
+    408: RequestTimeoutError,
     409: ConflictError,
     429: RateLimitError,
     503: OverloadedError,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from yarl import URL
 
-from llmgate.errors import LLMGateError, ReadError
+from llmgate.errors import LLMGateError, ProtocolError, ReadError
 from llmgate.options import Timeout
 from llmgate.provider.http import HttpRequest
 from llmgate.transports import _fast
@@ -143,7 +143,7 @@ async def test_nonsense_within_a_body() -> None:
         async with Opened() as each:
             incoming = await each.open(HttpRequest("GET", server.url), Timeout())
             async with asyncio.timeout(5):
-                with pytest.raises(ReadError):
+                with pytest.raises(ProtocolError):
                     await drained(incoming)
             incoming.close()
 

@@ -133,18 +133,18 @@ TRANSIENT = {408, 425, 429}
 )
 @pytest.mark.parametrize("answered", [False, True])
 def test_of_the_4xx_only_those_that_pass_are_retried(status: int, answered: bool) -> None:
-    """408 is one of them, though its class is that of a bad request."""
+    """408 is one of them."""
     error = error_class(status)("no", status=status)
     assert (status in TRANSIENT) is RetryPolicy().allows(error, 1, answered=answered)
 
 
-@pytest.mark.parametrize("status", [425, 429, 500, 502, 503, 504, 529])
+@pytest.mark.parametrize("status", [425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529])
 def test_too_many_requests_and_failures_of_the_server_are_retried(status: int) -> None:
     """By their status."""
     assert RetryPolicy().allows(error_class(status)("no", status=status), 1, answered=False)
 
 
-@pytest.mark.parametrize("status", [501, 505, 507, 511, 520, 599])
+@pytest.mark.parametrize("status", [501, 505, 507, 511, 525, 530, 599])
 def test_other_failures_of_the_server_are_retried_where_they_are_marked(status: int) -> None:
     """By the provider's header, or by its plugin."""
     kind = error_class(status)

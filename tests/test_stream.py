@@ -17,7 +17,6 @@ from llmgate.errors import (
     ClosedError,
     DeadlineExceededError,
     LLMGateError,
-    OverloadedError,
     PluginError,
     ProviderError,
     ReadError,
@@ -158,20 +157,25 @@ async def test_an_error_in_the_stream() -> None:
 OVERLOADED = stream(end=event({"error": {"message": "later", "code": 529}}))
 
 
-async def test_an_error_after_a_usage_chunk_that_was_given_is_not() -> None:
-    """A chunk without a choice counts where it is delivered."""
-    early = event(chunk(choices=[], usage=None))
-    failing = stream(end=early + event({"error": {"message": "later", "code": 529}}))
+async def test_what_says_nothing_is_held_back_until_something_is_said() -> None:
+    """Who speaks, and a chunk of counts, come with the first token: a failure before it is retried,
+    and nobody reads the opening twice."""
+    speaker = {"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}
+    opening = event(chunk(choices=[speaker])) + event(chunk(choices=[], usage=None))
+    failing = then(
+        STREAM_HEAD + framed(opening),
+        framed(event({"error": {"message": "later", "code": 529}})),
+        pause=0.05,
+        last=close,
+    )
     asking: Any = {"stream_options": {"include_usage": True}}
-    for options, requests in ((NONE, 2), (asking, 1)):
-        with FaultServer(failing, stream("a")) as server:
-            async with client_of(server, retry=AT_ONCE) as client:
-                answer = await client.acompletion(MODEL, HI, stream=True, **options)
-                try:
-                    await answer.completion()
-                except OverloadedError:
-                    assert options
-        assert requests == len(server.requests)
+    whole = STREAM_HEAD + framed(opening) + stream("a").removeprefix(STREAM_HEAD)
+    with FaultServer(failing, whole) as server:
+        async with client_of(server, retry=AT_ONCE) as client:
+            answer = await client.acompletion(MODEL, HI, stream=True, **asking)
+            roles = [each.delta.role async for part in answer for each in part.choices]
+    assert 2 == len(server.requests)
+    assert ["assistant"] == [role for role in roles if role]
 
 
 async def test_an_error_whose_next_attempt_fails() -> None:

@@ -35,9 +35,11 @@ from llmgate.errors import (
     InvalidRequestError,
     LLMGateError,
     NotFoundError,
+    ProtocolError,
     ProviderError,
     ReadError,
     ResponseTooLargeError,
+    ServerError,
     TLSError,
 )
 from llmgate.options import Timeout
@@ -178,8 +180,8 @@ async def test_an_address_that_is_none() -> None:
     [
         pytest.param(close, ReadError, id="closed without a word"),
         pytest.param(reset, ReadError, id="reset without a word"),
-        pytest.param(b"SSH-2.0-OpenSSH_9.6\r\n", ReadError, id="another protocol"),
-        pytest.param(b"HTTP/1.1 abc\r\n\r\n", ReadError, id="no status"),
+        pytest.param(b"SSH-2.0-OpenSSH_9.6\r\n", ProtocolError, id="another protocol"),
+        pytest.param(b"HTTP/1.1 abc\r\n\r\n", ProtocolError, id="no status"),
         pytest.param(then(b"HTTP/1.1 200 OK\r\nContent-Le", last=close), ReadError, id="cut head"),
         pytest.param(
             then(head(content_length="100") + b'{"id"', last=close), ReadError, id="body cut"
@@ -189,7 +191,7 @@ async def test_an_address_that_is_none() -> None:
         ),
         pytest.param(
             head(transfer_encoding="chunked") + b"zz\r\n{}\r\n",
-            ReadError,
+            ProtocolError,
             id="chunk size no number",
         ),
         pytest.param(
@@ -198,7 +200,17 @@ async def test_an_address_that_is_none() -> None:
             id="chunk cut",
         ),
         pytest.param(
-            reply(body=b"no gzip", content_encoding="gzip"), ReadError, id="gzip that is none"
+            reply(body=b"no gzip", content_encoding="gzip"), DecodeError, id="gzip that is none"
+        ),
+        pytest.param(
+            reply(body=b"no brotli", content_encoding="br"), DecodeError, id="Brotli that is none"
+        ),
+        pytest.param(head(200, "x a: b"), ProtocolError, id="no name of a header"),
+        pytest.param(head(x_long="a" * 200_000), ResponseTooLargeError, id="a header of 200 kB"),
+        pytest.param(
+            head(200, *(f"x-{number}: y" for number in range(10_000))),
+            ResponseTooLargeError,
+            id="10,000 headers",
         ),
         pytest.param(
             reply(body=b"<html>hi</html>", content_type="text/html"), DecodeError, id="HTML"
@@ -215,6 +227,7 @@ async def test_a_reply_that_is_no_answer(step: Step, kind: type[LLMGateError]) -
         error = await failure_of(server.url)
     assert kind is type(error)
     assert ("openai", "gpt-4o") == (error.provider, error.model)
+    assert "400" not in str(error), "that is a status, which nobody sent"
 
 
 @pytest.mark.parametrize(
@@ -251,6 +264,44 @@ async def test_a_body_in_two_members() -> None:
                 text = None
     reads_all = tuple(map(int, aiohttp_version.split(".")[:2])) >= (3, 14)
     assert text == ("Hi" if reads_all else None)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param(b"HELLO\r\n\r\n", id="no HTTP"),
+        pytest.param(head(x_long="a" * 200_000), id="a head that is too large"),
+        pytest.param(reply(body=b"no gzip", content_encoding="gzip"), id="no gzip"),
+        pytest.param(head(transfer_encoding="chunked") + b"zz\r\n", id="no chunk"),
+    ],
+)
+async def test_what_the_next_response_would_be_like_is_not_asked_for_again(step: Step) -> None:
+    """A server that speaks no HTTP, or compresses wrongly, may have acted on the request."""
+    with FaultServer(step) as server:
+        async with client_of(server, max_retries=2) as client:
+            with pytest.raises((ProtocolError, ResponseTooLargeError, DecodeError)):
+                await client.acompletion(MODEL, HI)
+        assert 1 == len(server.requests)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param(
+            trickle(head(500), pieces=iter(lambda: b"no " * 100, None), pause=0.02), id="endless"
+        ),
+        pytest.param(trickle(head(500), pieces=iter(lambda: b"x", None), pause=9.0), id="silent"),
+        pytest.param(reply(500, body=b"no gzip", content_encoding="gzip"), id="no gzip"),
+    ],
+)
+@pytest.mark.parametrize("limits", [Timeout(0.6), Timeout(None, idle=0.4)])
+async def test_a_status_is_not_hidden_by_its_body(step: Step, limits: Timeout) -> None:
+    """Whatever becomes of an error's body, within whichever limit: the status says what it is."""
+    with FaultServer(step) as server:
+        async with client_of(server, max_retries=0, timeout=limits) as client:
+            with pytest.raises(ServerError) as caught:
+                await client.acompletion(MODEL, HI)
+    assert 500 == caught.value.status
 
 
 class UnforeseenError(Exception):

@@ -23,8 +23,8 @@ from llmgate.errors import (
     LLMGateError,
     PluginError,
     ProviderError,
-    ReadError,
     StreamTruncatedError,
+    TransportError,
     excerpt,
     shown,
     told,
@@ -57,8 +57,8 @@ class LiveSource:
         self._error: LLMGateError | None = None
         self._rest = b""
         self._break = ""
-        self._delivered = False
         self._has_begun = False
+        self._held = list[Chunk]()
         self._is_read = False
         self._steps = 0
         self._outcome: Outcome | None = None
@@ -80,7 +80,7 @@ class LiveSource:
     @property
     def is_unread(self) -> bool:
         """Whether no chunk has come yet."""
-        return not self._delivered
+        return not self._has_begun
 
     # --- its end ---
 
@@ -176,7 +176,7 @@ class LiveSource:
             self._digest(await self._read())
         except ProviderError as error:
             error.in_stream = True
-            if self._delivered:
+            if self._has_begun:
                 raise
             self._incoming.close()
             self._context.explain(error)
@@ -205,7 +205,9 @@ class LiveSource:
             with deadline.limit(silence=True):
                 return await self._incoming.read()
         except LLMGateError as error:
-            if not isinstance(error, ReadError):
+            is_break = isinstance(error, TransportError)
+            is_unreadable = isinstance(error, DecodeError) and self._has_begun
+            if not (is_break or is_unreadable):
                 raise
             reason = error.message
         except BaseException as error:
@@ -263,33 +265,39 @@ class LiveSource:
 
     def _take(self, chunk: Chunk) -> None:
         self._answer.add(chunk)
-        if chunk.choices:
-            if not self._has_begun:
-                self._begin(chunk)
-            self.ready.append(chunk)
-        elif self._bare_chunks:
-            self._delivered = True
-            self.ready.append(chunk)
-
-    def _begin(self, chunk: Chunk) -> None:
-        """Something is delivered; if it is more than who speaks, it is the first token."""
-        context, self._delivered = self._context, True
-        if not any(map(_says_something, chunk.choices)):
+        if not (chunk.choices or self._bare_chunks):
             return
+        if self._has_begun:
+            self.ready.append(chunk)
+            return
+        self._held.append(chunk)
+        if any(map(_says_something, chunk.choices)):
+            self._begin()
+
+    def _begin(self) -> None:
+        """The first token is here, and with it all that was held back: who speaks, and the like.
+        Until then nothing is delivered, and so a failure can be retried."""
+        context = self._context
         self._has_begun = context.deadline.begun = True
+        self._deliver_held()
         if context.emit is not None:
             seconds = context.deadline.elapsed()
             context.emit(FirstToken(context.call.id, seconds, context.labels))
+
+    def _deliver_held(self) -> None:
+        self.ready.extend(self._held)
+        self._held.clear()
 
     def _adopt(self, opened: OpenStream) -> None:
         self._decoder, self._framer = opened.decoder, opened.decoder.framer
         self._incoming = opened.incoming
         self._rest, self._break = b"", ""
         self._answer = Accumulator()
+        self._held.clear()
 
     def _fail(self, error: LLMGateError) -> None:
         """End it, with all that is known about the failure."""
-        error.delivered = self._delivered
+        error.delivered = self._has_begun
         if isinstance(error, StreamTruncatedError):
             error.partial = self._completion_so_far()
         self._finish("error", self._context.explain(error))
@@ -300,6 +308,7 @@ class LiveSource:
         self._outcome, self._error = outcome, error
         leave = self._incoming.close
         if outcome == "ok":
+            self._deliver_held()
             self._context.on_abandon = None
             leave = getattr(self._incoming, "release", leave)
         with suppress(Exception):  # a stranger's transport may raise anything

@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 
 __all__ = ["RetryBudget", "RetryPolicy", "parse_retry_after"]
 
-_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
-"""The statuses that may be gone a moment later. Of others the provider says so, or its plugin."""
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
+"""The statuses that may be gone a moment later, those of Cloudflare (520 to 524) among them. Of
+others the provider says so, or its plugin."""
 
 
 @slotted

@@ -6,6 +6,7 @@ What the reply's body says is the provider's to read.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -27,7 +28,6 @@ from llmgate.errors import (
     ReadError,
     RequestError,
     ResponseTooLargeError,
-    TransportError,
     origin_of,
     shown,
 )
@@ -53,6 +53,8 @@ MAX_BODY = 64 * 1024 * 1024
 """The largest body of an answer, in bytes after decompression."""
 MAX_ERROR_BODY = 1024 * 1024
 """The largest body of an error, likewise; what is beyond it is not read."""
+_ERROR_SECONDS = 5.0
+"""How long an error's body is read; likewise."""
 
 
 class Holder:
@@ -284,17 +286,28 @@ class _Attempt:
             return reply
         pieces = list[bytes]()
         try:
-            await self._read(incoming, pieces)
-        except (TransportError, ResponseTooLargeError):
             if self.answered:
-                pieces.clear()  # a traceback shows this frame, and a server may repeat the key
-                raise
+                await self._read(incoming, pieces)
+            else:
+                await self._read_refusal(incoming, pieces)
+        except LLMGateError:
+            pieces.clear()  # a traceback shows this frame, and a server may repeat the key
+            raise
         finally:
             incoming.close()
         reply = context.reply = HttpResponse(reply.status, reply.headers, _taken_from(pieces))
         if self.answered:
             return reply
         raise self._refusal(reply)
+
+    async def _read_refusal(self, incoming: IncomingResponse, pieces: list[bytes]) -> None:
+        """Collect what comes of an error's body. The status is known: a body that is cut, endless,
+        slow or unreadable does not hide it."""
+        timeout, remaining = self._context.timeout, self._context.deadline.remaining()
+        patience = min(_ERROR_SECONDS, 0.9 * remaining, 0.9 * (timeout.idle or math.inf))
+        with suppress(LLMGateError, TimeoutError):
+            async with asyncio.timeout(patience):
+                await self._read(incoming, pieces)
 
     async def _read(self, incoming: IncomingResponse, pieces: list[bytes]) -> None:
         """Collect the pieces of a body, up to the limit of its kind."""

@@ -5,6 +5,7 @@ It sends nothing and waits for nothing.
 
 from __future__ import annotations
 
+import re
 import sys
 from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,7 +18,7 @@ from llmgate._core.deadline import Deadline
 from llmgate._core.failures import plugin_error
 from llmgate._core.signing import TokenCache
 from llmgate._text.redact import find_secrets, is_repeated, redact
-from llmgate.errors import LLMGateError, ProviderError, RequestError
+from llmgate.errors import DecodeError, LLMGateError, ProviderError, RequestError, excerpt
 from llmgate.hooks import CallEnded, CallStarted, Event
 from llmgate.provider.http import HttpRequest, HttpResponse, Transport
 from llmgate.types import Attempt, Completion, Exchange
@@ -220,9 +221,30 @@ def _add_reply(error: LLMGateError, reply: HttpResponse, *, with_body: bool) -> 
     error.headers = reply.headers
     if error.body is None and with_body:
         error.body = reply.body
+    if isinstance(error, DecodeError):
+        _name_page(error, reply.headers)
     if error.retry_after is None:
         error.retry_after = parse_retry_after(reply.headers)
 
+
+def _name_page(error: DecodeError, headers: Mapping[str, str]) -> None:
+    """Say that a web page came, where one did: a login, a proxy's notice, a wrong address."""
+    text = (error.body or error.frame or b"")[:_MOST_OF_A_PAGE].lstrip()
+    is_labelled = "html" in headers.get("content-type", "").lower()
+    if not (_PAGE.match(text) or (is_labelled and text[:1] == b"<" and text[:5] != b"<?xml")):
+        return
+    title = _TITLE.search(text)
+    named = f"titled {excerpt(title[1], 80)!r}" if title else f"which begins {excerpt(text, 80)!r}"
+    error.message = (
+        f"an HTML page came in place of a response, {named}: check base_url, and whether a proxy "
+        "or a login page stands in between"
+    )
+    error.args = (error.message,)
+
+
+_MOST_OF_A_PAGE = 4096
+_PAGE = re.compile(rb"(<\?xml[^>]*>\s*)?(<!--[^>]*-->\s*)?<(!doctype\s+html|html)\b", re.IGNORECASE)
+_TITLE = re.compile(rb"<title[^>]*>\s*([^<]*[^<\s])", re.IGNORECASE)
 
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-amzn-requestid", "cf-ray")
 

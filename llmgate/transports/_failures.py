@@ -8,14 +8,21 @@ import ssl
 
 import aiohttp
 from aiohttp.http import HttpProcessingError
-from aiohttp.http_exceptions import DecompressSizeError
+from aiohttp.http_exceptions import (
+    ContentEncodingError,
+    DecompressSizeError,
+    LineTooLong,
+    PayloadEncodingError,
+)
 
 from llmgate.errors import (
     ConnectError,
     DeadlineExceededError,
+    DecodeError,
     InternalError,
     InvalidRequestError,
     LLMGateError,
+    ProtocolError,
     ReadError,
     ResponseTooLargeError,
     TLSError,
@@ -111,14 +118,50 @@ def failure_of(error: Exception, url: str) -> LLMGateError:
 
 
 def _failure_of_reading(error: Exception, host: str) -> LLMGateError:
-    if isinstance(error.__cause__, DecompressSizeError):  # aiohttp has a limit of its own
-        return ResponseTooLargeError(f"the response of {host} is too large: {reason_of(error)}")
-    if isinstance(error, aiohttp.ClientError | HttpProcessingError | ExplainedError | OSError):
+    fault = _parser_fault(error)
+    if fault is not None:
+        return _failure_of_parsing(fault, host)
+    if isinstance(error, aiohttp.ClientError | ExplainedError | OSError):
         unprocessed = isinstance(error, BrokenConnectionError) and error.unprocessed
         text = f"the connection to {host} broke: {reason_of(error)}"
         return ReadError(text, unprocessed=unprocessed)
     what = f"a request to {host} failed with {type(error).__name__}"
     return InternalError(what, origin=origin_of(error))
+
+
+def _parser_fault(error: BaseException | None) -> HttpProcessingError | None:
+    """What aiohttp's parser found, which is the innermost of the exceptions that it becomes."""
+    found: HttpProcessingError | None = None
+    while error is not None:
+        if isinstance(error, HttpProcessingError):
+            found = error
+        error = error.__cause__
+    return found
+
+
+def _failure_of_parsing(fault: HttpProcessingError, host: str) -> LLMGateError:
+    """Our error for what a parser refuses. To aiohttp each is a status 400, which nobody sent."""
+    reason = _words_of(fault)
+    match fault:
+        case DecompressSizeError():  # aiohttp has a limit of its own
+            return ResponseTooLargeError(f"the response of {host} is too large: {reason}")
+        case ContentEncodingError():
+            return DecodeError(f"the response of {host} cannot be decompressed: {reason}")
+        case LineTooLong():
+            limit = f"a line of it is longer than {fault.args[1]} bytes"
+            return ResponseTooLargeError(f"the response of {host} has too large a head: {limit}")
+        case _ if reason.startswith("Too many"):
+            return ResponseTooLargeError(f"the response of {host} has too large a head: {reason}")
+        case PayloadEncodingError() if reason.startswith("Not enough data"):
+            return ReadError(f"the connection to {host} broke: its response is not complete")
+        case _:
+            return ProtocolError(f"the response of {host} is not valid HTTP: {reason}")
+
+
+def _words_of(fault: HttpProcessingError) -> str:
+    """What a parser says on one line, without the arrow that it draws below."""
+    lines = (line.strip() for line in fault.message.splitlines())
+    return excerpt(" ".join(line for line in lines if line and line != "^"), 160)
 
 
 _MORE_FILES = (
@@ -154,8 +197,8 @@ def reason_of(error: Exception) -> str:
             return excerpt(text)
         case aiohttp.ServerDisconnectedError():
             return "the server closed it"
-        case aiohttp.ClientResponseError():
-            return excerpt(f"{error.status} {error.message}")
+        case aiohttp.ClientResponseError(status=status, message=text):  # that of a proxy
+            return excerpt(f"{status} {text}")
         case OSError(errno=int(number)):
             return os.strerror(number)
         case aiohttp.ClientPayloadError() | ExplainedError():

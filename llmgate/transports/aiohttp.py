@@ -217,18 +217,21 @@ class _Reply:
         try:
             return await content.readany()
         except Exception as error:  # noqa: BLE001 - whatever aiohttp raises becomes ours
+            # What came before the failure may still be there, where aiohttp gives it to nobody.
+            unread = getattr(content, "unread", None)
+            rest: bytes = unread() if unread is not None else b""
+            if rest:
+                error.__traceback__ = None
+                return rest  # the next read fails, for the same reason
             url = str(self._response.url)
             failure = failure_of(error, url) if self in self._open else ClosedError(_CLOSED)
             forget_frames(error)
-        # What came before the failure may still be there, where aiohttp gives it to nobody.
-        unread = getattr(content, "unread", None)
-        rest: bytes = unread() if unread is not None else b""
         try:
-            if not (rest or content.is_eof()):  # what breaks after the end is no harm to the body
+            if not content.is_eof():  # what breaks after the end is no harm to the body
                 raise failure
         finally:
             del failure
-        return rest
+        return b""
 
     def close(self) -> None:
         """Drop the connection, unless the body was read to its end and it went back already."""

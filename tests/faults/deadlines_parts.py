@@ -84,7 +84,11 @@ IDLE = (
         streamed("within an event", lambda d: [then(begun(*d.begun)[:-9], last=hang)], **IDLES),
         whole("after an answer's head", always(then(head(content_length="9"), last=hang)), **IDLES),
         whole("within an answer", lambda d: [then(d.reply()[:-9], last=hang)], **IDLES),
-        both("within a refusal", always(then(head(500, content_length="9"), last=hang)), **IDLES),
+        both(
+            "within a refusal",
+            always(then(head(500, content_length="9"), last=hang)),
+            **{**IDLES, "check": raises(ServerError)},
+        ),
     ),
     together(
         "idle is held off by signs of life, total is not",

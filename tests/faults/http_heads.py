@@ -7,8 +7,10 @@ from typing import Any
 from llmgate.errors import (
     DecodeError,
     InvalidRequestError,
+    ProtocolError,
     ProviderError,
     ReadError,
+    ResponseTooLargeError,
     ServerError,
     StreamTruncatedError,
 )
@@ -76,7 +78,7 @@ STARTS: Rows = (
         lambda a: a.sized("connection: keep-alive", start="HTTP/1.0 200 OK"),
     ),
     *(
-        broken(f"another protocol: {name}", raw(greeting), ReadError)
+        broken(f"another protocol: {name}", raw(greeting), ProtocolError)
         for name, greeting in (
             ("SSH", b"SSH-2.0-OpenSSH_9.6\r\n"),
             ("SMTP", b"220 mail ESMTP Postfix\r\n"),
@@ -89,7 +91,7 @@ STARTS: Rows = (
     in_turn(
         "status lines that are none",
         *(
-            broken(repr(start), said(start), ReadError)
+            broken(repr(start), said(start), ProtocolError)
             for start in (
                 "http/1.1 200 OK",
                 "HTTP 200 OK",
@@ -108,8 +110,10 @@ STARTS: Rows = (
             )
         ),
     ),
-    broken("a reason phrase without an end", said(f"HTTP/1.1 200 {TOO_LONG}"), ReadError),
-    broken("no head at all", lambda a: then(a.body, last=close), ReadError),
+    broken(
+        "a reason phrase without an end", said(f"HTTP/1.1 200 {TOO_LONG}"), ResponseTooLargeError
+    ),
+    broken("no head at all", lambda a: then(a.body, last=close), ProtocolError),
     broken(
         "a head that ends in its first line", lambda a: then(b"HTTP/1.1 20", last=close), ReadError
     ),
@@ -117,7 +121,7 @@ STARTS: Rows = (
     in_turn(
         "versions of HTTP that are not spoken",
         *(
-            both(version, either(answers(), raises(ReadError)), said(f"HTTP/{version} 200 OK"))
+            both(version, either(answers(), raises(ProtocolError)), said(f"HTTP/{version} 200 OK"))
             for version in ("0.9", "1.2", "2.0", "3.0", "9.9", "3")
         ),
     ),
@@ -180,7 +184,7 @@ INFORMATIONAL: Rows = (
     broken(
         "an informational reply with a body",
         raw(b"HTTP/1.1 103 Odd\r\ncontent-length: 5\r\n\r\nhello"),
-        ReadError,
+        ProtocolError,
     ),
     broken("an informational reply and no other", lambda a: then(CONTINUE, last=close), ReadError),
     both(
@@ -192,7 +196,7 @@ INFORMATIONAL: Rows = (
     ),
     both(
         "101 to nothing, with an answer",
-        either(raises(ProviderError, status=101), raises(ReadError)),
+        either(raises(ProviderError, status=101), raises(ReadError, ProtocolError)),
         status(101),
     ),
 )
@@ -219,7 +223,7 @@ def shown_cleanly(outcome: Outcome) -> None:
     assert outcome.answer.model_dump_json().encode()
 
 
-CLEAN = either(shown_cleanly, raises(ReadError))
+CLEAN = either(shown_cleanly, raises(ProtocolError))
 
 HEADERS: Rows = (
     in_turn(
@@ -269,18 +273,20 @@ HEADERS: Rows = (
     ),
     both(
         "200 headers",
-        either(answers(), raises(ReadError)),
+        either(answers(), raises(ResponseTooLargeError)),
         with_headers(*(f"x-{n}: y" for n in range(200))),
     ),
     broken(
-        "10,000 headers", with_headers(*(f"x-{number}: y" for number in range(10_000))), ReadError
+        "10,000 headers",
+        with_headers(*(f"x-{number}: y" for number in range(10_000))),
+        ResponseTooLargeError,
     ),
-    broken("a header of 100 kB", with_headers(f"x-long: {TOO_LONG}"), ReadError),
-    broken("a header's name of 100 kB", with_headers(f"{TOO_LONG}: y"), ReadError),
+    broken("a header of 100 kB", with_headers(f"x-long: {TOO_LONG}"), ResponseTooLargeError),
+    broken("a header's name of 100 kB", with_headers(f"{TOO_LONG}: y"), ResponseTooLargeError),
     in_turn(
         "headers that are none",
         *(
-            broken(repr(line), with_headers(line), ReadError)
+            broken(repr(line), with_headers(line), ProtocolError)
             for line in (
                 "x-a: a\0b",
                 "x-\0: b",

@@ -14,6 +14,7 @@ from llmgate.errors import (
     ConnectError,
     DeadlineExceededError,
     DecodeError,
+    ProtocolError,
     ReadError,
     StreamTruncatedError,
     TLSError,
@@ -273,7 +274,7 @@ GREETINGS: dict[str, bytes] = {
 # the parser knows RTSP and later versions of HTTP; their replies are then no answers
 STRANGERS = several(
     "servers that speak something else",
-    raises(ReadError, DecodeError, StreamTruncatedError),
+    raises(ProtocolError, ReadError, DecodeError, StreamTruncatedError),
     {kind: saying(greeting) for kind, greeting in GREETINGS.items()},
     streamed=(False, True),
 )
@@ -299,14 +300,14 @@ async def babble(peer: Peer) -> None:
 NONSENSE = (
     Case(
         "what is no HTTP, in place of a reply",
-        raises(ReadError),
+        raises(ProtocolError),
         unary=lambda _: [babble],
         stream=lambda _: [babble],
         **SECURE,
     ),
     Case(
         "what is no HTTP, within a reply",
-        raises(ReadError, StreamTruncatedError),
+        raises(ProtocolError, StreamTruncatedError),
         unary=lambda _: [then(head(transfer_encoding="chunked"), last=babble)],
         stream=lambda _: [then(STREAM_HEAD, last=babble)],
         **SECURE,

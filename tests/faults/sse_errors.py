@@ -46,7 +46,7 @@ PAGE = (
     b"<!doctype html>\n<html>\n<head><title>Sign in</title></head>\n\n<body>data: x</body></html>"
 )
 _INSTEAD: tuple[tuple[str, bytes, str], ...] = (
-    ("an HTML page", PAGE, "<!doctype html>"),
+    ("an HTML page", PAGE, "an HTML page came in place of a response, titled 'Sign in'"),
     ("an HTML page on one line", b"<html><h1>502 Bad Gateway</h1></html>", "502 Bad Gateway"),
     ("an XML document", b"<?xml version='1.0'?>\n<Error><Code>Slow</Code></Error>", "<?xml"),
     ("plain text", b"upstream connect error or disconnect/reset", "upstream connect error"),

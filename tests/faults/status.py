@@ -19,6 +19,7 @@ from llmgate.errors import (
     ProviderError,
     QuotaExceededError,
     RateLimitError,
+    RequestTimeoutError,
     ServerError,
 )
 from tests.faults.calls import KEY
@@ -47,7 +48,7 @@ CLASSES: Mapping[int, type[ProviderError]] = {
     403: PermissionDeniedError,
     404: NotFoundError,
     405: BadRequestError,
-    408: BadRequestError,
+    408: RequestTimeoutError,
     409: ConflictError,
     410: BadRequestError,
     413: BadRequestError,

@@ -12,14 +12,12 @@ from functools import partial
 from typing import Any, cast
 
 import aiohttp
-from aiohttp.http import HttpProcessingError
 from yarl import URL
 
 from llmgate._core.deadline import mark_phase
 from llmgate.provider.http import HttpRequest
 from llmgate.transports._failures import (
     BrokenConnectionError,
-    ExplainedError,
     NoConnectionError,
 )
 from llmgate.transports._fast.wire import Wire
@@ -188,8 +186,6 @@ class DirectResponse:
             raise
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
             failure = wire.explained(error)
-        except HttpProcessingError as error:
-            failure = ExplainedError(f"{error.code} {error.message}")
         else:
             self.status, self.headers = message.code, message.headers
             self.content.on_eof(self._rest)

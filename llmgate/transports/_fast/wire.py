@@ -79,7 +79,9 @@ class Wire(ResponseHandler):
         if data and not self.answers:  # it came to rest meanwhile, within this piece or at its end
             self.rest()
         if self._exception is not None and self._payload is not None:
-            self._payload.set_exception(aiohttp.ClientPayloadError("the body is not well-formed"))
+            malformed = aiohttp.ClientPayloadError("the body is not well-formed")
+            malformed.__cause__ = self._exception
+            self._payload.set_exception(malformed)
 
     def rest(self) -> None:
         """A reply has ended, and the connection waits for the next request."""
@@ -128,6 +130,8 @@ class Wire(ResponseHandler):
         Of a piece that is not all HTTP, aiohttp forgets the replies before the rubbish. It is read
         again up to there, from one blank line to the next.
         """
+        if cause and isinstance(cause[0], BaseException):
+            exc.__cause__ = cause[0]  # aiohttp notes it only where somebody waits
         piece, self._first_piece = self._first_piece, b""
         if piece and isinstance(exc, HttpProcessingError):
             super().set_response_params(**self._parameters)

@@ -15,6 +15,7 @@ from llmgate.errors import (
     PermissionDeniedError,
     QuotaExceededError,
     RateLimitError,
+    RequestTimeoutError,
     ServerError,
 )
 from llmgate.provider.http import HttpResponse, encode_json
@@ -39,8 +40,8 @@ RAMP: Any = {"details": {"error_code": "ramp_limit_exceeded"}}
         (402, body_of("billing_error"), QuotaExceededError, "billing_error", False),
         (403, body_of("permission_error"), PermissionDeniedError, "permission_error", False),
         (404, body_of("not_found_error"), NotFoundError, "not_found_error", False),
-        (408, body_of("timeout_error"), BadRequestError, "timeout_error", True),
-        (408, b"slow", BadRequestError, None, True),
+        (408, body_of("timeout_error"), RequestTimeoutError, "timeout_error", True),
+        (408, b"slow", RequestTimeoutError, None, True),
         (409, body_of("conflict_error"), ConflictError, "conflict_error", True),
         (413, body_of("request_too_large"), BadRequestError, "request_too_large", False),
         (429, body_of("rate_limit_error"), RateLimitError, "rate_limit_error", None),

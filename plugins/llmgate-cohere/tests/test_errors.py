@@ -15,6 +15,7 @@ from llmgate.errors import (
     ProviderError,
     QuotaExceededError,
     RateLimitError,
+    RequestTimeoutError,
     ServerError,
 )
 from llmgate.provider.http import HttpResponse, encode_json
@@ -26,7 +27,7 @@ STATUSES: list[tuple[int, type[ProviderError], bool | None]] = [
     (402, QuotaExceededError, False),
     (403, PermissionDeniedError, False),
     (404, NotFoundError, False),
-    (408, BadRequestError, True),
+    (408, RequestTimeoutError, True),
     (409, ConflictError, True),
     (422, BadRequestError, False),
     (429, RateLimitError, None),

@@ -19,6 +19,7 @@ from llmgate.errors import (
     ProviderError,
     QuotaExceededError,
     RateLimitError,
+    RequestTimeoutError,
     ServerError,
 )
 from llmgate.provider.http import HttpResponse
@@ -31,7 +32,7 @@ _BY_STATUS: list[tuple[int, type[ProviderError]]] = [
     (403, PermissionDeniedError),
     (404, NotFoundError),
     (405, BadRequestError),
-    (408, BadRequestError),
+    (408, RequestTimeoutError),
     (409, ConflictError),
     (413, BadRequestError),
     (418, BadRequestError),
