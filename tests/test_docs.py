@@ -24,6 +24,13 @@ from llmgate import (
     StreamTruncatedError,
     UnsupportedError,
 )
+from llmgate.provider.http import HttpResponse
+from llmgate.testing import (
+    EmbeddingConformance,
+    ModelListConformance,
+    RecordedEmbeddings,
+    RecordedModels,
+)
 from tests.faults.server import wait_for
 
 ROOT = Path(__file__).parents[1]
@@ -99,6 +106,8 @@ def test_the_guide_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert names["spent"][0] > 0
     printed = capsys.readouterr().out
     assert "messages[0].content[0].image_url" in printed
+    assert "True 1 4 3" in printed
+    assert "fake/fake-1 None" in printed
     assert "dropped user local has no such parameter ada" in printed
 
 
@@ -130,6 +139,32 @@ def tutorial() -> ModuleType:
 
 PLUGIN = tutorial()
 TestTheTutorialsPlugin = PLUGIN.TestOllama  # the conformance kit, run by pytest as the page says
+
+
+class TestTheTutorialsEmbeddings(EmbeddingConformance):
+    """Those of the page that speaks of them."""
+
+    provider = PLUGIN.OllamaWithVectors()
+    recordings = (
+        RecordedEmbeddings(
+            "two",
+            {"model": "nomic", "input": ["a", "b"], "dimensions": 2, "user": "ada"},
+            (HttpResponse(200, {}, b'{"embeddings": [[0.5, 1], [0.25, -1]]}'),),
+            body={"model": "nomic", "input": ["a", "b"], "dimensions": 2},
+            vectors=[[0.5, 1.0], [0.25, -1.0]],
+        ),
+    )
+
+
+class TestTheTutorialsModels(ModelListConformance):
+    """Likewise."""
+
+    provider = PLUGIN.OllamaWithVectors()
+    recordings = (
+        RecordedModels(
+            "one", (HttpResponse(200, {}, b'{"models": [{"name": "nomic"}]}'),), [{"id": "nomic"}]
+        ),
+    )
 
 
 def test_the_tutorials_plugin_fits_on_one_screen() -> None:

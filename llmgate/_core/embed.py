@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, cast
 from llmgate._core.abilities import log_dropped
 from llmgate._core.batches import embed_in_batches
 from llmgate._core.check import check_embedding_parameters, check_input, check_name
+from llmgate._core.failures import plugin_error
 from llmgate._core.prepare import new_id, set_own
 from llmgate.embeddings import EmbeddingCall, EmbeddingParameters
-from llmgate.errors import LLMGateError, RequestError, UnsupportedError, shown, told
+from llmgate.errors import LLMGateError, PluginError, UnsupportedError, shown
 from llmgate.options import OwnOptions
 from llmgate.provider import Embedder, EmbeddingAbilities, Provider, Support
 from llmgate.report import Policy, Report
@@ -77,19 +78,19 @@ def fit_embedding(
     return fitted, abilities
 
 
-def _abilities(provider: Embedder, model: str) -> EmbeddingAbilities:
-    """What the provider says of a model, in a stranger's code."""
+def _abilities(provider: Any, model: str) -> EmbeddingAbilities:
+    """What the provider says of a model, in its own code."""
     try:
         abilities = provider.embedding_abilities(model)
     except LLMGateError:
         raise
     except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
-        what = told(error)
+        failure = plugin_error(error, provider, "say what a model takes")
     else:
-        if isinstance(abilities, EmbeddingAbilities):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if isinstance(abilities, EmbeddingAbilities):
             return abilities
-        what = f"got {shown(abilities)}"
-    raise RequestError(f"the provider could not say what {shown(model)} takes ({what})")
+        failure = PluginError(f"the provider said {shown(abilities)} of what a model takes")
+    raise failure
 
 
 def _within_abilities(

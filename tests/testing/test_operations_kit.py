@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import pytest
 
 from llmgate import Client
-from llmgate.embeddings import EmbeddingCall, Embeddings
+from llmgate.embeddings import Embedding, EmbeddingCall, Embeddings
 from llmgate.errors import DecodeError, RateLimitError
 from llmgate.models import Model
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse
@@ -199,7 +199,7 @@ def test_a_gullible_provider_is_found() -> None:
     class Gullible(FakeProvider):
         def embed(self, call: EmbeddingCall) -> Flow[Embeddings]:
             yield next(super().embed(call))
-            return Embeddings([])
+            return Embeddings([Embedding([0.5], index) for index in (0, 1)])
 
         def list_models(self) -> Flow[list[Model]]:
             yield next(super().list_models())
