@@ -190,7 +190,10 @@ class Client(Operations, Live):
         """
         hide_credentials(options)
         began = time.monotonic()
-        call = self._parse(model, messages, stream, options)
+        registry, unsupported = self._registry, self._unsupported
+        call = parse(
+            model, messages, bool(stream), options, registry=registry, unsupported=unsupported
+        )
         if self._middleware:
             return await self._take_through(call, began)
         return await self._perform(call, began)
@@ -253,9 +256,12 @@ class Client(Operations, Live):
         from llmgate._core.preview import preview_of  # noqa: PLC0415 - only where asked for
 
         hide_credentials(options)
-        call = self._parse(model, messages, stream, options)
-        target = resolve(call, self._registry)
-        provider = provider_of(call, target, self._registry)
+        registry, unsupported = self._registry, self._unsupported
+        call = parse(
+            model, messages, bool(stream), options, registry=registry, unsupported=unsupported
+        )
+        target = resolve(call, registry)
+        provider = provider_of(call, target, registry)
         return preview_of(fit(call, target, provider), provider, call, self._headers)
 
     # --- life ---
@@ -310,22 +316,6 @@ class Client(Operations, Live):
 
     # --- inside ---
 
-    def _parse(
-        self,
-        model: str,
-        messages: Iterable[MessageLike],
-        stream: bool | None,
-        options: CallOptions,
-    ) -> ChatCall:
-        return parse(
-            model,
-            messages,
-            bool(stream),
-            options,
-            registry=self._registry,
-            unsupported=self._unsupported,
-        )
-
     async def _take_through(self, call: ChatCall, began: float) -> Completion | Stream:
         from llmgate._core.layers import take_through  # noqa: PLC0415 - only for those who have it
 
@@ -337,7 +327,8 @@ class Client(Operations, Live):
 
     async def _perform(self, call: ChatCall, began: float) -> Completion | Stream:
         """Ask the provider of a call's model."""
-        await self._load(call, began)
+        if type(call.model) is not str or call.model not in self._registry.at_hand:  # seldom
+            await self._load(call, began)
         target = resolve(call, self._registry)
         provider = provider_of(call, target, self._registry)
         state = await self._begin(call, fit(call, target, provider), provider, began)
