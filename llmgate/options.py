@@ -108,6 +108,7 @@ class OwnOptions(TypedDict, total=False):
     base_url: str
     api_base: str
     api_version: str
+    provider_settings: Mapping[str, Any]
     timeout: float | Timeout
     max_retries: int
     extra_headers: Mapping[str, str]
@@ -136,7 +137,8 @@ class ChatCall:
     own words for the call: middleware and hooks see them, and no provider does.
 
     ``settings`` are those of the provider that the caller had in mind (``api_key``, which is a
-    :class:`~llmgate.provider.http.Secret`, ``base_url``, ``api_version``): whoever sends the call
+    :class:`~llmgate.provider.http.Secret`, ``base_url``, ``api_version``, and those of
+    ``provider_settings``, each hidden until ``reveal()`` is called): whoever sends the call
     to another provider leaves them out, as in ``replace(call, model="other/model", settings={})``.
     They and ``extra_headers`` appear in no ``repr``, as they may hold credentials.
     """

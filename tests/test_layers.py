@@ -88,6 +88,7 @@ FLOORS = (
         "_core.failures",
         "_core.abilities",
         "_core.registry",
+        "_core.provider_settings",
         "_core.advice",
         "_core.retry",
         "hooks",

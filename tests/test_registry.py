@@ -501,7 +501,7 @@ def test_a_ready_made_provider_is_set_up_anew_where_it_can_be() -> None:
     made: Any = Registry({"canned": Ready()}).provider("canned", {"api_key": "a"})
     assert "a" == made.settings["api_key"]
     with pytest.raises(
-        InvalidRequestError, match="ready-made: set api_key, base_url on it instead"
+        InvalidRequestError, match="passed as an instance: set api_key, base_url there"
     ):
         Registry({"canned": Canned()}).provider("canned", {"base_url": "b", "api_key": "a"})
     with pytest.raises(InvalidRequestError, match="has no such setting"):

@@ -25,7 +25,7 @@ from llmgate._core.settings import (
     as_timeout,
     is_iterable,
 )
-from llmgate._text.redact import HiddenHeaders, HiddenUrl, hide_address
+from llmgate._text.redact import Hidden, HiddenHeaders, HiddenSettings, HiddenUrl, hide_address
 from llmgate.errors import InvalidRequestError, LLMGateError
 from llmgate.options import CallOptions, ChatCall, ChatParameters, OwnOptions
 from llmgate.provider import Provider
@@ -175,7 +175,7 @@ def provider_of(call: AnyAsked, target: Target, registry: Registry) -> Provider:
         provider = registry.provider(
             target.provider,
             {
-                name: value.reveal() if isinstance(value, Secret | HiddenUrl) else value
+                name: value.reveal() if isinstance(value, Secret | HiddenUrl | Hidden) else value
                 for name, value in call.settings.items()
             },
         )
@@ -244,6 +244,8 @@ def hide_credentials(options: OwnOptions) -> None:
         raise error.with_traceback(None)  # noqa: B904 - it is the same error
     if isinstance(given.get("extra_headers"), Mapping):
         given["extra_headers"] = HiddenHeaders(given["extra_headers"])
+    if isinstance(given.get("provider_settings"), Mapping):
+        given["provider_settings"] = HiddenSettings(given["provider_settings"])
     for name in ("base_url", "api_base"):
         address = given.get(name)
         if isinstance(address, str):

@@ -5,7 +5,6 @@ Only a provider that a call asks for is imported; everything else is read from m
 
 from __future__ import annotations
 
-import inspect
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -14,9 +13,9 @@ from functools import cache
 from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Any, cast
 
+from llmgate._core.provider_settings import check_settings, key_of, without_settings
 from llmgate._name_clash import name_clash
 from llmgate._text.dataclass import slotted
-from llmgate._text.redact import hide_address, redact_url
 from llmgate.errors import (
     InvalidRequestError,
     LLMGateError,
@@ -25,7 +24,6 @@ from llmgate.errors import (
     told,
 )
 from llmgate.provider import ACCEPTED_PROTOCOLS, Configurable, Provider
-from llmgate.provider.http import Secret
 from llmgate.provider.threads import start_in_thread
 
 if TYPE_CHECKING:
@@ -209,7 +207,7 @@ class Registry:
 
     def provider(self, name: str, settings: Mapping[str, Any]) -> Provider:
         """The provider of that name, set up with what this call gives (key, endpoint, …)."""
-        key = (name, frozenset((k, _hashable(k, value)) for k, value in settings.items()))
+        key = (name, frozenset((k, key_of(k, value)) for k, value in settings.items()))
         made = self._made.get(key)
         if made is None:
             made = self._create(name, settings)
@@ -294,7 +292,7 @@ class Registry:
             if not isinstance(given, Configurable):
                 names = ", ".join(sorted(settings))
                 raise InvalidRequestError(
-                    f"the provider {name!r} was handed over ready-made: set {names} on it instead"
+                    f"the provider {name!r} was passed as an instance: set {names} there"
                 )
             factory = given.configured
         return self._started(factory, name, settings)
@@ -306,17 +304,15 @@ class Registry:
         given = self._given.get(name)
         described = repr(name) if given is not None else self._installed(name).described
         try:
-            _check_settings(factory, name, settings)
+            check_settings(factory, name, settings)
             return _checked(factory(**settings), described)
         except LLMGateError:
             raise
         except BaseException as error:  # noqa: BLE001 - a stranger's constructor may, too
             reason = _told(error)
         if given is not None and not callable(given):  # set up anew by its class, as a rule
-            _check_settings(type(given), name, settings)
-        key, address = settings.get("api_key"), settings.get("base_url")
-        reason = reason.replace(key, "***") if key else reason
-        reason = reason.replace(address, redact_url(address)) if address else reason
+            check_settings(type(given), name, settings)
+        reason = without_settings(reason, settings)
         raise UnknownProviderError(f"the provider {described} failed to start: {reason}")
 
     def _installed(self, name: str) -> InstalledProvider:
@@ -373,28 +369,3 @@ def _accepted() -> str:
 
 
 _METHODS = ("abilities", "complete", "stream", "authorize", "error")
-
-
-def _check_settings(factory: Callable[..., Any], name: str, settings: Mapping[str, Any]) -> None:
-    """Refuse a setting that the provider does not have, instead of dropping it."""
-    accepted = inspect.signature(factory).parameters
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values()):
-        return
-    for setting in settings:
-        if setting not in accepted:
-            raise InvalidRequestError(f"the provider {name!r} has no such setting", path=setting)
-
-
-def _hashable(name: str, value: Any) -> Any:
-    """A setting as part of a key, hidden where it is the user's own key."""
-    if name == "api_key" and isinstance(value, str):
-        return Secret(value)
-    if isinstance(value, str):
-        return hide_address(value)
-    try:
-        hash(value)
-    except TypeError:
-        kind = type(value).__name__
-    else:
-        return value
-    raise InvalidRequestError(f"expected a text, got {kind}", path=name)

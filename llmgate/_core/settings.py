@@ -11,6 +11,7 @@ from inspect import iscoroutinefunction
 from typing import Any, TypeAlias, TypeGuard, cast
 
 from llmgate._core.check import check_json
+from llmgate._core.provider_settings import as_provider_settings
 from llmgate._text.redact import HiddenHeaders, HiddenUrl
 from llmgate.errors import InvalidRequestError, shown
 from llmgate.hooks import AttemptStarted, Hook
@@ -65,7 +66,8 @@ def as_hooks(hooks: Any, path: str = "hooks") -> tuple[Hook, ...]:
 
 
 def as_settings(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What is for the provider's factory: ``api_key``, ``base_url``, ``api_version``."""
+    """What is for the provider's factory: ``api_key``, ``base_url``, ``api_version``, and whatever
+    ``provider_settings`` holds, each value of which is hidden."""
     settings = {name: given[name] for name in _TEXTS if name in given}
     for name, value in settings.items():
         if not isinstance(value, str | HiddenUrl):
@@ -73,6 +75,8 @@ def as_settings(given: Mapping[str, Any]) -> dict[str, Any]:
             raise InvalidRequestError(reason, path=name)
     if "api_key" in given:
         settings["api_key"] = given["api_key"]
+    if "provider_settings" in given:
+        settings |= as_provider_settings(given["provider_settings"])
     return settings
 
 

@@ -17,7 +17,9 @@ from typing import Any, NoReturn, TypeGuard, cast
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 __all__ = [
+    "Hidden",
     "HiddenHeaders",
+    "HiddenSettings",
     "HiddenUrl",
     "find_secrets",
     "has_credentials",
@@ -102,6 +104,38 @@ class HiddenHeaders(dict[str, str]):
 
     def __repr__(self) -> str:
         return repr(redact_headers(self))
+
+
+class HiddenSettings(dict[str, object]):
+    """Settings of a provider whose ``repr``, as in a traceback, shows their names alone."""
+
+    def __repr__(self) -> str:
+        return repr(dict.fromkeys(self, "***"))
+
+
+class Hidden:
+    """A value that may be a credential, whatever it is; its ``repr`` shows nothing of it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def reveal(self) -> object:
+        """The value itself."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Hidden('***')"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Hidden) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("what may be a credential is not pickled")
 
 
 class HiddenUrl:
