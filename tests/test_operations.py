@@ -33,6 +33,7 @@ from llmgate.provider import (
     EmbeddingAbilities,
     ModelLister,
     Provider,
+    Rule,
     Signing,
     Support,
 )
@@ -274,8 +275,11 @@ def test_what_the_provider_lacks_is_dropped_and_reported() -> None:
             embed(server, "a", abilities=abilities, user="ada", unsupported="raise")
         with pytest.raises(UnsupportedError) as caught:
             embed(server, "a", abilities=abilities, dimensions=3)
+        renaming = EmbeddingAbilities({"dimensions": Rule("its name", to="size")})
+        embed(server, "a", abilities=renaming, dimensions=3)
+        assert {"input": ["a"], "size": 3} == server.requests[-1].json
     assert "dimensions" == caught.value.parameter
-    assert 2 == len(server.requests)
+    assert 3 == len(server.requests)
 
 
 def test_token_ids_are_refused_where_they_are_not_taken() -> None:

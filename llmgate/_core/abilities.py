@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from llmgate._core.failures import plugin_error
 from llmgate.errors import LLMGateError, PluginError, UnsupportedError, shown
@@ -12,12 +12,14 @@ from llmgate.options import MEANINGFUL
 from llmgate.provider import Rule, Support
 
 if TYPE_CHECKING:
+    from llmgate.embeddings import EmbeddingCall
     from llmgate.options import ChatParameters
     from llmgate.provider import Provider, ProviderCall
 
 __all__ = ["Abilities", "abilities_of", "apply_abilities", "log_dropped"]
 
 Abilities: TypeAlias = Mapping[str, Support | Rule] | None
+Fitted = TypeVar("Fitted", "ProviderCall", "EmbeddingCall")
 
 
 def abilities_of(provider: Provider, model: str, parameters: ChatParameters) -> Abilities:
@@ -39,12 +41,19 @@ def abilities_of(provider: Provider, model: str, parameters: ChatParameters) -> 
     raise failure
 
 
-def apply_abilities(call: ProviderCall, provider: str, abilities: Abilities) -> ProviderCall:
+def apply_abilities(
+    call: Fitted,
+    provider: str,
+    abilities: Abilities,
+    meaningful: Container[str] = MEANINGFUL,
+) -> Fitted:
     """The call as the model can take it; what is changed is in the call's report.
+
+    ``meaningful`` are the parameters without which the result would mean something else.
 
     Raises:
         UnsupportedError: for what it cannot take, where the caller wants nothing to be dropped, or
-            where the completion would mean something else.
+            where the result would mean something else.
     """
     if abilities is None:
         return call
@@ -57,7 +66,9 @@ def apply_abilities(call: ProviderCall, provider: str, abilities: Abilities) -> 
         reason = _refusal(value, ability, provider)
         if reason is not None:
             if (name, value) != ("n", 1):  # one choice is what everybody gives
-                _drop(name, value, reason, call)
+                if name in meaningful:
+                    raise _unsupported(name, reason)
+                call.report.drop(name, reason, given=value)
                 dropped.append(name)
         elif isinstance(ability, Rule) and ability.to is not None and ability.to not in given:
             fitted[ability.to] = value
@@ -67,7 +78,7 @@ def apply_abilities(call: ProviderCall, provider: str, abilities: Abilities) -> 
             fitted[name] = value
     if dropped:
         log_dropped(provider, dropped)
-    return replace(call, parameters=cast("ChatParameters", fitted))
+    return replace(call, parameters=cast("Any", fitted))
 
 
 def _is_sent_unchanged(ability: Support | Rule | None) -> bool:
@@ -84,14 +95,11 @@ def _refusal(value: Any, ability: Support | Rule, provider: str) -> str | None:
     return None
 
 
-def _drop(name: str, value: Any, reason: str, call: ProviderCall) -> None:
-    if name in MEANINGFUL:
-        raise UnsupportedError(
-            f"{name} is not supported: {reason}, and without it the completion would mean "
-            "something else",
-            parameter=name,
-        )
-    call.report.drop(name, reason, given=value)
+def _unsupported(name: str, reason: str) -> UnsupportedError:
+    return UnsupportedError(
+        f"{name} is not supported: {reason}, and without it the result would mean something else",
+        parameter=name,
+    )
 
 
 def log_dropped(provider: str, names: list[str]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from llmgate._core.abilities import log_dropped
+from llmgate._core.abilities import apply_abilities
 from llmgate._core.batches import embed_in_batches
 from llmgate._core.check import check_embedding_parameters, check_input, check_name
 from llmgate._core.failures import plugin_error
@@ -70,12 +70,16 @@ def fit_embedding(
     if not (abilities.takes_tokens or isinstance(call.input[0], str)):
         reason = f"{provider.name} takes no token ids: give it the text"
         raise UnsupportedError(reason, parameter="input")
-    report = Report(call.unsupported)
-    parameters = _within_abilities(call.parameters, abilities, provider.name, report)
     fitted = EmbeddingCall(
-        target.model, call.input, parameters, call.extra_body, id=new_id(), report=report
+        target.model,
+        call.input,
+        _without_format(call.parameters, abilities),
+        call.extra_body,
+        id=new_id(),
+        report=Report(call.unsupported),
     )
-    return fitted, abilities
+    applied = apply_abilities(fitted, provider.name, abilities.parameters, ("dimensions",))
+    return applied, abilities
 
 
 def _abilities(provider: Any, model: str) -> EmbeddingAbilities:
@@ -93,22 +97,13 @@ def _abilities(provider: Any, model: str) -> EmbeddingAbilities:
     raise failure
 
 
-def _within_abilities(
-    given: EmbeddingParameters, abilities: EmbeddingAbilities, provider: str, report: Report
+def _without_format(
+    given: EmbeddingParameters, abilities: EmbeddingAbilities
 ) -> EmbeddingParameters:
-    taken = abilities.parameters
-    if taken is None or not given:
+    """The parameters without the format in which vectors are sent, where the provider has but one:
+    they are decoded, so nothing is lost and there is nothing to report."""
+    taken, lacking = abilities.parameters, Support.UNSUPPORTED
+    if taken is None or taken.get("encoding_format", lacking) is not lacking:
         return given
-    kept, dropped = dict[str, Any](), list[str]()
-    for name, value in given.items():
-        if taken.get(name, Support.UNSUPPORTED) is not Support.UNSUPPORTED:
-            kept[name] = value
-        elif name == "dimensions":
-            reason = f"{provider} does not support dimensions for this model"
-            raise UnsupportedError(reason, parameter=name)
-        elif name != "encoding_format":  # however vectors are sent, they are decoded
-            report.drop(name, f"{provider} has no such parameter", given=value)
-            dropped.append(name)
-    if dropped:
-        log_dropped(provider, dropped)
+    kept = {name: value for name, value in given.items() if name != "encoding_format"}
     return cast("EmbeddingParameters", kept)

@@ -251,7 +251,7 @@ class EmbeddingAbilities:
     several requests. ``takes_tokens`` says whether token ids are taken in place of text.
     """
 
-    parameters: Mapping[str, Support] | None = None
+    parameters: Mapping[str, Support | Rule] | None = None
     max_batch: int | None = None
     takes_tokens: bool = False
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from llmgate.embeddings import Embedding, EmbeddingCall, Embeddings
 from llmgate.errors import DecodeError, excerpt
-from llmgate.provider import EmbeddingAbilities, Support
+from llmgate.provider import EmbeddingAbilities, Rule, Support
 from llmgate.provider.http import HttpRequest, HttpResponse, encode_json, is_array, is_object
 from llmgate.provider.kit import merge_body
 from llmgate.provider.vectors import vector_of
@@ -22,14 +22,15 @@ from llmgate_openai.response.surrogates import read_json
 __all__ = ["decode_embeddings", "embedding_abilities", "embedding_request"]
 
 _MOST_INPUTS = 2048
-_WITHOUT_DIMENSIONS = "text-embedding-ada-"
+_OF_ONE_LENGTH = "text-embedding-ada-"
+_PARAMETERS = ("dimensions", "encoding_format", "user")
 
 
 def embedding_abilities(model: str) -> EmbeddingAbilities:
     """What one of OpenAI's own models takes."""
-    parameters = {"encoding_format": Support.NATIVE, "user": Support.NATIVE}
-    if not model.startswith(_WITHOUT_DIMENSIONS):
-        parameters["dimensions"] = Support.NATIVE
+    parameters: dict[str, Support | Rule] = dict.fromkeys(_PARAMETERS, Support.NATIVE)
+    if model.startswith(_OF_ONE_LENGTH):
+        parameters["dimensions"] = Rule(f"{model} has vectors of one length", allowed=())
     return EmbeddingAbilities(parameters, _MOST_INPUTS, takes_tokens=True)
 
 

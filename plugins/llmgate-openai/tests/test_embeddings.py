@@ -12,7 +12,7 @@ import pytest
 
 from llmgate.embeddings import EmbeddingCall
 from llmgate.errors import BadRequestError, DecodeError, LLMGateError, RateLimitError
-from llmgate.provider import Embedder, ModelLister, Support
+from llmgate.provider import Embedder, ModelLister, Rule, Support
 from llmgate.provider.http import HttpResponse, is_array
 from llmgate.testing import drive
 from llmgate_openai import OpenAI, base_url_of
@@ -76,7 +76,9 @@ def test_what_openai_takes_depends_on_the_model() -> None:
     assert newer.parameters is not None
     assert older.parameters is not None
     assert Support.NATIVE is newer.parameters["dimensions"]
-    assert {"encoding_format", "user"} == set(older.parameters)
+    rule = older.parameters["dimensions"]
+    assert isinstance(rule, Rule)
+    assert "text-embedding-ada-002 has vectors of one length" == rule.reason
     assert None is _ELSEWHERE.embedding_abilities("m").parameters
     assert isinstance(_OFFICIAL, Embedder)
     assert isinstance(_OFFICIAL, ModelLister)
