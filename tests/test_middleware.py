@@ -314,6 +314,37 @@ async def test_a_key_stays_hidden_on_the_way() -> None:
     assert "canary" not in f"{calls[0]} {calls[0].settings}"
 
 
+async def send_to(model: str, asked: str, *, inplace: bool = False, **changes: Any) -> Completion:
+    """A call with a key that a middleware sends elsewhere."""
+
+    async def chat(call: ChatCall, handler: Handler) -> Any:
+        if inplace:
+            call.model = model
+            return await handler(call)
+        return await handler(replace(call, model=model, **changes))
+
+    async with client_of(Of(chat)) as client:
+        client._registry._given["fake"] = lambda api_key="": FakeProvider(["fake"])
+        client._registry._given["other"] = lambda api_key="": FakeProvider(["other"])
+        completion: Completion = await client.acompletion(asked, HI, api_key="key")
+    return completion
+
+
+@pytest.mark.parametrize("inplace", [False, True])
+async def test_a_key_for_one_provider_is_not_sent_to_another(inplace: bool) -> None:
+    """Forgetting to leave it out is refused."""
+    message = "api_key of this call is meant for fake, and a middleware sends it to other"
+    with pytest.raises(RequestError, match=message):
+        await send_to("other/m", "fake/m", inplace=inplace)
+
+
+async def test_a_key_is_sent_to_whom_it_is_meant_for() -> None:
+    """Another model of the same provider, other settings, and an alias that is nobody's name."""
+    assert "fake" == (await send_to("fake/n", "fake/m")).text
+    assert "other" == (await send_to("other/m", "fake/m", settings={})).text
+    assert "other" == (await send_to("other/m", "fast-one")).text
+
+
 # --- its time ---
 
 

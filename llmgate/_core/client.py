@@ -322,7 +322,13 @@ class Client(Operations, Live):
         layers = [each.chat for each in self._middleware]
         kind = Stream if call.stream else Completion
         return await take_through(
-            layers, call, self._perform, kind, default=self._timeout, began=began
+            layers,
+            call,
+            self._perform,
+            kind,
+            registry=self._registry,
+            default=self._timeout,
+            began=began,
         )
 
     async def _perform(self, call: ChatCall, began: float) -> Completion | Stream:

@@ -8,18 +8,28 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from llmgate._core.deadline import Deadline
 from llmgate._core.settings import is_iterable
 from llmgate.embeddings import EmbeddingCall
-from llmgate.errors import InternalError, InvalidRequestError, RequestError, shown, told
+from llmgate.errors import (
+    InternalError,
+    InvalidRequestError,
+    RequestError,
+    UnknownProviderError,
+    shown,
+    told,
+)
 from llmgate.middleware import Middleware
 from llmgate.options import ChatCall, Timeout
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
+
+    from llmgate._core.registry import Registry
 
 __all__ = ["as_middleware", "take_through"]
 
@@ -38,6 +48,7 @@ async def take_through(
     perform: Callable[[Call, float], Awaitable[Result]],
     kind: type[Any],
     *,
+    registry: Registry,
     default: Timeout,
     began: float,
 ) -> Result:
@@ -49,12 +60,14 @@ async def take_through(
     Raises:
         DeadlineExceededError: when the whole time of the call is over, whoever spent it.
     """
-    timeout, model = call.timeout or default, call.model
+    timeout, model, settings = call.timeout or default, call.model, call.settings
     whole = Timeout(timeout.total, None, None, None)
     deadline = Deadline(whole)
     deadline.started = began + _GRACE
 
     async def innermost(call: Call) -> Result:
+        if call.settings is settings and call.model != model:
+            _check_settings(call, model, registry)
         own = call.timeout or default
         if own == timeout:
             return await perform(call, began)
@@ -74,6 +87,21 @@ async def take_through(
     late = deadline.exceeded()
     late.model = model
     raise late
+
+
+def _check_settings(call: ChatCall | EmbeddingCall, asked: str, registry: Registry) -> None:
+    """Refuse to send the key of one provider to another one.
+
+    A name that is nobody's is an alias that the middleware knows: it says whose the settings are.
+    """
+    with suppress(UnknownProviderError):
+        owner, receiver = registry.target(asked).provider, registry.target(call.model).provider
+        if call.settings and owner != receiver:
+            named = ", ".join(sorted(call.settings))
+            raise RequestError(
+                f"{named} of this call is meant for {owner}, and a middleware sends it to "
+                f"{receiver}: give the call settings of its own, as in replace(call, settings={{}})"
+            )
 
 
 def _left(whole: Timeout, began: float) -> float:

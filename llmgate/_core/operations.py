@@ -79,7 +79,13 @@ class Operations:
 
             layers = [each.embed for each in self._middleware]
             return await take_through(
-                layers, call, self._embed, Embeddings, default=self._timeout, began=began
+                layers,
+                call,
+                self._embed,
+                Embeddings,
+                registry=self._registry,
+                default=self._timeout,
+                began=began,
             )
         return await self._embed(call, began)
 
