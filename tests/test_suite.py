@@ -6,6 +6,7 @@ It tests the settings of pytest, the Makefile and ``.ci/run``, and nothing of ``
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -77,7 +78,7 @@ def test_interrupts_arrive_also_from_a_background_shell() -> None:
         check=False,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "5 passed" in ran.stdout
+    assert re.search(r"=+ \d+ passed, \d+ deselected in", ran.stdout)  # and none skipped
 
 
 def test_each_fault_is_played_to_one_provider_before_a_push() -> None:
@@ -102,7 +103,8 @@ def run_ci(folder: Path, failing: str = "") -> subprocess.CompletedProcess[str]:
             "#!/usr/bin/env bash\n"
             f'[[ "$*" == *test-all* ]] && echo "{SUMMARY}"\n'
             f'[[ -n "{failing}" && "$*" == *"{failing}"* ]] && echo "make: Error 1" && exit 1\n'
-            '[[ "$*" == "-m venv "* ]] && mkdir -p "$3/bin" && cp "$0" "$3/bin/python"\n'
+            '[[ "$*" == "-m venv "* ]] && mkdir -p "$3/bin" && tee "$3/bin/"{python,llmgate} <"$0" '
+            '>/dev/null && chmod +x "$3/bin/"*\n'
             "exit 0\n"
         )
         program.chmod(0o755)

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
 from llmgate._core.deadline import Deadline
-from llmgate.errors import DeadlineExceededError, LLMGateError, RequestError, told
+from llmgate.errors import DeadlineExceededError, LLMGateError, RequestError, shown, told
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -70,6 +70,8 @@ def transport_of(
     try:
         transport = transports.get(provider) if transports else None
         if transport is None and (transport := provider.transport) is not None:
+            if not (callable(transport.open) and callable(transport.aclose)):
+                raise TypeError(f"{shown(transport)} is no transport")
             transport = transports.setdefault(provider, transport)
     except LLMGateError:
         raise
