@@ -15,7 +15,6 @@ from llmgate.errors import (
     ServerError,
 )
 from tests.faults import (
-    deadlines_local,
     deadlines_numbers,
     deadlines_parts,
     deadlines_scenes,
@@ -259,6 +258,5 @@ CASES: tuple[Case | Scene, ...] = tuple(
         *deadlines_parts.CASES,
         *deadlines_scenes.CASES,
         *deadlines_numbers.CASES,
-        *deadlines_local.CASES,
     )
 )

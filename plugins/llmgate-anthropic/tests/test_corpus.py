@@ -7,9 +7,7 @@ A recording that cannot be decoded stands in ``not_decoded.json``, by its id, wi
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterable, Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from llmgate.testing import RecordedExchange, load_corpus
 from llmgate.testing.driving import call_of, drive, read_stream
 from llmgate.types import Completion
 from llmgate_anthropic import Anthropic
+from tests.sdk import SdkServer
 
 NOT_DECODED: Mapping[str, str] = json.loads(
     Path(__file__).with_name("not_decoded.json").read_text()
@@ -139,37 +138,12 @@ def test_errors_inside_a_stream_have_their_class(
 # --- Anthropic's SDK reads the same -------------------------------------------------------
 
 
-class Replayer(BaseHTTPRequestHandler):
-    """Answers with the recording that the path names."""
-
-    replies: Mapping[str, bytes]
-
-    def do_POST(self) -> None:
-        """One recorded body."""
-        self.rfile.read(int(self.headers["content-length"]))
-        body = self.replies[self.path.split("/")[1]]
-        self.send_response(200)
-        kind = "application/json" if body.lstrip()[:1] == b"{" else "text/event-stream"
-        self.send_header("content-type", kind)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *values: object) -> None:
-        """Nothing: the tests are quiet."""
-
-
 @pytest.fixture
 def address(recordings: list[RecordedExchange]) -> Iterator[str]:
-    """Where the recordings are replayed."""
-    Replayer.replies = {exchange.name: exchange.replies[-1].body for exchange in recordings}
-    server = HTTPServer(("127.0.0.1", 0), Replayer)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    """Where the recordings are replayed, each at the path of its name."""
+    bodies = {exchange.name: exchange.replies[-1].body for exchange in recordings}
+    with SdkServer(lambda path: bodies[path.split("/")[1]]) as server:
+        yield server.url
 
 
 def test_sdk_reads_the_same(corpus: Path, recordings: list[RecordedExchange], address: str) -> None:

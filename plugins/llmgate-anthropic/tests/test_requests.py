@@ -5,10 +5,7 @@ Each row says a thing twice: as a caller of llmgate says it, and as a user of th
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
@@ -16,6 +13,7 @@ import pytest
 from llmgate.provider.http import decode_json
 from llmgate.testing.driving import call_of, first_request
 from llmgate_anthropic import Anthropic
+from tests.sdk import SdkServer
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk"
 PDF = "JVBERi0xLjQKJSBhIHZlcnkgc2hvcnQgZG9jdW1lbnQ="
@@ -472,37 +470,14 @@ def _blocks(content: Any) -> Any:
     return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
-class Recorder(BaseHTTPRequestHandler):
-    """Keeps what was sent to it, and refuses it."""
-
-    bodies: list[Any]
-
-    def do_POST(self) -> None:
-        """Answer so that no client reads on or tries again."""
-        body = self.rfile.read(int(self.headers["content-length"]))
-        self.bodies.append(json.loads(body))
-        said = b'{"type":"error","error":{"type":"invalid_request_error","message":"recorded"}}'
-        self.send_response(400)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(said)))
-        self.end_headers()
-        self.wfile.write(said)
-
-    def log_message(self, format: str, *values: object) -> None:
-        """Nothing: the tests are quiet."""
+REFUSAL = b'{"type":"error","error":{"type":"invalid_request_error","message":"recorded"}}'
 
 
 @pytest.fixture(scope="module")
-def recorder() -> Iterator[HTTPServer]:
-    """A server on this machine that records what it is sent."""
-    Recorder.bodies = []
-    server = HTTPServer(("127.0.0.1", 0), Recorder)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+def recorder() -> Iterator[SdkServer]:
+    """A server that refuses everything, so that no client reads on or tries again."""
+    with SdkServer(REFUSAL, 400) as made:
+        yield made
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -533,24 +508,23 @@ def test_body_is_of_the_sdk_s_types(name: str, sdk_types: Mapping[bool, Any]) ->
 
 
 @pytest.fixture(scope="module")
-def sdk(recorder: HTTPServer) -> Iterator[Any]:
+def sdk(recorder: SdkServer) -> Iterator[Any]:
     """Anthropic's own client, pointed at the server that records."""
     anthropic = pytest.importorskip("anthropic")
-    address = f"http://127.0.0.1:{recorder.server_port}"
-    with anthropic.Anthropic(api_key="sk-ant-test", base_url=address, max_retries=0) as client:
+    with anthropic.Anthropic(api_key="k", base_url=recorder.url, max_retries=0) as client:
         yield client
 
 
 @pytest.mark.filterwarnings("ignore:The model:DeprecationWarning")
 @pytest.mark.parametrize("name", ROWS)
-def test_sdk_sends_the_same_json(name: str, sdk: Any) -> None:
+def test_sdk_sends_the_same_json(name: str, sdk: Any, recorder: SdkServer) -> None:
     """Anthropic's SDK, asked for the same thing, sends the same JSON."""
     call, asked = ROWS[name]
     beside = {key: asked[key] for key in BESIDE & asked.keys()}
     kwargs = {key: value for key, value in asked.items() if key not in BESIDE}
     with pytest.raises(pytest.importorskip("anthropic").BadRequestError):
         sdk.messages.create(**kwargs, extra_body=beside or None)
-    assert plain(Recorder.bodies.pop()) == plain(sent_for(call))
+    assert plain(recorder.asked.pop().json) == plain(sent_for(call))
 
 
 def test_there_are_enough_rows() -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from openai import AzureOpenAI as TheirClient
@@ -14,166 +11,44 @@ from openai.types.chat.completion_create_params import CompletionCreateParamsNon
 from pydantic import TypeAdapter
 
 from llmgate import completion
+from tests.sdk import LEGACY_CALLS, OPENAI_ANSWER, OPENAI_CALLS, SdkServer
 
-ANSWER = {
-    "id": "chatcmpl-1",
-    "object": "chat.completion",
-    "created": 1,
-    "model": "gpt-4o",
-    "choices": [
-        {"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}
-    ],
-    "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
-}
 HELLO: list[Any] = [{"role": "user", "content": "Hello"}]
-FUNCTION = {
-    "name": "weather",
-    "description": "Of a city",
-    "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
-}
-TOOLS = [{"type": "function", "function": FUNCTION}]
-SCHEMA = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}}
-CALLED = {
-    "role": "assistant",
-    "content": None,
-    "tool_calls": [
-        {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
-    ],
-}
-IMAGE = {"type": "image_url", "image_url": {"url": "https://example.com/a.png", "detail": "low"}}
-AUDIO = {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}
-FILE = {"type": "file", "file": {"file_id": "f1"}}
-
-CALLS: dict[str, dict[str, Any]] = {
-    "plain": {},
-    "system": {"messages": [{"role": "system", "content": "Be brief."}, *HELLO]},
-    "developer": {"messages": [{"role": "developer", "content": "Be brief."}, *HELLO]},
-    "name": {"messages": [{"role": "user", "content": "Hello", "name": "ann"}]},
-    "parts": {"messages": [{"role": "user", "content": [{"type": "text", "text": "Hello"}]}]},
-    "image": {"messages": [{"role": "user", "content": [IMAGE]}]},
-    "audio part": {"messages": [{"role": "user", "content": [AUDIO]}]},
-    "file": {"messages": [{"role": "user", "content": [FILE]}]},
-    "assistant": {"messages": [*HELLO, {"role": "assistant", "content": "Hi"}, *HELLO]},
-    "refusal": {
-        "messages": [*HELLO, {"role": "assistant", "content": None, "refusal": "No"}, *HELLO]
-    },
-    "tool result": {
-        "messages": [*HELLO, CALLED, {"role": "tool", "tool_call_id": "c1", "content": "5"}],
-        "tools": TOOLS,
-    },
-    "frequency_penalty": {"frequency_penalty": 0.5},
-    "presence_penalty": {"presence_penalty": -0.5},
-    "functions": {"functions": [FUNCTION]},
-    "function_call": {"functions": [FUNCTION], "function_call": {"name": "weather"}},
-    "function result": {
-        "messages": [
-            *HELLO,
-            {
-                "role": "assistant",
-                "content": None,
-                "function_call": {"name": "weather", "arguments": "{}"},
-            },
-            {"role": "function", "name": "weather", "content": "5"},
-        ],
-        "functions": [FUNCTION],
-    },
-    "logit_bias": {"logit_bias": {"50256": -100}},
-    "logprobs": {"logprobs": True, "top_logprobs": 3},
-    "max_tokens": {"max_tokens": 7},
-    "max_completion_tokens": {"max_completion_tokens": 7},
-    "metadata": {"metadata": {"a": "b"}, "store": True},
-    "modalities": {"modalities": ["text"]},
-    "audio": {"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "wav"}},
-    "n": {"n": 2},
-    "parallel_tool_calls": {"tools": TOOLS, "parallel_tool_calls": False},
-    "prediction": {"prediction": {"type": "content", "content": "Hi"}},
-    "prompt_cache_key": {"prompt_cache_key": "k"},
-    "reasoning_effort": {"reasoning_effort": "low"},
-    "json_schema": {"response_format": SCHEMA},
-    "json_object": {"response_format": {"type": "json_object"}},
-    "safety_identifier": {"safety_identifier": "s"},
-    "seed": {"seed": 7},
-    "service_tier": {"service_tier": "auto"},
-    "stop": {"stop": "END"},
-    "stops": {"stop": ["a", "b", "c", "d"]},
-    "temperature": {"temperature": 0},
-    "tools": {"tools": TOOLS},
-    "tool_choice none": {"tools": TOOLS, "tool_choice": "none"},
-    "tool_choice required": {"tools": TOOLS, "tool_choice": "required"},
-    "tool_choice named": {
-        "tools": TOOLS,
-        "tool_choice": {"type": "function", "function": {"name": "weather"}},
-    },
-    "top_p": {"top_p": 0.25},
-    "user": {"user": "u"},
-    "verbosity": {"verbosity": "low"},
-}
+KEY = "key-1234567890"
+VERSION = "2024-10-21"
+CALLS = OPENAI_CALLS | LEGACY_CALLS
 
 
-class _Recorder(BaseHTTPRequestHandler):
-    """Answers everything in the same way, and keeps what was asked."""
-
-    seen: ClassVar[list[tuple[str, str | None, Any]]] = []
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        self.seen.append((self.path, self.headers["api-key"], body))
-        answer = json.dumps(ANSWER).encode()
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing is printed."""
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
+@pytest.fixture
+def server() -> Iterator[SdkServer]:
     """A server on loopback."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Recorder)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with SdkServer(OPENAI_ANSWER) as made:
+        yield made
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_both_send_the_same(name: str, address: str) -> None:
+def test_both_send_the_same(name: str, server: SdkServer) -> None:
     """The address, the key's header and the body are those of the vendor's own client."""
     arguments: dict[str, Any] = {"messages": HELLO, **CALLS[name]}
     messages = arguments.pop("messages")
-    _Recorder.seen.clear()
+    settings: dict[str, Any] = {"api_key": KEY, "api_version": VERSION, "max_retries": 0}
     answer = completion(
-        "azure/my-gpt",
-        messages,
-        stream=False,
-        api_key="key-1234567890",
-        base_url=address,
-        api_version="2024-10-21",
-        max_retries=0,
-        **arguments,
+        "azure/my-gpt", messages, stream=False, base_url=server.url, **settings, **arguments
     )
-    with TheirClient(
-        api_key="key-1234567890", azure_endpoint=address, api_version="2024-10-21", max_retries=0
-    ) as client:
+    with TheirClient(azure_endpoint=server.url, **settings) as client:
         client.chat.completions.create(model="my-gpt", messages=messages, **arguments)
-    ours, theirs = _Recorder.seen
-    assert theirs == ours
+    ours, theirs = server.asked
+    assert (theirs.path, theirs.json) == (ours.path, ours.json)
+    assert theirs.headers["api-key"] == ours.headers["api-key"]
     assert [] == list(answer.report)
-    TypeAdapter(CompletionCreateParamsNonStreaming).validate_python(ours[2])
+    TypeAdapter(CompletionCreateParamsNonStreaming).validate_python(ours.json)
 
 
-def test_azure_true_sends_there(address: str) -> None:
+def test_azure_true_sends_there(server: SdkServer) -> None:
     """A model of OpenAI's with azure=True goes to Azure, as in the early form of this API."""
-    _Recorder.seen.clear()
-    options: dict[str, Any] = {"azure": True, "api_key": "key-1234567890", "api_base": address}
+    options: dict[str, Any] = {"azure": True, "api_key": KEY, "api_base": server.url}
     answer = completion("gpt-4o", HELLO, stream=False, **options)
     assert "azure" == answer.provider
-    [(path, key, body)] = _Recorder.seen
-    assert "/openai/v1/chat/completions" == path
-    assert "key-1234567890" == key
-    assert "gpt-4o" == body["model"]
+    (asked,) = server.asked
+    assert "/openai/v1/chat/completions" == asked.path
+    assert (KEY, "gpt-4o") == (asked.headers["api-key"], asked.json["model"])

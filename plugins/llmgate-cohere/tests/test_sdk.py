@@ -6,10 +6,7 @@ Each row says a thing twice: as a caller of llmgate says it, and as a user of th
 from __future__ import annotations
 
 import inspect
-import json
-import threading
 from collections.abc import Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -23,6 +20,7 @@ from llmgate.testing import RecordedExchange, drive, load_corpus, read_stream
 from llmgate.testing.driving import call_of, first_request
 from llmgate.types import Completion
 from llmgate_cohere import Cohere
+from tests.sdk import SdkServer
 
 cohere: Any = pytest.importorskip("cohere", reason="Cohere's own package is not installed")
 httpx: Any = pytest.importorskip("httpx", reason="Cohere's own package is not installed")
@@ -312,50 +310,14 @@ def test_bodies_are_of_the_types_of_the_sdk(name: str) -> None:
 # --- the SDK's bytes ----------------------------------------------------------------------
 
 
-class Server(ThreadingHTTPServer):
-    """Answers with ``reply``, keeps the last request, and lasts as long as its ``with`` block."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.reply = b""
-        self.last: tuple[str, Any] = ("", None)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    """One request."""
-
-    server: Server  # pyright: ignore[reportIncompatibleVariableOverride] # of no other
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("content-length") or 0))
-        self.server.last = (self.path, json.loads(body))
-        self.send_response(200)
-        is_json = self.server.reply.lstrip()[:1] == b"{"
-        self.send_header("content-type", "application/json" if is_json else "text/event-stream")
-        self.send_header("content-length", str(len(self.server.reply)))
-        self.end_headers()
-        self.wfile.write(self.server.reply)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Nothing on the console."""
-
-
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
+def server() -> Iterator[SdkServer]:
     """The server that the SDK talks to."""
-    with Server() as made:
-        thread = threading.Thread(target=made.serve_forever, args=(0.01,))
-        thread.start()
+    with SdkServer() as made:
         yield made
-        made.shutdown()
-        thread.join()
 
 
-def ask_the_sdk(server: Server, **options: Any) -> Any:
+def ask_the_sdk(server: SdkServer, **options: Any) -> Any:
     """What the SDK reads from the server's reply: a response, or the events of a stream."""
     is_stream = options.pop("stream", False)
     with httpx.Client() as http:
@@ -368,25 +330,25 @@ STREAM = b'data: {"type": "message-end", "delta": {"finish_reason": "COMPLETE"}}
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_the_sdk_sends_the_same(server: Server, name: str) -> None:
+def test_the_sdk_sends_the_same(server: SdkServer, name: str) -> None:
     """The SDK, asked for the same, sends the same JSON to the same path."""
     asked, their_asked = ROWS[name]
-    server.reply = STREAM if their_asked.get("stream") else WHOLE
+    server.answer = STREAM if their_asked.get("stream") else WHOLE
     ask_the_sdk(server, **their_asked)
-    path, body = server.last
-    assert path == "/v2/chat"
-    assert body == sent_by_us(asked)
+    sent = server.asked.pop()
+    assert sent.path == "/v2/chat"
+    assert sent.json == sent_by_us(asked)
 
 
 # --- what the SDK reads -------------------------------------------------------------------
 
 
-def test_the_sdk_reads_the_same(corpus: Path, server: Server) -> None:
+def test_the_sdk_reads_the_same(corpus: Path, server: SdkServer) -> None:
     """Text, thoughts, calls, citations, counts and reason are what Cohere's SDK reads."""
     for exchange in load_corpus(corpus):
         if "endpoint:v2/chat" not in exchange.tags or exchange.is_refusal:
             continue
-        server.reply = exchange.replies[-1].body
+        server.answer = exchange.replies[-1].body
         read = ask_the_sdk(server, model="command-r", messages=HELLO, stream=exchange.is_stream)
         expected = as_their_events(read) if exchange.is_stream else as_they_read(read)
         assert expected == as_we_read(exchange), exchange.name

@@ -20,12 +20,6 @@ from llmgate_local.models import find_model
 
 
 @pytest.fixture(scope="session")
-def anyio_backend() -> str:
-    """The library runs on asyncio."""
-    return "asyncio"
-
-
-@pytest.fixture(scope="session")
 def weights() -> Path:
     """The GGUF file of SmolLM2."""
     if find_spec("xllamacpp") is None:

@@ -29,24 +29,6 @@ Sent = Callable[..., tuple[dict[str, Any], ProviderCall]]
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    """The event loop that tests run on."""
-    return "asyncio"
-
-
-@pytest.fixture(autouse=True)
-def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No variable of the machine has a say."""
-    for name in (
-        "REPLICATE_API_TOKEN",
-        "REPLICATE_API_KEY",
-        "REPLICATE_BASE_URL",
-        "REPLICATE_POLL_INTERVAL",
-    ):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
 def schemas() -> dict[str, Any]:
     """Models' schemas as they publish them, by the name of their kind."""
     return SCHEMAS

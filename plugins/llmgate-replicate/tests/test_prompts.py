@@ -295,42 +295,11 @@ LLAMA_3 = (
             TALK[:2],
             {"prompt": "Hi", "system_prompt": "Be brief."},
         ),
-        (
-            "meta/meta-llama-3.1-405b-instruct",
-            TALK,
-            {"prompt": LLAMA_3, "prompt_template": "{prompt}"},
-        ),
-        (
-            "meta/llama-2-7b-chat",
-            TALK,
-            {
-                "prompt": "[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nHi [/INST] Hello! </s><s>"
-                "[INST] Who are you? [/INST]"
-            },
-        ),
-        ("meta/llama-2-7b-chat", HI, {"prompt": "[INST] Hi [/INST]"}),
         ("meta/llama-2-7b", HI, {"prompt": "Hi"}),
         (
             "mistralai/mistral-7b-instruct-v0.2",
             HI,
             {"prompt": "<s>[INST] Hi [/INST]", "prompt_template": "{prompt}"},
-        ),
-        (
-            "mistralai/mistral-7b-instruct-v0.2",
-            TALK,
-            {
-                "prompt": "<s>[INST] Be brief.\n\nHi [/INST] Hello!</s>[INST] Who are you? [/INST]",
-                "prompt_template": "{prompt}",
-            },
-        ),
-        (
-            "google-deepmind/gemma-7b-it",
-            TALK,
-            {
-                "prompt": "<bos><start_of_turn>user\nBe brief.\n\nHi<end_of_turn>\n"
-                "<start_of_turn>model\nHello!<end_of_turn>\n"
-                "<start_of_turn>user\nWho are you?<end_of_turn>\n<start_of_turn>model\n"
-            },
         ),
     ],
 )

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from pydantic import TypeAdapter
 from llmgate.provider.http import HttpResponse, decode_json, encode_json
 from llmgate.testing.driving import call_of, drive, first_request, read_stream
 from llmgate_replicate import Replicate
+from tests.sdk import SdkServer
 
 replicate: Any = pytest.importorskip("replicate", reason="Replicate's own package is not installed")
 pytestmark = pytest.mark.filterwarnings("default")
@@ -50,55 +49,14 @@ def test_there_are_enough_calls() -> None:
     assert len(CALLS) >= 40
 
 
-class Recorder(ThreadingHTTPServer):
-    """Answers every request with ``reply`` and keeps the last."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.reply: tuple[str, bytes] = ("application/json", b"{}")
-        self.last: tuple[str, str, Any, str | None] = ("", "", None, None)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Recorder  # pyright: ignore[reportIncompatibleVariableOverride] # of no other
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("content-length") or 0))
-        self.server.last = (
-            self.command,
-            self.path,
-            json.loads(body) if body else None,
-            self.headers.get("prefer"),
-        )
-        self.send_response(201)
-        kind, reply = self.server.reply
-        self.send_header("content-type", kind)
-        self.end_headers()
-        self.wfile.write(reply)
-
-    def do_GET(self) -> None:
-        self.do_POST()
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Nothing on the console."""
-
-
 @pytest.fixture(scope="module")
-def recorder() -> Iterator[Recorder]:
+def recorder() -> Iterator[SdkServer]:
     """The server that both talk to."""
-    with Recorder() as made:
-        thread = threading.Thread(target=made.serve_forever, args=(0.01,))
-        thread.start()
+    with SdkServer(status=201) as made:
         yield made
-        made.shutdown()
-        thread.join()
 
 
-def theirs(recorder: Recorder) -> Any:
+def theirs(recorder: SdkServer) -> Any:
     """Their client, of the first or the second major version."""
     if hasattr(replicate, "Replicate"):
         return replicate.Replicate(bearer_token="r8_test", base_url=f"{recorder.url}/v1")
@@ -119,7 +77,7 @@ def created(client: Any, kind: str, inputs: Any) -> Any:
 
 @pytest.mark.parametrize(("kind", "schema", "options"), CALLS)
 def test_their_client_sends_the_same(
-    recorder: Recorder, kind: str, schema: str, options: dict[str, Any]
+    recorder: SdkServer, kind: str, schema: str, options: dict[str, Any]
 ) -> None:
     """The same address, body and preference, for the same inputs."""
     model = "acme/chat" if kind == "model" else f"acme/chat:{VERSION}"
@@ -127,17 +85,18 @@ def test_their_client_sends_the_same(
     asked = {"model": model, "messages": HI, **options}
     request = first_request(ours.complete(call_of(ours, asked)))
     body = decode_json(request.body)
-    recorder.reply = ("application/json", EXCHANGES[0]["replies"][-1]["body"].encode())
+    recorder.answer = EXCHANGES[0]["replies"][-1]["body"].encode()
     created(theirs(recorder), kind, body["input"])
-    expected = ("POST", f"{recorder.url}{recorder.last[1]}", *recorder.last[2:])
+    sent = recorder.asked.pop()
+    expected = ("POST", f"{recorder.url}{sent.path}", sent.json, sent.headers["prefer"])
     assert expected == (request.method, request.url, body, request.headers["prefer"])
 
 
 @pytest.mark.parametrize("exchange", [e for e in EXCHANGES if not e["call"].get("stream")])
-def test_their_client_reads_the_same(recorder: Recorder, exchange: Any) -> None:
+def test_their_client_reads_the_same(recorder: SdkServer, exchange: Any) -> None:
     """The same id, state, and text."""
     reply = exchange["replies"][-1]
-    recorder.reply = ("application/json", reply["body"].encode())
+    recorder.answer = reply["body"].encode()
     said = created(theirs(recorder), "model", {"prompt": "Hi"})
     ours = Replicate(api_key="r8_test", schemas={"acme/chat": SCHEMAS["plain"]})
     call = call_of(ours, {"model": "acme/chat", "messages": HI})
@@ -152,12 +111,12 @@ def test_their_client_reads_the_same(recorder: Recorder, exchange: Any) -> None:
 
 @pytest.mark.skipif(hasattr(replicate, "Replicate"), reason="their first version reads streams")
 @pytest.mark.parametrize("exchange", [e for e in EXCHANGES if e["call"].get("stream")])
-def test_their_client_reads_the_same_from_a_stream(recorder: Recorder, exchange: Any) -> None:
+def test_their_client_reads_the_same_from_a_stream(recorder: SdkServer, exchange: Any) -> None:
     """The same text, event by event."""
     body = exchange["replies"][-1]["body"].encode()
     if exchange["replies"][-1]["headers"]["content-type"] != "text/event-stream":
         pytest.skip("this model has no stream")
-    recorder.reply = ("text/event-stream", body)
+    recorder.answer = body
     client = theirs(recorder)
     with client._client.stream("GET", recorder.url) as response:
         theirs_of: Any = import_module("replicate.stream")
