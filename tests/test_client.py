@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import copy
 import pickle
+import ssl
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -451,6 +453,26 @@ async def test_a_key_that_is_set_later(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"unsupported": "x"}, "unsupported"),
         ({"hooks": [5]}, "hooks"),
         ({"hooks": 5}, "hooks"),
+        ({"hook_timeout": "x"}, "hook_timeout"),
+        ({"verify": 7}, "verify"),
+        ({"verify": ""}, "verify"),
+        ({"verify": None}, "verify"),
+        ({"proxy": 5}, "proxy"),
+        ({"proxy": ""}, "proxy"),
+        ({"proxy": {"https": "http://127.0.0.1:9"}}, "proxy"),
+        ({"proxy": "socks5://127.0.0.1:9"}, "proxy"),
+        ({"trust_env": "no"}, "trust_env"),
+        ({"limit": "5"}, "limit"),
+        ({"limit": 0}, "limit"),
+        ({"retry": 5}, "retry"),
+        ({"retry": 0}, "retry"),
+        ({"retry": False}, "retry"),
+        ({"providers": [1]}, "providers"),
+        ({"providers": "openai"}, "providers"),
+        ({"providers": {1: Plain}}, "providers"),
+        ({"providers": {"a/b": Plain}}, "providers"),
+        ({"providers": {"a": 1}}, "providers['a']"),
+        ({"providers": {"a": None}}, "providers['a']"),
     ],
 )
 def test_settings_that_are_refused(settings: dict[str, Any], path: str) -> None:
@@ -458,6 +480,13 @@ def test_settings_that_are_refused(settings: dict[str, Any], path: str) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         Client(**settings)
     assert path == caught.value.path
+
+
+@pytest.mark.parametrize("verify", [True, False, Path("ca.pem"), ssl.create_default_context()])
+@pytest.mark.parametrize("proxy", [None, "http://127.0.0.1:9"])
+def test_settings_that_are_taken(verify: Any, proxy: str | None) -> None:
+    """A path may be one of pathlib's; no file is read yet."""
+    Client(verify=verify, proxy=proxy, providers={"a": Plain(), "b": Plain}, retry=None)
 
 
 async def test_a_timeout_of_the_client() -> None:

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from statistics import mean
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import tenacity
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmgate import Client
 from llmgate._core.retry import RetryBudget, RetryPolicy, parse_retry_after
 from llmgate.errors import (
     BadRequestError,
@@ -37,6 +38,9 @@ from llmgate.errors import (
     TransportError,
     error_class,
 )
+from llmgate.types import Completion
+from tests.faults.calls import HI, MODEL, client_of
+from tests.faults.server import FaultServer, event, reply, stream
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 
@@ -269,6 +273,61 @@ def test_a_predicate_narrows_what_is_retried() -> None:
     assert errors[:1] == asked
     always = RetryPolicy(retry=lambda _: True)
     assert [True, False] == [always.allows(error, 1, answered=False) for error in errors]
+
+
+def broken(*_: object) -> Any:
+    raise ZeroDivisionError("no policy of mine")
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize(
+    ("policy", "reason"),
+    [
+        (RetryPolicy(retry=broken), "ZeroDivisionError: no policy of mine"),
+        (RetryPolicy(wait=broken), "ZeroDivisionError: no policy of mine"),
+        (RetryPolicy(wait=lambda _: cast("Any", object())), "TypeError: "),
+    ],
+)
+async def test_a_policy_that_fails_takes_nothing_from_the_call_s_own_failure(
+    streamed: bool, policy: RetryPolicy, reason: str
+) -> None:
+    """That is raised, and says why it was not retried."""
+    early = stream(end=event({"error": {"message": "busy", "code": 503}}))
+    with FaultServer(early if streamed else reply(503, body={"error": "busy"})) as server:
+        async with client_of(server, retry=policy) as client:
+            with pytest.raises(OverloadedError, match="busy") as caught:
+                await completed(client, streamed=streamed)
+        assert 1 == len(server.requests)
+    assert f"not retried: the retry policy failed: {reason}" in str(caught.value)
+    assert (caught.value.message,) == caught.value.args
+
+
+async def completed(client: Client, *, streamed: bool) -> Completion:
+    """The completion of a call, whole or put together from its stream."""
+    if streamed:
+        return await (await client.acompletion(MODEL, HI, stream=True)).completion()
+    return await client.acompletion(MODEL, HI)
+
+
+async def asks_a_database(_: object) -> Any:
+    """What a policy cannot call."""
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"retry": 5}, "retry.retry"),
+        ({"retry": asks_a_database}, "retry.retry"),
+        ({"wait": 0.5}, "retry.wait"),
+        ({"wait": asks_a_database}, "retry.wait"),
+        ({"retry_reads": "yes"}, "retry.retry_reads"),
+    ],
+)
+def test_a_policy_of_what_cannot_be_called(fields: dict[str, Any], path: str) -> None:
+    """It is refused when it is made."""
+    with pytest.raises(InvalidRequestError) as caught:
+        RetryPolicy(**fields)
+    assert path == caught.value.path
 
 
 BAD_COUNTS: list[Any] = [-1, 1.0, True, None, "2", math.nan, -(10**5000)]

@@ -25,6 +25,8 @@ from llmgate._core.settings import (
     as_header_source,
     as_hooks,
     as_policy,
+    as_providers,
+    as_retry,
     as_timeout,
     as_transport,
 )
@@ -43,6 +45,7 @@ from llmgate.types import Completion
 
 if TYPE_CHECKING:
     import ssl
+    from os import PathLike
 
     from llmgate._core.preview import Preview
     from llmgate._core.sync import SyncStream
@@ -106,7 +109,7 @@ class Client(Operations, Live):
         unsupported: Policy = "drop",
         hooks: Iterable[Hook] = (),
         hook_timeout: float = 5.0,
-        verify: bool | str | ssl.SSLContext = True,
+        verify: bool | str | PathLike[str] | ssl.SSLContext = True,
         proxy: str | None = None,
         trust_env: bool = False,
         limit: int | None = None,
@@ -116,9 +119,9 @@ class Client(Operations, Live):
     ) -> None:
         address = hide_address(proxy) if isinstance(proxy, str) else proxy
         del proxy  # no traceback shows its password
-        self._registry = Registry(providers)
+        self._registry = Registry(as_providers(providers))
         self._timeout = as_timeout(timeout)
-        self._policy = retry or RetryPolicy()
+        self._policy = as_retry(retry)
         if max_retries is not None:
             self._policy = replace(self._policy, max_retries=max_retries)
         self._unsupported: Policy = as_policy(unsupported)

@@ -17,12 +17,12 @@ from llmgate._core.loading import in_time, transport_of
 from llmgate.provider import Provider
 from llmgate.provider.http import Transport
 from llmgate.provider.threads import start_in_thread
+from llmgate.transports._settings import HttpSettings
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from llmgate.options import Timeout
-    from llmgate.transports._settings import HttpSettings
     from llmgate.transports.aiohttp import AiohttpTransport
 
     Pools: TypeAlias = WeakKeyDictionary[asyncio.AbstractEventLoop, AiohttpTransport]
@@ -35,16 +35,16 @@ _TRANSPORT = "llmgate.transports.aiohttp"
 class Connections:
     """The transports of a client.
 
-    ``http`` are the values of :class:`~llmgate.transports._settings.HttpSettings`; where a
-    ``transport`` is given, it takes the place of all pools. ``warns`` says whether there is a
-    ``ResourceWarning`` where connections are left open.
+    ``http`` are the values of :class:`~llmgate.transports._settings.HttpSettings`, which refuses
+    what is wrong with them; where a ``transport`` is given, it takes the place of all pools.
+    ``warns`` says whether there is a ``ResourceWarning`` where connections are left open.
     """
 
     def __init__(
         self, http: tuple[Any, ...], *, transport: Transport | None = None, warns: bool = True
     ) -> None:
         self.pools: Pools = WeakKeyDictionary()
-        self._http = http
+        self._http = HttpSettings(*http)
         self._given = transport
         self._warns = warns
         self._own: WeakKeyDictionary[Provider, Transport] = WeakKeyDictionary()
@@ -82,7 +82,7 @@ class Connections:
         """Import the transport and read the certificates, in which the loop is not held up."""
         loading = self._settings
         if loading is None or (loading.done() and loading.exception()):
-            loading = self._settings = start_in_thread(lambda: _loaded(*self._http))
+            loading = self._settings = start_in_thread(lambda: _loaded(self._http))
         return await in_time(loading, "the transport", timeout, began)
 
     async def aclose(self) -> None:
@@ -98,13 +98,10 @@ class Connections:
             await transport.aclose()
 
 
-def _loaded(*settings: Any) -> HttpSettings:
+def _loaded(settings: HttpSettings) -> HttpSettings:
     """The settings, with certificates in place of their path, once the transport is imported."""
     import_module(_TRANSPORT)
-    from llmgate.transports._settings import HttpSettings  # noqa: PLC0415 - likewise
-
-    given = HttpSettings(*settings)
-    return replace(given, verify=given.tls())
+    return replace(settings, verify=settings.tls())
 
 
 def _forget(pools: ReferenceType[Pools], loop: ReferenceType[asyncio.AbstractEventLoop]) -> None:

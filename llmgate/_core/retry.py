@@ -11,6 +11,7 @@ import math
 import re
 import time
 from collections.abc import Callable, Mapping
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 from llmgate._text.dataclass import slotted
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from tenacity import RetryCallState
     from tenacity.wait import wait_base
 
-__all__ = ["RetryBudget", "RetryPolicy", "parse_retry_after"]
+__all__ = ["RetryBudget", "RetryPolicy", "is_async", "parse_retry_after"]
 
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
 """The statuses that may be gone a moment later, those of Cloudflare (520 to 524) among them. Of
@@ -46,8 +47,9 @@ class RetryPolicy:
     ``max_retries`` bounds the requests to one more than itself. ``wait`` is any of tenacity's wait
     strategies; by default the pause is drawn between 0 and 0.5 s doubled at each attempt, at most
     8 s (full jitter). ``retry`` is asked of each error that may be retried at all, and can only
-    narrow that. ``retry_reads`` also retries an answer that broke while it was read, and a request
-    that is not idempotent whose connection ended: the provider may bill both twice.
+    narrow that; where it or ``wait`` raises, the call fails with the error that was to be retried,
+    whose message says so. ``retry_reads`` also retries an answer that broke while it was read, and
+    a request that is not idempotent whose connection ended: the provider may bill both twice.
     """
 
     max_retries: int = 2
@@ -59,6 +61,14 @@ class RetryPolicy:
         if type(self.max_retries) is not int or self.max_retries < 0:
             reason = f"expected an integer of 0 or more, got {shown(self.max_retries)}"
             raise InvalidRequestError(reason, path="max_retries")
+        for name in ("wait", "retry"):
+            given = getattr(self, name)
+            if given is not None and (not callable(given) or is_async(given)):
+                reason = f"expected a function that is not async, got {shown(given)}"
+                raise InvalidRequestError(reason, path=f"retry.{name}")
+        if type(self.retry_reads) is not bool:
+            reason = f"expected True or False, got {shown(self.retry_reads)}"
+            raise InvalidRequestError(reason, path="retry.retry_reads")
 
     def allows(self, error: LLMGateError, attempt: int, *, answered: bool) -> bool:
         """Whether attempt number ``attempt`` (from 1) may be followed by another.
@@ -85,6 +95,12 @@ class RetryPolicy:
 
 
 _NO_LOOP: Any = None
+
+
+def is_async(function: Callable[..., Any]) -> bool:
+    """Whether it gives a coroutine, which nobody would await here."""
+    call = getattr(function, "__call__", None)  # noqa: B004 - it is callable
+    return iscoroutinefunction(function) or iscoroutinefunction(call)
 
 
 def _is_transient(error: LLMGateError) -> bool:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmgate._core.failures import authorize_error
 from llmgate._core.settings import HeaderSource, as_headers
@@ -30,11 +30,15 @@ from llmgate.errors import (
     ResponseTooLargeError,
     origin_of,
     shown,
+    told,
 )
 from llmgate.hooks import AttemptEnded, AttemptStarted, RetryScheduled
 from llmgate.provider import status_error
 from llmgate.provider.http import HttpRequest, HttpResponse, IncomingResponse, redacted
 from llmgate.types import Attempt
+
+if TYPE_CHECKING:
+    from llmgate._core.retry import RetryPolicy
 
 __all__ = [
     "MAX_BODY",
@@ -107,20 +111,33 @@ async def send(request: HttpRequest, context: CallState, holder: Holder | None) 
 
 def pause_before_next(error: LLMGateError, context: CallState, *, answered: bool) -> float | None:
     """The seconds to wait before another attempt; None when there is to be no other."""
-    number = context.retries + 1
-    if not context.policy.allows(error, number, answered=answered):
+    try:
+        wait = _pause_of(context.policy, error, context.retries + 1, answered=answered)
+    except Exception as failure:  # noqa: BLE001 - a policy's functions are the caller's
+        error.message += f"; not retried: the retry policy failed: {told(failure)}"
+        error.args = (error.message,)
         return None
-    if is_unprocessed(error):  # so that the server is asked once in all
-        wait = 0.0
-    else:
-        wait = context.policy.pause(error, number)
-        if wait >= context.deadline.remaining() or not context.budget.spend():
-            return None
-    context.retries = number
+    if wait is None:
+        return None
+    if not is_unprocessed(error) and (
+        wait >= context.deadline.remaining() or not context.budget.spend()
+    ):
+        return None
+    context.retries += 1
     if context.emit is not None:
         following = context.reserve_number()
         context.emit(RetryScheduled(context.call.id, following, wait, error, context.labels))
     return wait
+
+
+def _pause_of(
+    policy: RetryPolicy, error: LLMGateError, number: int, *, answered: bool
+) -> float | None:
+    """The seconds that a policy wants to be waited; None where it wants no other attempt."""
+    if not policy.allows(error, number, answered=answered):
+        return None
+    # where the request was not processed, the server is asked once in all
+    return 0.0 if is_unprocessed(error) else policy.pause(error, number)
 
 
 def attempt_started(

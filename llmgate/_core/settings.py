@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from inspect import iscoroutinefunction
 from typing import Any, TypeAlias, TypeGuard, cast
 
 from llmgate._core.check import check_json
 from llmgate._core.provider_settings import as_provider_settings
+from llmgate._core.retry import RetryPolicy, is_async
 from llmgate._text.redact import HiddenHeaders, HiddenUrl
 from llmgate.errors import InvalidRequestError, shown
 from llmgate.hooks import AttemptStarted, Hook
 from llmgate.options import Timeout
+from llmgate.provider import Provider
 from llmgate.provider.http import Transport
 from llmgate.report import Policy
 
@@ -27,6 +28,8 @@ __all__ = [
     "as_hooks",
     "as_labels",
     "as_policy",
+    "as_providers",
+    "as_retry",
     "as_settings",
     "as_timeout",
     "as_transport",
@@ -48,6 +51,32 @@ def as_policy(value: Any) -> Policy:
     return "drop" if value == "drop" else "raise"
 
 
+def as_providers(given: Any) -> Mapping[str, Provider | Callable[..., Provider]]:
+    """The providers by name. Whether each can do what a provider does is seen when it is used."""
+    if given is None:
+        return {}
+    if not is_mapping(given):
+        reason = f"expected a dictionary of providers by name, got {shown(given)}"
+        raise InvalidRequestError(reason, path="providers")
+    for name, provider in given.items():
+        if not isinstance(name, str) or not name.strip() or "/" in name:
+            reason = f"{shown(name)} is no name of a provider: expected text without a slash"
+            raise InvalidRequestError(reason, path="providers")
+        if type(provider).__module__ == "builtins" and not callable(provider):
+            reason = f"expected a provider, or a callable that makes one, got {shown(provider)}"
+            raise InvalidRequestError(reason, path=f"providers[{name!r}]")
+    return given
+
+
+def as_retry(given: Any) -> RetryPolicy:
+    if given is None:
+        return RetryPolicy()
+    if not isinstance(given, RetryPolicy):
+        reason = f"expected a RetryPolicy, got {shown(given)}; a number of retries is max_retries"
+        raise InvalidRequestError(reason, path="retry")
+    return given
+
+
 def as_hooks(hooks: Any, path: str = "hooks") -> tuple[Hook, ...]:
     """The hooks, each of which can be called from a thread that has no event loop."""
     if not is_iterable(hooks):
@@ -56,7 +85,7 @@ def as_hooks(hooks: Any, path: str = "hooks") -> tuple[Hook, ...]:
     for hook in found:
         if not callable(hook):
             raise InvalidRequestError(f"{shown(hook)} cannot be called", path=path)
-        if iscoroutinefunction(hook) or iscoroutinefunction(getattr(hook, "__call__", None)):  # noqa: B004 - it is callable
+        if is_async(hook):
             raise InvalidRequestError(
                 f"{shown(hook)} is an async function, and hooks are called on a thread without an "
                 "event loop: use asyncio.run_coroutine_threadsafe within a plain function",
@@ -104,7 +133,7 @@ def as_headers(headers: Any, path: str = "extra_headers") -> Mapping[str, str]:
 
 def as_header_source(given: Any) -> HeaderSource | None:
     """What ``Client(headers=…)`` gives, as what is asked on each attempt; None for nothing."""
-    if callable(given) and not iscoroutinefunction(given):
+    if callable(given) and not is_async(given):
         return cast("HeaderSource", given)  # what it returns is checked each time
     if callable(given):
         reason = f"{shown(given)} is an async function: what has to be awaited is a middleware's"

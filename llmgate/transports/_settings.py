@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 import sys
+from typing import Any
 from urllib.parse import urlsplit
 
 from llmgate._text.dataclass import slotted
@@ -33,13 +34,14 @@ class HttpSettings:
         InvalidRequestError: naming the setting that cannot be.
     """
 
-    verify: bool | str | ssl.SSLContext = True
+    verify: bool | str | os.PathLike[str] | ssl.SSLContext = True
     proxy: str | HiddenUrl | None = None
     trust_env: bool = False
     limit: int | None = None
     fast_path: bool | None = None
 
     def __post_init__(self) -> None:
+        self._check_types(self.verify, self.proxy, self.trust_env)
         if isinstance(self.proxy, str):
             self.proxy = hide_address(self.proxy)
         proxy = self.proxy_url()
@@ -49,6 +51,19 @@ class HttpSettings:
         if self.limit is not None and (type(self.limit) is not int or self.limit < 1):
             reason = f"expected a positive integer, got {shown(self.limit)}"
             raise InvalidRequestError(reason, path="limit")
+
+    def _check_types(self, verify: Any, proxy: Any, trust_env: Any) -> None:
+        if isinstance(verify, os.PathLike):
+            self.verify = verify = os.fspath(verify)
+        if verify == "" or not isinstance(verify, bool | str | ssl.SSLContext):
+            expected = "True, False, the path of a CA bundle or an ssl.SSLContext"
+            raise InvalidRequestError(f"expected {expected}, got {shown(verify)}", path="verify")
+        if not isinstance(proxy, str | HiddenUrl | None):  # what it is may hold a password
+            kind = type(proxy).__name__
+            raise InvalidRequestError(f"expected the http URL of a proxy, got {kind}", path="proxy")
+        if not isinstance(trust_env, bool):
+            reason = f"expected True or False, got {shown(trust_env)}"
+            raise InvalidRequestError(reason, path="trust_env")
 
     def proxy_url(self) -> str | None:
         """The proxy's URL as it is given to it, with its password."""
@@ -68,7 +83,7 @@ class HttpSettings:
 
     def tls(self) -> bool | ssl.SSLContext:
         """What says whom to trust."""
-        if not isinstance(self.verify, str):
+        if isinstance(self.verify, bool | ssl.SSLContext):
             return self.verify
         try:
             if os.path.isdir(self.verify):
