@@ -577,14 +577,6 @@ async def test_a_user_in_the_address() -> None:
 # --- proxies ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "nonsense", "http://[", "http://"])
-async def test_a_proxy_that_is_none(proxy: str) -> None:
-    """What is no http URL is an invalid setting that is named."""
-    error = await failure_of("http://127.0.0.1:9/v1", proxy=proxy)
-    assert isinstance(error, InvalidRequestError)
-    assert "proxy" == error.path
-
-
 @pytest.mark.parametrize(
     ("files", "limit", "expected"),
     [
@@ -615,14 +607,6 @@ async def test_how_many_connections_there_may_be_where_nobody_limits_files(
     """A thousand, on a system that has no such limit."""
     monkeypatch.setitem(sys.modules, "resource", None)
     assert 1000 == HttpSettings().most_connections()
-
-
-async def test_a_limit_that_is_none() -> None:
-    """The number of connections is a positive integer."""
-    for limit in (0, -1, 1.5, True, "9"):
-        error = await failure_of("http://127.0.0.1:9/v1", limit=limit)
-        assert isinstance(error, InvalidRequestError)
-        assert "limit" == error.path
 
 
 # --- connections that are kept ------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 import sys
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from llmgate._text.dataclass import slotted
@@ -54,7 +54,7 @@ class HttpSettings:
 
     def _check_types(self, verify: Any, proxy: Any, trust_env: Any) -> None:
         if isinstance(verify, os.PathLike):
-            self.verify = verify = os.fspath(verify)
+            self.verify = verify = os.fspath(cast("os.PathLike[str]", verify))
         if verify == "" or not isinstance(verify, bool | str | ssl.SSLContext):
             expected = "True, False, the path of a CA bundle or an ssl.SSLContext"
             raise InvalidRequestError(f"expected {expected}, got {shown(verify)}", path="verify")
