@@ -6,11 +6,13 @@ reaches its greatest length, ``failing`` fails before its end, ``endless`` never
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import Any
 
 from llmgate.errors import RateLimitError, StreamTruncatedError
-from llmgate.provider import Decoder, Provider
+from llmgate.models import Model
+from llmgate.provider import Decoder, ModelLister, Provider
 from llmgate.provider.accumulate import accumulate
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.framing import Frame, NDJSONFramer
@@ -19,7 +21,7 @@ from llmgate.testing.canned import Canned, CannedTransport
 from llmgate.types import Chunk, Completion
 
 
-class Echo(Provider):
+class Echo(Provider, ModelLister):
     """The provider."""
 
     protocol = 2
@@ -34,6 +36,13 @@ class Echo(Provider):
         """One answer."""
         reply = yield _request(call)
         return accumulate(map(_chunk, reply.body.splitlines()))
+
+    def list_models(self) -> Flow[list[Model]]:
+        """Two, of which one says how much it takes, and one would clear a terminal."""
+        response = yield HttpRequest("GET", "echo:")
+        if "FORBIDDEN_ECHO" in os.environ:
+            raise RateLimitError("slow\ndown")
+        return [Model.model_validate(entry) for entry in response.json()]
 
     def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
         """One stream."""
@@ -65,6 +74,9 @@ def _chunk(line: bytes) -> Chunk:
 
 
 def _answer(request: HttpRequest) -> Canned:
+    if request.method == "GET":
+        models = [{"id": "echo", "context_window": 64, "max_output": 8}, {"id": "\x1b[2J"}]
+        return Canned(body=encode_json(models))
     asked = decode_json(request.body)
     model = asked["model"]
     said = " | ".join(f"{message['role']}: {message['content']}" for message in asked["messages"])

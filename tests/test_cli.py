@@ -319,6 +319,40 @@ def test_a_closed_pipe_has_its_exit_code(monkeypatch: pytest.MonkeyPatch, tmp_pa
         assert 141 == main(["chat", "Hi", "-m", "echo/echo"])
 
 
+# --- models -------------------------------------------------------------------------------
+
+
+def test_models_lists_what_a_provider_has(capsys: pytest.CaptureFixture[str]) -> None:
+    """One a line, with what it takes; nothing of it reaches the terminal as it is."""
+    assert 0 == main(["models", "-p", "echo"])
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    expected = [["model", "context", "output"], ["echo/echo", "64", "8"]]
+    assert [*expected, ["echo/\\x1b[2J", "-", "-"]] == lines
+
+
+def test_models_as_json_is_all_that_the_provider_says(capsys: pytest.CaptureFixture[str]) -> None:
+    """An object a line."""
+    assert 0 == main(["models", "-p", "echo", "--json"])
+    first = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert ("echo", 64, "echo") == (first["id"], first["context_window"], first["provider"])
+
+
+def test_models_says_which_provider_could_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And lists the others."""
+    monkeypatch.setenv("LLMGATE_PROVIDERS", "echo")
+    monkeypatch.setenv("FORBIDDEN_ECHO", "1")
+    assert 1 == main(["models"])
+    out, err = capsys.readouterr()
+    assert "" == out
+    assert err.startswith("llmgate: echo: slow\\ndown")
+    assert 1 == len(err.splitlines())
+    monkeypatch.delenv("FORBIDDEN_ECHO")
+    assert 0 == main(["models"])
+    assert "echo/echo" in capsys.readouterr().out
+
+
 # --- providers ----------------------------------------------------------------------------
 
 

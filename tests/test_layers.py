@@ -121,7 +121,7 @@ FLOORS = (
         "_core.sync",
     ),
     ("_core.default",),
-    ("", "cli", "cli.__main__", "cli.chat", "cli.doctor", "cli.providers"),
+    ("", "cli", "cli.__main__", "cli.chat", "cli.doctor", "cli.models", "cli.providers"),
 )
 FLOOR_OF = {
     f"llmgate.{name}".rstrip("."): floor for floor, names in enumerate(FLOORS) for name in names

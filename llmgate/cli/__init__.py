@@ -1,7 +1,7 @@
-"""The command line: ``llmgate chat``, ``llmgate providers`` and ``llmgate doctor``.
+"""The command line: ``llmgate chat``, ``models``, ``providers`` and ``doctor``.
 
-What a command needs is imported when that command runs, and no provider but the one that a chat
-asks for is ever imported.
+What a command needs is imported when that command runs, and no provider but those that a chat or a
+list of models asks is ever imported.
 """
 
 from __future__ import annotations
@@ -65,6 +65,13 @@ def _parser() -> argparse.ArgumentParser:
     chat.add_argument("--system", help="instructions that come before the prompt")
     chat.add_argument("--no-stream", action="store_true", help="print the answer when it is whole")
     chat.add_argument("--json", action="store_true", help="print the whole answer as JSON")
+    models = commands.add_parser(
+        "models",
+        help="list the models of a provider",
+        description="Ask a provider for its models, or all that have a key.",
+    )
+    models.add_argument("-p", "--provider", help="the provider's name; by default all of them")
+    models.add_argument("--json", action="store_true", help="print one JSON object a line")
     commands.add_parser(
         "providers",
         help="list the installed providers",
@@ -84,6 +91,10 @@ def _run(argv: Sequence[str] | None) -> int:
     arguments = parser.parse_args(argv)
     if arguments.command == "chat":
         return _chat(arguments, parser)
+    if arguments.command == "models":
+        from llmgate.cli import models  # noqa: PLC0415 - asyncio, for this command alone
+
+        return models.run(arguments.provider, as_json=arguments.json)
     if arguments.command == "doctor":
         from llmgate.cli import doctor  # noqa: PLC0415 - metadata, for this command alone
 

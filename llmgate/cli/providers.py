@@ -9,7 +9,7 @@ from importlib.metadata import entry_points
 from llmgate._core.advice import install
 from llmgate._core.registry import InstalledProvider, installed_providers
 
-__all__ = ["run"]
+__all__ = ["print_table", "run"]
 
 _HEADINGS = ("provider", "package", "key", "models")
 
@@ -20,7 +20,7 @@ def run() -> int:
     if not installed:
         print(f"no provider is installed; for a model on this machine: {install('local')}")
         return 0
-    _print_table([_HEADINGS, *(_row(installed[name]) for name in sorted(installed))])
+    print_table([_HEADINGS, *(_row(installed[name]) for name in sorted(installed))])
     return 0
 
 
@@ -53,7 +53,8 @@ def _state(variable: str) -> str:
     return "set" if os.environ.get(variable) else "not set"
 
 
-def _print_table(rows: Sequence[Sequence[str]]) -> None:
+def print_table(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows in columns as wide as their widest cells."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
