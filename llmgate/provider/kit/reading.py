@@ -24,8 +24,8 @@ __all__ = [
     "read_json",
 ]
 
-_ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_ESCAPED_SURROGATE = rb"\\u[dD][89a-fA-F]"
+_SURROGATE = "[\ud800-\udfff]"
 
 
 def read_json(data: bytes) -> Any:
@@ -39,7 +39,7 @@ def read_json(data: bytes) -> Any:
     try:
         return decode_json(data)
     except DecodeError:
-        if _ESCAPED_SURROGATE.search(data) is None:
+        if re.search(_ESCAPED_SURROGATE, data) is None:
             raise
     try:
         # Written anew, a whole pair is one character, and only a lone surrogate is left as one.
@@ -47,7 +47,7 @@ def read_json(data: bytes) -> Any:
     except (ValueError, RecursionError) as error:
         reason = str(error)
     else:
-        return decode_json(_SURROGATE.sub("\ufffd", text))
+        return decode_json(re.sub(_SURROGATE, "\ufffd", text))
     raise DecodeError(f"the response is not JSON ({reason}): {excerpt(data)}", frame=data)
 
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, NoReturn
+from dataclasses import field, replace
+from typing import Any, NoReturn
 from urllib.parse import urlsplit, urlunsplit
 
+from llmgate._text.dataclass import slotted
 from llmgate._text.redact import HiddenHeaders, HiddenUrl, split_query
 from llmgate.errors import InvalidRequestError, MissingKeyError
 from llmgate.provider.http import HttpRequest, Secret, base_url_parts
@@ -22,7 +23,8 @@ from llmgate.provider.http import HttpRequest, Secret, base_url_parts
 __all__ = ["Credential", "Settings", "Vendor", "base_url", "headers", "key_from", "variable"]
 
 
-class Credential(NamedTuple):
+@slotted
+class Credential:
     """One kind of key.
 
     ``variables`` are those of the environment that may hold it; the first that is set counts.
@@ -35,7 +37,7 @@ class Credential(NamedTuple):
     prefix: str = "Bearer "
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@slotted
 class Vendor:
     """What a vendor's hosts, keys and variables are called.
 
@@ -332,7 +334,7 @@ def base_url(address: str | HiddenUrl, *endings: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
 
 
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
+_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # RFC 9110, 5.6.2
 
 
 def headers(given: Mapping[str, str | None]) -> dict[str, str]:
@@ -353,7 +355,7 @@ def headers(given: Mapping[str, str | None]) -> dict[str, str]:
 
 
 def _can_be_sent(name: Any, value: Any) -> bool:
-    is_name = isinstance(name, str) and _NAME.fullmatch(name) is not None
+    is_name = isinstance(name, str) and re.fullmatch(_NAME, name) is not None
     return is_name and isinstance(value, str) and value.isascii() and value.isprintable()
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, cast
 
+from llmgate._text.dataclass import slotted
 from llmgate._text.json import encode_json, is_array, is_object
 from llmgate.errors import InvalidRequestError, UnsupportedError
 from llmgate.provider.call import ProviderCall
@@ -153,7 +153,7 @@ def function_tools(call: ProviderCall, vendor: str) -> list[tuple[int, Tool]]:
     return [*enumerate(tools)]
 
 
-@dataclass(frozen=True, slots=True)
+@slotted
 class ToolChoice:
     """What ``tool_choice`` asks for.
 
