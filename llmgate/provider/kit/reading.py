@@ -51,14 +51,14 @@ def read_json(data: bytes) -> Any:
     raise DecodeError(f"the response is not JSON ({reason}): {excerpt(data)}", frame=data)
 
 
-def add_frame(error: DecodeError, what: str, data: bytes) -> DecodeError:
-    """The same error, which now says what could not be read and has it as ``frame``.
+def add_frame(error: DecodeError, what: str, data: bytes) -> None:
+    """Let an error say what could not be read, and hold that as its ``frame``.
 
-    For an ``except`` clause: ``raise add_frame(error, "the response is not a message", body)``.
+    For an ``except`` clause that raises it again:
+    ``add_frame(error, "the response is not a message", response.body)``.
     """
     message = f"{what} ({error.message}): {excerpt(data)}"
     error.message, error.args, error.frame = message, (message,), data
-    return error
 
 
 class Fields:

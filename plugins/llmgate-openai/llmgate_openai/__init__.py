@@ -11,7 +11,8 @@ from __future__ import annotations
 
 try:
     from llmgate_openai.provider import OpenAI, base_url_of, chat_url, route_url
-    from llmgate_openai.request.body import Dialect, chat_request, encode
+    from llmgate_openai.request.body import chat_request, encode
+    from llmgate_openai.request.dialect import Dialect
     from llmgate_openai.response.body import decode
     from llmgate_openai.response.errors import chat_error, error_from_payload
     from llmgate_openai.response.stream import ChatDecoder

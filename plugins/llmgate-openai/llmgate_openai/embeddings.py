@@ -9,15 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmgate.embeddings import Embedding, EmbeddingCall, Embeddings
-from llmgate.errors import DecodeError, excerpt
+from llmgate.errors import DecodeError
 from llmgate.provider import EmbeddingAbilities, Rule, Support
-from llmgate.provider.http import HttpRequest, HttpResponse, encode_json, is_array, is_object
-from llmgate.provider.kit import merge_body
+from llmgate.provider.http import HttpRequest, HttpResponse, is_array, is_object
+from llmgate.provider.kit import add_frame, json_request, merge_body, read_json
 from llmgate.provider.vectors import vector_of
 from llmgate.types import Usage
 from llmgate_openai.response.errors import error_from_payload
 from llmgate_openai.response.parts import usage_in
-from llmgate_openai.response.surrogates import read_json
 
 __all__ = ["decode_embeddings", "embedding_abilities", "embedding_request"]
 
@@ -43,8 +42,7 @@ def embedding_request(call: EmbeddingCall, url: str, *, prefers_base64: bool) ->
     body: dict[str, Any] = {"model": call.model, "input": call.input, **call.parameters}
     if prefers_base64 and "encoding_format" not in body:
         body["encoding_format"] = "base64"
-    headers = {"content-type": "application/json"}
-    return HttpRequest("POST", url, headers, encode_json(merge_body(body, call.extra_body)))
+    return json_request(url, merge_body(body, call.extra_body))
 
 
 def decode_embeddings(response: HttpResponse) -> Embeddings:
@@ -62,11 +60,8 @@ def decode_embeddings(response: HttpResponse) -> Embeddings:
     try:
         return _embeddings(payload)
     except DecodeError as failure:
-        reason = failure.message
-    raise DecodeError(
-        f"the response holds no embeddings ({reason}): {excerpt(response.body)}",
-        frame=response.body,
-    )
+        add_frame(failure, "the response holds no embeddings", response.body)
+        raise
 
 
 def _embeddings(payload: Any) -> Embeddings:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llmgate.errors import DecodeError, excerpt
+from llmgate.errors import DecodeError
 from llmgate.models import Model
 from llmgate.provider.http import HttpResponse, is_array, is_object
+from llmgate.provider.kit import add_frame, read_json
 from llmgate_openai.response.errors import error_from_payload
 from llmgate_openai.response.parts import seconds_of
-from llmgate_openai.response.surrogates import read_json
 
 __all__ = ["decode_models"]
 
@@ -37,10 +37,8 @@ def decode_models(response: HttpResponse) -> list[Model]:
     try:
         return _models(entries)
     except DecodeError as failure:
-        reason = failure.message
-    raise DecodeError(
-        f"the response lists no models ({reason}): {excerpt(response.body)}", frame=response.body
-    )
+        add_frame(failure, "the response lists no models", response.body)
+        raise
 
 
 def _models(entries: Any) -> list[Model]:

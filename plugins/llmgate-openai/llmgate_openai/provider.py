@@ -17,7 +17,8 @@ from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Secret
 from llmgate.provider.kit import Credential, Settings, Vendor, base_url, key_from
 from llmgate.provider.kit import headers as checked_headers
 from llmgate.types import Chunk, Completion
-from llmgate_openai.request.body import COMPATIBLE, Dialect, chat_request
+from llmgate_openai.request.body import chat_request
+from llmgate_openai.request.dialect import COMPATIBLE, Dialect
 from llmgate_openai.response.body import decode
 from llmgate_openai.response.errors import chat_error
 from llmgate_openai.response.stream import ChatDecoder

@@ -1,71 +1,71 @@
-"""OpenAI's whole replies into completions, with the departures of its imitators; pure, no I/O.
+"""Completions from OpenAI's whole responses, and from those of its imitators; pure, no I/O.
 
-It invents no content: an id that is missing is made from the call's, a finish reason never.
+It invents no content: a missing id is made from the call's id, a finish reason never.
 Source: https://platform.openai.com/docs/api-reference/chat/object
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from llmgate.errors import DecodeError, ProviderError, excerpt
+from llmgate.errors import DecodeError, ProviderError
 from llmgate.provider.http import HttpResponse, is_array, is_object
+from llmgate.provider.kit import Fields, add_frame, read_json
 from llmgate.types import Completion
 from llmgate_openai.response.errors import error_from_payload
 from llmgate_openai.response.parts import (
+    complete_arguments,
     finish_reasons,
-    said_by,
+    message_fields,
     seconds_of,
     tool_call,
     usage_in,
-    whole_arguments,
 )
-from llmgate_openai.response.surrogates import read_json
 
 __all__ = ["completion_of", "decode"]
 
 
-def decode(reply: HttpResponse, call_id: str) -> Completion:
-    """The completion of a whole reply. ``call_id`` is what missing tool-call ids are made from.
+def decode(response: HttpResponse, call_id: str) -> Completion:
+    """The completion of a whole response.
+
+    Args:
+        response: The response.
+        call_id: What missing ids of tool calls are made from.
 
     Raises:
         ProviderError: when an error was sent with status 200.
-        DecodeError: when the reply is no chat completion; ``frame`` is its body.
+        DecodeError: when the response is not a chat completion; ``frame`` is its body.
     """
-    payload = read_json(reply.body)
+    payload = read_json(response.body)
     try:
-        if _make_plain(payload):
+        if _prepare_plain(payload):
             return Completion.model_validate(payload)
         return completion_of(payload, call_id)
     except ProviderError as error:
         error.in_stream = False
         raise
-    except DecodeError as failure:
-        reason = failure.message
-    raise DecodeError(
-        f"the reply is no chat completion ({reason}): {excerpt(reply.body)}", frame=reply.body
-    )
+    except DecodeError as error:
+        add_frame(error, "the response is not a chat completion", response.body)
+        raise
 
 
 def completion_of(payload: Any, call_id: str) -> Completion:
     """The completion that a JSON value stands for.
 
     Raises:
-        ProviderError: when it is an error, or a choice of it is.
-        DecodeError: when it is none.
+        ProviderError: when it is an error, or one of its choices is.
+        DecodeError: when it is something else.
     """
     error = error_from_payload(payload)
     if error is not None:
         raise error
-    if not is_object(payload):
-        raise DecodeError("it is no object")
-    choices = payload.get("choices")
-    if not is_array(choices) or not choices:
+    fields = Fields(payload)
+    choices = fields.objects("choices")
+    if not choices:
         raise DecodeError("it has no choices")
     return Completion.model_validate(
         {
-            **payload,
+            **fields.payload,
             "choices": [_choice(choice, place, call_id) for place, choice in enumerate(choices)],
             "created": seconds_of(payload.get("created")),
             "usage": usage_in(payload),
@@ -73,10 +73,10 @@ def completion_of(payload: Any, call_id: str) -> Completion:
     )
 
 
-def _make_plain(payload: Any) -> bool:
-    """Whether it is one answer of text that says all that is wanted, as nearly every one does.
+def _prepare_plain(payload: Any) -> bool:
+    """Whether it is one choice of text with every field, as nearly all are.
 
-    It is then what :func:`completion_of` would make of it, without looking for what it lacks.
+    It is then changed into what :func:`completion_of` would make of it.
     """
     if not is_object(payload) or not payload.keys() >= _PLAIN_PAYLOAD or "error" in payload:
         return False
@@ -91,10 +91,10 @@ def _make_plain(payload: Any) -> bool:
     message, reason = choice.get("message"), choice.get("finish_reason")
     if not is_object(message) or not message.keys() <= _PLAIN_MESSAGE:
         return False
-    said = type(message.get("content")) is str and message.get("role") == "assistant"
-    ended = type(reason) is str and reason in ("stop", "length", "content_filter")
-    counted = is_object(usage) and usage.keys() >= _PLAIN_USAGE
-    if not (said and ended and counted and type(choice.get("index")) is int):
+    has_text = type(message.get("content")) is str and message.get("role") == "assistant"
+    has_reason = type(reason) is str and reason in ("stop", "length", "content_filter")
+    has_usage = is_object(usage) and usage.keys() >= _PLAIN_USAGE
+    if not (has_text and has_reason and has_usage and type(choice.get("index")) is int):
         return False
     choice["native_finish_reason"] = reason
     return True
@@ -108,20 +108,20 @@ _PLAIN_USAGE = frozenset(
 )
 
 
-def _choice(choice: Any, place: int, call_id: str) -> dict[str, Any]:
-    path = f"choices[{place}]"
-    if not is_object(choice):
-        raise DecodeError(f"{path} is no object")
-    error = error_from_payload(choice)  # OpenRouter, when one of several answers fails
+def _choice(fields: Fields, place: int, call_id: str) -> dict[str, Any]:
+    choice = fields.payload
+    error = error_from_payload(choice)  # OpenRouter, when one of several choices fails
     if error is not None:
         raise error
-    message = _message(choice, path)
+    message = _message(fields)
     index = choice.get("index")
     if index is None:
         index = place
     if message["tool_calls"]:
         message["tool_calls"] = [
-            tool_call(call, f"call_{call_id}_{index}_{number}", f"{path}.tool_calls[{number}]")
+            tool_call(
+                call, f"call_{call_id}_{index}_{number}", f"{fields.name}.tool_calls[{number}]"
+            )
             for number, call in enumerate(message["tool_calls"])
         ]
     reasons = finish_reasons(
@@ -132,32 +132,29 @@ def _choice(choice: Any, place: int, call_id: str) -> dict[str, Any]:
     return {**choice, "index": index, "message": message, **reasons}
 
 
-def _message(choice: Mapping[str, Any], path: str) -> dict[str, Any]:
+def _message(choice: Fields) -> dict[str, Any]:
     """The choice's message; a filter may have left nothing of it but the reason.
 
     Raises:
-        DecodeError: when it holds no field that could be an answer.
+        DecodeError: when none of its fields can be a response.
     """
-    message = choice.get("message")
-    if message is None and choice.get("finish_reason") == "content_filter":  # Azure
+    message, reason = choice.payload.get("message"), choice.payload.get("finish_reason")
+    if message is None and reason == "content_filter":  # Azure
         message = {"content": None}
     if not is_object(message):
-        raise DecodeError(f"{path} has no message")
-    ended = message.get("role") and choice.get("finish_reason")
-    said = said_by(message)
-    if not ended and not any(name in said for name in _ANSWERS):
-        raise DecodeError(f"{path}.message holds no answer")
-    calls = said.get("tool_calls")
-    if calls is not None and not is_array(calls):
-        raise DecodeError(f"{path}.message.tool_calls is no list")
-    said["tool_calls"] = calls or None
-    if is_object(called := said.get("function_call")):
-        arguments = whole_arguments(called.get("arguments"))
-        said["function_call"] = {**called, "arguments": arguments}
-    return said
+        raise DecodeError(f"{choice.name} has no message")
+    fields = message_fields(message)
+    is_complete = message.get("role") and reason
+    if not is_complete and not any(name in fields for name in _CONTENTS):
+        raise DecodeError(f"{choice.name}.message holds no content")
+    fields["tool_calls"] = Fields(fields, f"{choice.name}.message").array("tool_calls") or None
+    if is_object(called := fields.get("function_call")):
+        arguments = complete_arguments(called.get("arguments"))
+        fields["function_call"] = {**called, "arguments": arguments}
+    return fields
 
 
-_ANSWERS = (
+_CONTENTS = (
     "content",
     "refusal",
     "tool_calls",

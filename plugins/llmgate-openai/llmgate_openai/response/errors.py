@@ -27,8 +27,8 @@ from llmgate.errors import (
 )
 from llmgate.provider import status_error
 from llmgate.provider.framing import Frame
-from llmgate.provider.http import HttpResponse, decode_json, is_array, is_object
-from llmgate_openai.response.surrogates import read_json
+from llmgate.provider.http import HttpResponse, is_array, is_object
+from llmgate.provider.kit import in_stream_error, read_json
 
 __all__ = ["chat_error", "error_from_event", "error_from_payload", "error_without_choices"]
 
@@ -65,7 +65,7 @@ _CLASSES: Mapping[str, type[ProviderError]] = {
 }
 
 _REFINEMENTS = (ContentFilterError, ContextWindowError, QuotaExceededError)
-"""Classes that say more than the status does, and so win over it."""
+"""Classes that are more specific than the status, and so take precedence."""
 
 _STATUSES: Mapping[type[ProviderError], int] = {
     AuthenticationError: 401,
@@ -78,51 +78,51 @@ _STATUSES: Mapping[type[ProviderError], int] = {
 }
 """The status that OpenAI gives these errors where it can still give one; the rest have 400."""
 
-_PASSING = frozenset({408, 409, 425})
-"""Statuses of the client's own kind that pass: a timeout, a lock held for a moment, too early."""
+_TRANSIENT = frozenset({408, 409, 425})
+"""Client errors that are worth a retry: a timeout, a lock held for a moment, too early."""
 
 
-def chat_error(reply: HttpResponse) -> ProviderError:
-    """The error that a reply with a status of 400 or more stands for."""
-    error = _told_error(reply) or _status_error(reply)
-    if reply.status in _PASSING:
+def chat_error(response: HttpResponse) -> ProviderError:
+    """The error that a response with a status of 400 or more stands for."""
+    error = _described_error(response) or _status_error(response)
+    if response.status in _TRANSIENT:
         error.retryable = True
     return error
 
 
-def _told_error(reply: HttpResponse) -> ProviderError | None:
+def _described_error(response: HttpResponse) -> ProviderError | None:
     try:
-        fields = _fields_of(read_json(reply.body))
+        fields = _fields_of(read_json(response.body))
     except DecodeError:
         return None
-    return None if fields is None else _error(fields, reply.status)
+    return None if fields is None else _error(fields, response.status)
 
 
-def _status_error(reply: HttpResponse) -> ProviderError:
-    """The error of a reply whose body tells nothing that can be read."""
-    error = status_error(reply)
-    return QuotaExceededError(error.message, status=402) if reply.status == 402 else error
+def _status_error(response: HttpResponse) -> ProviderError:
+    """The error of a response whose body describes none."""
+    error = status_error(response)
+    return QuotaExceededError(error.message, status=402) if response.status == 402 else error
 
 
 def error_from_payload(payload: Any) -> ProviderError | None:
-    """The error that a reply, an event or a choice holds instead of an answer, if it does.
+    """The error that a response, an event or a choice holds in place of its content, if it does.
 
     Its status is the one that the error names, or with which its code is otherwise sent.
     """
     if not is_object(payload):
         return None
-    told = payload.get("error")
-    if not told and payload.get("object") != "error":
+    error = payload.get("error")
+    if not error and payload.get("object") != "error":
         return None
     fields = _fields_of(payload)
-    return _error_without_status({"message": _text(told)} if fields is None else fields)
+    return _error_without_status({"message": _text(error)} if fields is None else fields)
 
 
 def error_without_choices(payload: Mapping[str, Any]) -> ProviderError | None:
-    """The error that an event without choices stands for, if it says anything: such as a proxy's,
+    """The error that an event without choices stands for, if it holds one: such as a proxy's,
     which has a message and no error object."""
-    told = payload.get("error", payload.get("errors"))
-    fields = _fields_of(payload) or (None if told is None else {"message": _text(told)})
+    error = payload.get("error", payload.get("errors"))
+    fields = _fields_of(payload) or (None if error is None else {"message": _text(error)})
     return None if fields is None else _error_without_status(fields)
 
 
@@ -131,23 +131,12 @@ def error_from_event(frame: Frame) -> ProviderError | None:
 
     An error object in an event without a name is :func:`error_from_payload`'s.
     """
-    is_named = frame.event == "error"
-    text = frame.data.lstrip()
-    if not is_named and text[:1] in _JSON_BEGINS:
-        return None
-    try:
-        payload = decode_json(frame.data)
-    except DecodeError:
-        return _error_without_status({"message": frame.data.decode("utf-8", "backslashreplace")})
-    if isinstance(payload, str):
-        return _error_without_status({"message": payload})
-    if not is_named:
-        return None
+    return in_stream_error(frame, _error_in)
+
+
+def _error_in(payload: Any) -> ProviderError | None:
     fields = _fields_of(payload)
-    return _error_without_status({"message": _text(payload)} if fields is None else fields)
-
-
-_JSON_BEGINS = frozenset({b"{", b"["})
+    return None if fields is None else _error_without_status(fields)
 
 
 def _fields_of(payload: Any) -> dict[str, Any] | None:
@@ -156,11 +145,11 @@ def _fields_of(payload: Any) -> dict[str, Any] | None:
         return {"message": payload}
     if not is_object(payload):
         return None
-    told = payload.get("error")
-    if is_object(told) and told:
-        return told
-    if isinstance(told, str) and told:
-        return {**payload, "message": payload.get("message") or told}
+    error = payload.get("error")
+    if is_object(error) and error:
+        return error
+    if isinstance(error, str) and error:
+        return {**payload, "message": payload.get("message") or error}
     if isinstance(payload.get("message"), str):
         return payload
     detail = payload.get("detail") or payload.get("title")  # FastAPI; RFC 9457
@@ -197,7 +186,7 @@ def _class_of(status: int | None, code: str | None, kind: str | None) -> type[Pr
 
 
 def _is_moderation(fields: Mapping[str, Any]) -> bool:
-    """Whether a filter's reasons are given, as OpenRouter does with status 403."""
+    """Whether a filter gave its reasons, as OpenRouter's does with status 403."""
     metadata = fields.get("metadata")
     return is_object(metadata) and is_array(metadata.get("reasons"))
 
@@ -214,5 +203,5 @@ def _status_in(fields: Mapping[str, Any]) -> int | None:
 
 
 def _text(value: Any) -> str | None:
-    """What a field says, as text; None where it says nothing."""
+    """A field as text; None where it is empty."""
     return None if value is None else str(value).strip() or None

@@ -1,7 +1,7 @@
-"""Parts of a reply in OpenAI's own form, whichever of its imitators wrote them.
+"""Parts of a response in OpenAI's own form, whichever of its imitators wrote them.
 
-It invents no value, and checks none that the reply types check themselves.
-Source: https://platform.openai.com/docs/api-reference/chat/object; recorded replies of the hosts.
+It invents no value, and checks none that the response types check themselves.
+Source: https://platform.openai.com/docs/api-reference/chat/object; recorded responses of the hosts.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from typing import Any
 
 from llmgate.errors import DecodeError
 from llmgate.provider.http import encode_json, is_array, is_object
+from llmgate.provider.kit import Fields, finish_reason
 from llmgate.types import FinishReason
 
 __all__ = [
     "arguments_text",
-    "finish_reason",
+    "complete_arguments",
     "finish_reasons",
-    "said_by",
+    "message_fields",
     "seconds_of",
     "tool_call",
     "usage_in",
-    "whole_arguments",
 ]
 
 _FINISH_REASONS: Mapping[str, FinishReason] = {
@@ -37,49 +37,36 @@ _FINISH_REASONS: Mapping[str, FinishReason] = {
 }
 
 
-def finish_reason(
-    native: str | None, *, has_calls: bool, has_function_call: bool = False
-) -> FinishReason | None:
-    """OpenAI's word for a reason.
-
-    An answer that calls says so, though OpenAI itself gives ``stop`` for a call that was forced.
-    """
-    if not native:
-        return None
-    reason = _FINISH_REASONS.get(native, "other")
-    if reason == "stop" and has_calls:
-        return "tool_calls"
-    return "function_call" if reason == "stop" and has_function_call else reason
-
-
 def finish_reasons(
     choice: Mapping[str, Any], *, has_calls: bool, has_function_call: bool
 ) -> dict[str, Any]:
     """A choice's finish reason in OpenAI's word and in the host's own.
 
+    A response that calls says so, though OpenAI itself gives ``stop`` for a call that was forced.
+
     Raises:
-        DecodeError: when it is no text.
+        DecodeError: when it is not a string.
     """
-    native = choice.get("finish_reason")
-    if native is not None and not isinstance(native, str):
-        raise DecodeError(f"finish_reason: expected text, got {native!r:.60}")
+    native = Fields(choice).optional_text("finish_reason")
     own = choice.get("native_finish_reason")  # OpenRouter: the reason of the host behind it
-    reason = finish_reason(native, has_calls=has_calls, has_function_call=has_function_call)
+    reason = finish_reason(native, _FINISH_REASONS, has_calls=has_calls)
+    if reason == "stop" and has_function_call:
+        reason = "function_call"
     return {"finish_reason": reason, "native_finish_reason": own or native or None}
 
 
-def said_by(message: Mapping[str, Any]) -> dict[str, Any]:
-    """A message or delta with text for content, and its reasoning under one name."""
-    said = dict(message)
-    if is_array(said.get("content")):
-        said |= _joined_parts(said["content"])
-    reasoning = said.get("reasoning")
-    if not said.get("reasoning_content") and isinstance(reasoning, str):
-        said["reasoning_content"] = reasoning
-    if is_object(called := said.get("function_call")) and called.get("arguments") is not None:
+def message_fields(message: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a message or delta: its content as text, its reasoning under one name."""
+    fields = dict(message)
+    if is_array(fields.get("content")):
+        fields |= _joined_parts(fields["content"])
+    reasoning = fields.get("reasoning")
+    if not fields.get("reasoning_content") and isinstance(reasoning, str):
+        fields["reasoning_content"] = reasoning
+    if is_object(called := fields.get("function_call")) and called.get("arguments") is not None:
         arguments = arguments_text(called["arguments"])
-        said["function_call"] = {**called, "arguments": arguments}
-    return said
+        fields["function_call"] = {**called, "arguments": arguments}
+    return fields
 
 
 def _joined_parts(parts: list[Any]) -> dict[str, Any]:
@@ -101,40 +88,38 @@ def _text_of(parts: Iterable[Any]) -> str:
     for part in parts:
         if isinstance(part, str):
             texts.append(part)
-        elif not is_object(part):
-            raise DecodeError("a part of the content is no object")
-        elif part.get("type", "text") == "text":
+        elif Fields(part, _PART).payload.get("type", "text") == "text":
             texts.append(_text(part, "text"))
     return "".join(texts)
 
 
-def _text(part: Mapping[str, Any], key: str) -> str:
-    text = part.get(key)
-    if text is not None and not isinstance(text, str):
-        raise DecodeError(f"{key} of a part of the content is no text")
-    return text or ""
+def _text(part: dict[str, Any], key: str) -> str:
+    return Fields(part, _PART).optional_text(key) or ""
 
 
-def tool_call(call: Any, spare_id: str, path: str) -> dict[str, Any]:
+_PART = "a part of the content"
+
+
+def tool_call(call: Any, fallback_id: str, path: str) -> dict[str, Any]:
     """A whole call with an id, a type and JSON text for arguments, which some hosts leave out.
 
     Raises:
         DecodeError: when it does not say what is called.
     """
-    if not is_object(call):
-        raise DecodeError(f"{path} is no object")
-    kind = call.get("type") or ("custom" if call.get("custom") else "function")
-    whole = {**call, "id": call.get("id") or spare_id, "type": kind}
-    function, custom = call.get("function"), call.get("custom")
+    fields = Fields(call, path).payload
+    kind = fields.get("type") or ("custom" if fields.get("custom") else "function")
+    whole = {**fields, "id": fields.get("id") or fallback_id, "type": kind}
+    function, custom = fields.get("function"), fields.get("custom")
     if is_object(function) and function.get("name"):
-        whole["function"] = {**function, "arguments": whole_arguments(function.get("arguments"))}
+        arguments = complete_arguments(function.get("arguments"))
+        whole["function"] = {**function, "arguments": arguments}
     elif kind in ("function", "custom") and not (is_object(custom) and custom.get("name")):
         raise DecodeError(f"{path} names no function")
     return whole
 
 
-def whole_arguments(arguments: Any) -> str:
-    """The arguments of a whole call, which has the empty object where it has none."""
+def complete_arguments(arguments: Any) -> str:
+    """The arguments of a whole call: where it has none, the empty object."""
     text = arguments_text(arguments)
     return text if text.strip() else "{}"
 
@@ -147,7 +132,7 @@ def arguments_text(arguments: Any) -> str:
 
 
 def usage_in(payload: Mapping[str, Any]) -> Any:
-    """The usage of a reply or a chunk, in OpenAI's shape; None where it has none."""
+    """The usage of a response or a chunk, in OpenAI's shape; None where it has none."""
     usage = payload.get("usage")
     if usage is None and is_object(groq := payload.get("x_groq")):
         usage = groq.get("usage")

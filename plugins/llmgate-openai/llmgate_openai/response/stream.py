@@ -1,6 +1,6 @@
-"""OpenAI's streams into chunks, with the departures of its imitators; one decoder for each stream.
+"""Chunks from OpenAI's streams, and from those of its imitators; one decoder for each stream.
 
-It reads events and keeps what their order means; it joins no answer, which is ``accumulate``'s.
+It reads events and keeps what their order means; joining them is ``accumulate``'s.
 Source: https://platform.openai.com/docs/api-reference/chat-streaming
 """
 
@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from llmgate.errors import DecodeError, StreamTruncatedError, excerpt
+from llmgate.errors import DecodeError, StreamTruncatedError
 from llmgate.provider.framing import Frame, Framer, SSEFramer
 from llmgate.provider.http import is_array, is_object
+from llmgate.provider.kit import Fields, add_frame
 from llmgate.provider.templated_sse import FrameTemplate
 from llmgate.types import (
     ChoiceDelta,
@@ -26,8 +27,8 @@ from llmgate_openai.response.errors import (
     error_from_payload,
     error_without_choices,
 )
-from llmgate_openai.response.parts import finish_reasons, said_by, seconds_of, usage_in
-from llmgate_openai.response.surrogates import HalfCharacters
+from llmgate_openai.response.parts import finish_reasons, message_fields, seconds_of, usage_in
+from llmgate_openai.response.surrogates import SurrogateJoiner
 from llmgate_openai.response.tool_calls import ToolCallIndex
 
 __all__ = ["ChatDecoder"]
@@ -39,7 +40,7 @@ class ChatDecoder:
     Args:
         call_id: What missing ids of tool calls are made from.
         framer: What cuts the bytes into events; by default server-sent events.
-        choices: How many answers were asked for: without an end mark, all of them must have ended.
+        choices: How many were asked for: without a terminator, all of them must have ended.
     """
 
     def __init__(self, call_id: str, framer: Framer | None = None, *, choices: int = 1) -> None:
@@ -51,39 +52,38 @@ class ChatDecoder:
         self._with_function_call: set[int] = set()
         self._begun: set[int] = set()
         self._ended: set[int] = set()
-        self._halves = HalfCharacters()
-        self._like: Chunk
-        self._lessons = _MOST_LESSONS
+        self._surrogates = SurrogateJoiner()
+        self._template_chunk: Chunk
+        self._examples_left = _MOST_EXAMPLES
 
     def feed(self, frame: Frame) -> Iterable[Chunk]:
         """The chunk of one event.
 
         Raises:
             ProviderError: for an error that the provider sends inside the stream.
-            DecodeError: for an event that is no chunk; ``frame`` is its data.
+            DecodeError: for an event that is not a chunk; ``frame`` is its data.
         """
         data, event, texts, _ = frame
         if texts:
-            return TextChunks(self._like, texts)
+            return TextChunks(self._template_chunk, texts)
         if not data.startswith(b"{") or event == "error":
             data = data.strip()
             if data == b"[DONE]":
                 return self._end(data)
             if not data:
-                return ()  # a sign of life
+                return ()  # a keep-alive
             error = error_from_event(frame)
             if error is not None:
                 raise error
         try:
-            payload, begun = self._halves.read_json(data), len(self._begun)
+            payload, begun = self._surrogates.read_json(data), len(self._begun)
             chunk = self._chunk(payload)
             if isinstance(self.framer, SSEFramer):
-                self._teach(self.framer, chunk, frame, is_first=len(self._begun) > begun)
+                self._use_as_template(self.framer, chunk, frame, is_first=len(self._begun) > begun)
             return (chunk,)
         except DecodeError as failure:
-            reason = failure.message
-        shown = excerpt(frame.data)
-        raise DecodeError(f"the event is no chunk ({reason}): {shown}", frame=frame.data)
+            add_frame(failure, "the event is not a chunk", frame.data)
+            raise
 
     def close(self) -> Iterable[Chunk]:
         """The end of the bytes: fine after ``[DONE]``, or when every choice has its finish reason.
@@ -94,7 +94,7 @@ class ChatDecoder:
         if self.finished:
             return ()
         if self._begun != self._ended or len(self._ended) < self._expected:
-            raise StreamTruncatedError("the stream ended before its end mark")
+            raise StreamTruncatedError("the stream ended before its terminator")
         return self._end()
 
     # --- one event ---
@@ -104,7 +104,7 @@ class ChatDecoder:
         if error is not None:
             raise error
         if not is_object(payload):
-            raise DecodeError("it is no object")
+            raise DecodeError("it must be an object")
         choices = payload.get("choices")
         if is_array(choices) and len(choices) == 1:
             read = [self._plain_choice(choices[0]) or self._choice(choices[0])]
@@ -113,18 +113,20 @@ class ChatDecoder:
         elif choices is None:
             read = _no_choices(payload)
         else:
-            raise DecodeError("choices is no list")
+            raise DecodeError("choices must be an array")
         return _plain_chunk(payload, read) or _chunk_with(payload, read)
 
-    def _teach(self, framer: SSEFramer, chunk: Chunk, frame: Frame, *, is_first: bool) -> None:
-        """If this event is but a piece of text, the framer is to tell only the texts of others.
+    def _use_as_template(
+        self, framer: SSEFramer, chunk: Chunk, frame: Frame, *, is_first: bool
+    ) -> None:
+        """Where an event is only a piece of text, have the framer read only the text of its like.
 
-        A choice's first event is no example: whole messages are read nowhere else.
+        A choice's first event is not taken as an example: whole messages are read nowhere else.
         """
-        if self._halves.is_waiting:  # the next event says more than its bytes do
+        if self._surrogates.is_waiting:  # the next event says more than its bytes do
             framer.forget()
             return
-        if is_first or self._lessons == 0 or len(chunk.choices) != 1:
+        if is_first or self._examples_left == 0 or len(chunk.choices) != 1:
             return
         if chunk.usage or chunk.extra:
             return
@@ -134,29 +136,23 @@ class ChatDecoder:
             return
         template = FrameTemplate.of(frame.data, "content", text, padding="obfuscation")
         if template is not None:
-            self._lessons -= 1
-            self._like = chunk
+            self._examples_left -= 1
+            self._template_chunk = chunk
             framer.learn(template, frame)
 
     def _choice(self, choice: Any) -> ChunkChoice:
-        if not is_object(choice):
-            raise DecodeError("a choice is no object")
-        error = error_from_payload(choice)  # OpenRouter, when one of several answers fails
+        fields = Fields(choice, "a choice")
+        error = error_from_payload(choice)  # OpenRouter, when one of several choices fails
         if error is not None:
             raise error
-        index = _index_in(choice)
-        kept = dict(choice)
-        message = kept.pop("message", None)  # Perplexity: the answer so far, in every chunk
-        delta: Any = kept.pop("delta", None)
-        if not delta:
-            delta = message if index not in self._begun and message else {}
-        if not is_object(delta):
-            raise DecodeError("delta is no object")
-        said = said_by(delta)
-        if said.get("role") is None:
-            said.pop("role", None)
-        said["tool_calls"] = self._placed(said.get("tool_calls"), index)
-        if said.get("function_call"):
+        index = fields.optional_integer("index") or 0
+        others = fields.others("message", "delta")
+        delta = self._delta(choice, index)
+        message = message_fields(delta)
+        if message.get("role") is None:
+            message.pop("role", None)
+        message["tool_calls"] = self._placed(message.get("tool_calls"), index)
+        if message.get("function_call"):
             self._with_function_call.add(index)
         reasons = finish_reasons(
             choice,
@@ -168,43 +164,51 @@ class ChatDecoder:
             self._begun.add(index)
         if is_over:
             self._ended.add(index)
-            named = self._named_at_last(index)
-            said["tool_calls"] = [*(said["tool_calls"] or ()), *named] or None
-        return ChunkChoice.model_validate({**kept, "index": index, "delta": said, **reasons})
+            identified = self._missing_ids(index)
+            message["tool_calls"] = [*(message["tool_calls"] or ()), *identified] or None
+        return ChunkChoice.model_validate({**others, "index": index, "delta": message, **reasons})
+
+    def _delta(self, choice: dict[str, Any], index: int) -> dict[str, Any]:
+        """The delta; Perplexity has the message so far beside it, which counts only at first."""
+        delta = choice.get("delta")
+        if not delta:
+            message = choice.get("message")
+            delta = message if index not in self._begun and message else {}
+        return Fields(delta, "delta").payload
 
     def _placed(self, fragments: Any, index: int) -> list[ToolCallDelta] | None:
         if not fragments:
             return None
         if not is_array(fragments):
-            raise DecodeError("tool_calls is no list")
+            raise DecodeError("tool_calls must be an array")
         calls = self._calls.get(index) or ToolCallIndex(f"call_{self._call_id}_{index}")
         placed = calls.place(fragments)
         if placed:
             self._calls[index] = calls
         return placed or None
 
-    def _named_at_last(self, index: int) -> list[ToolCallDelta]:
+    def _missing_ids(self, index: int) -> list[ToolCallDelta]:
         calls = self._calls.get(index)
         return [] if calls is None else calls.missing_ids()
 
-    def _end(self, mark: bytes = b"") -> Iterable[Chunk]:
-        """The end of the answer, with what is still owed to it: ids, and halves of characters."""
+    def _end(self, terminator: bytes = b"") -> Iterable[Chunk]:
+        """The end of the stream, with what its choices still lack: ids, halves of characters."""
         if not self._begun:
-            raise DecodeError("the stream ended without an answer", frame=mark)
+            raise DecodeError("the stream ended without a choice", frame=terminator)
         self.finished = True
         deltas = {
-            index: ChoiceDelta(tool_calls=named)
+            index: ChoiceDelta(tool_calls=identified)
             for index in self._calls
-            if (named := self._named_at_last(index))
+            if (identified := self._missing_ids(index))
         }
         choices = [ChunkChoice(delta, index) for index, delta in deltas.items()]
-        for index, field in self._halves.take_rest():
-            half = ChoiceDelta.model_validate({field: "\ufffd"})
-            choices.append(ChunkChoice(half, index))
+        for index, field in self._surrogates.release():
+            delta = ChoiceDelta.model_validate({field: "\ufffd"})
+            choices.append(ChunkChoice(delta, index))
         return (Chunk(choices),) if choices else ()
 
     # --- nearly every event: one piece of text, or of a call's arguments ---
-    # The same as the general way gives, without looking for what such an event does not have.
+    # What the general path would give, without looking for what such an event does not have.
 
     def _plain_choice(self, choice: Any) -> ChunkChoice | None:
         if not is_object(choice) or not choice.keys() <= _PLAIN_CHOICE:
@@ -257,20 +261,11 @@ def _no_choices(payload: Mapping[str, Any]) -> list[ChunkChoice]:
     return []
 
 
-def _index_in(choice: Mapping[str, Any]) -> int:
-    index = choice.get("index")
-    if isinstance(index, float) and index.is_integer():
-        return int(index)
-    if index is not None and type(index) is not int:
-        raise DecodeError(f"index of a choice is no number: {index!r:.60}")
-    return index or 0
-
-
 def _chunk_with(payload: Mapping[str, Any], choices: list[ChunkChoice]) -> Chunk:
-    kept = {key: value for key, value in payload.items() if key != "obfuscation"}
+    fields = {key: value for key, value in payload.items() if key != "obfuscation"}
     created = seconds_of(payload.get("created"))
-    changed = {"choices": choices, "created": created, "usage": usage_in(payload)}
-    return Chunk.model_validate({**kept, **changed})
+    read = {"choices": choices, "created": created, "usage": usage_in(payload)}
+    return Chunk.model_validate({**fields, **read})
 
 
 def _plain_chunk(payload: dict[str, Any], choices: list[ChunkChoice]) -> Chunk | None:
@@ -295,9 +290,9 @@ def _plain_chunk(payload: dict[str, Any], choices: list[ChunkChoice]) -> Chunk |
     return Chunk(choices, identifier, created, model, kind, None, fingerprint, tier)
 
 
-_MOST_LESSONS = 64
-"""How many events are taken for the template: a host whose events all differ would make each the
-next, which costs more than it saves."""
+_MOST_EXAMPLES = 64
+"""How many events may become the template: where a host's events all differ, each would replace the
+one before, which costs more than it saves."""
 _PLAIN_CHOICE = frozenset({"index", "delta", "finish_reason", "logprobs"})
 _PLAIN_TEXTS = frozenset({"content", "role", "refusal", "reasoning_content"})
 _PLAIN_CHUNK = frozenset(
@@ -310,6 +305,6 @@ _PLAIN_CHUNK = frozenset(
         "usage",
         "system_fingerprint",
         "service_tier",
-        "obfuscation",  # random padding, which means nothing
+        "obfuscation",  # random padding
     }
 )

@@ -1,7 +1,7 @@
-"""Text whose characters beyond the basic plane came cut in two: joined where both halves come.
+"""Joins characters beyond the basic plane that a stream cut in two, each half in its own event.
 
-It repairs text only; what a payload means is ``decode``'s and ``stream``'s to say.
-Source: RFC 8259, 7 ("\\\\ud83d\\\\ude00") and 8.2, on escapes that name half a character.
+It repairs text only; what an event means is ``stream``'s to say.
+Source: RFC 8259, 7 ("\\\\ud83d\\\\ude00") and 8.2, on escapes that name half of a character.
 """
 
 from __future__ import annotations
@@ -14,35 +14,21 @@ from typing import Any, TypeAlias
 from llmgate.errors import DecodeError, excerpt
 from llmgate.provider.http import decode_json, is_array, is_object
 
-__all__ = ["HalfCharacters", "read_json"]
+__all__ = ["SurrogateJoiner"]
 
 Path: TypeAlias = tuple[str | int, ...]
 
-_ESCAPED_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
+_ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _CONTINUED = frozenset(
     {"content", "reasoning_content", "reasoning", "refusal", "arguments", "input", "transcript"}
 )
 """The keys whose text goes on in the next event."""
-_DEEPEST = 200
-"""How many levels are read: as many as where there are no halves, and fewer than can be written."""
+_MAX_DEPTH = 200
+"""How many levels are read: as many as the reader of JSON takes, and fewer than can be written."""
 
 
-def read_json(data: bytes) -> Any:
-    """A JSON value in which every half character without its other half is U+FFFD.
-
-    Raises:
-        DecodeError: for what is no JSON.
-    """
-    try:
-        return decode_json(data)
-    except DecodeError:
-        if _ESCAPED_HALF.search(data) is None:
-            raise
-    return HalfCharacters().mended(_with_halves(data))
-
-
-class HalfCharacters:
-    """The half characters with which the texts of one stream ended so far."""
+class SurrogateJoiner:
+    """The halves of characters with which the texts of one stream ended so far."""
 
     __slots__ = ("_waiting",)
 
@@ -53,30 +39,30 @@ class HalfCharacters:
         """The JSON value of one event; a half at a text's end waits for that text's next piece.
 
         Raises:
-            DecodeError: for what is no JSON.
+            DecodeError: for what is not JSON.
         """
         try:
             value = decode_json(data)
         except DecodeError:
-            if _ESCAPED_HALF.search(data) is None:
+            if _ESCAPED_SURROGATE.search(data) is None:
                 raise
         else:
-            return self._mended(value, ()) if self._waiting else value
-        return self._mended(_with_halves(data), ())
+            return self._joined(value, ()) if self._waiting else value
+        return self._joined(_with_surrogates(data), ())
 
     @property
     def is_waiting(self) -> bool:
-        """Whether a text ended with half a character, so that its next piece is not all of it."""
+        """Whether a text ended with half of a character, which its next piece has to complete."""
         return bool(self._waiting)
 
-    def take_rest(self) -> Iterable[tuple[int, str]]:
+    def release(self) -> Iterable[tuple[int, str]]:
         """The choice and field of each text whose other half never came; none wait afterwards.
 
-        Those within arguments are left out: they are cut there anyway.
+        Those within arguments are left out, since these are truncated anyway.
         """
-        rest = list(self._waiting)
+        paths = list(self._waiting)
         self._waiting.clear()
-        for path in rest:
+        for path in paths:
             match path:
                 case ("choices", int(choice), "delta", "content" | "refusal" as field):
                     yield choice, field
@@ -85,33 +71,29 @@ class HalfCharacters:
                 case _:
                     pass
 
-    def mended(self, value: Any) -> Any:
-        """A value that stands alone: nothing of it goes on elsewhere."""
-        return self._mended(value, ("logprobs",))
-
-    def _mended(self, value: Any, path: Path) -> Any:
+    def _joined(self, value: Any, path: Path) -> Any:
         try:
-            return self._mend(value, path)
+            return self._join(value, path)
         except RecursionError:
             pass
-        raise DecodeError("the reply is nested too deeply")
+        raise DecodeError("the response is nested too deeply")
 
-    def _mend(self, value: Any, path: Path) -> Any:
+    def _join(self, value: Any, path: Path) -> Any:
         if isinstance(value, str):
             return self._text(value, path)
-        if len(path) > _DEEPEST:
-            raise DecodeError("the reply is nested too deeply")
+        if len(path) > _MAX_DEPTH:
+            raise DecodeError("the response is nested too deeply")
         if is_object(value):
-            return {_whole(key): self._mend(item, (*path, key)) for key, item in value.items()}
+            return {_whole(key): self._join(item, (*path, key)) for key, item in value.items()}
         if is_array(value):
             return [
-                self._mend(item, (*path, _number(item, position)))
+                self._join(item, (*path, _number(item, position)))
                 for position, item in enumerate(value)
             ]
         return value
 
     def _text(self, text: str, path: Path) -> str:
-        # A token of the logprobs may be half a character, but the next token is no part of it.
+        # A token of the logprobs may be half of a character, which the next one does not continue.
         if not path or path[-1] not in _CONTINUED or "logprobs" in path:
             return _whole(text)
         text = self._waiting.pop(path, "") + text
@@ -122,20 +104,20 @@ class HalfCharacters:
 
 
 def _whole(text: str) -> str:
-    """The text with two halves side by side joined, and any other half replaced."""
+    """The text with adjacent halves joined, and any other half replaced."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _number(item: Any, position: int) -> int:
-    """Where a choice or a call belongs: its own index, or else its place."""
+    """The position of a choice or a call: its own index, or else its place in the array."""
     index = item.get("index") if is_object(item) else None
     return index if isinstance(index, int) else position
 
 
-def _with_halves(data: bytes) -> Any:
-    """The JSON value with half characters in its texts, as the standard library reads it."""
+def _with_surrogates(data: bytes) -> Any:
+    """The JSON value with lone surrogates in its texts, as the standard library reads it."""
     try:
         return json.loads(data.decode())
     except (ValueError, RecursionError) as error:
         reason = str(error)
-    raise DecodeError(f"the reply is no JSON ({reason}): {excerpt(data)}", frame=data)
+    raise DecodeError(f"the response is not JSON ({reason}): {excerpt(data)}", frame=data)

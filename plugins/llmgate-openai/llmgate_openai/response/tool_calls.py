@@ -1,7 +1,7 @@
-"""Which tool call a fragment belongs to, for every way in which hosts leave that out.
+"""Which tool call a fragment of a stream belongs to, however little a host says of that.
 
-It numbers the calls of one choice in the order in which they begin, and names those without an id;
-it joins no text: that is done from these numbers.
+It numbers the calls of one choice in the order in which they begin, and gives an id to those that
+have none. It joins no text: that is done by these numbers.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from llmgate.errors import DecodeError
 from llmgate.provider.http import decode_json, is_object
+from llmgate.provider.kit import Fields
 from llmgate.types import ToolCallDelta
 from llmgate_openai.response.parts import arguments_text
 
@@ -19,8 +20,8 @@ __all__ = ["ToolCallIndex"]
 
 
 @dataclass(slots=True, eq=False, repr=False)
-class _Begun:
-    """A call that has begun: under which number the host speaks of it, and what it has told.
+class _PartialCall:
+    """A call that has begun; ``native`` is the host's own number of it.
 
     ``pieces`` are the arguments so far of a call without a number, since there only their end
     shows where the next call begins.
@@ -43,9 +44,9 @@ class _Begun:
 
 
 class _Fragment(NamedTuple):
-    """What a fragment tells; each is empty, or None, where the host left it out."""
+    """A fragment's fields; each is empty, or None, where the host left it out."""
 
-    said: dict[str, Any]
+    fields: dict[str, Any]
     native: int | None
     id: str
     type: str
@@ -54,41 +55,44 @@ class _Fragment(NamedTuple):
     custom: dict[str, Any]
 
     @property
-    def says_something(self) -> bool:
-        return bool(self.id or self.name or self.arguments or self.custom)
+    def is_empty(self) -> bool:
+        return not (self.id or self.name or self.arguments or self.custom)
 
 
 class ToolCallIndex:
     """The calls of one choice.
 
-    A fragment continues the call of its index, unless it brings another id, or another name and no
-    id: hosts that count all calls as 0 begin a new one so. Without an index, a known id continues
-    its call, and a new one begins a call; without an id too, a name begins one, fragments that come
-    together continue the calls in their order, and a single one continues the last.
+    A fragment continues the call of its index, unless it has another id, or another name and no id:
+    that is how hosts which number every call 0 begin a new one. Without an index, a known id
+    continues its call, and a new one begins a call. Without an id as well, a name begins one;
+    fragments that come together continue the calls in their order, and a single one the last.
+
+    Args:
+        fallback_id: What the ids of calls without one are made from.
     """
 
-    __slots__ = ("_begun", "_by_id", "_by_index", "_spare_id", "_without_index")
+    __slots__ = ("_by_id", "_by_index", "_fallback_id", "_partials", "_without_index")
 
-    def __init__(self, spare_id: str) -> None:
-        self._spare_id = spare_id
-        self._begun: list[_Begun] = []
-        self._without_index: list[_Begun] = []
-        self._by_index: dict[int, _Begun] = {}
-        self._by_id: dict[str, _Begun] = {}
+    def __init__(self, fallback_id: str) -> None:
+        self._fallback_id = fallback_id
+        self._partials: list[_PartialCall] = []
+        self._without_index: list[_PartialCall] = []
+        self._by_index: dict[int, _PartialCall] = {}
+        self._by_id: dict[str, _PartialCall] = {}
 
     def place(self, fragments: Sequence[Any]) -> list[ToolCallDelta]:
-        """The fragments with our own indexes; those that say nothing of a new call are left out.
+        """The fragments with our own indexes; empty ones that belong to no call are left out.
 
         Raises:
-            DecodeError: when one is no fragment of a call.
+            DecodeError: when one is not a fragment of a call.
         """
         read = [_read(fragment) for fragment in fragments]
         group = self._without_index[-len(read) :]
         together = len(read) > 1 and len(group) == len(read)
         placed: list[ToolCallDelta] = []
         for position, fragment in enumerate(read):
-            neighbour = group[position] if together else None
-            call = self._call_of(fragment, neighbour, alone=len(read) == 1)
+            counterpart = group[position] if together else None
+            call = self._call_of(fragment, counterpart, alone=len(read) == 1)
             if call is not None:
                 placed.append(self._placed(fragment, call))
         return placed
@@ -102,18 +106,18 @@ class ToolCallIndex:
         """A fragment for each call that never got an id, which gives it one.
 
         Raises:
-            DecodeError: when a call never got a name, so that nobody can answer it.
+            DecodeError: when a call never got a name, so that nobody can run it.
         """
-        named: list[ToolCallDelta] = []
-        for call in self._begun:
+        identified: list[ToolCallDelta] = []
+        for call in self._partials:
             if not call.name and call.type in ("function", "custom"):
                 raise DecodeError(f"tool call {call.number} has no name")
             if not call.id:
-                call.id = f"{self._spare_id}_{call.number}"
-                named.append(ToolCallDelta(call.number, call.id, type=call.type))
-        return named
+                call.id = f"{self._fallback_id}_{call.number}"
+                identified.append(ToolCallDelta(call.number, call.id, type=call.type))
+        return identified
 
-    def _placed(self, fragment: _Fragment, call: _Begun) -> ToolCallDelta:
+    def _placed(self, fragment: _Fragment, call: _PartialCall) -> ToolCallDelta:
         call.id = call.id or fragment.id
         call.name = call.name or fragment.name
         if fragment.id:
@@ -122,7 +126,7 @@ class ToolCallIndex:
             call.type = fragment.type or "custom"
         if call.native is None and fragment.arguments:
             call.pieces.append(fragment.arguments)
-        placed = {**fragment.said, "index": call.number, "id": fragment.id or None}
+        placed = {**fragment.fields, "index": call.number, "id": fragment.id or None}
         placed["custom"] = fragment.custom or None
         if is_object(function := placed.get("function")):
             arguments = function.get("arguments")
@@ -131,24 +135,24 @@ class ToolCallIndex:
         return ToolCallDelta.model_validate(placed, path="tool_calls")
 
     def _call_of(
-        self, fragment: _Fragment, neighbour: _Begun | None, *, alone: bool
-    ) -> _Begun | None:
+        self, fragment: _Fragment, counterpart: _PartialCall | None, *, alone: bool
+    ) -> _PartialCall | None:
         if fragment.native is not None:
             call = self._numbered(fragment, fragment.native)
         elif fragment.id:
             call = self._with_id(fragment)
         else:
-            call = self._without_id(fragment, neighbour, alone=alone)
-        if call is None and fragment.says_something:
-            call = _Begun(len(self._begun), fragment.native)
-            self._begun.append(call)
+            call = self._without_id(fragment, counterpart, alone=alone)
+        if call is None and not fragment.is_empty:
+            call = _PartialCall(len(self._partials), fragment.native)
+            self._partials.append(call)
             if fragment.native is None:
                 self._without_index.append(call)
         if call is not None and fragment.native is not None:
             self._by_index[fragment.native] = call
         return call
 
-    def _numbered(self, fragment: _Fragment, native: int) -> _Begun | None:
+    def _numbered(self, fragment: _Fragment, native: int) -> _PartialCall | None:
         call = self._by_index.get(native)
         if call is None:
             known = self._by_id.get(fragment.id)
@@ -161,65 +165,43 @@ class ToolCallIndex:
         is_other = fragment.name and call.name and fragment.name != call.name
         return None if is_other else call
 
-    def _with_id(self, fragment: _Fragment) -> _Begun | None:
+    def _with_id(self, fragment: _Fragment) -> _PartialCall | None:
         known = self._by_id.get(fragment.id)
-        if known is not None or not self._begun:
+        if known is not None or not self._partials:
             return known
-        last = self._begun[-1]
+        last = self._partials[-1]
         is_late = not last.id and not (fragment.name and last.name)
         return last if is_late else None
 
     def _without_id(
-        self, fragment: _Fragment, neighbour: _Begun | None, *, alone: bool
-    ) -> _Begun | None:
-        last = self._begun[-1] if self._begun else None
+        self, fragment: _Fragment, counterpart: _PartialCall | None, *, alone: bool
+    ) -> _PartialCall | None:
+        last = self._partials[-1] if self._partials else None
         if not fragment.name:
-            return neighbour or last
-        if neighbour is not None:
-            goes_on = fragment.name == neighbour.name and not neighbour.is_whole()
-            return neighbour if goes_on else None
+            return counterpart or last
+        if counterpart is not None:
+            goes_on = fragment.name == counterpart.name and not counterpart.is_whole()
+            return counterpart if goes_on else None
         if last is None or not last.name:
             return last
         return last if alone and fragment.name == last.name and not last.is_whole() else None
 
 
 def _read(fragment: Any) -> _Fragment:
-    if not is_object(fragment):
-        raise DecodeError("tool_calls: a fragment is no object")
-    function = _object_in(fragment, "function")
-    custom = {
-        key: value for key, value in _object_in(fragment, "custom").items() if value is not None
-    }
-    _ = _text_in(custom, "input")
+    fields = Fields(fragment, "tool_calls")
+    function, custom = _object_in(fields, "function"), _object_in(fields, "custom")
+    given = {key: value for key, value in custom.payload.items() if value is not None}
+    _ = custom.optional_text("input")
     return _Fragment(
-        said=fragment,
-        native=_index_in(fragment),
-        id=_text_in(fragment, "id"),
-        type=_text_in(fragment, "type"),
-        name=_text_in(function, "name") or _text_in(custom, "name"),
-        arguments=arguments_text(function.get("arguments")),
-        custom=custom,
+        fields=fields.payload,
+        native=fields.optional_integer("index"),
+        id=fields.optional_text("id") or "",
+        type=fields.optional_text("type") or "",
+        name=function.optional_text("name") or custom.optional_text("name") or "",
+        arguments=arguments_text(function.payload.get("arguments")),
+        custom=given,
     )
 
 
-def _index_in(fragment: dict[str, Any]) -> int | None:
-    index = fragment.get("index")
-    if isinstance(index, float) and index.is_integer():
-        return int(index)
-    if index is not None and type(index) is not int:
-        raise DecodeError(f"tool_calls: index is no number: {index!r:.60}")
-    return index
-
-
-def _object_in(value: dict[str, Any], key: str) -> dict[str, Any]:
-    found = value.get(key)
-    if found is not None and not is_object(found):
-        raise DecodeError(f"tool_calls: {key} is no object")
-    return found or {}
-
-
-def _text_in(value: dict[str, Any], key: str) -> str:
-    found = value.get(key)
-    if found is not None and not isinstance(found, str):
-        raise DecodeError(f"tool_calls: {key} is no text")
-    return found or ""
+def _object_in(fields: Fields, key: str) -> Fields:
+    return fields.optional_object(key) or Fields({})

@@ -1,0 +1,78 @@
+"""A call's messages as a host of OpenAI's format takes them: earlier responses as they were given.
+
+Messages that hold nothing but text are sent unchanged.
+Source: https://platform.openai.com/docs/api-reference/chat/create (messages)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from llmgate.provider.call import ProviderCall, TextMessages
+from llmgate.provider.http import is_array, is_object
+from llmgate.provider.kit import own_data
+from llmgate_openai.request.dialect import Dialect
+
+if TYPE_CHECKING:
+    from llmgate.messages import AssistantMessage, MessageParam
+
+__all__ = ["messages_of"]
+
+
+def messages_of(call: ProviderCall, dialect: Dialect) -> list[MessageParam]:
+    """The messages. What is left out of them is recorded in the call's report.
+
+    Raises:
+        InvalidRequestError: when a message's ``provider_data`` is not a dictionary.
+    """
+    if isinstance(call.messages, TextMessages):
+        return call.messages
+    return [
+        _assistant(message, f"messages[{index}]", call, dialect)
+        if message["role"] == "assistant" and (len(message) > 2 or "content" not in message)
+        else message  # or an earlier response that is only text
+        for index, message in enumerate(call.messages)
+    ]
+
+
+def _assistant(
+    message: AssistantMessage, path: str, call: ProviderCall, dialect: Dialect
+) -> AssistantMessage:
+    """An earlier response as this host gave it, without what only other providers understand."""
+    sent = dict(cast("dict[str, Any]", message))
+    own = own_data(sent, dialect.provider, path, call)
+    sent.pop("provider_data", None)
+    sent |= own or {}
+    _restore_parts(sent, path, call, dialect)
+    _restore_reasoning(sent, path, call, dialect)
+    audio = sent.get("audio")
+    if is_object(audio) and audio.get("id") and len(audio) > 1:
+        sent["audio"] = {"id": audio["id"]}
+        call.report.add("converted", f"{path}.audio", "sent by its id, as OpenAI expects it")
+    return cast("AssistantMessage", sent)
+
+
+def _restore_parts(sent: dict[str, Any], path: str, call: ProviderCall, dialect: Dialect) -> None:
+    """The content in parts, where the host gave it so; see ``response.parts.message_fields``."""
+    parts = sent.pop("content_parts", None)
+    if not is_array(parts):
+        return
+    if dialect.takes_reasoning:
+        sent["content"] = parts
+        sent.pop("reasoning_content", None)
+    else:
+        call.report.add("dropped", f"{path}.content_parts", "sent as their text")
+
+
+def _restore_reasoning(
+    sent: dict[str, Any], path: str, call: ProviderCall, dialect: Dialect
+) -> None:
+    """The reasoning under the name that the host gave it; see ``response.parts.message_fields``."""
+    if dialect.takes_reasoning:
+        if "reasoning_content" in sent and sent.get("reasoning") == sent["reasoning_content"]:
+            del sent["reasoning_content"]  # Groq refuses a name that it did not give
+            call.report.add("merged", f"{path}.reasoning_content", "sent once, as reasoning")
+        return
+    for name in ("reasoning_content", "reasoning", "reasoning_details"):
+        if sent.pop(name, None) is not None:
+            call.report.add("dropped", f"{path}.{name}", "reasoning is not accepted back")
