@@ -71,7 +71,7 @@ BARE = Vendor(
     base_url_variables=("BARE_URL",),
     credentials={"api_key": Credential(("BARE_KEY",))},
     needs_key=True,
-    allows_bare_hosts=True,
+    bare_hosts=("bare.com", "other.com"),
 )
 SIGNED = Vendor(
     name="Signed", base_url=HOST, credentials={"secret": Credential(("SIGNED_SECRET",), None)}
@@ -183,11 +183,15 @@ def test_what_the_caller_brings_is_sent_instead() -> None:
     assert {"X-API-Key": "own"} == sent_by(Settings(ACME, api_key="k"), **{"X-API-Key": "own"})
     gateway = Settings(ACME, api_key="k", headers={"authorization": "Basic x"})
     assert {"authorization": "Basic x", "x-api-key": "k"} == sent_by(gateway)
-    made = Settings(ACME).authorized(HttpRequest("POST", f"{HOST}/chat"), {"Authorization": "made"})
+    both = Settings(ACME, api_key="k", token="t")
+    assert {"authorization": "own"} == sent_by(both, **{"authorization": "own"})
+    made = both.authorized(HttpRequest("POST", f"{HOST}/chat"), {"Authorization": "made"})
     assert {"Authorization": "made"} == made.headers
-    assert {"authorization": "Basic x", "x-api-key": "k", "x-more": "1"} == gateway.authorized(
-        HttpRequest("POST", HOST), {"Authorization": "made", "x-more": "1"}
-    ).headers
+    request = HttpRequest("POST", f"{HOST}/chat", {"X-API-Key": "before"})
+    assert {"X-API-Key": "before"} == both.authorized(request).headers
+    team = Settings(ACME, api_key="k", headers={"x-team": "7"})
+    sent = team.authorized(HttpRequest("POST", HOST), {"X-Team": "8", "x-more": "1"})
+    assert {"x-team": "7", "x-more": "1", "x-api-key": "k"} == sent.headers
 
 
 def test_a_key_goes_to_no_other_host() -> None:
@@ -253,10 +257,10 @@ def test_without_an_address_there_is_advice() -> None:
 
 
 def test_a_portal_shows_hosts_without_a_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Which only the vendor's own may lack."""
+    """Which only those of its domains may lack."""
     assert "https://my.bare.com/a" == Settings(BARE, base_url="my.bare.com/a/").base_url
     monkeypatch.setenv("BARE_KEY", KEY)
-    monkeypatch.setenv("BARE_URL", "my.bare.com")
+    monkeypatch.setenv("BARE_URL", "my.other.com")
     assert {"Authorization": f"Bearer {KEY}"} == sent_by(Settings(BARE))
     for address in ("my.foreign.com", "ftp://my.bare.com", 5):
         with pytest.raises(InvalidRequestError):

@@ -46,8 +46,8 @@ class Vendor:
     ``endings`` are paths that are removed from the end of a pasted address, one after the other.
     ``credentials`` are the kinds of keys by the name of their setting, the preferred one first.
     ``headers_variable`` may hold further headers, as lines of ``Name: value``. ``needs_key`` says
-    that other hosts than the vendor's own need a key as well. ``allows_bare_hosts`` accepts an
-    address of the vendor's own hosts without its ``https://``, as some portals show it.
+    that other hosts than the vendor's own need a key as well. ``bare_hosts`` are domains of which
+    an address may lack its ``https://``, as some portals show it.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Vendor:
     credentials: Mapping[str, Credential] = field(default_factory=dict[str, Credential])
     headers_variable: str | None = None
     needs_key: bool = False
-    allows_bare_hosts: bool = False
+    bare_hosts: tuple[str, ...] = ()
 
 
 class Settings:
@@ -134,8 +134,7 @@ class Settings:
         if not isinstance(text, str):
             return address
         text = text.strip()
-        is_bare = self._vendor.allows_bare_hosts and "://" not in text
-        if is_bare and _is_below(f"https://{text}", self._vendor.hosts):
+        if "://" not in text and _is_below(f"https://{text}", self._vendor.bare_hosts):
             text = f"https://{text}"
         return HiddenUrl(text)
 
@@ -206,30 +205,43 @@ class Settings:
     ) -> HttpRequest:
         """The request with these headers, those of the settings, and the first key that there is.
 
-        What the caller gave for this call is never replaced, nor what the settings' own headers
-        hold: a key is left out where its header is there already. A request to any other host is
-        returned unchanged, since an address in a response must not lead a key elsewhere.
+        Nothing replaces what the caller gave for this call, nor what the settings' own headers
+        hold. No key is added where its header is there already, nor where the caller, or these
+        headers, have a credential of whatever kind. A request to any other host is returned
+        unchanged, since an address in a response must not lead a key elsewhere.
 
         Raises:
             MissingKeyError: when the host needs a key and the request has none.
         """
         if not self.owns(request.url):
             return request
-        added, own = dict(self._headers), {name.lower() for name in self._headers}
-        added |= {name: text for name, text in (headers or {}).items() if name.lower() not in own}
-        taken = {name.lower() for name in (*request.headers, *added)}
+        headers = headers or {}
+        own = {name.lower() for name in self._headers}
+        added = {**self._headers}
+        added |= {name: text for name, text in headers.items() if name.lower() not in own}
+        brought = request.given_headers.union(name.lower() for name in headers)
+        if brought.isdisjoint(self._key_headers()):
+            self._add_key(added, {name.lower() for name in (*request.headers, *added)})
+        if added:
+            request = request.with_headers(added)
+        return self._with_private_parts(request)
+
+    def _add_key(self, added: dict[str, str], taken: set[str]) -> None:
+        """Add the first key to the headers, if its own is not among those that are taken."""
         for name, key in self._keys.items():
             credential = self._vendor.credentials[name]
             if credential.header is not None:
                 if credential.header.lower() not in taken:
                     added[credential.header] = f"{credential.prefix}{key.reveal()}"
-                break
-        else:
-            if self._lacks_key(taken):
-                raise self.missing_key()
-        if added:
-            request = request.with_headers(added)
-        return self._with_private_parts(request)
+                return
+        is_needed = self.is_official or self._vendor.needs_key
+        key_headers = self._key_headers()
+        if is_needed and key_headers and taken.isdisjoint(key_headers):
+            raise self.missing_key()
+
+    def _key_headers(self) -> list[str]:
+        credentials = self._vendor.credentials.values()
+        return [each.header.lower() for each in credentials if each.header is not None]
 
     def owns(self, url: str) -> bool:
         """Whether a key may go to this URL: on the same origin, or among the vendor's own hosts."""
@@ -253,11 +265,6 @@ class Settings:
             )
         advice = f"set {' or '.join(variables)}, or pass" if variables else "pass"
         return MissingKeyError(f"{vendor.name} needs a key: {advice} {setting}=")
-
-    def _lacks_key(self, taken: set[str]) -> bool:
-        sent_in = [each.header.lower() for each in self._vendor.credentials.values() if each.header]
-        is_needed = self.is_official or self._vendor.needs_key
-        return bool(sent_in) and is_needed and taken.isdisjoint(sent_in)
 
     def _is_same_origin(self, url: str) -> bool:
         if not self._origin:

@@ -1,4 +1,4 @@
-"""Which address a call goes to, from whatever endpoint was pasted; it sends nothing.
+"""The addresses of an endpoint's routes, from whatever form of it was pasted; it sends nothing.
 
 Source: https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle
 """
@@ -6,7 +6,7 @@ Source: https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
@@ -34,14 +34,14 @@ class Family(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A resource, as it is spoken to.
+    """A resource, and the URL family by which it is called.
 
     ``root`` is the address up to the family's own path. ``deployment`` is the one that the pasted
-    address names; it wins over a call's model. ``version`` is the ``api-version``, None for none.
-    ``is_default`` says that nobody gave one and the family needs one.
+    address names; it takes precedence over a call's model. ``version`` is the ``api-version``, None
+    for none. ``is_default`` says that none was given although the family needs one.
     """
 
-    root: str = field(repr=False)  # it may hold a password
+    root: str
     family: Family
     version: str | None = None
     deployment: str | None = None
@@ -67,7 +67,7 @@ class Endpoint:
 
     @property
     def streams_usage(self) -> bool:
-        """Whether ``stream_options`` is known; older dated versions answer 400 to it."""
+        """Whether ``stream_options`` is supported; older dated versions respond with 400 to it."""
         return self.family is not Family.DATED or (self.version or "") >= _FIRST_WITH_STREAM_USAGE
 
     def _url(self, path: str) -> str:
@@ -89,18 +89,16 @@ class Endpoint:
 def endpoint_of(address: str, version: str | None) -> Endpoint:
     """The endpoint that an address stands for: a bare resource, or any URL copied from the portal.
 
-    ``version`` wins over the address's own ``api-version``. A bare resource is spoken to by the v1
-    family, unless a dated version is given.
+    ``version`` takes precedence over the address's own ``api-version``. A bare resource belongs to
+    the v1 family, unless a dated version is given.
 
     Raises:
-        InvalidRequestError: when the address is none, or a dated version meets the v1 family.
+        InvalidRequestError: when it is not an address, or the v1 family is given a dated version.
     """
-    bare = _AZURE_HOST.match(str(address).strip())  # as the portal shows it
-    address = base_url_of(address if bare is None else f"https://{bare.string}")
-    parts = urlsplit(address)
+    parts = urlsplit(base_url_of(address))
     given = version or next(iter(parse_qs(parts.query).get("api-version", [])), None)
     if given is not None and not re.fullmatch(r"[\w.-]+", given):
-        raise InvalidRequestError(f"{given!r:.40} is no version", path="api_version")
+        raise InvalidRequestError(f"{given!r:.40} is not a version", path="api_version")
     path = parts.path.rstrip("/")
     host = f"{parts.scheme}://{parts.netloc}"
     for pattern, family in _PATHS:
@@ -110,8 +108,6 @@ def endpoint_of(address: str, version: str | None) -> Endpoint:
             return _endpoint(f"{host}{found['root']}".rstrip("/"), family, given, deployment)
     return _endpoint(f"{host}{path}", _family_of(parts.hostname or "", given), given, None)
 
-
-_AZURE_HOST = re.compile(r"([\w-]+\.)+azure\.(com|cn|us)(/|$)", re.IGNORECASE)
 
 _PATHS = (
     (re.compile(r"(?P<root>.*?)/+openai/v1"), Family.V1),

@@ -1,12 +1,11 @@
 """The provider: settings, credentials, and OpenAI's flows at Azure's addresses. No I/O of its own.
 
 The bodies are OpenAI's; see ``llmgate_openai``. What differs is where they go, who may send them,
-and what the content filter adds, which stays in ``extra`` of the answer and of its choices.
+and what the content filter adds, which stays in ``extra`` of the completion and of its choices.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from inspect import isawaitable, iscoroutinefunction
@@ -23,11 +22,12 @@ from llmgate.errors import (
 from llmgate.options import ChatParameters
 from llmgate.provider import Decoder, EmbeddingAbilities, Provider, Signing, Support
 from llmgate.provider.call import ProviderCall
-from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Secret, base_url_parts, shown_url
+from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Secret
+from llmgate.provider.kit import Credential, Settings, Vendor, key_from, variable
 from llmgate.provider.threads import run_in_thread
 from llmgate.types import Chunk, Completion
 from llmgate_azure.endpoint import Endpoint, Family, endpoint_of
-from llmgate_azure.errors import azure_error, filter_findings
+from llmgate_azure.response.errors import azure_error, filter_findings
 from llmgate_openai import (
     ChatDecoder,
     Dialect,
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 __all__ = ["AzureOpenAI", "TokenProvider"]
 
 TokenProvider: TypeAlias = Callable[[], str | Awaitable[str]]
-"""Gives an Entra token; asked on each attempt, so it is to cache what it may. One that is not async
-is asked on a thread. ``azure.identity.aio.get_bearer_token_provider`` makes such a callable."""
+"""Returns an Entra token. It is called on each attempt, so it should cache the token; one that is
+not async is called on a thread. ``azure.identity.aio.get_bearer_token_provider`` makes such one."""
 
 AnyCall = TypeVar("AnyCall", "ProviderCall", "EmbeddingCall")
 
@@ -51,14 +51,29 @@ _OPENAI_FAMILIES = (Family.DATED, Family.V1)
 _OPENAI_EMBEDDINGS: Mapping[str, Support] = dict.fromkeys(
     ("dimensions", "encoding_format", "user"), Support.NATIVE
 )
-_ENDPOINTS = ("AZURE_OPENAI_ENDPOINT", "AZURE_API_BASE")
-_KEYS = ("AZURE_OPENAI_API_KEY", "AZURE_API_KEY")
 _VERSIONS = ("OPENAI_API_VERSION", "AZURE_OPENAI_API_VERSION", "AZURE_API_VERSION")
-_TOKENS = ("AZURE_OPENAI_AD_TOKEN",)
+_CLOUDS = ("azure.com", "azure.us", "azure.cn")
+_SERVICES = ("openai", "cognitiveservices", "services.ai", "models.ai")
+_VENDOR = Vendor(
+    name="Azure",
+    hosts=tuple(f"{service}.{cloud}" for service in _SERVICES for cloud in _CLOUDS),
+    base_url_variables=("AZURE_OPENAI_ENDPOINT", "AZURE_API_BASE"),
+    credentials={
+        "token": Credential(("AZURE_OPENAI_AD_TOKEN",)),
+        "api_key": Credential(("AZURE_OPENAI_API_KEY", "AZURE_API_KEY"), "api-key", ""),
+    },
+    needs_key=True,
+    bare_hosts=_CLOUDS,
+)
+"""The hosts are those that Microsoft runs; behind others below these domains, such as gateways and
+virtual machines, is whoever made them."""
 
 
 class AzureOpenAI(Provider):
     """Azure OpenAI, or a model of Microsoft Foundry. A call's model is the name of a deployment.
+
+    A key from the environment goes to the vendor's own hosts and to an address that the environment
+    names, never to an address given in code. The same holds for a token.
 
     Args:
         api_key: The resource's key; by default ``AZURE_OPENAI_API_KEY`` (or ``AZURE_API_KEY``).
@@ -66,15 +81,13 @@ class AzureOpenAI(Provider):
             ``AZURE_API_BASE``).
         api_version: A dated version, or ``v1``; by default ``OPENAI_API_VERSION`` (or
             ``AZURE_OPENAI_API_VERSION``, ``AZURE_API_VERSION``), or what the endpoint says.
-        token: An Entra token; by default ``AZURE_OPENAI_AD_TOKEN``, which wins over a key of the
-            environment. A credential from the environment goes to Azure's own hosts and to an
-            endpoint that the environment names, never to another host given here.
-        token_provider: A callable that gives one, see :data:`TokenProvider`.
+        token: An Entra token; by default ``AZURE_OPENAI_AD_TOKEN``, which takes precedence over a
+            key from the environment.
+        token_provider: A callable that returns one, see :data:`TokenProvider`.
         headers: Further headers.
 
     Raises:
-        InvalidRequestError: when the endpoint or the version cannot be one, or when several
-            credentials are given.
+        InvalidRequestError: for a setting that cannot be sent, and for several credentials.
     """
 
     protocol = 2
@@ -93,45 +106,41 @@ class AzureOpenAI(Provider):
         token_provider: TokenProvider | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        given = [value for value in (api_key, token, token_provider) if value is not None]
+        api_key, token = key_from(api_key), key_from(token, "token")
+        given = [each for each in (api_key, token, token_provider) if each is not None]
         if len(given) > 1:
             raise InvalidRequestError("give one of api_key, token and token_provider")
-        if not given and (base_url is None or _is_azures(base_url)):
-            token = _first_of(_TOKENS)
-            api_key = None if token else _first_of(_KEYS)
-        self._key = _secret(api_key, "api_key")
-        self._token = _secret(token, "token")
         self._token_provider = token_provider
-        self._headers = dict(headers or {})
-        address = _first_of(_ENDPOINTS) if base_url is None else base_url
-        version = api_version or _first_of(_VERSIONS)
-        self._endpoint = None if address is None else endpoint_of(address, version)
-        self._settings: dict[str, Any] = {
-            "api_key": self._key if api_key is not None and given else None,
-            "base_url": base_url,
-            "api_version": api_version,
-            "token": self._token if token is not None and given else None,
-            "token_provider": token_provider,
-            "headers": headers,
-        }
+        self._settings = Settings(
+            _VENDOR,
+            api_key=api_key,
+            base_url=base_url,
+            api_version=api_version,
+            token=token,
+            token_provider=token_provider,
+            headers=headers,
+        )
+        has_address = self._settings.shown_url is not None
+        version = api_version or variable(*_VERSIONS)
+        self._endpoint = endpoint_of(self._settings.url(""), version) if has_address else None
 
     def configured(self, **settings: Any) -> AzureOpenAI:
         """The same provider with some of its settings changed; a new key replaces a token."""
-        if "api_key" in settings:
-            settings = {"token": None, "token_provider": None, **settings}
-        return type(self)(**{**self._settings, **settings})
+        if "api_key" in settings or "token" in settings:
+            settings = {"token_provider": None, **settings}
+        return type(self)(**self._settings.changed(**settings))
 
     def takes_legacy_functions(self) -> bool:
         """Azure still takes them, as OpenAI does."""
         return True
 
     def complete(self, call: ProviderCall) -> Flow[Completion]:
-        """One request, one answer."""
-        reply = yield self._request(call)
+        """One request, one completion."""
+        response = yield self._request(call)
         try:
-            return decode(reply, call.id)
-        except ContentFilterError as error:  # in place of an answer, with status 200
-            error.details = error.details or filter_findings(reply)
+            return decode(response, call.id)
+        except ContentFilterError as error:  # in place of a completion, with status 200
+            error.details = error.details or filter_findings(response)
             raise
 
     def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
@@ -167,20 +176,22 @@ class AzureOpenAI(Provider):
         return base_models(response)
 
     async def authorize(self, request: HttpRequest, _: Signing, /) -> HttpRequest:
-        """The request with the key, or with a token that is asked for anew."""
-        if self._key is None and request.has_header("authorization", "api-key"):
-            return request.with_headers(self._headers)  # the caller brings a credential
-        return request.with_headers({**self._headers, **await self._credentials()})
+        """The request with the key, or with a fresh token."""
+        headers: dict[str, str] = {}
+        if self._token_provider and not request.has_header("authorization", "api-key"):
+            token = Secret(await _ask(self._token_provider), name="token")
+            headers["Authorization"] = f"Bearer {token.reveal()}"
+        return self._settings.authorized(request, headers)
 
     def error(self, reply: HttpResponse) -> ProviderError:
-        """What an error's status and body mean; a token that has just expired is asked for anew."""
+        """What an error's status and body mean; a 401 is retried with a fresh token."""
         error = azure_error(reply)
         if reply.status == 401 and self._token_provider is not None:
             error.retryable = True
         return error
 
     def __repr__(self) -> str:
-        root = None if self._endpoint is None else shown_url(self._endpoint.root)
+        root = None if self._endpoint is None else self._endpoint.root
         return f"AzureOpenAI(base_url={root!r})"
 
     def _request(self, call: ProviderCall) -> HttpRequest:
@@ -213,30 +224,19 @@ class AzureOpenAI(Provider):
             )
         return self._endpoint
 
-    async def _credentials(self) -> dict[str, str]:
-        if self._token_provider is not None:
-            return _bearer(Secret(await _ask(self._token_provider), name="token"))
-        if self._token is not None:
-            return _bearer(self._token)
-        if self._key is not None:
-            return {"api-key": self._key.reveal()}
-        raise MissingKeyError(
-            "Azure needs a key: set AZURE_OPENAI_API_KEY, or pass api_key= or a token_provider"
-        )
-
 
 def _dialect(endpoint: Endpoint) -> Dialect:
-    """A deployment's name says nothing of its model, so nothing is gated by it."""
+    """A deployment's name says nothing of its model, so no parameter depends on it."""
     return Dialect(
         provider="azure", gated=False, stream_usage=endpoint.streams_usage, takes_reasoning=True
     )
 
 
 async def _ask(provider: TokenProvider) -> str:
-    """A fresh token. One that is not async may wait for a network: it is asked on a thread.
+    """A fresh token. A provider that is not async may block, so it is called on a thread.
 
     Raises:
-        MissingKeyError: when it fails, with the kind of its failure alone: its text may say more.
+        MissingKeyError: when it fails; it names the exception's class, whose text may be a secret.
     """
     try:
         asked = provider() if iscoroutinefunction(provider) else await run_in_thread(provider)
@@ -246,22 +246,3 @@ async def _ask(provider: TokenProvider) -> str:
     except Exception as error:  # noqa: BLE001 - a stranger's callable may raise anything
         kind = type(error).__name__
     raise MissingKeyError(f"the token provider failed with {kind}")
-
-
-def _bearer(token: Secret) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token.reveal()}"}
-
-
-def _secret(key: str | Secret | None, name: str) -> Secret | None:
-    return key if key is None or isinstance(key, Secret) else Secret(key, name=name)
-
-
-def _is_azures(address: str) -> bool:
-    """Whether it is a host of Azure's: of the public cloud, or of a government's or China's."""
-    host = base_url_parts(address).hostname or ""
-    return host.endswith((".azure.com", ".azure.us", ".azure.cn"))
-
-
-def _first_of(names: tuple[str, ...]) -> str | None:
-    """The first of these variables that is set and not empty."""
-    return next((value for name in names if (value := os.environ.get(name))), None)

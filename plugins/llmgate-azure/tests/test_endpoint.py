@@ -16,7 +16,6 @@ DATED = f"{HOST}/openai/deployments/gpt/chat/completions?api-version="
     [
         (HOST, None, f"{HOST}/openai/v1/chat/completions"),
         (f"{HOST}/", None, f"{HOST}/openai/v1/chat/completions"),
-        ("mine.openai.azure.com", None, f"{HOST}/openai/v1/chat/completions"),
         (HOST, "v1", f"{HOST}/openai/v1/chat/completions"),
         (HOST, "preview", f"{HOST}/openai/v1/chat/completions?api-version=preview"),
         (HOST, "2024-10-21", f"{DATED}2024-10-21"),

@@ -178,6 +178,64 @@ def test_the_endpoint_of_the_environment(
     assert expected == sent_by(AzureOpenAI(api_key=KEY), ProviderCall("gpt", HELLO)).url
 
 
+def test_the_portals_form_of_an_endpoint_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host of Azure's alone, given or named by the environment."""
+    expected = f"{HOST}/openai/v1/chat/completions"
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "mine.openai.azure.com")
+    for made in (AzureOpenAI(), AzureOpenAI(base_url=" mine.openai.azure.com/ ")):
+        assert expected == sent_by(made, ProviderCall("gpt", HELLO)).url
+    with pytest.raises(InvalidRequestError, match="base_url"):
+        AzureOpenAI(base_url="mine.example.com")
+
+
+GATEWAY = "https://gateway.example.com/openai"
+
+
+@pytest.mark.parametrize("name", ["AZURE_OPENAI_API_KEY", "AZURE_OPENAI_AD_TOKEN"])
+async def test_the_environments_key_goes_to_no_other_host(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To Azure's own hosts and to an endpoint that the environment names, and to no other."""
+    monkeypatch.setenv(name, KEY)
+    for address in (GATEWAY, "https://my.azure-api.net", "https://vm.eu.cloudapp.azure.com"):
+        with pytest.raises(MissingKeyError) as caught:
+            await authorized_at(provider(base_url=address))
+        assert KEY not in str(caught.value)
+    assert KEY in (await authorized_at(provider())).popitem()[1]
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", GATEWAY)
+    assert KEY in (await authorized_at(AzureOpenAI())).popitem()[1]
+    assert KEY in (await authorized_at(AzureOpenAI(base_url=GATEWAY))).popitem()[1]
+
+
+async def authorized_at(made: AzureOpenAI) -> dict[str, str]:
+    """The headers that are added to the request of a call."""
+    request = sent_by(made, ProviderCall("gpt", HELLO))
+    added = (await made.authorize(request, FixedSigning())).headers
+    return {name: value for name, value in added.items() if name not in request.headers}
+
+
+async def test_a_credential_of_the_call_is_sent_instead() -> None:
+    """No token is fetched for it, and no key is missing."""
+
+    def failing() -> str:
+        raise RuntimeError
+
+    headers = {"api-key": "own"}
+    request = HttpRequest("POST", HOST, headers, given_headers=frozenset(headers))
+    for made in (provider(token_provider=failing), provider(token=KEY), provider()):
+        assert headers == (await made.authorize(request, FixedSigning())).headers
+
+
+async def test_a_password_in_an_endpoint_is_not_shown() -> None:
+    """It is sent."""
+    made = provider(api_key="k", base_url=f"https://me:{KEY}@gateway.example.com/openai?code={KEY}")
+    request = sent_by(made, ProviderCall("gpt", HELLO))
+    assert KEY not in f"{made!r} {vars(made)!r} {request.url}"
+    sent = await made.authorize(request, FixedSigning())
+    assert sent.url.startswith(f"https://me:{KEY}@gateway.example.com/openai/deployments/gpt/")
+    assert sent.url.endswith(f"&code={KEY}")
+
+
 async def test_settings_can_be_changed_for_a_call() -> None:
     """A call's own key replaces the token that the provider was made with."""
     made = provider(token="a-token", headers={"x-team": "7"}).configured(

@@ -170,7 +170,7 @@ class ChatDecoder:
 
     def _delta(self, choice: dict[str, Any], index: int) -> dict[str, Any]:
         """The delta; Perplexity has the message so far beside it, which counts only at first."""
-        delta = choice.get("delta")
+        delta: Any = choice.get("delta")
         if not delta:
             message = choice.get("message")
             delta = message if index not in self._begun and message else {}

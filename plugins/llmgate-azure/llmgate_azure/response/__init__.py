@@ -1,0 +1,1 @@
+"""What Azure sends beside OpenAI's responses: its errors."""
