@@ -251,7 +251,8 @@ class Client(Operations, Live):
         stream: bool | None = False,
         **options: Unpack[CallOptions],
     ) -> Preview:
-        """The request that :meth:`acompletion` would send, byte for byte; nothing is sent.
+        """The request that :meth:`acompletion` would send without middleware, byte for byte;
+        nothing is sent.
 
         Raises:
             LLMGateError: what the call would raise before sending, but for a missing key.

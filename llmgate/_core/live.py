@@ -91,9 +91,8 @@ class LiveSource:
 
     async def aclose(self) -> None:
         """Close the connection; the provider is told that nobody waits, where it can be told."""
-        if self._outcome is None:
-            self._finish("abandoned")
-            await abandon(self._context)
+        self._finish("abandoned")
+        await abandon(self._context)
 
     def drop(self) -> None:
         """Close the connection from anywhere: a finalizer, another thread, a loop that is gone."""

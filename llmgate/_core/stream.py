@@ -122,7 +122,8 @@ class Stream(Live, HasExchange):
 
         That is when its connection is closed: by its end, an error, ``aclose``, the deadline, or
         when nobody holds the stream any more. It is called at once if that is over, and on
-        whichever thread it happens. What it raises is logged.
+        whichever thread it happens. What it raises is logged. It must not refer to the stream:
+        nobody could let go of that then.
 
         Raises:
             InvalidRequestError: when it cannot be called without ``await``.
