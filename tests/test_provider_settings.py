@@ -118,7 +118,11 @@ async def test_credentials_among_the_settings_do_not_show() -> None:
 
 def test_kinds_of_values_are_told_apart() -> None:
     """True is not 1, and a list is not a tuple."""
-    registry = Registry({"any": lambda **settings: FakeProvider([str(settings)])})
+
+    def make(**settings: Any) -> FakeProvider:
+        return FakeProvider([str(settings)])
+
+    registry = Registry({"any": make})
     values: list[Any] = [1, True, 1.0, [1], (1,), {1}, {"a": 1}, {"a": True}]
     made = {id(registry.provider("any", {"x": value})) for value in values}
     assert len(values) == len(made)

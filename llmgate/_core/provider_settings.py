@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 from llmgate._text.redact import Hidden, redact, redact_url
 from llmgate.errors import InvalidRequestError, shown
@@ -33,17 +33,16 @@ def as_provider_settings(given: Any) -> dict[str, Hidden]:
     Raises:
         InvalidRequestError: when they are not a dictionary of names.
     """
-    if not isinstance(given, Mapping):
+    if not _is_mapping(given):
         reason = f"expected a dictionary, got {type(given).__name__}"
         raise InvalidRequestError(reason, path="provider_settings")
-    settings = cast("Mapping[Any, Any]", given)
-    for name in settings:
+    for name in given:
         if not isinstance(name, str):
             reason = f"the name of a setting must be a string, not {shown(name)}"
             raise InvalidRequestError(reason, path="provider_settings")
         if name in SETTINGS_OF_A_CALL:
             raise InvalidRequestError(f"give it as {name}= instead", path=_path_of(name, own=False))
-    return {name: Hidden(value) for name, value in settings.items() if value is not None}
+    return {name: Hidden(value) for name, value in given.items() if value is not None}
 
 
 def check_settings(factory: Callable[..., Any], name: str, settings: Mapping[str, Any]) -> None:
@@ -96,9 +95,8 @@ def key_of(name: str, value: Any) -> Secret | Hidden:
 def _fixed(value: Any) -> Any:
     """A value that equals what it was, in a form that cannot change."""
     kind: type[Any] = type(value)
-    if isinstance(value, Mapping):
-        items = cast("Mapping[Any, Any]", value).items()
-        return kind, frozenset((name, _fixed(each)) for name, each in items)
+    if _is_mapping(value):
+        return kind, frozenset((name, _fixed(each)) for name, each in value.items())
     if isinstance(value, list | tuple | set):
         fixed = map(_fixed, cast("Iterable[Any]", value))
         return kind, frozenset(fixed) if isinstance(value, set) else tuple(fixed)
@@ -122,8 +120,12 @@ def _may_be_secret(name: str, text: str) -> bool:
 
 
 def _texts_in(value: Any) -> list[str]:
-    if isinstance(value, Mapping):
-        value = [*cast("Mapping[Any, Any]", value).values()]
+    if _is_mapping(value):
+        value = [*value.values()]
     if isinstance(value, list | tuple | set):
         return [text for each in cast("Iterable[Any]", value) for text in _texts_in(each)]
     return [value] if isinstance(value, str) else []
+
+
+def _is_mapping(value: Any) -> TypeGuard[Mapping[Any, Any]]:
+    return isinstance(value, Mapping)
