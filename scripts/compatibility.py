@@ -29,8 +29,8 @@ current.
   refused with `UnsupportedError`. Any other is left out and reported, or refused too under
   `unsupported="raise"`.
 
-Model names, messages and `stream` are taken by every provider. Which model of a provider takes a
-parameter is that provider's to say; where it is known, it is in the report.
+Model names, messages, `stream` and `stream_options` are taken for every provider. Which model of a
+provider takes a parameter is that provider's to say; where it is known, it is in the report.
 """
 
 
@@ -59,7 +59,7 @@ def page() -> str:
         "| parameter | " + " | ".join(tables) + " |",
         "|---|" + "---|" * len(tables),
     ]
-    for parameter in sorted(ChatParameters.__annotations__):
+    for parameter in sorted({*ChatParameters.__annotations__} - {"stream_options"}):
         mark = "*" if parameter in MEANINGFUL else ""
         cells = (_cell(table.get(parameter, Support.UNSUPPORTED)) for table in tables.values())
         lines.append(f"| `{parameter}`{mark} | " + " | ".join(cells) + " |")

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, cast
 
 import pytest
 
+from llmgate import Client
 from llmgate._core.prepare import fit, parse, provider_of, resolve
 from llmgate._core.registry import Registry, Target
 from llmgate.errors import InvalidRequestError, UnknownProviderError, UnsupportedError
@@ -163,3 +164,21 @@ def test_what_a_call_cannot_do_without_is_refused_by_fit() -> None:
     with pytest.raises(UnsupportedError):
         fitted(call)
     assert {"n": 2} == fitted(replace(call, model="fake/m")).parameters
+
+
+def test_the_options_of_a_stream_are_for_us() -> None:
+    """A provider is told only whether its usage was asked for; what else is given is reported."""
+    caught: list[ProviderCall] = []
+
+    class Catching(FakeProvider):
+        def stream(self, call: ProviderCall) -> Any:
+            caught.append(call)
+            return super().stream(call)
+
+    client = Client(providers={"fake": Catching()})
+    options: list[Any] = [{}, {"include_usage": False}, {"include_usage": True, "other": 1}]
+    for given in options:
+        shown = client.preview("fake/x", HELLO, stream=True, seed=1, stream_options=given)
+        assert ["stream_options.other"] * ("other" in given) == [d.path for d in shown.report]
+    assert [False, False, True] == [call.include_usage for call in caught]
+    assert [{"seed": 1}] * 3 == [call.parameters for call in caught]

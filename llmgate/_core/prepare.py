@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cache
 from random import Random
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -208,11 +209,25 @@ def fit(call: ChatCall, target: Target, provider: Provider) -> ProviderCall:
     has_functions = legacy.uses_functions(call.parameters, call.messages)
     if has_functions and not legacy.takes_functions(provider):
         fitted = legacy.without_functions(fitted)
+    if "stream_options" in call.parameters:
+        fitted = _without_stream_options(fitted)
     parameters = fitted.parameters
     if not parameters:
         return fitted
     abilities = abilities_of(provider, target.model, parameters)
     return apply_abilities(fitted, provider.name, abilities)
+
+
+def _without_stream_options(call: ProviderCall) -> ProviderCall:
+    """The call without ``stream_options``, which are for us: every stream ends with its usage."""
+    parameters = call.parameters.copy()
+    options = parameters.pop("stream_options")
+    for name, value in options.items():
+        if name != "include_usage":
+            reason = "only include_usage is known: give what is the provider's own in extra_body"
+            call.report.drop(f"stream_options.{name}", reason, given=value)
+    is_asked = bool(options.get("include_usage"))
+    return replace(call, parameters=parameters, include_usage=is_asked)
 
 
 def new_id() -> str:

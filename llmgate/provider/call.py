@@ -33,7 +33,8 @@ class ProviderCall:
     this provider declares; a parameter that is absent was not given. ``extra_body`` is to be merged
     into the request last. ``id`` is unique and is what ids that the plugin must invent are made
     from, since a plugin has no randomness of its own. What the plugin cannot send as it was asked
-    it writes into ``report``.
+    it writes into ``report``. ``include_usage`` says that the caller asked for the usage of the
+    stream; a plugin asks for it in any case, where the API is known to allow that.
     """
 
     operation = "chat"
@@ -45,3 +46,4 @@ class ProviderCall:
     extra_body: Mapping[str, Any] = field(default_factory=dict[str, Any])
     id: str = "call"
     report: Report = field(default_factory=Report)
+    include_usage: bool = False

@@ -153,8 +153,7 @@ def _other(value: Any) -> Any:
 def _not_streamed(asked: Asked) -> Asked:
     """The call, to be answered whole."""
     if isinstance(asked, ProviderCall):
-        parameters: Any = {k: v for k, v in asked.parameters.items() if k != "stream_options"}
-        return replace(asked, stream=False, parameters=parameters)
+        return replace(asked, stream=False, include_usage=False)
     return {
         name: value for name, value in asked.items() if name not in ("stream", "stream_options")
     }

@@ -53,7 +53,6 @@ SAMPLES: Mapping[str, Mapping[str, Any]] = {
     "service_tier": {"service_tier": "flex"},
     "stop": {"stop": ["4250"]},
     "store": {"store": True},
-    "stream_options": {"stream": True, "stream_options": {"include_usage": True}},
     "temperature": {"temperature": 0.8125},
     "tool_choice": {**_TOOLS, "tool_choice": "required"},
     "tools": {**_TOOLS},

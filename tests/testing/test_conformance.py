@@ -140,8 +140,7 @@ def test_cases_that_are_lacking_are_skipped() -> None:
 
 def test_calls_may_be_ready_made() -> None:
     """A ready-made call, with a stream's options, is asked for whole without them."""
-    options: Any = {"stream_options": {"include_usage": True}, "seed": 7}
-    call = ProviderCall("fake-1", USER, options, stream=True)
+    call = ProviderCall("fake-1", USER, {"seed": 7}, stream=True, include_usage=True)
     run(
         kit(FakeProvider(), calls=(GoldenCall("made", call, {}),)),
         "test_says_which_reply_is_a_stream",

@@ -209,12 +209,6 @@ def _add_user(body: dict[str, Any], call: ProviderCall) -> None:
 
 
 def _stream(body: dict[str, Any], call: ProviderCall) -> None:
-    options: Mapping[str, Any] = _given(call, "stream_options") or {}
-    for key, value in options.items():
-        if key == "include_usage":
-            call.report.add("dropped", f"stream_options.{key}", "it always comes", given=value)
-        else:
-            call.report.drop(f"stream_options.{key}", "Anthropic has no such option", given=value)
     if call.stream:
         body["stream"] = True
     elif {**body, **call.extra_body}["max_tokens"] > _LONGEST_UNSTREAMED:

@@ -46,7 +46,6 @@ _TRANSLATED = (
     "safety_identifier",
     "service_tier",
     "stop",
-    "stream_options",
     "tool_choice",
     "tools",
     "user",

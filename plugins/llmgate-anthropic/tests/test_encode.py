@@ -126,10 +126,7 @@ PARAMETERS: Any = [
             "stream_options": {"include_usage": True, "include_obfuscation": True},
         },
         {"stream": True},
-        [
-            ("dropped", "stream_options.include_usage"),
-            ("dropped", "stream_options.include_obfuscation"),
-        ],
+        [("dropped", "stream_options.include_obfuscation")],
     ),
     ({"max_tokens": 21_334}, {"stream": True}, [("injected", "stream")]),
     ({"max_tokens": 21_333}, {"stream": ...}, []),

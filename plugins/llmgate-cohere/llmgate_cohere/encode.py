@@ -160,9 +160,3 @@ def _leave_out_the_obvious(call: ProviderCall) -> None:
         if modalities != ["text"]:
             raise UnsupportedError("Cohere answers in text only", parameter="modalities")
         call.report.add("dropped", "modalities", "every answer is text", given=modalities)
-    options: Mapping[str, Any] = _given(call, "stream_options") or {}
-    for key, value in options.items():
-        if key == "include_usage":
-            call.report.add("dropped", f"stream_options.{key}", "it always comes", given=value)
-        else:
-            call.report.drop(f"stream_options.{key}", "Cohere has no such option", given=value)

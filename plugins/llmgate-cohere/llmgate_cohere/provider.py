@@ -46,7 +46,6 @@ _TRANSLATED = (
     "response_format",
     "seed",
     "stop",
-    "stream_options",
     "temperature",
     "tool_choice",
     "tools",

@@ -81,10 +81,7 @@ PARAMETERS: list[tuple[dict[str, Any], dict[str, Any], list[tuple[str, str]]]] =
     (
         {"stream": True, "stream_options": {"include_usage": True, "include_obfuscation": False}},
         {"stream": True},
-        [
-            ("dropped", "stream_options.include_usage"),
-            ("dropped", "stream_options.include_obfuscation"),
-        ],
+        [("dropped", "stream_options.include_obfuscation")],
     ),
     ({"reasoning_effort": "low"}, {}, [("dropped", "reasoning_effort")]),
     ({"extra_body": {"k": 5, "temperature": 0.1}}, {"k": 5, "temperature": 0.1}, []),

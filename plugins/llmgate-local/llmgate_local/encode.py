@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 _EMULATED = ("function_call", "functions", "parallel_tool_calls", "tool_choice", "tools")
-_TRANSLATED = ("logprobs", "n", "seed", "stop", "stream_options", "top_logprobs")
+_TRANSLATED = ("logprobs", "n", "seed", "stop", "top_logprobs")
 _NATIVE = (
     "frequency_penalty",
     "logit_bias",
@@ -116,18 +116,9 @@ def _logprobs(parameters: dict[str, Any]) -> str:
     return "the answer has one alternative for each token, without which there is no probability"
 
 
-def _stream_options(parameters: dict[str, Any]) -> str:
-    given = parameters["stream_options"]
-    parameters["stream_options"] = {
-        name: value for name, value in given.items() if name == "include_usage"
-    }
-    return "" if given == parameters["stream_options"] else "only include_usage is known"
-
-
 _CONVERSIONS: Mapping[str, Callable[[dict[str, Any]], str]] = {
     "seed": _seed,
     "logprobs": _logprobs,
-    "stream_options": _stream_options,
 }
 
 

@@ -174,24 +174,38 @@ async def test_a_stream_asks_for_its_usage() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "expected", "reported"),
+    ("options", "reported"),
     [
-        ({"include_usage": False}, {"include_usage": False}, []),
-        ({"include_usage": True}, {"include_usage": True}, []),
+        ({"include_usage": False}, ["stream_options.include_usage"]),
+        ({"include_usage": True}, []),
         (
             {"include_obfuscation": False},
-            {"include_obfuscation": False, "include_usage": True},
-            ["stream_options.include_usage"],
+            ["stream_options.include_obfuscation", "stream_options.include_usage"],
         ),
     ],
 )
-async def test_what_was_said_of_the_usage_stays(
-    options: dict[str, bool], expected: dict[str, bool], reported: list[str]
+async def test_every_stream_asks_for_its_usage(
+    options: dict[str, bool], reported: list[str]
 ) -> None:
-    """Whoever says yes or no is heard."""
+    """``stream_options`` only says whether the chunk of the usage is delivered."""
     sent, paths = await _sent(stream=True, stream_options=options)
-    assert expected == sent["stream_options"]
+    assert {"include_usage": True} == sent["stream_options"]
     assert reported == list(paths)
+
+
+async def test_further_options_of_a_stream() -> None:
+    """They are given in the body, which is merged with what is sent."""
+    extra = {"stream_options": {"include_obfuscation": False}}
+    sent, _ = await _sent(stream=True, extra_body=extra)
+    assert {"include_usage": True, "include_obfuscation": False} == sent["stream_options"]
+
+
+async def test_another_host_is_asked_for_usage_where_the_caller_does() -> None:
+    """Whoever asks for it knows that host."""
+    options = {"include_usage": True}
+    sent, reported = await _sent(stream=True, base_url=_ELSEWHERE, stream_options=options)
+    assert options == sent["stream_options"]
+    assert {} == reported
 
 
 async def test_another_host_is_not_asked_for_usage() -> None:

@@ -44,9 +44,9 @@ def encode(call: ProviderCall, dialect: Dialect) -> dict[str, Any]:
 
 
 def _ask_for_usage(body: dict[str, Any], call: ProviderCall, dialect: Dialect) -> None:
-    options: dict[str, Any] = body.get("stream_options") or {}
-    if dialect.stream_usage and "include_usage" not in options:
-        body["stream_options"] = {**options, "include_usage": True}
+    if dialect.stream_usage or call.include_usage:
+        body["stream_options"] = {"include_usage": True}
+    if dialect.stream_usage and not call.include_usage:
         call.report.add(
             "injected",
             "stream_options.include_usage",
