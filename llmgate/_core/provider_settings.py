@@ -94,7 +94,7 @@ def key_of(name: str, value: Any) -> Secret | Hidden:
 
 def _fixed(value: Any) -> Any:
     """A value that equals what it was, in a form that cannot change."""
-    kind = cast("type[Any]", type(value))
+    kind: Any = type(value)
     if _is_mapping(value):
         return kind, frozenset((name, _fixed(each)) for name, each in value.items())
     if isinstance(value, list | tuple | set):
