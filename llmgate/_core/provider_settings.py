@@ -92,9 +92,9 @@ def key_of(name: str, value: Any) -> Secret | Hidden:
     raise InvalidRequestError(reason, path=_path_of(name))
 
 
-def _fixed(value: Any) -> Any:
+def _fixed(value: object) -> Any:
     """A value that equals what it was, in a form that cannot change."""
-    kind: Any = type(value)
+    kind = type(value)
     if _is_mapping(value):
         return kind, frozenset((name, _fixed(each)) for name, each in value.items())
     if isinstance(value, list | tuple | set):
