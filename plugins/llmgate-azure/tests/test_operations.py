@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from llmgate import Client
 from llmgate.embeddings import EmbeddingCall
-from llmgate.errors import InvalidRequestError, UnsupportedError
+from llmgate.errors import AuthenticationError, InvalidRequestError, UnsupportedError
 from llmgate.provider import Embedder, ModelLister
 from llmgate.provider.http import HttpResponse
-from llmgate.testing import drive
+from llmgate.testing import (
+    CANARY,
+    Canned,
+    CannedTransport,
+    EmbeddingConformance,
+    ModelListConformance,
+    RecordedEmbeddings,
+    RecordedModels,
+    drive,
+    with_transport,
+)
 from llmgate_azure import AzureOpenAI
 
 _HOST = "https://example-resource.openai.azure.com"
@@ -24,6 +38,79 @@ def _azure(path: str = "", version: str | None = None) -> AzureOpenAI:
 
 def _response(payload: Any) -> HttpResponse:
     return HttpResponse(200, {}, json.dumps(payload).encode())
+
+
+_CORPUS = Path(__file__).parents[4] / "shared" / "corpus" / "dev" / "embeddings"
+
+
+def _recorded() -> Iterator[RecordedEmbeddings]:
+    """Those of Azure, where they are beside the repository."""
+    for path in sorted(_CORPUS.glob("azure-openai-embeddings-*.json")):
+        exchange = json.loads(path.read_text("utf-8"))
+        sent, response = exchange["request"]["body"], exchange["response"]
+        reply = HttpResponse(response["status"], {}, json.dumps(response["body"]).encode())
+        failed = AuthenticationError if response["status"] == 401 else None
+        tokens = None if failed else response["body"]["usage"]["prompt_tokens"]
+        body = {**sent, "input": [sent["input"]]}
+        yield RecordedEmbeddings(
+            exchange["id"], sent, (reply,), body=body, prompt_tokens=tokens, error=failed
+        )
+
+
+class TestEmbeddings(EmbeddingConformance):
+    """A deployment of one of OpenAI's models."""
+
+    provider = AzureOpenAI(api_key=CANARY, base_url=_HOST)
+    recordings = (
+        RecordedEmbeddings(
+            "two",
+            {"model": "ada", "input": ["a", "b"]},
+            (
+                _response(
+                    {
+                        "data": [{"index": n, "embedding": [0.5, n]} for n in (0, 1)],
+                        "usage": {"prompt_tokens": 2, "total_tokens": 2},
+                    }
+                ),
+            ),
+            body={"model": "ada", "input": ["a", "b"], "encoding_format": "base64"},
+            vectors=[[0.5, 0.0], [0.5, 1.0]],
+            prompt_tokens=2,
+        ),
+        *_recorded(),
+    )
+
+
+class TestModels(ModelListConformance):
+    """The models that can be deployed."""
+
+    provider = AzureOpenAI(api_key=CANARY, base_url=_HOST)
+    recordings = (
+        RecordedModels(
+            "one",
+            (_response({"data": [{"id": "ada", "capabilities": {"embeddings": True}}]}),),
+            models=[{"id": "ada", "capabilities": {"embedding": True}}],
+        ),
+    )
+
+
+def test_a_call_has_azures_key() -> None:
+    """Through a client, for both operations."""
+    transport = CannedTransport(
+        [
+            Canned(body=b'{"data": [{"embedding": [0.5]}]}'),
+            Canned(body=b'{"data": [{"id": "ada"}]}'),
+        ]
+    )
+
+    async def scenario() -> None:
+        provider = with_transport(_azure(), transport)
+        async with Client(providers={"azure": provider}) as client:
+            assert [[0.5]] == (await client.aembedding("azure/ada", "a")).vectors
+            assert ["ada"] == [model.id for model in await client.alist_models("azure")]
+
+    asyncio.run(scenario())
+    assert ["key", "key"] == [request.headers["api-key"] for request in transport.requests]
 
 
 @pytest.mark.parametrize(
