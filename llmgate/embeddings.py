@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import InitVar, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from llmgate._exchange import Exchange, ExchangeField
 from llmgate._text.shape import Extra, Shape, shape
-from llmgate.options import OwnOptions, Timeout
+from llmgate.options import EmbeddingParameters, Timeout
 from llmgate.report import Policy, Report
 from llmgate.types import ShapeWithExchange, Usage
 
@@ -22,33 +22,11 @@ __all__ = [
     "Embedding",
     "EmbeddingCall",
     "EmbeddingInput",
-    "EmbeddingOptions",
-    "EmbeddingParameters",
     "Embeddings",
 ]
 
 EmbeddingInput: TypeAlias = str | Iterable[str] | Iterable[int] | Iterable[Iterable[int]]
 """A text, texts, the token ids of one text, or those of several texts."""
-
-
-class EmbeddingParameters(TypedDict, total=False):
-    """OpenAI's parameters of an embedding call, and the two that other providers add.
-
-    ``dimensions`` is the length of each vector. ``encoding_format`` is how vectors are sent; they
-    are decoded to floats in any case. ``input_type`` says what the texts are for (``"query"``,
-    ``"document"``, or a provider's own word), and ``truncate`` whether, or on which side, a text
-    that is too long is cut.
-    """
-
-    dimensions: int
-    encoding_format: Literal["float", "base64"]
-    input_type: str
-    truncate: bool | str
-    user: str
-
-
-class EmbeddingOptions(EmbeddingParameters, OwnOptions, total=False):
-    """Every keyword of ``aembedding`` beside ``model`` and ``input``."""
 
 
 @dataclass(slots=True)

@@ -1,7 +1,9 @@
 """What a call may carry: OpenAI's parameters, the options beside them, and the call made of both.
 
-These are declarations and values; ``_core.check`` checks them and ``_core.prepare`` applies them.
-Source: the request body of OpenAI's "Create chat completion", November 2026.
+These are declarations and values; ``_core.check`` checks them, ``_core.prepare`` applies them, and
+``_core.arguments`` says what each means.
+Source: the request bodies of OpenAI's "Create chat completion" and "Create embeddings", November
+2026.
 """
 
 from __future__ import annotations
@@ -20,7 +22,16 @@ if TYPE_CHECKING:
     from llmgate.messages import FunctionDefinition, MessageParam, ToolDefinition
     from llmgate.provider.http import Secret
 
-__all__ = ["MEANINGFUL", "CallOptions", "ChatCall", "ChatParameters", "OwnOptions", "Timeout"]
+__all__ = [
+    "MEANINGFUL",
+    "CallOptions",
+    "ChatCall",
+    "ChatParameters",
+    "EmbeddingOptions",
+    "EmbeddingParameters",
+    "OwnOptions",
+    "Timeout",
+]
 
 
 @slotted
@@ -124,6 +135,21 @@ class OwnOptions(TypedDict, total=False):
 
 class CallOptions(ChatParameters, OwnOptions, total=False):
     """Every keyword of ``acompletion`` besides ``model``, ``messages`` and ``stream``."""
+
+
+class EmbeddingParameters(TypedDict, total=False):
+    """OpenAI's parameters of an embedding call, and two that other providers add: ``input_type``
+    and ``truncate``."""
+
+    dimensions: int
+    encoding_format: Literal["float", "base64"]
+    input_type: str
+    truncate: bool | str
+    user: str
+
+
+class EmbeddingOptions(EmbeddingParameters, OwnOptions, total=False):
+    """Every keyword of ``aembedding`` beside ``model`` and ``input``."""
 
 
 @dataclass(slots=True)

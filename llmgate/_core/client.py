@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Literal, Self, TypeAlias, Unpack, overload
+from typing import TYPE_CHECKING, Self, TypeAlias, Unpack
 
 from llmgate._core import drive
+from llmgate._core.arguments import described
 from llmgate._core.connections import Connections
 from llmgate._core.dispatch import Dispatcher
 from llmgate._core.live import LiveSource
@@ -144,33 +145,7 @@ class Client(Operations, Live):
 
     # --- calls ---
 
-    @overload
-    async def acompletion(
-        self,
-        model: str,
-        messages: Iterable[MessageLike],
-        *,
-        stream: Literal[True],
-        **options: Unpack[CallOptions],
-    ) -> Stream: ...
-    @overload
-    async def acompletion(
-        self,
-        model: str,
-        messages: Iterable[MessageLike],
-        *,
-        stream: Literal[False] | None = False,
-        **options: Unpack[CallOptions],
-    ) -> Completion: ...
-    @overload
-    async def acompletion(
-        self,
-        model: str,
-        messages: Iterable[MessageLike],
-        *,
-        stream: bool | None = False,
-        **options: Unpack[CallOptions],
-    ) -> Completion | Stream: ...
+    @described(CallOptions)
     async def acompletion(
         self,
         model: str,
@@ -179,13 +154,9 @@ class Client(Operations, Live):
         stream: bool | None = False,
         **options: Unpack[CallOptions],
     ) -> Completion | Stream:
-        """The answer of a model to a conversation, in OpenAI's shape.
+        """What a model adds to a conversation, in OpenAI's shape.
 
-        Args:
-            model: ``provider/model``, or a bare name that an installed provider claims.
-            messages: Dictionaries in OpenAI's format, or messages of earlier answers.
-            stream: Whether to answer piece by piece.
-            options: OpenAI's parameters, and those of :class:`~llmgate.options.CallOptions`.
+        An argument that is None counts as absent.
 
         Raises:
             LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else;
@@ -193,41 +164,15 @@ class Client(Operations, Live):
         """
         hide_credentials(options)
         began = time.monotonic()
-        registry, unsupported = self._registry, self._unsupported
-        call = parse(
-            model, messages, bool(stream), options, registry=registry, unsupported=unsupported
-        )
+        try:
+            call = self._parse(model, messages, stream, options)
+        except InvalidRequestError as error:
+            raise error.with_traceback(None)  # noqa: B904 - it is the same error, which says where
         if self._middleware:
             return await self._take_through(call, began)
         return await self._perform(call, began)
 
-    @overload
-    def completion(
-        self,
-        model: str,
-        messages: Iterable[MessageLike],
-        *,
-        stream: Literal[True],
-        **options: Unpack[CallOptions],
-    ) -> SyncStream: ...
-    @overload
-    def completion(
-        self,
-        model: str,
-        messages: Iterable[MessageLike],
-        *,
-        stream: Literal[False] | None = False,
-        **options: Unpack[CallOptions],
-    ) -> Completion: ...
-    @overload
-    def completion(
-        self,
-        model: str,
-        messages: Iterable[MessageLike],
-        *,
-        stream: bool | None = False,
-        **options: Unpack[CallOptions],
-    ) -> Completion | SyncStream: ...
+    @described(CallOptions)
     def completion(
         self,
         model: str,
@@ -236,13 +181,26 @@ class Client(Operations, Live):
         stream: bool | None = False,
         **options: Unpack[CallOptions],
     ) -> Completion | SyncStream:
-        """:meth:`acompletion` for code that is not async; it also works while a loop is running."""
+        """:meth:`acompletion` for code that is not async; it also works while a loop is running.
+
+        An argument that is None counts as absent.
+
+        Raises:
+            LLMGateError: of one of the kinds in :mod:`llmgate.errors`.
+        """
         from llmgate._core.sync import SyncStream, run  # noqa: PLC0415 - a thread, only where asked for
 
         hide_credentials(options)
-        answer = run(lambda: self.acompletion(model, messages, stream=stream, **options))
-        return SyncStream(answer) if isinstance(answer, Stream) else answer
+        began = time.monotonic()
+        try:
+            call = self._parse(model, messages, stream, options)
+        except InvalidRequestError as error:
+            raise error.with_traceback(None)  # noqa: B904 - likewise
+        perform = self._take_through if self._middleware else self._perform
+        result = run(lambda: perform(call, began))
+        return SyncStream(result) if isinstance(result, Stream) else result
 
+    @described(CallOptions)
     def preview(
         self,
         model: str,
@@ -260,12 +218,12 @@ class Client(Operations, Live):
         from llmgate._core.preview import preview_of  # noqa: PLC0415 - only where asked for
 
         hide_credentials(options)
-        registry, unsupported = self._registry, self._unsupported
-        call = parse(
-            model, messages, bool(stream), options, registry=registry, unsupported=unsupported
-        )
-        target = resolve(call, registry)
-        provider = provider_of(call, target, registry)
+        try:
+            call = self._parse(model, messages, stream, options)
+        except InvalidRequestError as error:
+            raise error.with_traceback(None)  # noqa: B904 - likewise
+        target = resolve(call, self._registry)
+        provider = provider_of(call, target, self._registry)
         return preview_of(fit(call, target, provider), provider, call, self._headers)
 
     # --- life ---
@@ -319,6 +277,18 @@ class Client(Operations, Live):
         await self.aclose()
 
     # --- inside ---
+
+    def _parse(
+        self,
+        model: str,
+        messages: Iterable[MessageLike],
+        stream: bool | None,
+        options: CallOptions,
+    ) -> ChatCall:
+        registry, unsupported = self._registry, self._unsupported
+        return parse(
+            model, messages, bool(stream), options, registry=registry, unsupported=unsupported
+        )
 
     async def _take_through(self, call: ChatCall, began: float) -> Completion | Stream:
         from llmgate._core.layers import take_through  # noqa: PLC0415 - only for those who have it

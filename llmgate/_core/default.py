@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
+from typing import TYPE_CHECKING, Any, Unpack
 
+from llmgate._core.arguments import described
 from llmgate._core.client import Client
 from llmgate._core.prepare import hide_credentials
 from llmgate.errors import RequestError
-from llmgate.options import CallOptions
+from llmgate.options import CallOptions, EmbeddingOptions, OwnOptions
 
 if TYPE_CHECKING:
     from llmgate._core.stream import Stream
     from llmgate._core.sync import SyncStream
-    from llmgate.embeddings import EmbeddingInput, EmbeddingOptions, Embeddings
+    from llmgate.embeddings import EmbeddingInput, Embeddings
     from llmgate.messages import MessageLike
     from llmgate.models import ModelList
-    from llmgate.options import OwnOptions
     from llmgate.types import Completion
 
 __all__ = [
@@ -64,30 +64,7 @@ def defaults(**settings: Any) -> None:
     _prepared["client"] = _DefaultClient(**settings)
 
 
-@overload
-async def acompletion(
-    model: str,
-    messages: Iterable[MessageLike],
-    *,
-    stream: Literal[True],
-    **options: Unpack[CallOptions],
-) -> Stream: ...
-@overload
-async def acompletion(
-    model: str,
-    messages: Iterable[MessageLike],
-    *,
-    stream: Literal[False] | None = False,
-    **options: Unpack[CallOptions],
-) -> Completion: ...
-@overload
-async def acompletion(
-    model: str,
-    messages: Iterable[MessageLike],
-    *,
-    stream: bool | None = False,
-    **options: Unpack[CallOptions],
-) -> Completion | Stream: ...
+@described(CallOptions)
 async def acompletion(
     model: str,
     messages: Iterable[MessageLike],
@@ -100,30 +77,7 @@ async def acompletion(
     return await default_client().acompletion(model, messages, stream=stream, **options)
 
 
-@overload
-def completion(
-    model: str,
-    messages: Iterable[MessageLike],
-    *,
-    stream: Literal[True],
-    **options: Unpack[CallOptions],
-) -> SyncStream: ...
-@overload
-def completion(
-    model: str,
-    messages: Iterable[MessageLike],
-    *,
-    stream: Literal[False] | None = False,
-    **options: Unpack[CallOptions],
-) -> Completion: ...
-@overload
-def completion(
-    model: str,
-    messages: Iterable[MessageLike],
-    *,
-    stream: bool | None = False,
-    **options: Unpack[CallOptions],
-) -> Completion | SyncStream: ...
+@described(CallOptions)
 def completion(
     model: str,
     messages: Iterable[MessageLike],
@@ -136,6 +90,7 @@ def completion(
     return default_client().completion(model, messages, stream=stream, **options)
 
 
+@described(EmbeddingOptions)
 async def aembedding(
     model: str,
     input: EmbeddingInput,
@@ -146,6 +101,7 @@ async def aembedding(
     return await default_client().aembedding(model, input, **options)
 
 
+@described(EmbeddingOptions)
 def embedding(
     model: str,
     input: EmbeddingInput,
@@ -156,12 +112,14 @@ def embedding(
     return default_client().embedding(model, input, **options)
 
 
+@described(OwnOptions)
 async def alist_models(provider: str | None = None, **options: Unpack[OwnOptions]) -> ModelList:
     """:meth:`Client.alist_models` of a client with the default settings."""
     hide_credentials(options)
     return await default_client().alist_models(provider, **options)
 
 
+@described(OwnOptions)
 def list_models(provider: str | None = None, **options: Unpack[OwnOptions]) -> ModelList:
     """:meth:`Client.list_models` of a client with the default settings."""
     hide_credentials(options)

@@ -13,15 +13,15 @@ from llmgate._core.batches import embed_in_batches
 from llmgate._core.check import check_embedding_parameters, check_input, check_name
 from llmgate._core.failures import plugin_error
 from llmgate._core.prepare import new_id, set_own
-from llmgate.embeddings import EmbeddingCall, EmbeddingParameters
+from llmgate.embeddings import EmbeddingCall
 from llmgate.errors import LLMGateError, PluginError, UnsupportedError, shown
-from llmgate.options import OwnOptions
+from llmgate.options import EmbeddingOptions, EmbeddingParameters, OwnOptions
 from llmgate.provider import Embedder, EmbeddingAbilities, Provider, Support
 from llmgate.report import Policy, Report
 
 if TYPE_CHECKING:
     from llmgate._core.registry import Target
-    from llmgate.embeddings import EmbeddingInput, EmbeddingOptions
+    from llmgate.embeddings import EmbeddingInput
 
 __all__ = ["embed_in_batches", "fit_embedding", "parse_embedding"]
 

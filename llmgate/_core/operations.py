@@ -10,6 +10,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
+from llmgate._core.arguments import described
 from llmgate._core.prepare import AnyAsked, hide_credentials, new_id, provider_of, resolve
 from llmgate._core.registry import Registry, Target
 from llmgate.errors import (
@@ -19,15 +20,16 @@ from llmgate.errors import (
     UnsupportedError,
     shown,
 )
+from llmgate.options import EmbeddingOptions, OwnOptions
 from llmgate.report import Policy, Report
 
 if TYPE_CHECKING:
     from llmgate._core.listing import ListingCall
     from llmgate._core.state import AnyCall, CallState
-    from llmgate.embeddings import EmbeddingCall, EmbeddingInput, EmbeddingOptions, Embeddings
+    from llmgate.embeddings import EmbeddingCall, EmbeddingInput, Embeddings
     from llmgate.middleware import Middleware
     from llmgate.models import Model, ModelList
-    from llmgate.options import OwnOptions, Timeout
+    from llmgate.options import Timeout
     from llmgate.provider import Provider
 
 __all__ = ["Operations"]
@@ -49,6 +51,7 @@ class Operations:
 
     # --- embeddings ---
 
+    @described(EmbeddingOptions)
     async def aembedding(
         self,
         model: str,
@@ -57,38 +60,21 @@ class Operations:
     ) -> Embeddings:
         """The embeddings of texts, in OpenAI's shape and in the order of the texts.
 
-        Args:
-            model: ``provider/model``, or an unprefixed name that an installed provider claims.
-            input: A text, a list of texts, the token ids of a text, or a list of those. More than
-                the provider takes in one request are sent in several, within the same deadline.
-            options: OpenAI's parameters, and those of
-                :class:`~llmgate.embeddings.EmbeddingOptions`.
+        An argument that is None counts as absent.
 
         Raises:
             LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else;
                 cancellation passes unchanged.
         """
-        from llmgate._core.embed import parse_embedding  # noqa: PLC0415 - not paid for by chat
-
         hide_credentials(options)
         began = time.monotonic()
-        call = parse_embedding(model, input, options, unsupported=self._unsupported)
-        if self._middleware:
-            from llmgate._core.layers import take_through  # noqa: PLC0415 - likewise
-            from llmgate.embeddings import Embeddings  # noqa: PLC0415 - likewise
+        try:
+            call = self._parse_embedding(model, input, options)
+        except InvalidRequestError as error:
+            raise error.with_traceback(None)  # noqa: B904 - it is the same error, which says where
+        return await self._embed_through(call, began)
 
-            layers = [each.embed for each in self._middleware]
-            return await take_through(
-                layers,
-                call,
-                self._embed,
-                Embeddings,
-                registry=self._registry,
-                default=self._timeout,
-                began=began,
-            )
-        return await self._embed(call, began)
-
+    @described(EmbeddingOptions)
     def embedding(
         self,
         model: str,
@@ -99,7 +85,37 @@ class Operations:
         from llmgate._core.sync import run  # noqa: PLC0415 - a thread, only where asked for
 
         hide_credentials(options)
-        return run(lambda: self.aembedding(model, input, **options))
+        began = time.monotonic()
+        try:
+            call = self._parse_embedding(model, input, options)
+        except InvalidRequestError as error:
+            raise error.with_traceback(None)  # noqa: B904 - likewise
+        return run(lambda: self._embed_through(call, began))
+
+    def _parse_embedding(
+        self, model: str, given: EmbeddingInput, options: EmbeddingOptions
+    ) -> EmbeddingCall:
+        from llmgate._core.embed import parse_embedding  # noqa: PLC0415 - not paid for by chat
+
+        return parse_embedding(model, given, options, unsupported=self._unsupported)
+
+    async def _embed_through(self, call: EmbeddingCall, began: float) -> Embeddings:
+        """Ask the provider of a call's model, through the middleware."""
+        if not self._middleware:
+            return await self._embed(call, began)
+        from llmgate._core.layers import take_through  # noqa: PLC0415 - only for those who have it
+        from llmgate.embeddings import Embeddings  # noqa: PLC0415 - likewise
+
+        layers = [each.embed for each in self._middleware]
+        return await take_through(
+            layers,
+            call,
+            self._embed,
+            Embeddings,
+            registry=self._registry,
+            default=self._timeout,
+            began=began,
+        )
 
     async def _embed(self, call: EmbeddingCall, began: float) -> Embeddings:
         """Ask the provider of a call's model."""
@@ -118,16 +134,13 @@ class Operations:
 
     # --- models ---
 
+    @described(OwnOptions)
     async def alist_models(
         self, provider: str | None = None, **options: Unpack[OwnOptions]
     ) -> ModelList:
         """The models that a provider lists, or those of every provider that has a key.
 
-        Args:
-            provider: The provider's name. Without one, all known providers that can list their
-                models are asked at once; those without a key are left out, and what else fails is
-                in ``errors`` of the list.
-            options: As for :meth:`aembedding`, without a model's parameters.
+        An argument that is None counts as absent.
 
         Raises:
             UnsupportedError: when the provider does not list its models.
@@ -145,6 +158,7 @@ class Operations:
             raise InvalidRequestError(reason, path="provider")
         return ModelList(await self._list(provider, parse_listing(provider, options), began))
 
+    @described(OwnOptions)
     def list_models(self, provider: str | None = None, **options: Unpack[OwnOptions]) -> ModelList:
         """:meth:`alist_models` for code that is not async."""
         from llmgate._core.sync import run  # noqa: PLC0415 - a thread, only where asked for

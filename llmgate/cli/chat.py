@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
+from llmgate import acompletion
 from llmgate._core.advice import install
-from llmgate._core.default import acompletion
 from llmgate._core.registry import installed_providers
 from llmgate.errors import InvalidRequestError
 from llmgate.types import Chunk, Completion

@@ -1,0 +1,148 @@
+"""What each argument of a call means: the one place from which help and type stubs are made.
+
+It describes; what arguments are worth is checked in ``check`` and ``settings``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from functools import cache
+from inspect import Parameter, cleandoc, signature
+from itertools import starmap
+from typing import Any, TypeVar
+
+__all__ = ["ACCEPTED", "described", "meanings"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_MEANINGS = """
+model: ``provider/model``, or an unprefixed name that an installed provider claims.
+input: A text, a list of texts, the token ids of a text, or a list of those. More than
+    the provider takes in one request are sent in several, within the same deadline.
+provider: The provider's name. Without one, all known providers that can list their
+    models are asked at once; those without a key are left out, and what else fails is
+    in ``errors`` of the list.
+messages: The conversation: dictionaries in OpenAI's format, and messages of earlier
+    completions as they are.
+stream: Whether the completion comes in chunks, as it is written.
+audio: The voice and format of spoken output, where ``modalities`` asks for any.
+frequency_penalty: From -2 to 2; above 0, tokens are less likely the more often they
+    occurred.
+function_call: The legacy form of ``tool_choice``.
+functions: The legacy form of ``tools``.
+logit_bias: From token ids, as text, to what is added to their logits, from -100 to 100.
+logprobs: Whether the log probability of each output token is returned.
+max_completion_tokens: The most tokens that may be written, reasoning included.
+max_tokens: The most tokens that may be written; the older name of
+    ``max_completion_tokens``.
+metadata: Up to 16 pairs of text that the provider keeps with the completion.
+modalities: The kinds of output: ``"text"``, ``"audio"``.
+moderation: How the provider moderates the call, as an object of its own.
+n: How many choices are returned; each is billed.
+parallel_tool_calls: Whether one response may call several tools.
+prediction: Text that the output will mostly repeat, which makes it faster.
+presence_penalty: From -2 to 2; above 0, tokens that have occurred at all are less
+    likely.
+prompt_cache_key: What calls with a common beginning share, so that the prompt cache is
+    found.
+prompt_cache_options: How the prompt cache is used, as an object of the provider's.
+prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
+reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
+    ``"high"``.
+response_format: A pydantic model or another type, or OpenAI's object: the output is
+    JSON of it.
+safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
+seed: The same seed and parameters give the same output, as far as the provider can.
+service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
+    ``"priority"``.
+stop: Up to four texts at which the output ends; they are not part of it.
+store: Whether the provider stores the completion.
+stream_options: Options of a stream; ``include_usage`` adds OpenAI's last chunk with the
+    usage. ``stream.usage`` has it in any case.
+temperature: Sampling temperature, mostly from 0 (nearly always the likeliest token) to
+    2.
+tool_choice: ``"auto"``, ``"none"``, ``"required"``, or the object that names one tool.
+tools: What the model may call: Python functions, or OpenAI's objects.
+top_logprobs: How many of the likeliest tokens are returned at each position, from 0 to
+    20.
+top_p: Only the likeliest tokens, which together have this probability, are sampled.
+user: An opaque id of the end user; ``safety_identifier`` and ``prompt_cache_key``
+    replace it.
+verbosity: How long the output is to be: ``"low"``, ``"medium"``, ``"high"``.
+web_search_options: How a model that searches the web does so, as an object of OpenAI's.
+dimensions: The length of each vector.
+encoding_format: How vectors are sent; they are decoded to floats in any case.
+input_type: What the texts are for: ``"query"``, ``"document"``, or a provider's own
+    word.
+truncate: Whether, or on which side, a text that is too long is cut.
+api_key: The provider's key for this call, instead of the one from the environment.
+base_url: The address of the provider's API for this call.
+api_version: The version of the provider's API, where it has one.
+provider_settings: What else the provider's factory takes, by name.
+timeout: Seconds for the whole call with its retries and stream, or a ``Timeout``.
+max_retries: How many times a failed request is retried.
+extra_headers: Headers that are sent beside the provider's own.
+extra_body: Fields that are merged into the request's body last, unchecked.
+unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider lacks;
+    ``"raise"`` refuses the call.
+hooks: Callables that are given each event of this call, after those of the client.
+labels: Your own words for this call: middleware and hooks see them, and no provider
+    does.
+api_base: An earlier name of ``base_url``.
+force_timeout: An earlier name of ``timeout``.
+forceTimeout: An earlier name of ``timeout``.
+logger_fn: A function that is given each event of this call as a dictionary.
+verbose: Whether this call's events, with prompt and output, are written to standard
+    error.
+"""
+
+ACCEPTED = {
+    "functions": "Iterable[FunctionDefinition | Mapping[str, Any]]",
+    "logit_bias": "Mapping[str, float]",
+    "metadata": "Mapping[str, str]",
+    "modalities": "list[str] | tuple[str, ...]",
+    "stop": "str | list[str] | tuple[str, ...]",
+    "tools": "Iterable[ToolDefinition | Mapping[str, Any] | Callable[..., Any]]",
+}
+"""The types that callers may give where they differ from what a provider reads."""
+
+
+@cache
+def meanings() -> dict[str, str]:
+    """From the name of an argument to what it means, in one line or more."""
+    return dict(re.findall(r"^(\w+): (.*(?:\n    .*)*)$", _MEANINGS, re.MULTILINE))
+
+
+def described(options: type) -> Callable[[Function], Function]:
+    """Give a function the signature and the docstring of all that its ``**options`` take.
+
+    ``options`` is the ``TypedDict`` of them.
+    """
+
+    def describe(function: Function) -> Function:
+        plain = signature(function)
+        own = [each for each in plain.parameters.values() if each.kind is not each.VAR_KEYWORD]
+        parameters = [*own, *starmap(_keyword, options.__annotations__.items())]
+        described = plain.replace(parameters=parameters)
+        function.__signature__ = described  # type: ignore[attr-defined] # where ``inspect`` looks
+        if function.__doc__:  # it has none under ``python -OO``
+            function.__doc__ = _with_meanings(function.__doc__, described.parameters)
+        return function
+
+    return describe
+
+
+def _keyword(name: str, declared: Any) -> Parameter:
+    """An option, which is as good as absent where it is None."""
+    kind = ACCEPTED.get(name) or declared.__forward_arg__
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=f"{kind} | None")
+
+
+def _with_meanings(text: str, names: Iterable[str]) -> str:
+    """A docstring, and in it what these arguments mean, before what is raised."""
+    summary, *rest = cleandoc(text).partition("\n\nRaises:")
+    known = meanings()
+    entries = [f"{name}: {known[name]}" for name in names if name in known]
+    listed = "\n".join(entries).replace("\n", "\n    ")
+    return f"{summary}\n\nArgs:\n    {listed}{''.join(rest)}\n"
