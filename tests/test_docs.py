@@ -24,6 +24,7 @@ from llmgate import (
     StreamTruncatedError,
     UnsupportedError,
 )
+from llmgate.provider import ProviderCall
 from llmgate.provider.http import HttpResponse
 from llmgate.testing import (
     EmbeddingConformance,
@@ -31,6 +32,7 @@ from llmgate.testing import (
     RecordedEmbeddings,
     RecordedModels,
 )
+from llmgate.testing.signing import FixedSigning
 from tests.faults.server import wait_for
 
 ROOT = Path(__file__).parents[1]
@@ -171,6 +173,27 @@ def test_the_tutorials_plugin_fits_on_one_screen() -> None:
     """A screen has about eighty lines."""
     plugin = next(blocks_of(ROOT / "docs" / "providers.md"))
     assert plugin.code.count("\n") <= 80
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_sent"),
+    [
+        ({}, True),
+        ({"base_url": "https://eu.ollama.com/api/chat"}, True),
+        ({"base_url": "http://127.0.0.1:11434"}, False),
+        ({"base_url": "http://127.0.0.1:11434", "api_key": "key-canary"}, True),
+    ],
+)
+async def test_the_tutorials_key_keeps_to_the_host_rule(
+    settings: dict[str, str], is_sent: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the page says, though the plugin says nothing of it."""
+    monkeypatch.setenv("OLLAMA_API_KEY", "key-canary")
+    provider = PLUGIN.OllamaCloud().configured(**settings)
+    request = next(provider.complete(ProviderCall("llama3.2", [{"role": "user", "content": "Hi"}])))
+    sent = await provider.authorize(request, FixedSigning())
+    assert sent.url.endswith("/api/chat")
+    assert is_sent == (sent.headers.get("Authorization") == "Bearer key-canary")
 
 
 HI = [{"role": "user", "content": "Hi"}]
