@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from llmgate._core.deadline import Deadline
 from llmgate.errors import DeadlineExceededError, LLMGateError, RequestError, shown, told
@@ -70,7 +70,8 @@ def transport_of(
     try:
         transport = transports.get(provider) if transports else None
         if transport is None and (transport := provider.transport) is not None:
-            if not (callable(transport.open) and callable(transport.aclose)):
+            given: Any = transport
+            if not (callable(given.open) and callable(given.aclose)):
                 raise TypeError(f"{shown(transport)} is no transport")
             transport = transports.setdefault(provider, transport)
     except LLMGateError:
