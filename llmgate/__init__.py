@@ -10,8 +10,11 @@ checkers and editors read the stub beside this file, which ``scripts/stubs.py`` 
 
 from __future__ import annotations
 
+import sys as _sys
+
 TYPE_CHECKING = False  # type checkers know the name; importing it from typing costs 10 ms
 if TYPE_CHECKING:
+    from types import ModuleType as _ModuleType
     from typing import Any
 
 __version__ = "0.1.0"
@@ -89,3 +92,23 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return [*__all__, "__version__"]
+
+
+if not TYPE_CHECKING:
+    _ModuleType = type(_sys)  # importing it from types costs more than all the rest
+
+
+class _Module(_ModuleType):
+    """This module. It has no settings: one that is set here would be of no effect."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        is_known = name in _MODULE_OF or name in self.__dict__ or name.startswith("_")
+        if not (is_known or isinstance(value, _ModuleType)):  # a submodule that was imported
+            from llmgate._core.foreign import describe_setting  # noqa: PLC0415 - as above
+
+            reason = f"{self.__name__}.{name} cannot be set: {describe_setting(name)}"
+            raise AttributeError(reason, name=name, obj=self)
+        super().__setattr__(name, value)
+
+
+_sys.modules[__name__].__class__ = _Module

@@ -66,6 +66,7 @@ FLOORS = (
         "provider.kit.settings",
         "provider.kit.writing",
         "_core.check",
+        "_core.foreign",
     ),
     (
         "transports",

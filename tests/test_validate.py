@@ -369,10 +369,22 @@ def called(**function: Any) -> list[Any]:
 ROLES = "'system', 'developer', 'user', 'assistant', 'tool', 'function'"
 BAD_MESSAGES: dict[str, tuple[Any, str, str]] = {
     "none": (None, "messages", "expected a list of messages, got None"),
-    "a text": ("Hi", "messages", "expected a list of messages, got str"),
+    "a text": (
+        "Hi",
+        "messages",
+        'expected a list of messages, got str; write [{"role": "user", "content": "Hi"}]',
+    ),
     "bytes": (b"Hi", "messages", "expected a list of messages, got bytes"),
-    "one message": (HELLO, "messages", "expected a list of messages, got dict"),
-    "one answer's message": (Message("Hi"), "messages", "expected a list of messages, got Message"),
+    "one message": (
+        HELLO,
+        "messages",
+        "expected a list of messages, got dict; write [message] for one message",
+    ),
+    "one answer's message": (
+        Message("Hi"),
+        "messages",
+        "expected a list of messages, got Message; write [message] for one message",
+    ),
     "a number": (5, "messages", "expected a list of messages, got int"),
     "no messages": ([], "messages", "list should have at least 1 item"),
     "an empty iterator": (iter(()), "messages", "list should have at least 1 item"),
@@ -928,8 +940,6 @@ def test_an_argument_that_exists_is_no_mistake(name: str) -> None:
         ("temprature", "did you mean temperature?"),
         ("max_token", "did you mean max_tokens?"),
         ("functioncall", "did you mean function_call?"),
-        ("top_k", "did you mean top_p?"),
-        ("thinking_budget_xyz", "a provider's own arguments go into extra_body"),
     ],
 )
 def test_a_misspelt_argument_is_refused_with_the_nearest(name: str, hint: str) -> None:

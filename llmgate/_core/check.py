@@ -58,7 +58,9 @@ def check_messages(messages: Any) -> list[MessageParam]:
     plain = _plain_messages(given)
     if plain is not None:
         return plain
-    checked = _checked(message_validator(), [*map(_as_dictionary, given)], "messages")
+    dictionaries = [*map(_as_dictionary, given)]
+    _refuse_strangers(dictionaries)
+    checked = _checked(message_validator(), dictionaries, "messages")
     for index, message in enumerate(checked):
         has_calls = "tool_calls" in message or "function_call" in message  # few of many messages
         if has_calls and not isinstance(given[index], Shape):
@@ -67,11 +69,26 @@ def check_messages(messages: Any) -> list[MessageParam]:
 
 
 def _listed(messages: Any) -> list[Any]:
-    is_one = isinstance(messages, str | bytes | Mapping | Shape)
+    is_one = isinstance(messages, str | bytes | Mapping | Shape) or hasattr(messages, "__anext__")
     if is_one or not isinstance(messages, Iterable):
+        from llmgate._core.foreign import describe_messages  # noqa: PLC0415 - as above
+
         kind = _kind(messages)  # pyright: ignore[reportUnknownArgumentType] # whatever it is
-        raise InvalidRequestError(f"expected a list of messages, got {kind}", path="messages")
+        reason = f"expected a list of messages, got {kind}{describe_messages(messages)}"
+        raise InvalidRequestError(reason, path="messages")
     return [*messages]
+
+
+def _refuse_strangers(messages: list[Any]) -> None:
+    """Refuse what has no role, and is known to be something else than a message."""
+    for index, message in enumerate(messages):
+        if is_object(message) and "role" in message:
+            continue
+        from llmgate._core.foreign import describe_stranger  # noqa: PLC0415 - as above
+
+        reason = describe_stranger(message)
+        if reason is not None:
+            raise InvalidRequestError(reason, path=f"messages[{index}]")
 
 
 def _plain_messages(messages: list[Any]) -> TextMessages | None:
@@ -191,10 +208,9 @@ def check_name(name: str, known: Collection[str] | None = None) -> None:
     known = _option_names() if known is None else known
     if name in known:
         return
-    from difflib import get_close_matches  # noqa: PLC0415 - only on the way to an error
+    from llmgate._core.foreign import describe_argument  # noqa: PLC0415 - only on the way to an error
 
-    near = get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else "a provider's own arguments go into extra_body"
+    hint = describe_argument(name, known)
     raise InvalidRequestError(f"there is no such argument; {hint}", path=name)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from llmgate._text.hints import AsyncOnly
+
 if TYPE_CHECKING:
     from llmgate._core.stream import Stream
     from llmgate.types import Chunk
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["TextIterator", "text_of"]
 
 
-class TextIterator:
+class TextIterator(AsyncOnly):
     """The text of a stream's first choice, from where the stream was left."""
 
     __slots__ = ("_stream",)

@@ -12,14 +12,14 @@ from typing import Any, Self
 from llmgate._core.iterators import TextIterator
 from llmgate._core.source import Source, StreamEnd, WhenDone, notify
 from llmgate._exchange import Exchange, HasExchange
-from llmgate._text.hints import Live
+from llmgate._text.hints import AsyncOnly, Live
 from llmgate.errors import InvalidRequestError, shown
 from llmgate.types import Chunk, Completion, TextChunks, Usage
 
 __all__ = ["Stream", "StreamEnd"]
 
 
-class Stream(Live, HasExchange):
+class Stream(AsyncOnly, Live, HasExchange):
     """The chunks of a completion, as they arrive.
 
     ``async for chunk in stream`` yields them. A loop that is left by ``break`` can be resumed by

@@ -22,7 +22,7 @@ from weakref import WeakSet
 from llmgate._core.iterators import text_of
 from llmgate._core.stream import Stream
 from llmgate._exchange import Exchange, HasExchange
-from llmgate._text.hints import Live
+from llmgate._text.hints import Live, SyncOnly
 from llmgate.errors import LLMGateError, told
 from llmgate.types import Chunk, Completion, Usage
 
@@ -228,7 +228,7 @@ async def _await(make: Callable[[], Awaitable[Result]]) -> Result | _Passed:
         return _Passed(error)
 
 
-class SyncStream(Live, HasExchange):
+class SyncStream(SyncOnly, Live, HasExchange):
     """A :class:`~llmgate.Stream` for ``for``. A loop that is left by ``break`` can be resumed."""
 
     def __init__(self, stream: Stream) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn
 
-__all__ = ["Live", "missing_attribute"]
+__all__ = ["AsyncOnly", "Live", "SyncOnly", "missing_attribute"]
 
 _MESSAGE = (
     "content",
@@ -76,6 +76,46 @@ def missing_attribute(owner: object, name: str) -> AttributeError:
     hint = next((f"; {hint}" for hint in hints if hint), "")
     text = f"{kind.__name__!r} object has no attribute {name!r}{hint}"
     return AttributeError(text, name=name, obj=owner)
+
+
+class AsyncOnly:
+    """What is read by ``async for``; ``for`` says so."""
+
+    __slots__ = ()
+
+    if not TYPE_CHECKING:  # a type checker finds it by itself
+
+        def __iter__(self):
+            raise TypeError(
+                f"a {type(self).__name__} is async: use `async for`, or call completion() in place "
+                "of acompletion() for a stream that is read by `for`"
+            )
+
+        def __enter__(self):
+            raise TypeError(f"a {type(self).__name__} is async: use `async with`")
+
+        def __exit__(self, *_):
+            pass
+
+
+class SyncOnly:
+    """What is read by ``for``; ``async for`` says so."""
+
+    __slots__ = ()
+
+    if not TYPE_CHECKING:  # likewise
+
+        def __aiter__(self):
+            raise TypeError(
+                f"a {type(self).__name__} is not async: use `for`, or call acompletion() in place "
+                "of completion() for a stream that is read by `async for`"
+            )
+
+        async def __aenter__(self):
+            raise TypeError(f"a {type(self).__name__} is not async: use `with`")
+
+        async def __aexit__(self, *_):
+            pass
 
 
 class Live:
