@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from llmgate import (
+    AuthenticationError,
     Client,
     Completion,
     ServerError,
@@ -25,14 +26,15 @@ from llmgate import (
     UnsupportedError,
 )
 from llmgate.provider import ProviderCall
-from llmgate.provider.http import HttpResponse
+from llmgate.provider.http import HttpRequest, HttpResponse
 from llmgate.testing import (
+    Canned,
     EmbeddingConformance,
+    FixedSigning,
     ModelListConformance,
     RecordedEmbeddings,
     RecordedModels,
 )
-from llmgate.testing.signing import FixedSigning
 from tests.faults.server import wait_for
 
 ROOT = Path(__file__).parents[1]
@@ -261,3 +263,37 @@ def test_the_tutorials_plugin_fails_as_it_should() -> None:
                 await client.acompletion("ollama/llama3.2", HI)
 
     asyncio.run(scenario())
+
+
+def test_the_tutorials_token_is_asked_for_once() -> None:
+    """Its provider with credentials does what the page says."""
+    body = b'{"access_token": "secret", "expires_in": 3600}'
+    signing = FixedSigning([Canned(body=body), Canned(403)])
+    provider = PLUGIN.HostedOllama()
+
+    async def scenario() -> list[HttpRequest]:
+        request = HttpRequest("POST", "https://ollama.example")
+        return [await provider.authorize(request, signing) for _ in range(2)]
+
+    assert ["Bearer secret"] * 2 == [
+        request.headers["authorization"] for request in asyncio.run(scenario())
+    ]
+    assert ["https://login.example/token"] == [request.url for request in signing.requests]
+    signing.previous = HttpResponse(401)
+    with pytest.raises(AuthenticationError, match="no token was given"):
+        asyncio.run(scenario())
+
+
+def test_the_tutorials_rule_is_applied() -> None:
+    """It holds for the model that it names; bodies are merged recursively."""
+    client = Client(providers={"ollama": PLUGIN.ReasoningOllama})
+    extra: Any = {"options": {"num_ctx": 9}}
+    found: list[Any] = []
+    for model in ("deepthink", "llama3.2"):
+        messages = [{"role": "user", "content": "Hi"}]
+        preview = client.preview(f"ollama/{model}", messages, temperature=0.5, extra_body=extra)
+        found.append((preview.json()["options"], [str(each) for each in preview.report]))
+    assert [
+        ({"num_ctx": 9}, ["temperature dropped: deepthink takes no other value"]),
+        ({"temperature": 0.5, "num_ctx": 9}, []),
+    ] == found
