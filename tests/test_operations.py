@@ -359,6 +359,31 @@ def test_what_is_no_embeddings_is_an_error() -> None:
         run(lambda: scenario(server.url))
 
 
+def test_a_flow_may_refuse_before_it_sends_anything() -> None:
+    """In either operation."""
+
+    class Refusing(Vectors):
+        def embed(self, call: EmbeddingCall) -> Flow[Embeddings]:
+            raise UnsupportedError("not these texts", parameter="input")
+
+        def list_models(self) -> Flow[list[Model]]:
+            raise UnsupportedError("not this host")
+
+    async def scenario() -> None:
+        async with Client(providers={"vec": Refusing()}) as client:
+            with pytest.raises(UnsupportedError, match="not these texts") as caught:
+                await client.aembedding("vec/m", "a")
+            assert ("vec", "m", ()) == (
+                caught.value.provider,
+                caught.value.model,
+                caught.value.attempts,
+            )
+            with pytest.raises(UnsupportedError, match="not this host"):
+                await client.alist_models("vec")
+
+    run(scenario)
+
+
 def test_refusals_are_retried_and_typed_as_in_chat() -> None:
     """The same classes, the same policy, the same record of attempts."""
     busy = reply(503, body={"error": "busy"}, retry_after="0")
