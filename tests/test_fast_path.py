@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from yarl import URL
 
-from llmgate.errors import LLMGateError, ProtocolError, ReadError
+from llmgate.errors import ClosedError, LLMGateError, ProtocolError, ReadError
 from llmgate.options import Timeout
 from llmgate.provider.http import HttpRequest
 from llmgate.transports import _fast
@@ -47,6 +47,15 @@ def nothing_of_two(_: object, __: object) -> None:
     """A method of another signature."""
 
 
+def nothing_of_one(_: object) -> None:
+    """A method that does nothing."""
+
+
+async def waiting(_: object) -> None:
+    """One that waits for what is there."""
+    await asyncio.sleep(0)
+
+
 CHANGES: list[tuple[str, object]] = [
     ("aiohttp.StreamReader._read_nowait", None),
     ("aiohttp.StreamReader.feed_data", nothing_of_two),
@@ -54,6 +63,9 @@ CHANGES: list[tuple[str, object]] = [
     ("aiohttp.client_proto.ResponseHandler.should_close", True),
     ("aiohttp.client_proto.ResponseHandler.set_response_params", nothing_of_two),
     ("aiohttp.ClientRequest.connection_key", None),
+    ("llmgate.transports._fast.Body", object),
+    ("llmgate.transports._fast._NoTransport.pause_reading", nothing_of_one),
+    ("llmgate.transports._fast.Body.readany", waiting),
 ]
 
 
@@ -77,6 +89,15 @@ async def test_a_short_way_that_is_not_there(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(sys.modules, "llmgate.transports._fast", None)
     monkeypatch.delattr("llmgate.transports._fast")
     assert Stats(1, 0) == await stats_of_a_call()
+
+
+async def test_a_session_that_was_closed_meanwhile() -> None:
+    """As by whoever ends the loop: nothing is sent."""
+    transport = await AiohttpTransport.start(HttpSettings())
+    await transport._session.close()
+    with pytest.raises(ClosedError):
+        await transport.open(HttpRequest("GET", "http://127.0.0.1:9/"), Timeout())
+    await transport.aclose()
 
 
 # --- what it promises ---

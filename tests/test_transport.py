@@ -30,6 +30,7 @@ from llmgate.errors import (
     BadRequestError,
     ClosedError,
     ConnectError,
+    DeadlineExceededError,
     DecodeError,
     InternalError,
     InvalidRequestError,
@@ -47,6 +48,7 @@ from llmgate.provider.http import HttpRequest
 from llmgate.transports._failures import failure_of as error_of
 from llmgate.transports.aiohttp import AiohttpTransport, HttpSettings, Stats
 from tests.faults.calls import AT_ONCE, HI, KEY, MODEL, client_of, is_ours, limits
+from tests.faults.networks import black_hole
 from tests.faults.server import (
     COMPLETION,
     LAST,
@@ -152,6 +154,21 @@ async def test_a_host_that_refuses(free_port: int) -> None:
     assert f"127.0.0.1:{free_port}" in str(error)
 
 
+@pytest.mark.parametrize("name", ["a..b", "a" * 64])
+async def test_a_name_that_cannot_be_one(name: str) -> None:
+    """No address can be asked for it: ConnectError, on either way."""
+    assert isinstance(await failure_of(f"http://{name}.test/v1"), ConnectError)
+
+
+async def test_a_deadline_while_connecting() -> None:
+    """The error says what was waited for, on either way."""
+    with black_hole() as url:
+        async with client_of(url, timeout=0.2) as client:
+            with pytest.raises(DeadlineExceededError) as caught:
+                await client.acompletion(MODEL, HI)
+    assert "connect" == caught.value.phase
+
+
 async def test_a_name_that_does_not_resolve() -> None:
     """No such host: ConnectError."""
     error = await failure_of("http://no-such-host.invalid/v1")
@@ -227,7 +244,8 @@ async def test_a_reply_that_is_no_answer(step: Step, kind: type[LLMGateError]) -
         error = await failure_of(server.url)
     assert kind is type(error)
     assert ("openai", "gpt-4o") == (error.provider, error.model)
-    assert "400" not in str(error), "that is a status, which nobody sent"
+    said = str(error).replace(server.url, "")
+    assert "400" not in said, "that is a status, which nobody sent"
 
 
 @pytest.mark.parametrize(

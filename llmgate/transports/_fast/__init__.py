@@ -150,10 +150,6 @@ class _NoTransport(asyncio.Transport):
 
     is_paused = False
 
-    def is_closing(self) -> bool:
-        """Never."""
-        return False
-
     def pause_reading(self) -> None:
         """Note it."""
         self.is_paused = True
