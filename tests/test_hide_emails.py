@@ -25,7 +25,7 @@ ASKED: list[Any] = [
     {"role": "system", "content": f"You write for {BOB}."},
     {"role": "user", "content": f"Write to {ADA} and to {BOB}."},
 ]
-SAID, TOLD = "Dear [EMAIL_2], dear [EMAIL_1] [1]", f"Dear {ADA}, dear {BOB} [1]"
+WRITTEN, RESTORED = "Dear [EMAIL_2], dear [EMAIL_1] [1]", f"Dear {ADA}, dear {BOB} [1]"
 
 
 @pytest.fixture(scope="module")
@@ -66,13 +66,13 @@ async def ask(
 
 async def test_a_whole_response(hiding: Middleware) -> None:
     """The provider sees placeholders, the same for the same address; the caller sees addresses."""
-    completion, sent = await ask(hiding, SAID, user=ADA, seed=1)
-    assert TOLD == completion.text
+    completion, sent = await ask(hiding, WRITTEN, user=ADA, seed=1)
+    assert RESTORED == completion.text
     assert ["You write for [EMAIL_1].", "Write to [EMAIL_2] and to [EMAIL_1]."] == [
         message["content"] for message in sent["conversation"]
     ]
     assert {"user": "[EMAIL_2]", "seed": 1} == sent["with"]
-    assert TOLD in repr(completion)
+    assert RESTORED in repr(completion)
 
 
 async def test_addresses_in_calls_of_tools(hiding: Middleware) -> None:
@@ -113,14 +113,14 @@ async def test_what_is_watched_stays_as_it_was_sent(hiding: Middleware) -> None:
     """Logs have no addresses either."""
     recorder = Recorder()
     for stream in (False, True):
-        await ask(hiding, SAID, hooks=[recorder], stream=stream)
+        await ask(hiding, WRITTEN, hooks=[recorder], stream=stream)
     ended = recorder.all(CallEnded)
-    assert [SAID, SAID] == [event.completion.text for event in ended]
+    assert [WRITTEN, WRITTEN] == [event.completion.text for event in ended]
 
 
 # --- streams ---
 
-SAYINGS = {SAID: TOLD, "To [EMAIL_1]": f"To {BOB}", "[EMAIL_2][EMAIL_1]": ADA + BOB}
+SAYINGS = {WRITTEN: RESTORED, "To [EMAIL_1]": f"To {BOB}", "[EMAIL_2][EMAIL_1]": ADA + BOB}
 
 
 def cuts_of(text: str) -> list[tuple[int, ...]]:
@@ -140,13 +140,15 @@ def streamed(lines: list[dict[str, Any]], **how: Any) -> Canned:
     return Canned(body=[json.dumps(line).encode() + b"\n" for line in lines], **how)
 
 
-@pytest.mark.parametrize(("said", "told"), SAYINGS.items(), ids=SAYINGS)
-async def test_a_stream_that_is_cut_anywhere(hiding: Middleware, said: str, told: str) -> None:
+@pytest.mark.parametrize(("written", "restored"), SAYINGS.items(), ids=SAYINGS)
+async def test_a_stream_that_is_cut_anywhere(
+    hiding: Middleware, written: str, restored: str
+) -> None:
     """At one place or two, and into single characters."""
-    for cuts in cuts_of(said):
-        lines: list[dict[str, Any]] = [{"say": piece} for piece in pieces(said, cuts)]
+    for cuts in cuts_of(written):
+        lines: list[dict[str, Any]] = [{"say": piece} for piece in pieces(written, cuts)]
         completion, _ = await ask(hiding, streamed([*lines, {"end": "done"}]), stream=True)
-        assert told == completion.text, cuts
+        assert restored == completion.text, cuts
 
 
 @pytest.mark.parametrize("text", ["[", "a [EM", "[EMAIL_1", "[EMAIL_9]", "[[EMAIL_2", ""])

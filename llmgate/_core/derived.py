@@ -107,7 +107,7 @@ class MappedSource:
     @property
     def end(self) -> StreamEnd | None:
         """How it ended; None while it is open."""
-        return self._changes.told
+        return self._changes.announced
 
     @property
     def is_open(self) -> bool:
@@ -145,7 +145,7 @@ class _Changes:
     ) -> None:
         self.callbacks: tuple[WhenDone, ...] = ()
         self.failure: Exception | None = None
-        self.told: StreamEnd | None = None
+        self.announced: StreamEnd | None = None
         self._end: StreamEnd | None = None
         self._change, self._flush = change, flush
         self._parts = Accumulator()
@@ -190,15 +190,15 @@ class _Changes:
 
     def leave(self) -> None:
         """Nothing more is read for now; say so if the stream has ended."""
-        if self._end is None or self.told is not None:
+        if self._end is None or self.announced is not None:
             return
         end = self._end
         if self.failure is not None:
             error = self.failure if isinstance(self.failure, LLMGateError) else None
             end = replace(end, outcome="error", error=error)
         completion = None if end.completion is None else self.completion_like(end.completion)
-        self.told = replace(end, completion=completion)
-        notify(self.callbacks, self.told)
+        self.announced = replace(end, completion=completion)
+        notify(self.callbacks, self.announced)
 
 
 # --- of a completion ----------------------------------------------------------------------

@@ -39,8 +39,8 @@ __all__ = [
     "LegacyDecoder",
     "as_current",
     "completion_as_legacy",
+    "legacy_view",
     "prefixed",
-    "speaking_legacy",
     "takes_functions",
     "uses_functions",
     "without_functions",
@@ -107,12 +107,12 @@ def takes_functions(provider: Provider) -> bool:
     return isinstance(provider, LegacyFunctions) and provider.takes_legacy_functions()
 
 
-def speaking_legacy(provider: Provider) -> Provider:
+def legacy_view(provider: Provider) -> Provider:
     """A provider whose completions have the form in which they were asked for."""
-    return provider if takes_functions(provider) else cast("Provider", _SpeakingLegacy(provider))
+    return provider if takes_functions(provider) else cast("Provider", _LegacyView(provider))
 
 
-class _SpeakingLegacy:
+class _LegacyView:
     def __init__(self, provider: Provider) -> None:
         self.__wrapped__ = provider
 

@@ -185,7 +185,7 @@ def provider_of(call: AnyAsked, target: Target, registry: Registry) -> Provider:
         raise error.with_traceback(None)  # noqa: B904 - it is the same error
     if legacy.FUNCTIONS.isdisjoint(call.parameters):  # the history alone asks for no such response
         return provider
-    return legacy.speaking_legacy(provider)
+    return legacy.legacy_view(provider)
 
 
 # --- fit: how that provider is asked ------------------------------------------------------
