@@ -36,7 +36,7 @@ def embedding_abilities(model: str) -> EmbeddingAbilities:
 def embedding_request(call: EmbeddingCall, url: str, *, prefers_base64: bool) -> HttpRequest:
     """The request of one call, without credentials.
 
-    ``prefers_base64`` asks for base64 where the call leaves that open: it is a third of the size,
+    ``prefers_base64`` asks for base64 where the call leaves that open: it is a quarter of the size,
     and the vectors are the same. It is for hosts that are known to send float32.
     """
     body: dict[str, Any] = {"model": call.model, "input": call.input, **call.parameters}

@@ -44,7 +44,7 @@ def _sent(provider: OpenAI, call: EmbeddingCall) -> tuple[str, dict[str, Any]]:
 
 
 def test_openai_is_asked_for_base64() -> None:
-    """A third of the bytes, unless the caller says otherwise."""
+    """A quarter of the bytes, unless the caller says otherwise."""
     call = EmbeddingCall("text-embedding-3-small", ["a", "b"], {"dimensions": 64, "user": "ada"})
     url, body = _sent(_OFFICIAL, call)
     assert "https://api.openai.com/v1/embeddings" == url
