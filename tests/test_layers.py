@@ -134,7 +134,7 @@ REASONED = {
     "llmgate._core.default._prepared": "what a program sets before the default client is made",
     "llmgate._text.shape_loading._quick_loaders": "a class's loader is compiled when used again",
     "llmgate._core.prepare._ids": "ids differ by what came before them",
-    "llmgate._core.drive._farewells": "a loop holds its tasks weakly, and these must end",
+    "llmgate._core.drive._abandoning": "a loop holds its tasks weakly, and these must end",
     "llmgate._core.dispatch._queues": "at its end and after a fork, a process serves all clients",
     "llmgate._core.sync._background": "a process has one background loop, a forked child another",
 }

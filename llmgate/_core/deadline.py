@@ -185,14 +185,14 @@ class Deadline:
 
 
 _BETWEEN_STRIKES = 0.15
-"""Seconds. A farewell to the provider, which is sent after the first, takes less."""
+"""Seconds. What is sent to abandon a call, after the first, takes less."""
 _WAITED_FOR = {
     "connect": "no connection",
     "pool": "no free connection",
-    "write": "the request was not taken",
-    "first_token": "the answer did not begin",
+    "write": "the request was not sent",
+    "first_token": "the response did not begin",
     "idle": "nothing came",
-    "total": "no whole answer",
+    "total": "no complete response",
 }
 _MARK = "_llmgate_phase"
 

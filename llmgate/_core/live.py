@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from weakref import proxy
 
-from llmgate._core.drive import OpenStream, abandon, leave, reopen_stream
+from llmgate._core.drive import OpenStream, abandon, reopen_stream, start_abandoning
 from llmgate._core.send import is_own
 from llmgate._core.source import CLOSED, STATES, StreamEnd, WhenDone, notify
 from llmgate._core.state import Outcome
@@ -44,7 +44,7 @@ class LiveSource:
 
     def __init__(self, opened: OpenStream, *, bare_chunks: bool = False) -> None:
         """``bare_chunks`` also delivers chunks without a choice, such as that of the usage."""
-        self._context = opened.context
+        self._context = opened.state
         self._decoder = opened.decoder
         self._framer = opened.decoder.framer
         self._incoming = opened.incoming
@@ -113,13 +113,13 @@ class LiveSource:
     def _leave(self) -> None:
         if self._outcome is None:
             self._finish("abandoned")
-            leave(self._context)
+            start_abandoning(self._context)
 
     def _expire(self) -> None:
         """Close a stream that nobody reads: its time is over. It is raised after what came."""
         self._failure = self._context.deadline.exceeded()
         self._fail(self._failure)
-        leave(self._context)
+        start_abandoning(self._context)
 
     def __del__(self) -> None:
         self.drop()

@@ -1,6 +1,6 @@
-"""Sends one request of a flow: credentials, the reply, what its status means, and retries.
+"""Sends one request of a flow: credentials, the response, what its status means, and retries.
 
-What the reply's body says is the provider's to read.
+What the response's body says is the provider's to read.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from llmgate._core.failures import authorize_error
 from llmgate._core.settings import HeaderSource, as_headers
@@ -21,7 +21,6 @@ from llmgate._text.redact import has_credentials, redact_query
 from llmgate.errors import (
     ConnectError,
     DeadlineExceededError,
-    DecodeError,
     InternalError,
     LLMGateError,
     PluginError,
@@ -43,12 +42,12 @@ if TYPE_CHECKING:
 __all__ = [
     "MAX_BODY",
     "MAX_ERROR_BODY",
-    "Holder",
+    "ResponseScope",
     "attempt_started",
-    "authorized",
+    "authorize_request",
     "is_own",
     "pause_before_next",
-    "send",
+    "send_with_retries",
     "with_client_headers",
     "with_given_headers",
 ]
@@ -61,58 +60,66 @@ _ERROR_SECONDS = 5.0
 """How long an error's body is read; likewise."""
 
 
-class Holder:
-    """Owns the reply that a flow left open until its stream takes it over."""
+class ResponseScope:
+    """Owns the response that a flow leaves open, and closes it at the end of the scope; a stream
+    that takes it over detaches it."""
 
     def __init__(self) -> None:
         self._incoming: IncomingResponse | None = None
 
-    def hold(self, incoming: IncomingResponse) -> None:
-        """Own this reply, and no longer the one before."""
-        self.close()
+    def own(self, incoming: IncomingResponse) -> None:
+        """Own this response, and close the one before."""
+        self._close()
         self._incoming = incoming
 
-    def release(self) -> IncomingResponse:
-        """Give the reply away."""
+    def detach(self) -> IncomingResponse:
+        """The response, which from now on is the caller's to close."""
         incoming, self._incoming = self._incoming, None
         if incoming is None:
-            raise DecodeError("the provider's flow ended without a reply to be streamed")
+            raise PluginError("the provider's flow ended without a response to be streamed")
         return incoming
 
-    def close(self) -> None:
-        """Close the reply, unless it was given away."""
+    def _close(self) -> None:
         if self._incoming is not None:
             self._incoming.close()
 
+    async def __aenter__(self) -> Self:
+        return self
 
-async def send(request: HttpRequest, context: CallState, holder: Holder | None) -> HttpResponse:
-    """The reply to a request, which is sent again as often as the policy allows.
+    async def __aexit__(self, *_: object) -> None:
+        self._close()
 
-    With a holder, the reply to a request that asks for a stream is left open with it.
+
+async def send_with_retries(
+    request: HttpRequest, state: CallState, scope: ResponseScope | None
+) -> HttpResponse:
+    """The response to a request, which is sent again as often as the policy allows.
+
+    With a scope, the response to a request that asks for a stream is left open; the scope owns it.
     """
-    request = with_given_headers(request, context.extra_headers)
+    request = with_given_headers(request, state.extra_headers)
     if request.delay > 0:
         await asyncio.sleep(request.delay)
-    wait, context.previous = 0.0, None
+    wait, state.previous = 0.0, None
     while True:
-        attempt = _Attempt(request, context, wait)
+        attempt = _Attempt(request, state, wait)
         try:
-            reply = await attempt.make(holder)
+            response = await attempt.send_once(scope)
         except LLMGateError as error:
             pause = attempt.pause_after(error)
             if pause is None:
                 raise
-            wait, context.previous = pause, context.reply
+            wait, state.previous = pause, state.response
         else:
-            context.budget.succeeded()
-            return reply
+            state.budget.succeeded()
+            return response
         await asyncio.sleep(wait)
 
 
-def pause_before_next(error: LLMGateError, context: CallState, *, answered: bool) -> float | None:
+def pause_before_next(error: LLMGateError, state: CallState, *, answered: bool) -> float | None:
     """The seconds to wait before another attempt; None when there is to be no other."""
     try:
-        wait = _pause_of(context.policy, error, context.retries + 1, answered=answered)
+        wait = _pause_of(state.policy, error, state.retries + 1, answered=answered)
     except Exception as failure:  # noqa: BLE001 - a policy's functions are the caller's
         error.message += f"; not retried: the retry policy failed: {told(failure)}"
         error.args = (error.message,)
@@ -120,13 +127,13 @@ def pause_before_next(error: LLMGateError, context: CallState, *, answered: bool
     if wait is None:
         return None
     if not is_unprocessed(error) and (
-        wait >= context.deadline.remaining() or not context.budget.spend()
+        wait >= state.deadline.remaining() or not state.budget.spend()
     ):
         return None
-    context.retries += 1
-    if context.emit is not None:
-        following = context.reserve_number()
-        context.emit(RetryScheduled(context.call.id, following, wait, error, context.labels))
+    state.retries += 1
+    if state.emit is not None:
+        following = state.reserve_number()
+        state.emit(RetryScheduled(state.call.id, following, wait, error, state.labels))
     return wait
 
 
@@ -175,16 +182,16 @@ def with_client_headers(
     raise RequestError(f"the client's headers could not be made ({kind} in {origin})")
 
 
-async def authorized(request: HttpRequest, context: CallState) -> HttpRequest:
+async def authorize_request(request: HttpRequest, state: CallState) -> HttpRequest:
     """The request with its credentials, as it is then sent."""
     try:
-        signed = await context.provider.authorize(request, CallSigning(context))
+        signed = await state.provider.authorize(request, CallSigning(state))
     except LLMGateError:
         raise
     except BaseException as error:
         if is_own(error):
             raise
-        failure = authorize_error(error, context.provider)
+        failure = authorize_error(error, state.provider)
     else:
         if isinstance(signed, HttpRequest):  # pyright: ignore[reportUnnecessaryIsInstance]
             return signed
@@ -206,7 +213,7 @@ def is_own(error: BaseException) -> bool:
     return not isinstance(error, Exception | GeneratorExit)
 
 
-def _taken_from(pieces: list[bytes]) -> bytes:
+def _joined(pieces: list[bytes]) -> bytes:
     body = b"".join(pieces)
     pieces.clear()
     return body
@@ -217,75 +224,73 @@ _NOT_DONE = frozenset({408, 425, 429, 503, 529})
 
 
 class _Attempt:
-    """One request on its way. ``answered`` is None until something of a reply has come, False when
-    the provider refused, and True when an answer had begun."""
+    """One attempt at a request. ``answered`` is None until its status has come, False when that is
+    an error's, and True when it is that of a completion."""
 
-    def __init__(self, request: HttpRequest, context: CallState, wait: float) -> None:
+    def __init__(self, request: HttpRequest, state: CallState, wait: float) -> None:
         self.answered: bool | None = None
         self._request = request
-        self._context = context
+        self._state = state
         self._wait = wait
-        self._number = context.take_number()
+        self._number = state.take_number()
         self._started = time.monotonic()
 
     def pause_after(self, error: LLMGateError) -> float | None:
         """The seconds to wait before another attempt; None when there is to be no other."""
-        reply = self._context.reply
-        was_not_done = reply is not None and reply.status in _NOT_DONE
+        response = self._state.response
+        was_not_done = response is not None and response.status in _NOT_DONE
         never_left = isinstance(error, ConnectError | DeadlineExceededError)  # of connecting alone
         is_harmless = self._request.idempotent or was_not_done or never_left
-        is_wished = isinstance(error, ReadError) and self._context.policy.retry_reads
-        if not (is_harmless or is_unprocessed(error) or is_wished):
+        is_asked_for = isinstance(error, ReadError) and self._state.policy.retry_reads
+        if not (is_harmless or is_unprocessed(error) or is_asked_for):
             return None  # it could be done twice
-        return pause_before_next(error, self._context, answered=bool(self.answered))
+        return pause_before_next(error, self._state, answered=bool(self.answered))
 
-    async def make(self, holder: Holder | None) -> HttpResponse:
-        """The reply; a streamed one is left open with the holder."""
-        context = self._context
-        context.reply = context.sent = None
-        if context.headers is not None:
+    async def send_once(self, scope: ResponseScope | None) -> HttpResponse:
+        """The response; a streamed one is left open with the scope."""
+        state = self._state
+        state.response = state.sent = None
+        if state.headers is not None:
             started = self._event()
-            self._request = with_client_headers(self._request, context.headers, started)
-        if context.emit is not None:
-            context.emit(self._event())
+            self._request = with_client_headers(self._request, state.headers, started)
+        if state.emit is not None:
+            state.emit(self._event())
         try:
-            reply = await self._exchange(holder)
+            response = await self._open(scope)
         except LLMGateError as error:
-            self._over(type(error).__name__, error)
+            self._end(type(error).__name__, error)
             raise
         except BaseException as cause:
-            late = context.deadline.exceeded() if context.deadline.explains(cause) else None
-            self._over(type(late or cause).__name__, late)
+            late = state.deadline.exceeded() if state.deadline.explains(cause) else None
+            self._end(type(late or cause).__name__, late)
             raise
-        self._over()
-        return reply
+        self._end()
+        return response
 
     def _event(self) -> AttemptStarted:
-        context = self._context
-        return attempt_started(self._request, context.call.id, self._number, context.labels)
+        state = self._state
+        return attempt_started(self._request, state.call.id, self._number, state.labels)
 
-    def _over(self, name: str | None = None, error: LLMGateError | None = None) -> None:
-        context, seconds = self._context, time.monotonic() - self._started
+    def _end(self, name: str | None = None, error: LLMGateError | None = None) -> None:
+        state, seconds = self._state, time.monotonic() - self._started
         status, identifier = None, None
-        if context.reply is not None:
-            status, identifier = context.reply.status, request_id(context.response_headers())
+        if state.response is not None:
+            status, identifier = state.response.status, request_id(state.response_headers())
         attempt = Attempt(self._number, seconds, self._wait, status, name, identifier)
-        context.attempts.append(attempt)
+        state.attempts.append(attempt)
         if error is not None:
-            context.explain(error)
-        if context.emit is not None:
-            ended = AttemptEnded(
-                context.call.id, self._number, seconds, status, error, context.labels
-            )
-            context.emit(ended)
+            state.explain(error)
+        if state.emit is not None:
+            ended = AttemptEnded(state.call.id, self._number, seconds, status, error, state.labels)
+            state.emit(ended)
 
-    async def _exchange(self, holder: Holder | None) -> HttpResponse:
-        context = self._context
-        signed = await authorized(self._request, context)
-        context.sent = (self._request, signed)
+    async def _open(self, scope: ResponseScope | None) -> HttpResponse:
+        state = self._state
+        signed = await authorize_request(self._request, state)
+        state.sent = (self._request, signed)
         try:
-            incoming = await context.transport.open(signed, context.timeout)
-            return await self._take(incoming, holder)
+            incoming = await state.transport.open(signed, state.timeout)
+            return await self._receive(incoming, scope)
         except LLMGateError:
             raise
         except BaseException as error:
@@ -294,33 +299,35 @@ class _Attempt:
             kind, origin = type(error).__name__, origin_of(error)
         raise InternalError(f"the transport failed with {kind}", origin=origin)
 
-    async def _take(self, incoming: IncomingResponse, holder: Holder | None) -> HttpResponse:
-        context = self._context
-        reply = context.reply = HttpResponse(incoming.status, incoming.headers)
-        self.answered = 200 <= reply.status < 300
-        if self.answered and self._request.stream and holder is not None:
-            holder.hold(incoming)
-            return reply
+    async def _receive(
+        self, incoming: IncomingResponse, scope: ResponseScope | None
+    ) -> HttpResponse:
+        state = self._state
+        response = state.response = HttpResponse(incoming.status, incoming.headers)
+        self.answered = 200 <= response.status < 300
+        if self.answered and self._request.stream and scope is not None:
+            scope.own(incoming)
+            return response
         pieces = list[bytes]()
         try:
             if self.answered:
                 await self._read(incoming, pieces)
             else:
-                await self._read_refusal(incoming, pieces)
+                await self._read_error_body(incoming, pieces)
         except LLMGateError:
             pieces.clear()  # a traceback shows this frame, and a server may repeat the key
             raise
         finally:
             incoming.close()
-        reply = context.reply = HttpResponse(reply.status, reply.headers, _taken_from(pieces))
+        response = state.response = HttpResponse(response.status, response.headers, _joined(pieces))
         if self.answered:
-            return reply
-        raise self._refusal(reply)
+            return response
+        raise self._error_of(response)
 
-    async def _read_refusal(self, incoming: IncomingResponse, pieces: list[bytes]) -> None:
+    async def _read_error_body(self, incoming: IncomingResponse, pieces: list[bytes]) -> None:
         """Collect what comes of an error's body. The status is known: a body that is cut, endless,
         slow or unreadable does not hide it."""
-        timeout, remaining = self._context.timeout, self._context.deadline.remaining()
+        timeout, remaining = self._state.timeout, self._state.deadline.remaining()
         patience = min(_ERROR_SECONDS, 0.9 * remaining, 0.9 * (timeout.idle or math.inf))
         with suppress(LLMGateError, TimeoutError):
             async with asyncio.timeout(patience):
@@ -328,7 +335,7 @@ class _Attempt:
 
     async def _read(self, incoming: IncomingResponse, pieces: list[bytes]) -> None:
         """Collect the pieces of a body, up to the limit of its kind."""
-        deadline, size = self._context.deadline, 0
+        deadline, size = self._state.deadline, 0
         limit = MAX_BODY if self.answered else MAX_ERROR_BODY
         deadline.begun = True
         try:
@@ -339,16 +346,16 @@ class _Attempt:
                 pieces.append(piece)
                 size += len(piece)
                 if size > limit:
-                    raise ResponseTooLargeError(f"the reply is larger than {limit} bytes")
+                    raise ResponseTooLargeError(f"the response is larger than {limit} bytes")
                 deadline.move(silence=True)
         finally:  # whatever follows, another step or another attempt, is to bring the answer
             deadline.begun = False
             deadline.move()
 
-    def _refusal(self, reply: HttpResponse) -> LLMGateError:
+    def _error_of(self, response: HttpResponse) -> LLMGateError:
         """The error that a status of 300 or more stands for, as the provider explains it."""
         with suppress(Exception, asyncio.CancelledError, GeneratorExit):  # it may raise anything
-            error = self._context.provider.error(reply)
+            error = self._state.provider.error(response)
             if isinstance(error, LLMGateError):  # pyright: ignore[reportUnnecessaryIsInstance]
                 return error
-        return status_error(reply)
+        return status_error(response)

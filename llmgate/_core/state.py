@@ -62,7 +62,7 @@ class AnyCall(Protocol):
 class CallState:
     """One call while it runs.
 
-    ``reply`` is what has come of the last attempt's response, ``previous`` that of the attempt
+    ``response`` is what has come of the last attempt's response, ``previous`` that of the attempt
     before it at the same request, ``sent`` the request before and after ``authorize``, and
     ``on_abandon`` what is to be sent if nobody waits any more. ``tokens`` are those that the
     client's calls share, and ``tokens_used`` those that this call has used, by their keys.
@@ -85,7 +85,7 @@ class CallState:
     numbers: Iterator[int] = field(default_factory=partial(iter, range(1, sys.maxsize)))
     reserved: int = 0
     retries: int = 0
-    reply: HttpResponse | None = None
+    response: HttpResponse | None = None
     previous: HttpResponse | None = None
     on_abandon: HttpRequest | None = None
     sent: tuple[HttpRequest, HttpRequest] | None = None
@@ -112,19 +112,19 @@ class CallState:
 
     def exchange(self) -> Exchange:
         """What an answer tells of how it was got."""
-        reply, headers = self.reply or HttpResponse(0), self.response_headers()
+        response, headers = self.response or HttpResponse(0), self.response_headers()
         return Exchange(
             provider=self.provider.name,
             report=self.call.report,
             headers=headers,
-            raw=reply.body,
+            raw=response.body,
             request_id=request_id(headers),
             attempts=tuple(self.attempts),
         )
 
     def response_headers(self) -> Mapping[str, str]:
         """The headers of the last response, without the credentials that a server repeats."""
-        headers: Mapping[str, str] = {} if self.reply is None else self.reply.headers
+        headers: Mapping[str, str] = {} if self.response is None else self.response.headers
         secrets = self._secrets()
         if is_repeated((*headers.values(), *headers), secrets):
             return {redact(name, secrets): redact(headers[name], secrets) for name in headers}
@@ -191,40 +191,44 @@ class CallState:
             is_end = may_stop and isinstance(error, StopIteration)
             if is_end or isinstance(error, LLMGateError) or not isinstance(error, _STRANGE):
                 raise
-            action = "encode the call" if self.reply is None else "decode the response"
+            action = "encode the call" if self.response is None else "decode the response"
             failure = plugin_error(error, self.provider, action)
         raise failure
 
     def explain(self, error: LLMGateError) -> LLMGateError:
-        """The error with whose call it was, what was tried, and what the reply itself says."""
+        """The error with whose call it was, what was tried, and what the response itself says."""
         error.provider = error.provider or self.provider.name
         error.model = error.model or self.call.model
         error.attempts = tuple(self.attempts)
         error.report = self.call.report
-        with suppress(AttributeError, TypeError, ValueError):  # if a stranger gave what is no reply
-            if self.reply is not None and not isinstance(error, RequestError):
-                is_unread = self.call.stream and 200 <= self.reply.status < 300
-                _add_reply(error, self.reply, with_body=bool(self.reply.body) or not is_unread)
+        with suppress(
+            AttributeError, TypeError, ValueError
+        ):  # if a stranger gave what is no response
+            if self.response is not None and not isinstance(error, RequestError):
+                is_unread = self.call.stream and 200 <= self.response.status < 300
+                _add_response(
+                    error, self.response, with_body=bool(self.response.body) or not is_unread
+                )
         with suppress(AttributeError, TypeError, ValueError):  # or no request, which was not sent
             if self.sent is not None:
                 _redact_error(error, self._secrets())
         return error
 
 
-def _add_reply(error: LLMGateError, reply: HttpResponse, *, with_body: bool) -> None:
+def _add_response(error: LLMGateError, response: HttpResponse, *, with_body: bool) -> None:
     from llmgate._core.retry import parse_retry_after  # noqa: PLC0415 - only after a failure
 
     in_stream = isinstance(error, ProviderError) and error.in_stream
     if error.status is None and not in_stream:  # an error inside a 200 has a status of its own
-        error.status = reply.status
-    error.request_id = error.request_id or request_id(reply.headers)
-    error.headers = reply.headers
+        error.status = response.status
+    error.request_id = error.request_id or request_id(response.headers)
+    error.headers = response.headers
     if error.body is None and with_body:
-        error.body = reply.body
+        error.body = response.body
     if isinstance(error, DecodeError):
-        _name_page(error, reply.headers)
+        _name_page(error, response.headers)
     if error.retry_after is None:
-        error.retry_after = parse_retry_after(reply.headers)
+        error.retry_after = parse_retry_after(response.headers)
 
 
 def _name_page(error: DecodeError, headers: Mapping[str, str]) -> None:
@@ -250,7 +254,7 @@ _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-amzn-requestid", "cf-ray
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:
-    """The provider's id of a request, from the reply's headers."""
+    """The provider's id of a request, from the response's headers."""
     for name in _REQUEST_ID_HEADERS:
         if name in headers:
             return headers[name]
