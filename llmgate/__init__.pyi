@@ -1404,7 +1404,9 @@ async def acompletion(
     replicate: bool | None = None,
     **unknown: Never,
 ) -> Completion[Any]:
-    """:meth:`Client.acompletion` of a client with the default settings.
+    """What a model adds to a conversation, in OpenAI's shape; the default client asks it.
+
+    An argument that is None counts as absent.
 
     Args:
         model: ``provider/model``, or an unprefixed name that an installed provider claims.
@@ -1475,6 +1477,10 @@ async def acompletion(
         logger_fn: A function that is given each event of this call as a dictionary.
         verbose: Whether this call's events, with prompt and output, are written to standard
             error.
+
+    Raises:
+        LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else; cancellation
+            passes unchanged.
     """
 
 @overload
@@ -1623,7 +1629,9 @@ async def acompletion(
 async def acompletion(
     model: str, messages: Messages[Given], *, stream: ForMypy | None, **keywords: Unpack[_Keywords]
 ) -> Completion[Any] | Stream:
-    """:meth:`Client.acompletion` of a client with the default settings.
+    """What a model adds to a conversation, in OpenAI's shape; the default client asks it.
+
+    An argument that is None counts as absent.
 
     Args:
         model: ``provider/model``, or an unprefixed name that an installed provider claims.
@@ -1694,6 +1702,10 @@ async def acompletion(
         logger_fn: A function that is given each event of this call as a dictionary.
         verbose: Whether this call's events, with prompt and output, are written to standard
             error.
+
+    Raises:
+        LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else; cancellation
+            passes unchanged.
     """
 
 @overload
@@ -1756,7 +1768,9 @@ def completion(
     replicate: bool | None = None,
     **unknown: Never,
 ) -> Completion[Any]:
-    """:meth:`Client.completion` of a client with the default settings.
+    """:func:`acompletion` for code that is not async; it also works while a loop is running.
+
+    An argument that is None counts as absent.
 
     Args:
         model: ``provider/model``, or an unprefixed name that an installed provider claims.
@@ -1827,6 +1841,9 @@ def completion(
         logger_fn: A function that is given each event of this call as a dictionary.
         verbose: Whether this call's events, with prompt and output, are written to standard
             error.
+
+    Raises:
+        LLMGateError: of one of the kinds in :mod:`llmgate.errors`.
     """
 
 @overload
@@ -1975,7 +1992,9 @@ def completion(
 def completion(
     model: str, messages: Messages[Given], *, stream: ForMypy | None, **keywords: Unpack[_Keywords]
 ) -> Completion[Any] | SyncStream:
-    """:meth:`Client.completion` of a client with the default settings.
+    """:func:`acompletion` for code that is not async; it also works while a loop is running.
+
+    An argument that is None counts as absent.
 
     Args:
         model: ``provider/model``, or an unprefixed name that an installed provider claims.
@@ -2046,6 +2065,9 @@ def completion(
         logger_fn: A function that is given each event of this call as a dictionary.
         verbose: Whether this call's events, with prompt and output, are written to standard
             error.
+
+    Raises:
+        LLMGateError: of one of the kinds in :mod:`llmgate.errors`.
     """
 
 async def aembedding(
@@ -2074,7 +2096,9 @@ async def aembedding(
     logger_fn: Callable[[dict[str, Any]], object] | None = None,
     verbose: bool | None = None,
 ) -> Embeddings:
-    """:meth:`Client.aembedding` of a client with the default settings.
+    """The embeddings of texts, in OpenAI's shape and in their order; the default client asks.
+
+    An argument that is None counts as absent.
 
     Args:
         model: ``provider/model``, or an unprefixed name that an installed provider claims.
@@ -2106,6 +2130,10 @@ async def aembedding(
         logger_fn: A function that is given each event of this call as a dictionary.
         verbose: Whether this call's events, with prompt and output, are written to standard
             error.
+
+    Raises:
+        LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else; cancellation
+            passes unchanged.
     """
 
 def embedding(
@@ -2134,7 +2162,9 @@ def embedding(
     logger_fn: Callable[[dict[str, Any]], object] | None = None,
     verbose: bool | None = None,
 ) -> Embeddings:
-    """:meth:`Client.embedding` of a client with the default settings.
+    """:func:`aembedding` for code that is not async; it also works while a loop is running.
+
+    An argument that is None counts as absent.
 
     Args:
         model: ``provider/model``, or an unprefixed name that an installed provider claims.
@@ -2166,6 +2196,9 @@ def embedding(
         logger_fn: A function that is given each event of this call as a dictionary.
         verbose: Whether this call's events, with prompt and output, are written to standard
             error.
+
+    Raises:
+        LLMGateError: of one of the kinds in :mod:`llmgate.errors`.
     """
 
 async def alist_models(
@@ -2188,7 +2221,7 @@ async def alist_models(
     logger_fn: Callable[[dict[str, Any]], object] | None = None,
     verbose: bool | None = None,
 ) -> ModelList:
-    """:meth:`Client.alist_models` of a client with the default settings.
+    """The models that a provider lists, or those of every provider that has a key.
 
     Args:
         provider: The provider's name. Without one, all known providers that can list their
@@ -2213,6 +2246,10 @@ async def alist_models(
         logger_fn: A function that is given each event of this call as a dictionary.
         verbose: Whether this call's events, with prompt and output, are written to standard
             error.
+
+    Raises:
+        UnsupportedError: when the provider does not list its models.
+        LLMGateError: of one of the other kinds, as for every call.
     """
 
 def list_models(
@@ -2235,7 +2272,7 @@ def list_models(
     logger_fn: Callable[[dict[str, Any]], object] | None = None,
     verbose: bool | None = None,
 ) -> ModelList:
-    """:meth:`Client.list_models` of a client with the default settings.
+    """:func:`alist_models` for code that is not async.
 
     Args:
         provider: The provider's name. Without one, all known providers that can list their
@@ -2260,4 +2297,8 @@ def list_models(
         logger_fn: A function that is given each event of this call as a dictionary.
         verbose: Whether this call's events, with prompt and output, are written to standard
             error.
+
+    Raises:
+        UnsupportedError: when the provider does not list its models.
+        LLMGateError: of one of the other kinds, as for every call.
     """

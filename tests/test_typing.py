@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import pydoc
 import re
 import subprocess
 import sys
@@ -328,6 +329,9 @@ def test_a_signature_names_what_may_be_given() -> None:
     assert "float | None" == parameters["temperature"].annotation
     assert "str | list[str] | tuple[str, ...] | None" == parameters["stop"].annotation
     assert parameters["stop"].default is None
+    shown = pydoc.plain(pydoc.render_doc(llmgate.completion))
+    assert "(model: str, messages: Iterable[MessageLike], *, stream: bool | None = False" in shown
+    assert "temperature: float | None = None" in shown
 
 
 def test_every_meaning_is_that_of_a_parameter() -> None:

@@ -122,9 +122,15 @@ def described(options: type) -> Callable[[Function], Function]:
 
     def describe(function: Function) -> Function:
         plain = signature(function)
-        own = [each for each in plain.parameters.values() if each.kind is not each.VAR_KEYWORD]
-        parameters = [*own, *starmap(_keyword, options.__annotations__.items())]
-        described = plain.replace(parameters=parameters)
+        own = [
+            each.replace(annotation=_as_written(each.annotation))
+            for each in plain.parameters.values()
+            if each.kind is not each.VAR_KEYWORD
+        ]
+        described = plain.replace(
+            parameters=[*own, *_keywords(options)],
+            return_annotation=_as_written(plain.return_annotation),
+        )
         function.__signature__ = described  # type: ignore[attr-defined] # where ``inspect`` looks
         if function.__doc__:  # it has none under ``python -OO``
             function.__doc__ = _with_meanings(function.__doc__, described.parameters)
@@ -133,10 +139,30 @@ def described(options: type) -> Callable[[Function], Function]:
     return describe
 
 
+@cache
+def _keywords(options: type) -> tuple[Parameter, ...]:
+    """The options as parameters; one that is None is as good as absent."""
+    return tuple(starmap(_keyword, options.__annotations__.items()))
+
+
 def _keyword(name: str, declared: Any) -> Parameter:
-    """An option, which is as good as absent where it is None."""
     kind = ACCEPTED.get(name) or declared.__forward_arg__
-    return Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=f"{kind} | None")
+    return Parameter(
+        name, Parameter.KEYWORD_ONLY, default=None, annotation=_Annotation(f"{kind} | None")
+    )
+
+
+class _Annotation(str):
+    """The text of an annotation, which help shows as it is written."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _as_written(annotation: Any) -> Any:
+    return _Annotation(annotation) if isinstance(annotation, str) else annotation
 
 
 def _with_meanings(text: str, names: Iterable[str]) -> str:

@@ -72,7 +72,14 @@ async def acompletion(
     stream: bool | None = False,
     **options: Unpack[CallOptions],
 ) -> Completion | Stream:
-    """:meth:`Client.acompletion` of a client with the default settings."""
+    """What a model adds to a conversation, in OpenAI's shape; the default client asks it.
+
+    An argument that is None counts as absent.
+
+    Raises:
+        LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else; cancellation
+            passes unchanged.
+    """
     hide_credentials(options)
     return await default_client().acompletion(model, messages, stream=stream, **options)
 
@@ -85,7 +92,13 @@ def completion(
     stream: bool | None = False,
     **options: Unpack[CallOptions],
 ) -> Completion | SyncStream:
-    """:meth:`Client.completion` of a client with the default settings."""
+    """:func:`acompletion` for code that is not async; it also works while a loop is running.
+
+    An argument that is None counts as absent.
+
+    Raises:
+        LLMGateError: of one of the kinds in :mod:`llmgate.errors`.
+    """
     hide_credentials(options)
     return default_client().completion(model, messages, stream=stream, **options)
 
@@ -96,7 +109,14 @@ async def aembedding(
     input: EmbeddingInput,
     **options: Unpack[EmbeddingOptions],
 ) -> Embeddings:
-    """:meth:`Client.aembedding` of a client with the default settings."""
+    """The embeddings of texts, in OpenAI's shape and in their order; the default client asks.
+
+    An argument that is None counts as absent.
+
+    Raises:
+        LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else; cancellation
+            passes unchanged.
+    """
     hide_credentials(options)
     return await default_client().aembedding(model, input, **options)
 
@@ -107,20 +127,36 @@ def embedding(
     input: EmbeddingInput,
     **options: Unpack[EmbeddingOptions],
 ) -> Embeddings:
-    """:meth:`Client.embedding` of a client with the default settings."""
+    """:func:`aembedding` for code that is not async; it also works while a loop is running.
+
+    An argument that is None counts as absent.
+
+    Raises:
+        LLMGateError: of one of the kinds in :mod:`llmgate.errors`.
+    """
     hide_credentials(options)
     return default_client().embedding(model, input, **options)
 
 
 @described(OwnOptions)
 async def alist_models(provider: str | None = None, **options: Unpack[OwnOptions]) -> ModelList:
-    """:meth:`Client.alist_models` of a client with the default settings."""
+    """The models that a provider lists, or those of every provider that has a key.
+
+    Raises:
+        UnsupportedError: when the provider does not list its models.
+        LLMGateError: of one of the other kinds, as for every call.
+    """
     hide_credentials(options)
     return await default_client().alist_models(provider, **options)
 
 
 @described(OwnOptions)
 def list_models(provider: str | None = None, **options: Unpack[OwnOptions]) -> ModelList:
-    """:meth:`Client.list_models` of a client with the default settings."""
+    """:func:`alist_models` for code that is not async.
+
+    Raises:
+        UnsupportedError: when the provider does not list its models.
+        LLMGateError: of one of the other kinds, as for every call.
+    """
     hide_credentials(options)
     return default_client().list_models(provider, **options)
