@@ -33,11 +33,11 @@ __all__ = [
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from typing import Any, Protocol, TypeAlias, TypeVar
+    from typing import Any, Literal, LiteralString, Protocol, Required, TypeAlias, TypeVar
 
     from typing_extensions import TypedDict
 
-    from llmgate.messages import MessageParam
+    from llmgate.messages import FunctionCall, MessageParam
     from llmgate.types import Message
 
     MYPY = False  # mypy takes it for True
@@ -58,20 +58,66 @@ if TYPE_CHECKING:
         def keys(self) -> object: ...
         def clear(self) -> object: ...
 
+    class _List(Protocol):
+        def reverse(self) -> object: ...
+        def clear(self) -> object: ...
+
     Given = TypeVar("Given", bound=Message | Mapping[str, Any] | _Dictionary)
     Each_co = TypeVar("Each_co", covariant=True)
 
     class _Several(Protocol[Each_co]):
         def __iter__(self) -> Iterator[Each_co]: ...
 
-    class _AnyMessage(  # type: ignore[call-arg] # mypy does not know PEP 728 yet
+    # --- for mypy: messages whose content and calls may be variables ---
+
+    class _Said(TypedDict, total=False):
+        role: Required[Literal["system", "developer", "user"]]
+        content: Required[str | _List]
+        name: str
+
+    class _Written(TypedDict, total=False):
+        role: Required[Literal["assistant"]]
+        content: str | _List | None
+        name: str
+        refusal: str | None
+        tool_calls: _List | None
+        function_call: FunctionCall | _Dictionary | None
+        audio: Mapping[str, Any] | None
+        reasoning_content: str | None
+        provider_data: Mapping[str, Any] | None
+
+    class _Returned(TypedDict, total=False):
+        role: Required[Literal["tool"]]
+        content: Required[str | _List]
+        tool_call_id: Required[str]
+        name: str
+
+    # --- for pyright: dictionary expressions; a variable among their values makes them no such ---
+
+    class _AnyPart(  # type: ignore[call-arg] # mypy does not know PEP 728 yet
         TypedDict, total=False, extra_items=object
     ):
+        _: None
+
+    class _AnyMessage(  # type: ignore[call-arg] # likewise
+        TypedDict, total=False, extra_items=object
+    ):
+        role: LiteralString | int | None
+        content: str | float | list[_AnyPart] | None
+        tool_calls: list[_AnyPart] | None
         _: None
 
     ExactMessages: TypeAlias = Iterable[MessageParam | Message]
     MistakenMessages: TypeAlias = Iterable[MessageParam | Message | _AnyMessage]
     Messages: TypeAlias = (
-        Iterable[MessageParam | Message | Mapping[str, WrongMessage] | _Dictionary]
+        Iterable[
+            MessageParam
+            | _Said
+            | _Written
+            | _Returned
+            | Message
+            | Mapping[str, WrongMessage]
+            | _Dictionary
+        ]
         | _Several[Given]
     )

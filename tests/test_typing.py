@@ -1,7 +1,8 @@
 """What type checkers and editors see: the result of a call, its keywords, and mistakes in them.
 
 mypy and pyright run once each, strictly, over a folder of snippets; the README's examples are
-among them. A line that bears ``# error`` must have one, and no other line may.
+among them. A line that bears ``# error`` must have one, and no other line may; mypy cannot tell a
+mistake in a part of a message from a variable that is one.
 """
 
 from __future__ import annotations
@@ -124,8 +125,14 @@ def variables(
     completion("m", [values[0], texts[0], {"role": "user", "content": text}]).text
     completion("m", [responses[0], {"role": "tool", "content": text, "tool_call_id": "a"}]).text
     image = {"type": "image_url", "image_url": {"url": text}}
+    content = [{"type": "text", "text": text}, values[0]]
     question = [{"role": "user", "content": [{"type": "text", "text": text}, image]}]
     completion("m", question).text
+    completion("m", [{"role": "user", "content": content}]).text
+    completion("m", [{"role": "user", "content": [{"type": "text", "text": text}, image]}]).text
+    completion("m", [{"role": "user", "content": [{"type": "text", "text": text}]}]).text
+    calls = [{"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
+    completion("m", [{"role": "assistant", "tool_calls": calls}, responses[0], *texts]).text
 """
 
 KEYWORDS = """
@@ -159,6 +166,9 @@ async def mistakes(client: Client, text: str, stream: bool) -> None:
     completion("m", [{"rol": "user", "content": "x"}])  # error
     completion("m", [{"role": "user", "content": 5}])  # error
     completion("m", [{"role": "tool", "content": "x"}])  # error
+    completion("m", [{"role": "user", "content": [{"type": "x", "text": ""}]}])  # error of pyright
+    completion("m", [{"role": "user", "content": [{"type": "text", "tex": ""}]}])  # error of pyright
+    completion("m", [{"role": "assistant", "tool_calls": [{"id": "a"}]}])  # error of pyright
     completion("m", [{"role": "user", "content": "x"}, {"role": "usr", "content": text}])  # error
     completion("m", [Message("x"), {"role": "usr", "content": "x"}])  # error
     completion("m", ({"role": "usr", "content": "x"},))  # error
@@ -244,8 +254,9 @@ def test_checkers_find_the_mistakes_and_nothing_else(
     check: Callable[[Path], set[tuple[str, int]]], snippet: str
 ) -> None:
     """Under the strictest settings of each."""
+    marks = ("# error", f"# error of {check.__name__.removeprefix('with_')}")
     lines = SNIPPETS[snippet].splitlines()
-    marked = {number for number, line in enumerate(lines, 1) if line.endswith("# error")}
+    marked = {number for number, line in enumerate(lines, 1) if line.endswith(marks)}
     assert marked == {line for name, line in found_by(check) if name == snippet}
 
 

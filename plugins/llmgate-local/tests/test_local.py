@@ -97,7 +97,7 @@ def reported(completion: Completion) -> list[str]:
 
 def logprobs(completion: Completion) -> list[int]:
     """How many alternatives each token has."""
-    content = (completion.choices[0].logprobs or {"content": []})["content"]
+    content: list[Any] = (completion.choices[0].logprobs or {"content": []})["content"]
     return [len(token["top_logprobs"]) for token in content]
 
 
