@@ -167,7 +167,7 @@ async def mistakes(client: Client, text: str, stream: bool) -> None:
     completion("m", [{"role": "user", "content": 5}])  # error
     completion("m", [{"role": "tool", "content": "x"}])  # error
     completion("m", [{"role": "user", "content": [{"type": "x", "text": ""}]}])  # error of pyright
-    completion("m", [{"role": "user", "content": [{"type": "text", "tex": ""}]}])  # error of pyright
+    completion("m", [{"role": "user", "content": [{"type": "text", "x": ""}]}])  # error of pyright
     completion("m", [{"role": "assistant", "tool_calls": [{"id": "a"}]}])  # error of pyright
     completion("m", [{"role": "user", "content": "x"}, {"role": "usr", "content": text}])  # error
     completion("m", [Message("x"), {"role": "usr", "content": "x"}])  # error
