@@ -64,6 +64,7 @@ FLOORS = (
         "provider.kit",
         "provider.kit.reading",
         "provider.kit.settings",
+        "provider.kit.values",
         "provider.kit.writing",
         "_core.check",
         "_core.foreign",

@@ -11,15 +11,8 @@ from llmgate.provider.kit.reading import (
     in_stream_error,
     read_json,
 )
-from llmgate.provider.kit.settings import (
-    Credential,
-    Settings,
-    Vendor,
-    base_url,
-    headers,
-    key_from,
-    variable,
-)
+from llmgate.provider.kit.settings import Credential, Settings, Vendor
+from llmgate.provider.kit.values import base_url, headers, key_from, variable
 from llmgate.provider.kit.writing import (
     NameMap,
     ToolChoice,

@@ -9,18 +9,28 @@ environment names, never to an address given in code.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import field, replace
 from typing import Any, NoReturn
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from llmgate._text.dataclass import slotted
 from llmgate._text.redact import HiddenHeaders, HiddenUrl, split_query
 from llmgate.errors import InvalidRequestError, MissingKeyError
-from llmgate.provider.http import HttpRequest, Secret, base_url_parts
+from llmgate.provider.http import HttpRequest, Secret
+from llmgate.provider.kit.values import (
+    address_in,
+    base_url,
+    header_lines,
+    headers,
+    is_below,
+    key_from,
+    key_in,
+    origin_of,
+    variable,
+)
 
-__all__ = ["Credential", "Settings", "Vendor", "base_url", "headers", "key_from", "variable"]
+__all__ = ["Credential", "Settings", "Vendor"]
 
 
 @slotted
@@ -82,12 +92,15 @@ class Settings:
     __slots__ = (
         "_base_url",
         "_given",
+        "_has_private_parts",
         "_headers",
         "_is_environment_trusted",
         "_keys",
         "_origin",
+        "_own_names",
         "_private_query",
         "_query",
+        "_sent_key",
         "_user",
         "_vendor",
         "is_official",
@@ -105,14 +118,16 @@ class Settings:
         self._given = given
         self._set_address(given.get("base_url"))
         self._keys = self._choose_keys()
+        self._sent_key = self._choose_sent_key()
         self._headers = self._choose_headers(given.get("headers"))
+        self._own_names = {name.lower() for name in self._headers}
 
     def _set_address(self, given: Any) -> None:
-        named = self._completed(_address_in(self._vendor.base_url_variables))
+        named = self._completed(address_in(self._vendor.base_url_variables))
         address = (named or self._vendor.base_url) if given is None else self._completed(given)
         self._origin = ""
         self._user = self._query = self._private_query = HiddenUrl("")
-        self.is_official = False
+        self.is_official = self._has_private_parts = False
         self._is_environment_trusted = True
         if address is None:
             return
@@ -124,7 +139,8 @@ class Settings:
         self._user = HiddenUrl(f"{user}@" if user else "")
         self._query = HiddenUrl(f"?{plain}" if plain else "")
         self._private_query = HiddenUrl(f"?{private}" if private else "")
-        self.is_official = _is_below(self._base_url, self._vendor.hosts)
+        self._has_private_parts = bool(user or private)
+        self.is_official = is_below(self._base_url, self._vendor.hosts)
         is_named = named is not None and self._is_same_origin(named.reveal())
         self._is_environment_trusted = given is None or self.is_official or is_named
 
@@ -134,7 +150,7 @@ class Settings:
         if not isinstance(text, str):
             return address
         text = text.strip()
-        if "://" not in text and _is_below(f"https://{text}", self._vendor.bare_hosts):
+        if "://" not in text and is_below(f"https://{text}", self._vendor.bare_hosts):
             text = f"https://{text}"
         return HiddenUrl(text)
 
@@ -144,14 +160,19 @@ class Settings:
         given = {name: key for name in credentials if (key := self._given[name]) is not None}
         if given or not self._is_environment_trusted:
             return given
-        found = {name: _key_in(each.variables) for name, each in credentials.items()}
+        found = {name: key_in(each.variables) for name, each in credentials.items()}
         return {name: key for name, key in found.items() if key is not None}
+
+    def _choose_sent_key(self) -> tuple[Credential, Secret] | None:
+        """The first key that has a header."""
+        found = ((self._vendor.credentials[name], key) for name, key in self._keys.items())
+        return next((each for each in found if each[0].header is not None), None)
 
     def _choose_headers(self, given: Any) -> dict[str, str]:
         name = self._vendor.headers_variable
         if given is not None or name is None:
             return headers({} if given is None else given)
-        return headers(_header_lines(self.variable(name) or ""))
+        return headers(header_lines(self.variable(name) or ""))
 
     # --- what the provider reads ---
 
@@ -178,7 +199,8 @@ class Settings:
     def url(self, path: str) -> str:
         """The address of a request, without the user and the keys in a query, which
         :meth:`authorized` adds; the rest of the query stays at its end."""
-        return f"{self.base_url}{path}{self._query.reveal()}"
+        base = self._base_url or self.base_url
+        return f"{base}{path}{self._query.reveal()}"
 
     def key(self, name: str = "api_key") -> Secret | None:
         """The key of that setting, given or from the environment."""
@@ -215,28 +237,34 @@ class Settings:
         """
         if not self.owns(request.url):
             return request
-        headers = headers or {}
-        own = {name.lower() for name in self._headers}
         added = {**self._headers}
-        added |= {name: text for name, text in headers.items() if name.lower() not in own}
-        brought = request.given_headers.union(name.lower() for name in headers)
-        if brought.isdisjoint(self._key_headers()):
-            self._add_key(added, {name.lower() for name in (*request.headers, *added)})
+        if headers:
+            own = self._own_names
+            added |= {name: text for name, text in headers.items() if name.lower() not in own}
+        if not self._is_key_brought(request, headers):
+            self._add_key(request, added)
         if added:
             request = request.with_headers(added)
-        return self._with_private_parts(request)
+        return self._with_private_parts(request) if self._has_private_parts else request
 
-    def _add_key(self, added: dict[str, str], taken: set[str]) -> None:
-        """Add the first key to the headers, if its own is not among those that are taken."""
-        for name, key in self._keys.items():
-            credential = self._vendor.credentials[name]
-            if credential.header is not None:
-                if credential.header.lower() not in taken:
-                    added[credential.header] = f"{credential.prefix}{key.reveal()}"
-                return
-        is_needed = self.is_official or self._vendor.needs_key
-        key_headers = self._key_headers()
-        if is_needed and key_headers and taken.isdisjoint(key_headers):
+    def _is_key_brought(self, request: HttpRequest, headers: Mapping[str, str] | None) -> bool:
+        """Whether the caller, or the provider itself, has a credential of whatever kind."""
+        if not (request.given_headers or headers):
+            return False
+        brought = request.given_headers.union(name.lower() for name in headers or ())
+        return not brought.isdisjoint(self._key_headers())
+
+    def _add_key(self, request: HttpRequest, added: dict[str, str]) -> None:
+        """Add the key to the headers, unless its own is there already."""
+        if self._sent_key is not None:
+            credential, key = self._sent_key
+            header = credential.header or ""
+            if header.lower() not in self._own_names and not request.has_header(header.lower()):
+                added[header] = f"{credential.prefix}{key.reveal()}"
+            return
+        names = self._key_headers()
+        is_needed = bool(names) and (self.is_official or self._vendor.needs_key)
+        if is_needed and self._own_names.isdisjoint(names) and not request.has_header(*names):
             raise self.missing_key()
 
     def _key_headers(self) -> list[str]:
@@ -249,7 +277,7 @@ class Settings:
             return True
         scheme = url.partition(":")[0].lower()
         is_as_safe = scheme == "https" or self._origin.startswith(f"{scheme}:")
-        return self.is_official and is_as_safe and _is_below(url, self._vendor.hosts)
+        return self.is_official and is_as_safe and is_below(url, self._vendor.hosts)
 
     def missing_key(self) -> MissingKeyError:
         """The error that says which variable to set, or why the one that is set is not sent."""
@@ -269,13 +297,13 @@ class Settings:
     def _is_same_origin(self, url: str) -> bool:
         if not self._origin:
             return False
-        return url.startswith(self._origin) or _origin_of(url) == _origin_of(self._origin)
+        return url.startswith(self._origin) or origin_of(url) == origin_of(self._origin)
 
     def _with_private_parts(self, request: HttpRequest) -> HttpRequest:
         """The request with the user and the query of the address that was given."""
-        user, query = self._user.reveal(), self._private_query.reveal()
-        if not (user or query) or not self._is_same_origin(request.url):
+        if not self._is_same_origin(request.url):
             return request
+        user, query = self._user.reveal(), self._private_query.reveal()
         scheme, separator, rest = request.url.partition("://")
         query = query.replace("?", "&", 1) if "?" in rest else query
         return replace(request, url=f"{scheme}{separator}{user}{rest}{query}")
@@ -285,104 +313,3 @@ class Settings:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("settings are not pickled: they may hold credentials")
-
-
-# --- single settings ----------------------------------------------------------------------
-
-
-def key_from(given: str | Secret | None, name: str = "api_key") -> Secret | None:
-    """A key that cannot be shown by accident.
-
-    A constructor's first line, ``api_key = key_from(api_key)``, also keeps it out of the tracebacks
-    of all that may fail after it.
-
-    Raises:
-        InvalidRequestError: for what cannot be a key; it is not quoted.
-    """
-    if given is None or isinstance(given, Secret):
-        return given
-    try:
-        return Secret(given, name=name)
-    finally:
-        del given  # a traceback may show what is here
-
-
-def variable(*names: str) -> str | None:
-    """The first of these variables of the environment that is set and not empty."""
-    return next((value for name in names if (value := os.environ.get(name))), None)
-
-
-def _key_in(variables: tuple[str, ...]) -> Secret | None:
-    """The key in the first of these variables that is set; an error names the variable."""
-    name = next(filter(os.environ.get, variables), None)
-    return None if name is None else key_from(os.environ[name], name)
-
-
-def _address_in(variables: tuple[str, ...]) -> HiddenUrl | None:
-    address = variable(*variables)
-    return None if address is None else HiddenUrl(address)
-
-
-def base_url(address: str | HiddenUrl, *endings: str) -> str:
-    """An address as it was pasted, without a fragment, a slash at its end, and these endings.
-
-    Raises:
-        InvalidRequestError: when it is not an http(s) URL.
-    """
-    if isinstance(address, HiddenUrl):
-        address = address.reveal()
-    try:
-        parts = base_url_parts(address)
-    finally:
-        del address  # a traceback may show what is here
-    path = parts.path.rstrip("/")
-    for ending in endings:
-        path = path.removesuffix(ending).rstrip("/")
-    return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
-
-
-_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # RFC 9110, 5.6.2
-
-
-def headers(given: Mapping[str, str | None]) -> dict[str, str]:
-    """The headers that have a value; their ``repr`` shows no credential.
-
-    Raises:
-        InvalidRequestError: for one that cannot be sent; its value is not quoted.
-    """
-    if not isinstance(given, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
-        kind = type(given).__name__
-        raise InvalidRequestError(f"must be a dictionary, not {kind}", path="headers")
-    checked = HiddenHeaders({name: value for name, value in given.items() if value})
-    del given  # a traceback may show what is here
-    wrong = next((name for name in checked if not _can_be_sent(name, checked[name])), None)
-    if wrong is not None:
-        raise InvalidRequestError("must be printable ASCII text", path=f"headers.{wrong!a:.60}")
-    return checked
-
-
-def _can_be_sent(name: Any, value: Any) -> bool:
-    is_name = isinstance(name, str) and re.fullmatch(_NAME, name) is not None
-    return is_name and isinstance(value, str) and value.isascii() and value.isprintable()
-
-
-def _header_lines(text: str) -> dict[str, str]:
-    """Headers from lines of ``Name: value``; other lines are skipped."""
-    pairs = (line.partition(":") for line in text.splitlines() if ":" in line)
-    return {name.strip(): value.strip() for name, _, value in pairs}
-
-
-def _origin_of(url: str) -> tuple[str, str, int | None]:
-    """Scheme, host and port of a URL; nothing of one that is not one."""
-    try:
-        parts = urlsplit(url.strip())
-        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-    except ValueError:
-        return "", "", None
-    return parts.scheme, parts.hostname or "", port
-
-
-def _is_below(url: str, domains: tuple[str, ...]) -> bool:
-    """Whether the host of a URL is one of these domains or below one."""
-    host = f".{_origin_of(url)[1]}"
-    return any(host.endswith(f".{domain}") for domain in domains)

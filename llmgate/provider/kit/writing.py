@@ -37,7 +37,9 @@ def json_request(
     url: str, body: Any, headers: Mapping[str, str] | None = None, *, stream: bool = False
 ) -> HttpRequest:
     """A POST of a JSON body, without credentials."""
-    sent = {"content-type": "application/json", **(headers or {})}
+    sent = {"content-type": "application/json"}
+    if headers:
+        sent.update(headers)
     return HttpRequest("POST", url, sent, encode_json(body), stream=stream)
 
 
