@@ -169,6 +169,8 @@ class AzureOpenAI(Provider):
         """The models that can be deployed here, in one request; deployments are not listed."""
         from llmgate_azure.models import base_models  # noqa: PLC0415 - likewise
 
+        if self._endpoint is None and not self._has_credentials():
+            raise self._settings.missing_key()  # it is not set up: a list of all leaves it out
         url = self._known_endpoint().models_url()
         if url is None:
             raise UnsupportedError("azure does not list the models of this endpoint")
@@ -215,6 +217,10 @@ class AzureOpenAI(Provider):
             )
             call = replace(call, model=endpoint.deployment or call.model)
         return endpoint, call
+
+    def _has_credentials(self) -> bool:
+        keys = self._settings.key("api_key"), self._settings.key("token"), self._token_provider
+        return any(each is not None for each in keys)
 
     def _known_endpoint(self) -> Endpoint:
         if self._endpoint is None:

@@ -12,7 +12,12 @@ import pytest
 
 from llmgate import Client
 from llmgate.embeddings import EmbeddingCall
-from llmgate.errors import AuthenticationError, InvalidRequestError, UnsupportedError
+from llmgate.errors import (
+    AuthenticationError,
+    InvalidRequestError,
+    MissingKeyError,
+    UnsupportedError,
+)
 from llmgate.provider import Embedder, ModelLister
 from llmgate.provider.http import HttpResponse
 from llmgate.testing import (
@@ -189,8 +194,10 @@ def test_base_models_are_listed_as_such(provider: AzureOpenAI, url: str) -> None
 
 
 def test_an_address_without_a_list_says_so() -> None:
-    """And one without an endpoint that it needs one."""
+    """And one without an endpoint that it needs one; one that is not set up at all, a key."""
     with pytest.raises(UnsupportedError, match="azure does not list"):
         next(_azure("/models").list_models())
     with pytest.raises(InvalidRequestError, match="AZURE_OPENAI_ENDPOINT"):
         next(AzureOpenAI(api_key="key").list_models())
+    with pytest.raises(MissingKeyError, match="AZURE_OPENAI_API_KEY"):
+        next(AzureOpenAI().list_models())
