@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 from yarl import URL
 
-from llmgate.errors import ClosedError, LLMGateError, ProtocolError, ReadError
+from llmgate._core.deadline import Deadline
+from llmgate.errors import (
+    ClosedError,
+    LLMGateError,
+    ProtocolError,
+    ReadError,
+)
 from llmgate.options import Timeout
 from llmgate.provider.http import HttpRequest
 from llmgate.transports import _fast
@@ -21,6 +27,7 @@ from llmgate.transports.aiohttp import AiohttpTransport, HttpSettings, Stats
 from tests.faults.server import (
     COMPLETION,
     FaultServer,
+    Peer,
     close,
     hang,
     head,
@@ -91,9 +98,10 @@ async def test_a_short_way_that_is_not_there(monkeypatch: pytest.MonkeyPatch) ->
     assert Stats(1, 0) == await stats_of_a_call()
 
 
-async def test_a_session_that_was_closed_meanwhile() -> None:
-    """As by whoever ends the loop: nothing is sent."""
-    transport = await AiohttpTransport.start(HttpSettings())
+@pytest.mark.parametrize("fast", [True, False])
+async def test_a_session_that_was_closed_meanwhile(fast: bool) -> None:
+    """As by whoever ends the loop: nothing is sent, on either way."""
+    transport = await AiohttpTransport.start(HttpSettings(fast_path=fast))
     await transport._session.close()
     with pytest.raises(ClosedError):
         await transport.open(HttpRequest("GET", "http://127.0.0.1:9/"), Timeout())
@@ -277,6 +285,23 @@ async def test_a_line_end_in_a_method(method: str) -> None:
             await transport.open(HttpRequest(method, server.url), Timeout())
         assert not server.requests
         await transport.aclose()
+
+
+async def test_a_deadline_while_a_request_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says so, of a server that takes nothing."""
+
+    async def ignore(peer: Peer) -> None:
+        peer.transport.pause_reading()
+        await peer.gone.wait()
+
+    monkeypatch.setattr("llmgate.transports._fast.LARGE_BODY", 10**9)
+    with FaultServer(on_connect=ignore) as server:
+        async with Opened() as each:
+            request = HttpRequest("POST", server.url, body=b"x" * 9_000_000)
+            deadline = Deadline(Timeout(total=0.3, connect=None))
+            with deadline.limit():  # which ends the wait, and can be asked why
+                await each.open(request, Timeout())
+    assert "write" == deadline.exceeded().phase
 
 
 # --- bodies ---

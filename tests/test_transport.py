@@ -160,6 +160,16 @@ async def test_a_name_that_cannot_be_one(name: str) -> None:
     assert isinstance(await failure_of(f"http://{name}.test/v1"), ConnectError)
 
 
+async def test_a_name_that_the_system_cannot_encode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the look-up raises is a ConnectError, on either way."""
+
+    async def fail(*_: object, **__: object) -> None:
+        raise UnicodeError("label empty or too long")
+
+    monkeypatch.setattr("llmgate.transports._resolver.ThreadResolver.resolve", fail)
+    assert isinstance(await failure_of("http://a.test/v1"), ConnectError)
+
+
 async def test_a_deadline_while_connecting() -> None:
     """The error says what was waited for, on either way."""
     with black_hole() as url:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from io import BytesIO
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 from yarl import URL
@@ -288,14 +288,16 @@ def _traces() -> aiohttp.TraceConfig:
 async def _begins_to_connect(_: Any, context: Any, __: Any) -> None:
     exchange: Exchange = context.trace_request_ctx
     exchange.phase = "connect"
-    if exchange.limit is not None:
-        exchange.limit.start()
+    _limit_of(exchange).start()
 
 
 async def _has_connected(_: Any, context: Any, __: Any) -> None:
-    exchange: Exchange = context.trace_request_ctx
-    if exchange.limit is not None:
-        exchange.limit.stop()
+    _limit_of(context.trace_request_ctx).stop()
+
+
+def _limit_of(exchange: Exchange) -> ConnectLimit:
+    """There is one whenever a connection is made: all is within ``Connector.connect``."""
+    return cast("ConnectLimit", exchange.limit)
 
 
 async def _is_reused(_: Any, context: Any, __: Any) -> None:
