@@ -476,6 +476,31 @@ def test_finish_reasons_are_translated() -> None:
     assert "other" == finish_reason("NEW", words)
 
 
+@pytest.mark.parametrize(
+    ("native", "expected"),
+    [
+        *((word, "stop") for word in ("stop", "STOP", "eos_token", "end-turn", "Complete")),
+        *((word, "length") for word in ("length", "MAX_TOKENS", "model_length")),
+        *((word, "content_filter") for word in ("SAFETY", "content-filter", "refusal")),
+        ("function_call", "function_call"),
+        ("pause_turn", "other"),
+    ],
+)
+def test_customary_finish_reasons_need_no_table(native: str, expected: str) -> None:
+    """In any case, and with a dash in place of an underscore."""
+    assert expected == finish_reason(native, {})
+
+
+@pytest.mark.parametrize("native", ["tool_calls", "TOOL_CALL", "function_calls", "tool_use"])
+def test_calls_decide_whether_a_response_calls(native: str) -> None:
+    """Whoever waits for calls that are not there would wait in vain."""
+    assert "tool_calls" == finish_reason(native, {}, has_calls=True)
+    assert "stop" == finish_reason(native, {})
+    for other in ("stop", "eos_token", "what is new"):
+        assert "tool_calls" == finish_reason(other, {}, has_calls=True)
+    assert "length" == finish_reason("max_tokens", {}, has_calls=True)
+
+
 def error_in(payload: Any) -> ProviderError | None:
     return ServerError(payload["error"]) if "error" in payload else None
 

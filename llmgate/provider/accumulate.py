@@ -220,7 +220,10 @@ class _ChoiceParts:
 
 
 class _CallParts:
-    """One tool call, in pieces: the first id, type and name count, arguments are joined."""
+    """One tool call, in pieces: the first id and type count, names and arguments are joined.
+
+    A name that is repeated whole counts once.
+    """
 
     def __init__(self, index: int) -> None:
         self._index = index
@@ -251,7 +254,8 @@ class _CallParts:
             merge_data(self._extra, fragment.extra)
 
     def add_function(self, fragment: FunctionDelta) -> None:
-        self._name = self._name or fragment.name or ""
+        if fragment.name and fragment.name != self._name:
+            self._name += fragment.name
         if fragment.arguments:
             self._arguments.append(fragment.arguments)
         if fragment.extra:

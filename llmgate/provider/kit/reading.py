@@ -159,14 +159,30 @@ def finish_reason(
     *,
     has_calls: bool = False,
 ) -> FinishReason | None:
-    """OpenAI's word for a finish reason: by these words, and ``other`` for any that is not there.
+    """OpenAI's word for a finish reason: by these words, or by those in use, in any case.
 
-    A response that stopped with tool calls says so, whatever its vendor's word for that is.
+    What neither names is ``other``. A response with tool calls says so, unless it was cut short or
+    filtered; one without any never does, as whoever waits for calls would wait in vain.
     """
     if not native:
         return None
-    reason = words.get(native, "other")
-    return "tool_calls" if reason == "stop" and has_calls else reason
+    reason = words.get(native) or _CUSTOMARY.get(native.lower().replace("-", "_"), "other")
+    if has_calls and reason in ("stop", "other"):
+        return "tool_calls"
+    return "stop" if reason == "tool_calls" and not has_calls else reason
+
+
+_WORDS: Mapping[FinishReason, str] = {
+    "stop": "stop stopped end_turn eos eos_token stop_sequence stop_token complete completed done "
+    "finished finish_reason_stop",
+    "length": "length max_tokens max_output_tokens max_length max_context_length model_length "
+    "token_limit model_context_window_exceeded finish_reason_max_tokens",
+    "tool_calls": "tool_calls tool_call tool_use function_calls tools",
+    "function_call": "function_call",
+    "content_filter": "content_filter content_filtered safety recitation blocklist blocked "
+    "prohibited_content spii image_safety sensitive refusal guardrail_intervened",
+}
+_CUSTOMARY = {word: reason for reason, words in _WORDS.items() for word in words.split()}
 
 
 def in_stream_error(

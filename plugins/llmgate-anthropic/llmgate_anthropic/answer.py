@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmgate.errors import DecodeError
+from llmgate.provider import kit
 from llmgate.provider.accumulate import beside
 from llmgate.provider.http import is_array, is_object
 from llmgate.types import (
@@ -29,26 +30,10 @@ __all__ = [
     "usage_of",
 ]
 
-_FINISH_REASONS: Mapping[str, FinishReason] = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "tool_use": "tool_calls",
-    "refusal": "content_filter",
-}
 
-
-def finish_reason(native: str | None, *, has_calls: bool, is_emulated: bool) -> FinishReason | None:
+def finish_reason(native: str | None, *, has_calls: bool) -> FinishReason | None:
     """OpenAI's word for a stop reason; ``pause_turn`` and what is new are ``other``."""
-    if native is None:
-        return None
-    reason = _FINISH_REASONS.get(native, "other")
-    if reason == "stop" and has_calls:
-        return "tool_calls"
-    if reason == "tool_calls" and is_emulated and not has_calls:
-        return "stop"
-    return reason
+    return kit.finish_reason(native, {}, has_calls=has_calls)
 
 
 def stop_extra(payload: Mapping[str, Any]) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def _completion(payload: Any, call_id: str, answer_tool: str | None) -> Completi
         parts.add(block)
     usage = usage_of(payload.get("usage"))
     rest = {key: value for key, value in payload.items() if key not in _KNOWN}
-    reason = finish_reason(native, has_calls=bool(parts.calls), is_emulated=answer_tool is not None)
+    reason = finish_reason(native, has_calls=bool(parts.calls))
     return Completion(
         [Choice(parts.message(), 0, reason, None, native, stop_extra(payload))],
         optional_text(payload, "id") or f"msg_{call_id}",

@@ -226,8 +226,7 @@ class MessagesDecoder:
         choices: list[ChunkChoice] = []
         if native is not None:
             self._stop_reason = native
-            is_emulated = self._answer_tool is not None
-            reason = finish_reason(native, has_calls=self._calls > 0, is_emulated=is_emulated)
+            reason = finish_reason(native, has_calls=self._calls > 0)
             choices = [ChunkChoice(ChoiceDelta(), 0, reason, None, native, stop_extra(delta))]
         usage = usage_of(self._usage) if self._usage else None
         last = Chunk([], self._id, 0, self._model, usage=usage, extra=extra)

@@ -11,6 +11,7 @@ from math import fsum
 from typing import Any
 
 from llmgate.errors import DecodeError
+from llmgate.provider import kit
 from llmgate.provider.accumulate import beside
 from llmgate.provider.http import is_array, is_object
 from llmgate.types import CompletionTokensDetails, FinishReason, PromptTokensDetails, Usage
@@ -30,11 +31,7 @@ __all__ = [
 ]
 
 _FINISH_REASONS: Mapping[str, FinishReason] = {
-    "COMPLETE": "stop",
-    "STOP_SEQUENCE": "stop",
-    "MAX_TOKENS": "length",
-    "TOOL_CALL": "tool_calls",
-    # as older models end
+    # as older models end; the others have customary words
     "ERROR_LIMIT": "length",
     "ERROR_TOXIC": "content_filter",
 }
@@ -42,10 +39,7 @@ _FINISH_REASONS: Mapping[str, FinishReason] = {
 
 def finish_reason(native: str | None, *, has_calls: bool) -> FinishReason | None:
     """OpenAI's word for a finish reason; what is new is ``other``."""
-    if native is None:
-        return None
-    reason = _FINISH_REASONS.get(native, "other")
-    return "tool_calls" if reason == "stop" and has_calls else reason
+    return kit.finish_reason(native, _FINISH_REASONS, has_calls=has_calls)
 
 
 # --- reading ------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ def test_plain_text() -> None:
         ("COMPLETE", "stop"),
         ("STOP_SEQUENCE", "stop"),
         ("MAX_TOKENS", "length"),
-        ("TOOL_CALL", "tool_calls"),
+        ("TOOL_CALL", "stop"),  # without a call, for which a loop would wait in vain
         ("ERROR_LIMIT", "length"),
         ("ERROR_TOXIC", "content_filter"),
         ("USER_CANCEL", "other"),
@@ -74,7 +74,8 @@ def test_finish_reasons(native: str | None, reason: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("native", "reason"), [("COMPLETE", "tool_calls"), ("MAX_TOKENS", "length")]
+    ("native", "reason"),
+    [("COMPLETE", "tool_calls"), ("TOOL_CALL", "tool_calls"), ("MAX_TOKENS", "length")],
 )
 def test_calls_are_the_reason(native: str, reason: str) -> None:
     """An answer that ends by calling ends with ``tool_calls``, unless it was cut."""

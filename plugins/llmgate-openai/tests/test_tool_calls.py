@@ -10,8 +10,9 @@ import pytest
 from llmgate.errors import DecodeError
 from llmgate.provider.accumulate import accumulate
 from llmgate.provider.framing import Frame
+from llmgate.provider.http import HttpResponse
 from llmgate.types import Chunk, Completion
-from llmgate_openai import ChatDecoder, ToolCallIndex
+from llmgate_openai import ChatDecoder, ToolCallIndex, decode
 
 Fragment = dict[str, Any]
 
@@ -360,7 +361,8 @@ def test_a_call_without_a_name_is_no_call() -> None:
         [5],
         [None],
         [[]],
-        [{"index": "0"}],
+        [{"index": "x"}],
+        [{"index": "-1"}],
         [{"index": 0.5}],
         [{"index": True}],
         [{"index": []}],
@@ -382,10 +384,124 @@ def test_fragments_of_a_wrong_type_are_refused(fragments: Any) -> None:
     assert frame.data == caught.value.frame
 
 
+_REPEATED: dict[str, tuple[list[list[Fragment]], list[tuple[str, str]]]] = {
+    "another id goes on": (
+        [[_named("f", index=0, id="a")], [_more('{"x"', index=0, id="b")], [_more(":1}", index=0)]],
+        [("f", '{"x":1}')],
+    ),
+    "another id in each fragment, with the name": (
+        [[_named("f", '{"x"', index=0, id="a")], [_named("f", ":1}", index=0, id="b")]],
+        [("f", '{"x":1}')],
+    ),
+    "another id and another name": (
+        [[_named("f", '{"x"', index=0, id="a")], [_named("g", "{}", index=0, id="b")]],
+        [("f", '{"x"'), ("g", "{}")],
+    ),
+    "two calls without arguments": (
+        [[_named("f", index=0, id="a")], [_named("f", index=0, id="b")]],
+        [("f", "{}"), ("f", "{}")],
+    ),
+    "a name in pieces, with ids": (
+        [[_named("get_", '{"x"', index=0, id="a")], [_named("it", ":1}", index=0, id="a")]],
+        [("get_it", '{"x":1}')],
+    ),
+    "a name in pieces, without ids": (
+        [[_named("get", index=0)], [_named("_", index=0)], [_named("it", "{}", index=0)]],
+        [("get_it", "{}")],
+    ),
+    "a name that grows": (
+        [[_named("get", index=0, id="a")], [_named("get_it", '{"x":1}', index=0, id="a")]],
+        [("get_it", '{"x":1}')],
+    ),
+    "the same name after whole arguments": (
+        [[_named("f", '{"x":1}', index=0)], [_named("f", '{"x":2}', index=0)]],
+        [("f", '{"x":1}'), ("f", '{"x":2}')],
+    ),
+    "an empty object first": (
+        [[_named("f", "{}", index=0, id="a")], [_more('{"x"', index=0)], [_more(":1}", index=0)]],
+        [("f", '{"x":1}')],
+    ),
+    "nothing but an empty object": ([[_named("f", " {} ", index=0, id="a")]], [("f", " {} ")]),
+    "arguments that grow": (
+        [
+            [_named("f", '{"x"', index=0, id="a")],
+            [_more('{"x":', index=0)],
+            [_more('{"x":{"y"', index=0)],
+            [_more('{"x":{"y":1}}', index=0)],
+        ],
+        [("f", '{"x":{"y":1}}')],
+    ),
+    "arguments that are given again at the end": (
+        [
+            [_named("f", '{"x"', index=0, id="a")],
+            [_more(":1}", index=0)],
+            [_more('{"x":1}', index=0)],
+        ],
+        [("f", '{"x":1}')],
+    ),
+    "an object within one that begins alike": (
+        [[_named("f", '{"x":', index=0, id="a")], [_more('{"x":1}}', index=0)]],
+        [("f", '{"x":{"x":1}}')],
+    ),
+    "an index as text": (
+        [[_named("f", '{"x"', index="0", id="a")], [_more(":1}", index="0")]],
+        [("f", '{"x":1}')],
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", _REPEATED)
+def test_nothing_is_given_twice(shape: str) -> None:
+    """Whoever joins the pieces that are yielded has each id, name and argument once."""
+    deltas, expected = _REPEATED[shape]
+    events = [_event({"tool_calls": fragments}) for fragments in deltas]
+    chunks = _chunks(*events, _event({}, finish="tool_calls"))
+    completion = accumulate(chunks)
+    assert expected == [(name, arguments) for _, name, arguments in _calls(completion)]
+    joined: dict[int, list[str]] = {}
+    for chunk in chunks:
+        for choice in chunk.choices:
+            for part in choice.delta.tool_calls or []:
+                texts = joined.setdefault(part.index, ["", "", "", ""])
+                texts[0] += part.id or ""
+                texts[1] += part.type or ""
+                if part.function is not None:
+                    texts[2] += part.function.name or ""
+                    texts[3] += part.function.arguments or ""
+    calls = completion.choices[0].message.tool_calls or []
+    assert [call.id for call in calls] == [texts[0] for texts in joined.values()]
+    assert {"function", ""} >= {texts[1] for texts in joined.values()}
+    assert expected == [(name, arguments or "{}") for _, _, name, arguments in joined.values()]
+
+
+@pytest.mark.parametrize("nothing", [{}, {"name": "", "arguments": ""}, {"name": None}])
+def test_an_empty_function_call_is_none(nothing: Any) -> None:
+    """Some hosts write one beside each text."""
+    delta = {"content": "Hi", "function_call": nothing}
+    streamed = accumulate(_chunks(_event(delta), _event({}, finish="stop")))
+    message = {"role": "assistant", **delta}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    whole = decode(HttpResponse(200, {}, json.dumps({"choices": [choice]}).encode()), "7")
+    for completion in (streamed, whole):
+        assert completion.choices[0].message.function_call is None
+        assert "stop" == completion.choices[0].finish_reason
+
+
+def test_calls_in_a_last_whole_message() -> None:
+    """Some hosts stream the text, and give the calls in a message without a delta."""
+    call = {"id": "a", "type": "function", **_named("f", '{"x":1}')}
+    last = {"index": 0, "message": {"content": "Hi", "tool_calls": [call]}, "finish_reason": "stop"}
+    frame = Frame(json.dumps({"id": "chatcmpl-1", "choices": [last]}).encode())
+    completion = accumulate(_chunks(_event({"content": "Hi"}), frame))
+    assert "Hi" == completion.text
+    assert [("a", "f", '{"x":1}')] == _calls(completion)
+    assert "tool_calls" == completion.choices[0].finish_reason
+
+
 def test_the_index_is_usable_by_itself() -> None:
     """Another plugin may place the fragments of its own choices."""
     calls = ToolCallIndex("spare")
     placed = calls.place([_named("f", index=5)])
     assert [0] == [fragment.index for fragment in placed]
-    assert ["spare_0"] == [fragment.id for fragment in calls.missing_ids()]
-    assert [] == calls.missing_ids()
+    assert ["spare_0"] == [fragment.id for fragment in calls.missing_parts()]
+    assert [] == calls.missing_parts()

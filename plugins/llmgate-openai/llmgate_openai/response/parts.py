@@ -12,7 +12,6 @@ from typing import Any
 from llmgate.errors import DecodeError
 from llmgate.provider.http import encode_json, is_array, is_object
 from llmgate.provider.kit import Fields, finish_reason
-from llmgate.types import FinishReason
 
 __all__ = [
     "arguments_text",
@@ -23,18 +22,6 @@ __all__ = [
     "tool_call",
     "usage_in",
 ]
-
-_FINISH_REASONS: Mapping[str, FinishReason] = {
-    "stop": "stop",
-    "length": "length",
-    "tool_calls": "tool_calls",
-    "content_filter": "content_filter",
-    "function_call": "function_call",
-    "eos": "stop",  # Together
-    "end_turn": "stop",
-    "max_tokens": "length",
-    "model_length": "length",  # Mistral
-}
 
 
 def finish_reasons(
@@ -49,9 +36,9 @@ def finish_reasons(
     """
     native = Fields(choice).optional_text("finish_reason")
     own = choice.get("native_finish_reason")  # OpenRouter: the reason of the host behind it
-    reason = finish_reason(native, _FINISH_REASONS, has_calls=has_calls)
-    if reason == "stop" and has_function_call:
-        reason = "function_call"
+    reason = finish_reason(native, {}, has_calls=has_calls)
+    if reason == "function_call" or (reason in ("stop", "other") and has_function_call):
+        reason = "function_call" if has_function_call else "tool_calls" if has_calls else "stop"
     return {"finish_reason": reason, "native_finish_reason": own or native or None}
 
 
@@ -63,7 +50,10 @@ def message_fields(message: Mapping[str, Any]) -> dict[str, Any]:
     reasoning = fields.get("reasoning")
     if not fields.get("reasoning_content") and isinstance(reasoning, str):
         fields["reasoning_content"] = reasoning
-    if is_object(called := fields.get("function_call")) and called.get("arguments") is not None:
+    called = fields.get("function_call")
+    if is_object(called) and not (called.get("name") or called.get("arguments")):
+        del fields["function_call"]  # an empty one, as some hosts write beside each text
+    elif is_object(called) and called.get("arguments") is not None:
         arguments = arguments_text(called["arguments"])
         fields["function_call"] = {**called, "arguments": arguments}
     return fields

@@ -164,16 +164,22 @@ class ChatDecoder:
             self._begun.add(index)
         if is_over:
             self._ended.add(index)
-            identified = self._missing_ids(index)
-            message["tool_calls"] = [*(message["tool_calls"] or ()), *identified] or None
+            missing = self._missing_parts(index)
+            message["tool_calls"] = [*(message["tool_calls"] or ()), *missing] or None
         return ChunkChoice.model_validate({**others, "index": index, "delta": message, **reasons})
 
     def _delta(self, choice: dict[str, Any], index: int) -> dict[str, Any]:
-        """The delta; Perplexity has the message so far beside it, which counts only at first."""
+        """The delta; Perplexity has the message so far beside it, which counts only at first.
+
+        Some hosts give their calls in a whole message at the end, and nowhere else.
+        """
         delta: Any = choice.get("delta")
+        message: Any = choice.get("message")
         if not delta:
-            message = choice.get("message")
             delta = message if index not in self._begun and message else {}
+        has_calls = is_object(message) and bool(message.get("tool_calls"))
+        if has_calls and index not in self._calls and not delta.get("tool_calls"):
+            delta = {**delta, "tool_calls": message["tool_calls"]}
         return Fields(delta, "delta").payload
 
     def _placed(self, fragments: Any, index: int) -> list[ToolCallDelta] | None:
@@ -187,9 +193,9 @@ class ChatDecoder:
             self._calls[index] = calls
         return placed or None
 
-    def _missing_ids(self, index: int) -> list[ToolCallDelta]:
+    def _missing_parts(self, index: int) -> list[ToolCallDelta]:
         calls = self._calls.get(index)
-        return [] if calls is None else calls.missing_ids()
+        return [] if calls is None else calls.missing_parts()
 
     def _end(self, terminator: bytes = b"") -> Iterable[Chunk]:
         """The end of the stream, with what its choices still lack: ids, halves of characters."""
@@ -197,9 +203,9 @@ class ChatDecoder:
             raise DecodeError("the stream ended without a choice", frame=terminator)
         self.finished = True
         deltas = {
-            index: ChoiceDelta(tool_calls=identified)
+            index: ChoiceDelta(tool_calls=missing)
             for index in self._calls
-            if (identified := self._missing_ids(index))
+            if (missing := self._missing_parts(index))
         }
         choices = [ChunkChoice(delta, index) for index, delta in deltas.items()]
         for index, field in self._surrogates.release():
@@ -235,8 +241,9 @@ class ChatDecoder:
         native, function = fragment.get("index"), fragment.get("function")
         if type(native) is not int or not is_object(function) or len(function) != 1:
             return None
-        number, text = calls.number_of(native), function.get("arguments")
-        if number is None or type(text) is not str:
+        text = function.get("arguments")
+        number = calls.continue_call(native, text) if type(text) is str else None
+        if number is None:
             return None
         return ChoiceDelta(tool_calls=[ToolCallDelta(number, function=FunctionDelta(None, text))])
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from llmgate.errors import DecodeError
 from llmgate.provider.http import decode_json, is_object
 from llmgate.provider.kit import Fields
-from llmgate.types import ToolCallDelta
+from llmgate.types import FunctionDelta, ToolCallDelta
 from llmgate_openai.response.parts import arguments_text
 
 __all__ = ["ToolCallIndex"]
@@ -23,24 +23,65 @@ __all__ = ["ToolCallIndex"]
 class _PartialCall:
     """A call that has begun; ``native`` is the host's own number of it.
 
-    ``pieces`` are the arguments so far of a call without a number, since there only their end
-    shows where the next call begins.
+    ``pieces`` are the arguments so far: where a host says little else, only their end shows where
+    the next call begins. An empty object that came first is held back in ``empty_object``, as some
+    hosts send one before the real arguments. ``is_snapshot`` says that each fragment repeats the
+    arguments so far.
     """
 
     number: int
     native: int | None
     id: str = ""
-    type: str = "function"
+    type: str = ""
     name: str = ""
     pieces: list[str] = field(default_factory=list[str])
+    empty_object: str = ""
+    is_snapshot: bool = False
 
     def is_whole(self) -> bool:
         """Whether the arguments so far are a JSON value."""
         try:
-            decode_json("".join(self.pieces).encode("utf-8", "replace"))
+            decode_json(self.arguments().encode("utf-8", "replace"))
         except DecodeError:
             return False
         return True
+
+    def arguments(self) -> str:
+        """The arguments so far."""
+        if len(self.pieces) > 1:
+            self.pieces = ["".join(self.pieces)]
+        return self.empty_object or "".join(self.pieces)
+
+    def add_arguments(self, text: str) -> str:
+        """Add a fragment of the arguments; what of it is new."""
+        if not self.pieces and not self.empty_object and text.strip() == "{}":
+            self.empty_object = text
+            return ""
+        self.empty_object = ""
+        if self.pieces and text.lstrip().startswith("{"):
+            text = self._without_repetition(text)
+        if text:
+            self.pieces.append(text)
+        return text
+
+    def _without_repetition(self, text: str) -> str:
+        """A fragment without the arguments so far, if it repeats them.
+
+        A nested object may begin with the same text, where an object can begin.
+        """
+        before = self.arguments()
+        if not text.startswith(before):
+            return text
+        if not self.is_snapshot and before.rstrip().endswith((":", ",", "[")):
+            return text
+        self.is_snapshot = True
+        return text[len(before) :]
+
+    def add_name(self, name: str) -> str:
+        """Add a piece of the name; what of it is new, where a host repeats it."""
+        new = name.removeprefix(self.name)
+        self.name += new
+        return new
 
 
 class _Fragment(NamedTuple):
@@ -62,10 +103,13 @@ class _Fragment(NamedTuple):
 class ToolCallIndex:
     """The calls of one choice.
 
-    A fragment continues the call of its index, unless it has another id, or another name and no id:
-    that is how hosts which number every call 0 begin a new one. Without an index, a known id
-    continues its call, and a new one begins a call. Without an id as well, a name begins one;
-    fragments that come together continue the calls in their order, and a single one the last.
+    A fragment continues the call of its index. Hosts which number every call 0 begin a new one with
+    another id and another name, or with a name after whole arguments; a name before that is a piece
+    of the call's name, and another id alone means nothing. Without an index, a known id continues
+    its call, and a new one begins a call. Without an id as well, a name begins one; fragments that
+    come together continue the calls in their order, and a single one the last.
+
+    What it gives never repeats an id, a name or arguments.
 
     Args:
         fallback_id: What the ids of calls without one are made from.
@@ -97,41 +141,55 @@ class ToolCallIndex:
                 placed.append(self._placed(fragment, call))
         return placed
 
-    def number_of(self, native: int) -> int | None:
-        """Our number of the call that the host counts as this; None when it has not begun."""
-        call = self._by_index.get(native)
-        return None if call is None else call.number
+    def continue_call(self, native: int, arguments: str) -> int | None:
+        """Add plain arguments to the call that the host counts as this; our number of it.
 
-    def missing_ids(self) -> list[ToolCallDelta]:
-        """A fragment for each call that never got an id, which gives it one.
+        None when it has not begun, or when the arguments may repeat what came before.
+        """
+        call = self._by_index.get(native)
+        if call is None or not call.pieces or call.is_snapshot or arguments.startswith("{"):
+            return None
+        call.pieces.append(arguments)
+        return call.number
+
+    def missing_parts(self) -> list[ToolCallDelta]:
+        """A fragment for each call that lacks its id, or its arguments, which gives it them.
 
         Raises:
             DecodeError: when a call never got a name, so that nobody can run it.
         """
-        identified: list[ToolCallDelta] = []
+        missing: list[ToolCallDelta] = []
         for call in self._partials:
-            if not call.name and call.type in ("function", "custom"):
+            if not call.name and call.type in ("", "function", "custom"):
                 raise DecodeError(f"tool call {call.number} has no name")
-            if not call.id:
-                call.id = f"{self._fallback_id}_{call.number}"
-                identified.append(ToolCallDelta(call.number, call.id, type=call.type))
-        return identified
+            if not call.id or call.empty_object:
+                missing.append(self._missing_of(call))
+        return missing
+
+    def _missing_of(self, call: _PartialCall) -> ToolCallDelta:
+        part = ToolCallDelta(call.number)
+        if not call.id:
+            part.id = call.id = f"{self._fallback_id}_{call.number}"
+            part.type = call.type or "function"
+        if call.empty_object:
+            part.function = FunctionDelta(None, call.empty_object)
+            call.pieces, call.empty_object = [call.empty_object], ""
+        return part
 
     def _placed(self, fragment: _Fragment, call: _PartialCall) -> ToolCallDelta:
-        call.id = call.id or fragment.id
-        call.name = call.name or fragment.name
+        placed = {**fragment.fields, "index": call.number, "id": None, "type": None}
         if fragment.id:
             self._by_id[fragment.id] = call
-        if fragment.type or fragment.custom:
-            call.type = fragment.type or "custom"
-        if call.native is None and fragment.arguments:
-            call.pieces.append(fragment.arguments)
-        placed = {**fragment.fields, "index": call.number, "id": fragment.id or None}
-        placed["custom"] = fragment.custom or None
+            if not call.id:
+                placed["id"] = call.id = fragment.id
+        if not call.type and (fragment.type or fragment.custom):
+            placed["type"] = call.type = fragment.type or "custom"
+        name = call.add_name(fragment.name) or None
+        placed["custom"] = {**fragment.custom, "name": name} if fragment.custom else None
         if is_object(function := placed.get("function")):
-            arguments = function.get("arguments")
-            if arguments is not None and not isinstance(arguments, str):
-                placed["function"] = {**function, "arguments": fragment.arguments}
+            given = function.get("arguments") is not None
+            arguments = call.add_arguments(fragment.arguments) if given else None
+            placed["function"] = {**function, "name": name, "arguments": arguments}
         return ToolCallDelta.model_validate(placed, path="tool_calls")
 
     def _call_of(
@@ -157,13 +215,11 @@ class ToolCallIndex:
         if call is None:
             known = self._by_id.get(fragment.id)
             return known if known is not None and known.native is None else None
-        if fragment.id:
-            if not call.id or call.id == fragment.id:
-                return call
-            known = self._by_id.get(fragment.id)
-            return known if known is not None and known.native == native else None
-        is_other = fragment.name and call.name and fragment.name != call.name
-        return None if is_other else call
+        known = self._by_id.get(fragment.id)
+        if known is not None and known.native == native:
+            return known
+        has_other_id = bool(call.id and fragment.id)
+        return None if _begins_another(fragment, call, has_other_id=has_other_id) else call
 
     def _with_id(self, fragment: _Fragment) -> _PartialCall | None:
         known = self._by_id.get(fragment.id)
@@ -187,8 +243,23 @@ class ToolCallIndex:
         return last if alone and fragment.name == last.name and not last.is_whole() else None
 
 
+def _begins_another(fragment: _Fragment, call: _PartialCall, *, has_other_id: bool) -> bool:
+    """Whether a fragment at the index of a call is the first of another call."""
+    if not fragment.name or not call.name:
+        return False
+    if has_other_id:
+        if fragment.name != call.name:
+            return True
+        if not (call.pieces or fragment.arguments):  # two calls without arguments
+            return True
+    return call.is_whole()
+
+
 def _read(fragment: Any) -> _Fragment:
     fields = Fields(fragment, "tool_calls")
+    index = fields.payload.get("index")
+    if isinstance(index, str) and index.isdecimal() and len(index) < _LONGEST_INDEX:
+        fields = Fields({**fields.payload, "index": int(index)}, "tool_calls")
     function, custom = _object_in(fields, "function"), _object_in(fields, "custom")
     given = {key: value for key, value in custom.payload.items() if value is not None}
     _ = custom.optional_text("input")
@@ -201,6 +272,9 @@ def _read(fragment: Any) -> _Fragment:
         arguments=arguments_text(function.payload.get("arguments")),
         custom=given,
     )
+
+
+_LONGEST_INDEX = 10
 
 
 def _object_in(fields: Fields, key: str) -> Fields:
