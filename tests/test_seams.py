@@ -216,7 +216,9 @@ async def coroutine(_: AttemptStarted) -> Mapping[str, str]:
     return {}
 
 
-@pytest.mark.parametrize("headers", [coroutine, 5, {"a b": "c"}, {"a": 5}], ids=repr)
+@pytest.mark.parametrize(
+    "headers", [coroutine, 5, {"a b": "c"}, {"a": 5}], ids=["coroutine", "number", "name", "value"]
+)
 def test_what_gives_no_headers_is_refused(headers: Any) -> None:
     """Where it is given, as far as that can be seen."""
     with pytest.raises(InvalidRequestError, match=r"^headers"):

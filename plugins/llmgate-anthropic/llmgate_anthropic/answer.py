@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmgate.errors import DecodeError
-from llmgate.provider import kit
 from llmgate.provider.accumulate import beside
 from llmgate.provider.http import is_array, is_object
+from llmgate.provider.kit import finish_reason as translated_reason
 from llmgate.types import (
     CompletionTokensDetails,
     FinishReason,
@@ -33,7 +33,7 @@ __all__ = [
 
 def finish_reason(native: str | None, *, has_calls: bool) -> FinishReason | None:
     """OpenAI's word for a stop reason; ``pause_turn`` and what is new are ``other``."""
-    return kit.finish_reason(native, {}, has_calls=has_calls)
+    return translated_reason(native, {}, has_calls=has_calls)
 
 
 def stop_extra(payload: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from math import fsum
 from typing import Any
 
 from llmgate.errors import DecodeError
-from llmgate.provider import kit
 from llmgate.provider.accumulate import beside
 from llmgate.provider.http import is_array, is_object
+from llmgate.provider.kit import finish_reason as translated_reason
 from llmgate.types import CompletionTokensDetails, FinishReason, PromptTokensDetails, Usage
 from llmgate_cohere.earlier import NAME
 
@@ -39,7 +39,7 @@ _FINISH_REASONS: Mapping[str, FinishReason] = {
 
 def finish_reason(native: str | None, *, has_calls: bool) -> FinishReason | None:
     """OpenAI's word for a finish reason; what is new is ``other``."""
-    return kit.finish_reason(native, _FINISH_REASONS, has_calls=has_calls)
+    return translated_reason(native, _FINISH_REASONS, has_calls=has_calls)
 
 
 # --- reading ------------------------------------------------------------------------------
