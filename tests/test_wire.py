@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+import re
 import traceback
 from typing import Any
 
@@ -289,3 +290,29 @@ def test_a_base_url_can_be_sent(pasted: str, path: str, query: str) -> None:
     """What cannot stand in a URL is encoded where it is configured; all else stays as it is."""
     parts = base_url_parts(pasted)
     assert (path, query) == (parts.path, parts.query)
+
+
+@pytest.mark.parametrize(
+    ("pasted", "meant"),
+    [
+        ("127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("10.0.0.1/v1", "http://10.0.0.1/v1"),
+        ("localhost:8000/v1", "http://localhost:8000/v1"),
+        ("localhost", "http://localhost"),
+        ("api.example.com/v1", "https://api.example.com/v1"),
+        ("example", None),
+        ("me:pass@api.example.com", "https://api.example.com"),
+        ("ftp://api.example.com", None),
+        ("api.example.com/a b", None),
+        ("", None),
+    ],
+)
+def test_a_host_without_a_scheme_is_answered_with_the_url_that_was_meant(
+    pasted: str, meant: str | None
+) -> None:
+    """Where that can be told; without a password."""
+    with pytest.raises(InvalidRequestError, match=r"is not an http\(s\) URL") as caught:
+        base_url_parts(pasted)
+    found = re.search(r"did you mean (\S+)\?", str(caught.value))
+    assert meant == (None if found is None else found[1])
+    assert "pass" not in str(caught.value)

@@ -206,7 +206,7 @@ def base_url_parts(address: str) -> SplitResult:
     what was meant for one host must not go to another by default.
 
     Raises:
-        InvalidRequestError: when it is no http or https URL; a password in it is not quoted.
+        InvalidRequestError: when it is not an http(s) URL; a password in it is not quoted.
     """
     if not isinstance(address, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         reason = f"expected a string, got {type(address).__name__}"
@@ -216,8 +216,20 @@ def base_url_parts(address: str) -> SplitResult:
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         shown = address.partition("?")[0].rpartition("@")[2]
         del address, parts  # a traceback may show what is here
-        raise InvalidRequestError(f"{shown!a:.80} is not an http(s) URL", path="base_url")
+        flaw = f"{shown!a:.80} is not an http(s) URL{_suggestion(shown)}"
+        raise InvalidRequestError(flaw, path="base_url")
     return parts._replace(path=_encoded(parts.path), query=_encoded(parts.query))
+
+
+def _suggestion(address: str) -> str:
+    """The URL that was meant by a host without a scheme."""
+    found = re.fullmatch(
+        r"([a-z0-9-]+(?:\.[a-z0-9-]+)*)(:\d+)?(/[\w./-]*)?", address, re.IGNORECASE
+    )
+    if found is None or not ("." in found[1] or found[2] or found[1] == "localhost"):
+        return ""
+    is_local = found[2] or found[1] == "localhost" or found[1].replace(".", "").isdecimal()
+    return f" (did you mean {'http' if is_local else 'https'}://{address:.80}?)"
 
 
 def _encoded(text: str) -> str:
