@@ -36,6 +36,7 @@ _HOME = {
     "_core.sync": ("SyncStream",),
     "embeddings": ("Embedding", "Embeddings"),
     "hooks": ("LoggingHook", "StructlogHook"),
+    "media": ("audio", "file", "image"),
     "models": ("Model", "ModelList"),
     "options": ("Timeout",),
     "report": ("Deviation", "Report"),

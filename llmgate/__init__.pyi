@@ -55,6 +55,9 @@ from llmgate.errors import UnsupportedError as UnsupportedError
 from llmgate.hooks import Hook
 from llmgate.hooks import LoggingHook as LoggingHook
 from llmgate.hooks import StructlogHook as StructlogHook
+from llmgate.media import audio as audio
+from llmgate.media import file as file
+from llmgate.media import image as image
 from llmgate.messages import FunctionDefinition, ToolDefinition
 from llmgate.models import Model as Model
 from llmgate.models import ModelList as ModelList
@@ -122,10 +125,13 @@ __all__ = [
     "acompletion",
     "aembedding",
     "alist_models",
+    "audio",
     "completion",
     "defaults",
     "embedding",
+    "file",
     "function_tool",
+    "image",
     "list_models",
 ]
 __version__: str

@@ -245,8 +245,8 @@ async def test_verbose(server: FaultServer, capsys: pytest.CaptureFixture[str]) 
 
 
 async def test_an_argument_of_a_provider_alone() -> None:
-    """It goes through ``extra_body``."""
-    assert "extra_body" in str(await refusal(zzz=1))
+    """The guide says how it is sent."""
+    assert "docs/guide.md, Calls" in str(await refusal(zzz=1))
 
 
 # --- <provider>=True ----------------------------------------------------------------------

@@ -78,11 +78,14 @@ NAMES = [
     "acompletion",
     "list_models",
     "embedding",
+    "file",
     "alist_models",
+    "audio",
     "aembedding",
     "completion",
     "defaults",
     "function_tool",
+    "image",
 ]
 
 

@@ -49,6 +49,8 @@ FLOORS = (
         "provider.http",
         "provider.framing",
         "provider.templated_sse",
+        "media",
+        "_core.media",
         "_core.schemas",
         "provider.threads",
     ),

@@ -461,10 +461,10 @@ BAD_MESSAGES: dict[str, tuple[Any, str, str]] = {
         "messages[0].content[0].image_url",
         "is missing",
     ),
-    "an image that is a text": (
-        user([{"type": "image_url", "image_url": "https://host/a.png"}]),
+    "an image that is a text, and no URL": (
+        user([{"type": "image_url", "image_url": "a.png"}]),
         "messages[0].content[0].image_url",
-        "expected a dictionary, got str",
+        "llmgate.image(path) reads a file",
     ),
     "an image URL that is missing": (
         user([{"type": "image_url", "image_url": {}}]),
@@ -474,7 +474,7 @@ BAD_MESSAGES: dict[str, tuple[Any, str, str]] = {
     "an image URL that is none": (
         user([TEXT, {"type": "image_url", "image_url": {"url": "a picture"}}]),
         "messages[0].content[1].image_url.url",
-        "expected an https:// or data: URL, got 'a picture'",
+        "expected an https:// or data: URL (llmgate.image(path) reads a file), got 'a picture'",
     ),
     "an image in a file": (
         user([{"type": "image_url", "image_url": {"url": "file:///etc/passwd"}}]),

@@ -12,6 +12,7 @@ from functools import cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, cast
 
+from llmgate._core.media import look_for_files
 from llmgate._core.schemas import (
     LARGEST,
     embedding_parameter_validator,
@@ -60,6 +61,7 @@ def check_messages(messages: Any) -> list[MessageParam]:
         return plain
     dictionaries = [*map(_as_dictionary, given)]
     _refuse_strangers(dictionaries)
+    look_for_files(dictionaries)
     checked = _checked(message_validator(), dictionaries, "messages")
     for index, message in enumerate(checked):
         has_calls = "tool_calls" in message or "function_call" in message  # few of many messages

@@ -9,14 +9,15 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Self, TypeAlias, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, Unpack
 
 from llmgate._core import drive
 from llmgate._core.arguments import described
 from llmgate._core.connections import Connections
 from llmgate._core.dispatch import Dispatcher
 from llmgate._core.live import LiveSource
-from llmgate._core.loading import load
+from llmgate._core.loading import in_time, load
+from llmgate._core.media import FilesToRead, read_files
 from llmgate._core.operations import Operations
 from llmgate._core.prepare import AnyAsked, fit, hide_credentials, parse, provider_of, resolve
 from llmgate._core.registry import Registry
@@ -41,6 +42,7 @@ from llmgate.hooks import Event, Hook
 from llmgate.options import CallOptions, ChatCall, Timeout
 from llmgate.provider import Provider
 from llmgate.provider.http import Transport
+from llmgate.provider.threads import start_in_thread
 from llmgate.report import Policy
 from llmgate.types import Completion
 
@@ -165,7 +167,11 @@ class Client(Operations, Live):
         hide_credentials(options)
         began = time.monotonic()
         try:
-            call = self._parse(model, messages, stream, options)
+            try:
+                call = self._parse(model, messages, stream, options)
+            except FilesToRead as found:
+                messages = await self._read(found, options, began)
+                call = self._parse(model, messages, stream, options)
         except InvalidRequestError as error:
             raise error.with_traceback(None)  # noqa: B904 - it is the same error, which says where
         if self._middleware:
@@ -193,7 +199,7 @@ class Client(Operations, Live):
         hide_credentials(options)
         began = time.monotonic()
         try:
-            call = self._parse(model, messages, stream, options)
+            call = self._parse_here(model, messages, stream, options)
         except InvalidRequestError as error:
             raise error.with_traceback(None)  # noqa: B904 - likewise
         perform = self._take_through if self._middleware else self._perform
@@ -219,7 +225,7 @@ class Client(Operations, Live):
 
         hide_credentials(options)
         try:
-            call = self._parse(model, messages, stream, options)
+            call = self._parse_here(model, messages, stream, options)
         except InvalidRequestError as error:
             raise error.with_traceback(None)  # noqa: B904 - likewise
         target = resolve(call, self._registry)
@@ -289,6 +295,27 @@ class Client(Operations, Live):
         return parse(
             model, messages, bool(stream), options, registry=registry, unsupported=unsupported
         )
+
+    def _parse_here(
+        self,
+        model: str,
+        messages: Iterable[MessageLike],
+        stream: bool | None,
+        options: CallOptions,
+    ) -> ChatCall:
+        """The same where files may be read on this thread."""
+        try:
+            return self._parse(model, messages, stream, options)
+        except FilesToRead as found:
+            waiting = found.messages
+        return self._parse(model, read_files(waiting), stream, options)
+
+    async def _read(self, found: FilesToRead, options: CallOptions, began: float) -> list[Any]:
+        """The messages with the contents of files, which are read on a thread."""
+        given = options.get("timeout")
+        timeout = self._timeout if given is None else as_timeout(given)
+        reading = start_in_thread(lambda: read_files(found.messages))
+        return await in_time(reading, "a file of the messages", timeout, began)
 
     async def _take_through(self, call: ChatCall, began: float) -> Completion | Stream:
         from llmgate._core.layers import take_through  # noqa: PLC0415 - only for those who have it

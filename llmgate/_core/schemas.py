@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from llmgate._core.media import as_audio, as_data_url, as_url
 from llmgate.options import ChatParameters
 
 if TYPE_CHECKING:
@@ -174,10 +175,8 @@ def _content() -> CoreSchema:
         {
             "text": _object({"type": text, "text": text}),
             "image_url": _object({"type": text, "image_url": _image_url()}),
-            "input_audio": _object(
-                {"type": text, "input_audio": _object({"data": _text(1), "format": text})}
-            ),
-            "file": _object({"type": text, "file": _object({})}),
+            "input_audio": _object({"type": text, "input_audio": _audio()}),
+            "file": _object({"type": text, "file": _file()}),
             "refusal": _object({"type": text, "refusal": text}),
         },
         discriminator="type",
@@ -198,19 +197,29 @@ def _as_other_part(part: dict[str, Any]) -> dict[str, Any]:
 def _image_url() -> CoreSchema:
     from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
 
-    return _object(
-        {"url": cs.no_info_after_validator_function(_as_image_url, _text(1))}, detail=_text()
+    url = cs.no_info_after_validator_function(as_url, _text(1))
+    text = cs.no_info_after_validator_function(lambda url: {"url": url}, url)
+    return cs.union_schema(
+        [(_object({"url": url}, detail=_text()), "~object"), (text, "~text")], mode="left_to_right"
     )
 
 
-def _as_image_url(url: str) -> str:
-    if url.startswith("data:"):
-        head, comma, _ = url[:200].partition(",")
-        if not comma or not head.endswith(";base64"):
-            raise ValueError("expected data:<mime type>;base64,<data>")
-    elif not url.startswith(("https://", "http://")):
-        raise ValueError("expected an https:// or data: URL")
-    return url
+def _audio() -> CoreSchema:
+    from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
+
+    text = cs.no_info_after_validator_function(as_audio, _text(1))
+    whole = _object({"data": _text(1), "format": _text()})
+    return cs.union_schema([(whole, "~object"), (text, "~text")], mode="left_to_right")
+
+
+def _file() -> CoreSchema:
+    from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
+
+    return _object({}, file_data=cs.no_info_after_validator_function(_as_file_data, _text()))
+
+
+def _as_file_data(data: str) -> str:
+    return as_data_url(data) if data[:5].lower() == "data:" else data
 
 
 def _tool_call() -> CoreSchema:

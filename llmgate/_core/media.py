@@ -1,0 +1,133 @@
+"""Media in messages: their URLs and types in the one spelling that hosts know, and files to read.
+
+It knows no host. What a host does not take is for its provider to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from llmgate._text.json import is_array, is_object
+from llmgate.errors import InvalidRequestError
+from llmgate.media import LocalFile
+
+__all__ = [
+    "FilesToRead",
+    "as_audio",
+    "as_data_url",
+    "as_url",
+    "look_for_files",
+    "read_files",
+]
+
+_TYPES: Mapping[str, str] = {
+    "image/jpg": "image/jpeg",
+    "image/pjpeg": "image/jpeg",
+    "image/x-jpeg": "image/jpeg",
+    "image/jpe": "image/jpeg",
+    "image/x-png": "image/png",
+    "image/apng": "image/png",
+    "image/x-webp": "image/webp",
+    "image/x-gif": "image/gif",
+    "application/x-pdf": "application/pdf",
+}
+"""Types under names that have been in use, each with the registered one."""
+_LONGEST_HEAD = 200
+
+
+def as_url(url: str) -> str:
+    """The URL of an image, with its scheme, and the type of what is inline, in their own spelling.
+
+    Raises:
+        ValueError: when it is none: a path of a file, say.
+    """
+    scheme, colon, rest = url[:_LONGEST_HEAD].partition(":")
+    scheme = scheme.strip().lower()
+    if scheme == "data":
+        return as_data_url(url)
+    if not (colon and rest.startswith("//")) or scheme == "file":
+        raise ValueError("expected an https:// or data: URL (llmgate.image(path) reads a file)")
+    return url if url.startswith(scheme) else scheme + url[url.index(":") :]
+
+
+def as_data_url(url: str) -> str:
+    """A ``data:`` URL whose head is in lower case, and whose type is the registered one.
+
+    Raises:
+        ValueError: when it does not hold base64.
+    """
+    head, comma, _ = url[:_LONGEST_HEAD].partition(",")
+    kind, *parameters = [each.strip() for each in head.lower().split(":", 1)[1].split(";")]
+    if not comma or "base64" not in parameters:
+        raise ValueError("expected data:<mime type>;base64,<data>")
+    plain = f"data:{';'.join([_TYPES.get(kind, kind), *parameters])}"
+    return url if plain == head else plain + url[len(head) :]
+
+
+_FORMATS: Mapping[str, str] = {"UklGR": "wav", "SUQz": "mp3", "//": "mp3"}
+"""How base64 of a sound begins: RIFF, ID3, or a frame of MPEG."""
+
+
+def as_audio(data: str) -> dict[str, Any]:
+    """The object that a mere text of base64 stands for, which some hosts take.
+
+    Raises:
+        ValueError: when it does not say what it is.
+    """
+    plain = data.partition(",")[2] if data[:5].lower() == "data:" else data
+    found = (kind for start, kind in _FORMATS.items() if plain.startswith(start))
+    kind = next(found, None)
+    if kind is None:
+        raise ValueError("expected {'data': base64, 'format': 'wav' or 'mp3'}")
+    return {"data": plain, "format": kind}
+
+
+# --- files of this machine ----------------------------------------------------------------
+
+
+class FilesToRead(Exception):  # noqa: N818 - it is no error
+    """Messages hold files that are to be read first."""
+
+    def __init__(self, messages: list[Any]) -> None:
+        super().__init__()
+        self.messages = messages
+
+
+def look_for_files(messages: list[Any]) -> None:
+    """Look whether there are any.
+
+    Raises:
+        FilesToRead: if there are.
+    """
+    for message in messages:
+        content = message.get("content") if is_object(message) else None
+        if is_array(content) and any(isinstance(part, LocalFile) for part in content):
+            raise FilesToRead(messages)
+
+
+def read_files(messages: list[Any]) -> list[Any]:
+    """The messages with what the files hold in place of them. It blocks.
+
+    Raises:
+        InvalidRequestError: naming the part whose file cannot be read.
+    """
+    return [_with_content(message, f"messages[{index}]") for index, message in enumerate(messages)]
+
+
+def _with_content(message: Any, path: str) -> Any:
+    content = message.get("content") if is_object(message) else None
+    if not is_array(content):
+        return message
+    parts = [_read(part, f"{path}.content[{index}]") for index, part in enumerate(content)]
+    return {**message, "content": parts}
+
+
+def _read(part: Any, path: str) -> Any:
+    if not isinstance(part, LocalFile):
+        return part
+    try:
+        return part.read()
+    except InvalidRequestError as error:
+        reason = error.message
+    raise InvalidRequestError(reason, path=path)
