@@ -221,7 +221,7 @@ class LiveSource:
     def _digest(self, data: bytes) -> None:
         """Decode what was read; at the end of the bytes, or at a break, what that completes."""
         if not data and not self._break:
-            self._refuse_stray()
+            self._refuse_unframed()
         try:
             self._context.run(self._decode, data)
         except DecodeError:
@@ -236,15 +236,15 @@ class LiveSource:
             return
         raise StreamTruncatedError(self._break or "the stream ended within an event")
 
-    def _refuse_stray(self) -> None:
+    def _refuse_unframed(self) -> None:
         """Raise where something else stands in place of a stream: the provider's error, a page."""
-        stray: bytes = getattr(self._framer, "stray", b"")
-        if not stray:
+        unframed: bytes = getattr(self._framer, "unframed", b"")  # see UnframedContent
+        if not unframed:
             return
         with suppress(DecodeError, PluginError):
-            if stray.lstrip().startswith(b"{"):  # an object is the provider's to explain
-                self._context.run(lambda: [*self._decoder.feed(Frame(stray))])
-        raise DecodeError(f"the reply is no stream of events: {excerpt(stray)}", frame=stray)
+            if unframed.lstrip().startswith(b"{"):  # an object is the provider's to explain
+                self._context.run(lambda: [*self._decoder.feed(Frame(unframed))])
+        raise DecodeError(f"the reply is no stream of events: {excerpt(unframed)}", frame=unframed)
 
     def _decode(self, data: bytes) -> None:
         decoder, take = self._decoder, self._take
@@ -309,7 +309,7 @@ class LiveSource:
         if outcome == "ok":
             self._deliver_held()
             self._context.on_abandon = None
-            leave = getattr(self._incoming, "release", leave)
+            leave = getattr(self._incoming, "release", leave)  # see ReusableResponse
         with suppress(Exception):  # a stranger's transport may raise anything
             leave()
         if outcome == "abandoned":

@@ -1,4 +1,4 @@
-"""Finds providers: those that were handed over, and installed ones by their entry points.
+"""Finds providers: those that the client was given, and installed ones by their entry points.
 
 Only a provider that a call asks for is imported; everything else is read from metadata.
 """
@@ -72,7 +72,7 @@ class InstalledProvider:
         try:
             return cast("ProviderFactory", self.entry_point.load())
         except BaseException as error:  # noqa: BLE001 - a stranger's module may raise anything
-            reason = _told(error)
+            reason = _describe_error(error)
         raise UnknownProviderError(f"the provider {self.described} failed to load: {reason}")
 
     @property
@@ -158,14 +158,14 @@ def _owner(point: EntryPoint) -> tuple[str, str]:
     """The name and version of a package; where it does not say its name, that of its folder."""
     if point.dist is None:
         return "?", "?"
-    said = point.dist.metadata
+    metadata = point.dist.metadata
     folder = getattr(getattr(point.dist, "_path", None), "name", "?")
-    names, versions = said.get_all("Name"), said.get_all("Version")
+    names, versions = metadata.get_all("Name"), metadata.get_all("Version")
     return (names or [folder])[0], (versions or ["?"])[0]
 
 
 class Registry:
-    """The providers of one client: handed-over ones first, then installed ones."""
+    """The providers of one client: those that it was given first, then installed ones."""
 
     def __init__(self, providers: Mapping[str, Provider | ProviderFactory] | None = None) -> None:
         self._given = dict(providers or {})
@@ -179,7 +179,7 @@ class Registry:
         return name in self._given or name in installed_providers()
 
     def names(self) -> list[str]:
-        """All providers: those that were handed over, then the installed ones."""
+        """All providers: those that were given, then the installed ones."""
         return [*dict.fromkeys([*self._given, *installed_providers()])]
 
     def target(self, model: str) -> Target:
@@ -309,7 +309,7 @@ class Registry:
         except LLMGateError:
             raise
         except BaseException as error:  # noqa: BLE001 - a stranger's constructor may, too
-            reason = _told(error)
+            reason = _describe_error(error)
         if given is not None and not callable(given):  # set up anew by its class, as a rule
             check_settings(type(given), name, settings)
         reason = without_settings(reason, settings)
@@ -327,7 +327,7 @@ class Registry:
         return UnknownProviderError(describe_unknown(model, claims, restricted=bool(_allowed())))
 
 
-def _told(error: BaseException) -> str:
+def _describe_error(error: BaseException) -> str:
     """What a stranger's code raised, whatever that is; an interrupt of the process goes on."""
     if isinstance(error, KeyboardInterrupt) and current_thread() is main_thread():
         raise error

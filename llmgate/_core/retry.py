@@ -42,7 +42,7 @@ others the provider says so, or its plugin."""
 
 @slotted
 class RetryPolicy:
-    """How often, after which pause and after what a call is tried again.
+    """How often, after which pause and after what a call is retried.
 
     ``max_retries`` bounds the requests to one more than itself. ``wait`` is any of tenacity's wait
     strategies; by default the pause is drawn between 0 and 0.5 s doubled at each attempt, at most
@@ -73,7 +73,7 @@ class RetryPolicy:
     def allows(self, error: LLMGateError, attempt: int, *, answered: bool) -> bool:
         """Whether attempt number ``attempt`` (from 1) may be followed by another.
 
-        ``answered`` says that a reply with an answer had begun when it failed.
+        ``answered`` says that a response with a completion had begun when it failed.
         """
         if attempt > self.max_retries or not _is_transient(error):
             return False
@@ -114,7 +114,7 @@ def _is_transient(error: LLMGateError) -> bool:
             return False
         case ProviderError(status=int(status)):
             return status in _PASSING
-        case ProviderError():  # said inside a stream, where the codes alone tell what it is
+        case ProviderError():  # sent inside a stream: only its codes say what it is
             return isinstance(error, RateLimitError | OverloadedError | ServerError)
         case DeadlineExceededError():
             return error.phase == "connect"
@@ -151,7 +151,7 @@ class RetryBudget:
 
 
 def parse_retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
-    """The seconds that a reply asks to wait; None when it does not say, or says nonsense.
+    """The seconds that a response asks to wait; None when it does not ask, or asks for nonsense.
 
     ``retry-after-ms`` (milliseconds) comes before ``retry-after`` (seconds, also fractions, or an
     HTTP date). ``now`` is the time in seconds since the epoch that a date is compared with.

@@ -342,7 +342,7 @@ class _Attempt:
             deadline.move(silence=True)
             while piece := await incoming.read():
                 if not isinstance(piece, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
-                    raise TypeError(f"{shown(piece)} is no piece of a body")
+                    raise TypeError(f"{shown(piece)} is not a piece of a body")
                 pieces.append(piece)
                 size += len(piece)
                 if size > limit:

@@ -1,4 +1,4 @@
-"""One call while it runs: what the parts of the engine share, what hooks are told, and its errors.
+"""One call while it runs: what the parts of the engine share, its events for hooks, and its errors.
 
 It sends nothing and waits for nothing.
 """
@@ -137,7 +137,7 @@ class CallState:
         request, sent = self.sent
         return find_secrets(request.headers, request.url, sent.headers, sent.url)
 
-    # --- what hooks are told ---
+    # --- its events ---
 
     def start(self) -> None:
         """Tell the hooks that the call begins."""
@@ -155,7 +155,7 @@ class CallState:
         completion: Completion | None = None,
         usage: Usage | None = None,
     ) -> None:
-        """The call is over, as the hooks are told; only the first time counts."""
+        """Close the call, and emit its last event; only the first time counts."""
         self.deadline.close()
         if self.ended or self.emit is None:
             return

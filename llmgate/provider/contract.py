@@ -224,9 +224,9 @@ class Provider(Protocol):
         """
         return request
 
-    def error(self, reply: HttpResponse) -> ProviderError:
+    def error(self, response: HttpResponse, /) -> ProviderError:
         """What a response with a status of 300 or more means."""
-        return status_error(reply)
+        return status_error(response)
 
     @property
     def transport(self) -> Transport | None:
@@ -302,14 +302,14 @@ class Configurable(Protocol):
         ...
 
 
-def status_error(reply: HttpResponse) -> ProviderError:
+def status_error(response: HttpResponse) -> ProviderError:
     """The error that a status alone stands for; its text is the beginning of the body."""
-    text = excerpt(reply.body) or "no text"
-    if 300 <= reply.status < 400:
-        target = excerpt(reply.headers.get("location", "nowhere"))
+    text = excerpt(response.body) or "no text"
+    if 300 <= response.status < 400:
+        target = excerpt(response.headers.get("location", "nowhere"))
         text = f"redirected to {target}, which is not followed; set base_url to the right address"
-    return error_class(reply.status)(
-        f"the provider answered with status {reply.status}: {text}",
-        status=reply.status,
-        retryable=False if reply.status < 400 else None,
+    return error_class(response.status)(
+        f"the provider answered with status {response.status}: {text}",
+        status=response.status,
+        retryable=False if response.status < 400 else None,
     )

@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 from llmgate.errors import ResponseTooLargeError
 from llmgate.provider.templated_sse import FrameTemplate
 
-__all__ = ["MAX_FRAME", "Frame", "Framer", "NDJSONFramer", "SSEFramer"]
+__all__ = ["MAX_FRAME", "Frame", "Framer", "NDJSONFramer", "SSEFramer", "UnframedContent"]
 
 MAX_FRAME = 16 * 1024 * 1024
 """The largest frame that is accepted, in bytes."""
@@ -68,6 +68,16 @@ class Framer(Protocol):
         ...
 
 
+class UnframedContent(Protocol):
+    """The ability of a framer to tell that what came is not of its format."""
+
+    @property
+    def unframed(self) -> bytes:
+        """The beginning of what came in place of frames: a page, say, or an error's JSON, which is
+        given to the decoder as a frame. Empty otherwise."""
+        ...
+
+
 class SSEFramer:
     """Server-sent events, with two differences.
 
@@ -98,7 +108,7 @@ class SSEFramer:
         """Give events that are like the one given last, but for a text, as ``Frame.texts``.
 
         The frame is that of the event given last, and the template is its template. Until then, or
-        where that event is written in an unusual way, every event is given as it is: what was
+        where that event is written in an unusual way, every event is given unchanged: what was
         learned before is forgotten, as the texts would be taken for those of this event.
         """
         start, found, rest = self._block.partition(frame.data)
@@ -106,11 +116,11 @@ class SSEFramer:
         self._pattern = _Pattern(template, start) if is_usual else None
 
     def forget(self) -> None:
-        """Give every event as it is, from the next on."""
+        """Give every event unchanged, from the next on."""
         self._pattern = None
 
     @property
-    def stray(self) -> bytes:
+    def unframed(self) -> bytes:
         """The beginning of what came where no event did, and what is no event stream at all: a
         page, say, or the JSON of an error. Empty otherwise."""
         first, line_end, _ = self._head.lstrip().partition(b"\n")

@@ -1,4 +1,4 @@
-"""The boundary between a provider and the core: requests, replies, and flows of both, as data.
+"""The boundary between a provider and the core: requests, responses, and flows of both, as data.
 
 There is no socket here. A flow is a generator that yields :class:`HttpRequest`, is sent
 :class:`HttpResponse`, and returns its result; whoever drives it does the I/O.
@@ -26,6 +26,7 @@ __all__ = [
     "HttpRequest",
     "HttpResponse",
     "IncomingResponse",
+    "ReusableResponse",
     "Secret",
     "Transport",
     "base_url_parts",
@@ -86,11 +87,11 @@ class HttpRequest:
     """One request of a flow.
 
     ``body`` is made once: what is signed is what is sent, and a retry sends it again. ``delay``
-    (seconds) is waited before sending, so polling is data. ``stream`` leaves the reply's body to a
-    decoder. ``on_abandon`` is sent, shielded, when the caller cancels or walks away before this
-    request's flow or stream has ended. ``idempotent`` says that sending it twice does no harm.
-    ``given_headers`` are the names, in lower case, of the headers that the caller gave for this
-    call: :meth:`with_headers` never replaces them, so no provider can do so by accident.
+    (seconds) is waited before sending, so polling is data. ``stream`` leaves the response's body to
+    a decoder. ``on_abandon`` is sent, shielded, when the caller cancels, or abandons the stream,
+    before this request's flow or stream has ended. ``idempotent`` says that sending it twice does
+    no harm. ``given_headers`` are the names, in lower case, of the headers that the caller gave for
+    this call: :meth:`with_headers` never replaces them, so no provider can do so by accident.
 
     Header values, and the query and user of the URL, appear in no ``repr``, as they may hold
     credentials.
@@ -136,7 +137,7 @@ class HttpRequest:
 
 @slotted
 class HttpResponse:
-    """A reply. ``headers`` are looked up by lower-case names; ``body`` is empty for a stream."""
+    """A response. ``headers`` are looked up by lower-case names; ``body`` is empty for a stream."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
@@ -163,7 +164,7 @@ Flow: TypeAlias = Generator[HttpRequest, HttpResponse, Result]
 
 
 class IncomingResponse(Protocol):
-    """A reply whose headers have come and whose body is still to be read."""
+    """A response whose headers have come and whose body is still to be read."""
 
     @property
     def status(self) -> int: ...
@@ -182,11 +183,21 @@ class IncomingResponse(Protocol):
         ...
 
 
+class ReusableResponse(IncomingResponse, Protocol):
+    """The ability of a response to give its connection back after a stream's terminator, where the
+    end of the body has not been read."""
+
+    def release(self) -> None:
+        """Called in place of ``close``: nothing more is read. Give the connection back once the end
+        of the body has come; close it if that does not come soon."""
+        ...
+
+
 class Transport(Protocol):
     """What carries a request: HTTP, or what a provider has in its place."""
 
     async def open(self, request: HttpRequest, timeout: Timeout) -> IncomingResponse:
-        """Send the request and return when the reply's headers have come.
+        """Send the request and return when the response's headers have come.
 
         Raises:
             TransportError, DeadlineExceededError: never an exception of a library below.
