@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import traceback
 from typing import Any
 
 import pytest
@@ -199,6 +200,19 @@ def test_headers_that_cannot_be_sent_are_refused(headers: dict[str, str]) -> Non
     with pytest.raises(InvalidRequestError) as caught:
         OpenAI(api_key="sk-test", headers=headers)
     assert caught.value.path.startswith("headers.")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"base_url": "ftp://x.invalid"}, {"headers": {"X": "a\nb"}}, {"headers": []}]
+)
+def test_a_key_is_in_no_traceback_of_another_setting(wrong: dict[str, Any]) -> None:
+    """Even where locals are shown, as error trackers do."""
+    with pytest.raises(InvalidRequestError) as caught:
+        OpenAI(api_key="sk-canary", **wrong)
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    held = [value for frame in frames[1:] for value in frame.f_locals.values()]
+    assert len(frames) > 2
+    assert "sk-canary" not in str([each for each in held if not isinstance(each, OpenAI)])
 
 
 def test_the_key_is_not_shown() -> None:
