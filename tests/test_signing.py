@@ -110,27 +110,27 @@ async def test_a_credential_that_the_caller_gave(name: str) -> None:
     assert {"***"} == {event.request.headers[header] for event in started for header in given}
 
 
-OFFICIAL: list[tuple[Any, str]] = [
-    (OpenAI, "Authorization"),
-    (Anthropic, "x-api-key"),
-    (Anthropic, "Authorization"),
-    (Cohere, "Authorization"),
-    (Replicate, "Authorization"),
-    (AzureOpenAI, "api-key"),
-    (AzureOpenAI, "Authorization"),
+OFFICIAL: list[tuple[Any, str, str]] = [
+    (OpenAI, "Authorization", "https://api.openai.com/v1/x"),
+    (Anthropic, "x-api-key", "https://api.anthropic.com/v1/x"),
+    (Anthropic, "Authorization", "https://api.anthropic.com/v1/x"),
+    (Cohere, "Authorization", "https://api.cohere.com/v2/x"),
+    (Replicate, "Authorization", "https://api.replicate.com/v1/x"),
+    (AzureOpenAI, "api-key", "https://r.openai.azure.com/x"),
+    (AzureOpenAI, "Authorization", "https://r.openai.azure.com/x"),
 ]
 
 
-@pytest.mark.parametrize(("make", "name"), OFFICIAL)
+@pytest.mark.parametrize(("make", "name", "url"), OFFICIAL)
 async def test_a_credential_of_the_caller_is_enough(
-    make: Any, name: str, monkeypatch: pytest.MonkeyPatch
+    make: Any, name: str, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A provider without a key of its own asks for none."""
     for variable in ("OPENAI", "ANTHROPIC", "CO", "COHERE", "AZURE_OPENAI"):
         monkeypatch.delenv(f"{variable}_API_KEY", raising=False)
     monkeypatch.delenv("REPLICATE_API_TOKEN", raising=False)
-    provider = make()
-    url = "https://api.replicate.com/v1/x" if make is Replicate else "https://host.example/x"
+    is_azure = make is AzureOpenAI
+    provider = make(base_url="https://r.openai.azure.com") if is_azure else make()
     with pytest.raises(MissingKeyError):
         await provider.authorize(HttpRequest("POST", url), FixedSigning())
     given = HttpRequest(
