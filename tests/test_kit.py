@@ -27,6 +27,7 @@ from llmgate.provider.kit import (
     Fields,
     NameMap,
     NativeContent,
+    PartialObject,
     Settings,
     ToolChoice,
     Vendor,
@@ -543,6 +544,21 @@ def test_native_content_is_kept_where_it_is_needed() -> None:
     assert [] == content.add(plain)
     assert [plain] == content.release()
     assert [plain] == content.add(plain)
+
+
+def test_an_object_grows_with_a_stream() -> None:
+    """Its texts continue what was there, and are joined when it is whole."""
+    given = {"type": "text", "text": "a", "n": 1}
+    partial = PartialObject(given)
+    partial.pieces("text").append("b")
+    partial.pieces("text").append("c")
+    partial.pieces("signature").append("s")
+    partial.fields["n"] = 2
+    whole = {"type": "text", "text": "abc", "n": 2, "signature": "s"}
+    assert whole == partial.join()
+    partial.pieces("text").append("d")
+    assert {**whole, "text": "abcd"} == partial.join()
+    assert {"type": "text", "text": "a", "n": 1} == given
 
 
 # --- writing --------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ Each part stands by itself; a provider takes those that fit its vendor. It knows
 from llmgate.provider.kit.reading import (
     Fields,
     NativeContent,
+    PartialObject,
     add_frame,
     finish_reason,
     in_stream_error,
@@ -32,6 +33,7 @@ __all__ = [
     "Fields",
     "NameMap",
     "NativeContent",
+    "PartialObject",
     "Settings",
     "ToolChoice",
     "Vendor",

@@ -18,6 +18,7 @@ from llmgate.types import FinishReason
 __all__ = [
     "Fields",
     "NativeContent",
+    "PartialObject",
     "add_frame",
     "finish_reason",
     "in_stream_error",
@@ -249,3 +250,31 @@ class NativeContent:
         self._is_needed = True
         items, self._held = self._held, []
         return items
+
+
+class PartialObject:
+    """A JSON object that a stream sends in pieces; each of its texts is joined once, at the end.
+
+    Args:
+        fields: What it began with.
+    """
+
+    __slots__ = ("_pieces", "fields")
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        self.fields = dict(fields)
+        self._pieces: dict[str, list[str]] = {}
+
+    def pieces(self, key: str) -> list[str]:
+        """The pieces of a text so far, beginning with what the object began with; append to it."""
+        pieces = self._pieces.get(key)
+        if pieces is None:
+            start = self.fields.get(key)
+            pieces = self._pieces[key] = [start] if isinstance(start, str) else []
+        return pieces
+
+    def join(self) -> dict[str, Any]:
+        """The object as it is by now."""
+        self.fields |= {key: "".join(pieces) for key, pieces in self._pieces.items()}
+        self._pieces = {}
+        return self.fields
