@@ -22,7 +22,7 @@ from llmgate_openai.request.dialect import COMPATIBLE, Dialect
 from llmgate_openai.response.body import decode
 from llmgate_openai.response.errors import chat_error
 from llmgate_openai.response.stream import ChatDecoder
-from llmgate_openai.rules import rules_of
+from llmgate_openai.rules import EVERYTHING, abilities_of
 
 if TYPE_CHECKING:
     from llmgate.embeddings import EmbeddingCall, Embeddings
@@ -40,9 +40,6 @@ _VENDOR = Vendor(
     credentials={"api_key": Credential(("OPENAI_API_KEY",))},
     headers_variable="OPENAI_CUSTOM_HEADERS",
 )
-
-
-_EVERYTHING = dict.fromkeys(ChatParameters.__annotations__, Support.NATIVE)
 
 
 class OpenAI(Provider):
@@ -79,7 +76,7 @@ class OpenAI(Provider):
         "text-davinci-*",
         "text-embedding-*",
     )
-    parameters: ClassVar[Mapping[str, Support] | None] = _EVERYTHING
+    parameters: ClassVar[Mapping[str, Support] | None] = EVERYTHING
 
     def __init__(
         self,
@@ -121,8 +118,9 @@ class OpenAI(Provider):
         self, model: str, parameters: ChatParameters, /
     ) -> Mapping[str, Support | Rule] | None:
         """Everything, but for what OpenAI itself refuses of a model."""
-        rules = rules_of(model, parameters.get("reasoning_effort")) if self._dialect.gated else None
-        return {**_EVERYTHING, **rules} if rules else _EVERYTHING
+        if self._dialect.gated:
+            return abilities_of(model, parameters.get("reasoning_effort"))
+        return EVERYTHING
 
     def complete(self, call: ProviderCall) -> Flow[Completion]:
         """One request, one completion."""

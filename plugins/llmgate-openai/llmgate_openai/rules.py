@@ -11,9 +11,14 @@ from enum import Enum
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
-from llmgate.provider import Rule
+from llmgate.options import ChatParameters
+from llmgate.provider import Rule, Support
 
-__all__ = ["rules_of"]
+__all__ = ["EVERYTHING", "abilities_of"]
+
+
+EVERYTHING: Mapping[str, Support] = dict.fromkeys(ChatParameters.__annotations__, Support.NATIVE)
+"""What a model takes of which nothing is known."""
 
 
 class _Reasoning(Enum):
@@ -73,8 +78,12 @@ _OPENAIS = ("gpt-*", "chatgpt-*", "o1*", "o3*", "o4*")
 
 
 @lru_cache(maxsize=256)
-def rules_of(model: str, effort: str | None) -> Mapping[str, Rule]:
-    """The rules of a model when it is asked with that ``reasoning_effort``; of many it has none."""
+def abilities_of(model: str, effort: str | None) -> Mapping[str, Support | Rule]:
+    """How a model takes each parameter when it is asked with that ``reasoning_effort``."""
+    return {**EVERYTHING, **_rules_of(model, effort)}
+
+
+def _rules_of(model: str, effort: str | None) -> Mapping[str, Rule]:
     name = model.removeprefix("ft:")
     rules = _rules_of_kind(model, name)
     efforts = next((given for globs, given in _EFFORTS.items() if _is_one(name, globs)), None)
