@@ -58,6 +58,24 @@ async def test_so_it_has_in_an_async_call(
     assert len(lines_of_ours(caught.value)) <= 8
 
 
+@pytest.mark.parametrize("call", [llmgate.embedding, Client().embedding], ids=["", "of"])
+def test_so_it_has_in_a_call_for_embeddings(call: Callable[..., Any]) -> None:
+    """Likewise."""
+    for mistake in ({"input": 5}, {"input": "Hi", "dimension": 3}):
+        with pytest.raises(InvalidRequestError) as caught:
+            call("openai/m", **mistake)
+        assert len(lines_of_ours(caught.value)) <= 8
+
+
+@pytest.mark.parametrize("call", [llmgate.aembedding, Client().aembedding], ids=["", "of"])
+async def test_so_it_has_in_an_async_one(call: Callable[..., Awaitable[Any]]) -> None:
+    """Likewise."""
+    for mistake in ({"input": 5}, {"input": "Hi", "dimension": 3}):
+        with pytest.raises(InvalidRequestError) as caught:
+            await call("openai/m", **mistake)
+        assert len(lines_of_ours(caught.value)) <= 8
+
+
 def test_arguments_are_read_in_the_caller_s_thread() -> None:
     """Messages that an iterator makes are made there, where its data belongs."""
     threads: list[threading.Thread] = []

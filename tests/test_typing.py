@@ -353,6 +353,12 @@ def test_a_function_without_docstring_gets_a_signature_only() -> None:
     assert "seed" in inspect.signature(call).parameters
 
 
+def test_the_types_for_checkers_cost_nothing() -> None:
+    """They are not there at run time, though their module can be imported."""
+    module = import_module("llmgate._typing")
+    assert not hasattr(module, "Messages")
+
+
 def test_the_stub_is_current() -> None:
     """llmgate/__init__.pyi says what the functions say of themselves."""
     script = ROOT / "scripts" / "stubs.py"
