@@ -27,6 +27,7 @@ FLOORS = (
     (
         "_name_clash",
         "_text",
+        "_text.describe",
         "_text.json",
         "_text.redact",
         "_text.shape",
