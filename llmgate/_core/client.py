@@ -16,7 +16,7 @@ from llmgate._core.arguments import described
 from llmgate._core.connections import Connections
 from llmgate._core.dispatch import Dispatcher
 from llmgate._core.live import LiveSource
-from llmgate._core.loading import in_time, load
+from llmgate._core.loading import check_loop, in_time, load
 from llmgate._core.media import FilesToRead, read_files
 from llmgate._core.operations import Operations
 from llmgate._core.prepare import AnyAsked, fit, hide_credentials, parse, provider_of, resolve
@@ -350,6 +350,7 @@ class Client(Operations, Live):
 
     async def _load(self, call: AnyAsked, began: float) -> None:
         """Import the provider of a call's model, where that was not done before."""
+        check_loop()
         registry = self._registry
         if type(call.model) is str and call.model not in registry.at_hand:
             bare, timeout = not call.settings, call.timeout or self._timeout
@@ -359,6 +360,7 @@ class Client(Operations, Live):
         self, call: AnyAsked, fitted: AnyCall, provider: Provider, began: float
     ) -> drive.CallState:
         """The state of a call that is about to be made."""
+        check_loop()
         if self._closed:
             raise ClosedError("the client was closed")
         timeout = call.timeout or self._timeout

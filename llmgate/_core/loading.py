@@ -17,9 +17,27 @@ if TYPE_CHECKING:
     from llmgate.provider import Provider
     from llmgate.provider.http import Transport
 
-__all__ = ["in_time", "load", "transport_of"]
+__all__ = ["check_loop", "in_time", "load", "transport_of"]
 
 Result = TypeVar("Result")
+
+
+def check_loop() -> None:
+    """Refuse a call that no event loop of asyncio runs.
+
+    Raises:
+        RequestError: saying what works under another library.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        pass
+    else:
+        return
+    raise RequestError(
+        "llmgate runs on asyncio, and no event loop of asyncio is running here: under trio, call "
+        "completion() by way of trio.to_thread.run_sync, or use anyio's asyncio backend"
+    )
 
 
 async def load(

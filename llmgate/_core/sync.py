@@ -12,11 +12,11 @@ import os
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 from weakref import WeakSet
 
 from llmgate._core.iterators import text_of
@@ -202,6 +202,7 @@ def _run_there(
 ) -> Result | _Passed:
     future = asyncio.run_coroutine_threadsafe(_await(make), served.loop)
     try:
+        _wait_for(future)
         return future.result()
     except CancelledError:
         if background.is_stopped:  # the process ends, and this is one of its daemon threads
@@ -210,6 +211,22 @@ def _run_there(
     except BaseException:
         future.cancel()
         raise
+
+
+def _wait_for(future: Future[Any]) -> None:
+    """Wait until it is done. In a running loop, asyncio's handler of ^C cancels the task that waits
+    here, which cannot notice: it is looked at."""
+    task = asyncio.current_task() if _is_in_a_loop() else None
+    if task is None:
+        return
+    cancels = task.cancelling()
+    while not wait((future,), _BETWEEN_LOOKS).done:
+        if task.cancelling() > cancels:
+            raise KeyboardInterrupt
+
+
+_BETWEEN_LOOKS = 0.2
+"""Seconds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,9 @@ def _generated_init(cls: Any) -> Callable[..., None]:
     if hasattr(cls, "__post_init__"):
         lines.append(f"    self.__post_init__({', '.join(n for n in declared if n not in own)})")
     source = [f"def __init__({', '.join(parameters)}):", *lines, "    return"]
-    exec("\n".join(source), names)  # noqa: S102 - as dataclasses does; the names are those of fields
+    # Compiled first: at the end of a process, exec of a text would hide that ^C has ended it.
+    code = compile("\n".join(source), "<string>", "exec")
+    exec(code, names)  # noqa: S102 - as dataclasses does; the names are those of fields
     init: Callable[..., None] = names["__init__"]
     init.__qualname__ = f"{cls.__qualname__}.__init__"
     init.__annotations__ = {name: each.type for name, each in declared.items()}
