@@ -162,12 +162,13 @@ def finish_reason(
 ) -> FinishReason | None:
     """OpenAI's word for a finish reason: by these words, or by those in use, in any case.
 
-    What neither names is ``other``. A response with tool calls says so, unless it was cut short or
+    Any other word is ``other``. A response with tool calls says so, unless it was cut short or
     filtered; one without any never does, as whoever waits for calls would wait in vain.
     """
     if not native:
         return None
-    reason = words.get(native) or _CUSTOMARY.get(native.lower().replace("-", "_"), "other")
+    customary = _CUSTOMARY.get(native.lower().replace("-", "_"))
+    reason: FinishReason = words.get(native) or customary or "other"
     if has_calls and reason in ("stop", "other"):
         return "tool_calls"
     return "stop" if reason == "tool_calls" and not has_calls else reason
@@ -183,7 +184,9 @@ _WORDS: Mapping[FinishReason, str] = {
     "content_filter": "content_filter content_filtered safety recitation blocklist blocked "
     "prohibited_content spii image_safety sensitive refusal guardrail_intervened",
 }
-_CUSTOMARY = {word: reason for reason, words in _WORDS.items() for word in words.split()}
+_CUSTOMARY: Mapping[str, FinishReason] = {
+    word: reason for reason, words in _WORDS.items() for word in words.split()
+}
 
 
 def in_stream_error(
