@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from llmgate.testing.operations import RecordedEmbeddings as RecordedEmbeddings
     from llmgate.testing.operations import RecordedModels as RecordedModels
     from llmgate.testing.recordings import GoldenCall as GoldenCall
+    from llmgate.testing.recordings import NothingExpectedWarning as NothingExpectedWarning
     from llmgate.testing.recordings import RecordedExchange as RecordedExchange
     from llmgate.testing.recordings import load_corpus as load_corpus
     from llmgate.testing.recordings import load_recording as load_recording
+    from llmgate.testing.recordings import plain_expectations as plain_expectations
     from llmgate.testing.signing import FixedSigning as FixedSigning
 
 _MODULE_OF = {
@@ -37,6 +39,7 @@ _MODULE_OF = {
     "FixedSigning": "signing",
     "GoldenCall": "recordings",
     "ModelListConformance": "operations",
+    "NothingExpectedWarning": "recordings",
     "ProviderConformance": "conformance",
     "RecordedEmbeddings": "operations",
     "RecordedExchange": "recordings",
@@ -44,6 +47,7 @@ _MODULE_OF = {
     "drive": "driving",
     "load_corpus": "recordings",
     "load_recording": "recordings",
+    "plain_expectations": "recordings",
     "read_stream": "driving",
     "untouched": "isolation",
     "with_transport": "canned",
@@ -58,6 +62,7 @@ __all__ = [
     "FixedSigning",
     "GoldenCall",
     "ModelListConformance",
+    "NothingExpectedWarning",
     "ProviderConformance",
     "RecordedEmbeddings",
     "RecordedExchange",
@@ -65,6 +70,7 @@ __all__ = [
     "drive",
     "load_corpus",
     "load_recording",
+    "plain_expectations",
     "read_stream",
     "untouched",
     "with_transport",

@@ -10,7 +10,7 @@ import pytest
 from llmgate.errors import LLMGateError
 from llmgate.provider.http import decode_json, encode_json
 from llmgate.testing._basis import Basis, Pair, check, fail, json_of, only_our_errors
-from llmgate.testing._values import nodes_of, parsed
+from llmgate.testing._values import differences, nodes_of, parsed
 from llmgate.testing.recordings import RecordedExchange
 from llmgate.types import Choice, Completion, ToolCall
 
@@ -30,6 +30,7 @@ class Answers(Basis):
                 raise
             what = f"expected {exchange.error.__name__}, raised {error!r}"
             check(isinstance(error, exchange.error), what)
+            _check_error(exchange, error)
             return
         if exchange.error is not None:
             fail(f"expected {exchange.error.__name__}, got an answer: {completion!r:.500}")
@@ -150,10 +151,18 @@ def _check_expected(exchange: RecordedExchange, completion: Completion) -> None:
         _check_same("the tool calls", list(exchange.tool_calls), _called(choice))
     if exchange.finish_reason is not None:
         _check_same("the finish reason", exchange.finish_reason, choice.finish_reason)
+    expected = dict(exchange.completion or {})
     if exchange.usage is not None:
-        usage = completion.usage.model_dump() if completion.usage else {}
-        found = {name: usage.get(name) for name in exchange.usage}
-        _check_same("the usage", dict(exchange.usage), found)
+        expected["usage"] = exchange.usage
+    for path, value, found in differences(expected, completion.model_dump()):
+        fail(f"{path}: expected {value!r:.300}, got {found!r:.300}")
+
+
+def _check_error(exchange: RecordedExchange, error: LLMGateError) -> None:
+    for name in ("code", "retryable"):
+        expected = getattr(exchange, name)
+        if expected is not None:
+            _check_same(f"{name} of {error!r}", expected, getattr(error, name, None))
 
 
 def _check_same(what: str, expected: Any, found: Any) -> None:

@@ -76,6 +76,18 @@ def is_same(one: Any, other: Any) -> bool:
     return isinstance(one, bool) == isinstance(other, bool) and one == other
 
 
+def differences(expected: Any, found: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Where a value is not as expected; fields that are not expected may be anything."""
+    if is_object(expected) and is_object(found):
+        for name, value in expected.items():
+            yield from differences(value, found.get(name), f"{path}.{name}" if path else name)
+    elif is_array(expected) and is_array(found) and len(expected) == len(found):
+        for number, (one, other) in enumerate(zip(expected, found, strict=True)):
+            yield from differences(one, other, f"{path}[{number}]")
+    elif not is_same(expected, found):
+        yield path, expected, found
+
+
 _COUNTS = re.compile("usage|tokens|count|billed|meta", re.IGNORECASE)
 
 

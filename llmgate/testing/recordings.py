@@ -5,17 +5,29 @@ They are values, and files are read only when somebody asks for it; nothing is j
 
 from __future__ import annotations
 
+import warnings
 from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from llmgate import errors
 from llmgate.errors import LLMGateError, error_class
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import HttpRequest, HttpResponse, decode_json, encode_json
+from llmgate.testing._expectations import plainly_said
 
-__all__ = ["Asked", "GoldenCall", "RecordedExchange", "load_corpus", "load_recording"]
+__all__ = [
+    "Asked",
+    "Expect",
+    "GoldenCall",
+    "NothingExpectedWarning",
+    "RecordedExchange",
+    "load_corpus",
+    "load_recording",
+    "plain_expectations",
+]
 
 Asked: TypeAlias = ProviderCall | Mapping[str, Any]
 """A call, or the keywords of ``acompletion``; in these, ``model`` may go without its provider."""
@@ -51,9 +63,11 @@ class RecordedExchange:
     of what came. A unary and a streamed exchange of one name are expected to give the same answer.
     What is expected of the first choice may be left out: ``text``, ``reasoning``, ``tool_calls``
     (pairs of a name and arguments, or the text that a custom tool is handed), ``finish_reason``,
-    and ``usage`` (the counts to look at). ``error`` is the class of what is to be raised in place
-    of an answer. ``request`` is what was sent for it, by whomever; ``tags`` are free words about
-    the recording.
+    and ``usage`` (the counts to look at). ``completion`` holds whatever else is expected of the
+    whole, as ``model_dump()`` writes it; what it does not mention is not looked at. ``error`` is
+    the class of what is to be raised in place of an answer, ``code`` and ``retryable`` are what it
+    is expected to say. ``request`` is what was sent for it, by whomever; ``tags`` are free words
+    about the recording.
     """
 
     name: str
@@ -64,7 +78,10 @@ class RecordedExchange:
     tool_calls: Sequence[tuple[str, Any]] | None = None
     finish_reason: str | None = None
     usage: Mapping[str, Any] | None = None
+    completion: Mapping[str, Any] | None = None
     error: type[LLMGateError] | None = None
+    code: str | None = None
+    retryable: bool | None = None
     request: HttpRequest | None = field(default=None, repr=False)
     tags: frozenset[str] = frozenset()
 
@@ -75,31 +92,76 @@ class RecordedExchange:
         return call.stream if isinstance(call, ProviderCall) else bool(call.get("stream"))
 
     @property
+    def expects_something(self) -> bool:
+        """Whether anything is said of what is to become of it."""
+        said = (self.text, self.reasoning, self.tool_calls, self.finish_reason, self.usage)
+        return any(value is not None for value in (*said, self.completion, self.error))
+
+    @property
     def is_refusal(self) -> bool:
         """Whether the last reply's status is no success."""
         return not 200 <= self.replies[-1].status < 300
 
 
+Expect: TypeAlias = Callable[[RecordedExchange], Mapping[str, Any]]
+"""Says what is to be expected of a recording: fields of the exchange, such as ``text``."""
+
+
+class NothingExpectedWarning(UserWarning):
+    """Recordings of which nothing is expected: with them, only crashes are found."""
+
+
+def plain_expectations(exchange: RecordedExchange) -> Mapping[str, Any]:
+    """What a response of OpenAI's shape plainly says: text, reasoning, calls, reason and usage."""
+    return plainly_said(exchange.replies[-1], is_stream=exchange.is_stream)
+
+
 def load_corpus(
-    path: str | Path, *, call: Callable[[HttpRequest], Mapping[str, Any]] | None = None
+    path: str | Path,
+    *,
+    call: Callable[[HttpRequest], Mapping[str, Any]] | None = None,
+    expect: Expect | None = plain_expectations,
 ) -> list[RecordedExchange]:
-    """The recordings below a directory, in the order of their paths; see :func:`load_recording`."""
-    return [load_recording(file, call=call) for file in sorted(Path(path).rglob("*.json"))]
+    """The recordings below a directory, in the order of their paths; see :func:`load_recording`.
+
+    A :class:`NothingExpectedWarning` names those of which nothing is expected. Where recordings are
+    wanted for their bytes alone, ``expect=None`` says so.
+    """
+    files = sorted(Path(path).rglob("*.json"))
+    found = [load_recording(file, call=call, expect=expect) for file in files]
+    bare = [exchange.name for exchange in found if not exchange.expects_something]
+    if bare and expect is not None:
+        warnings.warn(_warning(bare, len(found)), NothingExpectedWarning, stacklevel=2)
+    return found
+
+
+def _warning(bare: Sequence[str], total: int) -> str:
+    return (
+        f"{len(bare)} of {total} recordings expect nothing, so only crashes are found with them: "
+        f"say what is expected in the file (`expected`), or by expect=: {', '.join(bare)}"
+    )
 
 
 def load_recording(
-    path: str | Path, *, call: Callable[[HttpRequest], Mapping[str, Any]] | None = None
+    path: str | Path,
+    *,
+    call: Callable[[HttpRequest], Mapping[str, Any]] | None = None,
+    expect: Expect | None = plain_expectations,
 ) -> RecordedExchange:
     """One recording: a JSON file with ``id``, ``features``, ``request`` and ``response``.
 
     A body is JSON (``body``), text as it came (``text``, ``body_text``), or ``base64``. ``tags``
     become the features, ``endpoint:…`` and ``fidelity:…``. A reply of status 400 or more, and a
-    stream with the feature ``mid_stream_error``, are expected to raise.
+    stream with the feature ``mid_stream_error``, are expected to raise. ``expected``, where the
+    file has it, holds further fields of the exchange: ``{"text": "Hi", "usage": {…}}``,
+    ``{"error": "RateLimitError"}``.
 
     Args:
         path: The file.
         call: Makes the keywords of ``acompletion`` out of what was sent; without it the call is a
             plain greeting, since what was sent is in the provider's own format.
+        expect: Says what a response that is no error is to become, where ``expected`` does not; by
+            default what a response of OpenAI's shape plainly says.
 
     Raises:
         OSError, DecodeError, KeyError: when it is no such file.
@@ -111,7 +173,7 @@ def load_recording(
     asked["stream"] = "stream" in features
     if not asked["stream"]:  # a stream that was asked for may have been refused
         asked.pop("stream_options", None)
-    return RecordedExchange(
+    exchange = RecordedExchange(
         name=recorded["id"],
         call=asked,
         replies=(reply,),
@@ -119,6 +181,19 @@ def load_recording(
         request=request,
         tags=features | _about(recorded),
     )
+    if expect is not None and exchange.error is None:
+        exchange = replace(exchange, **expect(exchange))
+    return replace(exchange, **_stated(recorded.get("expected", {})))
+
+
+def _stated(expected: Mapping[str, Any]) -> dict[str, Any]:
+    """What the file says is expected, where an error is a name and a call is a list."""
+    stated = dict(expected)
+    if "error" in stated:
+        stated["error"] = getattr(errors, stated["error"])
+    if "tool_calls" in stated:
+        stated["tool_calls"] = [(name, arguments) for name, arguments in stated["tool_calls"]]
+    return stated
 
 
 def _expected_error(reply: HttpResponse, features: frozenset[str]) -> type[LLMGateError] | None:

@@ -110,7 +110,7 @@ def decoding(
 ANSWERS: list[tuple[str, FakeProvider, str]] = [
     (DECODES, reworded("Servus"), "the text"),
     (DECODES, reworded("Grüß dich", finish_reason="length"), "finish"),
-    (DECODES, reworded("Grüß dich", finish_reason="stop"), "the usage"),
+    (DECODES, reworded("Grüß dich", finish_reason="stop"), "usage: expected"),
     (DECODES, answering(lambda reply, right: Completion([])), "no choice"),
     (DECODES, answering(decoding(lambda r: KeyError("say"))), "KeyError"),
     (

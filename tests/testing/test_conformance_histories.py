@@ -15,7 +15,7 @@ from llmgate.provider.http import HttpResponse, is_array, is_object
 from llmgate.testing import FakeProvider, RecordedExchange
 from llmgate.types import Choice, Completion, CustomCall, Function, Message, ToolCall, Usage
 from tests.testing.mutants import answering, kit, run, sending_body
-from tests.testing.recorded import CALL, END, TEXT, TOOL, answered, asked
+from tests.testing.recorded import CALL, END, REFUSED, TEXT, TOOL, answered, asked
 
 Body = dict[str, Any]
 
@@ -206,6 +206,7 @@ def test_finds_what_does_not_come_back(
         run(kit(provider, exchange), test)
 
 
+DECODES = "test_decodes_what_was_recorded"
 HISTORY = "test_history_is_sent_as_it_was_received"
 
 
@@ -263,3 +264,37 @@ def test_a_model_may_write_what_is_no_json() -> None:
     run(kit(FakeProvider(), exchange), "test_message_can_be_sent_back")
     custom = calling(ToolCall("invented", custom=CustomCall("run", "ls"), type="custom"))
     run(kit(custom, TOOL), HISTORY)
+
+
+def test_finds_fields_of_a_completion_that_are_not_as_expected() -> None:
+    """What an exchange expects of a completion may be any part of it."""
+    expected = {"choices": [{"message": {"content": "Grüß dich"}, "index": 0}], "object": "x"}
+    with pytest.raises(AssertionError, match="object: expected 'x'"):
+        run(kit(FakeProvider(), replace(TEXT, completion=expected)), DECODES)
+    del expected["object"]
+    run(kit(FakeProvider(), replace(TEXT, completion=expected)), DECODES)
+    with pytest.raises(AssertionError, match="choices: expected"):
+        run(kit(FakeProvider(), replace(TEXT, completion={"choices": []})), DECODES)
+
+
+def test_finds_errors_that_do_not_say_what_is_expected() -> None:
+    """An exchange may expect a code of an error, and whether to try again."""
+    run(kit(FakeProvider(), replace(REFUSED, retryable=None)), DECODES)
+    with pytest.raises(AssertionError, match="code of RateLimitError"):
+        run(kit(FakeProvider(), replace(REFUSED, code="slow_down")), DECODES)
+
+
+def test_accepts_that_broken_arguments_are_refused() -> None:
+    """A vendor may take back only what parses; the error says so."""
+
+    def encode(body: Body, call: ProviderCall) -> Body:
+        if "assistant" in {message["role"] for message in call.messages}:
+            raise UnsupportedError("nothing is taken back", parameter="messages")
+        return body
+
+    broken = {"calls": [{**CALL["calls"][0], "function": {"name": "add", "arguments": "{"}}]}
+    exchange = RecordedExchange("broken", asked(), answered({**broken, "end": "calls"}))
+    with pytest.raises(pytest.skip.Exception, match="is refused"):
+        run(kit(sending_body(encode), exchange), HISTORY)
+    with pytest.raises(UnsupportedError):
+        run(kit(sending_body(encode), TEXT), HISTORY)

@@ -93,7 +93,9 @@ def test_makes_calls_of_requests(tmp_path: Path) -> None:
     recorded(tmp_path / "b" / "2.json", features=["stream"], source={}, endpoint=None)
     recorded(tmp_path / "a" / "1.json")
     first, second = load_corpus(
-        tmp_path, call=lambda request: {"model": json.loads(request.body)["model"]}
+        tmp_path,
+        call=lambda request: {"model": json.loads(request.body)["model"]},
+        expect=lambda _: {"text": "Hi"},
     )
     assert ("1", {"model": "m", "stream": False}) == (first.name, first.call)
     assert ("2", {"model": "m", "stream": True}) == (second.name, second.call)

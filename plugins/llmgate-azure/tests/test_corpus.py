@@ -18,7 +18,7 @@ from llmgate.types import Chunk, Completion
 from llmgate_azure import AzureOpenAI
 
 CORPUS = Path(__file__).parents[4] / "shared" / "corpus" / "dev" / "azure_openai"
-RECORDINGS = load_corpus(CORPUS) if CORPUS.exists() else []
+RECORDINGS = load_corpus(CORPUS, expect=None) if CORPUS.exists() else []
 ANSWERS = [
     recorded
     for recorded in RECORDINGS

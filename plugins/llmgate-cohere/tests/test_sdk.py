@@ -345,7 +345,7 @@ def test_the_sdk_sends_the_same(server: SdkServer, name: str) -> None:
 
 def test_the_sdk_reads_the_same(corpus: Path, server: SdkServer) -> None:
     """Text, thoughts, calls, citations, counts and reason are what Cohere's SDK reads."""
-    for exchange in load_corpus(corpus):
+    for exchange in load_corpus(corpus, expect=None):
         if "endpoint:v2/chat" not in exchange.tags or exchange.is_refusal:
             continue
         server.answer = exchange.replies[-1].body

@@ -1,0 +1,1 @@
+"""Mutants of real providers, made by rule, which the conformance kit is to find."""

@@ -1,0 +1,105 @@
+"""How many mutants of two providers the conformance kit finds: ``make mutants``.
+
+As many are drawn for each rule and provider. It fails where fewer than 90 in 100 are found, or
+where the kit finds something in a provider that was not changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from time import perf_counter
+
+from tests.testing.mutation.equivalents import reason_of
+from tests.testing.mutation.rules import Mutant
+from tests.testing.mutation.subjects import SUBJECTS
+from tests.testing.mutation.trial import (
+    NOT_IMPORTED,
+    Verdict,
+    all_mutants,
+    try_mutant,
+    try_original,
+)
+
+LEAST = 0.9
+EACH = 26
+"""Mutants of each rule and provider."""
+
+
+def drawn(seed: int, each: int) -> Iterator[tuple[int, Mutant]]:
+    """Mutants with the number of their subject, as many of each rule as are wanted."""
+    choose = random.Random(seed)
+    for number, subject in enumerate(SUBJECTS):
+        by_rule: defaultdict[str, list[Mutant]] = defaultdict(list)
+        for mutant in all_mutants(subject):
+            by_rule[mutant.rule].append(mutant)
+        for mutants in by_rule.values():
+            chosen = choose.sample(mutants, min(each, len(mutants)))
+            yield from ((number, mutant) for mutant in chosen)
+
+
+def tried(drawn_one: tuple[int, Mutant]) -> Verdict:
+    """The verdict on one mutant; runs in a process of its own."""
+    number, mutant = drawn_one
+    return try_mutant(SUBJECTS[number], mutant)
+
+
+def main() -> int:
+    """Draw, try, and print what was found."""
+    parser = argparse.ArgumentParser(prog="tests.testing.mutation", description=__doc__)
+    parser.add_argument("--seed", type=int, default=20261130)
+    parser.add_argument("--each", type=int, default=EACH, help="mutants of each rule and provider")
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    for subject in SUBJECTS:
+        if finding := try_original(subject):
+            print(f"{subject.package} itself does not conform: {finding}")
+            return 1
+    began = perf_counter()
+    chosen = list(drawn(options.seed, options.each))
+    with ProcessPoolExecutor(options.workers) as pool:
+        verdicts = list(pool.map(tried, chosen, chunksize=4))
+    counted, share = report(verdicts)
+    seconds = perf_counter() - began
+    print(f"seed {options.seed}, {counted} mutants, {share:.1%} found, {seconds:.0f} s")
+    return 0 if share >= LEAST else 1
+
+
+def report(verdicts: Iterable[Verdict]) -> tuple[int, float]:
+    """Print what was found and what survived; how many count, and the share that was found."""
+    rules: Counter[str] = Counter()
+    found: Counter[str] = Counter()
+    finders: Counter[str] = Counter()
+    equivalent = stillborn = 0
+    for verdict in verdicts:
+        rule = verdict.mutant.rule
+        if verdict.found_by == NOT_IMPORTED:
+            stillborn += 1
+            continue
+        if verdict.found_by is None and (reason := reason_of(verdict.mutant)):
+            equivalent += 1
+            print(f"equivalent  {verdict.mutant} ({reason})")
+            continue
+        rules[rule] += 1
+        if verdict.found_by is None:
+            print(f"survived    {verdict.mutant}")
+        else:
+            found[rule] += 1
+            hangs = "HangsError" in verdict.finding
+            finders[f"{verdict.found_by}{', which took too long' * hangs}"] += 1
+    print("\nfound by")
+    for name, count in finders.most_common():
+        print(f"{count:6}  {name}")
+    print("\nfound   of  by rule")
+    for rule, count in sorted(rules.items()):
+        print(f"{found[rule]:5} {count:4}  {rule}")
+    print(f"not counted: {equivalent} that change no behaviour, {stillborn} that do not import")
+    return rules.total(), found.total() / max(1, rules.total())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,53 @@
+"""The providers that are mutated, with what their authors would tell the kit."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+from llmgate.testing import CANARY
+from tests.testing.mutation import anthropic_calls, anthropic_exchanges, openai_exchanges
+from tests.testing.mutation.trial import Subject
+
+__all__ = ["SUBJECTS"]
+
+
+def _openai(package: ModuleType) -> Any:
+    return package.OpenAI(api_key=CANARY)
+
+
+OPENAI = Subject(
+    "llmgate_openai",
+    _openai,
+    {
+        "exchanges": openai_exchanges.EXCHANGES,
+        "calls": openai_exchanges.CALLS,
+        "model": "gpt-4o",
+        "most_splits": 20,
+        "most_cuts": 20,
+    },
+    {
+        "embeddings": "it makes no completions, and the kit is about them",
+        "models": "it lists models, and the kit is about completions",
+    },
+)
+
+
+def _anthropic(package: ModuleType) -> Any:
+    return package.Anthropic(api_key=CANARY)
+
+
+ANTHROPIC = Subject(
+    "llmgate_anthropic",
+    _anthropic,
+    {
+        "exchanges": anthropic_exchanges.EXCHANGES,
+        "calls": anthropic_calls.CALLS,
+        "model": "claude-haiku-4-5",
+        "most_splits": 20,
+        "most_cuts": 20,
+    },
+    {},
+)
+
+SUBJECTS = (OPENAI, ANTHROPIC)
