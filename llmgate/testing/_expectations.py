@@ -115,7 +115,8 @@ def _usage(payloads: Iterable[Mapping[str, Any]]) -> dict[str, int] | None:
     counted: dict[str, int] | None = None
     for payload in payloads:
         usage = payload.get("usage")
-        found = {name: usage.get(name) for name in _COUNTS} if is_object(usage) else {}
-        if found and all(type(count) is int for count in found.values()):
-            counted = found
+        found = [usage.get(name) for name in _COUNTS] if is_object(usage) else []
+        whole = [count for count in found if type(count) is int]
+        if len(whole) == len(_COUNTS):
+            counted = dict(zip(_COUNTS, whole, strict=True))
     return counted

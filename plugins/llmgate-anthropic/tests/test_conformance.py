@@ -12,8 +12,14 @@ from llmgate.testing import CANARY, ProviderConformance, RecordedExchange, load_
 from llmgate_anthropic import Anthropic
 
 CORPUS = Path(__file__).parents[4] / "shared/corpus/dev/anthropic"
-REASONS = {"end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length"}
-REASONS |= {"tool_use": "tool_calls", "refusal": "content_filter", "pause_turn": "other"}
+REASONS = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "tool_use": "tool_calls",
+    "refusal": "content_filter",
+    "pause_turn": "other",
+}
 
 
 def expected(exchange: RecordedExchange) -> Mapping[str, Any]:

@@ -7,13 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from llmgate.provider.http import is_array
 from llmgate.testing import CANARY, ProviderConformance, RecordedExchange
 from llmgate.testing.recordings import load_recording
 from llmgate_cohere import Cohere
 
 _CORPUS = Path(__file__).parents[4] / "shared" / "corpus" / "dev" / "cohere"
-_REASONS = {"COMPLETE": "stop", "STOP_SEQUENCE": "stop", "MAX_TOKENS": "length"}
-_REASONS |= {"TOOL_CALL": "tool_calls"}
+_REASONS = {
+    "COMPLETE": "stop",
+    "STOP_SEQUENCE": "stop",
+    "MAX_TOKENS": "length",
+    "TOOL_CALL": "tool_calls",
+}
 
 
 def expected(exchange: RecordedExchange) -> Mapping[str, Any]:
@@ -25,10 +30,10 @@ def expected(exchange: RecordedExchange) -> Mapping[str, Any]:
     said = {"text": "", "thinking": ""}
     reason = None
     for value in [json.loads(line) for line in lines or [body] if line.strip() != "[DONE]"]:
-        delta = value.get("delta") or value
+        delta: dict[str, Any] = value.get("delta") or value
         reason = delta.get("finish_reason") or reason
-        content = (delta.get("message") or {}).get("content") or []
-        for part in [content] if isinstance(content, dict) else content:
+        content: Any = (delta.get("message") or {}).get("content") or []
+        for part in content if is_array(content) else [content]:
             for name in said:
                 said[name] += part.get(name) or ""
     return {"text": said["text"], "finish_reason": _REASONS.get(reason or "")}

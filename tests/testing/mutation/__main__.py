@@ -7,6 +7,7 @@ where the kit finds something in a provider that was not changed.
 from __future__ import annotations
 
 import argparse
+import logging
 import random
 import sys
 from collections import Counter, defaultdict
@@ -55,6 +56,7 @@ def main() -> int:
     parser.add_argument("--each", type=int, default=EACH, help="mutants of each rule and provider")
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
+    logging.disable()
     for subject in SUBJECTS:
         if finding := try_original(subject):
             print(f"{subject.package} itself does not conform: {finding}")

@@ -142,7 +142,6 @@ PARAMETERS = [
     golden(
         "stream",
         {"stream": True, "stream_options": {"include_usage": True}},
-        ["stream_options.include_usage dropped"],
         stream=True,
     ),
     golden(
@@ -207,6 +206,21 @@ def effort(model: str, given: str, **sent: Any) -> GoldenCall:
 
 
 THINKING = [
+    golden("odd effort", {"reasoning_effort": "strange"}, ["reasoning_effort dropped"]),
+    *[
+        golden(
+            f"{name} while thinking",
+            {"model": "claude-sonnet-4-6", name: value, "reasoning_effort": "high"},
+            ["reasoning_effort converted"],
+            version=SAMPLED,
+            model="claude-sonnet-4-6",
+            thinking={"type": "adaptive"},
+            output_config={"effort": "high"},
+            **{name: value},
+        )
+        for name, value in (("temperature", 1), ("top_p", 0.95))
+    ],
+    golden("top_p", {"top_p": 0.5}, version=SAMPLED, top_p=0.5),
     effort("claude-haiku-4-5", "high", thinking=BUDGET),
     effort("claude-haiku-4-5", "none", thinking={"type": "disabled"}),
     effort(
@@ -520,6 +534,7 @@ def earlier(
 
 
 HISTORIES = [
+    earlier("own parts", {"content": [THOUGHT, block("Rain.")]}, [THOUGHT, block("Rain.")]),
     said(
         "system",
         [

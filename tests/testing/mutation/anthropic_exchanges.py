@@ -29,6 +29,10 @@ USAGE = {
     "completion_tokens": 7,
     "total_tokens": 23,
     "prompt_tokens_details": {"cached_tokens": 3, "cache_write_tokens": 2},
+    "cache_creation_input_tokens": None,
+    "cache_read_input_tokens": None,
+    "input_tokens": None,
+    "output_tokens": None,
 }
 HEAD = {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-haiku-4-5-2025"}
 CITATION = {"type": "char_location", "cited_text": "Rain", "document_index": 0}

@@ -62,7 +62,9 @@ def native(*reasons: tuple[str, str | None]) -> list[dict[str, Any]]:
     ]
 
 
-LOGPROBS = {"content": [{"token": "Rain", "logprob": -0.5, "bytes": None, "top_logprobs": []}]}
+LOGPROBS: dict[str, Any] = {
+    "content": [{"token": "Rain", "logprob": -0.5, "bytes": None, "top_logprobs": []}]
+}
 CITED = [{"type": "url_citation", "url_citation": {"url": "https://a.invalid", "title": "A"}}]
 TWO = [called("call_a", "weather", '{"city": "Zürich"}'), called("call_b", "time", "{}")]
 
@@ -253,6 +255,30 @@ WHOLE: list[RecordedExchange] = [
         answered({"index": 0, "error": {"message": "Gone.", "code": 502}}),
         error=errors.ServerError,
     ),
+    *[
+        whole(
+            f"{code} in 200", ASK, {"error": {"message": "x", "code": code}}, error=kind, code=code
+        )
+        for code, kind in [
+            ("authentication_error", errors.AuthenticationError),
+            ("invalid_api_key", errors.AuthenticationError),
+            ("insufficient_quota", errors.QuotaExceededError),
+            ("invalid_request_error", errors.BadRequestError),
+            ("model_not_found", errors.NotFoundError),
+            ("not_found_error", errors.NotFoundError),
+            ("permission_error", errors.PermissionDeniedError),
+            ("rate_limit_error", errors.RateLimitError),
+            ("requests", errors.RateLimitError),
+            ("tokens", errors.RateLimitError),
+            ("engine_overloaded", errors.OverloadedError),
+            ("overloaded_error", errors.OverloadedError),
+            ("server_is_overloaded", errors.OverloadedError),
+            ("slow_down", errors.OverloadedError),
+            ("unavailable_error", errors.OverloadedError),
+            ("server_error", errors.ServerError),
+            ("internal_error", errors.ServerError),
+        ]
+    ],
     whole("no choices", ASK, {**HEAD, "choices": []}, error=errors.DecodeError),
     whole("no answer", ASK, answered({"index": 0, "message": {}}), error=errors.DecodeError),
 ]
@@ -280,7 +306,7 @@ def calls(*fragments: Any) -> dict[str, Any]:
     return chunk(tool_calls=list(fragments))
 
 
-COUNTED = {**CHUNK, "choices": [], "usage": USAGE}
+COUNTED: dict[str, Any] = {**CHUNK, "choices": [], "usage": USAGE}
 STREAMS: list[RecordedExchange] = [
     event_stream(
         "text",
@@ -396,6 +422,45 @@ STREAMS: list[RecordedExchange] = [
         completion={"choices": [{"message": {"function_call": {"name": "time"}}}]},
     ),
     event_stream(
+        "late name and id",
+        WITH_TOOLS,
+        calls(fragment(0, "", id="a")),
+        calls(fragment(0, "{}", "time", id="a")),
+        calls(fragment(0, "{}", "weather", id="b")),
+        calls(fragment(1, '{"city": "A"}', "weather", id="c")),
+        calls(fragment(0, "", id="b")),
+        chunk("tool_calls"),
+        tool_calls=[("time", {}), ("weather", {}), ("weather", {"city": "A"})],
+    ),
+    event_stream(
+        "names alone",
+        WITH_TOOLS,
+        calls(fragment(None, '{"city":', "weather"), fragment(None, "{", "time")),
+        calls(fragment(None, ' "A"}'), fragment(None, "}")),
+        calls(fragment(None, "{}", "time")),
+        calls(fragment(None, '{"a":', "time")),
+        calls(fragment(None, " 1}")),
+        chunk("tool_calls"),
+        tool_calls=[("weather", {"city": "A"}), ("time", {}), ("time", {}), ("time", {"a": 1})],
+    ),
+    event_stream(
+        "one of two",
+        {**ASK, "n": 2},
+        chunk(None, 0, content="One."),
+        chunk("stop", 0),
+        error=errors.StreamTruncatedError,
+    ),
+    event_stream(
+        "another second",
+        ASK,
+        {**chunk(content="Ra"), "created": 1700000001.5},
+        {**chunk(content="in."), "created": 1700000001.5},
+        {**chunk("stop"), "created": 1700000001.5},
+        b"data: \n\n",
+        text="Rain.",
+        completion={"created": 1700000001},
+    ),
+    event_stream(
         "message so far",
         ASK,
         {**CHUNK, "choices": [{**choice(None, content="Ra"), "delta": {"content": "Ra"}}]},
@@ -444,6 +509,13 @@ def failed(
     return refused(ASK, status, {"error": fields}, kind, code=code or told, **more)
 
 
+SPENT = (
+    "billing_not_active",
+    "credit_balance_exhausted",
+    "organization_spend_limit_exceeded",
+    "organization_usage_limit_exceeded",
+    "project_spend_limit_exceeded",
+)
 ERRORS = [
     failed(401, errors.AuthenticationError, "invalid_api_key", retryable=False),
     failed(429, errors.RateLimitError, "rate_limit_exceeded", "tokens"),
@@ -456,6 +528,8 @@ ERRORS = [
     failed(400, errors.ContentFilterError, "content_filter"),
     failed(400, errors.BadRequestError, None, "invalid_request_error"),
     failed(402, errors.QuotaExceededError, None, "payment"),
+    *[failed(429, errors.QuotaExceededError, code) for code in SPENT],
+    failed(400, errors.ContentFilterError, "moderation_blocked"),
     failed(404, errors.NotFoundError, "model_not_found"),
     failed(409, errors.ProviderError, "conflict", retryable=True),
     failed(500, errors.ServerError, "server_error"),
@@ -515,8 +589,8 @@ CALLS = (
     golden(
         "stream with options",
         {**ASK, "stream": True, "stream_options": {"include_obfuscation": False}},
-        [INJECTED],
-        stream_options={"include_obfuscation": False, "include_usage": True},
+        [INJECTED, "stream_options.include_obfuscation dropped"],
+        stream_options={"include_usage": True},
     ),
     golden("extra", {**ASK, "extra_body": {"top_k": 3}}, extra_body=..., top_k=3),
     golden(

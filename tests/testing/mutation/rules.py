@@ -9,7 +9,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
+
+from llmgate.provider.http import is_array
 
 __all__ = ["EMPTY", "Mutant", "compile_mutant", "mutants_of"]
 
@@ -22,12 +24,13 @@ class Mutant(NamedTuple):
 
     module: str
     line: int
+    function: str
     rule: str
     what: str
     number: int
 
     def __str__(self) -> str:
-        return f"{self.module}:{self.line} {self.rule}: {self.what}"
+        return f"{self.module}:{self.line} ({self.function}) {self.rule}: {self.what}"
 
 
 class _Change(NamedTuple):
@@ -39,8 +42,18 @@ class _Change(NamedTuple):
 
 def mutants_of(module: str, source: str) -> list[Mutant]:
     """All mutants of a module."""
-    changes = enumerate(_changes(ast.parse(source)))
-    return [Mutant(module, c.line, c.rule, c.what, number) for number, c in changes]
+    tree = ast.parse(source)
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    return [
+        Mutant(module, c.line, _function_at(c.line, functions), c.rule, c.what, number)
+        for number, c in enumerate(_changes(tree))
+    ]
+
+
+def _function_at(line: int, functions: list[ast.FunctionDef]) -> str:
+    """The innermost function that holds a line."""
+    holding = [f for f in functions if f.lineno <= line <= (f.end_lineno or f.lineno)]
+    return max(holding, key=lambda f: f.lineno).name if holding else "the module"
 
 
 def compile_mutant(mutant: Mutant, source: str) -> Any:
@@ -59,12 +72,12 @@ def _changes(tree: ast.Module) -> Iterator[_Change]:
             case ast.Call():
                 yield from _dropped_keywords(child)
                 yield from _swapped_arguments(child)
-            case ast.Return(value=ast.expr()):
+            case ast.Return(value=ast.expr()) if not _is_prose(child, "value"):
                 yield _emptied(child)
             case ast.Constant():
                 yield from _changed_constant(parent, name, child)
             case list():
-                yield from _skipped_statements(child)
+                yield from _skipped_statements(cast("list[ast.stmt]", child))
             case _:
                 pass
 
@@ -72,10 +85,10 @@ def _changes(tree: ast.Module) -> Iterator[_Change]:
 def _places(tree: ast.AST) -> Iterator[tuple[ast.AST, str, Any]]:
     """Every part of the tree that may be changed, with what holds it and under which name."""
     for name, value in ast.iter_fields(tree):
-        if name in ("annotation", "returns", "type_params") or _is_prose(tree, name):
+        if name in _NO_BEHAVIOUR or _is_prose(tree, name):
             continue
-        children = value if isinstance(value, list) else [value]
-        if isinstance(value, list) and name in ("body", "orelse"):
+        children: list[Any] = value if is_array(value) else [value]
+        if is_array(value) and name in ("body", "orelse"):
             yield tree, name, value
         for child in children:
             if isinstance(child, ast.AST) and not _is_left_alone(child):
@@ -84,11 +97,14 @@ def _places(tree: ast.AST) -> Iterator[tuple[ast.AST, str, Any]]:
 
 
 def _is_prose(node: ast.AST, name: str) -> bool:
-    """Whether it is what an error says."""
+    """Whether it is what an error says, or a reason."""
+    if isinstance(node, ast.Return) and name == "value":
+        texts = [part for part in ast.walk(node) if isinstance(part, ast.Constant)]
+        return any(isinstance(text.value, str) and " " in text.value for text in texts)
     return isinstance(node, ast.Raise) and name == "exc"
 
 
-_NAMES_OF_TYPES = ("TypeVar", "cast", "__all__", "__slots__")
+_NO_BEHAVIOUR = ("annotation", "returns", "type_params", "decorator_list")
 
 
 def _is_left_alone(node: ast.AST) -> bool:

@@ -11,6 +11,8 @@ from tests.testing.mutation.trial import Subject
 
 __all__ = ["SUBJECTS"]
 
+_TABLE = "a table of facts about single models, each of which only a call to that model can show"
+
 
 def _openai(package: ModuleType) -> Any:
     return package.OpenAI(api_key=CANARY)
@@ -29,6 +31,7 @@ OPENAI = Subject(
     {
         "embeddings": "it makes no completions, and the kit is about them",
         "models": "it lists models, and the kit is about completions",
+        "gates": _TABLE,
     },
 )
 
@@ -47,7 +50,7 @@ ANTHROPIC = Subject(
         "most_splits": 20,
         "most_cuts": 20,
     },
-    {},
+    {"models": _TABLE},
 )
 
 SUBJECTS = (OPENAI, ANTHROPIC)

@@ -130,7 +130,8 @@ class _Finder:
         self._module, self._code = module, code
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> Any:
-        return importlib.util.spec_from_loader(name, self) if name == self._module else None  # type: ignore[arg-type]
+        loader: Any = self
+        return importlib.util.spec_from_loader(name, loader) if name == self._module else None
 
     def create_module(self, spec: object) -> None:
         return None
@@ -143,10 +144,8 @@ class _Finder:
 
 def empty_of(value: Any) -> Any:
     """An empty value of the same type; None of what has none."""
-    for kind in (bool, int, float, str, bytes, list, tuple, dict, frozenset, set):
-        if isinstance(value, kind):
-            return kind()
-    return None
+    kinds: tuple[type[Any], ...] = (bool, int, float, str, bytes, list, tuple, dict, frozenset, set)
+    return next((kind() for kind in kinds if isinstance(value, kind)), None)
 
 
 # --- the kit ------------------------------------------------------------------------------
