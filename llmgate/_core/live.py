@@ -297,7 +297,7 @@ class LiveSource:
     def _fail(self, error: LLMGateError) -> None:
         """End it, with all that is known about the failure."""
         error.delivered = self._has_begun
-        if isinstance(error, StreamTruncatedError):
+        if isinstance(error, StreamTruncatedError) and self._has_begun:
             error.partial = self._completion_so_far()
         self._finish("error", self._context.explain(error))
 
