@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from time import perf_counter
+from typing import Any
 
 from benchmarks.drivers import KEY, Reading, Task
 from llmgate import Client as Gate
 from llmgate import Completion, Stream
-from llmgate.options import CallOptions
 from llmgate.provider import Provider
 
 __all__ = ["Client"]
@@ -20,7 +20,7 @@ class Client:
         self._gate = Gate(providers={task.dialect: _provider(task)})
         self._model = f"{task.dialect}/{task.model}"
         self._messages = task.messages
-        self._options: CallOptions = {}
+        self._options: dict[str, Any] = {}
         if limit := task.limits.get("max_tokens"):
             self._options["max_tokens"] = limit
 
