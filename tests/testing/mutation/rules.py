@@ -72,8 +72,9 @@ def _changes(tree: ast.Module) -> Iterator[_Change]:
             case ast.Call():
                 yield from _dropped_keywords(child)
                 yield from _swapped_arguments(child)
-            case ast.Return(value=ast.expr()) if not _is_prose(child, "value"):
-                yield _emptied(child)
+            case ast.Return(value=ast.expr() as value) if not _is_prose(child, "value"):
+                if ast.unparse(value) not in _EMPTY_ALREADY:
+                    yield _emptied(child)
             case ast.Constant():
                 yield from _changed_constant(parent, name, child)
             case list():
@@ -104,6 +105,7 @@ def _is_prose(node: ast.AST, name: str) -> bool:
     return isinstance(node, ast.Raise) and name == "exc"
 
 
+_EMPTY_ALREADY = ("None", "False", "0", "''", "()", "[]", "{}")
 _NO_BEHAVIOUR = ("annotation", "returns", "type_params", "decorator_list")
 
 

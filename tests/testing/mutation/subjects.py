@@ -31,7 +31,7 @@ OPENAI = Subject(
     {
         "embeddings": "it makes no completions, and the kit is about them",
         "models": "it lists models, and the kit is about completions",
-        "gates": _TABLE,
+        "rules": _TABLE,
     },
 )
 
