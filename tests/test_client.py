@@ -30,6 +30,7 @@ from llmgate.errors import (
     UnsupportedError,
 )
 from llmgate.hooks import CallEnded
+from llmgate.options import CallOptions
 from llmgate.provider import Decoder, Provider, Support
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, Secret, encode_json
@@ -71,7 +72,7 @@ async def refusal(**options: Any) -> InvalidRequestError:
 
 async def test_the_modules_functions(server: FaultServer) -> None:
     """They are methods of one client with the default settings."""
-    options: Any = {"base_url": server.url, "api_key": KEY}
+    options: dict[str, Any] = {"base_url": server.url, "api_key": KEY}
     assert "Hi" == (await llmgate.acompletion(MODEL, HI, stream=False, **options)).text
     assert (
         "Hi"
@@ -124,7 +125,7 @@ async def test_an_answer_is_a_message_of_the_next_call(server: FaultServer) -> N
 
 async def test_none_means_not_given(server: FaultServer) -> None:
     """Of every option."""
-    options: Any = dict.fromkeys(llmgate.options.CallOptions.__annotations__)
+    options: dict[str, Any] = dict.fromkeys(CallOptions.__annotations__)
     async with client_of(server) as client:
         await client.acompletion(MODEL, HI, stream=None, **options)
     assert {"model", "messages"} == {*server.requests[0].json}
@@ -133,7 +134,7 @@ async def test_none_means_not_given(server: FaultServer) -> None:
 @pytest.mark.parametrize("name", ["base_url", "api_base"])
 async def test_key_and_address_of_a_call(server: FaultServer, name: str) -> None:
     """They go before the client's, for this call."""
-    options: Any = {name: f"{server.url}/", "api_key": "  sk-of-the-call\n"}
+    options: dict[str, Any] = {name: f"{server.url}/", "api_key": "  sk-of-the-call\n"}
     async with client_of("http://127.0.0.1:9/v1") as client:
         await client.acompletion(MODEL, HI, **options)
     assert "/v1/chat/completions" == server.requests[0].target
@@ -142,7 +143,7 @@ async def test_key_and_address_of_a_call(server: FaultServer, name: str) -> None
 
 async def test_a_secret_as_a_key(server: FaultServer) -> None:
     """A key may be a ``Secret``, as a program keeps it."""
-    options: Any = {"api_key": Secret("sk-of-the-call")}
+    options: dict[str, Any] = {"api_key": Secret("sk-of-the-call")}
     async with client_of(server) as client:
         await client.acompletion(MODEL, HI, **options)
     assert "Bearer sk-of-the-call" == server.requests[0].headers["authorization"]
@@ -163,13 +164,13 @@ async def test_a_setting_that_the_provider_lacks() -> None:
 @pytest.mark.parametrize("name", ["timeout", "force_timeout", "forceTimeout"])
 async def test_timeouts_by_every_name(server: FaultServer, name: str) -> None:
     """They all say the same, and only one may be given."""
-    options: Any = {name: 0.000_001}
+    options: dict[str, Any] = {name: 0.000_001}
     async with client_of(server) as client:
         with pytest.raises(TimeoutError):
             await client.acompletion(MODEL, HI, **options)
         options = {name: 5}
         await client.acompletion(MODEL, HI, **options)
-    other: Any = {"timeout": 1, "force_timeout": 1}
+    other: dict[str, Any] = {"timeout": 1, "force_timeout": 1}
     if name != "timeout":
         other = {"timeout": 1, name: 1}
     assert (await refusal(**other)).path in ("force_timeout", name)
@@ -275,7 +276,7 @@ async def test_the_switch_of_a_provider_that_could_be_installed(
 ) -> None:
     """It is named with its package."""
     monkeypatch.setattr("llmgate._core.advice.installable", lambda: ("absent",))
-    option: Any = {"absent": True}
+    option: dict[str, Any] = {"absent": True}
     with pytest.raises(UnknownProviderError, match=r"llmgate-core\[absent\]"):
         await Client().acompletion("gpt-4o", HI, **option)
 

@@ -186,7 +186,7 @@ class AsyncHook:
 async def test_an_async_hook_is_refused(hook: Any) -> None:
     """Where it is given, in a sentence that says what to do."""
     for option in ("hooks", "logger_fn"):
-        options: Any = {option: [hook] if option == "hooks" else hook}
+        options: dict[str, Any] = {option: [hook] if option == "hooks" else hook}
         with pytest.raises(InvalidRequestError, match=f"{option}: .* is an async function"):
             await Client(providers={"fake": FakeProvider(["Hi"])}).acompletion(
                 "fake/m", HI, **options

@@ -218,7 +218,11 @@ async def test_an_address_with_a_key_shows_nowhere(setting: str, name: str) -> N
     with FaultServer(FAILURES[name]) as server:
         address = server.url.replace("//", f"//me:{PASSWORD}@") + f"?key={KEY}"
         async with Client(providers={"openai": OpenAI}, hooks=[recorder], max_retries=0) as client:
-            options: Any = {setting: address, "api_key": "sk-another-key", "timeout": 0.5}
+            options: dict[str, Any] = {
+                setting: address,
+                "api_key": "sk-another-key",
+                "timeout": 0.5,
+            }
             with pytest.raises(LLMGateError) as caught:
                 await client.acompletion(MODEL, HI, **options)
             shown = [repr(vars(client)), repr(vars(client._registry))]
@@ -238,7 +242,9 @@ async def test_an_address_with_a_key_shows_nowhere(setting: str, name: str) -> N
 async def test_a_cancelled_call_shows_no_address() -> None:
     """A program may log what cancelled it, with the variables of all frames."""
     with FaultServer(hang) as server:
-        options: Any = {"base_url": server.url.replace("//", f"//me:{PASSWORD}@") + f"?key={KEY}"}
+        options: dict[str, Any] = {
+            "base_url": server.url.replace("//", f"//me:{PASSWORD}@") + f"?key={KEY}"
+        }
         async with Client(providers={"openai": OpenAI}) as client:
             task = asyncio.ensure_future(client.acompletion(MODEL, HI, stream=False, **options))
             assert await asyncio.to_thread(wait_for, lambda: bool(server.requests))
@@ -257,7 +263,7 @@ async def test_an_address_that_a_provider_refuses() -> None:
     def make(base_url: str = "") -> OpenAI:
         raise ValueError(f"cannot use {base_url}")
 
-    options: Any = {"base_url": f"https://me:{PASSWORD}@host/v1?key={KEY}"}
+    options: dict[str, Any] = {"base_url": f"https://me:{PASSWORD}@host/v1?key={KEY}"}
     with pytest.raises(LLMGateError, match="cannot use https://host/v1") as caught:
         await Client(providers={"mine": make}).acompletion("mine/x", HI, **options)
     frames = traceback.TracebackException.from_exception(caught.value, capture_locals=True).stack

@@ -53,7 +53,7 @@ def in_frames(error: BaseException) -> Iterator[str]:
 @pytest.mark.parametrize("key", [f"{KEY}\n{OTHER}", f"{KEY}é", KEY + "\0"])
 async def test_a_key_that_is_none_is_in_no_frame(key: str) -> None:
     """Nor the key of a call that was refused for it; with async and without."""
-    options: Any = {"api_key": key}
+    options: dict[str, Any] = {"api_key": key}
     calls: list[Any] = [llmgate.completion, Client().completion]
     for call in calls:
         with pytest.raises(LLMGateError) as caught:
@@ -74,7 +74,7 @@ async def test_a_provider_that_refuses_its_key() -> None:
         except KeyError:
             raise LLMGateError("no such account")  # noqa: B904 - as strangers do
 
-    options: Any = {"api_key": KEY}
+    options: dict[str, Any] = {"api_key": KEY}
     with pytest.raises(LLMGateError, match="no such account") as caught:
         await Client(providers={"mine": make}).acompletion("mine/x", HI, **options)
     assert KEY not in "".join(in_frames(caught.value))
@@ -89,7 +89,7 @@ async def test_asyncios_own_log(caplog: pytest.LogCaptureFixture) -> None:
     try:
         with caplog.at_level(logging.DEBUG), FaultServer(reply(body=COMPLETION)) as server:
             async with client_of(server) as client:
-                options: Any = {"api_key": KEY, "base_url": server.url}
+                options: dict[str, Any] = {"api_key": KEY, "base_url": server.url}
                 await client.acompletion(MODEL, HI, **options)
     finally:
         loop.set_debug(False)
@@ -120,7 +120,11 @@ async def test_a_password_of_a_proxy(
     scheme, step = PROXIED[name]
     hook, loop = Recorder(), asyncio.get_running_loop()
     loop.set_debug(True)
-    options: Any = {"api_key": KEY, "base_url": f"{scheme}://model.test/v1", "timeout": 0.4}
+    options: dict[str, Any] = {
+        "api_key": KEY,
+        "base_url": f"{scheme}://model.test/v1",
+        "timeout": 0.4,
+    }
     with caplog.at_level(logging.DEBUG), FaultServer(step) as server:
         address = server.url.replace("//", f"//me:{OTHER}@").removesuffix("/v1")
         settings: Any = {"proxy": address}
@@ -175,7 +179,9 @@ async def test_an_error_in_a_stream_still_says_what_happened() -> None:
 
 def test_headers_among_arguments_hide_their_values() -> None:
     """A traceback shows the arguments of a call."""
-    options: Any = {"extra_headers": {"authorization": KEY, "content-type": "text/plain"}}
+    options: dict[str, Any] = {
+        "extra_headers": {"authorization": KEY, "content-type": "text/plain"}
+    }
     hide_credentials(options)
     assert "{'authorization': '***', 'content-type': 'text/plain'}" == repr(
         options["extra_headers"]

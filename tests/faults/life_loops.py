@@ -14,6 +14,7 @@ from unittest.mock import patch
 import llmgate
 from llmgate import Client, Stream
 from llmgate._core import default as _default
+from llmgate._core.sync import run as run_sync
 from llmgate.errors import LLMGateError
 from tests.faults.calls import HI
 from tests.faults.dialects import TEXT
@@ -124,7 +125,7 @@ def _default_client(player: Player, server: FaultServer) -> None:
         answer: Any = llmgate.completion(player.dialect.model, HI, stream=player.stream)
         assert TEXT == (answer.completion() if player.stream else answer).text
     assert wait_for(lambda: server.open_connections <= 1)
-    llmgate._core.sync.run(client.aclose)
+    run_sync(client.aclose)
 
 
 _patching = threading.Lock()
@@ -188,7 +189,7 @@ def _threads_without(player: Player, server: FaultServer) -> None:
     with ThreadPoolExecutor(16) as threads:
         answers = [thread.result() for thread in [threads.submit(run) for _ in range(16)]]
     assert [[TEXT] * 3] * 16 == answers
-    llmgate._core.sync.run(client.aclose)
+    run_sync(client.aclose)
 
 
 async def _inside_a_loop(player: Player) -> None:
@@ -197,7 +198,7 @@ async def _inside_a_loop(player: Player) -> None:
         assert TEXT == text_of_sync(stage.client, player)
         assert TEXT == await text_of(stage.client, player)
         assert TEXT == text_of_sync(stage.client, player)
-        llmgate._core.sync.run(stage.client.aclose)
+        run_sync(stage.client.aclose)
 
 
 async def _both_at_once(player: Player) -> None:
@@ -209,7 +210,7 @@ async def _both_at_once(player: Player) -> None:
         )
         assert [TEXT] * 8 == answers
         assert stage.server.connections <= 2
-        llmgate._core.sync.run(stage.client.aclose)
+        run_sync(stage.client.aclose)
 
 
 async def _in_a_hook(player: Player) -> None:
@@ -224,7 +225,7 @@ async def _in_a_hook(player: Player) -> None:
 
         assert TEXT == await text_of(stage.client, player, hooks=[hook])
         assert await asyncio.to_thread(wait_for, lambda: [TEXT] == heard)
-        llmgate._core.sync.run(stage.client.aclose)
+        run_sync(stage.client.aclose)
 
 
 async def _many_clients(player: Player) -> None:

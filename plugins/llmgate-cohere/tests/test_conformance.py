@@ -32,8 +32,10 @@ def expected(exchange: RecordedExchange) -> Mapping[str, Any]:
     for value in [json.loads(line) for line in lines or [body] if line.strip() != "[DONE]"]:
         delta: dict[str, Any] = value.get("delta") or value
         reason = delta.get("finish_reason") or reason
-        content: Any = (delta.get("message") or {}).get("content") or []
-        for part in content if is_array(content) else [content]:
+        message: Any = delta.get("message") or {}
+        content: Any = message.get("content") or []
+        parts: list[Any] = content if is_array(content) else [content]
+        for part in parts:
             for name in said:
                 said[name] += part.get(name) or ""
     return {"text": said["text"], "finish_reason": _REASONS.get(reason or "")}

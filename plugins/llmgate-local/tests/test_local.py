@@ -97,7 +97,8 @@ def reported(completion: Completion) -> list[str]:
 
 def logprobs(completion: Completion) -> list[int]:
     """How many alternatives each token has."""
-    content: list[Any] = (completion.choices[0].logprobs or {"content": []})["content"]
+    found: Any = completion.choices[0].logprobs or {"content": []}
+    content: list[Any] = found["content"]
     return [len(token["top_logprobs"]) for token in content]
 
 

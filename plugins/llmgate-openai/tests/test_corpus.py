@@ -114,10 +114,14 @@ def _lost(recorded: Any, ours: Any, path: str = "") -> Iterator[str]:
         yield f"{path}: {recorded!r:.60} is {ours!r:.60}"
 
 
+_NO_CALL = {"arguments": "", "name": ""}
+"""What some hosts write beside each text."""
+
+
 def _lost_field(key: str, value: Any, ours: dict[str, Any], path: str) -> Iterator[str]:
     """The same for one field, with what is said in another way."""
     mine = ours.get(key)
-    says_nothing = value is None or value in ("", [], {})
+    says_nothing = value is None or value in ("", [], {}, _NO_CALL)
     if key == "finish_reason" and value:
         mine = ours.get("native_finish_reason") if mine != value else value
     elif path.endswith((".message.content", ".delta.content")) and is_array(value):
@@ -161,18 +165,20 @@ def _without_repetitions(events: Iterable[Any]) -> list[Any]:
     An empty object for arguments is given at the end, when nothing else has come.
     """
     seen = set[tuple[Any, Any]]()
-    reduced = json.loads(json.dumps([*events]))
-    for event in reduced:
-        for choice in event.get("choices") or []:
-            for call in (choice.get("delta") or {}).get("tool_calls") or []:
-                key = (choice.get("index"), call.get("index"))
-                function = call.get("function") or {}
-                if function.get("arguments") == "{}":
-                    del function["arguments"]
-                if key in seen:
-                    for fields, name in ((call, "id"), (call, "type"), (function, "name")):
-                        fields.pop(name, None)
-                seen.add(key)
+    reduced: list[Any] = json.loads(json.dumps([*events]))
+    for choice in [choice for event in reduced for choice in event.get("choices") or ()]:
+        delta: Any = choice.get("delta") or {}
+        calls: list[Any] = delta.get("tool_calls") or []
+        for call in calls:
+            key = (choice.get("index"), call.get("index"))
+            function: dict[str, Any] = call.get("function") or {}
+            if function.get("arguments") == "{}":
+                del function["arguments"]
+            if key in seen:
+                call.pop("id", None)
+                call.pop("type", None)
+                function.pop("name", None)
+            seen.add(key)
     return reduced
 
 

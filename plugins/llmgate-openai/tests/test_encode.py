@@ -166,12 +166,16 @@ async def test_objects_of_the_extra_body_are_merged_recursively() -> None:
     """What it does not name stays; lists, and what is not an object on both sides, are replaced."""
     schema = {"name": "a", "schema": {"type": "object", "required": ["b"]}}
     given = {"type": "json_schema", "json_schema": schema}
-    extra = {
+    extra: dict[str, Any] = {
         "response_format": {"json_schema": {"strict": True, "schema": {"required": []}}},
         "stop": {"tokens": [1]},
     }
     sent, _ = await _sent(response_format=given, stop=["x"], extra_body=extra)
-    merged = {"name": "a", "schema": {"type": "object", "required": []}, "strict": True}
+    merged: dict[str, Any] = {
+        "name": "a",
+        "schema": {"type": "object", "required": []},
+        "strict": True,
+    }
     assert {"type": "json_schema", "json_schema": merged} == sent["response_format"]
     assert {"tokens": [1]} == sent["stop"]
 

@@ -144,7 +144,7 @@ class _Finder:
 
 def empty_of(value: Any) -> Any:
     """An empty value of the same type; None of what has none."""
-    kinds: tuple[type[Any], ...] = (bool, int, float, str, bytes, list, tuple, dict, frozenset, set)
+    kinds: tuple[Any, ...] = (bool, int, float, str, bytes, list, tuple, dict, frozenset, set)
     return next((kind() for kind in kinds if isinstance(value, kind)), None)
 
 
