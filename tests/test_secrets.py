@@ -179,9 +179,7 @@ async def test_an_error_in_a_stream_still_says_what_happened() -> None:
 
 def test_headers_among_arguments_hide_their_values() -> None:
     """A traceback shows the arguments of a call."""
-    options: dict[str, Any] = {
-        "extra_headers": {"authorization": KEY, "content-type": "text/plain"}
-    }
+    options: Any = {"extra_headers": {"authorization": KEY, "content-type": "text/plain"}}
     hide_credentials(options)
     assert "{'authorization': '***', 'content-type': 'text/plain'}" == repr(
         options["extra_headers"]
