@@ -392,7 +392,7 @@ async def test_a_knob_that_a_provider_lacks(caplog: pytest.LogCaptureFixture) ->
 @pytest.mark.parametrize(
     "options", [{"n": 2}, {"response_format": City}, {"modalities": ["audio"]}]
 )
-async def test_a_meaning_that_a_provider_lacks(options: Any) -> None:
+async def test_a_meaning_that_a_provider_lacks(options: dict[str, Any]) -> None:
     """What would change the answer is refused."""
     with pytest.raises(UnsupportedError):
         await Client(providers={"plain": Plain()}).acompletion("plain/x", HI, **options)
