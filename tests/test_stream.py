@@ -309,6 +309,7 @@ async def test_the_deadline_of_a_stream_that_nobody_reads(reads: int) -> None:
             answer = await client.acompletion(MODEL, HI, stream=True, timeout=0.3)
             came = [await anext(answer) for _ in range(reads)]
             assert await wait_for_async(lambda: server.open_connections == 0, 2.0)
+            assert await wait_for_async(lambda: bool(hook.all(CallEnded)), 2.0)
             assert 0.3 <= hook.all(CallEnded)[0].seconds
             assert "failed" in repr(answer)
             with pytest.raises(DeadlineExceededError, match=r"0\.3 s") as caught:
