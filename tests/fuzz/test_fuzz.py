@@ -173,7 +173,7 @@ def test_time_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(FindingError, match="processor time"):
         timed(busy)(b"")
     with pytest.raises(FindingError, match="8 times as many"):
-        flood(lambda: Lazy(slow=True), [], Frame(b"a" * 300), 500, least=0.1)
+        flood(lambda: Lazy(slow=True), [], Frame(b"a" * 300), 1000, least=0.1)
     flood(Lazy, [], Frame(b"a"), 500, least=0.0)
 
 
