@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection
 from xml.etree import ElementTree
 
@@ -128,7 +129,7 @@ def test_bench_check_fails_when_a_limit_is_passed(
     printed = capsys.readouterr().out
     assert ("valgrind is not here" in printed) == (not has_valgrind)
     assert ("over\n" in printed) == (has_valgrind or bool(status))
-    assert ("held at 1.3," in printed) == has_valgrind
+    assert (re.search(r"held at [\d.]+, for what", printed) is not None) == has_valgrind
 
 
 # --- answers and plans ----------------------------------------------------------------------
