@@ -69,6 +69,8 @@ from tests.faults.server import (
 
 ANSWER = reply(body=COMPLETION)
 BODY = ANSWER.partition(b"\r\n\r\n")[2]
+VERSION = tuple(map(int, aiohttp_version.split(".")[:2]))
+COUNTS_HEADERS = VERSION >= (3, 14)  # older ones bound the length of each alone
 PATHS = ["public", "fast"] if find_spec("llmgate.transports._fast") else ["public"]
 
 
@@ -234,10 +236,13 @@ async def test_an_address_that_is_none() -> None:
         ),
         pytest.param(head(200, "x a: b"), ProtocolError, id="no name of a header"),
         pytest.param(head(x_long="a" * 200_000), ResponseTooLargeError, id="a header of 200 kB"),
-        pytest.param(
-            head(200, *(f"x-{number}: y" for number in range(10_000))),
-            ResponseTooLargeError,
-            id="10,000 headers",
+        *(
+            pytest.param(
+                head(200, *(f"x-{number}: y" for number in range(count))),
+                ResponseTooLargeError,
+                id=f"{count} headers",
+            )
+            for count in ([10_000] if COUNTS_HEADERS else [])
         ),
         pytest.param(
             reply(body=b"<html>hi</html>", content_type="text/html"), DecodeError, id="HTML"
@@ -290,8 +295,7 @@ async def test_a_body_in_two_members() -> None:
                 text = (await client.acompletion(MODEL, HI)).text
             except DecodeError:
                 text = None
-    reads_all = tuple(map(int, aiohttp_version.split(".")[:2])) >= (3, 14)
-    assert text == ("Hi" if reads_all else None)
+    assert text == ("Hi" if VERSION >= (3, 14) else None)
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ _CONTENT = "messages[0].content"
 
 _IMAGES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("", {}),
-    ("", {"image_url": "https://example.com/a.png"}),
+    ("", {"image_url": 5}),
     (".url", {"image_url": {}}),
     (".url", {"image_url": {"url": ""}}),
     (".url", {"image_url": {"url": "file:///etc/passwd"}}),

@@ -140,10 +140,16 @@ def _url(call: ProviderCall, path: str) -> str:
 
 
 def _chat_request(call: ProviderCall) -> HttpRequest:
-    body = {**encode(call, _DIALECT), **_STREAMED}
+    body = {**encode(call, _DIALECT), **_STREAMED, **_given_progress(call)}
     check_constraints(body)
     url, headers = _url(call, "/v1/chat/completions"), {"content-type": "application/json"}
     return HttpRequest("POST", url, headers, encode_json(body), stream=call.stream)
+
+
+def _given_progress(call: ProviderCall) -> dict[str, Any]:
+    """What the caller says of it, which counts."""
+    name = "return_progress"
+    return {name: call.extra_body[name]} if name in call.extra_body else {}
 
 
 def _decoder(call: ProviderCall) -> StreamDecoder:

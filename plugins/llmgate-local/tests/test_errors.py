@@ -43,7 +43,7 @@ async def test_settings_reach_the_model(ask: Ask, weights: Path, tmp_path: Path)
         assert (400, "exceed_context_size_error") == (caught.value.status, caught.value.code)
         with pytest.raises(UnsupportedError, match=r"needs Local\(parallel=2\)"):
             await ask(client=other, n=2)
-        with pytest.raises(InvalidRequestError, match="set api_key on it"):
+        with pytest.raises(InvalidRequestError, match="set api_key there"):
             await ask(client=other, api_key="x")
     wrong: list[dict[str, Any]] = [{"context": 0}, {"threads": -1}, {"parallel": 0}]
     for settings in (*wrong, {"idle_timeout": 0}):

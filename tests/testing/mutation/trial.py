@@ -68,13 +68,16 @@ def all_mutants(subject: Subject) -> list[Mutant]:
 
 def try_mutant(subject: Subject, mutant: Mutant) -> Verdict:
     """Whether the kit finds this mutant, and with which test."""
-    logging.disable()
     code = compile_mutant(mutant, _modules(subject.package)[mutant.module].read_text())
+    before = logging.root.manager.disable
+    logging.disable()
     try:
         with _loaded(subject.package, mutant.module, code) as package, _time_limit(SECONDS):
             found = _first_finding(subject, package)
     except ImportError as error:
         return Verdict(mutant, NOT_IMPORTED, str(error))
+    finally:
+        logging.disable(before)
     return Verdict(mutant, *(found or (None, "")))
 
 
