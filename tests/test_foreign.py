@@ -13,6 +13,7 @@ import pytest
 import llmgate
 from llmgate import Client, Completion, Message, Stream
 from llmgate._core.foreign import describe_argument, describe_setting
+from llmgate._text.hints import AsyncOnly, SyncOnly
 from llmgate.errors import InvalidRequestError
 from llmgate.options import CallOptions
 from llmgate.testing import FakeProvider
@@ -223,3 +224,12 @@ def test_a_fresh_process_says_so_too() -> None:
     code = "import llmgate\ntry: llmgate.api_key = 'sk'\nexcept AttributeError as e: print(e)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "give api_key= with a call" in done.stdout
+
+
+def test_leaving_what_was_never_entered_does_nothing() -> None:
+    """``with`` asks for the end of a block before it begins one."""
+    is_async, is_sync = AsyncOnly(), SyncOnly()
+    leave: Any = getattr(is_async, "__exit__")  # noqa: B009 - checkers do not know it
+    leave(None, None, None)
+    leave = getattr(is_sync, "__aexit__")  # noqa: B009 - likewise
+    asyncio.run(leave(None, None, None))

@@ -139,6 +139,20 @@ def test_an_import_that_fails_for_another_reason_is_not_explained_away(
         main(["providers"])
 
 
+def test_what_fails_beside_the_other_project_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line, whatever failed."""
+
+    def broken(*_: object) -> int:
+        raise ImportError("something else")
+
+    monkeypatch.setattr("llmgate.cli._run", broken)
+    monkeypatch.setattr("llmgate.cli.name_clash", lambda: SENTENCE)
+    assert 1 == main(["providers"])
+    assert f"llmgate: {SENTENCE} (ImportError: something else)\n" == capsys.readouterr().err
+
+
 @pytest.mark.parametrize("plugin", PLUGINS)
 def test_a_plugin_that_meets_the_other_project_says_so(site: Path, plugin: str) -> None:
     """Its import fails with the reason, beside the name of the module that is not there."""

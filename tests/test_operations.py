@@ -779,3 +779,22 @@ def test_what_nobody_foresaw_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Client, "_load", load)
     with FaultServer(hang) as server, pytest.raises(ZeroDivisionError):
         listing(server, None)
+
+
+class Embeds(Embedder):
+    """An embedder that declares nothing of its models."""
+
+    def embed(self, call: EmbeddingCall) -> Flow[Embeddings]:
+        """No request, and no vectors."""
+        yield HttpRequest("POST", "https://embed.invalid")
+        return Embeddings([])
+
+
+def test_an_embedder_need_not_declare_its_models() -> None:
+    """It takes texts alone, in one request, and every parameter unchanged."""
+    abilities = Embeds().embedding_abilities("any")
+    assert (None, None, False) == (
+        abilities.parameters,
+        abilities.max_batch,
+        abilities.takes_tokens,
+    )

@@ -135,3 +135,20 @@ def test_a_request_without_a_body_has_no_json() -> None:
     shown = Client(providers={"asking": Asking()}).preview("asking/x", HELLO)
     assert ("GET", None) == (shown.method, shown.json())
     assert "https://example.com/schema?version=2&api-key=***" == shown.url
+
+
+class Refusing(Broken):
+    """A provider that refuses every call while it translates it."""
+
+    name = "refusing"
+
+    def complete(self, call: ProviderCall) -> Flow[Completion]:
+        raise UnsupportedError("no such thing", parameter="messages[0]")
+        yield
+
+
+def test_a_call_that_is_refused_has_no_preview() -> None:
+    """The refusal is the one that the call itself would raise."""
+    with pytest.raises(UnsupportedError, match="no such thing") as caught:
+        Client(providers={"refusing": Refusing()}).preview("refusing/m", HELLO)
+    assert ("refusing", "messages[0]") == (caught.value.provider, caught.value.parameter)

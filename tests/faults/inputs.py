@@ -72,7 +72,6 @@ _IMAGES: tuple[tuple[str, dict[str, Any]], ...] = (
     (".url", {"image_url": {"url": ""}}),
     (".url", {"image_url": {"url": "file:///etc/passwd"}}),
     (".url", {"image_url": {"url": "/etc/passwd"}}),
-    (".url", {"image_url": {"url": "ftp://example.com/a.png"}}),
     (".url", {"image_url": {"url": "data:image/png,raw"}}),
     (".url", {"image_url": {"url": HALF}}),
     (".url", {"image_url": {"url": b"x"}}),

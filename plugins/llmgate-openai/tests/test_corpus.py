@@ -287,7 +287,11 @@ async def test_a_recorded_request_is_sent_again(recording: _Recording) -> None:
     differing = {
         key for key in {*sent, *expected} if sent.get(key, missing) != expected.get(key, missing)
     }
-    assert set() == {key for key in differing if not any(path.startswith(key) for path in reported)}
+    respelled = (
+        {"messages"} if recording.name in _NOTES["sent in the usual spelling"] else set[str]()
+    )
+    unreported = {key for key in differing if not any(path.startswith(key) for path in reported)}
+    assert respelled == unreported
 
 
 async def _called(client: Client, body: dict[str, Any]) -> list[str]:
