@@ -35,11 +35,20 @@ class _PartialCall:
     type: str = ""
     name: str = ""
     pieces: list[str] = field(default_factory=list[str])
+    length: int = 0
+    read_length: int = 0
     empty_object: str = ""
     is_snapshot: bool = False
 
     def is_whole(self) -> bool:
-        """Whether the arguments so far are a JSON value."""
+        """Whether the arguments so far are a JSON value.
+
+        Long ones are read when they have doubled since: to read them with each of many fragments
+        would take time in the square of their length.
+        """
+        if self.length > _LONG and self.length < 2 * self.read_length:
+            return False
+        self.read_length = self.length
         try:
             decode_json(self.arguments().encode("utf-8", "replace"))
         except DecodeError:
@@ -62,6 +71,7 @@ class _PartialCall:
             text = self._without_repetition(text)
         if text:
             self.pieces.append(text)
+            self.length += len(text)
         return text
 
     def _without_repetition(self, text: str) -> str:
@@ -69,6 +79,8 @@ class _PartialCall:
 
         A nested object may begin with the same text, where an object can begin.
         """
+        if len(text) < self.length:
+            return text
         before = self.arguments()
         if not text.startswith(before):
             return text
@@ -150,6 +162,7 @@ class ToolCallIndex:
         if call is None or not call.pieces or call.is_snapshot or arguments.startswith("{"):
             return None
         call.pieces.append(arguments)
+        call.length += len(arguments)
         return call.number
 
     def missing_parts(self) -> list[ToolCallDelta]:
@@ -275,6 +288,8 @@ def _read(fragment: Any) -> _Fragment:
 
 
 _LONGEST_INDEX = 10
+_LONG = 4096
+"""Characters of arguments that are read again whenever it matters."""
 
 
 def _object_in(fields: Fields, key: str) -> Fields:
