@@ -54,6 +54,17 @@ class _Background:
             started = self._started
         return None if started is None or self.is_stopped else started.result()
 
+    def submit(self, make: Callable[[], Awaitable[Result]]) -> Future[Result | _Passed] | None:
+        """Have something awaited on the background loop; None where there is none, or no more.
+
+        Nothing is submitted once it was told to stop: nobody would run it.
+        """
+        served = self.served()
+        with self._lock:
+            if served is None or self.is_stopped:
+                return None
+            return asyncio.run_coroutine_threadsafe(_await(make), served.loop)
+
     def here(self) -> _CallersThread:
         """The loop that calling threads run themselves."""
         if self.is_stopped and threading.current_thread().daemon:
@@ -81,7 +92,8 @@ class _Background:
 
     def _stop(self, thread: threading.Thread) -> None:
         if thread.is_alive() and self._started is not None:  # a forked child has not the thread
-            self.is_stopped = True
+            with self._lock:
+                self.is_stopped = True
             served = self._started.result()
             served.loop.call_soon_threadsafe(served.stopped.set)
             thread.join(_PATIENCE_AT_EXIT)
@@ -190,17 +202,14 @@ def run(make: Callable[[], Awaitable[Result]]) -> Result:
     """Await something on the background loop; an interrupt here cancels it there, and is raised at
     once."""
     background = _background
-    served = background.served()
-    result = background.here().run(make) if served is None else _run_there(make, served, background)
+    future = background.submit(make)
+    result = background.here().run(make) if future is None else _result_of(future, background)
     if isinstance(result, _Passed):
         raise result.error
     return result
 
 
-def _run_there(
-    make: Callable[[], Awaitable[Result]], served: _Served, background: _Background
-) -> Result | _Passed:
-    future = asyncio.run_coroutine_threadsafe(_await(make), served.loop)
+def _result_of(future: Future[Result | _Passed], background: _Background) -> Result | _Passed:
     try:
         _wait_for(future)
         return future.result()
