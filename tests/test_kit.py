@@ -29,6 +29,7 @@ from llmgate.provider.kit import (
     NativeContent,
     PartialObject,
     Settings,
+    SideFields,
     ToolChoice,
     Vendor,
     add_frame,
@@ -465,6 +466,55 @@ def test_a_field_of_another_type_is_a_decode_error(
     """With its path, and what stands there."""
     with pytest.raises(DecodeError, match=f"^{message}"):
         read()
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "read"),
+    [
+        ("text", 5, "5"),
+        ("text", 0.5, "0.5"),
+        ("text", True, None),
+        ("text", 2**63, None),
+        ("text", ["a"], None),
+        ("integer", "7", 7),
+        ("integer", "9" * 19, None),
+        ("integer", "٣", None),
+        ("integer", 0.5, None),
+        ("integer", 1e300, None),
+        ("integer", 2**63, None),
+        ("integer", True, None),
+        ("integer", {"a": 1}, None),
+        ("array", {"a": 1}, []),
+    ],
+)
+def test_an_odd_value_beside_the_content_is_recorded(kind: str, given: Any, read: Any) -> None:
+    """It is converted or left out, stays as it was sent for ``extra``, and is in the report."""
+    report = Report()
+    fields = SideFields({"x": given, "more": 1}, report, "usage")
+    assert read == getattr(fields, kind)("x")
+    assert read == getattr(fields, kind)("x")
+    assert {"x": given, "more": 1} == fields.others("x")
+    is_none = read is None or read == []
+    expected = [("dropped" if is_none else "converted", "response.usage.x")]
+    assert expected == [(each.kind, each.path) for each in report]
+    assert read == getattr(SideFields({"x": given}), kind)("x")
+
+
+def test_what_is_beside_the_content_is_read_as_its_type() -> None:
+    """A value of the expected type is nothing to record; null and absent fields are the same."""
+    report = Report()
+    payload = {"id": "a", "count": 3, "float": 4.0, "list": [1], "none": None, "in": {"id": 5}}
+    fields = SideFields(payload, report)
+    assert ("a", 3, 4) == (fields.text("id"), fields.integer("count"), fields.integer("float"))
+    assert [1] == fields.array("list")
+    assert (None, None) == (fields.text("none"), fields.integer("absent"))
+    assert ([], {}) == (fields.array("none"), fields.object("none").payload)
+    assert {"none": None} == fields.others("id", "count", "float", "list", "in")
+    assert not report
+    assert "5" == fields.object("in").text("id")
+    assert ["response.in.id"] == [each.path for each in report]
+    assert {} == fields.object("id").payload
+    assert {} == SideFields(5, report).payload
 
 
 def test_finish_reasons_are_translated() -> None:

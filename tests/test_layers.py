@@ -67,6 +67,7 @@ FLOORS = (
         "provider.kit",
         "provider.kit.reading",
         "provider.kit.settings",
+        "provider.kit.side_fields",
         "provider.kit.values",
         "provider.kit.writing",
         "_core.check",

@@ -13,6 +13,7 @@ from llmgate.provider.kit.reading import (
     read_json,
 )
 from llmgate.provider.kit.settings import Credential, Settings, Vendor
+from llmgate.provider.kit.side_fields import SideFields
 from llmgate.provider.kit.values import base_url, headers, key_from, variable
 from llmgate.provider.kit.writing import (
     NameMap,
@@ -35,6 +36,7 @@ __all__ = [
     "NativeContent",
     "PartialObject",
     "Settings",
+    "SideFields",
     "ToolChoice",
     "Vendor",
     "add_frame",

@@ -1,0 +1,103 @@
+"""Reads what stands beside the content of a response, where an odd value must not lose the rest.
+
+What a response is about (text, tool calls) is read by ``Fields``, which refuses what is odd.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from llmgate._text.json import is_array, is_object
+from llmgate.errors import excerpt
+from llmgate.report import DeviationKind, Report
+
+__all__ = ["SideFields"]
+
+Value = TypeVar("Value")
+
+_MOST = 2**63
+"""Sums of what is larger can grow beyond what Python turns into text."""
+_LONGEST = 19
+"""The most characters of a number below that."""
+
+
+class SideFields:
+    """The fields of a JSON object that are beside the content: ids, counts, names.
+
+    A value of another type than expected is converted where its meaning is plain, such as digits in
+    a string, and is None otherwise. Either is recorded in the report, and :meth:`others` has the
+    value as it was sent, for ``extra``. Null is an absent field.
+
+    Args:
+        payload: The object, or whatever the provider has sent in its place.
+        report: The call's report; None records nothing.
+        name: What the report calls the object; empty for the whole response.
+    """
+
+    __slots__ = ("_name", "_report", "odd", "payload")
+
+    def __init__(self, payload: Any, report: Report | None = None, name: str = "") -> None:
+        self.payload: Mapping[str, Any] = payload if is_object(payload) else {}
+        self.odd: dict[str, Any] = {}
+        self._report = report
+        self._name = name
+
+    def text(self, key: str) -> str | None:
+        """A string; a number is written as one."""
+        return self._read(key, "a string", _as_text)
+
+    def integer(self, key: str) -> int | None:
+        """An integer; some hosts write it as a float or as a string."""
+        value = self.payload.get(key)
+        if isinstance(value, float) and value.is_integer() and abs(value) < _MOST:
+            return int(value)
+        return self._read(key, "an integer", _as_integer)
+
+    def object(self, key: str) -> SideFields:
+        """An object; an empty one where it is absent."""
+        fields = self._read(key, "an object", lambda value: value if is_object(value) else None)
+        return SideFields(fields, self._report, self._path(key))
+
+    def array(self, key: str) -> list[Any]:
+        """An array; an empty one where it is absent."""
+        items = self._read(key, "an array", lambda value: value if is_array(value) else None)
+        return [] if items is None else items
+
+    def others(self, *known: str) -> dict[str, Any]:
+        """All fields but these that were read, and of these the odd ones as they were sent."""
+        others = {key: value for key, value in self.payload.items() if key not in known}
+        return others | self.odd
+
+    def _path(self, key: str) -> str:
+        return f"{self._name}.{key}" if self._name else key
+
+    def _read(self, key: str, expected: str, read: Callable[[Any], Value | None]) -> Value | None:
+        given = self.payload.get(key)
+        if given is None:
+            return None
+        value = read(given)
+        if value is given or key in self.odd:
+            return value
+        self.odd[key] = given
+        if self._report is not None:
+            result = "left out" if value is None else "read as one"
+            reason = f"the response has {excerpt(repr(given), 60)} in place of {expected}; {result}"
+            kind: DeviationKind = "dropped" if value is None else "converted"
+            path = f"response.{self._path(key)}"
+            self._report.add(kind, path, reason, given=given, sent=value)
+        return value
+
+
+def _as_text(value: Any) -> str | None:
+    if isinstance(value, str):
+        return value
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return str(value) if is_number and abs(value) < _MOST else None
+
+
+def _as_integer(value: Any) -> int | None:
+    if type(value) is int:
+        return value if abs(value) < _MOST else None
+    is_number = isinstance(value, str) and value.isascii() and value.isdecimal()
+    return int(value) if is_number and len(value) < _LONGEST else None
