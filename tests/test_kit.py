@@ -33,6 +33,7 @@ from llmgate.provider.kit import (
     ToolChoice,
     Vendor,
     add_frame,
+    arguments_object,
     base_url,
     check_text_only,
     drop_others,
@@ -485,6 +486,8 @@ def test_a_field_of_another_type_is_a_decode_error(
         ("integer", True, None),
         ("integer", {"a": 1}, None),
         ("array", {"a": 1}, []),
+        ("objects", {"a": 1}, []),
+        ("objects", [{"a": 1}, 5], []),
     ],
 )
 def test_an_odd_value_beside_the_content_is_recorded(kind: str, given: Any, read: Any) -> None:
@@ -507,6 +510,7 @@ def test_what_is_beside_the_content_is_read_as_its_type() -> None:
     fields = SideFields(payload, report)
     assert ("a", 3, 4) == (fields.text("id"), fields.integer("count"), fields.integer("float"))
     assert [1] == fields.array("list")
+    assert [{"a": 1}] == SideFields({"list": [{"a": 1}]}, report).objects("list")
     assert (None, None) == (fields.text("none"), fields.integer("absent"))
     assert ([], {}) == (fields.array("none"), fields.object("none").payload)
     assert {"none": None} == fields.others("id", "count", "float", "list", "in")
@@ -515,6 +519,39 @@ def test_what_is_beside_the_content_is_read_as_its_type() -> None:
     assert ["response.in.id"] == [each.path for each in report]
     assert {} == fields.object("id").payload
     assert {} == SideFields(5, report).payload
+
+
+def test_an_odd_value_is_recorded_once_for_each_path() -> None:
+    """A stream may repeat it with each of its events."""
+    report = Report()
+    for _ in range(3):
+        assert 7 == SideFields({"index": "7"}, report).integer("index")
+    SideFields({"logprobs": {"a": 1}}, report).drop("logprobs", "log probabilities")
+    assert [("converted", "response.index"), ("dropped", "response.logprobs")] == [
+        (each.kind, each.path) for each in report
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sent", "reason"),
+    [
+        ('{"a": 1}', {"a": 1}, None),
+        ("", {}, None),
+        (" \n", {}, None),
+        ('{"a": "b', {"arguments": '{"a": "b'}, "Unterminated string"),
+        ("[1]", {"arguments": "[1]"}, "not a JSON object"),
+        ('{"a": NaN}', {"arguments": '{"a": NaN}'}, "NaN is no JSON number"),
+        ('{"a": -Infinity}', {"arguments": '{"a": -Infinity}'}, "-Infinity"),
+        ("[" * 100_000, {"arguments": "[" * 100_000}, "not valid JSON"),
+    ],
+)
+def test_arguments_of_earlier_calls_are_an_object(arguments: str, sent: Any, reason: Any) -> None:
+    """A text that is none, since it was cut or is malformed, is kept in one and reported."""
+    call = call_with()
+    assert sent == arguments_object(arguments, "messages[1].arguments", call)
+    expected = [] if reason is None else [("converted", "messages[1].arguments")]
+    assert expected == reported(call)
+    assert reason is None or reason in call.report[0].reason
 
 
 def test_finish_reasons_are_translated() -> None:

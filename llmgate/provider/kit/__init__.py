@@ -18,6 +18,7 @@ from llmgate.provider.kit.values import base_url, headers, key_from, variable
 from llmgate.provider.kit.writing import (
     NameMap,
     ToolChoice,
+    arguments_object,
     check_text_only,
     drop_others,
     function_tools,
@@ -40,6 +41,7 @@ __all__ = [
     "ToolChoice",
     "Vendor",
     "add_frame",
+    "arguments_object",
     "base_url",
     "check_text_only",
     "drop_others",

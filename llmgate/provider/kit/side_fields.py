@@ -26,8 +26,8 @@ class SideFields:
     """The fields of a JSON object that are beside the content: ids, counts, names.
 
     A value of another type than expected is converted where its meaning is plain, such as digits in
-    a string, and is None otherwise. Either is recorded in the report, and :meth:`others` has the
-    value as it was sent, for ``extra``. Null is an absent field.
+    a string, and is None otherwise. Either is recorded in the report, once for each path, and
+    :meth:`others` has the value as it was sent, for ``extra``. Null is an absent field.
 
     Args:
         payload: The object, or whatever the provider has sent in its place.
@@ -64,6 +64,18 @@ class SideFields:
         items = self._read(key, "an array", lambda value: value if is_array(value) else None)
         return [] if items is None else items
 
+    def objects(self, key: str) -> list[dict[str, Any]]:
+        """An array of objects; an empty one where it is absent, or where an item is none."""
+        items = self.array(key)
+        if all(map(is_object, items)):
+            return items
+        self.drop(key, "an array of objects")
+        return []
+
+    def drop(self, key: str, expected: str) -> None:
+        """Record that a field is none of what was expected, as its provider has found."""
+        self._record(key, expected, None)
+
     def others(self, *known: str) -> dict[str, Any]:
         """All fields but these that were read, and of these the odd ones as they were sent."""
         others = {key: value for key, value in self.payload.items() if key not in known}
@@ -79,14 +91,18 @@ class SideFields:
         value = read(given)
         if value is given or key in self.odd:
             return value
-        self.odd[key] = given
-        if self._report is not None:
-            result = "left out" if value is None else "read as one"
-            reason = f"the response has {excerpt(repr(given), 60)} in place of {expected}; {result}"
-            kind: DeviationKind = "dropped" if value is None else "converted"
-            path = f"response.{self._path(key)}"
-            self._report.add(kind, path, reason, given=given, sent=value)
+        self._record(key, expected, value)
         return value
+
+    def _record(self, key: str, expected: str, value: Any) -> None:
+        given = self.odd[key] = self.payload.get(key)
+        path = f"response.{self._path(key)}"
+        if self._report is None or path in self._report:
+            return
+        result = "left out" if value is None else "read as one"
+        reason = f"the response has {excerpt(repr(given), 60)} in place of {expected}; {result}"
+        kind: DeviationKind = "dropped" if value is None else "converted"
+        self._report.add(kind, path, reason, given=given, sent=value)
 
 
 def _as_text(value: Any) -> str | None:

@@ -5,9 +5,10 @@ What is left out or changed is recorded in the call's report. It knows no vendor
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, Literal, cast
+from typing import Any, Literal, NoReturn, cast
 
 from llmgate._text.dataclass import slotted
 from llmgate._text.json import encode_json, is_array, is_object
@@ -18,6 +19,7 @@ from llmgate.provider.http import HttpRequest
 __all__ = [
     "NameMap",
     "ToolChoice",
+    "arguments_object",
     "check_text_only",
     "drop_others",
     "function_tools",
@@ -134,6 +136,33 @@ def _as_object(value: Any, path: str) -> dict[str, Any]:
     if not is_object(value):
         raise InvalidRequestError(f"must be a dictionary, not {type(value).__name__}", path=path)
     return value
+
+
+def arguments_object(arguments: str, path: str, call: ProviderCall) -> dict[str, Any]:
+    """The arguments of an earlier tool call, for a vendor that accepts nothing but an object.
+
+    A model may be cut off in them, or write something else than a JSON object. That text is then
+    the one value of an object, and reported, so that the conversation can go on. An empty text
+    stands for no arguments.
+    """
+    if not arguments.strip():
+        return {}
+    try:
+        value = json.loads(arguments, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        reason = "not valid JSON" if isinstance(error, RecursionError) else str(error)
+    else:
+        if is_object(value):
+            return value
+        reason = "not a JSON object"
+    sent = {"arguments": arguments}
+    reason = f"the text is the value of an object, since it is not one itself: {reason}"
+    call.report.add("converted", path, reason, given=arguments, sent=sent)
+    return sent
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
 
 
 # --- tools --------------------------------------------------------------------------------
