@@ -68,6 +68,7 @@ FLOORS = (
         "provider.kit.reading",
         "provider.kit.settings",
         "provider.kit.side_fields",
+        "provider.kit.unusual_framing",
         "provider.kit.values",
         "provider.kit.writing",
         "_core.check",

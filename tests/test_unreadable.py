@@ -146,3 +146,14 @@ async def test_statuses_that_pass(dialect: Dialect, streamed: bool, status: int)
             statuses = [attempt.status for attempt in answer.attempts]
     assert status in statuses
     assert 200 == statuses[-1]
+
+
+@BOTH
+async def test_a_whole_response_in_place_of_a_stream_is_read(streamed: bool) -> None:
+    """It was made and billed: where the provider's decoder reads it, it is the completion."""
+    openai = DIALECTS["openai"]
+    whole = {"choices": [{"message": {"content": TEXT}, "finish_reason": "stop"}]}
+    with openai.serve(reply(body=whole)) as server:
+        async with client_of(openai, server) as client:
+            completion = await completed(client, openai, streamed=streamed)
+    assert completion.text == TEXT

@@ -221,7 +221,7 @@ class LiveSource:
     def _digest(self, data: bytes) -> None:
         """Decode what was read; at the end of the bytes, or at a break, what that completes."""
         if not data and not self._break:
-            self._refuse_unframed()
+            self._read_unframed()
         try:
             self._context.run(self._decode, data)
         except DecodeError:
@@ -236,15 +236,24 @@ class LiveSource:
             return
         raise StreamTruncatedError(self._break or "the stream ended within an event")
 
-    def _refuse_unframed(self) -> None:
-        """Raise where something else stands in place of a stream: the provider's error, a page."""
+    def _read_unframed(self) -> None:
+        """Read what stands in place of a stream: a whole response, or the provider's error.
+
+        Raises:
+            DecodeError: when it is neither, such as a page.
+        """
         unframed: bytes = getattr(self._framer, "unframed", b"")  # see UnframedContent
         if not unframed:
             return
+        chunks: list[Chunk] = []
         with suppress(DecodeError, PluginError):
-            if unframed.lstrip().startswith(b"{"):  # an object is the provider's to explain
-                self._context.run(lambda: [*self._decoder.feed(Frame(unframed))])
-        raise DecodeError(f"the reply is no stream of events: {excerpt(unframed)}", frame=unframed)
+            if unframed.lstrip()[:1] in (b"{", b"["):  # JSON is the provider's to explain
+                self._context.run(lambda: chunks.extend(self._decoder.feed(Frame(unframed))))
+        if not any(chunk.choices for chunk in chunks):
+            reason = f"the response is no stream of events: {excerpt(unframed)}"
+            raise DecodeError(reason, frame=unframed)
+        for chunk in chunks:
+            self._take(chunk)
 
     def _decode(self, data: bytes) -> None:
         decoder, take = self._decoder, self._take

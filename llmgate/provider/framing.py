@@ -24,6 +24,7 @@ _FIELDS = frozenset({b"", b"data", b"event", b"id", b"retry"})
 """The names that a line of an event stream begins with; a comment has none."""
 _LONGEST_HEAD = 64 * 1024
 _BLANK_LINE = b"\n\n"
+_EVENTS_BEHIND = re.compile(rb"\n(?:data|event|id|retry)?:")
 _USUAL_START = re.compile(rb"(?:event: ?[^\n]*\n)?data: ?")
 _SHORTEST_WINDOW = 512
 _WINDOW = 16 * 1024
@@ -93,6 +94,7 @@ class SSEFramer:
         "_is_silent",
         "_pattern",
         "_rest",
+        "has_joined_events",
     )
 
     def __init__(self, limit: int = MAX_FRAME) -> None:
@@ -100,6 +102,7 @@ class SSEFramer:
         self._at_start = True
         self._after_carriage_return = False
         self._is_silent = True
+        self.has_joined_events = False
         self._head = b""
         self._block = b""
         self._pattern: _Pattern | None = None
@@ -121,10 +124,12 @@ class SSEFramer:
 
     @property
     def unframed(self) -> bytes:
-        """The beginning of what came where no event did, and what is no event stream at all: a
-        page, say, or the JSON of an error. Empty otherwise."""
-        first, line_end, _ = self._head.lstrip().partition(b"\n")
+        """What came in place of events: a JSON value, whole, without events behind it; or the
+        beginning of a page. Empty otherwise."""
+        first, line_end, _ = self._head.partition(b"\n")
         name, colon, _ = first.partition(b":")
+        if name[:1] in (b"{", b"["):
+            return _EVENTS_BEHIND.split(self._rest.peek(), 1)[0]
         if line_end or colon:
             return b"" if name in _FIELDS else self._head
         is_cut = any(field.startswith(name) for field in _FIELDS)
@@ -139,18 +144,24 @@ class SSEFramer:
         data = self._with_plain_line_ends(data)
         if self._at_start:
             data = self._without_mark(data)
+        if self._is_silent and self._is_json(data):
+            self._rest.keep(data)
+            return ()
         body = self._rest.whole(data)
         if self._is_silent:
-            return self._first_frames(data, body)
+            return self._first_frames(body)
         return self._frames(body) if body else ()
 
-    def _first_frames(self, data: bytes, body: bytes) -> Iterable[Frame]:
+    def _is_json(self, data: bytes) -> bool:
+        """Whether what came began as a JSON value does: then no blank line in it means anything."""
+        self._head = (self._head + data[: _LONGEST_HEAD - len(self._head)]).lstrip()
+        return self._head[:1] in (b"{", b"[")
+
+    def _first_frames(self, body: bytes) -> Iterable[Frame]:
         """The same, as long as no event has come."""
         for frame in self._frames(body):
             self._is_silent, self._head = False, b""
             yield frame
-        if self._is_silent:
-            self._head += data[: _LONGEST_HEAD - len(self._head)]
 
     def _frames(self, body: bytes) -> Iterable[Frame]:
         """The events of whole blocks; what was learned from one holds for the next."""
@@ -171,13 +182,22 @@ class SSEFramer:
         pattern = self._pattern
         for block in body[at:end].split(_BLANK_LINE):
             at += len(block) + len(_BLANK_LINE)
-            frame = _event(block)
-            if frame is not None:
+            for frame in self._events(block):
                 self._block = block
                 yield frame
-                if self._pattern is not pattern:
-                    return at
+            if self._pattern is not pattern:
+                return at
         return end
+
+    def _events(self, block: bytes) -> Iterable[Frame]:
+        """The event of a block; or its events, where the host forgot the blank lines between."""
+        frame = _event(block)
+        if frame is None:
+            return ()
+        if b"\n" not in frame.data or not _is_joined(frame.data):
+            return (frame,)
+        self.has_joined_events = True
+        return _separated(block)
 
     def _run(self, pattern: _Pattern, body: bytes, at: int) -> Generator[Frame, None, int]:
         """The texts of the events from here on that fit the pattern; and one event that does not,
@@ -209,8 +229,7 @@ class SSEFramer:
 
     def close(self) -> Iterable[Frame]:
         """The last event, where its blank line is missing."""
-        frame = _event(self._rest.take())
-        return [] if frame is None else [frame]
+        return [] if self.unframed else self._events(self._rest.take())
 
     def _with_plain_line_ends(self, data: bytes) -> bytes:
         """LF for CR and CRLF; a CR counts at once, and an LF that follows it in the next piece is
@@ -266,6 +285,24 @@ def _event_of_lines(block: bytes) -> Frame | None:
             event = value.decode("utf-8", "replace")
     joined = b"\n".join(data)
     return Frame(joined, event) if joined else None
+
+
+def _is_joined(data: bytes) -> bool:
+    """Whether each line is whole by itself, so that they are no JSON value together."""
+    lines = [line.strip(b" \"'") for line in data.split(b"\n")]
+    return all((line[:1] + line[-1:]) in (b"{}", b"[]") for line in lines)
+
+
+def _separated(block: bytes) -> Iterable[Frame]:
+    """The events of a block that is several, each with the name before it."""
+    event = ""
+    for line in block.split(b"\n"):
+        frame = _event_of_lines(line)
+        name, _, value = line.partition(b":")
+        if name == b"event":
+            event = value.removeprefix(b" ").decode("utf-8", "replace")
+        elif frame is not None:
+            yield Frame(frame.data, event)
 
 
 class _Pattern:
@@ -383,6 +420,12 @@ class _Rest:
         self._pieces.clear()
         self._size = 0
         self._last = b""
+        return rest
+
+    def peek(self) -> bytes:
+        """The rest, which stays."""
+        rest = self.take()
+        self.keep(rest)
         return rest
 
     def _check(self, size: int) -> None:

@@ -14,6 +14,12 @@ from llmgate.provider.kit.reading import (
 )
 from llmgate.provider.kit.settings import Credential, Settings, Vendor
 from llmgate.provider.kit.side_fields import SideFields
+from llmgate.provider.kit.unusual_framing import (
+    completion_of_events,
+    is_done_mark,
+    is_event_stream,
+    without_terminator,
+)
 from llmgate.provider.kit.values import base_url, headers, key_from, variable
 from llmgate.provider.kit.writing import (
     NameMap,
@@ -44,11 +50,14 @@ __all__ = [
     "arguments_object",
     "base_url",
     "check_text_only",
+    "completion_of_events",
     "drop_others",
     "finish_reason",
     "function_tools",
     "headers",
     "in_stream_error",
+    "is_done_mark",
+    "is_event_stream",
     "json_request",
     "key_from",
     "merge_body",
@@ -58,4 +67,5 @@ __all__ = [
     "stop_list",
     "token_limit",
     "variable",
+    "without_terminator",
 ]
