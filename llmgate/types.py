@@ -7,13 +7,13 @@ Source: OpenAI's "chat completion object" and "chat completion chunk object".
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import InitVar, field
+from dataclasses import InitVar, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias
 
 from llmgate._exchange import Attempt, Exchange, ExchangeField, HasExchange
 from llmgate._text.json import parse_arguments
-from llmgate._text.shape import Extra, JsonObject, JsonObjects, Shape, shape, stored
+from llmgate._text.shape import Extra, JsonObject, JsonObjects, Shape, shape
 
 __all__ = [
     "Attempt",
@@ -275,22 +275,12 @@ class Chunk(Shape):
 
 
 def with_exchange(completion: Completion, exchange: Exchange) -> Completion:
-    """The completion with its exchange. (``replace`` looks up every field.)"""
-    return Completion(
-        completion.choices,
-        completion.id,
-        completion.created,
-        completion.model,
-        completion.object,
-        completion.usage,
-        completion.system_fingerprint,
-        completion.service_tier,
-        _extra_of_completion(completion),
-        exchange,
-    )
-
-
-_extra_of_completion = stored(Completion, "extra")
+    """The completion with its exchange: a copy of one that has one, as it was given out before."""
+    own: Any = completion
+    if own._exchange is not None:
+        return replace(completion, exchange=exchange)
+    own._exchange = exchange
+    return completion
 
 
 class TextChunks:

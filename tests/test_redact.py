@@ -46,7 +46,7 @@ ODD_KEY = "sk/odd+canary=0123&4567"
 PASSWORD = "password-canary-1357"
 
 
-def secrets_of(key: str, url: str = "https://host/v1") -> list[str]:
+def secrets_of(key: str, url: str = "https://host/v1") -> tuple[str, ...]:
     """What is secret of a request with this key."""
     return find_secrets({}, "https://host/v1", {"authorization": f"Bearer {key}"}, url)
 
@@ -96,7 +96,7 @@ def test_secrets_of_an_address() -> None:
         assert text in secrets
     assert in_base64(f"me@x:{PASSWORD}!")[:24] in "".join(secrets)
     assert "2024-10-21" not in secrets
-    assert [] == find_secrets({}, "https://me@host/", {}, "https://me@host/")
+    assert () == find_secrets({}, "https://me@host/", {}, "https://me@host/")
 
 
 @pytest.mark.parametrize(

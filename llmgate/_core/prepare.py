@@ -232,7 +232,7 @@ def _without_stream_options(call: ProviderCall) -> ProviderCall:
 
 def new_id() -> str:
     """Sixteen hexadecimal digits that no other call has."""
-    return f"{_ids.getrandbits(64):016x}"
+    return _ids.randbytes(8).hex()
 
 
 _ids = Random()  # noqa: S311 - it is to be unique, not secret
@@ -249,6 +249,8 @@ def hide_credentials(options: OwnOptions) -> None:
     Raises:
         InvalidRequestError: when the key cannot be one; its text is not quoted.
     """
+    if _CREDENTIALS.isdisjoint(options):
+        return
     given = cast("dict[str, Any]", options)
     key = given.pop("api_key", None)
     try:
@@ -265,3 +267,7 @@ def hide_credentials(options: OwnOptions) -> None:
         address = given.get(name)
         if isinstance(address, str):
             given[name] = hide_address(address)
+
+
+_CREDENTIALS = frozenset({"api_key", "extra_headers", "provider_settings", "base_url", "api_base"})
+"""The arguments that may hold them."""

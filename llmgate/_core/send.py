@@ -249,7 +249,7 @@ class _Attempt:
     async def send_once(self, scope: ResponseScope | None) -> HttpResponse:
         """The response; a streamed one is left open with the scope."""
         state = self._state
-        state.response = state.sent = None
+        state.response = state.response_headers = state.sent = None
         if state.headers is not None:
             started = self._event()
             self._request = with_client_headers(self._request, state.headers, started)
@@ -275,7 +275,8 @@ class _Attempt:
         state, seconds = self._state, time.monotonic() - self._started
         status, identifier = None, None
         if state.response is not None:
-            status, identifier = state.response.status, request_id(state.response_headers())
+            state.response_headers = state.redacted_headers(state.response)
+            status, identifier = state.response.status, request_id(state.response_headers)
         attempt = Attempt(self._number, seconds, self._wait, status, name, identifier)
         state.attempts.append(attempt)
         if error is not None:
@@ -308,7 +309,7 @@ class _Attempt:
         if self.answered and self._request.stream and scope is not None:
             scope.own(incoming)
             return response
-        pieces = list[bytes]()
+        pieces: list[bytes] = []
         try:
             if self.answered:
                 await self._read(incoming, pieces)

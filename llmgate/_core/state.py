@@ -8,15 +8,16 @@ from __future__ import annotations
 import re
 import sys
 from asyncio import CancelledError
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar, cast
 
 from llmgate._core.deadline import Deadline
 from llmgate._core.failures import plugin_error
 from llmgate._core.signing import TokenCache
+from llmgate._text.dataclass import slotted
 from llmgate._text.redact import find_secrets, is_repeated, redact
 from llmgate.errors import DecodeError, LLMGateError, ProviderError, RequestError, excerpt
 from llmgate.hooks import CallEnded, CallStarted, Event
@@ -58,12 +59,13 @@ class AnyCall(Protocol):
     def report(self) -> Report: ...
 
 
-@dataclass(slots=True, repr=False, eq=False)
+@slotted
 class CallState:
     """One call while it runs.
 
-    ``response`` is what has come of the last attempt's response, ``previous`` that of the attempt
-    before it at the same request, ``sent`` the request before and after ``authorize``, and
+    ``response`` is what has come of the last attempt's response, ``response_headers`` are its
+    headers without credentials, once the attempt has ended. ``previous`` is the response of the
+    attempt before it at the same request, ``sent`` the request before and after ``authorize``, and
     ``on_abandon`` what is to be sent if nobody waits any more. ``tokens`` are those that the
     client's calls share, and ``tokens_used`` those that this call has used, by their keys.
     ``headers`` are asked on each attempt, ``extra_headers`` are those of the call.
@@ -86,6 +88,7 @@ class CallState:
     reserved: int = 0
     retries: int = 0
     response: HttpResponse | None = None
+    response_headers: Mapping[str, str] | None = None
     previous: HttpResponse | None = None
     on_abandon: HttpRequest | None = None
     sent: tuple[HttpRequest, HttpRequest] | None = None
@@ -112,28 +115,27 @@ class CallState:
 
     def exchange(self) -> Exchange:
         """What an answer tells of how it was got."""
-        response, headers = self.response or HttpResponse(0), self.response_headers()
+        headers = self.response_headers or {}
         return Exchange(
             provider=self.provider.name,
             report=self.call.report,
             headers=headers,
-            raw=response.body,
+            raw=b"" if self.response is None else self.response.body,
             request_id=request_id(headers),
             attempts=tuple(self.attempts),
         )
 
-    def response_headers(self) -> Mapping[str, str]:
-        """The headers of the last response, without the credentials that a server repeats."""
-        headers: Mapping[str, str] = {} if self.response is None else self.response.headers
-        secrets = self._secrets()
+    def redacted_headers(self, response: HttpResponse) -> Mapping[str, str]:
+        """The headers of a response, without the credentials that a server repeats."""
+        headers, secrets = response.headers, self._secrets()
         if is_repeated((*headers.values(), *headers), secrets):
             return {redact(name, secrets): redact(headers[name], secrets) for name in headers}
         return headers
 
-    def _secrets(self) -> list[str]:
+    def _secrets(self) -> tuple[str, ...]:
         """The credentials of the last request, in each form in which a server may repeat them."""
         if self.sent is None:
-            return []
+            return ()
         request, sent = self.sent
         return find_secrets(request.headers, request.url, sent.headers, sent.url)
 
@@ -261,7 +263,7 @@ def request_id(headers: Mapping[str, str]) -> str | None:
     return None
 
 
-def _redact_completion(completion: Completion, secrets: list[str]) -> Completion:
+def _redact_completion(completion: Completion, secrets: Collection[str]) -> Completion:
     """A completion without the secrets. Where its body is at hand, a look at that is enough, unless
     an escape of JSON could hide one there."""
     raw = completion.raw

@@ -40,9 +40,11 @@ def _deferred_init(cls: Any) -> Callable[..., None]:
 
 
 def _generated_init(cls: Any) -> Callable[..., None]:
-    """An ``__init__`` for the fields of a class, and for what is an argument of it alone."""
+    """An ``__init__`` for the fields of a class, and for what is an argument of it alone. A field
+    with ``init=False`` is left to ``__post_init__``."""
     own = {each.name for each in fields(cls)}
-    declared: dict[str, Field[Any]] = cls.__dataclass_fields__
+    everything: dict[str, Field[Any]] = cls.__dataclass_fields__
+    declared = {name: each for name, each in everything.items() if each.init}
     names: dict[str, Any] = {"unset": MISSING}
     parameters, lines = ["self"], list[str]()
     for name, each in declared.items():

@@ -182,7 +182,7 @@ _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]*")  # RFC 3986, 2.3
 
 def find_secrets(
     headers: Mapping[str, str], url: str, sent_headers: Mapping[str, str], sent_url: str
-) -> list[str]:
+) -> tuple[str, ...]:
     """What was added to a request when it was authorized, and what stands in it under a
     credential's name, in each form in which a server may repeat it; the longest first."""
     values = [
@@ -192,9 +192,16 @@ def find_secrets(
     ]
     if has_credentials(sent_url):
         values += _secrets_of_url(url, sent_url)
+    return _all_forms(*values)
+
+
+@lru_cache(maxsize=64)
+def _all_forms(*values: str) -> tuple[str, ...]:
+    """The forms of values and of their words, the longest first. Calls of a client send the same
+    few keys over and over; a key that is used no more is soon forgotten."""
     words = {word for value in values for word in (value, *value.split())}
     forms = {form for word in words if len(word) >= _SHORTEST_SECRET for form in _forms(word)}
-    return sorted(forms, key=len, reverse=True)
+    return tuple(sorted(forms, key=len, reverse=True))
 
 
 def _secrets_of_url(url: str, sent_url: str) -> Iterator[str]:

@@ -182,6 +182,8 @@ def _compiled(cls: Any) -> Callable[[Any], Any]:
     if any(each.name == "extra" for each in dataclasses.fields(cls)):
         rest = "{key: value for key, value in data.items() if key not in known}"
         lines.append(f"    if not data.keys() <= known: self.extra = {rest}")
+    if hasattr(cls, "__post_init__"):  # its arguments stand for what no JSON has
+        lines.append("    self.__post_init__(None)")
     lines.append("    return self")
     exec("\n".join(lines), names)  # noqa: S102 - as dataclasses does; the names are fields'
     load: Callable[[Any], Any] = names["load"]

@@ -128,7 +128,7 @@ class HttpRequest:
 
     def has_header(self, *names: str) -> bool:
         """Whether it has a header of one of these names, which are in lower case."""
-        return any(name.lower() in names for name in self.headers)
+        return not {*map(str.lower, self.headers)}.isdisjoint(names)
 
     def __repr__(self) -> str:
         url = shown_url(self.url)
@@ -154,6 +154,9 @@ class HttpResponse:
 
 def _merged(headers: Mapping[str, str], newer: Mapping[str, str]) -> dict[str, str]:
     """Headers, with the newer ones in place of those of the same name, however written."""
+    merged = {**headers, **newer}
+    if len({*map(str.lower, merged)}) == len(merged):
+        return merged
     replaced = {name.lower() for name in newer}
     kept = {name: text for name, text in headers.items() if name.lower() not in replaced}
     return {**kept, **newer}

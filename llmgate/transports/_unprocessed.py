@@ -14,21 +14,31 @@ import sys
 import time
 from typing import Any, NamedTuple
 
-__all__ = ["RequestMark", "has_input"]
+__all__ = ["RequestMark", "has_input", "input_poll"]
 
 
-def has_input(transport: asyncio.BaseTransport | None) -> bool:
-    """Whether an idle connection has something to be read: its end, a reset, or bytes that nobody
-    asked for. The event loop may not have seen it yet. A request written there could be lost.
+def input_poll(transport: asyncio.BaseTransport | None) -> select.poll | None:
+    """What tells whether an idle connection has something to be read: its end, a reset, or bytes
+    that nobody asked for. The event loop may not have seen it yet, and a request written there
+    could be lost. None where that cannot be asked.
+
+    Raises:
+        ValueError: when the connection is closed.
     """
     connection: Any = None if transport is None else transport.get_extra_info("socket")
     if connection is None or not _CAN_POLL:
-        return False
+        return None
     poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    return poll
+
+
+def has_input(transport: asyncio.BaseTransport | None) -> bool:
+    """Whether an idle connection has something to be read, or is closed."""
     try:
-        poll.register(connection, select.POLLIN)
-        return bool(poll.poll(0))
-    except (OSError, ValueError):  # it is closed
+        poll = input_poll(transport)
+        return poll is not None and bool(poll.poll(0))
+    except (OSError, ValueError):
         return True
 
 
@@ -39,12 +49,10 @@ class RequestMark:
     """Taken just before a request is written on a connection that has served before; asked when
     that connection ends without a byte of a response."""
 
-    __slots__ = ("_acknowledged", "_round_trip", "_taken_at")
+    __slots__ = ("_info", "_taken_at")
 
     def __init__(self, transport: asyncio.BaseTransport | None) -> None:
-        before = _tcp_state(transport)
-        self._acknowledged = None if before is None else before.acknowledged
-        self._round_trip = 0.0 if before is None else before.shortest_round_trip
+        self._info = _tcp_info(transport)
         self._taken_at = time.monotonic()
 
     def rules_out_processing(
@@ -56,10 +64,13 @@ class RequestMark:
         was if the server's system has acknowledged nothing of the request: the connection was
         unknown there, or the program had left it.
         """
-        if time.monotonic() - self._taken_at < self._round_trip:
+        passed, before = time.monotonic() - self._taken_at, _tcp_state(self._info)
+        if before is not None and passed < before.shortest_round_trip:
             return True
-        after = _tcp_state(transport) if is_reset else None
-        return after is not None and after.is_closed and after.acknowledged == self._acknowledged
+        after = _tcp_state(_tcp_info(transport)) if is_reset else None
+        if before is None or after is None:
+            return False
+        return after.is_closed and after.acknowledged == before.acknowledged
 
 
 class _TCPState(NamedTuple):
@@ -72,22 +83,30 @@ class _TCPState(NamedTuple):
 
 _IS_LINUX = sys.platform == "linux"
 _TCP_INFO = 11
-_LAYOUT = "=B 67x I 48x Q 20x I"
+_LAYOUT = struct.Struct("=B 67x I 48x Q 20x I")
 """The start of ``struct tcp_info`` of ``linux/tcp.h``: ``tcpi_state``, ``tcpi_rtt``,
 ``tcpi_bytes_acked`` and ``tcpi_min_rtt``, the last since Linux 4.6."""
 _TCP_CLOSE = 7
 _MICROSECOND = 1e-6
 
 
-def _tcp_state(transport: asyncio.BaseTransport | None) -> _TCPState | None:
-    """None where the system does not say: not Linux, not TCP, or closed."""
+def _tcp_info(transport: asyncio.BaseTransport | None) -> bytes:
+    """What the system says of a connection now; nothing where it is not Linux, not TCP, or closed.
+    It is read only if the connection ends too soon."""
     connection: Any = None if transport is None else transport.get_extra_info("socket")
     if connection is None or not _IS_LINUX:
-        return None
+        return b""
     try:
-        raw = connection.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, struct.calcsize(_LAYOUT))
-        state, average, acknowledged, shortest = struct.unpack(_LAYOUT, raw)
-    except (AttributeError, OSError, TypeError, struct.error):
+        info: bytes = connection.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _LAYOUT.size)
+    except (AttributeError, OSError, TypeError):
+        return b""
+    return info
+
+
+def _tcp_state(info: bytes) -> _TCPState | None:
+    """None where the system does not say."""
+    if len(info) != _LAYOUT.size:
         return None
+    state, average, acknowledged, shortest = _LAYOUT.unpack(info)
     # The average alone may be of acknowledgements that the server put off, for 40 ms and more.
     return _TCPState(state == _TCP_CLOSE, min(average, shortest) * _MICROSECOND, acknowledged)

@@ -197,6 +197,21 @@ class _Pool:
             warnings.warn(what, ResourceWarning, stacklevel=2)
 
 
+class _LowerNames(dict[str, str]):
+    """Names of headers in lower case. Nearly all responses have the same few."""
+
+    def __missing__(self, name: str) -> str:
+        lower = name.lower()
+        if len(name) <= _LONGEST_NAME and len(self) < _MOST_NAMES:
+            self[name] = lower
+        return lower
+
+
+_LONGEST_NAME = 64
+_MOST_NAMES = 1024
+_lower_names = _LowerNames()
+
+
 class _Reply:
     """aiohttp's response, as an :class:`~llmgate.provider.http.IncomingResponse`."""
 
@@ -206,9 +221,9 @@ class _Reply:
         self._response = response
         self._open = open_replies
         self.status = response.status
-        self.headers: Mapping[str, str] = {
-            name.lower(): value for name, value in response.headers.items()
-        }
+        headers = response.headers
+        names = map(_lower_names.__getitem__, headers)
+        self.headers: Mapping[str, str] = dict(zip(names, headers.values(), strict=True))
         open_replies.add(self)
 
     async def read(self) -> bytes:

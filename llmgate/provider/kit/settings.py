@@ -118,9 +118,9 @@ class Settings:
         self._given = given
         self._set_address(given.get("base_url"))
         self._keys = self._choose_keys()
-        self._sent_key = self._choose_sent_key()
         self._headers = self._choose_headers(given.get("headers"))
         self._own_names = {name.lower() for name in self._headers}
+        self._sent_key = self._choose_sent_key()
 
     def _set_address(self, given: Any) -> None:
         named = self._completed(address_in(self._vendor.base_url_variables))
@@ -163,10 +163,16 @@ class Settings:
         found = {name: key_in(each.variables) for name, each in credentials.items()}
         return {name: key for name, key in found.items() if key is not None}
 
-    def _choose_sent_key(self) -> tuple[Credential, Secret] | None:
-        """The first key that has a header."""
-        found = ((self._vendor.credentials[name], key) for name, key in self._keys.items())
-        return next((each for each in found if each[0].header is not None), None)
+    def _choose_sent_key(self) -> tuple[str, Secret] | None:
+        """The first key that has a header, as it stands there; none where the settings' own headers
+        have that."""
+        for name, key in self._keys.items():
+            credential = self._vendor.credentials[name]
+            if credential.header is not None:
+                is_replaced = credential.header.lower() in self._own_names
+                sent = Secret(f"{credential.prefix}{key.reveal()}")
+                return None if is_replaced else (credential.header, sent)
+        return None
 
     def _choose_headers(self, given: Any) -> dict[str, str]:
         name = self._vendor.headers_variable
@@ -257,10 +263,9 @@ class Settings:
     def _add_key(self, request: HttpRequest, added: dict[str, str]) -> None:
         """Add the key to the headers, unless its own is there already."""
         if self._sent_key is not None:
-            credential, key = self._sent_key
-            header = credential.header or ""
-            if header.lower() not in self._own_names and not request.has_header(header.lower()):
-                added[header] = f"{credential.prefix}{key.reveal()}"
+            header, key = self._sent_key
+            if not request.has_header(header.lower()):
+                added[header] = key.reveal()
             return
         names = self._key_headers()
         is_needed = bool(names) and (self.is_official or self._vendor.needs_key)

@@ -19,7 +19,7 @@ from aiohttp.http import HttpProcessingError
 from llmgate._core.deadline import mark_phase
 from llmgate.transports._failures import ExplainedError, broken_connection
 from llmgate.transports._session import READ_BUFFER
-from llmgate.transports._unprocessed import RequestMark, has_input
+from llmgate.transports._unprocessed import RequestMark, input_poll
 
 __all__ = ["Body", "Wire"]
 
@@ -44,12 +44,14 @@ class Wire(ResponseHandler):
         self._length: str | None = None
         self._reads = False
         self._rested_at = 0.0
+        self._poll: Any = None
         self._request_mark: RequestMark | None = None
         self._unprocessed = False
 
     def connection_made(self, transport: Any) -> None:
         """A connection has been made, over which much may come that waits for its reader."""
         super().connection_made(transport)
+        self._poll = input_poll(transport)
         self._bounds_reads = hasattr(transport, "max_size")  # which uvloop's and TLS's have not
 
     def set_response_params(self, **parameters: Any) -> None:
@@ -146,8 +148,9 @@ class Wire(ResponseHandler):
         had come to rest before this time."""
         if not self.served:
             return False
-        is_doubted = self._rested_at < doubted_until
-        return is_doubted or self.should_close or self.answers or has_input(self.transport)
+        is_doubted, poll = self._rested_at < doubted_until, self._poll
+        has_broken = is_doubted or self.should_close or self.answers
+        return has_broken or (poll is not None and bool(poll.poll(0)))
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """It has ended; its socket is still there, and can be asked about the request."""
