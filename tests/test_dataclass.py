@@ -248,6 +248,15 @@ def test_an_answer_with_its_exchange() -> None:
     assert exchange is made.exchange
 
 
+def test_an_answer_that_is_given_twice() -> None:
+    """Whoever got it first keeps its exchange: the second is a copy."""
+    given = [Completion.model_validate({"choices": [], "id": "a"}) for _ in range(3)][-1]
+    first = with_exchange(given, Exchange("p"))
+    second = with_exchange(given, Exchange("q"))
+    assert ("p", "q") == (first.provider, second.provider)
+    assert first == second
+
+
 def test_a_request_with_further_headers() -> None:
     """Every field is kept, and so are the headers it had."""
     request = HttpRequest("POST", "u", {"a": "1", "b": "2"}, b"x", 1.0, True, None, False)

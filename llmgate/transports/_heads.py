@@ -1,4 +1,6 @@
-"""What may stand in the head of a request, which is sent as it was authorized. It sends nothing."""
+"""What may stand in the head of a request, which is sent as it was authorized; and the names in
+that of a response. It sends nothing.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ import re
 from llmgate.errors import InvalidRequestError, shown
 from llmgate.provider.http import HttpRequest
 
-__all__ = ["check_head"]
+__all__ = ["LowerNames", "check_head"]
 
 _METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Z-]+")
 """A token of RFC 9110, 5.6.2; aiohttp would turn small letters into capitals."""
@@ -28,3 +30,18 @@ def check_head(request: HttpRequest) -> None:
         if is_wrong or lowered == "transfer-encoding":
             path = f"extra_headers.{name}"
             raise InvalidRequestError("it does not say where the body ends", path=path)
+
+
+class LowerNames(dict[str, str]):
+    """Names of headers in lower case. Nearly all responses have the same few, which are
+    remembered."""
+
+    def __missing__(self, name: str) -> str:
+        lower = name.lower()
+        if len(name) <= _LONGEST_NAME and len(self) < _MOST_NAMES:
+            self[name] = lower
+        return lower
+
+
+_LONGEST_NAME = 64
+_MOST_NAMES = 1024

@@ -83,9 +83,10 @@ class _TCPState(NamedTuple):
 
 _IS_LINUX = sys.platform == "linux"
 _TCP_INFO = 11
-_LAYOUT = struct.Struct("=B 67x I 48x Q 20x I")
+_LAYOUT = "=B 67x I 48x Q 20x I"
 """The start of ``struct tcp_info`` of ``linux/tcp.h``: ``tcpi_state``, ``tcpi_rtt``,
 ``tcpi_bytes_acked`` and ``tcpi_min_rtt``, the last since Linux 4.6."""
+_LENGTH = struct.calcsize(_LAYOUT)
 _TCP_CLOSE = 7
 _MICROSECOND = 1e-6
 
@@ -97,7 +98,7 @@ def _tcp_info(transport: asyncio.BaseTransport | None) -> bytes:
     if connection is None or not _IS_LINUX:
         return b""
     try:
-        info: bytes = connection.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _LAYOUT.size)
+        info: bytes = connection.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _LENGTH)
     except (AttributeError, OSError, TypeError):
         return b""
     return info
@@ -105,8 +106,8 @@ def _tcp_info(transport: asyncio.BaseTransport | None) -> bytes:
 
 def _tcp_state(info: bytes) -> _TCPState | None:
     """None where the system does not say."""
-    if len(info) != _LAYOUT.size:
+    if len(info) != _LENGTH:
         return None
-    state, average, acknowledged, shortest = _LAYOUT.unpack(info)
+    state, average, acknowledged, shortest = struct.unpack(_LAYOUT, info)
     # The average alone may be of acknowledgements that the server put off, for 40 ms and more.
     return _TCPState(state == _TCP_CLOSE, min(average, shortest) * _MICROSECOND, acknowledged)

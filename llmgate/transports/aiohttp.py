@@ -22,7 +22,7 @@ from llmgate.options import Timeout
 from llmgate.provider.http import HttpRequest, IncomingResponse
 from llmgate.transports._addresses import environment_proxy, parsed_url
 from llmgate.transports._failures import failure_of, forget_frames
-from llmgate.transports._heads import check_head
+from llmgate.transports._heads import LowerNames, check_head
 from llmgate.transports._lifetime import Keeper
 from llmgate.transports._resolver import ThreadResolver
 from llmgate.transports._session import (
@@ -66,6 +66,7 @@ class AiohttpTransport:
         self.stats = Stats()
         self._settings = settings
         self._replies = set[_Reply]()
+        self._lower_names = LowerNames()
         self._sockets = OpenSockets(asyncio.get_running_loop())
         fast = _fast_module() if settings.allows_fast_path() else None
         connector: type[Connector] = fast.FastConnector if fast is not None else Connector
@@ -110,7 +111,7 @@ class AiohttpTransport:
         except BaseException as cancelled:  # noqa: BLE001 - it goes on at once
             raise cancelled.with_traceback(None)  # noqa: B904 - it is the same one
         else:
-            return _Reply(response, self._replies)
+            return _Reply(response, self._replies, self._lower_names)
         try:
             raise failure
         finally:
@@ -197,32 +198,19 @@ class _Pool:
             warnings.warn(what, ResourceWarning, stacklevel=2)
 
 
-class _LowerNames(dict[str, str]):
-    """Names of headers in lower case. Nearly all responses have the same few."""
-
-    def __missing__(self, name: str) -> str:
-        lower = name.lower()
-        if len(name) <= _LONGEST_NAME and len(self) < _MOST_NAMES:
-            self[name] = lower
-        return lower
-
-
-_LONGEST_NAME = 64
-_MOST_NAMES = 1024
-_lower_names = _LowerNames()
-
-
 class _Reply:
     """aiohttp's response, as an :class:`~llmgate.provider.http.IncomingResponse`."""
 
     __slots__ = ("_open", "_response", "headers", "status")
 
-    def __init__(self, response: Response, open_replies: set[_Reply]) -> None:
+    def __init__(
+        self, response: Response, open_replies: set[_Reply], lower_names: LowerNames
+    ) -> None:
         self._response = response
         self._open = open_replies
         self.status = response.status
         headers = response.headers
-        names = map(_lower_names.__getitem__, headers)
+        names = map(lower_names.__getitem__, headers)
         self.headers: Mapping[str, str] = dict(zip(names, headers.values(), strict=True))
         open_replies.add(self)
 
