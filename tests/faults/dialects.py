@@ -7,6 +7,7 @@ It knows no fault; what is done to these bytes is the business of the families o
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ from llmgate.provider import Provider
 from llmgate_anthropic import Anthropic
 from llmgate_azure import AzureOpenAI
 from llmgate_cohere import Cohere
+from llmgate_ollama import Ollama
 from llmgate_openai import OpenAI
 from llmgate_replicate import Replicate
 from tests.faults.calls import KEY
@@ -62,6 +64,8 @@ class Dialect:
     """The answer with this in place of its text."""
     aside: Callable[[Seen, str], bytes | None] = field(default=lambda seen, url: None)
     """The reply to a request that only prepares the one which a case is about."""
+    framing: str = "events"
+    """What a stream is made of: server-sent events, or lines of JSON."""
     idempotent: bool = True
     """Whether an answer's request may be sent again when nobody knows what became of it."""
 
@@ -195,6 +199,19 @@ _COHERE_END = {"finish_reason": "COMPLETE", "usage": _TOKENS}
 _COHERE_ERROR = {"finish_reason": "ERROR", "error": "overloaded"}
 
 
+# --- Ollama -------------------------------------------------------------------------------
+
+
+def _ollama(text: Any, *, done: bool = True) -> dict[str, Any]:
+    part = {"model": "qwen3", "message": {"role": "assistant", "content": text}, "done": done}
+    counts = {"done_reason": "stop", "prompt_eval_count": 1, "eval_count": 2}
+    return {**part, **counts} if done else part
+
+
+def _line(value: Any) -> bytes:
+    return json.dumps(value).encode() + b"\n"
+
+
 # --- Replicate ----------------------------------------------------------------------------
 
 _SCHEMA = {
@@ -279,6 +296,20 @@ DIALECTS: Mapping[str, Dialect] = {
             marker=_cohere_event("message-end", delta=_COHERE_END),
             stream_error=_cohere_event("message-end", delta=_COHERE_ERROR),
             error_body=lambda message: {"id": "e1", "message": message},
+        ),
+        Dialect(
+            name="ollama",
+            model="ollama/qwen3",
+            make=lambda url: Ollama(api_key=KEY, base_url=url),
+            answer=_ollama(TEXT),
+            answer_saying=_ollama,
+            opening=(),
+            piece=lambda text: _line(_ollama(text, done=False)),
+            finish=_line(_ollama("")),
+            marker=b"",
+            stream_error=_line({"error": "busy", "status": 503}),
+            error_body=lambda message: {"error": message},
+            framing="lines",
         ),
         Dialect(
             name="replicate",

@@ -239,6 +239,29 @@ _COHERE_STREAM = _named(
         "delta": {"finish_reason": "COMPLETE", "usage": _COHERE_REPLY["usage"]},
     },
 )
+_LINE: dict[str, Any] = {
+    "model": "m",
+    "created_at": "2026-01-01T00:00:00Z",
+    "message": {"role": "assistant", "content": "Hi", "thinking": "Hm"},
+    "done": False,
+}
+_OLLAMA_CALLS = [
+    {"id": "c", "function": {"index": 0, "name": "f", "arguments": {"a": 1}}},
+    {"function": {"name": "g"}},
+]
+_OLLAMA_REPLY = {
+    **_LINE,
+    "message": {
+        "role": "assistant",
+        "content": "",
+        "tool_calls": _OLLAMA_CALLS,
+        "images": ["aQ=="],
+    },
+    "logprobs": [{"token": "Hi", "logprob": -0.1}],
+    "done": True,
+    "done_reason": "stop",
+    "eval_count": 3,
+}
 _PREDICTION = {
     "id": "p1",
     "model": "acme/chat",
@@ -263,6 +286,7 @@ _BY_HAND: dict[str, tuple[bytes, ...]] = {
     "azure": (_json({**_COMPLETION, "prompt_filter_results": [{"prompt_index": 0}]}),),
     "anthropic": (_json(_MESSAGES_REPLY), _MESSAGES_STREAM),
     "cohere": (_json(_COHERE_REPLY),),
+    "ollama": (_json(_OLLAMA_REPLY),),
     "replicate": (
         _json(_PREDICTION),
         _json({**_PREDICTION, "status": "processing", "output": None})
@@ -276,6 +300,7 @@ _STREAMS_BY_HAND = {
     "azure": _CHAT_STREAM,
     "anthropic": _MESSAGES_STREAM,
     "cohere": _COHERE_STREAM,
+    "ollama": b"\n".join(map(_json, (_LINE, _OLLAMA_REPLY))),
     "replicate": _PREDICTION_STREAM,
 }
 
@@ -294,7 +319,8 @@ def replies(name: str, folders: Iterable[str]) -> Iterable[bytes]:
 def streams(name: str, folders: Iterable[str]) -> Iterable[bytes]:
     """Streams in a vendor's format, and what is none."""
     yield _STREAMS_BY_HAND[name]
-    yield from (b"data: " + body + b"\n\n" for body in MALFORMED.values() if len(body) < LARGEST)
+    short = [body for body in MALFORMED.values() if len(body) < LARGEST]
+    yield from (body if name == "ollama" else b"data: " + body + b"\n\n" for body in short)
     yield from (
         exchange.replies[-1].body
         for exchange in _recorded(tuple(folders))

@@ -19,6 +19,7 @@ from llmgate.types import Chunk, Completion
 from llmgate_anthropic import Anthropic
 from llmgate_azure import AzureOpenAI
 from llmgate_cohere import Cohere
+from llmgate_ollama import Ollama
 from llmgate_openai import OpenAI
 from llmgate_replicate import Replicate
 from tests.fuzz.oracles import HasEnded, replies_of
@@ -113,13 +114,17 @@ def _cohere_ended(frames: list[Frame], answer: Completion) -> bool:
     return "message-end" in [value.get("type") for value in _objects(frames)]
 
 
+def _ollama_ended(frames: list[Frame], answer: Completion) -> bool:
+    return True in [value.get("done") for value in _objects(frames)]
+
+
 def _replicate_ended(frames: list[Frame], answer: Completion) -> bool:
     return "done" in [frame.event for frame in frames] or b"STOP" in b"".join(
         frame.data for frame in frames
     )
 
 
-# --- the five -----------------------------------------------------------------------------
+# --- all of them --------------------------------------------------------------------------
 
 _PREDICTION = {
     "id": "p1",
@@ -158,6 +163,12 @@ VENDORS: Mapping[str, Vendor] = {
         ("cohere",),
         ({"tools": _TOOLS},),
         model="command-a-03-2025",
+    ),
+    "ollama": Vendor(
+        Ollama(base_url="http://ollama.example"),
+        _ollama_ended,
+        ("ollama",),
+        ({"tools": _TOOLS},),
     ),
     "replicate": Vendor(
         Replicate(

@@ -9,7 +9,7 @@ environment names, never to an address given in code.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field, replace
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -57,7 +57,8 @@ class Vendor:
     ``credentials`` are the kinds of keys by the name of their setting, the preferred one first.
     ``headers_variable`` may hold further headers, as lines of ``Name: value``. ``needs_key`` says
     that other hosts than the vendor's own need a key as well. ``bare_hosts`` are domains of which
-    an address may lack its ``https://``, as some portals show it.
+    an address may lack its ``https://``, as some portals show it. ``complete_address`` makes a URL
+    of an address that the vendor's own software also takes without a scheme or port.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Vendor:
     headers_variable: str | None = None
     needs_key: bool = False
     bare_hosts: tuple[str, ...] = ()
+    complete_address: Callable[[str], str] | None = None
 
 
 class Settings:
@@ -152,7 +154,8 @@ class Settings:
         text = text.strip()
         if "://" not in text and is_below(f"https://{text}", self._vendor.bare_hosts):
             text = f"https://{text}"
-        return HiddenUrl(text)
+        complete = self._vendor.complete_address
+        return HiddenUrl(text if complete is None else complete(text))
 
     def _choose_keys(self) -> dict[str, Secret]:
         """The keys that were given, or else those of the environment."""

@@ -1,0 +1,78 @@
+"""Ollama's embeddings: a call into a request, and the response into vectors; pure, no I/O.
+
+Source: https://docs.ollama.com/api/embed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from llmgate.embeddings import Embedding, EmbeddingCall, Embeddings
+from llmgate.errors import DecodeError
+from llmgate.provider import EmbeddingAbilities, Rule, Support
+from llmgate.provider.http import HttpRequest, HttpResponse
+from llmgate.provider.kit import Fields, add_frame, json_request, merge_body, read_json
+from llmgate.provider.vectors import vector_of
+from llmgate.types import Usage
+from llmgate_ollama.response.errors import error_in
+
+__all__ = ["ABILITIES", "decode_embeddings", "embedding_request"]
+
+ABILITIES = EmbeddingAbilities(
+    {
+        "dimensions": Support.NATIVE,
+        "truncate": Rule("Ollama takes true or false", allowed=(True, False)),
+    }
+)
+"""What every model takes; a server takes any number of texts at once."""
+
+
+def embedding_request(call: EmbeddingCall, url: str, defaults: Mapping[str, Any]) -> HttpRequest:
+    """The request of one call, without credentials.
+
+    A text that is too long is an error, unless the call says ``truncate=True``: by itself, Ollama
+    would make the vector of its beginning and say nothing of it.
+    """
+    body: dict[str, Any] = {**defaults, "model": call.model, "input": call.input}
+    body |= call.parameters
+    if "truncate" not in body:
+        body["truncate"] = False
+        reason = "else a text that is too long would be cut silently"
+        call.report.add("defaulted", "truncate", reason, sent=False)
+    return json_request(url, merge_body(body, call.extra_body))
+
+
+def decode_embeddings(response: HttpResponse) -> Embeddings:
+    """The embeddings of a response, in the order in which they came.
+
+    Raises:
+        ProviderError: when an error was sent with status 200.
+        DecodeError: when the response holds no embeddings; ``frame`` is its body.
+    """
+    payload = read_json(response.body)
+    error = error_in(payload)
+    if error is not None:
+        error.in_stream = False
+        raise error
+    try:
+        return _embeddings(Fields(payload))
+    except DecodeError as failure:
+        add_frame(failure, "the response holds no embeddings", response.body)
+        raise
+
+
+def _embeddings(fields: Fields) -> Embeddings:
+    if fields.payload.get("embeddings") is None:
+        raise DecodeError("it has no embeddings")
+    vectors = [
+        vector_of(vector, f"embeddings[{place}]")
+        for place, vector in enumerate(fields.array("embeddings"))
+    ]
+    tokens = fields.optional_integer("prompt_eval_count")
+    return Embeddings(
+        data=[Embedding(vector, place) for place, vector in enumerate(vectors)],
+        model=fields.optional_text("model") or "",
+        usage=None if tokens is None else Usage(prompt_tokens=tokens, total_tokens=tokens),
+        extra=fields.others("embeddings", "model", "prompt_eval_count"),
+    )

@@ -1,0 +1,1 @@
+"""Ollama's responses: a completion, the lines of a stream, and errors."""

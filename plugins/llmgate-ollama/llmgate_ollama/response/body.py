@@ -1,0 +1,54 @@
+"""Completions from Ollama's whole responses; pure, no I/O.
+
+Source: https://docs.ollama.com/api/chat
+"""
+
+from __future__ import annotations
+
+from llmgate.errors import DecodeError
+from llmgate.provider.http import HttpResponse
+from llmgate.provider.kit import Fields, add_frame, read_json
+from llmgate.types import Completion
+from llmgate_ollama.response.errors import error_in
+from llmgate_ollama.response.parts import ending, envelope, message_fields, tool_calls
+
+__all__ = ["decode"]
+
+
+def decode(response: HttpResponse, call_id: str) -> Completion:
+    """The completion of a whole response.
+
+    Args:
+        response: The response.
+        call_id: What the completion's id is, and those of calls are made from.
+
+    Raises:
+        ProviderError: when an error was sent with status 200.
+        DecodeError: when the response is not a completion; ``frame`` is its body.
+    """
+    payload = read_json(response.body)
+    error = error_in(payload)
+    if error is not None:
+        error.in_stream = False
+        raise error
+    try:
+        return _completion(Fields(payload), call_id)
+    except DecodeError as failure:
+        add_frame(failure, "the response is not a completion", response.body)
+        raise
+
+
+def _completion(fields: Fields, call_id: str) -> Completion:
+    message = fields.object("message")
+    if fields.payload.get("done") is not True:
+        raise DecodeError("it is not done")
+    if not _CONTENTS & message.payload.keys():
+        raise DecodeError("message holds no content")
+    calls = tool_calls(message, call_id)
+    role = message.optional_text("role") or "assistant"
+    whole = {**message_fields(message), "role": role, "tool_calls": calls or None}
+    choice = {"index": 0, "message": whole, **ending(fields, has_calls=bool(calls))}
+    return Completion.model_validate({**envelope(fields, call_id), "choices": [choice]})
+
+
+_CONTENTS = frozenset({"content", "thinking", "tool_calls", "images"})

@@ -1,0 +1,77 @@
+"""Chunks from Ollama's streams, which are lines of JSON; one decoder for each stream.
+
+Source: https://docs.ollama.com/api/streaming
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from llmgate.errors import DecodeError, StreamTruncatedError
+from llmgate.provider.framing import Frame, Framer, NDJSONFramer
+from llmgate.provider.kit import Fields, add_frame, read_json
+from llmgate.types import Chunk
+from llmgate_ollama.response.errors import error_in
+from llmgate_ollama.response.parts import ending, envelope, message_fields, tool_calls
+
+__all__ = ["ChatDecoder"]
+
+
+class ChatDecoder:
+    """Reads one stream.
+
+    Args:
+        call_id: What the id of the chunks is, and those of calls are made from.
+    """
+
+    def __init__(self, call_id: str) -> None:
+        self.framer: Framer = NDJSONFramer()
+        self.finished = False
+        self._call_id = call_id
+        self._calls = 0
+        self._begun = False
+
+    def feed(self, frame: Frame) -> Iterable[Chunk]:
+        """The chunk of one line.
+
+        Raises:
+            ProviderError: for an error that the server sends inside the stream.
+            DecodeError: for a line that is none of a completion; ``frame`` is its data.
+        """
+        payload = read_json(frame.data)
+        error = error_in(payload)
+        if error is not None:
+            raise error
+        try:
+            return (self._chunk(Fields(payload)),)
+        except DecodeError as failure:
+            add_frame(failure, "a line of the stream is no part of a completion", frame.data)
+            raise
+
+    def close(self) -> Iterable[Chunk]:
+        """Nothing more: the last line is the end.
+
+        Raises:
+            StreamTruncatedError: when it never came.
+        """
+        if not self.finished:
+            raise StreamTruncatedError("the stream ended before its last line")
+        return ()
+
+    def _chunk(self, fields: Fields) -> Chunk:
+        message, done = fields.object("message"), fields.payload.get("done")
+        if type(done) is not bool:
+            raise DecodeError("done must be true or false")
+        calls = tool_calls(message, self._call_id, self._calls)
+        delta: dict[str, Any] = message_fields(message)
+        delta["tool_calls"] = [
+            {**call, "index": number} for number, call in enumerate(calls, self._calls)
+        ] or None
+        if not self._begun:
+            delta["role"] = message.optional_text("role") or "assistant"
+            self._begun = True
+        self._calls += len(calls)
+        self.finished = done
+        choice = {"index": 0, "delta": delta, **ending(fields, has_calls=self._calls > 0)}
+        return Chunk.model_validate({**envelope(fields, self._call_id), "choices": [choice]})
