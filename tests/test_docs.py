@@ -133,7 +133,7 @@ def test_code_under_test_runs_without_a_network(capsys: pytest.CaptureFixture[st
 
 def tutorial() -> ModuleType:
     """The plugin of docs/providers.md and its tests, as a module."""
-    module = ModuleType("llmgate_ollama")
+    module = ModuleType("the_tutorials_plugin")
     sys.modules[module.__name__] = module  # dataclasses and pytest look there
     for block in blocks_of(ROOT / "docs" / "providers.md"):
         if block.runs:

@@ -79,6 +79,12 @@ BARE = Vendor(
 SIGNED = Vendor(
     name="Signed", base_url=HOST, credentials={"secret": Credential(("SIGNED_SECRET",), None)}
 )
+SHORT = Vendor(
+    name="Short",
+    base_url_variables=("SHORT_HOST",),
+    credentials={"api_key": Credential(("SHORT_KEY",))},
+    complete_address=lambda text: text if "://" in text else f"http://{text}:8000",
+)
 KEYLESS = Vendor(name="Keyless", hosts=("acme.com",), base_url=HOST)
 
 HELLO: list[MessageParam] = [{"role": "user", "content": "Hi"}]
@@ -270,6 +276,16 @@ def test_a_portal_shows_hosts_without_a_scheme(monkeypatch: pytest.MonkeyPatch) 
             Settings(BARE, base_url=address)
     with pytest.raises(InvalidRequestError):
         Settings(ACME, base_url="api.acme.com")
+
+
+def test_a_short_address_is_completed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the vendor's own software does it, also where the environment names it."""
+    assert "https://here" == Settings(SHORT, base_url="https://here/").base_url
+    monkeypatch.setenv("SHORT_KEY", KEY)
+    monkeypatch.setenv("SHORT_HOST", " here ")
+    assert "http://here:8000" == Settings(SHORT).base_url
+    assert {"Authorization": f"Bearer {KEY}"} == sent_by(Settings(SHORT, base_url="here"))
+    assert {} == sent_by(Settings(SHORT, base_url="elsewhere"))
 
 
 SECRETIVE = "https://me:hunter2@x.invalid/v1?version=1&api_key=hunter3&team=7"

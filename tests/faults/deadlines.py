@@ -35,6 +35,7 @@ from tests.faults.networks import black_hole
 from tests.faults.retry_checks import said
 from tests.faults.server import STREAM_HEAD, close, framed, hang, head, reset, then
 from tests.faults.table import (
+    EVENTS,
     Case,
     Scene,
     either,
@@ -170,12 +171,19 @@ STREAMS = (
         "endless comments",
         streamed("now and then", endlessly(b": hello\n\n", 0.02)),
         streamed("without a line's end", endlessly(b":" * 999, 0.01)),
+        providers=EVENTS,
     ),
-    at_full_speed(streamed("endless comments", endlessly(b": hello\n\n" * 50, 0.0))),
+    at_full_speed(
+        streamed("endless comments", endlessly(b": hello\n\n" * 50, 0.0), providers=EVENTS)
+    ),
     together(
         "endless events that say nothing",
         streamed("pings", lambda d: [again(framed(PINGS[d.name]), 0.02, STREAM_HEAD)]),
-        streamed("without data", endlessly(b"event: x\nid: 1\nretry: 5\n\n", 0.01)),
+        streamed(
+            "without data",
+            endlessly(b"event: x\nid: 1\nretry: 5\n\n", 0.01),
+            providers=EVENTS,
+        ),
     ),
     at_full_speed(
         streamed("pings", lambda d: [again(framed(PINGS[d.name] * 20), 0.0, STREAM_HEAD)])

@@ -93,7 +93,7 @@ def at_full_speed(case: Case) -> Scene:
     may be a little late on a machine that has no third."""
     patient = replace(case, within=case.within + 0.15)
     ways = tuple(way for way in case.players if not way[0])
-    return Scene(f"{case.name}, at full speed", patient.play, ways=ways)
+    return Scene(f"{case.name}, at full speed", patient.play, case.providers, ways)
 
 
 def _as_https(server: FaultServer) -> AbstractContextManager[str]:

@@ -27,6 +27,7 @@ from tests.faults.dialects import TEXT
 from tests.faults.endless import PINGS, UNTIL_CLOSE, again, always, begun, endlessly
 from tests.faults.server import STREAM_HEAD, framed, hang, head, reset, then
 from tests.faults.table import (
+    EVENTS,
     Case,
     Scene,
     answers,
@@ -55,12 +56,13 @@ FIRST_TOKENS = (
     ),
     together(
         "first_token, and signs of life",
-        streamed("comments", endlessly(b": x\n\n", 0.02), **FIRST),
+        streamed("comments", endlessly(b": x\n\n", 0.02), providers=EVENTS, **FIRST),
         streamed("blank lines", endlessly(b"\n", 0.02), **FIRST),
         streamed("pings", lambda d: [again(framed(PINGS[d.name]), 0.02, STREAM_HEAD)], **FIRST),
         streamed(
             "comments after the opening",
             lambda d: [again(framed(b": x\n\n"), 0.02, begun(*d.opening))],
+            providers=EVENTS,
             **FIRST,
         ),
         both("100 for ever", lambda _: [again(head(100), 0.02)], **FIRST),
@@ -96,6 +98,7 @@ IDLE = (
             "comments",
             lambda d: [again(framed(b": x\n\n"), 0.02, begun(*d.begun))],
             late(text=TEXT, limit=0.25),
+            providers=EVENTS,
             **LASTING,
         ),
         streamed(

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections.abc import Mapping
 
+from tests.faults.dialects import DIALECTS
 from tests.faults.server import STREAM_HEAD, Peer, Step, chunk, event, framed, head, trickle
 from tests.faults.table import Steps
 
@@ -34,6 +35,7 @@ PINGS: Mapping[str, bytes] = {
     "azure": _OPENAI_PING,
     "anthropic": b'event: ping\ndata: {"type": "ping"}\n\n',
     "cohere": b'event: debug\ndata: {"type": "debug", "prompt": "x"}\n\n',
+    "ollama": DIALECTS["ollama"].piece(""),
     "replicate": b"event: logs\ndata: x\n\n",
 }
 """Each provider's event that is no part of an answer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from tests.faults import (
     bodies,
@@ -18,13 +19,19 @@ from tests.faults import (
     sse,
     status,
 )
-from tests.faults.table import Case, Scene
+from tests.faults.table import EVENTS, Case, Scene
 
 __all__ = ["FAMILIES"]
 
+
+def _of_events(case: Case | Scene) -> Case | Scene:
+    """The line for those whose streams are server-sent events."""
+    return replace(case, providers=tuple(each for each in case.providers if each in EVENTS))
+
+
 FAMILIES: Mapping[str, Sequence[Case | Scene]] = {
     "http": http.CASES,
-    "sse": sse.CASES,
+    "sse": tuple(map(_of_events, sse.CASES)),
     "bodies": bodies.CASES,
     "status": status.CASES,
     "retry": retry.CASES,

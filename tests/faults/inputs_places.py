@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -22,6 +23,7 @@ from tests.faults.dialects import Dialect
 from tests.faults.refusals import Wrong, check_refused, refused, said
 from tests.faults.server import Peer
 from tests.faults.table import (
+    EVERYONE,
     Case,
     Outcome,
     Player,
@@ -34,6 +36,10 @@ from tests.faults.table import (
 __all__ = ["CASES"]
 
 HALF = "\ud800"
+
+KEYLESS = ("ollama",)
+"""The providers whose servers are the user's own: they need no key, and a host is an address."""
+WITH_A_KEY = tuple(name for name in EVERYONE if name not in KEYLESS)
 
 # --- addresses ----------------------------------------------------------------------------
 
@@ -67,7 +73,7 @@ def _no_address(name: str, addresses: tuple[Any, ...]) -> Scene:
     """For a call, and for the provider itself."""
     wrong: list[Wrong] = [("base_url", {"base_url": address}) for address in addresses]
     wrong += [("base_url", {"api_base": address}) for address in addresses if type(address) is str]
-    return refused(f"a base URL {name}", *wrong)
+    return replace(refused(f"a base URL {name}", *wrong), providers=_refusing(name))
 
 
 def _constructed(name: str, addresses: tuple[Any, ...]) -> Scene:
@@ -78,7 +84,12 @@ def _constructed(name: str, addresses: tuple[Any, ...]) -> Scene:
             assert "base_url" == caught.value.path
             assert 300 > len(str(caught.value))
 
-    return Scene(f"a provider's base URL {name}", play, ways=((False, False),))
+    ways = ((False, False),)
+    return Scene(f"a provider's base URL {name}", play, _refusing(name), ways)
+
+
+def _refusing(name: str) -> tuple[str, ...]:
+    return WITH_A_KEY if name == "without a scheme" else EVERYONE
 
 
 def _made(dialect: Dialect, **settings: Any) -> Any:
@@ -296,7 +307,7 @@ CASES: tuple[Case | Scene, ...] = (
     Scene("an empty base URL is not replaced", _no_other_host, ways=((False, False),)),
     *(_no_key(name, keys) for name, keys in _NO_KEYS.items()),
     Scene("a key with white space around it", _is_stripped, ways=((False, False), (True, False))),
-    Scene("no key at all", _no_key_at_all),
+    Scene("no key at all", _no_key_at_all, WITH_A_KEY),
     Scene("headers that cannot be sent", _no_header),
     Scene("settings of a client", _no_settings),
     Scene(

@@ -212,7 +212,7 @@ async def _no_key_is_shown(player: Player) -> None:
 
 _CANCELLED: Mapping[str, Step] = {
     "waiting for headers": hang,
-    "in the body": then(STREAM_HEAD + framed(b": hi\n\n"), last=hang),
+    "in the body": then(STREAM_HEAD + framed(b"\n\n"), last=hang),
     "in a pause": reply(503, retry_after="3"),
 }
 

@@ -27,6 +27,7 @@ from tests.faults.server import FaultServer, Step, wait_for_async
 from tests.machine import Delay, undisturbed
 
 __all__ = [
+    "EVENTS",
     "EVERYONE",
     "Case",
     "Check",
@@ -45,6 +46,8 @@ __all__ = [
 ]
 
 EVERYONE = tuple(DIALECTS)
+EVENTS = tuple(name for name, dialect in DIALECTS.items() if dialect.framing == "events")
+"""The providers whose streams are server-sent events."""
 
 
 @dataclass

@@ -12,8 +12,9 @@ from llmgate.embeddings import Embedding, EmbeddingCall, Embeddings
 from llmgate.errors import DecodeError
 from llmgate.provider import EmbeddingAbilities, Rule, Support
 from llmgate.provider.http import HttpRequest, HttpResponse
-from llmgate.provider.kit import Fields, add_frame, json_request, merge_body, read_json
+from llmgate.provider.kit import Fields, SideFields, add_frame, json_request, merge_body, read_json
 from llmgate.provider.vectors import vector_of
+from llmgate.report import Report
 from llmgate.types import Usage
 from llmgate_ollama.response.errors import error_in
 
@@ -43,7 +44,7 @@ def embedding_request(call: EmbeddingCall, url: str, defaults: Mapping[str, Any]
     return json_request(url, merge_body(body, call.extra_body))
 
 
-def decode_embeddings(response: HttpResponse) -> Embeddings:
+def decode_embeddings(response: HttpResponse, report: Report) -> Embeddings:
     """The embeddings of a response, in the order in which they came.
 
     Raises:
@@ -56,23 +57,24 @@ def decode_embeddings(response: HttpResponse) -> Embeddings:
         error.in_stream = False
         raise error
     try:
-        return _embeddings(Fields(payload))
+        return _embeddings(Fields(payload), report)
     except DecodeError as failure:
         add_frame(failure, "the response holds no embeddings", response.body)
         raise
 
 
-def _embeddings(fields: Fields) -> Embeddings:
+def _embeddings(fields: Fields, report: Report) -> Embeddings:
     if fields.payload.get("embeddings") is None:
         raise DecodeError("it has no embeddings")
     vectors = [
         vector_of(vector, f"embeddings[{place}]")
         for place, vector in enumerate(fields.array("embeddings"))
     ]
-    tokens = fields.optional_integer("prompt_eval_count")
+    side = SideFields(fields.payload, report)
+    tokens, model = side.integer("prompt_eval_count"), side.text("model")
     return Embeddings(
         data=[Embedding(vector, place) for place, vector in enumerate(vectors)],
-        model=fields.optional_text("model") or "",
+        model=model or "",
         usage=None if tokens is None else Usage(prompt_tokens=tokens, total_tokens=tokens),
-        extra=fields.others("embeddings", "model", "prompt_eval_count"),
+        extra=side.others("embeddings", "model", "prompt_eval_count"),
     )

@@ -117,12 +117,12 @@ class Ollama(Provider):
     def complete(self, call: ProviderCall) -> Flow[Completion]:
         """One request, one completion."""
         response = yield self._chat_request(call)
-        return decode(response, call.id)
+        return decode(response, call.id, call.report)
 
     def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
         """One request, and a decoder for its lines."""
         yield self._chat_request(call)
-        return ChatDecoder(call.id)
+        return ChatDecoder(call.id, call.report)
 
     def embed(self, call: EmbeddingCall) -> Flow[Embeddings]:
         """One request, all vectors."""
@@ -130,7 +130,7 @@ class Ollama(Provider):
 
         url = self._settings.url("/api/embed")
         response = yield embeddings.embedding_request(call, url, self._defaults)
-        return embeddings.decode_embeddings(response)
+        return embeddings.decode_embeddings(response, call.report)
 
     def embedding_abilities(self, model: str) -> EmbeddingAbilities:  # noqa: ARG002 - all take the same
         """What every model takes."""

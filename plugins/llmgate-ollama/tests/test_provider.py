@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from llmgate import Client, completion
-from llmgate.errors import InvalidRequestError, MissingKeyError, ServerError
+from llmgate.errors import InvalidRequestError, MissingKeyError, QuotaExceededError, ServerError
 from llmgate.provider.http import HttpRequest, HttpResponse
 from llmgate.testing import FixedSigning
 from llmgate_ollama import Ollama
@@ -46,13 +46,15 @@ ANSWER = {
 )
 def test_addresses(given: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are read as Ollama's own programs read them, in code and from the environment."""
-    if given:
+    if given:  # an empty variable is none
         assert repr(Ollama(base_url=given)) == f"Ollama(base_url={url!r})"
     monkeypatch.setenv("OLLAMA_HOST", given)
     assert repr(Ollama()) == f"Ollama(base_url={url!r})"
 
 
-@pytest.mark.parametrize("given", ["ftp://example.com", "not an address"])
+@pytest.mark.parametrize(
+    "given", ["ftp://example.com", "not an address", "", "/v1", "http//a", "https:/a"]
+)
 def test_what_is_no_address_is_refused(given: str) -> None:
     """Before anything is sent."""
     with pytest.raises(InvalidRequestError) as caught:
@@ -62,7 +64,8 @@ def test_what_is_no_address_is_refused(given: str) -> None:
 
 async def _authorization(provider: Ollama, url: str) -> str | None:
     request = HttpRequest("POST", url, {}, b"{}")
-    return (await provider.authorize(request, FixedSigning())).headers.get("Authorization")
+    authorized = await provider.authorize(request, FixedSigning())
+    return authorized.headers.get("Authorization")
 
 
 async def test_the_key_goes_to_the_cloud_and_where_the_environment_says(
@@ -140,6 +143,5 @@ def test_errors_of_proxies() -> None:
     assert error.message == "no"
     assert made.error(HttpResponse(500, {}, b'{"error": {"code": 5}}')).message == "{'code': 5}"
     assert "redirected" in made.error(HttpResponse(302, {}, b'{"error": "moved"}')).message
-    assert type(made.error(HttpResponse(402, {}, b'{"error": "pay"}'))).__name__ == (
-        "QuotaExceededError"
-    )
+    for body in (b'{"error": "pay"}', b""):
+        assert type(made.error(HttpResponse(402, {}, body))) is QuotaExceededError

@@ -11,10 +11,12 @@ from llmgate.errors import DecodeError, OverloadedError, ServerError, StreamTrun
 from llmgate.provider.accumulate import accumulate
 from llmgate.provider.framing import Frame
 from llmgate.provider.http import HttpResponse
+from llmgate.report import Report
 from llmgate.testing import drive, read_stream
 from llmgate.testing.driving import call_of
 from llmgate.types import Chunk, Completion
 from llmgate_ollama import Ollama
+from llmgate_ollama.response.body import decode
 
 PROVIDER = Ollama()
 MESSAGE = {"role": "assistant", "content": "Hi"}
@@ -25,7 +27,8 @@ def decoded(payload: Any) -> Completion:
     """The completion of a whole response."""
     call = call_of(PROVIDER, {"model": "m", "messages": [{"role": "user", "content": "Hi"}]})
     response = HttpResponse(200, {}, json.dumps(payload).encode())
-    return drive(PROVIDER.complete(call), [response]).result
+    answer: Completion = drive(PROVIDER.complete(call), [response]).result
+    return answer
 
 
 def streamed(*lines: Any, end: bytes = b"\n") -> list[Chunk]:
@@ -53,8 +56,6 @@ def streamed(*lines: Any, end: bytes = b"\n") -> list[Chunk]:
             **DONE,
             "message": {"tool_calls": [{"function": {"name": "f", "arguments": [1]}}]},
         },
-        {**DONE, "done_reason": 5},
-        {**DONE, "eval_count": "many"},
     ],
 )
 def test_what_is_no_completion_is_refused(payload: Any) -> None:
@@ -86,6 +87,22 @@ def test_usage_that_is_half_there() -> None:
     assert usage is not None
     assert (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens) == (0, 5, 5)
     assert decoded(DONE).usage is None
+
+
+def test_what_is_odd_beside_the_content_loses_nothing() -> None:
+    """It is read where its meaning is plain, reported, and kept as it came."""
+    odd = {"done_reason": [], "eval_count": "7", "logprobs": "x", "prompt_eval_count": {}}
+    message = {**MESSAGE, "role": 1, "images": 2}
+    payload = {**DONE, **odd, "model": 5, "message": message}
+    report = Report()
+    answer = decode(HttpResponse(200, {}, json.dumps(payload).encode()), "x", report)
+    assert (answer.text, answer.model) == ("Hi", "5")
+    assert answer.usage is not None
+    assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (0, 7)
+    assert {name: answer.extra[name] for name in odd} == odd
+    assert answer.choices[0].message.extra["images"] == 2
+    names = {*odd, "model", "message.role", "message.images"}
+    assert {each.path for each in report} == {f"response.{name}" for name in names}
 
 
 @pytest.mark.parametrize("time", [None, 5, "yesterday", "1970-01-01T00:00:00Z"])

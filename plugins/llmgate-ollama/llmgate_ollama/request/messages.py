@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from llmgate.errors import DecodeError, InvalidRequestError, UnsupportedError
+from llmgate.errors import UnsupportedError
 from llmgate.provider.call import ProviderCall, TextMessages
 from llmgate.provider.http import is_array
-from llmgate.provider.kit import drop_others, own_data
-from llmgate.tools import parse_arguments
+from llmgate.provider.kit import arguments_object, drop_others, own_data
 
 __all__ = ["messages_of"]
 
@@ -25,7 +24,6 @@ def messages_of(call: ProviderCall) -> list[dict[str, Any]]:
 
     Raises:
         UnsupportedError: for what is neither text nor an inline image, and for a custom tool.
-        InvalidRequestError: for arguments that are no JSON object.
     """
     messages = cast("list[dict[str, Any]]", call.messages)
     if isinstance(call.messages, TextMessages) and all(m["role"] in _ROLES for m in messages):
@@ -107,15 +105,10 @@ def _tool_call(
         for key, value in fields.items():
             if key not in known and value is not None:
                 call.report.add("dropped", f"{where}.{key}", _LACKS, given=value)
-    try:
-        arguments = parse_arguments(function["arguments"])
-    except DecodeError as error:
-        failure = InvalidRequestError(error.message, path=f"{path}.function.arguments")
-    else:
-        place = {} if function.get("index") is None else {"index": function["index"]}
-        called = {**place, "name": function["name"], "arguments": arguments}
-        return {"id": item["id"], "function": called}
-    raise failure
+    arguments = arguments_object(function["arguments"], f"{path}.function.arguments", call)
+    place = {} if function.get("index") is None else {"index": function["index"]}
+    called = {**place, "name": function["name"], "arguments": arguments}
+    return {"id": item["id"], "function": called}
 
 
 # --- content ------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from llmgate.errors import DecodeError
 from llmgate.provider.http import HttpResponse
-from llmgate.provider.kit import Fields, add_frame, read_json
+from llmgate.provider.kit import Fields, SideFields, add_frame, read_json
+from llmgate.report import Report
 from llmgate.types import Completion
 from llmgate_ollama.response.errors import error_in
 from llmgate_ollama.response.parts import ending, envelope, message_fields, tool_calls
@@ -15,12 +16,13 @@ from llmgate_ollama.response.parts import ending, envelope, message_fields, tool
 __all__ = ["decode"]
 
 
-def decode(response: HttpResponse, call_id: str) -> Completion:
+def decode(response: HttpResponse, call_id: str, report: Report) -> Completion:
     """The completion of a whole response.
 
     Args:
         response: The response.
         call_id: What the completion's id is, and those of calls are made from.
+        report: Where it is recorded what is odd beside the content.
 
     Raises:
         ProviderError: when an error was sent with status 200.
@@ -32,23 +34,22 @@ def decode(response: HttpResponse, call_id: str) -> Completion:
         error.in_stream = False
         raise error
     try:
-        return _completion(Fields(payload), call_id)
+        return _completion(Fields(payload), call_id, report)
     except DecodeError as failure:
         add_frame(failure, "the response is not a completion", response.body)
         raise
 
 
-def _completion(fields: Fields, call_id: str) -> Completion:
-    message = fields.object("message")
+def _completion(fields: Fields, call_id: str, report: Report) -> Completion:
+    message, side = fields.object("message"), SideFields(fields.payload, report)
     if fields.payload.get("done") is not True:
         raise DecodeError("it is not done")
     if not _CONTENTS & message.payload.keys():
         raise DecodeError("message holds no content")
-    calls = tool_calls(message, call_id)
-    role = message.optional_text("role") or "assistant"
-    whole = {**message_fields(message), "role": role, "tool_calls": calls or None}
-    choice = {"index": 0, "message": whole, **ending(fields, has_calls=bool(calls))}
-    return Completion.model_validate({**envelope(fields, call_id), "choices": [choice]})
+    calls = tool_calls(message, call_id, report)
+    whole = {**message_fields(message, report), "tool_calls": calls or None}
+    choice = {"index": 0, "message": whole, **ending(side, has_calls=bool(calls))}
+    return Completion.model_validate({**envelope(side, call_id), "choices": [choice]})
 
 
 _CONTENTS = frozenset({"content", "thinking", "tool_calls", "images"})

@@ -24,7 +24,8 @@ def ollama_error(response: HttpResponse) -> ProviderError:
     except DecodeError:
         message = None
     if message is None or response.status < 400:
-        return status_error(response)
+        error = status_error(response)
+        return _error(error.message, 402) if response.status == 402 else error
     return _error(message, response.status)
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from llmgate.errors import DecodeError
 from llmgate.provider.http import encode_json, is_object
-from llmgate.provider.kit import Fields, finish_reason
+from llmgate.provider.kit import Fields, SideFields, finish_reason
+from llmgate.report import Report
 from llmgate.types import FinishReason
 
 __all__ = ["created_at", "ending", "envelope", "message_fields", "tool_calls"]
@@ -33,16 +34,15 @@ _KNOWN = (
 )
 
 
-def envelope(fields: Fields, call_id: str) -> dict[str, Any]:
+def envelope(side: SideFields, call_id: str) -> dict[str, Any]:
     """What a completion, or a chunk, has beside its choice: durations are among the rest."""
-    usage = _usage(fields) if fields.payload.get("done") else None
-    return {
-        **fields.others(*_KNOWN),
+    read = {
         "id": call_id,
-        "model": fields.optional_text("model") or "",
-        "created": created_at(fields.payload.get("created_at")) or 0,
-        "usage": usage,
+        "model": side.text("model") or "",
+        "created": created_at(side.payload.get("created_at")) or 0,
+        "usage": _usage(side) if side.payload.get("done") else None,
     }
+    return {**side.others(*_KNOWN), **read}
 
 
 def created_at(given: Any) -> int | None:
@@ -55,10 +55,9 @@ def created_at(given: Any) -> int | None:
         return None
 
 
-def _usage(fields: Fields) -> dict[str, int] | None:
+def _usage(side: SideFields) -> dict[str, int] | None:
     """The counts; of a prompt that it remembers, an older server gives none."""
-    prompt = fields.optional_integer("prompt_eval_count")
-    completion = fields.optional_integer("eval_count")
+    prompt, completion = side.integer("prompt_eval_count"), side.integer("eval_count")
     if prompt is None and completion is None:
         return None
     prompt, completion = prompt or 0, completion or 0
@@ -69,11 +68,11 @@ def _usage(fields: Fields) -> dict[str, int] | None:
     }
 
 
-def ending(fields: Fields, *, has_calls: bool) -> dict[str, Any]:
+def ending(side: SideFields, *, has_calls: bool) -> dict[str, Any]:
     """Why the response ended, in OpenAI's word and in Ollama's; log probabilities, if there are."""
-    native = fields.optional_text("done_reason")
+    native = side.text("done_reason")
     reason = finish_reason(native, _REASONS, has_calls=has_calls)
-    logprobs = fields.array("logprobs")
+    logprobs = side.objects("logprobs")
     return {
         "finish_reason": reason,
         "native_finish_reason": native,
@@ -81,19 +80,25 @@ def ending(fields: Fields, *, has_calls: bool) -> dict[str, Any]:
     }
 
 
-def message_fields(message: Fields) -> dict[str, Any]:
+def message_fields(message: Fields, report: Report) -> dict[str, Any]:
     """A message or a part of one, but for its calls."""
-    fields = {
-        **message.others("role", "content", "thinking", "tool_calls", "images"),
+    side = SideFields(message.payload, report, message.name)
+    role, images = side.text("role"), side.array("images")
+    return {
+        **side.others(*_MESSAGE),
+        "role": role or "assistant",
         "content": message.optional_text("content") or None,
         "reasoning_content": message.optional_text("thinking") or None,
+        "provider_data": {"ollama": {"images": images}} if images else None,
     }
-    if images := message.array("images"):
-        fields["provider_data"] = {"ollama": {"images": images}}
-    return fields
 
 
-def tool_calls(message: Fields, call_id: str, begun: int = 0) -> list[dict[str, Any]]:
+_MESSAGE = ("role", "content", "thinking", "tool_calls", "images")
+
+
+def tool_calls(
+    message: Fields, call_id: str, report: Report, begun: int = 0
+) -> list[dict[str, Any]]:
     """The calls in a message, with ids, and arguments as text; ``begun`` came before them.
 
     Raises:
@@ -101,15 +106,16 @@ def tool_calls(message: Fields, call_id: str, begun: int = 0) -> list[dict[str, 
     """
     calls = list[dict[str, Any]]()
     for number, item in enumerate(message.objects("tool_calls"), begun):
-        function = item.object("function")
+        function, side = item.object("function"), SideFields(item.payload, report, item.name)
         if not function.optional_text("name"):
             raise DecodeError(f"{item.name} names no function")
         arguments = _arguments(function.payload.get("arguments"), function.name)
+        identifier, kind = side.text("id"), side.text("type")
         calls.append(
             {
-                **item.payload,
-                "id": item.optional_text("id") or f"call_{call_id}_{number}",
-                "type": item.optional_text("type") or "function",
+                **side.others("id", "type"),
+                "id": identifier or f"call_{call_id}_{number}",
+                "type": kind or "function",
                 "function": {**function.payload, "arguments": arguments},
             }
         )

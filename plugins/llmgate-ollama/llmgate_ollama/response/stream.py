@@ -10,7 +10,8 @@ from typing import Any
 
 from llmgate.errors import DecodeError, StreamTruncatedError
 from llmgate.provider.framing import Frame, Framer, NDJSONFramer
-from llmgate.provider.kit import Fields, add_frame, read_json
+from llmgate.provider.kit import Fields, SideFields, add_frame, read_json
+from llmgate.report import Report
 from llmgate.types import Chunk
 from llmgate_ollama.response.errors import error_in
 from llmgate_ollama.response.parts import ending, envelope, message_fields, tool_calls
@@ -23,12 +24,14 @@ class ChatDecoder:
 
     Args:
         call_id: What the id of the chunks is, and those of calls are made from.
+        report: Where it is recorded what is odd beside the content.
     """
 
-    def __init__(self, call_id: str) -> None:
+    def __init__(self, call_id: str, report: Report) -> None:
         self.framer: Framer = NDJSONFramer()
         self.finished = False
         self._call_id = call_id
+        self._report = report
         self._calls = 0
         self._begun = False
 
@@ -60,18 +63,19 @@ class ChatDecoder:
         return ()
 
     def _chunk(self, fields: Fields) -> Chunk:
-        message, done = fields.object("message"), fields.payload.get("done")
+        message, side = fields.object("message"), SideFields(fields.payload, self._report)
+        done = fields.payload.get("done")
         if type(done) is not bool:
             raise DecodeError("done must be true or false")
-        calls = tool_calls(message, self._call_id, self._calls)
-        delta: dict[str, Any] = message_fields(message)
+        calls = tool_calls(message, self._call_id, self._report, self._calls)
+        delta: dict[str, Any] = message_fields(message, self._report)
         delta["tool_calls"] = [
             {**call, "index": number} for number, call in enumerate(calls, self._calls)
         ] or None
-        if not self._begun:
-            delta["role"] = message.optional_text("role") or "assistant"
-            self._begun = True
+        if self._begun:
+            del delta["role"]  # each line repeats it
+        self._begun = True
         self._calls += len(calls)
         self.finished = done
-        choice = {"index": 0, "delta": delta, **ending(fields, has_calls=self._calls > 0)}
-        return Chunk.model_validate({**envelope(fields, self._call_id), "choices": [choice]})
+        choice = {"index": 0, "delta": delta, **ending(side, has_calls=self._calls > 0)}
+        return Chunk.model_validate({**envelope(side, self._call_id), "choices": [choice]})
