@@ -56,8 +56,8 @@ def _line(content: str = "", *, done: bool = False, **message: Any) -> dict[str,
 
 
 _ONE = {"id": "call_a1", "function": {"index": 0, "name": "weather", "arguments": {"city": "Bern"}}}
-_TWO = {"function": {"name": "clock", "arguments": {}}}
-_CHOSEN = [("weather", {"city": "Bern"}), ("clock", {})]
+_TWO: Any = {"function": {"name": "clock", "arguments": {}}}
+_CHOSEN: list[Any] = [("weather", {"city": "Bern"}), ("clock", {})]
 _TOP = [{"token": "Hi", "logprob": -0.5}, {"token": "Ho", "logprob": -1.5}]
 _LOGPROBS = [{"token": "Hi", "logprob": -0.5, "top_logprobs": _TOP}]
 

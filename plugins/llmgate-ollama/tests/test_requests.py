@@ -117,7 +117,7 @@ def test_what_a_tool_lacks_and_has_too_much() -> None:
     """Parameters are always sent; ``strict`` never is."""
     bare = {"type": "function", "function": {"name": "now", "strict": True, "description": None}}
     body, call = sent(tools=[bare])
-    empty = {"type": "object", "properties": {}}
+    empty: Any = {"type": "object", "properties": {}}
     assert body["tools"] == [{"type": "function", "function": {"name": "now", "parameters": empty}}]
     assert report_of(call) == [
         "tools[0].function.strict dropped",
@@ -210,7 +210,7 @@ def test_a_call_of_a_custom_tool_is_refused() -> None:
 
 def test_what_other_providers_said_is_converted_or_reported() -> None:
     """A refusal becomes text; what only they understand is left out."""
-    message = {
+    message: Any = {
         "role": "assistant",
         "content": [{"type": "text", "text": "So, "}, {"type": "refusal", "refusal": "no"}],
         "refusal": ".",

@@ -40,24 +40,24 @@ def streamed(*lines: Any, end: bytes = b"\n") -> list[Chunk]:
     return list(read_stream(decoder, [body]))
 
 
-@pytest.mark.parametrize(
-    "payload",
-    [
-        {},
-        [],
-        {"done": True},
-        {"message": {}, "done": True},
-        {"message": MESSAGE},
-        {**DONE, "done": False},
-        {**DONE, "message": {"content": 5}},
-        {**DONE, "message": {"content": "Hi", "tool_calls": [{}]}},
-        {**DONE, "message": {"content": "Hi", "tool_calls": [{"function": {"name": ""}}]}},
-        {
-            **DONE,
-            "message": {"tool_calls": [{"function": {"name": "f", "arguments": [1]}}]},
-        },
-    ],
-)
+NO_COMPLETIONS: list[Any] = [
+    {},
+    [],
+    {"done": True},
+    {"message": {}, "done": True},
+    {"message": MESSAGE},
+    {**DONE, "done": False},
+    {**DONE, "message": {"content": 5}},
+    {**DONE, "message": {"content": "Hi", "tool_calls": [{}]}},
+    {**DONE, "message": {"content": "Hi", "tool_calls": [{"function": {"name": ""}}]}},
+    {
+        **DONE,
+        "message": {"tool_calls": [{"function": {"name": "f", "arguments": [1]}}]},
+    },
+]
+
+
+@pytest.mark.parametrize("payload", NO_COMPLETIONS)
 def test_what_is_no_completion_is_refused(payload: Any) -> None:
     """The error holds what came."""
     with pytest.raises(DecodeError) as caught:
@@ -91,9 +91,14 @@ def test_usage_that_is_half_there() -> None:
 
 def test_what_is_odd_beside_the_content_loses_nothing() -> None:
     """It is read where its meaning is plain, reported, and kept as it came."""
-    odd = {"done_reason": [], "eval_count": "7", "logprobs": "x", "prompt_eval_count": {}}
+    odd: dict[str, Any] = {
+        "done_reason": [],
+        "eval_count": "7",
+        "logprobs": "x",
+        "prompt_eval_count": {},
+    }
     message = {**MESSAGE, "role": 1, "images": 2}
-    payload = {**DONE, **odd, "model": 5, "message": message}
+    payload: Any = {**DONE, **odd, "model": 5, "message": message}
     report = Report()
     answer = decode(HttpResponse(200, {}, json.dumps(payload).encode()), "x", report)
     assert (answer.text, answer.model) == ("Hi", "5")
@@ -121,11 +126,11 @@ def test_images_of_a_response_go_back() -> None:
 
 def test_calls_of_a_stream_are_counted() -> None:
     """Whichever line they come on."""
-    one, two, three = ({"function": {"name": name, "arguments": {}}} for name in "abc")
+    calls: list[Any] = [{"function": {"name": name, "arguments": {}}} for name in "abc"]
     chunks = streamed(
-        {**DONE, "done": False, "message": {"role": "assistant", "tool_calls": [one, two]}},
+        {**DONE, "done": False, "message": {"role": "assistant", "tool_calls": calls[:2]}},
         {**DONE, "done": False, "message": {"content": "Hi"}},
-        {**DONE, "message": {"role": "assistant", "content": "", "tool_calls": [three]}},
+        {**DONE, "message": {"role": "assistant", "content": "", "tool_calls": calls[2:]}},
     )
     message = accumulate(chunks).choices[0].message
     names = [call.function.name for call in message.tool_calls or [] if call.function]
