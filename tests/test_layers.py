@@ -65,6 +65,7 @@ FLOORS = (
         "provider.emulation",
         "provider._emulated",
         "provider.kit",
+        "provider.kit.chunking",
         "provider.kit.reading",
         "provider.kit.settings",
         "provider.kit.side_fields",

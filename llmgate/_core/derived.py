@@ -6,25 +6,19 @@ They open nothing, and close what they were made of.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from llmgate._core.source import CLOSED, STATES, Source, StreamEnd, WhenDone, notify
 from llmgate.errors import ClosedError, LLMGateError, StreamTruncatedError
 from llmgate.provider.accumulate import Accumulator
+from llmgate.provider.kit import completion_chunks
 from llmgate.types import (
-    Choice,
-    ChoiceDelta,
     Chunk,
-    ChunkChoice,
     Completion,
     Exchange,
-    Function,
-    FunctionDelta,
     TextChunks,
-    ToolCall,
-    ToolCallDelta,
     Usage,
 )
 
@@ -209,7 +203,7 @@ class ReplayedSource:
 
     def __init__(self, completion: Completion, *, include_usage: bool) -> None:
         self.ready: deque[Chunk | TextChunks] = deque()
-        self.ready.extend(_chunks_of(completion, include_usage=include_usage))
+        self.ready.extend(completion_chunks(completion, include_usage=include_usage))
         self.usage = completion.usage
         self.exchange = completion.exchange
         self.is_unread = False
@@ -259,59 +253,3 @@ class ReplayedSource:
         """Whose it is, and its state, for people."""
         state = "open" if self.end is None else STATES[self.end.outcome]
         return f"{self.exchange.provider}/{self._completion.model}, {state}"
-
-
-def _chunks_of(completion: Completion, *, include_usage: bool) -> Iterator[Chunk]:
-    """What each choice says, why each ended, and what was billed."""
-    head = Chunk(
-        [],
-        completion.id,
-        completion.created,
-        completion.model,
-        system_fingerprint=completion.system_fingerprint,
-        service_tier=completion.service_tier,
-        extra=completion.extra,
-    )
-    for choice in completion.choices:
-        delta = _delta_of(choice)
-        yield replace(head, choices=[ChunkChoice(delta, choice.index, logprobs=choice.logprobs)])
-    for choice in completion.choices:
-        end = ChunkChoice(
-            ChoiceDelta(),
-            choice.index,
-            choice.finish_reason,
-            native_finish_reason=choice.native_finish_reason,
-            extra=choice.extra,
-        )
-        yield replace(head, choices=[end])
-    if include_usage:
-        yield replace(head, usage=completion.usage)
-
-
-def _delta_of(choice: Choice) -> ChoiceDelta:
-    message = choice.message
-    calls = [_call_delta(index, call) for index, call in enumerate(message.tool_calls or ())]
-    return ChoiceDelta(
-        message.content,
-        message.role,
-        message.refusal,
-        message.reasoning_content,
-        calls or None,
-        _function_delta(message.function_call),
-        message.annotations,
-        message.audio,
-        message.provider_data,
-        message.extra,
-    )
-
-
-def _call_delta(index: int, call: ToolCall) -> ToolCallDelta:
-    custom = None if call.custom is None else call.custom.model_dump()
-    function = _function_delta(call.function)
-    return ToolCallDelta(index, call.id, function, custom, call.type, call.extra)
-
-
-def _function_delta(function: Function | None) -> FunctionDelta | None:
-    if function is None:
-        return None
-    return FunctionDelta(function.name, function.arguments, function.extra)

@@ -276,13 +276,21 @@ def _is_one_of(*texts: str) -> Check:
     return check
 
 
+_READ_WHOLE = ("cohere",)
+
 CASES: tuple[Case | Scene, ...] = (
     *(case for row in _INSTEAD for case in _instead(*row)),
     several(
         "a whole answer in place of a stream",
         _shows("{", DecodeError),
         {kind: _body(kind, _answer) for kind in ("text/event-stream", "application/json")},
-        providers=JSON_ONLY,  # a prediction that has ended is an answer
+        providers=tuple(name for name in JSON_ONLY if name not in _READ_WHOLE),
+    ),
+    several(
+        "a whole answer in place of a stream, which is read",
+        _is_one_of(TEXT),
+        {kind: _body(kind, _answer) for kind in ("text/event-stream", "application/json")},
+        providers=_READ_WHOLE,
     ),
     Case(
         "the provider's error in place of a stream",

@@ -3,6 +3,7 @@
 Each part stands by itself; a provider takes those that fit its vendor. It knows no vendor.
 """
 
+from llmgate.provider.kit.chunking import completion_chunks
 from llmgate.provider.kit.reading import (
     Fields,
     NativeContent,
@@ -50,6 +51,7 @@ __all__ = [
     "arguments_object",
     "base_url",
     "check_text_only",
+    "completion_chunks",
     "completion_of_events",
     "drop_others",
     "finish_reason",

@@ -1,74 +1,66 @@
-"""The provider: settings, and the two flows over :mod:`encode`, :mod:`decode` and :mod:`stream`.
+"""The provider: settings, and the flows over ``request`` and ``response``. No I/O.
 
-It does no I/O; the environment is read when it is made, and never after.
+The environment is read when a provider is made, never on import.
 Source: https://docs.cohere.com/reference/chat
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from llmgate.errors import InvalidRequestError, MissingKeyError, ProviderError
-from llmgate.provider import Decoder, Provider, Signing, Support
+from llmgate.errors import ProviderError
+from llmgate.provider import Decoder, EmbeddingAbilities, Provider, Signing, Support
 from llmgate.provider.call import ProviderCall
-from llmgate.provider.http import (
-    Flow,
-    HttpRequest,
-    HttpResponse,
-    Secret,
-    base_url_parts,
-    encode_json,
-    shown_url,
-)
+from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Secret
+from llmgate.provider.kit import Credential, Settings, Vendor, json_request, key_from
 from llmgate.types import Chunk, Completion
-from llmgate_cohere.decode import decode
-from llmgate_cohere.encode import encode
-from llmgate_cohere.errors import chat_error
-from llmgate_cohere.stream import ChatDecoder
+from llmgate_cohere.request.body import Encoded, encode
+from llmgate_cohere.response.body import decode
+from llmgate_cohere.response.errors import chat_error
+from llmgate_cohere.response.stream import ChatDecoder
+
+if TYPE_CHECKING:
+    from llmgate.embeddings import EmbeddingCall, Embeddings
+    from llmgate.models import Model
 
 __all__ = ["Cohere"]
 
-_OFFICIAL = "https://api.cohere.com"
-_KEYS = ("CO_API_KEY", "COHERE_API_KEY")
+_VENDOR = Vendor(
+    name="Cohere",
+    hosts=("cohere.com", "cohere.ai"),
+    base_url="https://api.cohere.com",
+    base_url_variables=("CO_API_URL",),
+    endings=("/chat", "/embed", "/v2", "/v1", "/compatibility"),
+    credentials={"api_key": Credential(("CO_API_KEY", "COHERE_API_KEY"))},
+)
 _NATIVE = ("logprobs", "max_tokens")
 _TRANSLATED = (
-    "frequency_penalty",
-    "function_call",
-    "functions",
-    "max_completion_tokens",
-    "modalities",
-    "presence_penalty",
-    "reasoning_effort",
-    "response_format",
-    "seed",
-    "stop",
-    "temperature",
-    "tool_choice",
-    "tools",
-    "top_p",
+    *("frequency_penalty", "function_call", "functions", "max_completion_tokens", "modalities"),
+    *("presence_penalty", "reasoning_effort", "response_format", "seed", "stop", "temperature"),
+    *("tool_choice", "tools", "top_p"),
 )
 
 
 class Cohere(Provider):
-    """Cohere's chat, or any host that speaks its second version.
+    """Cohere's chat, embeddings and models, or any host that speaks version 2 of its API.
+
+    A key from the environment goes to the vendor's own hosts and to an address that the environment
+    names, never to an address given in code.
 
     Args:
-        api_key: The key; by default ``CO_API_KEY``, or ``COHERE_API_KEY``. Neither variable is sent
-            to a host that is named here and is not Cohere's, since it is not that host's key.
+        api_key: The key; by default ``CO_API_KEY``, or ``COHERE_API_KEY``.
         base_url: The address without ``/v2/chat``; by default ``CO_API_URL``, or Cohere's.
         headers: Further headers, such as ``X-Client-Name``.
 
     Raises:
-        InvalidRequestError: when an address, a header or a key cannot be one.
+        InvalidRequestError: when an address, a header or a key cannot be sent.
     """
 
     protocol = 2
     name = "cohere"
-    models: ClassVar[tuple[str, ...]] = ("command", "command-*", "c4ai-*")
+    models: ClassVar[tuple[str, ...]] = ("command", "command-*", "c4ai-*", "embed-*")
     parameters: ClassVar[Mapping[str, Support] | None] = {
         **dict.fromkeys(_NATIVE, Support.NATIVE),
         **dict.fromkeys(_TRANSLATED, Support.TRANSLATED),
@@ -81,89 +73,55 @@ class Cohere(Provider):
         base_url: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        address = os.environ.get("CO_API_URL") or _OFFICIAL
-        self._base_url = _base_url_of(address if base_url is None else base_url)
-        self._is_official = _is_official(self._base_url)
-        given = _secret(api_key)
-        self._key = given
-        if given is None and (base_url is None or self._is_official):
-            self._key = _key_of_environment()
-        self._headers = _checked(headers or {})
-        self._settings: dict[str, Any] = {
-            "api_key": given,  # not that of the environment, which is for one host only
-            "base_url": base_url,
-            "headers": headers,
-        }
+        api_key = key_from(api_key)
+        self._settings = Settings(_VENDOR, api_key=api_key, base_url=base_url, headers=headers)
 
     def configured(self, **settings: Any) -> Cohere:
         """The same provider with some of its settings changed."""
-        return type(self)(**{**self._settings, **settings})
+        return type(self)(**self._settings.changed(**settings))
 
     def complete(self, call: ProviderCall) -> Flow[Completion]:
-        """One request, one answer."""
+        """One request, one completion."""
         encoded = encode(replace(call, stream=False))
-        reply = yield self._request(encoded.body)
-        return decode(reply, call.id, encoded.model, encoded.names)
+        response = yield self._chat_request(encoded)
+        return decode(response, call.id, encoded.model, encoded.names, call.report)
 
     def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
         """One request, and a decoder for its events."""
         encoded = encode(replace(call, stream=True))
-        yield replace(self._request(encoded.body), stream=True)
-        return ChatDecoder(call.id, encoded.model, encoded.names)
+        yield self._chat_request(encoded, stream=True)
+        return ChatDecoder(call.id, encoded.model, encoded.names, call.report)
+
+    def embed(self, call: EmbeddingCall) -> Flow[Embeddings]:
+        """One request, all vectors."""
+        from llmgate_cohere import embeddings  # noqa: PLC0415 - not paid for by chat
+
+        request = embeddings.embedding_request(call, self._settings.url("/v2/embed"))
+        response = yield request
+        return embeddings.decode_embeddings(response, call)
+
+    def embedding_abilities(self, model: str) -> EmbeddingAbilities:
+        """Texts alone, in batches of what one request may hold."""
+        from llmgate_cohere.embeddings import embedding_abilities  # noqa: PLC0415 - likewise
+
+        return embedding_abilities(model)
+
+    def list_models(self) -> Flow[list[Model]]:
+        """One request for each page of models."""
+        from llmgate_cohere.models import list_models  # noqa: PLC0415 - likewise
+
+        return (yield from list_models(self._settings.url("/v1/models")))
 
     async def authorize(self, request: HttpRequest, _: Signing, /) -> HttpRequest:
         """The request with the key, where there is one."""
-        credentials: dict[str, str] = {}
-        if self._key is not None:
-            credentials["authorization"] = f"Bearer {self._key.reveal()}"
-        elif self._is_official and not request.has_header("authorization"):
-            raise MissingKeyError("Cohere needs a key: set COHERE_API_KEY or pass api_key=")
-        return request.with_headers({**self._headers, **credentials})
+        return self._settings.authorized(request)
 
-    def error(self, reply: HttpResponse) -> ProviderError:
+    def error(self, response: HttpResponse) -> ProviderError:
         """What an error's status and body mean."""
-        return chat_error(reply)
+        return chat_error(response)
 
     def __repr__(self) -> str:
-        return f"Cohere(base_url={shown_url(self._base_url)!r})"
+        return f"Cohere(base_url={self._settings.shown_url!r})"
 
-    def _request(self, body: Mapping[str, Any]) -> HttpRequest:
-        headers = {"content-type": "application/json"}
-        return HttpRequest("POST", f"{self._base_url}/v2/chat", headers, encode_json(body))
-
-
-def _secret(key: str | Secret | None) -> Secret | None:
-    return key if key is None or isinstance(key, Secret) else Secret(key)
-
-
-def _key_of_environment() -> Secret | None:
-    """The key, from the variable that Cohere documents or from the customary one."""
-    for name in _KEYS:
-        if text := os.environ.get(name):
-            return Secret(text, name=name)
-    return None
-
-
-_ENDS = ("/chat", "/v2", "/v1", "/compatibility")
-
-
-def _base_url_of(address: str) -> str:
-    """An address as it was pasted, without the end that is appended to it."""
-    parts = base_url_parts(address)
-    path = parts.path.rstrip("/")
-    for end in _ENDS:
-        path = path.removesuffix(end).rstrip("/")
-    return f"{parts.scheme}://{parts.netloc}{path}"
-
-
-def _is_official(base_url: str) -> bool:
-    host = urlsplit(base_url).hostname or ""
-    return host.endswith((".cohere.com", ".cohere.ai"))
-
-
-def _checked(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers, each of which can be sent; values are never shown."""
-    for name, value in headers.items():
-        if not (name and f"{name}{value}".isascii() and f"{name}{value}".isprintable()):
-            raise InvalidRequestError("expected printable ASCII text", path=f"headers.{name!a}")
-    return dict(headers)
+    def _chat_request(self, encoded: Encoded, *, stream: bool = False) -> HttpRequest:
+        return json_request(self._settings.url("/v2/chat"), encoded.body, stream=stream)

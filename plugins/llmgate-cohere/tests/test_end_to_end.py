@@ -120,7 +120,7 @@ async def test_an_answer(client: Client, server: Server, stream: bool) -> None:
     body = {"model": "command-nightly", "messages": HI, "temperature": 0.5, "stream": stream}
     assert [body] == server.bodies
     (sent,) = server.requests
-    assert f"Bearer {KEY}" == sent.headers["authorization"]
+    assert f"Bearer {KEY}" == sent.headers["Authorization"]
     assert sent.url.endswith("/v2/chat")
 
 

@@ -24,8 +24,8 @@ def url_of(provider: Cohere) -> str:
 
 async def authorization(provider: Cohere) -> str | None:
     """What is sent as ``authorization``."""
-    request = await provider.authorize(HttpRequest("POST", "https://a.example"), FixedSigning())
-    return request.headers.get("authorization")
+    request = await provider.authorize(HttpRequest("POST", url_of(provider)), FixedSigning())
+    return request.headers.get("Authorization")
 
 
 @pytest.mark.parametrize(
@@ -66,13 +66,14 @@ def test_what_is_no_address(address: str) -> None:
         ({"CO_API_KEY": "theirs"}, {"base_url": OWN}, None),
         ({"CO_API_KEY": "theirs"}, {"base_url": "https://api.cohere.ai"}, "Bearer theirs"),
         ({"CO_API_KEY": "theirs", "CO_API_URL": OWN}, {}, "Bearer theirs"),
+        ({"CO_API_KEY": "theirs", "CO_API_URL": OWN}, {"base_url": OWN}, "Bearer theirs"),
         ({}, {"base_url": OWN}, None),
     ],
 )
 async def test_keys(
     monkeypatch: pytest.MonkeyPatch, environment: Any, settings: Any, sent: str | None
 ) -> None:
-    """A key is given or of the environment, which is for Cohere's own host only."""
+    """A key from the environment goes to Cohere's hosts and to an address of the environment."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert sent == await authorization(Cohere(**settings))
@@ -91,9 +92,15 @@ async def test_settings_can_be_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     changed = provider.configured(base_url=OWN)
     assert f"{OWN}/v2/chat" == url_of(changed)
     assert await authorization(changed) is None
-    request = await changed.authorize(HttpRequest("POST", OWN), FixedSigning())
+    request = await changed.authorize(HttpRequest("POST", url_of(changed)), FixedSigning())
     assert request.headers["X-Client-Name"] == "tests"
     assert await authorization(changed.configured(api_key="given")) == "Bearer given"
+
+
+async def test_a_key_goes_to_no_other_host() -> None:
+    """A request to an address that a response named is left as it is."""
+    request = HttpRequest("POST", "https://a.example")
+    assert request == await Cohere(api_key="given").authorize(request, FixedSigning())
 
 
 def test_headers_are_text() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,9 +18,14 @@ from llmgate.errors import (
 )
 from llmgate.provider.accumulate import accumulate
 from llmgate.provider.framing import Frame
+from llmgate.provider.http import HttpResponse
+from llmgate.provider.kit import NameMap
+from llmgate.report import Report
 from llmgate.testing.driving import read_stream
 from llmgate.types import Choice, Chunk
-from llmgate_cohere import ChatDecoder
+from llmgate_cohere import ChatDecoder, decode
+
+NAMES = NameMap(["get-it"], re.compile("[a-z_]+"), "Cohere accepts no hyphens")
 
 
 def event(kind: str, message: Any = None, index: int | None = None, **more: Any) -> dict[str, Any]:
@@ -66,7 +72,7 @@ def arguments(index: int | None, piece: Any) -> dict[str, Any]:
 def chunks_of(events: Iterable[Any]) -> list[Chunk]:
     """The chunks of these events."""
     body = "".join(f"event: x\ndata: {json.dumps(item)}\n\n" for item in events)
-    return read_stream(ChatDecoder("c9", "command-r", {"get_it": "get-it"}), [body.encode()])
+    return read_stream(ChatDecoder("c9", "command-r", NAMES), [body.encode()])
 
 
 def choice_of(events: Iterable[Any]) -> Choice:
@@ -295,7 +301,10 @@ def test_an_end_may_say_little() -> None:
 
 
 def test_an_error_in_place_of_an_event_raises() -> None:
-    """A body of an error within the stream is that error."""
+    """A body of an error within the stream is that error, as is text in place of JSON."""
+    with pytest.raises(ProviderError, match="upstream closed") as caught:
+        ChatDecoder("c9").feed(Frame(b"upstream closed"))
+    assert caught.value.in_stream
     with pytest.raises(ProviderError, match="too bad"):
         chunks_of([START, {"message": "too bad"}])
     with pytest.raises(ContextWindowError):
@@ -310,7 +319,89 @@ def test_an_end_that_is_missing_is_told(length: int) -> None:
         chunks_of(events[:length])
 
 
+def test_odd_values_beside_the_content_lose_nothing() -> None:
+    """The text and the call are read all the same; each is reported once, and stays in extra."""
+    odd = {**text("Hi"), "index": "0", "logprobs": 5}
+    events: list[dict[str, Any]] = [
+        {**START, "id": 7},
+        begun(),
+        odd,
+        odd,
+        event("citation-start", {"citations": [5]}, 0),
+        called(0, id=5),
+        {**arguments(0, "{}"), "index": "0"},
+        {"type": "message-end", "id": [], "delta": {"finish_reason": "COMPLETE", "usage": 5}},
+    ]
+    report = Report()
+    body = "".join(f"data: {json.dumps(item)}\n\n" for item in events)
+    answer = accumulate(read_stream(ChatDecoder("c9", report=report), [body.encode()]))
+    choice = answer.choices[0]
+    assert ("7", "HiHi", None) == (answer.id, answer.text, answer.usage)
+    assert [("5", "{}")] == [
+        (call.id, call.function.arguments)
+        for call in choice.message.tool_calls or []
+        if call.function
+    ]
+    assert [events[4]] == answer.extra["events"]
+    assert answer.extra["cohere"] == {"usage": 5}
+    assert [
+        *("id", "index", "logprobs", "message.citations", "message.tool_calls.id"),
+        "usage",
+    ] == [each.path.removeprefix("response.") for each in report]
+
+
+@pytest.mark.parametrize("mark", ["[DONE]", "[done]", '"[DONE]"', " [DONE] "])
+def test_a_foreign_terminator_says_nothing(mark: str) -> None:
+    """It is no event, and does not end a message that has not ended."""
+    decoder = ChatDecoder("c9")
+    assert [*decoder.feed(Frame(mark.encode()))] == []
+    assert not decoder.finished
+
+
+WHOLE: dict[str, Any] = {
+    "id": "r1",
+    "finish_reason": "TOOL_CALL",
+    "message": {
+        "role": "assistant",
+        "content": [{"type": "text", "text": "Hi"}],
+        "tool_plan": "I look.",
+        "tool_calls": [{"id": "c1", "function": {"name": "get_it", "arguments": "{}"}}],
+    },
+    "usage": TOKENS,
+}
+
+
+def test_a_whole_response_in_place_of_a_stream_is_read() -> None:
+    """As one that a host sent which does not stream; it is reported."""
+    report = Report()
+    decoder = ChatDecoder("c9", "command-r", NAMES, report)
+    found = accumulate(decoder.feed(Frame(json.dumps(WHOLE).encode())))
+    assert decoder.finished
+    response = HttpResponse(200, {}, json.dumps(WHOLE).encode())
+    assert found == decode(response, "c9", "command-r", NAMES)
+    assert found.choices[0].finish_reason == "tool_calls"
+    assert [("converted", "stream")] == [(each.kind, each.path) for each in report]
+    assert [*ChatDecoder("c9").feed(Frame(json.dumps(WHOLE).encode()))]
+
+
+def test_a_stream_in_place_of_a_whole_response_is_read() -> None:
+    """And so is a whole one with a terminator behind it."""
+    events = [START, begun(piece="Hi"), end(), "[DONE]"]
+    body = "".join(f"data: {json.dumps(item)}\n\n" for item in events).encode()
+    report = Report()
+    found = decode(HttpResponse(200, {}, body), "c9", "command-r", report=report)
+    assert ("r1", "Hi", "stop") == (found.id, found.text, found.choices[0].finish_reason)
+    assert [("converted", "stream")] == [(each.kind, each.path) for each in report]
+    assert found == decode(HttpResponse(200, {}, body), "c9", "command-r")
+    with pytest.raises(StreamTruncatedError) as caught:
+        decode(HttpResponse(200, {}, body.partition(b'data: {"type": "message-end"')[0]), "c9")
+    assert caught.value.partial is not None
+    whole = json.dumps(WHOLE).encode() + b"\n\ndata: [DONE]\n\n"
+    assert decode(HttpResponse(200, {}, whole), "c9").text == "Hi"
+
+
 WRONG: list[Any] = [
+    end(5),
     5,
     {},
     {"type": 5},
@@ -318,19 +409,13 @@ WRONG: list[Any] = [
     event("content-start", {"content": 5}, 0),
     event("content-delta", {"content": {"text": 5}}, 0),
     event("content-delta", {"content": {"thinking": ["x"]}}, 0),
-    {**text("x"), "index": "0"},
-    {**text("x"), "logprobs": 5},
     event("tool-plan-delta", {"tool_plan": 5}),
     event("tool-call-start", {"tool_calls": [{}]}, 0),
     called(0, ""),
     called(0, arguments=5),
-    called(0, id=5),
     arguments(0, "x"),
-    event("citation-start", {"citations": [5]}, 0),
     {"type": "message-end"},
-    end(5),
     {"type": "message-end", "delta": {"finish_reason": None}},
-    {"type": "message-end", "delta": {"finish_reason": "COMPLETE", "usage": 5}},
 ]
 
 

@@ -1,6 +1,6 @@
-"""``response_format`` as Cohere's, and schemas in its dialect; it changes none, and makes new.
+"""``response_format`` in Cohere's format, with the schema in Cohere's dialect; it changes no input.
 
-What the dialect lacks is moved into the description, so that the model may still heed it.
+What the dialect lacks is moved into the description, so that the model may still follow it.
 Source: https://docs.cohere.com/docs/structured-outputs
 """
 
@@ -12,25 +12,26 @@ from typing import Any
 from llmgate.errors import InvalidRequestError, UnsupportedError
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import is_array, is_object
+from llmgate.provider.kit import drop_others, parameter
 
-__all__ = ["dialect_of", "hold_to_format"]
+__all__ = ["add_format", "dialect_of"]
 
 _PATH = "response_format"
 
 
-def hold_to_format(body: dict[str, Any], call: ProviderCall) -> None:
-    """Put the format into the body.
+def add_format(body: dict[str, Any], call: ProviderCall) -> None:
+    """Add the format to the body.
 
     Raises:
         UnsupportedError: beside tools or documents, with which Cohere does not combine it.
-        InvalidRequestError: when the format is none.
+        InvalidRequestError: when it is not a format.
     """
-    given = call.parameters.get("response_format")
+    given = parameter(call, "response_format")
     if not is_object(given):
         return
     match given:
         case {"type": "text"}:
-            call.report.add("dropped", _PATH, "every answer is text", given=given)
+            call.report.add("dropped", _PATH, "every response is text", given=given)
             return
         case {"type": "json_object"}:
             sent = _json_object(given, call)
@@ -42,12 +43,12 @@ def hold_to_format(body: dict[str, Any], call: ProviderCall) -> None:
             reason = "Cohere takes the schema alone, in its own dialect"
             call.report.add("converted", _PATH, reason, given=given, sent=sent)
         case _:
-            expected = "expected text, json_object, or json_schema with its schema"
+            expected = "must be text, json_object, or json_schema with its schema"
             raise InvalidRequestError(expected, path=_PATH)
     for beside in ("tools", "documents"):
         if body.get(beside) or call.extra_body.get(beside):
             raise UnsupportedError(
-                f"{_PATH}: Cohere cannot combine JSON answers with {beside}; ask for the JSON in "
+                f"{_PATH}: Cohere cannot combine a JSON format with {beside}; ask for the JSON in "
                 "words, or in a call of its own",
                 parameter=_PATH,
             )
@@ -56,13 +57,10 @@ def hold_to_format(body: dict[str, Any], call: ProviderCall) -> None:
 
 def _json_object(given: Mapping[str, Any], call: ProviderCall) -> dict[str, Any]:
     """Any JSON; or Cohere's own form, with a schema, which is sent as it is."""
-    sent: dict[str, Any] = {"type": "json_object"}
-    for key, value in given.items():
-        if key == "json_schema" and is_object(value):
-            sent[key] = value
-        elif key != "type":
-            call.report.drop(f"{_PATH}.{key}", "Cohere has no such field", given=value)
-    return sent
+    schema = given.get("json_schema")
+    known = ("type", "json_schema") if is_object(schema) else ("type",)
+    drop_others(given, known, _PATH, call, "Cohere has no such field")
+    return {key: given[key] for key in known}
 
 
 # --- schemas ------------------------------------------------------------------------------
@@ -91,7 +89,7 @@ def dialect_of(schema: Any) -> Any:
     if not is_object(schema):
         return schema
     sent: dict[str, Any] = {}
-    left: dict[str, Any] = {}
+    lacking: dict[str, Any] = {}
     for key, value in schema.items():
         if key in ("anyOf", "oneOf") and is_array(value):
             sent["anyOf"] = [dialect_of(item) for item in value]
@@ -102,11 +100,11 @@ def dialect_of(schema: Any) -> Any:
         elif key == "allOf" and is_array(value) and len(value) == 1:
             sent |= dialect_of(value[0])
         elif _is_unknown(key, value):
-            left[key] = value
+            lacking[key] = value
         else:
             sent[key] = value
-    if left:
-        sent["description"] = _described(sent.get("description"), left)
+    if lacking:
+        sent["description"] = _described(sent.get("description"), lacking)
     return sent
 
 
@@ -116,6 +114,6 @@ def _is_unknown(key: str, value: Any) -> bool:
     return key in _UNKNOWN or (key == "format" and value not in _FORMATS)
 
 
-def _described(description: Any, left: Mapping[str, Any]) -> str:
-    listed = "{" + ", ".join(f"{key}: {value}" for key, value in left.items()) + "}"
+def _described(description: Any, lacking: Mapping[str, Any]) -> str:
+    listed = "{" + ", ".join(f"{key}: {value}" for key, value in lacking.items()) + "}"
     return f"{description}\n\n{listed}" if description else listed

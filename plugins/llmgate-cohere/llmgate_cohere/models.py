@@ -1,0 +1,87 @@
+"""Cohere's list of models, page by page; pure, no I/O.
+
+Source: https://docs.cohere.com/reference/list-models
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from llmgate.errors import DecodeError
+from llmgate.models import Model
+from llmgate.provider.accumulate import beside
+from llmgate.provider.http import Flow, HttpRequest
+from llmgate.provider.kit import Fields, SideFields, add_frame, read_json
+from llmgate_cohere.request.history import NAME
+from llmgate_cohere.response.errors import error_in
+
+__all__ = ["list_models"]
+
+_PAGE = 1000
+_MOST_PAGES = 100
+_ENDPOINTS: Mapping[str, str] = {
+    "chat": "chat",
+    "embed": "embedding",
+    "generate": "completion",
+    "rerank": "rerank",
+}
+_FEATURES: Mapping[str, str] = {
+    "json_schema": "json_schema",
+    "reasoning": "reasoning",
+    "tools": "tools",
+    "vision": "vision",
+}
+"""What OpenAI's shape calls what Cohere says of a model."""
+
+
+def list_models(url: str) -> Flow[list[Model]]:
+    """The flow that asks for all pages of the list.
+
+    Raises:
+        ProviderError: when an error was sent with status 200.
+        DecodeError: when a response lists no models, or when its pages do not end.
+    """
+    models, seen = list[Model](), set[str]()
+    page = f"{url}{'&' if '?' in url else '?'}page_size={_PAGE}"
+    token = ""
+    while token not in seen and len(seen) < _MOST_PAGES:
+        seen.add(token)
+        response = yield HttpRequest(
+            "GET", page + (f"&page_token={quote(token, safe='')}" if token else "")
+        )
+        payload = read_json(response.body)
+        error = error_in(payload)
+        if error is not None:
+            error.in_stream = False
+            raise error
+        try:
+            fields = Fields(payload)
+            if "models" not in payload:
+                raise DecodeError("it has no models")
+            models += [_model(entry) for entry in fields.objects("models")]
+            token = fields.optional_text("next_page_token") or ""
+        except DecodeError as failure:
+            add_frame(failure, "the response lists no models", response.body)
+            raise
+        if not token:
+            return models
+    raise DecodeError("the pages of the list of models do not end")
+
+
+def _model(entry: Fields) -> Model:
+    fields = SideFields(entry.payload)
+    context = fields.integer("context_length")
+    endpoints, features = fields.array("endpoints"), fields.array("features")
+    capabilities: dict[str, Any] = {
+        name: native in endpoints for native, name in _ENDPOINTS.items() if endpoints
+    }
+    capabilities |= {name: True for native, name in _FEATURES.items() if native in features}
+    return Model(
+        id=entry.text("name"),
+        owned_by=NAME,
+        context_window=context if context else None,
+        capabilities=capabilities or None,
+        extra=beside(fields.others("name", "context_length"), Model, NAME),
+    )

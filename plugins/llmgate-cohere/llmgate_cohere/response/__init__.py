@@ -1,0 +1,1 @@
+"""Cohere's responses, whole and streamed, and its errors, in OpenAI's shape."""
