@@ -149,10 +149,10 @@ async def test_missing_key_names_the_variable() -> None:
     ("environment", "settings", "expected"),
     [
         ({"ANTHROPIC_API_KEY": "k1"}, {}, {"x-api-key": "k1"}),
-        ({"ANTHROPIC_AUTH_TOKEN": "t1"}, {}, {"authorization": "Bearer t1"}),
+        ({"ANTHROPIC_AUTH_TOKEN": "t1"}, {}, {"Authorization": "Bearer t1"}),
         ({"ANTHROPIC_API_KEY": "k1", "ANTHROPIC_AUTH_TOKEN": "t1"}, {}, {"x-api-key": "k1"}),
         ({"ANTHROPIC_API_KEY": "k1"}, {"api_key": "k2"}, {"x-api-key": "k2"}),
-        ({"ANTHROPIC_API_KEY": "k1"}, {"auth_token": "t2"}, {"authorization": "Bearer t2"}),
+        ({"ANTHROPIC_API_KEY": "k1"}, {"auth_token": "t2"}, {"Authorization": "Bearer t2"}),
         ({"ANTHROPIC_API_KEY": "k1"}, {"base_url": "https://claude.example"}, {}),
         (
             {"ANTHROPIC_API_KEY": "k1", "ANTHROPIC_BASE_URL": "https://claude.example"},
@@ -177,8 +177,15 @@ async def test_key_goes_to_its_own_host_only(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     provider = Anthropic(**settings)
-    request = await provider.authorize(HttpRequest("POST", "https://x.example"), FixedSigning())
-    assert expected == request.headers
+    named = settings.get("base_url") or environment.get("ANTHROPIC_BASE_URL")
+    request = HttpRequest("POST", f"{named or 'https://api.anthropic.com'}/v1/messages")
+    assert expected == (await provider.authorize(request, FixedSigning())).headers
+
+
+async def test_no_other_host_gets_a_key() -> None:
+    """A request to an address that is not the provider's own, such as a link's, has no key."""
+    request = HttpRequest("POST", "https://x.example")
+    assert {} == (await Anthropic(api_key=KEY).authorize(request, FixedSigning())).headers
 
 
 async def test_another_address_for_one_call_gets_no_key_of_the_environment(
@@ -186,7 +193,7 @@ async def test_another_address_for_one_call_gets_no_key_of_the_environment(
 ) -> None:
     """An address that a call names is sent the key that the call names, or none."""
     monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
-    request = HttpRequest("POST", "https://x.example")
+    request = HttpRequest("POST", "https://claude.example/v1/messages")
     elsewhere = Anthropic().configured(base_url="https://claude.example")
     assert {} == (await elsewhere.authorize(request, FixedSigning())).headers
     with_key = elsewhere.configured(api_key="k")

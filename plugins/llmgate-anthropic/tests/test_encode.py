@@ -10,7 +10,7 @@ from llmgate.errors import InvalidRequestError, RequestError, UnsupportedError
 from llmgate.provider.http import decode_json, is_array, is_object
 from llmgate.testing.driving import call_of, first_request
 from llmgate_anthropic import Anthropic, encode
-from llmgate_anthropic.schema import strict_schema
+from llmgate_anthropic.request.schema import strict_schema
 
 HELLO: Any = [{"role": "user", "content": "Hello"}]
 HAIKU, OPUS, OLD = "claude-haiku-4-5", "claude-opus-5-5", "claude-3-5-haiku-latest"
@@ -428,25 +428,8 @@ def part(kind: str, value: Any) -> list[dict[str, Any]]:
             "messages[0].tool_calls[0]",
         ),
         (
-            {
-                "messages": [
-                    {
-                        "role": "assistant",
-                        "tool_calls": [
-                            {
-                                "id": "1",
-                                "type": "function",
-                                "function": {"name": "f", "arguments": "[1]"},
-                            }
-                        ],
-                    }
-                ]
-            },
-            "messages[0].tool_calls[0].function.arguments",
-        ),
-        (
             {"messages": [{"role": "assistant", "provider_data": {"anthropic": {"content": 5}}}]},
-            "messages[0].provider_data.anthropic",
+            "messages[0].provider_data.anthropic.content",
         ),
         (
             {"messages": [{"role": "assistant", "provider_data": {"anthropic": {"content": [5]}}}]},
@@ -489,11 +472,11 @@ def test_what_would_change_the_meaning_is_refused(
 
 def test_raise_refuses_what_would_be_dropped(provider: Anthropic) -> None:
     """With unsupported="raise" a knob that the model lacks is refused, not dropped."""
-    asked = {"model": OPUS, "messages": HELLO, "temperature": 0.5, "unsupported": "raise"}
-    call = call_of(provider, {k: v for k, v in asked.items() if k != "unsupported"})
-    call.report.policy = "raise"
-    with pytest.raises(UnsupportedError, match="temperature"):
-        encode(call)
+    thinking = {"type": "enabled", "budget_tokens": 1024}
+    for rules in ({"model": OPUS}, {"model": HAIKU, "extra_body": {"thinking": thinking}}):
+        asked = {"messages": HELLO, "temperature": 0.5, "unsupported": "raise", **rules}
+        with pytest.raises(UnsupportedError, match="temperature"):
+            encode(call_of(provider, asked))
 
 
 def test_ids_stay_apart(provider: Anthropic) -> None:

@@ -62,16 +62,16 @@ def end(index: int) -> dict[str, Any]:
     return {"type": "content_block_stop", "index": index}
 
 
-def feed(*events: Any, answer_tool: str | None = None) -> list[Chunk]:
+def feed(*events: Any, output_tool: str | None = None) -> list[Chunk]:
     """The chunks of these events."""
-    decoder = MessagesDecoder("c1", answer_tool)
+    decoder = MessagesDecoder("c1", output_tool)
     chunks = [chunk for event in events for chunk in decoder.feed(Frame(encode_json(event)))]
     return [*chunks, *decoder.close()]
 
 
-def answer(*events: Any, answer_tool: str | None = None, last: Any = END) -> Completion:
+def answer(*events: Any, output_tool: str | None = None, last: Any = END) -> Completion:
     """What a stream with these events between its start and its end adds up to."""
-    return accumulate(feed(START, *events, last, STOP, answer_tool=answer_tool))
+    return accumulate(feed(START, *events, last, STOP, output_tool=output_tool))
 
 
 TEXT: Any = (begin(0, "text", text=""), go_on(0, "text_delta", text="Hi"), end(0))
@@ -204,7 +204,7 @@ def test_answer_of_an_emulated_schema_is_text() -> None:
         go_on(0, "input_json_delta", partial_json='{"city"'),
         go_on(0, "input_json_delta", partial_json=':"Oslo"}'),
         end(0),
-        answer_tool="place",
+        output_tool="place",
         last=END | {"delta": {"stop_reason": "tool_use"}},
     ).choices[0]
     said = found.message
@@ -263,9 +263,6 @@ def test_error_in_a_stream_is_typed(frame: Frame, kind: Any, status: int | None)
         [{"type": "message_start"}],
         [START, STOP],
         [START, {"type": "message_delta"}],
-        [START, {"type": "message_delta", "delta": {"stop_reason": 5}}],
-        [START, END | {"usage": 5}],
-        [START, END | {"usage": {"output_tokens": "x"}}],
         [START, {"type": "content_block_start", "index": 0}],
         [START, begin(0, "text", text=5)],
         [START, begin(0, "tool_use", id="x")],
@@ -275,8 +272,6 @@ def test_error_in_a_stream_is_typed(frame: Frame, kind: Any, status: int | None)
         [START, TEXT[0], {"type": "content_block_delta", "index": 0}],
         [START, TEXT[0], go_on(0, "text_delta", text=5)],
         [START, TEXT[0], go_on(0, "input_json_delta")],
-        [START, begin(0, "tool_use", name="f", input=[5]), end(0)],
-        [START, TEXT[0], go_on(0, "citations_delta", citation=5), end(0)],
     ],
 )
 def test_event_that_makes_no_sense_is_refused(events: list[Any]) -> None:
@@ -304,7 +299,7 @@ def test_half_characters_do_not_break_a_stream() -> None:
     decoder = MessagesDecoder("c1")
     for event in (START, TEXT[0]):
         decoder.feed(Frame(encode_json(event)))
-    (chunk,) = decoder.feed(Frame(data))
+    *_, chunk = decoder.feed(Frame(data))
     assert "\ufffd" == chunk.choices[0].delta.content
     broken = rb'{"type": "ping", "x": "\ud83d"'
     with pytest.raises(LLMGateError):

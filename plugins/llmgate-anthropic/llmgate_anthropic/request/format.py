@@ -1,6 +1,6 @@
 """``response_format`` as Anthropic's ``output_config.format``, or emulated, by model.
 
-An answer that is held to a schema by a forced tool is read back by ``decode`` and ``stream``.
+What a model writes as the input of a forced tool, ``response`` reads back as text.
 Source: https://platform.claude.com/docs/en/build-with-claude/structured-outputs
 """
 
@@ -13,39 +13,40 @@ from typing import Any
 from llmgate.errors import InvalidRequestError, UnsupportedError
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import is_object
-from llmgate_anthropic.models import Traits
-from llmgate_anthropic.schema import has_open_maps, strict_schema
+from llmgate.provider.kit import parameter
+from llmgate_anthropic.request.schema import has_open_maps, strict_schema
+from llmgate_anthropic.rules import Traits
 
-__all__ = ["hold_to_format"]
+__all__ = ["add_format"]
 
 _JSON_ONLY = "Answer with one JSON object and nothing else: no words around it, no code fence."
 
 
-def hold_to_format(body: dict[str, Any], call: ProviderCall, traits: Traits) -> str | None:
-    """Put the format into the body; the name of the tool whose input is to be the answer, if any.
+def add_format(body: dict[str, Any], call: ProviderCall, traits: Traits) -> str | None:
+    """Put the format into the body; the name of the tool whose input is to be the text, if any.
 
     Raises:
         UnsupportedError: where the model can be held to no schema, or not to this one.
         InvalidRequestError: when the format is none.
     """
-    given = call.parameters.get("response_format")
+    given = parameter(call, "response_format")
     if not is_object(given):
         return None
     match given:
         case {"type": "text"}:
-            call.report.add("dropped", "response_format", "every answer is text", given=given)
+            call.report.add("dropped", "response_format", "every response is text", given=given)
         case {"type": "json_object"}:
             _instruct(body, call, given)
         case {"type": "json_schema", "json_schema": {"schema": dict()}}:
-            return _hold_to_schema(body, call, traits, given["json_schema"])
+            return _add_schema(body, call, traits, given["json_schema"])
         case _:
             raise InvalidRequestError(
-                "expected text, json_object, or json_schema with its schema", path="response_format"
+                "must be text, json_object, or json_schema with its schema", path="response_format"
             )
     return None
 
 
-def _hold_to_schema(
+def _add_schema(
     body: dict[str, Any], call: ProviderCall, traits: Traits, named: Mapping[str, Any]
 ) -> str | None:
     schema = named["schema"]
@@ -58,7 +59,7 @@ def _hold_to_schema(
 def _instruct(body: dict[str, Any], call: ProviderCall, given: Any) -> None:
     """Ask for JSON in words, as there is no such format without a schema."""
     body["system"] = [*body.get("system", ()), {"type": "text", "text": _JSON_ONLY}]
-    reason = "asked for in the system prompt, which holds the model to nothing"
+    reason = "requested in the system prompt, which does not enforce it"
     call.report.add("emulated", "response_format", reason, given=given, sent=_JSON_ONLY)
 
 
@@ -74,7 +75,7 @@ def _send_schema(body: dict[str, Any], call: ProviderCall, schema: dict[str, Any
 def _force_tool(
     body: dict[str, Any], call: ProviderCall, traits: Traits, named: Mapping[str, Any]
 ) -> str:
-    """A tool whose input is the answer, and no choice but to call it."""
+    """A tool whose input is the text, and no choice but to call it."""
     reason = _why_not(body, call, traits)
     if reason is not None:
         raise UnsupportedError(f"response_format: {reason}", parameter="response_format")
@@ -84,7 +85,7 @@ def _force_tool(
         tool["description"] = named["description"]
     body["tools"] = [tool]
     body["tool_choice"] = {"type": "tool", "name": name, "disable_parallel_tool_use": True}
-    reason = "the answer is the input of a tool that the model is made to call"
+    reason = "the text is the input of a tool that the model is made to call"
     call.report.add(
         "emulated",
         "response_format",

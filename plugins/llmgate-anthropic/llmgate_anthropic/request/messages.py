@@ -1,46 +1,41 @@
 """A call's messages as Anthropic's system prompt and turns; it reads no parameter but the model's.
 
 Turns alternate, the results of tools come before all else in the turn that follows their calls, and
-an earlier answer of Anthropic's own goes back block by block as it came.
+an earlier response of Anthropic's own goes back block by block as it came.
 Source: https://platform.claude.com/docs/en/api/messages/create (messages, system) and
 /docs/en/build-with-claude/mid-conversation-system-messages.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from llmgate.errors import DecodeError, InvalidRequestError, UnsupportedError
+from llmgate.errors import InvalidRequestError, UnsupportedError
 from llmgate.provider.call import ProviderCall
-from llmgate.tools import parse_arguments
-from llmgate_anthropic.earlier import Ids, earlier_blocks
-from llmgate_anthropic.models import Traits
-from llmgate_anthropic.parts import Block, blocks_of, with_cache_mark
+from llmgate.provider.http import is_object
+from llmgate.provider.kit import NameMap, arguments_object, drop_others
+from llmgate_anthropic.request.history import earlier_blocks, json_text
+from llmgate_anthropic.request.parts import Block, blocks_of, with_cache_mark
+from llmgate_anthropic.rules import Traits
 
 __all__ = ["Conversation", "conversation_of"]
 
 Said = Mapping[str, Any]
 
-_KNOWN: Mapping[str, frozenset[str]] = {
-    "system": frozenset({"role", "content", "cache_control"}),
-    "user": frozenset({"role", "content", "cache_control"}),
-    "tool": frozenset({"role", "content", "tool_call_id", "is_error", "cache_control"}),
-    "assistant": frozenset(
-        {
-            "role",
-            "content",
-            "refusal",
-            "tool_calls",
-            "audio",
-            "reasoning_content",
-            "annotations",
-            "provider_data",
-            "cache_control",
-        }
+_KNOWN: Mapping[str, tuple[str, ...]] = {
+    "system": ("role", "content", "cache_control"),
+    "user": ("role", "content", "cache_control"),
+    "tool": ("role", "content", "tool_call_id", "is_error", "cache_control"),
+    "assistant": (
+        *("role", "content", "refusal", "tool_calls", "audio", "reasoning_content"),
+        *("annotations", "provider_data", "cache_control"),
     ),
 }
+_IDS = re.compile(r"[a-zA-Z0-9_-]+")
+_ANY_LENGTH = 2**31
 
 
 @dataclass(slots=True)
@@ -70,37 +65,42 @@ def conversation_of(call: ProviderCall, traits: Traits) -> Conversation:
         UnsupportedError: for a part or a call that Anthropic cannot carry.
         InvalidRequestError: when nothing is left to be sent.
     """
-    conversation, ids = Conversation(), Ids(call.messages)
-    for index, message in enumerate(cast("list[Said]", call.messages)):
+    conversation = Conversation()
+    messages = cast("list[Said]", call.messages)
+    ids = NameMap(
+        _ids_in(messages), _IDS, "Anthropic refuses its characters in an id", longest=_ANY_LENGTH
+    )
+    for index, message in enumerate(messages):
         path, role = f"messages[{index}]", message["role"]
         role = "system" if role == "developer" else role
-        _report_unknown_keys(message, role, path, call)
+        drop_others(message, _KNOWN[role], path, call, "a message has no such field")
         match role:
             case "system":
                 _add_system(conversation, message, index, call, traits)
             case "user":
                 conversation.add("user", _blocks(message, "user", path, call), path, call)
             case "assistant":
-                conversation.add("assistant", _assistant(message, path, call, ids), path, call)
+                blocks = _assistant(message, path, call, ids, traits)
+                conversation.add("assistant", blocks, path, call)
             case _:
                 conversation.add("user", [_tool_result(message, path, call, ids)], path, call)
     if not conversation.turns:
-        raise InvalidRequestError(
-            "there is nothing to answer: no turn has content", path="messages"
-        )
-    _trim_last_turn(conversation.turns[-1], call)
+        raise InvalidRequestError("no message has content to respond to", path="messages")
+    _finish_last_turn(conversation.turns[-1], call, traits)
     return conversation
+
+
+def _ids_in(messages: Iterable[Said]) -> Iterable[str]:
+    for message in messages:
+        if message.get("tool_call_id"):
+            yield message["tool_call_id"]
+        for item in message.get("tool_calls") or ():
+            yield item["id"]
 
 
 def _blocks(message: Said, role: str, path: str, call: ProviderCall) -> list[Block]:
     blocks = blocks_of(message.get("content"), role, f"{path}.content", call)
     return with_cache_mark(blocks, message.get("cache_control"))
-
-
-def _report_unknown_keys(message: Said, role: str, path: str, call: ProviderCall) -> None:
-    for key, value in message.items():
-        if key not in _KNOWN[role] and value is not None:
-            call.report.drop(f"{path}.{key}", "a message has no such field", given=value)
 
 
 # --- system messages ----------------------------------------------------------------------
@@ -125,59 +125,63 @@ def _add_system(
 
 
 def _is_answered_next(following: Iterable[Any]) -> bool:
-    """Whether an answer, or the end, follows."""
+    """Whether a message of the assistant, or the end, follows."""
     roles = (message["role"] for message in following)
     return next((r for r in roles if r not in ("system", "developer")), "assistant") == "assistant"
 
 
-# --- answers and results ------------------------------------------------------------------
+# --- responses and results ----------------------------------------------------------------
 
 
-def _assistant(message: Said, path: str, call: ProviderCall, ids: Ids) -> list[Block]:
-    """An earlier answer: as it came where it came from here, else made of what it says."""
+def _assistant(
+    message: Said, path: str, call: ProviderCall, ids: NameMap, traits: Traits
+) -> list[Block]:
+    """An earlier response: as it came where it came from here, else made of what it says."""
     if message.get("audio"):
         raise UnsupportedError(
-            f"{path}.audio: Anthropic cannot be told what was spoken", parameter=f"{path}.audio"
+            f"{path}.audio: Anthropic supports no audio", parameter=f"{path}.audio"
         )
-    said = blocks_of(message.get("content"), "assistant", f"{path}.content", call)
+    texts = blocks_of(message.get("content"), "assistant", f"{path}.content", call)
     if message.get("refusal"):
-        said.append({"type": "text", "text": message["refusal"]})
+        texts.append({"type": "text", "text": message["refusal"]})
         call.report.add("converted", f"{path}.refusal", "an earlier refusal, sent as text")
     calls = [
         _tool_use(item, f"{path}.tool_calls[{place}]", call, ids)
         for place, item in enumerate(message.get("tool_calls") or ())
     ]
-    blocks = earlier_blocks(message, said, calls, path, call)
+    blocks = earlier_blocks(message, texts, calls, path, call, traits)
     return with_cache_mark(blocks, message.get("cache_control"))
 
 
-def _tool_use(item: Said, path: str, call: ProviderCall, ids: Ids) -> Block:
+def _tool_use(item: Said, path: str, call: ProviderCall, ids: NameMap) -> Block:
+    function = item.get("function")
+    if not is_object(function):
+        raise UnsupportedError(f"{path}: Anthropic supports functions only", parameter=path)
     if item["type"] != "function":
-        raise UnsupportedError(f"{path}: Anthropic has functions only", parameter=path)
-    function = item["function"]
-    rest = {
+        reason = "sent as the call of a function"
+        call.report.add("converted", f"{path}.type", reason, given=item["type"])
+    text = json_text(function.get("arguments"))
+    others = {
         key: value
         for key, value in item.items()
         if key not in ("id", "type", "function") and value is not None
     }
-    try:
-        arguments = parse_arguments(function["arguments"])
-    except DecodeError as error:
-        failure = InvalidRequestError(error.message, path=f"{path}.function.arguments")
-    else:
-        identifier = ids.of(item["id"], f"{path}.id", call)
-        block = {"type": "tool_use", "id": identifier, "name": function["name"]}
-        return {**block, "input": arguments, **rest}
-    raise failure
+    return {
+        "type": "tool_use",
+        "id": ids.sent(item["id"], f"{path}.id", call),
+        "name": function["name"],
+        "input": arguments_object(text, f"{path}.function.arguments", call),
+        **others,
+    }
 
 
-def _tool_result(message: Said, path: str, call: ProviderCall, ids: Ids) -> Block:
+def _tool_result(message: Said, path: str, call: ProviderCall, ids: NameMap) -> Block:
     content = message["content"]
     if not isinstance(content, str):
         content = blocks_of(content, "tool", f"{path}.content", call)
     result: Block = {
         "type": "tool_result",
-        "tool_use_id": ids.of(message["tool_call_id"], f"{path}.tool_call_id", call),
+        "tool_use_id": ids.sent(message["tool_call_id"], f"{path}.tool_call_id", call),
         "content": content,
     }
     for key in ("is_error", "cache_control"):
@@ -186,15 +190,26 @@ def _tool_result(message: Said, path: str, call: ProviderCall, ids: Ids) -> Bloc
     return result
 
 
-def _trim_last_turn(turn: dict[str, Any], call: ProviderCall) -> None:
-    """No white space at the end of an answer that is to be continued: the API refuses it."""
-    last = turn["content"][-1]
-    if (
-        turn["role"] != "assistant"
-        or last["type"] != "text"
-        or last["text"] == last["text"].rstrip()
-    ):
+def _finish_last_turn(turn: dict[str, Any], call: ProviderCall, traits: Traits) -> None:
+    """The beginning of a response, which is to be continued: the API refuses white space there.
+
+    Raises:
+        UnsupportedError: when the model continues none. What only paused is no such beginning.
+    """
+    kinds, last = {block["type"] for block in turn["content"]}, turn["content"][-1]
+    if turn["role"] != "assistant" or last["type"] != "text" or not kinds <= _OF_A_BEGINNING:
         return
-    turn["content"][-1] = {**last, "text": last["text"].rstrip()}
-    path = f"messages[{len(call.messages) - 1}].content"
-    call.report.add("converted", path, "sent without the white space at its end")
+    path = f"messages[{len(call.messages) - 1}]"
+    if not traits.prefilled:
+        raise UnsupportedError(
+            f"{path}: {call.model} continues no response that was begun for it: let the messages "
+            "end with one of the user",
+            parameter=path,
+        )
+    if last["text"] != last["text"].rstrip():
+        turn["content"][-1] = {**last, "text": last["text"].rstrip()}
+        reason = "sent without the white space at its end"
+        call.report.add("converted", f"{path}.content", reason)
+
+
+_OF_A_BEGINNING = frozenset({"text", "thinking", "redacted_thinking"})

@@ -1,7 +1,7 @@
-"""What each generation of models takes, as a table; it decides nothing and reads no call.
+"""What each generation of models takes, as a table, and the rules that follow from it.
 
-The table is advice: a name that is not in it is treated as a model of the latest generation, and
-``extra_body`` overrides whatever follows from here.
+It changes no request. A name that is not in the table is treated as a model of the latest
+generation, and ``extra_body`` overrides whatever follows from here.
 Source: https://platform.claude.com/docs/en/about-claude/models/overview, and for the columns
 /build-with-claude/{thinking,effort,structured-outputs,mid-conversation-system-messages} and
 /agents-and-tools/tool-use/define-tools#forcing-tool-use.
@@ -12,8 +12,29 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
-__all__ = ["Traits", "traits_of"]
+from llmgate.options import ChatParameters
+from llmgate.provider import Rule, Support
+
+__all__ = ["NEWEST", "PARAMETERS", "WITH_SAMPLING", "Traits", "abilities_of", "traits_of"]
+
+WITH_SAMPLING = "2023-06-01"
+"""The version that still takes ``temperature`` and ``top_p``, and that all hosts know."""
+NEWEST = "2026-10-21"
+
+PARAMETERS: Mapping[str, Support] = {
+    **dict.fromkeys(("temperature", "top_p"), Support.NATIVE),
+    **dict.fromkeys(
+        (
+            *("function_call", "functions", "max_completion_tokens", "max_tokens", "modalities"),
+            *("parallel_tool_calls", "reasoning_effort", "response_format", "safety_identifier"),
+            *("service_tier", "stop", "tool_choice", "tools", "user", "web_search_options"),
+        ),
+        Support.TRANSLATED,
+    ),
+}
+"""How each parameter is taken where the model has no rule of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +44,10 @@ class Traits:
     ``thinking`` are the types of ``thinking`` that it accepts, and ``thinks`` whether it thinks
     when none is given. ``efforts`` are those of ``output_config.effort``. ``samples`` is whether it
     takes ``temperature`` and ``top_p``, ``samples_both`` whether both at once. ``forced`` is
-    whether it can be made to call a tool, ``structured`` whether its answer can be held to a
-    schema, and ``inner_system`` whether a system message may stand among the others.
+    whether it can be made to call a tool, ``structured`` whether its response can be held to a
+    schema, ``inner_system`` whether a system message may stand among the others, and ``prefilled``
+    whether it continues a response that the caller began. ``signs`` is whether it signs its
+    thoughts, and refuses those without a signature.
     """
 
     max_tokens: int
@@ -36,6 +59,8 @@ class Traits:
     forced: bool = True
     structured: bool = True
     inner_system: bool = False
+    prefilled: bool = False
+    signs: bool = True
 
     @property
     def off(self) -> str | None:
@@ -49,11 +74,10 @@ _ALL = (*_UP_TO_HIGH, "xhigh", "max")
 _BUDGET = ("enabled", "disabled")
 _ADAPTIVE = ("adaptive", "disabled")
 
-_CLAUDE_3 = Traits(4_096, samples=True, samples_both=True, structured=False)
+_CLAUDE_3 = Traits(4_096, samples=True, samples_both=True, structured=False, prefilled=True)
 _CLAUDE_3_5 = replace(_CLAUDE_3, max_tokens=8_192)
 _SONNET_3_7 = replace(_CLAUDE_3, max_tokens=64_000, thinking=_BUDGET)
-_SONNET_4 = Traits(64_000, thinking=_BUDGET, samples=True, samples_both=True, structured=False)
-_OPUS_4 = replace(_SONNET_4, max_tokens=32_000)
+_OPUS_4 = replace(_SONNET_3_7, max_tokens=32_000)
 _OPUS_4_1 = replace(_OPUS_4, samples_both=False, structured=True)
 _CLAUDE_4_5 = replace(_OPUS_4_1, max_tokens=64_000)
 _CLAUDE_4_6 = Traits(128_000, ("adaptive", *_BUDGET), efforts=_WITHOUT_XHIGH, samples=True)
@@ -71,7 +95,7 @@ _MODELS: Mapping[str, Traits] = {
     "haiku-3.5": _CLAUDE_3_5,
     "sonnet-3.7": _SONNET_3_7,
     "opus-4": _OPUS_4,
-    "sonnet-4": _SONNET_4,
+    "sonnet-4": _SONNET_3_7,
     "opus-4.1": _OPUS_4_1,
     "opus-4.5": replace(_CLAUDE_4_5, efforts=_UP_TO_HIGH),
     "sonnet-4.5": _CLAUDE_4_5,
@@ -96,7 +120,9 @@ _MODELS: Mapping[str, Traits] = {
 _UNKNOWN_CLAUDE = _ALWAYS_THINKS
 """A model that came out after this table: what all of the latest have in common."""
 
-_FOREIGN = Traits(8_192, thinking=_BUDGET, samples=True, samples_both=True)
+_FOREIGN = Traits(
+    8_192, thinking=_BUDGET, samples=True, samples_both=True, prefilled=True, signs=False
+)
 """A model of somebody else behind an endpoint of this format: it is sent what the caller gave."""
 
 _LINE_FIRST = re.compile(r"claude-([a-z]+)-(\d{1,2})(?!\d)(?:[-.](\d{1,2})(?!\d))?")
@@ -113,3 +139,29 @@ def traits_of(model: str) -> Traits:
         return _UNKNOWN_CLAUDE if "claude" in model else _FOREIGN
     version = major if minor in (None, "0") else f"{major}.{minor}"
     return _MODELS.get(f"{line}-{version}", _UNKNOWN_CLAUDE)
+
+
+def abilities_of(
+    model: str, parameters: ChatParameters, version: str | None = None
+) -> Mapping[str, Support | Rule]:
+    """How a model takes the parameters of a call, by that version of the API; None is any."""
+    if "temperature" not in parameters and "top_p" not in parameters:
+        return PARAMETERS
+    has_both = "temperature" in parameters and "top_p" in parameters
+    return {**PARAMETERS, **_sampling_rules(model, version, has_both=has_both)}
+
+
+@lru_cache(maxsize=256)
+def _sampling_rules(model: str, version: str | None, *, has_both: bool) -> Mapping[str, Rule]:
+    """What is refused of ``temperature`` and ``top_p``: by a version without them, or the model."""
+    traits = traits_of(model)
+    if version is not None and version >= NEWEST:
+        reason = f"version {version} of the API has no such parameter"
+    elif not traits.samples:
+        reason = f"{model} refuses it"
+    elif has_both and not traits.samples_both:
+        reason = f"{model} accepts either temperature or top_p"
+        return {"top_p": Rule(reason=reason, allowed=())}
+    else:
+        return {}
+    return dict.fromkeys(("temperature", "top_p"), Rule(reason=reason, allowed=()))

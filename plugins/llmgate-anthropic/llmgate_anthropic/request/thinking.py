@@ -11,9 +11,10 @@ from typing import Any
 
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import is_object
-from llmgate_anthropic.models import Traits
+from llmgate.provider.kit import parameter
+from llmgate_anthropic.rules import Traits
 
-__all__ = ["is_forced", "is_thinking", "think"]
+__all__ = ["add_thinking", "is_thinking"]
 
 _SCALE = ("low", "medium", "high", "xhigh", "max")
 _LEAST_BUDGET = 1024
@@ -27,16 +28,16 @@ _BUDGETS: Mapping[str, int] = {
 }
 
 
-def think(body: dict[str, Any], call: ProviderCall, traits: Traits) -> None:
+def add_thinking(body: dict[str, Any], call: ProviderCall, traits: Traits) -> None:
     """Put what was asked as ``reasoning_effort`` into the body, in whichever way the model has."""
-    given = call.parameters.get("reasoning_effort")
+    given = parameter(call, "reasoning_effort")
     if given is None:
         return
     sent: dict[str, Any] | None
     if given == "none":
         sent = _off(traits)
     elif given not in _BUDGETS:
-        call.report.drop("reasoning_effort", "not a word that Anthropic has", given=given)
+        call.report.drop("reasoning_effort", "Anthropic has no such effort", given=given)
         return
     elif traits.efforts and "adaptive" in traits.thinking:
         sent = _adaptive(given, traits)
@@ -47,10 +48,10 @@ def think(body: dict[str, Any], call: ProviderCall, traits: Traits) -> None:
         return
     if sent is None:
         return
-    format_beside = body.get("output_config", {})
+    before = body.get("output_config", {})
     body |= sent
     if "output_config" in sent:
-        body["output_config"] = format_beside | sent["output_config"]
+        body["output_config"] = before | sent["output_config"]
     call.report.add("converted", "reasoning_effort", _reason(given, sent), given=given, sent=sent)
 
 
@@ -62,7 +63,7 @@ def is_thinking(body: Mapping[str, Any], traits: Traits) -> bool:
     return thinking.get("type") in ("enabled", "adaptive")
 
 
-def is_forced(body: Mapping[str, Any]) -> bool:
+def _is_forced(body: Mapping[str, Any]) -> bool:
     """Whether a request leaves the model no choice but to call a tool."""
     choice = body.get("tool_choice")
     return is_object(choice) and choice.get("type") in ("any", "tool")
@@ -89,7 +90,7 @@ def _nearest(given: str, efforts: tuple[str, ...]) -> str:
 
 
 def _budget(given: str, body: Mapping[str, Any], call: ProviderCall) -> dict[str, Any] | None:
-    """A budget, which is a part of ``max_tokens`` and must leave room for the answer."""
+    """A budget, which is a part of ``max_tokens`` and must leave room for the response."""
     reason = _why_not(body)
     if reason is not None:
         call.report.drop("reasoning_effort", reason, given=given)
@@ -102,14 +103,12 @@ def _why_not(body: Mapping[str, Any]) -> str | None:
     """Why a budget would be refused; None when it would not."""
     if body["max_tokens"] <= _LEAST_BUDGET:
         return f"thinking needs more than {_LEAST_BUDGET} tokens, and max_tokens leaves no room"
-    if is_forced(body):
+    if _is_forced(body):
         return "a model that thinks by a budget cannot be made to call a tool"
     for turn in reversed(body["messages"]):
         kinds = [block["type"] for block in turn["content"]]
         if turn["role"] == "assistant" and "tool_use" in kinds and "thinking" not in kinds[0]:
-            return (
-                "the calls in the last answer were made without thinking, so their turn goes on so"
-            )
+            return "the calls of this turn were made without thinking, and it goes on so"
         if turn["role"] == "assistant":
             return None
     return None

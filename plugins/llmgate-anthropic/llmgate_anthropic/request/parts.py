@@ -14,21 +14,38 @@ from typing import Any
 from llmgate.errors import InvalidRequestError, UnsupportedError
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import is_array
+from llmgate.provider.kit import drop_others
 
-__all__ = ["Block", "blocks_of", "with_cache_mark"]
+__all__ = ["Block", "blocks_of", "is_blank", "with_cache_mark"]
 
 Block = dict[str, Any]
 
-_FOR_USER = frozenset({"image", "document", "search_result", "container_upload"})
-_FOR_RESULT = frozenset({"image", "document", "search_result", "tool_reference"})
+_ROLES: Mapping[str, tuple[str, ...]] = {
+    "image": ("user", "tool"),
+    "document": ("user", "tool", "assistant"),
+    "search_result": ("user", "tool"),
+    "container_upload": ("user", "assistant"),
+    "tool_reference": ("tool",),
+    **dict.fromkeys(
+        ("thinking", "redacted_thinking", "compaction", "fallback"),
+        ("assistant",),
+    ),
+    **dict.fromkeys(
+        (
+            *("text", "refusal", "image_url", "file", "tool_use", "tool_result"),  # see _KINDS
+            *("input_text", "output_text", "input_image", "input_file", "input_audio"),
+            *("input_video", "audio", "audio_url", "video", "video_url"),
+        ),
+        (),
+    ),
+}
+"""Where Anthropic's own blocks may stand; those of other formats, nowhere. It may have kinds that
+are not known here, which are its own to judge."""
 _FOR_ASSISTANT_ENDS = ("_tool_use", "_tool_result")
-_FOR_ASSISTANT = frozenset(
-    {"thinking", "redacted_thinking", "container_upload", "compaction", "fallback", "document"}
-)
 
 
 def blocks_of(content: Any, role: str, path: str, call: ProviderCall) -> list[Block]:
-    """The blocks of a message's content; text that says nothing is left out, which is reported.
+    """The blocks of a message's content; blank text is left out, which is reported.
 
     Raises:
         UnsupportedError: for a part that Anthropic has no block for.
@@ -37,10 +54,10 @@ def blocks_of(content: Any, role: str, path: str, call: ProviderCall) -> list[Bl
     if content is None:
         return []
     if not is_array(content):
-        return _said([{"type": "text", "text": content}], [path], call)
+        return _without_blank([{"type": "text", "text": content}], [path], call)
     paths = [f"{path}[{index}]" for index in range(len(content))]
     blocks = [_block(part, role, where, call) for part, where in zip(content, paths, strict=True)]
-    return _said(blocks, paths, call)
+    return _without_blank(blocks, paths, call)
 
 
 def with_cache_mark(blocks: list[Block], control: Any) -> list[Block]:
@@ -53,46 +70,46 @@ def with_cache_mark(blocks: list[Block], control: Any) -> list[Block]:
     return marked
 
 
-def _said(blocks: Iterable[Block], paths: Iterable[str], call: ProviderCall) -> list[Block]:
-    """The blocks without empty texts, which the API refuses."""
-    kept: list[Block] = []
+def is_blank(block: Block) -> bool:
+    """Whether it is a text without a word, which the API sends and does not accept."""
+    return block["type"] == "text" and not str(block.get("text") or "").strip()
+
+
+def _without_blank(
+    blocks: Iterable[Block], paths: Iterable[str], call: ProviderCall
+) -> list[Block]:
+    rest: list[Block] = []
     for block, path in zip(blocks, paths, strict=True):
-        if block["type"] == "text" and not block["text"].strip():
+        if is_blank(block):
             reason = "text without a word is refused by the API"
             call.report.add("dropped", path, reason, given=block["text"])
         else:
-            kept.append(block)
-    return kept
+            rest.append(block)
+    return rest
 
 
 def _block(part: Mapping[str, Any], role: str, path: str, call: ProviderCall) -> Block:
     kind = part["type"]
     convert = _KINDS.get(kind)
     if convert is not None and kind in _KINDS_FOR.get(role, _KINDS):
-        rest = {
+        others = {
             key: value
             for key, value in part.items()
             if key not in (kind, "type") and value is not None
         }
-        return _with_own_cache_mark(convert(part, path, call) | rest, path, call)
+        return _with_own_cache_mark(convert(part, path, call) | others, path, call)
     if _is_native(kind, role):
         return dict(part)
     raise UnsupportedError(
-        f"{path}: Anthropic takes no {kind!r} in a message of the {role}", parameter=path
+        f"{path}: Anthropic supports no {kind!r} in a message of the {role}", parameter=path
     )
 
 
 def _is_native(kind: str, role: str) -> bool:
     """Whether a part is already one of Anthropic's own blocks, for those who know them."""
-    match role:
-        case "user":
-            return kind in _FOR_USER
-        case "tool":
-            return kind in _FOR_RESULT
-        case "assistant":
-            return kind in _FOR_ASSISTANT or kind.endswith(_FOR_ASSISTANT_ENDS)
-        case _:
-            return False
+    if kind.endswith(_FOR_ASSISTANT_ENDS):
+        return role == "assistant"
+    return role in _ROLES.get(kind, (role,))
 
 
 def _with_own_cache_mark(block: Block, path: str, call: ProviderCall) -> Block:
@@ -123,10 +140,9 @@ _IMAGES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 
 
 def _image(part: Mapping[str, Any], path: str, call: ProviderCall) -> Block:
-    image = dict(part["image_url"])
-    url = image.pop("url")
-    for key, value in image.items():
-        call.report.drop(f"{path}.image_url.{key}", "an image block has no such field", given=value)
+    image = part["image_url"]
+    url = image["url"]
+    drop_others(image, ("url",), f"{path}.image_url", call, "an image block has no such field")
     if not url.startswith("data:"):
         return {"type": "image", "source": {"type": "url", "url": url}}
     media_type, data = _split(url, f"{path}.image_url.url")
@@ -136,17 +152,16 @@ def _image(part: Mapping[str, Any], path: str, call: ProviderCall) -> Block:
 def _inline_image(media_type: str, data: str, path: str) -> Block:
     if media_type not in _IMAGES:
         raise UnsupportedError(
-            f"{path}: Anthropic takes JPEG, PNG, GIF, WebP, PDF and text, not {media_type!r:.60}",
+            f"{path}: must be JPEG, PNG, GIF, WebP, PDF or text, not {media_type!r:.60}",
             parameter=path,
         )
     return {"type": "image", "source": {"type": "base64", "media_type": media_type, "data": data}}
 
 
 def _file(part: Mapping[str, Any], path: str, call: ProviderCall) -> Block:
-    file = dict(part["file"])
-    title, data, identifier = (file.pop(key, None) for key in ("filename", "file_data", "file_id"))
-    for key, value in file.items():
-        call.report.drop(f"{path}.file.{key}", "a document block has no such field", given=value)
+    file = part["file"]
+    title, data, identifier = (file.get(key) for key in _OF_A_FILE)
+    drop_others(file, _OF_A_FILE, f"{path}.file", call, "a document block has no such field")
     if isinstance(identifier, str):
         block: Block = {"type": "document", "source": {"type": "file", "file_id": identifier}}
     elif isinstance(data, str):
@@ -161,6 +176,7 @@ def _file(part: Mapping[str, Any], path: str, call: ProviderCall) -> Block:
     return {**block, "title": title}
 
 
+_OF_A_FILE = ("filename", "file_data", "file_id")
 _PDF = "application/pdf"
 _BASE64_OF_PDF = "JVBERi"  # "%PDF"
 
@@ -188,7 +204,7 @@ def _split(url: str, path: str) -> tuple[str, str]:
     head, comma, data = url.partition(",")
     kind, *parameters = head.removeprefix("data:").split(";")
     if not (url.startswith("data:") and comma and "base64" in parameters):
-        raise InvalidRequestError("expected data:<mime type>;base64,<data>", path=path)
+        raise InvalidRequestError("must be data:<mime type>;base64,<data>", path=path)
     return kind.strip().lower(), data
 
 
@@ -197,7 +213,7 @@ def _decoded(data: str, path: str) -> str:
         return b64decode(data, validate=True).decode()
     except ValueError:
         pass
-    raise InvalidRequestError("expected text in UTF-8, written in base64", path=path)
+    raise InvalidRequestError("must be text in UTF-8, written in base64", path=path)
 
 
 _KINDS: Mapping[str, Callable[[Mapping[str, Any], str, ProviderCall], Block]] = {

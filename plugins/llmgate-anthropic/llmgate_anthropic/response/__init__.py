@@ -1,0 +1,1 @@
+"""Responses in the format of Anthropic's Messages: whole, streamed, and errors."""

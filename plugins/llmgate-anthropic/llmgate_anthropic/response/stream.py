@@ -1,0 +1,424 @@
+"""Anthropic's events into chunks; one decoder for each stream.
+
+It reads events and keeps what their order means; joining them is ``accumulate``'s.
+Source: https://platform.claude.com/docs/en/build-with-claude/streaming
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from llmgate.errors import DecodeError, StreamTruncatedError
+from llmgate.provider.accumulate import Asides, beside
+from llmgate.provider.framing import Frame, Framer, SSEFramer
+from llmgate.provider.http import is_array, is_object
+from llmgate.provider.kit import (
+    Fields,
+    PartialObject,
+    SideFields,
+    add_frame,
+    finish_reason,
+    read_json,
+)
+from llmgate.provider.templated_sse import FrameTemplate
+from llmgate.report import Report
+from llmgate.types import (
+    ChoiceDelta,
+    Chunk,
+    ChunkChoice,
+    Completion,
+    FunctionDelta,
+    TextChunks,
+    ToolCallDelta,
+)
+from llmgate_anthropic.response.errors import error_from_event, error_in
+from llmgate_anthropic.response.parts import (
+    OF_A_MESSAGE,
+    annotations_of,
+    arguments_of,
+    native_content,
+    native_data,
+    parsed_input,
+    stop_extra,
+    usage_of,
+)
+
+__all__ = ["MessagesDecoder"]
+
+Event = dict[str, Any]
+
+
+@dataclass(slots=True)
+class _Block:
+    """A block that has begun.
+
+    ``arguments`` are the pieces of the JSON of its input, ``call`` is the number of the tool call
+    that it is, and ``start`` where its text begins in the content.
+    """
+
+    partial: PartialObject
+    path: str
+    start: int
+    call: int | None = None
+    is_output: bool = False
+    arguments: list[str] = field(default_factory=list[str])
+
+
+class MessagesDecoder:
+    """Reads one stream of a message.
+
+    Args:
+        call_id: What missing ids are made from.
+        output_tool: The tool whose input is the text, where a schema is emulated.
+        framer: What cuts the bytes into events; by default server-sent events.
+        report: The call's report, for what is read otherwise than the format has it.
+    """
+
+    def __init__(
+        self,
+        call_id: str,
+        output_tool: str | None = None,
+        framer: Framer | None = None,
+        report: Report | None = None,
+    ) -> None:
+        self.framer: Framer = framer or SSEFramer()
+        self.finished = False
+        self._call_id = call_id
+        self._output_tool = output_tool
+        self._report = report
+        self._id = ""
+        self._model = ""
+        self._counts: dict[str, Any] = {}
+        self._usage = SideFields(self._counts, report, "usage")
+        self._unknown = Asides()
+        self._first: list[Chunk] = []
+        self._has_begun = False
+        self._has_content = False
+        self._stop_reason: str | None = None
+        self._blocks: dict[int, _Block] = {}
+        self._native = native_content()
+        self._calls = 0
+        self._length = 0
+        self._examples_left = _MOST_EXAMPLES
+        self._template_chunk: Chunk
+        self._template_pieces: list[str]
+        self._readers: Mapping[str, Callable[[Event], Iterable[Chunk]]] = {
+            "content_block_delta": self._delta,
+            "content_block_start": self._start,
+            "content_block_stop": self._stop,
+            "message": self._whole,
+            "message_start": self._message_start,
+            "message_delta": self._message_delta,
+            "message_stop": self._end,
+            "ping": _nothing,
+        }
+
+    def feed(self, frame: Frame) -> Iterable[Chunk]:
+        """The chunks of one event.
+
+        The first, which only says that a message has begun, comes with the first that says more:
+        an overloaded server sends its error in between, and is then asked again.
+
+        Raises:
+            ProviderError: for an error that the provider sends inside the stream.
+            DecodeError: for an event that cannot be read; ``frame`` is its data.
+        """
+        if frame.texts:
+            return self._more_texts(frame.texts)
+        try:
+            event = self._event(frame)
+            if event is None:
+                return ()
+            chunks = self._read(event)
+            if isinstance(self.framer, SSEFramer):
+                self._use_as_template(self.framer, event, frame)
+        except DecodeError as error:
+            add_frame(error, "the event cannot be read", frame.data)
+            raise
+        if self._first and chunks:
+            chunks, self._first = [*self._first, *chunks], []
+        return chunks
+
+    def close(self) -> Iterable[Chunk]:
+        """The end of the bytes: fine after a stop reason, with which a message is whole.
+
+        Raises:
+            StreamTruncatedError: otherwise.
+        """
+        if not self.finished and self._stop_reason is None:
+            raise StreamTruncatedError("the stream ended before its terminator")
+        return self._aside(self._unknown.rest())
+
+    def _event(self, frame: Frame) -> Event | None:
+        """The event of a frame; None for one that stands for nothing."""
+        data = frame.data
+        if not data.startswith(b"{") or frame.event == "error":
+            data = data.strip()
+            if data.strip(b"\"'").upper() == b"[DONE]":
+                return {"type": "message_stop"}
+            if data in (b"", b"null"):
+                return None
+            error = error_from_event(frame)
+            if error is not None:
+                raise error
+        payload: Any = read_json(data)
+        error = error_in(payload, "type")
+        if error is not None:
+            raise error
+        if not is_object(payload):
+            raise DecodeError("it must be an object")
+        return payload
+
+    def _read(self, event: Event) -> Iterable[Chunk]:
+        kind = event.get("type")
+        reader = self._readers.get(kind) if isinstance(kind, str) else None
+        if reader is None:
+            return self._aside(self._unknown.add("events", {**event, "type": _text(event, "type")}))
+        if not self._has_begun and reader not in (self._whole, self._message_start, _nothing):
+            raise DecodeError("no message has begun")
+        return reader(event)
+
+    def _aside(self, extra: dict[str, Any]) -> Iterable[Chunk]:
+        return (Chunk([], self._id, 0, self._model, extra=extra),) if extra else ()
+
+    def _chunk(self, delta: ChoiceDelta) -> Chunk:
+        return Chunk([ChunkChoice(delta)], self._id, 0, self._model)
+
+    # --- runs of events that differ in their text alone ---
+
+    def _more_texts(self, texts: Sequence[str]) -> Iterable[Chunk]:
+        """More of the text of the block of the template."""
+        texts = [text for text in texts if text]
+        self._template_pieces.extend(texts)
+        self._length += sum(map(len, texts))
+        return TextChunks(self._template_chunk, texts)
+
+    def _use_as_template(self, framer: SSEFramer, event: Event, frame: Frame) -> None:
+        """After a piece of text, have the framer read only the text of others in its block."""
+        if event["type"] in _CHANGES:
+            framer.forget()
+        delta = event.get("delta")
+        if event["type"] != "content_block_delta" or not is_object(delta):
+            return
+        if delta["type"] != "text_delta" or len(delta) != 2 or not self._examples_left:
+            return
+        template = FrameTemplate.of(frame.data, "text", delta["text"])
+        if template is not None:
+            self._examples_left -= 1
+            self._template_pieces = self._block_of(event).partial.pieces("text")
+            self._template_chunk = self._chunk(ChoiceDelta(delta["text"]))
+            framer.learn(template, frame)
+
+    # --- the message ---
+
+    def _message_start(self, event: Event) -> Iterable[Chunk]:
+        message = Fields(event).object("message").payload
+        side = SideFields(message, self._report)
+        self._has_begun = True
+        self._id = side.text("id") or f"msg_{self._call_id}"
+        self._model = side.text("model") or ""
+        self._add_usage(side)
+        tier = self._usage.text("service_tier")
+        extra = beside(side.others(*OF_A_MESSAGE), Completion, "anthropic")
+        first = ChunkChoice(ChoiceDelta(role="assistant"))
+        head = (self._id, 0, self._model)
+        usage = usage_of(self._usage)  # so far: that of the prompt
+        self._first = [Chunk([first], *head, usage=usage, service_tier=tier, extra=extra)]
+        return ()
+
+    def _message_delta(self, event: Event) -> Iterable[Chunk]:
+        delta = Fields(event).object("delta").payload
+        side = SideFields(event, self._report)
+        self._add_usage(side)
+        ended = SideFields(delta, self._report)
+        native = ended.text("stop_reason")
+        extra = {**ended.others(*_OF_DELTA), **side.others(*_OF_EVENT)}
+        chunks, choices = list[Chunk](), list[ChunkChoice]()
+        if native is not None:
+            chunks += [chunk for index in [*self._blocks] for chunk in self._end_block(index)]
+            self._stop_reason = native
+            reason = finish_reason(native, {}, has_calls=self._calls > 0)
+            choices = [ChunkChoice(ChoiceDelta(), 0, reason, None, native, stop_extra(delta))]
+            chunks.append(Chunk(choices, self._id, 0, self._model))
+        usage, extra = usage_of(self._usage), beside(extra, Completion, "anthropic")
+        return (*chunks, Chunk([], self._id, 0, self._model, usage=usage, extra=extra))
+
+    def _end(self, event: Event) -> Iterable[Chunk]:  # noqa: ARG002 - it says no more
+        if self._stop_reason is None and not self._has_content:
+            raise DecodeError("the message has neither content nor a stop reason")
+        self.finished = True
+        return self._aside(self._unknown.rest())
+
+    def _whole(self, message: Event) -> Iterable[Chunk]:
+        """A message that came whole in place of its events."""
+        if self._report is not None:
+            reason = "the host sent the whole message, though a stream was requested"
+            self._report.add("converted", "response", reason)
+        delta = {key: message[key] for key in _OF_DELTA if key in message}
+        chunks = [*self._message_start({"message": message})]
+        for index, block in enumerate(Fields(message).array("content")):
+            chunks += self._start({"index": index, "content_block": block})
+            chunks += self._end_block(index)
+        return (*chunks, *self._message_delta({"delta": delta}), *self._end(message))
+
+    def _add_usage(self, source: SideFields) -> None:
+        """Counts are totals so far: they replace earlier ones, and absent ones replace none.
+
+        Nor does zero: some hosts end with counts that they did not make.
+        """
+        for key, value in source.object("usage").payload.items():
+            if value is not None and (value != 0 or not self._counts.get(key)):
+                self._counts[key] = value
+
+    # --- blocks ---
+
+    def _start(self, event: Event) -> Iterable[Chunk]:
+        given = Fields(event).object("content_block").payload
+        index = self._index(event)
+        block = _Block(PartialObject(given), f"content[{index}]", self._length)
+        self._blocks[index] = block
+        self._has_content = True
+        match _text(given, "type"):
+            case "text":
+                return self._add_text(_text(given, "text"))
+            case "thinking":
+                side = SideFields(given, self._report, block.path)
+                return self._add_thought(side.text("thinking") or "")
+            case "tool_use":
+                return self._begin_call(block)
+            case _:
+                return ()
+
+    def _begin_call(self, block: _Block) -> Iterable[Chunk]:
+        name = _text(block.partial.fields, "name")
+        if name == self._output_tool:
+            block.is_output = True
+            return ()
+        block.call, self._calls = self._calls, self._calls + 1
+        side = SideFields(block.partial.fields, self._report, block.path)
+        identifier = side.text("id") or f"call_{self._call_id}_{block.call}"
+        function = FunctionDelta(name, "")
+        begun = ToolCallDelta(block.call, identifier, function, type="function")
+        return (self._chunk(ChoiceDelta(tool_calls=[begun])),)
+
+    def _delta(self, event: Event) -> Iterable[Chunk]:
+        block, delta = self._block_of(event), event.get("delta")
+        if not is_object(delta):
+            raise DecodeError("delta must be an object")
+        match _text(delta, "type"):
+            case "text_delta":
+                piece = _text(delta, "text")
+                block.partial.pieces("text").append(piece)
+                return self._add_text(piece)
+            case "input_json_delta":
+                return self._add_input(block, self._input_piece(block, delta))
+            case "thinking_delta":
+                piece = _text(delta, "thinking")
+                block.partial.pieces("thinking").append(piece)
+                return self._add_thought(piece)
+            case "signature_delta":
+                block.partial.fields["signature"] = _text(delta, "signature")
+            case "citations_delta":
+                fields, cited = block.partial.fields, delta.get("citation")
+                earlier = fields.get("citations")
+                fields["citations"] = [*(earlier if is_array(earlier) else ()), cited]
+            case _:
+                _continue(block, delta)
+        return ()
+
+    def _add_text(self, piece: str) -> Iterable[Chunk]:
+        self._length += len(piece)
+        return (self._chunk(ChoiceDelta(piece)),) if piece else ()
+
+    def _add_thought(self, piece: str) -> Iterable[Chunk]:
+        return (self._chunk(ChoiceDelta(reasoning_content=piece)),) if piece else ()
+
+    def _input_piece(self, block: _Block, delta: Mapping[str, Any]) -> str:
+        """A piece of JSON; some hosts send the whole value."""
+        piece = delta.get("partial_json")
+        if piece is None or isinstance(piece, str):
+            return _text(delta, "partial_json")
+        return arguments_of(piece, f"{block.path}.input", self._report)
+
+    def _add_input(self, block: _Block, piece: str) -> Iterable[Chunk]:
+        if not piece:
+            return ()
+        block.arguments.append(piece)
+        if block.is_output:
+            return self._add_text(piece)
+        if block.call is None:
+            return ()
+        fragment = ToolCallDelta(block.call, function=FunctionDelta(None, piece))
+        return (self._chunk(ChoiceDelta(tool_calls=[fragment])),)
+
+    def _stop(self, event: Event) -> Iterable[Chunk]:
+        self._block_of(event)
+        return self._end_block(self._index(event))
+
+    def _end_block(self, index: int) -> Iterable[Chunk]:
+        block = self._blocks.pop(index)
+        fields, chunks = block.partial.join(), list[Chunk]()
+        if "input" in fields or block.arguments:
+            chunks += self._end_input(block, fields)
+        side = SideFields(fields, self._report, block.path)
+        annotations = annotations_of(side, block.start, self._length)
+        data = native_data(self._native.add(fields))
+        if annotations or data is not None:
+            last = ChoiceDelta(annotations=annotations or None, provider_data=data)
+            chunks.append(self._chunk(last))
+        return chunks
+
+    def _end_input(self, block: _Block, fields: dict[str, Any]) -> Iterable[Chunk]:
+        """The input as a value, for the way back; one that came whole is a fragment only now."""
+        if block.arguments:
+            fields["input"] = parsed_input("".join(block.arguments))
+            return ()
+        text = arguments_of(fields["input"], f"{block.path}.input", self._report)
+        fields["input"] = fields["input"] or {}
+        return self._add_input(block, text)
+
+    def _block_of(self, event: Event) -> _Block:
+        block = self._blocks.get(self._index(event))
+        if block is None:
+            raise DecodeError("a block continues that has not begun")
+        return block
+
+    def _index(self, event: Event) -> int:
+        index = event.get("index")
+        if type(index) is int:
+            return index
+        read = SideFields(event, self._report).integer("index")
+        return Fields(event).integer("index") if read is None else read
+
+
+_MOST_EXAMPLES = 64
+"""How many pieces of text may become the template: each costs something, and few are needed."""
+_CHANGES = frozenset({"message_start", "content_block_start", "content_block_stop"})
+"""Events after which the same event says something else."""
+_OF_DELTA = ("stop_reason", "stop_sequence", "stop_details")
+_OF_EVENT = ("type", "delta", "usage")
+
+
+def _text(fields: Mapping[str, Any], key: str) -> str:
+    """A text that must be there; nearly always it is."""
+    value = fields.get(key)
+    return value if isinstance(value, str) else Fields(fields).text(key)
+
+
+def _nothing(_: Event) -> Iterable[Chunk]:
+    """A sign of life."""
+    return ()
+
+
+def _continue(block: _Block, delta: Mapping[str, Any]) -> None:
+    """A kind of delta that is not known here: its texts go on, its other values replace."""
+    fields = block.partial.fields
+    for key, value in delta.items():
+        if key == "type":
+            continue
+        if isinstance(value, str):
+            block.partial.pieces(key).append(value)
+        elif value is not None or key not in fields:
+            fields[key] = value
