@@ -185,6 +185,7 @@ async def test_key_goes_to_its_own_host_only(
 async def test_no_other_host_gets_a_key() -> None:
     """A request to an address that is not the provider's own, such as a link's, has no key."""
     request = HttpRequest("POST", "https://x.example")
+    assert "Anthropic(base_url='https://api.anthropic.com')" == repr(Anthropic(api_key=KEY))
     assert {} == (await Anthropic(api_key=KEY).authorize(request, FixedSigning())).headers
 
 

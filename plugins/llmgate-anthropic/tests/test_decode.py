@@ -293,7 +293,7 @@ def test_stream_is_put_together() -> None:
 @pytest.mark.parametrize(("place", "partial"), [(10, None), (240, "Hi")])
 def test_stream_that_broke_off_is_no_answer(place: int, partial: str | None) -> None:
     """A whole answer that came as half a stream is refused, with what had come."""
-    body = STREAM[:place].rpartition(b"\n\n")[0] or b"event: x\n"
+    body = STREAM[:place].rpartition(b"\n\n")[0] or b"event: x\ndata:\n"
     with pytest.raises(StreamTruncatedError) as caught:
         decode(HttpResponse(200, {}, body), "c1")
     found = caught.value.partial

@@ -38,6 +38,7 @@ RAMP: Any = {"details": {"error_code": "ramp_limit_exceeded"}}
         (400, body_of("invalid_request_error"), BadRequestError, "invalid_request_error", False),
         (401, body_of("authentication_error"), AuthenticationError, "authentication_error", False),
         (402, body_of("billing_error"), QuotaExceededError, "billing_error", False),
+        (402, b"pay", QuotaExceededError, None, False),
         (403, body_of("permission_error"), PermissionDeniedError, "permission_error", False),
         (404, body_of("not_found_error"), NotFoundError, "not_found_error", False),
         (408, body_of("timeout_error"), RequestTimeoutError, "timeout_error", True),

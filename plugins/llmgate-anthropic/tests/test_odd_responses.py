@@ -11,7 +11,6 @@ import pytest
 
 from llmgate.errors import (
     AuthenticationError,
-    OverloadedError,
     ProviderError,
     RateLimitError,
 )
@@ -74,21 +73,21 @@ def both_of(message: dict[str, Any]) -> list[tuple[Completion, Report]]:
 
 
 ODD: Any = [
-        ({"id": 5}, "id"),
-        ({"id": {"a": 1}}, "id"),
-        ({"model": ["x"]}, "model"),
-        ({"usage": []}, "usage"),
-        ({"usage": "none"}, "usage"),
-        ({"usage": 7}, "usage"),
-        ({"usage": {"input_tokens": "10", "output_tokens": 5}}, "usage.input_tokens"),
-        ({"usage": {"input_tokens": 1, "output_tokens": {}}}, "usage.output_tokens"),
-        ({"usage": {"input_tokens": 1, "cache_read_input_tokens": 0.5}}, "cache_read_input_tokens"),
-        ({"usage": {"input_tokens": 1, "output_tokens_details": []}}, "output_tokens_details"),
-        ({"usage": {"input_tokens": 1, "service_tier": 2}}, "usage.service_tier"),
-        ({"content": [{**TEXT, "citations": {}}]}, "content[0].citations"),
-        ({"content": [{**TEXT, "citations": [5]}]}, "content[0].citations"),
-        ({"content": [{"type": "thinking", "thinking": ["x"]}, TEXT]}, "content[0].thinking"),
-        ({"stop_reason": 5}, "stop_reason"),
+    ({"id": 5}, "id"),
+    ({"id": {"a": 1}}, "id"),
+    ({"model": ["x"]}, "model"),
+    ({"usage": []}, "usage"),
+    ({"usage": "none"}, "usage"),
+    ({"usage": 7}, "usage"),
+    ({"usage": {"input_tokens": "10", "output_tokens": 5}}, "usage.input_tokens"),
+    ({"usage": {"input_tokens": 1, "output_tokens": {}}}, "usage.output_tokens"),
+    ({"usage": {"input_tokens": 1, "cache_read_input_tokens": 0.5}}, "cache_read_input_tokens"),
+    ({"usage": {"input_tokens": 1, "output_tokens_details": []}}, "output_tokens_details"),
+    ({"usage": {"input_tokens": 1, "service_tier": 2}}, "usage.service_tier"),
+    ({"content": [{**TEXT, "citations": {}}]}, "content[0].citations"),
+    ({"content": [{**TEXT, "citations": [5]}]}, "content[0].citations"),
+    ({"content": [{"type": "thinking", "thinking": ["x"]}, TEXT]}, "content[0].thinking"),
+    ({"stop_reason": 5}, "stop_reason"),
 ]
 
 
@@ -183,9 +182,21 @@ def test_zeros_at_the_end_replace_no_count() -> None:
 def test_done_ends_a_message_as_well(mark: bytes) -> None:
     """OpenAI's terminator in place of ``message_stop``; what follows is not read."""
     events = [*events_of(MESSAGE)[:-1], mark, b"not read"]
-    assert "Good day." == read_events(events)[0].text
-    body = written(events)
-    assert "Good day." == decode(HttpResponse(200, {}, body), "c1").text
+    completion, report = read_events(events)
+    assert "Good day." == completion.text
+    assert ["response"] == [deviation.path for deviation in report]
+    assert "Good day." == decode(HttpResponse(200, {}, written(events)), "c1").text
+    whole = encode_json(MESSAGE) + b"\n\ndata: " + mark.strip() + b"\n\n"
+    assert "Good day." == decode(HttpResponse(200, {}, whole), "c1").text
+
+
+def test_events_without_blank_lines_between_them() -> None:
+    """They are one event each, and that is recorded; a stop reason ends them as well."""
+    body, report = written(events_of(MESSAGE)).replace(b"\n\n", b"\n"), Report()
+    chunks = read_stream(MessagesDecoder("c1", report=report), [body])
+    assert "Good day." == accumulate(chunks).text
+    assert ["response"] == [deviation.path for deviation in report]
+    assert "Good day." == read_events(events_of(MESSAGE)[:-1])[0].text
 
 
 def test_done_after_nothing_is_no_message() -> None:
@@ -245,16 +256,6 @@ def test_blocks_without_their_end_are_whole_at_the_end_of_the_message() -> None:
     assert read_whole(message)[0] == read_events(events)[0]
 
 
-def test_an_overloaded_server_is_heard_before_anything_is_delivered() -> None:
-    """Its error after ``message_start`` comes before the first chunk, so that it is retried."""
-    decoder = MessagesDecoder("c1")
-    start, *_ = events_of(MESSAGE)
-    assert [] == [*decoder.feed(Frame(encode_json(start)))]
-    error = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
-    with pytest.raises(OverloadedError):
-        decoder.feed(Frame(encode_json(error), "error"))
-
-
 # --- errors with status 200 ---------------------------------------------------------------
 
 
@@ -293,6 +294,14 @@ def test_an_error_with_status_200(payload: Any, kind: Any, code: Any, message: s
     for caught in (whole, streamed, by_name):
         assert (kind, code) == (type(caught.value), caught.value.code)
         assert caught.value.in_stream
+
+
+def test_an_event_that_is_named_error_is_one() -> None:
+    """Whatever its own type is."""
+    with pytest.raises(ProviderError, match=r"No\.") as caught:
+        MessagesDecoder("c1").feed(Frame(b'{"type":"proxy","message":"No."}', "error"))
+    assert "proxy" == caught.value.code
+    assert [] == [*MessagesDecoder("c1").feed(Frame(b'{"type":"ping"}'))]
 
 
 @pytest.mark.parametrize("payload", [[], {"base_resp": {"status_code": 0}}, {"message": {}}])

@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
+from llmgate.errors import UnsupportedError
+from llmgate.provider.accumulate import accumulate
+from llmgate.provider.framing import Frame
 from llmgate.provider.http import HttpResponse, encode_json
 from llmgate.testing.driving import call_of
-from llmgate.types import Message
-from llmgate_anthropic import Anthropic, decode, encode
+from llmgate.types import Chunk, Message
+from llmgate_anthropic import Anthropic, MessagesDecoder, decode, encode
 
 HELLO: Any = {"role": "user", "content": "Hello"}
 THOUGHT: Any = {"type": "thinking", "thinking": "Hm.\n", "signature": "c2ln/+=="}
@@ -31,10 +34,15 @@ def message_of(*content: Any) -> Message:
     return decode(HttpResponse(200, {}, encode_json(payload)), "c1").choices[0].message
 
 
+def asked(*messages: Any, **options: Any) -> dict[str, Any]:
+    """A call with these messages after the first."""
+    call = {"model": "claude-haiku-4-5", "messages": [HELLO, *messages], "max_tokens": 9_000}
+    return call | options
+
+
 def sent(provider: Anthropic, *messages: Any, **options: Any) -> tuple[list[Any], list[str]]:
     """The turns that messages become, and the paths in the report."""
-    asked = {"model": "claude-haiku-4-5", "messages": [HELLO, *messages], "max_tokens": 9_000}
-    call = call_of(provider, asked | options)
+    call = call_of(provider, asked(*messages, **options))
     turns = encode(call).body["messages"]
     return turns, [deviation.path for deviation in call.report]
 
@@ -72,12 +80,20 @@ def test_a_call_that_was_renumbered_counts(provider: Anthropic) -> None:
     assert [THOUGHT, CALL | {"id": "call_0"}] == turns[1]["content"]
 
 
-def test_a_thought_without_signature_stays_here(provider: Anthropic) -> None:
-    """A thought of a stream that broke off is refused by the API, so it is not sent; reported."""
-    message = message_of(THOUGHT | {"signature": ""}, text("Hi"), CALL)
-    turns, report = sent(provider, message, RESULT)
-    assert [text("Hi"), CALL] == turns[1]["content"]
-    assert ["messages[1].provider_data.anthropic.content[0]"] == report
+@pytest.mark.parametrize("thought", [THOUGHT | {"signature": ""}, THOUGHT | {"signature": None}])
+def test_a_thought_without_signature_is_dropped_for_claude(
+    thought: Any, provider: Anthropic
+) -> None:
+    """Claude refuses it, so it is not sent, and the report says why; other models take it back."""
+    message = message_of(thought, text("Hi"), CALL)
+    call = call_of(provider, asked(message, RESULT))
+    assert [text("Hi"), CALL] == encode(call).body["messages"][1]["content"]
+    (dropped,) = call.report
+    assert "messages[1].provider_data.anthropic.content[0]" == dropped.path
+    assert "has no signature" in dropped.reason
+    turns, report = sent(provider, message, RESULT, model="smollm2")
+    assert [thought, text("Hi"), CALL] == turns[1]["content"]
+    assert [] == report
 
 
 def test_empty_texts_stay_here(provider: Anthropic) -> None:
@@ -117,12 +133,109 @@ def test_thinking_begins_in_no_middle_of_a_turn(
     first: list[Any], is_thinking: bool, provider: Anthropic
 ) -> None:
     """Where the calls of the last answer were made without thinking, no budget is sent."""
-    asked = {
-        "model": "claude-haiku-4-5",
-        "messages": [HELLO, message_of(*first), RESULT],
-        "max_tokens": 9_000,
-        "reasoning_effort": "low",
-    }
-    call = call_of(provider, asked)
+    call = call_of(provider, asked(message_of(*first), RESULT, reasoning_effort="low"))
     assert is_thinking == ("thinking" in encode(call).body)
     assert "reasoning_effort" in call.report
+
+
+CITED: Any = [
+    SEARCH,
+    FOUND,
+    {**text("It is warm."), "citations": [{"type": "x", "encrypted_index": "E-1"}]},
+    text(" "),
+    {**text("It is dry."), "citations": [{"type": "x", "encrypted_index": "E-2"}]},
+    text("\n"),
+]
+
+
+IN_PARTS: Any = [{"type": "text", "text": "It is warm. "}, {"type": "text", "text": "It is dry.\n"}]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        message_of(*CITED),
+        message_of(*CITED).model_dump(),
+        message_of(*CITED).model_dump() | {"content": IN_PARTS},
+    ],
+)
+def test_citations_go_back_beside_blank_blocks(form: Any, provider: Anthropic) -> None:
+    """Blank texts, which are not accepted back, do not make the rest differ from the message."""
+    turns, report = sent(provider, form, HELLO)
+    assert [CITED[0], CITED[1], CITED[2], CITED[4]] == turns[1]["content"]
+    assert [] == report
+
+
+@pytest.mark.parametrize(
+    "arguments", ['{"path": "a.txt", "text": "aaaa', '{"city": "Oslo",}', "[1]", '{"n": NaN}', "x"]
+)
+@pytest.mark.parametrize("is_streamed", [False, True])
+@pytest.mark.parametrize("as_dict", [False])
+@pytest.mark.parametrize("before", [[], [THOUGHT], [text("I call.")]])
+def test_malformed_arguments_go_back_as_an_object(
+    before: list[Any], as_dict: bool, is_streamed: bool, arguments: str, provider: Anthropic
+) -> None:
+    """The object has the text; signed thoughts stay before it, and the result after it."""
+    call = {**CALL, "input": arguments}
+    message = streamed(*before, call) if is_streamed else message_of(*before, call)
+    form: Any = message.model_dump() if as_dict else message
+    turns, report = sent(provider, form, RESULT)
+    *blocks, use = turns[1]["content"]
+    assert before == blocks
+    assert ("toolu_1", "now", {"arguments": arguments}) == (use["id"], use["name"], use["input"])
+    assert "toolu_1" == turns[2]["content"][0]["tool_use_id"]
+    assert report
+    assert all(path.startswith("messages[1].") for path in report)
+
+
+def streamed(*content: Any) -> Message:
+    """The message of a stream with these blocks; the input of a call comes in two pieces."""
+    decoder, chunks = MessagesDecoder("c1"), list[Chunk]()
+    events: list[Any] = [{"type": "message_start", "message": {"id": "m"}}]
+    for index, block in enumerate(content):
+        start, pieces = dict(block), list[str]()
+        if block["type"] == "tool_use":
+            start["input"], pieces = {}, [block["input"][:5], block["input"][5:]]
+        events.append({"type": "content_block_start", "index": index, "content_block": start})
+        for piece in pieces:
+            delta = {"type": "input_json_delta", "partial_json": piece}
+            events.append({"type": "content_block_delta", "index": index, "delta": delta})
+        events.append({"type": "content_block_stop", "index": index})
+    events.append({"type": "message_delta", "delta": {"stop_reason": "max_tokens"}})
+    for event in events:
+        chunks += decoder.feed(Frame(encode_json(event)))
+    return accumulate(chunks).choices[0].message
+
+
+def test_arguments_may_be_given_in_other_forms(provider: Anthropic) -> None:
+    """No arguments are the empty object; a call of a host's own kind is a function's."""
+    calls = [
+        {"id": "c1", "type": "function", "function": {"name": "now", "arguments": ""}},
+        {"id": "c2", "type": "function", "function": {"name": "now", "arguments": "{}"}},
+    ]
+    turns, report = sent(provider, {"role": "assistant", "tool_calls": calls}, HELLO)
+    assert [{}, {}] == [block["input"] for block in turns[1]["content"]]
+    assert [] == report
+
+
+def test_what_a_dump_does_not_say_is_neither_sent_nor_reported(provider: Anthropic) -> None:
+    """The fields of ``model_dump()`` that are None are no fields."""
+    message = message_of(text("Hi"), CALL).model_dump()
+    assert None in message.values()
+    turns, report = sent(provider, message, RESULT)
+    assert [text("Hi"), CALL] == turns[1]["content"]
+    assert [] == report
+
+
+# --- the beginning of a response ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", ["claude-opus-4-6", "claude-sonnet-5", "claude-zebra-9"])
+def test_newer_models_continue_no_beginning(model: str, provider: Anthropic) -> None:
+    """They refuse messages that end with text of the assistant, so nothing is sent."""
+    beginning = {"role": "assistant", "content": "Hi"}
+    with pytest.raises(UnsupportedError, match="end with one of the user"):
+        sent(provider, beginning, model=model)
+    paused = message_of(SEARCH, FOUND, text("So far"))
+    assert text("So far") == sent(provider, paused, model=model)[0][-1]["content"][-1]
+    assert text("Hi") == sent(provider, beginning)[0][-1]["content"][-1]

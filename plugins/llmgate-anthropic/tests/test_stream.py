@@ -15,7 +15,7 @@ from llmgate.errors import (
     StreamTruncatedError,
 )
 from llmgate.provider.accumulate import accumulate
-from llmgate.provider.framing import Frame
+from llmgate.provider.framing import Frame, NDJSONFramer
 from llmgate.provider.http import encode_json
 from llmgate.types import Chunk, Completion
 from llmgate_anthropic import MessagesDecoder
@@ -315,3 +315,13 @@ def test_a_template_is_for_its_own_message() -> None:
             chunks += decoder.feed(frame)
     told = [chunk.id for chunk in chunks if chunk.choices[0].delta.content]
     assert ["msg_1", "msg_1", "msg_2"] == told
+
+
+def test_another_framing_may_carry_the_events() -> None:
+    """A host may send the same events one JSON value a line."""
+    decoder, chunks = MessagesDecoder("c1", framer=NDJSONFramer()), list[Chunk]()
+    for event in (START, *TEXT, END, STOP):
+        for frame in decoder.framer.feed(encode_json(event) + b"\n"):
+            chunks += decoder.feed(frame)
+    assert decoder.finished
+    assert "Hi" == accumulate(chunks).text

@@ -50,7 +50,7 @@ ANTHROPIC = Subject(
         "most_splits": 20,
         "most_cuts": 20,
     },
-    {"models": _TABLE},
+    {"rules": _TABLE},
 )
 
 SUBJECTS = (OPENAI, ANTHROPIC)

@@ -39,8 +39,10 @@ def earlier_blocks(
     native = _native_blocks(message, path, call, traits)
     if not native:
         return texts + calls
-    if _text_in(native) == _text_of(message) and _calls_in(native) == _calls_in(calls):
-        return [block for block in native if not is_blank(block)]
+    rest = [block for block in native if not is_blank(block)]
+    is_same = _text_of(message) in (_text_in(native), _text_in(rest))
+    if is_same and _calls_in(native) == _calls_in(calls):
+        return rest
     where = f"{path}.provider_data.{PROVIDER}.content"
     reason = "text and calls are sent as the message has them, which is not as they came"
     call.report.add("converted", where, reason)

@@ -7,19 +7,21 @@ Source: https://platform.claude.com/docs/en/api/messages/create (the response).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any
 
-from llmgate.errors import DecodeError, StreamTruncatedError
-from llmgate.provider.accumulate import Accumulator, beside
+from llmgate.errors import DecodeError
+from llmgate.provider.accumulate import beside
 from llmgate.provider.http import HttpResponse, is_array
 from llmgate.provider.kit import (
     Fields,
     NativeContent,
     SideFields,
     add_frame,
+    completion_of_events,
     finish_reason,
+    is_event_stream,
     read_json,
+    without_terminator,
 )
 from llmgate.report import Report
 from llmgate.types import Choice, Completion, Function, Message, ToolCall
@@ -36,9 +38,6 @@ from llmgate_anthropic.response.parts import (
 from llmgate_anthropic.response.stream import MessagesDecoder
 
 __all__ = ["decode"]
-
-_EVENTS = (b"event:", b"data:", b"id:", b"retry:", b":")
-"""How a stream of events begins."""
 
 
 def decode(
@@ -61,12 +60,13 @@ def decode(
         DecodeError: when the response is not a message; ``frame`` is its body.
     """
     body = response.body
-    if body.lstrip().startswith(_EVENTS):
+    if is_event_stream(body):
         if report is not None and "stream" not in report:
             reason = "the host sent a stream, though none was requested: it was joined"
             report.add("converted", "response", reason)
-        return _whole_stream(body, MessagesDecoder(call_id, output_tool, report=report))
-    payload = read_json(body)
+        decoder = MessagesDecoder(call_id, output_tool, report=report)
+        return completion_of_events(body, decoder)
+    payload = read_json(without_terminator(body))
     error = error_in(payload, "content")
     if error is not None:
         raise error
@@ -75,23 +75,6 @@ def decode(
     except DecodeError as failure:
         add_frame(failure, "the response is not a message", body)
         raise
-
-
-def _whole_stream(body: bytes, decoder: MessagesDecoder) -> Completion:
-    completion = Accumulator()
-    try:
-        for frame in chain(decoder.framer.feed(body), decoder.framer.close()):
-            for chunk in decoder.feed(frame):
-                completion.add(chunk)
-            if decoder.finished:
-                break
-        else:
-            for chunk in decoder.close():
-                completion.add(chunk)
-    except StreamTruncatedError as error:
-        error.partial = None if completion.is_empty else completion.completion()
-        raise
-    return completion.completion()
 
 
 def _completion(

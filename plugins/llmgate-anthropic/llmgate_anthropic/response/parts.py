@@ -7,8 +7,9 @@ Source: https://platform.claude.com/docs/en/api/messages (content blocks, stop r
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from llmgate.errors import DecodeError, excerpt
 from llmgate.provider.accumulate import beside
@@ -123,9 +124,15 @@ def arguments_of(given: Any, path: str, report: Report | None) -> str:
 def parsed_input(text: str) -> Any:
     """The input of a call as a value; what is not JSON, such as where it was truncated, as text."""
     try:
+        if "NaN" in text or "Infinity" in text:  # which readers accept, and JSON lacks
+            json.loads(text, parse_constant=_refuse)
         return read_json(text.encode())
-    except DecodeError:
+    except (DecodeError, ValueError):
         return text
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)
 
 
 def native_content() -> NativeContent:

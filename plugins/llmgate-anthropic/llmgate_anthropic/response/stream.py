@@ -20,6 +20,7 @@ from llmgate.provider.kit import (
     SideFields,
     add_frame,
     finish_reason,
+    is_done_mark,
     read_json,
 )
 from llmgate.provider.templated_sse import FrameTemplate
@@ -93,7 +94,6 @@ class MessagesDecoder:
         self._counts: dict[str, Any] = {}
         self._usage = SideFields(self._counts, report, "usage")
         self._unknown = Asides()
-        self._first: list[Chunk] = []
         self._has_begun = False
         self._has_content = False
         self._stop_reason: str | None = None
@@ -118,9 +118,6 @@ class MessagesDecoder:
     def feed(self, frame: Frame) -> Iterable[Chunk]:
         """The chunks of one event.
 
-        The first, which only says that a message has begun, comes with the first that says more:
-        an overloaded server sends its error in between, and is then asked again.
-
         Raises:
             ProviderError: for an error that the provider sends inside the stream.
             DecodeError: for an event that cannot be read; ``frame`` is its data.
@@ -137,9 +134,8 @@ class MessagesDecoder:
         except DecodeError as error:
             add_frame(error, "the event cannot be read", frame.data)
             raise
-        if self._first and chunks:
-            chunks, self._first = [*self._first, *chunks], []
-        return chunks
+        else:
+            return chunks
 
     def close(self) -> Iterable[Chunk]:
         """The end of the bytes: fine after a stop reason, with which a message is whole.
@@ -155,9 +151,10 @@ class MessagesDecoder:
         """The event of a frame; None for one that stands for nothing."""
         data = frame.data
         if not data.startswith(b"{") or frame.event == "error":
-            data = data.strip()
-            if data.strip(b"\"'").upper() == b"[DONE]":
+            if is_done_mark(data):
+                self._record("the host ends its stream with [DONE]")
                 return {"type": "message_stop"}
+            data = data.strip()
             if data in (b"", b"null"):
                 return None
             error = error_from_event(frame)
@@ -225,8 +222,7 @@ class MessagesDecoder:
         first = ChunkChoice(ChoiceDelta(role="assistant"))
         head = (self._id, 0, self._model)
         usage = usage_of(self._usage)  # so far: that of the prompt
-        self._first = [Chunk([first], *head, usage=usage, service_tier=tier, extra=extra)]
-        return ()
+        return (Chunk([first], *head, usage=usage, service_tier=tier, extra=extra),)
 
     def _message_delta(self, event: Event) -> Iterable[Chunk]:
         delta = Fields(event).object("delta").payload
@@ -249,13 +245,18 @@ class MessagesDecoder:
         if self._stop_reason is None and not self._has_content:
             raise DecodeError("the message has neither content nor a stop reason")
         self.finished = True
+        if isinstance(self.framer, SSEFramer) and self.framer.has_joined_events:
+            self._record("the host leaves no blank line between the events of its stream")
         return self._aside(self._unknown.rest())
+
+    def _record(self, reason: str) -> None:
+        """Record that the response is in another form than the format has."""
+        if self._report is not None:
+            self._report.add("converted", "response", f"{reason}: it was read all the same")
 
     def _whole(self, message: Event) -> Iterable[Chunk]:
         """A message that came whole in place of its events."""
-        if self._report is not None:
-            reason = "the host sent the whole message, though a stream was requested"
-            self._report.add("converted", "response", reason)
+        self._record("the host sent a whole message, though a stream was requested")
         delta = {key: message[key] for key in _OF_DELTA if key in message}
         chunks = [*self._message_start({"message": message})]
         for index, block in enumerate(Fields(message).array("content")):
