@@ -288,7 +288,7 @@ REASONS: Rows = (
     in_turn(
         "finish reasons that are no texts",
         *(
-            reason(json.dumps(each), refused, each)
+            reason(json.dumps(each), either(refused, finished("other"), finished(None)), each)
             for each in (5, True, [], {}, ["stop"], {"type": "stop"}, 0.5)
         ),
         providers=HAVE_REASONS,

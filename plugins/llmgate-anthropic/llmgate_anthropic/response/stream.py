@@ -155,7 +155,7 @@ class MessagesDecoder:
                 self._record("the host ends its stream with [DONE]")
                 return {"type": "message_stop"}
             data = data.strip()
-            if data in (b"", b"null"):
+            if data in (b"", b"null") and frame.event != "error":
                 return None
             error = error_from_event(frame)
             if error is not None:
