@@ -245,3 +245,19 @@ def test_a_large_frame_costs_what_its_bytes_cost(make: MakeFramer, head: bytes, 
     frames = frames_of(make(), pieces)
     assert time.process_time() - started < 0.5
     assert [10_000_000] == [len(frame.data) for frame in frames]
+
+
+def test_a_page_in_place_of_lines_is_unframed() -> None:
+    """However it is cut, and as much of its beginning as is needed."""
+    framer = NDJSONFramer()
+    fed = [
+        frame
+        for piece in (b" \n", b"\n<htm", b"l>\n", b"x" * 70_000)
+        for frame in framer.feed(piece)
+    ]
+    assert [] == [*fed, *framer.close()]
+    assert framer.unframed.startswith(b"\n<html>\nxxx")
+    assert 64 * 1024 == len(framer.unframed)
+    lines = NDJSONFramer()
+    assert 2 == len([*lines.feed(b'{"a": 1}\n<html>\n')])
+    assert b"" == lines.unframed

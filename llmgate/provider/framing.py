@@ -346,15 +346,24 @@ class _Pattern:
 
 
 class NDJSONFramer:
-    """One JSON value a line; empty lines are skipped."""
+    """One JSON value a line; empty lines are skipped.
 
-    __slots__ = ("_rest",)
+    ``unframed`` is the beginning of a page that came in place of lines, and empty otherwise.
+    """
+
+    __slots__ = ("_rest", "_start", "unframed")
 
     def __init__(self, limit: int = MAX_FRAME) -> None:
         self._rest = _Rest(b"\n", limit)
+        self._start = b""
+        self.unframed = b""
 
     def feed(self, data: bytes) -> Iterable[Frame]:
         """The lines that these bytes complete."""
+        self._start = self._start or data.lstrip()[:1]
+        if self._start == b"<":
+            self.unframed += data[: _LONGEST_HEAD - len(self.unframed)]
+            return []
         lines = self._rest.split(data)
         return [Frame(stripped) for line in lines if (stripped := line.strip())]
 
