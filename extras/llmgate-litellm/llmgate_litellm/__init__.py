@@ -1,0 +1,138 @@
+"""The names of litellm, on llmgate: ``import llmgate_litellm as litellm``.
+
+:func:`install`, called once at the start of a program, makes ``import litellm`` give this module.
+Settings are assigned to the module, as with litellm. What is not here raises AttributeError.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llmgate_litellm import exceptions, types, utils
+from llmgate_litellm._arguments import CHAT_PARAMETERS as OPENAI_CHAT_COMPLETION_PARAMS
+from llmgate_litellm._cache import Cache
+from llmgate_litellm._cost import completion_cost, cost_per_token, register_model
+from llmgate_litellm._install import install, uninstall
+from llmgate_litellm._models import (
+    get_llm_provider,
+    get_max_tokens,
+    get_model_info,
+    get_supported_openai_params,
+    supports_function_calling,
+    supports_reasoning,
+    supports_response_schema,
+    supports_vision,
+    validate_environment,
+)
+from llmgate_litellm._responses import ResponsesAPIResponse, aresponses, responses
+from llmgate_litellm._settings import initial
+from llmgate_litellm._text import atext_completion, text_completion
+from llmgate_litellm._tokens import decode, encode, token_counter
+from llmgate_litellm.exceptions import *  # noqa: F403 - each is a name of the module
+from llmgate_litellm.litellm_core_utils.streaming_handler import CustomStreamWrapper
+from llmgate_litellm.main import (
+    acompletion,
+    aembedding,
+    batch_completion,
+    completion,
+    embedding,
+    stream_chunk_builder,
+)
+from llmgate_litellm.router import Router
+from llmgate_litellm.types.utils import (
+    ChatCompletionDeltaToolCall,
+    ChatCompletionMessageToolCall,
+    Choices,
+    Delta,
+    EmbeddingResponse,
+    Function,
+    LlmProviders,
+    Message,
+    ModelResponse,
+    ModelResponseStream,
+    StreamingChoices,
+    TextCompletionResponse,
+    Usage,
+)
+
+__all__ = [
+    "OPENAI_CHAT_COMPLETION_PARAMS",
+    "Cache",
+    "ChatCompletionDeltaToolCall",
+    "ChatCompletionMessageToolCall",
+    "Choices",
+    "CustomStreamWrapper",
+    "Delta",
+    "EmbeddingResponse",
+    "Function",
+    "LlmProviders",
+    "Message",
+    "ModelResponse",
+    "ModelResponseStream",
+    "ResponsesAPIResponse",
+    "Router",
+    "StreamingChoices",
+    "TextCompletionResponse",
+    "Usage",
+    "acompletion",
+    "aembedding",
+    "aresponses",
+    "atext_completion",
+    "batch_completion",
+    "completion",
+    "completion_cost",
+    "cost_per_token",
+    "decode",
+    "embedding",
+    "encode",
+    "exceptions",
+    "get_llm_provider",
+    "get_max_tokens",
+    "get_model_info",
+    "get_supported_openai_params",
+    "install",
+    "register_model",
+    "responses",
+    "stream_chunk_builder",
+    "supports_function_calling",
+    "supports_reasoning",
+    "supports_response_schema",
+    "supports_vision",
+    "text_completion",
+    "token_counter",
+    "types",
+    "uninstall",
+    "utils",
+    "validate_environment",
+]
+
+model_cost: dict[str, dict[str, Any]] = {}
+provider_list = list(LlmProviders)
+model_list: list[str] = []
+globals().update(initial())
+
+
+class _Lacking:
+    """What cannot be had: it says so when it is called."""
+
+    def __init__(self, name: str, instead: str) -> None:
+        self._reason = f"litellm.{name} is not to be had on llmgate: {instead}"
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        raise NotImplementedError(self._reason)
+
+
+_SDK = "call the provider's own SDK"
+for _name, _instead in {
+    "atranscription": _SDK,
+    "transcription": _SDK,
+    "speech": _SDK,
+    "aspeech": _SDK,
+    "image_generation": _SDK,
+    "aimage_generation": _SDK,
+    "moderation": _SDK,
+    "amoderation": _SDK,
+    "rerank": _SDK,
+    "arerank": _SDK,
+}.items():
+    globals()[_name] = _Lacking(_name, _instead)

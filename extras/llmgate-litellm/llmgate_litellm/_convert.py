@@ -1,0 +1,169 @@
+"""llmgate's completions, chunks and embeddings as litellm's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from llmgate import Chunk, Completion, Embeddings
+from llmgate import Usage as OurUsage
+from llmgate_litellm.types.utils import (
+    Choices,
+    Delta,
+    EmbeddingResponse,
+    Message,
+    ModelResponse,
+    ModelResponseStream,
+    StreamingChoices,
+    Usage,
+)
+
+__all__ = [
+    "embedding_response",
+    "hidden_params",
+    "model_response",
+    "stream_response",
+    "usage_of",
+]
+
+_PART_OF_MESSAGE = ("content", "role", "tool_calls", "function_call")
+
+
+def model_response(completion: Completion, *, model: str = "") -> ModelResponse:
+    """A whole response, mutable, with everything that the provider said."""
+    return ModelResponse(
+        id=completion.id or None,
+        created=completion.created or None,
+        model=completion.model or model,
+        choices=[
+            Choices(
+                finish_reason=_finish(choice.finish_reason),
+                index=choice.index,
+                message=_message(choice.message),
+                logprobs=_plain(choice.logprobs),
+                **_plain(choice.extra),
+            )
+            for choice in completion.choices
+        ],
+        usage=None if completion.usage is None else usage_of(completion.usage),
+        system_fingerprint=completion.system_fingerprint,
+        service_tier=completion.service_tier,
+        **_without(completion.extra, ModelResponse),
+    )
+
+
+def _without(extra: Mapping[str, Any], kind: type[Any]) -> dict[str, Any]:
+    """Fields of the provider's own that do not hide one of the shape's."""
+    plain: dict[str, Any] = _plain(extra)
+    taken = {*kind.model_fields, "usage", "hidden_params", "system_fingerprint", "service_tier"}
+    return {name: value for name, value in plain.items() if name not in taken}
+
+
+def _finish(reason: str | None) -> str | None:
+    return "stop" if reason == "other" else reason
+
+
+def _plain(value: Any) -> Any:
+    """Plain JSON of what reads by attribute as well."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value
+
+
+def _message(message: Any) -> Message:
+    dumped = message.model_dump(exclude_none=True)
+    native = dumped.pop("provider_data", None)
+    thinking = _thinking_blocks(native)
+    return Message(
+        content=message.content,
+        role=message.role,
+        tool_calls=dumped.get("tool_calls"),
+        function_call=dumped.get("function_call"),
+        provider_specific_fields=native,
+        thinking_blocks=thinking,
+        **{name: value for name, value in dumped.items() if name not in _PART_OF_MESSAGE},
+    )
+
+
+def _thinking_blocks(native: Any) -> list[Any] | None:
+    """The signed thoughts of Anthropic's format, which callers look for under this name."""
+    if not isinstance(native, Mapping):
+        return None
+    blocks = [
+        block
+        for data in native.values()
+        if isinstance(data, Mapping) and isinstance(data.get("content"), list)
+        for block in data["content"]
+        if isinstance(block, Mapping) and block.get("type") in {"thinking", "redacted_thinking"}
+    ]
+    return blocks or None
+
+
+def stream_response(chunk: Chunk, *, model: str, ident: str, created: int) -> ModelResponseStream:
+    """One chunk. The usage is left out: it comes at the end, to those who asked for it."""
+    return ModelResponseStream(
+        id=ident,
+        created=created,
+        model=chunk.model or model,
+        choices=[
+            StreamingChoices(
+                finish_reason=_finish(choice.finish_reason),
+                index=choice.index,
+                delta=_delta(choice.delta),
+                logprobs=_plain(choice.logprobs),
+            )
+            for choice in chunk.choices
+        ],
+        system_fingerprint=chunk.system_fingerprint,
+        **_without(chunk.extra, ModelResponseStream),
+    )
+
+
+def _delta(delta: Any) -> Delta:
+    dumped = delta.model_dump(exclude_none=True)
+    native = dumped.pop("provider_data", None)
+    return Delta(
+        content=delta.content,
+        role=delta.role,
+        tool_calls=dumped.get("tool_calls"),
+        function_call=dumped.get("function_call"),
+        provider_specific_fields=native,
+        **{name: value for name, value in dumped.items() if name not in _PART_OF_MESSAGE},
+    )
+
+
+def usage_of(usage: OurUsage) -> Usage:
+    """Counts, with the cache's under litellm's names too."""
+    dumped = usage.model_dump(exclude_none=True)
+    details = dumped.get("prompt_tokens_details") or {}
+    return Usage(
+        **{
+            **dumped,
+            "cache_read_input_tokens": details.get("cached_tokens"),
+            "cache_creation_input_tokens": details.get("cache_write_tokens"),
+        }
+    )
+
+
+def embedding_response(embeddings: Embeddings, *, model: str) -> EmbeddingResponse:
+    """Vectors as plain dictionaries."""
+    usage = embeddings.usage
+    return EmbeddingResponse(
+        model=embeddings.model or model,
+        data=[
+            {"embedding": list(each.embedding), "index": each.index, "object": "embedding"}
+            for each in embeddings.data
+        ],
+        usage=Usage() if usage is None else usage_of(usage),
+    )
+
+
+def hidden_params(answer: Any, *, provider: str) -> dict[str, Any]:
+    """What ``_hidden_params`` holds; the price comes later."""
+    return {
+        "custom_llm_provider": provider,
+        "additional_headers": dict(answer.headers),
+        "headers": dict(answer.headers),
+    }

@@ -1,0 +1,217 @@
+"""What is known of a model: its provider, what it can do, its limits and prices.
+
+What nobody knows of is False here, as it is in litellm; ``None`` where a value is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from fnmatch import fnmatchcase
+from importlib.metadata import entry_points
+from typing import Any
+
+import llmgate
+from llmgate_litellm import _settings
+from llmgate_litellm._arguments import CHAT_PARAMETERS
+from llmgate_litellm._cost import cost_per_token, entry_of, load_prices
+from llmgate_litellm._names import llmgate_model, split
+
+__all__ = [
+    "get_llm_provider",
+    "get_max_tokens",
+    "get_model_info",
+    "get_supported_openai_params",
+    "supports_function_calling",
+    "supports_reasoning",
+    "supports_response_schema",
+    "supports_vision",
+    "validate_environment",
+]
+
+
+def get_llm_provider(
+    model: str,
+    custom_llm_provider: str | None = None,
+    api_base: str | None = None,
+    api_key: str | None = None,
+    **_: Any,
+) -> tuple[str, str, str | None, str | None]:
+    """The provider's own name of a model, the provider, the key and the address that were given.
+
+    Raises:
+        BadRequestError: when no provider can be told from the name.
+    """
+    provider, own = split(model, custom_llm_provider)
+    return own, provider, api_key, api_base
+
+
+def _declared(provider: str, model: str) -> Any:
+    """What the plugin says of each parameter for a model; None where there is no plugin."""
+    try:
+        name = llmgate_model(provider, model, {}).partition("/")[0]
+    except Exception:  # noqa: BLE001 - it is not installed
+        return None
+    factory = next(iter(entry_points(group="llmgate.providers", name=name))).load()
+    return getattr(factory, "parameters", None) or dict.fromkeys(CHAT_PARAMETERS, True)
+
+
+def get_supported_openai_params(
+    model: str, custom_llm_provider: str | None = None, **_: Any
+) -> list[str] | None:
+    """The parameters that the provider takes; None where the provider is not known."""
+    try:
+        provider, own = split(model, custom_llm_provider)
+    except Exception:  # noqa: BLE001 - litellm says None
+        return None
+    declared = _declared(provider, own)
+    if declared is None:
+        return None
+    return sorted({*declared, "stream", "extra_headers"})
+
+
+def _supports(feature: str, model: str, provider: str | None) -> bool:
+    """What was registered of the model, what is known of it, or what its provider declares."""
+    entry = entry_of(model, provider)
+    if entry is not None and f"supports_{feature}" in entry:
+        return bool(entry[f"supports_{feature}"])
+    try:
+        name, own = split(model, provider)
+        target = llmgate_model(name, own, {})
+    except Exception:  # noqa: BLE001 - of an unknown provider nothing is known
+        return False
+    known = _ability(target, _ABILITIES[feature])
+    if known is not None:
+        return known
+    parameter = _PARAMETERS.get(feature)
+    is_claimed = any(fnmatchcase(own, claim.name) for claim in entry_points(group="llmgate.models"))
+    return is_claimed and parameter is not None and parameter in (_declared(name, own) or ())
+
+
+def _ability(target: str, name: str) -> bool | None:
+    """What llmgate knows of a model; None where it knows nothing."""
+    info = _info(target)
+    abilities = None if info is None else getattr(info, "abilities", None)
+    return None if abilities is None else abilities.get(name)
+
+
+def _info(target: str) -> Any:
+    ask = getattr(llmgate, "model_info", None)
+    return None if ask is None else ask(target)
+
+
+_ABILITIES = {
+    "function_calling": "tools",
+    "reasoning": "reasoning",
+    "response_schema": "schema",
+    "vision": "vision",
+}
+_PARAMETERS = {"function_calling": "tools", "response_schema": "response_format"}
+
+
+def supports_function_calling(model: str, custom_llm_provider: str | None = None) -> bool:
+    """Whether a model calls functions; False where that is not known."""
+    return _supports("function_calling", model, custom_llm_provider)
+
+
+def supports_response_schema(model: str, custom_llm_provider: str | None = None) -> bool:
+    """Whether a model holds itself to a schema; False where that is not known."""
+    return _supports("response_schema", model, custom_llm_provider)
+
+
+def supports_vision(model: str, custom_llm_provider: str | None = None) -> bool:
+    """Whether a model sees images; False where that is not known."""
+    return _supports("vision", model, custom_llm_provider)
+
+
+def supports_reasoning(model: str, custom_llm_provider: str | None = None) -> bool:
+    """Whether a model thinks before it answers; False where that is not known."""
+    return _supports("reasoning", model, custom_llm_provider)
+
+
+def get_model_info(
+    model: str, custom_llm_provider: str | None = None, **_: Any
+) -> dict[str, Any]:
+    """Limits, prices and abilities; None stands for what is not known.
+
+    Raises:
+        Exception: when nothing is known of the model; it names it.
+    """
+    entry = entry_of(model, custom_llm_provider) or {}
+    limits = _limits(model, custom_llm_provider)
+    prices = _token_prices(model, custom_llm_provider)
+    if not (entry or any(limits.values()) or prices):
+        raise Exception(  # noqa: TRY002 - litellm's own class
+            f"This model isn't mapped yet. model={model}, "
+            f"custom_llm_provider={custom_llm_provider}: register_model() tells of it"
+        )
+    provider, own = split(model, custom_llm_provider)
+    about = {
+        "key": own,
+        "litellm_provider": provider,
+        "mode": "chat",
+        **limits,
+        **prices,
+        **{f"supports_{name}": _supports(name, model, custom_llm_provider) for name in _ABILITIES},
+        **entry,
+    }
+    about.setdefault("max_tokens", about.get("max_output_tokens"))
+    if about["max_tokens"] is None:
+        about["max_tokens"] = about.get("max_output_tokens") or about.get("max_input_tokens")
+    return about
+
+
+def _limits(model: str, provider: str | None) -> dict[str, Any]:
+    try:
+        info = _info(llmgate_model(*split(model, provider), {}))
+    except Exception:  # noqa: BLE001 - nothing is known of it
+        info = None
+    return {
+        "max_tokens": None,
+        "max_input_tokens": getattr(info, "context_window", None),
+        "max_output_tokens": getattr(info, "output_limit", None),
+    }
+
+
+def _token_prices(model: str, provider: str | None) -> dict[str, float]:
+    """Prices for a token, where the package that knows them is installed."""
+    if load_prices() is None:
+        return {}
+    million = 1_000_000
+    try:
+        prompt, completion = cost_per_token(model, million, million, provider)
+    except Exception:  # noqa: BLE001 - the price is not known
+        return {}
+    return {
+        "input_cost_per_token": prompt / million,
+        "output_cost_per_token": completion / million,
+    }
+
+
+def get_max_tokens(model: str) -> int | None:
+    """How many tokens a model writes at most.
+
+    Raises:
+        Exception: when that is not known; it names the model.
+    """
+    limit: int | None = get_model_info(model)["max_tokens"]
+    if limit is None:
+        raise Exception(f"This model isn't mapped yet. model={model}")  # noqa: TRY002 - as above
+    return limit
+
+
+def validate_environment(
+    model: str | None = None, api_key: str | None = None, **_: Any
+) -> dict[str, Any]:
+    """Whether the environment holds a key for a model's provider, and the names that it may have."""
+    missing: list[str] = []
+    try:
+        provider, own = split(model or "")
+        name = llmgate_model(provider, own, {}).partition("/")[0]
+    except Exception:  # noqa: BLE001 - of an unknown provider nothing is known
+        return {"keys_in_environment": False, "missing_keys": missing}
+    value = next(iter(entry_points(group="llmgate.providers", name=name))).value
+    keys = [key.name for key in entry_points(group="llmgate.keys") if key.value == value]
+    found = bool(api_key or _settings.value("api_key")) or any(os.environ.get(key) for key in keys)
+    if not found:
+        missing = keys[:1]
+    return {"keys_in_environment": found or not keys, "missing_keys": missing}

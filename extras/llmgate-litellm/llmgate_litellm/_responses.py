@@ -1,0 +1,198 @@
+"""``responses``: the shape of OpenAI's Responses API, made from a chat call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from llmgate_litellm.main import acompletion, completion
+from llmgate_litellm.types.utils import ModelResponse, OpenAIObject
+
+__all__ = ["ResponsesAPIResponse", "aresponses", "responses"]
+
+
+class ResponsesAPIResponse(OpenAIObject):
+    """A response in the shape of the Responses API."""
+
+    id: str
+    created_at: int
+    model: str | None = None
+    object: str = "response"
+    status: str
+    output: list[Any]
+    usage: Any = None
+    incomplete_details: Any = None
+
+    @property
+    def output_text(self) -> str:
+        """All texts, joined."""
+        return "".join(
+            part.text
+            for item in self.output
+            if item.type == "message"
+            for part in item.content
+            if part.type == "output_text"
+        )
+
+
+def responses(input: Any = "", model: str = "", **kwargs: Any) -> ResponsesAPIResponse:  # noqa: A002 - its name
+    """What a model makes of an input: a text, or a list of messages and results of calls.
+
+    Raises:
+        NotImplementedError: for a stream, and for what only OpenAI's own route can do.
+    """
+    return _response(completion(**_chat_call(input, model, kwargs)))
+
+
+async def aresponses(input: Any = "", model: str = "", **kwargs: Any) -> ResponsesAPIResponse:  # noqa: A002 - its name
+    """:func:`responses` for async code.
+
+    Raises:
+        NotImplementedError: for a stream, and for what only OpenAI's own route can do.
+    """
+    return _response(await acompletion(**_chat_call(input, model, kwargs)))
+
+
+_RENAMED = {"max_output_tokens": "max_completion_tokens"}
+_LACKING = ("background", "conversation", "previous_response_id", "prompt", "stream")
+
+
+def _chat_call(given: Any, model: str, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    named = {name: value for name, value in kwargs.items() if value is not None}
+    for name in _LACKING:
+        if named.get(name):
+            raise NotImplementedError(
+                f"responses({name}=…) is not to be had here: use completion(), or llmgate"
+            )
+    call: dict[str, Any] = {"model": model, "messages": _messages(given)}
+    instructions = named.pop("instructions", None)
+    if instructions:
+        call["messages"].insert(0, {"role": "system", "content": instructions})
+    effort = (named.pop("reasoning", None) or {}).get("effort")
+    if effort:
+        call["reasoning_effort"] = effort
+    text = named.pop("text", None) or {}
+    if text.get("format"):
+        call["response_format"] = _format(text["format"])
+    if named.get("tools"):
+        named["tools"] = [_tool(tool) for tool in named["tools"]]
+    for name in ("include", "store", "truncation", "input"):
+        named.pop(name, None)
+    return {**call, **{_RENAMED.get(name, name): value for name, value in named.items()}}
+
+
+def _format(given: Mapping[str, Any]) -> dict[str, Any]:
+    if given.get("type") != "json_schema":
+        return dict(given)
+    return {
+        "type": "json_schema",
+        "json_schema": {name: value for name, value in given.items() if name != "type"},
+    }
+
+
+def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
+    if tool.get("type") != "function" or "function" in tool:
+        return dict(tool)
+    return {
+        "type": "function",
+        "function": {name: value for name, value in tool.items() if name != "type"},
+    }
+
+
+def _messages(given: Any) -> list[dict[str, Any]]:
+    if isinstance(given, str):
+        return [{"role": "user", "content": given}]
+    made: list[dict[str, Any]] = []
+    for item in given:
+        fields = item if isinstance(item, Mapping) else item.model_dump(exclude_none=True)
+        _add(made, fields)
+    return made
+
+
+def _add(made: list[dict[str, Any]], item: Mapping[str, Any]) -> None:
+    kind = item.get("type", "message")
+    if kind == "function_call":
+        call = {
+            "id": item["call_id"],
+            "type": "function",
+            "function": {"name": item["name"], "arguments": item["arguments"]},
+        }
+        if made and made[-1].get("tool_calls"):
+            made[-1]["tool_calls"].append(call)
+        else:
+            made.append({"role": "assistant", "content": None, "tool_calls": [call]})
+    elif kind == "function_call_output":
+        made.append(
+            {"role": "tool", "tool_call_id": item["call_id"], "content": item["output"]}
+        )
+    elif kind == "message":
+        made.append({"role": item["role"], "content": _content(item.get("content"))})
+
+
+def _content(content: Any) -> Any:
+    if not isinstance(content, list):
+        return content
+    return [_part(part) for part in content]
+
+
+def _part(part: Mapping[str, Any]) -> dict[str, Any]:
+    kind = part.get("type")
+    if kind in {"input_text", "output_text"}:
+        return {"type": "text", "text": part["text"]}
+    if kind == "input_image":
+        return {"type": "image_url", "image_url": {"url": part["image_url"]}}
+    if kind == "input_file":
+        return {"type": "file", "file": {k: v for k, v in part.items() if k != "type"}}
+    return dict(part)
+
+
+def _response(answer: Any) -> ResponsesAPIResponse:
+    response: ModelResponse = answer
+    choice: Any = response.choices[0]
+    usage: Any = response.usage
+    cut = choice.finish_reason == "length"
+    return ResponsesAPIResponse(
+        id=response.id.replace("chatcmpl-", "resp_"),
+        created_at=response.created or int(time.time()),
+        model=response.model,
+        status="incomplete" if cut else "completed",
+        incomplete_details={"reason": "max_output_tokens"} if cut else None,
+        output=_output(response.id, choice.message),
+        usage=OpenAIObject(
+            input_tokens=usage.prompt_tokens,
+            output_tokens=usage.completion_tokens,
+            total_tokens=usage.total_tokens,
+        ),
+    )
+
+
+def _output(ident: str, message: Any) -> list[OpenAIObject]:
+    items: list[OpenAIObject] = []
+    reasoning = getattr(message, "reasoning_content", None)
+    if reasoning:
+        summary = [OpenAIObject(type="summary_text", text=reasoning)]
+        items.append(OpenAIObject(type="reasoning", id=f"rs_{ident}", summary=summary))
+    if message.content is not None:
+        part = OpenAIObject(type="output_text", text=message.content, annotations=[])
+        items.append(
+            OpenAIObject(
+                type="message",
+                id=f"msg_{ident}",
+                role="assistant",
+                status="completed",
+                content=[part],
+            )
+        )
+    items += [
+        OpenAIObject(
+            type="function_call",
+            id=f"fc_{call.id}",
+            call_id=call.id,
+            name=call.function.name,
+            arguments=call.function.arguments,
+            status="completed",
+        )
+        for call in message.tool_calls or ()
+    ]
+    return items

@@ -1,0 +1,43 @@
+"""The settings that code assigns to the module, and their defaults."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+__all__ = ["DEFAULTS", "value"]
+
+DEFAULTS: dict[str, Any] = {
+    "api_base": None,
+    "api_key": None,
+    "api_version": None,
+    "cache": None,
+    "disable_aiohttp_transport": False,
+    "drop_params": False,
+    "enable_json_schema_validation": False,
+    "max_budget": None,
+    "model_alias_map": {},
+    "modify_params": False,
+    "num_retries": None,
+    "organization": None,
+    "request_timeout": 6000.0,
+    "set_verbose": False,
+    "ssl_verify": None,
+    "suppress_debug_info": False,
+    "telemetry": False,
+}
+_LISTS = ("callbacks", "failure_callback", "input_callback", "success_callback")
+
+
+def value(name: str) -> Any:
+    """What the module says now."""
+    return getattr(sys.modules["llmgate_litellm"], name, DEFAULTS.get(name))
+
+
+def initial() -> dict[str, Any]:
+    """All settings as they are at first; each list and dictionary is a new one."""
+    copied = {
+        name: dict[str, Any]() if isinstance(default, dict) else default
+        for name, default in DEFAULTS.items()
+    }
+    return {**copied, **{name: list[Any]() for name in _LISTS}}

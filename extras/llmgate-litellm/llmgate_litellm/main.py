@@ -1,0 +1,243 @@
+"""Chat calls and embeddings with litellm's arguments; llmgate makes them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import llmgate
+from llmgate_litellm import _cache
+from llmgate_litellm._arguments import Asked, asked_for
+from llmgate_litellm._builder import stream_chunk_builder
+from llmgate_litellm._callbacks import Watch
+from llmgate_litellm._convert import embedding_response, hidden_params, model_response
+from llmgate_litellm._cost import cost_or_none, load_prices
+from llmgate_litellm._errors import translated
+from llmgate_litellm._messages import as_messages
+from llmgate_litellm._mock import as_chunks, mocked
+from llmgate_litellm.litellm_core_utils.streaming_handler import (
+    AsyncStream,
+    CustomStreamWrapper,
+    SyncStream,
+)
+from llmgate_litellm.types.utils import EmbeddingResponse, ModelResponse, ModelResponseStream
+
+__all__ = [
+    "acompletion",
+    "aembedding",
+    "batch_completion",
+    "completion",
+    "embedding",
+    "stream_chunk_builder",
+]
+
+
+def completion(
+    model: str, messages: Iterable[Any] = (), **kwargs: Any
+) -> ModelResponse | CustomStreamWrapper:
+    """What a model adds to a conversation.
+
+    Raises:
+        Exception: of a class in ``llmgate_litellm.exceptions``; where ``fallbacks`` were tried, the
+            first model's.
+    """
+    failures: list[Exception] = []
+    for name, changes in _targets(model, kwargs):
+        call = _Call(asked_for(name, {**kwargs, **changes, "messages": messages}), is_async=False)
+        try:
+            return call.run()
+        except Exception as error:  # noqa: BLE001 - the next model is tried, then it is raised
+            failures.append(error)
+    raise failures[0]
+
+
+async def acompletion(
+    model: str, messages: Iterable[Any] = (), **kwargs: Any
+) -> ModelResponse | CustomStreamWrapper:
+    """:func:`completion` for async code.
+
+    Raises:
+        Exception: of a class in ``llmgate_litellm.exceptions``; where ``fallbacks`` were tried, the
+            first model's.
+    """
+    failures: list[Exception] = []
+    for name, changes in _targets(model, kwargs):
+        call = _Call(asked_for(name, {**kwargs, **changes, "messages": messages}), is_async=True)
+        try:
+            return await call.arun()
+        except Exception as error:  # noqa: BLE001 - the next model is tried, then it is raised
+            failures.append(error)
+    raise failures[0]
+
+
+def _targets(model: str, kwargs: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """The model, then its fallbacks: names, or dictionaries of arguments that differ."""
+    found: list[tuple[str, dict[str, Any]]] = [(model, {})]
+    for other in kwargs.get("fallbacks") or ():
+        if isinstance(other, str):
+            found.append((other, _NO_SETTINGS))
+        else:
+            found.append((other.get("model", model), {**_NO_SETTINGS, **other}))
+    return found
+
+
+_NO_SETTINGS: dict[str, Any] = {}
+
+
+class _Call:
+    """One call of one model: sent, translated, and told to the callbacks."""
+
+    def __init__(self, asked: Asked, *, is_async: bool) -> None:
+        self.asked = asked
+        self.streams = bool(asked.given.get("stream"))
+        self.messages = as_messages(asked.given.get("messages") or ())
+        self.watch = Watch(asked, is_async=is_async)
+        self.key = _cache.key_of(asked, self.messages)
+
+    def run(self) -> ModelResponse | CustomStreamWrapper:
+        """Make the call here."""
+        try:
+            known = self._known()
+            if known is not None:
+                return self._stream(iter(as_chunks(known)), SyncStream) if self.streams else known
+            answer = llmgate.completion(
+                self.asked.llmgate_model, self.messages, stream=self.streams, **self.asked.options
+            )
+        except Exception as error:
+            raise self.failed(error) from error
+        if self.streams:
+            return self._stream(answer, SyncStream)
+        load_prices()
+        return self._whole(answer)
+
+    async def arun(self) -> ModelResponse | CustomStreamWrapper:
+        """Make the call on the running loop."""
+        try:
+            known = self._known()
+            if known is not None:
+                chunks = _all_of(as_chunks(known))
+                return self._stream(chunks, AsyncStream) if self.streams else known
+            answer = await llmgate.acompletion(
+                self.asked.llmgate_model, self.messages, stream=self.streams, **self.asked.options
+            )
+        except Exception as error:
+            raise self.failed(error) from error
+        if self.streams:
+            return self._stream(answer, AsyncStream)
+        await asyncio.to_thread(load_prices)
+        return self._whole(answer)
+
+    def failed(self, error: BaseException) -> Exception:
+        """The exception of litellm's for what was raised; the callbacks are told of it."""
+        made = error
+        if isinstance(error, llmgate.LLMGateError):
+            made = translated(error, self.asked.model, self.asked.provider)
+        self.watch.failed(made)
+        return made  # type: ignore[return-value] # whoever calls this has caught an Exception
+
+    def _known(self) -> ModelResponse | None:
+        """A response that needs no request: a made up one, or one of the cache."""
+        if "mock_response" in self.asked.given:
+            return self._finished(mocked(self.asked))
+        return None if self.key is None or self.streams else _cache.get(self.key)
+
+    def _whole(self, answer: Any) -> ModelResponse:
+        response = model_response(answer, model=self.asked.model)
+        response._hidden_params.update(hidden_params(answer, provider=self.asked.provider))
+        response._response_headers = dict(answer.headers)
+        response._response_ms = 1000 * sum(each.seconds + each.wait for each in answer.attempts)
+        if self.key is not None:
+            _cache.put(self.key, response)
+        return self._finished(response)
+
+    def _finished(self, response: ModelResponse) -> ModelResponse:
+        asked = self.asked
+        cost = cost_or_none(response, model=asked.model, provider=asked.provider)
+        response._hidden_params.update(response_cost=cost, model=asked.model)
+        self.watch.succeeded(response, cost)
+        return response
+
+    def _stream(self, chunks: Any, kind: type[CustomStreamWrapper]) -> CustomStreamWrapper:
+        options = self.asked.given.get("stream_options") or {}
+        return kind(
+            chunks,
+            model=self.asked.model,
+            provider=self.asked.provider,
+            with_usage=bool(options.get("include_usage")),
+            on_chunk=lambda chunk: self.watch.succeeded(chunk, None),
+            on_done=self._streamed,
+            on_error=self.failed,
+        )
+
+    def _streamed(self, chunks: list[ModelResponseStream]) -> None:
+        response = stream_chunk_builder(chunks, self.messages)
+        if response is not None:
+            self._finished(response)
+
+
+async def _all_of(chunks: Iterable[Any]) -> AsyncIterator[Any]:
+    for chunk in chunks:
+        yield chunk
+
+
+def embedding(model: str, input: Any = (), **kwargs: Any) -> EmbeddingResponse:  # noqa: A002 - its name
+    """The vectors of a text, or of several.
+
+    Raises:
+        Exception: of a class in ``llmgate_litellm.exceptions``.
+    """
+    asked, options = _embedding_call(model, kwargs)
+    try:
+        answer = llmgate.embedding(asked.llmgate_model, input, **options)
+    except llmgate.LLMGateError as error:
+        raise translated(error, asked.model, asked.provider) from error
+    return _vectors(answer, asked)
+
+
+async def aembedding(model: str, input: Any = (), **kwargs: Any) -> EmbeddingResponse:  # noqa: A002 - its name
+    """:func:`embedding` for async code.
+
+    Raises:
+        Exception: of a class in ``llmgate_litellm.exceptions``.
+    """
+    asked, options = _embedding_call(model, kwargs)
+    try:
+        answer = await llmgate.aembedding(asked.llmgate_model, input, **options)
+    except llmgate.LLMGateError as error:
+        raise translated(error, asked.model, asked.provider) from error
+    return _vectors(answer, asked)
+
+
+def _embedding_call(model: str, kwargs: dict[str, Any]) -> tuple[Asked, dict[str, Any]]:
+    asked = asked_for(model, kwargs)
+    options = dict(asked.options)
+    body = dict(options.pop("extra_body", {}))
+    for name in ("dimensions", "encoding_format", "input_type", "truncate", "user"):
+        if name in body:
+            options[name] = body.pop(name)
+    if body:
+        options["extra_body"] = body
+    return asked, options
+
+
+def _vectors(answer: llmgate.Embeddings, asked: Asked) -> EmbeddingResponse:
+    response = embedding_response(answer, model=asked.model)
+    response._hidden_params.update(hidden_params(answer, provider=asked.provider))
+    return response
+
+
+def batch_completion(
+    model: str, messages: Iterable[list[Any]] = (), max_workers: int = 100, **kwargs: Any
+) -> list[Any]:
+    """A response for each conversation, in order; in place of a failed one stands its exception."""
+
+    def one(conversation: list[Any]) -> Any:
+        try:
+            return completion(model, conversation, **kwargs)
+        except Exception as error:  # noqa: BLE001 - it is handed back
+            return error
+
+    with ThreadPoolExecutor(max_workers or 100) as threads:
+        return [*threads.map(one, messages)]

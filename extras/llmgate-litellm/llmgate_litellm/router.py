@@ -1,0 +1,128 @@
+"""Several models under one name, with fallbacks from one name to another."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from llmgate_litellm import exceptions as theirs
+from llmgate_litellm._text import atext_completion, text_completion
+from llmgate_litellm.main import acompletion, aembedding, completion, embedding
+
+__all__ = ["Router"]
+
+
+class Router:
+    """Spreads calls over the entries of a name, at random; a failed one is left for another entry,
+    then for the names that ``fallbacks`` lists.
+
+    Args:
+        model_list: ``{"model_name": …, "litellm_params": {"model": …, …}}`` for each entry.
+        fallbacks: ``{"main": ["spare"]}`` for each name that has some.
+        default_fallbacks: What follows every name.
+        num_retries: How often each entry is asked again.
+        context_window_fallbacks: As ``fallbacks``, for prompts that are too long.
+    """
+
+    def __init__(
+        self,
+        model_list: Iterable[Mapping[str, Any]] | None = None,
+        fallbacks: Iterable[Mapping[str, list[str]]] | None = None,
+        default_fallbacks: list[str] | None = None,
+        num_retries: int | None = None,
+        context_window_fallbacks: Iterable[Mapping[str, list[str]]] | None = None,
+        **settings: Any,
+    ) -> None:
+        self.model_list = [dict(entry) for entry in model_list or ()]
+        self.fallbacks = _joined(fallbacks)
+        self.context_window_fallbacks = _joined(context_window_fallbacks)
+        self.default_fallbacks = default_fallbacks or []
+        self.num_retries = num_retries
+        self._settings = {
+            name: value
+            for name, value in settings.items()
+            if name in {"timeout", "stream_timeout", "drop_params"}
+        }
+
+    @property
+    def model_names(self) -> list[str]:
+        """The names that calls may use."""
+        return [*dict.fromkeys(entry["model_name"] for entry in self.model_list)]
+
+    def get_model_list(self, model_name: str | None = None) -> list[dict[str, Any]]:
+        """The entries, or those of one name."""
+        return [e for e in self.model_list if model_name in {None, e["model_name"]}]
+
+    def completion(self, model: str, messages: Iterable[Any] = (), **kwargs: Any) -> Any:
+        """A chat call."""
+        return self._ask(completion, model, {"messages": list(messages), **kwargs})
+
+    async def acompletion(self, model: str, messages: Iterable[Any] = (), **kwargs: Any) -> Any:
+        """A chat call, async."""
+        return await self._aask(acompletion, model, {"messages": list(messages), **kwargs})
+
+    def embedding(self, model: str, input: Any = (), **kwargs: Any) -> Any:  # noqa: A002 - its name
+        """Vectors."""
+        return self._ask(embedding, model, {"input": input, **kwargs})
+
+    async def aembedding(self, model: str, input: Any = (), **kwargs: Any) -> Any:  # noqa: A002 - its name
+        """Vectors, async."""
+        return await self._aask(aembedding, model, {"input": input, **kwargs})
+
+    def text_completion(self, model: str, prompt: Any = "", **kwargs: Any) -> Any:
+        """A text that goes on."""
+        return self._ask(text_completion, model, {"prompt": prompt, **kwargs})
+
+    async def atext_completion(self, model: str, prompt: Any = "", **kwargs: Any) -> Any:
+        """A text that goes on, async."""
+        return await self._aask(atext_completion, model, {"prompt": prompt, **kwargs})
+
+    def _ask(self, call: Callable[..., Any], model: str, kwargs: dict[str, Any]) -> Any:
+        failures: list[Exception] = []
+        for arguments in self._tries(model, kwargs, failures):
+            try:
+                return call(**arguments)
+            except Exception as error:  # noqa: BLE001 - the next one is tried, then it is raised
+                failures.append(error)
+        raise failures[0]
+
+    async def _aask(
+        self, call: Callable[..., Awaitable[Any]], model: str, kwargs: dict[str, Any]
+    ) -> Any:
+        failures: list[Exception] = []
+        for arguments in self._tries(model, kwargs, failures):
+            try:
+                return await call(**arguments)
+            except Exception as error:  # noqa: BLE001 - the next one is tried, then it is raised
+                failures.append(error)
+        raise failures[0]
+
+    def _tries(
+        self, model: str, kwargs: dict[str, Any], failures: list[Exception]
+    ) -> Iterator[dict[str, Any]]:
+        """The arguments of one call after another: each entry of the name, then of its fallbacks."""
+        yield from self._entries(model, kwargs)
+        too_long = isinstance(failures[-1], theirs.ContextWindowExceededError)
+        longer = self.context_window_fallbacks.get(model, []) if too_long else []
+        for other in longer or self.fallbacks.get(model) or self.default_fallbacks:
+            yield from self._entries(other, kwargs)
+
+    def _entries(self, model: str, kwargs: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        entries = self.get_model_list(model)
+        if not entries:
+            raise theirs.BadRequestError(
+                message=f"litellm.BadRequestError: no entry of model_list is named {model!r} "
+                f"(there are {', '.join(self.model_names)})",
+                model=model,
+                llm_provider="",
+            )
+        for entry in random.sample(entries, len(entries)):  # noqa: S311 - this spreads load
+            fixed = {**self._settings, **entry["litellm_params"]}
+            if self.num_retries is not None:
+                fixed.setdefault("num_retries", self.num_retries)
+            yield {**fixed, **kwargs}
+
+
+def _joined(fallbacks: Iterable[Mapping[str, list[str]]] | None) -> dict[str, list[str]]:
+    return {name: list(others) for entry in fallbacks or () for name, others in entry.items()}

@@ -1,0 +1,1 @@
+"""The same path as in litellm; its modules hold the names."""

@@ -1,0 +1,453 @@
+"""Responses as litellm shapes them: pydantic models that can be read by key and changed.
+
+Optional fields that came with no value are absent, as they are in litellm: they are kept among
+pydantic's extra fields, and ``getattr(message, "refusal", None)`` reads them.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from typing import TYPE_CHECKING, Any, TypedDict, cast
+
+from pydantic import BaseModel, ConfigDict, PrivateAttr
+
+__all__ = [
+    "ChatCompletionDeltaToolCall",
+    "ChatCompletionMessageToolCall",
+    "Choices",
+    "CompletionTokensDetailsWrapper",
+    "Delta",
+    "EmbeddingResponse",
+    "Function",
+    "GenericStreamingChunk",
+    "LlmProviders",
+    "Message",
+    "ModelResponse",
+    "ModelResponseBase",
+    "ModelResponseStream",
+    "PromptTokensDetailsWrapper",
+    "RerankResponse",
+    "StreamingChoices",
+    "TextChoices",
+    "TextCompletionResponse",
+    "Usage",
+]
+
+
+class OpenAIObject(BaseModel):
+    """A JSON object that takes any field, and reads by attribute and by key."""
+
+    model_config = ConfigDict(extra="allow", protected_namespaces=(), arbitrary_types_allowed=True)
+
+    def __getitem__(self, key: str) -> Any:
+        return getattr(self, key)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        setattr(self, key, value)
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and hasattr(self, key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value of a field, or the default where it is absent."""
+        return getattr(self, key, default)
+
+    def json(self, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override] # litellm's is a dict
+        """The object as a dictionary."""
+        return self.model_dump(**kwargs)
+
+    def dict(self, **kwargs: Any) -> dict[str, Any]:
+        """The object as a dictionary."""
+        return self.model_dump(**kwargs)
+
+    def to_dict(self, **kwargs: Any) -> dict[str, Any]:
+        """The object as a dictionary, without what was not set."""
+        return self.model_dump(**{"exclude_unset": False, **kwargs})
+
+
+def _present(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+class Function(OpenAIObject):
+    """What is called: a name, and arguments as JSON text."""
+
+    arguments: str
+    name: str | None = None
+
+    def __init__(
+        self, arguments: str | Mapping[str, Any] | None = None, name: str | None = None, **extra: Any
+    ) -> None:
+        if arguments is None:
+            arguments = ""
+        elif not isinstance(arguments, str):
+            import json  # noqa: PLC0415 - seldom
+
+            arguments = json.dumps(arguments)
+        super().__init__(arguments=arguments, name=name, **extra)
+
+
+class _Call(OpenAIObject):
+    id: str | None = None
+    type: str | None = "function"
+    function: Function
+
+    def __init__(
+        self,
+        function: Mapping[str, Any] | Function | None = None,
+        id: str | None = None,  # noqa: A002 - the field's name
+        type: str | None = None,  # noqa: A002 - the field's name
+        **extra: Any,
+    ) -> None:
+        made = Function(**function) if isinstance(function, Mapping) else function or Function()
+        super().__init__(id=id, type=type or "function", function=made, **extra)
+
+
+class ChatCompletionMessageToolCall(_Call):
+    """A call of a function."""
+
+    def __init__(
+        self,
+        function: Mapping[str, Any] | Function | None = None,
+        id: str | None = None,  # noqa: A002 - the field's name
+        type: str | None = None,  # noqa: A002 - the field's name
+        **extra: Any,
+    ) -> None:
+        super().__init__(function, id or f"call_{uuid.uuid4().hex}", type, **extra)
+
+
+class ChatCompletionDeltaToolCall(_Call):
+    """A fragment of a call of a function."""
+
+    index: int = 0
+
+
+def _calls(given: Iterable[Any] | None, kind: type[_Call]) -> list[Any] | None:
+    if given is None:
+        return None
+    return [kind(**call) if isinstance(call, Mapping) else call for call in given]
+
+
+class Message(OpenAIObject):
+    """The message of a response; append it to ``messages``."""
+
+    content: str | None
+    role: str
+    tool_calls: list[ChatCompletionMessageToolCall] | None
+    function_call: Function | None
+    if TYPE_CHECKING:
+        reasoning_content: str
+        thinking_blocks: list[Any]
+        provider_specific_fields: dict[str, Any] | None
+
+    def __init__(
+        self,
+        content: Any = None,
+        role: str = "assistant",
+        function_call: Any = None,
+        tool_calls: Iterable[Any] | None = None,
+        **optional: Any,
+    ) -> None:
+        called = Function(**function_call) if isinstance(function_call, Mapping) else function_call
+        super().__init__(
+            content=content,
+            role=role or "assistant",
+            function_call=called,
+            tool_calls=_calls(tool_calls, ChatCompletionMessageToolCall),
+            provider_specific_fields=optional.pop("provider_specific_fields", None),
+            **_present(**optional),
+        )
+
+    def __contains__(self, key: object) -> bool:
+        return False
+
+
+class Delta(OpenAIObject):
+    """What a chunk adds to a message."""
+
+    content: str | None
+    role: str | None
+    function_call: Any
+    tool_calls: list[ChatCompletionDeltaToolCall] | None
+    if TYPE_CHECKING:
+        reasoning_content: str
+        provider_specific_fields: dict[str, Any] | None
+
+    def __init__(
+        self,
+        content: str | None = None,
+        role: str | None = None,
+        function_call: Any = None,
+        tool_calls: Iterable[Any] | None = None,
+        **optional: Any,
+    ) -> None:
+        super().__init__(
+            content=content,
+            role=role,
+            function_call=function_call,
+            tool_calls=_calls(tool_calls, ChatCompletionDeltaToolCall),
+            provider_specific_fields=optional.pop("provider_specific_fields", None),
+            **_present(**optional),
+        )
+
+    def __contains__(self, key: object) -> bool:
+        return False
+
+
+class Choices(OpenAIObject):
+    """One of ``n`` answers."""
+
+    finish_reason: str
+    index: int
+    message: Message
+
+    def __init__(
+        self,
+        finish_reason: str | None = None,
+        index: int = 0,
+        message: Any = None,
+        logprobs: Any = None,
+        **extra: Any,
+    ) -> None:
+        made = Message(**message) if isinstance(message, Mapping) else message or Message()
+        super().__init__(
+            finish_reason=finish_reason or "stop",
+            index=index,
+            message=made,
+            **_present(logprobs=logprobs),
+            **extra,
+        )
+
+
+class StreamingChoices(OpenAIObject):
+    """What a chunk adds to one of ``n`` answers."""
+
+    finish_reason: str | None
+    index: int
+    delta: Delta
+    logprobs: Any = None
+
+    def __init__(
+        self,
+        finish_reason: str | None = None,
+        index: int = 0,
+        delta: Any = None,
+        logprobs: Any = None,
+        **extra: Any,
+    ) -> None:
+        made = Delta(**delta) if isinstance(delta, Mapping) else delta or Delta()
+        super().__init__(
+            finish_reason=finish_reason, index=index, delta=made, logprobs=logprobs, **extra
+        )
+
+
+class PromptTokensDetailsWrapper(OpenAIObject):
+    """Parts of ``prompt_tokens``."""
+
+    cached_tokens: int | None = None
+    audio_tokens: int | None = None
+    text_tokens: int | None = None
+    image_tokens: int | None = None
+
+
+class CompletionTokensDetailsWrapper(OpenAIObject):
+    """Parts of ``completion_tokens``."""
+
+    reasoning_tokens: int | None = None
+    audio_tokens: int | None = None
+    text_tokens: int | None = None
+    accepted_prediction_tokens: int | None = None
+    rejected_prediction_tokens: int | None = None
+
+
+class Usage(OpenAIObject):
+    """What was billed, in tokens."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    prompt_tokens_details: PromptTokensDetailsWrapper | None
+    completion_tokens_details: CompletionTokensDetailsWrapper | None
+    if TYPE_CHECKING:
+        cache_creation_input_tokens: int
+        cache_read_input_tokens: int
+
+    def __init__(
+        self,
+        prompt_tokens: int | None = None,
+        completion_tokens: int | None = None,
+        total_tokens: int | None = None,
+        prompt_tokens_details: Any = None,
+        completion_tokens_details: Any = None,
+        **extra: Any,
+    ) -> None:
+        prompt, completion = prompt_tokens or 0, completion_tokens or 0
+        super().__init__(
+            prompt_tokens=prompt,
+            completion_tokens=completion,
+            total_tokens=total_tokens or prompt + completion,
+            prompt_tokens_details=prompt_tokens_details,
+            completion_tokens_details=completion_tokens_details,
+            **_present(**extra),
+        )
+
+
+class _Hidden(OpenAIObject):
+    """What a dump does not show: price, headers, the provider's name."""
+
+    _hidden_params: dict[str, Any] = PrivateAttr(default_factory=dict[str, Any])
+    _response_headers: dict[str, Any] | None = PrivateAttr(default=None)
+    _response_ms: float | None = PrivateAttr(default=None)
+
+
+class ModelResponseBase(_Hidden):
+    """What whole and streamed responses have in common."""
+
+    id: str
+    created: int
+    model: str | None = None
+    object: str
+    system_fingerprint: str | None = None
+
+
+def _stamp(id: str | None, created: int | None) -> dict[str, Any]:  # noqa: A002 - the field's name
+    return {
+        "id": id or f"chatcmpl-{uuid.uuid4()}",
+        "created": int(time.time()) if created is None else created,
+    }
+
+
+def _usage(given: Any) -> Any:
+    return Usage(**given) if isinstance(given, Mapping) and given else given
+
+
+class ModelResponse(ModelResponseBase):
+    """A whole response. ``usage`` is one of its extra fields."""
+
+    choices: list[Choices | StreamingChoices]
+    if TYPE_CHECKING:
+        usage: Usage
+
+    def __init__(
+        self,
+        id: str | None = None,  # noqa: A002 - the field's name
+        choices: Iterable[Any] | None = None,
+        created: int | None = None,
+        model: str | None = None,
+        object: str | None = None,  # noqa: A002 - the field's name
+        usage: Any = None,
+        hidden_params: Mapping[str, Any] | None = None,
+        **extra: Any,
+    ) -> None:
+        made = [Choices(**each) if isinstance(each, Mapping) else each for each in choices or ()]
+        super().__init__(
+            **_stamp(id, created),
+            choices=made or [Choices()],
+            model=model,
+            object=object or "chat.completion",
+            usage=Usage() if usage is None else _usage(usage),
+            **extra,
+        )
+        if hidden_params is not None:
+            self._hidden_params = dict(hidden_params)
+
+
+class ModelResponseStream(ModelResponseBase):
+    """A chunk. It has ``usage`` only where that was asked for, at the end."""
+
+    choices: list[StreamingChoices]
+    if TYPE_CHECKING:
+        usage: Usage
+
+    def __init__(
+        self,
+        id: str | None = None,  # noqa: A002 - the field's name
+        choices: Iterable[Any] | None = None,
+        created: int | None = None,
+        model: str | None = None,
+        object: str | None = None,  # noqa: A002 - the field's name
+        usage: Any = None,
+        **extra: Any,
+    ) -> None:
+        made = [
+            StreamingChoices(**each) if isinstance(each, Mapping) else each for each in choices or ()
+        ]
+        super().__init__(
+            **_stamp(id, created),
+            choices=made or [StreamingChoices()],
+            model=model,
+            object=object or "chat.completion.chunk",
+            **_present(usage=_usage(usage)),
+            **extra,
+        )
+
+
+class EmbeddingResponse(_Hidden):
+    """Vectors; ``data`` holds plain dictionaries."""
+
+    model: str | None = None
+    data: list[dict[str, Any]]
+    object: str = "list"
+    usage: Usage | None = None
+
+
+class TextChoices(OpenAIObject):
+    """One of ``n`` texts."""
+
+    finish_reason: str | None = None
+    index: int = 0
+    text: str | None = None
+    logprobs: Any = None
+
+
+class TextCompletionResponse(_Hidden):
+    """What ``/completions`` answers."""
+
+    id: str = ""
+    object: str = "text_completion"
+    created: int = 0
+    model: str | None = None
+    choices: list[TextChoices]
+    usage: Usage | None = None
+
+
+class RerankResponse(_Hidden):
+    """Documents in their new order."""
+
+    id: str | None = None
+    results: list[dict[str, Any]] | None = None
+    meta: dict[str, Any] | None = None
+
+
+class GenericStreamingChunk(TypedDict, total=False):
+    """The chunk of a custom handler, for annotations."""
+
+    text: str
+    is_finished: bool
+    finish_reason: str
+    usage: Any
+    index: int
+    tool_use: Any
+
+
+class _TextEnum(str, Enum):
+    """Its members are texts."""
+
+    def __str__(self) -> str:
+        return cast("str", self.value)
+
+
+LlmProviders = _TextEnum(  # type: ignore[misc] # mypy wants a literal, and the names are many
+    "LlmProviders",
+    {
+        name.upper(): name
+        for name in (
+            "openai azure anthropic cohere replicate gemini vertex_ai bedrock ollama ollama_chat groq "
+            "mistral deepseek together_ai fireworks_ai openrouter xai perplexity cerebras huggingface "
+            "hosted_vllm lm_studio nvidia_nim sambanova databricks custom_openai litellm_proxy"
+        ).split()
+    },
+)
