@@ -16,15 +16,63 @@ CHAT_PARAMETERS = sorted(ChatParameters.__annotations__)
 """OpenAI's parameters of a chat completion, which llmgate checks and translates."""
 
 _NEVER_SENT = frozenset(
-    "allowed_openai_params api_type cache caching callbacks client context_window_fallback_dict "
-    "cooldown_time custom_llm_provider custom_prompt_dict disable_add_transform_inline_image_block "
-    "drop_params enable_json_schema_validation failure_callback fallbacks force_timeout headers "
-    "id input_cost_per_token input_cost_per_second litellm_call_id litellm_logging_obj "
-    "litellm_metadata litellm_params litellm_session_id litellm_trace_id logger_fn max_budget "
-    "max_workers metadata mock_response mock_tool_calls model_info model_list no-log num_retries "
-    "output_cost_per_token preset_cache_key proxy_server_request request_timeout retry_policy "
-    "retry_strategy rpm shared_session ssl_verify stream_timeout success_callback tags timeout tpm "
-    "use_in_pass_through use_prompt_caching user_continue_message verbose _skip_mcp_handler".split()
+    [
+        "allowed_openai_params",
+        "api_type",
+        "cache",
+        "caching",
+        "callbacks",
+        "client",
+        "context_window_fallback_dict",
+        "cooldown_time",
+        "custom_llm_provider",
+        "custom_prompt_dict",
+        "disable_add_transform_inline_image_block",
+        "drop_params",
+        "enable_json_schema_validation",
+        "failure_callback",
+        "fallbacks",
+        "force_timeout",
+        "headers",
+        "id",
+        "input_cost_per_token",
+        "input_cost_per_second",
+        "litellm_call_id",
+        "litellm_logging_obj",
+        "litellm_metadata",
+        "litellm_params",
+        "litellm_session_id",
+        "litellm_trace_id",
+        "logger_fn",
+        "max_budget",
+        "max_workers",
+        "metadata",
+        "mock_response",
+        "mock_tool_calls",
+        "model_info",
+        "model_list",
+        "no-log",
+        "num_retries",
+        "output_cost_per_token",
+        "preset_cache_key",
+        "proxy_server_request",
+        "request_timeout",
+        "retry_policy",
+        "retry_strategy",
+        "rpm",
+        "shared_session",
+        "ssl_verify",
+        "stream_timeout",
+        "success_callback",
+        "tags",
+        "timeout",
+        "tpm",
+        "use_in_pass_through",
+        "use_prompt_caching",
+        "user_continue_message",
+        "verbose",
+        "_skip_mcp_handler",
+    ]
 )
 
 
@@ -69,7 +117,7 @@ def asked_for(model: str, given: Mapping[str, Any]) -> Asked:
 def _settings_of_call(named: Mapping[str, Any]) -> dict[str, Any]:
     """Key, address, version and headers, of the call or of the module."""
     address = named.get("base_url") or named.get("api_base") or _settings.value("api_base")
-    found = {
+    found: dict[str, Any] = {
         "api_key": named.get("api_key") or _settings.value("api_key"),
         "base_url": address,
         "api_version": named.get("api_version") or _settings.value("api_version"),
@@ -120,6 +168,17 @@ def _add_parameters(options: dict[str, Any], named: Mapping[str, Any]) -> None:
 
 
 _OPTIONS = frozenset(
-    "api_base api_key api_version base_url extra_body extra_headers max_retries messages model "
-    "organization stream".split()
+    [
+        "api_base",
+        "api_key",
+        "api_version",
+        "base_url",
+        "extra_body",
+        "extra_headers",
+        "max_retries",
+        "messages",
+        "model",
+        "organization",
+        "stream",
+    ]
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from llmgate.provider.http import is_array, is_object
 from llmgate_litellm.types.utils import (
     Choices,
     Message,
@@ -75,9 +76,9 @@ class _Choice:
 
 def _merged(before: Any, value: Any) -> Any:
     """Lists grow, objects merge, texts of equal keys are joined; anything else is replaced."""
-    if isinstance(before, list) and isinstance(value, list):
+    if is_array(before) and is_array(value):
         return [*before, *value]
-    if isinstance(before, dict) and isinstance(value, dict):
+    if is_object(before) and is_object(value):
         return {**before, **{key: _merged(before.get(key), each) for key, each in value.items()}}
     return value
 
@@ -86,9 +87,7 @@ def stream_chunk_builder(
     chunks: Iterable[ModelResponseStream | dict[str, Any]], messages: Any = None, **_: Any
 ) -> ModelResponse | None:
     """The whole response that these chunks are the pieces of; None where there are none."""
-    made = [
-        ModelResponseStream(**chunk) if isinstance(chunk, dict) else chunk for chunk in chunks
-    ]
+    made = [ModelResponseStream(**chunk) if isinstance(chunk, dict) else chunk for chunk in chunks]
     if not made:
         return None
     choices: dict[int, _Choice] = {}

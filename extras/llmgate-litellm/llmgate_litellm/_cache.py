@@ -11,6 +11,7 @@ from collections import OrderedDict
 from threading import Lock
 from typing import Any
 
+from llmgate.provider.http import is_object
 from llmgate_litellm import _settings
 from llmgate_litellm._arguments import Asked
 from llmgate_litellm.types.utils import ModelResponse
@@ -26,7 +27,11 @@ class Cache:
     """
 
     def __init__(
-        self, type: str = "local", ttl: float | None = None, max_size: int = 1000, **_: Any  # noqa: A002 - its name
+        self,
+        type: str = "local",
+        ttl: float | None = None,
+        max_size: int = 1000,
+        **_: Any,
     ) -> None:
         if type != "local":
             raise NotImplementedError(f"Cache(type={type!r}): only 'local' is to be had here")
@@ -59,7 +64,7 @@ class Cache:
 def key_of(asked: Asked, messages: list[Any]) -> str | None:
     """What equal calls have in common; None where nothing is to be cached."""
     own = asked.given.get("cache")
-    wishes = own if isinstance(own, dict) else {}
+    wishes: dict[str, Any] = own if is_object(own) else {}
     if _settings.value("cache") is None or asked.given.get("caching") is False:
         return None
     if wishes.get("no-cache") or wishes.get("no-store"):
@@ -81,7 +86,7 @@ def get(key: str) -> ModelResponse | None:
     if dump is None:
         return None
     response = ModelResponse(**dump)
-    response._hidden_params.update(cache_hit=True, response_cost=0.0)
+    response.hide(cache_hit=True, response_cost=0.0)
     return response
 
 

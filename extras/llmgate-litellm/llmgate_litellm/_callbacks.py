@@ -31,7 +31,7 @@ class Watch:
     def __init__(self, asked: Asked, *, is_async: bool) -> None:
         self.asked = asked
         self.is_async = is_async
-        self.began = datetime.now()  # noqa: DTZ005 - litellm's callbacks are given local times
+        self.began = datetime.now()
 
     def succeeded(self, response: Any, cost: float | None) -> None:
         """Tell that there is a response: a whole one, or a chunk."""
@@ -47,9 +47,7 @@ class Watch:
         self, functions: list[Any], outcome: str, response: Any, more: dict[str, Any]
     ) -> None:
         loggers = [each for each in functions if isinstance(each, CustomLogger)]
-        loggers += [
-            each for each in _settings.value("callbacks") if isinstance(each, CustomLogger)
-        ]
+        loggers += [each for each in _settings.value("callbacks") if isinstance(each, CustomLogger)]
         plain = [each for each in functions if callable(each) and each not in loggers]
         plain += [
             each
@@ -59,7 +57,7 @@ class Watch:
         if not (loggers or plain):
             return
         about = {**self._about(), **more}
-        ended = datetime.now()  # noqa: DTZ005 - likewise
+        ended = datetime.now()
         kind = "async_log" if self.is_async else "log"
         methods = [getattr(logger, f"{kind}_{outcome}_event") for logger in dict.fromkeys(loggers)]
         for function in [*methods, *plain]:
@@ -98,8 +96,8 @@ class Watch:
 
 def _own(asked: Asked, name: str) -> list[Any]:
     """The callbacks of one call alone."""
-    given = asked.given.get(name) or []
-    return list(given) if isinstance(given, list | tuple) else [given]
+    given: Any = asked.given.get(name) or []
+    return [*given] if isinstance(given, list | tuple) else [given]
 
 
 _tasks = set[asyncio.Task[None]]()

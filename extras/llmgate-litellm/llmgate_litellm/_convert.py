@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from llmgate import Chunk, Completion, Embeddings
 from llmgate import Usage as OurUsage
+from llmgate.provider.http import is_array, is_object
 from llmgate_litellm.types.utils import (
     Choices,
     Delta,
@@ -66,8 +67,9 @@ def _finish(reason: str | None) -> str | None:
 def _plain(value: Any) -> Any:
     """Plain JSON of what reads by attribute as well."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
+        pairs = cast("Mapping[str, Any]", value)
+        return {key: _plain(each) for key, each in pairs.items()}
+    if is_array(value):
         return [_plain(each) for each in value]
     return value
 
@@ -89,14 +91,14 @@ def _message(message: Any) -> Message:
 
 def _thinking_blocks(native: Any) -> list[Any] | None:
     """The signed thoughts of Anthropic's format, which callers look for under this name."""
-    if not isinstance(native, Mapping):
+    if not is_object(native):
         return None
     blocks = [
         block
         for data in native.values()
-        if isinstance(data, Mapping) and isinstance(data.get("content"), list)
+        if is_object(data) and is_array(data.get("content"))
         for block in data["content"]
-        if isinstance(block, Mapping) and block.get("type") in {"thinking", "redacted_thinking"}
+        if is_object(block) and block.get("type") in {"thinking", "redacted_thinking"}
     ]
     return blocks or None
 
@@ -137,14 +139,12 @@ def _delta(delta: Any) -> Delta:
 def usage_of(usage: OurUsage) -> Usage:
     """Counts, with the cache's under litellm's names too."""
     dumped = usage.model_dump(exclude_none=True)
-    details = dumped.get("prompt_tokens_details") or {}
-    return Usage(
-        **{
-            **dumped,
-            "cache_read_input_tokens": details.get("cached_tokens"),
-            "cache_creation_input_tokens": details.get("cache_write_tokens"),
-        }
-    )
+    details: dict[str, Any] = dumped.get("prompt_tokens_details") or {}
+    cached: dict[str, Any] = {
+        "cache_read_input_tokens": details.get("cached_tokens"),
+        "cache_creation_input_tokens": details.get("cache_write_tokens"),
+    }
+    return Usage(**dumped, **cached)
 
 
 def embedding_response(embeddings: Embeddings, *, model: str) -> EmbeddingResponse:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 from llmgate_litellm._names import split
@@ -61,7 +62,14 @@ def cost_per_token(
             + written * float(entry.get("cache_creation_input_token_cost", each))
         )
         return prompt, completion_tokens * float(entry["output_cost_per_token"])
-    found = _priced(model, custom_llm_provider, prompt_tokens, completion_tokens, cache_read_input_tokens or 0, cache_creation_input_tokens or 0)
+    found = _priced(
+        model,
+        custom_llm_provider,
+        prompt_tokens,
+        completion_tokens,
+        cache_read_input_tokens or 0,
+        cache_creation_input_tokens or 0,
+    )
     if found is None:
         raise _unknown(model)
     return found
@@ -78,10 +86,9 @@ def _unknown(model: str) -> Exception:
 def load_prices() -> Any:
     """The module genai_prices, which takes about 200 ms to import; None where it is missing."""
     try:
-        import genai_prices  # noqa: PLC0415 - not paid for by those who ask for no price
+        return import_module("genai_prices")
     except ImportError:
         return None
-    return genai_prices
 
 
 def _priced(
@@ -147,7 +154,7 @@ def completion_cost(
     usage = response.get("usage") if hasattr(response, "get") else getattr(response, "usage", None)
     if usage is None:
         raise _unknown(model or "")
-    hidden = getattr(response, "_hidden_params", None) or {}
+    hidden: dict[str, Any] = getattr(response, "_hidden_params", None) or {}
     name = model or (response.get("model") if hasattr(response, "get") else response.model) or ""
     provider = custom_llm_provider or hidden.get("custom_llm_provider")
     counted = {

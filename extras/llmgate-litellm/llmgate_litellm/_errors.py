@@ -38,8 +38,8 @@ def translated(error: llmgate.LLMGateError, model: str, provider: str) -> Except
     """litellm's exception for an error of llmgate's, which is its cause."""
     kind = _kind_of(error)
     message = str(error)
-    if isinstance(error, llmgate.MissingKeyError):
-        message += " (pass api_key=, or set the variable)"
+    if isinstance(error, llmgate.MissingKeyError) and "api_key=" not in message:
+        message += " (pass api_key=)"
     made = kind(
         message=f"litellm.{kind.__name__}: {message}",
         llm_provider=error.provider or provider,
@@ -112,8 +112,6 @@ def _response_of(error: llmgate.LLMGateError) -> Any:
         import httpx  # noqa: PLC0415 - only on the way to an error
     except ImportError:
         text = body.decode("utf-8", "replace")
-        return SimpleNamespace(
-            status_code=error.status, headers=headers, text=text, content=body
-        )
+        return SimpleNamespace(status_code=error.status, headers=headers, text=text, content=body)
     request = httpx.Request("POST", "https://llmgate.invalid")
     return httpx.Response(error.status, headers=headers, content=body, request=request)

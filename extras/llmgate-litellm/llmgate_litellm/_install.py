@@ -23,7 +23,7 @@ class _Alias(Loader):
         self._own = own
         self._spec: ModuleSpec | None = None
 
-    def create_module(self, spec: ModuleSpec) -> ModuleType:
+    def create_module(self, spec: ModuleSpec) -> ModuleType:  # noqa: ARG002 - of the protocol
         """The module, which may have been imported before."""
         module = import_module(self._own)
         self._spec = module.__spec__
@@ -38,7 +38,10 @@ class _Finder(MetaPathFinder):
     """First in line, so that it also wins over an installed package of that name."""
 
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+        self,
+        fullname: str,
+        path: Sequence[str] | None,  # noqa: ARG002 - of the protocol
+        target: ModuleType | None = None,  # noqa: ARG002 - likewise
     ) -> ModuleSpec | None:
         """The description of ``litellm`` and of what is below it."""
         if fullname != _NAME and not fullname.startswith(f"{_NAME}."):

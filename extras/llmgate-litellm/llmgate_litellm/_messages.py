@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from llmgate.provider.http import is_object
+
 __all__ = ["as_messages"]
 
 _OPTIONAL = frozenset(
-    {"audio", "annotations", "function_call", "images", "reasoning_content", "refusal", "tool_calls"}
+    {
+        "audio",
+        "annotations",
+        "function_call",
+        "images",
+        "reasoning_content",
+        "refusal",
+        "tool_calls",
+    }
 )
 
 
@@ -24,7 +34,7 @@ def as_messages(messages: Iterable[Any]) -> list[Any]:
 def _as_message(message: Any) -> Any:
     if hasattr(message, "model_dump"):
         message = message.model_dump(exclude_none=True)
-    if not isinstance(message, Mapping):
+    if not is_object(message):
         return message
     made = {
         name: value

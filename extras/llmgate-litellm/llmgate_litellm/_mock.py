@@ -46,12 +46,12 @@ def mocked(asked: Asked) -> ModelResponse:
 
 def as_chunks(response: ModelResponse) -> list[Any]:
     """The same as llmgate's chunks, a few letters each."""
-    from llmgate.types import Chunk, ChoiceDelta, ChunkChoice  # noqa: PLC0415 - for tests of users
+    from llmgate.types import ChoiceDelta, Chunk, ChunkChoice  # noqa: PLC0415 - for tests of users
     from llmgate.types import Usage as OurUsage  # noqa: PLC0415 - likewise
 
     chunks: list[Any] = []
     for choice in response.choices:
-        text = getattr(choice, "message").content or ""
+        text: str = choice.message.content or ""
         for start in range(0, len(text), 20):
             delta = ChoiceDelta(content=text[start : start + 20])
             chunks.append(Chunk([ChunkChoice(delta, index=choice.index)], id=response.id))

@@ -128,9 +128,7 @@ def supports_reasoning(model: str, custom_llm_provider: str | None = None) -> bo
     return _supports("reasoning", model, custom_llm_provider)
 
 
-def get_model_info(
-    model: str, custom_llm_provider: str | None = None, **_: Any
-) -> dict[str, Any]:
+def get_model_info(model: str, custom_llm_provider: str | None = None, **_: Any) -> dict[str, Any]:
     """Limits, prices and abilities; None stands for what is not known.
 
     Raises:
@@ -140,7 +138,7 @@ def get_model_info(
     limits = _limits(model, custom_llm_provider)
     prices = _token_prices(model, custom_llm_provider)
     if not (entry or any(limits.values()) or prices):
-        raise Exception(  # noqa: TRY002 - litellm's own class
+        raise Exception(
             f"This model isn't mapped yet. model={model}, "
             f"custom_llm_provider={custom_llm_provider}: register_model() tells of it"
         )
@@ -195,14 +193,14 @@ def get_max_tokens(model: str) -> int | None:
     """
     limit: int | None = get_model_info(model)["max_tokens"]
     if limit is None:
-        raise Exception(f"This model isn't mapped yet. model={model}")  # noqa: TRY002 - as above
+        raise Exception(f"This model isn't mapped yet. model={model}")
     return limit
 
 
 def validate_environment(
     model: str | None = None, api_key: str | None = None, **_: Any
 ) -> dict[str, Any]:
-    """Whether the environment holds a key for a model's provider, and the names that it may have."""
+    """Whether the environment holds a key for a model's provider, and which name is missing."""
     missing: list[str] = []
     try:
         provider, own = split(model or "")

@@ -30,9 +30,34 @@ _ALIASES = {
     "vertex_ai_beta": "vertex",
 }
 COMPATIBLE = frozenset(
-    "ai21 cerebras dashscope databricks deepinfra deepseek fireworks friendli groq hyperbolic litellm "
-    "llamafile lmstudio moonshot nebius novita nscale nvidia ollama openrouter perplexity sambanova "
-    "together vllm volcengine xai".split()
+    [
+        "ai21",
+        "cerebras",
+        "dashscope",
+        "databricks",
+        "deepinfra",
+        "deepseek",
+        "fireworks",
+        "friendli",
+        "groq",
+        "hyperbolic",
+        "litellm",
+        "llamafile",
+        "lmstudio",
+        "moonshot",
+        "nebius",
+        "novita",
+        "nscale",
+        "nvidia",
+        "ollama",
+        "openrouter",
+        "perplexity",
+        "sambanova",
+        "together",
+        "vllm",
+        "volcengine",
+        "xai",
+    ]
 )
 """Hosts of OpenAI's format, which ``api_base=`` reaches where no plugin has their name."""
 
@@ -64,7 +89,7 @@ def split(model: str, custom_llm_provider: str | None = None) -> tuple[str, str]
     raise theirs.BadRequestError(
         message=(
             "litellm.BadRequestError: LLM Provider NOT provided. Pass in the LLM provider you are "
-            f"trying to call. You passed model={model}: write provider/model, such as openai/{model}"
+            f"trying to call. You passed model={model}: write provider/model, as in openai/{model}"
         ),
         model=model,
         llm_provider="",

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from llmgate.provider.http import is_array, is_object
 from llmgate_litellm.main import acompletion, completion
 from llmgate_litellm.types.utils import ModelResponse, OpenAIObject
 
@@ -36,7 +37,7 @@ class ResponsesAPIResponse(OpenAIObject):
         )
 
 
-def responses(input: Any = "", model: str = "", **kwargs: Any) -> ResponsesAPIResponse:  # noqa: A002 - its name
+def responses(input: Any = "", model: str = "", **kwargs: Any) -> ResponsesAPIResponse:
     """What a model makes of an input: a text, or a list of messages and results of calls.
 
     Raises:
@@ -45,7 +46,7 @@ def responses(input: Any = "", model: str = "", **kwargs: Any) -> ResponsesAPIRe
     return _response(completion(**_chat_call(input, model, kwargs)))
 
 
-async def aresponses(input: Any = "", model: str = "", **kwargs: Any) -> ResponsesAPIResponse:  # noqa: A002 - its name
+async def aresponses(input: Any = "", model: str = "", **kwargs: Any) -> ResponsesAPIResponse:
     """:func:`responses` for async code.
 
     Raises:
@@ -69,10 +70,11 @@ def _chat_call(given: Any, model: str, kwargs: Mapping[str, Any]) -> dict[str, A
     instructions = named.pop("instructions", None)
     if instructions:
         call["messages"].insert(0, {"role": "system", "content": instructions})
-    effort = (named.pop("reasoning", None) or {}).get("effort")
+    reasoning: dict[str, Any] = named.pop("reasoning", None) or {}
+    effort = reasoning.get("effort")
     if effort:
         call["reasoning_effort"] = effort
-    text = named.pop("text", None) or {}
+    text: dict[str, Any] = named.pop("text", None) or {}
     if text.get("format"):
         call["response_format"] = _format(text["format"])
     if named.get("tools"):
@@ -105,7 +107,7 @@ def _messages(given: Any) -> list[dict[str, Any]]:
         return [{"role": "user", "content": given}]
     made: list[dict[str, Any]] = []
     for item in given:
-        fields = item if isinstance(item, Mapping) else item.model_dump(exclude_none=True)
+        fields: dict[str, Any] = item if is_object(item) else item.model_dump(exclude_none=True)
         _add(made, fields)
     return made
 
@@ -123,15 +125,13 @@ def _add(made: list[dict[str, Any]], item: Mapping[str, Any]) -> None:
         else:
             made.append({"role": "assistant", "content": None, "tool_calls": [call]})
     elif kind == "function_call_output":
-        made.append(
-            {"role": "tool", "tool_call_id": item["call_id"], "content": item["output"]}
-        )
+        made.append({"role": "tool", "tool_call_id": item["call_id"], "content": item["output"]})
     elif kind == "message":
         made.append({"role": item["role"], "content": _content(item.get("content"))})
 
 
 def _content(content: Any) -> Any:
-    if not isinstance(content, list):
+    if not is_array(content):
         return content
     return [_part(part) for part in content]
 

@@ -17,7 +17,7 @@ from llmgate.errors import ProviderError
 from llmgate.options import ChatParameters
 from llmgate.provider import Provider, Signing
 from llmgate.provider.call import ProviderCall
-from llmgate.provider.http import Flow, HttpRequest, HttpResponse
+from llmgate.provider.http import Flow, HttpRequest, HttpResponse, is_array, is_object
 from llmgate.provider.kit import read_json
 from llmgate.types import Choice, Completion, Message, Usage
 from llmgate_litellm import exceptions as theirs
@@ -71,7 +71,7 @@ def _call(prompt: Any, model: str, kwargs: Mapping[str, Any]) -> tuple[Asked, di
         )
     asked = asked_for(model, kwargs)
     body = {**asked.options.pop("extra_body", {}), "prompt": prompt}
-    options = {
+    options: dict[str, Any] = {
         name: asked.options.pop(name)
         for name in ("max_retries", "timeout", "extra_headers")
         if name in asked.options
@@ -97,7 +97,9 @@ class _TextProvider(Provider):
         }
         self._inner: Provider = next(iter(points)).load()(**settings)
         self._sent = {
-            key: value for key, value in asked.options.items() if key in ChatParameters.__annotations__
+            key: value
+            for key, value in asked.options.items()
+            if key in ChatParameters.__annotations__
         }
 
     def complete(self, call: ProviderCall) -> Flow[Completion]:
@@ -132,7 +134,7 @@ class _TextProvider(Provider):
 
 def _decoded(response: HttpResponse) -> Completion:
     payload = read_json(response.body)
-    if not isinstance(payload, dict) or not isinstance(payload.get("choices"), list):
+    if not is_object(payload) or not is_array(payload.get("choices")):
         raise llmgate.DecodeError("the response is no text completion", frame=response.body)
     usage = payload.get("usage")
     return Completion(
@@ -143,7 +145,7 @@ def _decoded(response: HttpResponse) -> Completion:
         id=payload.get("id") or "",
         created=payload.get("created") or 0,
         model=payload.get("model") or "",
-        usage=Usage.model_validate(usage) if isinstance(usage, dict) else None,
+        usage=Usage.model_validate(usage) if is_object(usage) else None,
     )
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
+
+from llmgate.provider.http import is_array, is_object
 
 __all__ = ["decode", "encode", "token_counter"]
 
@@ -28,12 +30,14 @@ def _pieces(text: str) -> list[str]:
     return found
 
 
-def encode(model: str = "", text: str = "", **_: Any) -> list[int]:
+def encode(model: str = "", text: str = "", **_: Any) -> list[int]:  # noqa: ARG001 - any model is one here
     """Numbers of the text's pieces, one for each estimated token."""
-    return [int.from_bytes(b"\x01" + piece.encode("utf-8", "surrogatepass")) for piece in _pieces(text)]
+    return [
+        int.from_bytes(b"\x01" + piece.encode("utf-8", "surrogatepass")) for piece in _pieces(text)
+    ]
 
 
-def decode(model: str = "", tokens: Iterable[int] = (), **_: Any) -> str:
+def decode(model: str = "", tokens: Iterable[int] = (), **_: Any) -> str:  # noqa: ARG001 - likewise
     """The text whose pieces have these numbers.
 
     Raises:
@@ -50,7 +54,7 @@ def _text_of(token: int) -> str:
 
 
 def token_counter(
-    model: str = "",
+    model: str = "",  # noqa: ARG001 - likewise
     text: str | list[str] | None = None,
     messages: Iterable[Any] | None = None,
     tools: Any = None,
@@ -72,16 +76,18 @@ def _count(text: str) -> int:
 
 
 def _of_message(message: Any) -> int:
-    fields = message if isinstance(message, Mapping) else message.model_dump(exclude_none=True)
+    fields: dict[str, Any] = (
+        message if is_object(message) else message.model_dump(exclude_none=True)
+    )
     return sum(_of_value(value) for value in fields.values())
 
 
 def _of_value(value: Any) -> int:
     if isinstance(value, str):
         return _count(value)
-    if isinstance(value, list):
+    if is_array(value):
         return sum(_of_value(each) for each in value)
-    if isinstance(value, Mapping):
+    if is_object(value):
         if value.get("type") in {"image_url", "image"}:
             return _FOR_AN_IMAGE
         return sum(_of_value(each) for name, each in value.items() if name != "type")

@@ -37,9 +37,18 @@ __all__ = [
 
 if TYPE_CHECKING:
     _Root: TypeAlias = Exception
-    _APIError = _APIStatusError = _APIConnectionError = _APITimeoutError = Exception
-    _BadRequest = _Authentication = _PermissionDenied = _NotFound = Exception
-    _Unprocessable = _RateLimit = _InternalServer = _ResponseValidation = Exception
+    _APIError: TypeAlias = Exception
+    _APIStatusError: TypeAlias = Exception
+    _APIConnectionError: TypeAlias = Exception
+    _APITimeoutError: TypeAlias = Exception
+    _BadRequest: TypeAlias = Exception
+    _Authentication: TypeAlias = Exception
+    _PermissionDenied: TypeAlias = Exception
+    _NotFound: TypeAlias = Exception
+    _Unprocessable: TypeAlias = Exception
+    _RateLimit: TypeAlias = Exception
+    _InternalServer: TypeAlias = Exception
+    _ResponseValidation: TypeAlias = Exception
 else:
     try:
         import openai as _openai
@@ -177,7 +186,7 @@ class RateLimitError(_Described, _RateLimit):
     usual_status = 429
 
 
-class Timeout(_Described, _APITimeoutError):
+class Timeout(_Described, _APITimeoutError):  # noqa: N818 - its name
     """The time limit of this side or of the other passed (408, 504)."""
 
     usual_status = 408

@@ -129,13 +129,13 @@ class _Call:
         await asyncio.to_thread(load_prices)
         return self._whole(answer)
 
-    def failed(self, error: BaseException) -> Exception:
+    def failed(self, error: Exception) -> Exception:
         """The exception of litellm's for what was raised; the callbacks are told of it."""
         made = error
         if isinstance(error, llmgate.LLMGateError):
             made = translated(error, self.asked.model, self.asked.provider)
         self.watch.failed(made)
-        return made  # type: ignore[return-value] # whoever calls this has caught an Exception
+        return made
 
     def _known(self) -> ModelResponse | None:
         """A response that needs no request: a made up one, or one of the cache."""
@@ -145,9 +145,9 @@ class _Call:
 
     def _whole(self, answer: Any) -> ModelResponse:
         response = model_response(answer, model=self.asked.model)
-        response._hidden_params.update(hidden_params(answer, provider=self.asked.provider))
-        response._response_headers = dict(answer.headers)
-        response._response_ms = 1000 * sum(each.seconds + each.wait for each in answer.attempts)
+        response.hide(**hidden_params(answer, provider=self.asked.provider))
+        seconds = sum(each.seconds + each.wait for each in answer.attempts)
+        response.record(answer.headers, 1000 * seconds)
         if self.key is not None:
             _cache.put(self.key, response)
         return self._finished(response)
@@ -155,12 +155,12 @@ class _Call:
     def _finished(self, response: ModelResponse) -> ModelResponse:
         asked = self.asked
         cost = cost_or_none(response, model=asked.model, provider=asked.provider)
-        response._hidden_params.update(response_cost=cost, model=asked.model)
+        response.hide(response_cost=cost, model=asked.model)
         self.watch.succeeded(response, cost)
         return response
 
     def _stream(self, chunks: Any, kind: type[CustomStreamWrapper]) -> CustomStreamWrapper:
-        options = self.asked.given.get("stream_options") or {}
+        options: dict[str, Any] = self.asked.given.get("stream_options") or {}
         return kind(
             chunks,
             model=self.asked.model,
@@ -182,7 +182,7 @@ async def _all_of(chunks: Iterable[Any]) -> AsyncIterator[Any]:
         yield chunk
 
 
-def embedding(model: str, input: Any = (), **kwargs: Any) -> EmbeddingResponse:  # noqa: A002 - its name
+def embedding(model: str, input: Any = (), **kwargs: Any) -> EmbeddingResponse:
     """The vectors of a text, or of several.
 
     Raises:
@@ -196,7 +196,7 @@ def embedding(model: str, input: Any = (), **kwargs: Any) -> EmbeddingResponse: 
     return _vectors(answer, asked)
 
 
-async def aembedding(model: str, input: Any = (), **kwargs: Any) -> EmbeddingResponse:  # noqa: A002 - its name
+async def aembedding(model: str, input: Any = (), **kwargs: Any) -> EmbeddingResponse:
     """:func:`embedding` for async code.
 
     Raises:
@@ -224,7 +224,7 @@ def _embedding_call(model: str, kwargs: dict[str, Any]) -> tuple[Asked, dict[str
 
 def _vectors(answer: llmgate.Embeddings, asked: Asked) -> EmbeddingResponse:
     response = embedding_response(answer, model=asked.model)
-    response._hidden_params.update(hidden_params(answer, provider=asked.provider))
+    response.hide(**hidden_params(answer, provider=asked.provider))
     return response
 
 

@@ -62,11 +62,11 @@ class Router:
         """A chat call, async."""
         return await self._aask(acompletion, model, {"messages": list(messages), **kwargs})
 
-    def embedding(self, model: str, input: Any = (), **kwargs: Any) -> Any:  # noqa: A002 - its name
+    def embedding(self, model: str, input: Any = (), **kwargs: Any) -> Any:
         """Vectors."""
         return self._ask(embedding, model, {"input": input, **kwargs})
 
-    async def aembedding(self, model: str, input: Any = (), **kwargs: Any) -> Any:  # noqa: A002 - its name
+    async def aembedding(self, model: str, input: Any = (), **kwargs: Any) -> Any:
         """Vectors, async."""
         return await self._aask(aembedding, model, {"input": input, **kwargs})
 
@@ -101,7 +101,7 @@ class Router:
     def _tries(
         self, model: str, kwargs: dict[str, Any], failures: list[Exception]
     ) -> Iterator[dict[str, Any]]:
-        """The arguments of one call after another: each entry of the name, then of its fallbacks."""
+        """The arguments of one call after another: the name's entries, then its fallbacks'."""
         yield from self._entries(model, kwargs)
         too_long = isinstance(failures[-1], theirs.ContextWindowExceededError)
         longer = self.context_window_fallbacks.get(model, []) if too_long else []
@@ -117,11 +117,11 @@ class Router:
                 model=model,
                 llm_provider="",
             )
-        for entry in random.sample(entries, len(entries)):  # noqa: S311 - this spreads load
+        for entry in random.sample(entries, len(entries)):
             fixed = {**self._settings, **entry["litellm_params"]}
             if self.num_retries is not None:
                 fixed.setdefault("num_retries", self.num_retries)
-            yield {**fixed, **kwargs}
+            yield {**fixed, **{name: value for name, value in kwargs.items() if value is not None}}
 
 
 def _joined(fallbacks: Iterable[Mapping[str, list[str]]] | None) -> dict[str, list[str]]:

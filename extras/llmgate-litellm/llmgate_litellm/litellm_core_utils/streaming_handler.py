@@ -34,7 +34,7 @@ Done = Callable[[list[ModelResponseStream]], None]
 class CustomStreamWrapper:
     """What both kinds of stream are an instance of."""
 
-    def __init__(  # noqa: PLR0913 - each is one fact of the call
+    def __init__(
         self,
         chunks: Any,
         *,
@@ -65,9 +65,7 @@ class CustomStreamWrapper:
             self._usage = usage_of(chunk.usage)
         if not chunk.choices:
             return
-        made = stream_response(
-            chunk, model=self.model, ident=self._ident, created=self._created
-        )
+        made = stream_response(chunk, model=self.model, ident=self._ident, created=self._created)
         self._ready += self._in_order(made)
 
     def _in_order(self, made: ModelResponseStream) -> list[ModelResponseStream]:
@@ -83,9 +81,7 @@ class CustomStreamWrapper:
         for choice in made.choices:
             choice.finish_reason = None
         last.choices = [
-            StreamingChoices(
-                finish_reason=choice.finish_reason, index=choice.index, delta=Delta()
-            )
+            StreamingChoices(finish_reason=choice.finish_reason, index=choice.index, delta=Delta())
             for choice in last.choices
             if choice.finish_reason is not None
         ]
@@ -126,9 +122,7 @@ class CustomStreamWrapper:
 
 
 def _says_something(delta: Delta) -> bool:
-    return bool(
-        delta.content or delta.tool_calls or getattr(delta, "reasoning_content", None)
-    )
+    return bool(delta.content or delta.tool_calls or getattr(delta, "reasoning_content", None))
 
 
 class SyncStream(CustomStreamWrapper):
@@ -183,4 +177,3 @@ class AsyncStream(CustomStreamWrapper):
         close = getattr(self._source, "aclose", None)
         if close is not None:
             await close()
-

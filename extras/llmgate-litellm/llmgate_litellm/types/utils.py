@@ -9,10 +9,12 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterable, Mapping
-from enum import Enum
-from typing import TYPE_CHECKING, Any, TypedDict, cast
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr
+
+from llmgate.provider.http import is_object
 
 __all__ = [
     "ChatCompletionDeltaToolCall",
@@ -37,8 +39,16 @@ __all__ = [
 ]
 
 
+Plain: TypeAlias = dict[str, Any]
+"""``dict`` where the class below has a method of that name."""
+
+
 class OpenAIObject(BaseModel):
     """A JSON object that takes any field, and reads by attribute and by key."""
+
+    if TYPE_CHECKING:
+
+        def __init__(self, **fields: Any) -> None: ...
 
     model_config = ConfigDict(extra="allow", protected_namespaces=(), arbitrary_types_allowed=True)
 
@@ -55,17 +65,17 @@ class OpenAIObject(BaseModel):
         """The value of a field, or the default where it is absent."""
         return getattr(self, key, default)
 
-    def json(self, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override] # litellm's is a dict
+    def json(self, **kwargs: Any) -> Plain:  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride] # as litellm's
         """The object as a dictionary."""
         return self.model_dump(**kwargs)
 
-    def dict(self, **kwargs: Any) -> dict[str, Any]:
+    def dict(self, **kwargs: Any) -> Plain:
         """The object as a dictionary."""
         return self.model_dump(**kwargs)
 
-    def to_dict(self, **kwargs: Any) -> dict[str, Any]:
-        """The object as a dictionary, without what was not set."""
-        return self.model_dump(**{"exclude_unset": False, **kwargs})
+    def to_dict(self, **kwargs: Any) -> Plain:
+        """The object as a dictionary."""
+        return self.model_dump(**kwargs)
 
 
 def _present(**fields: Any) -> dict[str, Any]:
@@ -79,7 +89,10 @@ class Function(OpenAIObject):
     name: str | None = None
 
     def __init__(
-        self, arguments: str | Mapping[str, Any] | None = None, name: str | None = None, **extra: Any
+        self,
+        arguments: str | Mapping[str, Any] | None = None,
+        name: str | None = None,
+        **extra: Any,
     ) -> None:
         if arguments is None:
             arguments = ""
@@ -98,11 +111,11 @@ class _Call(OpenAIObject):
     def __init__(
         self,
         function: Mapping[str, Any] | Function | None = None,
-        id: str | None = None,  # noqa: A002 - the field's name
-        type: str | None = None,  # noqa: A002 - the field's name
+        id: str | None = None,
+        type: str | None = None,
         **extra: Any,
     ) -> None:
-        made = Function(**function) if isinstance(function, Mapping) else function or Function()
+        made = Function(**function) if is_object(function) else function or Function()
         super().__init__(id=id, type=type or "function", function=made, **extra)
 
 
@@ -112,8 +125,8 @@ class ChatCompletionMessageToolCall(_Call):
     def __init__(
         self,
         function: Mapping[str, Any] | Function | None = None,
-        id: str | None = None,  # noqa: A002 - the field's name
-        type: str | None = None,  # noqa: A002 - the field's name
+        id: str | None = None,
+        type: str | None = None,
         **extra: Any,
     ) -> None:
         super().__init__(function, id or f"call_{uuid.uuid4().hex}", type, **extra)
@@ -128,7 +141,7 @@ class ChatCompletionDeltaToolCall(_Call):
 def _calls(given: Iterable[Any] | None, kind: type[_Call]) -> list[Any] | None:
     if given is None:
         return None
-    return [kind(**call) if isinstance(call, Mapping) else call for call in given]
+    return [kind(**call) if is_object(call) else call for call in given]
 
 
 class Message(OpenAIObject):
@@ -151,7 +164,7 @@ class Message(OpenAIObject):
         tool_calls: Iterable[Any] | None = None,
         **optional: Any,
     ) -> None:
-        called = Function(**function_call) if isinstance(function_call, Mapping) else function_call
+        called = Function(**function_call) if is_object(function_call) else function_call
         super().__init__(
             content=content,
             role=role or "assistant",
@@ -212,7 +225,7 @@ class Choices(OpenAIObject):
         logprobs: Any = None,
         **extra: Any,
     ) -> None:
-        made = Message(**message) if isinstance(message, Mapping) else message or Message()
+        made = Message(**message) if is_object(message) else message or Message()
         super().__init__(
             finish_reason=finish_reason or "stop",
             index=index,
@@ -238,7 +251,7 @@ class StreamingChoices(OpenAIObject):
         logprobs: Any = None,
         **extra: Any,
     ) -> None:
-        made = Delta(**delta) if isinstance(delta, Mapping) else delta or Delta()
+        made = Delta(**delta) if is_object(delta) else delta or Delta()
         super().__init__(
             finish_reason=finish_reason, index=index, delta=made, logprobs=logprobs, **extra
         )
@@ -302,6 +315,14 @@ class _Hidden(OpenAIObject):
     _response_headers: dict[str, Any] | None = PrivateAttr(default=None)
     _response_ms: float | None = PrivateAttr(default=None)
 
+    def hide(self, **facts: Any) -> None:
+        """Add to what a dump does not show."""
+        self._hidden_params.update(facts)
+
+    def record(self, headers: Mapping[str, str], milliseconds: float) -> None:
+        """Keep what is known of the exchange."""
+        self._response_headers, self._response_ms = dict(headers), milliseconds
+
 
 class ModelResponseBase(_Hidden):
     """What whole and streamed responses have in common."""
@@ -312,8 +333,12 @@ class ModelResponseBase(_Hidden):
     object: str
     system_fingerprint: str | None = None
 
+    if TYPE_CHECKING:
 
-def _stamp(id: str | None, created: int | None) -> dict[str, Any]:  # noqa: A002 - the field's name
+        def __init__(self, **fields: Any) -> None: ...
+
+
+def _stamp(id: str | None, created: int | None) -> dict[str, Any]:
     return {
         "id": id or f"chatcmpl-{uuid.uuid4()}",
         "created": int(time.time()) if created is None else created,
@@ -321,28 +346,28 @@ def _stamp(id: str | None, created: int | None) -> dict[str, Any]:  # noqa: A002
 
 
 def _usage(given: Any) -> Any:
-    return Usage(**given) if isinstance(given, Mapping) and given else given
+    return Usage(**given) if is_object(given) and given else given
 
 
 class ModelResponse(ModelResponseBase):
     """A whole response. ``usage`` is one of its extra fields."""
 
-    choices: list[Choices | StreamingChoices]
+    choices: list[Choices]
     if TYPE_CHECKING:
         usage: Usage
 
     def __init__(
         self,
-        id: str | None = None,  # noqa: A002 - the field's name
+        id: str | None = None,
         choices: Iterable[Any] | None = None,
         created: int | None = None,
         model: str | None = None,
-        object: str | None = None,  # noqa: A002 - the field's name
+        object: str | None = None,
         usage: Any = None,
         hidden_params: Mapping[str, Any] | None = None,
         **extra: Any,
     ) -> None:
-        made = [Choices(**each) if isinstance(each, Mapping) else each for each in choices or ()]
+        made = [Choices(**each) if is_object(each) else each for each in choices or ()]
         super().__init__(
             **_stamp(id, created),
             choices=made or [Choices()],
@@ -364,17 +389,15 @@ class ModelResponseStream(ModelResponseBase):
 
     def __init__(
         self,
-        id: str | None = None,  # noqa: A002 - the field's name
+        id: str | None = None,
         choices: Iterable[Any] | None = None,
         created: int | None = None,
         model: str | None = None,
-        object: str | None = None,  # noqa: A002 - the field's name
+        object: str | None = None,
         usage: Any = None,
         **extra: Any,
     ) -> None:
-        made = [
-            StreamingChoices(**each) if isinstance(each, Mapping) else each for each in choices or ()
-        ]
+        made = [StreamingChoices(**each) if is_object(each) else each for each in choices or ()]
         super().__init__(
             **_stamp(id, created),
             choices=made or [StreamingChoices()],
@@ -433,21 +456,38 @@ class GenericStreamingChunk(TypedDict, total=False):
     tool_use: Any
 
 
-class _TextEnum(str, Enum):
-    """Its members are texts."""
-
-    def __str__(self) -> str:
-        return cast("str", self.value)
-
-
-LlmProviders = _TextEnum(  # type: ignore[misc] # mypy wants a literal, and the names are many
+LlmProviders = StrEnum(  # type: ignore[misc] # mypy wants a literal, and the names are many
     "LlmProviders",
     {
         name.upper(): name
-        for name in (
-            "openai azure anthropic cohere replicate gemini vertex_ai bedrock ollama ollama_chat groq "
-            "mistral deepseek together_ai fireworks_ai openrouter xai perplexity cerebras huggingface "
-            "hosted_vllm lm_studio nvidia_nim sambanova databricks custom_openai litellm_proxy"
-        ).split()
+        for name in [
+            "openai",
+            "azure",
+            "anthropic",
+            "cohere",
+            "replicate",
+            "gemini",
+            "vertex_ai",
+            "bedrock",
+            "ollama",
+            "ollama_chat",
+            "groq",
+            "mistral",
+            "deepseek",
+            "together_ai",
+            "fireworks_ai",
+            "openrouter",
+            "xai",
+            "perplexity",
+            "cerebras",
+            "huggingface",
+            "hosted_vllm",
+            "lm_studio",
+            "nvidia_nim",
+            "sambanova",
+            "databricks",
+            "custom_openai",
+            "litellm_proxy",
+        ]
     },
 )

@@ -1,4 +1,4 @@
-"""Types for annotations, under litellm's path: plain dictionaries, and the Responses API's shape."""
+"""Types for annotations, under litellm's path: dictionaries, and the Responses API's shape."""
 
 from typing import Any, TypeAlias
 

@@ -1,0 +1,76 @@
+"""What is known of models: provider, abilities, limits, tokens and prices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import llmgate_litellm as litellm
+
+Ask = Callable[..., Any]
+PRICES = {"openai/gpt-4o": {"input_cost_per_token": 0.01, "output_cost_per_token": 0.02}}
+
+
+def test_the_provider_of_a_model() -> None:
+    """From the name, with or without a prefix."""
+    assert litellm.get_llm_provider("openai/x/y") == ("x/y", "openai", None, None)
+    assert litellm.get_llm_provider("gpt-4o", api_key="k")[:3] == ("gpt-4o", "openai", "k")
+    with pytest.raises(litellm.BadRequestError):
+        litellm.get_llm_provider("nobody-knows-it")
+
+
+def test_abilities() -> None:
+    """Of an unknown model, or of an unknown provider, nothing is known."""
+    assert litellm.supports_function_calling("gpt-4o")
+    assert litellm.supports_response_schema("openai/gpt-4o")
+    assert not litellm.supports_function_calling("nobody-knows-it")
+    assert not litellm.supports_vision("nobody/x")
+    litellm.register_model({"openai/mine": {"supports_vision": True}})
+    assert litellm.supports_vision("openai/mine")
+    parameters = litellm.get_supported_openai_params("gpt-4o")
+    assert parameters is not None
+    assert {"tools", "temperature", "stream"} <= {*parameters}
+    assert litellm.get_supported_openai_params("nobody-knows-it") is None
+
+
+def test_keys_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which are missing."""
+    assert litellm.validate_environment("gpt-4o") == {
+        "keys_in_environment": False,
+        "missing_keys": ["OPENAI_API_KEY"],
+    }
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    assert litellm.validate_environment("gpt-4o")["keys_in_environment"]
+    assert not litellm.validate_environment("nobody-knows-it")["keys_in_environment"]
+
+
+def test_tokens() -> None:
+    """They are estimated; texts come back whole."""
+    assert litellm.token_counter("any", text="hello world") == 2
+    assert litellm.token_counter("any", messages=[{"role": "user", "content": "Hello"}]) == 8
+    text = "Grüße, 日本! \n\t x_1 🙂"
+    assert litellm.decode("any", litellm.encode("any", text)) == text
+    with pytest.raises(ValueError, match="encode"):
+        litellm.decode("any", [7])
+    with pytest.raises(ValueError, match="both be None"):
+        litellm.token_counter("any")
+
+
+def test_prices(ask: Ask) -> None:
+    """Registered ones are what a call costs; an unknown one is an error that names the model."""
+    with pytest.raises(Exception, match="nobody-knows-it"):
+        litellm.completion_cost(model="nobody-knows-it", prompt="x")
+    litellm.register_model(PRICES)
+    assert litellm.cost_per_token("openai/gpt-4o", 1, 1) == (0.01, 0.02)
+    response = ask()
+    assert response._hidden_params["response_cost"] == pytest.approx(5 * 0.01 + 7 * 0.02)
+    assert litellm.completion_cost(response, model="gpt-4o") == pytest.approx(0.19)
+    info = litellm.get_model_info("openai/gpt-4o")
+    assert info["input_cost_per_token"] == 0.01
+    assert info["litellm_provider"] == "openai"
+    litellm.register_model({"openai/gpt-4o": {"max_output_tokens": 9}})
+    assert litellm.get_max_tokens("openai/gpt-4o") == 9
+    with pytest.raises(Exception, match="nobody-knows-it"):
+        litellm.get_model_info("nobody-knows-it")
