@@ -6,9 +6,18 @@ Settings are assigned to the module, as with litellm. What is not here raises At
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
-from llmgate_litellm import exceptions, types, utils
+from llmgate_litellm import (
+    _logging,
+    cost_calculator,
+    exceptions,
+    integrations,
+    litellm_core_utils,
+    types,
+    utils,
+)
 from llmgate_litellm._arguments import CHAT_PARAMETERS as OPENAI_CHAT_COMPLETION_PARAMS
 from llmgate_litellm._cache import Cache
 from llmgate_litellm._cost import completion_cost, cost_per_token, register_model
@@ -77,6 +86,7 @@ from llmgate_litellm.types.utils import (
 )
 
 __all__ = [
+    "LACKING",
     "OPENAI_CHAT_COMPLETION_PARAMS",
     "APIConnectionError",
     "APIError",
@@ -115,6 +125,7 @@ __all__ = [
     "UnprocessableEntityError",
     "UnsupportedParamsError",
     "Usage",
+    "_logging",
     "acompletion",
     "aembedding",
     "aresponses",
@@ -122,6 +133,7 @@ __all__ = [
     "batch_completion",
     "completion",
     "completion_cost",
+    "cost_calculator",
     "cost_per_token",
     "decode",
     "embedding",
@@ -130,8 +142,11 @@ __all__ = [
     "get_llm_provider",
     "get_max_tokens",
     "get_model_info",
+    "get_secret_bool",
     "get_supported_openai_params",
     "install",
+    "integrations",
+    "litellm_core_utils",
     "register_model",
     "responses",
     "stream_chunk_builder",
@@ -163,17 +178,26 @@ class _Lacking:
         raise NotImplementedError(self._reason)
 
 
-_SDK = "call the provider's own SDK"
-for _name, _instead in {
-    "atranscription": _SDK,
-    "transcription": _SDK,
-    "speech": _SDK,
-    "aspeech": _SDK,
-    "image_generation": _SDK,
-    "aimage_generation": _SDK,
-    "moderation": _SDK,
-    "amoderation": _SDK,
-    "rerank": _SDK,
-    "arerank": _SDK,
-}.items():
-    globals()[_name] = _Lacking(_name, _instead)
+LACKING = dict.fromkeys(
+    [
+        "aimage_generation",
+        "amoderation",
+        "arerank",
+        "aspeech",
+        "atranscription",
+        "image_generation",
+        "moderation",
+        "rerank",
+        "speech",
+        "transcription",
+    ],
+    "call the provider's own SDK",
+)
+"""What is not to be had, and what to do instead."""
+globals().update({name: _Lacking(name, instead) for name, instead in LACKING.items()})
+
+
+def get_secret_bool(secret_name: str, default_value: bool | None = None) -> bool | None:
+    """Whether a variable of the environment says true."""
+    said = os.environ.get(secret_name)
+    return default_value if said is None else said.strip().lower() in {"1", "true"}

@@ -17,6 +17,7 @@ DEFAULTS: dict[str, Any] = {
     "enable_json_schema_validation": False,
     "max_budget": None,
     "model_alias_map": {},
+    "model_fallbacks": None,
     "modify_params": False,
     "num_retries": None,
     "organization": None,
@@ -25,6 +26,7 @@ DEFAULTS: dict[str, Any] = {
     "ssl_verify": None,
     "suppress_debug_info": False,
     "telemetry": False,
+    "use_litellm_proxy": False,
 }
 _LISTS = ("callbacks", "failure_callback", "input_callback", "success_callback")
 

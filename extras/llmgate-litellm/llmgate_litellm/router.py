@@ -35,8 +35,8 @@ class Router:
         **settings: Any,
     ) -> None:
         self.model_list = [dict(entry) for entry in model_list or ()]
-        self.fallbacks = _joined(fallbacks)
-        self.context_window_fallbacks = _joined(context_window_fallbacks)
+        self.fallbacks = [dict(entry) for entry in fallbacks or ()]
+        self.context_window_fallbacks = [dict(entry) for entry in context_window_fallbacks or ()]
         self.default_fallbacks = default_fallbacks or []
         self.num_retries = num_retries
         self._settings = {
@@ -104,8 +104,8 @@ class Router:
         """The arguments of one call after another: the name's entries, then its fallbacks'."""
         yield from self._entries(model, kwargs)
         too_long = isinstance(failures[-1], theirs.ContextWindowExceededError)
-        longer = self.context_window_fallbacks.get(model, []) if too_long else []
-        for other in longer or self.fallbacks.get(model) or self.default_fallbacks:
+        longer = _after(model, self.context_window_fallbacks) if too_long else []
+        for other in longer or _after(model, self.fallbacks) or self.default_fallbacks:
             yield from self._entries(other, kwargs)
 
     def _entries(self, model: str, kwargs: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -124,5 +124,7 @@ class Router:
             yield {**fixed, **{name: value for name, value in kwargs.items() if value is not None}}
 
 
-def _joined(fallbacks: Iterable[Mapping[str, list[str]]] | None) -> dict[str, list[str]]:
-    return {name: list(others) for entry in fallbacks or () for name, others in entry.items()}
+def _after(model: str, fallbacks: list[dict[str, list[str]]]) -> list[str]:
+    """The names that follow one; ``"*"`` stands for every name."""
+    named = [other for entry in fallbacks for other in entry.get(model, ())]
+    return named or [other for entry in fallbacks for other in entry.get("*", ())]

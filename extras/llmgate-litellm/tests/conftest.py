@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -99,7 +99,10 @@ class Server:
     def next(self) -> tuple[int, Any]:
         """The status and the body of the next answer."""
         item: Any = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-        return item if type(item) is tuple else (200, item)
+        if isinstance(item, tuple):
+            status, body = cast("tuple[int, Any]", item)
+            return status, body
+        return 200, item
 
 
 def handler(server: Server) -> type[BaseHTTPRequestHandler]:
@@ -158,7 +161,7 @@ def _ask(server: Server) -> Callable[..., Any]:
             "api_base": server.address,
             "api_key": "k",
         }
-        messages = [{"role": "user", "content": text}]
+        messages: Any = [{"role": "user", "content": text}]
         return llmgate_litellm.completion(**{**given, "messages": messages, **arguments})
 
     return ask

@@ -47,7 +47,9 @@ def test_a_response_can_be_changed_copied_and_pickled(ask: Ask) -> None:
     response.choices[0].message["role"] = "y"
     response.usage = {}
     response.mark = 1
-    assert (response.choices[0].message.content, response.mark, response.usage) == ("x", 1, {})
+    assert response.choices[0].message.content == "x"
+    assert response.model_dump()["usage"] == {}
+    assert response["mark"] == 1
 
 
 def test_optional_fields_without_a_value_are_absent(ask: Ask) -> None:

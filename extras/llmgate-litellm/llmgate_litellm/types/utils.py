@@ -10,11 +10,18 @@ import time
 import uuid
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr
+from pydantic import PrivateAttr
 
 from llmgate.provider.http import is_object
+from llmgate_litellm.types._base import (
+    CompletionTokensDetailsWrapper,
+    OpenAIObject,
+    PromptTokensDetailsWrapper,
+    Usage,
+    present,
+)
 
 __all__ = [
     "ChatCompletionDeltaToolCall",
@@ -30,6 +37,7 @@ __all__ = [
     "ModelResponse",
     "ModelResponseBase",
     "ModelResponseStream",
+    "OpenAIObject",
     "PromptTokensDetailsWrapper",
     "RerankResponse",
     "StreamingChoices",
@@ -37,49 +45,6 @@ __all__ = [
     "TextCompletionResponse",
     "Usage",
 ]
-
-
-Plain: TypeAlias = dict[str, Any]
-"""``dict`` where the class below has a method of that name."""
-
-
-class OpenAIObject(BaseModel):
-    """A JSON object that takes any field, and reads by attribute and by key."""
-
-    if TYPE_CHECKING:
-
-        def __init__(self, **fields: Any) -> None: ...
-
-    model_config = ConfigDict(extra="allow", protected_namespaces=(), arbitrary_types_allowed=True)
-
-    def __getitem__(self, key: str) -> Any:
-        return getattr(self, key)
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        setattr(self, key, value)
-
-    def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and hasattr(self, key)
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """The value of a field, or the default where it is absent."""
-        return getattr(self, key, default)
-
-    def json(self, **kwargs: Any) -> Plain:  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride] # as litellm's
-        """The object as a dictionary."""
-        return self.model_dump(**kwargs)
-
-    def dict(self, **kwargs: Any) -> Plain:
-        """The object as a dictionary."""
-        return self.model_dump(**kwargs)
-
-    def to_dict(self, **kwargs: Any) -> Plain:
-        """The object as a dictionary."""
-        return self.model_dump(**kwargs)
-
-
-def _present(**fields: Any) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
 
 
 class Function(OpenAIObject):
@@ -171,7 +136,7 @@ class Message(OpenAIObject):
             function_call=called,
             tool_calls=_calls(tool_calls, ChatCompletionMessageToolCall),
             provider_specific_fields=optional.pop("provider_specific_fields", None),
-            **_present(**optional),
+            **present(**optional),
         )
 
     def __contains__(self, key: object) -> bool:
@@ -203,7 +168,7 @@ class Delta(OpenAIObject):
             function_call=function_call,
             tool_calls=_calls(tool_calls, ChatCompletionDeltaToolCall),
             provider_specific_fields=optional.pop("provider_specific_fields", None),
-            **_present(**optional),
+            **present(**optional),
         )
 
     def __contains__(self, key: object) -> bool:
@@ -230,7 +195,7 @@ class Choices(OpenAIObject):
             finish_reason=finish_reason or "stop",
             index=index,
             message=made,
-            **_present(logprobs=logprobs),
+            **present(logprobs=logprobs),
             **extra,
         )
 
@@ -254,57 +219,6 @@ class StreamingChoices(OpenAIObject):
         made = Delta(**delta) if is_object(delta) else delta or Delta()
         super().__init__(
             finish_reason=finish_reason, index=index, delta=made, logprobs=logprobs, **extra
-        )
-
-
-class PromptTokensDetailsWrapper(OpenAIObject):
-    """Parts of ``prompt_tokens``."""
-
-    cached_tokens: int | None = None
-    audio_tokens: int | None = None
-    text_tokens: int | None = None
-    image_tokens: int | None = None
-
-
-class CompletionTokensDetailsWrapper(OpenAIObject):
-    """Parts of ``completion_tokens``."""
-
-    reasoning_tokens: int | None = None
-    audio_tokens: int | None = None
-    text_tokens: int | None = None
-    accepted_prediction_tokens: int | None = None
-    rejected_prediction_tokens: int | None = None
-
-
-class Usage(OpenAIObject):
-    """What was billed, in tokens."""
-
-    prompt_tokens: int
-    completion_tokens: int
-    total_tokens: int
-    prompt_tokens_details: PromptTokensDetailsWrapper | None
-    completion_tokens_details: CompletionTokensDetailsWrapper | None
-    if TYPE_CHECKING:
-        cache_creation_input_tokens: int
-        cache_read_input_tokens: int
-
-    def __init__(
-        self,
-        prompt_tokens: int | None = None,
-        completion_tokens: int | None = None,
-        total_tokens: int | None = None,
-        prompt_tokens_details: Any = None,
-        completion_tokens_details: Any = None,
-        **extra: Any,
-    ) -> None:
-        prompt, completion = prompt_tokens or 0, completion_tokens or 0
-        super().__init__(
-            prompt_tokens=prompt,
-            completion_tokens=completion,
-            total_tokens=total_tokens or prompt + completion,
-            prompt_tokens_details=prompt_tokens_details,
-            completion_tokens_details=completion_tokens_details,
-            **_present(**extra),
         )
 
 
@@ -403,7 +317,7 @@ class ModelResponseStream(ModelResponseBase):
             choices=made or [StreamingChoices()],
             model=model,
             object=object or "chat.completion.chunk",
-            **_present(usage=_usage(usage)),
+            **present(usage=_usage(usage)),
             **extra,
         )
 
