@@ -249,7 +249,17 @@ def test_an_offence_is_found(text: str, offends: bool) -> None:
 
 def test_no_text_sends_anybody_to_the_public_index() -> None:
     """Neither a document, nor a message, nor a hint names a package of ours with a bare install."""
-    folders = ("llmgate", "plugins", "extras", "docs", "examples", "scripts", "benchmarks", "tests", ".ci")
+    folders = (
+        "llmgate",
+        "plugins",
+        "extras",
+        "docs",
+        "examples",
+        "scripts",
+        "benchmarks",
+        "tests",
+        ".ci",
+    )
     files = [
         path
         for folder in folders
