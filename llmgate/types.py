@@ -313,20 +313,22 @@ def _text_chunk(like: Chunk, index: int, text: str) -> Chunk:
     delta.content = text
     delta.role = delta.refusal = delta.reasoning_content = delta.tool_calls = None
     delta.function_call = delta.provider_data = None
+    delta.raw_annotations = delta.raw_audio = delta.raw_extra = None
     choice = _new(ChunkChoice)
     choice.delta = delta
     choice.index = index
     choice.finish_reason = choice.native_finish_reason = None
+    choice.raw_logprobs = choice.raw_extra = None
     chunk = _new(Chunk)
     chunk.choices = [choice]
     chunk.id = like.id
     chunk.created = like.created
     chunk.model = like.model
     chunk.object = like.object
-    chunk.usage = None
+    chunk.usage = chunk.raw_extra = None
     chunk.system_fingerprint = like.system_fingerprint
     chunk.service_tier = like.service_tier
-    return chunk
+    return chunk  # type: ignore[no-any-return] # all its fields are set
 
 
-_new = object.__new__
+_new: Any = object.__new__

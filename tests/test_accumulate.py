@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from llmgate._core.check import check_messages
 from llmgate._text.json import is_array, is_object
-from llmgate.provider.accumulate import Accumulator, Asides, accumulate, beside, merge_data, settled
+from llmgate.provider.accumulate import Accumulator, Asides, accumulate, beside
+from llmgate.provider.merging import merge_data, settled
 from llmgate.types import (
     Choice,
     ChoiceDelta,

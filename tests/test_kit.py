@@ -496,7 +496,7 @@ def test_a_field_of_another_type_is_a_decode_error(
         ("integer", "7", 7),
         ("integer", "9" * 19, None),
         ("integer", "٣", None),
-        ("integer", 0.5, None),
+        ("integer", 1.6, 2),
         ("integer", 1e300, None),
         ("integer", 2**63, None),
         ("integer", True, None),

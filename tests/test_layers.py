@@ -49,6 +49,7 @@ FLOORS = (
         "embeddings",
         "provider.http",
         "provider.framing",
+        "provider.merging",
         "provider.templated_sse",
         "media",
         "_core.media",

@@ -258,13 +258,8 @@ class LiveSource:
     def _decode(self, data: bytes) -> None:
         decoder, take = self._decoder, self._take
         for frame in self._framer.feed(data) if data else self._framer.close():
-            chunks = decoder.feed(frame)
-            if isinstance(chunks, TextChunks) and chunks and self._has_begun:
-                self._answer.add_texts(chunks)  # nearly always
-                self.ready.append(chunks)
-            else:
-                for chunk in chunks:
-                    take(chunk)
+            for chunk in decoder.feed(frame):
+                take(chunk)
             if decoder.finished:
                 return
         if not data:

@@ -1,12 +1,13 @@
 """JSON objects that are read by attribute as well, and the fields that hold them.
 
 A field of plain JSON is stored as it came and wrapped when it is first read, so that a chunk of a
-stream pays nothing for what nobody looks at. Nothing here knows a provider or a shape.
+stream pays nothing for what nobody looks at. What is stored is the attribute ``raw_`` and the
+field's name. Nothing here knows a provider or a shape.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 from llmgate._text.json import is_array, is_object
@@ -14,7 +15,7 @@ from llmgate._text.json import is_array, is_object
 if TYPE_CHECKING:
     from types import MemberDescriptorType
 
-__all__ = ["AttributeDict", "Extra", "JsonField", "JsonObject", "JsonObjects", "stored_in"]
+__all__ = ["AttributeDict", "Extra", "JsonField", "JsonObject", "JsonObjects"]
 
 
 class AttributeDict(dict[str, Any]):
@@ -55,7 +56,7 @@ class JsonField:
 
     def over(self, slot: MemberDescriptorType) -> property:
         """The attribute that reads and writes a slot."""
-        stored, write, makes_empty = stored_in(slot), slot.__set__, self.makes_empty
+        stored, write, makes_empty = slot.__get__, slot.__set__, self.makes_empty
 
         def read(shape: Any) -> Any:
             value = stored(shape)
@@ -67,19 +68,6 @@ class JsonField:
             return value
 
         return property(read, write)
-
-
-def stored_in(slot: MemberDescriptorType) -> Callable[[Any], Any]:
-    """What reads a slot without wrapping what is in it; None where it was never set."""
-    read = slot.__get__
-
-    def stored(shape: Any) -> Any:
-        try:
-            return read(shape)
-        except AttributeError:  # nearly every chunk is made without it
-            return None
-
-    return stored
 
 
 class JsonObject(JsonField):

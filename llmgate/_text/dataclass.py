@@ -1,14 +1,12 @@
 """Slotted dataclasses whose methods are generated when they are first needed. It knows no field.
 
-A field of plain JSON (``json_slots``) that is None is not set: it reads as None all the same.
-
 The standard library generates them when a class is made, which for the classes of this package
 would be a tenth of what importing it costs (ADR 17).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from reprlib import recursive_repr
 from typing import Any, TypeVar, cast, dataclass_transform, get_origin
@@ -47,6 +45,7 @@ def _generated_init(cls: Any) -> Callable[..., None]:
     declared = {name: each for name, each in everything.items() if each.init}
     names: dict[str, Any] = {"unset": MISSING}
     parameters, lines = ["self"], list[str]()
+    slots: Mapping[str, str] = getattr(cls, "json_slots", {})
     for name, each in declared.items():
         names[f"default_{name}"] = each.default
         names[f"make_{name}"] = get_origin(each.default_factory) or each.default_factory
@@ -55,8 +54,7 @@ def _generated_init(cls: Any) -> Callable[..., None]:
         parameters.append(name + default * (is_made or each.default is not MISSING))
         if name in own:
             value = f"make_{name}() if {name} is unset else {name}" if is_made else name
-            absent = f"if {name} is not None: " if name in getattr(cls, "json_slots", ()) else ""
-            lines.append(f"    {absent}self.{name} = {value}")
+            lines.append(f"    self.{slots.get(name, name)} = {value}")
     if hasattr(cls, "__post_init__"):
         lines.append(f"    self.__post_init__({', '.join(n for n in declared if n not in own)})")
     source = [f"def __init__({', '.join(parameters)}):", *lines, "    return"]

@@ -25,13 +25,13 @@ from typing import (
     dataclass_transform,
 )
 
-from llmgate._text.attributes import Extra, JsonField, JsonObject, JsonObjects, stored_in
+from llmgate._text.attributes import Extra, JsonField, JsonObject, JsonObjects
 from llmgate._text.dataclass import slotted
 from llmgate._text.hints import missing_attribute
 from llmgate._text.json import is_array, is_object
 from llmgate._text.shape_loading import load, own_fields
 
-__all__ = ["Extra", "JsonObject", "JsonObjects", "Shape", "shape", "stored"]
+__all__ = ["Extra", "JsonObject", "JsonObjects", "Shape", "shape"]
 
 Made = TypeVar("Made", bound="Shape")
 Selection: TypeAlias = "dict[Any, Any] | set[Any] | frozenset[Any] | list[Any] | tuple[Any, ...]"
@@ -45,30 +45,31 @@ def shape(cls: type[Made]) -> type[Made]:
     """Make a class a slotted dataclass whose fields of plain JSON are wrapped when first read."""
     json = {name: each for name, each in vars(cls).items() if isinstance(each, JsonField)}
     made: Any = slotted(cls)
-    slots: dict[str, MemberDescriptorType] = {name: made.__dict__[name] for name in json}
-    made.json_slots = MappingProxyType({**made.json_slots, **slots})
+    made.json_slots = MappingProxyType(
+        {**made.json_slots, **{name: f"raw_{name}" for name in json}}
+    )
     for name, each in json.items():
-        setattr(made, name, each.over(slots[name]))
+        slot: MemberDescriptorType = made.__dict__[name]
+        setattr(made, made.json_slots[name], slot)
+        setattr(made, name, each.over(slot))
     return cast("type[Made]", made)
-
-
-def stored(cls: type[Shape], name: str) -> Callable[[Any], Any]:
-    """What reads a field of plain JSON quickly, as it is stored; None where there is nothing."""
-    return stored_in(cls.json_slots[name])
 
 
 class Shape:  # noqa: PLW1641 - what can be changed has no hash
     """A slotted dataclass whose fields are the keys of a JSON object.
 
     Keys that the dataclass does not name are in its field ``extra``, so a dump holds all of what
-    was loaded. It reads as a dictionary, too: ``in``, iteration, ``keys``, ``items``, ``dict(x)``
-    and ``**x`` know the fields that are not None and what is in ``extra``; ``x["name"]`` and
-    ``get`` know every field. It has no length, and is never false.
+    was loaded. ``extra`` also has the value as it came of a field that could not be read as such;
+    that is in no dump, and plays no part when shapes are compared.
+
+    It reads as a dictionary, too: ``in``, iteration, ``keys``, ``items``, ``dict(x)`` and ``**x``
+    know the fields that are not None and what is in ``extra``; ``x["name"]`` and ``get`` know every
+    field. It has no length, and is never false.
     """
 
     __slots__ = ()
-    json_slots: ClassVar[Mapping[str, MemberDescriptorType]] = MappingProxyType({})
-    """Where the fields of plain JSON are stored."""
+    json_slots: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """The attributes in which the fields of plain JSON are stored, by the names of the fields."""
     always_listed: ClassVar[frozenset[str]] = frozenset()
     """The fields that are keys also when they are None."""
 
@@ -108,8 +109,9 @@ class Shape:  # noqa: PLW1641 - what can be changed has no hash
     def _listed(self) -> Plain:
         listed = {name: getattr(self, name) for name in _names_of(self)}
         always, extra = self.always_listed, getattr(self, "extra", {})
+        others = {key: value for key, value in extra.items() if key not in listed}
         present = {k: value for k, value in listed.items() if value is not None or k in always}
-        return {**present, **extra}
+        return {**present, **others}
 
     def __eq__(self, other: object) -> bool:
         if type(other) is type(self):
@@ -181,7 +183,8 @@ class Shape:  # noqa: PLW1641 - what can be changed has no hash
             dumped[name] = dump.value(value, None if parts is True else parts, without)
         dump = _Dump(mode == "json")
         extra: Plain = dump.value(_extra_of(self).get("extra") or {}, include, exclude)
-        return dumped | extra
+        names = _names_of(self)
+        return dumped | {key: value for key, value in extra.items() if key not in names}
 
     def model_dump_json(
         self,
@@ -276,18 +279,17 @@ def _rebuilt(cls: Any, values: dict[str, Any]) -> Any:
 @cache
 def _comparison(cls: Any) -> Callable[[Any, Any], bool]:
     """Whether two shapes of a class are equal. What was never read is not wrapped for it."""
-    slots: Mapping[str, MemberDescriptorType] = cls.json_slots
-    plain = [name for name in _names(cls) if name not in slots]
-    read = attrgetter(*plain, "__class__")  # two names at least, so that it gives a tuple
-    json = [stored_in(slot) for name, slot in slots.items() if name != "extra"]
-    extra = [stored_in(slot) for name, slot in slots.items() if name == "extra"]
+    slots: Mapping[str, str] = cls.json_slots
+    stored = [slots.get(name, name) for name in _names(cls)]
+    read = attrgetter(*stored, "__class__")  # two names at least, so that it gives a tuple
+    names, has_extra = frozenset(_names(cls)), "extra" in slots
+
+    def extra(value: Any) -> dict[str, Any]:
+        stored: dict[str, Any] = (value.raw_extra if has_extra else None) or {}
+        return {key: item for key, item in stored.items() if key not in names}
 
     def equal(one: Any, other: Any) -> bool:
-        return (
-            read(one) == read(other)
-            and all(field(one) == field(other) for field in json)
-            and all((field(one) or {}) == (field(other) or {}) for field in extra)
-        )
+        return read(one) == read(other) and extra(one) == extra(other)
 
     return equal
 

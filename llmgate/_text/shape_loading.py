@@ -181,7 +181,7 @@ def _compiled(cls: Any) -> Callable[[Any], Any]:
             lines += _assignment(each, loaders[each.name], cls.json_slots)
     if any(each.name == "extra" for each in dataclasses.fields(cls)):
         rest = "{key: value for key, value in data.items() if key not in known}"
-        lines.append(f"    if not data.keys() <= known: self.extra = {rest}")
+        lines.append(f"    self.raw_extra = None if data.keys() <= known else {rest}")
     if hasattr(cls, "__post_init__"):  # its arguments stand for what no JSON has
         lines.append("    self.__post_init__(None)")
     lines.append("    return self")
@@ -197,10 +197,11 @@ def _nested(loader: _Loader) -> Callable[[Any], Any] | None:
 
 
 def _assignment(
-    each: dataclasses.Field[Any], loader: _Loader, json_slots: Mapping[str, Any]
+    each: dataclasses.Field[Any], loader: _Loader, json_slots: Mapping[str, str]
 ) -> list[str]:
     """The lines that load one field."""
-    target, name = f"self.{each.name}", each.name
+    name = each.name
+    target = f"self.{json_slots.get(name, name)}"
     lines = [f"    if {name!r} in data:", f"        value = data[{name!r}]"]
     missing = "None" if loader.nullable else _default(each)
     if loader.nested is not None:
@@ -211,8 +212,8 @@ def _assignment(
         kinds = " or ".join(f"type(value) is {kind.__name__}" for kind in loader.accepted)
         load = f"value if {kinds} else refuse()"
     lines.append(f"        {target} = {missing} if value is None else {load}")
-    if name in json_slots:  # one that is not set reads as None
-        return lines
+    if name in json_slots:
+        return [*lines, "    else:", f"        {target} = None"]
     return [*lines, "    else:", f"        {target} = {_default(each)}"]
 
 

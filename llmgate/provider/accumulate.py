@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
-from llmgate._text.json import is_array, is_object, parse_arguments
-from llmgate._text.shape import Shape, stored
+from llmgate._text.json import parse_arguments
+from llmgate._text.shape import Shape
 from llmgate.errors import DecodeError
+from llmgate.provider.merging import Merged, merge_data, replace_data, settled
 from llmgate.types import (
     Choice,
     ChoiceDelta,
@@ -23,13 +24,12 @@ from llmgate.types import (
     Function,
     FunctionDelta,
     Message,
-    TextChunks,
     ToolCall,
     ToolCallDelta,
     Usage,
 )
 
-__all__ = ["Accumulator", "Asides", "accumulate", "beside", "merge_data", "settled"]
+__all__ = ["Accumulator", "Asides", "accumulate", "beside"]
 
 
 def accumulate(chunks: Iterable[Chunk]) -> Completion:
@@ -46,9 +46,6 @@ class Accumulator:
     def __init__(self) -> None:
         self.usage: Usage | None = None
         self._last_chunk = _NO_CHUNK
-        self._like: Chunk | None = None
-        """What the chunks of text were like that came last, if no other head came since."""
-        self._like_texts: list[str]
         self._last: dict[str, Any] = {}
         self._extra: dict[str, Any] = {}
         self._choices: dict[int, _ChoiceParts] = {}
@@ -60,7 +57,7 @@ class Accumulator:
 
     def add(self, chunk: Chunk) -> None:
         """Add what a chunk says."""
-        last = self._last_chunk
+        last, raw = self._last_chunk, cast("Any", chunk)
         if (
             chunk.id is not last.id  # nearly always they are the same objects
             or chunk.model is not last.model
@@ -69,27 +66,16 @@ class Accumulator:
             or chunk.created != last.created
         ):
             self._add_head(chunk)
-            self._last_chunk, self._like = chunk, None
-        if chunk.usage is not None:
+            self._last_chunk = chunk
+        if chunk.usage is not None and (self.usage is None or _counts(chunk.usage)):
             self.usage = chunk.usage
-        extra = _CHUNK_EXTRA(chunk)
-        if extra:  # said of the whole answer so far, and so again and again
-            self._extra |= extra
+        if raw.raw_extra:
+            replace_data(self._extra, raw.raw_extra)
         for choice in chunk.choices:
             parts = self._choices.get(choice.index)
             if parts is None:
                 parts = self._choices[choice.index] = _ChoiceParts(choice.index)
             parts.add(choice)
-
-    def add_texts(self, chunks: TextChunks) -> None:
-        """Add what these chunks say, which differ in their texts alone."""
-        if chunks.like is self._like:
-            self._like_texts.extend(chunks.texts)
-            return
-        for chunk in chunks:
-            self.add(chunk)
-        self._like = chunks.like
-        self._like_texts = self._choices[chunks.like.choices[0].index].content
 
     def _add_head(self, chunk: Chunk) -> None:
         for name in ("id", "created", "model", "system_fingerprint", "service_tier"):
@@ -108,115 +94,128 @@ class Accumulator:
         return Completion(
             choices=[parts.choice() for _, parts in sorted(self._choices.items())],
             usage=self.usage,
-            extra=dict(self._extra),
+            extra=settled(self._extra),
             **self._last,
         )
 
 
 _NO_CHUNK = Chunk([])
-_CHUNK_EXTRA = stored(Chunk, "extra")
-_CHOICE_EXTRA = stored(ChunkChoice, "extra")
-_LOGPROBS = stored(ChunkChoice, "logprobs")
-_DELTA_EXTRA = stored(ChoiceDelta, "extra")
-_ANNOTATIONS = stored(ChoiceDelta, "annotations")
-_AUDIO = stored(ChoiceDelta, "audio")
+
+
+def _counts(usage: Usage) -> bool:
+    """Whether it counts anything: some hosts send zeros after what was billed."""
+    return bool(usage.prompt_tokens or usage.completion_tokens or usage.total_tokens)
 
 
 class _ChoiceParts:
     """One choice, in pieces."""
 
+    __slots__ = (
+        "_annotations",
+        "_audio",
+        "_calls",
+        "_content",
+        "_extra",
+        "_finish",
+        "_functions",
+        "_index",
+        "_logprobs",
+        "_message_extra",
+        "_provider_data",
+        "_reasoning",
+        "_refusal",
+        "_role",
+    )
+
     def __init__(self, index: int) -> None:
         self._index = index
-        self._texts: dict[str, list[str]] = {}
-        self._content: list[str] | None = None
+        self._content: list[str] = []
+        self._reasoning: list[str] = []
+        self._refusal: list[str] = []
         self._role = "assistant"
         self._calls: dict[int, _CallParts] = {}
         self._functions: dict[int, _CallParts] = {}
         self._annotations: list[dict[str, Any]] = []
-        self._audio: dict[str, Any] = {}
+        self._audio = Merged()
         self._provider_data: dict[str, Any] = {}
-        self._logprobs: dict[str, Any] = {}
-        self._message_extra: dict[str, Any] = {}
-        self._choice_extra: dict[str, Any] = {}
+        self._logprobs = Merged()
+        self._message_extra = Merged()
+        self._extra = Merged()
         self._finish: dict[str, Any] = {}
 
     def add(self, choice: ChunkChoice) -> None:
-        delta = choice.delta
+        delta, raw, fields = choice.delta, cast("Any", choice.delta), cast("Any", choice)
         if delta.content is not None:
-            if self._content is None:
-                self._content = self._texts["content"] = []
             self._content.append(delta.content)
         if delta.reasoning_content is not None:
-            self._texts.setdefault("reasoning_content", []).append(delta.reasoning_content)
+            self._reasoning.append(delta.reasoning_content)
         if delta.tool_calls:
             for fragment in delta.tool_calls:
-                self._calls.setdefault(fragment.index, _CallParts(fragment.index)).add(fragment)
+                call = self._calls.get(fragment.index)
+                if call is None:
+                    call = self._calls[fragment.index] = _CallParts(fragment.index)
+                call.add(fragment)
+        if delta.role:
+            self._role = delta.role
+        if raw.raw_extra:
+            self._message_extra.add(raw.raw_extra)
+        if fields.raw_logprobs:
+            self._logprobs.add(fields.raw_logprobs)
+        if fields.raw_extra:
+            self._extra.add(fields.raw_extra)
         if choice.finish_reason is not None:
             self._finish["finish_reason"] = choice.finish_reason
         if choice.native_finish_reason is not None:
             self._finish["native_finish_reason"] = choice.native_finish_reason
-        logprobs, extra = _LOGPROBS(choice), _CHOICE_EXTRA(choice)
-        if logprobs:
-            merge_data(self._logprobs, logprobs)
-        if extra:
-            merge_data(self._choice_extra, extra)
         if (
-            delta.role is not None
-            or delta.refusal is not None
+            delta.refusal is not None
             or delta.function_call is not None
             or delta.provider_data
-            or _ANNOTATIONS(delta)
-            or _AUDIO(delta)
-            or _DELTA_EXTRA(delta)
+            or raw.raw_annotations
+            or raw.raw_audio
         ):
-            self._add_rare(delta)
+            self._add_rare(delta, raw)
 
-    @property
-    def content(self) -> list[str]:
-        """The pieces of its text, of which there is one at least."""
-        return self._texts["content"]
-
-    def _add_rare(self, delta: ChoiceDelta) -> None:
+    def _add_rare(self, delta: ChoiceDelta, raw: Any) -> None:
         """What most chunks do not have."""
-        if delta.role:
-            self._role = delta.role
         if delta.refusal is not None:
-            self._texts.setdefault("refusal", []).append(delta.refusal)
+            self._refusal.append(delta.refusal)
         if delta.function_call is not None:
             self._functions.setdefault(0, _CallParts(0)).add_function(delta.function_call)
-        annotations, audio, extra = _ANNOTATIONS(delta), _AUDIO(delta), _DELTA_EXTRA(delta)
-        if annotations:
-            self._annotations.extend(annotations)
-        if audio:
-            merge_data(self._audio, audio)
-        if delta.provider_data:
-            merge_data(self._provider_data, delta.provider_data)
-        if extra:
-            merge_data(self._message_extra, extra)
+        self._annotations.extend(raw.raw_annotations or ())
+        self._audio.add(raw.raw_audio or {})
+        merge_data(self._provider_data, delta.provider_data or {})
 
     def choice(self) -> Choice:
         return Choice(
             message=self._message(),
             index=self._index,
-            logprobs=settled(self._logprobs) or None,
-            extra=settled(self._choice_extra),
+            logprobs=self._logprobs.settled() or None,
+            extra=self._extra.settled(),
             **self._finish,
         )
 
     def _message(self) -> Message:
         return Message(
+            content=_joined(self._content),
             role=self._role,
-            **{name: "".join(pieces) for name, pieces in self._texts.items()},
+            refusal=_joined(self._refusal),
+            reasoning_content=_joined(self._reasoning),
             tool_calls=[call.tool_call() for call in self._shown(self._calls)] or None,
             function_call=next((call.function() for call in self._shown(self._functions)), None),
             annotations=list(self._annotations) or None,
-            audio=settled(self._audio) or None,
+            audio=self._audio.settled() or None,
             provider_data=settled(self._provider_data) or None,
-            extra=settled(self._message_extra),
+            extra=self._message_extra.settled(),
         )
 
     def _shown(self, calls: dict[int, _CallParts]) -> Iterable[_CallParts]:
         return (call for _, call in sorted(calls.items()) if self._finish or call.is_whole())
+
+
+def _joined(pieces: list[str]) -> str | None:
+    """A text, None where no chunk had a piece of it."""
+    return "".join(pieces) if pieces else None
 
 
 class _CallParts:
@@ -274,69 +273,6 @@ class _CallParts:
             custom = CustomCall.model_validate({"name": "", **settled(self._custom)})
             return ToolCall(identifier, custom=custom, type="custom", extra=extra)
         return ToolCall(identifier, self.function(), type=self._type or "function", extra=extra)
-
-
-class _Pieces(list[str]):
-    """A text that is still coming, so that joining it costs once."""
-
-
-def merge_data(whole: dict[str, Any], piece: dict[str, Any]) -> None:
-    """Add a fragment of JSON to what came before, in place; :func:`settled` gives the result.
-
-    Lists grow, objects merge, texts are joined where the fragment continues one (``data``,
-    ``transcript``, ``input`` …) and replaced where it names something (``id``, ``type``, ``name``).
-    The fragment itself is never changed.
-    """
-    for key, value in piece.items():
-        before = whole.get(key)
-        if isinstance(before, _Pieces) and isinstance(value, str):
-            before.append(value)
-        elif is_array(before) and is_array(value) and not isinstance(before, _Pieces):
-            before.extend(value)
-        elif is_object(before) and is_object(value):
-            merge_data(before, value)
-        elif value is not None or key not in whole:
-            whole[key] = _own(key, value)
-
-
-def _own(key: str, value: Any) -> Any:
-    """A first value, as a container that may be changed."""
-    if isinstance(value, str) and key in _CONTINUED:
-        return _Pieces([value])
-    if is_object(value):
-        owned: dict[str, Any] = {}
-        merge_data(owned, value)
-        return owned
-    return list(value) if is_array(value) else value
-
-
-def settled(data: dict[str, Any]) -> dict[str, Any]:
-    """What was merged, as plain JSON that shares no container with what is still growing."""
-    return {key: _plain(value) for key, value in data.items()}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, _Pieces):
-        return "".join(value)
-    if is_object(value):
-        return settled(value)
-    return list(value) if is_array(value) else value
-
-
-_CONTINUED = frozenset(
-    {
-        "arguments",
-        "content",
-        "data",
-        "input",
-        "reasoning",
-        "signature",
-        "text",
-        "thinking",
-        "transcript",
-    }
-)
-"""The keys whose texts come in pieces, in the formats that this library reads."""
 
 
 # --- what decoders tell beside the answer -------------------------------------------------

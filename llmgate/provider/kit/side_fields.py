@@ -48,7 +48,7 @@ class SideFields:
         return self._read(key, "a string", _as_text)
 
     def integer(self, key: str) -> int | None:
-        """An integer; some hosts write it as a float or as a string."""
+        """An integer; some hosts write it as a float or as a string. A fraction is rounded."""
         value = self.payload.get(key)
         if isinstance(value, float) and value.is_integer() and abs(value) < _MOST:
             return int(value)
@@ -75,6 +75,10 @@ class SideFields:
     def drop(self, key: str, expected: str) -> None:
         """Record that a field is none of what was expected, as its provider has found."""
         self._record(key, expected, None)
+
+    def convert(self, key: str, expected: str, value: Any) -> None:
+        """Record as what a field was read, as its provider has found."""
+        self._record(key, expected, value)
 
     def others(self, *known: str) -> dict[str, Any]:
         """All fields but these that were read, and of these the odd ones as they were sent."""
@@ -113,7 +117,7 @@ def _as_text(value: Any) -> str | None:
 
 
 def _as_integer(value: Any) -> int | None:
-    if type(value) is int:
-        return value if abs(value) < _MOST else None
+    if type(value) is int or isinstance(value, float):
+        return round(value) if abs(value) < _MOST else None
     is_number = isinstance(value, str) and value.isascii() and value.isdecimal()
     return int(value) if is_number and len(value) < _LONGEST else None

@@ -138,7 +138,7 @@ class AzureOpenAI(Provider):
         """One request, one completion."""
         response = yield self._request(call)
         try:
-            return decode(response, call.id)
+            return decode(response, call.id, call.report)
         except ContentFilterError as error:  # in place of a completion, with status 200
             error.details = error.details or filter_findings(response)
             raise
@@ -146,7 +146,7 @@ class AzureOpenAI(Provider):
     def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
         """One request, and a decoder for its events."""
         yield self._request(call)
-        return ChatDecoder(call.id, choices=call.parameters.get("n", 1))
+        return ChatDecoder(call.id, choices=call.parameters.get("n", 1), report=call.report)
 
     def embed(self, call: EmbeddingCall) -> Flow[Embeddings]:
         """One request, all vectors."""

@@ -12,11 +12,10 @@ from llmgate.embeddings import Embedding, EmbeddingCall, Embeddings
 from llmgate.errors import DecodeError
 from llmgate.provider import EmbeddingAbilities, Rule, Support
 from llmgate.provider.http import HttpRequest, HttpResponse, is_array, is_object
-from llmgate.provider.kit import add_frame, json_request, merge_body, read_json
+from llmgate.provider.kit import SideFields, add_frame, json_request, merge_body, read_json
 from llmgate.provider.vectors import vector_of
 from llmgate.types import Usage
 from llmgate_openai.response.errors import error_from_payload
-from llmgate_openai.response.parts import usage_in
 
 __all__ = ["decode_embeddings", "embedding_abilities", "embedding_request"]
 
@@ -67,11 +66,10 @@ def decode_embeddings(response: HttpResponse) -> Embeddings:
 def _embeddings(payload: Any) -> Embeddings:
     if not is_object(payload) or not is_array(payload.get("data")):
         raise DecodeError("it has no data")
-    usage = _usage(payload)
     return Embeddings(
         data=[_embedding(item, place) for place, item in enumerate(payload["data"])],
         model=_model(payload),
-        usage=None if usage is None else Usage.model_validate(usage, path="usage"),
+        usage=_usage(payload),
         extra={name: value for name, value in payload.items() if name not in _NAMES},
     )
 
@@ -105,16 +103,14 @@ def _embedding(item: Any, place: int) -> Embedding:
 _ITEM_NAMES = frozenset({"embedding", "index", "object"})
 
 
-def _usage(payload: Mapping[str, Any]) -> Any:
+def _usage(payload: Mapping[str, Any]) -> Usage | None:
     """The usage, in which either count stands for the other: all tokens are the prompt's."""
-    usage = usage_in(payload)
-    if not is_object(usage):
-        return usage
-    prompt, total = usage.get("prompt_tokens"), usage.get("total_tokens")
-    if prompt is None and total is None:
+    side = SideFields(payload).object("usage")
+    prompt, total = side.integer("prompt_tokens"), side.integer("total_tokens")
+    if prompt is None:
+        prompt = total
+    if prompt is None:
         return None
-    return {
-        **usage,
-        "prompt_tokens": total if prompt is None else prompt,
-        "total_tokens": prompt if total is None else total,
-    }
+    counted = side.integer("completion_tokens") or 0
+    extra = side.others("prompt_tokens", "completion_tokens", "total_tokens")
+    return Usage(prompt, counted, prompt if total is None else total, extra=extra)

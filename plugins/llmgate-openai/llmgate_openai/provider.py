@@ -125,12 +125,12 @@ class OpenAI(Provider):
     def complete(self, call: ProviderCall) -> Flow[Completion]:
         """One request, one completion."""
         response = yield self._chat_request(call)
-        return decode(response, call.id)
+        return decode(response, call.id, call.report)
 
     def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
         """One request, and a decoder for its events."""
         yield self._chat_request(call)
-        return ChatDecoder(call.id, choices=call.parameters.get("n", 1))
+        return ChatDecoder(call.id, choices=call.parameters.get("n", 1), report=call.report)
 
     def embed(self, call: EmbeddingCall) -> Flow[Embeddings]:
         """One request, all vectors."""

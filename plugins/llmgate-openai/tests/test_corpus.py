@@ -128,6 +128,8 @@ def _lost_field(key: str, value: Any, ours: dict[str, Any], path: str) -> Iterat
         mine = ours.get("content_parts")
     elif path == ".created" and isinstance(value, float):
         value = int(value)
+    elif key == "completion_tokens" and mine != value:  # the host counts reasoning beside it
+        value = ours["total_tokens"] - ours["prompt_tokens"]
     elif key == "arguments" and not isinstance(value, str):
         mine = json.loads(mine or "null")
     elif key == "obfuscation" or (key == "message" and "delta" in ours):

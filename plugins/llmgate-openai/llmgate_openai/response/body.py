@@ -9,92 +9,122 @@ from __future__ import annotations
 from typing import Any
 
 from llmgate.errors import DecodeError, ProviderError
-from llmgate.provider.http import HttpResponse, is_array, is_object
-from llmgate.provider.kit import Fields, add_frame, read_json
-from llmgate.types import Completion
-from llmgate_openai.response.errors import error_from_payload
+from llmgate.provider.http import HttpResponse, is_object
+from llmgate.provider.kit import (
+    Fields,
+    SideFields,
+    add_frame,
+    completion_of_events,
+    is_event_stream,
+    read_json,
+    without_terminator,
+)
+from llmgate.report import Report
+from llmgate.types import Choice, Completion, Function, Message, ToolCall
+from llmgate_openai.response.errors import error_from_payload, error_without_choices
 from llmgate_openai.response.parts import (
+    HEAD_FIELDS,
     complete_arguments,
     finish_reasons,
+    head_fields,
     message_fields,
-    seconds_of,
     tool_call,
-    usage_in,
 )
+from llmgate_openai.response.stream import ChatDecoder
+from llmgate_openai.response.usage import is_plain_usage
 
 __all__ = ["completion_of", "decode"]
 
 
-def decode(response: HttpResponse, call_id: str) -> Completion:
-    """The completion of a whole response.
+def decode(response: HttpResponse, call_id: str, report: Report | None = None) -> Completion:
+    """The completion of a whole response, or of a stream that came in its place.
 
     Args:
         response: The response.
         call_id: What missing ids of tool calls are made from.
+        report: Where it is recorded what departs from the format; by default nowhere.
 
     Raises:
         ProviderError: when an error was sent with status 200.
         DecodeError: when the response is not a chat completion; ``frame`` is its body.
+        StreamTruncatedError: when it is a stream without its end.
     """
-    payload = read_json(response.body)
+    body, report = response.body, Report() if report is None else report
+    if is_event_stream(body):
+        report.add("converted", "response", "it came as a stream of events")
+        return completion_of_events(body, ChatDecoder(call_id, report=report))
+    payload = _read(body, report)
     try:
-        if _prepare_plain(payload):
-            return Completion.model_validate(payload)
-        return completion_of(payload, call_id)
+        return completion_of(payload, call_id, report)
     except ProviderError as error:
         error.in_stream = False
         raise
     except DecodeError as error:
-        add_frame(error, "the response is not a chat completion", response.body)
+        add_frame(error, "the response is not a chat completion", body)
         raise
 
 
-def completion_of(payload: Any, call_id: str) -> Completion:
+def _read(body: bytes, report: Report) -> Any:
+    try:
+        return read_json(body)
+    except DecodeError:
+        whole = without_terminator(body)
+        if whole == body:
+            raise
+    payload = read_json(whole)
+    report.add("converted", "response", "a terminator of streams came behind it")
+    return payload
+
+
+def completion_of(payload: Any, call_id: str, report: Report | None = None) -> Completion:
     """The completion that a JSON value stands for.
 
     Raises:
         ProviderError: when it is an error, or one of its choices is.
         DecodeError: when it is something else.
     """
+    report = Report() if report is None else report
     error = error_from_payload(payload)
     if error is not None:
         raise error
-    fields = Fields(payload)
-    choices = fields.objects("choices")
+    choices = Fields(payload).objects("choices")
     if not choices:
-        raise DecodeError("it has no choices")
-    return Completion.model_validate(
-        {
-            **fields.payload,
-            "choices": [_choice(choice, place, call_id) for place, choice in enumerate(choices)],
-            "created": seconds_of(payload.get("created")),
-            "usage": usage_in(payload),
-        }
-    )
+        error = error_without_choices(payload)
+        raise DecodeError("it has no choices") if error is None else error
+    if _prepare_plain(payload):
+        try:
+            return Completion.model_validate(payload)
+        except DecodeError:  # of something beside its text
+            pass
+    extra = {key: value for key, value in payload.items() if key not in _HEAD}
+    head = head_fields(payload, extra, report)
+    read = [_choice(choice, place, call_id, report) for place, choice in enumerate(choices)]
+    return Completion(read, extra=extra, **head)
 
 
-def _prepare_plain(payload: Any) -> bool:
+_HEAD = HEAD_FIELDS | {"choices"}
+
+
+def _prepare_plain(payload: dict[str, Any]) -> bool:
     """Whether it is one choice of text with every field, as nearly all are.
 
-    It is then changed into what :func:`completion_of` would make of it.
+    It then gets the native finish reason, which is all that it lacks of a completion.
     """
-    if not is_object(payload) or not payload.keys() >= _PLAIN_PAYLOAD or "error" in payload:
+    if not payload.keys() >= _PLAIN_PAYLOAD or "error" in payload:
         return False
     choices, usage = payload["choices"], payload["usage"]
-    if not is_array(choices) or len(choices) != 1 or type(payload["created"]) is not int:
+    if len(choices) != 1 or type(payload["created"]) is not int:
         return False
     if payload["object"] != "chat.completion":
         return False
     choice = choices[0]
-    if not is_object(choice) or not choice.keys() <= _PLAIN_CHOICE:
-        return False
     message, reason = choice.get("message"), choice.get("finish_reason")
-    if not is_object(message) or not message.keys() <= _PLAIN_MESSAGE:
+    if not (choice.keys() <= _PLAIN_CHOICE and is_object(message)):
         return False
     has_text = type(message.get("content")) is str and message.get("role") == "assistant"
     has_reason = type(reason) is str and reason in ("stop", "length", "content_filter")
-    has_usage = is_object(usage) and usage.keys() >= _PLAIN_USAGE
-    if not (has_text and has_reason and has_usage and type(choice.get("index")) is int):
+    is_plain = has_text and has_reason and message.keys() <= _PLAIN_MESSAGE
+    if not (is_plain and type(choice.get("index")) is int and is_plain_usage(usage)):
         return False
     choice["native_finish_reason"] = reason
     return True
@@ -103,36 +133,44 @@ def _prepare_plain(payload: Any) -> bool:
 _PLAIN_PAYLOAD = frozenset({"id", "object", "created", "model", "choices", "usage"})
 _PLAIN_CHOICE = frozenset({"index", "message", "finish_reason", "logprobs"})
 _PLAIN_MESSAGE = frozenset({"role", "content", "refusal", "annotations"})
-_PLAIN_USAGE = frozenset(
-    {"prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details"}
-)
 
 
-def _choice(fields: Fields, place: int, call_id: str) -> dict[str, Any]:
-    choice = fields.payload
+def _choice(fields: Fields, place: int, call_id: str, report: Report) -> Choice:
+    choice, name = fields.payload, fields.name
     error = error_from_payload(choice)  # OpenRouter, when one of several choices fails
     if error is not None:
         raise error
-    message = _message(fields)
-    index = choice.get("index")
-    if index is None:
-        index = place
-    if message["tool_calls"]:
-        message["tool_calls"] = [
-            tool_call(
-                call, f"call_{call_id}_{index}_{number}", f"{fields.name}.tool_calls[{number}]"
-            )
-            for number, call in enumerate(message["tool_calls"])
-        ]
+    side = SideFields(choice, report, name)
+    index = side.integer("index")
+    index = place if index is None else index
+    message = _message(fields, report)
+    calls = message["tool_calls"] or ()
+    message["tool_calls"] = [
+        _tool_call(call, f"call_{call_id}_{index}_{number}", f"{name}.tool_calls[{number}]", report)
+        for number, call in enumerate(calls)
+    ] or None
+    called = message["function_call"]
+    if called is not None:
+        message["function_call"] = Function.model_validate(
+            {**called, "arguments": complete_arguments(called.get("arguments"))},
+            path=f"{name}.function_call",
+        )
+    logprobs = side.object("logprobs").payload or None
+    extra = side.others(*_CHOICE_FIELDS)
     reasons = finish_reasons(
-        choice,
-        has_calls=bool(message["tool_calls"]),
-        has_function_call=bool(message.get("function_call")),
+        choice, extra, report, has_calls=bool(calls), has_function_call=called is not None
     )
-    return {**choice, "index": index, "message": message, **reasons}
+    return Choice(Message(**message), index, logprobs=logprobs, extra=extra, **reasons)
 
 
-def _message(choice: Fields) -> dict[str, Any]:
+_CHOICE_FIELDS = ("message", "index", "finish_reason", "logprobs", "native_finish_reason")
+
+
+def _tool_call(call: Any, fallback_id: str, path: str, report: Report) -> ToolCall:
+    return ToolCall.model_validate(tool_call(call, fallback_id, path, report), path=path)
+
+
+def _message(choice: Fields, report: Report) -> dict[str, Any]:
     """The choice's message; a filter may have left nothing of it but the reason.
 
     Raises:
@@ -143,15 +181,11 @@ def _message(choice: Fields) -> dict[str, Any]:
         message = {"content": None}
     if not is_object(message):
         raise DecodeError(f"{choice.name} has no message")
-    fields = message_fields(message)
     is_complete = message.get("role") and reason
-    if not is_complete and not any(name in fields for name in _CONTENTS):
+    if not is_complete and not any(name in message for name in _CONTENTS):
         raise DecodeError(f"{choice.name}.message holds no content")
-    fields["tool_calls"] = Fields(fields, f"{choice.name}.message").array("tool_calls") or None
-    if is_object(called := fields.get("function_call")):
-        arguments = complete_arguments(called.get("arguments"))
-        fields["function_call"] = {**called, "arguments": arguments}
-    return fields
+    fields = message_fields(message, f"{choice.name}.message", report)
+    return {**fields, "role": fields["role"] or "assistant"}
 
 
 _CONTENTS = (
@@ -161,5 +195,6 @@ _CONTENTS = (
     "function_call",
     "audio",
     "reasoning_content",
+    "reasoning",
     "images",
 )

@@ -109,6 +109,8 @@ def error_from_payload(payload: Any) -> ProviderError | None:
 
     Its status is the one that the error names, or with which its code is otherwise sent.
     """
+    if is_array(payload) and payload:  # Google wraps it
+        payload = payload[0]
     if not is_object(payload):
         return None
     error = payload.get("error")
@@ -119,10 +121,12 @@ def error_from_payload(payload: Any) -> ProviderError | None:
 
 
 def error_without_choices(payload: Mapping[str, Any]) -> ProviderError | None:
-    """The error that an event without choices stands for, if it holds one: such as a proxy's,
-    which has a message and no error object."""
+    """The error that a response or event without choices stands for, if it holds one: such as a
+    proxy's, which has a message and no error object."""
     error = payload.get("error", payload.get("errors"))
     fields = _fields_of(payload) or (None if error is None else {"message": _text(error)})
+    if fields is None and payload.get("success") is False:
+        fields = {**payload, "message": "the host says that it had no success"}
     return None if fields is None else _error_without_status(fields)
 
 
@@ -140,20 +144,38 @@ def _error_in(payload: Any) -> ProviderError | None:
 
 
 def _fields_of(payload: Any) -> dict[str, Any] | None:
-    """The error object, in whichever of the shapes in use: nested, flat, or a bare text."""
+    """The error object, in whichever of the shapes in use: nested, flat, listed, or a bare text."""
+    if is_array(payload) and payload:  # Google wraps it; others list all that is wrong
+        payload = payload[0]
     if isinstance(payload, str):
         return {"message": payload}
     if not is_object(payload):
         return None
     error = payload.get("error")
+    if is_array(error) and error:
+        error = error[0]
     if is_object(error) and error:
         return error
     if isinstance(error, str) and error:
         return {**payload, "message": payload.get("message") or error}
-    if isinstance(payload.get("message"), str):
-        return payload
+    result = payload.get("base_resp")  # MiniMax: 0 is success
+    if is_object(result) and result.get("status_code"):
+        code, message = result["status_code"], result.get("status_msg")
+        return {**result, "code": code, "message": message or f"the host's status is {code}"}
+    message = payload.get("message") or payload.get("msg")
+    if isinstance(message, str):
+        return {**payload, "message": message}
+    if payload.get("errors"):
+        return _fields_of(payload["errors"])
     detail = payload.get("detail") or payload.get("title")  # FastAPI; RFC 9457
-    return {**payload, "message": _text(detail)} if detail else None
+    return {**payload, "message": _detail(detail)} if detail else None
+
+
+def _detail(detail: Any) -> str | None:
+    """What is wrong, of FastAPI's list of it as well."""
+    items: list[Any] = detail if is_array(detail) else [detail]
+    texts = (item.get("msg") or item.get("message") if is_object(item) else item for item in items)
+    return "; ".join(str(text) for text in texts if text) or _text(detail)
 
 
 def _error_without_status(fields: Mapping[str, Any]) -> ProviderError:

@@ -1,75 +1,190 @@
 """Parts of a response in OpenAI's own form, whichever of its imitators wrote them.
 
-It invents no value, and checks none that the response types check themselves.
+What a response says (text, tool calls) is read strictly. An odd value beside that is converted or
+None, is recorded in the report, and stays in ``extra``. No value is invented.
 Source: https://platform.openai.com/docs/api-reference/chat/object; recorded responses of the hosts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from llmgate.errors import DecodeError
 from llmgate.provider.http import encode_json, is_array, is_object
-from llmgate.provider.kit import Fields, finish_reason
+from llmgate.provider.kit import Fields, SideFields, finish_reason
+from llmgate.report import Report
+from llmgate_openai.response.usage import read_usage
 
 __all__ = [
+    "HEAD_FIELDS",
     "arguments_text",
     "complete_arguments",
     "finish_reasons",
+    "head_fields",
+    "kind_of",
     "message_fields",
     "seconds_of",
+    "text_or_none",
     "tool_call",
-    "usage_in",
 ]
 
 
+HEAD_FIELDS = frozenset(
+    {"id", "created", "model", "object", "system_fingerprint", "service_tier", "usage"}
+)
+"""What a completion or chunk says beside its choices, and has fields for."""
+
+
+def head_fields(
+    payload: Mapping[str, Any], extra: dict[str, Any], report: Report
+) -> dict[str, Any]:
+    """What a completion or chunk says beside its choices, as the arguments of its class.
+
+    Args:
+        payload: The response, or its head.
+        extra: Takes what could not be read as such.
+        report: Where that is recorded.
+    """
+    side = SideFields(payload, report)
+    head = {
+        "id": side.text("id") or "",
+        "created": _seconds(side) or 0,
+        "model": side.text("model") or "",
+        "system_fingerprint": side.text("system_fingerprint"),
+        "service_tier": side.text("service_tier"),
+        "usage": read_usage(payload.get("usage"), extra, report),
+    }
+    kind = side.text("object")
+    extra |= side.odd
+    return head if kind is None else {**head, "object": kind}
+
+
+def _seconds(side: SideFields) -> int | None:
+    """A time of creation in whole seconds; some hosts send fractions, or a date."""
+    created = seconds_of(side.payload.get("created"))
+    if type(created) is int and abs(created) < 2**63:
+        return created
+    if isinstance(created, str) and not created.isdecimal():
+        try:
+            moment = datetime.fromisoformat(created)
+            seconds = int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp())
+        except (ValueError, OverflowError):
+            pass
+        else:
+            side.convert("created", "seconds", seconds)
+            return seconds
+    return side.integer("created")
+
+
+def seconds_of(created: Any) -> Any:
+    """A time of creation in whole seconds; some hosts send fractions."""
+    if isinstance(created, float) and abs(created) < 2**53:
+        return int(created)
+    return created
+
+
 def finish_reasons(
-    choice: Mapping[str, Any], *, has_calls: bool, has_function_call: bool
+    choice: Mapping[str, Any],
+    extra: dict[str, Any],
+    report: Report,
+    *,
+    has_calls: bool,
+    has_function_call: bool,
 ) -> dict[str, Any]:
     """A choice's finish reason in OpenAI's word and in the host's own.
 
     A response that calls says so, though OpenAI itself gives ``stop`` for a call that was forced.
-
-    Raises:
-        DecodeError: when it is not a string.
     """
-    native = Fields(choice).optional_text("finish_reason")
-    own = choice.get("native_finish_reason")  # OpenRouter: the reason of the host behind it
+    side = SideFields(choice, report, "choices")
+    native = side.text("finish_reason")
+    own = side.text("native_finish_reason")  # OpenRouter: the reason of the host behind it
+    extra |= side.odd
     reason = finish_reason(native, {}, has_calls=has_calls)
     if reason == "function_call" or (reason in ("stop", "other") and has_function_call):
         reason = "function_call" if has_function_call else "tool_calls" if has_calls else "stop"
     return {"finish_reason": reason, "native_finish_reason": own or native or None}
 
 
-def message_fields(message: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a message or delta: its content as text, its reasoning under one name."""
-    fields = dict(message)
-    if is_array(fields.get("content")):
-        fields |= _joined_parts(fields["content"])
-    reasoning = fields.get("reasoning")
-    if not fields.get("reasoning_content") and isinstance(reasoning, str):
+def message_fields(
+    message: Mapping[str, Any], path: str = "message", report: Report | None = None
+) -> dict[str, Any]:
+    """The fields of a message or delta, which are arguments of its class: its content as text, its
+    reasoning under one name, and everything that has no field in ``extra``.
+
+    ``tool_calls`` is a list of what the host sent, ``function_call`` an object; or None.
+
+    Raises:
+        DecodeError: when its content is no text, or its calls are none.
+    """
+    side = SideFields(message, report, path)
+    fields: dict[str, Any] = {
+        "content": None,
+        "role": side.text("role"),
+        "refusal": side.text("refusal"),
+        "reasoning_content": side.text("reasoning_content"),
+        "tool_calls": _calls_in(side, path),
+        "function_call": _function_call_in(side),
+        "annotations": _annotations_in(side),
+        "audio": side.object("audio").payload or None,
+        "provider_data": side.object("provider_data").payload or None,
+    }
+    extra = {key: value for key, value in message.items() if key not in fields} | side.odd
+    content, reasoning = message.get("content"), message.get("reasoning")
+    if is_array(content):
+        extra["content_parts"] = content
+        fields["content"], thinking = _texts_in(content)
+        fields["reasoning_content"] = fields["reasoning_content"] or thinking
+    else:
+        fields["content"] = text_or_none(content, path, "content")
+    if not fields["reasoning_content"] and isinstance(reasoning, str):
         fields["reasoning_content"] = reasoning
-    called = fields.get("function_call")
-    if is_object(called) and not (called.get("name") or called.get("arguments")):
-        del fields["function_call"]  # an empty one, as some hosts write beside each text
-    elif is_object(called) and called.get("arguments") is not None:
-        arguments = arguments_text(called["arguments"])
-        fields["function_call"] = {**called, "arguments": arguments}
-    return fields
+    return {**fields, "extra": extra}
 
 
-def _joined_parts(parts: list[Any]) -> dict[str, Any]:
-    """Content in parts (Mistral) as text and reasoning; the parts themselves stay in ``extra``."""
-    joined: dict[str, Any] = {"content": _text_of(parts), "content_parts": parts}
+def text_or_none(value: Any, path: str, key: str) -> str | None:
+    """A text that is the response itself.
+
+    Raises:
+        DecodeError: when it is something else.
+    """
+    return Fields({key: value}, path).optional_text(key)
+
+
+def _annotations_in(side: SideFields) -> list[dict[str, Any]] | None:
+    annotations = side.objects("annotations")
+    return annotations if annotations is side.payload.get("annotations") else None
+
+
+def _calls_in(side: SideFields, path: str) -> list[Any] | None:
+    calls = side.payload.get("tool_calls")
+    if not calls:
+        side.array("tool_calls")  # such as an empty object, which is recorded
+        return None
+    if is_object(calls) and is_object(calls.get("function")):  # a single one
+        side.convert("tool_calls", "an array", [calls])
+        return [calls]
+    return Fields({"tool_calls": calls}, path).array("tool_calls")
+
+
+def _function_call_in(side: SideFields) -> dict[str, Any] | None:
+    called = dict(side.object("function_call").payload)
+    if not (called.get("name") or called.get("arguments")):
+        return None  # an empty one, as some hosts write beside each text
+    if called.get("arguments") is not None:
+        called["arguments"] = arguments_text(called["arguments"])
+    return called
+
+
+def _texts_in(parts: list[Any]) -> tuple[str, str | None]:
+    """The text of content in parts (Mistral), and the reasoning in it."""
     thinking = [
         _text_of(part["thinking"]) if is_array(part.get("thinking")) else _text(part, "thinking")
         for part in parts
         if is_object(part) and part.get("type") == "thinking"
     ]
-    if thinking:
-        joined["reasoning_content"] = "".join(thinking)
-    return joined
+    return _text_of(parts), "".join(thinking) if thinking else None
 
 
 def _text_of(parts: Iterable[Any]) -> str:
@@ -90,15 +205,16 @@ def _text(part: dict[str, Any], key: str) -> str:
 _PART = "a part of the content"
 
 
-def tool_call(call: Any, fallback_id: str, path: str) -> dict[str, Any]:
+def tool_call(call: Any, fallback_id: str, path: str, report: Report) -> dict[str, Any]:
     """A whole call with an id, a type and JSON text for arguments, which some hosts leave out.
 
     Raises:
         DecodeError: when it does not say what is called.
     """
     fields = Fields(call, path).payload
-    kind = fields.get("type") or ("custom" if fields.get("custom") else "function")
-    whole = {**fields, "id": fields.get("id") or fallback_id, "type": kind}
+    side = SideFields(fields, report, path)
+    kind = kind_of(side) or ("custom" if fields.get("custom") else "function")
+    whole = {**fields, "id": side.text("id") or fallback_id, "type": kind}
     function, custom = fields.get("function"), fields.get("custom")
     if is_object(function) and function.get("name"):
         arguments = complete_arguments(function.get("arguments"))
@@ -106,6 +222,15 @@ def tool_call(call: Any, fallback_id: str, path: str) -> dict[str, Any]:
     elif kind in ("function", "custom") and not (is_object(custom) and custom.get("name")):
         raise DecodeError(f"{path} names no function")
     return whole
+
+
+def kind_of(side: SideFields) -> str | None:
+    """The type of a call, or of a fragment of one."""
+    kind = side.payload.get("type")
+    if kind is None or isinstance(kind, str):
+        return kind
+    side.drop("type", "a string")
+    return None
 
 
 def complete_arguments(arguments: Any) -> str:
@@ -119,34 +244,3 @@ def arguments_text(arguments: Any) -> str:
     if arguments is None or isinstance(arguments, str):
         return arguments or ""
     return encode_json(arguments).decode()
-
-
-def usage_in(payload: Mapping[str, Any]) -> Any:
-    """The usage of a response or a chunk, in OpenAI's shape; None where it has none."""
-    usage = payload.get("usage")
-    if usage is None and is_object(groq := payload.get("x_groq")):
-        usage = groq.get("usage")
-    if not is_object(usage):
-        return usage
-    if not usage:
-        return None
-    shaped = dict(usage)
-    cached = usage.get("prompt_cache_hit_tokens")  # DeepSeek
-    if usage.get("prompt_tokens_details") is None and isinstance(cached, int):
-        shaped["prompt_tokens_details"] = {"cached_tokens": cached}
-    parts = usage.get("prompt_tokens"), usage.get("completion_tokens")
-    counts = [part for part in parts if isinstance(part, int) and abs(part) < _MOST]
-    if usage.get("total_tokens") is None and len(counts) == len(parts):
-        shaped["total_tokens"] = sum(counts)
-    return shaped
-
-
-_MOST = 2**63
-"""Sums of what is larger can grow beyond what Python turns into text."""
-
-
-def seconds_of(created: Any) -> Any:
-    """A time of creation in whole seconds; some hosts send fractions."""
-    if isinstance(created, float) and abs(created) < 2**53:
-        return int(created)
-    return created

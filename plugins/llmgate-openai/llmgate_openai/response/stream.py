@@ -1,6 +1,8 @@
 """Chunks from OpenAI's streams, and from those of its imitators; one decoder for each stream.
 
-It reads events and keeps what their order means; joining them is ``accumulate``'s.
+It reads events and keeps what their order means; joining them is ``accumulate``'s. An event is
+parsed once, and what is left of it when its fields are taken out is ``extra``. What is of another
+type than OpenAI's goes a second way, which explains, converts and records.
 Source: https://platform.openai.com/docs/api-reference/chat-streaming
 """
 
@@ -11,27 +13,26 @@ from typing import Any
 
 from llmgate.errors import DecodeError, StreamTruncatedError
 from llmgate.provider.framing import Frame, Framer, SSEFramer
-from llmgate.provider.http import is_array, is_object
-from llmgate.provider.kit import Fields, add_frame
-from llmgate.provider.templated_sse import FrameTemplate
-from llmgate.types import (
-    ChoiceDelta,
-    Chunk,
-    ChunkChoice,
-    FunctionDelta,
-    TextChunks,
-    ToolCallDelta,
-)
+from llmgate.provider.http import is_object
+from llmgate.provider.kit import Fields, SideFields, add_frame, is_done_mark
+from llmgate.report import Report
+from llmgate.types import ChoiceDelta, Chunk, ChunkChoice, FunctionDelta, ToolCallDelta
 from llmgate_openai.response.errors import (
     error_from_event,
     error_from_payload,
     error_without_choices,
 )
-from llmgate_openai.response.parts import finish_reasons, message_fields, seconds_of, usage_in
+from llmgate_openai.response.parts import finish_reasons, head_fields, message_fields
 from llmgate_openai.response.surrogates import SurrogateJoiner
 from llmgate_openai.response.tool_calls import ToolCallIndex
 
 __all__ = ["ChatDecoder"]
+
+_OBJECT: Any = dict
+_ARRAY: Any = list
+"""The classes of JSON's containers, by a name that leaves what is in them to the reader."""
+_new: Any = object.__new__
+"""Makes an object whose fields are then set, each of them: its constructor costs as much again."""
 
 
 class ChatDecoder:
@@ -41,20 +42,27 @@ class ChatDecoder:
         call_id: What missing ids of tool calls are made from.
         framer: What cuts the bytes into events; by default server-sent events.
         choices: How many were asked for: without a terminator, all of them must have ended.
+        report: Where it is recorded what departs from the format; by default nowhere.
     """
 
-    def __init__(self, call_id: str, framer: Framer | None = None, *, choices: int = 1) -> None:
+    def __init__(
+        self,
+        call_id: str,
+        framer: Framer | None = None,
+        *,
+        choices: int = 1,
+        report: Report | None = None,
+    ) -> None:
         self.framer: Framer = framer or SSEFramer()
         self.finished = False
         self._call_id = call_id
         self._expected = choices
+        self._report = Report() if report is None else report
         self._calls: dict[int, ToolCallIndex] = {}
         self._with_function_call: set[int] = set()
         self._begun: set[int] = set()
         self._ended: set[int] = set()
         self._surrogates = SurrogateJoiner()
-        self._template_chunk: Chunk
-        self._examples_left = _MOST_EXAMPLES
 
     def feed(self, frame: Frame) -> Iterable[Chunk]:
         """The chunk of one event.
@@ -63,24 +71,23 @@ class ChatDecoder:
             ProviderError: for an error that the provider sends inside the stream.
             DecodeError: for an event that is not a chunk; ``frame`` is its data.
         """
-        data, event, texts, _ = frame
-        if texts:
-            return TextChunks(self._template_chunk, texts)
-        if not data.startswith(b"{") or event == "error":
+        data = frame[0]
+        if data[:1] != b"{" or frame[1] == "error":
             data = data.strip()
-            if data == b"[DONE]":
+            if is_done_mark(data):
+                if data != b"[DONE]":
+                    self._record("its terminator is written in another way")
                 return self._end(data)
-            if not data:
-                return ()  # a keep-alive
+            if data == b"null" and frame.event != "error":
+                self._record("some of its events are null")
+                return ()
+            if not data:  # a keep-alive
+                return ()
             error = error_from_event(frame)
             if error is not None:
                 raise error
         try:
-            payload, begun = self._surrogates.read_json(data), len(self._begun)
-            chunk = self._chunk(payload)
-            if isinstance(self.framer, SSEFramer):
-                self._use_as_template(self.framer, chunk, frame, is_first=len(self._begun) > begun)
-            return (chunk,)
+            return (self._chunk(self._surrogates.read_json(data)),)
         except DecodeError as failure:
             add_frame(failure, "the event is not a chunk", frame.data)
             raise
@@ -99,63 +106,183 @@ class ChatDecoder:
 
     # --- one event ---
 
-    def _chunk(self, payload: Any) -> Chunk:
-        error = error_from_payload(payload)
-        if error is not None:
-            raise error
-        if not is_object(payload):
-            raise DecodeError("it must be an object")
-        choices = payload.get("choices")
-        if is_array(choices) and len(choices) == 1:
-            read = [self._plain_choice(choices[0]) or self._choice(choices[0])]
-        elif is_array(choices):
-            read = [self._choice(choice) for choice in choices]
-        elif choices is None:
-            read = _no_choices(payload)
+    def _chunk(self, event: Any) -> Chunk:
+        if type(event) is not _OBJECT or "error" in event:
+            error = error_from_payload(event)
+            if error is not None:
+                raise error
+            event = Fields(event).payload
+        payload: dict[str, Any] = event
+        pop = payload.pop
+        read: list[ChunkChoice]
+        if type(choices := pop("choices", None)) is _ARRAY:
+            if len(choices) == 1:
+                read = [self._choice(choices[0])]
+            else:
+                read = [self._choice(item) for item in choices]
         else:
-            raise DecodeError("choices must be an array")
-        return _plain_chunk(payload, read) or _chunk_with(payload, read)
+            read = _no_choices(payload, choices)
+        chunk = _new(Chunk)
+        chunk.choices = read
+        chunk.id = identifier = pop("id", "")
+        chunk.created = created = pop("created", 0)
+        chunk.model = model = pop("model", "")
+        chunk.object = kind = pop("object", "chat.completion.chunk")
+        chunk.system_fingerprint = fingerprint = pop("system_fingerprint", None)
+        chunk.service_tier = tier = pop("service_tier", None)
+        chunk.usage = usage = pop("usage", None)
+        if payload:
+            pop("obfuscation", None)  # random padding
+        chunk.raw_extra = payload
+        if (
+            type(identifier) is str
+            and type(created) is int
+            and type(model) is str
+            and type(kind) is str
+            and usage is None
+            and (fingerprint is None or type(fingerprint) is str)
+            and (tier is None or type(tier) is str)
+            and "x_groq" not in payload
+        ):
+            return chunk  # type: ignore[no-any-return] # all its fields are set
+        head = {
+            "id": identifier,
+            "created": created,
+            "model": model,
+            "object": kind,
+            "system_fingerprint": fingerprint,
+            "service_tier": tier,
+            "usage": usage,
+        }
+        return Chunk(read, **head_fields(head, payload, self._report), extra=payload)
 
-    def _use_as_template(
-        self, framer: SSEFramer, chunk: Chunk, frame: Frame, *, is_first: bool
-    ) -> None:
-        """Where an event is only a piece of text, have the framer read only the text of its like.
+    def _choice(self, item: Any) -> ChunkChoice:
+        """What an event adds to a choice: nearly always a piece of one text, and nothing else."""
+        if type(item) is not _OBJECT:
+            return self._unusual_choice(item)
+        choice: dict[str, Any] = item
+        pop = choice.pop
+        index, delta = pop("index", 0), pop("delta", None)
+        reason, logprobs = pop("finish_reason", None), pop("logprobs", None)
+        native = message = read = None
+        if choice:
+            native, message = pop("native_finish_reason", None), pop("message", None)
+        if (
+            type(index) is int
+            and type(delta) is _OBJECT
+            and reason is None
+            and native is None
+            and (logprobs is None or type(logprobs) is _OBJECT)
+            and (message is None or self._repeats(message, index))
+            and "error" not in choice
+        ):
+            read = self._delta(delta, index)
+        if read is None:
+            choice.update(index=index, delta=delta, finish_reason=reason, logprobs=logprobs)
+            choice.update(native_finish_reason=native, message=message)
+            return self._unusual_choice(choice)
+        if index not in self._begun:
+            self._begun.add(index)
+        made = _new(ChunkChoice)
+        made.delta = read
+        made.index = index
+        made.finish_reason = made.native_finish_reason = None
+        made.raw_logprobs = logprobs
+        made.raw_extra = choice
+        return made  # type: ignore[no-any-return] # all its fields are set
 
-        A choice's first event is not taken as an example: whole messages are read nowhere else.
-        """
-        if self._surrogates.is_waiting:  # the next event says more than its bytes do
-            framer.forget()
-            return
-        if is_first or self._examples_left == 0 or len(chunk.choices) != 1:
-            return
-        if chunk.usage or chunk.extra:
-            return
-        choice = chunk.choices[0]
-        text = choice.delta.content
-        if text is None or choice != ChunkChoice(ChoiceDelta(text), choice.index):
-            return
-        template = FrameTemplate.of(frame.data, "content", text, padding="obfuscation")
-        if template is not None:
-            self._examples_left -= 1
-            self._template_chunk = chunk
-            framer.learn(template, frame)
+    def _repeats(self, message: Any, index: int) -> bool:
+        """Whether a message beside the delta says nothing new (Perplexity)."""
+        return index in self._begun and is_object(message) and not message.get("tool_calls")
 
-    def _choice(self, choice: Any) -> ChunkChoice:
-        fields = Fields(choice, "a choice")
+    def _delta(self, delta: dict[str, Any], index: int) -> ChoiceDelta | None:
+        """A delta whose fields are as OpenAI has them; any other is left as it was, for None."""
+        if not delta:
+            return None
+        pop = delta.pop
+        content, role = pop("content", None), pop("role", None)
+        reasoning = refusal = fragments = None
+        is_plain = (content is None or type(content) is str) and (role is None or type(role) is str)
+        if delta:
+            reasoning, refusal = pop("reasoning_content", None), pop("refusal", None)
+            fragments = pop("tool_calls", None)
+            is_plain = (
+                is_plain
+                and (reasoning is None or type(reasoning) is str)
+                and (refusal is None or type(refusal) is str)
+                and (fragments is None or type(fragments) is _ARRAY)
+                and (not delta or delta.keys().isdisjoint(_RARE))
+            )
+            if delta and not reasoning and type(other := delta.get("reasoning")) is str:
+                reasoning = other
+        if not is_plain:
+            delta.update(content=content, role=role, reasoning_content=reasoning)
+            delta.update(refusal=refusal, tool_calls=fragments)
+            return None
+        made = _new(ChoiceDelta)
+        made.content = content
+        made.role = role
+        made.refusal = refusal
+        made.reasoning_content = reasoning
+        made.tool_calls = self._fragments(fragments, index) if fragments else None
+        made.function_call = made.provider_data = made.raw_annotations = made.raw_audio = None
+        made.raw_extra = delta
+        return made  # type: ignore[no-any-return] # all its fields are set
+
+    def _fragments(self, fragments: list[Any], index: int) -> list[ToolCallDelta] | None:
+        """Fragments of calls: nearly always one, of the arguments of a call that has begun."""
+        calls = self._calls.get(index)
+        if calls is None or len(fragments) != 1:
+            return self._placed(fragments, index)
+        fragment = fragments[0]
+        if type(fragment) is not _OBJECT or len(fragment) != 2:
+            return self._placed(fragments, index)
+        native, function = fragment.get("index"), fragment.get("function")
+        if type(native) is not int or type(function) is not _OBJECT or len(function) != 1:
+            return self._placed(fragments, index)
+        text = function.get("arguments")
+        number = calls.continue_call(native, text) if type(text) is str else None
+        if number is None:
+            return self._placed(fragments, index)
+        piece, made = _new(FunctionDelta), _new(ToolCallDelta)
+        piece.name = piece.raw_extra = None
+        piece.arguments = text
+        made.index = number
+        made.function = piece
+        made.id = made.type = made.raw_custom = made.raw_extra = None
+        return [made]
+
+    def _placed(self, fragments: list[Any], index: int) -> list[ToolCallDelta] | None:
+        calls = self._calls.get(index)
+        if calls is None:
+            calls = ToolCallIndex(f"call_{self._call_id}_{index}", self._report)
+        placed = calls.place(fragments)
+        if placed:
+            self._calls[index] = calls
+        return placed or None
+
+    # --- what is not a piece of one text: begins, ends, and whatever hosts make of them ---
+
+    def _unusual_choice(self, choice: Any) -> ChunkChoice:
+        fields = Fields(choice, "a choice").payload
         error = error_from_payload(choice)  # OpenRouter, when one of several choices fails
         if error is not None:
             raise error
-        index = fields.optional_integer("index") or 0
-        others = fields.others("message", "delta")
-        delta = self._delta(choice, index)
-        message = message_fields(delta)
-        if message.get("role") is None:
-            message.pop("role", None)
-        message["tool_calls"] = self._placed(message.get("tool_calls"), index)
-        if message.get("function_call"):
+        side = SideFields(fields, self._report, "choices")
+        index = side.integer("index") or 0
+        delta = self._delta_of(fields, index)
+        message = message_fields(delta, "choices.delta", self._report)
+        message["tool_calls"] = self._placed(message["tool_calls"] or [], index)
+        called = message["function_call"]
+        if called is not None:
             self._with_function_call.add(index)
+            message["function_call"] = FunctionDelta.model_validate(called, path="function_call")
+        logprobs = side.object("logprobs").payload or None
+        extra = side.others(*_CHOICE_FIELDS)
         reasons = finish_reasons(
-            choice,
+            fields,
+            extra,
+            self._report,
             has_calls=index in self._calls,
             has_function_call=index in self._with_function_call,
         )
@@ -166,32 +293,24 @@ class ChatDecoder:
             self._ended.add(index)
             missing = self._missing_parts(index)
             message["tool_calls"] = [*(message["tool_calls"] or ()), *missing] or None
-        return ChunkChoice.model_validate({**others, "index": index, "delta": message, **reasons})
+        return ChunkChoice(ChoiceDelta(**message), index, logprobs=logprobs, extra=extra, **reasons)
 
-    def _delta(self, choice: dict[str, Any], index: int) -> dict[str, Any]:
+    def _delta_of(self, choice: Mapping[str, Any], index: int) -> dict[str, Any]:
         """The delta; Perplexity has the message so far beside it, which counts only at first.
 
         Some hosts give their calls in a whole message at the end, and nowhere else.
         """
         delta: Any = choice.get("delta")
         message: Any = choice.get("message")
-        if not delta:
-            delta = message if index not in self._begun and message else {}
+        if not delta and message and index not in self._begun:
+            self._record("it came whole, not as a stream")
+            self._ended.add(index)
+            delta = message
+        read = Fields(delta or {}, "delta").payload
         has_calls = is_object(message) and bool(message.get("tool_calls"))
-        if has_calls and index not in self._calls and not delta.get("tool_calls"):
-            delta = {**delta, "tool_calls": message["tool_calls"]}
-        return Fields(delta, "delta").payload
-
-    def _placed(self, fragments: Any, index: int) -> list[ToolCallDelta] | None:
-        if not fragments:
-            return None
-        if not is_array(fragments):
-            raise DecodeError("tool_calls must be an array")
-        calls = self._calls.get(index) or ToolCallIndex(f"call_{self._call_id}_{index}")
-        placed = calls.place(fragments)
-        if placed:
-            self._calls[index] = calls
-        return placed or None
+        if has_calls and index not in self._calls and not read.get("tool_calls"):
+            return {**read, "tool_calls": message["tool_calls"]}
+        return read
 
     def _missing_parts(self, index: int) -> list[ToolCallDelta]:
         calls = self._calls.get(index)
@@ -202,6 +321,8 @@ class ChatDecoder:
         if not self._begun:
             raise DecodeError("the stream ended without a choice", frame=terminator)
         self.finished = True
+        if getattr(self.framer, "has_joined_events", False):
+            self._record("a single line end separates its events")
         deltas = {
             index: ChoiceDelta(tool_calls=missing)
             for index in self._calls
@@ -213,105 +334,22 @@ class ChatDecoder:
             choices.append(ChunkChoice(delta, index))
         return (Chunk(choices),) if choices else ()
 
-    # --- nearly every event: one piece of text, or of a call's arguments ---
-    # What the general path would give, without looking for what such an event does not have.
-
-    def _plain_choice(self, choice: Any) -> ChunkChoice | None:
-        if not is_object(choice) or not choice.keys() <= _PLAIN_CHOICE:
-            return None
-        index, delta = choice.get("index"), choice.get("delta")
-        if type(index) is not int or not is_object(delta):
-            return None
-        if choice.get("finish_reason") is not None or choice.get("logprobs") is not None:
-            return None
-        read = _plain_text(delta) or self._plain_arguments(delta, index)
-        if read is None:
-            return None
-        self._begun.add(index)
-        return ChunkChoice(read, index)
-
-    def _plain_arguments(self, delta: Mapping[str, Any], index: int) -> ChoiceDelta | None:
-        fragments = delta.get("tool_calls")
-        calls = self._calls.get(index)
-        if calls is None or len(delta) != 1 or not is_array(fragments) or len(fragments) != 1:
-            return None
-        fragment = fragments[0]
-        if not is_object(fragment) or len(fragment) != 2:
-            return None
-        native, function = fragment.get("index"), fragment.get("function")
-        if type(native) is not int or not is_object(function) or len(function) != 1:
-            return None
-        text = function.get("arguments")
-        number = calls.continue_call(native, text) if type(text) is str else None
-        if number is None:
-            return None
-        return ChoiceDelta(tool_calls=[ToolCallDelta(number, function=FunctionDelta(None, text))])
+    def _record(self, reason: str) -> None:
+        if "response" not in self._report:
+            self._report.add("converted", "response", reason)
 
 
-def _plain_text(delta: Mapping[str, Any]) -> ChoiceDelta | None:
-    content = delta.get("content")
-    if type(content) is str and len(delta) == 1:
-        return ChoiceDelta(content)
-    if not delta or not delta.keys() <= _PLAIN_TEXTS:
-        return None
-    for text in delta.values():
-        if text is not None and type(text) is not str:
-            return None
-    return ChoiceDelta(**delta)
+_RARE = frozenset({"function_call", "annotations", "audio", "provider_data"})
+_CHOICE_FIELDS = (
+    *("delta", "message", "index", "finish_reason", "logprobs", "native_finish_reason"),
+)
 
 
-def _no_choices(payload: Mapping[str, Any]) -> list[ChunkChoice]:
+def _no_choices(payload: Mapping[str, Any], choices: Any) -> list[ChunkChoice]:
     """None, unless what lacks them is an error that a proxy put there."""
-    error = error_without_choices(payload)
+    if choices is not None:
+        raise DecodeError("choices must be an array")
+    error = error_from_payload(payload) or error_without_choices(payload)
     if error is not None:
         raise error
     return []
-
-
-def _chunk_with(payload: Mapping[str, Any], choices: list[ChunkChoice]) -> Chunk:
-    fields = {key: value for key, value in payload.items() if key != "obfuscation"}
-    created = seconds_of(payload.get("created"))
-    read = {"choices": choices, "created": created, "usage": usage_in(payload)}
-    return Chunk.model_validate({**fields, **read})
-
-
-def _plain_chunk(payload: dict[str, Any], choices: list[ChunkChoice]) -> Chunk | None:
-    if not payload.keys() <= _PLAIN_CHUNK or payload.get("usage") is not None:
-        return None
-    try:
-        identifier, created, model = payload["id"], payload["created"], payload["model"]
-        kind = payload["object"]
-    except KeyError:
-        return None
-    fingerprint, tier = payload.get("system_fingerprint"), payload.get("service_tier")
-    is_plain = (
-        type(identifier) is str
-        and type(created) is int
-        and type(model) is str
-        and type(kind) is str
-        and (fingerprint is None or type(fingerprint) is str)
-        and (tier is None or type(tier) is str)
-    )
-    if not is_plain:
-        return None
-    return Chunk(choices, identifier, created, model, kind, None, fingerprint, tier)
-
-
-_MOST_EXAMPLES = 64
-"""How many events may become the template: where a host's events all differ, each would replace the
-one before, which costs more than it saves."""
-_PLAIN_CHOICE = frozenset({"index", "delta", "finish_reason", "logprobs"})
-_PLAIN_TEXTS = frozenset({"content", "role", "refusal", "reasoning_content"})
-_PLAIN_CHUNK = frozenset(
-    {
-        "choices",
-        "id",
-        "created",
-        "model",
-        "object",
-        "usage",
-        "system_fingerprint",
-        "service_tier",
-        "obfuscation",  # random padding
-    }
-)

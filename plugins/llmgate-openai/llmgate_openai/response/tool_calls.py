@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 
 from llmgate.errors import DecodeError
 from llmgate.provider.http import decode_json, is_object
-from llmgate.provider.kit import Fields
+from llmgate.provider.kit import Fields, SideFields
+from llmgate.report import Report
 from llmgate.types import FunctionDelta, ToolCallDelta
-from llmgate_openai.response.parts import arguments_text
+from llmgate_openai.response.parts import arguments_text, kind_of
 
 __all__ = ["ToolCallIndex"]
 
@@ -125,12 +126,14 @@ class ToolCallIndex:
 
     Args:
         fallback_id: What the ids of calls without one are made from.
+        report: Where it is recorded what departs from the format; by default nowhere.
     """
 
-    __slots__ = ("_by_id", "_by_index", "_fallback_id", "_partials", "_without_index")
+    __slots__ = ("_by_id", "_by_index", "_fallback_id", "_partials", "_report", "_without_index")
 
-    def __init__(self, fallback_id: str) -> None:
+    def __init__(self, fallback_id: str, report: Report | None = None) -> None:
         self._fallback_id = fallback_id
+        self._report = report
         self._partials: list[_PartialCall] = []
         self._without_index: list[_PartialCall] = []
         self._by_index: dict[int, _PartialCall] = {}
@@ -142,7 +145,7 @@ class ToolCallIndex:
         Raises:
             DecodeError: when one is not a fragment of a call.
         """
-        read = [_read(fragment) for fragment in fragments]
+        read = [_read(fragment, self._report) for fragment in fragments]
         group = self._without_index[-len(read) :]
         together = len(read) > 1 and len(group) == len(read)
         placed: list[ToolCallDelta] = []
@@ -268,26 +271,24 @@ def _begins_another(fragment: _Fragment, call: _PartialCall, *, has_other_id: bo
     return call.is_whole()
 
 
-def _read(fragment: Any) -> _Fragment:
+def _read(fragment: Any, report: Report | None) -> _Fragment:
     fields = Fields(fragment, "tool_calls")
-    index = fields.payload.get("index")
-    if isinstance(index, str) and index.isdecimal() and len(index) < _LONGEST_INDEX:
-        fields = Fields({**fields.payload, "index": int(index)}, "tool_calls")
+    side = SideFields(fields.payload, report, "choices.delta.tool_calls")
+    index, identifier, kind = side.integer("index"), side.text("id"), kind_of(side)
     function, custom = _object_in(fields, "function"), _object_in(fields, "custom")
     given = {key: value for key, value in custom.payload.items() if value is not None}
     _ = custom.optional_text("input")
     return _Fragment(
         fields=fields.payload,
-        native=fields.optional_integer("index"),
-        id=fields.optional_text("id") or "",
-        type=fields.optional_text("type") or "",
+        native=index,
+        id=identifier or "",
+        type=kind or "",
         name=function.optional_text("name") or custom.optional_text("name") or "",
         arguments=arguments_text(function.payload.get("arguments")),
         custom=given,
     )
 
 
-_LONGEST_INDEX = 10
 _LONG = 4096
 """Characters of arguments that are read again whenever it matters."""
 

@@ -1,0 +1,160 @@
+"""What was billed, in OpenAI's shape, whichever names and sums its imitators give.
+
+What a host did not count stays absent: no count is invented, and no zero stands for one.
+Source: https://platform.openai.com/docs/api-reference/chat/object (usage); recorded responses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeGuard, TypeVar
+
+from llmgate.provider.http import is_object
+from llmgate.provider.kit import SideFields
+from llmgate.report import Report
+from llmgate.types import CompletionTokensDetails, PromptTokensDetails, Usage
+
+__all__ = ["is_plain_usage", "read_usage"]
+
+Details = TypeVar("Details", PromptTokensDetails, CompletionTokensDetails)
+
+
+def read_usage(usage: Any, extra: dict[str, Any], report: Report) -> Usage | None:
+    """The usage of a response or chunk; None where it has none, or none that can be read.
+
+    In OpenAI's shape, ``completion_tokens`` contains the reasoning. Where a host counts that beside
+    it, as the sum shows, it is added.
+
+    Args:
+        usage: What the host sent.
+        extra: Takes what could not be read at all, or Groq's object with the usage in it.
+        report: Where it is recorded that something was read in another way than it was sent.
+    """
+    groq = extra.get("x_groq")
+    if usage is None and is_object(groq):
+        usage = groq.get("usage")
+    if not usage and (usage is None or is_object(usage)):
+        return None
+    if is_plain_usage(usage):
+        return Usage.model_validate(usage)
+    side = SideFields({"usage": usage}, report).object("usage")
+    read = None if side.payload is not usage else _usage(side, report)
+    if read is None:
+        extra["usage"] = usage
+    return read
+
+
+def is_plain_usage(usage: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether it is as OpenAI writes it, and as its numbers have to be."""
+    if not is_object(usage):
+        return False
+    parts: list[Any] = [usage.get(name) for name in _FIELDS[:3]]
+    details = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
+    for part in parts:
+        if type(part) is not int or part >= _MOST:
+            return False
+    for detail in details:
+        if detail is not None and not (is_object(detail) and _are_counts(detail)):
+            return False
+    generated: dict[str, Any] = details[1] or {}
+    reasoning: int = generated.get("reasoning_tokens") or 0
+    is_sum: bool = parts[0] + parts[1] == parts[2] and reasoning <= parts[1]
+    return is_sum and usage.keys().isdisjoint(_OTHER_NAMES)
+
+
+def _are_counts(details: dict[str, Any]) -> bool:
+    for value in details.values():
+        if value is not None and (type(value) is not int or value >= _MOST):
+            return False
+    return True
+
+
+_MOST = 2**63
+"""Sums of what is larger can grow beyond what Python turns into text."""
+
+
+def _usage(side: SideFields, report: Report) -> Usage | None:
+    prompt = _first(side, "prompt_tokens", "input_tokens")
+    completion = _first(side, "completion_tokens", "output_tokens")
+    total = side.integer("total_tokens")
+    if prompt is None and completion is None and total is None:
+        return None
+    prompt_details = _details(PromptTokensDetails, side, _PROMPT_DETAILS, _IN_PROMPT)
+    details = _details(CompletionTokensDetails, side, _COMPLETION_DETAILS, _IN_COMPLETION)
+    if total is not None and completion is None and prompt is not None:
+        completion = total - prompt
+    prompt = prompt or 0
+    counted = completion = completion or 0
+    beside = 0 if total is None else total - prompt - completion
+    reasoning = (details.reasoning_tokens if details is not None else None) or 0
+    if beside > 0 and reasoning in (0, beside):
+        completion += beside
+    elif reasoning > completion:  # it cannot be contained in that
+        completion += reasoning
+        total = None if beside <= 0 else total
+    if completion != counted and _PATH not in report:
+        reason = "the host counts reasoning beside it; OpenAI's shape contains it"
+        report.add("converted", _PATH, reason, given=counted, sent=completion)
+    return Usage(
+        prompt,
+        completion,
+        prompt + completion if total is None else total,
+        prompt_details,
+        details,
+        extra=side.others(*_FIELDS),
+    )
+
+
+_PATH = "response.usage.completion_tokens"
+_FIELDS = (
+    "prompt_tokens",
+    "completion_tokens",
+    "total_tokens",
+    "prompt_tokens_details",
+    "completion_tokens_details",
+)
+_PROMPT_DETAILS = ("prompt_tokens_details", "input_tokens_details", "prompt_token_details")
+_COMPLETION_DETAILS = ("completion_tokens_details", "output_tokens_details")
+_IN_PROMPT: Mapping[str, tuple[str, ...]] = {
+    "cached_tokens": ("prompt_cache_hit_tokens", "num_cached_tokens", "cached_tokens"),
+    "audio_tokens": ("audio_prompt_tokens", "prompt_audio_tokens"),
+}
+_IN_COMPLETION: Mapping[str, tuple[str, ...]] = {
+    "reasoning_tokens": ("reasoning_tokens",),
+    "audio_tokens": ("audio_completion_tokens", "completion_audio_tokens"),
+}
+"""Where hosts give parts of a count that they have no details for."""
+
+_OTHER_NAMES = frozenset(
+    name for names in (*_IN_PROMPT.values(), *_IN_COMPLETION.values()) for name in names
+).union(_PROMPT_DETAILS[1:], _COMPLETION_DETAILS[1:])
+
+
+def _first(side: SideFields, *names: str) -> int | None:
+    """The first of these counts that is there."""
+    return next((count for name in names if (count := side.integer(name)) is not None), None)
+
+
+def _details(
+    cls: type[Details],
+    side: SideFields,
+    names: tuple[str, ...],
+    beside: Mapping[str, tuple[str, ...]],
+) -> Details | None:
+    given = [name for name in names if side.payload.get(name) is not None]
+    fields = side.object(given[0] if given else names[0])
+    parts: dict[str, Any] = {name: fields.integer(name) for name in _parts_of(cls)}
+    for name, others in beside.items():
+        if parts[name] is None:
+            parts[name] = _first(side, *others) or None  # a zero says no more than no details
+    extra = fields.others(*parts)
+    is_empty = not extra and all(part is None for part in parts.values())
+    return (
+        None
+        if is_empty and not is_object(side.payload.get(names[0]))
+        else cls(**parts, extra=extra)
+    )
+
+
+def _parts_of(cls: type[PromptTokensDetails | CompletionTokensDetails]) -> tuple[str, ...]:
+    return tuple(name for name in cls.__dataclass_fields__ if name != "extra")
