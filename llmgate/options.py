@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from llmgate._text.dataclass import slotted
 from llmgate.errors import InvalidRequestError, shown
-from llmgate.report import Policy
+from llmgate.report import Deviation, Policy
 
 if TYPE_CHECKING:
     from llmgate.hooks import Hook
@@ -166,7 +166,8 @@ class ChatCall:
     :class:`~llmgate.provider.http.Secret`, ``base_url``, ``api_version``, and those of
     ``provider_settings``, each hidden until ``reveal()`` is called): whoever sends the call
     to another provider leaves them out, as in ``replace(call, model="other/model", settings={})``.
-    They and ``extra_headers`` appear in no ``repr``, as they may hold credentials.
+    They and ``extra_headers`` appear in no ``repr``, as they may hold credentials. ``deviations``
+    are what was changed to read the call: each report of it begins with them.
     """
 
     model: str
@@ -181,3 +182,4 @@ class ChatCall:
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
     hooks: tuple[Hook, ...] = ()
     labels: Mapping[str, str | int | float | bool] = field(default_factory=dict[str, Any])
+    deviations: tuple[Deviation, ...] = ()

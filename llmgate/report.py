@@ -5,7 +5,7 @@ It only records; what a provider cannot do is declared by the provider and decid
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal, TypeAlias
 
 from llmgate._text.dataclass import slotted
@@ -53,9 +53,9 @@ class Report:
 
     __slots__ = ("_deviations", "policy")
 
-    def __init__(self, policy: Policy = "drop") -> None:
+    def __init__(self, policy: Policy = "drop", deviations: Iterable[Deviation] = ()) -> None:
         self.policy: Policy = policy
-        self._deviations: list[Deviation] = []
+        self._deviations: list[Deviation] = [*deviations]
 
     def add(
         self, kind: DeviationKind, path: str, reason: str, *, given: Any = None, sent: Any = None

@@ -5,21 +5,24 @@ It knows OpenAI's form only; what a provider calls a tool is its plugin's matter
 
 from __future__ import annotations
 
-import re
+import typing
 from collections.abc import Callable
+from types import UnionType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from llmgate._text.json import parse_arguments
 from llmgate.errors import DecodeError, InvalidRequestError, LLMGateError, excerpt, shown
 
 if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
     from llmgate.messages import ToolDefinition
 
 __all__ = [
     "function_tool",
     "parse_answer",
     "parse_arguments",
-    "response_format_of",
+    "schema_of",
 ]
 
 Parsed = TypeVar("Parsed")
@@ -35,7 +38,7 @@ def function_tool(function: Callable[..., Any]) -> ToolDefinition:
     if name is None or not name.isidentifier():
         reason = f"{shown(function)} has no name: give a function that was defined by def"
         raise InvalidRequestError(reason, path="tools")
-    schema = _schema(function, name, "tools")
+    schema = schema_of(function, name, "tools")
     if schema.get("type", "object") != "object":
         reason = f"{name} has parameters without a name: every argument is passed by its name"
         raise InvalidRequestError(reason, path="tools")
@@ -45,26 +48,52 @@ def function_tool(function: Callable[..., Any]) -> ToolDefinition:
     return cast("ToolDefinition", {"type": "function", "function": definition})
 
 
-def response_format_of(kind: type[Any]) -> dict[str, Any]:
-    """A Python type (a pydantic model, a dataclass, …) as a ``response_format``.
+def schema_of(kind: Any, name: str, path: str) -> dict[str, Any]:
+    """The JSON schema of a Python type, or of a ``TypeAdapter``.
 
     Raises:
-        InvalidRequestError: when the type has no JSON schema.
+        InvalidRequestError: when it has none; ``path`` is where it was given.
     """
-    schema = _schema(kind, kind.__name__, "response_format")
-    name = re.sub(r"[^a-zA-Z0-9_-]+", "_", kind.__name__)[:64]  # what OpenAI takes for a name
-    return {"type": "json_schema", "json_schema": {"name": name, "schema": schema}}
-
-
-def _schema(kind: Any, name: str, path: str) -> dict[str, Any]:
-    from pydantic import TypeAdapter  # noqa: PLC0415 - only for those who pass Python types
-    from pydantic.errors import PydanticUserError  # noqa: PLC0415
+    from pydantic.errors import PydanticUserError  # noqa: PLC0415 - for those who pass Python types
 
     try:
-        return TypeAdapter(kind).json_schema()
+        return _adapter_of(kind).json_schema()
     except (PydanticUserError, NameError) as error:  # NameError: an annotation that means nothing
         failure = _no_schema(name, error, path)
     raise failure
+
+
+def _adapter_of(kind: Any) -> TypeAdapter[Any]:
+    from pydantic import TypeAdapter  # noqa: PLC0415 - only for those who pass Python types
+    from pydantic.errors import PydanticUserError  # noqa: PLC0415
+
+    if isinstance(kind, TypeAdapter):
+        return kind
+    try:
+        return TypeAdapter(kind)
+    except PydanticUserError as error:
+        if error.code != "typed-dict-version":
+            raise
+    return TypeAdapter(_with_readable_typed_dicts(kind))
+
+
+def _with_readable_typed_dicts(kind: Any) -> Any:
+    """A type with those TypedDicts that pydantic reads before Python 3.12 in place of Python's."""
+    import typing_extensions  # noqa: PLC0415 - pydantic needs it as well
+
+    if typing.is_typeddict(kind):
+        fields = dict[str, Any]()
+        for name, hint in typing.get_type_hints(kind).items():
+            field = _with_readable_typed_dicts(hint)
+            is_required = name in kind.__required_keys__
+            fields[name] = field if is_required else typing_extensions.NotRequired[field]
+        return typing_extensions.TypedDict(kind.__name__, fields)
+    parts = typing.get_args(kind)
+    changed = tuple(_with_readable_typed_dicts(part) for part in parts)
+    if changed == parts:
+        return kind
+    origin: Any = typing.get_origin(kind)
+    return typing.Union[changed] if origin is UnionType else origin[changed]  # noqa: UP007 - of parts
 
 
 def _no_schema(name: str, error: Exception, path: str) -> InvalidRequestError:
@@ -72,22 +101,23 @@ def _no_schema(name: str, error: Exception, path: str) -> InvalidRequestError:
     return InvalidRequestError(f"no schema for {name}: {reason}", path=path)
 
 
-def parse_answer(text: str | None, kind: type[Parsed]) -> Parsed:
-    """An answer's JSON text as an instance of a Python type.
+def parse_answer(text: str | None, kind: type[Parsed] | TypeAdapter[Parsed]) -> Parsed:
+    """An answer's JSON text as a value of a Python type that was its ``response_format``.
 
     Raises:
         DecodeError: when the text does not fit the type.
         InvalidRequestError: when the type has no schema.
     """
-    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - as above
+    from pydantic import ValidationError  # noqa: PLC0415 - as above
     from pydantic.errors import PydanticUserError  # noqa: PLC0415
 
     failure: LLMGateError
+    name: str = getattr(kind, "__name__", None) or "value of the type"
     try:
-        return TypeAdapter(kind).validate_json(text or "")
+        parsed: Parsed = _adapter_of(kind).validate_json(text or "")
+        return parsed
     except ValidationError as error:
-        reason = excerpt(str(error), 1000)
-        failure = DecodeError(f"the answer is no {kind.__name__}: {reason}")
+        failure = DecodeError(f"the answer is no {name}: {excerpt(str(error), 1000)}")
     except PydanticUserError as error:
-        failure = _no_schema(kind.__name__, error, "kind")
+        failure = _no_schema(name, error, "kind")
     raise failure

@@ -74,6 +74,9 @@ FLOORS = (
         "provider.kit.values",
         "provider.kit.writing",
         "_core.check",
+        "_core.received",
+        "_core.formats",
+        "_core.unwrapping",
         "_core.foreign",
     ),
     (

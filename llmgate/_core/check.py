@@ -1,7 +1,7 @@
 """Checks what the caller gave, in compiled code, and turns it into the values of a call.
 
 It refuses what is wrong with the path of the wrong part; it never repairs anything in silence. What
-is right is said in ``_schemas``.
+is right is said in ``schemas``; ``received`` reads what is merely spelled otherwise.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, cast
 
-from llmgate._core.media import look_for_files
+from llmgate._core.media import look_for_files, respelled_parts
 from llmgate._core.schemas import (
     LARGEST,
     embedding_parameter_validator,
@@ -22,11 +22,12 @@ from llmgate._core.schemas import (
     text_validator,
     token_validator,
 )
-from llmgate._text.json import decode_json, is_array, is_object
+from llmgate._text.json import is_array, is_object
 from llmgate._text.shape import Shape
-from llmgate.errors import DecodeError, InvalidRequestError, excerpt, shown
+from llmgate.errors import InvalidRequestError, shown
 from llmgate.options import CallOptions, ChatParameters, EmbeddingParameters
 from llmgate.provider.call import TextMessages
+from llmgate.report import Deviation
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails, SchemaValidator, ValidationError
@@ -49,8 +50,12 @@ _DEEPEST = 200
 """How many levels a JSON value may be nested; more than any provider accepts."""
 
 
-def check_messages(messages: Any) -> list[MessageParam]:
+def check_messages(messages: Any, changes: list[Deviation] | None = None) -> list[MessageParam]:
     """The messages as dictionaries, with unknown keys kept.
+
+    Args:
+        messages: What the caller gave.
+        changes: What is done to them is added to it.
 
     Raises:
         InvalidRequestError: naming the path of what is wrong.
@@ -62,12 +67,74 @@ def check_messages(messages: Any) -> list[MessageParam]:
     dictionaries = [*map(_as_dictionary, given)]
     _refuse_strangers(dictionaries)
     look_for_files(dictionaries)
-    checked = _checked(message_validator(), dictionaries, "messages")
-    for index, message in enumerate(checked):
-        has_calls = "tool_calls" in message or "function_call" in message  # few of many messages
-        if has_calls and not isinstance(given[index], Shape):
-            _check_arguments(message, f"messages[{index}]")
+    changes = [] if changes is None else changes
+    checked = _checked_messages(dictionaries, given, changes)
+    for index, message in enumerate(checked):  # of which few need anything
+        if None in message.values():
+            _leave_out_nulls(message)
+        if "function_call" in message and "tool_calls" in message:
+            _say_once(checked, index, changes)
     return cast("list[MessageParam]", checked)
+
+
+def _checked_messages(
+    dictionaries: list[Any], given: list[Any], changes: list[Deviation]
+) -> list[dict[str, Any]]:
+    """The messages, checked: as they are, or else in the form that they are known to mean."""
+    from pydantic_core import ValidationError  # noqa: PLC0415 - loaded with the validator
+
+    respelled: list[tuple[str, Any]] = []
+    try:
+        checked = message_validator().validate_python(dictionaries, context=respelled)
+    except ValidationError:
+        pass
+    else:
+        if respelled:
+            changes += respelled_parts(checked, respelled)
+        return cast("list[dict[str, Any]]", checked)
+    from llmgate._core.received import Received  # noqa: PLC0415 - seldom
+
+    received = Received()
+    dictionaries = received.messages(dictionaries, given)
+    respelled = []
+    checked = _checked(message_validator(), dictionaries, "messages", respelled)
+    changes += [*received.changes, *respelled_parts(checked, respelled)]
+    return cast("list[dict[str, Any]]", checked)
+
+
+def _leave_out_nulls(message: dict[str, Any]) -> None:
+    """Leave out the keys that hold nothing, as in the dump of a message; only ``content`` says
+    something by being null, and some hosts want it."""
+    for name in [name for name, value in message.items() if value is None and name != "content"]:
+        del message[name]
+    for call in message.get("tool_calls", ()):
+        for name in [name for name, value in call.items() if value is None]:
+            del call[name]
+
+
+def _say_once(messages: list[dict[str, Any]], index: int, changes: list[Deviation]) -> None:
+    """Leave out one of the two forms of a call which a message holds in both of them: the one to
+    which no result follows."""
+    message = messages[index]
+    called, calls = message["function_call"], message["tool_calls"]
+    same = [call for call in calls if _function_of(call) == _function_of({"function": called})]
+    if not same:
+        return  # it is another call
+    path, following = f"messages[{index}]", messages[index + 1 : index + 2]
+    if any(each["role"] == "function" for each in following):
+        message["tool_calls"] = [call for call in calls if call is not same[0]]
+        if not message["tool_calls"]:
+            del message["tool_calls"]
+        changes.append(Deviation("merged", f"{path}.tool_calls", "it repeats function_call"))
+    else:
+        del message["function_call"]
+        changes.append(Deviation("merged", f"{path}.function_call", "it repeats a tool call"))
+
+
+def _function_of(call: Mapping[str, Any]) -> tuple[str, str] | None:
+    """What a call calls, however its JSON is spaced."""
+    function = call.get("function")
+    return None if function is None else (function["name"], "".join(function["arguments"].split()))
 
 
 def _listed(messages: Any) -> list[Any]:
@@ -117,35 +184,38 @@ _ROLE, _CONTENT = itemgetter("role"), itemgetter("content")
 _PLAIN_ROLES = frozenset({"assistant", "developer", "system", "user"})
 
 
-def _check_arguments(message: Mapping[str, Any], path: str) -> None:
-    """Refuse arguments of calls that are no JSON, where the caller wrote them.
-
-    A model may write such arguments too, or be cut off in them; its message is sent back as it is.
-    """
-    calls: dict[str, Any] = {
-        f"tool_calls[{index}].function": call.get("function")
-        for index, call in enumerate(message.get("tool_calls") or ())
-    }
-    for where, function in (*calls.items(), ("function_call", message.get("function_call"))):
-        if function is None:
-            continue
-        try:
-            decode_json(function["arguments"])
-        except DecodeError:
-            reason = f"the arguments are not JSON: {excerpt(function['arguments'], 60)}"
-        else:
-            continue
-        raise InvalidRequestError(reason, path=f"{path}.{where}.arguments")
-
-
-def check_parameters(parameters: Mapping[str, Any]) -> ChatParameters:
+def check_parameters(
+    parameters: Mapping[str, Any], changes: list[Deviation] | None = None
+) -> ChatParameters:
     """OpenAI's parameters, each of its type.
+
+    Args:
+        parameters: What the caller gave.
+        changes: What is done to them is added to it.
 
     Raises:
         InvalidRequestError: naming the parameter and the path inside it.
     """
+    from pydantic_core import ValidationError  # noqa: PLC0415 - loaded with the validator
+
     plain = {name: _without_tuple(value) for name, value in parameters.items()}
-    return cast("ChatParameters", _checked(parameter_validator(), plain, ""))
+    try:
+        return cast("ChatParameters", parameter_validator().validate_python(plain))
+    except ValidationError:
+        pass
+    from llmgate._core.received import Received  # noqa: PLC0415 - seldom
+
+    received = Received()
+    plain = received.parameters(plain)
+    unlimited = {name: plain.pop(name) for name in _LIMITS if plain.get(name) == -1}
+    checked = _checked(parameter_validator(), plain, "")
+    if changes is not None:
+        changes += received.changes
+    return cast("ChatParameters", checked | unlimited)
+
+
+_LIMITS = ("max_tokens", "max_completion_tokens")
+"""The parameters for which -1 stands for no limit, at some hosts."""
 
 
 def check_input(given: Any) -> list[str] | list[list[int]]:
@@ -227,14 +297,16 @@ def _as_dictionary(message: Any) -> Any:
         return message
     if isinstance(message, Mapping):
         return {**cast("Mapping[str, Any]", message)}
+    if isinstance(message, Shape):
+        return message.to_dict()
     return message.model_dump(exclude_none=True) if hasattr(message, "model_dump") else message
 
 
-def _checked(validator: SchemaValidator, value: Any, path: str) -> Any:
+def _checked(validator: SchemaValidator, value: Any, path: str, context: Any = None) -> Any:
     from pydantic_core import ValidationError  # noqa: PLC0415 - loaded with the validator
 
     try:
-        return validator.validate_python(value)
+        return validator.validate_python(value, context=context)
     except ValidationError as error:
         failure = json_fault(value, path) or _explained(error, value, path)
     raise failure

@@ -14,7 +14,7 @@ from llmgate._core.settings import as_hooks
 from llmgate._text.json import is_object
 from llmgate.errors import InvalidRequestError
 from llmgate.hooks import Hook, LoggingHook, as_dictionary
-from llmgate.provider import Decoder, LegacyFunctions, Provider
+from llmgate.provider import Decoder, LegacyFunctions, Provider, Support
 from llmgate.provider.call import TextMessages
 from llmgate.types import (
     Choice,
@@ -27,6 +27,7 @@ from llmgate.types import (
 )
 
 if TYPE_CHECKING:
+    from llmgate._core.abilities import Abilities
     from llmgate.messages import AssistantMessage, FunctionCall, MessageParam, ToolCallParam
     from llmgate.options import ChatParameters
     from llmgate.provider.call import ProviderCall
@@ -43,6 +44,7 @@ __all__ = [
     "prefixed",
     "takes_functions",
     "uses_functions",
+    "with_one_call_at_a_time",
     "without_functions",
 ]
 
@@ -171,24 +173,80 @@ def without_functions(call: ProviderCall) -> ProviderCall:
     )
 
 
+def with_one_call_at_a_time(call: ProviderCall, abilities: Abilities) -> ProviderCall:
+    """The call with parallel calls forbidden where that can be asked for, as the legacy form has
+    room for one call."""
+    ability = Support.NATIVE if abilities is None else abilities.get("parallel_tool_calls")
+    is_possible = isinstance(ability, Support) and ability in _ASKED_FOR
+    if not is_possible or "parallel_tool_calls" in call.parameters:
+        return call
+    reason = "the legacy form has room for one call"
+    call.report.add("injected", "parallel_tool_calls", reason, sent=False)
+    return replace(call, parameters={**call.parameters, "parallel_tool_calls": False})
+
+
+_ASKED_FOR = (Support.NATIVE, Support.TRANSLATED)
+
+
 def _messages_without_legacy(call: ProviderCall) -> list[MessageParam]:
-    """Calls and results paired by ids made of their place, since the legacy form has none."""
+    """Calls and results paired by ids made of their place, since the legacy form has none.
+
+    A result is of the first call of its name that has none yet. A further call, which the legacy
+    form cannot answer, is left out where no result of it follows.
+    """
     messages: list[MessageParam] = []
-    waiting: dict[str, str] = {}
+    waiting: list[tuple[str, str]] = []  # the ids of calls that have no result yet, and their names
     for index, message in enumerate(call.messages):
-        if message["role"] == "assistant" and (called := message.get("function_call")):
-            identifier = waiting[called["name"]] = f"call_{index}"
-            messages.append(_with_tool_call(message, identifier, called))
+        if message["role"] == "assistant":
+            if called := message.get("function_call"):
+                message = _with_tool_call(message, f"call_{index}", called)
+                message = _with_answered_calls(message, index, call)
+            waiting = [(each["id"], _name_of(each)) for each in message.get("tool_calls", ())]
+        elif message["role"] == "tool":
+            waiting = [each for each in waiting if each[0] != message["tool_call_id"]]
         elif message["role"] == "function":
-            identifier = waiting.pop(message["name"], "")
-            if not identifier:
-                reason = f"no call of {message['name']!r} precedes it"
+            name = message["name"]
+            found = next((each for each in waiting if each[1] == name), None)
+            if found is None:
+                reason = f"no call of {name!r} precedes it"
                 raise InvalidRequestError(reason, path=f"messages[{index}]")
+            waiting.remove(found)
             content = message.get("content") or ""
-            messages.append({"role": "tool", "tool_call_id": identifier, "content": content})
-        else:
-            messages.append(message)
+            message = {"role": "tool", "tool_call_id": found[0], "content": content}
+        messages.append(message)
     return messages
+
+
+def _with_answered_calls(
+    message: AssistantMessage, index: int, call: ProviderCall
+) -> AssistantMessage:
+    """A message with its first call, and those others of which results follow."""
+    names, identifiers = list[str](), set[str]()
+    for later in call.messages[index + 1 :]:
+        if later["role"] == "function":
+            names.append(later["name"])
+        elif later["role"] == "tool":
+            identifiers.add(later["tool_call_id"])
+        else:
+            break
+    kept = list[ToolCallParam]()
+    for number, each in enumerate(message.get("tool_calls", ())):
+        name = _name_of(each)
+        is_answered = each["id"] in identifiers
+        if not is_answered and name in names:
+            names.remove(name)
+            is_answered = True
+        if is_answered or number == 0:
+            kept.append(each)
+        else:
+            path = f"messages[{index}].tool_calls[{number - 1}]"
+            reason = "no result of it follows, as the legacy form answers one call"
+            call.report.add("dropped", path, reason, given=each)
+    return cast("AssistantMessage", {**message, "tool_calls": kept})
+
+
+def _name_of(call: ToolCallParam) -> str:
+    return call["function"]["name"] if call["type"] == "function" else ""
 
 
 def _with_tool_call(

@@ -5,12 +5,13 @@ It knows no host. What a host does not take is for its provider to say.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from llmgate._text.json import is_array, is_object
-from llmgate.errors import InvalidRequestError
+from llmgate.errors import InvalidRequestError, excerpt
 from llmgate.media import LocalFile
+from llmgate.report import Deviation
 
 __all__ = [
     "FilesToRead",
@@ -19,6 +20,7 @@ __all__ = [
     "as_url",
     "look_for_files",
     "read_files",
+    "respelled_parts",
 ]
 
 _TYPES: Mapping[str, str] = {
@@ -81,6 +83,36 @@ def as_audio(data: str) -> dict[str, Any]:
     if kind is None:
         raise ValueError("expected {'data': base64, 'format': 'wav' or 'mp3'}")
     return {"data": plain, "format": kind}
+
+
+def respelled_parts(
+    messages: Iterable[Mapping[str, Any]], respelled: Iterable[tuple[str, Any]]
+) -> Iterator[Deviation]:
+    """Where in checked messages something stands for what was given in another spelling.
+
+    Args:
+        messages: The messages.
+        respelled: What was given, each with the very value that stands for it.
+    """
+    given = {id(sent): text for text, sent in respelled}
+    for index, message in enumerate(messages):
+        content = message.get("content")
+        for place, part in enumerate(content) if is_array(content) else ():
+            for path, value in _values_of(part):
+                if id(value) in given:
+                    where = f"messages[{index}].content[{place}].{path}"
+                    text, sent = excerpt(given[id(value)], 60), excerpt(str(value), 60)
+                    reason = "in the spelling that hosts know"
+                    yield Deviation("converted", where, reason, text, sent)
+
+
+def _values_of(part: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What a part holds, and what that holds, with their paths."""
+    for name in ("image_url", "input_audio", "file"):
+        value = part.get(name)
+        yield name, value
+        if is_object(value):
+            yield from ((f"{name}.{key}", inner) for key, inner in value.items())
 
 
 # --- files of this machine ----------------------------------------------------------------

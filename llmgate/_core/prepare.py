@@ -32,8 +32,8 @@ from llmgate.options import CallOptions, ChatCall, ChatParameters, OwnOptions
 from llmgate.provider import Provider
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Secret
-from llmgate.report import Policy, Report
-from llmgate.tools import function_tool, response_format_of
+from llmgate.report import Deviation, Policy, Report
+from llmgate.tools import function_tool
 
 if TYPE_CHECKING:
     from llmgate._core.registry import Registry, Target
@@ -90,8 +90,11 @@ def parse(
         InvalidRequestError: naming the path of what is wrong.
     """
     chat, own, switch = _sorted(options, registry)
-    checked = check_messages(messages)
-    parameters: ChatParameters = check_parameters(_completed(chat)) if chat else {}
+    changes: list[Deviation] = []
+    checked = check_messages(messages, changes)
+    parameters: ChatParameters = {}
+    if chat:
+        parameters = check_parameters(_completed(chat, changes), changes)
     if not stream and "stream_options" in parameters:
         reason = "only a stream has options: set stream=True"
         raise InvalidRequestError(reason, path="stream_options")
@@ -100,6 +103,8 @@ def parse(
     call = ChatCall(model, checked, parameters, stream, unsupported, {}, {}, None, None, {}, (), {})
     if own:  # seldom
         set_own(call, own)
+    if changes:
+        call.deviations = tuple(changes)
     return call
 
 
@@ -132,15 +137,23 @@ def _chat_names() -> frozenset[str]:
     return frozenset(ChatParameters.__annotations__)
 
 
-def _completed(given: dict[str, Any]) -> dict[str, Any]:
-    """The parameters with schemas in place of the classes and functions that stand for them."""
+def _completed(given: dict[str, Any], changes: list[Deviation]) -> dict[str, Any]:
+    """The parameters with schemas in place of the types and functions that stand for them."""
     parameters = dict(given)
-    if isinstance(parameters.get("response_format"), type):
-        parameters["response_format"] = response_format_of(parameters["response_format"])
+    kind = parameters.get("response_format")
+    if kind is not None and not isinstance(kind, _NO_TYPES):
+        from llmgate._core.formats import format_of  # noqa: PLC0415 - only for those who pass one
+
+        parameters["response_format"], deviations = format_of(kind)
+        changes += deviations
     tools = parameters.get("tools")
     if is_iterable(tools) and not isinstance(tools, str | bytes | Mapping):
         parameters["tools"] = [function_tool(tool) if callable(tool) else tool for tool in tools]
     return parameters
+
+
+_NO_TYPES = (Mapping, str, bytes, int, float, list, tuple, set)
+"""What a ``response_format`` may be given as by mistake, beside OpenAI's own dictionaries."""
 
 
 def set_own(call: AnyAsked, own: Mapping[str, Any]) -> None:
@@ -183,9 +196,22 @@ def provider_of(call: AnyAsked, target: Target, registry: Registry) -> Provider:
     except LLMGateError as error:
         error.__cause__ = error.__context__ = None
         raise error.with_traceback(None)  # noqa: B904 - it is the same error
-    if legacy.FUNCTIONS.isdisjoint(call.parameters):  # the history alone asks for no such response
-        return provider
-    return legacy.legacy_view(provider)
+    if not legacy.FUNCTIONS.isdisjoint(call.parameters):  # a history alone asks for no such thing
+        provider = legacy.legacy_view(provider)
+    if "response_format" in call.parameters and isinstance(call, ChatCall) and _is_wrapped(call):
+        from llmgate._core.unwrapping import unwrapping_view  # noqa: PLC0415 - seldom
+
+        provider = unwrapping_view(provider)
+    return provider
+
+
+def _is_wrapped(call: ChatCall) -> bool:
+    """Whether the value that a call asks for comes in an object that was made around it."""
+    if not call.deviations:
+        return False
+    from llmgate._core.formats import WRAPPED  # noqa: PLC0415 - seldom
+
+    return any(each.reason == WRAPPED for each in call.deviations)
 
 
 # --- fit: how that provider is asked ------------------------------------------------------
@@ -204,7 +230,7 @@ def fit(call: ChatCall, target: Target, provider: Provider) -> ProviderCall:
         call.stream,
         call.extra_body,
         new_id(),
-        Report(call.unsupported),
+        Report(call.unsupported, call.deviations),
     )
     has_functions = legacy.uses_functions(call.parameters, call.messages)
     if has_functions and not legacy.takes_functions(provider):
@@ -215,6 +241,8 @@ def fit(call: ChatCall, target: Target, provider: Provider) -> ProviderCall:
     if not parameters:
         return fitted
     abilities = abilities_of(provider, target.model, parameters)
+    if "functions" in call.parameters and "tools" in parameters:
+        fitted = legacy.with_one_call_at_a_time(fitted, abilities)
     return apply_abilities(fitted, provider.name, abilities)
 
 

@@ -6,7 +6,7 @@ when the first call needs them, so that importing costs nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from llmgate.options import ChatParameters
 
 if TYPE_CHECKING:
     from pydantic_core import SchemaValidator
-    from pydantic_core.core_schema import CoreSchema, TypedDictSchema
+    from pydantic_core.core_schema import CoreSchema, TypedDictSchema, ValidationInfo
 
 __all__ = [
     "LARGEST",
@@ -151,7 +151,7 @@ def _message() -> CoreSchema:
         name=text,
         refusal=text,
         reasoning_content=text,
-        tool_calls=cs.list_schema(_tool_call(), strict=True),
+        tool_calls=cs.list_schema(_tool_call(), min_length=1, strict=True),
         function_call=_object({"name": _text(1), "arguments": _arguments()}),
     )
     return cs.tagged_union_schema(
@@ -194,11 +194,25 @@ def _as_other_part(part: dict[str, Any]) -> dict[str, Any]:
     return part
 
 
+def _read(read: Callable[[str], Any], schema: CoreSchema) -> CoreSchema:
+    """A text that is read so. Where that makes something else of it, the pair is added to the list
+    which is the context of the validation."""
+    from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
+
+    def read_and_record(text: str, info: ValidationInfo[list[tuple[str, Any]] | None]) -> Any:
+        value = read(text)
+        if value is not text and info.context is not None:
+            info.context.append((text, value))
+        return value
+
+    return cs.with_info_after_validator_function(read_and_record, schema)
+
+
 def _image_url() -> CoreSchema:
     from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
 
-    url = cs.no_info_after_validator_function(as_url, _text(1))
-    text = cs.no_info_after_validator_function(lambda url: {"url": url}, url)
+    url = _read(as_url, _text(1))
+    text = _read(lambda url: {"url": as_url(url)}, _text(1))
     return cs.union_schema(
         [(_object({"url": url}, detail=_text()), "~object"), (text, "~text")], mode="left_to_right"
     )
@@ -207,15 +221,13 @@ def _image_url() -> CoreSchema:
 def _audio() -> CoreSchema:
     from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
 
-    text = cs.no_info_after_validator_function(as_audio, _text(1))
+    text = _read(as_audio, _text(1))
     whole = _object({"data": _text(1), "format": _text()})
     return cs.union_schema([(whole, "~object"), (text, "~text")], mode="left_to_right")
 
 
 def _file() -> CoreSchema:
-    from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
-
-    return _object({}, file_data=cs.no_info_after_validator_function(_as_file_data, _text()))
+    return _object({}, file_data=_read(_as_file_data, _text()))
 
 
 def _as_file_data(data: str) -> str:
@@ -227,7 +239,7 @@ def _tool_call() -> CoreSchema:
 
     text, name = _text(), _text(1)
     function = _object({"name": name, "arguments": _arguments()})
-    return cs.tagged_union_schema(
+    known = cs.tagged_union_schema(
         {
             "function": _object({"id": name, "type": text, "function": function}),
             "custom": _object(
@@ -236,6 +248,21 @@ def _tool_call() -> CoreSchema:
         },
         discriminator="type",
     )
+    return _or_of_a_host(known)
+
+
+def _or_of_a_host(known: CoreSchema) -> CoreSchema:
+    """A tool, or a call of one, of these types or of one that a host invented."""
+    from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
+
+    other = cs.no_info_after_validator_function(_as_of_a_host, _object({"type": _text(1)}))
+    return cs.union_schema([(known, "~known"), (other, "~other")], mode="left_to_right")
+
+
+def _as_of_a_host(item: dict[str, Any]) -> dict[str, Any]:
+    if item["type"] in {"function", "custom"}:
+        raise ValueError("not what such a tool holds")
+    return item
 
 
 def _arguments() -> CoreSchema:
@@ -271,7 +298,7 @@ def _parameters() -> CoreSchema:
         "n": count,
         "response_format": anything,
         "stop": cs.union_schema(
-            [(text, "~text"), (cs.list_schema(text, max_length=4, strict=True), "~list")],
+            [(text, "~text"), (cs.list_schema(text, strict=True), "~list")],
             mode="left_to_right",
         ),
         "tool_choice": choice,
@@ -305,10 +332,11 @@ _TEXTS = (
 def _tool(function: CoreSchema) -> CoreSchema:
     from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
 
-    return cs.tagged_union_schema(
+    known = cs.tagged_union_schema(
         {
             "function": _object({"type": _text(), "function": function}),
             "custom": _object({"type": _text(), "custom": _object({"name": _text(1)})}),
         },
         discriminator="type",
     )
+    return _or_of_a_host(known)

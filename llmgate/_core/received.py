@@ -1,0 +1,167 @@
+"""Messages and parameters as hosts and other SDKs write them, in the one form that is checked.
+
+It is asked for what the check has refused, and leaves alone what it cannot read. Each change that
+is more than a spelling is recorded.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from llmgate._text.json import is_array, is_object
+from llmgate._text.shape import Shape
+from llmgate.report import Deviation, DeviationKind
+
+__all__ = ["Received"]
+
+_ROLES: Mapping[str, str] = {
+    **{role: role for role in ("system", "developer", "user", "assistant", "tool", "function")},
+    **dict.fromkeys(("model", "ai", "bot", "chatbot"), "assistant"),
+    "human": "user",
+}
+"""The roles, and other words that hosts have for them."""
+
+
+class Received:
+    """Puts one call's messages and parameters into that form.
+
+    ``changes`` are what it has recorded.
+    """
+
+    def __init__(self) -> None:
+        self.changes: list[Deviation] = []
+        self._open: dict[str, Any] = {}  # the names of the calls that have no result yet, by id
+
+    def messages(self, given: list[Any], originals: list[Any]) -> list[Any]:
+        """The messages; ``originals`` are what the caller gave for them, in the same order."""
+        return [
+            self._message(message, index, isinstance(original, Shape))
+            if is_object(message)
+            else message
+            for index, (message, original) in enumerate(zip(given, originals, strict=True))
+        ]
+
+    def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters."""
+        parameters = dict(given)
+        bias = parameters.get("logit_bias")
+        if is_object(bias):
+            parameters["logit_bias"] = {
+                str(key) if type(key) is int else key: value for key, value in bias.items()
+            }
+        tools = parameters.get("tools")
+        if is_array(tools):
+            parameters["tools"] = [
+                self._with_type(tool, f"tools[{place}]") for place, tool in enumerate(tools)
+            ]
+        return parameters
+
+    def _record(
+        self, kind: DeviationKind, path: str, reason: str, given: Any = None, sent: Any = None
+    ) -> None:
+        self.changes.append(Deviation(kind, path, reason, given, sent))
+
+    # --- messages ---
+
+    def _message(self, given: dict[str, Any], index: int, is_response: bool) -> dict[str, Any]:
+        message, path = dict(given), f"messages[{index}]"
+        self._set_role(message, path, is_response)
+        self._set_content(message, path)
+        match message.get("role"):
+            case "assistant":
+                self._set_calls(message, index)
+                self._set_function_call(message, path)
+            case "tool":
+                self._set_id_of_call(message, path)
+            case _:
+                pass
+        return message
+
+    def _set_role(self, message: dict[str, Any], path: str, is_response: bool) -> None:
+        role = message.get("role")
+        known = _ROLES.get(role.strip().lower()) if isinstance(role, str) else None
+        known = known or ("assistant" if is_response else None)
+        if known is not None and known != role:
+            message["role"] = known
+            self._record("converted", f"{path}.role", "the name of the role", role, known)
+
+    def _set_content(self, message: dict[str, Any], path: str) -> None:
+        content = message.get("content", "")
+        is_nothing = content is None and message.get("role") == "tool"
+        if is_nothing or (is_array(content) and not content):
+            message["content"] = ""
+            self._record("converted", f"{path}.content", "sent as empty text", content, "")
+
+    def _set_calls(self, message: dict[str, Any], index: int) -> None:
+        calls = message.get("tool_calls")
+        if not is_array(calls):
+            return
+        if not calls:
+            del message["tool_calls"]  # hosts write an empty list, and refuse it
+            return
+        message["tool_calls"] = [
+            self._call(call, index, number) if is_object(call) else call
+            for number, call in enumerate(calls)
+        ]
+
+    def _call(self, given: dict[str, Any], index: int, number: int) -> dict[str, Any]:
+        path = f"messages[{index}].tool_calls[{number}]"
+        call: dict[str, Any] = self._with_type(given, path)
+        function = call.get("function")
+        if is_object(function):
+            call["function"] = self._with_arguments(function, f"{path}.function")
+        if not call.get("id") and (is_object(function) or is_object(call.get("custom"))):
+            call["id"] = f"call_{index}_{number}"
+            self._record("injected", f"{path}.id", "a result names its call", sent=call["id"])
+        if isinstance(call.get("id"), str):
+            self._open[call["id"]] = function.get("name") if is_object(function) else None
+        return call
+
+    def _with_type(self, item: Any, path: str) -> Any:
+        """A tool, or a call of one, with the type that its other key says it has."""
+        if not is_object(item) or item.get("type"):
+            return dict(item) if is_object(item) else item
+        kind = next((name for name in ("function", "custom") if is_object(item.get(name))), None)
+        if kind is None:
+            return dict(item)
+        self._record("injected", f"{path}.type", "it holds one", sent=kind)
+        return {**item, "type": kind}
+
+    def _with_arguments(self, function: dict[str, Any], path: str) -> dict[str, Any]:
+        """A function that is called, with its arguments as text; some hosts have an object."""
+        arguments = function.get("arguments")
+        if isinstance(arguments, str):
+            return function
+        text = "{}"
+        if arguments is not None:
+            try:
+                text = json.dumps(arguments, allow_nan=False, ensure_ascii=False)
+            except (TypeError, ValueError, RecursionError):  # which is refused where it stands
+                return function
+            self._record("converted", f"{path}.arguments", "sent as JSON text", arguments, text)
+        return {**function, "arguments": text}
+
+    def _set_function_call(self, message: dict[str, Any], path: str) -> None:
+        called = message.get("function_call")
+        if not is_object(called):
+            return
+        if called.get("name") or called.get("arguments"):
+            where = f"{path}.function_call"
+            message["function_call"] = self._with_arguments(called, where)
+        else:
+            del message["function_call"]  # some hosts write an empty one beside each text
+
+    def _set_id_of_call(self, message: dict[str, Any], path: str) -> None:
+        """Which call a result is of: where it does not say so, of the first without one."""
+        identifier, name = message.get("tool_call_id"), message.get("name")
+        if not identifier:
+            named = [key for key, called in self._open.items() if name in (None, called)]
+            if not named:
+                return
+            identifier = message["tool_call_id"] = named[0]
+            reason = "it is the result of the first call that has none yet"
+            self._record("injected", f"{path}.tool_call_id", reason, sent=identifier)
+        if isinstance(identifier, str):
+            self._open.pop(identifier, None)

@@ -1,0 +1,137 @@
+"""Takes the value of a response out of the object in which it was asked for.
+
+It is imported for calls whose format was wrapped, and knows no provider.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+from llmgate._core.formats import VALUE
+from llmgate._text.json import is_object
+from llmgate.provider import Decoder, Provider
+from llmgate.types import Choice, Chunk, ChunkChoice, Completion
+
+if TYPE_CHECKING:
+    from llmgate.provider.call import ProviderCall
+    from llmgate.provider.framing import Frame, Framer
+    from llmgate.provider.http import Flow
+
+__all__ = ["UnwrappingDecoder", "unwrapped", "unwrapping_view"]
+
+
+def unwrapping_view(provider: Provider) -> Provider:
+    """A provider whose completions have the value alone."""
+    return cast("Provider", _UnwrappingView(provider))
+
+
+class _UnwrappingView:
+    def __init__(self, provider: Provider) -> None:
+        self.__wrapped__ = provider
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__wrapped__, name)
+
+    def complete(self, call: ProviderCall) -> Flow[Completion]:
+        """The provider's flow."""
+        return unwrapped((yield from self.__wrapped__.complete(call)))
+
+    def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
+        """The provider's flow."""
+        return UnwrappingDecoder((yield from self.__wrapped__.stream(call)))
+
+
+def unwrapped(completion: Completion) -> Completion:
+    """The completion with the value in place of the object, in each choice that has one."""
+    return replace(completion, choices=[*map(_unwrapped_choice, completion.choices)])
+
+
+def _unwrapped_choice(choice: Choice) -> Choice:
+    content = choice.message.content
+    try:
+        value: Any = json.loads(content or "")
+    except (ValueError, RecursionError):  # it was cut, or is no JSON
+        return choice
+    if content is None or not is_object(value) or [*value] != [VALUE]:
+        return choice
+    parts = _Unwrapper()
+    return replace(choice, message=replace(choice.message, content=parts.feed(content) + parts.end()))
+
+
+class UnwrappingDecoder:
+    """A decoder whose chunks have the text of the value alone."""
+
+    def __init__(self, decoder: Decoder[Chunk]) -> None:
+        self._decoder = decoder
+        self._parts: dict[int, _Unwrapper] = {}
+
+    @property
+    def framer(self) -> Framer:
+        """The provider's framer."""
+        return self._decoder.framer
+
+    @property
+    def finished(self) -> bool:
+        """Whether the provider's terminator has come."""
+        return self._decoder.finished
+
+    def feed(self, frame: Frame) -> Iterable[Chunk]:
+        """The provider's chunks, each with what is certain to be of the value."""
+        return map(self._chunk, self._decoder.feed(frame))
+
+    def close(self) -> Iterable[Chunk]:
+        """The provider's last chunks, likewise."""
+        return map(self._chunk, self._decoder.close())
+
+    def _chunk(self, chunk: Chunk) -> Chunk:
+        return replace(chunk, choices=[*map(self._choice, chunk.choices)])
+
+    def _choice(self, choice: ChunkChoice) -> ChunkChoice:
+        content = choice.delta.content
+        parts = self._parts.setdefault(choice.index, _Unwrapper())
+        text = parts.feed(content) if content else ""
+        if choice.finish_reason is not None:
+            text += parts.end()
+        if not content and not text:
+            return choice
+        return replace(choice, delta=replace(choice.delta, content=text))
+
+
+class _Unwrapper:
+    """The text of the value in an object, from the text of the object in pieces."""
+
+    def __init__(self) -> None:
+        self._waiting = ""
+        self._is_begun = self._is_plain = False
+
+    def feed(self, piece: str) -> str:
+        """What is certain to be of the value by now."""
+        if self._is_plain:
+            return piece
+        self._waiting += piece
+        if not self._is_begun and not self._begin():
+            return self.end() if self._is_plain else ""
+        text = self._waiting.rstrip()
+        text = text.removesuffix("}").rstrip()  # the object's end, if nothing follows
+        self._waiting = self._waiting[len(text) :]
+        return text
+
+    def _begin(self) -> bool:
+        """Whether the value has begun; a text that is no such object is plain."""
+        squeezed = "".join(self._waiting.split())
+        self._is_begun = squeezed.startswith(_HEAD) and len(squeezed) > len(_HEAD)
+        self._is_plain = not self._is_begun and not _HEAD.startswith(squeezed)
+        if self._is_begun:
+            self._waiting = self._waiting.partition(":")[2].lstrip()
+        return self._is_begun
+
+    def end(self) -> str:
+        """What else is of the value, when the text is over."""
+        text, self._waiting = self._waiting, ""
+        return "" if self._is_begun and text.strip() in ("", "}") else text
+
+
+_HEAD = f'{{"{VALUE}":'
