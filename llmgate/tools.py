@@ -68,7 +68,7 @@ def _adapter_of(kind: Any) -> TypeAdapter[Any]:
     from pydantic.errors import PydanticUserError  # noqa: PLC0415
 
     if isinstance(kind, TypeAdapter):
-        return kind
+        return kind  # pyright: ignore[reportUnknownVariableType] # of whatever type
     try:
         return TypeAdapter(kind)
     except PydanticUserError as error:
@@ -79,15 +79,16 @@ def _adapter_of(kind: Any) -> TypeAdapter[Any]:
 
 def _with_readable_typed_dicts(kind: Any) -> Any:
     """A type with those TypedDicts that pydantic reads before Python 3.12 in place of Python's."""
-    import typing_extensions  # noqa: PLC0415 - pydantic needs it as well
+    import typing_extensions  # noqa: PLC0415 - pydantic needs it, too
 
+    make: Any = typing_extensions.TypedDict
     if typing.is_typeddict(kind):
         fields = dict[str, Any]()
         for name, hint in typing.get_type_hints(kind).items():
             field = _with_readable_typed_dicts(hint)
             is_required = name in kind.__required_keys__
-            fields[name] = field if is_required else typing_extensions.NotRequired[field]
-        return typing_extensions.TypedDict(kind.__name__, fields)
+            fields[name] = field if is_required else typing.NotRequired[field]
+        return make(kind.__name__, fields)
     parts = typing.get_args(kind)
     changed = tuple(_with_readable_typed_dicts(part) for part in parts)
     if changed == parts:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypedDict, TypeVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, TypeAdapter
 
 from llmgate import tools
 from llmgate._core.check import check_messages, check_parameters
@@ -25,7 +25,7 @@ from llmgate.options import ChatParameters
 from llmgate.provider.accumulate import accumulate
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.framing import Frame, Framer, NDJSONFramer
-from llmgate.tools import function_tool, parse_answer, parse_arguments, response_format_of
+from llmgate.tools import function_tool, parse_answer, parse_arguments
 from llmgate.types import (
     Choice,
     ChoiceDelta,
@@ -77,6 +77,10 @@ T = TypeVar("T")
 
 class Box(BaseModel, Generic[T]):
     content: T
+
+
+class Size(TypedDict):
+    size: int
 
 
 class Opaque:
@@ -183,36 +187,16 @@ def test_what_cannot_be_a_tool_is_refused(function: Any, reason: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "name", "type_"),
-    [
-        (Point, "Point", "object"),
-        (Pair, "Pair", "object"),
-        (Box[int], "Box_int_", "object"),
-        (int, "int", "integer"),
-        (type("N" * 100, (BaseModel,), {}), "N" * 64, "object"),
-    ],
-)
-def test_a_type_is_a_response_format(kind: type[Any], name: str, type_: str) -> None:
-    """Its schema, under a name that OpenAI takes for one."""
-    made = response_format_of(kind)
-    assert ("json_schema", name) == (made["type"], made["json_schema"]["name"])
-    assert type_ == made["json_schema"]["schema"]["type"]
-    assert {"response_format": made} == check_parameters({"response_format": made})
-
-
-def test_a_type_without_a_schema_is_no_response_format() -> None:
-    """The error is ours, and names the parameter."""
-    with pytest.raises(InvalidRequestError, match="response_format: no schema for Opaque"):
-        response_format_of(Opaque)
-
-
-@pytest.mark.parametrize(
     ("text", "kind", "expected"),
     [
         ('{"x": 1}', Point, Point(x=1)),
         ('{"left": 1}', Pair, Pair(1)),
         ('{"content": 1}', Box[int], Box(content=1)),
         (" 5 ", int, 5),
+        ('[{"x": 1}]', list[Point], [Point(x=1)]),
+        ("null", Point | None, None),
+        ('{"x": 1}', TypeAdapter(Point), Point(x=1)),
+        ('{"size": 1}', Size, {"size": 1}),
     ],
 )
 def test_an_answer_is_parsed_as_the_type_that_was_asked_for(
@@ -350,6 +334,10 @@ def test_both_forms_at_once_are_refused(parameters: dict[str, Any], path: str) -
 
 
 OTHER: dict[str, Any] = with_call("b", "other")["tool_calls"][0]
+AGAIN: dict[str, Any] = {
+    **with_call("c")["tool_calls"][0],
+    "function": {"name": "weather", "arguments": '{"city":"Rome"}'},
+}
 HISTORIES: dict[str, tuple[Sequence[dict[str, Any]], Sequence[dict[str, Any]]]] = {
     "a call and its result": (
         [USER, asked(), result()],
@@ -386,6 +374,22 @@ HISTORIES: dict[str, tuple[Sequence[dict[str, Any]], Sequence[dict[str, Any]]]] 
             tool_result("b"),
         ],
     ),
+    "a second call of the same function": (
+        [asked(tool_calls=[AGAIN]), result(content="a"), result(content="b")],
+        [
+            with_call("call_0", tool_calls=[with_call("call_0")["tool_calls"][0], AGAIN]),
+            tool_result("call_0", "a"),
+            tool_result("c", "b"),
+        ],
+    ),
+    "a call in the modern form": (
+        [with_call("a"), result()],
+        [with_call("a"), tool_result("a")],
+    ),
+    "the latest of two calls without a result": (
+        [asked(), USER, asked(), result()],
+        [with_call("call_0"), USER, with_call("call_2"), tool_result("call_2")],
+    ),
     "other messages": ([USER, with_call("a")], [USER, with_call("a")]),
 }
 
@@ -402,6 +406,18 @@ def test_a_legacy_history_is_sent_as_tool_messages(
     assert first.messages == second.messages
     assert list(history) == call.messages
     assert first.messages == check_messages(first.messages)
+
+
+@pytest.mark.parametrize("further", [[AGAIN], [OTHER, AGAIN]])
+@pytest.mark.parametrize("end", [[], [USER], [with_call("x")]])
+def test_a_further_call_without_a_result_is_left_out(
+    further: list[Any], end: list[dict[str, Any]]
+) -> None:
+    """The legacy form can answer one call, and hosts refuse a call that has no result."""
+    translated = without_functions(call_of(asked(tool_calls=further), result(), *end))
+    assert [with_call("call_0"), tool_result("call_0"), *end] == translated.messages
+    paths = [f"messages[0].tool_calls[{place}]" for place in range(len(further))]
+    assert [("dropped", path) for path in paths] == [(d.kind, d.path) for d in translated.report]
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,15 @@ is right is said in ``schemas``; ``received`` reads what is merely spelled other
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from functools import cache
+from itertools import takewhile
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, cast
 
 from llmgate._core.media import look_for_files, respelled_parts
+from llmgate._core.refusals import explained, json_fault, kind_of
 from llmgate._core.schemas import (
-    LARGEST,
     embedding_parameter_validator,
     json_validator,
     message_validator,
@@ -22,15 +22,15 @@ from llmgate._core.schemas import (
     text_validator,
     token_validator,
 )
-from llmgate._text.json import is_array, is_object
+from llmgate._text.json import is_object
 from llmgate._text.shape import Shape
-from llmgate.errors import InvalidRequestError, shown
+from llmgate.errors import InvalidRequestError
 from llmgate.options import CallOptions, ChatParameters, EmbeddingParameters
 from llmgate.provider.call import TextMessages
 from llmgate.report import Deviation
 
 if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails, SchemaValidator, ValidationError
+    from pydantic_core import SchemaValidator
 
     from llmgate.messages import MessageParam
 
@@ -42,12 +42,8 @@ __all__ = [
     "check_messages",
     "check_name",
     "check_parameters",
-    "json_fault",
     "unwritable",
 ]
-
-_DEEPEST = 200
-"""How many levels a JSON value may be nested; more than any provider accepts."""
 
 
 def check_messages(messages: Any, changes: list[Deviation] | None = None) -> list[MessageParam]:
@@ -120,8 +116,10 @@ def _say_once(messages: list[dict[str, Any]], index: int, changes: list[Deviatio
     same = [call for call in calls if _function_of(call) == _function_of({"function": called})]
     if not same:
         return  # it is another call
-    path, following = f"messages[{index}]", messages[index + 1 : index + 2]
-    if any(each["role"] == "function" for each in following):
+    path, results = f"messages[{index}]", _count_results(messages[index + 1 :], called["name"])
+    if results > 1:
+        return  # it was called twice
+    if results:
         message["tool_calls"] = [call for call in calls if call is not same[0]]
         if not message["tool_calls"]:
             del message["tool_calls"]
@@ -129,6 +127,12 @@ def _say_once(messages: list[dict[str, Any]], index: int, changes: list[Deviatio
     else:
         del message["function_call"]
         changes.append(Deviation("merged", f"{path}.function_call", "it repeats a tool call"))
+
+
+def _count_results(messages: Iterable[Mapping[str, Any]], name: str) -> int:
+    """How many results of that function follow in the legacy form."""
+    following = takewhile(lambda each: each["role"] in ("function", "tool"), messages)
+    return sum(each["role"] == "function" and each["name"] == name for each in following)
 
 
 def _function_of(call: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -142,7 +146,7 @@ def _listed(messages: Any) -> list[Any]:
     if is_one or not isinstance(messages, Iterable):
         from llmgate._core.foreign import describe_messages  # noqa: PLC0415 - as above
 
-        kind = _kind(messages)  # pyright: ignore[reportUnknownArgumentType] # whatever it is
+        kind = kind_of(messages)  # pyright: ignore[reportUnknownArgumentType] # whatever it is
         reason = f"expected a list of messages, got {kind}{describe_messages(messages)}"
         raise InvalidRequestError(reason, path="messages")
     return [*messages]
@@ -241,7 +245,7 @@ def _token_ids(given: Any, path: str) -> list[int]:
 
 def _items(given: Any, path: str) -> list[Any]:
     if isinstance(given, str | bytes | Mapping | Set) or not isinstance(given, Iterable):
-        kind = _kind(given)  # pyright: ignore[reportUnknownArgumentType] # whatever it is
+        kind = kind_of(given)  # pyright: ignore[reportUnknownArgumentType] # whatever it is
         raise InvalidRequestError(f"expected text, token ids or a list, got {kind}", path=path)
     return [*given]
 
@@ -308,124 +312,10 @@ def _checked(validator: SchemaValidator, value: Any, path: str, context: Any = N
     try:
         return validator.validate_python(value, context=context)
     except ValidationError as error:
-        failure = json_fault(value, path) or _explained(error, value, path)
+        failure = json_fault(value, path) or explained(error, value, path)
     raise failure
 
 
 def unwritable(messages: list[MessageParam]) -> InvalidRequestError | None:
     """What in messages has kept a request from being written, such as half a character."""
     return json_fault(messages, "messages")
-
-
-def json_fault(value: Any, path: str) -> InvalidRequestError | None:
-    """What in a value JSON cannot carry, found without recursion; None when it is all right."""
-    waiting: list[tuple[Any, str, int]] = [(value, path, 0)]
-    while waiting:
-        item, where, depth = waiting.pop()
-        reason = "nested too deeply, or contains itself" if depth > _DEEPEST else _fault(item)
-        if reason:
-            return InvalidRequestError(
-                reason, path=where if len(where) < 120 else where[:120] + "…"
-            )
-        children: Iterable[tuple[str, Any]] = ()
-        if is_object(item):
-            children = ((_joined(where, key), child) for key, child in item.items())
-        elif is_array(item):
-            children = ((f"{where}[{index}]", child) for index, child in enumerate(item))
-        waiting.extend((child, place, depth + 1) for place, child in reversed([*children]))
-    return None
-
-
-def _fault(item: Any) -> str | None:
-    """Why this very item is no JSON value; what is inside it is not looked at."""
-    if is_object(item):
-        keys: list[Any] = list(item)
-        wrong = [key for key in keys if not (isinstance(key, str) and _is_unicode(key))]
-        return f"the key {wrong[0]!a} is no text" if wrong else None
-    match item:
-        case None | bool() | list():
-            return None
-        case str():
-            return None if _is_unicode(item) else "a lone surrogate, which is no valid Unicode text"
-        case int():
-            return None if abs(item) < LARGEST else "an integer of more than 1,200 digits"
-        case float():
-            return None if math.isfinite(item) else f"{item} is no JSON number"
-        case _:
-            return f"{_kind(item)} is no JSON value"
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _explained(error: ValidationError, value: Any, path: str) -> InvalidRequestError:
-    """The deepest of pydantic's findings: in a union that is the branch that was meant."""
-    found = max(
-        error.errors(include_url=False),
-        key=lambda finding: (len(finding["loc"]), not finding["type"].endswith("_type")),
-    )
-    where = path
-    for step in _real_steps(found["loc"], value):
-        where = f"{where}[{step}]" if isinstance(step, int) else _joined(where, step)
-    context = found.get("ctx", {})
-    if "discriminator" in context:  # found at the object whose role or type is wrong
-        where = _joined(where, context["discriminator"].strip("'"))
-    return InvalidRequestError(_plain(found, context), path=where)
-
-
-def _real_steps(location: tuple[int | str, ...], value: Any) -> Iterable[int | str]:
-    """The steps that lead through the value, without the names of union branches.
-
-    Branches are named ``~…`` in the schemas, or by the tag that chose them; a tag is told
-    from a key by being what the value's own ``role`` or ``type`` says, right after an index.
-    """
-    after_index = False
-    for step in location:
-        if isinstance(step, str) and step.startswith("~"):
-            continue
-        is_tag = after_index and isinstance(step, str)
-        if is_tag and is_object(value) and step in (value.get("role"), value.get("type")):
-            after_index = False
-            continue
-        after_index = isinstance(step, int)
-        yield step
-        value = _child(value, step)
-
-
-def _child(value: Any, step: int | str) -> Any:
-    try:
-        return value[step]
-    except (LookupError, TypeError):
-        return None
-
-
-def _plain(found: ErrorDetails, context: Mapping[str, Any]) -> str:
-    """Pydantic's finding in the words of somebody who writes a chat message."""
-    match found["type"]:
-        case "missing" | "union_tag_not_found":
-            return "is missing"
-        case "union_tag_invalid":
-            return f"{shown(context['tag'])} is none of {context['expected_tags']}"
-        case "model_attributes_type" | "dict_type":
-            return f"expected a dictionary, got {_kind(found['input'])}"
-        case _:
-            given = found["input"]
-    text = found["msg"].replace("Input should be", "expected").removeprefix("Value error, ")
-    text = text.replace(" after validation", "")
-    text = text[:1].lower() + text[1:]
-    if is_object(given) or is_array(given):
-        return f"{text}, got {_kind(given)}" if text.startswith("expected") else text
-    return f"{text}, got {shown(given)}"
-
-
-def _joined(where: str, key: object) -> str:
-    return f"{where}.{key}" if where else str(key)
-
-
-def _kind(value: object) -> str:
-    return "None" if value is None else type(value).__name__

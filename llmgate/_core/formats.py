@@ -134,16 +134,16 @@ class _Strict:
         strict = self._schema_of(root, frozenset())
         definitions = self._definitions.items()
         if definitions:
-            strict["$defs"] = {name: self._schema_of(each, frozenset()) for name, each in definitions}
+            strict["$defs"] = {
+                name: self._schema_of(each, frozenset()) for name, each in definitions
+            }
         return strict
 
     def _schema_of(self, schema: Any, within: frozenset[str]) -> dict[str, Any]:
         """A part of it; ``within`` are the references that lead to it."""
-        if not is_object(schema):
-            raise _NotStrictError("schema that allows anything")
-        if "$ref" in schema:
+        if is_object(schema) and "$ref" in schema:
             return self._reference(schema, within)
-        if not _HOLDS_SOMETHING & schema.keys():
+        if not is_object(schema) or not _HOLDS_SOMETHING & schema.keys():
             raise _NotStrictError("schema that allows anything")
         strict = dict[str, Any]()
         for key, value in schema.items():
@@ -151,7 +151,7 @@ class _Strict:
                 strict["anyOf" if key == "oneOf" else key] = self._value(key, value, within)
         if schema.get("type") == "object":
             if "properties" not in schema and schema.get("additionalProperties") is not False:
-                raise _NotStrictError("object with any properties")
+                raise _NotStrictError("properties of any name")
             properties = strict.setdefault("properties", {})
             strict |= {"required": [*properties], "additionalProperties": False}
         return strict

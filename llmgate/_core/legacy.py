@@ -177,15 +177,12 @@ def with_one_call_at_a_time(call: ProviderCall, abilities: Abilities) -> Provide
     """The call with parallel calls forbidden where that can be asked for, as the legacy form has
     room for one call."""
     ability = Support.NATIVE if abilities is None else abilities.get("parallel_tool_calls")
-    is_possible = isinstance(ability, Support) and ability in _ASKED_FOR
+    is_possible = ability is Support.NATIVE or ability is Support.TRANSLATED
     if not is_possible or "parallel_tool_calls" in call.parameters:
         return call
     reason = "the legacy form has room for one call"
     call.report.add("injected", "parallel_tool_calls", reason, sent=False)
     return replace(call, parameters={**call.parameters, "parallel_tool_calls": False})
-
-
-_ASKED_FOR = (Support.NATIVE, Support.TRANSLATED)
 
 
 def _messages_without_legacy(call: ProviderCall) -> list[MessageParam]:
@@ -198,12 +195,10 @@ def _messages_without_legacy(call: ProviderCall) -> list[MessageParam]:
     waiting: list[tuple[str, str]] = []  # the ids of calls that have no result yet, and their names
     for index, message in enumerate(call.messages):
         if message["role"] == "assistant":
-            if called := message.get("function_call"):
-                message = _with_tool_call(message, f"call_{index}", called)
-                message = _with_answered_calls(message, index, call)
-            waiting = [(each["id"], _name_of(each)) for each in message.get("tool_calls", ())]
-        elif message["role"] == "tool":
-            waiting = [each for each in waiting if each[0] != message["tool_call_id"]]
+            answered = _with_answered_calls(message, index, call)
+            calls = [(each["id"], _name_of(each)) for each in answered.get("tool_calls", ())]
+            waiting = [*calls, *waiting]  # those of the latest message first
+            messages.append(answered)
         elif message["role"] == "function":
             name = message["name"]
             found = next((each for each in waiting if each[1] == name), None)
@@ -212,15 +207,23 @@ def _messages_without_legacy(call: ProviderCall) -> list[MessageParam]:
                 raise InvalidRequestError(reason, path=f"messages[{index}]")
             waiting.remove(found)
             content = message.get("content") or ""
-            message = {"role": "tool", "tool_call_id": found[0], "content": content}
-        messages.append(message)
+            messages.append({"role": "tool", "tool_call_id": found[0], "content": content})
+        else:
+            if message["role"] == "tool":
+                waiting = [each for each in waiting if each[0] != message["tool_call_id"]]
+            messages.append(message)
     return messages
 
 
 def _with_answered_calls(
     message: AssistantMessage, index: int, call: ProviderCall
 ) -> AssistantMessage:
-    """A message with its first call, and those others of which results follow."""
+    """A message with its call in the legacy form as the first, and those others of which results
+    follow."""
+    called = message.get("function_call")
+    if not called:
+        return message
+    message = _with_tool_call(message, f"call_{index}", called)
     names, identifiers = list[str](), set[str]()
     for later in call.messages[index + 1 :]:
         if later["role"] == "function":
@@ -229,7 +232,7 @@ def _with_answered_calls(
             identifiers.add(later["tool_call_id"])
         else:
             break
-    kept = list[ToolCallParam]()
+    kept: list[ToolCallParam] = []
     for number, each in enumerate(message.get("tool_calls", ())):
         name = _name_of(each)
         is_answered = each["id"] in identifiers

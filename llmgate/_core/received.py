@@ -47,10 +47,8 @@ class Received:
         """The parameters."""
         parameters = dict(given)
         bias = parameters.get("logit_bias")
-        if is_object(bias):
-            parameters["logit_bias"] = {
-                str(key) if type(key) is int else key: value for key, value in bias.items()
-            }
+        if is_object(bias):  # by token ids, which JSON writes as text
+            parameters["logit_bias"] = _with_text_keys(bias)
         tools = parameters.get("tools")
         if is_array(tools):
             parameters["tools"] = [
@@ -165,3 +163,7 @@ class Received:
             self._record("injected", f"{path}.tool_call_id", reason, sent=identifier)
         if isinstance(identifier, str):
             self._open.pop(identifier, None)
+
+
+def _with_text_keys(bias: dict[Any, Any]) -> dict[Any, Any]:
+    return {str(key) if type(key) is int else key: value for key, value in bias.items()}

@@ -296,7 +296,7 @@ def _parameters() -> CoreSchema:
         "logit_bias": cs.dict_schema(text, number, strict=True),
         "modalities": cs.list_schema(text, strict=True),
         "n": count,
-        "response_format": anything,
+        "response_format": _object({"type": _text(1)}),
         "stop": cs.union_schema(
             [(text, "~text"), (cs.list_schema(text, strict=True), "~list")],
             mode="left_to_right",

@@ -58,7 +58,9 @@ def _unwrapped_choice(choice: Choice) -> Choice:
     if content is None or not is_object(value) or [*value] != [VALUE]:
         return choice
     parts = _Unwrapper()
-    return replace(choice, message=replace(choice.message, content=parts.feed(content) + parts.end()))
+    return replace(
+        choice, message=replace(choice.message, content=parts.feed(content) + parts.end())
+    )
 
 
 class UnwrappingDecoder:
@@ -112,21 +114,26 @@ class _Unwrapper:
         if self._is_plain:
             return piece
         self._waiting += piece
-        if not self._is_begun and not self._begin():
-            return self.end() if self._is_plain else ""
+        if not self._has_begun():
+            return self._plain_text()
         text = self._waiting.rstrip()
         text = text.removesuffix("}").rstrip()  # the object's end, if nothing follows
         self._waiting = self._waiting[len(text) :]
         return text
 
-    def _begin(self) -> bool:
+    def _has_begun(self) -> bool:
         """Whether the value has begun; a text that is no such object is plain."""
+        if self._is_begun:
+            return True
         squeezed = "".join(self._waiting.split())
         self._is_begun = squeezed.startswith(_HEAD) and len(squeezed) > len(_HEAD)
         self._is_plain = not self._is_begun and not _HEAD.startswith(squeezed)
         if self._is_begun:
             self._waiting = self._waiting.partition(":")[2].lstrip()
         return self._is_begun
+
+    def _plain_text(self) -> str:
+        return self.end() if self._is_plain else ""
 
     def end(self) -> str:
         """What else is of the value, when the text is over."""

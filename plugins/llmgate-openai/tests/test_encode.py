@@ -117,7 +117,11 @@ _HISTORIES: list[list[dict[str, Any]]] = [
     ],
     [
         *_HELLO,
-        {"role": "assistant", "function_call": {"name": "weather", "arguments": "{}"}},
+        {
+            "role": "assistant",
+            "content": None,
+            "function_call": {"name": "weather", "arguments": "{}"},
+        },
         {"role": "function", "name": "weather", "content": "sunny"},
     ],
     [*_HELLO, {"role": "assistant", "content": [{"type": "refusal", "refusal": "No"}]}, *_HELLO],

@@ -11,9 +11,14 @@ import pytest
 from llmgate import Client
 from llmgate.errors import InvalidRequestError
 from llmgate.testing import Canned, CannedTransport, with_transport
-from llmgate.types import Message
+from llmgate.types import Function, Message, ToolCall
 from llmgate_openai import OpenAI
 
+_PARTS: list[Any] = [
+    {"type": "thinking", "thinking": [{"type": "text", "text": "Hm"}]},
+    {"type": "text", "text": "Four."},
+]
+_CONTENT = "messages[1].content"
 _HELLO: list[Any] = [{"role": "user", "content": "Hello"}]
 _ANSWER = b'{"choices":[{"index":0,"message":{"role":"assistant","content":"Hi"}}]}'
 _STREAM = b'data: {"choices":[{"index":0,"delta":{"content":"Hi"}}]}\n\ndata: [DONE]\n\n'
@@ -95,6 +100,51 @@ async def _sent_back(message: Any, base_url: str | None = None) -> tuple[Any, Ma
             {},
         ),
         (
+            _ELSEWHERE,
+            Message(content="Five.", reasoning_content="Hm", extra={"content_parts": _PARTS}),
+            {
+                "role": "assistant",
+                "content": [_PARTS[0], {"type": "text", "text": "Five."}],
+            },
+            {},
+        ),
+        (
+            _ELSEWHERE,
+            Message(content="Five.", extra={"content_parts": _PARTS[1:]}),
+            {"role": "assistant", "content": "Five."},
+            {},
+        ),
+        (
+            _ELSEWHERE,
+            Message(extra={"content_parts": _PARTS[:1]}),
+            {"role": "assistant", "content": _PARTS[:1]},
+            {},
+        ),
+        (None, Message(), {"role": "assistant", "content": ""}, {_CONTENT: "converted"}),
+        (_ELSEWHERE, Message(), {"role": "assistant", "content": ""}, {_CONTENT: "converted"}),
+        (
+            _ELSEWHERE,
+            Message(refusal="No."),
+            {"role": "assistant", "content": None, "refusal": "No."},
+            {},
+        ),
+        (
+            _ELSEWHERE,
+            Message(tool_calls=[ToolCall("a", Function("f", '{"a": 1,}'))]),
+            {
+                "role": "assistant",
+                "content": None,
+                "tool_calls": [
+                    {
+                        "id": "a",
+                        "type": "function",
+                        "function": {"name": "f", "arguments": '{"a": 1,}'},
+                    }
+                ],
+            },
+            {},
+        ),
+        (
             None,
             Message(content="4", extra={"content_parts": [{"type": "text", "text": "4"}]}),
             {"role": "assistant", "content": "4"},
@@ -103,7 +153,7 @@ async def _sent_back(message: Any, base_url: str | None = None) -> tuple[Any, Ma
         (
             None,
             Message(audio={"id": "audio_1", "data": "AAAA", "transcript": "x"}),
-            {"role": "assistant", "audio": {"id": "audio_1"}},
+            {"role": "assistant", "content": None, "audio": {"id": "audio_1"}},
             {"messages[1].audio": "converted"},
         ),
         (
@@ -117,8 +167,15 @@ async def _sent_back(message: Any, base_url: str | None = None) -> tuple[Any, Ma
 async def test_an_answer_goes_back_as_the_host_gave_it(
     base_url: str | None, message: Message, expected: dict[str, Any], reported: dict[str, str]
 ) -> None:
-    """What only another provider understands stays behind, and the report says so."""
-    assert (expected, reported) == await _sent_back(message, base_url)
+    """What only another provider understands stays behind, and the report says so. The object, its
+    dump and its JSON are the same message."""
+    for form in (message, message.model_dump(), json.loads(message.model_dump_json())):
+        assert (expected, reported) == await _sent_back(form, base_url)
+    stored = json.loads(message.model_dump_json(exclude_none=True))
+    sent, _ = await _sent_back(stored, base_url)
+    assert {key: value for key, value in expected.items() if value is not None} == {
+        key: value for key, value in sent.items() if value is not None
+    }
 
 
 @pytest.mark.parametrize(
@@ -141,3 +198,31 @@ async def test_the_callers_messages_are_left_alone() -> None:
     message = {"role": "assistant", "content": "x", "reasoning_content": "Hm"}
     await _sent_back(message)
     assert {"role": "assistant", "content": "x", "reasoning_content": "Hm"} == message
+
+
+async def test_tools_and_calls_of_a_hosts_own_pass_through() -> None:
+    """In tools, in a response and in a history, whatever the host calls them."""
+    tools: Any = [
+        {"type": "function", "function": {"name": "f"}},
+        {"type": "openrouter:web_search"},
+        {"type": "mcp", "server_label": "x", "server_url": "https://x.test"},
+        {"type": "code_interpreter", "container": {"type": "auto"}},
+    ]
+    calls: Any = [
+        {"id": "a", "type": "builtin_function", "function": {"name": "$s", "arguments": "{}"}},
+        {"id": "b", "type": "web_search", "web_search": {"query": "x"}},
+    ]
+    body = {"message": {"role": "assistant", "content": None, "tool_calls": calls}, "index": 0}
+    response = Canned(body=json.dumps({"choices": [body]}).encode())
+    transport = CannedTransport([response, Canned(body=_ANSWER), Canned(body=_ANSWER)])
+    provider = with_transport(OpenAI(api_key="sk-test", base_url=_ELSEWHERE), transport)
+    async with Client(providers={"openai": provider}) as client:
+        answer = await client.acompletion("openai/m", _HELLO, tools=tools)
+        message = answer.choices[0].message
+        for form in (message, message.model_dump()):
+            results: Any = [{"role": "tool", "tool_call_id": each, "content": "x"} for each in "ab"]
+            history: Any = [*_HELLO, form, *results]
+            again = await client.acompletion("openai/m", history, tools=tools)
+            sent = json.loads(transport.requests[-1].body)
+            assert (tools, calls) == (sent["tools"], sent["messages"][1]["tool_calls"])
+            assert [] == [*again.report]

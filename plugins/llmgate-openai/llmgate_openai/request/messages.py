@@ -12,6 +12,7 @@ from llmgate.provider.call import ProviderCall, TextMessages
 from llmgate.provider.http import is_array, is_object
 from llmgate.provider.kit import own_data
 from llmgate_openai.request.dialect import Dialect
+from llmgate_openai.response.parts import message_fields
 
 if TYPE_CHECKING:
     from llmgate.messages import AssistantMessage, MessageParam
@@ -29,7 +30,7 @@ def messages_of(call: ProviderCall, dialect: Dialect) -> list[MessageParam]:
         return call.messages
     return [
         _assistant(message, f"messages[{index}]", call, dialect)
-        if message["role"] == "assistant" and (len(message) > 2 or "content" not in message)
+        if message["role"] == "assistant" and (len(message) > 2 or not message.get("content"))
         else message  # or an earlier response that is only text
         for index, message in enumerate(call.messages)
     ]
@@ -49,7 +50,19 @@ def _assistant(
     if is_object(audio) and audio.get("id") and len(audio) > 1:
         sent["audio"] = {"id": audio["id"]}
         call.report.add("converted", f"{path}.audio", "sent by its id, as OpenAI expects it")
+    if sent.get("content") is None:
+        _complete_content(sent, path, call)
     return cast("AssistantMessage", sent)
+
+
+def _complete_content(sent: dict[str, Any], path: str, call: ProviderCall) -> None:
+    """Empty text where a message holds nothing, which is refused, and null beside its calls, where
+    some hosts want the key."""
+    if sent.get("tool_calls") or sent.get("function_call"):
+        sent["content"] = None
+    elif not (sent.get("refusal") or sent.get("audio")):
+        sent["content"] = ""
+        call.report.add("converted", f"{path}.content", "a message without any is refused", sent="")
 
 
 def _restore_parts(sent: dict[str, Any], path: str, call: ProviderCall, dialect: Dialect) -> None:
@@ -58,10 +71,20 @@ def _restore_parts(sent: dict[str, Any], path: str, call: ProviderCall, dialect:
     if not is_array(parts):
         return
     if dialect.takes_reasoning:
-        sent["content"] = parts
+        sent["content"] = _parts_with(sent.get("content"), parts)
         sent.pop("reasoning_content", None)
     else:
         call.report.add("dropped", f"{path}.content_parts", "sent as their text")
+
+
+def _parts_with(content: Any, parts: list[Any]) -> Any:
+    """The parts, if the content is still their text; what the caller made of it takes its place."""
+    if (content or "") == message_fields({"content": parts})["content"]:
+        return parts
+    others = [each for each in parts if is_object(each) and each.get("type", "text") != "text"]
+    if not others or not isinstance(content, str):
+        return content
+    return [*others, {"type": "text", "text": content}]
 
 
 def _restore_reasoning(

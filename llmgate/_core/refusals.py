@@ -1,0 +1,143 @@
+"""Says what is wrong with a value that was refused: the path of the wrong part, and why.
+
+It decides nothing; what is right is said in ``schemas``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from llmgate._core.schemas import LARGEST
+from llmgate._text.json import is_array, is_object
+from llmgate.errors import InvalidRequestError, shown
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails, ValidationError
+
+__all__ = ["explained", "json_fault", "kind_of"]
+
+_DEEPEST = 200
+"""How many levels a JSON value may be nested; more than any provider accepts."""
+
+
+def json_fault(value: Any, path: str) -> InvalidRequestError | None:
+    """What in a value JSON cannot carry, found without recursion; None when it is all right."""
+    waiting: list[tuple[Any, str, int]] = [(value, path, 0)]
+    while waiting:
+        item, where, depth = waiting.pop()
+        reason = "nested too deeply, or contains itself" if depth > _DEEPEST else _fault(item)
+        if reason:
+            return InvalidRequestError(
+                reason, path=where if len(where) < 120 else where[:120] + "…"
+            )
+        children: Iterable[tuple[str, Any]] = ()
+        if is_object(item):
+            children = ((_joined(where, key), child) for key, child in item.items())
+        elif is_array(item):
+            children = ((f"{where}[{index}]", child) for index, child in enumerate(item))
+        waiting.extend((child, place, depth + 1) for place, child in reversed([*children]))
+    return None
+
+
+def _fault(item: Any) -> str | None:
+    """Why this very item is no JSON value; what is inside it is not looked at."""
+    if is_object(item):
+        keys: list[Any] = list(item)
+        wrong = [key for key in keys if not (isinstance(key, str) and _is_unicode(key))]
+        return f"the key {wrong[0]!a} is no text" if wrong else None
+    match item:
+        case None | bool() | list():
+            return None
+        case str():
+            return None if _is_unicode(item) else "a lone surrogate, which is no valid Unicode text"
+        case int():
+            return None if abs(item) < LARGEST else "an integer of more than 1,200 digits"
+        case float():
+            return None if math.isfinite(item) else f"{item} is no JSON number"
+        case _:
+            return f"{kind_of(item)} is no JSON value"
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def explained(error: ValidationError, value: Any, path: str) -> InvalidRequestError:
+    """The deepest of pydantic's findings: in a union that is the branch that was meant.
+
+    Args:
+        error: What it found.
+        value: The value that it refused.
+        path: Where that stands.
+    """
+    found = max(
+        error.errors(include_url=False),
+        key=lambda finding: (len(finding["loc"]), not finding["type"].endswith("_type")),
+    )
+    where = path
+    for step in _real_steps(found["loc"], value):
+        where = f"{where}[{step}]" if isinstance(step, int) else _joined(where, step)
+    context = found.get("ctx", {})
+    if "discriminator" in context:  # found at the object whose role or type is wrong
+        where = _joined(where, context["discriminator"].strip("'"))
+    return InvalidRequestError(_plain(found, context), path=where)
+
+
+def _real_steps(location: tuple[int | str, ...], value: Any) -> Iterable[int | str]:
+    """The steps that lead through the value, without the names of union branches.
+
+    Branches are named ``~…`` in the schemas, or by the tag that chose them; a tag is told
+    from a key by being what the value's own ``role`` or ``type`` says, right after an index.
+    """
+    after_index = False
+    for step in location:
+        if isinstance(step, str) and step.startswith("~"):
+            continue
+        is_tag = after_index and isinstance(step, str)
+        if is_tag and is_object(value) and step in (value.get("role"), value.get("type")):
+            after_index = False
+            continue
+        after_index = isinstance(step, int)
+        yield step
+        value = _child(value, step)
+
+
+def _child(value: Any, step: int | str) -> Any:
+    try:
+        return value[step]
+    except (LookupError, TypeError):
+        return None
+
+
+def _plain(found: ErrorDetails, context: Mapping[str, Any]) -> str:
+    """Pydantic's finding in the words of somebody who writes a chat message."""
+    match found["type"]:
+        case "missing" | "union_tag_not_found":
+            return "is missing"
+        case "union_tag_invalid":
+            return f"{shown(context['tag'])} is none of {context['expected_tags']}"
+        case "model_attributes_type" | "dict_type":
+            return f"expected a dictionary, got {kind_of(found['input'])}"
+        case _:
+            given = found["input"]
+    text = found["msg"].replace("Input should be", "expected").removeprefix("Value error, ")
+    text = text.replace(" after validation", "")
+    text = text[:1].lower() + text[1:]
+    if is_object(given) or is_array(given):
+        return f"{text}, got {kind_of(given)}" if text.startswith("expected") else text
+    return f"{text}, got {shown(given)}"
+
+
+def _joined(where: str, key: object) -> str:
+    return f"{where}.{key}" if where else str(key)
+
+
+def kind_of(value: object) -> str:
+    """The name of a value's type, as an error says it."""
+    return "None" if value is None else type(value).__name__
