@@ -203,6 +203,37 @@ def test_what_the_caller_brings_is_sent_instead() -> None:
     assert {"x-team": "7", "x-more": "1", "x-api-key": "k"} == sent.headers
 
 
+@pytest.mark.parametrize(
+    "name", ["Ocp-Apim-Subscription-Key", "x-functions-key", "X-Gateway-Key", "cf-access-token"]
+)
+def test_a_gateway_has_the_hosts_key(name: str) -> None:
+    """Whoever brings the gateway's own key needs no other; one that there is, is sent beside it."""
+    assert {name: "mine"} == sent_by(Settings(ACME), **{name: "mine"})
+    assert {name: "mine", "x-api-key": "k"} == sent_by(
+        Settings(ACME, api_key="k"), **{name: "mine"}
+    )
+    assert {name: "mine"} == sent_by(Settings(ACME, headers={name: "mine"}))
+    with pytest.raises(MissingKeyError):
+        sent_by(Settings(ACME), **{"x-team": "mine"})
+
+
+def test_the_key_of_a_gateway_may_be_in_the_address() -> None:
+    """Then none is missing, either."""
+    settings = Settings(ACME, base_url=f"{HOST}?subscription-key=mine")
+    request = settings.authorized(HttpRequest("POST", settings.url("/chat")))
+    assert (f"{HOST}/chat?subscription-key=mine", {}) == (request.url, {**request.headers})
+
+
+def test_settings_know_which_variable_named_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first that is set; none where the address was given, or is the vendor's."""
+    assert Settings(ACME).named_by is None
+    monkeypatch.setenv("ACME_HOST", "https://a.acme.com")
+    assert "ACME_HOST" == Settings(ACME).named_by
+    assert Settings(ACME, base_url=HOST).named_by is None
+    monkeypatch.setenv("ACME_BASE_URL", "https://b.acme.com")
+    assert "ACME_BASE_URL" == Settings(ACME).named_by
+
+
 def test_a_key_goes_to_no_other_host() -> None:
     """An address in a response must not lead it elsewhere; it may lead to the vendor's own."""
     settings = Settings(ACME, api_key=KEY)

@@ -185,12 +185,12 @@ FORMS: dict[str, tuple[list[Any], list[dict[str, Any]], list[tuple[str, str]]]] 
     "a user's message with what is null": ([{**HI, "name": None}], [HI], []),
     "a response that calls": (
         [HI, Message(tool_calls=[ToolCall("t1", Function("f", '{"a":1}'))])],
-        [HI, called(a_call())],
+        [HI, {"role": "assistant", "tool_calls": [a_call()]}],
         [],
     ),
     "a response that says nothing": (
-        [HI, Message()],
-        [HI, {"role": "assistant", "content": None}],
+        [HI, Message(), Message().model_dump()],
+        [HI, {"role": "assistant"}, {"role": "assistant", "content": None}],
         [],
     ),
     "arguments that are no JSON": (

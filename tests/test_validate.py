@@ -295,7 +295,6 @@ FORMS: dict[str, tuple[Any, list[dict[str, Any]]]] = {
         [
             {
                 "role": "assistant",
-                "content": None,
                 "tool_calls": [
                     {"id": "a", "function": {"name": "f", "arguments": "{}"}, "type": "function"},
                     {"id": "b", "custom": {"name": "g", "input": ""}, "type": "custom"},

@@ -301,8 +301,6 @@ def _as_dictionary(message: Any) -> Any:
         return message
     if isinstance(message, Mapping):
         return {**cast("Mapping[str, Any]", message)}
-    if isinstance(message, Shape):
-        return message.to_dict()
     return message.model_dump(exclude_none=True) if hasattr(message, "model_dump") else message
 
 

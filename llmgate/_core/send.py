@@ -24,6 +24,7 @@ from llmgate.errors import (
     InternalError,
     LLMGateError,
     PluginError,
+    ProviderError,
     ReadError,
     RequestError,
     ResponseTooLargeError,
@@ -106,14 +107,35 @@ async def send_with_retries(
         try:
             response = await attempt.send_once(scope)
         except LLMGateError as error:
+            other = _other_request(request, error, state)
             pause = attempt.pause_after(error)
             if pause is None:
                 raise
             wait, state.previous = pause, state.response
+            if other is not None:
+                request = with_given_headers(other, state.extra_headers)
         else:
             state.budget.succeeded()
             return response
         await asyncio.sleep(wait)
+
+
+def _other_request(
+    request: HttpRequest, error: LLMGateError, state: CallState
+) -> HttpRequest | None:
+    """What the provider would send in place of a request which the host refused, if it has
+    anything. It is an attempt like any other, and the error says so where none is left."""
+    if request.on_refusal is None or not isinstance(error, ProviderError):
+        return None
+    other = state.run(request.on_refusal, error)
+    if other is None:
+        return None
+    if state.retries < state.policy.max_retries:
+        error.retryable, error.retry_after = True, 0.0
+    else:
+        error.message += "; with max_retries=1 or more it is sent again without that"
+        error.args = (error.message,)
+    return other
 
 
 def pause_before_next(error: LLMGateError, state: CallState, *, answered: bool) -> float | None:

@@ -252,7 +252,12 @@ _MOST_OF_A_PAGE = 4096
 _PAGE = re.compile(rb"(<\?xml[^>]*>\s*)?(<!--[^>]*-->\s*)?<(!doctype\s+html|html)\b", re.IGNORECASE)
 _TITLE = re.compile(rb"<title[^>]*>\s*([^<]*[^<\s])", re.IGNORECASE)
 
-_REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-amzn-requestid", "cf-ray")
+_REQUEST_ID_HEADERS = (
+    *("x-request-id", "request-id", "x-amzn-requestid", "x-amz-request-id"),
+    *("apim-request-id", "x-ms-request-id", "x-ms-client-request-id", "x-goog-request-id"),
+    *("x-trace-id", "x-correlation-id", "cf-ray"),
+)
+"""Those of vendors first, then those of what may stand in front of them."""
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:

@@ -7,7 +7,7 @@ There is no socket here. A flow is a generator that yields :class:`HttpRequest`,
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias, TypeVar
 from urllib.parse import SplitResult, quote, urlsplit
@@ -19,6 +19,7 @@ from llmgate._text.redact import redact_url as shown_url
 from llmgate.errors import InvalidRequestError
 
 if TYPE_CHECKING:
+    from llmgate.errors import ProviderError
     from llmgate.options import Timeout
 
 __all__ = [
@@ -92,6 +93,8 @@ class HttpRequest:
     before this request's flow or stream has ended. ``idempotent`` says that sending it twice does
     no harm. ``given_headers`` are the names, in lower case, of the headers that the caller gave for
     this call: :meth:`with_headers` never replaces them, so no provider can do so by accident.
+    ``on_refusal`` is asked when the host answers with an error: for another request, which is then
+    sent in place of this one as a retry is, or None.
 
     Header values, and the query and user of the URL, appear in no ``repr``, as they may hold
     credentials.
@@ -106,6 +109,9 @@ class HttpRequest:
     on_abandon: HttpRequest | None = field(default=None, repr=False)
     idempotent: bool = True
     given_headers: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
+    on_refusal: Callable[[ProviderError], HttpRequest | None] | None = field(
+        default=None, repr=False, compare=False
+    )
 
     def with_headers(self, headers: Mapping[str, str]) -> HttpRequest:
         """The same request with these headers too, in place of its own of the same name, however
@@ -124,6 +130,7 @@ class HttpRequest:
             self.on_abandon,
             self.idempotent,
             self.given_headers,
+            self.on_refusal,
         )
 
     def has_header(self, *names: str) -> bool:

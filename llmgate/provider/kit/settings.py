@@ -9,6 +9,7 @@ environment names, never to an address given in code.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import field, replace
 from typing import Any, NoReturn
@@ -31,6 +32,9 @@ from llmgate.provider.kit.values import (
 )
 
 __all__ = ["Credential", "Settings", "Vendor"]
+
+_GATEWAY_KEY = re.compile(r"(subscription|functions|gateway|access|api)-?key|authorization|token")
+"""The names of headers, in lower case, in which gateways are given a key of their own."""
 
 
 @slotted
@@ -79,7 +83,7 @@ class Settings:
     It holds the host rule: a key from the environment goes to the vendor's own hosts and to an
     address that the environment names, never to an address given in code. The same holds for
     headers from the environment. ``is_official`` says whether the address is one of the vendor's
-    own hosts.
+    own hosts, ``named_by`` which variable of the environment it is from, if it is from one.
 
     Args:
         vendor: The vendor.
@@ -106,6 +110,7 @@ class Settings:
         "_user",
         "_vendor",
         "is_official",
+        "named_by",
     )
 
     def __init__(self, vendor: Vendor, /, **given: Any) -> None:
@@ -125,7 +130,9 @@ class Settings:
         self._sent_key = self._choose_sent_key()
 
     def _set_address(self, given: Any) -> None:
-        named = self._completed(address_in(self._vendor.base_url_variables))
+        variables = self._vendor.base_url_variables
+        named = self._completed(address_in(variables))
+        self.named_by = next(filter(os.environ.get, variables), None) if given is None else None
         address = (named or self._vendor.base_url) if given is None else self._completed(given)
         self._origin = ""
         self._user = self._query = self._private_query = HiddenUrl("")
@@ -272,8 +279,14 @@ class Settings:
             return
         names = self._key_headers()
         is_needed = bool(names) and (self.is_official or self._vendor.needs_key)
-        if is_needed and self._own_names.isdisjoint(names) and not request.has_header(*names):
+        if not is_needed or self._has_private_parts or not self._own_names.isdisjoint(names):
+            return
+        if not request.has_header(*names) and not self._is_gateway_key_brought(request):
             raise self.missing_key()
+
+    def _is_gateway_key_brought(self, request: HttpRequest) -> bool:
+        """Whether there is a key of a gateway in front of the host, which has the host's own."""
+        return any(map(_GATEWAY_KEY.search, (*self._own_names, *request.given_headers)))
 
     def _key_headers(self) -> list[str]:
         credentials = self._vendor.credentials.values()

@@ -6,11 +6,13 @@ Source: https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from llmgate.errors import InvalidRequestError
+from llmgate.provider import Rule
 from llmgate_openai import base_url_of
 
 __all__ = ["DEFAULT_VERSION", "Endpoint", "Family", "endpoint_of"]
@@ -20,6 +22,7 @@ DEFAULT_VERSION = "2024-10-21"
 
 _FOUNDRY_VERSION = "2024-05-01-preview"
 _FIRST_WITH_STREAM_USAGE = "2024-09-01"
+_FIRST_WITH_PARALLEL_CALLS = "2024-08-01"
 _UNDATED = frozenset({"v1", "preview", "latest"})
 
 
@@ -70,6 +73,18 @@ class Endpoint:
         """Whether ``stream_options`` is supported; older dated versions respond with 400 to it."""
         return self.family is not Family.DATED or (self.version or "") >= _FIRST_WITH_STREAM_USAGE
 
+    def lacking(self) -> Mapping[str, Rule]:
+        """What this version of the API does not have yet, of the parameters that all later have."""
+        if self.family is not Family.DATED:
+            return {}
+        version, rules = self.version or "", dict[str, Rule]()
+        reason = f"version {version} of the API does not have it"
+        if version < _FIRST_WITH_PARALLEL_CALLS:
+            rules["parallel_tool_calls"] = Rule(reason=reason, allowed=())
+        if version < _FIRST_WITH_STREAM_USAGE:
+            rules["max_completion_tokens"] = Rule(reason=reason, to="max_tokens")
+        return rules
+
     def _url(self, path: str) -> str:
         query = f"?api-version={quote(self.version, safe='')}" if self.version else ""
         return f"{self.root}{path}{query}"
@@ -93,7 +108,8 @@ def endpoint_of(address: str, version: str | None) -> Endpoint:
     the v1 family, unless a dated version is given.
 
     Raises:
-        InvalidRequestError: when it is not an address, or the v1 family is given a dated version.
+        InvalidRequestError: when it is not an address, or that of another format, or the v1 family
+            is given a dated version.
     """
     parts = urlsplit(base_url_of(address))
     given = version or next(iter(parse_qs(parts.query).get("api-version", [])), None)
@@ -101,6 +117,14 @@ def endpoint_of(address: str, version: str | None) -> Endpoint:
         raise InvalidRequestError(f"{given!r:.40} is not a version", path="api_version")
     path = parts.path.rstrip("/")
     host = f"{parts.scheme}://{parts.netloc}"
+    if _ANTHROPIC.fullmatch(path):
+        raise InvalidRequestError(
+            "that address takes Anthropic's format: use the provider anthropic with it",
+            path="base_url",
+        )
+    project = _PROJECT.fullmatch(path)
+    if project:
+        path = project["root"] + ("/openai/v1" if given is None else "")
     for pattern, family in _PATHS:
         found = pattern.fullmatch(path)
         if found:
@@ -109,13 +133,17 @@ def endpoint_of(address: str, version: str | None) -> Endpoint:
     return _endpoint(f"{host}{path}", _family_of(parts.hostname or "", given), given, None)
 
 
+_ROUTE = "(/+(deployments|responses|models|realtime|files|batches|assistants|threads)(/.*)?)?"
 _PATHS = (
-    (re.compile(r"(?P<root>.*?)/+openai/v1"), Family.V1),
-    (re.compile(r"(?P<root>.*?)/+openai/deployments/(?P<deployment>[^/]+)"), Family.DATED),
-    (re.compile(r"(?P<root>.*?)/+openai(/deployments)?"), Family.DATED),
-    (re.compile(r"(?P<root>.*?)/+models"), Family.MODELS),
+    (re.compile(r"(?P<root>.*?)/+openai/+v1(/.*)?"), Family.V1),
+    (re.compile(r"(?P<root>.*?)/+openai/+deployments/+(?P<deployment>[^/]+)(/.*)?"), Family.DATED),
+    (re.compile(r"(?P<root>.*?)/+openai" + _ROUTE), Family.DATED),
+    (re.compile(r"(?P<root>.*?)/+models(/+info)?"), Family.MODELS),
     (re.compile(r"(?P<root>.*?)/+v1"), Family.PLAIN),
 )
+_PROJECT = re.compile(r"(?P<root>.*?)/+api/+projects(/.*)?")
+"""A project of Foundry, whose models are called at its resource."""
+_ANTHROPIC = re.compile(r".*?/+anthropic(/.*)?")
 
 
 def _family_of(host: str, version: str | None) -> Family:

@@ -20,7 +20,7 @@ from llmgate.errors import (
     UnsupportedError,
 )
 from llmgate.options import ChatParameters
-from llmgate.provider import Decoder, EmbeddingAbilities, Provider, Signing, Support
+from llmgate.provider import Decoder, EmbeddingAbilities, Provider, Rule, Signing, Support
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Secret
 from llmgate.provider.kit import Credential, Settings, Vendor, key_from, variable
@@ -31,6 +31,7 @@ from llmgate_azure.response.errors import azure_error, filter_findings
 from llmgate_openai import (
     ChatDecoder,
     Dialect,
+    abilities_of,
     chat_request,
     decode,
 )
@@ -123,12 +124,29 @@ class AzureOpenAI(Provider):
         has_address = self._settings.shown_url is not None
         version = api_version or variable(*_VERSIONS)
         self._endpoint = endpoint_of(self._settings.url(""), version) if has_address else None
+        self._refuses_usage = False
 
     def configured(self, **settings: Any) -> AzureOpenAI:
         """The same provider with some of its settings changed; a new key replaces a token."""
         if "api_key" in settings or "token" in settings:
             settings = {"token_provider": None, **settings}
         return type(self)(**self._settings.changed(**settings))
+
+    def abilities(
+        self, model: str, parameters: ChatParameters, /
+    ) -> Mapping[str, Support | Rule] | None:
+        """Everything, but for what OpenAI's models refuse, and what a version of the API lacks.
+
+        A deployment is taken for the model whose name it begins with. A name of any other kind says
+        nothing, and the call is sent as it is.
+        """
+        endpoint = self._endpoint
+        if endpoint is None or endpoint.family not in _OPENAI_FAMILIES:
+            return self.parameters
+        named = endpoint.deployment or model
+        abilities = abilities_of(named, parameters.get("reasoning_effort"))
+        lacking = endpoint.lacking()
+        return {**abilities, **lacking} if lacking else abilities
 
     def takes_legacy_functions(self) -> bool:
         """Azure still takes them, as OpenAI does."""
@@ -198,7 +216,18 @@ class AzureOpenAI(Provider):
 
     def _request(self, call: ProviderCall) -> HttpRequest:
         endpoint, call = self._fitted(call)
-        return chat_request(call, endpoint.chat_url(call.model), _dialect(endpoint))
+        asks_usage = None if self._refuses_usage else endpoint.streams_usage
+        dialect = Dialect(
+            provider="azure",
+            gated=False,  # the rules of models are those of ``abilities``
+            stream_usage=asks_usage,
+            takes_reasoning=True,
+        )
+        return chat_request(call, endpoint.chat_url(call.model), dialect, self._forgo_usage)
+
+    def _forgo_usage(self) -> None:
+        """Ask this endpoint no more for the usage of streams. It is its trait, of no call."""
+        self._refuses_usage = True
 
     def _fitted(self, call: AnyCall) -> tuple[Endpoint, AnyCall]:
         """The endpoint, and the call with the deployment that it names."""
@@ -229,13 +258,6 @@ class AzureOpenAI(Provider):
                 path="base_url",
             )
         return self._endpoint
-
-
-def _dialect(endpoint: Endpoint) -> Dialect:
-    """A deployment's name says nothing of its model, so no parameter depends on it."""
-    return Dialect(
-        provider="azure", gated=False, stream_usage=endpoint.streams_usage, takes_reasoning=True
-    )
 
 
 async def _ask(provider: TokenProvider) -> str:

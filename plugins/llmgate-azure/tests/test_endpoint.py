@@ -28,6 +28,43 @@ DATED = f"{HOST}/openai/deployments/gpt/chat/completions?api-version="
         (f"{HOST}/openai/v1", None, f"{HOST}/openai/v1/chat/completions"),
         (f"{HOST}/openai/v1/chat/completions", None, f"{HOST}/openai/v1/chat/completions"),
         (f"{HOST}/openai", "v1", f"{HOST}/openai/v1/chat/completions"),
+        (f"{HOST}/openai/responses?api-version=2024-10-21", None, f"{DATED}2024-10-21"),
+        (f"{HOST}/openai/responses", None, f"{DATED}{DEFAULT_VERSION}"),
+        (f"{HOST}/openai/models?api-version=2024-10-21", None, f"{DATED}2024-10-21"),
+        (f"{HOST}/openai/deployments?api-version=2024-10-21", None, f"{DATED}2024-10-21"),
+        (
+            f"{HOST}/openai/deployments/gpt/completions?api-version=2024-06-01",
+            None,
+            f"{DATED}2024-06-01",
+        ),
+        (
+            f"{HOST}/openai/deployments/gpt/embeddings?api-version=2024-06-01",
+            None,
+            f"{DATED}2024-06-01",
+        ),
+        (
+            f"{HOST}/openai/deployments/gpt/audio/transcriptions?api-version=2024-06-01",
+            None,
+            f"{DATED}2024-06-01",
+        ),
+        (f"{HOST}/openai/v1/responses", None, f"{HOST}/openai/v1/chat/completions"),
+        (f"{HOST}/openai/v1/models", None, f"{HOST}/openai/v1/chat/completions"),
+        (f"{HOST}/openai/v1/", None, f"{HOST}/openai/v1/chat/completions"),
+        (
+            "https://mine.services.ai.azure.com/api/projects/team",
+            None,
+            "https://mine.services.ai.azure.com/openai/v1/chat/completions",
+        ),
+        (
+            "https://mine.services.ai.azure.com/api/projects/team/openai/v1/responses",
+            None,
+            "https://mine.services.ai.azure.com/openai/v1/chat/completions",
+        ),
+        (
+            "https://mine.services.ai.azure.com/api/projects/team",
+            "2024-10-21",
+            "https://mine.services.ai.azure.com/openai/deployments/gpt/chat/completions?api-version=2024-10-21",
+        ),
         (
             "https://mine.services.ai.azure.com/models",
             None,

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from llmgate import Client
 from llmgate.errors import (
     AuthenticationError,
     ContentFilterError,
@@ -21,9 +22,10 @@ from llmgate.errors import (
     ServerError,
 )
 from llmgate.messages import MessageParam
+from llmgate.provider import Rule
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import HttpRequest, HttpResponse, encode_json
-from llmgate.testing import drive
+from llmgate.testing import Canned, CannedTransport, drive, with_transport
 from llmgate.testing.signing import FixedSigning
 from llmgate_azure import AzureOpenAI
 
@@ -270,11 +272,93 @@ def test_what_is_not_as_asked_is_reported() -> None:
     ]
 
 
-def test_nothing_is_dropped_by_the_name_of_a_deployment() -> None:
-    """A deployment named o3 may be any model: Azure itself is to say what it refuses."""
-    call = ProviderCall("o3", HELLO, {"temperature": 0.5, "max_tokens": 5})
-    body = json.loads(sent_by(provider(), call).body)
-    assert (0.5, 5) == (body["temperature"], body["max_tokens"])
+def abilities(model: str, effort: str | None = None, **settings: Any) -> dict[str, Any]:
+    """The rules for a deployment."""
+    parameters: Any = {} if effort is None else {"reasoning_effort": effort}
+    found = provider(**settings).abilities(model, parameters) or {}
+    return {name: rule for name, rule in found.items() if isinstance(rule, Rule)}
+
+
+@pytest.mark.parametrize("model", ["o3", "o3-mini", "o4-mini-2025-04-16", "gpt-5-mini", "o1"])
+def test_a_deployment_that_is_named_after_a_model_follows_its_rules(model: str) -> None:
+    """Azure refuses of it what OpenAI refuses."""
+    rules = abilities(model)
+    assert ("max_completion_tokens", (1,)) == (rules["max_tokens"].to, rules["temperature"].allowed)
+    named = abilities("any", base_url=f"{HOST}/openai/deployments/{model}")
+    assert "temperature" in named
+
+
+def test_rules_follow_the_effort() -> None:
+    """A model that does not reason takes more."""
+    assert "temperature" in abilities("gpt-5.1", "low")
+    assert "temperature" not in abilities("gpt-5.1", "none")
+
+
+@pytest.mark.parametrize("model", ["mine", "team-o3", "gpt-4o-2024-08-06", "my-gpt-5"])
+def test_a_deployment_of_another_name_may_be_any_model(model: str) -> None:
+    """Azure itself is to say what it refuses, and the name stays as it is."""
+    assert abilities(model).keys() <= {"web_search_options"}
+    call = ProviderCall(model, HELLO, {"temperature": 0.5, "max_tokens": 5})
+    request = sent_by(provider(base_url=f"{HOST}/openai", api_version="2024-10-21"), call)
+    body = json.loads(request.body)
+    assert (0.5, 5, model) == (body["temperature"], body["max_tokens"], body["model"])
+    assert f"/deployments/{model}/" in request.url
+
+
+def test_models_of_other_makers_have_no_rules() -> None:
+    """Nor is anything known where there is no endpoint yet."""
+    assert {} == abilities("o3", base_url="https://mine.services.ai.azure.com/models")
+    assert AzureOpenAI().abilities("o3", {}) is AzureOpenAI.parameters
+
+
+def test_what_an_old_version_of_the_api_lacks() -> None:
+    """It would answer 400 to it; what has an older name is sent under that."""
+    old = abilities("mine", base_url=HOST, api_version="2024-06-01")
+    assert ((), "max_tokens") == (
+        old["parallel_tool_calls"].allowed,
+        old["max_completion_tokens"].to,
+    )
+    between = abilities("mine", base_url=HOST, api_version="2024-08-01-preview")
+    assert {"max_completion_tokens"} == between.keys()
+    assert {} == abilities("mine", base_url=HOST, api_version="2024-10-21")
+
+
+async def test_a_gateways_key_is_enough() -> None:
+    """A gateway has Azure's key, and is given one of its own."""
+    own = {"Ocp-Apim-Subscription-Key": "mine"}
+    request = HttpRequest("POST", HOST, own, given_headers=frozenset(map(str.lower, own)))
+    assert own == dict((await provider().authorize(request, FixedSigning())).headers)
+    assert own == await authorized(provider(headers=own))
+
+
+async def test_a_stream_whose_usage_is_refused_is_asked_for_again() -> None:
+    """Models of other makers may not know the option; that is remembered."""
+    body = b'data: {"choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":"stop"}]}\n\n'
+    stream = Canned(body=body + b"data: [DONE]\n\n")
+    refusal = Canned(400, body=b'{"error":{"message":"stream_options is not permitted"}}')
+    transport = CannedTransport([refusal, stream, stream])
+    made = with_transport(provider(api_key=KEY), transport)
+    async with Client(providers={"azure": made}) as client:
+        for _ in range(2):
+            answer = await client.acompletion("azure/mine", HELLO, stream=True)
+            assert "Hi" == (await answer.completion()).text
+    asked = ["stream_options" in json.loads(request.body) for request in transport.requests]
+    assert [True, False, False] == asked
+
+
+@pytest.mark.parametrize("name", ["apim-request-id", "x-ms-request-id"])
+@pytest.mark.parametrize("status", [200, 404])
+async def test_the_id_of_a_request(name: str, status: int) -> None:
+    """Azure's own headers are read, in a completion and in an error."""
+    body = b'{"choices":[{"index":0,"message":{"role":"assistant","content":"Hi"}}]}'
+    transport = CannedTransport([Canned(status, {name: "49a7"}, body if status == 200 else b"{}")])
+    made = with_transport(provider(api_key=KEY), transport)
+    async with Client(providers={"azure": made}) as client:
+        try:
+            found: Any = await client.acompletion("azure/mine", HELLO)
+        except NotFoundError as error:
+            found = error
+    assert "49a7" == found.request_id
 
 
 def test_the_key_is_in_no_representation() -> None:

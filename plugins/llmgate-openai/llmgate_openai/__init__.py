@@ -1,10 +1,10 @@
 """OpenAI's chat, embeddings and models; also the parts that hosts of the same format build on.
 
-Public: :class:`OpenAI`, and for other plugins :class:`Dialect`, :func:`encode`,
-:func:`chat_request`, :func:`chat_url`, :func:`decode`, :class:`ChatDecoder`, :func:`chat_error`,
-:func:`error_from_payload`, :func:`base_url_of`, :func:`route_url` and :class:`ToolCallIndex`; and
-what ``llmgate_openai.embeddings`` and ``llmgate_openai.models`` list in ``__all__``, which are
-imported when they are needed. Nothing else is.
+Public: :class:`OpenAI`, and for other plugins :class:`Dialect`, :func:`abilities_of`,
+:func:`encode`, :func:`chat_request`, :func:`chat_url`, :func:`decode`, :class:`ChatDecoder`,
+:func:`chat_error`, :func:`error_from_payload`, :func:`base_url_of`, :func:`route_url` and
+:class:`ToolCallIndex`; and what ``llmgate_openai.embeddings`` and ``llmgate_openai.models`` list in
+``__all__``, which are imported when they are needed. Nothing else is.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ try:
     from llmgate_openai.response.errors import chat_error, error_from_payload
     from llmgate_openai.response.stream import ChatDecoder
     from llmgate_openai.response.tool_calls import ToolCallIndex
+    from llmgate_openai.rules import abilities_of
 except ImportError as error:
     raise ImportError(
         f"{error}; llmgate-core is needed: the package 'llmgate' on the public index is another "
@@ -28,6 +29,7 @@ __all__ = [
     "Dialect",
     "OpenAI",
     "ToolCallIndex",
+    "abilities_of",
     "base_url_of",
     "chat_error",
     "chat_request",

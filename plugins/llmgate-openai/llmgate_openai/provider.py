@@ -30,16 +30,19 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenAI", "base_url_of", "chat_url", "route_url"]
 
-_ENDINGS = ("/chat/completions", "/embeddings")
+_ENDINGS = ("/chat/completions", "/completions", "/embeddings", "/responses")
 _VENDOR = Vendor(
     name="OpenAI",
     hosts=("api.openai.com",),
     base_url="https://api.openai.com/v1",
-    base_url_variables=("OPENAI_BASE_URL",),
+    base_url_variables=("OPENAI_BASE_URL", "OPENAI_API_BASE"),
     endings=_ENDINGS,
     credentials={"api_key": Credential(("OPENAI_API_KEY",))},
     headers_variable="OPENAI_CUSTOM_HEADERS",
 )
+
+
+_ORGANIZATION = ("OPENAI_ORG_ID", "OPENAI_ORGANIZATION")
 
 
 class OpenAI(Provider):
@@ -50,8 +53,10 @@ class OpenAI(Provider):
 
     Args:
         api_key: The key; by default ``OPENAI_API_KEY``.
-        base_url: The address up to and with ``/v1``; by default ``OPENAI_BASE_URL``, or OpenAI's.
-        organization: Sent as ``OpenAI-Organization``; by default ``OPENAI_ORG_ID``.
+        base_url: The address up to and with ``/v1``; by default ``OPENAI_BASE_URL`` (or
+            ``OPENAI_API_BASE``), or OpenAI's.
+        organization: Sent as ``OpenAI-Organization``; by default ``OPENAI_ORG_ID`` (or
+            ``OPENAI_ORGANIZATION``).
         project: Sent as ``OpenAI-Project``; by default ``OPENAI_PROJECT_ID``.
         headers: Further headers; by default those in ``OPENAI_CUSTOM_HEADERS`` (lines of
             ``Name: value``). An ``Authorization`` among them is sent instead of the key.
@@ -70,6 +75,9 @@ class OpenAI(Provider):
         "o3*",
         "o4*",
         "ft:gpt-*",
+        "ft:o1*",
+        "ft:o3*",
+        "ft:o4*",
         "codex-*",
         "computer-use-*",
         "davinci-*",
@@ -100,7 +108,7 @@ class OpenAI(Provider):
         )
         self._headers = checked_headers(
             {
-                "OpenAI-Organization": organization or settings.variable("OPENAI_ORG_ID"),
+                "OpenAI-Organization": organization or settings.variable(*_ORGANIZATION),
                 "OpenAI-Project": project or settings.variable("OPENAI_PROJECT_ID"),
             }
         )
@@ -136,6 +144,8 @@ class OpenAI(Provider):
         """One request, all vectors."""
         from llmgate_openai import embeddings  # noqa: PLC0415 - not paid for by chat
 
+        if self._settings.named_by == "OPENAI_API_BASE":
+            self._report_address(call)
         url, prefers_base64 = self._settings.url("/embeddings"), self._settings.is_official
         response = yield embeddings.embedding_request(call, url, prefers_base64=prefers_base64)
         return embeddings.decode_embeddings(response)
@@ -167,7 +177,20 @@ class OpenAI(Provider):
         return f"OpenAI(base_url={self._settings.shown_url!r})"
 
     def _chat_request(self, call: ProviderCall) -> HttpRequest:
-        return chat_request(call, self._settings.url("/chat/completions"), self._dialect)
+        if self._settings.named_by == "OPENAI_API_BASE":
+            self._report_address(call)
+        url = self._settings.url("/chat/completions")
+        on_usage_refused = None if self._dialect.gated else self._forgo_usage
+        return chat_request(call, url, self._dialect, on_usage_refused)
+
+    def _forgo_usage(self) -> None:
+        """Ask this host no more for the usage of streams. It is the host's trait, of no call."""
+        self._dialect = self._dialect._replace(stream_usage=None)
+
+    def _report_address(self, call: ProviderCall | EmbeddingCall) -> None:
+        """Record that the address is that of a variable under its former name."""
+        reason = "OPENAI_API_BASE names the address, as OPENAI_BASE_URL is not set"
+        call.report.add("defaulted", "base_url", reason, sent=self._settings.shown_url)
 
 
 def base_url_of(address: str) -> str:

@@ -14,7 +14,7 @@ from openai.types.chat.completion_create_params import (
 from pydantic import TypeAdapter
 
 from llmgate import Client
-from llmgate.errors import UnsupportedError
+from llmgate.errors import InvalidRequestError, UnsupportedError
 from llmgate.testing import Canned, CannedTransport, with_transport
 from llmgate_openai import OpenAI
 
@@ -125,7 +125,7 @@ _HISTORIES: list[list[dict[str, Any]]] = [
         {"role": "function", "name": "weather", "content": "sunny"},
     ],
     [*_HELLO, {"role": "assistant", "content": [{"type": "refusal", "refusal": "No"}]}, *_HELLO],
-    [*_HELLO, {"role": "assistant", "audio": {"id": "audio_1"}}, *_HELLO],
+    [*_HELLO, {"role": "assistant", "audio": {"id": "audio_1"}, "content": None}, *_HELLO],
 ]
 
 
@@ -230,11 +230,20 @@ async def test_another_host_is_asked_for_usage_where_the_caller_does() -> None:
     assert {} == reported
 
 
-async def test_another_host_is_not_asked_for_usage() -> None:
-    """Some refuse an option that they do not know."""
+async def test_another_host_is_asked_for_usage_as_well() -> None:
+    """What is done where it refuses that is in ``test_stream_usage``."""
     sent, reported = await _sent(stream=True, base_url=_ELSEWHERE)
-    assert {"model", "messages", "stream"} == set(sent)
-    assert {} == reported
+    assert {"include_usage": True} == sent["stream_options"]
+    assert {"stream_options.include_usage": "injected"} == reported
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
+async def test_no_limit_is_for_other_hosts_to_read(name: str) -> None:
+    """OpenAI's own refuses -1, which some others take for no limit."""
+    sent, _ = await _sent(base_url=_ELSEWHERE, **{name: -1})
+    assert -1 == sent[name]
+    with pytest.raises(InvalidRequestError, match=f"{name}: expected 1 or more, got -1"):
+        await _sent(**{name: -1})
 
 
 # --- models that reason ---------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from llmgate import Client
+from llmgate.embeddings import EmbeddingCall
 from llmgate.errors import (
     InvalidRequestError,
     MissingKeyError,
@@ -45,6 +46,9 @@ async def _request(provider: OpenAI) -> HttpRequest:
         (f" {_OFFICIAL}/ ", f"{_OFFICIAL}/chat/completions"),
         (f"{_OFFICIAL}/chat/completions", f"{_OFFICIAL}/chat/completions"),
         (f"{_OFFICIAL}/chat/completions/", f"{_OFFICIAL}/chat/completions"),
+        (f"{_OFFICIAL}/responses", f"{_OFFICIAL}/chat/completions"),
+        (f"{_OFFICIAL}/completions", f"{_OFFICIAL}/chat/completions"),
+        (f"{_OFFICIAL}/embeddings", f"{_OFFICIAL}/chat/completions"),
         ("http://localhost:8080", "http://localhost:8080/chat/completions"),
         ("http://[::1]:8080/v1", "http://[::1]:8080/v1/chat/completions"),
         ("https://x.invalid/v1?version=1", "https://x.invalid/v1/chat/completions?version=1"),
@@ -90,6 +94,48 @@ def test_the_environment_names_the_address(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("OPENAI_BASE_URL", _ELSEWHERE)
     assert _ELSEWHERE in repr(OpenAI())
     assert _OFFICIAL in repr(OpenAI(base_url=_OFFICIAL))
+
+
+async def test_the_former_name_of_the_variable_is_read_and_reported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """``OPENAI_API_BASE`` counts where ``OPENAI_BASE_URL`` is not set; the report says so. It
+    names the address, so that the key may go there."""
+    monkeypatch.setenv("OPENAI_API_BASE", _ELSEWHERE)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    call = ProviderCall("m", _HELLO)
+    request = next(OpenAI().complete(call))
+    assert f"{_ELSEWHERE}/chat/completions" == request.url
+    assert [("defaulted", "base_url", _ELSEWHERE)] == [
+        (d.kind, d.path, d.sent) for d in call.report
+    ]
+    assert "Bearer sk-test" == (await _authorized(OpenAI()))["Authorization"]
+    embedding = EmbeddingCall("m", ["a"])
+    next(OpenAI().embed(embedding))
+    assert "base_url" in embedding.report
+    assert _OFFICIAL in repr(OpenAI(base_url=_OFFICIAL))
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://newer.invalid/v1")
+    newer = ProviderCall("m", _HELLO)
+    assert "https://newer.invalid/v1/chat/completions" == next(OpenAI().complete(newer)).url
+    assert [] == [*newer.report]
+
+
+async def test_the_former_name_of_the_organization(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Likewise; the newer one counts."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    monkeypatch.setenv("OPENAI_ORGANIZATION", "org-1")
+    assert "org-1" == (await _authorized(OpenAI()))["OpenAI-Organization"]
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-2")
+    assert "org-2" == (await _authorized(OpenAI()))["OpenAI-Organization"]
+
+
+@pytest.mark.parametrize(
+    "model", ["ft:gpt-4o:a::b", "ft:o4-mini:a::b", "ft:o3-mini:a::b", "ft:o1:a::b"]
+)
+def test_fine_tuned_models_are_known_without_a_prefix(model: str) -> None:
+    """Whatever they were made of."""
+    with Client(providers={"openai": OpenAI(api_key="sk-test")}) as client:
+        assert model == json.loads(client.preview(model, _HELLO).body)["model"]
 
 
 async def test_a_password_in_an_address_is_not_shown() -> None:
@@ -251,6 +297,8 @@ async def test_legacy_functions_go_elsewhere_as_tools() -> None:
     client, transport = _client(reply, base_url=_ELSEWHERE)
     async with client:
         answer = await client.acompletion("openai/m", _HELLO, functions=[{"name": "f"}])
-    assert {"model", "messages", "tools"} == set(json.loads(transport.requests[0].body))
+    sent = json.loads(transport.requests[0].body)
+    assert {"model", "messages", "tools", "parallel_tool_calls"} == set(sent)
+    assert sent["parallel_tool_calls"] is False
     assert "function_call" == answer.choices[0].finish_reason
     assert answer.choices[0].message.function_call is not None

@@ -6,20 +6,53 @@ Source: https://platform.openai.com/docs/api-reference/chat/create
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from llmgate.errors import InvalidRequestError, ProviderError
 from llmgate.provider.call import ProviderCall
-from llmgate.provider.http import HttpRequest
-from llmgate.provider.kit import json_request, merge_body
+from llmgate.provider.http import HttpRequest, encode_json
+from llmgate.provider.kit import merge_body, parameter
 from llmgate_openai.request.dialect import Dialect
 from llmgate_openai.request.messages import messages_of
 
 __all__ = ["chat_request", "encode"]
 
 
-def chat_request(call: ProviderCall, url: str, dialect: Dialect) -> HttpRequest:
-    """The request of one chat completion, without credentials."""
-    return json_request(url, encode(call, dialect), stream=call.stream)
+def chat_request(
+    call: ProviderCall,
+    url: str,
+    dialect: Dialect,
+    on_usage_refused: Callable[[], None] | None = None,
+) -> HttpRequest:
+    """The request of one chat completion, without credentials.
+
+    Where the host refuses to be asked for the usage of a stream, the request is sent again without
+    that, and ``on_usage_refused`` is called.
+    """
+    body = encode(call, dialect)
+    on_refusal: Callable[[ProviderError], HttpRequest | None] | None = None
+    if on_usage_refused is not None and "stream_options" in body:
+
+        def on_refusal(error: ProviderError) -> HttpRequest | None:
+            if not _is_about_usage(error):
+                return None
+            on_usage_refused()
+            return chat_request(call, url, dialect._replace(stream_usage=None))
+
+    headers = {"content-type": "application/json"}
+    return HttpRequest(
+        "POST", url, headers, encode_json(body), stream=call.stream, on_refusal=on_refusal
+    )
+
+
+def _is_about_usage(error: ProviderError) -> bool:
+    """Whether the host refused the parameter, which its error then names."""
+    said = (error.body or b"") + error.message.encode("utf-8", "replace")
+    return error.status in (400, 422) and any(name in said for name in _USAGE)
+
+
+_USAGE = (b"stream_options", b"include_usage", b"StreamOptions", b"streamOptions")
 
 
 def encode(call: ProviderCall, dialect: Dialect) -> dict[str, Any]:
@@ -29,7 +62,8 @@ def encode(call: ProviderCall, dialect: Dialect) -> dict[str, Any]:
     models it holds for changes, and a model without its reasoning or its tools is another.
 
     Raises:
-        InvalidRequestError: when a message's ``provider_data`` is not a dictionary.
+        InvalidRequestError: when a message's ``provider_data`` is not a dictionary, or a limit is
+            below 1.
         UnsupportedError: when something is to be left out and the caller wants none of that.
     """
     body: dict[str, Any] = {
@@ -37,6 +71,8 @@ def encode(call: ProviderCall, dialect: Dialect) -> dict[str, Any]:
         "messages": messages_of(call, dialect),
         **call.parameters,
     }
+    if not dialect.unlimited_tokens:
+        _check_limits(call)
     if call.stream:
         body["stream"] = True
         _ask_for_usage(body, call, dialect)
@@ -44,12 +80,20 @@ def encode(call: ProviderCall, dialect: Dialect) -> dict[str, Any]:
 
 
 def _ask_for_usage(body: dict[str, Any], call: ProviderCall, dialect: Dialect) -> None:
-    if dialect.stream_usage or call.include_usage:
+    path = "stream_options.include_usage"
+    if dialect.stream_usage is None:
+        if call.include_usage or path in call.report:  # as it was asked for before it was refused
+            reason = "the host refuses to be asked for the usage of a stream"
+            call.report.add("dropped", path, reason)
+    elif dialect.stream_usage or call.include_usage:
         body["stream_options"] = {"include_usage": True}
-    if dialect.stream_usage and not call.include_usage:
-        call.report.add(
-            "injected",
-            "stream_options.include_usage",
-            "so that the stream ends with its usage",
-            sent=True,
-        )
+        if not call.include_usage:
+            reason = "so that the stream ends with its usage"
+            call.report.add("injected", path, reason, sent=True)
+
+
+def _check_limits(call: ProviderCall) -> None:
+    for name in ("max_tokens", "max_completion_tokens"):
+        if parameter(call, name) == -1:
+            reason = "expected 1 or more, got -1, which only some other hosts take for no limit"
+            raise InvalidRequestError(reason, path=name)

@@ -56,12 +56,11 @@ def _assistant(
 
 
 def _complete_content(sent: dict[str, Any], path: str, call: ProviderCall) -> None:
-    """Empty text where a message holds nothing, which is refused, and null beside its calls, where
+    """Empty text where a message holds nothing, which is refused, and null beside its calls, since
     some hosts want the key."""
-    if sent.get("tool_calls") or sent.get("function_call"):
-        sent["content"] = None
-    elif not (sent.get("refusal") or sent.get("audio")):
-        sent["content"] = ""
+    is_nothing = not any(sent.get(name) for name in _INSTEAD_OF_CONTENT)
+    sent["content"] = "" if is_nothing else None
+    if is_nothing:
         call.report.add("converted", f"{path}.content", "a message without any is refused", sent="")
 
 
@@ -75,6 +74,9 @@ def _restore_parts(sent: dict[str, Any], path: str, call: ProviderCall, dialect:
         sent.pop("reasoning_content", None)
     else:
         call.report.add("dropped", f"{path}.content_parts", "sent as their text")
+
+
+_INSTEAD_OF_CONTENT = ("tool_calls", "function_call", "refusal", "audio")
 
 
 def _parts_with(content: Any, parts: list[Any]) -> Any:
