@@ -30,20 +30,27 @@ def chat_request(
     Where the host refuses to be asked for the usage of a stream, the request is sent again without
     that, and ``on_usage_refused`` is called.
     """
-    body = encode(call, dialect)
-    on_refusal: Callable[[ProviderError], HttpRequest | None] | None = None
+    body, on_refusal = encode(call, dialect), None
     if on_usage_refused is not None and "stream_options" in body:
-
-        def on_refusal(error: ProviderError) -> HttpRequest | None:
-            if not _is_about_usage(error):
-                return None
-            on_usage_refused()
-            return chat_request(call, url, dialect._replace(stream_usage=None))
-
+        on_refusal = _without_usage(call, url, dialect, on_usage_refused)
     headers = {"content-type": "application/json"}
     return HttpRequest(
         "POST", url, headers, encode_json(body), stream=call.stream, on_refusal=on_refusal
     )
+
+
+def _without_usage(
+    call: ProviderCall, url: str, dialect: Dialect, on_usage_refused: Callable[[], None]
+) -> Callable[[ProviderError], HttpRequest | None]:
+    """What gives the request without that, for the error of a host which refuses it."""
+
+    def other_request(error: ProviderError) -> HttpRequest | None:
+        if not _is_about_usage(error):
+            return None
+        on_usage_refused()
+        return chat_request(call, url, dialect._replace(stream_usage=None))
+
+    return other_request
 
 
 def _is_about_usage(error: ProviderError) -> bool:
