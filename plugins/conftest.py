@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus" / "dev"
-PREFIXES = ("ANTHROPIC_", "AZURE_", "CO_API_", "COHERE_", "OLLAMA_", "OPENAI_", "REPLICATE_")
+PREFIXES = (
+    *("ANTHROPIC_", "AZURE_", "CO_API_", "COHERE_", "GEMINI_", "GOOGLE_", "OLLAMA_", "OPENAI_"),
+    "REPLICATE_",
+)
 
 
 @pytest.fixture(scope="session")

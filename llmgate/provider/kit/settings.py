@@ -222,6 +222,11 @@ class Settings:
         """The key of that setting, given or from the environment."""
         return self._keys.get(name)
 
+    @property
+    def trusts_environment(self) -> bool:
+        """Whether the host rule lets this address have credentials of the environment."""
+        return self._is_environment_trusted
+
     def variable(self, *names: str) -> str | None:
         """The first of these variables that is set, if the host rule lets this address have it."""
         return variable(*names) if self._is_environment_trusted else None

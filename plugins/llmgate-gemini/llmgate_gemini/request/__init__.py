@@ -1,0 +1,1 @@
+"""A call in Gemini's format: the body of a request, its contents, its tools and its schemas."""

@@ -1,0 +1,110 @@
+"""Functions and the choice among them, as Gemini's declarations and its ``toolConfig``.
+
+Source: https://ai.google.dev/gemini-api/docs/function-calling
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from llmgate.provider.call import ProviderCall
+from llmgate.provider.http import is_object
+from llmgate.provider.kit import NameMap, ToolChoice, drop_others, function_tools, parameter
+from llmgate_gemini.request.format import report_edits
+from llmgate_gemini.request.schema import gemini_schema
+from llmgate_gemini.traits import Traits
+
+__all__ = ["names_of", "tools_of"]
+
+_VENDOR = "Gemini"
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]*")
+
+
+def names_of(call: ProviderCall) -> NameMap:
+    """The functions' names in the characters that Gemini accepts."""
+    return NameMap(_names_in(call), _NAME, "Gemini accepts letters, digits and _.:- alone")
+
+
+def _names_in(call: ProviderCall) -> Iterator[str]:
+    for tool in parameter(call, "tools") or ():
+        if is_object(tool.get("function")):
+            yield tool["function"]["name"]
+    for message in call.messages:
+        calls: Any = message.get("tool_calls")
+        for called in calls or ():
+            if is_object(function := called.get("function")):
+                yield function["name"]
+
+
+def tools_of(call: ProviderCall, traits: Traits, names: NameMap) -> dict[str, Any]:
+    """The fields of the body for tools and for the choice among them.
+
+    Raises:
+        UnsupportedError: for a custom tool.
+        InvalidRequestError: for a choice that is none.
+    """
+    choice = ToolChoice.of(call, _VENDOR)
+    tools = function_tools(call, _VENDOR)
+    if choice is not None and choice.mode == "auto" and not traits.validated:
+        tools = choice.select(tools)
+    body: dict[str, Any] = {}
+    if tools:
+        declared = [_declaration(tool, place, call, traits, names) for place, tool in tools]
+        body["tools"] = [{"functionDeclarations": declared}]
+    config: dict[str, Any] = {}
+    calling = _calling(choice, call, traits, names) if tools else None
+    if calling is not None:
+        config["functionCallingConfig"] = calling
+    searching = parameter(call, "web_search_options")
+    if searching is not None:
+        drop_others(searching, (), "web_search_options", call, "Gemini's search has no options")
+        reason = "sent as the server's own tool googleSearch"
+        call.report.add("converted", "web_search_options", reason, given=searching)
+        if tools and traits.is_third:
+            config["includeServerSideToolInvocations"] = True
+        body["tools"] = [*body.get("tools", ()), {"googleSearch": {}}]
+    return {**body, "toolConfig": config} if config else body
+
+
+def _declaration(
+    tool: Mapping[str, Any], place: int, call: ProviderCall, traits: Traits, names: NameMap
+) -> dict[str, Any]:
+    function, path = tool["function"], f"tools[{place}].function"
+    declared = {"name": names.sent(function["name"], f"{path}.name", call)}
+    if function.get("description") is not None:
+        declared["description"] = function["description"]
+    schema = function.get("parameters")
+    if function.get("strict") is not None and not traits.validated:
+        call.report.add("dropped", f"{path}.strict", "the model holds to no schema of a call")
+    if schema is None or (not traits.json_schema and not schema.get("properties")):
+        return declared  # an object without fields is refused by older models
+    written, edits = gemini_schema(schema, json_schema=traits.json_schema)
+    report_edits(edits, f"{path}.parameters", call)
+    declared["parametersJsonSchema" if traits.json_schema else "parameters"] = written
+    return declared
+
+
+def _calling(
+    choice: ToolChoice | None, call: ProviderCall, traits: Traits, names: NameMap
+) -> dict[str, Any] | None:
+    """Whether functions may or must be called, and which."""
+    tools: list[Any] = parameter(call, "tools")
+    strict = [n for n, tool in enumerate(tools) if tool.get("function", {}).get("strict")]
+    is_auto = choice is None or choice.mode == "auto"
+    if is_auto and strict and traits.validated:
+        reason = "all calls are held to their schemas, by the mode VALIDATED"
+        call.report.add("converted", f"tools[{strict[0]}].function.strict", reason)
+        mode = "VALIDATED"
+    elif choice is None:
+        return None
+    elif is_auto:
+        mode = "VALIDATED" if choice.names is not None and traits.validated else "AUTO"
+    else:
+        mode = "NONE" if choice.mode == "none" else "ANY"
+    calling: dict[str, Any] = {"mode": mode}
+    if choice is not None and choice.names is not None and mode in ("ANY", "VALIDATED"):
+        sent = [names.sent(name, "tool_choice", call) for name in choice.names]
+        calling["allowedFunctionNames"] = sent
+    return calling

@@ -1,0 +1,1 @@
+"""What Gemini sends: whole responses, streams, their parts, and errors."""

@@ -1,0 +1,495 @@
+"""Responses, whole and streamed: content, calls, sources, counts, and what goes back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from llmgate.errors import DecodeError, ResponseTooLargeError, StreamTruncatedError
+from llmgate.provider.accumulate import accumulate
+from llmgate.provider.http import HttpResponse
+from llmgate.testing.driving import call_of, drive, read_stream
+from llmgate.types import Chunk, Completion
+from llmgate_gemini import Gemini
+from llmgate_gemini.response.framing import ContentFramer
+
+PROVIDER = Gemini(api_key="k")
+ASKED: dict[str, Any] = {
+    "model": "gemini-3.6-flash",
+    "messages": [{"role": "user", "content": "Hi"}],
+}
+COUNTS = {"promptTokenCount": 3, "candidatesTokenCount": 2, "totalTokenCount": 5}
+
+
+def saying(*parts: Any, reason: Any = "STOP", **more: Any) -> dict[str, Any]:
+    candidate = {"content": {"role": "model", "parts": list(parts)}, "finishReason": reason, **more}
+    return {"candidates": [{key: value for key, value in candidate.items() if value is not None}]}
+
+
+def whole(payload: Any, **asked: Any) -> Completion:
+    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    call = call_of(PROVIDER, {**ASKED, **asked})
+    completion = drive(PROVIDER.complete(call), [HttpResponse(200, {}, body)]).result
+    assert completion == Completion.model_validate(completion.model_dump())
+    completion.exchange.report = call.report
+    return completion
+
+
+def chunks_of(*payloads: Any) -> list[Chunk]:
+    body = b"".join(b"data: " + json.dumps(payload).encode() + b"\r\n\r\n" for payload in payloads)
+    return read(body)
+
+
+def read(*pieces: bytes) -> list[Chunk]:
+    call = call_of(PROVIDER, {**ASKED, "stream": True})
+    decoder = drive(PROVIDER.stream(call), [HttpResponse(200, {}, b"")]).result
+    return read_stream(decoder, pieces)
+
+
+def streamed(*payloads: Any) -> Completion:
+    return accumulate(chunks_of(*payloads))
+
+
+def text(said: str, **more: Any) -> dict[str, Any]:
+    return {"text": said, **more}
+
+
+def call(name: str = "f", **more: Any) -> dict[str, Any]:
+    return {"functionCall": {"name": name, **more}}
+
+
+# --- content ------------------------------------------------------------------------------
+
+
+def test_text_and_thoughts() -> None:
+    """Thoughts are reasoning, and what is plain text needs no data of the provider's."""
+    message = whole(saying(text("Hm. ", thought=True), text("Hm.", thought=True), text("Hi")))
+    assert ("Hm. Hm.", "Hi") == (message.choices[0].message.reasoning_content, message.text)
+    assert message.choices[0].message.provider_data is None
+
+
+def test_the_head() -> None:
+    """Id, model, time and tier; whatever else there is stays in ``extra``."""
+    head = {
+        "responseId": "r",
+        "modelVersion": "m",
+        "createTime": "2026-07-22T23:37:37.029264Z",
+        "usageMetadata": {**COUNTS, "serviceTier": "flex"},
+        "modelStatus": {"stage": "GA"},
+    }
+    found = whole({**saying(text("Hi")), **head})
+    assert ("r", "m", 1784763457, "flex") == (
+        found.id,
+        found.model,
+        found.created,
+        found.service_tier,
+    )
+    assert {"createTime": head["createTime"], "modelStatus": {"stage": "GA"}} == found.extra
+    odd = whole({**saying(text("Hi")), "createTime": "then", "responseId": 7})
+    assert (0, "7") == (odd.created, odd.id)
+    assert 1784763457 == whole({**saying(text("x")), "createTime": "2026-07-22T23:37:37"}).created
+
+
+@pytest.mark.parametrize(
+    ("native", "reason"),
+    [
+        ("STOP", "stop"),
+        ("MAX_TOKENS", "length"),
+        ("CONTINUATION", "length"),
+        ("SAFETY", "content_filter"),
+        ("IMAGE_SAFETY", "content_filter"),
+        ("IMAGE_RECITATION", "content_filter"),
+        ("MODEL_ARMOR", "content_filter"),
+        ("MALFORMED_FUNCTION_CALL", "other"),
+        ("SOMETHING_NEW", "other"),
+        (2, "length"),
+        (9, "other"),
+        (-1, "other"),
+        (0, None),
+        ("FINISH_REASON_UNSPECIFIED", None),
+    ],
+)
+def test_reasons(native: Any, reason: Any) -> None:
+    """OpenAI's word, and Gemini's own beside it."""
+    choice = whole(saying(text("Hi"), reason=native)).choices[0]
+    assert reason == choice.finish_reason
+    assert (choice.native_finish_reason is None) == (reason is None)
+
+
+def test_calls_are_a_reason_unless_they_failed() -> None:
+    """Gemini has no reason for calls; one that says that they are wrong is kept."""
+    assert "tool_calls" == whole(saying(call())).choices[0].finish_reason
+    failed = whole(saying(call(), reason="UNEXPECTED_TOOL_CALL", finishMessage="no such tool"))
+    assert "other" == failed.choices[0].finish_reason
+    assert "no such tool" == failed.choices[0].extra["finishMessage"]
+
+
+def test_a_blocked_prompt_is_filtered() -> None:
+    """There is a choice, which is empty, and the feedback says why."""
+    feedback = {"blockReason": "PROHIBITED_CONTENT", "blockReasonMessage": "no"}
+    for found in (
+        whole({"promptFeedback": feedback}),
+        streamed({"promptFeedback": feedback}),
+    ):
+        choice = found.choices[0]
+        assert ("content_filter", "PROHIBITED_CONTENT") == (
+            choice.finish_reason,
+            choice.native_finish_reason,
+        )
+        assert feedback == found.extra["promptFeedback"]
+
+
+def test_several_candidates() -> None:
+    """Each is a choice."""
+    payload = {
+        "candidates": [
+            saying(text("a"))["candidates"][0],
+            {**saying(text("b"))["candidates"][0], "index": 1},
+        ]
+    }
+    assert ["a", "b"] == [choice.message.content for choice in whole(payload).choices]
+
+
+def test_pictures_sound_and_code() -> None:
+    """They are where users look for them, and go back as they came."""
+    png = {"inlineData": {"mimeType": "image/png", "data": "AAAA"}}
+    pdf = {"inlineData": {"mimeType": "application/pdf", "data": "AAAA"}}
+    code = {"executableCode": {"language": "PYTHON", "code": "1"}}
+    sketch = {"inlineData": {"mimeType": "image/png", "data": "BBBB"}, "thought": True}
+    message = whole(saying(png, code, pdf, sketch, png)).choices[0].message
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    assert [image, image] == message.extra["images"]
+    assert [code, pdf, sketch] == message.extra["parts"]
+    assert {"gemini": {"parts": [png, code, pdf, sketch, png]}} == message.provider_data
+    sound = {"inlineData": {"mimeType": "audio/L16", "data": "AAAA"}}
+    message = streamed(saying(sound, sound, reason=None), saying(sound)).choices[0].message
+    assert {"data": "AAAA" * 3, "mime_type": "audio/L16"} == message.audio
+
+
+def test_parts_that_say_nothing() -> None:
+    """An empty part, and empty text, are none."""
+    message = whole(saying({}, text(""), text("Hi"))).choices[0].message
+    assert ("Hi", None) == (message.content, message.provider_data)
+
+
+# --- calls --------------------------------------------------------------------------------
+
+
+def test_calls_have_ids() -> None:
+    """Gemini's own, or made from the call's; their arguments are never empty."""
+    calls = whole(saying(call(id="its", args={"a": [1]}), call())).choices[0].message.tool_calls
+    assert calls is not None
+    assert [("its", '{"a":[1]}'), ("call_call_0_1", "{}")] == [
+        (each.id, each.function.arguments) for each in calls if each.function
+    ]
+
+
+def test_names_are_those_that_were_given() -> None:
+    """Where they were sent in other characters."""
+    tools = [{"type": "function", "function": {"name": "a b"}}]
+    calls = whole(saying(call("a_b")), tools=tools).choices[0].message.tool_calls
+    assert calls is not None
+    assert calls[0].function is not None
+    assert "a b" == calls[0].function.name
+
+
+def test_signatures_stay_in_their_parts() -> None:
+    """Signed and unsigned parts are never merged, whole or in pieces."""
+    parts = [
+        text("I "),
+        text("think", thoughtSignature="QQ=="),
+        {**call(args={}), "thoughtSignature": "Qg=="},
+        text("", thoughtSignature="Qw=="),
+    ]
+    kept = {"gemini": {"parts": parts}}
+    assert kept == whole(saying(*parts)).choices[0].message.provider_data
+    pieces = [saying(part, reason=None) for part in parts[:3]]
+    assert kept == streamed(*pieces, saying(parts[3])).choices[0].message.provider_data
+
+
+def test_a_signed_thought_goes_back() -> None:
+    """It is the only one that does."""
+    signed = text("Hm", thought=True, thoughtSignature="QQ==")
+    message = whole(saying(text("So", thought=True), signed, text("Hi"))).choices[0].message
+    assert {"gemini": {"parts": [signed, text("Hi")]}} == message.provider_data
+
+
+def partial(*values: Any, **more: Any) -> dict[str, Any]:
+    return saying({"functionCall": {"partialArgs": list(values), **more}}, reason=None)
+
+
+def test_arguments_in_pieces() -> None:
+    """Values of every kind at every kind of path, and two calls, one after the other."""
+    begun = {
+        "functionCall": {"name": "f", "id": "i", "willContinue": True},
+        "thoughtSignature": "QQ==",
+    }
+    found = streamed(
+        saying(begun, reason=None),
+        partial({"jsonPath": "$.a", "stringValue": "x", "willContinue": True}, willContinue=True),
+        partial({"jsonPath": "$.a", "stringValue": "y"}, willContinue=True),
+        partial(
+            {"jsonPath": "$.b[1].c", "numberValue": 1.5},
+            {"jsonPath": "$['d e'][\"f\"]", "boolValue": False},
+            {"jsonPath": "$.b[0]", "nullValue": "NULL_VALUE"},
+            {"jsonPath": "$.b[1].g", "stringValue": "z"},
+            willContinue=True,
+        ),
+        saying({"functionCall": {}}, reason=None),
+        saying({"functionCall": {"name": "g", "willContinue": True}}, reason=None),
+        saying({"functionCall": {"name": "h", "willContinue": True}}, reason=None),
+        saying(),
+    )
+    message = found.choices[0].message
+    assert message.tool_calls is not None
+    arguments = {"a": "xy", "b": [None, {"c": 1.5, "g": "z"}], "d e": {"f": False}}
+    named = [
+        (each.function.name, json.loads(each.function.arguments))
+        for each in message.tool_calls
+        if each.function
+    ]
+    assert [("f", arguments), ("g", {}), ("h", {})] == named
+    assert message.provider_data is not None
+    first = message.provider_data["gemini"]["parts"][0]
+    assert ("QQ==", "i", arguments) == (
+        first["thoughtSignature"],
+        first["functionCall"]["id"],
+        first["functionCall"]["args"],
+    )
+
+
+@pytest.mark.parametrize("path", ["a", "$", "$[0]", "$.a[", "$.a[0].b..c", "$.a[999999]"])
+def test_paths_that_are_none(path: str) -> None:
+    """They are refused."""
+    begun = saying({"functionCall": {"name": "f", "willContinue": True}}, reason=None)
+    with pytest.raises(DecodeError):
+        chunks_of(begun, partial({"jsonPath": path, "boolValue": True}))
+
+
+# --- beside the content -------------------------------------------------------------------
+
+
+def test_usage() -> None:
+    """The prompt has what tools added, and the completion its thoughts; details are contained."""
+    counts = {
+        "promptTokenCount": 100,
+        "toolUsePromptTokenCount": 20,
+        "candidatesTokenCount": 30,
+        "thoughtsTokenCount": 40,
+        "cachedContentTokenCount": 50,
+        "promptTokensDetails": [
+            {"modality": "TEXT", "tokenCount": 60},
+            {"modality": "TEXT", "tokenCount": 10},
+            {"modality": "VIDEO", "tokenCount": 30},
+            {"modality": 1, "tokenCount": 9},
+            "x",
+        ],
+        "candidatesTokensDetails": [{"modality": "IMAGE", "tokenCount": 25}],
+        "trafficType": "ON_DEMAND",
+    }
+    usage = whole({**saying(text("Hi")), "usageMetadata": counts}).usage
+    assert usage is not None
+    assert (120, 70, 190) == (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens)
+    prompt, said = usage.prompt_tokens_details, usage.completion_tokens_details
+    assert prompt is not None
+    assert said is not None
+    assert (50, 70, 30) == (prompt.cached_tokens, prompt.text_tokens, prompt.extra["video_tokens"])
+    assert (40, 25) == (said.reasoning_tokens, said.extra["image_tokens"])
+    assert 20 == usage.extra["toolUsePromptTokenCount"]
+    assert "ON_DEMAND" == usage.extra["trafficType"]
+
+
+def test_nothing_counted_is_no_usage() -> None:
+    """What stands in its place is kept."""
+    found = whole({**saying(text("Hi")), "usageMetadata": {"trafficType": "ON_DEMAND"}})
+    assert (None, {"trafficType": "ON_DEMAND"}) == (found.usage, found.extra["usageMetadata"])
+    assert whole(saying(text("Hi"))).usage is None
+
+
+def test_the_last_counts_are_those_of_the_stream() -> None:
+    """They are cumulative, and may come after the reason."""
+    more = {**COUNTS, "candidatesTokenCount": 9, "totalTokenCount": 12}
+    found = streamed(
+        {**saying(text("a"), reason=None), "usageMetadata": COUNTS},
+        {**saying(text("b"), reason=None), "usageMetadata": COUNTS},
+        saying(text("c")),
+        {"usageMetadata": more},
+    )
+    assert found.usage is not None
+    assert ("abc", 9, 12) == (
+        found.text,
+        found.usage.completion_tokens,
+        found.usage.total_tokens,
+    )
+
+
+def test_logprobs() -> None:
+    """Token by token, with the alternatives to each."""
+    result = {
+        "chosenCandidates": [
+            {"token": "ä", "tokenId": 5, "logProbability": -0.5},
+            {"token": "b", "logProbability": -1},
+        ],
+        "topCandidates": [{"candidates": [{"token": "c", "logProbability": -2}]}],
+        "logProbabilitySum": -1.5,
+    }
+    found = whole(saying(text("äb"), logprobsResult=result, avgLogprobs=-0.75)).choices[0]
+    assert found.logprobs is not None
+    first = {"token": "ä", "logprob": -0.5, "bytes": [195, 164], "token_id": 5}
+    top = {"token": "c", "logprob": -2, "bytes": [99]}
+    assert [
+        {**first, "top_logprobs": [top]},
+        {"token": "b", "logprob": -1, "bytes": [98], "top_logprobs": []},
+    ] == found.logprobs["content"]
+    assert (-1.5, -0.75) == (found.logprobs["logProbabilitySum"], found.extra["avgLogprobs"])
+
+
+GROUNDED = {
+    "groundingChunks": [
+        {"web": {"uri": "https://a.example", "title": "A"}},
+        {"retrievedContext": {"text": "t", "uri": "gs://b"}},
+        "x",
+        {"maps": "x"},
+    ],
+    "groundingSupports": [
+        {
+            "segment": {"startIndex": 4, "endIndex": 7, "text": "bc"},
+            "groundingChunkIndices": [0, 1, 2, 3, 9, "x"],
+        },
+        {"segment": {"endIndex": 3}, "groundingChunkIndices": [0]},
+        "x",
+    ],
+    "webSearchQueries": ["q"],
+}
+
+
+def test_sources_are_annotations() -> None:
+    """Gemini counts bytes, and OpenAI characters; all of it stays in ``extra`` as well."""
+    payload = saying(text("äh bc"), groundingMetadata=GROUNDED)
+    for found in (
+        whole(payload),
+        streamed(saying(text("äh"), reason=None), saying(text(" bc"), groundingMetadata=GROUNDED)),
+    ):
+        page = {"url": "https://a.example", "title": "A"}
+        context = {"text": "t", "uri": "gs://b", "start_index": 3, "end_index": 5}
+        assert [
+            {"type": "url_citation", "url_citation": {**page, "start_index": 3, "end_index": 5}},
+            {"type": "retrievedContext", "retrievedContext": context},
+            {"type": "url_citation", "url_citation": {**page, "start_index": 0, "end_index": 2}},
+        ] == found.choices[0].message.annotations
+        assert GROUNDED == found.choices[0].extra["groundingMetadata"]
+
+
+def test_citations_are_annotations() -> None:
+    """Of texts that were recited."""
+    citations = [{"startIndex": 0, "endIndex": 2, "uri": "https://a.example"}, "x"]
+    choice = whole(saying(text("Hi"), citationMetadata={"citations": citations})).choices[0]
+    cited = {"url": "https://a.example", "title": None, "start_index": 0, "end_index": 2}
+    assert [{"type": "url_citation", "url_citation": cited}] == choice.message.annotations
+
+
+def test_what_a_stream_repeats_is_kept_once() -> None:
+    """Ratings come with every event, and sources grow."""
+    low, high = {"category": "A", "probability": "LOW"}, {"category": "A", "probability": "HIGH"}
+    found = streamed(
+        saying(text("a"), reason=None, safetyRatings=[low], groundingMetadata={"a": 1}),
+        saying(text("b"), reason=None, safetyRatings=[low], groundingMetadata={"b": 2}),
+        saying(text("c"), safetyRatings=[low, high], groundingMetadata={"a": None}),
+    )
+    extra = found.choices[0].extra
+    assert [low, high] == extra["safetyRatings"]
+    assert {"a": 1, "b": 2} == extra["groundingMetadata"]
+
+
+def test_odd_values_beside_the_content_are_recorded() -> None:
+    """The response is not lost for them."""
+    counts: dict[str, Any] = {**COUNTS, "promptTokenCount": "3", "totalTokenCount": []}
+    found = whole({**saying(text("Hi")), "usageMetadata": counts, "promptFeedback": 5})
+    assert found.usage is not None
+    assert (3, 5) == (found.usage.prompt_tokens, found.usage.total_tokens)
+    assert {"response.usageMetadata.promptTokenCount", "response.promptFeedback"} <= {
+        deviation.path for deviation in found.report
+    }
+
+
+NO_RESPONSES: list[Any] = [
+    {"candidates": [{}]},
+    {"candidates": []},
+    {"candidates": [{"content": {}}]},
+    saying(call("")),
+    saying({"functionCall": {"name": "f", "args": []}}),
+    saying({"text": 5}),
+    saying({"functionCall": {"name": "f"}}, index="x"),
+]
+
+
+@pytest.mark.parametrize("payload", NO_RESPONSES)
+def test_what_is_no_response(payload: Any) -> None:
+    """It is refused, and the error holds it."""
+    with pytest.raises(DecodeError) as caught:
+        whole(payload)
+    assert caught.value.frame
+
+
+# --- streams ------------------------------------------------------------------------------
+
+
+def test_plain_events_are_read_alike() -> None:
+    """Whichever way an event takes through the decoder, it says the same."""
+    head = {"responseId": "r", "modelVersion": "m", "usageMetadata": COUNTS}
+    plain: list[Any] = [{**saying(text(t), reason=None, index=0), **head} for t in "abc"]
+    odd: list[Any] = [
+        {**plain[0], "candidates": [{**plain[0]["candidates"][0], "index": 5}]},
+        {**plain[0], "responseId": "s"},
+        {**plain[0], "candidates": []},
+        {**plain[0], "candidates": [{"index": 0, "content": {"parts": [text("d"), text("e")]}}]},
+        {**plain[0], "candidates": [{"index": 0, "content": None, "tokenCount": 5}]},
+    ]
+    last = {**saying(text("f")), **head}
+    five: Any = {**saying(text("")), **head}
+    five["candidates"][0]["index"] = 5
+    found = chunks_of(*plain, *odd, last, five)
+    whole = accumulate(found)
+    assert ["abcadef", "a"] == [choice.message.content for choice in whole.choices]
+    assert "abc" == "".join(c.choices[0].delta.content or "" for c in found[:3])
+    assert [COUNTS["totalTokenCount"], None, None] == [
+        chunk.usage and chunk.usage.total_tokens for chunk in found[:3]
+    ]
+
+
+def test_a_stream_without_a_reason_is_truncated() -> None:
+    """So is one without a candidate."""
+    truncated: list[list[Any]] = [[saying(text("Hi"), reason=None)], [{}], []]
+    for payloads in truncated:
+        with pytest.raises(StreamTruncatedError):
+            chunks_of(*payloads)
+
+
+def test_a_stream_as_one_array() -> None:
+    """Each element is an event as soon as it is complete, wherever the bytes are cut."""
+    payloads = [saying(text('a"\\{['), reason=None), saying(text("}]b"))]
+    body = json.dumps(payloads, indent=1).encode()
+    expected = chunks_of(*payloads)
+    for given in (body, b"\xef\xbb\xbf \n" + body, body + b"\n"):
+        assert expected == read(given)
+        assert expected == read(*(given[i : i + 1] for i in range(len(given))))
+    framer = ContentFramer()
+    assert [b"5", b"{}"] == [frame.data for frame in framer.feed(b"[5, {}")]
+    assert [b"[1]", b'"x"'] == [frame.data for frame in framer.feed(b', [1], "x"] ] [')]
+    assert [] == [*framer.close()]
+
+
+def test_an_array_that_has_no_end() -> None:
+    """An element has the limit of every event."""
+    framer = ContentFramer(limit=10)
+    assert [] == [*framer.feed(b'["12345')]
+    with pytest.raises(ResponseTooLargeError):
+        list(framer.feed(b"6789012"))
+
+
+def test_nothing_but_space_is_no_stream() -> None:
+    """Which framing it is has not been told by then."""
+    framer = ContentFramer()
+    assert [] == [*framer.feed(b" \n"), *framer.close()]

@@ -1,0 +1,442 @@
+"""Vertex AI: addresses, credentials of every kind, and Claude by Anthropic's own flows."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import pickle
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Event
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from google.auth import exceptions
+from google.oauth2 import credentials as google_credentials
+
+import llmgate_gemini.credentials as module
+from llmgate.errors import (
+    AuthenticationError,
+    ConnectError,
+    InvalidRequestError,
+    MissingKeyError,
+    NotFoundError,
+)
+from llmgate.provider import AccessToken
+from llmgate.provider.http import HttpRequest, HttpResponse, Secret
+from llmgate.testing import Canned, FixedSigning
+from llmgate.testing.driving import call_of, drive, first_request, read_stream
+from llmgate_anthropic import Anthropic
+from llmgate_gemini import VertexAI
+from llmgate_gemini.credentials import GoogleCredentials
+
+HI = {"role": "user", "content": "Hi"}
+TOKEN_URL = "https://oauth2.example/token"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def url_of(provider: VertexAI, model: str = "gemini-x", *, stream: bool = False) -> str:
+    call = call_of(provider, {"model": model, "messages": [HI], "stream": stream})
+    return first_request(provider.stream(call) if stream else provider.complete(call)).url
+
+
+def authorized(provider: VertexAI, signing: FixedSigning, **headers: str) -> dict[str, str]:
+    request = HttpRequest("POST", url_of(provider), headers)
+    sent = asyncio.run(provider.authorize(request, signing))
+    return {name.lower(): value for name, value in sent.headers.items()}
+
+
+# --- addresses ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("location", "host"),
+    [
+        (None, "aiplatform.googleapis.com"),
+        ("global", "aiplatform.googleapis.com"),
+        ("eu", "aiplatform.eu.rep.googleapis.com"),
+        ("us-central1", "us-central1-aiplatform.googleapis.com"),
+    ],
+)
+def test_locations(location: str | None, host: str) -> None:
+    """Each has a host of its own."""
+    provider = VertexAI(project="p", location=location, access_token="t")
+    path = f"projects/p/locations/{location or 'global'}/publishers/google/models/gemini-x"
+    assert f"https://{host}/v1beta1/{path}:generateContent" == url_of(provider)
+    streamed = f"https://{host}/v1beta1/{path}:streamGenerateContent?alt=sse"
+    assert streamed == url_of(provider, stream=True)
+
+
+def test_a_location_is_no_host() -> None:
+    """What is none could lead a key elsewhere."""
+    with pytest.raises(InvalidRequestError, match="location"):
+        VertexAI(location="evil.example/")
+
+
+@pytest.mark.parametrize(
+    ("model", "path"),
+    [
+        ("endpoints/123", "projects/p/locations/global/endpoints/123"),
+        ("projects/q/locations/l/endpoints/1", "projects/q/locations/l/endpoints/1"),
+        ("publishers/x/models/y", "projects/p/locations/global/publishers/x/models/y"),
+        ("x/y", "projects/p/locations/global/publishers/x/models/y"),
+    ],
+)
+def test_models(model: str, path: str) -> None:
+    """A model by its name, its publisher's, or its whole path."""
+    provider = VertexAI(project="p", access_token="t")
+    expected = f"https://aiplatform.googleapis.com/v1beta1/{path}:generateContent"
+    assert expected == url_of(provider, model)
+
+
+def test_express_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key needs no project; one that is given in code is without that of the environment."""
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
+    monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", "us-east1")
+    base = "https://aiplatform.googleapis.com/v1beta1"
+    express = f"{base}/publishers/google/models/gemini-x:generateContent"
+    assert express == url_of(VertexAI(api_key="k"))
+    assert express == url_of(VertexAI(api_key="k"), "publishers/google/models/gemini-x")
+    with_project = f"{base}/projects/q/locations/global/publishers/google/models/gemini-x"
+    provider = VertexAI(api_key="k", project="q", location="global")
+    assert f"{with_project}:generateContent" == url_of(provider)
+    with pytest.raises(InvalidRequestError, match="project"):
+        url_of(VertexAI(api_key="k"), "endpoints/1")
+
+
+def test_a_key_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is for express mode: where there is a project, there are credentials."""
+    monkeypatch.setenv("GOOGLE_API_KEY", "from-environment")
+    headers = authorized(VertexAI(), FixedSigning())
+    assert "from-environment" == headers["x-goog-api-key"]
+    headers = authorized(VertexAI(project="p", access_token="t"), FixedSigning())
+    assert ("Bearer t", None) == (headers["authorization"], headers.get("x-goog-api-key"))
+    foreign = VertexAI(project="p", base_url="https://proxy.example/v1")
+    assert {} == authorized(foreign, FixedSigning())
+
+
+def test_settings() -> None:
+    """One credential replaces another, and several at once are refused."""
+    with pytest.raises(InvalidRequestError, match="one of"):
+        VertexAI(api_key="k", access_token="t")
+    provider = VertexAI(access_token="t", project="p").configured(api_key="k", location="eu")
+    assert url_of(provider).startswith(
+        "https://aiplatform.eu.rep.googleapis.com/v1beta1/projects/p"
+    )
+    assert "project='p'" in repr(provider)
+    assert url_of(provider.configured(location="us")).startswith("https://aiplatform.us.rep.")
+
+
+def test_a_project_is_needed() -> None:
+    """Where no credential names one."""
+    with pytest.raises(InvalidRequestError, match="GOOGLE_CLOUD_PROJECT"):
+        url_of(VertexAI(access_token="t"))
+
+
+# --- tokens -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_token_callable(kind: str) -> None:
+    """A plain string is asked for once a minute, and again when it was refused."""
+    asked: list[str] = []
+
+    def give() -> str:
+        asked.append("x")
+        return f"t{len(asked)}"
+
+    async def give_later() -> str:
+        return give()
+
+    provider = VertexAI(project="p", token_provider=give if kind == "sync" else give_later)
+    signing = FixedSigning(now=NOW)
+    for _ in range(2):
+        assert "Bearer t1" == authorized(provider, signing)["authorization"]
+    signing.now += timedelta(minutes=2)
+    assert "Bearer t2" == authorized(provider, signing)["authorization"]
+    signing.previous = HttpResponse(401)
+    assert "Bearer t3" == authorized(provider, signing)["authorization"]
+    assert provider.error(HttpResponse(401)).retryable
+    given = authorized(provider, signing, authorization="mine")
+    assert "mine" == given["authorization"]
+
+
+def test_a_token_that_says_when_it_expires() -> None:
+    """It is used until then."""
+    made = AccessToken(Secret("t"), NOW + timedelta(hours=1))
+    provider = VertexAI(project="p", token_provider=lambda: made)
+    assert "Bearer t" == authorized(provider, FixedSigning())["authorization"]
+
+
+def test_a_token_callable_that_fails() -> None:
+    """The error names its class alone; ours pass."""
+
+    def fail() -> str:
+        raise ValueError("secret-1234")
+
+    with pytest.raises(MissingKeyError, match="ValueError") as caught:
+        authorized(VertexAI(project="p", token_provider=fail), FixedSigning())
+    assert "secret" not in str(caught.value)
+
+    def refuse() -> str:
+        raise NotFoundError("x")
+
+    with pytest.raises(NotFoundError):
+        authorized(VertexAI(project="p", token_provider=refuse), FixedSigning())
+
+
+@pytest.fixture(scope="module")
+def account() -> dict[str, Any]:
+    """A service account's file."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return {
+        "type": "service_account",
+        "project_id": "its-project",
+        "private_key": pem.decode(),
+        "private_key_id": "1",
+        "client_email": "a@its-project.iam.gserviceaccount.com",
+        "token_uri": TOKEN_URL,
+    }
+
+
+def granting(token: str = "granted", **more: Any) -> Canned:
+    return Canned(body=json.dumps({"access_token": token, "expires_in": 3600, **more}).encode())
+
+
+def test_a_service_account(account: dict[str, Any], tmp_path: Path) -> None:
+    """Its file, or what is in it: a signed assertion is exchanged, and the project is its own."""
+    path = tmp_path / "account.json"
+    path.write_text(json.dumps(account))
+    for given in (str(path), path, account):
+        provider = VertexAI(credentials=given)
+        assert "/projects/its-project/locations/global/" in url_of(provider)
+        signing = FixedSigning([granting()])
+        headers = authorized(provider, signing)
+        assert "Bearer granted" == headers["authorization"]
+        (request,) = signing.requests
+        sent = parse_qs(request.body.decode())
+        assert (TOKEN_URL, 2) == (request.url, sent["assertion"][0].count("."))
+        assert "private" not in f"{vars(provider)!r}{provider!r}"
+        assert "Bearer granted" == authorized(provider, signing)["authorization"]
+
+
+def test_a_users_credentials() -> None:
+    """A refresh token is exchanged."""
+    user = {
+        "type": "authorized_user",
+        "client_id": "c",
+        "client_secret": "s",
+        "refresh_token": "r",
+        "quota_project_id": "q",
+        "token_uri": TOKEN_URL,
+    }
+    provider = VertexAI(credentials=user)
+    assert "/projects/q/" in url_of(provider)
+    headers = authorized(provider, FixedSigning([granting("u")]))
+    assert "Bearer u" == headers["authorization"]
+
+
+def test_credentials_of_google_auth() -> None:
+    """They are used as they are."""
+    made: Any = google_credentials.Credentials
+    own = made(None, refresh_token="r", token_uri=TOKEN_URL, client_id="c", client_secret="s")
+    provider = VertexAI(project="p", credentials=own)
+    headers = authorized(provider, FixedSigning([granting("o")]))
+    assert "Bearer o" == headers["authorization"]
+    assert provider.configured(project="q").error(HttpResponse(401)).retryable
+
+
+def test_default_credentials(
+    account: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that the environment names, with their project; they are not for another host."""
+    path = tmp_path / "account.json"
+    path.write_text(json.dumps(account))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
+    provider = VertexAI()
+    assert "/projects/its-project/" in url_of(provider)
+    headers = authorized(provider, FixedSigning([granting("d")]))
+    assert "Bearer d" == headers["authorization"]
+    foreign = VertexAI(project="p", base_url="https://proxy.example")
+    assert "authorization" not in authorized(foreign, FixedSigning())
+
+
+def test_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says where it is told what to do."""
+
+    def none(**_: Any) -> Any:
+        raise exceptions.DefaultCredentialsError("x")  # type: ignore[no-untyped-call]
+
+    monkeypatch.setattr("google.auth.default", none)
+    with pytest.raises(MissingKeyError, match="README"):
+        authorized(VertexAI(project="p"), FixedSigning())
+
+
+def test_google_auth_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is not installed, the error says so."""
+    monkeypatch.setitem(sys.modules, "google.auth.exceptions", None)
+    with pytest.raises(MissingKeyError, match="google-auth is not installed"):
+        authorized(VertexAI(project="p"), FixedSigning())
+
+
+def test_refused_credentials(account: dict[str, Any]) -> None:
+    """An error of the token's server is no secret's place."""
+    refused = Canned(400, body=b'{"error": "invalid_grant", "error_description": "secret-5"}')
+    with pytest.raises(AuthenticationError, match="RefreshError") as caught:
+        authorized(VertexAI(credentials=account), FixedSigning([refused]))
+    assert "secret-5" not in str(caught.value)
+
+
+def test_a_token_that_cannot_be_asked_for(account: dict[str, Any]) -> None:
+    """A failure of the transport is that failure."""
+    failed = ConnectError("refused")
+    with pytest.raises(ConnectError) as caught:
+        authorized(VertexAI(credentials=account), FixedSigning([failed]))
+    assert failed is caught.value
+
+
+def test_a_token_server_that_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has the time that google-auth gives it."""
+    stopped = Event()
+
+    class Silent(FixedSigning):
+        async def send(self, request: HttpRequest) -> HttpResponse:
+            try:
+                await asyncio.sleep(60)
+            finally:
+                stopped.set()
+            raise AssertionError
+
+    class Impatient:
+        token = expiry = None
+
+        def refresh(self, request: Any) -> None:
+            request("https://a.example", "POST", "text", timeout=0.01)
+
+    provider = VertexAI(project="p", credentials=Impatient())
+    with pytest.raises(ConnectError, match="in time"):
+        authorized(provider, Silent())
+    assert stopped.wait(5)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "/nowhere/at/all.json",
+        {"type": "external_account"},
+        {"type": "service_account"},
+        {"type": "service_account", "private_key": "x", "client_email": "y", "token_uri": "z"},
+    ],
+)
+def test_credentials_that_are_none(given: Any) -> None:
+    """They are refused, and not quoted."""
+    with pytest.raises(InvalidRequestError, match="credentials"):
+        authorized(VertexAI(project="p", credentials=given), FixedSigning())
+
+
+def test_a_file_that_holds_no_object(tmp_path: Path) -> None:
+    """It holds no credentials."""
+    path = tmp_path / "x.json"
+    path.write_text("[]")
+    with pytest.raises(InvalidRequestError, match="JSON file"):
+        VertexAI(credentials=path)
+
+
+def test_credentials_show_nothing(account: dict[str, Any]) -> None:
+    """Neither in a repr nor in a pickle."""
+    made = GoogleCredentials(account)
+    assert "GoogleCredentials('***')" == repr(made)
+    with pytest.raises(TypeError):
+        pickle.dumps(made)
+    assert GoogleCredentials().project is None
+    assert GoogleCredentials({"project_id": 5}).project is None
+    assert module.GoogleCredentials is GoogleCredentials
+
+
+@pytest.mark.parametrize("expiry", [None, datetime(2026, 1, 1)])
+def test_times_of_google_auth_are_in_utc(expiry: datetime | None) -> None:
+    """Though it does not say so."""
+
+    class Fresh:
+        token = "t"
+
+        def refresh(self, request: Any) -> None:
+            """It is fresh already."""
+
+    fresh: Any = Fresh()
+    fresh.expiry = expiry
+    token = asyncio.run(GoogleCredentials(fresh).token(FixedSigning()))
+    assert (None if expiry is None else NOW) == token.expires
+
+
+# --- Claude -------------------------------------------------------------------------------
+
+MESSAGE: dict[str, Any] = {
+    "id": "msg_1",
+    "type": "message",
+    "role": "assistant",
+    "model": "claude-x",
+    "content": [{"type": "text", "text": "Hi"}],
+    "stop_reason": "end_turn",
+    "usage": {"input_tokens": 1, "output_tokens": 2},
+}
+
+
+@pytest.fixture
+def vertex() -> VertexAI:
+    """With a project in a region."""
+    return VertexAI(project="p", location="us-east5", access_token="t")
+
+
+def test_claude(vertex: VertexAI) -> None:
+    """The body is Anthropic's without the model, which is in the address, and with a version."""
+    asked = {"model": "claude-3-haiku@20240307", "messages": [HI], "temperature": 0.5}
+    call = call_of(vertex, asked)
+    reply = HttpResponse(200, {}, json.dumps(MESSAGE).encode())
+    driven = drive(vertex.complete(call), [reply])
+    assert "Hi" == driven.result.text
+    (request,) = driven.requests
+    body = json.loads(request.body)
+    base = "https://us-east5-aiplatform.googleapis.com/v1beta1/projects/p/locations/us-east5"
+    expected = f"{base}/publishers/anthropic/models/claude-3-haiku@20240307:rawPredict"
+    assert expected == request.url
+    assert ("vertex-2023-10-16", False) == (body["anthropic_version"], "model" in body)
+    assert "anthropic-version" not in {name.lower() for name in request.headers}
+
+
+def test_claude_streams(vertex: VertexAI) -> None:
+    """By Anthropic's decoder."""
+    call = call_of(vertex, {"model": "claude-haiku-4-5", "messages": [HI], "stream": True})
+    driven = drive(vertex.stream(call), [HttpResponse(200, {}, b"")])
+    (request,) = driven.requests
+    assert request.stream
+    assert request.url.endswith("claude-haiku-4-5:streamRawPredict")
+    events: list[Any] = [
+        {"type": "message_start", "message": {**MESSAGE, "content": []}},
+        {"type": "content_block_start", "index": 0, "content_block": MESSAGE["content"][0]},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {}},
+        {"type": "message_stop"},
+    ]
+    data = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
+    chunks = read_stream(driven.result, [data])
+    assert "Hi" == "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
+
+
+def test_claudes_abilities_are_anthropics(vertex: VertexAI) -> None:
+    """And Gemini's models have labels beside their own."""
+    anthropic = Anthropic(base_url="https://api.anthropic.com")
+    for model in ("claude-opus-5", "publishers/anthropic/models/claude-opus-5"):
+        assert anthropic.abilities(model, {}) == vertex.abilities(model, {})
+    abilities = vertex.abilities("gemini-3.6-flash", {})
+    assert abilities is not None
+    assert "user" in abilities
