@@ -119,14 +119,15 @@ class GoogleCredentials:
                 credentials.refresh(bridge)
                 token, expiry = credentials.token, credentials.expiry
         except exceptions.GoogleAuthError as error:
-            kind = type(error)
+            is_missing = isinstance(error, exceptions.DefaultCredentialsError)
+            name = type(error).__name__
         else:
             return AccessToken(Secret(token, name="token"), _aware(expiry))
         if bridge.error is not None:
             raise bridge.error
-        if issubclass(kind, exceptions.DefaultCredentialsError):
+        if is_missing:
             raise MissingKeyError(f"Vertex AI needs credentials, and there are none: {_HELP}")
-        raise AuthenticationError(f"Google gave no token for the credentials ({kind.__name__})")
+        raise AuthenticationError(f"Google gave no token for the credentials ({name})")
 
     def _make(self, bridge: _Bridge) -> Any:
         given = self._given

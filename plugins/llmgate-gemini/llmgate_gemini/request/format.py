@@ -17,12 +17,12 @@ __all__ = ["format_of", "modalities_of", "report_edits"]
 
 def format_of(call: ProviderCall, traits: Traits) -> dict[str, Any]:
     """The fields of ``generationConfig`` for the format of the response."""
-    given = parameter(call, "response_format") or {}
+    given: dict[str, Any] = parameter(call, "response_format") or {}
     if given.get("type") == "json_object":
         return {"responseMimeType": "application/json"}
     if given.get("type") != "json_schema":
         return {}
-    described = given.get("json_schema") or {}
+    described: dict[str, Any] = given.get("json_schema") or {}
     path = "response_format.json_schema"
     for name in ("description", "strict"):
         if described.get(name) not in (None, True):
