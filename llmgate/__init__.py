@@ -30,6 +30,7 @@ _HOME = {
         "embedding",
         "list_models",
     ),
+    "_core.hosts": ("add_host",),
     "_core.preview": ("Preview",),
     "_core.retry": ("RetryPolicy",),
     "_core.stream": ("Stream",),

@@ -13,6 +13,7 @@ from typing_extensions import deprecated
 
 from llmgate._core.client import Client as _Client
 from llmgate._core.default import defaults as defaults
+from llmgate._core.hosts import add_host as add_host
 from llmgate._core.preview import Preview as Preview
 from llmgate._core.retry import RetryPolicy as RetryPolicy
 from llmgate._core.stream import Stream as Stream
@@ -123,6 +124,7 @@ __all__ = [
     "UnsupportedError",
     "Usage",
     "acompletion",
+    "add_host",
     "aembedding",
     "alist_models",
     "audio",

@@ -18,7 +18,10 @@ MORE = (
     "write provider/model, or install one of cloud, local: "
     "pip install --no-index --find-links dist 'llmgate-core[<name>]'"
 )
-SERVER = "for a server of OpenAI's format, write openai/<model> with base_url="
+SERVER = (
+    "for a server of OpenAI's format, write openai/<model> with base_url=; "
+    "or give it a name with llmgate.add_host"
+)
 FILE = "for a model file on this machine, write"
 
 UNKNOWN = {
@@ -59,6 +62,7 @@ def _ours(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     installable = advice.installable
     installable.cache_clear()
     monkeypatch.setattr(advice, "installable", lambda: ("cloud", "local"))
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda **_: ["one that reads rows"])
     yield
     installable.cache_clear()
 
@@ -85,6 +89,27 @@ def test_a_provider_that_is_there_needs_no_installing(model: str, hint: str) -> 
     assert hint == described.partition("; ")[2]
 
 
+def test_where_hosts_have_no_names_it_says_what_gives_them_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The core knows none of them: it names the package that does."""
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda **_: [])
+    described = describe_unknown("acme/x", {"openai": ()}, restricted=False)
+    expected = (
+        "many hosts of that format have names once this is installed: "
+        "pip install --no-index --find-links dist 'llmgate-core[compatible]'"
+    )
+    assert described.endswith(expected)
+
+
+def test_of_many_providers_the_first_are_listed() -> None:
+    """Dozens of names would hide what is to be done."""
+    claims = {f"host{number:02}": () for number in range(14)}
+    described = describe_unknown("x", claims, restricted=False)
+    assert "host11 and 2 more, which `llmgate providers` lists); write" in described
+    assert "host12" not in described
+
+
 def test_those_that_are_admitted_are_said_to_be() -> None:
     """By the variable that hides the others."""
     described = describe_unknown("cloud/x", {}, restricted=True)
@@ -98,7 +123,7 @@ def test_what_can_be_installed_is_read_from_our_own_metadata(
     """The core names no provider; where its metadata is missing, it has nothing to offer."""
     monkeypatch.undo()
     assert {"local", "openai"} <= set(advice.installable())
-    assert "all" not in advice.installable()
+    assert {"all", "compatible"}.isdisjoint(advice.installable())  # which are no providers
 
     def missing(name: str) -> Any:
         raise PackageNotFoundError(name)

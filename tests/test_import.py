@@ -79,6 +79,7 @@ NAMES = [
     "list_models",
     "embedding",
     "file",
+    "add_host",
     "alist_models",
     "audio",
     "aembedding",

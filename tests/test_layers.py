@@ -102,6 +102,7 @@ FLOORS = (
         "_core.signing",
         "_core.failures",
         "_core.abilities",
+        "_core.added",
         "_core.registry",
         "_core.provider_settings",
         "_core.advice",
@@ -135,7 +136,7 @@ FLOORS = (
         "_core.client",
         "_core.sync",
     ),
-    ("_core.default",),
+    ("_core.default", "_core.hosts"),
     ("", "cli", "cli.__main__", "cli.chat", "cli.doctor", "cli.models", "cli.providers"),
 )
 FLOOR_OF = {
@@ -143,6 +144,7 @@ FLOOR_OF = {
 }
 
 REASONED = {
+    "llmgate._core.added.added_hosts": "hosts are added for the process, as packages are installed",
     "llmgate._core.default._prepared": "what a program sets before the default client is made",
     "llmgate._text.shape_loading._quick_loaders": "a class's loader is compiled when used again",
     "llmgate._core.prepare._ids": "ids differ by what came before them",

@@ -11,12 +11,16 @@ from functools import cache
 
 from llmgate.errors import shown
 
-__all__ = ["describe_unknown", "install", "installable"]
+__all__ = ["HOSTS_GROUP", "describe_unknown", "install", "installable"]
 
 _FILES = "local"
 """The provider of models that are files on this machine."""
 _FORMAT = "openai"
 """The provider of every server that speaks OpenAI's format."""
+_HOSTS = "compatible"
+"""The package that gives names to the hosts of that format."""
+HOSTS_GROUP = "llmgate.hosts"
+"""The entry points of the package that reads rows of hosts."""
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 _PATH = re.compile(r"(~|\.\.?|[a-z]:)?[/\\]|.*\.gguf\Z", re.IGNORECASE | re.DOTALL)
 _PROVIDER = re.compile(r"(\w[\w.-]*)/", re.ASCII)
@@ -41,7 +45,19 @@ def describe_unknown(model: str, claims: Mapping[str, Collection[str]], *, restr
     else:
         what = f"no installed provider claims {shown(model)}"
     which = "admitted by LLMGATE_PROVIDERS" if restricted else "installed"
-    return f"{what} ({which}: {', '.join(sorted(claims)) or 'none'}); {_advice(model, claims)}"
+    return f"{what} ({which}: {_listed(claims)}); {_advice(model, claims)}"
+
+
+def _listed(names: Collection[str]) -> str:
+    """The names, or the first of many, and what lists all."""
+    listed = sorted(names)
+    if len(listed) <= _MOST_LISTED:
+        return ", ".join(listed) or "none"
+    shortened = ", ".join(listed[:_MOST_LISTED])
+    return f"{shortened} and {len(listed) - _MOST_LISTED} more, which `llmgate providers` lists"
+
+
+_MOST_LISTED = 12
 
 
 def install(provider: str) -> str:
@@ -51,14 +67,14 @@ def install(provider: str) -> str:
 
 @cache
 def installable() -> tuple[str, ...]:
-    """The providers of ours: the extras of the core's own metadata."""
+    """The providers of ours that have a package each: the extras of the core's own metadata."""
     from importlib.metadata import PackageNotFoundError, metadata  # noqa: PLC0415 - slow to import
 
     try:
         extras = metadata("llmgate-core").get_all("Provides-Extra") or []
     except PackageNotFoundError:
         return ()
-    return tuple(sorted(set(extras) - {"all"}))
+    return tuple(sorted(set(extras) - {"all", _HOSTS}))
 
 
 def _advice(model: str, claims: Mapping[str, Collection[str]]) -> str:
@@ -117,7 +133,16 @@ def _letters(name: str) -> str:
 
 def _on_servers(known: Collection[str]) -> str:
     hint = f"for a server of OpenAI's format, write {_FORMAT}/<model> with base_url="
-    return "; ".join(filter(None, (hint, _installing(_FORMAT, known))))
+    return "; ".join(filter(None, (hint, _naming_hosts(), _installing(_FORMAT, known))))
+
+
+def _naming_hosts() -> str:
+    """How a host of OpenAI's format gets a name, which many have where the package is installed."""
+    from importlib.metadata import entry_points  # noqa: PLC0415 - slow to import
+
+    if entry_points(group=HOSTS_GROUP):
+        return "or give it a name with llmgate.add_host"
+    return f"many hosts of that format have names once this is installed: {install(_HOSTS)}"
 
 
 def _on_providers(known: Collection[str]) -> str:

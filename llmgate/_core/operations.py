@@ -21,6 +21,7 @@ from llmgate.errors import (
     shown,
 )
 from llmgate.options import EmbeddingOptions, OwnOptions
+from llmgate.provider import MayBeUnconfigured
 from llmgate.report import Policy, Report
 
 if TYPE_CHECKING:
@@ -166,11 +167,19 @@ class Operations:
         hide_credentials(options)
         return run(lambda: self.alist_models(provider, **options))
 
-    async def _list(self, name: str, call: ListingCall, began: float) -> list[Model]:
+    async def _list(
+        self, name: str, call: ListingCall, began: float, *, is_named: bool = True
+    ) -> list[Model]:
         from llmgate._core.listing import listed  # noqa: PLC0415 - not paid for by chat
 
         await self._load(call, began)
         provider = provider_of(call, Target(name, ""), self._registry)
+        if (
+            not is_named
+            and isinstance(provider, MayBeUnconfigured)
+            and not provider.is_configured()
+        ):
+            return []
         state = await self._begin(call, replace(call, model=""), provider, began)
         try:
             return await listed(state, name)
@@ -186,7 +195,12 @@ class Operations:
             raise InvalidRequestError(f"name the provider whose {named} this is", path="provider")
         names = self._registry.names()
         lists = [
-            self._list(name, replace(call, model=f"{name}/", id=new_id(), report=Report()), began)
+            self._list(
+                name,
+                replace(call, model=f"{name}/", id=new_id(), report=Report()),
+                began,
+                is_named=False,
+            )
             for name in names
         ]
         results = await asyncio.gather(*lists, return_exceptions=True)
@@ -199,3 +213,7 @@ class Operations:
             elif not isinstance(result, MissingKeyError | UnsupportedError):
                 found.errors[name] = result
         return found
+
+
+def _is_configured(provider: Provider) -> bool:
+    return not isinstance(provider, MayBeUnconfigured) or provider.is_configured()

@@ -6,13 +6,14 @@ Only a provider that a call asks for is imported; everything else is read from m
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cache
 from threading import current_thread, main_thread
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+from llmgate._core.added import AddedHost, ProviderFactory, added_hosts, hosts_in
 from llmgate._core.provider_settings import check_settings, key_of, without_settings
 from llmgate._name_clash import name_clash
 from llmgate._text.dataclass import slotted
@@ -30,22 +31,29 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from importlib.metadata import Distribution, EntryPoint, EntryPoints
 
-__all__ = ["InstalledProvider", "Registry", "Target", "installed_providers"]
-
-ProviderFactory = Callable[..., Provider]
+__all__ = [
+    "InstalledProvider",
+    "KnownProvider",
+    "Registry",
+    "Target",
+    "installed_providers",
+    "known_providers",
+]
 
 
 @slotted
 class InstalledProvider:
     """What the metadata of an installed package says of a provider.
 
-    ``rival`` is another package's entry point of the same name, if there is one.
+    ``rival`` is another package's entry point of the same name, if there is one. ``keys`` are the
+    variables that may hold its key, as far as the package says.
     """
 
     name: str
     models: tuple[str, ...]
     entry_point: EntryPoint
     rival: EntryPoint | None = None
+    keys: tuple[str, ...] = ()
 
     @property
     def distribution(self) -> str:
@@ -81,6 +89,9 @@ class InstalledProvider:
         return f"{self.name!r} of the package {self.distribution} {self.version}"
 
 
+KnownProvider: TypeAlias = InstalledProvider | AddedHost
+
+
 @slotted
 class Target:
     """Where a call goes: a provider's name, and that provider's own name of the model."""
@@ -90,34 +101,53 @@ class Target:
 
 
 @cache
-def installed_providers() -> Mapping[str, InstalledProvider]:
-    """Every installed provider by name, read once from metadata.
+def installed_providers() -> Mapping[str, KnownProvider]:
+    """Every installed provider by name, read once from metadata, and those of a file of hosts.
 
-    ``LLMGATE_PROVIDERS`` (names, separated by commas) restricts them.
+    ``LLMGATE_PROVIDERS`` (names, separated by commas) restricts them; ``LLMGATE_HOSTS`` names the
+    file.
 
     Raises:
         UnknownProviderError: where another project's package has our import name.
+        InvalidRequestError: for a file of hosts that cannot be read, or must not be.
     """
     clash = name_clash()
     if clash:
         raise UnknownProviderError(clash)
     points = _entry_points()  # each package's file is read for this, so it is done once
     allowed = _allowed()
-    claims: dict[tuple[int, str], tuple[str, ...]] = {}  # nobody claims for another package
-    for claim in points.select(group="llmgate.models"):
-        key = (id(claim.dist), claim.value)
-        claims[key] = (*claims.get(key, ()), claim.name)
-    found: dict[str, InstalledProvider] = {}
+    claims, keys = _claimed(points, "llmgate.models"), _claimed(points, "llmgate.keys")
+    found: dict[str, KnownProvider] = {}
     for point in points.select(group="llmgate.providers"):
-        if allowed and point.name not in allowed:
-            continue
         other = found.get(point.name)
         if other is None:
-            models = claims.get((id(point.dist), point.value), ())
-            found[point.name] = InstalledProvider(point.name, models, point)
-        elif other.entry_point != point:
+            claimed = (id(point.dist), point.value)
+            models = claims.get(claimed, ())
+            installed = InstalledProvider(point.name, models, point, keys=keys.get(claimed, ()))
+            found[point.name] = installed
+        elif isinstance(other, InstalledProvider) and other.entry_point != point:
             found[point.name] = replace(other, rival=point)
-    return found
+    if file := os.environ.get("LLMGATE_HOSTS"):
+        found |= hosts_in(file, {name: each.keys for name, each in found.items()})
+    return {name: found[name] for name in found if name in allowed} if allowed else found
+
+
+def _claimed(points: EntryPoints, group: str) -> dict[tuple[int, str], tuple[str, ...]]:
+    """What each package declares for its own providers; nobody claims for another package."""
+    claims: dict[tuple[int, str], tuple[str, ...]] = {}
+    for claim in points.select(group=group):
+        key = (id(claim.dist), claim.value)
+        claims[key] = (*claims.get(key, ()), claim.name)
+    return claims
+
+
+def known_providers() -> dict[str, KnownProvider]:
+    """The installed providers, and the hosts that were added."""
+    return {**installed_providers(), **added_hosts}
+
+
+def _known(name: str) -> KnownProvider | None:
+    return installed_providers().get(name) or added_hosts.get(name)
 
 
 def _entry_points() -> EntryPoints:
@@ -176,11 +206,11 @@ class Registry:
 
     def knows(self, name: str) -> bool:
         """Whether there is a provider of that name."""
-        return name in self._given or name in installed_providers()
+        return name in self._given or _known(name) is not None
 
     def names(self) -> list[str]:
-        """All providers: those that were given, then the installed ones."""
-        return [*dict.fromkeys([*self._given, *installed_providers()])]
+        """All providers: those that were given, then the installed and the added ones."""
+        return [*dict.fromkeys([*self._given, *known_providers()])]
 
     def target(self, model: str) -> Target:
         """Where a model's calls go: ``provider/model``, or a bare name that some provider claims.
@@ -216,7 +246,7 @@ class Registry:
             self._made[key] = made
         return made
 
-    def loading(self, model: str, *, bare: bool) -> tuple[Future[None], InstalledProvider] | None:
+    def loading(self, model: str, *, bare: bool) -> tuple[Future[None], KnownProvider] | None:
         """What imports and makes, on a thread, the installed provider of a model; None when there
         is nothing to do. ``bare`` says that the call gives it no settings.
 
@@ -276,7 +306,7 @@ class Registry:
             for name, models in given.items()
             if models is not None  # a mere function that makes a provider has none
         }
-        for name, installed in installed_providers().items():
+        for name, installed in known_providers().items():
             patterns.setdefault(name, installed.models)
         return patterns
 
@@ -315,10 +345,11 @@ class Registry:
         reason = without_settings(reason, settings)
         raise UnknownProviderError(f"the provider {described} failed to start: {reason}")
 
-    def _installed(self, name: str) -> InstalledProvider:
-        if name not in installed_providers():
+    def _installed(self, name: str) -> KnownProvider:
+        known = _known(name)
+        if known is None:
             raise self._unknown(f"{name}/")
-        return installed_providers()[name]
+        return known
 
     def _unknown(self, model: str) -> UnknownProviderError:
         from llmgate._core.advice import describe_unknown  # noqa: PLC0415 - only on the way to an error

@@ -1,13 +1,16 @@
-"""``llmgate providers``: what the metadata of installed packages says; it imports none of them."""
+"""``llmgate providers``: what the metadata of installed packages says; it imports none of them.
+
+Hosts of a file of rows are among them.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from importlib.metadata import entry_points
 
+from llmgate._core.added import customary_key
 from llmgate._core.advice import install
-from llmgate._core.registry import InstalledProvider, installed_providers
+from llmgate._core.registry import KnownProvider, installed_providers
 
 __all__ = ["print_table", "run"]
 
@@ -24,28 +27,21 @@ def run() -> int:
     return 0
 
 
-def _row(provider: InstalledProvider) -> Sequence[str]:
-    package = f"{provider.distribution} {provider.version}"
+def _row(provider: KnownProvider) -> Sequence[str]:
+    package = f"{provider.distribution} {provider.version}".rstrip()
     models = ", ".join((f"{provider.name}/…", *provider.models))
     return provider.name, package, _keys(provider), models
 
 
-def _keys(provider: InstalledProvider) -> str:
+def _keys(provider: KnownProvider) -> str:
     """Whether the variables that hold this provider's key are set; never what they hold.
 
     A package names them in the entry point group ``llmgate.keys``. Where it names none, the
     customary name is looked for, and nothing is said when it is not set: perhaps there is no key.
     """
-    declared = [
-        claim.name
-        for claim in entry_points(group="llmgate.keys")
-        if claim.value == provider.entry_point.value
-        and claim.dist is not None
-        and claim.dist.name == provider.distribution
-    ]
-    customary = f"{provider.name.upper().replace('-', '_')}_API_KEY"
-    if declared:
-        return ", ".join(f"{name} {_state(name)}" for name in declared)
+    if provider.keys:
+        return ", ".join(f"{name} {_state(name)}" for name in provider.keys)
+    customary = customary_key(provider.name)
     return f"{customary} set" if os.environ.get(customary) else "-"
 
 

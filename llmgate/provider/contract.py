@@ -42,6 +42,7 @@ __all__ = [
     "EmbeddingAbilities",
     "Expiring",
     "LegacyFunctions",
+    "MayBeUnconfigured",
     "ModelLister",
     "Provider",
     "Rule",
@@ -278,6 +279,19 @@ class ModelLister(Protocol):
 
     def list_models(self) -> Flow[list[Model]]:
         """The flow that asks for all of them; pages are followed to the end."""
+        ...
+
+
+@runtime_checkable
+class MayBeUnconfigured(Protocol):
+    """The ability of a provider to say that nobody has set it up.
+
+    It is for one that needs no key, such as a server on this machine: a list of the models of all
+    providers leaves it out until somebody has named its address or its key.
+    """
+
+    def is_configured(self) -> bool:
+        """Whether somebody has set it up."""
         ...
 
 

@@ -1,0 +1,134 @@
+"""Providers that rows of data stand for, beside the installed ones; what a row may hold is a
+package's to say.
+
+That package has the entry points ``row`` and ``file`` of the group ``llmgate.hosts``: ``row(name,
+**columns)`` returns what makes the provider, and ``file(path, names, variables)`` all those of a
+file, in which no name and no variable among these may occur.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from llmgate._text.dataclass import slotted
+from llmgate.errors import InvalidRequestError, UnknownProviderError, told
+from llmgate.provider import Provider
+
+__all__ = [
+    "AddedHost",
+    "ProviderFactory",
+    "added_hosts",
+    "customary_key",
+    "hosts_in",
+    "make_host",
+    "remember",
+]
+
+ProviderFactory = Callable[..., Provider]
+
+
+@slotted
+class AddedHost:
+    """A provider that a row stands for.
+
+    ``distribution`` says where the row is from, as an installed provider's says whose it is, and
+    ``columns`` is the row as it was given.
+    """
+
+    name: str
+    models: tuple[str, ...]
+    keys: tuple[str, ...]
+    factory: ProviderFactory
+    distribution: str
+    columns: Mapping[str, Any] | None = None
+
+    @property
+    def version(self) -> str:
+        """None: a row has no version."""
+        return ""
+
+    def load(self) -> ProviderFactory:
+        """What makes the provider."""
+        return self.factory
+
+    @property
+    def described(self) -> str:
+        """Its name, and where it is from."""
+        return f"{self.name!r} of {self.distribution}"
+
+
+added_hosts: dict[str, AddedHost] = {}
+"""Those that were added in code, by name; they hold for the process, as installed packages do."""
+
+
+def remember(host: AddedHost) -> None:
+    """Add a host; the same row may be added again.
+
+    Raises:
+        InvalidRequestError: when it was added with other columns before.
+    """
+    if added_hosts.setdefault(host.name, host).columns != host.columns:
+        reason = f"{host.name!r} was added with other columns before"
+        raise InvalidRequestError(reason, path="name")
+
+
+def make_host(name: str, columns: Mapping[str, Any], origin: str) -> AddedHost:
+    """The host of a row.
+
+    Raises:
+        InvalidRequestError: for a column that is wrong.
+        UnknownProviderError: when the package that reads rows is not installed.
+    """
+    return _added(name, _loaded("row")(name, **columns), origin, columns)
+
+
+def hosts_in(path: str, keys: Mapping[str, Iterable[str]]) -> dict[str, AddedHost]:
+    """The hosts of a file of rows.
+
+    Args:
+        path: The file.
+        keys: The installed providers, each with the variables that may hold its key.
+
+    Raises:
+        InvalidRequestError: when it cannot be read, and for rows that a file must not have.
+        UnknownProviderError: when the package that reads rows is not installed.
+    """
+    variables = {each for name in keys for each in keys[name] or (customary_key(name),)}
+    factories: Mapping[str, ProviderFactory] = _loaded("file")(path, {*keys}, variables)
+    return {name: _added(name, factory, path) for name, factory in factories.items()}
+
+
+def customary_key(name: str) -> str:
+    """The variable that most often holds the key of a provider of this name."""
+    return f"{name.upper().replace('-', '_')}_API_KEY"
+
+
+def _added(
+    name: str, factory: Any, origin: str, columns: Mapping[str, Any] | None = None
+) -> AddedHost:
+    return AddedHost(name, factory.models, factory.key_variables, factory, origin, columns)
+
+
+def _loaded(name: str) -> Callable[..., Any]:
+    """The entry point of that name.
+
+    Raises:
+        UnknownProviderError: when no package has it, several do, or its import fails.
+    """
+    from importlib.metadata import entry_points  # noqa: PLC0415 - slow to import
+
+    from llmgate._core.advice import HOSTS_GROUP, install  # noqa: PLC0415 - for errors otherwise
+
+    found = {point.value: point for point in entry_points(group=HOSTS_GROUP, name=name)}
+    if len(found) != 1:
+        several = f"several packages read rows of hosts: {', '.join(sorted(found))}"
+        none = f"no installed package reads rows of hosts; {install('compatible')}"
+        raise UnknownProviderError(several if found else none)
+    try:
+        loaded: Callable[..., Any] = next(iter(found.values())).load()
+    except Exception as error:  # noqa: BLE001 - a stranger's module may raise anything
+        reason = f"what reads rows of hosts failed to load: {told(error)}"
+    else:
+        return loaded
+    raise UnknownProviderError(reason)

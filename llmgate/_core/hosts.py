@@ -1,0 +1,37 @@
+"""Adds a host by a row of data; what a row may hold, the package that reads it says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from llmgate._core.added import make_host, remember
+from llmgate._core.registry import installed_providers
+from llmgate.errors import InvalidRequestError
+
+__all__ = ["add_host"]
+
+
+def add_host(
+    name: str, *, base_url: str, key: str | Sequence[str] | None = None, **columns: Any
+) -> None:
+    """Give a host of OpenAI's format a name: ``name/model`` then goes there, in this process.
+
+    Nothing is sent, and no key is read before the first call. The same row may be added again.
+
+    Args:
+        name: What stands before the slash in a model's name.
+        base_url: The address up to and with its version, such as ``https://api.acme.example/v1``.
+        key: The environment variable that holds the key, or several, of which the first that is set
+            counts. The key itself is given as ``api_key=``.
+        columns: Further columns of the row, by which the host departs from the format.
+
+    Raises:
+        InvalidRequestError: for a name that is taken, and for a column that is wrong.
+        UnknownProviderError: when the package that reads rows is not installed.
+    """
+    columns = {"base_url": base_url, "key": key, **columns}
+    host = make_host(name, columns, "llmgate.add_host")
+    if name in installed_providers():
+        raise InvalidRequestError(f"{name!r} is the name of an installed provider", path="name")
+    remember(host)

@@ -1,0 +1,246 @@
+"""The providers: one class for each row, made when it is asked for. No I/O.
+
+The bodies and responses are OpenAI's, and read and written by ``llmgate_openai``; what differs is
+in the row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+
+from llmgate.errors import ProviderError
+from llmgate.options import ChatParameters
+from llmgate.provider import (
+    Decoder,
+    Embedder,
+    EmbeddingAbilities,
+    ModelLister,
+    Provider,
+    Rule,
+    Signing,
+    Support,
+)
+from llmgate.provider.call import ProviderCall
+from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Secret
+from llmgate.provider.kit import Settings, key_from
+from llmgate.types import Chunk, Completion
+from llmgate_compatible.address import base_url_in, missing_setting, vendor_of
+from llmgate_compatible.errors import named_error
+from llmgate_compatible.request import fitted_call
+from llmgate_compatible.response import HostDecoder, adjusted, is_adjusted
+from llmgate_compatible.rows import Chat, Row, chat_of
+from llmgate_openai import ChatDecoder, Dialect, chat_error, chat_request, decode
+
+if TYPE_CHECKING:
+    from llmgate.embeddings import EmbeddingCall, Embeddings
+    from llmgate.models import Model
+
+__all__ = ["CompatibleHost", "class_of"]
+
+
+class CompatibleHost(Provider):
+    """A host of OpenAI's format, as its row describes it.
+
+    A key from the environment goes to the vendor's own hosts and to an address that the environment
+    names, never to an address given in code.
+
+    Args:
+        api_key: The key; by default that of the first of the row's variables that is set.
+        base_url: The address up to and with its version; by default that of the environment, or
+            the row's.
+        headers: Further headers. A credential among them is sent instead of the key.
+        settings: What the placeholders of the row's address stand for.
+
+    Raises:
+        InvalidRequestError: when an address, a key, a header or a setting cannot be sent.
+    """
+
+    protocol = 2
+    row: ClassVar[Row]
+    key_variables: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(
+        self,
+        *,
+        api_key: str | Secret | None = None,
+        base_url: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        **settings: Any,
+    ) -> None:
+        api_key = key_from(api_key)
+        vendor = vendor_of(self.row, settings)
+        self._own_settings = settings
+        self._is_address_given = base_url is not None
+        self._settings = Settings(
+            vendor,
+            api_key=api_key,
+            base_url=base_url_in(self.row) if base_url is None else base_url,
+            headers=headers,
+            **settings,
+        )
+
+    def configured(self, **settings: Any) -> Self:
+        """The same provider with some of its settings changed."""
+        if not self._is_address_given:
+            settings = {"base_url": None, **settings}
+        return type(self)(**self._settings.changed(**settings))
+
+    def is_configured(self) -> bool:
+        """Whether somebody has set it up; a server that needs no key is there for everybody."""
+        return not self.row.keyless or self._settings.key() is not None or self._has_address()
+
+    def _has_address(self) -> bool:
+        named = self._settings.variable(*self.row.address) if self.row.address else None
+        return self._is_address_given or named is not None
+
+    def abilities(
+        self,
+        model: str,
+        parameters: ChatParameters,  # noqa: ARG002 - they depend on the model alone
+        /,
+    ) -> Mapping[str, Support | Rule]:
+        """What the row says of this model."""
+        return self._fit(model).abilities
+
+    def complete(self, call: ProviderCall) -> Flow[Completion]:
+        """One request, one completion."""
+        fit = self._fit(call.model)
+        response = yield self._chat_request(call, fit)
+        if not fit.is_adjusted:
+            return decode(response, call.id)
+        try:
+            return adjusted(decode(response, call.id), fit.chat)
+        except ProviderError as error:
+            named = named_error(error, fit.chat.errors, response)
+        raise named
+
+    def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
+        """One request, and a decoder for its events."""
+        fit = self._fit(call.model)
+        yield self._chat_request(call, fit)
+        decoder = ChatDecoder(call.id, choices=call.parameters.get("n", 1))
+        return HostDecoder(decoder, fit.chat) if fit.is_adjusted else decoder
+
+    async def authorize(self, request: HttpRequest, _: Signing, /) -> HttpRequest:
+        """The request with the key, where there is one."""
+        return self._settings.authorized(request, self.row.headers)
+
+    def error(self, reply: HttpResponse) -> ProviderError:
+        """What an error's status and body mean."""
+        return named_error(chat_error(reply), self.row.chat.errors, reply)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(base_url={self._settings.shown_url!r})"
+
+    def _url(self, path: str) -> str:
+        if self._settings.shown_url is None:
+            missing = missing_setting(self.row, self._own_settings)
+            if missing is not None:
+                raise missing
+        return self._settings.url(path)
+
+    def _chat_request(self, call: ProviderCall, fit: _Fit) -> HttpRequest:
+        if fit.is_fitted:
+            call = fitted_call(call, fit.chat, self.row.title)
+        return chat_request(call, self._url(self.row.chat_path), fit.dialect)
+
+    def _fit(self, model: str) -> _Fit:
+        return _fit_of(type(self), model if self.row.when else "")
+
+
+class _WithEmbeddings(Embedder):
+    """A host that has OpenAI's path for embeddings."""
+
+    _url: Any
+
+    def embed(self, call: EmbeddingCall) -> Flow[Embeddings]:
+        """One request, all vectors."""
+        from llmgate_openai import embeddings  # noqa: PLC0415 - not paid for by chat
+
+        url = self._url("/embeddings")
+        response = yield embeddings.embedding_request(call, url, prefers_base64=False)
+        return embeddings.decode_embeddings(response)
+
+    def embedding_abilities(self, model: str) -> EmbeddingAbilities:  # noqa: ARG002 - none is known
+        """A host of whose limits nothing is known is sent just what was asked."""
+        return EmbeddingAbilities(takes_tokens=True)
+
+
+class _WithModels(ModelLister):
+    """A host that has OpenAI's path for a list of models."""
+
+    _url: Any
+
+    def list_models(self) -> Flow[list[Model]]:
+        """One request, all models."""
+        from llmgate_openai.models import decode_models  # noqa: PLC0415 - likewise
+
+        response = yield HttpRequest("GET", self._url("/models"))
+        return decode_models(response)
+
+
+def class_of(row: Row) -> type[CompatibleHost]:
+    """The provider of a row."""
+    abilities = [
+        *([_WithEmbeddings] if "embeddings" in row.paths else []),
+        *([_WithModels] if "models" in row.paths else []),
+    ]
+    own = {
+        "row": row,
+        "name": row.name,
+        "models": row.claims,
+        "key_variables": row.key,
+        "parameters": {
+            name: Support.UNSUPPORTED if name in row.chat.without else Support.NATIVE
+            for name in _PARAMETERS
+        },
+        "__doc__": CompatibleHost.__doc__,
+        "__module__": __name__,
+    }
+    return type(row.name, (CompatibleHost, *abilities), own)
+
+
+_PARAMETERS = tuple(ChatParameters.__annotations__)
+
+
+# --- what a row makes of one model --------------------------------------------------------
+
+
+class _Fit(NamedTuple):
+    """What holds for one model; ``is_fitted`` and ``is_adjusted`` say whether a call has to be
+    changed, or its response."""
+
+    chat: Chat
+    dialect: Dialect
+    abilities: Mapping[str, Support | Rule]
+    is_fitted: bool
+    is_adjusted: bool
+
+
+@lru_cache(maxsize=512)
+def _fit_of(host: type[CompatibleHost], model: str) -> _Fit:
+    row = host.row
+    chat = chat_of(row, model)
+    dialect = Dialect(
+        provider=row.name, gated=False, stream_usage=chat.asks_usage, takes_reasoning=True
+    )
+    is_fitted = bool(
+        chat.quirks or chat.body or chat.effort or chat.effort_field or chat.echo != "given"
+    )
+    return _Fit(chat, dialect, _abilities_of(chat, row.title), is_fitted, is_adjusted(chat))
+
+
+def _abilities_of(chat: Chat, title: str) -> dict[str, Support | Rule]:
+    abilities: dict[str, Support | Rule] = dict.fromkeys(_PARAMETERS, Support.NATIVE)
+    abilities |= dict.fromkeys(chat.without, Support.UNSUPPORTED)
+    for name, values in chat.values.items():
+        reason = f"{title} takes {', '.join(map(str, values)) or 'none'} here"
+        abilities[name] = Rule(reason, allowed=values)
+    for name, to in chat.renames.items():
+        abilities[name] = Rule(f"{title} calls it so", to=to)
+    if chat.limit:
+        other = "max_tokens" if chat.limit == "max_completion_tokens" else "max_completion_tokens"
+        abilities[other] = Rule(f"{title} counts that limit alone", to=chat.limit)
+    return abilities

@@ -1,0 +1,138 @@
+"""What a host of OpenAI's format is, as data: one row, and what of it holds for one model.
+
+Whether a row is right is checked in ``columns``; nothing here reads a file or the environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+__all__ = ["Chat", "Echo", "Quirk", "Row", "chat_of"]
+
+Echo: TypeAlias = Literal["given", "none", "reasoning", "required", "tags", "details"]
+"""How a host takes the reasoning of earlier responses back.
+
+``given``: under every name that a message has it. ``none``: not at all. ``reasoning``: under that
+name alone. ``required``: as ``reasoning_content``, which every response with tool calls must have.
+``tags``: between think tags at the beginning of the content. ``details``: as ``reasoning_details``
+where a message has them, otherwise as ``reasoning``.
+"""
+Quirk: TypeAlias = Literal[
+    "system_role",  # the role developer is not known: it is sent as system
+    "one_system",  # several system messages are refused: they are joined
+    "no_names",  # a message's name is refused
+    "known_fields",  # fields that are no part of a request are refused
+    "text_content",  # content must be text, where its parts are all text
+    "content_with_calls",  # a response with tool calls must have content, if empty
+    "alternating",  # several messages of one role in a row are refused: they are joined
+    "plain_ids",  # ids of tool calls may have letters, digits, _ and - only
+    "content_parts",  # content that came in parts is sent back in parts
+    "signed_calls",  # Gemini's: tool calls have signatures, which are sent back
+    "signatures_required",  # and calls that have none are refused
+    "named_tool_as_required",  # one function cannot be chosen by its name
+    "free_choice_while_thinking",  # tool_choice cannot force a call, unless reasoning is off
+    "schema_in_prompt",  # a JSON schema is refused, and any JSON object is not
+    "object_as_schema",  # the reverse
+    "no_stream_options",  # stream_options are refused
+    "think_tags",  # reasoning comes between think tags at the beginning of the content
+    "details_as_reasoning",  # reasoning comes in reasoning_details alone
+    "reasoning_outside",  # completion_tokens do not count the reasoning
+]
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class Chat(NamedTuple):
+    """How a host, or some of its models, departs from OpenAI's chat completions.
+
+    ``asks_usage`` asks for the usage at the end of each stream. ``limit`` is the only name of the
+    token limit that counts; empty where both do. ``without`` are the parameters that it lacks, and
+    ``values`` the values that it takes of others. ``renames`` are other names of parameters.
+    ``effort`` says what is sent for a value of ``reasoning_effort`` (``*``: for any other): another
+    value, or an object that is merged into the body in its place. ``effort_field`` is the path at
+    which the effort is sent instead. ``body`` is merged into each body. ``errors`` are the classes
+    of the host's own codes.
+    """
+
+    asks_usage: bool = False
+    limit: str = ""
+    without: tuple[str, ...] = ()
+    values: Mapping[str, tuple[Any, ...]] = _NOTHING
+    renames: Mapping[str, str] = _NOTHING
+    effort: Mapping[str, str | Mapping[str, Any]] = _NOTHING
+    effort_field: str = ""
+    body: Mapping[str, Any] = _NOTHING
+    echo: Echo = "given"
+    quirks: tuple[Quirk, ...] = ()
+    errors: Mapping[str, str] = _NOTHING
+
+
+class Row(NamedTuple):
+    """A host. ``name`` is what stands before the slash in a model's name.
+
+    ``base_url`` may have placeholders, which are ``settings``, each with the variables that may
+    hold it; where it is a path alone, the host has to be named. ``key`` are the variables of the
+    key, sent in ``key_header``; ``keyless`` says that none is needed. ``address`` are the variables
+    of the address, and ``hosts`` further hosts of the same vendor. ``claims`` are the bare names of
+    models that are this host's own, and ``paths`` what it has beside chat. ``when`` holds, by a
+    model's glob, what is added to ``chat`` (lists) or replaces a part of it (all else).
+    """
+
+    name: str
+    title: str
+    base_url: str
+    key: tuple[str, ...] = ()
+    keyless: bool = False
+    key_header: str = "Authorization"
+    address: tuple[str, ...] = ()
+    settings: Mapping[str, tuple[str, ...]] = _NOTHING
+    hosts: tuple[str, ...] = ()
+    headers: Mapping[str, str] = _NOTHING
+    docs: str = ""
+    claims: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ("models",)
+    chat_path: str = "/chat/completions"
+    chat: Chat = Chat()
+    when: Mapping[str, Mapping[str, Any]] = _NOTHING
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Every variable of the environment that it names."""
+        settings = (name for names in self.settings.values() for name in names)
+        return (*self.key, *self.address, *settings)
+
+
+def chat_of(row: Row, model: str) -> Chat:
+    """What holds for one model of a host."""
+    return row.chat if not row.when else _chat_of(_Identity(row), model)
+
+
+class _Identity:
+    """A row as a key: rows hold dictionaries, and are not changed."""
+
+    __slots__ = ("row",)
+
+    def __init__(self, row: Row) -> None:
+        self.row = row
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Identity) and other.row is self.row
+
+    def __hash__(self) -> int:
+        return id(self.row)
+
+
+@lru_cache(maxsize=256)
+def _chat_of(key: _Identity, model: str) -> Chat:
+    chat = key.row.chat
+    for glob, changes in key.row.when.items():
+        if fnmatchcase(model, glob):
+            chat = chat._replace(**{name: _added(chat, name, new) for name, new in changes.items()})
+    return chat
+
+
+def _added(chat: Chat, name: str, new: Any) -> Any:
+    return (*getattr(chat, name), *new) if isinstance(new, tuple) else new
