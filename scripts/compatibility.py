@@ -7,7 +7,7 @@ python scripts/compatibility.py --check    # exit with 1 when it is not current
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from llmgate._core.registry import installed_providers
@@ -32,14 +32,33 @@ current.
 Model names, messages, `stream` and `stream_options` are taken for every provider. Which model of a
 provider takes a parameter is that provider's to say; where it is known, it is in the report.
 """
+MOST_COLUMNS = 6
+"""Of a package that provides more, one table says by name what each of its providers lacks."""
+HOSTS = """\
+## {package}
+
+Each of these takes every parameter as it is, but for those named here. More of each is in the
+[README of the package](../plugins/{package}/README.md).
+
+| provider | lacks | embeddings | list of models |
+|---|---|---|---|
+"""
 
 
-def declarations() -> Mapping[str, Mapping[str, Support]]:
-    """Every installed provider's table, by name."""
+def by_package() -> dict[str, list[str]]:
+    """The names of the installed providers, by the package that they are from."""
+    packages: dict[str, list[str]] = {}
+    for name, installed in sorted(installed_providers().items()):
+        packages.setdefault(installed.distribution, []).append(name)
+    return packages
+
+
+def declarations(names: Iterable[str]) -> Mapping[str, Mapping[str, Support]]:
+    """The tables of these providers, by name."""
     everything = dict.fromkeys(ChatParameters.__annotations__, Support.NATIVE)
     tables: dict[str, Mapping[str, Support]] = {}
-    for name, installed in sorted(installed_providers().items()):
-        factory = installed.load()
+    for name in names:
+        factory = installed_providers()[name].load()
         declared: Mapping[str, Support] = getattr(factory, "parameters", None) or everything
         tables[name] = {**declared, **_legacy(factory, declared)}
     return tables
@@ -54,7 +73,12 @@ def _legacy(factory: object, declared: Mapping[str, Support]) -> dict[str, Suppo
 
 def page() -> str:
     """The whole page."""
-    tables = declarations()
+    packages = by_package()
+    many = {package: names for package, names in packages.items() if len(names) > MOST_COLUMNS}
+    few = sorted(
+        name for names in packages.values() if len(names) <= MOST_COLUMNS for name in names
+    )
+    tables = declarations(few)
     lines = [
         "| parameter | " + " | ".join(tables) + " |",
         "|---|" + "---|" * len(tables),
@@ -63,7 +87,24 @@ def page() -> str:
         mark = "*" if parameter in MEANINGFUL else ""
         cells = (_cell(table.get(parameter, Support.UNSUPPORTED)) for table in tables.values())
         lines.append(f"| `{parameter}`{mark} | " + " | ".join(cells) + " |")
-    return HEAD + "\n" + "\n".join(lines) + "\n"
+    lists = (f"\n{hosts(package, many[package])}" for package in sorted(many))
+    return HEAD + "\n" + "\n".join(lines) + "\n" + "".join(lists)
+
+
+def hosts(package: str, names: Iterable[str]) -> str:
+    """The section of a package with many providers."""
+    lines = [HOSTS.format(package=package)]
+    for name, table in declarations(names).items():
+        factory = installed_providers()[name].load()
+        lacking = sorted(each for each, how in table.items() if how is Support.UNSUPPORTED)
+        cells = (
+            f"`{name}`",
+            ", ".join(f"`{each}`" for each in lacking) or "nothing",
+            "yes" if hasattr(factory, "embed") else "no",
+            "yes" if hasattr(factory, "list_models") else "no",
+        )
+        lines.append(f"| {' | '.join(cells)} |\n")
+    return "".join(lines)
 
 
 def _cell(support: Support) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from llmgate._core.added import customary_key
 from llmgate._core.advice import install
-from llmgate._core.registry import KnownProvider, installed_providers
+from llmgate._core.registry import KnownProvider, known_providers
 
 __all__ = ["print_table", "run"]
 
@@ -19,7 +19,7 @@ _HEADINGS = ("provider", "package", "key", "models")
 
 def run() -> int:
     """Print a table of the providers: name, package and version, whether a key is set, models."""
-    installed = installed_providers()
+    installed = known_providers()
     if not installed:
         print(f"no provider is installed; for a model on this machine: {install('local')}")
         return 0

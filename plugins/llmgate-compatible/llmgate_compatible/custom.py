@@ -67,7 +67,7 @@ def _tables(path: str) -> Mapping[str, Any]:
     try:
         return tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        reason = f"the file of hosts cannot be read: {error}"
+        reason = f"the file of hosts {path} cannot be read: {error}"
     raise InvalidRequestError(reason)
 
 
@@ -75,7 +75,7 @@ def _check(row: Row, names: Collection[str], variables: Collection[str]) -> None
     """Refuse a row that could lead somebody's key elsewhere."""
     if row.name in names:
         reason = "an installed provider has this name, and a file cannot replace it"
-        raise InvalidRequestError(reason, path="name")
+        raise InvalidRequestError(reason, path=row.name)
     taken = [name for name in row.variables if name in variables]
     if taken:
         reason = f"{taken[0]} is the key of an installed provider, and a file cannot have it sent"

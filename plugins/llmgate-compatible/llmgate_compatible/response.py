@@ -48,8 +48,8 @@ def adjusted(completion: Completion, chat: Chat) -> Completion:
             reader = TagReader()
             parts = [reader.feed(message.content), reader.close()]
             reasoning = "".join(reasoning for reasoning, _ in parts)
+            message.content = "".join(text for _, text in parts)
             if reasoning:
-                message.content = "".join(text for _, text in parts)
                 message.reasoning_content = f"{message.reasoning_content or ''}{reasoning}"
     return completion
 
