@@ -37,8 +37,8 @@ MOST_COLUMNS = 6
 HOSTS = """\
 ## {package}
 
-Each of these takes every parameter as it is, but for those named here. More of each is in the
-[README of the package](../plugins/{package}/README.md).
+Each of these takes every parameter as it is, but for those named here. More of them is in
+the [README of the package](../plugins/{package}/README.md).
 
 | provider | lacks | embeddings | list of models |
 |---|---|---|---|

@@ -56,13 +56,23 @@ UNKNOWN = {
 }
 
 
+def _a_reader(*, group: str) -> list[str]:
+    """The entry points where a package reads rows of hosts."""
+    return [group]
+
+
+def _no_reader(*, group: str) -> list[str]:
+    """Where none does."""
+    return []
+
+
 @pytest.fixture(autouse=True)
 def _ours(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The packages that the core's metadata offers, for these tests."""
     installable = advice.installable
     installable.cache_clear()
     monkeypatch.setattr(advice, "installable", lambda: ("cloud", "local"))
-    monkeypatch.setattr(importlib.metadata, "entry_points", lambda **_: ["one that reads rows"])
+    monkeypatch.setattr(importlib.metadata, "entry_points", _a_reader)
     yield
     installable.cache_clear()
 
@@ -93,7 +103,7 @@ def test_where_hosts_have_no_names_it_says_what_gives_them_names(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The core knows none of them: it names the package that does."""
-    monkeypatch.setattr(importlib.metadata, "entry_points", lambda **_: [])
+    monkeypatch.setattr(importlib.metadata, "entry_points", _no_reader)
     described = describe_unknown("acme/x", {"openai": ()}, restricted=False)
     expected = (
         "many hosts of that format have names once this is installed: "

@@ -186,8 +186,11 @@ def test_an_error_is_one_line_after_what_came_before_it(
     assert printed.err.startswith("llmgate: slow\\ndown (provider echo, model failing")
 
 
-def test_an_unknown_provider_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_provider_is_an_error(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It names what is installed."""
+    monkeypatch.setenv("LLMGATE_PROVIDERS", "echo,openai")
     assert 1 == main(["chat", "Hi", "-m", "nowhere/model"])
     assert "echo" in capsys.readouterr().err
 

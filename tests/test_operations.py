@@ -770,6 +770,30 @@ def test_all_providers_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 403 == found.errors["closed"].status
 
 
+class Server(Vectors):
+    """A server that needs no key, and that nobody has set up."""
+
+    def is_configured(self) -> bool:
+        """It is as it came."""
+        return False
+
+
+def test_a_provider_that_nobody_has_set_up_is_listed_by_name_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A list of all providers' models does not ask for what may not be there."""
+    monkeypatch.setattr("llmgate._core.registry.installed_providers", dict[str, Any])
+    with FaultServer(reply(body={"models": ["a"]})) as server:
+
+        async def scenario() -> Any:
+            async with Client(providers={"own": Server(server.url)}) as client:
+                return await client.alist_models(), await client.alist_models("own")
+
+        everything, named = run(scenario)
+    assert [] == [*everything]
+    assert ["own/a"] == [model.name for model in named]
+
+
 def test_what_nobody_foresaw_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     """And is not taken for a provider's failure."""
 

@@ -174,11 +174,7 @@ class Operations:
 
         await self._load(call, began)
         provider = provider_of(call, Target(name, ""), self._registry)
-        if (
-            not is_named
-            and isinstance(provider, MayBeUnconfigured)
-            and not provider.is_configured()
-        ):
+        if not (is_named or _is_configured(provider)):
             return []
         state = await self._begin(call, replace(call, model=""), provider, began)
         try:

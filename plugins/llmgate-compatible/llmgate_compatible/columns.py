@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple, cast, get_args
 
 from llmgate.errors import InvalidRequestError, shown
 from llmgate.options import ChatParameters
-from llmgate.provider.http import base_url_parts, is_array, is_object
+from llmgate.provider.http import base_url_parts, is_object
 from llmgate.provider.kit import headers as checked_headers
 from llmgate_compatible.errors import CLASSES
 from llmgate_compatible.rows import Chat, Echo, Quirk, Row
@@ -25,8 +25,7 @@ def row_of(name: str, columns: Mapping[str, Any]) -> Row:
     Raises:
         InvalidRequestError: naming the host and the column that is wrong.
     """
-    given: object = name
-    if not isinstance(given, str) or not _NAME.fullmatch(given):
+    if _host_name(name) is None:
         reason = f"{shown(name)} is no host's name: lower-case letters, digits, '.', '_' and '-'"
         raise InvalidRequestError(reason, path="name")
     if columns.get("base_url") is None:
@@ -81,7 +80,6 @@ def _check_address(row: Row) -> None:
 
 
 _MAY_BE_SECRET = frozenset({"base_url", "key", "headers"})
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _PLACEHOLDER = re.compile(r"\{(\w*)\}")
 
 
@@ -110,10 +108,11 @@ def _list(of: _Read) -> _Read:
     """Several values, of which a single text may stand alone."""
 
     def read(value: Any) -> tuple[Any, ...] | None:
-        given: Any = [value] if isinstance(value, str) else value
-        if not is_array(given) and not isinstance(given, tuple):
+        if isinstance(value, str):
+            value = [value]
+        elif not isinstance(value, list | tuple):
             return None
-        checked = tuple(map(of, given))
+        checked = tuple(of(each) for each in cast("list[Any]", value))
         return None if None in checked else checked
 
     return read
@@ -145,6 +144,7 @@ def _headers(value: Any) -> Mapping[str, str] | None:
         return None
 
 
+_host_name = _matching(r"[a-z0-9][a-z0-9._-]{0,62}")
 _text = _matching(r"[^\x00-\x1f\x7f]*")
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from llmgate.errors import InvalidRequestError, shown
+from llmgate.provider.http import is_object
 from llmgate_compatible.columns import row_of
 from llmgate_compatible.provider import CompatibleHost, class_of
 from llmgate_compatible.rows import Row
@@ -26,7 +27,7 @@ def host(name: str, /, **columns: Any) -> type[CompatibleHost]:
 
     Args:
         name: What stands before the slash in a model's name.
-        columns: The columns of its row; ``base_url`` is needed. They are explained in the README.
+        columns: The columns of its row; ``base_url`` is needed. docs/hosts.md explains them.
 
     Raises:
         InvalidRequestError: naming the column that is wrong.
@@ -50,7 +51,7 @@ def hosts_in(
     """
     made = dict[str, type[CompatibleHost]]()
     for name, columns in _tables(path).items():
-        if not isinstance(columns, dict):
+        if not is_object(columns):
             raise InvalidRequestError(f"{path}: expected tables, got {shown(name)} = …")
         try:
             row = row_of(name, columns)

@@ -86,16 +86,19 @@ def _fit_choice(parameters: dict[str, Any], call: ProviderCall, chat: Chat, titl
         call.report.drop("tool_choice", reason, given=choice)
         del parameters["tool_choice"]
     elif "named_tool_as_required" in chat.quirks and is_object(choice):
-        name: Any = (choice.get("function") or {}).get("name")
         named = [
-            tool
-            for tool in parameters.get("tools") or ()
-            if (tool.get("function") or {}).get("name") == name
+            tool for tool in parameters.get("tools") or () if _name_in(tool) == _name_in(choice)
         ]
         if named:
             parameters |= {"tools": named, "tool_choice": "required"}
             reason = "a tool cannot be chosen by name: it is the only one that is sent"
             call.report.add("converted", "tool_choice", reason, given=choice, sent="required")
+
+
+def _name_in(item: Any) -> Any:
+    """The name of the function that a tool is, or that a choice names."""
+    function: Any = item.get("function")
+    return function.get("name") if is_object(function) else None
 
 
 def _thinks(call: ProviderCall) -> bool:

@@ -289,15 +289,16 @@ async def test_reasoning_goes_back_as_the_host_takes_it(
     history = called(**fields)[: 3 if fields.get("tool_calls", 1) else 2]
     body, report = await sent({"echo": echo}, history)
     message = body["messages"][1]
-    names = ("reasoning", "reasoning_content", "reasoning_details")
-    names = (*names, "content") if echo == "tags" else names
+    names = ["reasoning", "reasoning_content", "reasoning_details"]
+    if echo == "tags":
+        names.append("content")
     assert expected == {name: message[name] for name in names if message.get(name)}
     assert [f"messages[1].{name}" for name in reported] == [each.split()[0] for each in report]
 
 
 async def test_fields_and_calls_are_those_of_a_request() -> None:
     """Where a host refuses all others."""
-    fields = {"annotations": [{}], "refusal": "no", "content": "A"}
+    fields: dict[str, Any] = {"annotations": [{}], "refusal": "no", "content": "A"}
     signed = {**CALL, "extra_content": {"google": {"thought_signature": "s"}}, "index": 0}
     for quirks, kept in (([], {"extra_content", "index"}), (["known_fields"], set[str]())):
         body, report = await sent({"quirks": quirks}, called(**fields, tool_calls=[signed]))
@@ -334,14 +335,14 @@ async def test_ids_are_plain_where_they_have_to_be() -> None:
 
 async def test_an_empty_list_of_calls_is_not_sent() -> None:
     """It says nothing, and hosts refuse it."""
-    message = {"role": "assistant", "content": "A", "tool_calls": []}
+    message: dict[str, Any] = {"role": "assistant", "content": "A", "tool_calls": []}
     body, _ = await sent({"echo": "none"}, [*GREETING, message, *GREETING])
     assert {"role": "assistant", "content": "A"} == body["messages"][1]
 
 
 async def test_content_in_parts_goes_back_to_whoever_gave_it_so() -> None:
     """Others are sent its text."""
-    message = {
+    message: dict[str, Any] = {
         "role": "assistant",
         "content": "A",
         "content_parts": [{"type": "text", "text": "A"}],

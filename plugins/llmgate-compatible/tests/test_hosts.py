@@ -47,7 +47,7 @@ def made(name: str, **settings: Any) -> CompatibleHost:
     row = row_of(name)
     if row.base_url.startswith("/"):
         settings.setdefault("base_url", WORKSPACE)
-    return class_of(name)(**dict.fromkeys(row.settings, "acme-1"), **settings)
+    return class_of(name)(**settings_of(row), **settings)
 
 
 async def headers_of(provider: CompatibleHost, url: str) -> dict[str, str]:
@@ -121,7 +121,7 @@ async def test_its_key_is_read_from_its_own_variables(
         monkeypatch.setenv(row.address[0], WORKSPACE)
     for variable in reversed(row.key):
         monkeypatch.setenv(variable, f"key-of-{variable}")
-        provider = class_of(name)(**dict.fromkeys(row.settings, "acme-1"))
+        provider = class_of(name)(**settings_of(row))
         sent = await headers_of(provider, expected_url(row))
         assert sent[row.key_header.lower()].endswith(f"key-of-{variable}")
 
@@ -150,7 +150,7 @@ async def shown(provider: CompatibleHost, url: str) -> str:
         return str(error)
 
 
-def settings_of(row: Row) -> dict[str, str]:
+def settings_of(row: Row) -> dict[str, Any]:
     """The settings that a row needs."""
     return dict.fromkeys(row.settings, "acme-1")
 
@@ -194,7 +194,8 @@ async def test_the_environment_may_name_another_address(
 async def test_a_setting_is_a_label_of_a_host(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Anything else could lead the key to another host."""
     (setting, variables), *_ = row_of(name).settings.items()
-    for value in ("evil.example/", "a.b", "a/../b", "", "-a", "a@b", "a?b", "é", 7):
+    values: tuple[Any, ...] = ("evil.example/", "a.b", "a/../b", "", "-a", "a@b", "a?b", "é", 7)
+    for value in values:
         with pytest.raises(InvalidRequestError, match="expected letters, digits and hyphens"):
             class_of(name)(**{setting: value})
     with pytest.raises(InvalidRequestError, match=f"set {variables[0]} or {variables[1]}, or pass"):

@@ -192,11 +192,12 @@ async def test_details_are_read_where_the_reasoning_is_nowhere_else() -> None:
     for body in (whole(fields), events(fields)):
         message = (await answered(chat, body)).choices[0].message
         assert ("AB", details) == (message.reasoning_content, message.extra["reasoning_details"])
-    for other in (
+    others: tuple[dict[str, Any], ...] = (
         {"reasoning_content": "C"},
         {"reasoning_details": None},
         {"reasoning_details": [{}]},
-    ):
+    )
+    for other in others:
         message = (await answered(chat, whole({"content": "Hi", **other}))).choices[0].message
         assert other.get("reasoning_content") == message.reasoning_content
 

@@ -20,7 +20,7 @@ from llmgate_compatible.shipped import TABLE, shipped_row
 ROOT = Path(__file__).parents[3]
 TEXT = TABLE.read_text("utf-8")
 ROWS: dict[str, Any] = tomllib.loads(TEXT)
-README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "hosts.md").read_text("utf-8")
 EACH = pytest.mark.parametrize("name", sorted(ROWS))
 
 
@@ -79,10 +79,10 @@ def test_no_two_hosts_claim_the_same_name() -> None:
 
 
 def test_each_column_and_quirk_is_explained() -> None:
-    """In the README, where somebody who writes a row looks."""
+    """On the page for those who write a row."""
     columns = {*Row._fields} - {"name"} | {*Chat._fields}
     quirks = {quirk for row in ROWS.values() for quirk in row.get("chat", {}).get("quirks", ())}
-    assert [] == [name for name in sorted(columns | quirks) if f"`{name}`" not in README]
+    assert [] == [name for name in sorted(columns | quirks) if f"`{name}`" not in PAGE]
 
 
 @EACH
@@ -105,7 +105,7 @@ def test_a_row_may_be_an_address_alone() -> None:
     assert ("ACME_KEY",) == row_of("acme", {**ACME, "key": "ACME_KEY"}).key
 
 
-WRONG = {
+WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     "name": ({}, "Acme!", "'Acme!' is no host's name"),
     "acme.base_url": ({"base_url": None}, "acme", "a host needs an address"),
     "acme.color": ({"color": 1}, "acme", "no such column: it is one of title, base_url"),
