@@ -6,11 +6,20 @@ from functools import cache
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from benchmarks.drivers import Task
-from benchmarks.payloads import ANSWERS, MODELS, Answer, Dialect, conversation
+from benchmarks.payloads import (
+    ANSWERS,
+    MODELS,
+    SCHEMA,
+    Answer,
+    Dialect,
+    conversation,
+    tools,
+    with_calls,
+)
 
 __all__ = ["CASES", "Action", "Case", "task_of"]
 
-Action: TypeAlias = Literal["call", "stream", "iterate", "assemble"]
+Action: TypeAlias = Literal["call", "stream", "iterate", "assemble", "call_sync", "stream_sync"]
 _TURN = 1_900
 
 
@@ -25,6 +34,16 @@ class Case(NamedTuple):
     """Messages of the conversation; all but the first and the last have 2 kB."""
     runs: int = 100
     """How many of it make a count of instructions; twice as many make the other."""
+    size: int = _TURN
+    """Bytes of a message between the first and the last."""
+    calls: int = 0
+    """Calls of functions in the conversation, each with its result."""
+    tools: int = 0
+    """Functions that may be called."""
+    asks_for_schema: bool = False
+    """Whether the answer is to be of a schema; where a client takes a class, it is given one."""
+    watcher: Literal["", "hook", "logging"] = ""
+    """A hook that does nothing, or one that logs where nobody listens."""
     counts: int = 1
     """How often each is made, for the median: when collections of garbage fall is up to chance."""
 
@@ -41,7 +60,7 @@ class Case(NamedTuple):
     @property
     def units(self) -> int:
         """What a run's cost is divided by: calls, or the chunks of a stream."""
-        return 1 if self.action == "call" else self.expected.chunks
+        return 1 if self.action.startswith("call") else self.expected.chunks
 
 
 CASES = {
@@ -51,6 +70,33 @@ CASES = {
     "tool": Case("unary call, a function called", "openai-tool"),
     "answer": Case("unary call, 20 kB answer", "openai-long"),
     "history": Case("unary call, 200 kB history", "openai-short", turns=100, runs=20, counts=5),
+    "history-small": Case(
+        "unary call, 1 MB history of 200 B messages",
+        "openai-short",
+        turns=5_000,
+        size=200,
+        runs=4,
+        counts=3,
+    ),
+    "tools-10": Case("unary call, 10 tools", "openai-short", tools=10),
+    "tools-50": Case("unary call, 50 tools", "openai-short", tools=50, runs=40),
+    "calls-50": Case("unary call, history of 50 tool calls", "openai-short", calls=50, runs=40),
+    "schema": Case("unary call, a class to answer in", "openai-json", asks_for_schema=True),
+    "hook": Case("unary call, a hook that does nothing", "openai-short", watcher="hook"),
+    "logging": Case("unary call, LoggingHook turned off", "openai-short", watcher="logging"),
+    "sync": Case("unary call, without await", "openai-short", "call_sync"),
+    "stream-sync": Case(
+        "stream of 1,000 in bulk without await, a chunk",
+        "openai-stream-1000",
+        "stream_sync",
+        runs=2,
+    ),
+    "stream-sync-spaced": Case(
+        "stream of 300, each by itself, without await, a chunk",
+        "openai-stream-300-spaced",
+        "stream_sync",
+        runs=1,
+    ),
     "stream": Case("stream of 1,000 in bulk, a chunk", "openai-stream-1000", "stream", runs=2),
     "stream-300": Case("stream of 300 in bulk, a chunk", "openai-stream-300", "stream", runs=2),
     "stream-each": Case(
@@ -98,9 +144,14 @@ CASES = {
 def task_of(case: Case, port: int) -> Task:
     """What a driver needs to know of a case."""
     url = f"http://127.0.0.1:{port}/{case.answer}"
-    return Task(url, case.dialect, MODELS[case.dialect], _history(case.turns))
+    messages = _history(case.turns, case.size, case.calls)
+    options: dict[str, Any] = {"tools": tools(case.tools)} if case.tools else {}
+    if case.asks_for_schema:
+        options["response_format"] = SCHEMA
+    return Task(url, case.dialect, MODELS[case.dialect], messages, options, case.watcher)
 
 
 @cache
-def _history(turns: int) -> list[dict[str, Any]]:
-    return conversation(turns, _TURN)
+def _history(turns: int, size: int, calls: int) -> list[dict[str, Any]]:
+    messages = conversation(turns, size)
+    return with_calls(messages, calls) if calls else messages

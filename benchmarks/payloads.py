@@ -14,7 +14,17 @@ from functools import cache, partial
 from itertools import repeat
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-__all__ = ["ANSWERS", "MODELS", "Answer", "Dialect", "conversation", "table"]
+__all__ = [
+    "ANSWERS",
+    "MODELS",
+    "SCHEMA",
+    "Answer",
+    "Dialect",
+    "conversation",
+    "table",
+    "tools",
+    "with_calls",
+]
 
 Dialect: TypeAlias = Literal["openai", "anthropic"]
 JSON: TypeAlias = dict[str, Any]
@@ -89,6 +99,58 @@ def conversation(turns: int, length: int) -> list[JSON]:
         messages.append({"role": role, "content": f"{turn}: {said}"})
     messages.append({"role": "user", "content": "How many lines has the keeper written?"})
     return messages
+
+
+def tools(count: int) -> list[JSON]:
+    """Functions with four parameters each, described as people describe them."""
+    return [{"type": "function", "function": _function(at)} for at in range(count)]
+
+
+def _function(at: int) -> JSON:
+    fields: JSON = {
+        "city": {"type": "string", "description": "The city, with its country where in doubt"},
+        "days": {"type": "integer", "minimum": 1, "maximum": 14, "description": "How far ahead"},
+        "unit": {"type": "string", "enum": ["celsius", "fahrenheit"]},
+        "hours": {"type": "array", "items": {"type": "integer"}, "description": "None for all"},
+    }
+    return {
+        "name": f"forecast_{at}",
+        "description": "The weather of the days to come, as the lighthouse's own station sees it.",
+        "parameters": {"type": "object", "properties": fields, "required": ["city", "days"]},
+    }
+
+
+def with_calls(messages: list[JSON], count: int) -> list[JSON]:
+    """The conversation with so many calls and their results before its last message."""
+    *before, last = messages
+    for at in range(count):
+        call = {**_WEATHER, "id": f"{_WEATHER['id']}{at}"}
+        result = {"role": "tool", "tool_call_id": call["id"], "content": _FORECAST}
+        before += [{"role": "assistant", "content": None, "tool_calls": [call]}, result]
+    return [*before, last]
+
+
+_FORECAST = '{"days":[{"wind":"NW 8","rain":12},{"wind":"NW 6","rain":3},{"wind":"W 4","rain":0}]}'
+_ITEMS: JSON = {"type": "array", "items": {"type": "string"}}
+_FIELDS: JSON = {
+    "city": {"title": "City", "type": "string"},
+    "days": {"title": "Days", "type": "integer"},
+    "wind": {"title": "Wind", "type": "number"},
+    "warnings": {"title": "Warnings", **_ITEMS},
+}
+_OBJECT: JSON = {
+    "title": "Forecast",
+    "type": "object",
+    "properties": _FIELDS,
+    "required": [*_FIELDS],
+    "additionalProperties": False,
+}
+SCHEMA: JSON = {
+    "type": "json_schema",
+    "json_schema": {"name": "Forecast", "schema": _OBJECT, "strict": True},
+}
+"""What ``benchmarks.drivers.forecast.Forecast`` stands for."""
+_FORECAST_ANSWER = '{"city":"Tromsø","days":3,"wind":8.5,"warnings":["storm","high water"]}'
 
 
 # --- OpenAI ---------------------------------------------------------------------------------
@@ -348,6 +410,7 @@ ANSWERS: Mapping[str, Answer] = _Answers(
         "openai-late": lambda: _short()._replace(wait=60_000_000),
         "openai-long": _long,
         "openai-tool": _tool,
+        "openai-json": lambda: _whole(_openai_text(_FORECAST_ANSWER), _FORECAST_ANSWER),
         "openai-calls-1000": partial(_arguments, 1_000),
         "anthropic-short": _anthropic_short,
         **{f"openai-stream-{count}": partial(_openai, count) for count in _LENGTHS},

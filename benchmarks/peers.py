@@ -28,6 +28,7 @@ class Peer(NamedTuple):
     """The distribution that is installed, whose version is shown."""
     dialects: tuple[Dialect, ...] = _BOTH
     actions: tuple[Action, ...] = ("call", "stream")
+    has_hooks: bool = False
     environment: Mapping[str, str] = MappingProxyType({})
     forks: bool = True
     """Whether it may be forked after a call; threads of its own do not outlive that."""
@@ -46,7 +47,10 @@ class Peer(NamedTuple):
 
     def can(self, case: Case) -> bool:
         """Whether it has what a case needs."""
-        return case.dialect in self.dialects and case.action in self.actions
+        asks_more = bool(case.tools or case.asks_for_schema) and self.is_peer
+        lacks_hooks = bool(case.watcher) and not self.has_hooks
+        is_known = case.dialect in self.dialects and case.action in self.actions
+        return is_known and not (asks_more or lacks_hooks)
 
 
 PEERS = {
@@ -58,7 +62,8 @@ PEERS = {
         "llmgate_client",
         ".venv",
         imports="import llmgate",
-        actions=("call", "stream", "iterate", "assemble"),
+        actions=("call", "stream", "iterate", "assemble", "call_sync", "stream_sync"),
+        has_hooks=True,
     ),
     "public": Peer(
         "llmgate, by aiohttp's public API",

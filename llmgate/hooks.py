@@ -9,10 +9,11 @@ and ``monotonic``, the same on the clock of :func:`time.monotonic`, for differen
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import field, fields
-from typing import Any, Literal, TypeAlias, assert_never
+from typing import Any, Literal, Protocol, TypeAlias, assert_never, runtime_checkable
 
 from llmgate._text.dataclass import slotted
 from llmgate.errors import LLMGateError, excerpt
@@ -25,6 +26,7 @@ __all__ = [
     "AttemptStarted",
     "CallEnded",
     "CallStarted",
+    "ChoosyHook",
     "Event",
     "FirstToken",
     "Hook",
@@ -138,6 +140,17 @@ Hook: TypeAlias = Callable[[Event], object]
 What it returns is ignored, and so is what it raises. It cannot be ``async``."""
 
 
+@runtime_checkable
+class ChoosyHook(Protocol):
+    """The ability of a hook to say beforehand which events it would ignore. They are not even
+    queued, where all hooks of a call would."""
+
+    def wants(self, event: Event, /) -> bool:
+        """Whether the hook is to be called with an event. It is asked on the task of the call,
+        which it must not hold up; where it raises, the hook is called."""
+        ...
+
+
 def as_dictionary(event: Event) -> dict[str, Any]:
     """An event as the flat dictionary that ``logger_fn`` and the logging hooks are handed.
 
@@ -207,9 +220,18 @@ class LoggingHook:
         self._logger = logger
         self._level = level
         self._bodies = bodies
+        is_changed = type(self).__call__ is not LoggingHook.__call__  # to do more than to log
+        self._numbers = {} if is_changed else _level_numbers(logger)
+
+    def wants(self, event: Event, /) -> bool:
+        """Whether the logger, where it is one of :mod:`logging`, writes at the event's level."""
+        number = self._numbers.get(self._level_of(event))
+        return number is None or self._logger.isEnabledFor(number)
 
     def __call__(self, event: Event) -> None:
         """Log one event."""
+        if not self.wants(event):  # another hook wanted it
+            return
         name, values = self._content(event)
         text = " ".join(f"{key}={value!r}" for key, value in values.items())
         self._method(event)("%s %s", name, text)
@@ -221,9 +243,22 @@ class LoggingHook:
         return values["event"], {key: v for key, v in values.items() if key not in hidden}
 
     def _method(self, event: Event) -> Callable[..., object]:
-        failed = getattr(event, "error", None) is not None
-        method: Callable[..., object] = getattr(self._logger, "warning" if failed else self._level)
+        method: Callable[..., object] = getattr(self._logger, self._level_of(event))
         return method
+
+    def _level_of(self, event: Event) -> str:
+        if isinstance(event, AttemptEnded | RetryScheduled | CallEnded) and event.error is not None:
+            return "warning"
+        return self._level
+
+
+def _level_numbers(logger: Any) -> dict[str, int]:
+    """The numbers of levels by the names of their methods; none for a logger that is not of the
+    standard library, and may choose in another way."""
+    logging = sys.modules.get("logging")
+    if logging is None or not isinstance(logger, logging.Logger | logging.LoggerAdapter):
+        return {}
+    return {name.lower(): number for name, number in logging.getLevelNamesMapping().items()}
 
 
 class StructlogHook(LoggingHook):

@@ -665,3 +665,42 @@ def test_a_forked_child_waits_for_nothing_that_does_not_come() -> None:
     lines, said, seconds = run(SCRIPT + FORK)
     assert (["True a", "True b"], "") == (lines, said)
     assert seconds < 5
+
+
+class Choosy:
+    """A hook that says beforehand what it wants, or raises instead."""
+
+    def __init__(self, *wanted: type[Any], error: Exception | None = None) -> None:
+        self.seen: list[Event] = []
+        self._wanted = wanted
+        self._error = error
+
+    def wants(self, event: Event) -> bool:
+        if self._error is not None:
+            raise self._error
+        return isinstance(event, self._wanted)
+
+    def __call__(self, event: Event) -> None:
+        self.seen.append(event)
+
+
+def emitted(*hooks: Hook) -> None:
+    """Two events, delivered."""
+    dispatcher = Dispatcher()
+    emit = dispatcher.emitter(hooks)
+    emit(STARTED)
+    emit(ended())
+    assert dispatcher.flush(5)
+
+
+def test_what_no_hook_wants_is_not_queued() -> None:
+    """One that says nothing wants everything, and so does one that fails to say."""
+    first, second, nothing = Choosy(CallEnded), Choosy(CallStarted, CallEnded), Choosy()
+    emitted(nothing, first)
+    assert [CallEnded] == [*map(type, first.seen)]
+    emitted(first, second)
+    assert [CallStarted, CallEnded] == [*map(type, second.seen)]
+    plain, failing = list[Event](), Choosy(error=ValueError())
+    emitted(nothing, plain.append)
+    emitted(failing)
+    assert [CallStarted, CallEnded] == [*map(type, plain)] == [*map(type, failing.seen)]

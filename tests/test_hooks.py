@@ -213,6 +213,38 @@ def test_a_logger_of_the_user_s_own_is_used() -> None:
     assert ("critical", expected) == (method, template % tuple(values))
 
 
+def test_what_no_logger_would_write_is_not_wanted(caplog: pytest.LogCaptureFixture) -> None:
+    """Nor is it written in another way; what failed is a warning, and is wanted."""
+    hook = LoggingHook()
+    failed = AttemptEnded("c", 1, 0.1, error=RateLimitError("too many"))
+    with caplog.at_level(logging.WARNING, "llmgate"):
+        assert (False, True) == (hook.wants(STARTED), hook.wants(failed))
+        hook(STARTED)
+    assert not caplog.records
+    with caplog.at_level(logging.INFO, "llmgate"):
+        assert hook.wants(STARTED)
+
+
+def test_a_logger_that_is_no_logger_of_the_library_wants_everything() -> None:
+    """Nor does a hook that does more than log miss an event, or one with a level of its own."""
+
+    class Counting(LoggingHook):
+        def __call__(self, event: Event) -> None:
+            """Do something else."""
+
+    quiet = logging.getLogger("llmgate.quiet")
+    quiet.setLevel(logging.CRITICAL)
+    assert not LoggingHook(quiet).wants(STARTED)
+    assert not LoggingHook(logging.LoggerAdapter(quiet)).wants(STARTED)
+    for hook in (
+        Counting(quiet),
+        LoggingHook(quiet, level="trace"),
+        LoggingHook(CapturingLogger()),
+        StructlogHook(CapturingLogger()),
+    ):
+        assert hook.wants(STARTED)
+
+
 @ANY_EVENT
 def test_an_event_is_one_entry_of_structlog(name: str, event: Event) -> None:
     """Its values as key-value pairs, without headers, prompt and answer."""

@@ -5,7 +5,9 @@ What a driver is given and what it gives back; it measures nothing itself.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from benchmarks.payloads import Dialect
@@ -23,6 +25,10 @@ class Task(NamedTuple):
     dialect: Dialect
     model: str
     messages: list[dict[str, Any]]
+    options: Mapping[str, Any] = MappingProxyType({})
+    """What a case asks for beside the messages, in OpenAI's parameters."""
+    watcher: str = ""
+    """Which hook the client has, for those that have hooks."""
 
     @property
     def limits(self) -> dict[str, int]:

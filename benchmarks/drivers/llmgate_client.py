@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import Any
 
 from benchmarks.drivers import KEY, Reading, Task
 from llmgate import Client as Gate
 from llmgate import Completion, Stream
+from llmgate.hooks import Event, Hook, LoggingHook
 from llmgate.provider import Provider
 
 __all__ = ["Client"]
@@ -17,10 +17,14 @@ class Client:
     """One client, one provider."""
 
     def __init__(self, task: Task) -> None:
-        self._gate = Gate(providers={task.dialect: _provider(task)})
+        self._gate = Gate(providers={task.dialect: _provider(task)}, hooks=_hooks(task))
         self._model = f"{task.dialect}/{task.model}"
         self._messages = task.messages
-        self._options: dict[str, Any] = {}
+        self._options = dict(task.options)
+        if "response_format" in task.options:
+            from benchmarks.drivers.forecast import Forecast  # noqa: PLC0415 - for one case
+
+            self._options["response_format"] = Forecast
         if limit := task.limits.get("max_tokens"):
             self._options["max_tokens"] = limit
 
@@ -41,6 +45,22 @@ class Client:
                 parts.append(delta.content)
             elif delta.tool_calls and (function := delta.tool_calls[0].function):
                 parts.append(function.arguments or "")
+        return Reading(count, "".join(parts), first)
+
+    async def call_sync(self) -> str:
+        """One call without ``await``; the loop that runs here is held up meanwhile."""
+        return _said(self._gate.completion(self._model, self._messages, **self._options))
+
+    async def stream_sync(self) -> Reading:
+        """One stream, likewise."""
+        count, first, parts = 0, 0.0, list[str]()
+        stream = self._gate.completion(self._model, self._messages, stream=True, **self._options)
+        for chunk in stream:
+            count += 1
+            if count == 1:
+                first = perf_counter()
+            if text := chunk.choices[0].delta.content:
+                parts.append(text)
         return Reading(count, "".join(parts), first)
 
     async def iterate(self) -> int:
@@ -69,6 +89,15 @@ class Client:
             self._model, self._messages, stream=True, **self._options
         )
         return stream
+
+
+def _hooks(task: Task) -> list[Hook]:
+    hooks: dict[str, list[Hook]] = {"": [], "hook": [_ignore], "logging": [LoggingHook()]}
+    return hooks[task.watcher]
+
+
+def _ignore(event: Event) -> None:
+    """A hook that does nothing."""
 
 
 def _said(answer: Completion) -> str:

@@ -44,6 +44,7 @@ def headers_of(task: Task) -> dict[str, str]:
 def body_of(task: Task, *, stream: bool = False) -> dict[str, Any]:
     """A request, to be encoded anew for each call."""
     body: dict[str, Any] = {"model": task.model, "messages": task.messages, **task.limits}
+    body |= dict(task.options)
     if task.dialect == "anthropic":
         system, *turns = task.messages
         body |= {"messages": turns, "system": system["content"]}

@@ -14,7 +14,7 @@ import threading
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from contextvars import copy_context
 from functools import cache, partial
@@ -22,7 +22,14 @@ from typing import Any, TypeAlias
 from weakref import finalize, ref
 
 from llmgate.errors import InvalidRequestError, shown
-from llmgate.hooks import AttemptEnded, AttemptStarted, CallEnded, Event, Hook, RetryScheduled
+from llmgate.hooks import (
+    AttemptEnded,
+    AttemptStarted,
+    CallEnded,
+    Event,
+    Hook,
+    RetryScheduled,
+)
 
 __all__ = ["Dispatcher"]
 
@@ -59,11 +66,14 @@ class Dispatcher:
         """How many events no hook was given: the queue was full, or time ran out at its end."""
         return self._queue.lost
 
-    def emitter(self, hooks: Iterable[Hook]) -> Callable[[Event], None]:
+    def emitter(self, hooks: Collection[Hook]) -> Callable[[Event], None]:
         """A function that has these hooks called with an event soon, in the context variables
         that are current here and now. It never waits and never raises."""
         run: Callable[..., object] = copy_context().run
-        return partial(self._queue.put, partial(run, _call_each, hooks))
+        emit = partial(self._queue.put, partial(run, _call_each, hooks))
+        asked: Iterable[Any] = (getattr(hook, "wants", None) for hook in hooks)
+        filters = [wants for wants in asked if callable(wants)]
+        return emit if len(filters) < len(hooks) else partial(_emit_if_wanted, filters, emit)
 
     def flush(self, seconds: float) -> bool:
         """Wait until all events so far were delivered; False when that takes longer."""
@@ -99,8 +109,23 @@ def _set_done(future: asyncio.Future[None]) -> None:
 
 def _call_each(hooks: Iterable[Hook], event: Event) -> None:
     for hook in hooks:
-        with suppress(BaseException):  # a hook harms neither a call nor another hook
+        try:  # noqa: SIM105 - it costs a third of `suppress`
             hook(event)
+        except BaseException:  # noqa: BLE001, S110 - a hook harms neither a call nor another hook
+            pass
+
+
+def _emit_if_wanted(
+    filters: Iterable[Callable[[Event], object]], emit: Callable[[Event], None], event: Event
+) -> None:
+    for wants in filters:
+        try:
+            if not wants(event):
+                continue
+        except Exception:  # noqa: BLE001, S110 - the hook itself is to see what it is
+            pass
+        emit(event)
+        return
 
 
 class _EventQueue:
@@ -135,17 +160,19 @@ class _EventQueue:
 
     def put(self, deliver: Deliver, event: Event) -> None:
         """Have an event delivered soon, unless there is no room for it."""
-        size = _size_of(event)
+        measure = _SIZES.get(type(event))
+        size = 0 if measure is None else measure(event)
+        entries = self._ends if isinstance(event, CallEnded) else self._others
         with self._lock:
             if self._makes_room(size):
-                entries = self._ends if isinstance(event, CallEnded) else self._others
                 self._append(entries, size, deliver, event)
-        self._deliver_without_thread()
-
-    def _deliver_without_thread(self) -> None:
-        """Deliver what waits here, where there is no thread that would, nor can be one."""
-        if self._is_exiting or self._thread is None:
+        if self._has_no_thread:
             self._deliver_waiting()
+
+    @property
+    def _has_no_thread(self) -> bool:
+        """Whether there is no thread that would deliver what waits, nor can be one."""
+        return self._is_exiting or self._thread is None
 
     def _makes_room(self, size: int) -> bool:
         while True:
@@ -202,8 +229,10 @@ class _EventQueue:
 
     def _deliver_waiting(self) -> None:
         while (entry := self._take()) is not None:
-            with suppress(BaseException):  # such as a callback into a loop that was closed
+            try:  # noqa: SIM105 - likewise
                 entry[2](entry[3])
+            except BaseException:  # noqa: BLE001, S110 - such as of a loop that was closed
+                pass
             del entry  # it holds an event, and an event may hold a completion
             if self.lost and not self._has_logged:
                 self._has_logged = True
@@ -232,7 +261,8 @@ class _EventQueue:
             if is_idle or is_here or self._is_exiting:
                 return False
             self._append(self._ends, 0, lambda _: callback(), None)
-        self._deliver_without_thread()
+        if self._has_no_thread:
+            self._deliver_waiting()
         return True
 
     def flush(self, seconds: float) -> bool:
@@ -279,17 +309,26 @@ class _EventQueue:
             warnings.warn(f"llmgate: {text}", RuntimeWarning, stacklevel=3)
 
 
-def _size_of(event: Event) -> int:
-    """About how many bytes an event keeps in memory that nothing else might."""
-    if isinstance(event, AttemptStarted):
-        return len(event.request.body)
-    if isinstance(event, AttemptEnded | RetryScheduled):
-        return len((event.error and event.error.body) or b"")
-    if isinstance(event, CallEnded) and event.completion is not None:
-        with suppress(AttributeError, TypeError):  # of a plugin's completion that is none
-            texts = (choice.message.content for choice in event.completion.choices)
-            return len(event.completion.raw) or sum(len(text) for text in texts if text)
+def _size_of_end(event: CallEnded) -> int:
+    if event.completion is None:
+        return 0
+    with suppress(AttributeError, TypeError):  # of a plugin's completion that is none
+        texts = (choice.message.content for choice in event.completion.choices)
+        return len(event.completion.raw) or sum(len(text) for text in texts if text)
     return 0
+
+
+def _size_of_failure(event: AttemptEnded | RetryScheduled) -> int:
+    return len((event.error and event.error.body) or b"")
+
+
+_SIZES: dict[type[Any], Callable[[Any], int]] = {
+    AttemptStarted: lambda event: len(event.request.body),
+    AttemptEnded: _size_of_failure,
+    RetryScheduled: _size_of_failure,
+    CallEnded: _size_of_end,
+}
+"""About how many bytes an event keeps in memory that nothing else might; others keep none."""
 
 
 def _log(text: str) -> None:

@@ -34,7 +34,7 @@ from llmgate.errors import (
 )
 from llmgate.hooks import AttemptEnded, AttemptStarted, RetryScheduled
 from llmgate.provider import status_error
-from llmgate.provider.http import HttpRequest, HttpResponse, IncomingResponse, redacted
+from llmgate.provider.http import HttpRequest, HttpResponse, IncomingResponse
 from llmgate.types import Attempt
 
 if TYPE_CHECKING:
@@ -175,8 +175,7 @@ def attempt_started(
     """The event of an attempt, with the request as hooks may see it."""
     if has_credentials(request.url):  # seldom
         request = replace(request, url=redact_query(request.url))
-    request = replace(request, headers=redacted(request.headers))
-    return AttemptStarted(call_id, number, request, labels)
+    return AttemptStarted(call_id, number, request.redacted(), labels)
 
 
 def with_given_headers(request: HttpRequest, headers: Mapping[str, str]) -> HttpRequest:

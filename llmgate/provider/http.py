@@ -120,10 +120,18 @@ class HttpRequest:
             headers = {
                 n: text for n, text in headers.items() if n.lower() not in self.given_headers
             }
+        return self._with_exactly(_merged(self.headers, headers))
+
+    def redacted(self) -> HttpRequest:
+        """The same request with headers as they may be shown."""
+        return self._with_exactly(redacted(self.headers))
+
+    def _with_exactly(self, headers: Mapping[str, str]) -> HttpRequest:
+        """The same request with these headers alone. (``replace`` looks up every field.)"""
         return HttpRequest(
             self.method,
             self.url,
-            _merged(self.headers, headers),
+            headers,
             self.body,
             self.delay,
             self.stream,
