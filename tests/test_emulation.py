@@ -301,6 +301,22 @@ def test_calls_and_results_of_the_history_are_put_into_words() -> None:
     assert "tool_calls" not in emulation.call.messages[2]
 
 
+def test_arguments_that_were_cut_are_written_as_they_came() -> None:
+    """So that the conversation can go on."""
+    call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": '{"a": "b'}}
+    emulation = ToolEmulation.of(make_call(USER, {"role": "assistant", "tool_calls": [call]}))
+    expected = '<tool_call>{"name": "f", "arguments": "{\\"a\\": \\"b"}</tool_call>'
+    assert expected in str(contents(emulation)[1])
+
+
+def test_a_call_of_a_hosts_own_type_cannot_be_put_into_words() -> None:
+    """The path names it."""
+    calls = [{"id": "1", "type": "web_search"}]
+    with pytest.raises(UnsupportedError, match="functions can be emulated") as caught:
+        ToolEmulation.of(make_call(USER, {"role": "assistant", "tool_calls": calls}))
+    assert "messages[1].tool_calls[0]" == caught.value.parameter
+
+
 def test_calls_beside_no_text_beside_parts_and_of_custom_tools_are_written_too() -> None:
     """A model that called a custom tool elsewhere can be asked on here."""
     custom = {"id": "1", "type": "custom", "custom": {"name": "run", "input": "ls"}}

@@ -83,7 +83,7 @@ class Received:
         known = known or ("assistant" if is_response else None)
         if known is not None and known != role:
             message["role"] = known
-            self._record("converted", f"{path}.role", "the name of the role", role, known)
+            self._record("converted", f"{path}.role", "the role under OpenAI's name", role, known)
 
     def _set_content(self, message: dict[str, Any], path: str) -> None:
         content = message.get("content", "")

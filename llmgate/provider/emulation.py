@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from llmgate._text.json import decode_json, is_array, is_object
-from llmgate.errors import InvalidRequestError, UnsupportedError
+from llmgate.errors import DecodeError, InvalidRequestError, UnsupportedError
 from llmgate.provider._emulated import CLOSE, OPEN, EmulatedDecoder, completion_with_calls
 from llmgate.types import Chunk, Completion
 
@@ -247,8 +247,8 @@ def _message_in_words(
     if message["role"] != "assistant" or not tool_calls:
         return message
     written: list[str] = []
-    for tool_call in tool_calls:
-        words = _call_in_words(tool_call)
+    for number, tool_call in enumerate(tool_calls):
+        words = _call_in_words(tool_call, f"{path}.tool_calls[{number}]")
         called[tool_call["id"]] = words["name"]
         written.append(f"{OPEN}{json.dumps(words, ensure_ascii=False)}{CLOSE}")
     call.report.add("emulated", f"{path}.tool_calls", "written into the text", given=tool_calls)
@@ -257,11 +257,21 @@ def _message_in_words(
     return cast("MessageParam", {**kept, "content": content})
 
 
-def _call_in_words(call: Mapping[str, Any]) -> dict[str, Any]:
+def _call_in_words(call: Mapping[str, Any], path: str) -> dict[str, Any]:
     if "custom" in call:
         return {"name": call["custom"]["name"], "input": call["custom"]["input"]}
+    if "function" not in call:  # it is of a type that a host invented
+        raise UnsupportedError(f"{path}: only functions can be emulated", parameter=path)
     function = call["function"]
-    return {"name": function["name"], "arguments": decode_json(function["arguments"] or "{}")}
+    return {"name": function["name"], "arguments": _arguments_of(function["arguments"])}
+
+
+def _arguments_of(text: str) -> Any:
+    """The arguments as JSON; as they were written where they are none, or were cut off."""
+    try:
+        return decode_json(text or "{}")
+    except DecodeError:
+        return text
 
 
 def _result_in_words(

@@ -144,7 +144,8 @@ class AzureOpenAI(Provider):
         if endpoint is None or endpoint.family not in _OPENAI_FAMILIES:
             return self.parameters
         named = endpoint.deployment or model
-        abilities = abilities_of(named, parameters.get("reasoning_effort"))
+        has_tools = bool(parameters.get("tools") or parameters.get("functions"))
+        abilities = abilities_of(named, parameters.get("reasoning_effort"), has_tools)
         lacking = endpoint.lacking()
         return {**abilities, **lacking} if lacking else abilities
 

@@ -127,7 +127,8 @@ class OpenAI(Provider):
     ) -> Mapping[str, Support | Rule] | None:
         """Everything, but for what OpenAI itself refuses of a model."""
         if self._dialect.gated:
-            return abilities_of(model, parameters.get("reasoning_effort"))
+            has_tools = bool(parameters.get("tools") or parameters.get("functions"))
+            return abilities_of(model, parameters.get("reasoning_effort"), has_tools)
         return EVERYTHING
 
     def complete(self, call: ProviderCall) -> Flow[Completion]:

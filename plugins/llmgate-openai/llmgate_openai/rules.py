@@ -14,7 +14,7 @@ from functools import lru_cache
 from llmgate.options import ChatParameters
 from llmgate.provider import Rule, Support
 
-__all__ = ["EVERYTHING", "abilities_of"]
+__all__ = ["EVERYTHING", "abilities_of", "is_unreasoning_with_tools"]
 
 
 EVERYTHING: Mapping[str, Support] = dict.fromkeys(ChatParameters.__annotations__, Support.NATIVE)
@@ -69,6 +69,12 @@ _EFFORTS: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("gpt-5.1", "gpt-5.1-2025*"): ("none", "low", "medium", "high"),
     ("gpt-5.6*",): ("none", "low", "medium", "high", "xhigh"),
 }
+_NO_EFFORT_WITH_TOOLS = ("gpt-5.2*", "gpt-5.4*")
+_NO_REASONING_WITH_TOOLS = (
+    *("gpt-5.5*", "gpt-5.6*", "gpt-6-sol*", "gpt-6-luna*", "gpt-6.1-terra*"),
+)
+"""The models that refuse tools while they reason: those that reason when asked to, and those that
+have to be told not to."""
 _SEARCHING = ("*-search-preview*", "gpt-5-search-api*")
 _NOT_WHILE_SEARCHING = (
     *("temperature", "top_p", "presence_penalty", "frequency_penalty"),
@@ -78,14 +84,26 @@ _OPENAIS = ("gpt-*", "chatgpt-*", "o1*", "o3*", "o4*")
 
 
 @lru_cache(maxsize=256)
-def abilities_of(model: str, effort: str | None) -> Mapping[str, Support | Rule]:
-    """How a model takes each parameter when it is asked with that ``reasoning_effort``."""
-    return {**EVERYTHING, **_rules_of(model, effort)}
+def abilities_of(
+    model: str, effort: str | None, has_tools: bool = False
+) -> Mapping[str, Support | Rule]:
+    """How a model takes each parameter when it is asked with that ``reasoning_effort``, and with
+    tools or without."""
+    return {**EVERYTHING, **_rules_of(model, effort, has_tools)}
 
 
-def _rules_of(model: str, effort: str | None) -> Mapping[str, Rule]:
+def is_unreasoning_with_tools(model: str) -> bool:
+    """Whether a model takes tools only with a ``reasoning_effort`` of ``none``."""
+    return _is_one(model.removeprefix("ft:"), _NO_REASONING_WITH_TOOLS)
+
+
+def _rules_of(model: str, effort: str | None, has_tools: bool) -> Mapping[str, Rule]:
     name = model.removeprefix("ft:")
     rules = _rules_of_kind(model, name)
+    if has_tools and _is_one(name, (*_NO_EFFORT_WITH_TOOLS, *_NO_REASONING_WITH_TOOLS)):
+        reason = f"{model} takes tools only while it does not reason"
+        rules["reasoning_effort"] = Rule(reason=reason, allowed=("none",))
+        return rules | _limit_of(name)
     efforts = next((given for globs, given in _EFFORTS.items() if _is_one(name, globs)), None)
     if efforts is not None:
         reason = f"{model} accepts {', '.join(efforts)}"
@@ -93,14 +111,20 @@ def _rules_of(model: str, effort: str | None) -> Mapping[str, Rule]:
     if effort not in (efforts or (effort,)):
         effort = None  # it is dropped
     reasoning = _reasoning_of(name)
-    if reasoning is not _Reasoning.NEVER:
-        reason = "the limit of this model also counts its reasoning"
-        rules["max_tokens"] = Rule(reason=reason, to="max_completion_tokens")
-        if effort != "none" and (effort or reasoning is _Reasoning.BY_DEFAULT):
-            reason = f"{model} refuses it while it reasons"
-            for parameter, allowed in _WHILE_REASONING.items():
-                rules.setdefault(parameter, Rule(reason=reason, allowed=allowed))
-    return rules
+    is_asked = effort != "none" and (effort or reasoning is _Reasoning.BY_DEFAULT)
+    if is_asked and reasoning is not _Reasoning.NEVER:
+        reason = f"{model} refuses it while it reasons"
+        for parameter, allowed in _WHILE_REASONING.items():
+            rules.setdefault(parameter, Rule(reason=reason, allowed=allowed))
+    return rules | _limit_of(name)
+
+
+def _limit_of(name: str) -> dict[str, Rule]:
+    """How a model that can reason takes the limit of its tokens."""
+    if _reasoning_of(name) is _Reasoning.NEVER:
+        return {}
+    reason = "the limit of this model also counts its reasoning"
+    return {"max_tokens": Rule(reason=reason, to="max_completion_tokens")}
 
 
 def _rules_of_kind(model: str, name: str) -> dict[str, Rule]:

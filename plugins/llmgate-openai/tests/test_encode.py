@@ -410,10 +410,49 @@ async def test_another_host_is_sent_everything() -> None:
     assert _KNOBS == {name: sent[name] for name in _KNOBS}
 
 
-@pytest.mark.parametrize("effort", [None, "high"])
-async def test_tools_beside_reasoning_are_left_for_the_host_to_judge(effort: str | None) -> None:
-    """Neither is taken away: without its tools or its reasoning the model is another."""
-    given = {"tools": [_TOOL], **({"reasoning_effort": effort} if effort else {})}
-    sent, reported = await _sent(model="gpt-5.5", **given)
-    assert {} == reported
-    assert given == {name: sent[name] for name in given}
+@pytest.mark.parametrize(
+    ("model", "given", "sent_effort", "expected"),
+    [
+        ("gpt-5.2", None, None, None),
+        ("gpt-5.2", "high", None, "dropped"),
+        ("gpt-5.4-mini", "low", None, "dropped"),
+        ("gpt-5.4", "none", "none", None),
+        ("gpt-5.5", None, "none", "injected"),
+        ("gpt-5.5", "none", "none", None),
+        ("gpt-5.6-mini", None, "none", "injected"),
+        ("gpt-6-luna", None, "none", "injected"),
+        ("ft:gpt-5.6:acme::abc", None, "none", "injected"),
+        ("gpt-5.1", "high", "high", None),
+        ("gpt-5", "low", "low", None),
+        ("gpt-4o", None, None, None),
+    ],
+)
+@pytest.mark.parametrize("form", ["tools", "functions"])
+async def test_models_that_take_tools_only_while_they_do_not_reason(
+    model: str, given: str | None, sent_effort: str | None, expected: str | None, form: str
+) -> None:
+    """Tools cannot be done without; an effort can, and the report says so."""
+    options = {} if given is None else {"reasoning_effort": given}
+    tools = {"tools": [_TOOL]} if form == "tools" else {"functions": [_TOOL["function"]]}
+    sent, reported = await _sent(model=model, temperature=0.5, **tools, **options)
+    assert sent_effort == sent.get("reasoning_effort")
+    assert expected == reported.get("reasoning_effort")
+    is_reasoning = model in ("gpt-5", "gpt-5.1")
+    assert is_reasoning == ("temperature" in reported)
+
+
+async def test_an_effort_that_is_to_be_taken_at_its_word() -> None:
+    """It is refused beside tools where nothing is to be dropped; without tools it is sent, and
+    what is high enough for a model by itself is left to it."""
+    with pytest.raises(UnsupportedError, match="takes tools only while it does not reason"):
+        await _sent(model="gpt-5.6", tools=[_TOOL], reasoning_effort="high", unsupported="raise")
+    sent, reported = await _sent(model="gpt-5.6", reasoning_effort="high", tools=[])
+    assert ("high", {}) == (sent["reasoning_effort"], reported)
+    sent, reported = await _sent(model="gpt-5.6", tools=[])
+    assert "reasoning_effort" not in sent
+
+
+async def test_the_limit_is_renamed_beside_tools_as_well() -> None:
+    """As for each model that can reason."""
+    sent, _ = await _sent(model="gpt-5.6", max_tokens=5, tools=[_TOOL])
+    assert (5, False) == (sent["max_completion_tokens"], "max_tokens" in sent)

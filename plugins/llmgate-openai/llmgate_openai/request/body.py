@@ -15,6 +15,7 @@ from llmgate.provider.http import HttpRequest, encode_json
 from llmgate.provider.kit import merge_body, parameter
 from llmgate_openai.request.dialect import Dialect
 from llmgate_openai.request.messages import messages_of
+from llmgate_openai.rules import is_unreasoning_with_tools
 
 __all__ = ["chat_request", "encode"]
 
@@ -65,9 +66,6 @@ _USAGE = (b"stream_options", b"include_usage", b"StreamOptions", b"streamOptions
 def encode(call: ProviderCall, dialect: Dialect) -> dict[str, Any]:
     """The body of the request. What differs from the call is in its report.
 
-    OpenAI refuses function tools while gpt-5.4 and later reason. That is left for it to say: which
-    models it holds for changes, and a model without its reasoning or its tools is another.
-
     Raises:
         InvalidRequestError: when a message's ``provider_data`` is not a dictionary, or a limit is
             below 1.
@@ -80,6 +78,8 @@ def encode(call: ProviderCall, dialect: Dialect) -> dict[str, Any]:
     }
     if not dialect.unlimited_tokens:
         _check_limits(call)
+    if dialect.gated and ("tools" in body or "functions" in body):
+        _forbid_reasoning(body, call)
     if call.stream:
         body["stream"] = True
         _ask_for_usage(body, call, dialect)
@@ -97,6 +97,15 @@ def _ask_for_usage(body: dict[str, Any], call: ProviderCall, dialect: Dialect) -
         if not call.include_usage:
             reason = "so that the stream ends with its usage"
             call.report.add("injected", path, reason, sent=True)
+
+
+def _forbid_reasoning(body: dict[str, Any], call: ProviderCall) -> None:
+    """Tell a model not to reason which refuses tools while it does, and does so unasked."""
+    has_tools = body.get("tools") or body.get("functions")
+    if has_tools and "reasoning_effort" not in body and is_unreasoning_with_tools(call.model):
+        body["reasoning_effort"] = "none"
+        reason = f"{call.model} takes tools only while it does not reason"
+        call.report.add("injected", "reasoning_effort", reason, sent="none")
 
 
 def _check_limits(call: ProviderCall) -> None:
