@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, Literal, TypedDict, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypedDict, TypeVar, cast
 
 import pytest
 from hypothesis import given
@@ -18,10 +18,12 @@ from llmgate._core.legacy import (
     LegacyDecoder,
     completion_as_legacy,
     uses_functions,
+    with_one_call_at_a_time,
     without_functions,
 )
 from llmgate.errors import DecodeError, InvalidRequestError
 from llmgate.options import ChatParameters
+from llmgate.provider import Rule, Support
 from llmgate.provider.accumulate import accumulate
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.framing import Frame, Framer, NDJSONFramer
@@ -331,6 +333,28 @@ def test_both_forms_at_once_are_refused(parameters: dict[str, Any], path: str) -
     with pytest.raises(InvalidRequestError, match="not both") as caught:
         without_functions(call_of(USER, **parameters))
     assert path == caught.value.path
+
+
+@pytest.mark.parametrize(
+    ("abilities", "given_", "expected"),
+    [
+        (None, {}, False),
+        ({"parallel_tool_calls": Support.NATIVE}, {}, False),
+        ({"parallel_tool_calls": Support.TRANSLATED}, {}, False),
+        ({"parallel_tool_calls": Support.EMULATED}, {}, None),
+        ({"parallel_tool_calls": Support.UNSUPPORTED}, {}, None),
+        ({"parallel_tool_calls": Rule(reason="it refuses it", allowed=())}, {}, None),
+        ({}, {}, None),
+        (None, {"parallel_tool_calls": True}, True),
+    ],
+)
+def test_one_call_at_a_time_is_asked_for_where_it_can_be(
+    abilities: Any, given_: dict[str, Any], expected: bool | None
+) -> None:
+    """The legacy form has room for one call; what the caller says about it counts."""
+    call = with_one_call_at_a_time(call_of(USER, tools=TOOLS, **given_), abilities)
+    assert expected is cast("Any", call.parameters).get("parallel_tool_calls")
+    assert (expected is False) == ("parallel_tool_calls" in call.report)
 
 
 OTHER: dict[str, Any] = with_call("b", "other")["tool_calls"][0]
