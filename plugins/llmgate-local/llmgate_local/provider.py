@@ -1,37 +1,35 @@
-"""The provider: settings, and the two flows over :mod:`encode` and :mod:`decode`. No I/O.
+"""The provider: settings, and the flows over ``request`` and ``response``. No I/O.
 
-llama.cpp takes and gives OpenAI's chat format, so that the wire is ``llmgate_openai``'s. Where the
-model's chat template knows no tools, or a call is forced, ``llmgate.provider.emulation`` puts the
-tools into words.
+llama.cpp takes and gives OpenAI's format, which ``llmgate_openai`` reads and writes. It stops at
+the end of a connection only where it streams, so that a whole completion is streamed as well. Where
+the model's chat template knows no tools, or a call is forced, ``llmgate.provider.emulation``
+describes the tools in words.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from llmgate.errors import DecodeError, InvalidRequestError, ProviderError
-from llmgate.provider import Decoder, Provider, Support
+from llmgate.provider import Decoder, EmbeddingAbilities, Provider, Support
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.emulation import ToolEmulation
-from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Transport, encode_json
+from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Transport
+from llmgate.provider.kit import completion_of_events, json_request
 from llmgate.types import Chunk, Completion
-from llmgate_local.constraints import check_constraints
-from llmgate_local.decode import StreamDecoder, completion_of
-from llmgate_local.encode import (
-    SUPPORT,
-    check_answer,
-    check_forced,
-    forces_call,
-    plain,
-    with_native_tools,
-    within,
-)
+from llmgate_local.request.body import SUPPORT, plain, within
+from llmgate_local.request.constraints import check_constraints
+from llmgate_local.request.templates import Template
+from llmgate_local.request.tools import check_forced, forces_call, uses_tools, with_native_tools
+from llmgate_local.response.stream import StreamDecoder
 from llmgate_local.settings import Settings
-from llmgate_local.templates import Template
 from llmgate_openai import Dialect, chat_error, encode
+
+if TYPE_CHECKING:
+    from llmgate.embeddings import EmbeddingCall, Embeddings
 
 __all__ = ["Local"]
 
@@ -80,7 +78,8 @@ class Local(Provider):
     def complete(self, call: ProviderCall) -> Flow[Completion]:
         """One completion; the model's template is asked for first, where it matters."""
         call, emulation = yield from self._prepared(call)
-        completion = completion_of((yield _chat_request(call)), _decoder(call))
+        response = yield _chat_request(call)
+        completion = completion_of_events(response.body, _decoder(call))
         return completion if emulation is None else emulation.completion(completion)
 
     def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
@@ -90,12 +89,24 @@ class Local(Provider):
         decoder = _decoder(call)
         return decoder if emulation is None else emulation.decoder(decoder)
 
-    def error(self, reply: HttpResponse) -> ProviderError:
+    def embed(self, call: EmbeddingCall) -> Flow[Embeddings]:
+        """One request, all vectors; the model is loaded once more, to make them."""
+        from llmgate_openai import embeddings  # noqa: PLC0415 - not paid for by chat
+
+        url = _url(call, "/v1/embeddings")
+        response = yield embeddings.embedding_request(call, url, prefers_base64=True)
+        return embeddings.decode_embeddings(response)
+
+    def embedding_abilities(self, model: str) -> EmbeddingAbilities:  # noqa: ARG002 - all alike
+        """Texts or token ids; vectors are of the model's own length."""
+        return EmbeddingAbilities({"encoding_format": Support.NATIVE}, takes_tokens=True)
+
+    def error(self, response: HttpResponse) -> ProviderError:
         """llama.cpp's errors have OpenAI's shape; only a busy server is worth a retry."""
-        error = chat_error(reply)
-        error.retryable = reply.status == 503
+        error = chat_error(response)
+        error.retryable = response.status == 503
         with suppress(DecodeError):
-            match reply.json():
+            match response.json():
                 case {"error": {"code": int(), "type": str(kind)}}:
                     error.code = kind  # the code only repeats the status
                 case _:
@@ -119,12 +130,11 @@ class Local(Provider):
     def _prepared(self, call: ProviderCall) -> Flow[tuple[ProviderCall, ToolEmulation | None]]:
         """The call as llama.cpp takes it, and what reads its answer if the tools are emulated."""
         call = plain(call, self._settings.parallel)
-        check_answer(call)
         if not _depends_on_template(call):
             return call, None
         template = Template.of((yield HttpRequest("GET", _url(call, "/props"))))
         call = within(call, template)
-        if not _speaks_of_tools(call):
+        if not uses_tools(call):
             return call, None
         if template.tools and not forces_call(call):
             return with_native_tools(call), None
@@ -134,7 +144,7 @@ class Local(Provider):
         return emulation.call, emulation
 
 
-def _url(call: ProviderCall, path: str) -> str:
+def _url(call: ProviderCall | EmbeddingCall, path: str) -> str:
     """The address of a model's server, by its model's name; see ``transport``."""
     return f"local://{quote(call.model, safe='')}{path}"
 
@@ -142,8 +152,7 @@ def _url(call: ProviderCall, path: str) -> str:
 def _chat_request(call: ProviderCall) -> HttpRequest:
     body = {**encode(call, _DIALECT), **_STREAMED, **_given_progress(call)}
     check_constraints(body)
-    url, headers = _url(call, "/v1/chat/completions"), {"content-type": "application/json"}
-    return HttpRequest("POST", url, headers, encode_json(body), stream=call.stream)
+    return json_request(_url(call, "/v1/chat/completions"), body, stream=call.stream)
 
 
 def _given_progress(call: ProviderCall) -> dict[str, Any]:
@@ -160,15 +169,6 @@ def _decoder(call: ProviderCall) -> StreamDecoder:
 def _depends_on_template(call: ProviderCall) -> bool:
     return (
         "reasoning_effort" in call.parameters
-        or _speaks_of_tools(call)
+        or uses_tools(call)
         or any("reasoning_content" in message for message in call.messages)
     )
-
-
-def _speaks_of_tools(call: ProviderCall) -> bool:
-    return not call.parameters.keys().isdisjoint(_OF_TOOLS) or any(
-        message["role"] == "tool" or message.get("tool_calls") for message in call.messages
-    )
-
-
-_OF_TOOLS = ("tools", "tool_choice", "parallel_tool_calls")

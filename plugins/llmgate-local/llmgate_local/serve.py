@@ -26,6 +26,8 @@ _DEFAULT_CONTEXT = 4096
 # Tokens of a prompt that are read in one go, during which nothing can be stopped and no other
 # generation goes on. Above this the reading gets hardly faster.
 _BATCH = 256
+_METADATA = 64 * 1024 * 1024
+"""Where a model's file says what it is, vocabulary included."""
 _ERRORS_ONLY = 2
 _PR_SET_PDEATHSIG = 1
 
@@ -89,6 +91,8 @@ def _set_model(parameters: Any, order: dict[str, Any]) -> None:
     parameters.n_ctx = (order["context"] or _DEFAULT_CONTEXT) * parallel
     parameters.n_parallel = parallel
     parameters.n_batch = parameters.n_ubatch = _BATCH
+    if order["embeds"]:
+        _make_embed(parameters, Path(order["path"]))
     # As many threads as cores wait for each other for ever where another process takes a core.
     threads = order["threads"] or max(1, (os.cpu_count() or 1) // 2)
     parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = threads
@@ -99,6 +103,18 @@ def _set_model(parameters: Any, order: dict[str, Any]) -> None:
     # A second cache of prompts, of up to 8 GiB, beside the one that each slot has.
     parameters.cache_ram_mib = 0
     parameters.cache_idle_slots = False
+
+
+def _make_embed(parameters: Any, path: Path) -> None:
+    """Have a model make embeddings, by averaging where it does not say how."""
+    parameters.embedding = True
+    # A text is read in one go, whatever its length.
+    parameters.n_batch = parameters.n_ubatch = parameters.n_ctx // parameters.n_parallel
+    with path.open("rb") as file:
+        names_pooling = b".pooling_type" in file.read(_METADATA)
+    if not names_pooling:
+        pooling: Any = importlib.import_module("xllamacpp").llama_pooling_type
+        parameters.pooling_type = pooling.LLAMA_POOLING_TYPE_MEAN
 
 
 if __name__ == "__main__":

@@ -16,14 +16,16 @@ class Settings:
     """
 
     context: int | None = None
-    """The most tokens of one generation, prompt and answer together. By default what the model was
-    trained for, and no more than 4096, since memory is taken for all of them at once."""
+    """The most tokens of one completion, prompt included. By default what the model was trained
+    for, and no more than 4096, since memory is taken for all of them at once."""
     threads: int | None = None
     """The threads that compute. By default half as many as there are processors."""
     parallel: int = 4
     """The most generations that run at once."""
     idle_timeout: float | None = 300.0
     """Seconds without a call after which the model is unloaded; None is no limit."""
+    embeds: bool = False
+    """Whether it makes embeddings, for which a model is loaded in another way."""
 
     def __post_init__(self) -> None:
         """Check the numbers."""

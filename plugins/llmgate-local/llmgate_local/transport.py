@@ -45,8 +45,8 @@ class LocalTransport:
         )
 
     async def open(self, request: HttpRequest, timeout: Timeout) -> IncomingResponse:
-        """Send the request to its model's server, which is started if need be. A reply that is not
-        to be streamed is read to its end.
+        """Send the request to its model's server, which is started if need be. A response that is
+        not to be streamed is read to its end.
 
         Raises:
             NotFoundError: there is no such model.
@@ -55,9 +55,10 @@ class LocalTransport:
             RequestError: llama.cpp is not installed.
             TransportError: its process ended.
         """
-        model = unquote(urlsplit(request.url).netloc)
-        server = server_for(find_model(model), self._settings, self)
-        reply = None
+        parts = urlsplit(request.url)
+        settings = replace(self._settings, embeds=parts.path == "/v1/embeddings")
+        server = server_for(find_model(unquote(parts.netloc)), settings, self)
+        response = None
         try:
             await asyncio.wrap_future(server.ready)
             if server.failure is not None:
@@ -68,13 +69,15 @@ class LocalTransport:
             except TransportError as error:
                 failure = await _explained(error, server)
                 raise failure from None
-            reply = _Reply(incoming, server)
-            return reply if request.stream else await _read_whole(reply)
+            response = _Response(incoming, server)
+            if not request.stream:
+                await response.read_whole()
+            return response
         finally:
-            if reply is None:
+            if response is None:
                 server.leave()
             elif not request.stream:
-                reply.close()
+                response.close()
 
     async def aclose(self) -> None:
         """Close the running loop's connections, and let go of the models."""
@@ -112,24 +115,28 @@ async def _explained(error: TransportError, server: ModelServer) -> TransportErr
     return type(error)(server.describe_end())
 
 
-async def _read_whole(reply: _Reply) -> IncomingResponse:
-    pieces = list[bytes]()
-    while piece := await reply.read():
-        pieces.append(piece)
-    return _WholeReply(reply.status, reply.headers, b"".join(pieces))
-
-
-class _Reply:
-    """A server's reply; as long as it is open, the server is in use."""
+class _Response:
+    """A server's response; as long as it is open, the server is in use."""
 
     def __init__(self, incoming: IncomingResponse, server: ModelServer) -> None:
         self.status = incoming.status
         self.headers: Mapping[str, str] = incoming.headers
         self._incoming = incoming
         self._server: ModelServer | None = server
+        self._body: bytes | None = None
+
+    async def read_whole(self) -> None:
+        """Read it to its end, after which it may be closed."""
+        pieces = list[bytes]()
+        while piece := await self.read():
+            pieces.append(piece)
+        self._body = b"".join(pieces)
 
     async def read(self) -> bytes:
         """The next piece as it arrives; empty at the end."""
+        if self._body is not None:
+            body, self._body = self._body, b""
+            return body
         try:
             return await self._incoming.read()
         except TransportError as error:
@@ -144,20 +151,3 @@ class _Reply:
         if server is not None:
             self._incoming.close()
             server.leave()
-
-
-class _WholeReply:
-    """A reply that was read to its end."""
-
-    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        self.status = status
-        self.headers = headers
-        self._body = body
-
-    async def read(self) -> bytes:
-        """The body, and then nothing."""
-        body, self._body = self._body, b""
-        return body
-
-    def close(self) -> None:
-        """Nothing is open."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from llmgate.errors import InvalidRequestError, UnsupportedError
-from llmgate_local.constraints import check_constraints
+from llmgate_local.request.constraints import check_constraints
 
 MANY: dict[str, Any] = {"type": "string", "minLength": 5, "maxLength": 2}
 

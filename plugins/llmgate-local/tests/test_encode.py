@@ -16,7 +16,7 @@ from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import HttpRequest, HttpResponse, decode_json, encode_json
 from llmgate.report import Report
 from llmgate_local import Local
-from llmgate_local.encode import SUPPORT, plain
+from llmgate_local.request.body import SUPPORT, plain
 
 USER: dict[str, Any] = {"role": "user", "content": "Hi"}
 FUNCTION: dict[str, Any] = {"name": "f", "parameters": {"type": "object", "properties": {}}}
@@ -265,3 +265,25 @@ def test_unavailable_models_alone_are_worth_another_try() -> None:
     assert (True, "y") == (error.retryable, error.code)
     error = Local().error(HttpResponse(500, body=b'{"error": {"message": "x", "type": "y"}}'))
     assert False is error.retryable
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given", "is_reported"),
+    [
+        ('{"a": 1}', '{"a": 1}', False),
+        ("", "{}", False),
+        ('{"a": "b', '{"arguments":"{\\"a\\": \\"b"}', True),
+    ],
+)
+def test_arguments_that_are_no_object_are_kept_in_one(
+    arguments: str, given: str, is_reported: bool
+) -> None:
+    """A template that reads them would fail on anything else."""
+    function = {"name": "f", "arguments": arguments}
+    called = [{"id": "c", "type": "function", "function": function}]
+    message = {"role": "assistant", "content": None, "tool_calls": called}
+    call = make_call(USER, message, {"role": "tool", "tool_call_id": "c", "content": "x"})
+    body = sent(call, EVERYTHING)
+    assert given == body["messages"][1]["tool_calls"][0]["function"]["arguments"]
+    path = "messages[1].tool_calls[0].function.arguments"
+    assert [path] * is_reported == [each.path for each in call.report]

@@ -9,7 +9,7 @@ import pytest
 from llmgate.errors import DecodeError
 from llmgate.provider.http import HttpResponse, encode_json
 from llmgate_local.models import find_model
-from llmgate_local.templates import Template
+from llmgate_local.request.templates import Template
 
 
 def test_a_path_stands_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from llmgate_local.schemas import unenforced
+from llmgate_local.request.schemas import unenforced
 
 TEXT: dict[str, Any] = {"type": "string"}
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 try:
     from llmgate_replicate.provider import Replicate
-    from llmgate_replicate.templates import Template
+    from llmgate_replicate.request.templates import Template
 except ImportError as error:
     raise ImportError(
         f"{error}; llmgate-core is needed: the package 'llmgate' on the public index is another "

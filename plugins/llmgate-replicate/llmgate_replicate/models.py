@@ -7,13 +7,16 @@ Source: https://replicate.com/docs/reference/http
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from llmgate.errors import DecodeError, InvalidRequestError, excerpt
-from llmgate.provider.http import Flow, HttpRequest, HttpResponse, is_object
-from llmgate_replicate.inputs import Fields, read_fields
+from llmgate.provider.http import Flow, HttpRequest, HttpResponse
+from llmgate.provider.kit import Fields as ObjectFields
+from llmgate.provider.kit import SideFields, add_frame
+from llmgate_replicate.request.inputs import Fields, read_fields
 
 __all__ = ["Model", "Reference", "describe", "look_up", "parse_reference"]
 
@@ -35,13 +38,13 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model that can be run: the address that makes its predictions, and its inputs.
+    """A model that can be run: the path that makes its predictions, and its inputs.
 
     ``version`` is to be named in the request where it is not empty; ``fields`` is None where the
     model's schema is not to be had. ``name`` is ``owner/name``, empty where it is not known.
     """
 
-    url: str
+    path: str
     name: str
     version: str = ""
     fields: Fields | None = None
@@ -78,64 +81,70 @@ def parse_reference(model: str) -> Reference:
     return Reference(owner, found["name"], version, is_deployment)
 
 
-def describe(reference: Reference, base_url: str, schema: Any) -> Model:
+def describe(reference: Reference, schema: Any) -> Model:
     """The model with a schema that was known beforehand."""
-    return _model(reference, base_url, read_fields(schema), is_official=True)
+    return _model(reference, read_fields(schema), is_official=True)
 
 
-def look_up(reference: Reference, base_url: str) -> Flow[Model]:
-    """The model with the schema that the API gives for it."""
+def look_up(reference: Reference, url_of: Callable[[str], str]) -> Flow[Model]:
+    """The model with the schema that the API gives for it.
+
+    Args:
+        reference: What the model's name says.
+        url_of: The address of a path of the API.
+
+    Raises:
+        DecodeError: when a response describes no model.
+    """
     if not reference.name:  # the API finds no version without its model
-        return _model(reference, base_url, None)
+        return _model(reference, None)
     if reference.is_deployment:
-        return (yield from _look_up_deployment(reference, base_url))
+        return (yield from _look_up_deployment(reference, url_of))
     if reference.version:
-        reply = yield _get(f"{base_url}/models/{reference.path}/versions/{reference.version}")
-        return _model(reference, base_url, read_fields(_object(reply).get("openapi_schema")))
-    reply = yield _get(f"{base_url}/models/{reference.path}")
-    described = _object(reply)
-    latest: Any = described.get("latest_version")
-    latest = latest if is_object(latest) else {}
-    version = latest.get("id")
+        path = f"/v1/models/{reference.path}/versions/{reference.version}"
+        described = _described((yield _get(url_of(path))))
+        return _model(reference, read_fields(described.payload.get("openapi_schema")))
+    described = _described((yield _get(url_of(f"/v1/models/{reference.path}"))))
+    latest = SideFields(described.payload.get("latest_version"))
+    version = latest.text("id")
     # Only official models run without a version, and a model without one can be nothing else.
-    is_official = described.get("is_official") is True or not isinstance(version, str)
-    if not is_official:
+    is_official = described.payload.get("is_official") is True or version is None
+    if not is_official and version is not None:
         reference = Reference(reference.owner, reference.name, version)
-    fields = read_fields(latest.get("openapi_schema"))
-    return _model(reference, base_url, fields, is_official=is_official)
+    fields = read_fields(latest.payload.get("openapi_schema"))
+    return _model(reference, fields, is_official=is_official)
 
 
-def _look_up_deployment(reference: Reference, base_url: str) -> Flow[Model]:
+def _look_up_deployment(reference: Reference, url_of: Callable[[str], str]) -> Flow[Model]:
     """A deployment's inputs are those of the version that it runs now."""
-    described = _object((yield _get(f"{base_url}/deployments/{reference.path}")))
-    release: Any = described.get("current_release")
-    release = release if is_object(release) else {}
-    name, version = release.get("model"), release.get("version")
-    url = f"{base_url}/deployments/{reference.path}/predictions"
-    if not (isinstance(name, str) and name.count("/") == 1 and isinstance(version, str)):
-        return Model(url, "")
-    path = f"{quote(name)}/versions/{quote(version, safe='')}"
-    reply = yield _get(f"{base_url}/models/{path}")
-    return Model(url, name, fields=read_fields(_object(reply).get("openapi_schema")))
+    described = _described((yield _get(url_of(f"/v1/deployments/{reference.path}"))))
+    release = SideFields(described.payload.get("current_release"))
+    name, version = release.text("model"), release.text("version")
+    path = f"/v1/deployments/{reference.path}/predictions"
+    if name is None or version is None or name.count("/") != 1:
+        return Model(path, "")
+    described = _described(
+        (yield _get(url_of(f"/v1/models/{quote(name)}/versions/{quote(version, safe='')}")))
+    )
+    return Model(path, name, fields=read_fields(described.payload.get("openapi_schema")))
 
 
-def _model(
-    reference: Reference, base_url: str, fields: Fields | None, *, is_official: bool = False
-) -> Model:
+def _model(reference: Reference, fields: Fields | None, *, is_official: bool = False) -> Model:
     name = f"{reference.owner}/{reference.name}" if reference.name else ""
     if reference.is_deployment:
-        return Model(f"{base_url}/deployments/{reference.path}/predictions", name, "", fields)
+        return Model(f"/v1/deployments/{reference.path}/predictions", name, "", fields)
     if is_official and not reference.version:
-        return Model(f"{base_url}/models/{reference.path}/predictions", name, "", fields)
-    return Model(f"{base_url}/predictions", name, reference.version, fields)
+        return Model(f"/v1/models/{reference.path}/predictions", name, "", fields)
+    return Model("/v1/predictions", name, reference.version, fields)
 
 
 def _get(url: str) -> HttpRequest:
     return HttpRequest("GET", url, {"accept": "application/json"})
 
 
-def _object(reply: HttpResponse) -> dict[str, Any]:
-    payload = reply.json()
-    if not is_object(payload):
-        raise DecodeError(f"the reply describes no model: {excerpt(reply.body)}", frame=reply.body)
-    return payload
+def _described(response: HttpResponse) -> ObjectFields:
+    try:
+        return ObjectFields(response.json())
+    except DecodeError as error:
+        add_frame(error, "the response describes no model", response.body)
+        raise

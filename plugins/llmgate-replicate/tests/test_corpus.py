@@ -22,9 +22,9 @@ from llmgate.testing.canned import Canned
 from llmgate.testing.driving import call_of, drive, read_stream, watch_stream
 from llmgate.types import Completion
 from llmgate_replicate import Replicate
-from llmgate_replicate.decode import is_over
-from llmgate_replicate.inputs import read_fields
 from llmgate_replicate.models import look_up, parse_reference
+from llmgate_replicate.request.inputs import read_fields
+from llmgate_replicate.response.body import is_over
 
 CORPUS = Path(__file__).parents[3] / "../shared/corpus/dev/replicate"
 FILES = sorted(CORPUS.glob("*.json"))
@@ -85,7 +85,7 @@ def test_descriptions(exchange: RecordedExchange) -> None:
     assert exchange.request is not None
     path = exchange.request.url.removeprefix("https://api.replicate.com/v1/models/")
     reference = parse_reference(path.replace("/versions/", ":"))
-    driven = drive(look_up(reference, "https://api.replicate.com/v1"), exchange.replies)
+    driven = drive(look_up(reference, "https://api.replicate.com{}".format), exchange.replies)
     assert [exchange.request.url] == [request.url for request in driven.requests]
     described = body_of(exchange)
     schema = described.get("openapi_schema")

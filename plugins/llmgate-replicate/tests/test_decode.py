@@ -11,12 +11,14 @@ from llmgate.errors import (
     DecodeError,
     NotFoundError,
     ProviderError,
+    RateLimitError,
     ServerError,
 )
 from llmgate.provider.http import HttpResponse, encode_json
+from llmgate.report import Report
 from llmgate.types import Completion, Usage
-from llmgate_replicate.decode import decode, is_over, read_prediction
-from llmgate_replicate.text import AnswerReader
+from llmgate_replicate.response.body import decode, is_over, read_prediction
+from llmgate_replicate.response.parts import TextReader
 
 PREDICTION: dict[str, Any] = {
     "id": "jp9nrd1g2hrj20cjb2vrb55mkr",
@@ -37,7 +39,7 @@ PREDICTION: dict[str, Any] = {
 
 def decoded(changes: dict[str, Any], *, limit: int | None = None, **reading: Any) -> Completion:
     reply = HttpResponse(200, {}, encode_json({**PREDICTION, **changes}))
-    return decode(reply, AnswerReader(**reading), model="asked/for", limit=limit)
+    return decode(reply, TextReader(**reading), model="asked/for", limit=limit)
 
 
 def test_a_prediction_is_a_completion() -> None:
@@ -106,8 +108,8 @@ def test_reasons(changes: dict[str, Any], limit: int | None, reason: str, native
         [],
         {"predict_time": 1},
         {"input_token_count": 1},
-        {"input_token_count": "1", "output_token_count": 2},
-        {"input_token_count": 1.5, "output_token_count": 2},
+        {"input_token_count": "x", "output_token_count": 2},
+        {"input_token_count": [1], "output_token_count": 2},
         {"input_token_count": True, "output_token_count": 2},
     ],
 )
@@ -116,6 +118,40 @@ def test_tokens_are_never_invented(metrics: Any) -> None:
     completion = decoded({"metrics": metrics})
     assert completion.usage is None
     assert metrics == completion.extra["metrics"]
+
+
+def test_odd_values_beside_the_output_lose_nothing() -> None:
+    """An id that is a number, a count that is text: both are read, kept and reported."""
+    report = Report()
+    metrics = {"input_token_count": "1", "output_token_count": 2}
+    body = encode_json({**PREDICTION, "id": 7, "metrics": metrics})
+    found = decode(HttpResponse(200, {}, body), TextReader(), model="m", report=report)
+    assert ("7", Usage(1, 2, 3)) == (found.id, found.usage)
+    assert metrics == found.extra["metrics"]
+    assert ["response.id", "response.metrics.input_token_count"] == [each.path for each in report]
+
+
+ERRORS: list[tuple[Any, type[ProviderError], str, int | None]] = [
+    ({"detail": "no such model", "status": 404}, NotFoundError, "no such model", 404),
+    ({"title": "Slow down", "code": 429}, RateLimitError, "Slow down", 429),
+    ({"error": {"message": "broken"}}, ProviderError, "broken", None),
+    ({"error": "broken"}, ProviderError, "broken", None),
+    ([{"message": "first"}], ProviderError, "first", None),
+]
+
+
+@pytest.mark.parametrize(("payload", "kind", "message", "status"), ERRORS)
+def test_errors_with_status_200(
+    payload: Any, kind: type[ProviderError], message: str, status: int | None
+) -> None:
+    """An error in place of a prediction is found in whichever of the forms in use."""
+    with pytest.raises(ProviderError) as caught:
+        read_prediction(HttpResponse(200, {}, encode_json(payload)))
+    assert (kind, message, status) == (
+        type(caught.value),
+        caught.value.message,
+        caught.value.status,
+    )
 
 
 def test_counts_may_be_written_as_floats() -> None:
@@ -163,7 +199,7 @@ def test_a_prediction_without_an_answer_is_an_error(
         {"status": "processing", "completed_at": None},
         {"output": None, "data_removed": True},
         {"id": ""},
-        {"id": 7},
+        {"id": []},
         {"status": None},
         {"status": 5},
     ],

@@ -20,7 +20,7 @@ from llmgate.errors import (
     ServerError,
 )
 from llmgate.provider.http import HttpResponse, encode_json
-from llmgate_replicate.errors import prediction_error, replicate_error
+from llmgate_replicate.response.errors import prediction_error, replicate_error
 
 REFUSALS: list[tuple[int, Any, type[ProviderError], str | None, str]] = [
     (401, {"title": "Unauthenticated", "detail": "No."}, AuthenticationError, None, "No."),

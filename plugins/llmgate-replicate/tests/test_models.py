@@ -9,11 +9,18 @@ import pytest
 from llmgate.errors import DecodeError, InvalidRequestError
 from llmgate.provider.http import HttpResponse, encode_json
 from llmgate.testing.driving import drive
-from llmgate_replicate.inputs import Field, nearest_level, read_fields
 from llmgate_replicate.models import Reference, describe, look_up, parse_reference
+from llmgate_replicate.request.inputs import Field, nearest_level, read_fields
 
 HEX = "5c7d5dc6dd8bf75c1acaa8565735e7986bc5b66206b55cca93cb72c9bf15ccaa"
 API = "https://api.replicate.com/v1"
+
+
+def url_of(path: str) -> str:
+    """The address of a path."""
+    return f"https://api.replicate.com{path}"
+
+
 SCHEMA = {"components": {"schemas": {"Input": {"properties": {"prompt": {"type": "string"}}}}}}
 
 
@@ -113,10 +120,10 @@ def test_looks_models_up(
 ) -> None:
     """The schema is asked for where it is, and the predictions are made where the model runs."""
     waiting = [HttpResponse(200, {}, encode_json(reply)) for reply in replies]
-    driven = drive(look_up(parse_reference(name), API), waiting)
+    driven = drive(look_up(parse_reference(name), url_of), waiting)
     assert [f"{API}{path}" for path in asked] == [request.url for request in driven.requests]
     model = driven.result
-    assert (f"{API}{url}", version) == (model.url, model.version)
+    assert (f"/v1{url}", version) == (model.path, model.version)
     assert is_known == (model.fields is not None)
 
 
@@ -124,7 +131,7 @@ def test_looks_models_up(
 def test_a_description_that_is_none_is_an_error(body: bytes) -> None:
     """A proxy's page in place of a model is no model."""
     with pytest.raises(DecodeError):
-        drive(look_up(parse_reference("a/b"), API), [HttpResponse(200, {}, body)])
+        drive(look_up(parse_reference("a/b"), url_of), [HttpResponse(200, {}, body)])
 
 
 FIELDS: list[tuple[Any, Field]] = [
@@ -174,8 +181,8 @@ def test_a_schema_that_is_known_beforehand_needs_no_look_up(
     name: str, path: str, version: str
 ) -> None:
     """What a name alone says is enough to run the model."""
-    model = describe(parse_reference(name), API, SCHEMA)
-    assert (f"{API}{path}", version) == (model.url, model.version)
+    model = describe(parse_reference(name), SCHEMA)
+    assert (f"/v1{path}", version) == (model.path, model.version)
     assert {"prompt"} == set(model.fields or ())
 
 

@@ -19,7 +19,7 @@ from llmgate.provider.http import HttpRequest, HttpResponse, decode_json, encode
 from llmgate.testing.driving import call_of, drive
 from llmgate.testing.signing import FixedSigning
 from llmgate_replicate import Replicate
-from llmgate_replicate.stream import EventDecoder, WholeDecoder
+from llmgate_replicate.response.stream import EventDecoder, WholeDecoder
 
 SCHEMAS: dict[str, Any] = json.loads((Path(__file__).parent / "schemas.json").read_text())
 API = "https://api.replicate.com/v1"
@@ -194,7 +194,7 @@ def test_tools_are_emulated_in_streams_too() -> None:
 
 async def token(ours: Replicate, url: str) -> str | None:
     request = await ours.authorize(HttpRequest("GET", url), FixedSigning())
-    return request.headers.get("authorization")
+    return request.headers.get("Authorization")
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,8 @@ async def token(ours: Replicate, url: str) -> str | None:
         ({}, "https://api.replicate.com:port/", False),
         ({}, "https://evil.example/replicate.com", False),
         ({}, "https://evilreplicate.com/", False),
-        ({"base_url": "http://127.0.0.1:8000"}, "http://127.0.0.1:9000/stream", True),
+        ({"base_url": "http://127.0.0.1:8000"}, "http://127.0.0.1:8000/stream", True),
+        ({"base_url": "http://127.0.0.1:8000"}, "http://127.0.0.1:9000/stream", False),
         ({"base_url": "http://127.0.0.1:8000"}, STREAM, False),
     ],
 )
@@ -221,7 +222,7 @@ async def test_the_token_goes_to_replicate_only(
 
 
 async def test_the_token_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both names are known, and neither is sent to a host that is named in the code."""
+    """Both names are known, and neither is sent to an address that is given in code."""
     with pytest.raises(MissingKeyError, match="REPLICATE_API_TOKEN"):
         await token(Replicate(), API)
     monkeypatch.setenv("REPLICATE_API_KEY", "r8_other")
@@ -233,6 +234,8 @@ async def test_the_token_is_read_from_the_environment(monkeypatch: pytest.Monkey
     assert await token(moved, "http://proxy.example/x") is None
     monkeypatch.setenv("REPLICATE_BASE_URL", "http://proxy.example/v1/")
     assert "Bearer r8_token" == await token(Replicate(), "http://proxy.example/v1/models/a/b")
+    named = Replicate(base_url="http://proxy.example")
+    assert "Bearer r8_token" == await token(named, "http://proxy.example/x")
 
 
 async def test_settings_may_be_changed_for_a_call() -> None:

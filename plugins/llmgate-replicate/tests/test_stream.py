@@ -19,8 +19,8 @@ from llmgate.provider.framing import MAX_FRAME
 from llmgate.provider.http import encode_json
 from llmgate.testing.driving import read_stream
 from llmgate.types import Chunk, Completion
-from llmgate_replicate.stream import EventDecoder, WholeDecoder
-from llmgate_replicate.text import AnswerReader
+from llmgate_replicate.response.parts import TextReader
+from llmgate_replicate.response.stream import EventDecoder, WholeDecoder
 
 PREDICTION: dict[str, Any] = {
     "id": "p1",
@@ -46,7 +46,7 @@ def events(*said: tuple[str, str]) -> bytes:
 
 
 def read(body: bytes, **reading: Any) -> list[Chunk]:
-    decoder = EventDecoder(PREDICTION, AnswerReader(**reading), model="asked/for")
+    decoder = EventDecoder(PREDICTION, TextReader(**reading), model="asked/for")
     return read_stream(decoder, [body])
 
 
@@ -173,7 +173,7 @@ def test_an_event_without_a_name_is_none_of_replicates(
 
 def test_after_its_end_a_stream_has_no_more_to_say() -> None:
     """Closing what is whole is fine."""
-    decoder = EventDecoder(PREDICTION, AnswerReader(), model="m")
+    decoder = EventDecoder(PREDICTION, TextReader(), model="m")
     assert read_stream(decoder, [events(("output", "Hi"), DONE)])
     assert () == decoder.close()
 
@@ -189,21 +189,21 @@ def test_bytes_that_are_no_text_are_no_answer() -> None:
 
 
 def read_whole(pieces: list[bytes]) -> list[Chunk]:
-    decoder = WholeDecoder(AnswerReader(), model="asked/for", limit=None)
+    decoder = WholeDecoder(TextReader(), model="asked/for", limit=None)
     return read_stream(decoder, pieces)
 
 
 def test_a_model_without_a_stream_gives_all_at_once() -> None:
-    """One chunk holds the answer, another the tokens."""
+    """One chunk holds the text, another the reason, the last the tokens."""
     metrics = {"input_token_count": 1, "output_token_count": 2}
     ended = {**PREDICTION, "status": "succeeded", "output": ["Hel", "lo"], "metrics": metrics}
     body = encode_json(ended)
-    first, second = read_whole([body[:7], body[7:]])
+    first, second, third = read_whole([body[:7], body[7:]])
     assert "Hello" == first.choices[0].delta.content
-    assert "stop" == first.choices[0].finish_reason
-    assert second.usage is not None
-    assert 3 == second.usage.total_tokens
-    assert "hidden" == accumulate([first, second]).extra["version"]
+    assert "stop" == second.choices[0].finish_reason
+    assert third.usage is not None
+    assert 3 == third.usage.total_tokens
+    assert "hidden" == accumulate([first, second, third]).extra["version"]
 
 
 def test_a_prediction_that_did_not_come_is_no_answer() -> None:

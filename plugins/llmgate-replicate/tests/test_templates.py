@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from llmgate_replicate.templates import find_template
+from llmgate_replicate.request.templates import find_template
 
 TALK = [
     {"role": "system", "content": "S"},

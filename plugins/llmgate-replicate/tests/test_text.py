@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmgate_replicate.text import AnswerReader
+from llmgate_replicate.response.parts import TextReader
 
 CASES: list[tuple[dict[str, Any], str, str, str]] = [
     ({}, "Hello there", "", "Hello there"),
@@ -35,7 +35,7 @@ CASES: list[tuple[dict[str, Any], str, str, str]] = [
 
 
 def read(pieces: list[str], **settings: Any) -> tuple[str, str]:
-    reader = AnswerReader(**settings)
+    reader = TextReader(**settings)
     read = [*(reader.feed(piece) for piece in pieces), reader.close()]
     return "".join(thought for thought, _ in read), "".join(said for _, said in read)
 
@@ -70,7 +70,7 @@ def test_any_pieces_read_the_same(
 
 def test_says_what_is_certain_at_once() -> None:
     """Plain text is not held back."""
-    reader = AnswerReader(["END"])
+    reader = TextReader(["END"])
     assert ("", "Hello ") == reader.feed("Hello ")
     assert ("", "th") == reader.feed("thE")
     assert ("", "EEre") == reader.feed("Ere")

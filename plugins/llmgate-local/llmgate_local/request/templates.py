@@ -21,17 +21,17 @@ class Template:
     effort: bool = False
 
     @classmethod
-    def of(cls, reply: HttpResponse) -> Self:
-        """The template of the model whose server replied to ``GET /props``.
+    def of(cls, response: HttpResponse) -> Self:
+        """The template of the model whose server was asked for ``/props``.
 
         Raises:
-            DecodeError: the reply names no template.
+            DecodeError: when the response names no template.
         """
-        match reply.json():
+        match response.json():
             case {"chat_template": str(text), **others}:
                 text = f"{text}{others.get('chat_template_tool_use', '')}"
             case _:
-                raise DecodeError("llama.cpp names no chat template", frame=reply.body)
+                raise DecodeError("llama.cpp names no chat template", frame=response.body)
         return cls(
             tools=_uses(text, "tools"),
             reasoning=_uses(text, "reasoning_content", "thinking"),

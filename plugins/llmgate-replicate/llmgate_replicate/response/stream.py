@@ -1,6 +1,6 @@
-"""Decoders: the events of a prediction's stream, or the one reply of a model that has none.
+"""Decoders: the events of a prediction's stream, or the one response of a model that has none.
 
-The stream holds raw text and no counts; what it says beside the answer is kept in ``extra``.
+The stream holds raw text and no counts; what else it holds is kept in ``extra``.
 Source: https://replicate.com/docs/topics/predictions/streaming
 """
 
@@ -14,10 +14,12 @@ from llmgate.errors import DecodeError, ResponseTooLargeError, StreamTruncatedEr
 from llmgate.provider.accumulate import Asides
 from llmgate.provider.framing import MAX_FRAME, Frame, Framer, SSEFramer
 from llmgate.provider.http import HttpResponse, decode_json, is_object
-from llmgate.types import ChoiceDelta, Chunk, ChunkChoice, FinishReason
-from llmgate_replicate.decode import Prediction, created_at, decode, rest_of
-from llmgate_replicate.errors import prediction_error
-from llmgate_replicate.text import AnswerReader
+from llmgate.provider.kit import completion_chunks, finish_reason
+from llmgate.report import Report
+from llmgate.types import ChoiceDelta, Chunk, ChunkChoice
+from llmgate_replicate.response.body import Prediction, created_at, decode, rest_of
+from llmgate_replicate.response.errors import prediction_error
+from llmgate_replicate.response.parts import TextReader
 
 __all__ = ["EventDecoder", "WholeDecoder"]
 
@@ -28,7 +30,7 @@ _CHANGING = frozenset({"status", "logs", "error", "metrics", "completed_at"})
 class EventDecoder:
     """Reads the events of one prediction: ``output``, ``logs``, ``error``, ``done``."""
 
-    def __init__(self, prediction: Prediction, reader: AnswerReader, *, model: str) -> None:
+    def __init__(self, prediction: Prediction, reader: TextReader, *, model: str) -> None:
         self.framer: Framer = SSEFramer()
         self.finished = False
         self._reader = reader
@@ -92,7 +94,7 @@ class EventDecoder:
         delta = ChoiceDelta(said or None, role, reasoning_content=thought or None)
         choice = ChunkChoice(delta)
         if ended is not None:
-            reason: FinishReason = "stop" if ended in ("done", "stop") else "other"
+            reason = finish_reason(ended, {})
             choice = ChunkChoice(delta, finish_reason=reason, native_finish_reason=ended)
         return Chunk([choice], self._id, self._created, self._model, extra=extra)
 
@@ -113,7 +115,7 @@ class EventDecoder:
         return self._aside(self._asides.add("events", {"event": "", "data": text}))
 
     def _aside(self, extra: dict[str, Any]) -> Iterable[Chunk]:
-        """What is no part of the answer."""
+        """What is no part of the text."""
         return (Chunk([], self._id, self._created, self._model, extra=extra),) if extra else ()
 
 
@@ -141,33 +143,33 @@ def _detail(text: str) -> str:
 class WholeDecoder:
     """Reads a prediction that is over, for a model that cannot stream: one chunk is all of it."""
 
-    def __init__(self, reader: AnswerReader, *, model: str, limit: int | None = None) -> None:
+    def __init__(
+        self,
+        reader: TextReader,
+        *,
+        model: str,
+        limit: int | None = None,
+        report: Report | None = None,
+    ) -> None:
         self.framer: Framer = _WholeFramer()
         self.finished = False
         self._reader = reader
         self._model = model
         self._limit = limit
+        self._report = report
 
     def feed(self, frame: Frame) -> Iterable[Chunk]:
-        """The chunk, and one with the tokens that were counted."""
-        reply = HttpResponse(200, {}, frame.data)
-        whole = decode(reply, self._reader, model=self._model, limit=self._limit)
-        answer = whole.choices[0]
-        delta = ChoiceDelta(
-            answer.message.content,
-            "assistant",
-            reasoning_content=answer.message.reasoning_content,
-        )
-        choice = ChunkChoice(
-            delta,
-            finish_reason=answer.finish_reason,
-            native_finish_reason=answer.native_finish_reason,
+        """The chunks of all of it, with the tokens that were counted."""
+        completion = decode(
+            HttpResponse(200, {}, frame.data),
+            self._reader,
+            model=self._model,
+            limit=self._limit,
+            report=self._report,
         )
         self.finished = True
-        head = (whole.id, whole.created, whole.model)
-        yield Chunk([choice], *head, extra=whole.extra)
-        if whole.usage is not None:
-            yield Chunk([], *head, usage=whole.usage)
+        has_usage = completion.usage is not None
+        return [*completion_chunks(completion, include_usage=has_usage)]
 
     def close(self) -> Iterable[Chunk]:
         """The end of the bytes."""

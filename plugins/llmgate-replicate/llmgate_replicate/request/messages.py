@@ -11,7 +11,8 @@ from typing import Any, Literal, cast
 
 from llmgate.errors import UnsupportedError
 from llmgate.provider.call import ProviderCall
-from llmgate.provider.http import is_array, is_object
+from llmgate.provider.http import is_array
+from llmgate.provider.kit import own_data
 from llmgate.report import Report
 
 __all__ = ["Conversation", "Media", "Role", "Turn", "read_conversation"]
@@ -71,7 +72,7 @@ def read_conversation(call: ProviderCall, paths: Sequence[str] = ()) -> Conversa
     conversation = Conversation()
     for index, message in enumerate(call.messages):
         path = paths[index] if paths else f"messages[{index}]"
-        _read(cast("dict[str, Any]", message), path, conversation, call.report)
+        _read(cast("dict[str, Any]", message), path, conversation, call)
     return conversation
 
 
@@ -81,32 +82,28 @@ _ROLES: Mapping[str, Role] = {
     "user": "user",
     "assistant": "assistant",
 }
-_READ = frozenset({"role", "content", "refusal", "tool_calls"})
+_READ = frozenset({"role", "content", "refusal", "tool_calls", "provider_data"})
 
 
-def _read(message: dict[str, Any], path: str, conversation: Conversation, report: Report) -> None:
+def _read(
+    message: dict[str, Any], path: str, conversation: Conversation, call: ProviderCall
+) -> None:
+    report = call.report
     role = _ROLES.get(message["role"])
     if role is None:  # tools and functions have been put into words before
         raise UnsupportedError(f"{path}: no role {message['role']!r} here", parameter=path)
     if message["role"] == "developer":
         report.add("converted", f"{path}.role", "sent as system", given="developer", sent="system")
-    for key in message.keys() - _READ:
+    own_data(message, "replicate", path, call)
+    for key in sorted(message.keys() - _READ):
         if message[key] is not None:
-            _drop(key, message[key], path, report)
+            reason = "a prompt cannot carry it"
+            report.add("dropped", f"{path}.{key}", reason, given=message[key])
     text = _text(message.get("content"), f"{path}.content", role, conversation, report)
     text = text or message.get("refusal") or ""
     if not text:
         report.add("dropped", path, "a message without a text says nothing to a prompt")
     conversation.turns.append(Turn(role, text, path))
-
-
-def _drop(key: str, value: Any, path: str, report: Report) -> None:
-    """What a prompt has no place for; data that other providers understand is named by provider."""
-    if key == "provider_data" and is_object(value):
-        for provider in value:
-            report.add("dropped", f"{path}.{key}.{provider}", "a prompt cannot carry it")
-        return
-    report.add("dropped", f"{path}.{key}", "a prompt cannot carry it", given=value)
 
 
 def _text(content: Any, path: str, role: Role, conversation: Conversation, report: Report) -> str:

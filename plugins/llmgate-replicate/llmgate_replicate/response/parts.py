@@ -1,6 +1,6 @@
-"""What a model's raw text holds: reasoning, the answer, its fence and its end; piece by piece.
+"""What a model's raw text holds: reasoning, text, a fence around it, its end; piece by piece.
 
-Whole answers go through here as one piece, so that they and streams cannot differ.
+Whole texts go through here as one piece, so that they and streams cannot differ.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-__all__ = ["AnswerReader"]
+__all__ = ["TextReader"]
 
 _THINK, _THOUGHT = "<think>", "</think>"
 _FENCE = "```"
@@ -19,11 +19,11 @@ class _Stage(Protocol):
     def close(self) -> str: ...
 
 
-class AnswerReader:
-    """Reads one answer: ``feed`` and ``close`` give the reasoning and the text that are certain.
+class TextReader:
+    """Reads one completion: ``feed`` and ``close`` give the certain part of reasoning and text.
 
     Args:
-        stops: Texts at which the answer ends; the model may not know of them.
+        stops: Texts at which it ends; the model may not know of them.
         is_json: Whether JSON was asked for, which models like to put between fences.
     """
 

@@ -13,10 +13,10 @@ from typing import Any
 
 from llmgate.errors import InvalidRequestError, UnsupportedError
 from llmgate.report import Report
-from llmgate_replicate.conversation import Conversation, Media, Turn
-from llmgate_replicate.inputs import Field, Fields, first_field
 from llmgate_replicate.models import Model
-from llmgate_replicate.templates import Family, Template, find_template
+from llmgate_replicate.request.inputs import Field, Fields, first_field
+from llmgate_replicate.request.messages import Conversation, Media, Turn
+from llmgate_replicate.request.templates import Family, Template, find_template
 
 __all__ = ["write_conversation"]
 

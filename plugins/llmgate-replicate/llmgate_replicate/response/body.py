@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from llmgate.errors import DecodeError, error_class, excerpt
+from llmgate.errors import DecodeError, excerpt
 from llmgate.provider.http import HttpResponse, encode_json, is_array, is_object
+from llmgate.provider.kit import SideFields
+from llmgate.report import Report
 from llmgate.types import Choice, Completion, FinishReason, Message, Usage
-from llmgate_replicate.errors import prediction_error
-from llmgate_replicate.text import AnswerReader
+from llmgate_replicate.response.errors import error_in, prediction_error
+from llmgate_replicate.response.parts import TextReader
 
 __all__ = [
     "Prediction",
@@ -32,23 +34,23 @@ Prediction = Mapping[str, Any]
 _ENDS = frozenset({"succeeded", "failed", "canceled", "aborted"})
 
 
-def read_prediction(reply: HttpResponse) -> dict[str, Any]:
-    """The prediction that a reply describes, in whatever state.
+def read_prediction(response: HttpResponse, report: Report | None = None) -> dict[str, Any]:
+    """The prediction that a response describes, in whatever state.
 
     Raises:
         ProviderError: when an error was sent with status 200.
         DecodeError: when it describes none.
     """
-    payload = reply.json()
-    if not is_object(payload):
-        raise DecodeError(f"the reply is no prediction: {excerpt(reply.body)}", frame=reply.body)
-    named = payload.get("id"), payload.get("status")
-    if isinstance(named[0], str) and named[0] and isinstance(named[1], str):
-        return payload
-    detail, status = payload.get("detail"), payload.get("status")
-    if isinstance(detail, str) and isinstance(status, int) and 400 <= status < 600:
-        raise error_class(status)(excerpt(detail, 2000), status=status, in_stream=True)
-    raise DecodeError(f"the reply is no prediction: {excerpt(reply.body)}", frame=reply.body)
+    payload = response.json()
+    fields = SideFields(payload, report)
+    identifier, status = fields.text("id"), fields.payload.get("status")
+    if identifier and isinstance(status, str):
+        return {**fields.payload, "id": identifier}
+    error = error_in(payload)
+    if error is not None:
+        raise error
+    reason = f"the response is not a prediction: {excerpt(response.body)}"
+    raise DecodeError(reason, frame=response.body)
 
 
 def is_over(prediction: Prediction) -> bool:
@@ -57,26 +59,32 @@ def is_over(prediction: Prediction) -> bool:
 
 
 def decode(
-    reply: HttpResponse, reader: AnswerReader, *, model: str, limit: int | None = None
+    response: HttpResponse,
+    reader: TextReader,
+    *,
+    model: str,
+    limit: int | None = None,
+    report: Report | None = None,
 ) -> Completion:
     """The completion of a prediction that is over.
 
     Args:
-        reply: The prediction, as it came.
-        reader: Reads the text of this one answer.
-        model: Its name, should the prediction not say it.
+        response: The prediction, as it came.
+        reader: Reads the text of this one completion.
+        model: Its name, should the prediction not name it.
         limit: The number of tokens at which the model stops, where it is known.
+        report: The call's report, for odd values beside the text.
 
     Raises:
         ProviderError: when it failed or was cancelled.
         DecodeError: when it is not over, or its output is no text.
     """
-    prediction = read_prediction(reply)
-    _check_answered(prediction, reply)
+    prediction = read_prediction(response, report)
+    _check_has_output(prediction, response)
     first, last = reader.feed(output_text(prediction.get("output"))), reader.close()
-    thought, said = first[0] + last[0], first[1] + last[1]
-    message = Message(content=said, reasoning_content=thought or None)
-    usage = usage_of(prediction)
+    reasoning, text = first[0] + last[0], first[1] + last[1]
+    message = Message(content=text, reasoning_content=reasoning or None)
+    usage = usage_of(prediction, report)
     reason = _finish_reason(prediction, usage, reader, limit)
     choice = Choice(message, finish_reason=reason, native_finish_reason=prediction["status"])
     own = prediction.get("model")
@@ -90,16 +98,16 @@ def decode(
     )
 
 
-def _check_answered(prediction: Prediction, reply: HttpResponse) -> None:
-    """Refuse a prediction that has no answer, or not all of it yet."""
+def _check_has_output(prediction: Prediction, response: HttpResponse) -> None:
+    """Refuse a prediction that has no output, or not all of it yet."""
     status, output = prediction["status"], prediction.get("output")
     if not is_over(prediction):
-        raise DecodeError("the prediction has not ended", frame=reply.body)
+        raise DecodeError("the prediction has not ended", frame=response.body)
     if status in _ENDS - {"succeeded"} or (status not in _ENDS and output is None):
         text = prediction.get("error")
         raise prediction_error(status, text if isinstance(text, str) else None)
     if output is None and prediction.get("data_removed") is True:
-        raise DecodeError("the prediction's output has been deleted", frame=reply.body)
+        raise DecodeError("the prediction's output has been deleted", frame=response.body)
 
 
 def output_text(output: Any) -> str:
@@ -122,7 +130,7 @@ def output_text(output: Any) -> str:
 
 
 def _finish_reason(
-    prediction: Prediction, usage: Usage | None, reader: AnswerReader, limit: int | None
+    prediction: Prediction, usage: Usage | None, reader: TextReader, limit: int | None
 ) -> FinishReason:
     """A success is ``stop``, unless as many tokens were counted as were allowed."""
     if prediction["status"] != "succeeded":
@@ -131,24 +139,14 @@ def _finish_reason(
     return "length" if is_full and not reader.is_stopped else "stop"
 
 
-def usage_of(prediction: Prediction) -> Usage | None:
+def usage_of(prediction: Prediction, report: Report | None = None) -> Usage | None:
     """The tokens that were counted; only language models have such metrics, and not all do."""
-    metrics = prediction.get("metrics")
-    if not is_object(metrics):
+    metrics = SideFields(prediction, report).object("metrics")
+    prompt = metrics.integer("input_token_count")
+    completion = metrics.integer("output_token_count")
+    if prompt is None or completion is None:
         return None
-    prompt = _count(metrics.get("input_token_count"))
-    answer = _count(metrics.get("output_token_count"))
-    return None if prompt is None or answer is None else Usage(prompt, answer, prompt + answer)
-
-
-def _count(value: Any) -> int | None:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return value if type(value) is int and abs(value) < _MOST else None
-
-
-_MOST = 2**63
-"""Sums of what is larger can grow beyond what Python turns into text."""
+    return Usage(prompt, completion, prompt + completion)
 
 
 def created_at(prediction: Prediction) -> int:

@@ -14,13 +14,14 @@ from typing import Any
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.emulation import ToolEmulation
 from llmgate.provider.http import is_object
+from llmgate.provider.kit import merge_body
 from llmgate.report import Report
-from llmgate_replicate.conversation import Conversation, read_conversation
-from llmgate_replicate.inputs import Field, Fields, first_field, fitted, nearest_level
 from llmgate_replicate.models import Model
-from llmgate_replicate.prompts import write_conversation
-from llmgate_replicate.templates import Template
-from llmgate_replicate.text import AnswerReader
+from llmgate_replicate.request.inputs import Field, Fields, first_field, fitted, nearest_level
+from llmgate_replicate.request.messages import Conversation, read_conversation
+from llmgate_replicate.request.prompts import write_conversation
+from llmgate_replicate.request.templates import Template
+from llmgate_replicate.response.parts import TextReader
 
 __all__ = ["Encoded", "Question", "encode", "read_question"]
 
@@ -46,9 +47,9 @@ class Encoded:
     is_json: bool = False
     limit: int | None = None
 
-    def reader(self) -> AnswerReader:
+    def reader(self) -> TextReader:
         """What reads the answer's text."""
-        return AnswerReader(self.stops, is_json=self.is_json)
+        return TextReader(self.stops, is_json=self.is_json)
 
 
 # --- before the model is known ------------------------------------------------------------
@@ -106,21 +107,19 @@ def encode(question: Question, model: Model, templates: Mapping[str, Template]) 
     stops = _stops(given.pop("stop", None), fields, inputs, report)
     for name in [*_FIELDS, *given]:
         if name in given:
-            _knob(name, given.pop(name), fields, inputs, report)
+            _add_parameter(name, given.pop(name), fields, inputs, report)
     limit = _limit(fields, inputs)
     body = {**({"version": model.version} if model.version else {}), "input": inputs}
     return Encoded(_with_extra(body, call.extra_body, fields), stops, is_json, limit)
 
 
 def _with_extra(body: dict[str, Any], extra: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
-    """The body with the caller's own: inputs of the model go among these, the rest beside them."""
+    """The body with the caller's own: inputs of the model go among its inputs."""
     inputs = {key: value for key, value in extra.items() if key in fields and key != "input"}
-    given: Any = extra.get("input")
-    merged = {**body["input"], **inputs, **given} if is_object(given) else body["input"] | inputs
-    beside = {key: value for key, value in extra.items() if key not in inputs}
-    if given is None or is_object(given):
-        beside["input"] = merged
-    return {**body, **beside}
+    others = {key: value for key, value in extra.items() if key not in inputs}
+    if others.get("input") is None:
+        others.pop("input", None)
+    return merge_body(merge_body(body, {"input": inputs}), others)
 
 
 # --- parameters ---------------------------------------------------------------------------
@@ -137,8 +136,10 @@ _FIELDS: Mapping[str, Sequence[str]] = {
 _LEVELS = ("reasoning_effort", "verbosity")
 
 
-def _knob(name: str, value: Any, fields: Fields, inputs: dict[str, Any], report: Report) -> None:
-    """One tuning parameter, as the model's own input."""
+def _add_parameter(
+    name: str, value: Any, fields: Fields, inputs: dict[str, Any], report: Report
+) -> None:
+    """Add one parameter, as the model's own input."""
     field = first_field(fields, _FIELDS.get(name, (name,)))
     if field is None:
         known = "has no such input" if fields else "has no known inputs (name it owner/name)"

@@ -1,0 +1,1 @@
+"""A call as llama.cpp's server takes it."""

@@ -1,0 +1,1 @@
+"""Predictions and their streams as completions and chunks, and their errors."""
