@@ -209,9 +209,9 @@ class _Reply:
         self._response = response
         self._open = open_replies
         self.status = response.status
-        headers = response.headers
-        names = map(lower_names.__getitem__, headers)
-        self.headers: Mapping[str, str] = dict(zip(names, headers.values(), strict=True))
+        self.headers: Mapping[str, str] = {
+            lower_names[name]: value for name, value in response.headers.items()
+        }
         open_replies.add(self)
 
     async def read(self) -> bytes:
