@@ -78,6 +78,7 @@ SSE_CASES: dict[str, tuple[bytes, list[Frame]]] = {
     "half a mark is all": (BOM[:2], []),
     "no UTF-8 in the data": (b"data: \xff\n\n", [Frame(b"\xff")]),
     "a NUL": (b"data: a\0b\n\n", [Frame(b"a\0b")]),
+    "an unknown field before the only event": (b"x\ndata: a", [Frame(b"a")]),
 }
 NDJSON_CASES: dict[str, tuple[bytes, list[Frame]]] = {
     "nothing": (b"", []),

@@ -229,7 +229,9 @@ class SSEFramer:
 
     def close(self) -> Iterable[Frame]:
         """The last event, where its blank line is missing."""
-        return [] if self.unframed else self._events(self._rest.take())
+        if self._is_silent and self._head[:1] in (b"{", b"["):
+            return []  # it is unframed
+        return self._events(self._rest.take())
 
     def _with_plain_line_ends(self, data: bytes) -> bytes:
         """LF for CR and CRLF; a CR counts at once, and an LF that follows it in the next piece is
