@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from llmgate.errors import ResponseTooLargeError
@@ -162,8 +162,10 @@ def reference_events(data: bytes) -> list[Frame]:
 
 @given(pieces=cut_streams())
 def test_events_are_those_of_the_standard(pieces: list[bytes]) -> None:
-    """Any stream gives what the standard's own algorithm gives, but for events of empty data."""
+    """Any stream gives what the standard's own algorithm gives, but for events of empty data, and
+    for what begins as JSON, which is no stream."""
     data = b"".join(pieces)
+    assume(data.removeprefix(BOM).lstrip()[:1] not in (b"{", b"["))
     assert reference_events(data) == frames_of(SSEFramer(), pieces)
 
 
