@@ -19,6 +19,7 @@ from llmgate.types import Chunk, Completion
 from llmgate_anthropic import Anthropic
 from llmgate_azure import AzureOpenAI
 from llmgate_cohere import Cohere
+from llmgate_mistral import Mistral
 from llmgate_ollama import Ollama
 from llmgate_openai import OpenAI
 from llmgate_replicate import Replicate
@@ -141,7 +142,7 @@ VENDORS: Mapping[str, Vendor] = {
         OpenAI(api_key=_KEY, base_url="https://api.example/v1"),
         _openai_ended,
         (
-            *("openai", "groq", "mistral", "deepseek", "together", "openrouter", "xai", "vllm"),
+            *("openai", "groq", "deepseek", "together", "openrouter", "xai", "vllm"),
             *("fireworks", "perplexity", "cerebras", "local_openai_compat", "other_openai_compat"),
         ),
     ),
@@ -163,6 +164,9 @@ VENDORS: Mapping[str, Vendor] = {
         ("cohere",),
         ({"tools": _TOOLS},),
         model="command-a-03-2025",
+    ),
+    "mistral": Vendor(
+        Mistral(api_key=_KEY, base_url="https://api.example/v1"), _openai_ended, ("mistral",)
     ),
     "ollama": Vendor(
         Ollama(base_url="http://ollama.example"),

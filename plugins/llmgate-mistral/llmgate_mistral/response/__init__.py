@@ -1,0 +1,1 @@
+"""Mistral's responses, where they depart from OpenAI's: failures and models."""
