@@ -41,7 +41,7 @@ _VENDOR = Vendor(
     credentials={"api_key": Credential(("MISTRAL_API_KEY",))},
     complete_address=_complete_address,
 )
-_DIALECT = Dialect(provider="mistral", gated=False, stream_usage=False, takes_reasoning=True)
+_DIALECT = Dialect(provider="mistral", gated=False, stream_usage=None, takes_reasoning=True)
 
 
 class Mistral(Provider):

@@ -35,6 +35,10 @@ def expected(exchange: RecordedExchange) -> Mapping[str, Any]:
         pieces = [each for chunk in chunks for each in chunk.get("thinking", ())]
         thoughts += [each["text"] for each in pieces]
     said |= {"text": "".join(texts), "reasoning": "".join(thoughts)}
+    usage = said.get("usage")
+    if usage is not None:  # audio is beside the other tokens of the prompt
+        prompt = usage["total_tokens"] - usage["completion_tokens"]
+        said["usage"] = {**usage, "prompt_tokens": prompt}
     return said
 
 

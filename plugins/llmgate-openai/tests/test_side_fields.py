@@ -214,6 +214,7 @@ _COUNTS: list[tuple[Any, tuple[int, int, int] | None]] = [
     ),
     ({**_USAGE, "completion_tokens_details": {"reasoning_tokens": 2}}, (3, 2, 5)),
     ({**_USAGE, "reasoning_tokens": 1}, (3, 2, 5)),
+    ({**_USAGE, "total_tokens": 9, "prompt_tokens_details": {"audio_tokens": 4}}, (7, 2, 9)),
     ({**_USAGE, "prompt_tokens_details": []}, (3, 2, 5)),
     ({**_USAGE, "prompt_tokens_details": {"cached_tokens": "2"}}, (3, 2, 5)),
     ({"prompt_tokens": 2**70, "completion_tokens": 2, "total_tokens": 5}, (0, 5, 5)),

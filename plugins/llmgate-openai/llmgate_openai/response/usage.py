@@ -22,8 +22,8 @@ Details = TypeVar("Details", PromptTokensDetails, CompletionTokensDetails)
 def read_usage(usage: Any, extra: dict[str, Any], report: Report) -> Usage | None:
     """The usage of a response or chunk; None where it has none, or none that can be read.
 
-    In OpenAI's shape, ``completion_tokens`` contains the reasoning. Where a host counts that beside
-    it, as the sum shows, it is added.
+    In OpenAI's shape, ``completion_tokens`` contains the reasoning and ``prompt_tokens`` the audio.
+    Where a host counts that beside it, as the sum shows, it is added.
 
     Args:
         usage: What the host sent.
@@ -87,7 +87,13 @@ def _usage(side: SideFields, report: Report) -> Usage | None:
     counted = completion = completion or 0
     beside = 0 if total is None else total - prompt - completion
     reasoning = (details.reasoning_tokens if details is not None else None) or 0
-    if beside > 0 and reasoning in (0, beside):
+    sounds = (prompt_details.audio_tokens if prompt_details is not None else None) or 0
+    if beside == sounds > 0:  # Mistral
+        reason = "the host counts audio beside it; OpenAI's shape contains it"
+        sent = prompt + beside
+        report.add("converted", "response.usage.prompt_tokens", reason, given=prompt, sent=sent)
+        prompt = sent
+    elif beside > 0 and reasoning in (0, beside):
         completion += beside
     elif reasoning > completion:  # it cannot be contained in that
         completion += reasoning
