@@ -130,6 +130,8 @@ def _lost_field(key: str, value: Any, ours: dict[str, Any], path: str) -> Iterat
         value = int(value)
     elif key == "completion_tokens" and mine != value:  # the host counts reasoning beside it
         value = ours["total_tokens"] - ours["prompt_tokens"]
+    elif key == "prompt_tokens" and mine != value:  # the host counts audio beside it
+        value += ours["prompt_tokens_details"]["audio_tokens"]
     elif key == "arguments" and not isinstance(value, str):
         mine = json.loads(mine or "null")
     elif key == "obfuscation" or (key == "message" and "delta" in ours):
