@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from llmgate.errors import ProviderError
-from llmgate.provider import Decoder, EmbeddingAbilities, Provider, Signing, Support
+from llmgate.options import ChatParameters
+from llmgate.provider import Decoder, EmbeddingAbilities, Provider, Rule, Signing, Support
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Secret
 from llmgate.provider.kit import Credential, Settings, Vendor, json_request, key_from
@@ -20,6 +21,7 @@ from llmgate_cohere.request.body import Encoded, encode
 from llmgate_cohere.response.body import decode
 from llmgate_cohere.response.errors import chat_error
 from llmgate_cohere.response.stream import ChatDecoder
+from llmgate_cohere.rules import PARAMETERS, abilities_of
 
 if TYPE_CHECKING:
     from llmgate.embeddings import EmbeddingCall, Embeddings
@@ -34,12 +36,6 @@ _VENDOR = Vendor(
     base_url_variables=("CO_API_URL",),
     endings=("/chat", "/embed", "/v2", "/v1", "/compatibility"),
     credentials={"api_key": Credential(("CO_API_KEY", "COHERE_API_KEY"))},
-)
-_NATIVE = ("logprobs", "max_tokens")
-_TRANSLATED = (
-    *("frequency_penalty", "function_call", "functions", "max_completion_tokens", "modalities"),
-    *("presence_penalty", "reasoning_effort", "response_format", "seed", "stop", "temperature"),
-    *("tool_choice", "tools", "top_p"),
 )
 
 
@@ -61,10 +57,7 @@ class Cohere(Provider):
     protocol = 2
     name = "cohere"
     models: ClassVar[tuple[str, ...]] = ("command", "command-*", "c4ai-*", "embed-*")
-    parameters: ClassVar[Mapping[str, Support] | None] = {
-        **dict.fromkeys(_NATIVE, Support.NATIVE),
-        **dict.fromkeys(_TRANSLATED, Support.TRANSLATED),
-    }
+    parameters: ClassVar[Mapping[str, Support] | None] = PARAMETERS
 
     def __init__(
         self,
@@ -79,6 +72,10 @@ class Cohere(Provider):
     def configured(self, **settings: Any) -> Cohere:
         """The same provider with some of its settings changed."""
         return type(self)(**self._settings.changed(**settings))
+
+    def abilities(self, model: str, _: ChatParameters, /) -> Mapping[str, Support | Rule]:
+        """What this model takes of the parameters."""
+        return abilities_of(model)
 
     def complete(self, call: ProviderCall) -> Flow[Completion]:
         """One request, one completion."""

@@ -522,7 +522,7 @@ REFUSED: list[tuple[dict[str, Any], type[RequestError], str]] = [
         "response_format",
     ),
     ({"response_format": {"type": "xml"}}, InvalidRequestError, "response_format"),
-    ({"reasoning_effort": "huge"}, InvalidRequestError, "reasoning_effort"),
+    ({"model": REASONER, "reasoning_effort": "huge"}, InvalidRequestError, "reasoning_effort"),
     ({"messages": [{"role": "assistant", "content": ""}]}, InvalidRequestError, "messages"),
     (
         {"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": "f"}}]}]},

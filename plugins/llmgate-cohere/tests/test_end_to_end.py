@@ -154,6 +154,46 @@ async def test_legacy_functions(client: Client, server: Server, stream: bool) ->
     assert "tools" in server.bodies[0]
 
 
+CUT = '{"city": "Ro'
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_call_that_was_cut_off_goes_back(
+    client: Client, server: Server, stream: bool
+) -> None:
+    """However its message was stored: as an object that keeps the text."""
+    function = {"name": "find_weather", "arguments": CUT}
+    called = {"tool_calls": [{"id": "c1", "type": "function", "function": function}]}
+    server.message, server.reason = called, "MAX_TOKENS"
+    choice = (await ask(client, tools=[TOOL], stream=stream)).choices[0]
+    assert ("length", "MAX_TOKENS") == (choice.finish_reason, choice.native_finish_reason)
+    server.message, server.reason = SAID, "COMPLETE"
+    result = {"role": "tool", "tool_call_id": "c1", "content": "it was cut off"}
+    message = choice.message
+    for given in (message, message.model_dump(), json.loads(message.model_dump_json())):
+        found = await ask(client, [*HI, given, result], tools=[TOOL])
+        sent = server.bodies[-1]["messages"][1]["tool_calls"][0]["function"]
+        assert {"arguments": CUT} == json.loads(sent["arguments"])
+        path = "messages[1].tool_calls[0].function.arguments"
+        assert [path] == [each.path for each in found.report if each.path.endswith("arguments")]
+
+
+async def test_a_schema_without_an_object_at_its_root(client: Client, server: Server) -> None:
+    """Cohere takes objects alone, so it is wrapped, and the text is what is in it."""
+    server.message = {"content": [{"type": "text", "text": '{"value": [1, 2]}'}]}
+    found = await ask(client, response_format=list[int])
+    schema = server.bodies[-1]["response_format"]["json_schema"]
+    assert ("object", ["value"]) == (schema["type"], schema["required"])
+    assert [1, 2] == json.loads(found.text)
+
+
+async def test_a_model_that_cannot_reason_is_not_asked_to(client: Client, server: Server) -> None:
+    """As the rules of the model say, in a preview too."""
+    found = await ask(client, reasoning_effort="high")
+    assert "thinking" not in server.bodies[-1]
+    assert "does not reason" in found.report[0].reason
+
+
 # --- errors -------------------------------------------------------------------------------
 
 

@@ -6,7 +6,6 @@ Source: https://docs.cohere.com/reference/chat
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -102,15 +101,6 @@ _BUDGETS: Mapping[str, int | None] = {
 }
 """The tokens of reasoning for each effort. Source: https://docs.cohere.com/docs/reasoning"""
 
-_NOT_REASONING = re.compile(
-    r"command(-light|-nightly|-light-nightly|-r\b.*|-r7b.*|-a-03-2025|-a-vision.*|-a-translate.*)?"
-    r"|c4ai-.*"
-)
-"""Models that cannot reason, and refuse ``thinking``; newer models accept it.
-
-Source: https://docs.cohere.com/docs/models
-"""
-
 
 def _add_thinking(body: dict[str, Any], call: ProviderCall) -> None:
     effort = parameter(call, "reasoning_effort")
@@ -120,9 +110,6 @@ def _add_thinking(body: dict[str, Any], call: ProviderCall) -> None:
         known = ", ".join(("none", *_BUDGETS))
         reason = f"must be one of {known}, not {effort!r:.40}"
         raise InvalidRequestError(reason, path="reasoning_effort")
-    if _NOT_REASONING.fullmatch(call.model):
-        call.report.drop("reasoning_effort", f"{call.model} does not reason", given=effort)
-        return
     budget = _BUDGETS.get(effort)
     thinking: dict[str, Any] = {"type": "disabled" if effort == "none" else "enabled"}
     if budget is not None:
