@@ -28,7 +28,7 @@ from llmgate.provider.kit import Settings, key_from
 from llmgate.types import Chunk, Completion
 from llmgate_compatible.address import base_url_in, missing_setting, vendor_of
 from llmgate_compatible.errors import named_error
-from llmgate_compatible.request import fitted_call
+from llmgate_compatible.request import fitted_call, leaves_unchanged
 from llmgate_compatible.response import HostDecoder, adjusted, is_adjusted
 from llmgate_compatible.rows import Chat, Row, chat_of
 from llmgate_openai import ChatDecoder, Dialect, chat_error, chat_request, decode
@@ -142,7 +142,7 @@ class CompatibleHost(Provider):
         return self._settings.url(path)
 
     def _chat_request(self, call: ProviderCall, fit: _Fit) -> HttpRequest:
-        if fit.is_fitted:
+        if fit.is_fitted and not leaves_unchanged(call, fit.chat):
             call = fitted_call(call, fit.chat, self.row.title)
         return chat_request(call, self._url(self.row.chat_path), fit.dialect)
 

@@ -16,11 +16,6 @@ class TagReader:
         self._held = ""
         self._state = "beginning"
 
-    @property
-    def is_over(self) -> bool:
-        """Whether all that follows is text."""
-        return self._state == "text"
-
     def feed(self, piece: str) -> tuple[str, str]:
         """The reasoning and the text that are certain with this piece."""
         if self._state == "text":

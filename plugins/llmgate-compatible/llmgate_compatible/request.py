@@ -8,15 +8,37 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from operator import ne
 from typing import Any, cast
 
-from llmgate.provider.call import ProviderCall
+from llmgate.provider.call import ProviderCall, TextMessages
 from llmgate.provider.http import is_object
 from llmgate.provider.kit import merge_body
 from llmgate_compatible.history import fitted_messages
 from llmgate_compatible.rows import Chat
 
-__all__ = ["fitted_call"]
+__all__ = ["fitted_call", "leaves_unchanged"]
+
+
+def leaves_unchanged(call: ProviderCall, chat: Chat) -> bool:
+    """Whether a call is seen at a glance to be what the host takes, as most are: texts alone, and
+    no parameter that rows are about."""
+    if not isinstance(call.messages, TextMessages) or call.include_usage or chat.body:
+        return False
+    if not _WATCHED.isdisjoint(call.parameters):
+        return False
+    quirks = chat.quirks
+    if "system_role" in quirks or "one_system" in quirks or "alternating" in quirks:
+        return _has_plain_roles([message["role"] for message in call.messages])
+    return True
+
+
+def _has_plain_roles(roles: list[str]) -> bool:
+    """Whether no host would have these roles otherwise: one system message, and turns after it."""
+    return "developer" not in roles and all(map(ne, roles, roles[1:])) and "system" not in roles[1:]
+
+
+_WATCHED = frozenset({"reasoning_effort", "response_format", "tool_choice"})
 
 
 def fitted_call(call: ProviderCall, chat: Chat, title: str) -> ProviderCall:

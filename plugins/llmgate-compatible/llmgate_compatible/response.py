@@ -16,10 +16,7 @@ from llmgate.types import (
     Chunk,
     ChunkChoice,
     Completion,
-    CompletionTokensDetails,
     Message,
-    TextChunks,
-    Usage,
 )
 from llmgate_compatible.errors import named_error
 from llmgate_compatible.reasoning import TagReader
@@ -28,7 +25,7 @@ from llmgate_openai import ChatDecoder
 
 __all__ = ["HostDecoder", "adjusted", "is_adjusted"]
 
-_QUIRKS = frozenset({"think_tags", "details_as_reasoning", "reasoning_outside"})
+_QUIRKS = frozenset({"think_tags", "details_as_reasoning"})
 
 
 def is_adjusted(chat: Chat) -> bool:
@@ -38,8 +35,6 @@ def is_adjusted(chat: Chat) -> bool:
 
 def adjusted(completion: Completion, chat: Chat) -> Completion:
     """A whole response, put right in place."""
-    if "reasoning_outside" in chat.quirks and completion.usage is not None:
-        count_reasoning(completion.usage)
     for choice in completion.choices:
         message = choice.message
         if "details_as_reasoning" in chat.quirks:
@@ -52,22 +47,6 @@ def adjusted(completion: Completion, chat: Chat) -> Completion:
             if reasoning:
                 message.reasoning_content = f"{message.reasoning_content or ''}{reasoning}"
     return completion
-
-
-def count_reasoning(usage: Usage) -> None:
-    """Count the reasoning among the tokens of the response, where the total shows that it is not.
-
-    All that is in the total beside prompt and response is reasoning.
-    """
-    outside = usage.total_tokens - usage.prompt_tokens - usage.completion_tokens
-    details = usage.completion_tokens_details
-    said = None if details is None else details.reasoning_tokens
-    if outside <= 0 or said not in (None, outside):
-        return
-    usage.completion_tokens += outside
-    if details is None:
-        details = usage.completion_tokens_details = CompletionTokensDetails()
-    details.reasoning_tokens = outside
 
 
 def _read_details(message: Message | ChoiceDelta) -> None:
@@ -84,9 +63,10 @@ class HostDecoder:
 
     def __init__(self, decoder: ChatDecoder, chat: Chat) -> None:
         self._decoder = decoder
-        self._chat = chat
-        self._readers: dict[int, TagReader] = {}
+        self._errors = chat.errors
         self._has_tags = "think_tags" in chat.quirks
+        self._has_details = "details_as_reasoning" in chat.quirks
+        self._readers: dict[int, TagReader] = {}
 
     @property
     def framer(self) -> Framer:
@@ -103,32 +83,26 @@ class HostDecoder:
         try:
             chunks = self._decoder.feed(frame)
         except ProviderError as error:
-            named = named_error(error, self._chat.errors)
+            named = named_error(error, self._errors)
             if named is error:
                 raise
             raise named from None
-        if isinstance(chunks, TextChunks) and not self._may_hold_tags():
-            return chunks
-        fitted = [self._adjusted(chunk) for chunk in chunks]
-        return [*fitted, *self._release()] if self.finished else fitted
+        if self._has_tags or self._has_details:
+            return self._with_reasoning(chunks)
+        return chunks
 
     def close(self) -> Iterable[Chunk]:
         """What the end of the bytes completes."""
-        chunks = self._decoder.close()
-        return [*map(self._adjusted, chunks), *self._release()]
+        return [*self._with_reasoning(self._decoder.close()), *self._release()]
 
-    def _may_hold_tags(self) -> bool:
-        return self._has_tags and not all(reader.is_over for reader in self._readers.values())
-
-    def _adjusted(self, chunk: Chunk) -> Chunk:
-        if chunk.usage is not None and "reasoning_outside" in self._chat.quirks:
-            count_reasoning(chunk.usage)
-        for choice in chunk.choices:
-            if "details_as_reasoning" in self._chat.quirks:
+    def _with_reasoning(self, chunks: Iterable[Chunk]) -> Iterable[Chunk]:
+        read = [*chunks]
+        for choice in (choice for chunk in read for choice in chunk.choices):
+            if self._has_details:
                 _read_details(choice.delta)
             if self._has_tags:
                 self._read_tags(choice)
-        return chunk
+        return [*read, *self._release()] if self.finished else read
 
     def _read_tags(self, choice: ChunkChoice) -> None:
         delta = choice.delta

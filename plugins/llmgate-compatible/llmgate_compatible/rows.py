@@ -40,7 +40,6 @@ Quirk: TypeAlias = Literal[
     "no_stream_options",  # stream_options are refused
     "think_tags",  # reasoning comes between think tags at the beginning of the content
     "details_as_reasoning",  # reasoning comes in reasoning_details alone
-    "reasoning_outside",  # completion_tokens do not count the reasoning
 ]
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 

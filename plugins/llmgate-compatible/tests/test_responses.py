@@ -62,64 +62,6 @@ async def answered(chat: dict[str, Any], body: bytes, status: int = 200) -> Comp
         return await client.acompletion("acme/m", GREETING)
 
 
-# --- usage ---
-
-
-@pytest.mark.parametrize(
-    ("usage", "expected"),
-    [
-        (
-            {
-                "completion_tokens": 2,
-                "total_tokens": 12,
-                "completion_tokens_details": {"reasoning_tokens": 9},
-            },
-            (11, 9),
-        ),
-        ({"completion_tokens": 2, "total_tokens": 12}, (11, 9)),
-        (
-            {
-                "completion_tokens": 2,
-                "total_tokens": 12,
-                "completion_tokens_details": {"audio_tokens": 0},
-            },
-            (11, 9),
-        ),
-        (
-            {
-                "completion_tokens": 11,
-                "total_tokens": 12,
-                "completion_tokens_details": {"reasoning_tokens": 9},
-            },
-            (11, 9),
-        ),
-        (
-            {
-                "completion_tokens": 2,
-                "total_tokens": 12,
-                "completion_tokens_details": {"reasoning_tokens": 5},
-            },
-            (2, 5),
-        ),
-        ({"completion_tokens": 2, "total_tokens": 3}, (2, None)),
-    ],
-)
-async def test_reasoning_is_counted_where_the_total_shows_that_it_is_not(
-    usage: dict[str, Any], expected: tuple[int, int | None]
-) -> None:
-    """Whole and streamed; a total that does not add up is left alone."""
-    counts = {"prompt_tokens": 1, **usage}
-    chat = {"quirks": ["reasoning_outside"]}
-    for body in (whole({"content": "Hi"}, usage=counts), events({"content": "Hi"}, usage=counts)):
-        found = (await answered(chat, body)).usage
-        assert found is not None
-        details = found.completion_tokens_details
-        reasoning = None if details is None else details.reasoning_tokens
-        assert expected == (found.completion_tokens, reasoning)
-        assert counts["total_tokens"] == found.total_tokens
-    assert (await answered(chat, whole({"content": "Hi"}))).usage is None
-
-
 # --- reasoning ---
 
 TAGGED = {
