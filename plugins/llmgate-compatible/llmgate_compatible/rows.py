@@ -77,7 +77,7 @@ class Row(NamedTuple):
     key, sent in ``key_header``; ``keyless`` says that none is needed. ``address`` are the variables
     of the address, and ``hosts`` further hosts of the same vendor. ``claims`` are the bare names of
     models that are this host's own, and ``paths`` what it has beside chat. ``when`` holds, by a
-    model's glob, what is added to ``chat`` (lists) or replaces a part of it (all else).
+    model's glob, what is added to ``chat`` (lists and tables) or replaces a part of it.
     """
 
     name: str
@@ -134,4 +134,7 @@ def _chat_of(key: _Identity, model: str) -> Chat:
 
 
 def _added(chat: Chat, name: str, new: Any) -> Any:
-    return (*getattr(chat, name), *new) if isinstance(new, tuple) else new
+    before = getattr(chat, name)
+    if isinstance(new, tuple):
+        return (*before, *new)
+    return {**before, **new} if isinstance(new, dict) else new

@@ -158,7 +158,7 @@ def test_an_address_that_cannot_be_one_is_refused(base_url: str, expected: str) 
 
 
 def test_what_holds_for_a_model_is_added_to_what_holds_for_all() -> None:
-    """Lists grow; everything else is replaced."""
+    """Lists and tables grow; everything else is replaced."""
     chat = {"quirks": ["no_names"], "values": {"n": [1]}, "asks_usage": True}
     when = {
         "a*": {"quirks": ["one_system"], "values": {"seed": [1]}},
@@ -168,8 +168,34 @@ def test_what_holds_for_a_model_is_added_to_what_holds_for_all() -> None:
     assert row.chat == chat_of(row, "x")
     assert "max_tokens" == chat_of(row, "ab").limit
     both = chat_of(row, "ab")
-    assert (("no_names", "one_system"), {"seed": (1,)}, True) == (
+    assert (("no_names", "one_system"), {"n": (1,), "seed": (1,)}, True) == (
         both.quirks,
         both.values,
         both.asks_usage,
     )
+
+
+RULES = {
+    ("xai", "grok-4.5"): {"stop": False, "reasoning_effort": ("low", "medium", "high")},
+    ("xai", "grok-4.20-non-reasoning"): {"stop": True, "presence_penalty": False},
+    ("groq", "llama-3.3-70b-versatile"): {"reasoning_effort": False, "n": (1,)},
+    ("groq", "openai/gpt-oss-120b"): {"reasoning_effort": ("low", "medium", "high"), "n": (1,)},
+    ("moonshot", "kimi-k2.5"): {"temperature": (1, 0.6), "tool_choice": ("auto", "none")},
+    ("moonshot", "kimi-k3"): {"temperature": True, "tool_choice": True},
+    ("perplexity", "sonar"): {"tools": False, "stop": True},
+    ("zai", "glm-5.3"): {"reasoning_effort": ("low", "high", "max")},
+    ("cerebras", "kimi-k3"): {"reasoning_effort": ("low", "high", "max")},
+}
+
+
+@pytest.mark.parametrize(("name", "model"), RULES)
+def test_a_model_takes_what_its_host_says(name: str, model: str) -> None:
+    """All values of a parameter, some of them, or none."""
+    provider = getattr(llmgate_compatible, name)(api_key="k")
+    abilities = provider.abilities(model, {})
+    for parameter, expected in RULES[name, model].items():
+        found = abilities[parameter]
+        if isinstance(expected, tuple):
+            assert expected == found.allowed
+        else:
+            assert expected is (found != "unsupported")
