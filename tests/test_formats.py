@@ -19,6 +19,7 @@ from llmgate import Client
 from llmgate._core import formats
 from llmgate._core.check import check_parameters
 from llmgate._core.formats import VALUE, WRAPPED, format_of
+from llmgate._core.remembered import copied
 from llmgate._core.unwrapping import UnwrappingDecoder, unwrapped
 from llmgate.errors import InvalidRequestError
 from llmgate.testing import FakeProvider
@@ -252,11 +253,11 @@ def test_a_type_without_a_schema_is_refused(kind: Any, reason: str | None) -> No
 
 
 def test_the_schema_of_a_class_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It takes a hundred times as long as the rest of a call. What is sent is a copy."""
+    """It takes a hundred times as long as the rest of a call. What may be changed is a copy."""
     made = format_of(Item)
     monkeypatch.setattr(formats, "schema_of", None)
     assert made is format_of(Item)
-    sent: Any = check_parameters({"response_format": made.parameter})
+    sent: Any = copied(check_parameters({"response_format": made.parameter}))
     sent["response_format"]["json_schema"]["schema"].clear()
     assert "type" in schema_of(Item)
 

@@ -75,6 +75,7 @@ FLOORS = (
         "provider.kit.writing",
         "_core.check",
         "_core.received",
+        "_core.remembered",
         "_core.refusals",
         "_core.formats",
         "_core.unwrapping",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from llmgate._core.media import look_for_files, respelled_parts
 from llmgate._core.refusals import explained, json_fault, kind_of
+from llmgate._core.remembered import found_right_before
 from llmgate._core.schemas import (
     embedding_parameter_validator,
     json_validator,
@@ -203,8 +204,10 @@ def check_parameters(
     from pydantic_core import ValidationError  # noqa: PLC0415 - loaded with the validator
 
     plain = {name: _without_tuple(value) for name, value in parameters.items()}
+    known = found_right_before(plain)
+    others = {name: value for name, value in plain.items() if name not in known}
     try:
-        return cast("ChatParameters", parameter_validator().validate_python(plain))
+        return cast("ChatParameters", {**parameter_validator().validate_python(others), **known})
     except ValidationError:
         pass
     from llmgate._core.received import Received  # noqa: PLC0415 - seldom

@@ -21,6 +21,7 @@ from llmgate._core.media import FilesToRead, read_files
 from llmgate._core.operations import Operations
 from llmgate._core.prepare import AnyAsked, fit, hide_credentials, parse, provider_of, resolve
 from llmgate._core.registry import Registry
+from llmgate._core.remembered import copied
 from llmgate._core.retry import RetryBudget, RetryPolicy
 from llmgate._core.settings import (
     HeaderSource,
@@ -320,6 +321,7 @@ class Client(Operations, Live):
     async def _take_through(self, call: ChatCall, began: float) -> Completion | Stream:
         from llmgate._core.layers import take_through  # noqa: PLC0415 - only for those who have it
 
+        call.parameters = copied(call.parameters)
         layers = [each.chat for each in self._middleware]
         kind = Stream if call.stream else Completion
         return await take_through(
