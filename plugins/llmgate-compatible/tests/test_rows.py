@@ -175,7 +175,7 @@ def test_what_holds_for_a_model_is_added_to_what_holds_for_all() -> None:
     )
 
 
-RULES = {
+RULES: dict[tuple[str, str], dict[str, Any]] = {
     ("xai", "grok-4.5"): {"stop": False, "reasoning_effort": ("low", "medium", "high")},
     ("xai", "grok-4.20-non-reasoning"): {"stop": True, "presence_penalty": False},
     ("groq", "llama-3.3-70b-versatile"): {"reasoning_effort": False, "n": (1,)},
