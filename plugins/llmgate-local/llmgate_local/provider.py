@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
 
 from llmgate.errors import DecodeError, InvalidRequestError, ProviderError
@@ -34,11 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["Local"]
 
 _DIALECT = Dialect(provider="local", gated=False, stream_usage=False, takes_reasoning=True)
-_STREAMED: Mapping[str, Any] = {
-    "stream": True,
-    "stream_options": {"include_usage": True},
-    "return_progress": True,  # without it, llama.cpp cannot be stopped while it reads the prompt
-}
 
 
 class Local(Provider):
@@ -150,15 +146,12 @@ def _url(call: ProviderCall | EmbeddingCall, path: str) -> str:
 
 
 def _chat_request(call: ProviderCall) -> HttpRequest:
-    body = {**encode(call, _DIALECT), **_STREAMED, **_given_progress(call)}
+    # Without progress, llama.cpp cannot be stopped while it reads the prompt.
+    extra_body = {"return_progress": True, **call.extra_body}
+    streamed = replace(call, stream=True, include_usage=True, extra_body=extra_body)
+    body = {**encode(streamed, _DIALECT), "stream": True}
     check_constraints(body)
     return json_request(_url(call, "/v1/chat/completions"), body, stream=call.stream)
-
-
-def _given_progress(call: ProviderCall) -> dict[str, Any]:
-    """What the caller says of it, which counts."""
-    name = "return_progress"
-    return {name: call.extra_body[name]} if name in call.extra_body else {}
 
 
 def _decoder(call: ProviderCall) -> StreamDecoder:

@@ -12,8 +12,7 @@ from typing import Any, Literal, cast
 from llmgate.errors import UnsupportedError
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import is_array
-from llmgate.provider.kit import own_data
-from llmgate.report import Report
+from llmgate.provider.kit import drop_others, own_data
 
 __all__ = ["Conversation", "Media", "Role", "Turn", "read_conversation"]
 
@@ -82,6 +81,7 @@ _ROLES: Mapping[str, Role] = {
     "user": "user",
     "assistant": "assistant",
 }
+_ALONE = "an input takes a value alone"
 _READ = frozenset({"role", "content", "refusal", "tool_calls", "provider_data"})
 
 
@@ -99,14 +99,16 @@ def _read(
         if message[key] is not None:
             reason = "a prompt cannot carry it"
             report.add("dropped", f"{path}.{key}", reason, given=message[key])
-    text = _text(message.get("content"), f"{path}.content", role, conversation, report)
+    text = _text(message.get("content"), f"{path}.content", role, conversation, call)
     text = text or message.get("refusal") or ""
     if not text:
         report.add("dropped", path, "a message without a text says nothing to a prompt")
     conversation.turns.append(Turn(role, text, path))
 
 
-def _text(content: Any, path: str, role: Role, conversation: Conversation, report: Report) -> str:
+def _text(
+    content: Any, path: str, role: Role, conversation: Conversation, call: ProviderCall
+) -> str:
     """The content's text; its other parts go to the media."""
     if not is_array(content):
         return content or ""
@@ -115,39 +117,33 @@ def _text(content: Any, path: str, role: Role, conversation: Conversation, repor
         where = f"{path}[{index}]"
         if part["type"] in ("text", "refusal"):
             texts.append(part[part["type"]])
-            _check_rest(part, {"type", part["type"]}, where, report)
+            drop_others(part, ("type", part["type"]), where, call, _ALONE)
         elif role == "user":
-            conversation.media.append(_media(part, where, report))
+            conversation.media.append(_media(part, where, call))
         else:
             raise UnsupportedError(f"{where}: only a user's message may hold it", parameter=where)
     if len(texts) > 1:
-        report.add("merged", path, f"{len(texts)} texts joined by line ends")
+        call.report.add("merged", path, f"{len(texts)} texts joined by line ends")
     return "\n".join(texts)
 
 
-def _check_rest(part: Mapping[str, Any], known: set[str], path: str, report: Report) -> None:
-    """Report the keys of a part that have no meaning for a prediction."""
-    for key in part.keys() - known:
-        report.add("dropped", f"{path}.{key}", "an input takes a value alone", given=part[key])
-
-
-def _media(part: Mapping[str, Any], path: str, report: Report) -> Media:
+def _media(part: Mapping[str, Any], path: str, call: ProviderCall) -> Media:
     kind = part["type"]
     held: Any = part.get(kind)
     inner = f"{path}.{kind}"
     match kind, held:
         case "image_url", {"url": str(url)}:
-            _check_rest(held, {"url"}, inner, report)
+            drop_others(held, ("url",), inner, call, _ALONE)
             made = Media("image", url, path)
         case "input_audio", {"data": str(data), "format": str(name)}:
-            _check_rest(held, {"data", "format"}, inner, report)
+            drop_others(held, ("data", "format"), inner, call, _ALONE)
             made = Media("audio", f"data:audio/{name};base64,{data}", path)
         case "file", {"file_data": str(data)}:
-            _check_rest(held, {"file_data"}, inner, report)
+            drop_others(held, ("file_data",), inner, call, _ALONE)
             made = Media("file", data, path)
         case "file", _:
             raise UnsupportedError(f"{path}: give the file inline, as file_data", parameter=path)
         case _:
             raise UnsupportedError(f"{path}: no model takes {kind!r} here", parameter=path)
-    _check_rest(part, {"type", kind}, path, report)
+    drop_others(part, ("type", kind), path, call, _ALONE)
     return made

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from llmgate.errors import DecodeError, excerpt
+from llmgate.provider.accumulate import beside
 from llmgate.provider.http import HttpResponse, encode_json, is_array, is_object
 from llmgate.provider.kit import SideFields
 from llmgate.report import Report
@@ -163,16 +164,11 @@ def rest_of(prediction: Prediction) -> dict[str, Any]:
 
     Names that mean something else there are kept apart, under ``prediction``.
     """
-    output = prediction.get("output")
-    is_text = output is None or isinstance(output, str | list)
-    read = {"id", *(["output"] if is_text else [])}
-    if isinstance(prediction.get("model"), str):
+    output, model = prediction.get("output"), prediction.get("model")
+    read = {"id"}
+    if output is None or isinstance(output, str | list):
+        read.add("output")
+    if isinstance(model, str):
         read.add("model")
-    rest = {key: value for key, value in prediction.items() if key not in read | _TAKEN}
-    apart = {key: prediction[key] for key in _TAKEN - read if key in prediction}
-    return {**rest, "prediction": apart} if apart else rest
-
-
-_TAKEN = frozenset(
-    {"choices", "created", "model", "object", "service_tier", "system_fingerprint", "usage"}
-)
+    others = {key: value for key, value in prediction.items() if key not in read}
+    return beside(others, Completion, "prediction")
