@@ -102,8 +102,8 @@ class MessagesDecoder:
         self._calls = 0
         self._length = 0
         self._examples_left = _MOST_EXAMPLES
-        self._template_chunk: Chunk
         self._template_pieces: list[str]
+        self._text_chunk: Chunk
         self._readers: Mapping[str, Callable[[Event], Iterable[Chunk]]] = {
             "content_block_delta": self._delta,
             "content_block_start": self._start,
@@ -122,20 +122,19 @@ class MessagesDecoder:
             ProviderError: for an error that the provider sends inside the stream.
             DecodeError: for an event that cannot be read; ``frame`` is its data.
         """
-        if frame.texts:
-            return self._more_texts(frame.texts)
+        data, name, texts, _ = frame
+        if texts:
+            return self._more_texts(texts)
         try:
-            event = self._event(frame)
-            if event is None:
-                return ()
-            chunks = self._read(event)
-            if isinstance(self.framer, SSEFramer):
-                self._use_as_template(self.framer, event, frame)
+            event: Any = read_json(data) if data[:1] == b"{" and name != "error" else None
+            chunks = None if event is None else self._plain_delta(event, frame)
+            if chunks is None:
+                event = self._checked_event(event, frame)
+                chunks = () if event is None else self._read(event)
         except DecodeError as error:
-            add_frame(error, "the event cannot be read", frame.data)
+            add_frame(error, "the event cannot be read", data)
             raise
-        else:
-            return chunks
+        return chunks
 
     def close(self) -> Iterable[Chunk]:
         """The end of the bytes: fine after a stop reason, with which a message is whole.
@@ -147,20 +146,42 @@ class MessagesDecoder:
             raise StreamTruncatedError("the stream ended before its terminator")
         return self._aside(self._unknown.rest())
 
-    def _event(self, frame: Frame) -> Event | None:
+    def _plain_delta(self, event: Event, frame: Frame) -> Iterable[Chunk] | None:
+        """The chunk of one more piece of a block, as nearly all events are; None for any other."""
+        try:
+            if event["type"] != "content_block_delta" or len(event) != 3:
+                return None
+            block, delta = self._blocks[event["index"]], event["delta"]
+            kind, key = delta["type"], _PIECES[delta["type"]]
+            piece = delta[key]
+        except (KeyError, TypeError):
+            return None
+        if type(piece) is not str or not piece or len(delta) != 2:
+            return None
+        if kind == "input_json_delta":
+            return self._add_input(block, piece)
+        pieces = block.partial.pieces(key)
+        pieces.append(piece)
+        if kind == "thinking_delta":
+            return self._add_thought(piece)
+        if self._examples_left:
+            self._use_as_template(frame, piece, pieces)
+        self._length += len(piece)
+        return TextChunks(self._text_chunk, (piece,))
+
+    def _checked_event(self, payload: Any, frame: Frame) -> Event | None:
         """The event of a frame; None for one that stands for nothing."""
-        data = frame.data
-        if not data.startswith(b"{") or frame.event == "error":
+        if payload is None:
+            data = frame.data
             if is_done_mark(data):
                 self._record("the host ends its stream with [DONE]")
                 return {"type": "message_stop"}
-            data = data.strip()
-            if data in (b"", b"null") and frame.event != "error":
+            if data.strip() in (b"", b"null") and frame.event != "error":
                 return None
             error = error_from_event(frame)
             if error is not None:
                 raise error
-        payload: Any = read_json(data)
+            payload = read_json(data)
         error = error_in(payload, "type")
         if error is not None:
             raise error
@@ -187,26 +208,30 @@ class MessagesDecoder:
 
     def _more_texts(self, texts: Sequence[str]) -> Iterable[Chunk]:
         """More of the text of the block of the template."""
+        self._examples_left = _MOST_EXAMPLES
         texts = [text for text in texts if text]
         self._template_pieces.extend(texts)
         self._length += sum(map(len, texts))
-        return TextChunks(self._template_chunk, texts)
+        return TextChunks(self._text_chunk, texts)
 
-    def _use_as_template(self, framer: SSEFramer, event: Event, frame: Frame) -> None:
-        """After a piece of text, have the framer read only the text of others in its block."""
-        if event["type"] in _CHANGES:
+    def _use_as_template(self, frame: Frame, piece: str, pieces: list[str]) -> None:
+        """After a piece of text, have the framer read only the text of others in its block; where
+        the host writes each event otherwise, that is in vain, and is left after a few."""
+        framer = self.framer
+        if not isinstance(framer, SSEFramer):
+            return
+        self._examples_left -= 1
+        template = FrameTemplate.of(frame.data, "text", piece) if self._examples_left else None
+        if template is None:
             framer.forget()
-        delta = event.get("delta")
-        if event["type"] != "content_block_delta" or not is_object(delta):
-            return
-        if delta["type"] != "text_delta" or len(delta) != 2 or not self._examples_left:
-            return
-        template = FrameTemplate.of(frame.data, "text", delta["text"])
-        if template is not None:
-            self._examples_left -= 1
-            self._template_pieces = self._block_of(event).partial.pieces("text")
-            self._template_chunk = self._chunk(ChoiceDelta(delta["text"]))
+        else:
+            self._template_pieces = pieces
             framer.learn(template, frame)
+
+    def _forget_template(self) -> None:
+        """From here on the same event says something else."""
+        if isinstance(self.framer, SSEFramer):
+            self.framer.forget()
 
     # --- the message ---
 
@@ -216,6 +241,8 @@ class MessagesDecoder:
         self._has_begun = True
         self._id = side.text("id") or f"msg_{self._call_id}"
         self._model = side.text("model") or ""
+        self._text_chunk = self._chunk(ChoiceDelta(""))
+        self._forget_template()
         self._add_usage(side)
         tier = self._usage.text("service_tier")
         extra = beside(side.others(*OF_A_MESSAGE), Completion, "anthropic")
@@ -278,6 +305,7 @@ class MessagesDecoder:
     def _start(self, event: Event) -> Iterable[Chunk]:
         given = Fields(event).object("content_block").payload
         index = self._index(event)
+        self._forget_template()
         block = _Block(PartialObject(given), f"content[{index}]", self._length)
         self._blocks[index] = block
         self._has_content = True
@@ -359,6 +387,7 @@ class MessagesDecoder:
         return self._end_block(self._index(event))
 
     def _end_block(self, index: int) -> Iterable[Chunk]:
+        self._forget_template()
         block = self._blocks.pop(index)
         fields, chunks = block.partial.join(), list[Chunk]()
         if "input" in fields or block.arguments:
@@ -394,10 +423,9 @@ class MessagesDecoder:
         return Fields(event).integer("index") if read is None else read
 
 
-_MOST_EXAMPLES = 64
-"""How many pieces of text may become the template: each costs something, and few are needed."""
-_CHANGES = frozenset({"message_start", "content_block_start", "content_block_stop"})
-"""Events after which the same event says something else."""
+_MOST_EXAMPLES = 4
+"""How many events in turn become the template, when none of those that follow fits."""
+_PIECES = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json"}
 _OF_DELTA = ("stop_reason", "stop_sequence", "stop_details")
 _OF_EVENT = ("type", "delta", "usage")
 
