@@ -170,7 +170,7 @@ def test_citations_go_back_beside_blank_blocks(form: Any, provider: Anthropic) -
     "arguments", ['{"path": "a.txt", "text": "aaaa', '{"city": "Oslo",}', "[1]", '{"n": NaN}', "x"]
 )
 @pytest.mark.parametrize("is_streamed", [False, True])
-@pytest.mark.parametrize("as_dict", [False])
+@pytest.mark.parametrize("as_dict", [False, True])
 @pytest.mark.parametrize("before", [[], [THOUGHT], [text("I call.")]])
 def test_malformed_arguments_go_back_as_an_object(
     before: list[Any], as_dict: bool, is_streamed: bool, arguments: str, provider: Anthropic

@@ -325,3 +325,34 @@ def test_another_framing_may_carry_the_events() -> None:
             chunks += decoder.feed(frame)
     assert decoder.finished
     assert "Hi" == accumulate(chunks).text
+
+
+def test_a_piece_may_come_with_more() -> None:
+    """Further fields of a delta or an event change nothing, and an empty piece says nothing."""
+    found = answer(
+        begin(0, "thinking", thinking="", signature=""),
+        go_on(0, "thinking_delta", thinking="H", estimated_tokens=3),
+        go_on(0, "thinking_delta", thinking=""),
+        go_on(0, "thinking_delta", thinking="m.") | {"more": 1},
+        end(0),
+        begin(1, "server_tool_use", id="srvtoolu_1", name="web_search", input={}),
+        go_on(1, "input_json_delta", partial_json='{"q":'),
+        go_on(1, "input_json_delta", partial_json=""),
+        go_on(1, "input_json_delta", partial_json='"x"}'),
+        end(1),
+        begin(2, "text", text=""),
+        go_on(2, "text_delta", text="H", more=1),
+        go_on(2, "text_delta", text=""),
+        go_on(2, "text_delta", text="i"),
+        end(2),
+        {"type": "message_delta", "delta": {}, "usage": {"output_tokens": 3}},
+    )
+    message = found.choices[0].message
+    assert ("Hm.", "Hi", None) == (message.reasoning_content, message.content, message.tool_calls)
+    blocks = (message.provider_data or {})["anthropic"]["content"]
+    assert ["thinking", "server_tool_use", "text"] == [block["type"] for block in blocks]
+    assert ["Hm.", {"q": "x"}, "Hi"] == [
+        blocks[0]["thinking"],
+        blocks[1]["input"],
+        blocks[2]["text"],
+    ]

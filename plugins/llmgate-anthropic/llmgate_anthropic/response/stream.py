@@ -6,7 +6,7 @@ Source: https://platform.claude.com/docs/en/build-with-claude/streaming
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +23,6 @@ from llmgate.provider.kit import (
     is_done_mark,
     read_json,
 )
-from llmgate.provider.templated_sse import FrameTemplate
 from llmgate.report import Report
 from llmgate.types import (
     ChoiceDelta,
@@ -31,7 +30,6 @@ from llmgate.types import (
     ChunkChoice,
     Completion,
     FunctionDelta,
-    TextChunks,
     ToolCallDelta,
 )
 from llmgate_anthropic.response.errors import error_from_event, error_in
@@ -101,9 +99,6 @@ class MessagesDecoder:
         self._native = native_content()
         self._calls = 0
         self._length = 0
-        self._examples_left = _MOST_EXAMPLES
-        self._template_pieces: list[str]
-        self._text_chunk: Chunk
         self._readers: Mapping[str, Callable[[Event], Iterable[Chunk]]] = {
             "content_block_delta": self._delta,
             "content_block_start": self._start,
@@ -122,12 +117,10 @@ class MessagesDecoder:
             ProviderError: for an error that the provider sends inside the stream.
             DecodeError: for an event that cannot be read; ``frame`` is its data.
         """
-        data, name, texts, _ = frame
-        if texts:
-            return self._more_texts(texts)
+        data = frame[0]
         try:
-            event: Any = read_json(data) if data[:1] == b"{" and name != "error" else None
-            chunks = None if event is None else self._plain_delta(event, frame)
+            event: Any = read_json(data) if data[:1] == b"{" and frame[1] != "error" else None
+            chunks = None if event is None else self._plain_delta(event)
             if chunks is None:
                 event = self._checked_event(event, frame)
                 chunks = () if event is None else self._read(event)
@@ -146,7 +139,7 @@ class MessagesDecoder:
             raise StreamTruncatedError("the stream ended before its terminator")
         return self._aside(self._unknown.rest())
 
-    def _plain_delta(self, event: Event, frame: Frame) -> Iterable[Chunk] | None:
+    def _plain_delta(self, event: Event) -> Iterable[Chunk] | None:
         """The chunk of one more piece of a block, as nearly all events are; None for any other."""
         try:
             if event["type"] != "content_block_delta" or len(event) != 3:
@@ -160,14 +153,8 @@ class MessagesDecoder:
             return None
         if kind == "input_json_delta":
             return self._add_input(block, piece)
-        pieces = block.partial.pieces(key)
-        pieces.append(piece)
-        if kind == "thinking_delta":
-            return self._add_thought(piece)
-        if self._examples_left:
-            self._use_as_template(frame, piece, pieces)
-        self._length += len(piece)
-        return TextChunks(self._text_chunk, (piece,))
+        block.partial.pieces(key).append(piece)
+        return self._add_text(piece) if kind == "text_delta" else self._add_thought(piece)
 
     def _checked_event(self, payload: Any, frame: Frame) -> Event | None:
         """The event of a frame; None for one that stands for nothing."""
@@ -201,37 +188,25 @@ class MessagesDecoder:
     def _aside(self, extra: dict[str, Any]) -> Iterable[Chunk]:
         return (Chunk([], self._id, 0, self._model, extra=extra),) if extra else ()
 
-    def _chunk(self, delta: ChoiceDelta) -> Chunk:
-        return Chunk([ChunkChoice(delta)], self._id, 0, self._model)
-
-    # --- runs of events that differ in their text alone ---
-
-    def _more_texts(self, texts: Sequence[str]) -> Iterable[Chunk]:
-        """More of the text of the block of the template."""
-        self._examples_left = _MOST_EXAMPLES
-        texts = [text for text in texts if text]
-        self._template_pieces.extend(texts)
-        self._length += sum(map(len, texts))
-        return TextChunks(self._text_chunk, texts)
-
-    def _use_as_template(self, frame: Frame, piece: str, pieces: list[str]) -> None:
-        """After a piece of text, have the framer read only the text of others in its block; where
-        the host writes each event otherwise, that is in vain, and is left after a few."""
-        framer = self.framer
-        if not isinstance(framer, SSEFramer):
-            return
-        self._examples_left -= 1
-        template = FrameTemplate.of(frame.data, "text", piece) if self._examples_left else None
-        if template is None:
-            framer.forget()
-        else:
-            self._template_pieces = pieces
-            framer.learn(template, frame)
-
-    def _forget_template(self) -> None:
-        """From here on the same event says something else."""
-        if isinstance(self.framer, SSEFramer):
-            self.framer.forget()
+    def _chunk(
+        self,
+        content: str | None = None,
+        reasoning: str | None = None,
+        call: ToolCallDelta | None = None,
+    ) -> Chunk:
+        """A chunk of one of these, as nearly all are."""
+        delta, choice, chunk = _new(ChoiceDelta), _new(ChunkChoice), _new(Chunk)
+        delta.content, delta.reasoning_content = content, reasoning
+        delta.tool_calls = None if call is None else [call]
+        delta.role = delta.refusal = delta.function_call = delta.provider_data = None
+        delta.raw_annotations = delta.raw_audio = delta.raw_extra = None
+        choice.delta, choice.index = delta, 0
+        choice.finish_reason = choice.native_finish_reason = None
+        choice.raw_logprobs = choice.raw_extra = None
+        chunk.choices = [choice]
+        chunk.id, chunk.created, chunk.model, chunk.object = self._id, 0, self._model, _KIND
+        chunk.usage = chunk.system_fingerprint = chunk.service_tier = chunk.raw_extra = None
+        return chunk  # type: ignore[no-any-return] # all its fields are set
 
     # --- the message ---
 
@@ -241,8 +216,6 @@ class MessagesDecoder:
         self._has_begun = True
         self._id = side.text("id") or f"msg_{self._call_id}"
         self._model = side.text("model") or ""
-        self._text_chunk = self._chunk(ChoiceDelta(""))
-        self._forget_template()
         self._add_usage(side)
         tier = self._usage.text("service_tier")
         extra = beside(side.others(*OF_A_MESSAGE), Completion, "anthropic")
@@ -305,7 +278,6 @@ class MessagesDecoder:
     def _start(self, event: Event) -> Iterable[Chunk]:
         given = Fields(event).object("content_block").payload
         index = self._index(event)
-        self._forget_template()
         block = _Block(PartialObject(given), f"content[{index}]", self._length)
         self._blocks[index] = block
         self._has_content = True
@@ -330,7 +302,7 @@ class MessagesDecoder:
         identifier = side.text("id") or f"call_{self._call_id}_{block.call}"
         function = FunctionDelta(name, "")
         begun = ToolCallDelta(block.call, identifier, function, type="function")
-        return (self._chunk(ChoiceDelta(tool_calls=[begun])),)
+        return (self._chunk(call=begun),)
 
     def _delta(self, event: Event) -> Iterable[Chunk]:
         block, delta = self._block_of(event), event.get("delta")
@@ -359,10 +331,10 @@ class MessagesDecoder:
 
     def _add_text(self, piece: str) -> Iterable[Chunk]:
         self._length += len(piece)
-        return (self._chunk(ChoiceDelta(piece)),) if piece else ()
+        return (self._chunk(piece),) if piece else ()
 
     def _add_thought(self, piece: str) -> Iterable[Chunk]:
-        return (self._chunk(ChoiceDelta(reasoning_content=piece)),) if piece else ()
+        return (self._chunk(reasoning=piece),) if piece else ()
 
     def _input_piece(self, block: _Block, delta: Mapping[str, Any]) -> str:
         """A piece of JSON; some hosts send the whole value."""
@@ -380,14 +352,13 @@ class MessagesDecoder:
         if block.call is None:
             return ()
         fragment = ToolCallDelta(block.call, function=FunctionDelta(None, piece))
-        return (self._chunk(ChoiceDelta(tool_calls=[fragment])),)
+        return (self._chunk(call=fragment),)
 
     def _stop(self, event: Event) -> Iterable[Chunk]:
         self._block_of(event)
         return self._end_block(self._index(event))
 
     def _end_block(self, index: int) -> Iterable[Chunk]:
-        self._forget_template()
         block = self._blocks.pop(index)
         fields, chunks = block.partial.join(), list[Chunk]()
         if "input" in fields or block.arguments:
@@ -397,7 +368,7 @@ class MessagesDecoder:
         data = native_data(self._native.add(fields))
         if annotations or data is not None:
             last = ChoiceDelta(annotations=annotations or None, provider_data=data)
-            chunks.append(self._chunk(last))
+            chunks.append(Chunk([ChunkChoice(last)], self._id, 0, self._model))
         return chunks
 
     def _end_input(self, block: _Block, fields: dict[str, Any]) -> Iterable[Chunk]:
@@ -423,8 +394,9 @@ class MessagesDecoder:
         return Fields(event).integer("index") if read is None else read
 
 
-_MOST_EXAMPLES = 4
-"""How many events in turn become the template, when none of those that follow fits."""
+_new: Any = object.__new__
+"""Makes an object whose fields are then set, each of them: its constructor costs as much again."""
+_KIND = "chat.completion.chunk"
 _PIECES = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json"}
 _OF_DELTA = ("stop_reason", "stop_sequence", "stop_details")
 _OF_EVENT = ("type", "delta", "usage")
