@@ -41,6 +41,7 @@ _HOME = {
     "models": ("Model", "ModelList"),
     "options": ("Timeout",),
     "report": ("Deviation", "Report"),
+    "tool_loop": ("ToolLoopError", "ToolRun", "arun_tools", "run_tools"),
     "tools": ("function_tool",),
     "types": ("Chunk", "Completion", "Message", "Usage"),
     "errors": (

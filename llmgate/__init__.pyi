@@ -67,6 +67,10 @@ from llmgate.provider.http import Secret
 from llmgate.report import Deviation as Deviation
 from llmgate.report import Policy
 from llmgate.report import Report as Report
+from llmgate.tool_loop import ToolLoopError as ToolLoopError
+from llmgate.tool_loop import ToolRun as ToolRun
+from llmgate.tool_loop import arun_tools as arun_tools
+from llmgate.tool_loop import run_tools as run_tools
 from llmgate.tools import function_tool as function_tool
 from llmgate.types import Chunk as Chunk
 from llmgate.types import Completion as Completion
@@ -119,6 +123,8 @@ __all__ = [
     "SyncStream",
     "TLSError",
     "Timeout",
+    "ToolLoopError",
+    "ToolRun",
     "TransportError",
     "UnknownProviderError",
     "UnsupportedError",
@@ -127,6 +133,7 @@ __all__ = [
     "add_host",
     "aembedding",
     "alist_models",
+    "arun_tools",
     "audio",
     "completion",
     "defaults",
@@ -135,6 +142,7 @@ __all__ = [
     "function_tool",
     "image",
     "list_models",
+    "run_tools",
 ]
 __version__: str
 

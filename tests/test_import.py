@@ -86,6 +86,10 @@ NAMES = [
     "completion",
     "defaults",
     "function_tool",
+    "ToolLoopError",
+    "ToolRun",
+    "arun_tools",
+    "run_tools",
     "image",
 ]
 

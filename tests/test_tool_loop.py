@@ -1,0 +1,258 @@
+"""The tool loop: rounds, results, errors that the model is handed, limits."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import anyio
+import pytest
+from pydantic import BaseModel
+
+import llmgate
+from llmgate import Client
+from llmgate.errors import DeadlineExceededError, InvalidRequestError
+from llmgate.testing import FakeProvider
+from llmgate.tool_loop import (
+    ToolCalled,
+    ToolFailed,
+    ToolLoopError,
+    ToolRun,
+    arun_tools,
+    run_tools,
+)
+from llmgate.types import Choice, Completion, CustomCall, Function, ToolCall, Usage
+
+MESSAGES: list[Any] = [{"role": "user", "content": "How is the weather?"}]
+
+
+def weather(city: str) -> str:
+    """The weather of a city."""
+    return f"sunny in {city}"
+
+
+async def slow(seconds: float) -> str:
+    """Takes its time."""
+    await anyio.sleep(seconds)
+    return "done"
+
+
+def broken() -> str:
+    """Fails."""
+    raise RuntimeError("the tool's own words")
+
+
+def called(name: str, arguments: str = "{}", ident: str = "c1") -> ToolCall:
+    """A call that the model makes."""
+    return ToolCall(ident, Function(name, arguments))
+
+
+def client_of(*answers: Any) -> Client:
+    """A client whose model says this."""
+    return Client(providers={"fake": FakeProvider(answers)}, max_retries=0)
+
+
+async def loop(
+    *answers: Any, tools: Iterable[Callable[..., Any]] = (weather,), **more: Any
+) -> ToolRun:
+    """A loop with a model that says this."""
+    async with client_of(*answers) as client:
+        return await arun_tools("fake/m", MESSAGES, tools=[*tools], client=client, **more)
+
+
+async def test_a_tool_is_called_and_the_model_is_asked_again() -> None:
+    """The history, the completions and their usage are in the result."""
+    run = await loop([called("weather", '{"city": "Oslo"}')], "It is sunny.")
+    assert run.text == "It is sunny."
+    roles = [message["role"] for message in run.messages]
+    assert roles == ["user", "assistant", "tool", "assistant"]
+    assert run.messages[2] == {"role": "tool", "tool_call_id": "c1", "content": "sunny in Oslo"}
+    assert len(run.completions) == 2
+    assert run.usage is not None
+    assert run.usage.prompt_tokens == 1 + 3
+    assert len(MESSAGES) == 1
+
+
+async def test_calls_of_one_response_run_at_once() -> None:
+    """Their results come in the order of the calls."""
+    calls = [called("slow", '{"seconds": 0.4}', f"c{number}") for number in range(10)]
+    began = time.monotonic()
+    run = await loop(calls, "Done.", tools=[slow])
+    assert time.monotonic() - began < 2.0
+    results = [message["tool_call_id"] for message in run.messages if message["role"] == "tool"]
+    assert results == [f"c{number}" for number in range(10)]
+
+
+async def test_a_sync_function_runs_on_a_thread() -> None:
+    """And sees the caller's context; the loop goes on meanwhile."""
+    threads = list[threading.Thread]()
+
+    def where() -> str:
+        threads.append(threading.current_thread())
+        return "here"
+
+    await loop([called("where")], "Done.", tools=[where])
+    assert threads[0] is not threading.current_thread()
+
+
+class City(BaseModel):
+    """A result that is no text."""
+
+    name: str
+
+
+@dataclass
+class Point:
+    """A parameter that is no plain value."""
+
+    x: int
+
+
+def born(day: date, at: Point) -> dict[str, Any]:
+    """Takes a date and an object."""
+    return {"day": day, "city": City(name="Oslo"), "x": at.x + 1}
+
+
+async def test_arguments_are_converted_and_results_are_json() -> None:
+    """By the function's annotations; dates, models and dataclasses are read and written."""
+    run = await loop(
+        [called("born", '{"day": "2026-11-30", "at": {"x": 1}}')], "Done.", tools=[born]
+    )
+    assert run.messages[2]["content"] == '{"day":"2026-11-30","city":{"name":"Oslo"},"x":2}'
+    run = await loop([called("numbers")], "Done.", tools=[numbers])
+    assert run.messages[2]["content"] == '[1, "ü"]'
+
+
+def numbers() -> list[Any]:
+    """A list."""
+    return [1, "ü"]
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (called("wether", '{"city": "Oslo"}'), "there is no tool 'wether'; there are: weather"),
+        (called("weather", '{"city": '), "JSON"),
+        (called("weather", '{"town": "Oslo"}'), "city"),
+        (called("weather", "[]"), "object"),
+        (called("broken"), "the tool's own words"),
+        (called("slow", '{"seconds": 30}'), "longer than 0.05 seconds"),
+    ],
+)
+async def test_what_went_wrong_is_handed_to_the_model(call: ToolCall, said: str) -> None:
+    """Or it ends the loop, where that was asked for."""
+    tools: list[Any] = [weather]
+    if call.function and call.function.name != "wether":
+        tools = [weather, broken, slow]
+    run = await loop([call], "Sorry.", tools=tools, tool_timeout=0.05)
+    assert run.text == "Sorry."
+    assert run.messages[2]["content"].startswith("Error: ")
+    assert said in run.messages[2]["content"]
+    with pytest.raises(ToolLoopError, match="failed") as raised:
+        await loop([call], "Sorry.", tools=tools, tool_timeout=0.05, on_error="raise")
+    assert raised.value.run.messages[-1]["role"] == "tool"
+
+
+async def test_a_custom_call_is_no_function() -> None:
+    """The model is told so; it cannot have been offered one."""
+    custom = ToolCall("c1", custom=CustomCall("grep", "x"), type="custom")
+
+    class Says:
+        """A client whose model calls that, then answers."""
+
+        def __init__(self) -> None:
+            self.left: list[Any] = [[custom], None]
+
+        async def acompletion(self, model: str, messages: Any, **options: Any) -> Any:
+            """One call."""
+            message = llmgate.Message("Done.", tool_calls=self.left.pop(0))
+            return Completion([Choice(message)])
+
+    run = await arun_tools("m", MESSAGES, tools=[weather], client=Says())
+    assert "there is no tool 'custom'" in run.messages[2]["content"]
+    assert run.usage is None
+
+
+async def test_events() -> None:
+    """Each completion and each call, in order."""
+    seen = list[Any]()
+    calls = [called("weather", '{"city": "Oslo"}'), called("broken", ident="c2")]
+    await loop(calls, "Done.", tools=[weather, broken], on_event=seen.append)
+    assert [type(event) for event in seen] == [Completion, ToolCalled, ToolFailed, Completion]
+    assert (seen[1].name, seen[1].arguments, seen[1].result) == (
+        "weather",
+        {"city": "Oslo"},
+        "sunny in Oslo",
+    )
+    assert seen[1].seconds >= 0
+    assert seen[2].arguments == "{}"
+
+
+async def test_rounds_and_calls_are_limited() -> None:
+    """The error holds what there was."""
+    again = [called("weather", '{"city": "Oslo"}')]
+    with pytest.raises(ToolLoopError, match="after 3 rounds") as raised:
+        await loop(*[again] * 5, max_rounds=3)
+    assert len(raised.value.run.completions) == 3
+    assert raised.value.run.usage != Usage()
+    with pytest.raises(ToolLoopError, match="more than 2 calls"):
+        await loop(*[again] * 5, max_calls=2)
+
+
+@pytest.mark.parametrize("timeout", [0.2, llmgate.Timeout(total=0.2)])
+async def test_one_deadline_holds_for_all(timeout: Any) -> None:
+    """For what the tools take, too."""
+    began = time.monotonic()
+    with pytest.raises(DeadlineExceededError):
+        await loop([called("slow", '{"seconds": 30}')], tools=[slow], timeout=timeout)
+    assert time.monotonic() - began < 5
+
+
+async def test_a_deadline_that_passed_between_two_calls() -> None:
+    """No further call is made."""
+
+    def blocks(_: object) -> None:
+        time.sleep(0.3)
+
+    with pytest.raises(DeadlineExceededError, match="tool loop"):
+        await loop([called("weather", '{"city": "x"}')], "Done.", on_event=blocks, timeout=0.2)
+
+
+async def test_no_limit_of_time() -> None:
+    """``Timeout(total=None)`` is handed on."""
+    run = await loop("Done.", timeout=llmgate.Timeout(total=None))
+    assert run.completion.text == "Done."
+
+
+async def test_cancellation_ends_the_tools() -> None:
+    """Nothing is left running."""
+    ended = list[bool]()
+
+    async def waits() -> None:
+        try:
+            await anyio.sleep(30)
+        finally:
+            ended.append(True)
+
+    with anyio.move_on_after(0.2):
+        await loop([called("waits")], tools=[waits])
+    assert ended == [True]
+
+
+def test_two_tools_of_one_name() -> None:
+    """They are refused before anything is sent."""
+    with pytest.raises(InvalidRequestError, match="one name"):
+        run_tools("fake/m", MESSAGES, tools=[weather, weather])
+
+
+def test_without_async() -> None:
+    """The same, and through the default client where none is given."""
+    with client_of([called("weather", '{"city": "Oslo"}')], "Done.") as client:
+        run = run_tools("fake/m", MESSAGES, tools=[weather], client=client)
+    assert run.text == "Done."
+    with pytest.raises(llmgate.UnknownProviderError):
+        run_tools("nobody-has/it", MESSAGES, tools=[weather])
