@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-HEAD = "# Made of frameworks.in by `make frameworks-requirements`: hashes of this platform's wheels."
+HEAD = "# Made of frameworks.in by `make frameworks-requirements`; hashes of this platform's wheels"
 
 
 def pins(report: Path) -> list[str]:
