@@ -16,6 +16,7 @@ from llmgate.provider import Provider
 from llmgate_anthropic import Anthropic
 from llmgate_azure import AzureOpenAI
 from llmgate_cohere import Cohere
+from llmgate_huggingface import HuggingFace
 from llmgate_mistral import Mistral
 from llmgate_ollama import Ollama
 from llmgate_openai import OpenAI
@@ -268,6 +269,12 @@ DIALECTS: Mapping[str, Dialect] = {
             **_OPENAI,
         ),
         Dialect(name="azure", model="azure/gpt-4o", make=_azure, **_OPENAI),
+        Dialect(
+            name="huggingface",
+            model="huggingface/tgi",
+            make=lambda url: HuggingFace(api_key=KEY, base_url=url),
+            **_OPENAI,
+        ),
         Dialect(
             name="mistral",
             model="mistral/mistral-small-latest",

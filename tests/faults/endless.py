@@ -33,6 +33,7 @@ _OPENAI_PING = event(chunk(choices=[]))
 PINGS: Mapping[str, bytes] = {
     "openai": _OPENAI_PING,
     "azure": _OPENAI_PING,
+    "huggingface": _OPENAI_PING,
     "mistral": _OPENAI_PING,
     "anthropic": b'event: ping\ndata: {"type": "ping"}\n\n',
     "cohere": b'event: debug\ndata: {"type": "debug", "prompt": "x"}\n\n',

@@ -84,7 +84,7 @@ def _cohere_begun(dialect: Dialect) -> list[bytes]:
 def begun_twice(dialect: Dialect) -> list[bytes]:
     """An answer of everything that it may hold, which is not over."""
     match dialect.name:
-        case "openai" | "azure" | "mistral":
+        case "openai" | "azure" | "huggingface" | "mistral":
             return _openai_begun()
         case "anthropic":
             return _anthropic_begun(dialect)
@@ -110,7 +110,7 @@ def _is_what_came(partial: Completion, dialect: Dialect) -> None:
     ]
     assert ([("look", '{"at": 1}')] if _has_calls(dialect) else []) == calls
     match dialect.name:
-        case "openai" | "azure" | "mistral":
+        case "openai" | "azure" | "huggingface" | "mistral":
             assert partial.usage is not None
             assert (5, 1) == (partial.usage.prompt_tokens, partial.usage.completion_tokens)
         case "anthropic":  # which tells of the prompt at the beginning

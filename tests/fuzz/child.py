@@ -15,6 +15,7 @@ PACKAGES = (
     "llmgate_anthropic",
     "llmgate_azure",
     "llmgate_cohere",
+    "llmgate_huggingface",
     "llmgate_mistral",
     "llmgate_ollama",
     "llmgate_openai",

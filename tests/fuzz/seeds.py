@@ -286,6 +286,7 @@ _BY_HAND: dict[str, tuple[bytes, ...]] = {
     "azure": (_json({**_COMPLETION, "prompt_filter_results": [{"prompt_index": 0}]}),),
     "anthropic": (_json(_MESSAGES_REPLY), _MESSAGES_STREAM),
     "cohere": (_json(_COHERE_REPLY),),
+    "huggingface": (_json(_COMPLETION),),
     "mistral": (_json(_COMPLETION),),
     "ollama": (_json(_OLLAMA_REPLY),),
     "replicate": (
@@ -301,6 +302,7 @@ _STREAMS_BY_HAND = {
     "azure": _CHAT_STREAM,
     "anthropic": _MESSAGES_STREAM,
     "cohere": _COHERE_STREAM,
+    "huggingface": _CHAT_STREAM,
     "mistral": _CHAT_STREAM,
     "ollama": b"\n".join(map(_json, (_LINE, _OLLAMA_REPLY))),
     "replicate": _PREDICTION_STREAM,

@@ -19,6 +19,7 @@ from llmgate.types import Chunk, Completion
 from llmgate_anthropic import Anthropic
 from llmgate_azure import AzureOpenAI
 from llmgate_cohere import Cohere
+from llmgate_huggingface import HuggingFace
 from llmgate_mistral import Mistral
 from llmgate_ollama import Ollama
 from llmgate_openai import OpenAI
@@ -164,6 +165,11 @@ VENDORS: Mapping[str, Vendor] = {
         ("cohere",),
         ({"tools": _TOOLS},),
         model="command-a-03-2025",
+    ),
+    "huggingface": Vendor(
+        HuggingFace(api_key=_KEY, base_url="https://api.example/v1"),
+        _openai_ended,
+        ("huggingface",),
     ),
     "mistral": Vendor(
         Mistral(api_key=_KEY, base_url="https://api.example/v1"), _openai_ended, ("mistral",)

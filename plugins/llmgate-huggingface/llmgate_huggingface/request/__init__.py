@@ -1,0 +1,1 @@
+"""A call as Hugging Face's router and TGI take it."""
