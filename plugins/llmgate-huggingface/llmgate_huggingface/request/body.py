@@ -115,11 +115,11 @@ def _messages_of(call: ProviderCall) -> Any:
     messages = cast("list[dict[str, Any]]", call.messages)
     if not any(message["role"] == "developer" for message in messages):
         return messages
-    sent: list[dict[str, Any]] = []
+    sent: list[Any] = []
     for index, message in enumerate(messages):
-        if message["role"] == "developer":
+        is_developer = message["role"] == "developer"
+        if is_developer:
             path, reason = f"messages[{index}].role", "many templates know system alone"
             call.report.add("converted", path, reason, given="developer", sent="system")
-            message = {**message, "role": "system"}  # noqa: PLW2901 - the same message
-        sent.append(message)
-    return TextMessages(sent) if isinstance(call.messages, TextMessages) else sent  # type: ignore[arg-type]
+        sent.append({**message, "role": "system"} if is_developer else message)
+    return TextMessages(sent) if isinstance(call.messages, TextMessages) else sent
