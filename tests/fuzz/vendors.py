@@ -13,7 +13,7 @@ from typing import Any
 
 from llmgate.provider import Decoder, Provider
 from llmgate.provider.framing import Frame
-from llmgate.provider.http import HttpResponse, is_object
+from llmgate.provider.http import HttpResponse, is_array, is_object
 from llmgate.testing.driving import call_of, drive
 from llmgate.types import Chunk, Completion
 from llmgate_anthropic import Anthropic
@@ -104,7 +104,15 @@ def _all_have_reasons(answer: Completion) -> bool:
 
 
 def _openai_ended(frames: list[Frame], answer: Completion) -> bool:
-    return _all_have_reasons(answer) or any(frame.data.strip() == b"[DONE]" for frame in frames)
+    is_done = any(frame.data.strip() == b"[DONE]" for frame in frames)
+    return is_done or _all_have_reasons(answer) or any(map(_is_whole, _objects(frames)))
+
+
+def _is_whole(payload: dict[str, Any]) -> bool:
+    """Whether a choice comes with its message, as in a response that is no stream."""
+    choices: Any = payload.get("choices")
+    found: list[Any] = choices if is_array(choices) else []
+    return any(is_object(choice) and choice.get("message") for choice in found)
 
 
 def _anthropic_ended(frames: list[Frame], answer: Completion) -> bool:
