@@ -15,7 +15,7 @@ _CHAT = "/chat/completions"
 
 def complete_address(address: str) -> str:
     """The address up to and with its version: ``http://127.0.0.1:8080`` lacks ``/v1``."""
-    if re.match(r"https?://", address, re.IGNORECASE) is None:
+    if re.match(r"https?://", address, re.IGNORECASE) is None or not address.isprintable():
         return address
     try:
         parts = urlsplit(address)

@@ -13,6 +13,7 @@ from llmgate.embeddings import EmbeddingCall
 from llmgate.errors import (
     BadRequestError,
     DecodeError,
+    InvalidRequestError,
     LLMGateError,
     MissingKeyError,
     NotFoundError,
@@ -76,7 +77,7 @@ def test_addresses(given: str | None, url: str) -> None:
     assert repr(ROUTER.configured(base_url=given)) == f"HuggingFace(base_url={url!r})"
 
 
-@pytest.mark.parametrize("given", ["127.0.0.1:8080", "http://[", "ftp://a"])
+@pytest.mark.parametrize("given", ["127.0.0.1:8080", "http://[", "ftp://a", "http://a\n/v1"])
 def test_what_is_no_address_is_refused(given: str) -> None:
     """Before anything is sent."""
     with pytest.raises(ValueError, match="http"):
@@ -126,6 +127,14 @@ def test_schemas_of_tgi() -> None:
     assert sent(own, response_format=FORMAT)[0]["response_format"]["value"] == SCHEMA
     plain = {"type": "json_object"}
     assert sent(TGI, response_format=plain)[0]["response_format"] == plain
+
+
+def test_no_limit_of_tokens_is_refused() -> None:
+    """The error names the parameter that was given."""
+    call = ProviderCall("m", HELLO, {"max_completion_tokens": -1})
+    with pytest.raises(InvalidRequestError) as caught:
+        first_request(ROUTER.complete(call))
+    assert caught.value.path == "max_completion_tokens"
 
 
 def test_no_limit_is_left_out_for_tgi() -> None:

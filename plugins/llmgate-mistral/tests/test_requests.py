@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from llmgate.errors import UnsupportedError
+from llmgate.errors import InvalidRequestError, UnsupportedError
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import decode_json
 from llmgate.testing.driving import call_of, first_request
@@ -113,6 +113,14 @@ def test_the_choice_among_tools(
     assert [tool["function"]["name"] for tool in body.get("tools", ())] == names
     assert body.get("tool_choice") == native
     assert report_of(call) == kinds
+
+
+def test_no_limit_of_tokens_is_refused() -> None:
+    """The error names the parameter that was given."""
+    call = ProviderCall("m", HELLO, {"max_completion_tokens": -1})
+    with pytest.raises(InvalidRequestError) as caught:
+        first_request(PROVIDER.complete(call))
+    assert caught.value.path == "max_completion_tokens"
 
 
 # --- parts ---

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
+from llmgate.errors import InvalidRequestError
 from llmgate.provider.call import ProviderCall, TextMessages
 from llmgate.provider.kit import (
     ToolChoice,
@@ -52,14 +53,16 @@ def fitted(call: ProviderCall, *, is_tgi: bool) -> ProviderCall:
 
     Raises:
         UnsupportedError: for a custom tool, and for what is not text.
-        InvalidRequestError: for a choice among tools that is none.
+        InvalidRequestError: for a limit below 1, and for a choice among tools that is none.
     """
     check_text_only(call, "Hugging Face")
     given = cast("Mapping[str, Any]", call.parameters)
     parameters: dict[str, Any] = {name: given[name] for name in NATIVE if name in given}
     limit = token_limit(call)
     if limit is not None:
-        parameters["max_tokens"] = limit[1]
+        name, parameters["max_tokens"] = limit
+        if parameters["max_tokens"] < 1:
+            raise InvalidRequestError("expected 1 or more", path=name)
     if stops := stop_list(call):
         parameters["stop"] = stops
     _add_top_p(parameters, call, is_tgi=is_tgi)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
+from llmgate.errors import InvalidRequestError
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.kit import (
     ToolChoice,
@@ -62,7 +63,9 @@ def in_mistrals_terms(call: ProviderCall) -> ProviderCall:
     parameters: dict[str, Any] = {name: given[name] for name in NATIVE if name in given}
     limit = token_limit(call)
     if limit is not None:
-        parameters["max_tokens"] = limit[1]
+        name, parameters["max_tokens"] = limit
+        if parameters["max_tokens"] < 1:
+            raise InvalidRequestError("expected 1 or more", path=name)
     if "seed" in given:
         parameters["random_seed"] = given["seed"]
     _add_temperature(parameters, call)
