@@ -45,11 +45,16 @@ class SideFields:
 
     def text(self, key: str) -> str | None:
         """A string; a number is written as one."""
+        value = self.payload.get(key)
+        if value is None or type(value) is str:  # nearly always
+            return value
         return self._read(key, "a string", _as_text)
 
     def integer(self, key: str) -> int | None:
         """An integer; some hosts write it as a float or as a string. A fraction is rounded."""
         value = self.payload.get(key)
+        if value is None or (type(value) is int and abs(value) < _MOST):  # nearly always
+            return value
         if isinstance(value, float) and value.is_integer() and abs(value) < _MOST:
             return int(value)
         return self._read(key, "an integer", _as_integer)
@@ -110,8 +115,6 @@ class SideFields:
 
 
 def _as_text(value: Any) -> str | None:
-    if isinstance(value, str):
-        return value
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return str(value) if is_number and abs(value) < _MOST else None
 

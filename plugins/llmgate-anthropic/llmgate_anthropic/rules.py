@@ -129,6 +129,7 @@ _LINE_FIRST = re.compile(r"claude-([a-z]+)-(\d{1,2})(?!\d)(?:[-.](\d{1,2})(?!\d)
 _VERSION_FIRST = re.compile(r"claude-(\d{1,2})(?:[-.](\d{1,2}))?-([a-z]+)")
 
 
+@lru_cache(maxsize=256)
 def traits_of(model: str) -> Traits:
     """What a model takes, by its name; dates and the prefixes of other clouds do not matter."""
     if found := _LINE_FIRST.search(model):

@@ -58,8 +58,11 @@ def usage_of(fields: SideFields) -> Usage | None:
 
     Hosts of this format that use OpenAI's names for the two counts are understood as well.
     """
-    uncached = _count(fields, "input_tokens", "prompt_tokens")
-    output = _count(fields, "output_tokens", "completion_tokens")
+    uncached, output = fields.integer("input_tokens"), fields.integer("output_tokens")
+    if uncached is None:
+        uncached = fields.integer("prompt_tokens")
+    if output is None:
+        output = fields.integer("completion_tokens")
     written = fields.integer("cache_creation_input_tokens")
     read = fields.integer("cache_read_input_tokens")
     if uncached is output is written is read is None:
@@ -76,10 +79,6 @@ def usage_of(fields: SideFields) -> Usage | None:
         _output_details(fields.object("output_tokens_details")),
         beside(fields.others(*_COUNTED), Usage, "anthropic"),
     )
-
-
-def _count(fields: SideFields, *names: str) -> int | None:
-    return next((count for name in names if (count := fields.integer(name)) is not None), None)
 
 
 def _output_details(fields: SideFields) -> CompletionTokensDetails | None:
