@@ -94,7 +94,7 @@ def _checked_messages(
     received = Received()
     dictionaries = received.messages(dictionaries, given)
     respelled = []
-    checked = _checked(message_validator(), dictionaries, "messages", respelled)
+    checked = _checked(message_validator(with_others=True), dictionaries, "messages", respelled)
     changes += [*received.changes, *respelled_parts(checked, respelled)]
     return cast("list[dict[str, Any]]", checked)
 
@@ -215,7 +215,7 @@ def check_parameters(
     received = Received()
     plain = received.parameters(plain)
     unlimited = {name: plain.pop(name) for name in _LIMITS if plain.get(name) == -1}
-    checked = _checked(parameter_validator(), plain, "")
+    checked = _checked(parameter_validator(with_others=True), plain, "")
     if changes is not None:
         changes += received.changes
     return cast("ChatParameters", checked | unlimited)

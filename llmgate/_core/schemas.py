@@ -41,18 +41,22 @@ def json_validator() -> SchemaValidator:
 
 
 @cache
-def message_validator() -> SchemaValidator:
+def message_validator(*, with_others: bool = False) -> SchemaValidator:
+    """A call's messages; ``with_others`` takes calls of any type as well, which takes longer."""
     from pydantic_core import SchemaValidator  # noqa: PLC0415 - first use
     from pydantic_core import core_schema as cs  # noqa: PLC0415
 
-    return SchemaValidator(_with_json(cs.list_schema(_message(), min_length=1, strict=True)))
+    return SchemaValidator(
+        _with_json(cs.list_schema(_message(with_others), min_length=1, strict=True))
+    )
 
 
 @cache
-def parameter_validator() -> SchemaValidator:
+def parameter_validator(*, with_others: bool = False) -> SchemaValidator:
+    """OpenAI's parameters; ``with_others`` takes tools of any type as well."""
     from pydantic_core import SchemaValidator  # noqa: PLC0415 - first use
 
-    return SchemaValidator(_with_json(_parameters()))
+    return SchemaValidator(_with_json(_parameters(with_others)))
 
 
 @cache
@@ -140,7 +144,7 @@ def _object(required: Mapping[str, CoreSchema], **optional: CoreSchema) -> Typed
     return cs.typed_dict_schema(fields, extra_behavior="allow", extras_schema=_any_json())
 
 
-def _message() -> CoreSchema:
+def _message(with_others: bool) -> CoreSchema:
     from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
 
     text, content = _text(), _content()
@@ -151,7 +155,7 @@ def _message() -> CoreSchema:
         name=text,
         refusal=text,
         reasoning_content=text,
-        tool_calls=cs.list_schema(_tool_call(), min_length=1, strict=True),
+        tool_calls=cs.list_schema(_tool_call(with_others), min_length=1, strict=True),
         function_call=_object({"name": _text(1), "arguments": _arguments()}),
     )
     return cs.tagged_union_schema(
@@ -234,7 +238,7 @@ def _as_file_data(data: str) -> str:
     return as_data_url(data) if data[:5].lower() == "data:" else data
 
 
-def _tool_call() -> CoreSchema:
+def _tool_call(with_others: bool) -> CoreSchema:
     from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
 
     text, name = _text(), _text(1)
@@ -248,7 +252,7 @@ def _tool_call() -> CoreSchema:
         },
         discriminator="type",
     )
-    return _or_of_a_host(known)
+    return _or_of_a_host(known) if with_others else known
 
 
 def _or_of_a_host(known: CoreSchema) -> CoreSchema:
@@ -276,7 +280,7 @@ def _as_json_text(arguments: str) -> str:
     return arguments if arguments.strip() else "{}"
 
 
-def _parameters() -> CoreSchema:
+def _parameters(with_others: bool) -> CoreSchema:
     from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
 
     text, flag = _text(), cs.bool_schema(strict=True)
@@ -302,7 +306,7 @@ def _parameters() -> CoreSchema:
             mode="left_to_right",
         ),
         "tool_choice": choice,
-        "tools": cs.list_schema(_tool(function), strict=True),
+        "tools": cs.list_schema(_tool(function, with_others), strict=True),
     }
     schemas |= dict.fromkeys(
         ("frequency_penalty", "presence_penalty", "temperature", "top_p"), number
@@ -329,7 +333,7 @@ _TEXTS = (
 )
 
 
-def _tool(function: CoreSchema) -> CoreSchema:
+def _tool(function: CoreSchema, with_others: bool) -> CoreSchema:
     from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
 
     known = cs.tagged_union_schema(
@@ -339,4 +343,4 @@ def _tool(function: CoreSchema) -> CoreSchema:
         },
         discriminator="type",
     )
-    return _or_of_a_host(known)
+    return _or_of_a_host(known) if with_others else known
