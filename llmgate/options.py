@@ -71,7 +71,7 @@ class ChatParameters(TypedDict, total=False):
     frequency_penalty: float
     function_call: Literal["none", "auto"] | dict[str, Any]
     functions: list[FunctionDefinition]
-    logit_bias: dict[str, float]
+    logit_bias: dict[Any, float]  # by token ids, as numbers or as text
     logprobs: bool
     max_completion_tokens: int
     max_tokens: int
@@ -86,7 +86,7 @@ class ChatParameters(TypedDict, total=False):
     prompt_cache_options: dict[str, Any]
     prompt_cache_retention: str
     reasoning_effort: str
-    response_format: dict[str, Any] | type[Any]
+    response_format: Any  # a dictionary, or a type: no narrower type has unions of types
     safety_identifier: str
     seed: int
     service_tier: str

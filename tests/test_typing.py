@@ -134,9 +134,16 @@ def variables(
 """
 
 KEYWORDS = """
+from dataclasses import dataclass
+from typing import Literal, Optional
+from pydantic import TypeAdapter
 from llmgate import function_tool
 
 def weather(city: str) -> str: return city
+
+@dataclass
+class Item:
+    name: str
 
 async def keywords(client: Client) -> None:
     schema = {"type": "object"}
@@ -145,6 +152,13 @@ async def keywords(client: Client) -> None:
     completion("m", texts, tools=[definition], tool_choice="required").text
     completion("m", texts, tools=(function_tool(weather), definition), **settings).text
     completion("m", texts, stop=("a", "b"), logit_bias={"1": 2}, timeout=1).text
+    completion("m", texts, logit_bias={50256: -100}, response_format=Item).text
+    completion("m", texts, response_format=list[Item]).text
+    completion("m", texts, response_format=Item | None).text
+    completion("m", texts, response_format=Optional[Item]).text
+    completion("m", texts, response_format=Literal["a", "b"]).text
+    completion("m", texts, response_format=TypeAdapter(list[Item])).text
+    completion("m", texts, response_format={"type": "json_object"}).text
     completion("m", texts, stop=["a"], seed=None, max_tokens=None, azure=True).text
     completion("m", [{"role": "user", "content": "x"}], **settings).text
     (await acompletion("m", [{"role": "user", "content": "x"}], **settings)).text
