@@ -151,7 +151,7 @@ class _Keywords(TypedDict, total=False):
     frequency_penalty: float | None
     function_call: Literal["none", "auto"] | dict[str, Any] | None
     functions: Iterable[FunctionDefinition | Mapping[str, Any]] | None
-    logit_bias: Mapping[str, float] | None
+    logit_bias: Mapping[Any, float] | None
     logprobs: bool | None
     max_completion_tokens: int | None
     max_tokens: int | None
@@ -212,7 +212,7 @@ class Client(_Client):
         frequency_penalty: float | None = None,
         function_call: Literal["none", "auto"] | dict[str, Any] | None = None,
         functions: Iterable[FunctionDefinition | Mapping[str, Any]] | None = None,
-        logit_bias: Mapping[str, float] | None = None,
+        logit_bias: Mapping[Any, float] | None = None,
         logprobs: bool | None = None,
         max_completion_tokens: int | None = None,
         max_tokens: int | None = None,
@@ -276,7 +276,7 @@ class Client(_Client):
                 occurred.
             function_call: The legacy form of ``tool_choice``.
             functions: The legacy form of ``tools``.
-            logit_bias: From token ids, as text, to what is added to their logits, from -100 to 100.
+            logit_bias: From token ids to what is added to their logits, from -100 to 100.
             logprobs: Whether the log probability of each output token is returned.
             max_completion_tokens: The most tokens that may be written, reasoning included.
             max_tokens: The most tokens that may be written; the older name of
@@ -361,7 +361,7 @@ class Client(_Client):
         frequency_penalty: float | None = None,
         function_call: Literal["none", "auto"] | dict[str, Any] | None = None,
         functions: Iterable[FunctionDefinition | Mapping[str, Any]] | None = None,
-        logit_bias: Mapping[str, float] | None = None,
+        logit_bias: Mapping[Any, float] | None = None,
         logprobs: bool | None = None,
         max_completion_tokens: int | None = None,
         max_tokens: int | None = None,
@@ -432,7 +432,7 @@ class Client(_Client):
         frequency_penalty: float | None = None,
         function_call: Literal["none", "auto"] | dict[str, Any] | None = None,
         functions: Iterable[FunctionDefinition | Mapping[str, Any]] | None = None,
-        logit_bias: Mapping[str, float] | None = None,
+        logit_bias: Mapping[Any, float] | None = None,
         logprobs: bool | None = None,
         max_completion_tokens: int | None = None,
         max_tokens: int | None = None,
@@ -514,7 +514,7 @@ class Client(_Client):
                 occurred.
             function_call: The legacy form of ``tool_choice``.
             functions: The legacy form of ``tools``.
-            logit_bias: From token ids, as text, to what is added to their logits, from -100 to 100.
+            logit_bias: From token ids to what is added to their logits, from -100 to 100.
             logprobs: Whether the log probability of each output token is returned.
             max_completion_tokens: The most tokens that may be written, reasoning included.
             max_tokens: The most tokens that may be written; the older name of
@@ -589,7 +589,7 @@ class Client(_Client):
         frequency_penalty: float | None = None,
         function_call: Literal["none", "auto"] | dict[str, Any] | None = None,
         functions: Iterable[FunctionDefinition | Mapping[str, Any]] | None = None,
-        logit_bias: Mapping[str, float] | None = None,
+        logit_bias: Mapping[Any, float] | None = None,
         logprobs: bool | None = None,
         max_completion_tokens: int | None = None,
         max_tokens: int | None = None,
@@ -653,7 +653,7 @@ class Client(_Client):
                 occurred.
             function_call: The legacy form of ``tool_choice``.
             functions: The legacy form of ``tools``.
-            logit_bias: From token ids, as text, to what is added to their logits, from -100 to 100.
+            logit_bias: From token ids to what is added to their logits, from -100 to 100.
             logprobs: Whether the log probability of each output token is returned.
             max_completion_tokens: The most tokens that may be written, reasoning included.
             max_tokens: The most tokens that may be written; the older name of
@@ -737,7 +737,7 @@ class Client(_Client):
         frequency_penalty: float | None = None,
         function_call: Literal["none", "auto"] | dict[str, Any] | None = None,
         functions: Iterable[FunctionDefinition | Mapping[str, Any]] | None = None,
-        logit_bias: Mapping[str, float] | None = None,
+        logit_bias: Mapping[Any, float] | None = None,
         logprobs: bool | None = None,
         max_completion_tokens: int | None = None,
         max_tokens: int | None = None,
@@ -808,7 +808,7 @@ class Client(_Client):
         frequency_penalty: float | None = None,
         function_call: Literal["none", "auto"] | dict[str, Any] | None = None,
         functions: Iterable[FunctionDefinition | Mapping[str, Any]] | None = None,
-        logit_bias: Mapping[str, float] | None = None,
+        logit_bias: Mapping[Any, float] | None = None,
         logprobs: bool | None = None,
         max_completion_tokens: int | None = None,
         max_tokens: int | None = None,
@@ -890,7 +890,7 @@ class Client(_Client):
                 occurred.
             function_call: The legacy form of ``tool_choice``.
             functions: The legacy form of ``tools``.
-            logit_bias: From token ids, as text, to what is added to their logits, from -100 to 100.
+            logit_bias: From token ids to what is added to their logits, from -100 to 100.
             logprobs: Whether the log probability of each output token is returned.
             max_completion_tokens: The most tokens that may be written, reasoning included.
             max_tokens: The most tokens that may be written; the older name of
@@ -975,7 +975,7 @@ class Client(_Client):
                 occurred.
             function_call: The legacy form of ``tool_choice``.
             functions: The legacy form of ``tools``.
-            logit_bias: From token ids, as text, to what is added to their logits, from -100 to 100.
+            logit_bias: From token ids to what is added to their logits, from -100 to 100.
             logprobs: Whether the log probability of each output token is returned.
             max_completion_tokens: The most tokens that may be written, reasoning included.
             max_tokens: The most tokens that may be written; the older name of
@@ -1070,7 +1070,7 @@ class Client(_Client):
                 occurred.
             function_call: The legacy form of ``tool_choice``.
             functions: The legacy form of ``tools``.
-            logit_bias: From token ids, as text, to what is added to their logits, from -100 to 100.
+            logit_bias: From token ids to what is added to their logits, from -100 to 100.
             logprobs: Whether the log probability of each output token is returned.
             max_completion_tokens: The most tokens that may be written, reasoning included.
             max_tokens: The most tokens that may be written; the older name of
@@ -1370,7 +1370,7 @@ async def acompletion(
     frequency_penalty: float | None = None,
     function_call: Literal["none", "auto"] | dict[str, Any] | None = None,
     functions: Iterable[FunctionDefinition | Mapping[str, Any]] | None = None,
-    logit_bias: Mapping[str, float] | None = None,
+    logit_bias: Mapping[Any, float] | None = None,
     logprobs: bool | None = None,
     max_completion_tokens: int | None = None,
     max_tokens: int | None = None,
@@ -1434,7 +1434,7 @@ async def acompletion(
             occurred.
         function_call: The legacy form of ``tool_choice``.
         functions: The legacy form of ``tools``.
-        logit_bias: From token ids, as text, to what is added to their logits, from -100 to 100.
+        logit_bias: From token ids to what is added to their logits, from -100 to 100.
         logprobs: Whether the log probability of each output token is returned.
         max_completion_tokens: The most tokens that may be written, reasoning included.
         max_tokens: The most tokens that may be written; the older name of
@@ -1518,7 +1518,7 @@ async def acompletion(
     frequency_penalty: float | None = None,
     function_call: Literal["none", "auto"] | dict[str, Any] | None = None,
     functions: Iterable[FunctionDefinition | Mapping[str, Any]] | None = None,
-    logit_bias: Mapping[str, float] | None = None,
+    logit_bias: Mapping[Any, float] | None = None,
     logprobs: bool | None = None,
     max_completion_tokens: int | None = None,
     max_tokens: int | None = None,
@@ -1587,7 +1587,7 @@ async def acompletion(
     frequency_penalty: float | None = None,
     function_call: Literal["none", "auto"] | dict[str, Any] | None = None,
     functions: Iterable[FunctionDefinition | Mapping[str, Any]] | None = None,
-    logit_bias: Mapping[str, float] | None = None,
+    logit_bias: Mapping[Any, float] | None = None,
     logprobs: bool | None = None,
     max_completion_tokens: int | None = None,
     max_tokens: int | None = None,
@@ -1659,7 +1659,7 @@ async def acompletion(
             occurred.
         function_call: The legacy form of ``tool_choice``.
         functions: The legacy form of ``tools``.
-        logit_bias: From token ids, as text, to what is added to their logits, from -100 to 100.
+        logit_bias: From token ids to what is added to their logits, from -100 to 100.
         logprobs: Whether the log probability of each output token is returned.
         max_completion_tokens: The most tokens that may be written, reasoning included.
         max_tokens: The most tokens that may be written; the older name of
@@ -1734,7 +1734,7 @@ def completion(
     frequency_penalty: float | None = None,
     function_call: Literal["none", "auto"] | dict[str, Any] | None = None,
     functions: Iterable[FunctionDefinition | Mapping[str, Any]] | None = None,
-    logit_bias: Mapping[str, float] | None = None,
+    logit_bias: Mapping[Any, float] | None = None,
     logprobs: bool | None = None,
     max_completion_tokens: int | None = None,
     max_tokens: int | None = None,
@@ -1798,7 +1798,7 @@ def completion(
             occurred.
         function_call: The legacy form of ``tool_choice``.
         functions: The legacy form of ``tools``.
-        logit_bias: From token ids, as text, to what is added to their logits, from -100 to 100.
+        logit_bias: From token ids to what is added to their logits, from -100 to 100.
         logprobs: Whether the log probability of each output token is returned.
         max_completion_tokens: The most tokens that may be written, reasoning included.
         max_tokens: The most tokens that may be written; the older name of
@@ -1881,7 +1881,7 @@ def completion(
     frequency_penalty: float | None = None,
     function_call: Literal["none", "auto"] | dict[str, Any] | None = None,
     functions: Iterable[FunctionDefinition | Mapping[str, Any]] | None = None,
-    logit_bias: Mapping[str, float] | None = None,
+    logit_bias: Mapping[Any, float] | None = None,
     logprobs: bool | None = None,
     max_completion_tokens: int | None = None,
     max_tokens: int | None = None,
@@ -1950,7 +1950,7 @@ def completion(
     frequency_penalty: float | None = None,
     function_call: Literal["none", "auto"] | dict[str, Any] | None = None,
     functions: Iterable[FunctionDefinition | Mapping[str, Any]] | None = None,
-    logit_bias: Mapping[str, float] | None = None,
+    logit_bias: Mapping[Any, float] | None = None,
     logprobs: bool | None = None,
     max_completion_tokens: int | None = None,
     max_tokens: int | None = None,
@@ -2022,7 +2022,7 @@ def completion(
             occurred.
         function_call: The legacy form of ``tool_choice``.
         functions: The legacy form of ``tools``.
-        logit_bias: From token ids, as text, to what is added to their logits, from -100 to 100.
+        logit_bias: From token ids to what is added to their logits, from -100 to 100.
         logprobs: Whether the log probability of each output token is returned.
         max_completion_tokens: The most tokens that may be written, reasoning included.
         max_tokens: The most tokens that may be written; the older name of

@@ -31,7 +31,7 @@ frequency_penalty: From -2 to 2; above 0, tokens are less likely the more often 
     occurred.
 function_call: The legacy form of ``tool_choice``.
 functions: The legacy form of ``tools``.
-logit_bias: From token ids, as text, to what is added to their logits, from -100 to 100.
+logit_bias: From token ids to what is added to their logits, from -100 to 100.
 logprobs: Whether the log probability of each output token is returned.
 max_completion_tokens: The most tokens that may be written, reasoning included.
 max_tokens: The most tokens that may be written; the older name of
@@ -99,7 +99,7 @@ verbose: Whether this call's events, with prompt and output, are written to stan
 
 ACCEPTED = {
     "functions": "Iterable[FunctionDefinition | Mapping[str, Any]]",
-    "logit_bias": "Mapping[str, float]",
+    "logit_bias": "Mapping[Any, float]",
     "metadata": "Mapping[str, str]",
     "modalities": "list[str] | tuple[str, ...]",
     "stop": "str | list[str] | tuple[str, ...]",

@@ -122,6 +122,7 @@ def test_old_versions_are_not_asked_for_usage_in_streams(
         (f"{HOST}/openai/v1", "2024-10-21", "api_version"),
         (HOST, "2024-10-21&x=1", "api_version"),
         ("ftp://mine.openai.azure.com", None, "base_url"),
+        ("https://mine.services.ai.azure.com/anthropic/v1/messages", None, "base_url"),
         ("https://", None, "base_url"),
         ("https://mine.openai.azure.com/\nx", None, "base_url"),
     ],
