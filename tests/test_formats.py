@@ -22,6 +22,7 @@ from llmgate._core.formats import VALUE, WRAPPED, format_of
 from llmgate._core.remembered import copied
 from llmgate._core.unwrapping import UnwrappingDecoder, unwrapped
 from llmgate.errors import InvalidRequestError
+from llmgate.options import ChatCall
 from llmgate.testing import FakeProvider
 from llmgate.tools import parse_answer
 from llmgate.types import Choice, ChoiceDelta, Chunk, ChunkChoice, Completion, Message
@@ -257,7 +258,8 @@ def test_the_schema_of_a_class_is_made_once(monkeypatch: pytest.MonkeyPatch) -> 
     made = format_of(Item)
     monkeypatch.setattr(formats, "schema_of", None)
     assert made is format_of(Item)
-    sent: Any = copied(check_parameters({"response_format": made.parameter}))
+    parameters = check_parameters({"response_format": made.parameter})
+    sent: Any = copied(ChatCall("m", [], parameters)).parameters
     sent["response_format"]["json_schema"]["schema"].clear()
     assert "type" in schema_of(Item)
 

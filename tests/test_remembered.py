@@ -1,4 +1,4 @@
-"""Large parameters are looked at once for the JSON that they are written as."""
+"""Messages and large parameters are looked at once for the JSON that they are written as."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import pytest
 
 from llmgate import Client, Completion, Stream
 from llmgate._core import remembered
-from llmgate._core.check import check_parameters
+from llmgate._core.check import check_messages, check_parameters
 from llmgate.errors import InvalidRequestError
 from llmgate.middleware import Middleware
 from llmgate.options import ChatCall
+from llmgate.report import Deviation
 from llmgate.testing import FakeProvider
 
 HI: list[Any] = [{"role": "user", "content": "Hi"}]
@@ -61,13 +62,15 @@ def test_a_call_has_its_own_list_and_nothing_of_the_callers() -> None:
         tool(default=float("inf")),
         tool(default="\ud800"),
         tool(default={1: 2}),
+        tool(default=("a",)),
         "no tool",
     ],
     ids=repr,
 )
 def test_what_is_wrong_is_refused_each_time(wrong: Any) -> None:
     """Also after a right one, and where its JSON would be that of a right one."""
-    checked(tool(default=None))
+    for right in (None, ["a"]):
+        checked(tool(), tool(default=right))
     for _ in range(3):
         with pytest.raises(InvalidRequestError) as caught:
             checked(tool(), wrong)
@@ -84,10 +87,61 @@ def test_what_is_not_remembered_is_taken_all_the_same(odd: Any) -> None:
         assert [odd] == checked(copy.deepcopy(odd))
 
 
-def test_what_json_has_not_is_what_it_is_written_as() -> None:
-    """A tuple is a list."""
+# --- messages -----------------------------------------------------------------------------
+
+
+def called(arguments: str = "{}", **more: Any) -> dict[str, Any]:
+    """A message with a call, made anew."""
+    call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": arguments}}
+    return {"role": "assistant", "content": None, "tool_calls": [call], **more}
+
+
+def conversation(*messages: Any) -> list[Any]:
+    """The messages of a call, as a provider is given them."""
+    return check_messages([*HI, *messages])
+
+
+def test_messages_of_earlier_calls_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for long ones. What differs in anything is another message."""
+    first = conversation(called('{"looked": "at once"}'))
+    monkeypatch.setattr(remembered, "message_validator", None)
+    assert first == conversation(called('{"looked": "at once"}'))
+    assert first[1] is not conversation(called('{"looked": "at once"}'))[1]
+    for other in (called('{"looked": "twice"}'), called('{"looked": "at once"}', name="n")):
+        with pytest.raises(TypeError):
+            conversation(other)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [called(), called("x" * 10_000), called(refusal=None), called(name="n")],
+    ids=["short", "long", "null", "named"],
+)
+def test_messages_are_the_same_each_time(message: dict[str, Any]) -> None:
+    """What holds nothing is left out, but for the content."""
+    expected = {name: value for name, value in message.items() if name != "refusal"}
+    for _ in range(3):
+        assert [*HI, expected] == conversation(copy.deepcopy(message))
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf")])
+def test_what_is_no_number_is_no_null(odd: float) -> None:
+    """Though it is written as one."""
+    conversation(called(own=None))
+    conversation(called(own={"a": None}))
     for _ in range(2):
-        assert [tool(examples=["a"])] == checked(tool(examples=("a",)))
+        with pytest.raises(InvalidRequestError, match="is no JSON number"):
+            conversation(called(own={"a": odd}))
+
+
+def test_what_is_respelled_is_recorded_each_time() -> None:
+    """It is not what was given, and the report says so."""
+    for _ in range(3):
+        changes = list[Deviation]()
+        image = {"type": "image_url", "image_url": {"url": "HTTPS://host/a.png"}}
+        sent: Any = check_messages([{"role": "user", "content": [image]}], changes)
+        assert "https://host/a.png" == sent[0]["content"][0]["image_url"]["url"]
+        assert changes
 
 
 def test_middleware_may_change_all_of_a_call() -> None:
@@ -98,6 +152,9 @@ def test_middleware_may_change_all_of_a_call() -> None:
         async def chat(
             self, call: ChatCall, handler: Callable[[ChatCall], Awaitable[Completion | Stream]]
         ) -> Completion | Stream:
+            message: Any = call.messages[1]
+            message["tool_calls"][0]["id"] += "_2"
+            seen.append(message["tool_calls"][0]["id"])
             parameters: Any = call.parameters
             parameters["tools"][0]["function"]["name"] += "_2"
             seen.append(parameters["tools"][0]["function"]["name"])
@@ -105,6 +162,6 @@ def test_middleware_may_change_all_of_a_call() -> None:
 
     client = Client(providers={"fake": FakeProvider("Hello")}, middleware=[Renames()])
     for _ in range(3):
-        client.completion("fake/m", HI, tools=[tool("renamed")], seed=1)
+        client.completion("fake/m", [*HI, called()], tools=[tool("renamed")], seed=1)
     client.close()
-    assert ["renamed_2"] * 3 == seen
+    assert ["a_2", "renamed_2"] * 3 == seen

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from llmgate._core.media import look_for_files, respelled_parts
 from llmgate._core.refusals import explained, json_fault, kind_of
-from llmgate._core.remembered import found_right_before
+from llmgate._core.remembered import found_right_before, leave_out_nulls, messages_right_before
 from llmgate._core.schemas import (
     embedding_parameter_validator,
     json_validator,
@@ -62,13 +62,15 @@ def check_messages(messages: Any, changes: list[Deviation] | None = None) -> lis
     if plain is not None:
         return plain
     dictionaries = [*map(_as_dictionary, given)]
-    _refuse_strangers(dictionaries)
-    look_for_files(dictionaries)
     changes = [] if changes is None else changes
-    checked = _checked_messages(dictionaries, given, changes)
+    checked = messages_right_before(dictionaries)
+    if checked is None:
+        _refuse_strangers(dictionaries)
+        look_for_files(dictionaries)
+        checked = _checked_messages(dictionaries, given, changes)
+        for message in checked:
+            leave_out_nulls(message)
     for index, message in enumerate(checked):  # of which few need anything
-        if None in message.values():
-            _leave_out_nulls(message)
         if "function_call" in message and "tool_calls" in message:
             _say_once(checked, index, changes)
     return cast("list[MessageParam]", checked)
@@ -97,16 +99,6 @@ def _checked_messages(
     checked = _checked(message_validator(with_others=True), dictionaries, "messages", respelled)
     changes += [*received.changes, *respelled_parts(checked, respelled)]
     return cast("list[dict[str, Any]]", checked)
-
-
-def _leave_out_nulls(message: dict[str, Any]) -> None:
-    """Leave out the keys that hold nothing, as in the dump of a message; only ``content`` says
-    something by being null, and some hosts want it."""
-    for name in [name for name, value in message.items() if value is None and name != "content"]:
-        del message[name]
-    for call in message.get("tool_calls", ()):
-        for name in [name for name, value in call.items() if value is None]:
-            del call[name]
 
 
 def _say_once(messages: list[dict[str, Any]], index: int, changes: list[Deviation]) -> None:

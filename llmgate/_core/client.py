@@ -321,7 +321,7 @@ class Client(Operations, Live):
     async def _take_through(self, call: ChatCall, began: float) -> Completion | Stream:
         from llmgate._core.layers import take_through  # noqa: PLC0415 - only for those who have it
 
-        call.parameters = copied(call.parameters)
+        call = copied(call)
         layers = [each.chat for each in self._middleware]
         kind = Stream if call.stream else Completion
         return await take_through(

@@ -1,4 +1,4 @@
-"""Large parameters that were found right before, by their JSON: what is written alike is alike.
+"""Messages and large parameters that were found right before: what is written alike is alike.
 
 Nothing is remembered by identity, since whoever holds a dictionary may change it. What is wrong, or
 may be, is left to ``check``, which explains it.
@@ -6,60 +6,115 @@ may be, is left to ``check``, which explains it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from copy import copy
+from collections.abc import Iterable, Mapping
+from copy import copy, deepcopy
+from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from llmgate._core.schemas import parameter_validator
+from llmgate._core.schemas import message_validator, parameter_validator
 from llmgate._text.json import decode_json, plain_json
+from llmgate.provider.call import TextMessages
 
 if TYPE_CHECKING:
-    from llmgate.options import ChatParameters
+    from llmgate.options import ChatCall, ChatParameters
 
-__all__ = ["LARGE", "copied", "found_right_before"]
+__all__ = ["LARGE", "copied", "found_right_before", "leave_out_nulls", "messages_right_before"]
 
 LARGE = ("functions", "response_format", "tools")
 """The parameters that programs give over and over, and that are long to look at."""
 _MOST_BYTES = 128 * 1024
+_MOST_BYTES_OF_A_MESSAGE = 8 * 1024
+
+
+class _Known(NamedTuple):
+    """A value as it was written and as it was checked. JSON has a list for a tuple and a null for
+    what is no number: only the comparison with what was written tells them apart."""
+
+    written: Any
+    checked: Any
 
 
 def found_right_before(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the large parameters that are right, as they were checked.
 
     What is in them is the same for all calls, and nobody must change it: whoever is free to change
-    the parameters has them :func:`copied`.
+    a call has it :func:`copied`.
     """
     found = dict[str, Any]()
     for name in LARGE:
         value = parameters.get(name)
-        if value:
-            raw = plain_json(value)
-            checked = None if raw is None or len(raw) > _MOST_BYTES else _checked(name, raw)
-            if checked is not None:
-                found[name] = copy(checked)
+        raw = plain_json(value) if value else None
+        known = None if raw is None or len(raw) > _MOST_BYTES else _parameter(name, raw)
+        if known is not None and known.written == value:
+            found[name] = copy(known.checked)
     return found
 
 
-def copied(parameters: ChatParameters) -> ChatParameters:
-    """The parameters with copies of the large ones."""
-    own: dict[str, Any] = {**parameters}
-    for name in LARGE:
-        raw = plain_json(own[name]) if name in own else None
-        if raw is not None:
-            own[name] = decode_json(raw)
-    return cast("ChatParameters", own)
-
-
 @lru_cache(maxsize=64)
-def _checked(name: str, raw: bytes) -> Any:
-    """The value of a parameter; None where it has to be looked at: it is wrong, or has a null,
-    which may have been no number."""
+def _parameter(name: str, raw: bytes) -> _Known | None:
+    """A parameter, where it is right."""
     from pydantic_core import ValidationError  # noqa: PLC0415 - loaded with the validator
 
-    if b"null" in raw:
-        return None
+    written = decode_json(raw)
     try:
-        return parameter_validator().validate_python({name: decode_json(raw)})[name]
+        return _Known(written, parameter_validator().validate_python({name: written})[name])
     except ValidationError:
         return None
+
+
+def messages_right_before(messages: Iterable[Any]) -> list[dict[str, Any]] | None:
+    """The messages, if all are right as they are; None where one has to be looked at.
+
+    A conversation grows by a few messages from call to call, and the others are known. Each is a
+    copy, but for what is in its parts and calls.
+    """
+    found: list[dict[str, Any]] = []
+    for message in messages:
+        raw = plain_json(message)
+        if raw is None:
+            return None
+        is_short = len(raw) <= _MOST_BYTES_OF_A_MESSAGE
+        known = _message(raw) if is_short else _message.__wrapped__(raw)
+        if known is None or known.written != message:
+            return None
+        found.append(known.checked.copy())
+    return found or None
+
+
+@lru_cache(maxsize=1024)
+def _message(raw: bytes) -> _Known | None:
+    """A message, where it is right and spelled as it is sent."""
+    from pydantic_core import ValidationError  # noqa: PLC0415 - loaded with the validator
+
+    written, respelled = decode_json(raw), list[Any]()
+    try:
+        (checked,) = message_validator().validate_python([written], context=respelled)
+    except ValidationError:
+        return None
+    if respelled:
+        return None
+    leave_out_nulls(checked)
+    return _Known(written, checked)
+
+
+def leave_out_nulls(message: dict[str, Any]) -> None:
+    """Leave out the keys that hold nothing, as in the dump of a message; only ``content`` says
+    something by being null, and some hosts want it."""
+    if None not in message.values():
+        return
+    for name in [name for name, value in message.items() if value is None and name != "content"]:
+        del message[name]
+    for call in message.get("tool_calls", ()):
+        for name in [name for name, value in call.items() if value is None]:
+            del call[name]
+
+
+def copied(call: ChatCall) -> ChatCall:
+    """The call with messages and large parameters that nobody else has."""
+    own = {
+        name: deepcopy(value) if name in LARGE else value for name, value in call.parameters.items()
+    }
+    is_own = isinstance(call.messages, TextMessages)
+    messages = call.messages if is_own else deepcopy(call.messages)
+    return replace(call, messages=messages, parameters=cast("ChatParameters", own))

@@ -6,7 +6,7 @@ It knows no provider and no shape of a reply.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeGuard
 
 from llmgate.errors import DecodeError, InvalidRequestError, excerpt
@@ -57,15 +57,8 @@ def plain_json(value: Any) -> bytes | None:
     """The JSON of a value; None where it holds a subclass, a dataclass, or what only the slower
     writer takes. A tuple is written as a list, a UUID and a member of an enumeration as their
     values, and what is no number as null."""
-    from orjson import (  # noqa: PLC0415 - first use
-        OPT_PASSTHROUGH_DATACLASS,
-        OPT_PASSTHROUGH_DATETIME,
-        OPT_PASSTHROUGH_SUBCLASS,
-    )
-
-    options = OPT_PASSTHROUGH_DATACLASS | OPT_PASSTHROUGH_DATETIME | OPT_PASSTHROUGH_SUBCLASS
     try:
-        return _writer()(value, option=options)
+        return _plain_writer()(value)
     except TypeError:
         return None
 
@@ -128,11 +121,20 @@ def _strict_reader() -> Callable[[bytes], Any]:
 
 
 @cache
-def _writer() -> Callable[..., bytes]:
+def _writer() -> Callable[[Any], bytes]:
     """The quickest writer there is; it is not paid for by ``import llmgate``."""
     from orjson import dumps  # noqa: PLC0415 - first use
 
     return dumps
+
+
+@cache
+def _plain_writer() -> Callable[[Any], bytes]:
+    """The same, which takes less for JSON."""
+    import orjson  # noqa: PLC0415 - first use
+
+    refused = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+    return partial(orjson.dumps, option=refused | orjson.OPT_PASSTHROUGH_SUBCLASS)
 
 
 @cache

@@ -24,12 +24,18 @@ def check_head(request: HttpRequest) -> None:
     if not _METHOD.fullmatch(request.method):
         reason = f"expected a method of capital letters, got {shown(request.method)}"
         raise InvalidRequestError(reason, path="method")
+    if _OF_THE_BODY.isdisjoint(map(str.lower, request.headers)):
+        return
     for name, value in request.headers.items():
         lowered = name.lower()
         is_wrong = lowered == "content-length" and value != str(len(request.body))
         if is_wrong or lowered == "transfer-encoding":
             path = f"extra_headers.{name}"
             raise InvalidRequestError("it does not say where the body ends", path=path)
+
+
+_OF_THE_BODY = frozenset({"content-length", "transfer-encoding"})
+"""The headers that say where it ends."""
 
 
 class LowerNames(dict[str, str]):

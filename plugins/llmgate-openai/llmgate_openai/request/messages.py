@@ -30,10 +30,19 @@ def messages_of(call: ProviderCall, dialect: Dialect) -> list[MessageParam]:
         return call.messages
     return [
         _assistant(message, f"messages[{index}]", call, dialect)
-        if message["role"] == "assistant" and (len(message) > 2 or not message.get("content"))
+        if message["role"] == "assistant" and not _is_plain(message)
         else message  # or an earlier response that is only text
         for index, message in enumerate(call.messages)
     ]
+
+
+def _is_plain(message: AssistantMessage) -> bool:
+    """Whether it is only text, or only calls of tools, as OpenAI itself writes them."""
+    instead = "content" if len(message) == 2 else "tool_calls"
+    return bool(message.get(instead)) and message.keys() <= _PLAIN and "content" in message
+
+
+_PLAIN = frozenset({"role", "content", "tool_calls"})
 
 
 def _assistant(
