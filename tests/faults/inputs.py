@@ -59,7 +59,7 @@ def _timeout_of(name: str, value: Any) -> Any:
     return lambda: {"timeout": Timeout(**{name: value})}
 
 
-_NO_CONTENTS: tuple[Any, ...] = (None, 7, b"Hi", True, {}, {"text": "Hi"}, [])
+_NO_CONTENTS: tuple[Any, ...] = (None, 7, b"Hi", True, {}, {"text": "Hi"})
 _NO_MESSAGES: tuple[Any, ...] = (None, "Hi", b"Hi", 7, [], object())
 _PART = {"type": "text", "text": "Hi"}
 _ROLE = "messages[0].role"
@@ -79,8 +79,8 @@ _IMAGES: tuple[tuple[str, dict[str, Any]], ...] = (
 _PARAMETERS: tuple[tuple[str, tuple[Any, ...]], ...] = (
     ("temperature", ("hot", True, [], {}, math.nan, math.inf, -math.inf, HUGE, b"1", 1j)),
     ("top_p", ("1", False, [0.5], math.nan, HUGE, object())),
-    ("max_tokens", (0, -1, 1.5, "5", True, HUGE, -HUGE, 2**64, math.nan, [], b"5")),
-    ("max_completion_tokens", (0, -1, 1.5, "5", HUGE)),
+    ("max_tokens", (0, -2, 1.5, "5", True, HUGE, -HUGE, 2**64, math.nan, [], b"5")),
+    ("max_completion_tokens", (0, -2, 1.5, "5", HUGE)),
     ("n", (0, -1, 1.5, "2", True, HUGE)),
     ("seed", ("1", 1.5, True, HUGE, -HUGE, math.nan)),
     ("presence_penalty", ("1", math.nan, [])),
@@ -109,7 +109,7 @@ CASES: tuple[Case | Scene, ...] = (
         *_messages(
             (_ROLE, [{"content": "Hi"}]),
             (_ROLE, [{}]),
-            *((_ROLE, [{"role": role, "content": "Hi"}]) for role in ("", "USER", "robot")),
+            *((_ROLE, [{"role": role, "content": "Hi"}]) for role in ("", "robot")),
             *((_ROLE, [{"role": role, "content": "Hi"}]) for role in (None, 7, HALF, ["user"])),
         ),
     ),
@@ -150,9 +150,6 @@ CASES: tuple[Case | Scene, ...] = (
     refused(
         "calls in the history that are none",
         *_messages(
-            ("messages[1].tool_calls[0].function.arguments", _call(arguments="{broken")),
-            ("messages[1].tool_calls[0].function.arguments", _call(arguments={})),
-            ("messages[1].tool_calls[0].function.arguments", _call(arguments=None)),
             ("messages[1].tool_calls[0].function.name", _call(name="")),
             ("messages[1].tool_calls[0].function.name", _call(name=None)),
             ("messages[1].tool_call_id", [*HI, {"role": "tool", "content": "7"}]),
@@ -173,14 +170,12 @@ CASES: tuple[Case | Scene, ...] = (
         *_with("stop", 7, True, b"x", HALF, {}),
         ("stop[1]", {"stop": ["a", 7]}),
         ("stop[0]", {"stop": [HALF]}),
-        ("stop", {"stop": ["a"] * 5}),
     ),
     refused(
         "tools",
         *_with("tools", 7, "x", b"x", {}, True),
         ("tools[0]", {"tools": [None]}),
         ("tools[0].type", {"tools": [{}]}),
-        ("tools[0].type", {"tools": [{"type": "robot"}]}),
         ("tools[0].function", {"tools": [{"type": "function"}]}),
         ("tools[0].function.name", {"tools": [_tool(name="")]}),
         ("tools[0].function.name", {"tools": [_tool(name=HALF)]}),
