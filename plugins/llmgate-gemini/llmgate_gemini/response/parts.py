@@ -80,7 +80,9 @@ def usage_of(payload: Any, report: Report) -> Usage | None:
     cached = fields.integer("cachedContentTokenCount")
     extra = fields.others(*_MAPPED)
     if tools is not None:
-        extra["toolUsePromptTokenCount"] = tools
+        extra |= {"promptTokenCount": prompt, "toolUsePromptTokenCount": tools}
+    if thoughts is not None:
+        extra["candidatesTokenCount"] = said
     given = _by_modality(fields.array("promptTokensDetails"))
     produced = _by_modality(fields.array("candidatesTokensDetails"))
     return Usage(
