@@ -76,7 +76,7 @@ def test_nothing_is_lost(exchange: RecordedExchange) -> None:
         decode_json(call.function.arguments) for call in message.tool_calls or () if call.function
     ]
     dumped = completion.model_dump()
-    kept = {(type(value), value) for _, value in leaves([dumped, calls])}
+    kept: set[Any] = {(type(value), value) for _, value in leaves([dumped, calls])}
     texts = f"{message.content}{message.reasoning_content}{encode_json(dumped).decode()}{calls}"
     is_counted_again = exchange.is_stream  # the last counts are those of the stream
     for key, value in leaves(values_of(exchange)):

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qs
@@ -23,6 +24,7 @@ from llmgate.types import Completion
 from llmgate_gemini import Gemini, VertexAI
 
 CORPUS = Path(__file__).parents[4] / "shared" / "corpus" / "dev"
+JWT: Any = import_module("google.auth.jwt")
 HI = [{"role": "user", "content": "Hi"}]
 KEY = "key-1234567890"
 
@@ -165,14 +167,11 @@ class Google:
         return self.play(request)
 
     def _grant(self, request: Request) -> Answer:
-        from google.auth import jwt  # what Google's own servers do, by Google's package
-
         assertion = parse_qs(request.body.decode())["assertion"][0]
         public = self.key.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
-        decode: Any = jwt.decode
-        claims = decode(assertion, certs=public, audience="https://oauth2.googleapis.com/token")
+        claims = JWT.decode(assertion, certs=public, audience="https://oauth2.googleapis.com/token")
         assert "https://www.googleapis.com/auth/cloud-platform" == claims["scope"]
         self.granted += 1
         self.token = f"token-{self.granted}"
@@ -248,7 +247,11 @@ async def test_claude_on_vertex(corpus: Path, google: tuple[Google, Server, Vert
     base = "/v1beta1/projects/p/locations/us-east5/publishers/anthropic/models/claude-haiku-4-5"
     async with Client(providers={"vertex": provider}) as client:
         for exchange in found:
-            account.play = lambda request, each=exchange: (200, each.replies[-1].body)
+
+            def play(_: Request, body: bytes = exchange.replies[-1].body) -> Answer:
+                return 200, body
+
+            account.play = play
             completed = await asked(client, "vertex/claude-haiku-4-5", exchange)
             assert isinstance(completed, Completion)
             assert "tool_calls" == completed.choices[0].finish_reason

@@ -114,7 +114,7 @@ def tools(ours: dict[str, Any], calling: Any, **declared: Any) -> Piece:
     if calling is not None:
         chosen = types.FunctionCallingConfig(**calling)
         config["tool_config"] = types.ToolConfig(function_calling_config=chosen)
-    function = {"name": "f"}
+    function: dict[str, Any] = {"name": "f"}
     if "parameters_json_schema" in declared:
         function["parameters"] = declared["parameters_json_schema"]
     if "description" in declared:
@@ -163,7 +163,11 @@ PARAMETERS = (
         description="Finds.",
         parameters_json_schema=CITY,
     ),
-    Piece({"web_search_options": {}}, {"tools": [types.Tool(google_search={})]}, "tools"),
+    Piece(
+        {"web_search_options": {}},
+        {"tools": [types.Tool(google_search=types.GoogleSearch())]},
+        "tools",
+    ),
     Piece(
         {"extra_body": {"cachedContent": "cachedContents/1"}},
         {"cached_content": "cachedContents/1"},
@@ -214,7 +218,7 @@ def server() -> Iterator[SdkServer]:
 
 def asked_by_us(server: SdkServer, provider: str, ours: dict[str, Any]) -> Asked:
     server.asked.clear()
-    options = {"api_key": KEY, "base_url": server.url, **ours}
+    options: dict[str, Any] = {"api_key": KEY, "base_url": server.url, **ours}
     completion(f"{provider}/{MODEL}", options.pop("messages"), stream=False, **options)
     return server.asked[-1]
 
@@ -227,7 +231,7 @@ def options_for(server: SdkServer, version: str = "v1beta") -> types.HttpOptions
 @pytest.mark.parametrize("provider", ["gemini", "vertex"])
 def test_both_send_the_same(provider: str, server: SdkServer) -> None:
     """The address, the key's header and the body are those of the vendor's own package."""
-    their_client = genai.Client(
+    their_client: Any = genai.Client(
         vertexai=provider == "vertex",
         api_key=KEY,
         http_options=options_for(server, "v1beta1" if provider == "vertex" else "v1beta"),
@@ -259,7 +263,8 @@ def test_both_send_the_same(provider: str, server: SdkServer) -> None:
 
 def test_streams_are_asked_for_alike(server: SdkServer) -> None:
     """As server-sent events."""
-    with genai.Client(api_key=KEY, http_options=options_for(server)) as their_client:
+    theirs: Any = genai.Client(api_key=KEY, http_options=options_for(server))
+    with theirs as their_client:
         server.asked.clear()
         list(their_client.models.generate_content_stream(model=MODEL, contents="Hi"))
     chunks = completion(
@@ -278,7 +283,8 @@ def test_embeddings_are_asked_for_alike() -> None:
     """Each text by itself, and all in one request."""
     answer = b'{"embeddings": [{"values": [0.5]}, {"values": [0.5]}]}'
     with SdkServer(answer) as server:
-        with genai.Client(api_key=KEY, http_options=options_for(server)) as their_client:
+        made_client: Any = genai.Client(api_key=KEY, http_options=options_for(server))
+        with made_client as their_client:
             config = types.EmbedContentConfig(
                 task_type="RETRIEVAL_QUERY", output_dimensionality=256
             )
