@@ -15,6 +15,7 @@ PACKAGES = (
     "llmgate_anthropic",
     "llmgate_azure",
     "llmgate_cohere",
+    "llmgate_gemini",
     "llmgate_huggingface",
     "llmgate_mistral",
     "llmgate_ollama",

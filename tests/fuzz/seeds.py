@@ -281,11 +281,68 @@ _PREDICTION_STREAM = b"".join(
         (b"done", b"{}"),
     )
 )
+_GEMINI_SOURCES = {
+    "groundingChunks": [{"web": {"uri": "https://a.example", "title": "A"}}],
+    "groundingSupports": [
+        {"segment": {"startIndex": 0, "endIndex": 2}, "groundingChunkIndices": [0]}
+    ],
+}
+_GEMINI_CALL = {"name": "f", "args": {"a": [1]}, "id": "c"}
+_GEMINI_REPLY = {
+    "candidates": [
+        {
+            "content": {
+                "role": "model",
+                "parts": [
+                    {"text": "Hm", "thought": True},
+                    {"text": "Hi", "thoughtSignature": "c2ln"},
+                    {"functionCall": _GEMINI_CALL},
+                    {"inlineData": {"mimeType": "image/png", "data": "AAAA"}},
+                    {"executableCode": {"code": "1"}},
+                ],
+            },
+            "finishReason": "STOP",
+            "index": 0,
+            "groundingMetadata": _GEMINI_SOURCES,
+            "logprobsResult": {"chosenCandidates": [{"token": "Hi", "logProbability": -1}]},
+        }
+    ],
+    "usageMetadata": {
+        "promptTokenCount": 3,
+        "candidatesTokenCount": 2,
+        "thoughtsTokenCount": 1,
+        "totalTokenCount": 6,
+        "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 3}],
+    },
+    "modelVersion": "m",
+    "responseId": "r",
+    "createTime": "2026-01-01T00:00:00Z",
+}
+
+
+def _gemini_event(*parts: Any, **more: Any) -> bytes:
+    candidate = {"content": {"parts": [*parts]}, "index": 0, **more}
+    counts = {"usageMetadata": {"promptTokenCount": 3}, "responseId": "r"}
+    return b"data: " + _json({"candidates": [candidate], **counts}) + b"\r\n\r\n"
+
+
+_GEMINI_STREAM = b"".join(
+    (
+        _gemini_event({"text": "Hm", "thought": True}),
+        *(_gemini_event({"text": text}) for text in ("Hi", " there", "!")),
+        _gemini_event({"functionCall": {"name": "f", "willContinue": True}}),
+        _gemini_event(
+            {"functionCall": {"partialArgs": [{"jsonPath": "$.a[0].b", "stringValue": "x"}]}}
+        ),
+        _gemini_event({"text": "", "thoughtSignature": "c2ln"}, finishReason="STOP"),
+    )
+)
 _BY_HAND: dict[str, tuple[bytes, ...]] = {
     "openai": (_json(_COMPLETION),),
     "azure": (_json({**_COMPLETION, "prompt_filter_results": [{"prompt_index": 0}]}),),
     "anthropic": (_json(_MESSAGES_REPLY), _MESSAGES_STREAM),
     "cohere": (_json(_COHERE_REPLY),),
+    "gemini": (_json(_GEMINI_REPLY), _json({"promptFeedback": {"blockReason": "SAFETY"}})),
     "huggingface": (_json(_COMPLETION),),
     "mistral": (_json(_COMPLETION),),
     "ollama": (_json(_OLLAMA_REPLY),),
@@ -302,6 +359,7 @@ _STREAMS_BY_HAND = {
     "azure": _CHAT_STREAM,
     "anthropic": _MESSAGES_STREAM,
     "cohere": _COHERE_STREAM,
+    "gemini": _GEMINI_STREAM,
     "huggingface": _CHAT_STREAM,
     "mistral": _CHAT_STREAM,
     "ollama": b"\n".join(map(_json, (_LINE, _OLLAMA_REPLY))),

@@ -74,12 +74,14 @@ _BEGUN = [
 ]
 _CALL = {"function": {"name": "f", "arguments": "{}"}}
 _CALLS = {"choices": [{"index": 0, "delta": {"tool_calls": [_CALL, {"id": "c"}]}}]}
+_RATED = {"candidates": [{"content": {"parts": [{"text": "x"}]}, "safetyRatings": [{"a": 1}]}]}
 _LONG = Frame(b"x" * 1000, "output")
 FLOODS: dict[str, tuple[str, int, list[Frame], Frame]] = {
     "calls without an index": ("openai", 0, [], Frame(json.dumps(_CALLS).encode())),
     "citations": ("anthropic", 0, _BEGUN, _event("content_block_delta", index=0, delta=_CITATION)),
     "unknown events": ("anthropic", 0, [], _event("new")),
     "events unknown to Cohere": ("cohere", 0, [], _event("new")),
+    "ratings": ("gemini", 0, [], Frame(json.dumps(_RATED).encode())),
     "logs": ("replicate", 0, [], Frame(b"x", "logs")),
     "events unknown to Replicate": ("replicate", 0, [], Frame(b"x", "new")),
     "text behind a mark": ("replicate", 1, [Frame(b"x<tool_call>", "output")], _LONG),

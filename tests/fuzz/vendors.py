@@ -19,6 +19,7 @@ from llmgate.types import Chunk, Completion
 from llmgate_anthropic import Anthropic
 from llmgate_azure import AzureOpenAI
 from llmgate_cohere import Cohere
+from llmgate_gemini import Gemini
 from llmgate_huggingface import HuggingFace
 from llmgate_mistral import Mistral
 from llmgate_ollama import Ollama
@@ -124,6 +125,10 @@ def _cohere_ended(frames: list[Frame], answer: Completion) -> bool:
     return "message-end" in [value.get("type") for value in _objects(frames)]
 
 
+def _gemini_ended(frames: list[Frame], answer: Completion) -> bool:
+    return _all_have_reasons(answer)
+
+
 def _ollama_ended(frames: list[Frame], answer: Completion) -> bool:
     return True in [value.get("done") for value in _objects(frames)]
 
@@ -181,6 +186,13 @@ VENDORS: Mapping[str, Vendor] = {
     ),
     "mistral": Vendor(
         Mistral(api_key=_KEY, base_url="https://api.example/v1"), _openai_ended, ("mistral",)
+    ),
+    "gemini": Vendor(
+        Gemini(api_key=_KEY, base_url="https://api.example"),
+        _gemini_ended,
+        ("gemini",),
+        ({}, {"tools": _TOOLS}),
+        model="gemini-3.5-flash",
     ),
     "ollama": Vendor(
         Ollama(base_url="http://ollama.example"),
