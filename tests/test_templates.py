@@ -347,3 +347,55 @@ def test_it_never_differs_from_a_parser(
             assert {**values[0], **padding, "delta": {"content": told}} == parsed
         else:
             assert frame_of_it == told
+
+
+# --- counts -------------------------------------------------------------------------------
+
+
+def counted(text: str, said: str, total: str, **more: Any) -> bytes:
+    """A frame that counts what has been said so far."""
+    counts = {"prompt": 3, "said": 77_777, "total": 88_888, **more}
+    data = json.dumps({"content": text, "usage": counts}).encode()
+    return data.replace(b"77777", said.encode()).replace(b"88888", total.encode())
+
+
+COUNTS = ("total", "said", "absent")
+
+
+def test_counts_may_be_any() -> None:
+    """Those that are named, wherever they stand behind the text."""
+    made = FrameTemplate.of(counted("a", "1", "4"), "content", "a", counts=COUNTS)
+    assert made is not None
+    stream = [counted(*each) for each in (("a", "1", "4"), ("b", "20", "23"), ("c", "0", "3"))]
+    frames = learned(b"".join(map(event, stream)), made)
+    assert [("b", "c")] == [tuple(each.texts) for each in frames[1:]]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        counted("b", "01", "4"),
+        counted("b", "-1", "4"),
+        counted("b", "1.5", "4"),
+        counted("b", '"1"', "4"),
+        counted("b", "1", "9" * 19),
+        counted("b", "1", "4", prompt=4),
+        counted("b", "1", "4").replace(b"said", b"sald"),
+    ],
+)
+def test_other_counts_are_left_to_a_parser(data: bytes) -> None:
+    """What is no whole number, and what was not named."""
+    made = FrameTemplate.of(counted("a", "1", "4"), "content", "a", counts=COUNTS)
+    assert made is not None
+    frames = learned(event(counted("a", "1", "4")) + event(data), made)
+    assert [data] == [each.data for each in frames[1:]]
+
+
+@pytest.mark.parametrize(
+    "data", [b'{"content":"a","said":"1"}', b'{"content":"a","said":1,"x":{"said":2}}']
+)
+def test_counts_that_are_none_are_part_of_the_template(data: bytes) -> None:
+    """A text, and a name that occurs twice."""
+    made = FrameTemplate.of(data, "content", "a", counts=("said",))
+    assert made is not None
+    assert data == made.before + b"a" + made.behind

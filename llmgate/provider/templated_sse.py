@@ -6,6 +6,7 @@ Nearly every event of a stream is such a frame. What is not certain is left to a
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from llmgate._text.json import texts_of
 
@@ -13,6 +14,8 @@ __all__ = ["FrameTemplate"]
 
 _LARGEST_EXAMPLE = 16 * 1024
 """In bytes. To look through a text takes fifty times as much memory, where it is all escapes."""
+_NUMBER = rb"(?:0|[1-9][0-9]{0,17})"
+_PADDING = re.compile(rb"[0-9A-Za-z]*")
 _REST_OF_TEXT = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
 
 
@@ -22,22 +25,37 @@ class FrameTemplate:
     A frame that begins with ``before``, has the inside of a JSON text in the hole, and goes on with
     ``behind``, is the same JSON value but for that text: a parser would see the same bytes up to
     the hole, then a text, and then the same bytes again (RFC 8259, section 7). A second hole may be
-    for padding that nobody reads, of ASCII letters and digits.
+    for what nobody reads there: padding of ASCII letters and digits, or counts.
     """
 
-    __slots__ = ("_middle", "before", "behind")
+    __slots__ = ("_ignored", "_middle", "before", "behind")
 
-    def __init__(self, before: bytes, behind: bytes, middle: bytes = b"") -> None:
-        """``middle`` is what stands between the text and the padding, where there is some."""
+    def __init__(
+        self,
+        before: bytes,
+        behind: bytes,
+        middle: bytes = b"",
+        ignored: re.Pattern[bytes] = _PADDING,
+    ) -> None:
+        """``middle`` is what stands between the text and what is ``ignored``, if anything is."""
         self.before = before
         self.behind = behind
         self._middle = middle
+        self._ignored = ignored
 
     @classmethod
-    def of(cls, frame: bytes, key: str, text: str, padding: str = "") -> FrameTemplate | None:
+    def of(
+        cls,
+        frame: bytes,
+        key: str,
+        text: str,
+        padding: str = "",
+        counts: Collection[str] = (),
+    ) -> FrameTemplate | None:
         """The template of a frame whose only key of this name, at any depth, has this text.
 
-        ``padding`` names the key of a text that may be any.
+        ``padding`` names the key of a text that may be any, and ``counts`` those of whole numbers
+        behind the text that may be any.
 
         None when that cannot be told for certain from the bytes: there is an escape elsewhere than
         in the text, or the name stands elsewhere too. None for a large frame as well.
@@ -51,6 +69,9 @@ class FrameTemplate:
         behind = rest[written.end() :]
         if b"\\" in before or b"\\" in behind:  # a name may be written with escapes
             return None
+        numbers = sorted(span for name in counts if (span := _number_of(behind, name)))
+        if numbers:
+            return cls(before, *_around_numbers(behind, numbers))
         if not padding or padding.encode() not in frame:
             return cls(before, behind)
         middle, found, rest = _around(behind, padding)
@@ -66,11 +87,29 @@ class FrameTemplate:
             return texts_of(pieces)
         holes = list[bytes]()
         for piece in pieces:
-            hole, found, padding = piece.partition(self._middle)
-            if not found or not (padding.isalnum() or not padding):
+            hole, found, ignored = piece.partition(self._middle)
+            if not found or self._ignored.fullmatch(ignored) is None:
                 return None
             holes.append(hole)
         return texts_of(holes)
+
+
+def _number_of(data: bytes, key: str) -> tuple[int, int] | None:
+    """Where the number of the only key of this name stands."""
+    name = b'"%s":' % key.encode()
+    found = re.search(re.escape(name) + rb" ?(" + _NUMBER + rb")(?=[,}])", data)
+    return found.span(1) if found and data.count(name[:-1]) == 1 else None
+
+
+def _around_numbers(
+    data: bytes, numbers: list[tuple[int, int]]
+) -> tuple[bytes, bytes, re.Pattern[bytes]]:
+    """What stands behind all of these numbers, before the first one, and what is from there on."""
+    at, parts = numbers[0][0], list[bytes]()
+    for start, end in numbers:
+        parts += [re.escape(data[at:start]), _NUMBER]
+        at = end
+    return data[at:], data[: numbers[0][0]], re.compile(b"".join(parts))
 
 
 def _around(data: bytes, key: str) -> tuple[bytes, bool, bytes]:

@@ -442,10 +442,10 @@ def test_plain_events_are_read_alike() -> None:
     plain: list[Any] = [{**saying(text(t), reason=None, index=0), **head} for t in "abc"]
     odd: list[Any] = [
         {**plain[0], "candidates": [{**plain[0]["candidates"][0], "index": 5}]},
-        {**plain[0], "responseId": "s"},
         {**plain[0], "candidates": []},
         {**plain[0], "candidates": [{"index": 0, "content": {"parts": [text("d"), text("e")]}}]},
         {**plain[0], "candidates": [{"index": 0, "content": None, "tokenCount": 5}]},
+        {**plain[0], "responseId": "s"},
     ]
     last = {**saying(text("f")), **head}
     five: Any = {**saying(text("")), **head}
@@ -493,3 +493,38 @@ def test_nothing_but_space_is_no_stream() -> None:
     """Which framing it is has not been told by then."""
     framer = ContentFramer()
     assert [] == [*framer.feed(b" \n"), *framer.close()]
+
+
+def test_runs_of_plain_events_are_read_at_once() -> None:
+    """Their counts grow with each; the text is what a parser reads, and the last counts count."""
+    events = [
+        {
+            **saying(text(f"w{number} "), reason="STOP" if number == 99 else None, index=0),
+            "usageMetadata": {
+                "promptTokenCount": 3,
+                "candidatesTokenCount": number,
+                "totalTokenCount": 3 + number,
+            },
+            "responseId": "r",
+        }
+        for number in range(100)
+    ]
+    found = chunks_of(*events)
+    assert 100 == len(found)
+    whole = accumulate(found)
+    assert "".join(f"w{number} " for number in range(100)) == whole.text
+    assert whole.usage is not None
+    assert (99, 102) == (whole.usage.completion_tokens, whole.usage.total_tokens)
+
+
+def test_events_that_all_differ_teach_only_at_first() -> None:
+    """Learning costs something."""
+    events = [
+        {
+            **saying(text("a"), reason=None, index=0),
+            "usageMetadata": {"x": number},
+            "responseId": "r",
+        }
+        for number in range(80)
+    ]
+    assert 80 * "a" + "b" == streamed(*events, saying(text("b"))).text
