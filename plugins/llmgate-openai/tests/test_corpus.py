@@ -284,7 +284,8 @@ async def test_a_recorded_request_is_sent_again(recording: _Recording) -> None:
         assert [] == transport.requests
         return
     (request,) = transport.requests
-    sent, expected = json.loads(request.body), {"model": "m", **recording.sent}
+    sent: dict[str, Any] = json.loads(request.body)
+    expected: dict[str, Any] = {"model": "m", **recording.sent}
     if not expected.get("stream"):
         expected.pop("stream", None)
     sent["messages"] = _without_nulls(sent["messages"])
