@@ -7,7 +7,6 @@ Source: https://platform.claude.com/docs/en/build-with-claude/streaming
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from llmgate.errors import DecodeError, StreamTruncatedError
@@ -32,6 +31,7 @@ from llmgate.types import (
     FunctionDelta,
     ToolCallDelta,
 )
+from llmgate_anthropic.response.blocks import Block, index_of, text_in
 from llmgate_anthropic.response.errors import error_from_event, error_in
 from llmgate_anthropic.response.parts import (
     OF_A_MESSAGE,
@@ -47,22 +47,6 @@ from llmgate_anthropic.response.parts import (
 __all__ = ["MessagesDecoder"]
 
 Event = dict[str, Any]
-
-
-@dataclass(slots=True)
-class _Block:
-    """A block that has begun.
-
-    ``arguments`` are the pieces of the JSON of its input, ``call`` is the number of the tool call
-    that it is, and ``start`` where its text begins in the content.
-    """
-
-    partial: PartialObject
-    path: str
-    start: int
-    call: int | None = None
-    is_output: bool = False
-    arguments: list[str] = field(default_factory=list[str])
 
 
 class MessagesDecoder:
@@ -95,7 +79,7 @@ class MessagesDecoder:
         self._has_begun = False
         self._has_content = False
         self._stop_reason: str | None = None
-        self._blocks: dict[int, _Block] = {}
+        self._blocks: dict[int, Block] = {}
         self._native = native_content()
         self._calls = 0
         self._length = 0
@@ -177,10 +161,9 @@ class MessagesDecoder:
         return payload
 
     def _read(self, event: Event) -> Iterable[Chunk]:
-        kind = event.get("type")
-        reader = self._readers.get(kind) if isinstance(kind, str) else None
+        reader = self._readers.get(text_in(event, "type"))
         if reader is None:
-            return self._aside(self._unknown.add("events", {**event, "type": _text(event, "type")}))
+            return self._aside(self._unknown.add("events", event))
         if not self._has_begun and reader not in (self._whole, self._message_start, _nothing):
             raise DecodeError("no message has begun")
         return reader(event)
@@ -277,13 +260,13 @@ class MessagesDecoder:
 
     def _start(self, event: Event) -> Iterable[Chunk]:
         given = Fields(event).object("content_block").payload
-        index = self._index(event)
-        block = _Block(PartialObject(given), f"content[{index}]", self._length)
+        index = index_of(event, self._report)
+        block = Block(PartialObject(given), f"content[{index}]", self._length)
         self._blocks[index] = block
         self._has_content = True
-        match _text(given, "type"):
+        match text_in(given, "type"):
             case "text":
-                return self._add_text(_text(given, "text"))
+                return self._add_text(text_in(given, "text"))
             case "thinking":
                 side = SideFields(given, self._report, block.path)
                 return self._add_thought(side.text("thinking") or "")
@@ -292,8 +275,8 @@ class MessagesDecoder:
             case _:
                 return ()
 
-    def _begin_call(self, block: _Block) -> Iterable[Chunk]:
-        name = _text(block.partial.fields, "name")
+    def _begin_call(self, block: Block) -> Iterable[Chunk]:
+        name = text_in(block.partial.fields, "name")
         if name == self._output_tool:
             block.is_output = True
             return ()
@@ -308,25 +291,25 @@ class MessagesDecoder:
         block, delta = self._block_of(event), event.get("delta")
         if not is_object(delta):
             raise DecodeError("delta must be an object")
-        match _text(delta, "type"):
+        match text_in(delta, "type"):
             case "text_delta":
-                piece = _text(delta, "text")
+                piece = text_in(delta, "text")
                 block.partial.pieces("text").append(piece)
                 return self._add_text(piece)
             case "input_json_delta":
-                return self._add_input(block, self._input_piece(block, delta))
+                return self._add_input(block, block.input_piece(delta, self._report))
             case "thinking_delta":
-                piece = _text(delta, "thinking")
+                piece = text_in(delta, "thinking")
                 block.partial.pieces("thinking").append(piece)
                 return self._add_thought(piece)
             case "signature_delta":
-                block.partial.fields["signature"] = _text(delta, "signature")
+                block.partial.fields["signature"] = text_in(delta, "signature")
             case "citations_delta":
                 fields, cited = block.partial.fields, delta.get("citation")
                 earlier = fields.get("citations")
                 fields["citations"] = [*(earlier if is_array(earlier) else ()), cited]
             case _:
-                _continue(block, delta)
+                block.continue_with(delta)
         return ()
 
     def _add_text(self, piece: str) -> Iterable[Chunk]:
@@ -336,14 +319,7 @@ class MessagesDecoder:
     def _add_thought(self, piece: str) -> Iterable[Chunk]:
         return (self._chunk(reasoning=piece),) if piece else ()
 
-    def _input_piece(self, block: _Block, delta: Mapping[str, Any]) -> str:
-        """A piece of JSON; some hosts send the whole value."""
-        piece = delta.get("partial_json")
-        if piece is None or isinstance(piece, str):
-            return _text(delta, "partial_json")
-        return arguments_of(piece, f"{block.path}.input", self._report)
-
-    def _add_input(self, block: _Block, piece: str) -> Iterable[Chunk]:
+    def _add_input(self, block: Block, piece: str) -> Iterable[Chunk]:
         if not piece:
             return ()
         block.arguments.append(piece)
@@ -356,7 +332,7 @@ class MessagesDecoder:
 
     def _stop(self, event: Event) -> Iterable[Chunk]:
         self._block_of(event)
-        return self._end_block(self._index(event))
+        return self._end_block(index_of(event, self._report))
 
     def _end_block(self, index: int) -> Iterable[Chunk]:
         block = self._blocks.pop(index)
@@ -371,7 +347,7 @@ class MessagesDecoder:
             chunks.append(Chunk([ChunkChoice(last)], self._id, 0, self._model))
         return chunks
 
-    def _end_input(self, block: _Block, fields: dict[str, Any]) -> Iterable[Chunk]:
+    def _end_input(self, block: Block, fields: dict[str, Any]) -> Iterable[Chunk]:
         """The input as a value, for the way back; one that came whole is a fragment only now."""
         if block.arguments:
             fields["input"] = parsed_input("".join(block.arguments))
@@ -380,18 +356,11 @@ class MessagesDecoder:
         fields["input"] = fields["input"] or {}
         return self._add_input(block, text)
 
-    def _block_of(self, event: Event) -> _Block:
-        block = self._blocks.get(self._index(event))
+    def _block_of(self, event: Event) -> Block:
+        block = self._blocks.get(index_of(event, self._report))
         if block is None:
             raise DecodeError("a block continues that has not begun")
         return block
-
-    def _index(self, event: Event) -> int:
-        index = event.get("index")
-        if type(index) is int:
-            return index
-        read = SideFields(event, self._report).integer("index")
-        return Fields(event).integer("index") if read is None else read
 
 
 _new: Any = object.__new__
@@ -402,24 +371,6 @@ _OF_DELTA = ("stop_reason", "stop_sequence", "stop_details")
 _OF_EVENT = ("type", "delta", "usage")
 
 
-def _text(fields: Mapping[str, Any], key: str) -> str:
-    """A text that must be there; nearly always it is."""
-    value = fields.get(key)
-    return value if isinstance(value, str) else Fields(fields).text(key)
-
-
 def _nothing(_: Event) -> Iterable[Chunk]:
     """A sign of life."""
     return ()
-
-
-def _continue(block: _Block, delta: Mapping[str, Any]) -> None:
-    """A kind of delta that is not known here: its texts go on, its other values replace."""
-    fields = block.partial.fields
-    for key, value in delta.items():
-        if key == "type":
-            continue
-        if isinstance(value, str):
-            block.partial.pieces(key).append(value)
-        elif value is not None or key not in fields:
-            fields[key] = value
