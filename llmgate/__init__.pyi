@@ -14,6 +14,7 @@ from typing_extensions import deprecated
 from llmgate._core.client import Client as _Client
 from llmgate._core.default import defaults as defaults
 from llmgate._core.hosts import add_host as add_host
+from llmgate._core.knowledge import model_info as model_info
 from llmgate._core.preview import Preview as Preview
 from llmgate._core.retry import RetryPolicy as RetryPolicy
 from llmgate._core.stream import Stream as Stream
@@ -61,6 +62,7 @@ from llmgate.media import file as file
 from llmgate.media import image as image
 from llmgate.messages import FunctionDefinition, ToolDefinition
 from llmgate.models import Model as Model
+from llmgate.models import ModelInfo as ModelInfo
 from llmgate.models import ModelList as ModelList
 from llmgate.options import Timeout as Timeout
 from llmgate.provider.http import Secret
@@ -100,6 +102,7 @@ __all__ = [
     "Message",
     "MissingKeyError",
     "Model",
+    "ModelInfo",
     "ModelList",
     "NotFoundError",
     "OverloadedError",
@@ -142,6 +145,7 @@ __all__ = [
     "function_tool",
     "image",
     "list_models",
+    "model_info",
     "run_tools",
 ]
 __version__: str

@@ -6,11 +6,13 @@ Source: OpenAI's "The model object", November 2026, and what other providers add
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import field
 
+from llmgate._text.dataclass import slotted
 from llmgate._text.shape import Extra, JsonObject, Shape, shape
 from llmgate.errors import LLMGateError
 
-__all__ = ["Model", "ModelList"]
+__all__ = ["Model", "ModelInfo", "ModelList"]
 
 
 @shape
@@ -57,3 +59,25 @@ class ModelList(list[Model]):
     def data(self) -> list[Model]:
         """The models, under the name that OpenAI's client has for them."""
         return self
+
+
+@slotted
+class ModelInfo:
+    """What is known of a model; None where nobody says it, which does not mean "no".
+
+    ``context_window`` and ``max_output`` are in tokens. ``tools``, ``vision``, ``audio``,
+    ``schema`` (of a response, as a JSON schema) and ``reasoning`` say whether the model has them.
+    ``status`` is such as ``deprecated``. ``sources`` says of each field that is known who says it,
+    and of which date that is.
+    """
+
+    name: str
+    context_window: int | None = None
+    max_output: int | None = None
+    tools: bool | None = None
+    vision: bool | None = None
+    audio: bool | None = None
+    schema: bool | None = None
+    reasoning: bool | None = None
+    status: str | None = None
+    sources: dict[str, str] = field(default_factory=dict[str, str])

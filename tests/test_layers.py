@@ -137,6 +137,7 @@ FLOORS = (
         "_core.client",
         "_core.sync",
     ),
+    ("_core.default", "_core.hosts", "_core.knowledge"),
     ("_core.default", "_core.hosts", "tool_loop"),
     ("", "cli", "cli.__main__", "cli.chat", "cli.doctor", "cli.models", "cli.providers"),
 )

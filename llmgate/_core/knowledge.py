@@ -1,0 +1,108 @@
+"""What is known of a model, and by whom; it allows nothing and refuses nothing.
+
+Packages that ship such facts have an entry point in the group ``llmgate.knowledge``: a function of
+a provider's name and a model's that returns the facts, and where they are from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from llmgate._core.registry import Registry
+from llmgate.errors import InvalidRequestError, UnknownProviderError, shown
+from llmgate.models import ModelInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from llmgate.models import Model
+
+__all__ = ["model_info"]
+
+
+def model_info(
+    model: str,
+    *,
+    entries: Mapping[str, Mapping[str, Any]] | None = None,
+    listed: Iterable[Model] = (),
+) -> ModelInfo:
+    """What is known of a model: its limits, what it takes, and whether it is deprecated.
+
+    Each value is that of the first who knows it: ``entries``, then ``listed``, then the facts that
+    installed packages ship, such as those of llmgate-compatible. ``sources`` says who that was.
+    What nobody knows is None, and never "no": a model that is not known may be asked all the same.
+
+    Args:
+        model: ``provider/model``, or a bare name that some provider claims.
+        entries: Your own facts, by such names, in the fields of the result.
+        listed: The models that a host listed: ``llmgate.list_models("groq")``.
+
+    Raises:
+        InvalidRequestError: for an entry that has a field of another name.
+    """
+    name = _full_name(model)
+    info = ModelInfo(name)
+    for facts, source in _sources(model, name, entries or {}, listed):
+        for field, value in facts.items():
+            if value is not None and getattr(info, field) is None:
+                setattr(info, field, value)
+                info.sources[field] = source
+    return info
+
+
+def _full_name(model: str) -> str:
+    """The name with its provider; where no provider has it, as it was given."""
+    try:
+        target = Registry().target(model)
+    except UnknownProviderError:
+        return model
+    return f"{target.provider}/{target.model}"
+
+
+def _sources(
+    model: str, name: str, entries: Mapping[str, Mapping[str, Any]], listed: Iterable[Model]
+) -> Iterator[tuple[Mapping[str, Any], str]]:
+    for own in (model, name):
+        yield _checked(entries.get(own, {}), own), "entries"
+    for each in listed:
+        if each.name == name:
+            yield _listed_facts(each), f"the models that {each.provider} lists"
+    provider, _, rest = name.partition("/")
+    for facts_of in _shipped():
+        yield facts_of(provider, rest)
+
+
+def _listed_facts(model: Model) -> dict[str, Any]:
+    limits = {"context_window": model.context_window, "max_output": model.max_output}
+    said = {fact: model.capabilities.get(name) for fact, name in _CAPABILITIES.items()}
+    return {**limits, **said}
+
+
+_CAPABILITIES = {
+    "tools": "tools",
+    "vision": "vision",
+    "audio": "audio_in",
+    "schema": "json_schema",
+    "reasoning": "reasoning",
+}
+
+
+def _checked(facts: Mapping[str, Any], model: str) -> Mapping[str, Any]:
+    for field in facts:
+        if field not in _FACTS:
+            reason = f"there is no fact {shown(field)}: it is one of {', '.join(_FACTS)}"
+            raise InvalidRequestError(reason, path=f"entries[{model!r}]")
+    return facts
+
+
+_FACTS = tuple(each.name for each in fields(ModelInfo) if each.name not in ("name", "sources"))
+
+
+@cache
+def _shipped() -> tuple[Callable[[str, str], tuple[Mapping[str, Any], str]], ...]:
+    from importlib.metadata import entry_points  # noqa: PLC0415 - slow to import
+
+    return tuple(point.load() for point in entry_points(group="llmgate.knowledge"))
