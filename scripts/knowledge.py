@@ -84,7 +84,7 @@ def facts_of(checkout: Path, path: Path) -> dict[str, Any]:
 
 def git(checkout: Path, what: str) -> str:
     """What git says of the newest commit."""
-    command = ["git", "-C", checkout, "log", "-1", what]
+    command = ["git", "-C", str(checkout), "log", "-1", what]
     return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
 
 

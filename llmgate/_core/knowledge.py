@@ -77,7 +77,8 @@ def _sources(
 
 def _listed_facts(model: Model) -> dict[str, Any]:
     limits = {"context_window": model.context_window, "max_output": model.max_output}
-    said = {fact: model.capabilities.get(name) for fact, name in _CAPABILITIES.items()}
+    able: Mapping[str, Any] = model.capabilities or {}
+    said = {fact: able.get(name) for fact, name in _CAPABILITIES.items()}
     return {**limits, **said}
 
 

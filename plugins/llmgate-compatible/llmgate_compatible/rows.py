@@ -11,6 +11,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from llmgate.provider.http import is_object
+
 __all__ = ["Chat", "Echo", "Quirk", "Row", "chat_of"]
 
 Echo: TypeAlias = Literal["given", "none", "reasoning", "required", "tags", "details"]
@@ -137,4 +139,4 @@ def _added(chat: Chat, name: str, new: Any) -> Any:
     before = getattr(chat, name)
     if isinstance(new, tuple):
         return (*before, *new)
-    return {**before, **new} if isinstance(new, dict) else new
+    return {**before, **new} if is_object(new) else new
