@@ -137,8 +137,7 @@ FLOORS = (
         "_core.client",
         "_core.sync",
     ),
-    ("_core.default", "_core.hosts", "_core.knowledge"),
-    ("_core.default", "_core.hosts", "tool_loop"),
+    ("_core.default", "_core.hosts", "_core.knowledge", "tool_loop"),
     ("", "cli", "cli.__main__", "cli.chat", "cli.doctor", "cli.models", "cli.providers"),
 )
 FLOOR_OF = {

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import llmgate_compatible
 from llmgate.testing import (
     CANARY,
@@ -49,6 +51,11 @@ _HOSTS: Mapping[str, str] = {
     "<DATABRICKS_BASE_URL>": "databricks",
 }
 """The names of the hosts that were recorded; what is recorded without a host is its family's."""
+_ALIKE = (
+    *("cerebras", "crusoe", "fireworks", "litellm", "mistralrs", "nebius", "novita", "openrouter"),
+    *("together", "venice", "vercel", "vllm", "xai"),
+)
+"""Hosts whose responses take the ways through the code that those of the others take."""
 _WITHOUT_A_ROW = "vllm"
 """Stands for hosts that have no row, such as relays: it departs from the format in nothing."""
 
@@ -66,12 +73,13 @@ def _expected(exchange: RecordedExchange) -> Mapping[str, Any]:
     """What the response plainly says, with the reasoning among the tokens of the response."""
     said = dict(plain_expectations(exchange))
     usage = said.get("usage")
-    if exchange.name.startswith("xai-") and usage:
+    if usage and exchange.name.startswith(_COUNTS_REASONING_BESIDE):
         counted = usage["total_tokens"] - usage["prompt_tokens"]
         said["usage"] = {**usage, "completion_tokens": counted}
     return {**said, **_SAID_OTHERWISE.get(exchange.name, {})}
 
 
+_COUNTS_REASONING_BESIDE = ("xai-", "other-openai-compat-chat-completions-6247ce3532")
 _SAID_OTHERWISE: Mapping[str, Mapping[str, Any]] = {
     # The name of the function comes twice, and counts once.
     "openrouter-chat-completions-210a3de0a8": {"tool_calls": (("llm_version", {}),)},
@@ -88,12 +96,14 @@ def _suite(host: str) -> type[ProviderConformance]:
     settings = dict.fromkeys(provider.row.settings, "account")
     if provider.row.base_url.startswith("/"):
         settings["base_url"] = "https://workspace.example/serving-endpoints"
-    attributes = {
+    attributes: dict[str, Any] = {
         "provider": provider(api_key=CANARY, **settings),
         "exchanges": tuple(_BY_HOST.get(host, ())),
         "most_splits": 4,
         "most_cuts": 4,
     }
+    if host in _ALIKE:
+        attributes["pytestmark"] = pytest.mark.exhaustive
     return type(f"Test_{host}", (ProviderConformance,), attributes)
 
 
