@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from benchmarks.drivers import Task
+from benchmarks.families import FAMILIES
 from benchmarks.payloads import (
     ANSWERS,
     MODELS,
@@ -118,6 +119,25 @@ CASES = {
         "stream",
         runs=2,
     ),
+    **{
+        f"family-{name}": Case(
+            f"stream of 300 like {name}, a chunk", f"openai-{name}-300", "stream", runs=2
+        )
+        for name in FAMILIES
+    },
+    **{
+        f"anthropic-{kind}": Case(
+            f"Anthropic: stream of 300, {title}, a chunk",
+            f"anthropic-{kind}-300",
+            "stream",
+            runs=2,
+        )
+        for kind, title in {
+            "padded": "padded as it sends them",
+            "thinking": "of thoughts",
+            "input_json": "fragments of an input",
+        }.items()
+    },
     "anthropic": Case("Anthropic: unary call", "anthropic-short"),
     "anthropic-stream": Case(
         "Anthropic: stream of 1,000, a chunk", "anthropic-stream-1000", "stream", runs=2

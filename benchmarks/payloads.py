@@ -14,6 +14,8 @@ from functools import cache, partial
 from itertools import repeat
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from benchmarks.families import FAMILIES, anthropic_events, family_events
+
 __all__ = [
     "ANSWERS",
     "MODELS",
@@ -278,15 +280,19 @@ def _anthropic_words(count: int) -> list[bytes]:
         piece = {"type": "text_delta", "text": word}
         return _anthropic_event("content_block_delta", index=0, delta=piece)
 
+    return _anthropic_stream(list(map(delta, _words(count))), {"type": "text", "text": ""})
+
+
+def _anthropic_stream(deltas: list[bytes], block: JSON) -> list[bytes]:
+    """The events of a message with one block, whose deltas these are."""
     start = _anthropic_event("message_start", message=_anthropic_body([], None))
-    block = {"type": "text", "text": ""}
     start += _anthropic_event("content_block_start", index=0, content_block=block)
     start += _anthropic_event("ping")
     end = _anthropic_event("content_block_stop", index=0)
     ending = {"stop_reason": "end_turn", "stop_sequence": None}
-    end += _anthropic_event("message_delta", delta=ending, usage={"output_tokens": count})
+    end += _anthropic_event("message_delta", delta=ending, usage={"output_tokens": len(deltas)})
     end += _anthropic_event("message_stop")
-    return [start, *map(delta, _words(count)), end]
+    return [start, *deltas, end]
 
 
 # --- HTTP -----------------------------------------------------------------------------------
@@ -398,6 +404,24 @@ def _anthropic(count: int) -> Answer:
     return _streamed(_anthropic_words(count), "".join(_words(count)), count)
 
 
+def _family(name: str, count: int) -> Answer:
+    words = _words(count)
+    return _streamed(family_events(name, words), "".join(words), count)
+
+
+def _anthropic_kind(kind: str, block: JSON, count: int) -> Answer:
+    pieces = _fragments(count) if kind == "input_json" else _words(count)
+    events = _anthropic_stream(anthropic_events(kind, pieces), block)
+    return _streamed(events, "".join(pieces), count)
+
+
+_BLOCKS: Mapping[str, JSON] = {
+    "padded": {"type": "text", "text": ""},
+    "thinking": {"type": "thinking", "thinking": "", "signature": ""},
+    "input_json": {"type": "tool_use", "id": "toolu_1", "name": "forecast", "input": {}},
+}
+
+
 def _arguments(count: int) -> Answer:
     return _streamed(_openai_calls(count), "".join(_fragments(count)), count)
 
@@ -419,6 +443,11 @@ ANSWERS: Mapping[str, Answer] = _Answers(
         "openai-stream-1000-paced": partial(_openai, 1_000, pause=200),
         "openai-stream-300-spaced": partial(_openai, 300, pause=6_000),
         "openai-stream-1000-padded": partial(_openai, 1_000, padded=True),
+        **{f"openai-{name}-300": partial(_family, name, 300) for name in FAMILIES},
+        **{
+            f"anthropic-{kind}-300": partial(_anthropic_kind, kind, block, 300)
+            for kind, block in _BLOCKS.items()
+        },
         "openai-stream-1000-held": partial(_openai, 1_000, pause=4_000_000, held=3),
     }
 )

@@ -43,6 +43,8 @@ class Client:
             delta = chunk.choices[0].delta
             if delta.content:
                 parts.append(delta.content)
+            elif delta.reasoning_content:
+                parts.append(delta.reasoning_content)
             elif delta.tool_calls and (function := delta.tool_calls[0].function):
                 parts.append(function.arguments or "")
         return Reading(count, "".join(parts), first)

@@ -68,6 +68,8 @@ def _openai_delta(event: Any) -> str | None:
         return None
     delta = choices[0]["delta"]
     text: str | None = delta.get("content")
+    if not text:
+        text = delta.get("reasoning") or delta.get("reasoning_content") or text
     if text is None and "tool_calls" in delta:
         text = delta["tool_calls"][0]["function"]["arguments"]
     return text
@@ -81,7 +83,8 @@ def _anthropic_text(answer: Any) -> str:
 def _anthropic_delta(event: Any) -> str | None:
     if event["type"] != "content_block_delta":
         return None
-    text: str | None = event["delta"]["text"]
+    delta = event["delta"]
+    text: str | None = delta.get("text") or delta.get("thinking") or delta.get("partial_json")
     return text
 
 

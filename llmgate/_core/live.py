@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -52,7 +53,7 @@ class LiveSource:
         self._loop = asyncio.get_running_loop()
         self.ready: deque[Chunk | TextChunks] = deque()
         self._callbacks: tuple[WhenDone, ...] = ()
-        self._answer = Accumulator()
+        self._answer = self._accumulator()
         self._failure: LLMGateError | None = None
         self._error: LLMGateError | None = None
         self._rest = b""
@@ -252,22 +253,32 @@ class LiveSource:
         if not any(chunk.choices for chunk in chunks):
             reason = f"the response is no stream of events: {excerpt(unframed)}"
             raise DecodeError(reason, frame=unframed)
-        for chunk in chunks:
-            self._take(chunk)
+        self._deliver(chunks)
 
     def _decode(self, data: bytes) -> None:
-        decoder, take = self._decoder, self._take
+        decoder, ready = self._decoder, self.ready
+        feed, add = decoder.feed, None if self._adds_itself else self._answer.add
         for frame in self._framer.feed(data) if data else self._framer.close():
-            for chunk in decoder.feed(frame):
-                take(chunk)
+            for chunk in feed(frame):
+                if add is not None:
+                    add(chunk)
+                if self._has_begun and chunk.choices:  # nearly always
+                    ready.append(chunk)
+                else:
+                    self._take(chunk)
             if decoder.finished:
                 return
         if not data:
-            for chunk in decoder.close():
-                take(chunk)
+            self._deliver(decoder.close())
+
+    def _deliver(self, chunks: Iterable[Chunk]) -> None:
+        for chunk in chunks:
+            if not self._adds_itself:
+                self._answer.add(chunk)
+            self._take(chunk)
 
     def _take(self, chunk: Chunk) -> None:
-        self._answer.add(chunk)
+        """Deliver a chunk, or hold it back as long as nothing has begun."""
         if not (chunk.choices or self._bare_chunks):
             return
         if self._has_begun:
@@ -295,8 +306,14 @@ class LiveSource:
         self._decoder, self._framer = opened.decoder, opened.decoder.framer
         self._incoming = opened.incoming
         self._rest, self._break = b"", ""
-        self._answer = Accumulator()
+        self._answer = self._accumulator()
         self._held.clear()
+
+    def _accumulator(self) -> Accumulator:
+        """What the chunks are added to, by the decoder itself where it has one."""
+        own: Accumulator | None = getattr(self._decoder, "accumulator", None)  # see Accumulating
+        self._adds_itself = own is not None
+        return Accumulator() if own is None else own
 
     def _fail(self, error: LLMGateError) -> None:
         """End it, with all that is known about the failure."""

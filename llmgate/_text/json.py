@@ -16,6 +16,7 @@ __all__ = [
     "encode_json",
     "is_array",
     "is_object",
+    "json_reader",
     "parse_arguments",
     "plain_json",
     "texts_of",
@@ -72,7 +73,7 @@ def decode_json(data: bytes | str) -> Any:
     if isinstance(data, str):
         data = data.encode("utf-8", "surrogatepass")  # which the parser then refuses
     try:
-        return _reader()(data.removeprefix(_BYTE_ORDER_MARK))
+        return json_reader()(data.removeprefix(_BYTE_ORDER_MARK))
     except ValueError as error:
         reason = str(error)
     raise DecodeError(f"the reply is no JSON ({reason}): {excerpt(data)}", frame=data)
@@ -138,7 +139,7 @@ def _plain_writer() -> Callable[[Any], bytes]:
 
 
 @cache
-def _reader() -> Callable[[bytes], Any]:
+def json_reader() -> Callable[[bytes], Any]:
     """A reader that also takes what others refuse: NaN, and integers of any size."""
     from pydantic_core import from_json  # noqa: PLC0415 - first use
 

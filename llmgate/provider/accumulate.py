@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from functools import cache
-from typing import Any, cast
+from typing import Any, Protocol
 
 from llmgate._text.json import parse_arguments
 from llmgate._text.shape import Shape
@@ -29,7 +29,7 @@ from llmgate.types import (
     Usage,
 )
 
-__all__ = ["Accumulator", "Asides", "accumulate", "beside"]
+__all__ = ["Accumulating", "Accumulator", "Asides", "accumulate", "beside"]
 
 
 def accumulate(chunks: Iterable[Chunk]) -> Completion:
@@ -45,7 +45,6 @@ class Accumulator:
 
     def __init__(self) -> None:
         self.usage: Usage | None = None
-        self._last_chunk = _NO_CHUNK
         self._last: dict[str, Any] = {}
         self._extra: dict[str, Any] = {}
         self._choices: dict[int, _ChoiceParts] = {}
@@ -57,33 +56,92 @@ class Accumulator:
 
     def add(self, chunk: Chunk) -> None:
         """Add what a chunk says."""
-        last, raw = self._last_chunk, cast("Any", chunk)
-        if (
-            chunk.id is not last.id  # nearly always they are the same objects
-            or chunk.model is not last.model
-            or chunk.service_tier is not last.service_tier
-            or chunk.system_fingerprint is not last.system_fingerprint
-            or chunk.created != last.created
-        ):
-            self._add_head(chunk)
-            self._last_chunk = chunk
-        if chunk.usage is not None and (self.usage is None or _counts(chunk.usage)):
-            self.usage = chunk.usage
-        if raw.raw_extra:
-            replace_data(self._extra, raw.raw_extra)
+        self.add_all_but_choices(chunk)
         for choice in chunk.choices:
-            parts = self._choices.get(choice.index)
-            if parts is None:
-                parts = self._choices[choice.index] = _ChoiceParts(choice.index)
-            parts.add(choice)
+            self.add_choice(choice)
 
-    def _add_head(self, chunk: Chunk) -> None:
-        for name in ("id", "created", "model", "system_fingerprint", "service_tier"):
-            value = getattr(chunk, name)
-            if value and name not in self._last:
-                self._last[name] = value
-        if chunk.service_tier:  # the tier that was used is said last
-            self._last["service_tier"] = chunk.service_tier
+    def add_all_but_choices(self, chunk: Chunk) -> None:
+        """Add what a chunk says beside its choices."""
+        raw: Any = chunk
+        self.add_head(
+            chunk.id, chunk.created, chunk.model, chunk.system_fingerprint, chunk.service_tier
+        )
+        self.add_rest(chunk.usage, raw.raw_extra)
+
+    def add_choice(self, choice: ChunkChoice) -> None:
+        """Add what one choice of a chunk says."""
+        self._parts_of(choice.index).add(choice)
+
+    # --- for a decoder that knows what is in its chunk, so that it need not be read again ---
+
+    def add_head(
+        self, identifier: str, created: int, model: str, fingerprint: str | None, tier: str | None
+    ) -> None:
+        """Add what a chunk says beside its choices; of each field the first counts."""
+        last = self._last
+        if identifier and "id" not in last:
+            last["id"] = identifier
+        if created and "created" not in last:
+            last["created"] = created
+        if model and "model" not in last:
+            last["model"] = model
+        if fingerprint and "system_fingerprint" not in last:
+            last["system_fingerprint"] = fingerprint
+        if tier:  # the tier that was used is said last
+            last["service_tier"] = tier
+
+    def add_rest(self, usage: Usage | None, extra: Mapping[str, Any] | None) -> None:
+        """Add a chunk's usage, and what else it has."""
+        if usage is not None and (self.usage is None or _counts(usage)):
+            self.usage = usage
+        if extra:
+            replace_data(self._extra, extra)
+
+    def add_piece(
+        self,
+        index: int,
+        content: str | None,
+        role: str | None = None,
+        reasoning: str | None = None,
+        refusal: str | None = None,
+        extra: dict[str, Any] | None = None,
+        choice_extra: dict[str, Any] | None = None,
+        logprobs: dict[str, Any] | None = None,
+    ) -> None:
+        """Add what a delta of a choice has, and what else there is in its choice."""
+        parts = self._choices.get(index)
+        if parts is None:
+            parts = self._parts_of(index)
+        if content is not None:
+            parts.content.append(content)
+        if reasoning is not None:
+            parts.reasoning.append(reasoning)
+        if role:
+            parts.role = role
+        if refusal is not None:
+            parts.refusal.append(refusal)
+        if extra:
+            parts.message_extra.add(extra)
+        if choice_extra:
+            parts.extra.add(choice_extra)
+        if logprobs:
+            parts.logprobs.add(logprobs)
+
+    def add_fragments(self, index: int, fragments: Iterable[ToolCallDelta]) -> None:
+        """Add fragments of the calls of a choice."""
+        parts = self._parts_of(index)
+        for fragment in fragments:
+            parts.add_fragment(fragment)
+
+    def add_arguments(self, index: int, call: int, arguments: str) -> None:
+        """Add a fragment of the arguments of a call of a choice; the call has begun."""
+        self._choices[index].calls[call].arguments.append(arguments)
+
+    def _parts_of(self, index: int) -> _ChoiceParts:
+        parts = self._choices.get(index)
+        if parts is None:
+            parts = self._choices[index] = _ChoiceParts(index)
+        return parts
 
     def completion(self) -> Completion:
         """What the chunks so far add up to.
@@ -99,9 +157,6 @@ class Accumulator:
         )
 
 
-_NO_CHUNK = Chunk([])
-
-
 def _counts(usage: Usage) -> bool:
     """Whether it counts anything: some hosts send zeros after what was billed."""
     return bool(usage.prompt_tokens or usage.completion_tokens or usage.total_tokens)
@@ -113,56 +168,54 @@ class _ChoiceParts:
     __slots__ = (
         "_annotations",
         "_audio",
-        "_calls",
-        "_content",
-        "_extra",
         "_finish",
         "_functions",
         "_index",
-        "_logprobs",
-        "_message_extra",
         "_provider_data",
-        "_reasoning",
-        "_refusal",
-        "_role",
+        "calls",
+        "content",
+        "extra",
+        "logprobs",
+        "message_extra",
+        "reasoning",
+        "refusal",
+        "role",
     )
 
     def __init__(self, index: int) -> None:
         self._index = index
-        self._content: list[str] = []
-        self._reasoning: list[str] = []
-        self._refusal: list[str] = []
-        self._role = "assistant"
-        self._calls: dict[int, _CallParts] = {}
+        self.content: list[str] = []
+        self.reasoning: list[str] = []
+        self.refusal: list[str] = []
+        self.role = "assistant"
+        self.calls: dict[int, _CallParts] = {}
         self._functions: dict[int, _CallParts] = {}
         self._annotations: list[dict[str, Any]] = []
         self._audio = Merged()
         self._provider_data: dict[str, Any] = {}
-        self._logprobs = Merged()
-        self._message_extra = Merged()
-        self._extra = Merged()
+        self.logprobs = Merged()
+        self.message_extra = Merged()
+        self.extra = Merged()
         self._finish: dict[str, Any] = {}
 
     def add(self, choice: ChunkChoice) -> None:
-        delta, raw, fields = choice.delta, cast("Any", choice.delta), cast("Any", choice)
+        delta = choice.delta
+        fields: Any = choice
+        raw: Any = delta
         if delta.content is not None:
-            self._content.append(delta.content)
+            self.content.append(delta.content)
         if delta.reasoning_content is not None:
-            self._reasoning.append(delta.reasoning_content)
-        if delta.tool_calls:
-            for fragment in delta.tool_calls:
-                call = self._calls.get(fragment.index)
-                if call is None:
-                    call = self._calls[fragment.index] = _CallParts(fragment.index)
-                call.add(fragment)
+            self.reasoning.append(delta.reasoning_content)
+        for fragment in delta.tool_calls or ():
+            self.add_fragment(fragment)
         if delta.role:
-            self._role = delta.role
+            self.role = delta.role
         if raw.raw_extra:
-            self._message_extra.add(raw.raw_extra)
+            self.message_extra.add(raw.raw_extra)
         if fields.raw_logprobs:
-            self._logprobs.add(fields.raw_logprobs)
+            self.logprobs.add(fields.raw_logprobs)
         if fields.raw_extra:
-            self._extra.add(fields.raw_extra)
+            self.extra.add(fields.raw_extra)
         if choice.finish_reason is not None:
             self._finish["finish_reason"] = choice.finish_reason
         if choice.native_finish_reason is not None:
@@ -176,10 +229,16 @@ class _ChoiceParts:
         ):
             self._add_rare(delta, raw)
 
+    def add_fragment(self, fragment: ToolCallDelta) -> None:
+        call = self.calls.get(fragment.index)
+        if call is None:
+            call = self.calls[fragment.index] = _CallParts(fragment.index)
+        call.add(fragment)
+
     def _add_rare(self, delta: ChoiceDelta, raw: Any) -> None:
         """What most chunks do not have."""
         if delta.refusal is not None:
-            self._refusal.append(delta.refusal)
+            self.refusal.append(delta.refusal)
         if delta.function_call is not None:
             self._functions.setdefault(0, _CallParts(0)).add_function(delta.function_call)
         self._annotations.extend(raw.raw_annotations or ())
@@ -190,23 +249,23 @@ class _ChoiceParts:
         return Choice(
             message=self._message(),
             index=self._index,
-            logprobs=self._logprobs.settled() or None,
-            extra=self._extra.settled(),
+            logprobs=self.logprobs.settled() or None,
+            extra=self.extra.settled(),
             **self._finish,
         )
 
     def _message(self) -> Message:
         return Message(
-            content=_joined(self._content),
-            role=self._role,
-            refusal=_joined(self._refusal),
-            reasoning_content=_joined(self._reasoning),
-            tool_calls=[call.tool_call() for call in self._shown(self._calls)] or None,
+            content=_joined(self.content),
+            role=self.role,
+            refusal=_joined(self.refusal),
+            reasoning_content=_joined(self.reasoning),
+            tool_calls=[call.tool_call() for call in self._shown(self.calls)] or None,
             function_call=next((call.function() for call in self._shown(self._functions)), None),
             annotations=list(self._annotations) or None,
             audio=self._audio.settled() or None,
             provider_data=settled(self._provider_data) or None,
-            extra=self._message_extra.settled(),
+            extra=self.message_extra.settled(),
         )
 
     def _shown(self, calls: dict[int, _CallParts]) -> Iterable[_CallParts]:
@@ -229,7 +288,7 @@ class _CallParts:
         self._id = ""
         self._type = ""
         self._name = ""
-        self._arguments: list[str] = []
+        self.arguments: list[str] = []
         self._custom: dict[str, Any] = {}
         self._extra: dict[str, Any] = {}
         self._function_extra: dict[str, Any] = {}
@@ -237,7 +296,7 @@ class _CallParts:
     def is_whole(self) -> bool:
         """Whether it could end here: it says what to call, and its arguments are JSON."""
         try:
-            parse_arguments("".join(self._arguments))
+            parse_arguments("".join(self.arguments))
         except DecodeError:
             return False
         return bool(self._name or self._custom.get("name"))
@@ -247,22 +306,24 @@ class _CallParts:
         self._type = self._type or fragment.type or ""
         if fragment.function is not None:
             self.add_function(fragment.function)
-        if fragment.custom:
-            merge_data(self._custom, fragment.custom)
-        if fragment.extra:
-            merge_data(self._extra, fragment.extra)
+        raw: Any = fragment
+        if raw.raw_custom:
+            merge_data(self._custom, raw.raw_custom)
+        if raw.raw_extra:
+            merge_data(self._extra, raw.raw_extra)
 
     def add_function(self, fragment: FunctionDelta) -> None:
         if fragment.name and fragment.name != self._name:
             self._name += fragment.name
         if fragment.arguments:
-            self._arguments.append(fragment.arguments)
-        if fragment.extra:
-            merge_data(self._function_extra, fragment.extra)
+            self.arguments.append(fragment.arguments)
+        raw: Any = fragment
+        if raw.raw_extra:
+            merge_data(self._function_extra, raw.raw_extra)
 
     def function(self) -> Function:
         """A call without arguments has the empty object, never empty text."""
-        arguments = "".join(self._arguments)
+        arguments = "".join(self.arguments)
         extra = settled(self._function_extra)
         return Function(self._name, arguments if arguments.strip() else "{}", extra)
 
@@ -276,6 +337,20 @@ class _CallParts:
 
 
 # --- what decoders tell beside the answer -------------------------------------------------
+
+
+class Accumulating(Protocol):
+    """The ability of a decoder to add what it reads to an accumulator of its own, which is then the
+    stream's.
+
+    It has the pieces at hand; to have the chunk made of them read again would cost as much as to
+    make it. It is for a decoder whose chunks are handed on unchanged.
+    """
+
+    @property
+    def accumulator(self) -> Accumulator | None:
+        """What it adds to; None where its chunks are still to be added."""
+        ...
 
 
 class Asides:

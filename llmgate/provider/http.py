@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias, TypeVar
 from urllib.parse import SplitResult, quote, urlsplit
 
 from llmgate._text.dataclass import slotted
-from llmgate._text.json import decode_json, encode_json, is_array, is_object
+from llmgate._text.json import decode_json, encode_json, is_array, is_object, json_reader
 from llmgate._text.redact import redact_headers as redacted
 from llmgate._text.redact import redact_url as shown_url
 from llmgate.errors import InvalidRequestError
@@ -35,6 +35,7 @@ __all__ = [
     "encode_json",
     "is_array",
     "is_object",
+    "json_reader",
     "redacted",
     "shown_url",
 ]

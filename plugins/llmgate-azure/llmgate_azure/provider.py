@@ -21,6 +21,7 @@ from llmgate.errors import (
 )
 from llmgate.options import ChatParameters
 from llmgate.provider import Decoder, EmbeddingAbilities, Provider, Rule, Signing, Support
+from llmgate.provider.accumulate import Accumulator
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Secret
 from llmgate.provider.kit import Credential, Settings, Vendor, key_from, variable
@@ -165,7 +166,12 @@ class AzureOpenAI(Provider):
     def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
         """One request, and a decoder for its events."""
         yield self._request(call)
-        return ChatDecoder(call.id, choices=call.parameters.get("n", 1), report=call.report)
+        return ChatDecoder(
+            call.id,
+            choices=call.parameters.get("n", 1),
+            report=call.report,
+            accumulator=Accumulator(),
+        )
 
     def embed(self, call: EmbeddingCall) -> Flow[Embeddings]:
         """One request, all vectors."""

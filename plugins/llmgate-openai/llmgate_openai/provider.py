@@ -12,6 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 from llmgate.errors import ProviderError
 from llmgate.options import ChatParameters
 from llmgate.provider import Decoder, EmbeddingAbilities, Provider, Rule, Signing, Support
+from llmgate.provider.accumulate import Accumulator
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Secret
 from llmgate.provider.kit import Credential, Settings, Vendor, base_url, key_from
@@ -139,7 +140,12 @@ class OpenAI(Provider):
     def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
         """One request, and a decoder for its events."""
         yield self._chat_request(call)
-        return ChatDecoder(call.id, choices=call.parameters.get("n", 1), report=call.report)
+        return ChatDecoder(
+            call.id,
+            choices=call.parameters.get("n", 1),
+            report=call.report,
+            accumulator=Accumulator(),
+        )
 
     def embed(self, call: EmbeddingCall) -> Flow[Embeddings]:
         """One request, all vectors."""

@@ -17,7 +17,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from llmgate import Client
 from llmgate.errors import LLMGateError, StreamTruncatedError, error_class
 from llmgate.options import ChatParameters
-from llmgate.provider.accumulate import accumulate
+from llmgate.provider.accumulate import Accumulator, accumulate
 from llmgate.provider.framing import Frame, SSEFramer
 from llmgate.provider.http import HttpResponse, is_array, is_object
 from llmgate.testing import Canned, CannedTransport, with_transport
@@ -161,6 +161,17 @@ def test_a_stream_is_read_without_loss(recording: _Recording) -> None:
         usage = accumulate(chunks).usage
         assert usage is not None
         assert [] == list(_lost(usages[-1], usage.model_dump()))
+
+
+@_each([recording for recording in _ANSWERED if recording.is_stream])
+def test_a_decoder_adds_what_its_chunks_add_up_to(recording: _Recording) -> None:
+    """It does so as it reads; nobody has to read the chunks again."""
+    accumulator = Accumulator()
+    decoder = ChatDecoder("7", accumulator=accumulator)
+    for frame in [*decoder.framer.feed(recording.reply.body), *decoder.framer.close()]:
+        if not decoder.finished:
+            decoder.feed(frame)
+    assert accumulator.completion() == recording.answer()
 
 
 def _without_repetitions(events: Iterable[Any]) -> list[Any]:

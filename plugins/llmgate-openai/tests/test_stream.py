@@ -12,7 +12,7 @@ from llmgate.errors import (
     DecodeError,
     StreamTruncatedError,
 )
-from llmgate.provider.accumulate import accumulate
+from llmgate.provider.accumulate import Accumulator, accumulate
 from llmgate.provider.framing import Frame
 from llmgate.types import Chunk, ChunkChoice, Completion
 from llmgate_openai import ChatDecoder
@@ -400,3 +400,15 @@ def _streamed(events: list[bytes]) -> list[Chunk]:
         )
         for chunk in decoder.feed(frame)
     ]
+
+
+@pytest.mark.parametrize("more", [[], [_event({"content": "x"}, usage=[]), _event(choices=[])]])
+def test_what_a_decoder_adds_is_what_its_chunks_add_up_to(more: list[bytes]) -> None:
+    """It need not have them read again."""
+    events = [*_PLAIN, *more, _event({"refusal": "no"}, id=5), _DONE]
+    accumulator = Accumulator()
+    decoder = ChatDecoder("7", accumulator=accumulator)
+    chunks = [chunk for event in events for chunk in decoder.feed(Frame(event))]
+    expected = accumulate(chunks)
+    assert accumulator.completion() == expected
+    assert accumulator.completion().model_dump() == expected.model_dump()

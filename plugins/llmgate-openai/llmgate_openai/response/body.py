@@ -23,6 +23,7 @@ from llmgate.report import Report
 from llmgate.types import Choice, Completion, Function, Message, ToolCall
 from llmgate_openai.response.errors import error_from_payload, error_without_choices
 from llmgate_openai.response.parts import (
+    CONTENTS,
     HEAD_FIELDS,
     complete_arguments,
     finish_reasons,
@@ -182,19 +183,7 @@ def _message(choice: Fields, report: Report) -> dict[str, Any]:
     if not is_object(message):
         raise DecodeError(f"{choice.name} has no message")
     is_complete = message.get("role") and reason
-    if not is_complete and not any(name in message for name in _CONTENTS):
+    if not is_complete and not any(name in message for name in CONTENTS):
         raise DecodeError(f"{choice.name}.message holds no content")
     fields = message_fields(message, f"{choice.name}.message", report)
     return {**fields, "role": fields["role"] or "assistant"}
-
-
-_CONTENTS = (
-    "content",
-    "refusal",
-    "tool_calls",
-    "function_call",
-    "audio",
-    "reasoning_content",
-    "reasoning",
-    "images",
-)

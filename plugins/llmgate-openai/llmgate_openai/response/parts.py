@@ -18,6 +18,7 @@ from llmgate.report import Report
 from llmgate_openai.response.usage import read_usage
 
 __all__ = [
+    "CONTENTS",
     "HEAD_FIELDS",
     "arguments_text",
     "complete_arguments",
@@ -35,6 +36,19 @@ HEAD_FIELDS = frozenset(
     {"id", "created", "model", "object", "system_fingerprint", "service_tier", "usage"}
 )
 """What a completion or chunk says beside its choices, and has fields for."""
+
+
+CONTENTS = (
+    "content",
+    "refusal",
+    "tool_calls",
+    "function_call",
+    "audio",
+    "reasoning_content",
+    "reasoning",
+    "images",
+)
+"""The fields of a message that can be what the model gave."""
 
 
 def head_fields(

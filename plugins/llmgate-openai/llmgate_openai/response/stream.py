@@ -9,7 +9,7 @@ Source: https://platform.openai.com/docs/api-reference/chat-streaming
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmgate.errors import DecodeError, StreamTruncatedError
 from llmgate.provider.framing import Frame, Framer, SSEFramer
@@ -22,9 +22,13 @@ from llmgate_openai.response.errors import (
     error_from_payload,
     error_without_choices,
 )
-from llmgate_openai.response.parts import finish_reasons, head_fields, message_fields
+from llmgate_openai.response.parts import CONTENTS, finish_reasons, head_fields, message_fields
 from llmgate_openai.response.surrogates import SurrogateJoiner
 from llmgate_openai.response.tool_calls import ToolCallIndex
+from llmgate_openai.response.usage import read_usage
+
+if TYPE_CHECKING:
+    from llmgate.provider.accumulate import Accumulator
 
 __all__ = ["ChatDecoder"]
 
@@ -43,6 +47,8 @@ class ChatDecoder:
         framer: What cuts the bytes into events; by default server-sent events.
         choices: How many were asked for: without a terminator, all of them must have ended.
         report: Where it is recorded what departs from the format; by default nowhere.
+        accumulator: Where it adds what it reads (see ``Accumulating``); only for whoever hands on
+            its chunks unchanged.
     """
 
     def __init__(
@@ -52,9 +58,11 @@ class ChatDecoder:
         *,
         choices: int = 1,
         report: Report | None = None,
+        accumulator: Accumulator | None = None,
     ) -> None:
         self.framer: Framer = framer or SSEFramer()
         self.finished = False
+        self.accumulator = accumulator
         self._call_id = call_id
         self._expected = choices
         self._report = Report() if report is None else report
@@ -63,6 +71,8 @@ class ChatDecoder:
         self._begun: set[int] = set()
         self._ended: set[int] = set()
         self._surrogates = SurrogateJoiner()
+        self._read_json = self._surrogates.read_json
+        self._head: tuple[Any, ...] = ()
 
     def feed(self, frame: Frame) -> Iterable[Chunk]:
         """The chunk of one event.
@@ -72,25 +82,32 @@ class ChatDecoder:
             DecodeError: for an event that is not a chunk; ``frame`` is its data.
         """
         data = frame[0]
-        if data[:1] != b"{" or frame[1] == "error":
-            data = data.strip()
-            if is_done_mark(data):
-                if data != b"[DONE]":
-                    self._record("its terminator is written in another way")
-                return self._end(data)
-            if data == b"null" and frame.event != "error":
-                self._record("some of its events are null")
-                return ()
-            if not data:  # a keep-alive
-                return ()
-            error = error_from_event(frame)
-            if error is not None:
-                raise error
+        if frame[1] == "error" or not data.startswith(b"{"):
+            chunks = self._no_chunk(frame)
+            if chunks is not None:
+                return chunks
         try:
-            return (self._chunk(self._surrogates.read_json(data)),)
+            return (self._chunk(self._read_json(data)),)
         except DecodeError as failure:
-            add_frame(failure, "the event is not a chunk", frame.data)
+            add_frame(failure, "the event is not a chunk", data)
             raise
+
+    def _no_chunk(self, frame: Frame) -> Iterable[Chunk] | None:
+        """What a terminator, a sign of life or an error stands for; None for any other event."""
+        data = frame.data.strip()
+        if is_done_mark(data):
+            if data != b"[DONE]":
+                self._record("its terminator is written in another way")
+            return self._end(data)
+        if not data:
+            return ()
+        if data == b"null" and frame.event != "error":
+            self._record("some of its events are null")
+            return ()
+        error = error_from_event(frame)
+        if error is not None:
+            raise error
+        return None
 
     def close(self) -> Iterable[Chunk]:
         """The end of the bytes: fine after ``[DONE]``, or when every choice has its finish reason.
@@ -114,47 +131,63 @@ class ChatDecoder:
             event = Fields(event).payload
         payload: dict[str, Any] = event
         pop = payload.pop
-        read: list[ChunkChoice]
-        if type(choices := pop("choices", None)) is _ARRAY:
-            if len(choices) == 1:
-                read = [self._choice(choices[0])]
-            else:
-                read = [self._choice(item) for item in choices]
-        else:
+        if type(choices := pop("choices", None)) is not _ARRAY:
             read = _no_choices(payload, choices)
+        elif len(choices) == 1:
+            read = [self._choice(choices[0])]
+        else:
+            read = [self._choice(item) for item in choices]
+        identifier, created, model = pop("id", ""), pop("created", 0), pop("model", "")
+        kind, fingerprint = pop("object", _KIND), pop("system_fingerprint", None)
+        tier = usage = None
+        if payload:
+            tier, usage = pop("service_tier", None), pop("usage", None)
+            pop("obfuscation", None)  # random padding
+        head = (identifier, created, model, kind, fingerprint, tier)
+        if head != self._head and not self._is_plain(head):
+            return self._odd_chunk(read, head, usage, payload)
         chunk = _new(Chunk)
         chunk.choices = read
-        chunk.id = identifier = pop("id", "")
-        chunk.created = created = pop("created", 0)
-        chunk.model = model = pop("model", "")
-        chunk.object = kind = pop("object", "chat.completion.chunk")
-        chunk.system_fingerprint = fingerprint = pop("system_fingerprint", None)
-        chunk.service_tier = tier = pop("service_tier", None)
-        chunk.usage = usage = pop("usage", None)
-        if payload:
-            pop("obfuscation", None)  # random padding
-        chunk.raw_extra = payload
-        if (
+        chunk.id = identifier
+        chunk.created = created
+        chunk.model = model
+        chunk.object = kind
+        chunk.system_fingerprint = fingerprint
+        chunk.service_tier = tier
+        chunk.usage = None
+        if payload or usage is not None:
+            if usage is not None or "x_groq" in payload:
+                chunk.usage = usage = read_usage(usage, payload, self._report)
+            if self.accumulator is not None:
+                self.accumulator.add_rest(usage, payload)
+        chunk.raw_extra = payload or None
+        return chunk  # type: ignore[no-any-return] # all its fields are set
+
+    def _is_plain(self, head: tuple[Any, ...]) -> bool:
+        """Whether the fields beside the choices have their types; most often they stay the same."""
+        identifier, created, model, kind, fingerprint, tier = head
+        is_plain = (
             type(identifier) is str
             and type(created) is int
             and type(model) is str
             and type(kind) is str
-            and usage is None
             and (fingerprint is None or type(fingerprint) is str)
             and (tier is None or type(tier) is str)
-            and "x_groq" not in payload
-        ):
-            return chunk  # type: ignore[no-any-return] # all its fields are set
-        head = {
-            "id": identifier,
-            "created": created,
-            "model": model,
-            "object": kind,
-            "system_fingerprint": fingerprint,
-            "service_tier": tier,
-            "usage": usage,
-        }
-        return Chunk(read, **head_fields(head, payload, self._report), extra=payload)
+        )
+        if is_plain:
+            self._head = head
+            if self.accumulator is not None:
+                self.accumulator.add_head(identifier, created, model, fingerprint, tier)
+        return is_plain
+
+    def _odd_chunk(
+        self, choices: list[ChunkChoice], head: tuple[Any, ...], usage: Any, extra: dict[str, Any]
+    ) -> Chunk:
+        given = {**dict(zip(_HEAD, head, strict=True)), "usage": usage}
+        chunk = Chunk(choices, **head_fields(given, extra, self._report), extra=extra)
+        if self.accumulator is not None:
+            self.accumulator.add_all_but_choices(chunk)
+        return chunk
 
     def _choice(self, item: Any) -> ChunkChoice:
         """What an event adds to a choice: nearly always a piece of one text, and nothing else."""
@@ -176,7 +209,7 @@ class ChatDecoder:
             and (message is None or self._repeats(message, index))
             and "error" not in choice
         ):
-            read = self._delta(delta, index)
+            read = self._delta(delta, index, choice, logprobs)
         if read is None:
             choice.update(index=index, delta=delta, finish_reason=reason, logprobs=logprobs)
             choice.update(native_finish_reason=native, message=message)
@@ -188,14 +221,16 @@ class ChatDecoder:
         made.index = index
         made.finish_reason = made.native_finish_reason = None
         made.raw_logprobs = logprobs
-        made.raw_extra = choice
+        made.raw_extra = choice or None
         return made  # type: ignore[no-any-return] # all its fields are set
 
     def _repeats(self, message: Any, index: int) -> bool:
         """Whether a message beside the delta says nothing new (Perplexity)."""
         return index in self._begun and is_object(message) and not message.get("tool_calls")
 
-    def _delta(self, delta: dict[str, Any], index: int) -> ChoiceDelta | None:
+    def _delta(
+        self, delta: dict[str, Any], index: int, choice: dict[str, Any], logprobs: Any
+    ) -> ChoiceDelta | None:
         """A delta whose fields are as OpenAI has them; any other is left as it was, for None."""
         if not delta:
             return None
@@ -226,30 +261,45 @@ class ChatDecoder:
         made.reasoning_content = reasoning
         made.tool_calls = self._fragments(fragments, index) if fragments else None
         made.function_call = made.provider_data = made.raw_annotations = made.raw_audio = None
-        made.raw_extra = delta
+        made.raw_extra = delta or None
+        if self.accumulator is not None:
+            self.accumulator.add_piece(
+                index, content, role, reasoning, refusal, delta, choice, logprobs
+            )
         return made  # type: ignore[no-any-return] # all its fields are set
 
     def _fragments(self, fragments: list[Any], index: int) -> list[ToolCallDelta] | None:
         """Fragments of calls: nearly always one, of the arguments of a call that has begun."""
+        read = self._continued(fragments, index)
+        if read is None:
+            read = self._placed(fragments, index)
+            if self.accumulator is not None and read is not None:
+                self.accumulator.add_fragments(index, read)
+        return read
+
+    def _continued(self, fragments: list[Any], index: int) -> list[ToolCallDelta] | None:
+        """A single fragment of nothing but arguments, which can be no other call's."""
         calls = self._calls.get(index)
         if calls is None or len(fragments) != 1:
-            return self._placed(fragments, index)
+            return None
         fragment = fragments[0]
         if type(fragment) is not _OBJECT or len(fragment) != 2:
-            return self._placed(fragments, index)
+            return None
         native, function = fragment.get("index"), fragment.get("function")
         if type(native) is not int or type(function) is not _OBJECT or len(function) != 1:
-            return self._placed(fragments, index)
+            return None
         text = function.get("arguments")
         number = calls.continue_call(native, text) if type(text) is str else None
         if number is None:
-            return self._placed(fragments, index)
+            return None
         piece, made = _new(FunctionDelta), _new(ToolCallDelta)
         piece.name = piece.raw_extra = None
         piece.arguments = text
         made.index = number
         made.function = piece
         made.id = made.type = made.raw_custom = made.raw_extra = None
+        if self.accumulator is not None:
+            self.accumulator.add_arguments(index, number, text)
         return [made]
 
     def _placed(self, fragments: list[Any], index: int) -> list[ToolCallDelta] | None:
@@ -293,7 +343,10 @@ class ChatDecoder:
             self._ended.add(index)
             missing = self._missing_parts(index)
             message["tool_calls"] = [*(message["tool_calls"] or ()), *missing] or None
-        return ChunkChoice(ChoiceDelta(**message), index, logprobs=logprobs, extra=extra, **reasons)
+        read = ChunkChoice(ChoiceDelta(**message), index, logprobs=logprobs, extra=extra, **reasons)
+        if self.accumulator is not None:
+            self.accumulator.add_choice(read)
+        return read
 
     def _delta_of(self, choice: Mapping[str, Any], index: int) -> dict[str, Any]:
         """The delta; Perplexity has the message so far beside it, which counts only at first.
@@ -303,9 +356,10 @@ class ChatDecoder:
         delta: Any = choice.get("delta")
         message: Any = choice.get("message")
         if not delta and message and index not in self._begun:
-            self._record("it came whole, not as a stream")
-            self._ended.add(index)
             delta = message
+            if is_object(message) and any(map(message.get, CONTENTS)):
+                self._record("it came whole, not as a stream")
+                self._ended.add(index)
         read = Fields(delta or {}, "delta").payload
         has_calls = is_object(message) and bool(message.get("tool_calls"))
         if has_calls and index not in self._calls and not read.get("tool_calls"):
@@ -332,6 +386,9 @@ class ChatDecoder:
         for index, field in self._surrogates.release():
             delta = ChoiceDelta.model_validate({field: "\ufffd"})
             choices.append(ChunkChoice(delta, index))
+        if self.accumulator is not None:
+            for choice in choices:
+                self.accumulator.add_choice(choice)
         return (Chunk(choices),) if choices else ()
 
     def _record(self, reason: str) -> None:
@@ -339,6 +396,8 @@ class ChatDecoder:
             self._report.add("converted", "response", reason)
 
 
+_KIND = "chat.completion.chunk"
+_HEAD = ("id", "created", "model", "object", "system_fingerprint", "service_tier")
 _RARE = frozenset({"function_call", "annotations", "audio", "provider_data"})
 _CHOICE_FIELDS = (
     *("delta", "message", "index", "finish_reason", "logprobs", "native_finish_reason"),

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 from llmgate.errors import DecodeError, excerpt
-from llmgate.provider.http import decode_json, is_array, is_object
+from llmgate.provider.http import decode_json, is_array, is_object, json_reader
 
 __all__ = ["SurrogateJoiner"]
 
@@ -30,9 +30,10 @@ _MAX_DEPTH = 200
 class SurrogateJoiner:
     """The halves of characters with which the texts of one stream ended so far."""
 
-    __slots__ = ("_waiting",)
+    __slots__ = ("_read", "_waiting")
 
     def __init__(self) -> None:
+        self._read = json_reader()
         self._waiting: dict[Path, str] = {}
 
     def read_json(self, data: bytes) -> Any:
@@ -42,18 +43,13 @@ class SurrogateJoiner:
             DecodeError: for what is not JSON.
         """
         try:
-            value = decode_json(data)
-        except DecodeError:
+            value = self._read(data)
+        except ValueError:
             if _ESCAPED_SURROGATE.search(data) is None:
-                raise
+                return decode_json(data)  # which explains what is wrong
         else:
             return self._joined(value, ()) if self._waiting else value
         return self._joined(_with_surrogates(data), ())
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether a text ended with half of a character, which its next piece has to complete."""
-        return bool(self._waiting)
 
     def release(self) -> Iterable[tuple[int, str]]:
         """The choice and field of each text whose other half never came; none wait afterwards.

@@ -1,0 +1,138 @@
+"""Streams as families of hosts write them: what each adds to a piece of text, made from nothing.
+
+A family is what stands around a piece in an event. The fields, their order and their kinds are
+those of the hosts; the values are made up.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import string
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+__all__ = ["FAMILIES", "anthropic_events", "family_events"]
+
+JSON: TypeAlias = dict[str, Any]
+
+_SAFE: JSON = {"filtered": False, "severity": "safe"}
+_FILTERS: JSON = dict.fromkeys(("hate", "self_harm", "sexual", "violence"), _SAFE)
+_PAGES = [
+    {"title": f"Harbour {at}", "url": f"https://harbour.example/{at}", "date": "2026-01-01"}
+    for at in range(8)
+]
+_USAGE: JSON = {"prompt_tokens": 31, "completion_tokens": 18, "total_tokens": 49}
+_letters = random.Random(7)
+
+
+def _chunk(delta: JSON, choice: JSON | None = None, **head: Any) -> JSON:
+    """An event of OpenAI's with a delta, with more fields of its choice and of its head."""
+    one = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": None, **(choice or {})}
+    return {
+        "id": "chatcmpl-BnQ5vX0kq7Jm2sT8yLrWc4HdUe1Za",
+        "object": "chat.completion.chunk",
+        "created": 1_764_000_000,
+        "model": "gpt-4.1-mini-2025-04-14",
+        "system_fingerprint": "fp_7d3a19c2be",
+        "choices": [one],
+        **head,
+    }
+
+
+def _padding(most: int) -> str:
+    return "".join(_letters.choices(string.ascii_letters, k=_letters.randrange(most)))
+
+
+def _details(piece: str) -> list[JSON]:
+    return [{"type": "reasoning.text", "text": piece, "format": None, "index": 0}]
+
+
+def _logprobs(piece: str, others: int) -> JSON:
+    token = {"token": piece, "logprob": -0.0123, "bytes": list(piece.encode())}
+    return {"content": [{**token, "top_logprobs": [token] * others}], "refusal": None}
+
+
+def _search(at: int) -> JSON:
+    usage = {"prompt_tokens": 8, "completion_tokens": at, "total_tokens": 8 + at}
+    pages = {"citations": [page["url"] for page in _PAGES], "search_results": _PAGES}
+    return {"usage": {**usage, "search_context_size": "low"}, **pages}
+
+
+Family: TypeAlias = Callable[[int, str], JSON]
+
+FAMILIES: Mapping[str, Family] = {
+    "azure": lambda _, piece: _chunk(
+        {"content": piece},
+        {"content_filter_results": {}},
+        obfuscation=_padding(16),
+        service_tier="default",
+        usage=None,
+    ),
+    "azure-filters": lambda _, piece: _chunk(
+        {"content": piece}, {"content_filter_results": _FILTERS}
+    ),
+    "openrouter": lambda _, piece: _chunk(
+        {"role": "assistant", "content": piece}, {"native_finish_reason": None}, provider="Azure"
+    ),
+    "openrouter-reasoning": lambda _, piece: _chunk(
+        {
+            "role": "assistant",
+            "content": "",
+            "reasoning": piece,
+            "reasoning_details": _details(piece),
+        },
+        {"native_finish_reason": None},
+        provider="Azure",
+    ),
+    "deepseek-reasoning": lambda _, piece: _chunk(
+        {"content": None, "reasoning_content": piece}, usage=None
+    ),
+    "vllm": lambda at, piece: _chunk(
+        {"content": piece}, {"token_ids": [at + 7]}, prompt_token_ids=None
+    ),
+    "together": lambda _, piece: _chunk(
+        {"token_id": None, "role": "assistant", "content": piece, "reasoning": None},
+        {"text": piece},
+    ),
+    "mistral": lambda _, piece: _chunk({"content": piece}, p=_padding(26)),
+    "ollama": lambda _, piece: _chunk({"role": "assistant", "content": piece}),
+    "perplexity": lambda at, piece: _chunk({"role": "assistant", "content": piece}, **_search(at)),
+    "usage-each": lambda at, piece: _chunk(
+        {"content": piece},
+        usage={"prompt_tokens": 46, "total_tokens": 50 + at, "completion_tokens": 4 + at},
+    ),
+    "logprobs": lambda _, piece: _chunk({"content": piece}, {"logprobs": _logprobs(piece, 5)}),
+    "n4": lambda at, piece: _chunk({"content": piece}, {"index": at % 4}),
+}
+"""An event for a piece of text and its number, by family."""
+
+
+def family_events(name: str, pieces: Sequence[str]) -> list[bytes]:
+    """The events of a stream of a family; the last write also holds the terminator."""
+    family = FAMILIES[name]
+    events = [_chunk({"role": "assistant", "content": ""})]
+    events += [family(at, piece) for at, piece in enumerate(pieces)]
+    choices = range(4) if name == "n4" else range(1)
+    events += [_chunk({}, {"index": at, "finish_reason": "stop"}) for at in choices]
+    events.append({**_chunk({}), "choices": [], "usage": _USAGE})
+    written = [b"data: " + _encoded(event) + b"\n\n" for event in events]
+    written[-1] += b"data: [DONE]\n\n"
+    return written
+
+
+def anthropic_events(kind: str, pieces: Sequence[str]) -> list[bytes]:
+    """Deltas of a block: texts padded with spaces, thoughts, or fragments of a tool's input."""
+    key = {"padded": "text", "thinking": "thinking", "input_json": "partial_json"}[kind]
+    name = "text_delta" if kind == "padded" else f"{kind}_delta"
+    events: list[bytes] = []
+    for piece in pieces:
+        delta = {"type": name, key: piece}
+        data = _encoded({"type": "content_block_delta", "index": 0, "delta": delta})
+        spaces = b" " * (_letters.randrange(16) if kind == "padded" else 0)
+        events.append(b"event: content_block_delta\ndata: " + data[:-1] + spaces + b"}\n\n")
+    return events
+
+
+def _encoded(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
