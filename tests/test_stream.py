@@ -87,10 +87,11 @@ async def test_chunks() -> None:
         texts = [chunk.choices[0].delta.content async for chunk in answer]
         assert ["a", "b", None] == texts
         assert USAGE == answer.usage
-        assert ("openai", 1, "as asked") == (
+        reported = [each.path for each in answer.report]
+        assert ("openai", 1, ["stream_options.include_usage"]) == (
             answer.provider,
             len(answer.attempts),
-            str(answer.report),
+            reported,
         )
 
 
