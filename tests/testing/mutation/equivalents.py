@@ -13,6 +13,8 @@ _REASONS = {
     r"\(__repr__\)": "what a provider is called in a debugger",
     r"of FrameTemplate|_MOST_LESSONS|\(learn\)": "it only makes a stream cheaper to read",
     r"arguments of HttpRequest .*models": "of a request that the kit does not make",
+    r"\(_report_address\)": "of a variable of the environment, which the kit does not set",
+    r"\(_ask_for_usage\).*'dropped'": "of a host that refuses a request, which the kit's does not",
 }
 """Patterns of mutants that may survive, with the reason."""
 
