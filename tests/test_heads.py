@@ -1,8 +1,12 @@
-"""The names of a response's headers, which are read in lower case and remembered within bounds."""
+"""Heads: what may stand in that of a request, and the names in that of a response."""
 
 from __future__ import annotations
 
-from llmgate.transports._heads import LowerNames
+import pytest
+
+from llmgate.errors import InvalidRequestError
+from llmgate.provider.http import HttpRequest
+from llmgate.transports._heads import LowerNames, check_head
 
 
 def test_names_in_lower_case() -> None:
@@ -19,3 +23,14 @@ def test_a_server_of_many_names_fills_no_memory() -> None:
     assert not names
     assert [f"x-{n}" for n in range(3000)] == [names[f"X-{n}"] for n in range(3000)]
     assert len(names) == 1024
+
+
+def test_a_head_may_say_how_long_its_body_is() -> None:
+    """If that is so, however the header is written."""
+    check_head(HttpRequest("POST", "http://h/", {"a": "b", "Content-Length": "2"}, b"{}"))
+    with pytest.raises(InvalidRequestError, match="where the body ends"):
+        check_head(HttpRequest("POST", "http://h/", {"content-length": "3"}, b"{}"))
+    with pytest.raises(InvalidRequestError, match="where the body ends"):
+        check_head(HttpRequest("POST", "http://h/", {"Transfer-Encoding": "chunked"}, b"{}"))
+    with pytest.raises(InvalidRequestError, match="capital letters"):
+        check_head(HttpRequest("post", "http://h/"))

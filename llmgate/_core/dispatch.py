@@ -166,13 +166,12 @@ class _EventQueue:
         with self._lock:
             if self._makes_room(size):
                 self._append(entries, size, deliver, event)
-        if self._has_no_thread:
-            self._deliver_waiting()
+        self._deliver_without_thread()
 
-    @property
-    def _has_no_thread(self) -> bool:
-        """Whether there is no thread that would deliver what waits, nor can be one."""
-        return self._is_exiting or self._thread is None
+    def _deliver_without_thread(self) -> None:
+        """Deliver what waits here, where there is no thread that would, nor can be one."""
+        if self._is_exiting or self._thread is None:
+            self._deliver_waiting()
 
     def _makes_room(self, size: int) -> bool:
         while True:
@@ -261,8 +260,7 @@ class _EventQueue:
             if is_idle or is_here or self._is_exiting:
                 return False
             self._append(self._ends, 0, lambda _: callback(), None)
-        if self._has_no_thread:
-            self._deliver_waiting()
+        self._deliver_without_thread()
         return True
 
     def flush(self, seconds: float) -> bool:
