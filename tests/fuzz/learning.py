@@ -18,7 +18,7 @@ from llmgate.provider import Decoder, framing
 from llmgate.provider.accumulate import Accumulator
 from llmgate.provider.framing import MAX_FRAME, Frame, SSEFramer
 from llmgate.provider.templated_sse import FrameTemplate
-from llmgate.types import Chunk, TextChunks
+from llmgate.types import Chunk
 from tests.fuzz.oracles import FindingError, timed
 
 __all__ = ["PARTS", "learning_oracle", "scripted", "scripts"]
@@ -70,12 +70,9 @@ def _outcome(
     error: tuple[Any, ...] = ()
     try:
         for made in _batches(decoder, pieces):
-            chunks += made
-            if type(made) is TextChunks and made:
-                answer.add_texts(made)
-            else:
-                for chunk in made:
-                    answer.add(chunk)
+            for chunk in made:
+                chunks.append(chunk)
+                answer.add(chunk)
     except LLMGateError as failure:
         error = type(failure), failure.message, failure.code, getattr(failure, "frame", None)
     try:
