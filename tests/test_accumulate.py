@@ -585,3 +585,54 @@ def test_what_a_provider_says_beside_its_answer_takes_no_place_of_ours() -> None
     message = Message("Hi", extra=extra)
     assert message == Message.model_validate(message.model_dump())
     assert {"x": 1} == beside({"x": 1}, Message, "acme")
+
+
+def test_items_with_an_index_are_joined() -> None:
+    """As hosts give them whole: the fragments of one index and type are one item."""
+    pieces: list[dict[str, Any]] = [
+        {"details": [{"index": 0, "type": "text", "text": "Two"}, {"index": 1, "text": "x"}]},
+        {"details": [{"index": 0, "type": "text", "text": " and"}]},
+        {
+            "details": [
+                {"index": 0, "type": "text", "signature": "s"},
+                {"index": 0, "type": "other"},
+            ]
+        },
+        {"details": [5, {"text": "no index"}, {"index": 2, "id": "a"}, {"index": 2, "id": "b"}]},
+    ]
+    whole: dict[str, Any] = {}
+    for piece in pieces:
+        merge_data(whole, piece)
+    assert settled(whole)["details"] == [
+        {"index": 0, "type": "text", "text": "Two and", "signature": "s"},
+        {"index": 1, "text": "x"},
+        {"index": 0, "type": "other"},
+        5,
+        {"text": "no index"},
+        {"index": 2, "id": "a"},
+        {"index": 2, "id": "b"},
+    ]
+    assert pieces[0]["details"][0]["text"] == "Two"
+
+
+def test_many_pieces_of_extra_are_merged() -> None:
+    """Those that repeat the one before count as often as they come."""
+    accumulator = Accumulator()
+    for number in range(200):
+        extra = {"ids": [number // 2]}
+        accumulator.add(Chunk([ChunkChoice(ChoiceDelta("x"), extra=extra)], extra={"a": {"b": 1}}))
+    completion = accumulator.completion()
+    assert completion.choices[0].extra == {"ids": [number // 2 for number in range(200)]}
+    assert completion.extra == {"a": {"b": 1}}
+
+
+def test_pieces_are_added_as_they_are() -> None:
+    """By a decoder that has them at hand."""
+    accumulator = Accumulator()
+    accumulator.add_piece(0, None, "tool", "why", "no", {"a": 1}, {"b": 2}, {"content": [{}]})
+    accumulator.add_piece(0, "text")
+    (choice,) = accumulator.completion().choices
+    message = choice.message
+    assert (message.content, message.role) == ("text", "tool")
+    assert (message.reasoning_content, message.refusal, message.extra) == ("why", "no", {"a": 1})
+    assert (choice.extra, choice.logprobs) == ({"b": 2}, {"content": [{}]})

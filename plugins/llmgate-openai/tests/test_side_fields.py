@@ -412,3 +412,9 @@ def test_a_list_with_an_error_is_that_error() -> None:
     body = json.dumps([{"error": {"code": 400, "message": "The key is not valid."}}]).encode()
     error = chat_error(HttpResponse(400, {}, body))
     assert error.message == "The key is not valid."
+
+
+def test_another_kind_of_object_is_read_all_the_same() -> None:
+    """A few hosts name it otherwise."""
+    completion = _decoded(_whole(object="text"))
+    assert (completion.text, completion.object) == ("Hi", "text")

@@ -412,3 +412,20 @@ def test_what_a_decoder_adds_is_what_its_chunks_add_up_to(more: list[bytes]) -> 
     expected = accumulate(chunks)
     assert accumulator.completion() == expected
     assert accumulator.completion().model_dump() == expected.model_dump()
+
+
+def test_what_the_end_adds_is_added() -> None:
+    """The id of a call whose host gave none."""
+    call = {"index": 0, "function": {"name": "f", "arguments": "{}"}}
+    accumulator = Accumulator()
+    decoder = ChatDecoder("7", accumulator=accumulator)
+    for event in (_event({"tool_calls": [call]}), _DONE):
+        decoder.feed(Frame(event))
+    (made,) = accumulator.completion().choices[0].message.tool_calls or []
+    assert made.id == "call_7_0_0"
+
+
+def test_a_message_without_content_is_no_whole_response() -> None:
+    """A stream of nothing but that is truncated."""
+    with pytest.raises(StreamTruncatedError):
+        _chunks(json.dumps({"choices": [{"message": {"finish_reason": {}}}]}).encode())
