@@ -203,14 +203,14 @@ _COUNTS: list[tuple[Any, tuple[int, int, int] | None]] = [
     ({}, None),
     ({"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 215}, (10, 205, 215)),
     ({"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 11}, (10, 5, 11)),
-    ({**_USAGE, "completion_tokens_details": {"reasoning_tokens": 7}}, (3, 9, 12)),
+    ({**_USAGE, "completion_tokens_details": {"reasoning_tokens": 7}}, (3, 2, 5)),
     (
         {**_USAGE, "total_tokens": 12, "completion_tokens_details": {"reasoning_tokens": 7}},
         (3, 9, 12),
     ),
     (
         {**_USAGE, "total_tokens": 20, "completion_tokens_details": {"reasoning_tokens": 7}},
-        (3, 9, 20),
+        (3, 2, 20),
     ),
     ({**_USAGE, "completion_tokens_details": {"reasoning_tokens": 2}}, (3, 2, 5)),
     ({**_USAGE, "reasoning_tokens": 1}, (3, 2, 5)),

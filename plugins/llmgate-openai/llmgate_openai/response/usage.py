@@ -56,9 +56,7 @@ def is_plain_usage(usage: Any) -> TypeGuard[dict[str, Any]]:
     for detail in details:
         if detail is not None and not (is_object(detail) and _are_counts(detail)):
             return False
-    generated: dict[str, Any] = details[1] or {}
-    reasoning: int = generated.get("reasoning_tokens") or 0
-    is_sum: bool = parts[0] + parts[1] == parts[2] and reasoning <= parts[1]
+    is_sum: bool = parts[0] + parts[1] == parts[2]
     return is_sum and usage.keys().isdisjoint(_OTHER_NAMES)
 
 
@@ -95,9 +93,6 @@ def _usage(side: SideFields, report: Report) -> Usage | None:
         prompt = sent
     elif beside > 0 and reasoning in (0, beside):
         completion += beside
-    elif reasoning > completion:  # it cannot be contained in that
-        completion += reasoning
-        total = None if beside <= 0 else total
     if completion != counted and _PATH not in report:
         reason = "the host counts reasoning beside it; OpenAI's shape contains it"
         report.add("converted", _PATH, reason, given=counted, sent=completion)
