@@ -16,7 +16,6 @@ from llmgate.provider import Provider
 from llmgate_anthropic import Anthropic
 from llmgate_azure import AzureOpenAI
 from llmgate_cohere import Cohere
-from llmgate_gemini import Gemini
 from llmgate_huggingface import HuggingFace
 from llmgate_mistral import Mistral
 from llmgate_ollama import Ollama
@@ -215,21 +214,6 @@ def _line(value: Any) -> bytes:
     return json.dumps(value).encode() + b"\n"
 
 
-# --- Gemini -------------------------------------------------------------------------------
-
-_GEMINI_COUNTS = {"promptTokenCount": 1, "candidatesTokenCount": 2, "totalTokenCount": 3}
-_GEMINI_ERROR = {"error": {"code": 503, "message": "busy", "status": "UNAVAILABLE"}}
-
-
-def _gemini_part(text: Any, **more: Any) -> dict[str, Any]:
-    content = {"role": "model", "parts": [{"text": text}]}
-    return {"candidates": [{"content": content, "index": 0, **more}]}
-
-
-def _gemini(text: Any) -> dict[str, Any]:
-    return {**_gemini_part(text, finishReason="STOP"), "usageMetadata": _GEMINI_COUNTS}
-
-
 # --- Replicate ----------------------------------------------------------------------------
 
 _SCHEMA = {
@@ -326,21 +310,6 @@ DIALECTS: Mapping[str, Dialect] = {
             marker=_cohere_event("message-end", delta=_COHERE_END),
             stream_error=_cohere_event("message-end", delta=_COHERE_ERROR),
             error_body=lambda message: {"id": "e1", "message": message},
-        ),
-        Dialect(
-            name="gemini",
-            model="gemini/gemini-3.5-flash",
-            make=lambda url: Gemini(api_key=KEY, base_url=url.removesuffix("/v1")),
-            answer=_gemini(TEXT),
-            answer_saying=_gemini,
-            opening=(event(_gemini_part("")),),
-            piece=lambda text: event(_gemini_part(text)),
-            finish=event(_gemini("")),
-            marker=b"",
-            stream_error=event(_GEMINI_ERROR),
-            error_body=lambda message: {
-                "error": {"code": 500, "message": message, "status": "INTERNAL"}
-            },
         ),
         Dialect(
             name="ollama",

@@ -81,21 +81,6 @@ def _cohere_begun(dialect: Dialect) -> list[bytes]:
     return events
 
 
-def _gemini_event(*parts: dict[str, Any]) -> bytes:
-    return event({"candidates": [{"content": {"parts": [*parts]}, "index": 0}]})
-
-
-def _gemini_begun() -> list[bytes]:
-    to = {"partialArgs": [{"jsonPath": "$.to", "stringValue": "no", "willContinue": True}]}
-    return [
-        _gemini_event({"text": "Hm", "thought": True}),
-        _gemini_event({"text": TEXT}),
-        _gemini_event({"functionCall": {"name": "look", "args": {"at": 1}}}),
-        _gemini_event({"functionCall": {"name": "go", "willContinue": True}}),
-        _gemini_event({"functionCall": {**to, "willContinue": True}}),
-    ]
-
-
 def begun_twice(dialect: Dialect) -> list[bytes]:
     """An answer of everything that it may hold, which is not over."""
     match dialect.name:
@@ -105,8 +90,6 @@ def begun_twice(dialect: Dialect) -> list[bytes]:
             return _anthropic_begun(dialect)
         case "cohere":
             return _cohere_begun(dialect)
-        case "gemini":
-            return _gemini_begun()
         case _:  # text only, in which reasoning is marked
             return [dialect.piece(f"<think>Hm</think>{TEXT}")]
 
