@@ -197,7 +197,7 @@ def test_one_package_found_twice_is_no_conflict(install: Install) -> None:
     """Such as one that is installed and also lies in the source folder."""
     install("same", "cloud", source=MODULE)
     install("same", "cloud", version="1.3")
-    assert installed_providers()["cloud"].rival is None
+    assert getattr(installed_providers()["cloud"], "rival", "") is None
 
 
 def test_two_packages_of_one_and_the_same_provider(install: Install, tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_two_packages_of_one_and_the_same_provider(install: Install, tmp_path: P
     install("same", "cloud", source=MODULE)
     tmp_path.joinpath("same-1.2.dist-info").rename(tmp_path / "kept.dist-info")
     install("same", "cloud")
-    assert installed_providers()["cloud"].rival is None
+    assert getattr(installed_providers()["cloud"], "rival", "") is None
 
 
 def test_an_interrupt_while_a_provider_is_made_passes() -> None:

@@ -20,8 +20,8 @@ _USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
 
 
 def _whole(message: Any = None, choice: Any = None, **head: Any) -> dict[str, Any]:
-    spoken = {"role": "assistant", "content": "Hi", **(message or {})}
-    one = {"index": 0, "message": spoken, "finish_reason": "stop", **(choice or {})}
+    spoken: dict[str, Any] = {"role": "assistant", "content": "Hi", **(message or {})}
+    one: dict[str, Any] = {"index": 0, "message": spoken, "finish_reason": "stop", **(choice or {})}
     return {
         "id": "c-1",
         "object": "chat.completion",
@@ -36,9 +36,10 @@ def _whole(message: Any = None, choice: Any = None, **head: Any) -> dict[str, An
 def _events(message: Any = None, choice: Any = None, **head: Any) -> list[dict[str, Any]]:
     """The same as a stream: the odd value comes with the text, twice, and the end after it."""
     envelope = {"id": "c-1", "object": "chat.completion.chunk", "created": 1760000000, "model": "m"}
-    one = {"index": 0, "delta": {"content": "H", **(message or {})}, "finish_reason": None}
-    other = {"index": 0, "delta": {"content": "i", **(message or {})}, "finish_reason": None}
-    end = {"index": 0, "delta": {}, "finish_reason": "stop"}
+    part: dict[str, Any] = message or {}
+    one: dict[str, Any] = {"index": 0, "delta": {"content": "H", **part}, "finish_reason": None}
+    other: dict[str, Any] = {"index": 0, "delta": {"content": "i", **part}, "finish_reason": None}
+    end: dict[str, Any] = {"index": 0, "delta": {}, "finish_reason": "stop"}
     usage = {"usage": _USAGE}
     return [
         {**envelope, "choices": [{**one, **(choice or {})}], **head},
