@@ -100,6 +100,8 @@ def test_shapes() -> None:
     assert ("invalid_grant", "expired") == (found.code, found.message)
     assert OverloadedError is type(error(503, b"<html>busy</html>"))
     assert NotFoundError is type(error(404, {"error": {}}))
+    assert QuotaExceededError is type(error(402, b""))
+    assert QuotaExceededError is type(error(402, body_of(402, "X")))
     assert ServerError is type(error(500, {"error": {"details": 5}}))
 
 
