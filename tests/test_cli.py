@@ -426,6 +426,7 @@ def test_it_runs_as_a_module(
 ) -> None:
     """``python -m llmgate.cli`` is the same program; importing that module runs nothing."""
     monkeypatch.setattr("sys.argv", ["llmgate", "--version"])
+    monkeypatch.delitem(sys.modules, "llmgate.cli.__main__", raising=False)  # of another test
     with pytest.raises(SystemExit):
         runpy.run_module("llmgate.cli", run_name="__main__")
     assert capsys.readouterr().out.startswith("llmgate ")
