@@ -118,7 +118,7 @@ def test_a_stream() -> None:
             len(answer.attempts),
         )
         assert "text/event-stream" == answer.headers["content-type"]
-        assert 0 == len(answer.report)
+        assert ["stream_options.include_usage"] == [each.path for each in answer.report]
         assert "openai" == answer.exchange.provider
         assert [] == [*answer]
 

@@ -185,3 +185,9 @@ def test_errors_with_status_200(line: Any, kind: type[Exception], status: int) -
     with pytest.raises(type(caught.value)) as whole:
         decoded(line)
     assert not whole.value.in_stream
+
+
+def test_an_error_without_a_text_says_so() -> None:
+    """It is an error all the same."""
+    error = Ollama().error(HttpResponse(500, {}, b'{"error": " "}'))
+    assert (500, "an error without a text") == (error.status, error.message)

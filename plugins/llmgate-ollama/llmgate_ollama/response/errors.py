@@ -52,7 +52,7 @@ def _message_in(payload: Any) -> str | None:
     error = payload.get("error") if is_object(payload) else None
     if is_object(error):
         error = error.get("message") or (str(error) if error else None)
-    return str(error) if error else None
+    return (str(error).strip() or "an error without a text") if error else None
 
 
 def _status_in(payload: Mapping[str, Any]) -> int:

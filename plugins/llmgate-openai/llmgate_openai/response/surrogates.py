@@ -45,10 +45,11 @@ class SurrogateJoiner:
         try:
             value = self._read(data)
         except ValueError:
-            if _ESCAPED_SURROGATE.search(data) is None:
-                return decode_json(data)  # which explains what is wrong
+            pass  # out of here, so that it is no other error's context
         else:
             return self._joined(value, ()) if self._waiting else value
+        if _ESCAPED_SURROGATE.search(data) is None:
+            return decode_json(data)  # which explains what is wrong
         return self._joined(_with_surrogates(data), ())
 
     def release(self) -> Iterable[tuple[int, str]]:
