@@ -21,6 +21,7 @@ from llmgate.errors import (
 from llmgate.provider.http import HttpResponse
 from llmgate.testing.driving import call_of, drive, read_stream
 from llmgate_gemini import Gemini, VertexAI
+from llmgate_gemini.response.errors import error_from_payload
 
 PROVIDER = Gemini(api_key="k")
 RETRY = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "37.5s"}
@@ -142,3 +143,33 @@ def test_errors_of_claude_on_vertex_are_anthropics() -> None:
     found = vertex.error(HttpResponse(529, {}, json.dumps(payload).encode()))
     assert ("overloaded_error", OverloadedError) == (found.code, type(found))
     assert ServerError is type(vertex.error(HttpResponse(500, {}, b"x")))
+
+
+@pytest.mark.parametrize(
+    ("payload", "message"),
+    [
+        ({"error": [{"message": "no", "code": 429}]}, "no"),
+        ({"errors": [{"message": "no"}]}, "no"),
+        ({"code": 1234, "message": "no"}, "no"),
+        ({"message": "no"}, "no"),
+        ({"detail": "no"}, "no"),
+        ({"error": True}, "no text"),
+    ],
+)
+def test_errors_that_a_proxy_writes(payload: Any, message: str) -> None:
+    """Whole with status 200, and as the first event of a stream."""
+    asked = {"model": "gemini-x", "messages": [{"role": "user", "content": "Hi"}]}
+    body = json.dumps(payload).encode()
+    with pytest.raises(ProviderError) as whole:
+        drive(PROVIDER.complete(call_of(PROVIDER, asked)), [HttpResponse(200, {}, body)])
+    call = call_of(PROVIDER, {**asked, "stream": True})
+    decoder = drive(PROVIDER.stream(call), [HttpResponse(200, {}, b"")]).result
+    with pytest.raises(ProviderError) as streamed:
+        read_stream(decoder, [b"data: %s\n\n" % body])
+    assert message == whole.value.message == streamed.value.message
+
+
+@pytest.mark.parametrize("payload", [{"error": []}, {"errors": []}, {"message": 5}, []])
+def test_what_is_no_error(payload: Any) -> None:
+    """It is no response either."""
+    assert error_from_payload(payload) is None

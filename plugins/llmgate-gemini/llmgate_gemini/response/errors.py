@@ -92,13 +92,21 @@ def error_from_payload(payload: Any) -> ProviderError | None:
 
 
 def _fields_of(payload: Any) -> dict[str, Any] | None:
-    """The error object; a text in its place is its message."""
+    """The error object; a text in its place is its message. Proxies have further forms of it."""
     given: Any = payload[0] if is_array(payload) and payload else payload
-    error = given.get("error") if is_object(given) else None
+    if not is_object(given):
+        return None
+    error = given.get("error") or given.get("errors")
+    if is_array(error) and error:
+        error = error[0]
     if is_object(error) and error:
         return error
     if isinstance(error, str) and error:  # OAuth's: RFC 6749, 5.2
         return {"status": error, "message": given.get("error_description") or error}
+    text = given.get("message") or given.get("detail")
+    is_answer = "candidates" in given or "promptFeedback" in given
+    if error or (isinstance(text, str) and text and not is_answer):
+        return {**given, "message": text}
     return None
 
 
