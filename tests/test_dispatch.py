@@ -606,6 +606,14 @@ def test_at_exit_the_loss_is_said(
     gate.may_go_on.set()
 
 
+def test_a_context_that_is_entered_already() -> None:
+    """As in a forked child, where nobody will ever leave it: a hook is called in a copy."""
+    seen = list[Event]()
+    context = contextvars.copy_context()
+    context.run(_dispatch._call_in, context, [seen.append], STARTED)
+    assert [STARTED] == seen
+
+
 def test_a_child_begins_anew(alone: Dispatcher, gate: Gate) -> None:
     """Without the events of its parent, and with a thread of its own."""
     gate.shut(alone)(ended())
@@ -652,10 +660,11 @@ def test_a_hook_that_never_returns_does_not_hold_up_the_end_for_ever() -> None:
     assert 0.5 <= seconds < 5
 
 
+@pytest.mark.parametrize("meanwhile", ["", "time.sleep(0.1)\n"], ids=["at once", "in a hook"])
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-def test_a_forked_child_delivers_its_own_events_and_no_others() -> None:
-    """On a thread of its own; its parent's are its parent's."""
-    lines, said, _ = run(SCRIPT + FORK, "emit")
+def test_a_forked_child_delivers_its_own_events_and_no_others(meanwhile: str) -> None:
+    """On a thread of its own, also where the fork came while a hook of the parent's ran."""
+    lines, said, _ = run(SCRIPT + meanwhile + FORK, "emit")
     assert (["False child", "True a", "True b"], "") == (sorted(lines), said)
 
 

@@ -24,8 +24,8 @@ from llmgate.hooks import AttemptEnded, AttemptStarted, CallEnded, RetrySchedule
 from llmgate.provider import Decoder, Provider, Signing
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse, IncomingResponse
-from llmgate.testing import Canned, CannedTransport, with_transport
-from llmgate.types import Chunk, Completion
+from llmgate.testing import Canned, CannedTransport, FakeProvider, with_transport
+from llmgate.types import Choice, Chunk, Completion, Message
 from llmgate_openai import OpenAI
 from tests import virtual_time
 from tests.faults.calls import (
@@ -541,3 +541,19 @@ async def test_a_late_attempt_ends_late() -> None:
                 await client.acompletion(MODEL, HI, timeout=0.1)
     (end,) = hook.all(AttemptEnded)
     assert isinstance(end.error, DeadlineExceededError)
+
+
+async def test_a_provider_that_asks_nobody() -> None:
+    """Its completion holds no secret of a request; a hook sees it as it is."""
+
+    class Knows(FakeProvider):
+        """Needs no request."""
+
+        def complete(self, call: ProviderCall) -> Flow[Completion]:
+            yield from ()
+            return Completion([Choice(Message("Hi"))])
+
+    events = list[Any]()
+    async with Client(providers={"fake": Knows()}, hooks=[events.append]) as client:
+        assert "Hi" == (await client.acompletion("fake/m", HI)).text
+    assert "Hi" == events[-1].completion.text

@@ -88,8 +88,7 @@ def _checked_messages(
     except ValidationError:
         pass
     else:
-        if respelled:
-            changes += respelled_parts(checked, respelled)
+        changes += respelled_parts(checked, respelled)
         return cast("list[dict[str, Any]]", checked)
     from llmgate._core.received import Received  # noqa: PLC0415 - seldom
 

@@ -18,7 +18,6 @@ from llmgate.types import (
     Chunk,
     Completion,
     Exchange,
-    TextChunks,
     Usage,
 )
 
@@ -43,7 +42,7 @@ class MappedSource:
         flush: Callable[[], Iterable[Chunk]] | None,
     ) -> None:
         """``source`` is the stream's own."""
-        self.ready: deque[Chunk | TextChunks] = deque()
+        self.ready: deque[Chunk] = deque()
         self._failure: Exception | None = None
         self._stream, self._source = stream, source
         self._changes = _Changes(change, flush)
@@ -202,7 +201,7 @@ class ReplayedSource:
     """The chunks of a completion that is at hand."""
 
     def __init__(self, completion: Completion, *, include_usage: bool) -> None:
-        self.ready: deque[Chunk | TextChunks] = deque()
+        self.ready: deque[Chunk] = deque()
         self.ready.extend(completion_chunks(completion, include_usage=include_usage))
         self.usage = completion.usage
         self.exchange = completion.exchange

@@ -16,7 +16,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from functools import cache, partial
 from typing import Any, TypeAlias
 from weakref import finalize, ref
@@ -69,8 +69,7 @@ class Dispatcher:
     def emitter(self, hooks: Collection[Hook]) -> Callable[[Event], None]:
         """A function that has these hooks called with an event soon, in the context variables
         that are current here and now. It never waits and never raises."""
-        run: Callable[..., object] = copy_context().run
-        emit = partial(self._queue.put, partial(run, _call_each, hooks))
+        emit = partial(self._queue.put, partial(_call_in, copy_context(), hooks))
         asked: Iterable[Any] = (getattr(hook, "wants", None) for hook in hooks)
         filters = [wants for wants in asked if callable(wants)]
         return emit if len(filters) < len(hooks) else partial(_emit_if_wanted, filters, emit)
@@ -105,6 +104,13 @@ def _is_duration(value: object) -> bool:
 def _set_done(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
+
+
+def _call_in(context: Context, hooks: Iterable[Hook], event: Event) -> None:
+    try:
+        context.run(_call_each, hooks, event)
+    except RuntimeError:  # in a child that was forked while its parent's thread was inside of it
+        context.copy().run(_call_each, hooks, event)
 
 
 def _call_each(hooks: Iterable[Hook], event: Event) -> None:

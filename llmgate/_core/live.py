@@ -33,7 +33,7 @@ from llmgate.errors import (
 from llmgate.hooks import FirstToken
 from llmgate.provider.accumulate import Accumulator
 from llmgate.provider.framing import Frame
-from llmgate.types import Chunk, ChunkChoice, Completion, TextChunks, Usage
+from llmgate.types import Chunk, ChunkChoice, Completion, Usage
 
 __all__ = ["LiveSource"]
 
@@ -51,7 +51,7 @@ class LiveSource:
         self._incoming = opened.incoming
         self._bare_chunks = bare_chunks
         self._loop = asyncio.get_running_loop()
-        self.ready: deque[Chunk | TextChunks] = deque()
+        self.ready: deque[Chunk] = deque()
         self._callbacks: tuple[WhenDone, ...] = ()
         self._answer = self._accumulator()
         self._failure: LLMGateError | None = None

@@ -14,7 +14,7 @@ from llmgate.errors import LLMGateError, told
 
 if TYPE_CHECKING:
     from llmgate._exchange import Exchange
-    from llmgate.types import Chunk, Completion, TextChunks, Usage
+    from llmgate.types import Chunk, Completion, Usage
 
 __all__ = ["CLOSED", "STATES", "Source", "StreamEnd", "WhenDone", "notify"]
 
@@ -43,7 +43,7 @@ WhenDone: TypeAlias = Callable[[StreamEnd], object]
 class Source(Protocol):
     """What a :class:`llmgate.Stream` reads from."""
 
-    ready: deque[Chunk | TextChunks]
+    ready: deque[Chunk]
     """What is here and was not read."""
 
     async def pull(self) -> bool:

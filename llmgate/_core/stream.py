@@ -14,7 +14,7 @@ from llmgate._core.source import Source, StreamEnd, WhenDone, notify
 from llmgate._exchange import Exchange, HasExchange
 from llmgate._text.hints import AsyncOnly, Live
 from llmgate.errors import InvalidRequestError, shown
-from llmgate.types import Chunk, Completion, TextChunks, Usage
+from llmgate.types import Chunk, Completion, Usage
 
 __all__ = ["Stream", "StreamEnd"]
 
@@ -31,7 +31,6 @@ class Stream(AsyncOnly, Live, HasExchange):
     def __init__(self, source: Source) -> None:
         self._source = source
         self._ready, self._pull = source.ready, source.pull
-        self._run = iter(_NO_CHUNKS)
 
     # --- what it tells ---
 
@@ -60,25 +59,17 @@ class Stream(AsyncOnly, Live, HasExchange):
         return TextIterator(self)
 
     async def __anext__(self) -> Chunk:
-        while True:
-            for chunk in self._run:
-                return chunk
-            while not self._ready:
-                if not await self._pull():
-                    raise StopAsyncIteration
-            item = self._ready.popleft()
-            if not isinstance(item, TextChunks):
-                return item
-            self._run = iter(item)
+        while not self._ready:
+            if not await self._pull():
+                raise StopAsyncIteration
+        return self._ready.popleft()
 
     async def next_batch(self) -> list[Chunk]:
         """The chunks that are here, at least one; empty at the end. They are read as one piece."""
-        batch = [*self._run]
-        while not (batch or self._ready):
+        while not self._ready:
             if not await self._pull():
                 return []
-        for item in self._ready:
-            batch.extend(item if isinstance(item, TextChunks) else (item,))
+        batch = [*self._ready]
         self._ready.clear()
         return batch
 
@@ -154,13 +145,11 @@ class Stream(AsyncOnly, Live, HasExchange):
     async def aclose(self) -> None:
         """Close the connection; the provider is told that nobody waits, where it can be told."""
         if self.is_open:
-            self._run = iter(_NO_CHUNKS)  # whoever goes on reading it is told that it was closed
             await self._source.aclose()
 
     def drop(self) -> None:
         """Close the connection from anywhere: a finalizer, another thread, a loop that is gone."""
         if self.is_open:
-            self._run = iter(_NO_CHUNKS)
             self._source.drop()
 
     def __repr__(self) -> str:
@@ -171,6 +160,3 @@ class Stream(AsyncOnly, Live, HasExchange):
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
-
-
-_NO_CHUNKS: tuple[Chunk, ...] = ()

@@ -476,7 +476,7 @@ async def test_a_fork_that_outlives_its_parent_keeps_no_child_alive() -> None:
             await client.aclose()
             while os.path.exists(f"/proc/{child}/stat"):
                 await asyncio.sleep(0.01)
-            print(time.monotonic() - began)
+            print(time.monotonic() - began, flush=True)
         from llmgate_local import server
         [running] = server._servers.values()
         child = running._process.pid
