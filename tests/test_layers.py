@@ -78,6 +78,7 @@ FLOORS = (
         "_core.remembered",
         "_core.refusals",
         "_core.formats",
+        "_core.views",
         "_core.unwrapping",
         "_core.foreign",
     ),

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from llmgate._core.settings import as_hooks
+from llmgate._core.views import provider_view
 from llmgate._text.json import is_object
 from llmgate.errors import InvalidRequestError
 from llmgate.hooks import Hook, LoggingHook, as_dictionary
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from llmgate.options import ChatParameters
     from llmgate.provider.call import ProviderCall
     from llmgate.provider.framing import Frame, Framer
-    from llmgate.provider.http import Flow
 
 __all__ = [
     "EARLY_NAMES",
@@ -111,23 +111,9 @@ def takes_functions(provider: Provider) -> bool:
 
 def legacy_view(provider: Provider) -> Provider:
     """A provider whose completions have the form in which they were asked for."""
-    return provider if takes_functions(provider) else cast("Provider", _LegacyView(provider))
-
-
-class _LegacyView:
-    def __init__(self, provider: Provider) -> None:
-        self.__wrapped__ = provider
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.__wrapped__, name)
-
-    def complete(self, call: ProviderCall) -> Flow[Completion]:
-        """The provider's flow."""
-        return completion_as_legacy((yield from self.__wrapped__.complete(call)))
-
-    def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
-        """The provider's flow."""
-        return LegacyDecoder((yield from self.__wrapped__.stream(call)))
+    if takes_functions(provider):
+        return provider
+    return provider_view(provider, completion_as_legacy, LegacyDecoder)
 
 
 def uses_functions(parameters: ChatParameters, messages: Iterable[MessageParam]) -> bool:

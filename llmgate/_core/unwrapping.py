@@ -8,40 +8,23 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from llmgate._core.formats import VALUE
+from llmgate._core.views import provider_view
 from llmgate._text.json import is_object
 from llmgate.provider import Decoder, Provider
 from llmgate.types import Choice, Chunk, ChunkChoice, Completion
 
 if TYPE_CHECKING:
-    from llmgate.provider.call import ProviderCall
     from llmgate.provider.framing import Frame, Framer
-    from llmgate.provider.http import Flow
 
 __all__ = ["UnwrappingDecoder", "unwrapped", "unwrapping_view"]
 
 
 def unwrapping_view(provider: Provider) -> Provider:
     """A provider whose completions have the value alone."""
-    return cast("Provider", _UnwrappingView(provider))
-
-
-class _UnwrappingView:
-    def __init__(self, provider: Provider) -> None:
-        self.__wrapped__ = provider
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.__wrapped__, name)
-
-    def complete(self, call: ProviderCall) -> Flow[Completion]:
-        """The provider's flow."""
-        return unwrapped((yield from self.__wrapped__.complete(call)))
-
-    def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
-        """The provider's flow."""
-        return UnwrappingDecoder((yield from self.__wrapped__.stream(call)))
+    return provider_view(provider, unwrapped, UnwrappingDecoder)
 
 
 def unwrapped(completion: Completion) -> Completion:

@@ -26,7 +26,7 @@ _log = logging.getLogger("llmgate.litellm")
 
 
 class Watch:
-    """What is told to the callbacks of one call."""
+    """Calls the callbacks for one call."""
 
     def __init__(self, asked: Asked, *, is_async: bool) -> None:
         self.asked = asked

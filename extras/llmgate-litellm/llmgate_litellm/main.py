@@ -87,7 +87,7 @@ _NO_SETTINGS: dict[str, Any] = {}
 
 
 class _Call:
-    """One call of one model: sent, translated, and told to the callbacks."""
+    """One call of one model: sent, translated, and handed to the callbacks."""
 
     def __init__(self, asked: Asked, *, is_async: bool) -> None:
         self.asked = asked
@@ -130,7 +130,7 @@ class _Call:
         return self._whole(answer)
 
     def failed(self, error: Exception) -> Exception:
-        """The exception of litellm's for what was raised; the callbacks are told of it."""
+        """The exception of litellm's for what was raised; the callbacks are called with it."""
         made = error
         if isinstance(error, llmgate.LLMGateError):
             made = translated(error, self.asked.model, self.asked.provider)

@@ -1,4 +1,4 @@
-"""Callbacks: who is told what, and that they do no harm."""
+"""Callbacks: who is called with what, and that they do no harm."""
 
 from __future__ import annotations
 
@@ -17,55 +17,55 @@ Ask = Callable[..., Any]
 
 
 class Recorder(CustomLogger):
-    """Keeps what it is told."""
+    """Keeps what it is called with."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.told: Queue[tuple[str, dict[str, Any], Any]] = Queue()
+        self.seen: Queue[tuple[str, dict[str, Any], Any]] = Queue()
 
     def log_success_event(
         self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any
     ) -> None:
         """A sync call succeeded."""
         assert start_time <= end_time
-        self.told.put(("success", kwargs, response_obj))
+        self.seen.put(("success", kwargs, response_obj))
 
     def log_failure_event(
         self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any
     ) -> None:
         """A sync call failed."""
-        self.told.put(("failure", kwargs, response_obj))
+        self.seen.put(("failure", kwargs, response_obj))
 
     async def async_log_success_event(
         self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any
     ) -> None:
         """An async call succeeded."""
-        self.told.put(("async", kwargs, response_obj))
+        self.seen.put(("async", kwargs, response_obj))
 
 
 def test_success_and_failure(ask: Ask, server: Any) -> None:
     """Functions and loggers; what they raise is swallowed."""
-    told: Queue[Any] = Queue()
+    seen: Queue[Any] = Queue()
 
     def keep(*arguments: Any) -> None:
-        told.put(arguments)
+        seen.put(arguments)
         raise ValueError("no harm")
 
     recorder = Recorder()
     litellm.success_callback = [keep]  # type: ignore[attr-defined] # pyright: ignore
     litellm.callbacks = [recorder]  # type: ignore[attr-defined] # pyright: ignore
     response = ask(metadata={"who": "me"})
-    kwargs, given, *_ = told.get(timeout=5)
+    kwargs, given, *_ = seen.get(timeout=5)
     assert given is response
     assert kwargs["model"] == "gpt-4o"
     assert kwargs["litellm_params"]["metadata"] == {"who": "me"}
     assert kwargs["response_cost"] is None
     assert "k" not in kwargs["optional_params"].values()
-    assert recorder.told.get(timeout=5)[0] == "success"
+    assert recorder.seen.get(timeout=5)[0] == "success"
     server((404, {"error": {"message": "no"}}))
     with pytest.raises(litellm.NotFoundError):
         ask()
-    kind, kwargs, given = recorder.told.get(timeout=5)
+    kind, kwargs, given = recorder.seen.get(timeout=5)
     assert (kind, given) == ("failure", None)
     assert isinstance(kwargs["exception"], litellm.NotFoundError)
 
@@ -75,10 +75,10 @@ def test_a_stream(ask: Ask) -> None:
     recorder = Recorder()
     litellm.callbacks = [recorder]  # type: ignore[attr-defined] # pyright: ignore
     chunks = [*ask(stream=True, stream_options={"include_usage": True})]
-    told = [recorder.told.get(timeout=5)[2] for _ in range(len(chunks) + 1)]
-    assert told[:-1] == chunks
-    assert told[-1].choices[0].message.content == "Good day."
-    assert told[-1].usage.total_tokens == 12
+    seen = [recorder.seen.get(timeout=5)[2] for _ in range(len(chunks) + 1)]
+    assert seen[:-1] == chunks
+    assert seen[-1].choices[0].message.content == "Good day."
+    assert seen[-1].usage.total_tokens == 12
 
 
 async def test_async(server: Any) -> None:
@@ -88,5 +88,5 @@ async def test_async(server: Any) -> None:
     await litellm.acompletion(
         "openai/x", [{"role": "user", "content": "Hi"}], api_key="k", api_base=server.address
     )
-    kind, *_ = await anyio.to_thread.run_sync(recorder.told.get)
+    kind, *_ = await anyio.to_thread.run_sync(recorder.seen.get)
     assert kind == "async"

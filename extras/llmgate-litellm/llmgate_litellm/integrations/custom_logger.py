@@ -1,4 +1,4 @@
-"""The class whose subclasses are told of each call; ``callbacks=[MyLogger()]``."""
+"""The class whose subclasses watch each call; ``callbacks=[MyLogger()]``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class CustomLogger:
         """litellm's takes settings that mean nothing here."""
 
     def log_pre_api_call(self, model: str, messages: Any, kwargs: dict[str, Any]) -> None:
-        """Never called: nothing is told before a call."""
+        """Never called: callbacks come after a call."""
 
     def log_success_event(
         self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any
