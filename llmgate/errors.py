@@ -38,7 +38,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from llmgate._text.describe import excerpt, origin_of, shown, told
+from llmgate._text.describe import describe_error, describe_value, excerpt, origin_of
 
 if TYPE_CHECKING:
     from llmgate.report import Report
@@ -76,11 +76,11 @@ __all__ = [
     "TransportError",
     "UnknownProviderError",
     "UnsupportedError",
+    "describe_error",
+    "describe_value",
     "error_class",
     "excerpt",
     "origin_of",
-    "shown",
-    "told",
 ]
 
 

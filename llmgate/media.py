@@ -13,7 +13,7 @@ from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 from llmgate._text.dataclass import slotted
-from llmgate.errors import InvalidRequestError, shown
+from llmgate.errors import InvalidRequestError, describe_value
 
 __all__ = ["MOST_BYTES", "LocalFile", "audio", "file", "image"]
 
@@ -46,7 +46,7 @@ class LocalFile:
             reason = getattr(error, "strerror", None) or "it is no path"
         else:
             return _part(self.kind, data, os.path.basename(self.path), self.options)
-        raise InvalidRequestError(f"{shown(self.path)} cannot be read: {reason}")
+        raise InvalidRequestError(f"{describe_value(self.path)} cannot be read: {reason}")
 
 
 def image(source: str | os.PathLike[str] | bytes, *, detail: str | None = None) -> Any:
@@ -92,7 +92,9 @@ def _from(kind: str, source: Any, name: str, options: dict[str, Any]) -> Any:
     if isinstance(source, bytes):
         return _part(kind, source, name, options)
     if not isinstance(source, str | os.PathLike):
-        raise InvalidRequestError(f"expected a path or bytes, got {shown(source)}", path="source")
+        raise InvalidRequestError(
+            f"expected a path or bytes, got {describe_value(source)}", path="source"
+        )
     path = os.fsdecode(cast("str | os.PathLike[str]", source))
     if path[:7].lower() == "file://":
         path = unquote(urlsplit(path).path)
@@ -102,7 +104,7 @@ def _from(kind: str, source: Any, name: str, options: dict[str, Any]) -> Any:
 def _part(kind: str, data: bytes, name: str, options: dict[str, Any]) -> dict[str, Any]:
     if not data or len(data) > MOST_BYTES:
         size = f"larger than {MOST_BYTES:,} bytes" if data else "empty"
-        raise InvalidRequestError(f"{shown(name) if name else 'the ' + kind} is {size}")
+        raise InvalidRequestError(f"{describe_value(name) if name else 'the ' + kind} is {size}")
     text = base64.b64encode(data).decode()
     if kind == "audio":
         form = options.get("format") or _type_of(data, name, kind)
@@ -149,4 +151,6 @@ def _type_by_name(name: str, kind: str) -> str:
     end = os.path.splitext(name)[1].lstrip(".").lower()
     if kind == "audio" and end:
         return end
-    raise InvalidRequestError(f"nobody can tell which type of {kind} {shown(name or 'it')} is")
+    raise InvalidRequestError(
+        f"nobody can tell which type of {kind} {describe_value(name or 'it')} is"
+    )

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from llmgate._text.dataclass import slotted
-from llmgate.errors import InvalidRequestError, shown
+from llmgate.errors import InvalidRequestError, describe_value
 from llmgate.report import Deviation, Policy
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Timeout:
             value = getattr(self, name)
             if value is not None and not _is_duration(value):
                 raise InvalidRequestError(
-                    f"expected a positive number of seconds, got {shown(value)}",
+                    f"expected a positive number of seconds, got {describe_value(value)}",
                     path="timeout" if name == "total" else f"timeout.{name}",
                 )
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast
 
 from llmgate._core.default import default_client
 from llmgate._core.settings import as_timeout
-from llmgate._text.describe import told
+from llmgate._text.describe import describe_error
 from llmgate._text.json import parse_arguments
 from llmgate.errors import DeadlineExceededError, InvalidRequestError, LLMGateError
 from llmgate.provider.threads import run_in_thread
@@ -274,7 +274,7 @@ class _Loop:
                 result = _as_text(await function(**arguments))
                 return ToolCalled(name, arguments, result, time.monotonic() - began)
         except Exception as error:  # noqa: BLE001 - a stranger's function may raise anything
-            failure = told(error)
+            failure = describe_error(error)
         return ToolFailed(name, text, f"Error: {failure}", time.monotonic() - began)
 
 

@@ -11,7 +11,7 @@ from types import UnionType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from llmgate._text.json import parse_arguments
-from llmgate.errors import DecodeError, InvalidRequestError, LLMGateError, excerpt, shown
+from llmgate.errors import DecodeError, InvalidRequestError, LLMGateError, describe_value, excerpt
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -36,7 +36,7 @@ def function_tool(function: Callable[..., Any]) -> ToolDefinition:
     """
     name: str | None = getattr(function, "__name__", None)
     if name is None or not name.isidentifier():
-        reason = f"{shown(function)} has no name: give a function that was defined by def"
+        reason = f"{describe_value(function)} has no name: give a function that was defined by def"
         raise InvalidRequestError(reason, path="tools")
     schema = schema_of(function, name, "tools")
     if schema.get("type", "object") != "object":

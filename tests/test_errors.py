@@ -31,10 +31,10 @@ from llmgate.errors import (
     ServerError,
     StreamTruncatedError,
     UnsupportedError,
+    describe_value,
     error_class,
     excerpt,
     origin_of,
-    shown,
 )
 from llmgate.report import Report
 from llmgate.types import Attempt, Choice, Completion, Message
@@ -68,7 +68,7 @@ def test_the_tree_in_the_docstring_is_the_tree_of_classes() -> None:
 
 def test_every_error_is_public() -> None:
     """Each class, and nothing that does not exist, is in ``__all__``."""
-    functions = {"error_class", "excerpt", "origin_of", "shown", "told"}
+    functions = {"error_class", "excerpt", "origin_of", "describe_error", "describe_value"}
     assert {kind.__name__ for kind in CLASSES} | functions == set(errors.__all__)
 
 
@@ -284,7 +284,7 @@ class _Unshowable:
 )
 def test_whatever_a_caller_gives_can_be_shown(value: object, expected: str) -> None:
     """No value makes the error about it fail."""
-    assert expected == shown(value)
+    assert expected == describe_value(value)
 
 
 @pytest.mark.parametrize("kind", [ContentFilterError, ConnectError])

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from llmgate._core.failures import plugin_error
-from llmgate.errors import LLMGateError, PluginError, UnsupportedError, shown
+from llmgate.errors import LLMGateError, PluginError, UnsupportedError, describe_value
 from llmgate.options import MEANINGFUL
 from llmgate.provider import Rule, Support
 
@@ -33,11 +33,13 @@ def abilities_of(provider: Provider, model: str, parameters: ChatParameters) -> 
     except LLMGateError:
         raise
     except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
-        failure = plugin_error(error, provider, f"say what {shown(model)} supports")
+        failure = plugin_error(error, provider, f"say what {describe_value(model)} supports")
     else:
         if isinstance(abilities, Mapping | None):  # pyright: ignore[reportUnnecessaryIsInstance]
             return abilities
-        failure = PluginError(f"the provider's abilities are {shown(abilities)}, not a mapping")
+        failure = PluginError(
+            f"the provider's abilities are {describe_value(abilities)}, not a mapping"
+        )
     raise failure
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from llmgate._text.dataclass import slotted
-from llmgate.errors import InvalidRequestError, UnknownProviderError, told
+from llmgate.errors import InvalidRequestError, UnknownProviderError, describe_error
 from llmgate.provider import Provider
 
 __all__ = [
@@ -128,7 +128,7 @@ def _loaded(name: str) -> Callable[..., Any]:
     try:
         loaded: Callable[..., Any] = next(iter(found.values())).load()
     except Exception as error:  # noqa: BLE001 - a stranger's module may raise anything
-        reason = f"what reads rows of hosts failed to load: {told(error)}"
+        reason = f"what reads rows of hosts failed to load: {describe_error(error)}"
     else:
         return loaded
     raise UnknownProviderError(reason)

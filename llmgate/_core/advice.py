@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Mapping
 from functools import cache
 
-from llmgate.errors import shown
+from llmgate.errors import describe_value
 
 __all__ = ["HOSTS_GROUP", "describe_unknown", "install", "installable"]
 
@@ -41,9 +41,9 @@ def describe_unknown(model: str, claims: Mapping[str, Collection[str]], *, restr
         what = "an address is no model's name"
     elif provider:
         state = "installed and admitted" if restricted else "installed"
-        what = f"no provider {shown(provider[1])} is {state}"
+        what = f"no provider {describe_value(provider[1])} is {state}"
     else:
-        what = f"no installed provider claims {shown(model)}"
+        what = f"no installed provider claims {describe_value(model)}"
     which = "admitted by LLMGATE_PROVIDERS" if restricted else "installed"
     return f"{what} ({which}: {_listed(claims)}); {_advice(model, claims)}"
 
@@ -97,7 +97,7 @@ def _correction(model: str, known: Collection[str]) -> str:
     if prefixed is None or near is None:
         return ""
     meant = f"{near}/{prefixed[2] or '<model>'}"
-    hint = "" if model.startswith(f"{near}/") else f"did you mean {shown(meant)}?"
+    hint = "" if model.startswith(f"{near}/") else f"did you mean {describe_value(meant)}?"
     return "; ".join(filter(None, (hint, _installing(near, known))))
 
 
@@ -112,7 +112,7 @@ def _nearest(name: str, known: Collection[str]) -> str | None:
 def _on_a_path(model: str, known: Collection[str]) -> str:
     if not _PATH.match(model):
         return ""
-    hint = f"for a model file on this machine, write {shown(f'{_FILES}/{model}')}"
+    hint = f"for a model file on this machine, write {describe_value(f'{_FILES}/{model}')}"
     return "; ".join(filter(None, (hint, _installing(_FILES, known))))
 
 
@@ -123,7 +123,8 @@ def _on_a_claim(model: str, claims: Mapping[str, Collection[str]]) -> str:
         for pattern in patterns:
             stem = _letters(re.split(r"[*?[]", pattern, maxsplit=1)[0])
             if len(stem) > 2 and name.startswith(stem):
-                return f"did you mean a name like {pattern!r}, or {shown(f'{provider}/{model}')}?"
+                meant = describe_value(f"{provider}/{model}")
+                return f"did you mean a name like {pattern!r}, or {meant}?"
     return ""
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from llmgate._core import drive
 from llmgate.embeddings import EmbeddingCall, Embeddings
-from llmgate.errors import LLMGateError, PluginError, shown
+from llmgate.errors import LLMGateError, PluginError, describe_value
 from llmgate.provider.vectors import one_for_each
 from llmgate.report import Report
 from llmgate.types import Usage
@@ -54,7 +54,7 @@ async def _embedded(state: CallState) -> Embeddings:
     call, provider = _call_of(state), cast("Embedder", state.provider)
     found = await drive.run_flow(provider.embed, state)
     if not isinstance(found, Embeddings):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise PluginError(f"the provider's flow returned {shown(found)}, not embeddings")
+        raise PluginError(f"the provider's flow returned {describe_value(found)}, not embeddings")
     found.data = state.run(one_for_each, found.data, len(call.input))
     found.model = found.model or call.model
     found.exchange = state.exchange()

@@ -21,7 +21,7 @@ from functools import cache, partial
 from typing import Any, TypeAlias
 from weakref import finalize, ref
 
-from llmgate.errors import InvalidRequestError, shown
+from llmgate.errors import InvalidRequestError, describe_value
 from llmgate.hooks import (
     AttemptEnded,
     AttemptStarted,
@@ -56,7 +56,7 @@ class Dispatcher:
 
     def __init__(self, timeout: float = 5.0) -> None:
         if not _is_duration(timeout):
-            reason = f"must be a number of seconds, 0 or more; got {shown(timeout)}"
+            reason = f"must be a number of seconds, 0 or more; got {describe_value(timeout)}"
             raise InvalidRequestError(reason, path="hook_timeout")
         self._queue = _EventQueue(timeout)
         finalize(self, self._queue.end).atexit = False

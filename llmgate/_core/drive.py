@@ -27,7 +27,7 @@ from llmgate.errors import (
     LLMGateError,
     PluginError,
     RequestError,
-    shown,
+    describe_value,
 )
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, IncomingResponse
@@ -119,7 +119,9 @@ async def conclude(work: Callable[[], Awaitable[Result]], state: CallState) -> R
 async def _completed(state: CallState) -> Completion:
     completion = await run_flow(state.provider.complete, state)
     if not isinstance(completion, Completion):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise PluginError(f"the provider's flow returned {shown(completion)}, not a completion")
+        raise PluginError(
+            f"the provider's flow returned {describe_value(completion)}, not a completion"
+        )
     return completion
 
 
@@ -127,7 +129,9 @@ async def _opened(state: CallState) -> OpenStream:
     async with ResponseScope() as scope:
         decoder = await run_flow(state.provider.stream, state, scope)
         if not state.run(_is_decoder, decoder):
-            raise PluginError(f"the provider's flow returned {shown(decoder)}, not a decoder")
+            raise PluginError(
+                f"the provider's flow returned {describe_value(decoder)}, not a decoder"
+            )
         return OpenStream(state, decoder, scope.detach())
 
 
@@ -152,7 +156,9 @@ async def run_flow(
     except Exception as error:  # noqa: BLE001 - what a request holds may be anything
         failure = plugin_error(error, state.provider, "make a request that can be sent")
     else:
-        failure = PluginError(f"the provider's flow yielded {shown(request)}, not a request")
+        failure = PluginError(
+            f"the provider's flow yielded {describe_value(request)}, not a request"
+        )
     finally:
         with suppress(Exception):  # a stranger's generator may raise anything
             flow.close()
@@ -173,7 +179,7 @@ def _encoded(state: CallState, step: Callable[..., Made], *given: Any, **how: bo
 def _start_flow(begin: Callable[[Any], Flow[Result]], call: AnyCall) -> Flow[Result]:
     flow = begin(call)
     if not callable(flow.send):
-        raise TypeError(f"{shown(flow)} is not a flow")
+        raise TypeError(f"{describe_value(flow)} is not a flow")
     return flow
 
 

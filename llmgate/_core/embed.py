@@ -14,7 +14,7 @@ from llmgate._core.check import check_embedding_parameters, check_input, check_n
 from llmgate._core.failures import plugin_error
 from llmgate._core.prepare import new_id, set_own
 from llmgate.embeddings import EmbeddingCall
-from llmgate.errors import LLMGateError, PluginError, UnsupportedError, shown
+from llmgate.errors import LLMGateError, PluginError, UnsupportedError, describe_value
 from llmgate.options import EmbeddingOptions, EmbeddingParameters, OwnOptions
 from llmgate.provider import Embedder, EmbeddingAbilities, Provider, Support
 from llmgate.report import Policy, Report
@@ -93,7 +93,9 @@ def _abilities(provider: Any, model: str) -> EmbeddingAbilities:
     else:
         if isinstance(abilities, EmbeddingAbilities):
             return abilities
-        failure = PluginError(f"the provider said {shown(abilities)} of what a model takes")
+        failure = PluginError(
+            f"the provider said {describe_value(abilities)} of what a model takes"
+        )
     raise failure
 
 

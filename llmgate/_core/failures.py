@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from llmgate.errors import PluginError, origin_of, told
+from llmgate.errors import PluginError, describe_error, origin_of
 
 if TYPE_CHECKING:
     from llmgate.provider import Provider
@@ -19,7 +19,7 @@ def plugin_error(error: BaseException, provider: Provider, action: str) -> Plugi
     ``action`` completes "the provider failed to …". With ``LLMGATE_DEBUG=1`` in the environment,
     the traceback is a note of it: lines of code, and no values of variables.
     """
-    what = f"the provider failed to {action}: {told(error)}"
+    what = f"the provider failed to {action}: {describe_error(error)}"
     failure = PluginError(what, origin=_origin(error, provider))
     if os.environ.get("LLMGATE_DEBUG", "0") not in ("", "0"):
         from traceback import format_exception  # noqa: PLC0415 - only where asked for

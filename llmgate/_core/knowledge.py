@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from llmgate._core.registry import Registry
-from llmgate.errors import InvalidRequestError, UnknownProviderError, shown
+from llmgate.errors import InvalidRequestError, UnknownProviderError, describe_value
 from llmgate.models import ModelInfo
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ _CAPABILITIES = {
 def _checked(facts: Mapping[str, Any], model: str) -> Mapping[str, Any]:
     for field in facts:
         if field not in _FACTS:
-            reason = f"there is no fact {shown(field)}: it is one of {', '.join(_FACTS)}"
+            reason = f"there is no fact {describe_value(field)}: it is one of {', '.join(_FACTS)}"
             raise InvalidRequestError(reason, path=f"entries[{model!r}]")
     return facts
 

@@ -20,8 +20,8 @@ from llmgate.errors import (
     InvalidRequestError,
     RequestError,
     UnknownProviderError,
-    shown,
-    told,
+    describe_error,
+    describe_value,
 )
 from llmgate.middleware import Middleware
 from llmgate.options import ChatCall, Timeout
@@ -123,7 +123,7 @@ def _around(
 def _checked(result: Result, kind: type[Any]) -> Result:
     if isinstance(result, kind):
         return result
-    raise InternalError(f"the middleware returned {shown(result)}, and no {kind.__name__}")
+    raise InternalError(f"the middleware returned {describe_value(result)}, and no {kind.__name__}")
 
 
 # --- what a client is given ---------------------------------------------------------------
@@ -137,7 +137,9 @@ def as_middleware(given: Any) -> tuple[Middleware, ...]:
         RequestError: when an installed one cannot be imported or made.
     """
     if not is_iterable(given) or isinstance(given, str):
-        raise InvalidRequestError(f"{shown(given)} is no list of middleware", path="middleware")
+        raise InvalidRequestError(
+            f"{describe_value(given)} is no list of middleware", path="middleware"
+        )
     return tuple(_one(item) for item in given)
 
 
@@ -147,7 +149,7 @@ def _one(item: Any) -> Middleware:
     if isinstance(item, Middleware):
         return item
     hint = "a class, and no instance of it" if isinstance(item, type) else "no Middleware"
-    raise InvalidRequestError(f"{shown(item)} is {hint}", path="middleware")
+    raise InvalidRequestError(f"{describe_value(item)} is {hint}", path="middleware")
 
 
 def _installed(name: str) -> Middleware:
@@ -171,11 +173,11 @@ def _made(point: EntryPoint) -> Middleware:
     try:
         made = point.load()()
     except Exception as error:  # noqa: BLE001 - a stranger's module may raise anything
-        reason = f"failed to load: {told(error)}"
+        reason = f"failed to load: {describe_error(error)}"
     else:
         if isinstance(made, Middleware):
             return made
-        reason = f"gave {shown(made)}, which is none"
+        reason = f"gave {describe_value(made)}, which is none"
     raise RequestError(f"the middleware {point.name!r} of the package {_owner(point)} {reason}")
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from llmgate._core import drive
 from llmgate._core.check import check_name
 from llmgate._core.prepare import new_id, set_own
-from llmgate.errors import PluginError, ProviderError, UnsupportedError, shown
+from llmgate.errors import PluginError, ProviderError, UnsupportedError, describe_value
 from llmgate.models import Model
 from llmgate.options import OwnOptions
 from llmgate.provider import ModelLister
@@ -101,6 +101,6 @@ def _each_once(models: Iterable[Model]) -> list[Model]:
     by_id = dict[str, Model]()
     for model in models:
         if not isinstance(model, Model):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise PluginError(f"the provider's flow returned {shown(model)}, not a model")
+            raise PluginError(f"the provider's flow returned {describe_value(model)}, not a model")
         by_id.setdefault(model.id, model)
     return [*by_id.values()]

@@ -26,9 +26,9 @@ from llmgate.errors import (
     ProviderError,
     StreamTruncatedError,
     TransportError,
+    describe_error,
+    describe_value,
     excerpt,
-    shown,
-    told,
 )
 from llmgate.hooks import FirstToken
 from llmgate.provider.accumulate import Accumulator
@@ -195,7 +195,9 @@ class LiveSource:
             self._rest = await self._receive()
             if not isinstance(self._rest, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
                 given, self._rest = self._rest, b""
-                raise DecodeError(f"the transport gave {shown(given)} for a piece of the stream")
+                raise DecodeError(
+                    f"the transport gave {describe_value(given)} for a piece of the stream"
+                )
         piece, self._rest = self._rest[:_LARGEST_STEP], self._rest[_LARGEST_STEP:]
         return piece
 
@@ -213,7 +215,7 @@ class LiveSource:
         except BaseException as error:
             if is_own(error):
                 raise
-            reason = told(error)
+            reason = describe_error(error)
         else:
             raise deadline.exceeded()
         self._break = f"the stream broke off: {reason}"

@@ -6,7 +6,13 @@ import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from llmgate._core.deadline import Deadline
-from llmgate.errors import DeadlineExceededError, LLMGateError, RequestError, shown, told
+from llmgate.errors import (
+    DeadlineExceededError,
+    LLMGateError,
+    RequestError,
+    describe_error,
+    describe_value,
+)
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -90,12 +96,12 @@ def transport_of(
         if transport is None and (transport := provider.transport) is not None:
             given: Any = transport
             if not (callable(given.open) and callable(given.aclose)):
-                raise TypeError(f"{shown(transport)} is no transport")
+                raise TypeError(f"{describe_value(transport)} is no transport")
             transport = transports.setdefault(provider, transport)
     except LLMGateError:
         raise
     except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
-        reason = told(error)
+        reason = describe_error(error)
     else:
         return transport
     raise RequestError(f"the provider {provider.name!r} has no transport: {reason}")

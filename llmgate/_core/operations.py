@@ -18,7 +18,7 @@ from llmgate.errors import (
     LLMGateError,
     MissingKeyError,
     UnsupportedError,
-    shown,
+    describe_value,
 )
 from llmgate.options import EmbeddingOptions, OwnOptions
 from llmgate.provider import MayBeUnconfigured
@@ -155,7 +155,7 @@ class Operations:
         if provider is None:
             return await self._list_all(parse_listing("", options), began)
         if type(provider) is not str or not provider.strip():
-            reason = f"expected a provider's name, got {shown(provider)}"
+            reason = f"expected a provider's name, got {describe_value(provider)}"
             raise InvalidRequestError(reason, path="provider")
         return ModelList(await self._list(provider, parse_listing(provider, options), began))
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeGuard, cast
 
 from llmgate._text.redact import Hidden, redact, redact_url
-from llmgate.errors import InvalidRequestError, shown
+from llmgate.errors import InvalidRequestError, describe_value
 from llmgate.provider.http import Secret
 
 __all__ = [
@@ -38,7 +38,7 @@ def as_provider_settings(given: Any) -> dict[str, Hidden]:
         raise InvalidRequestError(reason, path="provider_settings")
     for name in given:
         if not isinstance(name, str):
-            reason = f"the name of a setting must be a string, not {shown(name)}"
+            reason = f"the name of a setting must be a string, not {describe_value(name)}"
             raise InvalidRequestError(reason, path="provider_settings")
         if name in SETTINGS_OF_A_CALL:
             raise InvalidRequestError(f"give it as {name}= instead", path=_path_of(name, own=False))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmgate._core.schemas import LARGEST
 from llmgate._text.json import is_array, is_object
-from llmgate.errors import InvalidRequestError, shown
+from llmgate.errors import InvalidRequestError, describe_value
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails, ValidationError
@@ -121,7 +121,7 @@ def _plain(found: ErrorDetails, context: Mapping[str, Any]) -> str:
         case "missing" | "union_tag_not_found":
             return "is missing"
         case "union_tag_invalid":
-            return f"{shown(context['tag'])} is none of {context['expected_tags']}"
+            return f"{describe_value(context['tag'])} is none of {context['expected_tags']}"
         case "model_attributes_type" | "dict_type":
             return f"expected a dictionary, got {kind_of(found['input'])}"
         case _:
@@ -131,7 +131,7 @@ def _plain(found: ErrorDetails, context: Mapping[str, Any]) -> str:
     text = text[:1].lower() + text[1:]
     if is_object(given) or is_array(given):
         return f"{text}, got {kind_of(given)}" if text.startswith("expected") else text
-    return f"{text}, got {shown(given)}"
+    return f"{text}, got {describe_value(given)}"
 
 
 def _joined(where: str, key: object) -> str:

@@ -21,8 +21,8 @@ from llmgate.errors import (
     InvalidRequestError,
     LLMGateError,
     UnknownProviderError,
-    shown,
-    told,
+    describe_error,
+    describe_value,
 )
 from llmgate.provider import ACCEPTED_PROTOCOLS, Configurable, Provider
 from llmgate.provider.threads import start_in_thread
@@ -175,8 +175,8 @@ def _log_unreadable(distribution: Distribution, error: Exception) -> None:
 
     logging.getLogger("llmgate").warning(
         "the metadata of %s cannot be read, and its providers are not known: %s",
-        shown(getattr(distribution, "_path", distribution)),
-        told(error),
+        describe_value(getattr(distribution, "_path", distribution)),
+        describe_error(error),
     )
 
 
@@ -219,7 +219,9 @@ class Registry:
             UnknownProviderError: for a name that none has: what is installed, and what to do.
         """
         if type(model) is not str or not model.strip():
-            raise InvalidRequestError(f"expected a model's name, got {shown(model)}", path="model")
+            raise InvalidRequestError(
+                f"expected a model's name, got {describe_value(model)}", path="model"
+            )
         prefix, slash, rest = model.partition("/")
         if slash and self.knows(prefix):
             if not rest.strip():
@@ -362,7 +364,7 @@ def _describe_error(error: BaseException) -> str:
     """What a stranger's code raised, whatever that is; an interrupt of the process goes on."""
     if isinstance(error, KeyboardInterrupt) and current_thread() is main_thread():
         raise error
-    return told(error)
+    return describe_error(error)
 
 
 def _checked(provider: Provider, described: str) -> Provider:
@@ -370,7 +372,7 @@ def _checked(provider: Provider, described: str) -> Provider:
     try:
         flaw = _flaw(provider)
     except Exception as error:  # noqa: BLE001 - a stranger's attributes may be code
-        flaw = f"is broken: {told(error)}"
+        flaw = f"is broken: {describe_error(error)}"
     if flaw:
         raise UnknownProviderError(f"the provider {described} {flaw}")
     return provider
@@ -382,7 +384,7 @@ def _flaw(provider: Provider) -> str:
         return f"states no version of the provider contract: {_accepted()}"
     if version not in ACCEPTED_PROTOCOLS:
         return (
-            f"was written for version {shown(version)} of the provider contract, "
+            f"was written for version {describe_value(version)} of the provider contract, "
             f"and {_accepted()}: upgrade whichever is older"
         )
     if isinstance(provider, type):

@@ -26,7 +26,7 @@ from llmgate.errors import (
     RateLimitError,
     ReadError,
     ServerError,
-    shown,
+    describe_value,
 )
 
 if TYPE_CHECKING:
@@ -59,15 +59,15 @@ class RetryPolicy:
 
     def __post_init__(self) -> None:
         if type(self.max_retries) is not int or self.max_retries < 0:
-            reason = f"expected an integer of 0 or more, got {shown(self.max_retries)}"
+            reason = f"expected an integer of 0 or more, got {describe_value(self.max_retries)}"
             raise InvalidRequestError(reason, path="max_retries")
         for name in ("wait", "retry"):
             given = getattr(self, name)
             if given is not None and (not callable(given) or is_async(given)):
-                reason = f"expected a function that is not async, got {shown(given)}"
+                reason = f"expected a function that is not async, got {describe_value(given)}"
                 raise InvalidRequestError(reason, path=f"retry.{name}")
         if type(self.retry_reads) is not bool:
-            reason = f"expected True or False, got {shown(self.retry_reads)}"
+            reason = f"expected True or False, got {describe_value(self.retry_reads)}"
             raise InvalidRequestError(reason, path="retry.retry_reads")
 
     def allows(self, error: LLMGateError, attempt: int, *, answered: bool) -> bool:

@@ -28,9 +28,9 @@ from llmgate.errors import (
     ReadError,
     RequestError,
     ResponseTooLargeError,
+    describe_error,
+    describe_value,
     origin_of,
-    shown,
-    told,
 )
 from llmgate.hooks import AttemptEnded, AttemptStarted, RetryScheduled
 from llmgate.provider import status_error
@@ -143,7 +143,7 @@ def pause_before_next(error: LLMGateError, state: CallState, *, answered: bool) 
     try:
         wait = _pause_of(state.policy, error, state.retries + 1, answered=answered)
     except Exception as failure:  # noqa: BLE001 - a policy's functions are the caller's
-        error.message += f"; not retried: the retry policy failed: {told(failure)}"
+        error.message += f"; not retried: the retry policy failed: {describe_error(failure)}"
         error.args = (error.message,)
         return None
     if wait is None:
@@ -364,7 +364,7 @@ class _Attempt:
             deadline.move(silence=True)
             while piece := await incoming.read():
                 if not isinstance(piece, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
-                    raise TypeError(f"{shown(piece)} is not a piece of a body")
+                    raise TypeError(f"{describe_value(piece)} is not a piece of a body")
                 pieces.append(piece)
                 size += len(piece)
                 if size > limit:

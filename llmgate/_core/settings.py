@@ -13,7 +13,7 @@ from llmgate._core.check import check_json
 from llmgate._core.provider_settings import as_provider_settings
 from llmgate._core.retry import RetryPolicy, is_async
 from llmgate._text.redact import HiddenHeaders, HiddenUrl
-from llmgate.errors import InvalidRequestError, shown
+from llmgate.errors import InvalidRequestError, describe_value
 from llmgate.hooks import AttemptStarted, Hook
 from llmgate.options import Timeout
 from llmgate.provider import Provider
@@ -46,7 +46,7 @@ def as_timeout(timeout: float | Timeout) -> Timeout:
 
 def as_policy(value: Any) -> Policy:
     if value not in ("drop", "raise"):
-        reason = f"expected 'drop' or 'raise', got {shown(value)}"
+        reason = f"expected 'drop' or 'raise', got {describe_value(value)}"
         raise InvalidRequestError(reason, path="unsupported")
     return "drop" if value == "drop" else "raise"
 
@@ -56,14 +56,18 @@ def as_providers(given: Any) -> Mapping[str, Provider | Callable[..., Provider]]
     if given is None:
         return {}
     if not is_mapping(given):
-        reason = f"expected a dictionary of providers by name, got {shown(given)}"
+        reason = f"expected a dictionary of providers by name, got {describe_value(given)}"
         raise InvalidRequestError(reason, path="providers")
     for name, provider in given.items():
         if not isinstance(name, str) or not name.strip() or "/" in name:
-            reason = f"{shown(name)} is no name of a provider: expected text without a slash"
+            reason = (
+                f"{describe_value(name)} is no name of a provider: expected text without a slash"
+            )
             raise InvalidRequestError(reason, path="providers")
         if type(provider).__module__ == "builtins" and not callable(provider):
-            reason = f"expected a provider, or a callable that makes one, got {shown(provider)}"
+            reason = (
+                f"expected a provider, or a callable that makes one, got {describe_value(provider)}"
+            )
             raise InvalidRequestError(reason, path=f"providers[{name!r}]")
     return given
 
@@ -72,7 +76,10 @@ def as_retry(given: Any) -> RetryPolicy:
     if given is None:
         return RetryPolicy()
     if not isinstance(given, RetryPolicy):
-        reason = f"expected a RetryPolicy, got {shown(given)}; a number of retries is max_retries"
+        reason = (
+            f"expected a RetryPolicy, got {describe_value(given)}; "
+            "a number of retries is max_retries"
+        )
         raise InvalidRequestError(reason, path="retry")
     return given
 
@@ -80,15 +87,16 @@ def as_retry(given: Any) -> RetryPolicy:
 def as_hooks(hooks: Any, path: str = "hooks") -> tuple[Hook, ...]:
     """The hooks, each of which can be called from a thread that has no event loop."""
     if not is_iterable(hooks):
-        raise InvalidRequestError(f"{shown(hooks)} is no list of callables", path=path)
+        raise InvalidRequestError(f"{describe_value(hooks)} is no list of callables", path=path)
     found = tuple(hooks)
     for hook in found:
         if not callable(hook):
-            raise InvalidRequestError(f"{shown(hook)} cannot be called", path=path)
+            raise InvalidRequestError(f"{describe_value(hook)} cannot be called", path=path)
         if is_async(hook):
             raise InvalidRequestError(
-                f"{shown(hook)} is an async function, and hooks are called on a thread without an "
-                "event loop: use asyncio.run_coroutine_threadsafe within a plain function",
+                f"{describe_value(hook)} is an async function, and hooks are called on a "
+                "thread without an event loop: use asyncio.run_coroutine_threadsafe within a "
+                "plain function",
                 path=path,
             )
     return found
@@ -127,7 +135,7 @@ def as_headers(headers: Any, path: str = "extra_headers") -> Mapping[str, str]:
     wrong = [name for name in headers if not (_is_name(name) and _is_text(headers[name]))]
     if wrong:  # the value is not shown: it may be a key
         reason = "expected a header's name and printable ASCII text"
-        raise InvalidRequestError(reason, path=f"{path}.{shown(wrong[0])}")
+        raise InvalidRequestError(reason, path=f"{path}.{describe_value(wrong[0])}")
     return headers
 
 
@@ -136,7 +144,8 @@ def as_header_source(given: Any) -> HeaderSource | None:
     if callable(given) and not is_async(given):
         return cast("HeaderSource", given)  # what it returns is checked each time
     if callable(given):
-        reason = f"{shown(given)} is an async function: what has to be awaited is a middleware's"
+        meant = "what has to be awaited is a middleware's"
+        reason = f"{describe_value(given)} is an async function: {meant}"
         raise InvalidRequestError(reason, path="headers")
     headers = HiddenHeaders(as_headers(given, "headers"))
     return (lambda _: headers) if headers else None
@@ -148,8 +157,8 @@ def as_labels(given: Any) -> dict[str, str | int | float | bool]:
         raise InvalidRequestError(reason, path="labels")
     for name, value in given.items():
         if not (isinstance(name, str) and isinstance(value, str | int | float | bool)):
-            reason = f"expected a text, a number, or a bool, got {shown(value)}"
-            raise InvalidRequestError(reason, path=f"labels.{shown(name)}")
+            reason = f"expected a text, a number, or a bool, got {describe_value(value)}"
+            raise InvalidRequestError(reason, path=f"labels.{describe_value(name)}")
     return dict(given)
 
 
@@ -158,7 +167,8 @@ def as_transport(given: Any) -> Transport | None:
         return None
     lacking = [name for name in ("open", "aclose") if not callable(getattr(given, name, None))]
     if lacking or isinstance(given, type):
-        reason = f"{shown(given)} is no transport: it needs {' and '.join(lacking) or 'to be made'}"
+        needs = " and ".join(lacking) or "to be made"
+        reason = f"{describe_value(given)} is no transport: it needs {needs}"
         raise InvalidRequestError(reason, path="transport")
     return cast("Transport", given)  # as far as can be seen
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
-from llmgate.errors import LLMGateError, told
+from llmgate.errors import LLMGateError, describe_error
 
 if TYPE_CHECKING:
     from llmgate._exchange import Exchange
@@ -95,4 +95,6 @@ def notify(callbacks: Iterable[WhenDone], end: StreamEnd) -> None:
         try:
             callback(end)
         except Exception as error:  # noqa: BLE001 - it is a stranger's
-            logging.getLogger("llmgate").warning("a callback of a stream failed: %s", told(error))
+            logging.getLogger("llmgate").warning(
+                "a callback of a stream failed: %s", describe_error(error)
+            )

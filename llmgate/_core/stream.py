@@ -13,7 +13,7 @@ from llmgate._core.iterators import TextIterator
 from llmgate._core.source import Source, StreamEnd, WhenDone, notify
 from llmgate._exchange import Exchange, HasExchange
 from llmgate._text.hints import AsyncOnly, Live
-from llmgate.errors import InvalidRequestError, shown
+from llmgate.errors import InvalidRequestError, describe_value
 from llmgate.types import Chunk, Completion, Usage
 
 __all__ = ["Stream", "StreamEnd"]
@@ -121,7 +121,7 @@ class Stream(AsyncOnly, Live, HasExchange):
         """
         given: Any = callback
         if not callable(given) or iscoroutinefunction(given):
-            reason = f"{shown(given)} is no plain function"
+            reason = f"{describe_value(given)} is no plain function"
             raise InvalidRequestError(reason, path="callback")
         end = self._source.end
         if end is None:

@@ -23,7 +23,7 @@ from llmgate._core.iterators import text_of
 from llmgate._core.stream import Stream
 from llmgate._exchange import Exchange, HasExchange
 from llmgate._text.hints import Live, SyncOnly
-from llmgate.errors import LLMGateError, told
+from llmgate.errors import LLMGateError, describe_error
 from llmgate.types import Chunk, Completion, Usage
 
 __all__ = ["SyncStream", "run"]
@@ -121,7 +121,7 @@ def _serve(started: Future[_Served]) -> None:
         with asyncio.Runner() as runner:
             runner.run(serve())
     except OSError as error:  # as when there is no file descriptor left
-        reason = f"no event loop could be made: {told(error)}"
+        reason = f"no event loop could be made: {describe_error(error)}"
         started.set_exception(LLMGateError(reason))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["excerpt", "origin_of", "shown", "told"]
+__all__ = ["describe_error", "describe_value", "excerpt", "origin_of"]
 
 
 def excerpt(text: bytes | str, limit: int = 300) -> str:
@@ -20,7 +20,7 @@ def excerpt(text: bytes | str, limit: int = 300) -> str:
     return escaped + "…" if len(text) > limit else escaped
 
 
-def told(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """A stranger's exception: its kind, and what it says, if it can say anything."""
     kind = type(error).__name__
     try:
@@ -29,7 +29,7 @@ def told(error: BaseException) -> str:
         return kind
 
 
-def shown(value: object) -> str:
+def describe_value(value: object) -> str:
     """The beginning of a caller's value, fit for a message."""
     try:
         return excerpt(repr(value), 60)

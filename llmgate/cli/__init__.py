@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import llmgate
 from llmgate._name_clash import name_clash
-from llmgate.errors import LLMGateError, excerpt, told
+from llmgate.errors import LLMGateError, describe_error, excerpt
 
 __all__ = ["main"]
 
@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         clash = name_clash()
         if not clash:
             raise
-        print(f"llmgate: {clash} ({told(error)})", file=sys.stderr)
+        print(f"llmgate: {clash} ({describe_error(error)})", file=sys.stderr)
         return 1
     return code
 

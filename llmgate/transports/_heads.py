@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 
-from llmgate.errors import InvalidRequestError, shown
+from llmgate.errors import InvalidRequestError, describe_value
 from llmgate.provider.http import HttpRequest
 
 __all__ = ["LowerNames", "check_head"]
@@ -22,7 +22,7 @@ def check_head(request: HttpRequest) -> None:
         InvalidRequestError: naming the method or the header; no value is quoted.
     """
     if not _METHOD.fullmatch(request.method):
-        reason = f"expected a method of capital letters, got {shown(request.method)}"
+        reason = f"expected a method of capital letters, got {describe_value(request.method)}"
         raise InvalidRequestError(reason, path="method")
     if _OF_THE_BODY.isdisjoint(map(str.lower, request.headers)):
         return

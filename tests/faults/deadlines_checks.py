@@ -18,11 +18,11 @@ __all__ = [
     "LIMIT",
     "STORM",
     "at_full_speed",
+    "attempted",
     "both",
     "holds",
     "late",
     "streamed",
-    "told",
     "whole",
 ]
 
@@ -51,7 +51,7 @@ def late(phase: str = "total", text: str = "", limit: float = LIMIT, **more: Any
     return check
 
 
-def told(phase: str, *errors: str) -> Check:
+def attempted(phase: str, *errors: str) -> Check:
     """The limit is named, and so is what came of each attempt."""
 
     def check(outcome: Outcome) -> None:

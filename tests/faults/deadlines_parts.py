@@ -16,11 +16,11 @@ from tests.faults.deadlines_checks import (
     HANDSHAKE,
     LIMIT,
     STORM,
+    attempted,
     both,
     holds,
     late,
     streamed,
-    told,
     whole,
 )
 from tests.faults.dialects import TEXT
@@ -150,7 +150,7 @@ CONNECT = (
         both(
             "three handshakes that do not end",
             always(hang),
-            told("connect", *["DeadlineExceededError"] * 3),
+            attempted("connect", *["DeadlineExceededError"] * 3),
             timeout=limits(connect=0.06),
             settings={"retry": AT_ONCE},
             within=0.2,
@@ -206,7 +206,7 @@ RETRIES = (
     both(
         "the error tells of every attempt",
         lambda d: [d.error(503, retry_after="0.02"), d.error(429, retry_after="0.02"), hang],
-        told("total", "OverloadedError", "RateLimitError", "DeadlineExceededError"),
+        attempted("total", "OverloadedError", "RateLimitError", "DeadlineExceededError"),
         settings={"max_retries": 5},
         requests=3,
     ),

@@ -123,7 +123,7 @@ PLACES: Rows = (
 # --- what else could lead a key elsewhere, or make it be sent again -----------------------
 
 
-def told(status: int, line: str) -> Build:
+def refused(status: int, line: str) -> Build:
     """A refusal with this header."""
     return lambda a: a.sized(line, start=f"HTTP/1.1 {status} No", body=b"no")
 
@@ -131,7 +131,7 @@ def told(status: int, line: str) -> Build:
 def challenged(status: int, challenge: str) -> Build:
     """A refusal that asks for other credentials."""
     name = "proxy-authenticate" if status == 407 else "www-authenticate"
-    return told(status, f"{name}: {challenge}")
+    return refused(status, f"{name}: {challenge}")
 
 
 CHALLENGES = (
@@ -161,7 +161,7 @@ LEADS: Rows = (
             both(
                 f"{status} {line}",
                 raises(BadRequestError, status=status),
-                told(status, line),
+                refused(status, line),
             )
             for status, line in (
                 (426, "upgrade: TLS/1.2, HTTP/2"),

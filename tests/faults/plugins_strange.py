@@ -10,7 +10,7 @@ from llmgate import Client
 from llmgate.errors import (
     LLMGateError,
     StreamTruncatedError,
-    shown,
+    describe_value,
 )
 from llmgate.provider import Provider
 from llmgate.provider.framing import Frame, SSEFramer
@@ -179,6 +179,6 @@ def each(
 ) -> dict[str, dict[str, Any]]:
     """A variant for each of the values, of which these parts are made."""
     return {
-        f"{make.__name__} {number} {shown(value)}": dict.fromkeys(parts, make(value))
+        f"{make.__name__} {number} {describe_value(value)}": dict.fromkeys(parts, make(value))
         for number, value in enumerate(values)
     }

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, cast, get_args
 
-from llmgate.errors import InvalidRequestError, shown
+from llmgate.errors import InvalidRequestError, describe_value
 from llmgate.options import ChatParameters
 from llmgate.provider.http import base_url_parts, is_object
 from llmgate.provider.kit import headers as checked_headers
@@ -26,7 +26,8 @@ def row_of(name: str, columns: Mapping[str, Any]) -> Row:
         InvalidRequestError: naming the host and the column that is wrong.
     """
     if _host_name(name) is None:
-        reason = f"{shown(name)} is no host's name: lower-case letters, digits, '.', '_' and '-'"
+        allowed = "lower-case letters, digits, '.', '_' and '-'"
+        reason = f"{describe_value(name)} is no host's name: {allowed}"
         raise InvalidRequestError(reason, path="name")
     if columns.get("base_url") is None:
         raise InvalidRequestError("a host needs an address", path=f"{name}.base_url")
@@ -51,10 +52,10 @@ def _checked(given: Mapping[str, Any], columns: Mapping[str, _Column], path: str
         column = columns.get(name)
         if column is None:
             reason = f"there is no such column: it is one of {', '.join(columns)}"
-            raise InvalidRequestError(reason, path=f"{path}.{shown(name)[1:-1]}")
+            raise InvalidRequestError(reason, path=f"{path}.{describe_value(name)[1:-1]}")
         read = column.read(value)
         if read is None:
-            got = f", got {shown(value)}" if name not in _MAY_BE_SECRET else ""
+            got = f", got {describe_value(value)}" if name not in _MAY_BE_SECRET else ""
             reason = f"expected {column.expected}{got}"
             raise InvalidRequestError(reason, path=f"{path}.{name}")
         checked[name] = read

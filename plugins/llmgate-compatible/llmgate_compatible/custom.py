@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from llmgate.errors import InvalidRequestError, shown
+from llmgate.errors import InvalidRequestError, describe_value
 from llmgate.provider.http import is_object
 from llmgate_compatible.columns import row_of
 from llmgate_compatible.provider import CompatibleHost, class_of
@@ -52,7 +52,7 @@ def hosts_in(
     made = dict[str, type[CompatibleHost]]()
     for name, columns in _tables(path).items():
         if not is_object(columns):
-            raise InvalidRequestError(f"{path}: expected tables, got {shown(name)} = …")
+            raise InvalidRequestError(f"{path}: expected tables, got {describe_value(name)} = …")
         try:
             row = row_of(name, columns)
             _check(row, names, variables)

@@ -133,16 +133,18 @@ async def test_its_key_goes_nowhere_else(name: str, monkeypatch: pytest.MonkeyPa
     for variable in row.key:
         monkeypatch.setenv(variable, CANARY)
     elsewhere = class_of(name)(base_url="https://elsewhere.example/v1", **settings_of(row))
-    assert CANARY not in await shown(elsewhere, "https://elsewhere.example/v1/chat/completions")
-    assert CANARY not in await shown(made(name), "https://x.example/")
+    assert CANARY not in await shown_sent(
+        elsewhere, "https://elsewhere.example/v1/chat/completions"
+    )
+    assert CANARY not in await shown_sent(made(name), "https://x.example/")
     for variable in row.key:
         monkeypatch.delenv(variable)
     for other in {each for host in NAMES for each in row_of(host).key} - {*row.key}:
         monkeypatch.setenv(other, CANARY)
-    assert CANARY not in await shown(made(name), expected_url(row))
+    assert CANARY not in await shown_sent(made(name), expected_url(row))
 
 
-async def shown(provider: CompatibleHost, url: str) -> str:
+async def shown_sent(provider: CompatibleHost, url: str) -> str:
     """What is sent to an address, or the error that there is no key for it."""
     try:
         return str(await headers_of(provider, url))

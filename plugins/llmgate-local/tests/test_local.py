@@ -103,7 +103,7 @@ def logprobs(completion: Completion) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    ("parameters", "told", "expected"),
+    ("parameters", "seen", "expected"),
     [
         ({"max_tokens": 2}, tokens, 2),
         ({"max_completion_tokens": 3}, tokens, 3),
@@ -118,10 +118,10 @@ def logprobs(completion: Completion) -> list[int]:
     ],
 )
 async def test_parameters_are_honoured(
-    ask: Ask, parameters: dict[str, Any], told: Callable[[Completion], object], expected: object
+    ask: Ask, parameters: dict[str, Any], seen: Callable[[Completion], object], expected: object
 ) -> None:
     """Each shows in the answer, or stands in its report."""
-    assert expected == told(await ask("Count: 1, 2, 3, ", **parameters))
+    assert expected == seen(await ask("Count: 1, 2, 3, ", **parameters))
 
 
 async def test_sampling_is_as_asked(ask: Ask) -> None:
