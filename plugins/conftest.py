@@ -9,8 +9,8 @@ import pytest
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus" / "dev"
 PREFIXES = (
-    *("ANTHROPIC_", "AZURE_", "CO_API_", "COHERE_", "GEMINI_", "GOOGLE_", "HF_", "MISTRAL_"),
-    *("OLLAMA_", "OPENAI_"),
+    *("ANTHROPIC_", "AWS_", "AZURE_", "CO_API_", "COHERE_", "GEMINI_", "GOOGLE_", "HF_"),
+    *("MISTRAL_", "OLLAMA_", "OPENAI_"),
     "REPLICATE_",
 )
 

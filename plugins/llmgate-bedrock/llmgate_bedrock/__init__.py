@@ -1,0 +1,13 @@
+"""Amazon Bedrock for llmgate."""
+
+from __future__ import annotations
+
+try:
+    import llmgate.provider
+except ImportError as error:
+    raise ImportError(
+        f"{error}; llmgate-core is needed: the package 'llmgate' on the public index is another "
+        "project, which has the same import name"
+    ) from error
+
+__all__ = ["llmgate"]
