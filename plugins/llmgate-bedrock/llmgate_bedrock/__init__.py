@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 try:
-    import llmgate.provider
+    from llmgate.types import Completion
 except ImportError as error:
     raise ImportError(
         f"{error}; llmgate-core is needed: the package 'llmgate' on the public index is another "
         "project, which has the same import name"
     ) from error
 
-__all__ = ["llmgate"]
+__all__ = ["Completion"]
