@@ -78,7 +78,7 @@ async def test_a_setting_of_a_provider_that_was_passed_as_an_instance() -> None:
     ("given", "path", "reason"),
     [
         ({"regoin": "x"}, "provider_settings.regoin", "has no such setting: did you mean 'region'"),
-        ({"zzz": "x"}, "provider_settings.zzz", "has no such setting$"),
+        ({"zzz": "x"}, "provider_settings.zzz", "has no such setting \\(provider"),
         ({"api_key": CANARY}, "provider_settings.api_key", "give it as api_key= instead"),
         ({"base_url": CANARY}, "provider_settings.base_url", "give it as base_url= instead"),
         ({5: "x"}, "provider_settings", "the name of a setting must be a string, not 5"),

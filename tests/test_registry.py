@@ -222,7 +222,7 @@ def test_the_names_of_models_do_not_pile_up() -> None:
     """What is known of them is forgotten, as there is no end of names."""
     registry = Registry({"canned": Canned()})
     for number in range(1100):
-        assert registry.loading(f"canned/{number}", bare=True) is None
+        assert registry.loading(f"canned/{number}", {}) is None
     assert 1024 == len(registry.at_hand)
 
 

@@ -336,7 +336,8 @@ class Client(Operations, Live):
 
     async def _perform(self, call: ChatCall, began: float) -> Completion | Stream:
         """Ask the provider of a call's model."""
-        if type(call.model) is not str or call.model not in self._registry.at_hand:  # seldom
+        at_hand = self._registry.at_hand
+        if call.settings or type(call.model) is not str or call.model not in at_hand:  # seldom
             await self._load(call, began)
         target = resolve(call, self._registry)
         provider = provider_of(call, target, self._registry)
@@ -351,12 +352,9 @@ class Client(Operations, Live):
             raise
 
     async def _load(self, call: AnyAsked, began: float) -> None:
-        """Import the provider of a call's model, where that was not done before."""
+        """Get the provider of a call's model ready, where that was not done before."""
         check_loop()
-        registry = self._registry
-        if type(call.model) is str and call.model not in registry.at_hand:
-            bare, timeout = not call.settings, call.timeout or self._timeout
-            await load(registry, call.model, bare=bare, timeout=timeout, began=began)
+        await load(self._registry, call, call.timeout or self._timeout, began)
 
     async def _begin(
         self, call: AnyAsked, fitted: AnyCall, provider: Provider, began: float

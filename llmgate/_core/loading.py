@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from llmgate._core.deadline import Deadline
+from llmgate._core.provider_settings import revealed
 from llmgate.errors import (
     DeadlineExceededError,
     LLMGateError,
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping
     from concurrent.futures import Future
 
+    from llmgate._core.prepare import AnyAsked
     from llmgate._core.registry import Registry
     from llmgate.options import Timeout
     from llmgate.provider import Provider
@@ -46,21 +48,25 @@ def check_loop() -> None:
     )
 
 
-async def load(
-    registry: Registry, model: str, *, bare: bool, timeout: Timeout, began: float
-) -> None:
-    """Have the package of a model's provider imported, within the limits of the call that needs it.
-
-    ``bare`` says that the call gives the provider no settings.
-    """
-    loading = registry.loading(model, bare=bare)
-    if loading is None:
+async def load(registry: Registry, call: AnyAsked, timeout: Timeout, began: float) -> None:
+    """Have the provider of a call's model imported and made, within the limits of the call."""
+    if type(call.model) is not str:
         return
-    imported, installed = loading
     try:
-        await in_time(imported, f"the provider {installed.described}", timeout, began)
+        while (loading := registry.loading(call.model, revealed(call.settings))) is not None:
+            await _step(*loading, call.model, timeout, began)
     except LLMGateError as error:
-        error.provider, error.model = installed.name, model
+        error.__cause__ = error.__context__ = None
+        raise error.with_traceback(None)  # noqa: B904 - it is the same error; no frame shows a key
+
+
+async def _step(
+    loading: Future[object], name: str, described: str, model: str, timeout: Timeout, began: float
+) -> None:
+    try:
+        await in_time(loading, f"the provider {described}", timeout, began)
+    except LLMGateError as error:
+        error.provider, error.model = name, model
         raise
 
 
@@ -75,6 +81,8 @@ async def in_time(loading: Future[Result], what: str, timeout: Timeout, began: f
     try:
         with deadline.limit():
             return await asyncio.wrap_future(loading)
+    except DeadlineExceededError:  # the limit had passed before
+        pass
     finally:
         deadline.close()
     late = deadline.exceeded()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from llmgate._core import legacy
 from llmgate._core.abilities import abilities_of, apply_abilities
 from llmgate._core.check import check_messages, check_name, check_parameters
+from llmgate._core.provider_settings import revealed
 from llmgate._core.settings import (
     as_extra_body,
     as_headers,
@@ -26,7 +27,7 @@ from llmgate._core.settings import (
     as_timeout,
     is_iterable,
 )
-from llmgate._text.redact import Hidden, HiddenHeaders, HiddenSettings, HiddenUrl, hide_address
+from llmgate._text.redact import HiddenHeaders, HiddenSettings, hide_address
 from llmgate.errors import InvalidRequestError, LLMGateError
 from llmgate.options import CallOptions, ChatCall, ChatParameters, OwnOptions
 from llmgate.provider import Provider
@@ -186,13 +187,7 @@ def resolve(call: AnyAsked, registry: Registry) -> Target:
 def provider_of(call: AnyAsked, target: Target, registry: Registry) -> Provider:
     """The provider, set up as the call wants it; no frame that holds the key in clear is shown."""
     try:
-        provider = registry.provider(
-            target.provider,
-            {
-                name: value.reveal() if isinstance(value, Secret | HiddenUrl | Hidden) else value
-                for name, value in call.settings.items()
-            },
-        )
+        provider = registry.provider(target.provider, revealed(call.settings))
     except LLMGateError as error:
         error.__cause__ = error.__context__ = None
         raise error.with_traceback(None)  # noqa: B904 - it is the same error

@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeGuard, cast
 
-from llmgate._text.redact import Hidden, redact, redact_url
+from llmgate._text.redact import Hidden, HiddenUrl, redact, redact_url
 from llmgate.errors import InvalidRequestError, describe_value
 from llmgate.provider.http import Secret
 
@@ -18,6 +18,7 @@ __all__ = [
     "as_provider_settings",
     "check_settings",
     "key_of",
+    "revealed",
     "without_settings",
 ]
 
@@ -70,6 +71,14 @@ def _nearest(setting: str, accepted: Iterable[str]) -> str:
 def _path_of(setting: str, *, own: bool = True) -> str:
     is_keyword = own and setting in SETTINGS_OF_A_CALL
     return setting if is_keyword else f"provider_settings.{setting}"
+
+
+def revealed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a call in clear, as its provider is given them."""
+    return {
+        name: value.reveal() if isinstance(value, Secret | HiddenUrl | Hidden) else value
+        for name, value in settings.items()
+    }
 
 
 def key_of(name: str, value: Any) -> Secret | Hidden:

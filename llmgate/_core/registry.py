@@ -6,7 +6,7 @@ Only a provider that a call asks for is imported; everything else is read from m
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cache
@@ -90,6 +90,7 @@ class InstalledProvider:
 
 
 KnownProvider: TypeAlias = InstalledProvider | AddedHost
+_Key: TypeAlias = tuple[str, frozenset[tuple[str, Any]]]
 
 
 @slotted
@@ -199,10 +200,10 @@ class Registry:
 
     def __init__(self, providers: Mapping[str, Provider | ProviderFactory] | None = None) -> None:
         self._given = dict(providers or {})
-        self._made: dict[tuple[str, frozenset[tuple[str, Any]]], Provider] = {}
+        self._made: dict[_Key, Provider] = {}
         self._factories: dict[str, ProviderFactory] = {}
-        self.at_hand = set[str]()  # the models whose providers need not be imported any more
-        self._loading: dict[str, Future[None]] = {}
+        self.at_hand = set[str]()  # the models whose providers are ready for calls without settings
+        self._loading: dict[Hashable, Future[object]] = {}
 
     def knows(self, name: str) -> bool:
         """Whether there is a provider of that name."""
@@ -239,42 +240,58 @@ class Registry:
 
     def provider(self, name: str, settings: Mapping[str, Any]) -> Provider:
         """The provider of that name, set up with what this call gives (key, endpoint, …)."""
-        key = (name, frozenset((k, key_of(k, value)) for k, value in settings.items()))
+        key = _key(name, settings)
         made = self._made.get(key)
-        if made is None:
-            made = self._create(name, settings)
-            while len(self._made) >= 64:  # keys that rotate must not pile up
-                self._made.pop(next(iter(self._made)), None)  # another thread may do the same
-            self._made[key] = made
-        return made
+        return self._make(key, settings) if made is None else made
 
-    def loading(self, model: str, *, bare: bool) -> tuple[Future[None], KnownProvider] | None:
-        """What imports and makes, on a thread, the installed provider of a model; None when there
-        is nothing to do. ``bare`` says that the call gives it no settings.
+    def loading(
+        self, model: str, settings: Mapping[str, Any]
+    ) -> tuple[Future[object], str, str] | None:
+        """What a thread does next to get a model's provider ready, as a call sets it up, with that
+        provider's name and description; None when it is ready, or when there is none.
 
-        A stranger's package may take long, or never come to an end; no other call waits for that.
+        The import comes first, and all calls share it. A stranger's code may take long, or never
+        come to an end; no other call waits for that.
         """
-        name = self._installed_name(model)
-        if name is None or name in self._factories:
-            while len(self.at_hand) >= 1024:  # as there is no end of names
-                self.at_hand.pop()
-            self.at_hand.add(model)
+        name = self._name_in(model)
+        if name is None:
             return None
-        under_way = self._loading.get(name)
-        if under_way is None or under_way.done():
-            under_way = self._loading[name] = start_in_thread(lambda: self._load(name, bare))
-        return under_way, self._installed(name)
+        key = _key(name, settings)
+        is_instance = name in self._given and not callable(self._given[name])
+        if key in self._made or (is_instance and not settings):
+            if not settings:
+                while len(self.at_hand) >= 1024:  # as there is no end of names
+                    self.at_hand.pop()
+                self.at_hand.add(model)
+            return None
+        if name in self._given or name in self._factories:
+            under_way = self._start(key, lambda: self._make(key, settings))
+        else:
+            under_way = self._start(name, lambda: self._import(name))
+        return under_way, name, self._described(name)
 
-    def _installed_name(self, model: str) -> str | None:
+    def _start(self, step: Hashable, work: Callable[[], object]) -> Future[object]:
+        under_way = self._loading.get(step)
+        if under_way is None or under_way.done():
+            under_way = self._loading[step] = start_in_thread(work)
+            under_way.add_done_callback(lambda _: self._loading.pop(step, None))
+        return under_way
+
+    def _name_in(self, model: str) -> str | None:
+        """The provider of a model, if there is exactly one."""
         prefix, slash, _ = model.partition("/")
         names = [prefix] if slash and self.knows(prefix) else self._claimants(model)
-        return names[0] if len(names) == 1 and names[0] not in self._given else None
+        return names[0] if len(names) == 1 else None
 
-    def _load(self, name: str, bare: bool) -> None:
-        factory = self._installed(name).load()
-        if bare:
-            self._made[name, frozenset()] = self._started(factory, name, {})
-        self._factories[name] = factory
+    def _import(self, name: str) -> None:
+        self._factories[name] = self._installed(name).load()
+
+    def _make(self, key: _Key, settings: Mapping[str, Any]) -> Provider:
+        made = self._create(key[0], settings)
+        while len(self._made) >= 64:  # keys that rotate must not pile up
+            self._made.pop(next(iter(self._made)), None)  # another thread may do the same
+        self._made[key] = made
+        return made
 
     def refuse_switch(self, name: str) -> None:
         """Raise when ``<name>=True`` names a provider that could be installed.
@@ -289,6 +306,7 @@ class Registry:
 
     def forget(self, name: str) -> None:
         """Make the provider anew for the next call, as when its key was missing."""
+        self.at_hand.clear()
         for key in list(self._made):
             if key[0] == name:
                 self._made.pop(key, None)
@@ -333,8 +351,7 @@ class Registry:
         self, factory: ProviderFactory, name: str, settings: Mapping[str, Any]
     ) -> Provider:
         """The provider that a stranger's callable makes."""
-        given = self._given.get(name)
-        described = repr(name) if given is not None else self._installed(name).described
+        given, described = self._given.get(name), self._described(name)
         try:
             check_settings(factory, name, settings)
             return _checked(factory(**settings), described)
@@ -347,6 +364,9 @@ class Registry:
         reason = without_settings(reason, settings)
         raise UnknownProviderError(f"the provider {described} failed to start: {reason}")
 
+    def _described(self, name: str) -> str:
+        return repr(name) if name in self._given else self._installed(name).described
+
     def _installed(self, name: str) -> KnownProvider:
         known = _known(name)
         if known is None:
@@ -358,6 +378,11 @@ class Registry:
 
         claims = {**dict.fromkeys(self._given, ()), **self._claims()}
         return UnknownProviderError(describe_unknown(model, claims, restricted=bool(_allowed())))
+
+
+def _key(name: str, settings: Mapping[str, Any]) -> _Key:
+    """What a provider is remembered by."""
+    return name, frozenset((k, key_of(k, value)) for k, value in settings.items())
 
 
 def _describe_error(error: BaseException) -> str:
