@@ -6,9 +6,7 @@ Source: OpenAI's "chat completion object" and "chat completion chunk object".
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import InitVar, field, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias
 
 from llmgate._exchange import Attempt, Exchange, ExchangeField, HasExchange
@@ -31,7 +29,6 @@ __all__ = [
     "Message",
     "PromptTokensDetails",
     "ShapeWithExchange",
-    "TextChunks",
     "ToolCall",
     "ToolCallDelta",
     "Usage",
@@ -281,54 +278,3 @@ def with_exchange(completion: Completion, exchange: Exchange) -> Completion:
         return replace(completion, exchange=exchange)
     own._exchange = exchange
     return completion
-
-
-class TextChunks:
-    """Chunks that differ in the text of their only choice, and in nothing else.
-
-    Each is made when its turn comes: until then it takes no more room than its text.
-    """
-
-    __slots__ = ("like", "texts")
-
-    def __init__(self, like: Chunk, texts: Sequence[str]) -> None:
-        """A chunk like this one for each text, in which the same choice says it, and no more.
-
-        ``like`` is to be the same object for runs that go on with each other.
-        """
-        self.like = like
-        self.texts = texts
-
-    def __len__(self) -> int:
-        return len(self.texts)
-
-    def __iter__(self) -> Iterator[Chunk]:
-        return map(partial(_text_chunk, self.like, self.like.choices[0].index), self.texts)
-
-
-def _text_chunk(like: Chunk, index: int, text: str) -> Chunk:
-    """It is made without a call for each part, as nearly every chunk of a stream is such a one. Its
-    fields of plain JSON are not even set: whoever reads one finds it empty."""
-    delta = _new(ChoiceDelta)
-    delta.content = text
-    delta.role = delta.refusal = delta.reasoning_content = delta.tool_calls = None
-    delta.function_call = delta.provider_data = None
-    delta.raw_annotations = delta.raw_audio = delta.raw_extra = None
-    choice = _new(ChunkChoice)
-    choice.delta = delta
-    choice.index = index
-    choice.finish_reason = choice.native_finish_reason = None
-    choice.raw_logprobs = choice.raw_extra = None
-    chunk = _new(Chunk)
-    chunk.choices = [choice]
-    chunk.id = like.id
-    chunk.created = like.created
-    chunk.model = like.model
-    chunk.object = like.object
-    chunk.usage = chunk.raw_extra = None
-    chunk.system_fingerprint = like.system_fingerprint
-    chunk.service_tier = like.service_tier
-    return chunk  # type: ignore[no-any-return] # all its fields are set
-
-
-_new: Any = object.__new__

@@ -21,13 +21,9 @@ from llmgate.errors import DecodeError
 from llmgate.options import Timeout
 from llmgate.provider.http import HttpRequest
 from llmgate.types import (
-    ChoiceDelta,
-    Chunk,
-    ChunkChoice,
     Completion,
     Exchange,
     Message,
-    TextChunks,
     Usage,
     with_exchange,
 )
@@ -214,29 +210,7 @@ def test_lists_are_not_shared_with_what_was_loaded() -> None:
     assert [{"a": 1}] == message.annotations
 
 
-# --- what is made without a call for each part ---
-
-
-def test_chunks_of_text() -> None:
-    """As if it were made part by part, and like the one before."""
-    choice = ChunkChoice(ChoiceDelta("a"), 1)
-    like = Chunk([choice], "id", 5, "m", system_fingerprint="f", service_tier="t")
-    first, made = TextChunks(like, ["a", "b"])
-    assert like == first
-    assert (0, 2) == (len(TextChunks(like, [])), len(TextChunks(like, ["a", "b"])))
-    same = ChunkChoice(ChoiceDelta("b"), 1)
-    assert Chunk([same], "id", 5, "m", system_fingerprint="f", service_tier="t") == made
-    assert [Chunk, ChunkChoice, ChoiceDelta] == [
-        type(made),
-        type(made.choices[0]),
-        type(made.choices[0].delta),
-    ]
-    assert made == pickle.loads(pickle.dumps(made))  # noqa: S301 - our own
-    assert (None, None, {}) == (
-        made.choices[0].delta.audio,
-        made.choices[0].logprobs,
-        made.extra,
-    )
+# --- with its exchange ---
 
 
 def test_an_answer_with_its_exchange() -> None:

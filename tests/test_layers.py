@@ -50,7 +50,6 @@ FLOORS = (
         "provider.http",
         "provider.framing",
         "provider.merging",
-        "provider.templated_sse",
         "media",
         "_core.media",
         "_core.schemas",

@@ -28,7 +28,7 @@ from llmgate.provider.call import ProviderCall
 from llmgate.provider.framing import Frame, SSEFramer
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse
 from llmgate.testing import Canned, CannedTransport, with_transport
-from llmgate.types import ChoiceDelta, Chunk, ChunkChoice, Completion, TextChunks, Usage
+from llmgate.types import Chunk, Completion, Usage
 from llmgate_openai import OpenAI
 from tests.faults.calls import AT_ONCE, HI, KEY, MODEL, Recorder, client_of, is_ours, lasting
 from tests.faults.server import (
@@ -486,32 +486,3 @@ async def test_a_stream_that_could_not_be_made() -> None:
     with pytest.raises(AttributeError):
         LiveSource(None)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     gc.collect()
-
-
-class Runs:
-    """A decoder whose events are runs of two texts."""
-
-    finished = False
-
-    def __init__(self) -> None:
-        self.framer = SSEFramer()
-
-    def feed(self, frame: Frame) -> TextChunks:
-        return TextChunks(Chunk([ChunkChoice(ChoiceDelta("like"))]), ["a", "b"])
-
-    def close(self) -> list[Chunk]:
-        return [Chunk([ChunkChoice(ChoiceDelta(), finish_reason="stop")])]
-
-
-async def test_runs_of_texts_are_read_one_by_one_and_at_once() -> None:
-    """A decoder may give a run of texts in place of their chunks; its reader sees chunks."""
-    for number in range(2):
-        transport = CannedTransport([Canned(body=[b"data: {}\n\n"])])
-        provider = with_transport(Strange(Runs(), "https://fake.invalid"), transport)
-        async with Client(providers={"strange": provider}) as client:
-            stream = await client.acompletion("strange/m", HI, stream=True)
-            if number:
-                assert "ab" == (await stream.completion()).text
-            else:
-                read = [chunk.choices[0].delta.content async for chunk in stream]
-                assert ["a", "b", None] == read

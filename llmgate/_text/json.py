@@ -19,7 +19,6 @@ __all__ = [
     "json_reader",
     "parse_arguments",
     "plain_json",
-    "texts_of",
 ]
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -77,48 +76,6 @@ def decode_json(data: bytes | str) -> Any:
     except ValueError as error:
         reason = str(error)
     raise DecodeError(f"the reply is no JSON ({reason}): {excerpt(data)}", frame=data)
-
-
-def texts_of(insides: list[bytes]) -> list[str] | None:
-    """The texts of which these are the insides, as JSON writes them between quotes.
-
-    None when at least one of them is not the inside of a text.
-    """
-    if len(insides) == 1:
-        array = b'["%s"]' % insides[0]
-        is_certain = b'"' not in insides[0]
-    else:
-        array = b'["%s"]' % b'","'.join(insides)
-        # Every quote is one of ours, and none is escaped: no text reaches into the next.
-        is_certain = array.count(b'"') == 2 * len(insides)
-    if b"\\" not in array:
-        if not is_certain:  # a quote ends a text, and what follows is none
-            return None
-    elif not is_certain or b'\\"' in array:
-        return _texts_one_by_one(insides)
-    try:
-        return _strict_reader()(array)  # type: ignore[no-any-return] # of texts alone
-    except ValueError:
-        return None
-
-
-def _texts_one_by_one(insides: list[bytes]) -> list[str] | None:
-    """The same, where a text has quotes: each by itself is one JSON value, or none."""
-    read, texts = _strict_reader(), list[str]()
-    for inside in insides:
-        try:
-            texts.append(read(b'"%s"' % inside))
-        except ValueError:
-            return None
-    return texts
-
-
-@cache
-def _strict_reader() -> Callable[[bytes], Any]:
-    """The quickest reader, which takes nothing but what the RFC allows."""
-    from orjson import loads  # noqa: PLC0415 - first use
-
-    return loads
 
 
 @cache

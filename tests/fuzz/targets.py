@@ -23,7 +23,6 @@ from llmgate.provider.framing import Frame, Framer, NDJSONFramer, SSEFramer
 from llmgate.provider.http import decode_json, encode_json, is_object
 from llmgate.types import Choice, ChoiceDelta, Chunk, ChunkChoice, Completion, Message, Usage
 from tests.fuzz import seeds
-from tests.fuzz.learning import PARTS, learning_oracle, scripted, scripts
 from tests.fuzz.oracles import (
     FindingError,
     decoder_oracle,
@@ -168,25 +167,6 @@ def _vendor_targets(name: str) -> Mapping[str, Target]:
     }
 
 
-def _learning_targets(name: str) -> Mapping[str, Target]:
-    """Of streams as they are, and of scripts for streams in which nearly all fits."""
-    vendor, parts = VENDORS[name], PARTS[name]
-
-    def make_scripted() -> Callable[[bytes], None]:
-        oracle = learning_oracle(vendor.opens())
-        return lambda script: oracle(scripted(parts, script[:_LONGEST_SCRIPT]))
-
-    return {
-        f"learned-{name}": Target(
-            lambda: learning_oracle(vendor.opens()), partial(seeds.streams, name, vendor.folders)
-        ),
-        f"script-{name}": Target(make_scripted, scripts),
-    }
-
-
-_LONGEST_SCRIPT = 60
-
-
 def _fixed(oracle: Callable[[bytes], None], data: Sequence[bytes]) -> Target:
     return Target(lambda: timed(oracle), lambda: data)
 
@@ -195,7 +175,6 @@ TARGETS: Mapping[str, Target] = {
     "framer-sse": Target(lambda: framer_oracle(SSEFramer), lambda: seeds.SSE),
     "framer-ndjson": Target(lambda: framer_oracle(NDJSONFramer), lambda: seeds.NDJSON),
     **{key: target for name in VENDORS for key, target in _vendor_targets(name).items()},
-    **{key: target for name in PARTS for key, target in _learning_targets(name).items()},
     "retry-after": _fixed(_retry_after, seeds.RETRY_AFTER),
     "emulation": _fixed(_emulation, seeds.EMULATION),
     "model-validate": _fixed(_validate, seeds.SHAPES),

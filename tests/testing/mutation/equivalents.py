@@ -11,7 +11,6 @@ __all__ = ["reason_of"]
 _REASONS = {
     r"\((_make_plain|_plain_\w+|_teach)\)": "a shortcut: what it refuses takes the general way",
     r"\(__repr__\)": "what a provider is called in a debugger",
-    r"of FrameTemplate|_MOST_LESSONS|\(learn\)": "it only makes a stream cheaper to read",
     r"arguments of HttpRequest .*models": "of a request that the kit does not make",
     r"\(_report_address\)": "of a variable of the environment, which the kit does not set",
     r"\(_ask_for_usage\).*'dropped'": "of a host that refuses a request, which the kit's does not",

@@ -7,7 +7,7 @@ Source: https://ai.google.dev/gemini-api/docs/thought-signatures; /api/caching#P
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from llmgate.errors import DecodeError
@@ -66,11 +66,6 @@ class Candidate:
         self._run.append(text)
         self._texts.append(text)
         return ChunkChoice(ChoiceDelta(text), self.index)
-
-    def say_all(self, texts: Sequence[str]) -> None:
-        """Pieces of plain text, of which somebody else makes the deltas."""
-        self._run.extend(texts)
-        self._texts.extend(texts)
 
     def read(self, candidate: Fields) -> ChunkChoice:
         """What a candidate, or a piece of it, adds to the choice.

@@ -6,15 +6,14 @@ Source: https://ai.google.dev/api/generate-content#method:-models.streamgenerate
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from llmgate.errors import DecodeError, StreamTruncatedError
 from llmgate.provider.framing import Frame
 from llmgate.provider.http import is_array, is_object
 from llmgate.provider.kit import Fields, SideFields, add_frame, in_stream_error, read_json
-from llmgate.provider.templated_sse import FrameTemplate
-from llmgate.types import ChoiceDelta, Chunk, ChunkChoice, TextChunks, Usage
+from llmgate.types import ChoiceDelta, Chunk, ChunkChoice, Usage
 from llmgate_gemini.response.candidate import Candidate, Context
 from llmgate_gemini.response.errors import error_from_payload
 from llmgate_gemini.response.framing import ContentFramer
@@ -23,9 +22,6 @@ from llmgate_gemini.response.parts import seconds_of, usage_of
 __all__ = ["ContentDecoder"]
 
 _READ = ("candidates", "usageMetadata", "modelVersion", "responseId")
-_GROWING = ("candidatesTokenCount", "totalTokenCount")
-_MOST_EXAMPLES = 64
-"""How many events may become the template: where they all differ, learning is in vain."""
 _PLAIN = frozenset({*_READ, "createTime"})
 _PLAIN_CANDIDATE = frozenset({"content", "index"})
 _PLAIN_CONTENT = frozenset({"parts", "role"})
@@ -50,9 +46,6 @@ class ContentDecoder:
         self._extra: dict[str, Any] = {}
         self._counts: Any = None
         self._sent_counts: Any = None
-        self._examples_left = _MOST_EXAMPLES
-        self._like: Chunk
-        self._speaking: Candidate
 
     @property
     def has_choices(self) -> bool:
@@ -77,18 +70,12 @@ class ContentDecoder:
             ProviderError: for an error that the provider sends inside the stream.
             DecodeError: for an event that is not a response; ``frame`` is its data.
         """
-        if frame.texts:
-            return self._texts(frame.texts)
         error = in_stream_error(frame, error_from_payload)
         if error is not None:
             raise error
         try:
             payload = read_json(frame.data)
-            plain = self._plain(payload)
-            if plain is None:
-                return (self.chunk(payload),)
-            self._use_as_template(plain, frame)
-            return (plain,)
+            return (self._plain(payload) or self.chunk(payload),)
         except DecodeError as failure:
             add_frame(failure, "the event is not a response of Gemini's", frame.data)
             raise
@@ -159,24 +146,8 @@ class ContentDecoder:
         if known is None or not text:
             return None
         self._counts = payload.get("usageMetadata") or self._counts
-        self._speaking = known
         identifier, created, model = self._head
         return Chunk([known.say(text)], identifier, created, model)
-
-    def _use_as_template(self, chunk: Chunk, frame: Frame) -> None:
-        """Have the framer read only the text of events that are like this one."""
-        text = chunk.choices[0].delta.content or ""
-        template = FrameTemplate.of(frame.data, "text", text, counts=_GROWING)
-        if template is not None and self._examples_left:
-            self._examples_left -= 1
-            self._like = chunk
-            self.framer.learn(template, frame)
-
-    def _texts(self, texts: Sequence[str]) -> Iterable[Chunk]:
-        """A run of events like the last plain one. Their counts are not read: those that follow
-        include them."""
-        self._speaking.say_all(texts)
-        return TextChunks(self._like, texts)
 
     def _read_candidate(self, fields: Fields, place: int) -> ChunkChoice:
         index = fields.optional_integer("index")

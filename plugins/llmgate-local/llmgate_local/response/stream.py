@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from llmgate.provider.framing import Frame
-from llmgate.types import Chunk, TextChunks
+from llmgate.types import Chunk
 from llmgate_openai import ChatDecoder
 
 __all__ = ["StreamDecoder"]
@@ -31,8 +31,7 @@ class StreamDecoder(ChatDecoder):
 
     def feed(self, frame: Frame) -> Iterable[Chunk]:
         """The chunks that this frame stands for; with the last one, the usage of all choices."""
-        chunks = super().feed(frame)
-        return chunks if isinstance(chunks, TextChunks) else list(self._wanted(chunks))
+        return list(self._wanted(super().feed(frame)))
 
     def close(self) -> Iterable[Chunk]:
         """The chunks that the end of the bytes completes."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from llmgate.errors import ContextWindowError, ProviderError, ServerError
 from llmgate.provider.framing import Frame
 from llmgate.provider.http import HttpResponse
-from llmgate.types import Chunk, Completion, TextChunks
+from llmgate.types import Chunk, Completion
 from llmgate_openai import ChatDecoder, chat_error
 
 __all__ = ["MistralDecoder", "mistral_error", "whole"]
@@ -51,12 +51,11 @@ class MistralDecoder(ChatDecoder):
             DecodeError: for an event that is not a chunk.
         """
         chunks = super().feed(frame)
-        if not isinstance(chunks, TextChunks):
-            for chunk in chunks:
-                if any(choice.native_finish_reason == _FAILED for choice in chunk.choices):
-                    error = _failure()
-                    error.in_stream = True
-                    raise error
+        for chunk in chunks:
+            if any(choice.native_finish_reason == _FAILED for choice in chunk.choices):
+                error = _failure()
+                error.in_stream = True
+                raise error
         return chunks
 
 
