@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -27,9 +28,13 @@ if TYPE_CHECKING:
 
     Pools: TypeAlias = WeakKeyDictionary[asyncio.AbstractEventLoop, AiohttpTransport]
 
-__all__ = ["Connections"]
+__all__ = ["Connections", "interceptors"]
 
 _TRANSPORT = "llmgate.transports.aiohttp"
+
+interceptors: list[Callable[[Callable[[], Awaitable[Transport]]], Transport]] = []
+"""What stands in front of the transports of all clients, such as a recording of tests. Each is
+given a function that makes the transport, so that none is made without need."""
 
 
 class Connections:
@@ -51,8 +56,14 @@ class Connections:
         self._settings: Future[HttpSettings] | None = None
         self._lock = threading.Lock()
 
-    async def transport_for(self, provider: Provider, timeout: Timeout, began: float) -> Transport:
-        """What carries the requests of a provider: its own transport, or HTTP."""
+    async def transport_for(
+        self, provider: Provider, timeout: Timeout, began: float, *, intercepted: bool = True
+    ) -> Transport:
+        """What carries the requests of a provider: its own transport, or HTTP; or what the last of
+        the ``interceptors`` makes of that."""
+        if interceptors and intercepted:
+            real = partial(self.transport_for, provider, timeout, began, intercepted=False)
+            return interceptors[-1](real)
         transport = transport_of(provider, self._own)
         if transport is not None:
             return transport

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from llmgate.testing.canned import Canned as Canned
     from llmgate.testing.canned import CannedTransport as CannedTransport
     from llmgate.testing.canned import with_transport as with_transport
+    from llmgate.testing.cassettes import Cassette as Cassette
+    from llmgate.testing.cassettes import CassetteError as CassetteError
+    from llmgate.testing.cassettes import UnknownRequestError as UnknownRequestError
+    from llmgate.testing.cassettes import cassette as cassette
     from llmgate.testing.conformance import CANARY as CANARY
     from llmgate.testing.conformance import ProviderConformance as ProviderConformance
     from llmgate.testing.driving import drive as drive
@@ -31,6 +35,10 @@ if TYPE_CHECKING:
     from llmgate.testing.signing import FixedSigning as FixedSigning
 
 _MODULE_OF = {
+    "Cassette": "cassettes",
+    "CassetteError": "cassettes",
+    "UnknownRequestError": "cassettes",
+    "cassette": "cassettes",
     "CANARY": "conformance",
     "Canned": "canned",
     "CannedTransport": "canned",
@@ -57,6 +65,8 @@ __all__ = [
     "CANARY",
     "Canned",
     "CannedTransport",
+    "Cassette",
+    "CassetteError",
     "EmbeddingConformance",
     "FakeProvider",
     "FixedSigning",
@@ -67,6 +77,8 @@ __all__ = [
     "RecordedEmbeddings",
     "RecordedExchange",
     "RecordedModels",
+    "UnknownRequestError",
+    "cassette",
     "drive",
     "load_corpus",
     "load_recording",

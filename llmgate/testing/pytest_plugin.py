@@ -1,0 +1,61 @@
+"""Fixtures for pytest: a cassette and a mock server for one test. What they need is imported when
+a test asks for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from llmgate.testing.cassettes import Cassette
+
+__all__ = ["llmgate_cassette"]
+
+_MARKER = "llmgate_cassette"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--llmgate-cassettes none``, as in continuous integration."""
+    parser.getgroup("llmgate").addoption(
+        "--llmgate-cassettes",
+        choices=["once", "none", "new", "all"],
+        help="the mode of all cassettes of llmgate, in place of their own",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line(
+        "markers",
+        f"{_MARKER}(path, *, mode, timing, ignore): record or replay what the test sends; the path "
+        "is relative to the test's file, by default cassettes/FILE/TEST.json",
+    )
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A test with the marker uses the fixture."""
+    names: list[str] = getattr(item, "fixturenames", [])
+    if item.get_closest_marker(_MARKER) is not None and _MARKER not in names:
+        names.insert(0, _MARKER)
+
+
+@pytest.fixture
+def llmgate_cassette(request: pytest.FixtureRequest) -> Iterator[Cassette]:
+    """A cassette of this test alone, as its marker says."""
+    from llmgate.testing.cassettes import cassette  # noqa: PLC0415 - only for those who use it
+
+    marker = request.node.get_closest_marker(_MARKER)
+    settings: dict[str, Any] = {} if marker is None else dict(marker.kwargs)
+    given = marker.args[0] if marker is not None and marker.args else settings.pop("path", None)
+    file = request.path
+    name = re.sub(r"[^\w.-]+", "-", request.node.name).strip("-")
+    path = file.parent / (given or f"cassettes/{file.stem}/{name}.json")
+    mode = request.config.getoption("--llmgate-cassettes")
+    if mode is not None:
+        settings["mode"] = mode
+    with cassette(path, **settings) as made:
+        yield made
