@@ -6,7 +6,7 @@
 # mypy: disable-error-code="overload-overlap, override"
 # pyright: reportOverlappingOverload=false, reportIncompatibleMethodOverride=false
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Never, TypedDict, Unpack, overload
 
 from typing_extensions import deprecated
@@ -271,7 +271,9 @@ class Client(_Client):
         An argument that is None counts as absent.
 
         Args:
-            model: ``provider/model``, or an unprefixed name that an installed provider claims.
+            model: ``provider/model``, an unprefixed name that an installed provider claims, or a
+                name that the client's ``models`` give. Of a list, the next one is asked where one
+                fails.
             messages: The conversation: dictionaries in OpenAI's format, and messages of earlier
                 completions as they are.
             stream: Whether the completion comes in chunks, as it is written.
@@ -428,7 +430,7 @@ class Client(_Client):
     @overload
     async def acompletion(
         self,
-        model: str,
+        model: str | Sequence[str],
         messages: Messages[Given],
         *,
         stream: Literal[False] | None = False,
@@ -489,7 +491,7 @@ class Client(_Client):
     @overload
     async def acompletion(
         self,
-        model: str,
+        model: str | Sequence[str],
         messages: Messages[Given],
         *,
         stream: Literal[True],
@@ -498,7 +500,7 @@ class Client(_Client):
     @overload
     async def acompletion(
         self,
-        model: str,
+        model: str | Sequence[str],
         messages: Messages[Given],
         *,
         stream: ForMypy | None,
@@ -509,7 +511,9 @@ class Client(_Client):
         An argument that is None counts as absent.
 
         Args:
-            model: ``provider/model``, or an unprefixed name that an installed provider claims.
+            model: ``provider/model``, an unprefixed name that an installed provider claims, or a
+                name that the client's ``models`` give. Of a list, the next one is asked where one
+                fails.
             messages: The conversation: dictionaries in OpenAI's format, and messages of earlier
                 completions as they are.
             stream: Whether the completion comes in chunks, as it is written.
@@ -648,7 +652,9 @@ class Client(_Client):
         An argument that is None counts as absent.
 
         Args:
-            model: ``provider/model``, or an unprefixed name that an installed provider claims.
+            model: ``provider/model``, an unprefixed name that an installed provider claims, or a
+                name that the client's ``models`` give. Of a list, the next one is asked where one
+                fails.
             messages: The conversation: dictionaries in OpenAI's format, and messages of earlier
                 completions as they are.
             stream: Whether the completion comes in chunks, as it is written.
@@ -804,7 +810,7 @@ class Client(_Client):
     @overload
     def completion(
         self,
-        model: str,
+        model: str | Sequence[str],
         messages: Messages[Given],
         *,
         stream: Literal[False] | None = False,
@@ -865,7 +871,7 @@ class Client(_Client):
     @overload
     def completion(
         self,
-        model: str,
+        model: str | Sequence[str],
         messages: Messages[Given],
         *,
         stream: Literal[True],
@@ -874,7 +880,7 @@ class Client(_Client):
     @overload
     def completion(
         self,
-        model: str,
+        model: str | Sequence[str],
         messages: Messages[Given],
         *,
         stream: ForMypy | None,
@@ -885,7 +891,9 @@ class Client(_Client):
         An argument that is None counts as absent.
 
         Args:
-            model: ``provider/model``, or an unprefixed name that an installed provider claims.
+            model: ``provider/model``, an unprefixed name that an installed provider claims, or a
+                name that the client's ``models`` give. Of a list, the next one is asked where one
+                fails.
             messages: The conversation: dictionaries in OpenAI's format, and messages of earlier
                 completions as they are.
             stream: Whether the completion comes in chunks, as it is written.
@@ -970,7 +978,9 @@ class Client(_Client):
         nothing is sent.
 
         Args:
-            model: ``provider/model``, or an unprefixed name that an installed provider claims.
+            model: ``provider/model``, an unprefixed name that an installed provider claims, or a
+                name that the client's ``models`` give. Of a list, the next one is asked where one
+                fails.
             messages: The conversation: dictionaries in OpenAI's format, and messages of earlier
                 completions as they are.
             stream: Whether the completion comes in chunks, as it is written.
@@ -1055,7 +1065,7 @@ class Client(_Client):
     @overload
     def preview(
         self,
-        model: str,
+        model: str | Sequence[str],
         messages: Messages[Given],
         *,
         stream: bool | None = False,
@@ -1065,7 +1075,9 @@ class Client(_Client):
         nothing is sent.
 
         Args:
-            model: ``provider/model``, or an unprefixed name that an installed provider claims.
+            model: ``provider/model``, an unprefixed name that an installed provider claims, or a
+                name that the client's ``models`` give. Of a list, the next one is asked where one
+                fails.
             messages: The conversation: dictionaries in OpenAI's format, and messages of earlier
                 completions as they are.
             stream: Whether the completion comes in chunks, as it is written.
@@ -1139,7 +1151,7 @@ class Client(_Client):
         """
     async def aembedding(
         self,
-        model: str,
+        model: str | Sequence[str],
         input: EmbeddingInput,
         *,
         dimensions: int | None = None,
@@ -1169,7 +1181,9 @@ class Client(_Client):
         An argument that is None counts as absent.
 
         Args:
-            model: ``provider/model``, or an unprefixed name that an installed provider claims.
+            model: ``provider/model``, an unprefixed name that an installed provider claims, or a
+                name that the client's ``models`` give. Of a list, the next one is asked where one
+                fails.
             input: A text, a list of texts, the token ids of a text, or a list of those. More than
                 the provider takes in one request are sent in several, within the same deadline.
             dimensions: The length of each vector.
@@ -1205,7 +1219,7 @@ class Client(_Client):
         """
     def embedding(
         self,
-        model: str,
+        model: str | Sequence[str],
         input: EmbeddingInput,
         *,
         dimensions: int | None = None,
@@ -1233,7 +1247,9 @@ class Client(_Client):
         """:meth:`aembedding` for code that is not async; it also works while a loop is running.
 
         Args:
-            model: ``provider/model``, or an unprefixed name that an installed provider claims.
+            model: ``provider/model``, an unprefixed name that an installed provider claims, or a
+                name that the client's ``models`` give. Of a list, the next one is asked where one
+                fails.
             input: A text, a list of texts, the token ids of a text, or a list of those. More than
                 the provider takes in one request are sent in several, within the same deadline.
             dimensions: The length of each vector.
@@ -1429,7 +1445,9 @@ async def acompletion(
     An argument that is None counts as absent.
 
     Args:
-        model: ``provider/model``, or an unprefixed name that an installed provider claims.
+        model: ``provider/model``, an unprefixed name that an installed provider claims, or a
+            name that the client's ``models`` give. Of a list, the next one is asked where one
+            fails.
         messages: The conversation: dictionaries in OpenAI's format, and messages of earlier
             completions as they are.
         stream: Whether the completion comes in chunks, as it is written.
@@ -1583,7 +1601,7 @@ async def acompletion(
 ) -> Stream: ...
 @overload
 async def acompletion(
-    model: str,
+    model: str | Sequence[str],
     messages: Messages[Given],
     *,
     stream: Literal[False] | None = False,
@@ -1643,18 +1661,28 @@ async def acompletion(
 ) -> Completion[Any]: ...
 @overload
 async def acompletion(
-    model: str, messages: Messages[Given], *, stream: Literal[True], **keywords: Unpack[_Keywords]
+    model: str | Sequence[str],
+    messages: Messages[Given],
+    *,
+    stream: Literal[True],
+    **keywords: Unpack[_Keywords],
 ) -> Stream: ...
 @overload
 async def acompletion(
-    model: str, messages: Messages[Given], *, stream: ForMypy | None, **keywords: Unpack[_Keywords]
+    model: str | Sequence[str],
+    messages: Messages[Given],
+    *,
+    stream: ForMypy | None,
+    **keywords: Unpack[_Keywords],
 ) -> Completion[Any] | Stream:
     """What a model adds to a conversation, in OpenAI's shape; the default client asks it.
 
     An argument that is None counts as absent.
 
     Args:
-        model: ``provider/model``, or an unprefixed name that an installed provider claims.
+        model: ``provider/model``, an unprefixed name that an installed provider claims, or a
+            name that the client's ``models`` give. Of a list, the next one is asked where one
+            fails.
         messages: The conversation: dictionaries in OpenAI's format, and messages of earlier
             completions as they are.
         stream: Whether the completion comes in chunks, as it is written.
@@ -1793,7 +1821,9 @@ def completion(
     An argument that is None counts as absent.
 
     Args:
-        model: ``provider/model``, or an unprefixed name that an installed provider claims.
+        model: ``provider/model``, an unprefixed name that an installed provider claims, or a
+            name that the client's ``models`` give. Of a list, the next one is asked where one
+            fails.
         messages: The conversation: dictionaries in OpenAI's format, and messages of earlier
             completions as they are.
         stream: Whether the completion comes in chunks, as it is written.
@@ -1946,7 +1976,7 @@ def completion(
 ) -> SyncStream: ...
 @overload
 def completion(
-    model: str,
+    model: str | Sequence[str],
     messages: Messages[Given],
     *,
     stream: Literal[False] | None = False,
@@ -2006,18 +2036,28 @@ def completion(
 ) -> Completion[Any]: ...
 @overload
 def completion(
-    model: str, messages: Messages[Given], *, stream: Literal[True], **keywords: Unpack[_Keywords]
+    model: str | Sequence[str],
+    messages: Messages[Given],
+    *,
+    stream: Literal[True],
+    **keywords: Unpack[_Keywords],
 ) -> SyncStream: ...
 @overload
 def completion(
-    model: str, messages: Messages[Given], *, stream: ForMypy | None, **keywords: Unpack[_Keywords]
+    model: str | Sequence[str],
+    messages: Messages[Given],
+    *,
+    stream: ForMypy | None,
+    **keywords: Unpack[_Keywords],
 ) -> Completion[Any] | SyncStream:
     """:func:`acompletion` for code that is not async; it also works while a loop is running.
 
     An argument that is None counts as absent.
 
     Args:
-        model: ``provider/model``, or an unprefixed name that an installed provider claims.
+        model: ``provider/model``, an unprefixed name that an installed provider claims, or a
+            name that the client's ``models`` give. Of a list, the next one is asked where one
+            fails.
         messages: The conversation: dictionaries in OpenAI's format, and messages of earlier
             completions as they are.
         stream: Whether the completion comes in chunks, as it is written.
@@ -2091,7 +2131,7 @@ def completion(
     """
 
 async def aembedding(
-    model: str,
+    model: str | Sequence[str],
     input: EmbeddingInput,
     *,
     dimensions: int | None = None,
@@ -2121,7 +2161,9 @@ async def aembedding(
     An argument that is None counts as absent.
 
     Args:
-        model: ``provider/model``, or an unprefixed name that an installed provider claims.
+        model: ``provider/model``, an unprefixed name that an installed provider claims, or a
+            name that the client's ``models`` give. Of a list, the next one is asked where one
+            fails.
         input: A text, a list of texts, the token ids of a text, or a list of those. More than
             the provider takes in one request are sent in several, within the same deadline.
         dimensions: The length of each vector.
@@ -2157,7 +2199,7 @@ async def aembedding(
     """
 
 def embedding(
-    model: str,
+    model: str | Sequence[str],
     input: EmbeddingInput,
     *,
     dimensions: int | None = None,
@@ -2187,7 +2229,9 @@ def embedding(
     An argument that is None counts as absent.
 
     Args:
-        model: ``provider/model``, or an unprefixed name that an installed provider claims.
+        model: ``provider/model``, an unprefixed name that an installed provider claims, or a
+            name that the client's ``models`` give. Of a list, the next one is asked where one
+            fails.
         input: A text, a list of texts, the token ids of a text, or a list of those. More than
             the provider takes in one request are sent in several, within the same deadline.
         dimensions: The length of each vector.

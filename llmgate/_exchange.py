@@ -18,7 +18,8 @@ class Attempt:
     """One request that was made for a call.
 
     ``seconds`` is how long it took, ``wait`` the pause before it (seconds), ``status`` the
-    response's or None, ``error`` the name of the exception's class or None.
+    response's or None, ``error`` the name of the exception's class or None. ``target`` is the model
+    that was asked, where a router chose among several.
     """
 
     number: int
@@ -27,6 +28,7 @@ class Attempt:
     status: int | None = None
     error: str | None = None
     request_id: str | None = None
+    target: str = ""
 
 
 @slotted

@@ -13,7 +13,7 @@ type says that, as both may be of type ``dict[str, str]``. Therefore:
 
 Each checker is kept away from the overloads that are for the other, since both know no result
 where an argument is of type ``Any`` and several overloads fit: ``ForMypy`` is ``bool`` for mypy,
-which needs an overload for a ``stream`` that is a variable, and ``ForPyright`` is ``str`` for
+which needs an overload for a ``stream`` that is a variable, and ``ForPyright`` is the model for
 pyright. For the other, each is a class of which there is no instance.
 """
 
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any, Literal, LiteralString, Protocol, Required, TypeAlias, TypeVar
 
     from typing_extensions import TypedDict
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
         class ForPyright: ...  # pyright: ignore[reportRedeclaration]
 
     else:
-        ForPyright: TypeAlias = str
+        ForPyright: TypeAlias = str | Sequence[str]
 
         class ForMypy: ...  # pyright: ignore[reportRedeclaration]
 

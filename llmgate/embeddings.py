@@ -61,6 +61,7 @@ class EmbeddingCall:
     labels: Mapping[str, str | int | float | bool] = field(default_factory=dict[str, Any])
     id: str = "call"
     report: Report = field(default_factory=Report)
+    fallbacks: tuple[str, ...] = ()
 
 
 @shape

@@ -167,7 +167,9 @@ class ChatCall:
     ``provider_settings``, each hidden until ``reveal()`` is called): whoever sends the call
     to another provider leaves them out, as in ``replace(call, model="other/model", settings={})``.
     They and ``extra_headers`` appear in no ``repr``, as they may hold credentials. ``deviations``
-    are what was changed to read the call: each report of it begins with them.
+    are what was changed to read the call: each report of it begins with them. ``fallbacks`` are the
+    models to be asked where ``model`` fails, in this order; the client sees to that behind the last
+    middleware.
     """
 
     model: str
@@ -183,3 +185,4 @@ class ChatCall:
     hooks: tuple[Hook, ...] = ()
     labels: Mapping[str, str | int | float | bool] = field(default_factory=dict[str, Any])
     deviations: tuple[Deviation, ...] = ()
+    fallbacks: tuple[str, ...] = ()

@@ -34,7 +34,7 @@ HEAD = """\
 # mypy: disable-error-code="overload-overlap, override"
 # pyright: reportOverlappingOverload=false, reportIncompatibleMethodOverride=false
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Never, TypedDict, Unpack, overload
 
 from typing_extensions import deprecated
@@ -136,7 +136,7 @@ def signature(function: Callable[..., Any], messages: str, result: Result) -> st
     head = "async def" if inspect.iscoroutinefunction(function) else "def"
     parameters = inspect.signature(function).parameters
     own = ["self"] if "self" in parameters else []
-    model = "str" if messages == ANY_MESSAGES else "ForPyright"
+    model = "str | Sequence[str]" if messages == ANY_MESSAGES else "ForPyright"
     own += [f"model: {model}", f"messages: {messages}", "*", f"stream: {result.stream}"]
     if result.stream == WHOLE:
         own += [f"{name}: {kind} = None" for name, kind in keywords(function).items()]

@@ -17,7 +17,9 @@ __all__ = ["ACCEPTED", "described", "meanings"]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _MEANINGS = """
-model: ``provider/model``, or an unprefixed name that an installed provider claims.
+model: ``provider/model``, an unprefixed name that an installed provider claims, or a
+    name that the client's ``models`` give. Of a list, the next one is asked where one
+    fails.
 input: A text, a list of texts, the token ids of a text, or a list of those. More than
     the provider takes in one request are sent in several, within the same deadline.
 provider: The provider's name. Without one, all known providers that can list their

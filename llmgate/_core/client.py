@@ -6,7 +6,7 @@ What a call asks for is parsed in ``prepare``; its requests are driven and sent 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, Unpack
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from llmgate._core.sync import SyncStream
     from llmgate.messages import MessageLike
     from llmgate.middleware import Middleware
+    from llmgate.middlewares.routing import Models
 
 __all__ = ["Client"]
 
@@ -94,6 +95,7 @@ class Client(Operations, Live):
             attempt, on the task of the call, with the :class:`~llmgate.hooks.AttemptStarted` of it.
         middleware: What stands around each call, outermost first; see :mod:`llmgate.middleware`.
             A text names an installed one.
+        models: Names of your own, and the targets behind each; see ``middlewares.routing``.
     """
 
     # What its repr shows, which a traceback may want before the client is whole.
@@ -120,6 +122,7 @@ class Client(Operations, Live):
         transport: Transport | None = None,
         headers: Headers = MappingProxyType({}),
         middleware: Iterable[Middleware | str] = (),
+        models: Models | None = None,
     ) -> None:
         address = hide_address(proxy) if isinstance(proxy, str) else proxy
         del proxy  # no traceback shows its password
@@ -141,17 +144,17 @@ class Client(Operations, Live):
         self._connections = Connections(http, transport=given, warns=self._warns)
         self._headers = as_header_source(headers)
         self._middleware: tuple[Middleware, ...] = ()
-        if middleware:
+        if middleware or models:
             from llmgate._core.layers import as_middleware  # noqa: PLC0415 - only for those who have it
 
-            self._middleware = as_middleware(middleware)
+            self._middleware = as_middleware(middleware, models)
 
     # --- calls ---
 
     @described(CallOptions)
     async def acompletion(
         self,
-        model: str,
+        model: str | Sequence[str],
         messages: Iterable[MessageLike],
         *,
         stream: bool | None = False,
@@ -175,14 +178,14 @@ class Client(Operations, Live):
                 call = self._parse(model, messages, stream, options)
         except InvalidRequestError as error:
             raise error.with_traceback(None)  # noqa: B904 - it is the same error, which says where
-        if self._middleware:
+        if self._middleware or call.fallbacks:
             return await self._take_through(call, began)
         return await self._perform(call, began)
 
     @described(CallOptions)
     def completion(
         self,
-        model: str,
+        model: str | Sequence[str],
         messages: Iterable[MessageLike],
         *,
         stream: bool | None = False,
@@ -203,14 +206,14 @@ class Client(Operations, Live):
             call = self._parse_here(model, messages, stream, options)
         except InvalidRequestError as error:
             raise error.with_traceback(None)  # noqa: B904 - likewise
-        perform = self._take_through if self._middleware else self._perform
+        perform = self._take_through if self._middleware or call.fallbacks else self._perform
         result = run(lambda: perform(call, began))
         return SyncStream(result) if isinstance(result, Stream) else result
 
     @described(CallOptions)
     def preview(
         self,
-        model: str,
+        model: str | Sequence[str],
         messages: Iterable[MessageLike],
         *,
         stream: bool | None = False,
@@ -287,7 +290,7 @@ class Client(Operations, Live):
 
     def _parse(
         self,
-        model: str,
+        model: str | Sequence[str],
         messages: Iterable[MessageLike],
         stream: bool | None,
         options: CallOptions,
@@ -299,7 +302,7 @@ class Client(Operations, Live):
 
     def _parse_here(
         self,
-        model: str,
+        model: str | Sequence[str],
         messages: Iterable[MessageLike],
         stream: bool | None,
         options: CallOptions,
@@ -322,7 +325,7 @@ class Client(Operations, Live):
         from llmgate._core.layers import take_through  # noqa: PLC0415 - only for those who have it
 
         call = copied(call)
-        layers = [each.chat for each in self._middleware]
+        layers = [each.chat for each in self._layers(call)]
         kind = Stream if call.stream else Completion
         return await take_through(
             layers,

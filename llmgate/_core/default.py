@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -66,7 +66,7 @@ def defaults(**settings: Any) -> None:
 
 @described(CallOptions)
 async def acompletion(
-    model: str,
+    model: str | Sequence[str],
     messages: Iterable[MessageLike],
     *,
     stream: bool | None = False,
@@ -86,7 +86,7 @@ async def acompletion(
 
 @described(CallOptions)
 def completion(
-    model: str,
+    model: str | Sequence[str],
     messages: Iterable[MessageLike],
     *,
     stream: bool | None = False,
@@ -105,7 +105,7 @@ def completion(
 
 @described(EmbeddingOptions)
 async def aembedding(
-    model: str,
+    model: str | Sequence[str],
     input: EmbeddingInput,
     **options: Unpack[EmbeddingOptions],
 ) -> Embeddings:
@@ -123,7 +123,7 @@ async def aembedding(
 
 @described(EmbeddingOptions)
 def embedding(
-    model: str,
+    model: str | Sequence[str],
     input: EmbeddingInput,
     **options: Unpack[EmbeddingOptions],
 ) -> Embeddings:

@@ -5,14 +5,14 @@ It reads no provider's format; what a response means is the provider's to say.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from llmgate._core.abilities import apply_abilities
 from llmgate._core.batches import embed_in_batches
 from llmgate._core.check import check_embedding_parameters, check_input, check_name
 from llmgate._core.failures import plugin_error
-from llmgate._core.prepare import new_id, set_own
+from llmgate._core.prepare import first_and_rest, new_id, set_own
 from llmgate.embeddings import EmbeddingCall
 from llmgate.errors import LLMGateError, PluginError, UnsupportedError, describe_value
 from llmgate.options import EmbeddingOptions, EmbeddingParameters, OwnOptions
@@ -27,7 +27,7 @@ __all__ = ["embed_in_batches", "fit_embedding", "parse_embedding"]
 
 
 def parse_embedding(
-    model: str,
+    model: str | Sequence[str],
     given: EmbeddingInput,
     options: EmbeddingOptions,
     *,
@@ -40,7 +40,9 @@ def parse_embedding(
     """
     parameters, own = _sorted(options)
     checked = check_embedding_parameters(parameters) if parameters else EmbeddingParameters()
-    call = EmbeddingCall(model, check_input(given), checked, unsupported=unsupported)
+    first, fallbacks = first_and_rest(model)
+    call = EmbeddingCall(first, check_input(given), checked, unsupported=unsupported)
+    call.fallbacks = fallbacks
     if own:
         set_own(call, own)
     return call

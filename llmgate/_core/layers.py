@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
     from llmgate._core.registry import Registry
+    from llmgate.middlewares.routing import Models
 
 __all__ = ["as_middleware", "take_through"]
 
@@ -65,11 +66,15 @@ async def take_through(
     deadline = Deadline(whole)
     deadline.started = began + _GRACE
 
+    is_first = True
+
     async def innermost(call: Call) -> Result:
+        nonlocal is_first
         if call.settings is settings and call.model != model:
             _check_settings(call, model, registry)
-        own = call.timeout or default
-        if own == timeout:
+        own, was_first = call.timeout or default, is_first
+        is_first = False
+        if was_first and own == timeout:
             return await perform(call, began)
         left = _left(whole, began)
         total = min(math.inf if own.total is None else own.total, left)
@@ -129,8 +134,8 @@ def _checked(result: Result, kind: type[Any]) -> Result:
 # --- what a client is given ---------------------------------------------------------------
 
 
-def as_middleware(given: Any) -> tuple[Middleware, ...]:
-    """The middleware, installed ones by their names.
+def as_middleware(given: Any, models: Models | None = None) -> tuple[Middleware, ...]:
+    """The middleware, installed ones by their names, and behind them the router of ``models``.
 
     Raises:
         InvalidRequestError: for what is none, or a name that nothing installed has.
@@ -140,7 +145,12 @@ def as_middleware(given: Any) -> tuple[Middleware, ...]:
         raise InvalidRequestError(
             f"{describe_value(given)} is no list of middleware", path="middleware"
         )
-    return tuple(_one(item) for item in given)
+    found = tuple(_one(item) for item in given)
+    if not models:
+        return found
+    from llmgate.middlewares.routing import Router  # noqa: PLC0415 - only where asked for
+
+    return (*found, Router(models))
 
 
 def _one(item: Any) -> Middleware:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
     from llmgate._core.state import AnyCall, CallState
     from llmgate.embeddings import EmbeddingCall, EmbeddingInput, Embeddings
     from llmgate.middleware import Middleware
+    from llmgate.middlewares.routing import Router
     from llmgate.models import Model, ModelList
-    from llmgate.options import Timeout
+    from llmgate.options import ChatCall, Timeout
     from llmgate.provider import Provider
 
 __all__ = ["Operations"]
@@ -38,6 +40,9 @@ __all__ = ["Operations"]
 
 class Operations:
     """What a client does besides chat. Each call of it is one call of the client's."""
+
+    _router: Router | None = None
+    """What tries the models of a list in turn, once a call gave one."""
 
     if TYPE_CHECKING:
         _middleware: tuple[Middleware, ...]
@@ -55,7 +60,7 @@ class Operations:
     @described(EmbeddingOptions)
     async def aembedding(
         self,
-        model: str,
+        model: str | Sequence[str],
         input: EmbeddingInput,
         **options: Unpack[EmbeddingOptions],
     ) -> Embeddings:
@@ -78,7 +83,7 @@ class Operations:
     @described(EmbeddingOptions)
     def embedding(
         self,
-        model: str,
+        model: str | Sequence[str],
         input: EmbeddingInput,
         **options: Unpack[EmbeddingOptions],
     ) -> Embeddings:
@@ -94,7 +99,7 @@ class Operations:
         return run(lambda: self._embed_through(call, began))
 
     def _parse_embedding(
-        self, model: str, given: EmbeddingInput, options: EmbeddingOptions
+        self, model: str | Sequence[str], given: EmbeddingInput, options: EmbeddingOptions
     ) -> EmbeddingCall:
         from llmgate._core.embed import parse_embedding  # noqa: PLC0415 - not paid for by chat
 
@@ -102,12 +107,12 @@ class Operations:
 
     async def _embed_through(self, call: EmbeddingCall, began: float) -> Embeddings:
         """Ask the provider of a call's model, through the middleware."""
-        if not self._middleware:
+        if not (self._middleware or call.fallbacks):
             return await self._embed(call, began)
         from llmgate._core.layers import take_through  # noqa: PLC0415 - only for those who have it
         from llmgate.embeddings import Embeddings  # noqa: PLC0415 - likewise
 
-        layers = [each.embed for each in self._middleware]
+        layers = [each.embed for each in self._layers(call)]
         return await take_through(
             layers,
             call,
@@ -117,6 +122,18 @@ class Operations:
             default=self._timeout,
             began=began,
         )
+
+    def _layers(self, call: ChatCall | EmbeddingCall) -> tuple[Middleware, ...]:
+        """The middleware, and behind it what tries the other models of a call that has any."""
+        if not call.fallbacks:
+            return self._middleware
+        from llmgate.middlewares.routing import Router  # noqa: PLC0415 - only where asked for
+
+        if self._router is None:
+            found = (each for each in self._middleware if isinstance(each, Router))
+            self._router = next(found, None) or Router()
+        is_there = self._router in self._middleware
+        return self._middleware if is_there else (*self._middleware, self._router)
 
     async def _embed(self, call: EmbeddingCall, began: float) -> Embeddings:
         """Ask the provider of a call's model."""

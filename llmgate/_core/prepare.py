@@ -7,7 +7,7 @@ of them does any I/O, and the same call can be resolved and fitted again, for an
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from random import Random
@@ -28,7 +28,7 @@ from llmgate._core.settings import (
     is_iterable,
 )
 from llmgate._text.redact import HiddenHeaders, HiddenSettings, hide_address
-from llmgate.errors import InvalidRequestError, LLMGateError
+from llmgate.errors import InvalidRequestError, LLMGateError, describe_value
 from llmgate.options import CallOptions, ChatCall, ChatParameters, OwnOptions
 from llmgate.provider import Provider
 from llmgate.provider.call import ProviderCall
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AnyAsked",
+    "first_and_rest",
     "fit",
     "hide_credentials",
     "new_id",
@@ -75,7 +76,7 @@ class AnyAsked(Protocol):
 
 
 def parse(
-    model: str,
+    model: str | Sequence[str],
     messages: Iterable[MessageLike],
     stream: bool,
     options: CallOptions,
@@ -99,14 +100,35 @@ def parse(
     if not stream and "stream_options" in parameters:
         reason = "only a stream has options: set stream=True"
         raise InvalidRequestError(reason, path="stream_options")
+    first, fallbacks = (model, ()) if isinstance(model, str) else first_and_rest(model)
     if switch is not None:
-        model = legacy.prefixed(model, switch)
-    call = ChatCall(model, checked, parameters, stream, unsupported, {}, {}, None, None, {}, (), {})
+        first = legacy.prefixed(first, switch)
+    call = ChatCall(first, checked, parameters, stream, unsupported, {}, {}, None, None, {}, (), {})
     if own:  # seldom
         set_own(call, own)
     if changes:
         call.deviations = tuple(changes)
+    if fallbacks:
+        call.fallbacks = fallbacks
     return call
+
+
+def first_and_rest(model: Any) -> tuple[str, tuple[str, ...]]:
+    """A list of models as the one to ask and those to ask where it fails; anything else as it is.
+
+    Raises:
+        InvalidRequestError: when one of the list is no model's name.
+    """
+    if not isinstance(model, list | tuple):
+        return model, ()
+    names = cast("list[Any]", model)
+    for number, name in enumerate(names):
+        if not isinstance(name, str) or not name.strip():
+            reason = f"expected 'provider/model', got {describe_value(name)}"
+            raise InvalidRequestError(reason, path=f"model[{number}]")
+    if not names:
+        raise InvalidRequestError("expected at least one model", path="model")
+    return names[0], tuple(dict.fromkeys(names[1:]))
 
 
 def _sorted(

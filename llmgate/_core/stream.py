@@ -6,12 +6,13 @@ Where its chunks come from is its source's matter.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from inspect import iscoroutinefunction
 from typing import Any, Self
 
 from llmgate._core.iterators import TextIterator
 from llmgate._core.source import Source, StreamEnd, WhenDone, notify
-from llmgate._exchange import Exchange, HasExchange
+from llmgate._exchange import Attempt, Exchange, HasExchange
 from llmgate._text.hints import AsyncOnly, Live
 from llmgate.errors import InvalidRequestError, describe_value
 from llmgate.types import Chunk, Completion, Usage
@@ -28,6 +29,9 @@ class Stream(AsyncOnly, Live, HasExchange):
     raises :class:`~llmgate.errors.StreamTruncatedError` after the chunks that came.
     """
 
+    _earlier: tuple[Attempt, ...] = ()
+    _target = ""
+
     def __init__(self, source: Source) -> None:
         self._source = source
         self._ready, self._pull = source.ready, source.pull
@@ -42,7 +46,11 @@ class Stream(AsyncOnly, Live, HasExchange):
     @property
     def exchange(self) -> Exchange:
         """How it is obtained: headers, request id, attempts, report."""
-        return self._source.exchange
+        exchange = self._source.exchange
+        if not self._earlier:
+            return exchange
+        own = (replace(attempt, target=self._target) for attempt in exchange.attempts)
+        return replace(exchange, attempts=(*self._earlier, *own))
 
     @property
     def is_open(self) -> bool:
@@ -77,7 +85,10 @@ class Stream(AsyncOnly, Live, HasExchange):
         """The whole completion, reading what is left of it."""
         while await self.next_batch():
             pass
-        return self._source.completion()
+        completion = self._source.completion()
+        if self._earlier:
+            completion.exchange = self.exchange
+        return completion
 
     # --- what middleware does with it ---
 
@@ -107,6 +118,12 @@ class Stream(AsyncOnly, Live, HasExchange):
         from llmgate._core.derived import MappedSource  # noqa: PLC0415 - only where asked for
 
         return Stream(MappedSource(self, self._source, change, flush))
+
+    def after(self, attempts: Iterable[Attempt], target: str) -> Self:
+        """Have ``attempts`` begin with these, of other models, which were asked before ``target``
+        gave this stream."""
+        self._earlier, self._target = (*self._earlier, *attempts), target
+        return self
 
     def when_done(self, callback: WhenDone) -> Self:
         """Have this called once with a :class:`StreamEnd`, however the stream ends.

@@ -1,0 +1,101 @@
+"""In which order a router tries targets that are equal in all else; nothing is sent here."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast
+
+from llmgate.errors import InvalidRequestError, describe_value
+
+if TYPE_CHECKING:
+    from llmgate.embeddings import EmbeddingCall
+    from llmgate.middlewares.targets import TargetState
+    from llmgate.options import ChatCall
+
+__all__ = ["Choose", "Strategy", "as_strategy"]
+
+Strategy: TypeAlias = Literal["order", "weighted", "least_busy", "cheapest", "sticky"]
+"""``order``: as they are listed. ``weighted``: at random, in proportion to their weights.
+``least_busy``: the less busy of two random ones. ``cheapest``: by price. ``sticky``: all calls of
+one ``labels["conversation"]`` go to the same target, in every process, as long as it is there."""
+
+
+class Choose(Protocol):
+    """How a router orders targets of one priority; of one's own, or by the name of a strategy."""
+
+    def __call__(
+        self, targets: Sequence[TargetState], call: ChatCall | EmbeddingCall, /
+    ) -> Sequence[TargetState]:
+        """The targets in the order in which they are tried."""
+        ...
+
+
+def as_strategy(given: Choose | Strategy | None) -> Choose:
+    """The function of a strategy.
+
+    Raises:
+        InvalidRequestError: for what is none.
+    """
+    found = _STRATEGIES.get(given) if isinstance(given, str) else given
+    if not callable(found):
+        known = ", ".join(_STRATEGIES)
+        reason = f"expected one of {known}, or a function, got {describe_value(given)}"
+        raise InvalidRequestError(reason, path="choose")
+    return cast("Choose", found)
+
+
+_random = Random()  # noqa: S311 - it spreads load, and is no secret
+
+
+def _in_order(targets: Sequence[TargetState], _: Any) -> Sequence[TargetState]:
+    return targets
+
+
+def _weighted(targets: Sequence[TargetState], _: Any) -> Sequence[TargetState]:
+    """Each at a place drawn in proportion to its weight (Efraimidis and Spirakis, 2006)."""
+    if len(targets) == 1:
+        return targets
+    return sorted(targets, key=lambda each: -math.log(1 - _random.random()) / each.target.weight)
+
+
+def _least_busy(targets: Sequence[TargetState], call: Any) -> Sequence[TargetState]:
+    """The less busy of two first: nearly as even as the least of all, without herds."""
+    first, *rest = _weighted(targets, call)
+    if rest and _load(rest[0]) < _load(first):
+        first, rest[0] = rest[0], first
+    return [first, *rest]
+
+
+def _load(state: TargetState) -> float:
+    return (state.busy + 1) / state.target.weight
+
+
+def _cheapest(targets: Sequence[TargetState], _: Any) -> Sequence[TargetState]:
+    return sorted(targets, key=lambda each: math.inf if (p := each.target.price) is None else p)
+
+
+def _sticky(targets: Sequence[TargetState], call: Any) -> Sequence[TargetState]:
+    """By rendezvous hashing: a target that goes moves its own conversations alone."""
+    conversation = call.labels.get("conversation")
+    if conversation is None:
+        return _weighted(targets, call)
+
+    def score(state: TargetState) -> float:
+        text = f"{conversation}\0{state.target.model}".encode("utf-8", "backslashreplace")
+        digest = hashlib.blake2b(text, digest_size=8).digest()
+        share = (int.from_bytes(digest) + 1) / (2**64 + 1)
+        return -math.log(share) / state.target.weight
+
+    return sorted(targets, key=score)
+
+
+_STRATEGIES: Mapping[str, Callable[[Sequence[Any], Any], Sequence[Any]]] = {
+    "order": _in_order,
+    "weighted": _weighted,
+    "least_busy": _least_busy,
+    "cheapest": _cheapest,
+    "sticky": _sticky,
+}

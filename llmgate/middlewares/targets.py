@@ -1,0 +1,236 @@
+"""What a router may choose from, and how each of them has done; it chooses and sends nothing."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
+
+from llmgate._core.check import check_name, check_parameters
+from llmgate._core.prepare import hide_credentials, set_own
+from llmgate._core.settings import is_iterable, is_mapping
+from llmgate.errors import (
+    InvalidRequestError,
+    LLMGateError,
+    QuotaExceededError,
+    RateLimitError,
+    describe_value,
+)
+from llmgate.options import CallOptions, ChatCall, ChatParameters
+
+if TYPE_CHECKING:
+    from llmgate.embeddings import EmbeddingCall
+
+__all__ = ["Cooldown", "Route", "Target", "TargetState"]
+
+Call = TypeVar("Call", bound="ChatCall | EmbeddingCall")
+
+
+class Target:
+    """A model that a router may send a call to, with what such a call is given.
+
+    Args:
+        model: ``provider/model``.
+        weight: How often it is chosen beside others of its priority, in proportion.
+        priority: Those of the lowest number are tried first.
+        price: What it costs, in any unit that is the same for all targets, where the cheapest is
+            to be chosen.
+        options: What ``acompletion`` takes beside the messages: ``api_key``, ``base_url``,
+            ``timeout`` (of this target alone), ``max_retries``, parameters, …; what the call itself
+            gives comes before a parameter of these.
+
+    Raises:
+        InvalidRequestError: naming what is wrong.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        weight: float = 1.0,
+        priority: int = 1,
+        price: float | None = None,
+        **options: Unpack[CallOptions],
+    ) -> None:
+        hide_credentials(options)
+        if type(model) is not str or not model.strip():
+            reason = f"expected 'provider/model', got {describe_value(model)}"
+            raise InvalidRequestError(reason, path="target.model")
+        if not _is_amount(weight) or weight == 0:
+            reason = f"expected a number above 0, got {describe_value(weight)}"
+            raise InvalidRequestError(reason, path="target.weight")
+        if price is not None and not _is_amount(price):
+            reason = f"expected a number of 0 or more, got {describe_value(price)}"
+            raise InvalidRequestError(reason, path="target.price")
+        if type(priority) is not int:
+            reason = f"expected an integer, got {describe_value(priority)}"
+            raise InvalidRequestError(reason, path="target.priority")
+        self.model, self.weight, self.priority, self.price = model, weight, priority, price
+        self._given = _given(options)
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds that it has for a call, where it has a limit of its own."""
+        limit = self._given.timeout
+        return None if limit is None else limit.total
+
+    def applied(self, call: Call, retries: int | None) -> Call:
+        """A call as it is sent to this target; ``retries`` where neither says how many.
+
+        The key and the address of a call are for the provider that the caller named: another one
+        gets what its target gives.
+        """
+        given = self._given
+        changes: dict[str, Any] = {
+            "model": self.model,
+            "fallbacks": (),
+            "timeout": given.timeout or call.timeout,
+            "max_retries": retries if given.max_retries is None else given.max_retries,
+            "extra_headers": {**given.extra_headers, **call.extra_headers},
+            "extra_body": {**given.extra_body, **call.extra_body},
+        }
+        if given.settings:
+            changes["settings"] = given.settings
+        elif provider_in(self.model) != provider_in(call.model):
+            changes["settings"] = {}
+        if isinstance(call, ChatCall) and given.parameters:
+            changes["parameters"] = {**given.parameters, **call.parameters}
+        return replace(call, **changes)
+
+    def __repr__(self) -> str:
+        return f"Target({self.model!r}, weight={self.weight}, priority={self.priority})"
+
+
+def _is_amount(value: object) -> bool:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return 0 <= value < math.inf
+
+
+def _given(options: CallOptions) -> ChatCall:
+    """What a target's options say, as an empty call that has them."""
+    chat = dict[str, Any]()
+    own = dict[str, Any]()
+    for name, value in options.items():
+        if value is None:
+            continue
+        if name not in CallOptions.__annotations__:
+            check_name(name)
+        (chat if name in ChatParameters.__annotations__ else own)[name] = value
+    call = ChatCall("", [])
+    set_own(call, own)
+    if chat:
+        call.parameters = check_parameters(chat, [])
+    return call
+
+
+def provider_in(model: str) -> str:
+    """The provider that a model's name begins with, if any."""
+    return model.partition("/")[0] if "/" in model else ""
+
+
+@dataclass(frozen=True)
+class Route:
+    """The targets behind one name.
+
+    ``choose`` is how one is chosen, where it differs from the router's. ``context_window`` and
+    ``content_filter`` are models, or names of other routes, for calls that failed with a
+    :class:`~llmgate.errors.ContextWindowError` or a :class:`~llmgate.errors.ContentFilterError`.
+    """
+
+    targets: Iterable[Target | str]
+    choose: Any = None
+    context_window: Iterable[str] = ()
+    content_filter: Iterable[str] = ()
+
+
+@dataclass(frozen=True)
+class Cooldown:
+    """How long a target that failed is left alone, in seconds.
+
+    A rate limit does so at once, for as long as the provider says; other failures of a target do
+    when there are ``failures`` in a row, for ``seconds``, and for twice as long after each probe
+    that failed as well. It is never longer than ``longest``, which an exhausted quota is given.
+    """
+
+    failures: int = 3
+    seconds: float = 5.0
+    longest: float = 300.0
+
+
+@dataclass
+class TargetState:
+    """A target as a router sees it, by the clock of :func:`time.monotonic`.
+
+    ``busy`` is how many calls it has now, ``failures`` how many failed in a row, ``cooling_until``
+    the time before which it is left alone. Afterwards one call at a time is its probe, until one
+    succeeds.
+    """
+
+    target: Target
+    cooldown: Cooldown = field(default_factory=Cooldown)
+    busy: int = 0
+    failures: int = 0
+    cooling_until: float = 0.0
+    is_probed: bool = False
+    _cooled: float = 0.0
+
+    def is_ready(self) -> bool:
+        """Whether a call may be sent to it."""
+        return self.cooling_until <= time.monotonic() and not self.is_probed
+
+    def begin(self) -> None:
+        """A call begins; where it was left alone, as its probe."""
+        self.busy += 1
+        self.is_probed = self._cooled > 0
+
+    def end(self) -> None:
+        """A call is over."""
+        self.busy -= 1
+        self.is_probed = False
+
+    def succeed(self) -> None:
+        """It answered."""
+        self.failures, self.cooling_until, self._cooled = 0, 0.0, 0.0
+
+    def fail(self, error: LLMGateError) -> None:
+        """It failed, by a fault of its own."""
+        self.failures += 1
+        limits = self.cooldown
+        if isinstance(error, QuotaExceededError):
+            seconds = limits.longest
+        elif isinstance(error, RateLimitError):
+            seconds = error.retry_after or limits.seconds
+        elif self._cooled:
+            seconds = 2 * self._cooled
+        elif self.failures >= limits.failures:
+            seconds = limits.seconds
+        else:
+            return
+        self._cooled = min(seconds, limits.longest)
+        self.cooling_until = time.monotonic() + self._cooled
+
+
+def as_target(given: object, path: str) -> Target:
+    """A target, or the one of a model's name."""
+    if isinstance(given, Target):
+        return given
+    if isinstance(given, str) and given.strip():
+        return Target(given)
+    reason = f"expected a Target or a model's name, got {describe_value(given)}"
+    raise InvalidRequestError(reason, path=path)
+
+
+def as_route(given: object, path: str) -> tuple[Route, list[Target]]:
+    """A route, and its targets, checked."""
+    route = given if isinstance(given, Route) else Route(cast("Iterable[Any]", given))
+    listed: Any = route.targets
+    if is_mapping(listed) or isinstance(listed, str) or not is_iterable(listed):
+        reason = f"expected a list of targets, got {describe_value(listed)}"
+        raise InvalidRequestError(reason, path=path)
+    targets = [as_target(each, f"{path}[{n}]") for n, each in enumerate(listed)]
+    if not targets:
+        raise InvalidRequestError("expected at least one target", path=path)
+    return route, targets
