@@ -134,6 +134,14 @@ def test_code_under_test_runs_without_a_network(capsys: pytest.CaptureFixture[st
     assert printed == capsys.readouterr().out.splitlines()
 
 
+def test_a_list_of_models_falls_back_as_the_page_says(capsys: pytest.CaptureFixture[str]) -> None:
+    """The page about routing does what it says, and its client can be made."""
+    names = asyncio.run(run_in_order(ROOT / "docs" / "routing.md"))
+    printed = "Hello [('a/large', 'ServerError'), ('b/large', None)]"
+    assert [printed] == capsys.readouterr().out.splitlines()
+    assert ["fast", "careful"] == [*names["client"]._middleware[0]._routes]
+
+
 # --- the tutorial's plugin ----------------------------------------------------------------
 
 
