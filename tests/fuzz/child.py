@@ -14,6 +14,7 @@ PACKAGES = (
     "llmgate",
     "llmgate_anthropic",
     "llmgate_azure",
+    "llmgate_bedrock",
     "llmgate_cohere",
     "llmgate_gemini",
     "llmgate_huggingface",

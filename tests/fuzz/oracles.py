@@ -69,11 +69,12 @@ def timed(oracle: Oracle) -> Oracle:
 
 
 def framer_oracle(make: Callable[[], Framer]) -> Oracle:
-    """The same bytes, cut anywhere, are the same frames; and what was fed is not made longer."""
+    """The same bytes, cut anywhere, are the same frames, before the same error where one is raised;
+    and what was fed is not made longer."""
 
     def check(data: bytes) -> None:
         whole = _frames(make(), [data])
-        if sum(len(frame.data) for frame in whole) > len(data):
+        if sum(len(frame.data) for frame in whole[0]) > len(data):
             raise FindingError("the frames hold more than was fed")
         for pieces in _cuts(data):
             if _frames(make(), pieces) != whole:
@@ -82,9 +83,18 @@ def framer_oracle(make: Callable[[], Framer]) -> Oracle:
     return timed(check)
 
 
-def _frames(framer: Framer, pieces: Iterable[bytes]) -> list[Frame]:
-    fed = [frame for piece in pieces for frame in framer.feed(piece)]
-    return [*fed, *framer.close()]
+def _frames(
+    framer: Framer, pieces: Iterable[bytes]
+) -> tuple[list[Frame], type[LLMGateError] | None]:
+    fed: list[Frame] = []
+    try:
+        for piece in pieces:
+            for frame in framer.feed(piece):
+                fed.append(frame)  # noqa: PERF402 - those before an error count
+        fed += framer.close()
+    except LLMGateError as error:
+        return fed, type(error)
+    return fed, None
 
 
 def _cuts(data: bytes) -> Iterator[list[bytes]]:
@@ -192,10 +202,10 @@ def decoder_oracle(opens: Sequence[Callable[[], Decoder[Chunk]]], has_ended: Has
                 outcome = _read(open_(), pieces)
                 if not _same(outcome, whole):
                     raise FindingError(f"another outcome when cut into {_sizes(pieces)}")
-            _check_end(whole, _frames(open_().framer, [data]), has_ended)
+            _check_end(whole, _frames(open_().framer, [data])[0], has_ended)
             for prefix in _prefixes(data):
                 outcome = _read(open_(), [prefix])
-                _check_end(outcome, _frames(open_().framer, [prefix]), has_ended)
+                _check_end(outcome, _frames(open_().framer, [prefix])[0], has_ended)
 
     read_in_time = timed(check)
 
@@ -244,7 +254,7 @@ def _check_end(outcome: _Outcome, frames: list[Frame], has_ended: HasEnded) -> N
 
 
 def _flood_one(open_: Callable[[], Decoder[Chunk]], data: bytes) -> None:
-    frames = _frames(open_().framer, [data])
+    frames, _ = _frames(open_().framer, [data])
     if frames:
         place = crc32(data[::-1]) % len(frames)
         flood(open_, frames[:place], frames[place])

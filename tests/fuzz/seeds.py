@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from llmgate.testing._samples import ERROR_BODIES, MALFORMED
 from llmgate.testing.recordings import RecordedExchange, load_corpus
+from tests.aws import event, message
 
 __all__ = [
     "EMULATION",
+    "EVENT_STREAMS",
     "LARGEST",
     "NDJSON",
     "REQUESTS",
@@ -39,6 +43,15 @@ SSE: Sequence[bytes] = (
     b"event: \xff\ndata: \xff\n\ndata: last",
 )
 NDJSON: Sequence[bytes] = (b"", b'{"a":1}\n', b'1\r\n\n \n{"b":"\xc3\xa9"}\n[2]')
+EVENT_STREAMS: Sequence[bytes] = (
+    b"",
+    message({}, b""),
+    event("messageStart", b'{"role":"assistant"}') + event("messageStop", b"{}") * 2,
+    event("throttlingException", b'{"message":"Too many tokens"}', "exception"),
+    message({"a": True, "b": 1, "c": 300, "d": 70_000, "e": 2**40, "f": b"x", "g": "y"}, b"z"),
+    message({"at": datetime(2026, 1, 1, tzinfo=UTC), "id": UUID(int=1)}, b"") + b"\0" * 20,
+    b'{"message": "no stream"}',
+)
 RETRY_AFTER: Sequence[bytes] = tuple(
     b"\x4e\x20" + text
     for text in (

@@ -22,6 +22,8 @@ from llmgate.provider.accumulate import accumulate
 from llmgate.provider.framing import Frame, Framer, NDJSONFramer, SSEFramer
 from llmgate.provider.http import decode_json, encode_json, is_object
 from llmgate.types import Choice, ChoiceDelta, Chunk, ChunkChoice, Completion, Message, Usage
+from llmgate_bedrock.event_stream import EventStreamFramer
+from tests.aws import with_checksums
 from tests.fuzz import seeds
 from tests.fuzz.oracles import (
     FindingError,
@@ -148,6 +150,17 @@ def _unchanged(check: Callable[[Any], Any], value: Any) -> None:
         raise FindingError(f"{value!r:.300} became {checked!r:.300}")
 
 
+def _event_stream() -> Callable[[bytes], None]:
+    """Of bytes as they are, and of the same with checksums that match, so that more is read."""
+    oracle = framer_oracle(EventStreamFramer)
+
+    def check(data: bytes) -> None:
+        oracle(data)
+        oracle(with_checksums(data))
+
+    return check
+
+
 # --- the table ----------------------------------------------------------------------------
 
 
@@ -174,6 +187,7 @@ def _fixed(oracle: Callable[[bytes], None], data: Sequence[bytes]) -> Target:
 TARGETS: Mapping[str, Target] = {
     "framer-sse": Target(lambda: framer_oracle(SSEFramer), lambda: seeds.SSE),
     "framer-ndjson": Target(lambda: framer_oracle(NDJSONFramer), lambda: seeds.NDJSON),
+    "framer-eventstream": Target(_event_stream, lambda: seeds.EVENT_STREAMS),
     **{key: target for name in VENDORS for key, target in _vendor_targets(name).items()},
     "retry-after": _fixed(_retry_after, seeds.RETRY_AFTER),
     "emulation": _fixed(_emulation, seeds.EMULATION),

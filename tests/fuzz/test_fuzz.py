@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from importlib.util import find_spec
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ import pytest
 from llmgate.errors import LLMGateError
 from llmgate.provider.framing import Frame, Framer, SSEFramer
 from llmgate.types import ChoiceDelta, Chunk, ChunkChoice, Completion
-from tests.fuzz import oracles
+from tests.fuzz import oracles, seeds
 from tests.fuzz.found import FOUND
 from tests.fuzz.mutate import mutated
 from tests.fuzz.oracles import (
@@ -55,6 +56,17 @@ def test_damaged_seeds_hold(name: str) -> None:
     for data in damaged:
         if data is not None:
             check(data)
+
+
+def test_damaged_event_streams_hold() -> None:
+    """Bytes changed, removed and added, with checksums that match all the same."""
+    check, random = TARGETS["framer-eventstream"].make(), Random(5)
+    for number in range(1_000):
+        data = bytearray(seeds.EVENT_STREAMS[number % len(seeds.EVENT_STREAMS)])
+        for _ in range(random.randrange(1, 4)):
+            at = random.randrange(len(data) + 1)
+            data[at : at + random.randrange(3)] = random.randbytes(random.randrange(3))
+        check(bytes(data))
 
 
 @pytest.mark.parametrize(("name", "data"), FOUND, ids=lambda value: str(value)[:40])
