@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import field, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from llmgate._text.dataclass import slotted
 from llmgate.report import Report
@@ -36,7 +36,8 @@ class Exchange:
     """How a completion was obtained: by whom, with which deviations, in how many attempts.
 
     ``headers`` are the response's, names in lower case; ``raw`` is the response's body, untouched
-    (empty for a stream). Neither is pickled: what a provider wrote was for this process.
+    (empty for a stream). Neither is pickled: what a provider wrote was for this process. ``cache``
+    says whether a cache had the response, where there is one.
     """
 
     provider: str = ""
@@ -45,6 +46,7 @@ class Exchange:
     raw: bytes = field(default=b"", repr=False)
     request_id: str | None = None
     attempts: tuple[Attempt, ...] = ()
+    cache: Literal["hit", "miss"] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """What is pickled: neither headers nor body."""
@@ -128,6 +130,11 @@ class HasExchange:
     def attempts(self) -> tuple[Attempt, ...]:
         """Every request that was made for this call."""
         return self.exchange.attempts
+
+    @property
+    def cache(self) -> Literal["hit", "miss"] | None:
+        """Whether a cache had it; None where there is no cache."""
+        return self.exchange.cache
 
     @property
     def provider(self) -> str:

@@ -142,6 +142,12 @@ def test_a_list_of_models_falls_back_as_the_page_says(capsys: pytest.CaptureFixt
     assert ["fast", "careful"] == [*names["client"]._middleware[0]._routes]
 
 
+def test_a_response_is_kept_as_the_page_says(capsys: pytest.CaptureFixture[str]) -> None:
+    """The page about the cache does what it says."""
+    asyncio.run(run_in_order(ROOT / "docs" / "cache.md"))
+    assert ["miss hit Paris."] == capsys.readouterr().out.splitlines()
+
+
 # --- the tutorial's plugin ----------------------------------------------------------------
 
 

@@ -42,6 +42,7 @@ FLOORS = (
         "types",
         "_exchange",
         "models",
+        "store",
     ),
     (
         "options",
@@ -130,6 +131,7 @@ FLOORS = (
         "middlewares.strategies",
         "middlewares.targets",
         "middlewares.routing",
+        "middlewares.cache",
         "_core.layers",
         "_core.preview",
         "_core.loading",

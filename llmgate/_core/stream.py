@@ -6,13 +6,12 @@ Where its chunks come from is its source's matter.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from inspect import iscoroutinefunction
 from typing import Any, Self
 
 from llmgate._core.iterators import TextIterator
 from llmgate._core.source import Source, StreamEnd, WhenDone, notify
-from llmgate._exchange import Attempt, Exchange, HasExchange
+from llmgate._exchange import Exchange, HasExchange
 from llmgate._text.hints import AsyncOnly, Live
 from llmgate.errors import InvalidRequestError, describe_value
 from llmgate.types import Chunk, Completion, Usage
@@ -29,8 +28,7 @@ class Stream(AsyncOnly, Live, HasExchange):
     raises :class:`~llmgate.errors.StreamTruncatedError` after the chunks that came.
     """
 
-    _earlier: tuple[Attempt, ...] = ()
-    _target = ""
+    _amendments: tuple[Callable[[Exchange], Exchange], ...] = ()
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -47,10 +45,9 @@ class Stream(AsyncOnly, Live, HasExchange):
     def exchange(self) -> Exchange:
         """How it is obtained: headers, request id, attempts, report."""
         exchange = self._source.exchange
-        if not self._earlier:
-            return exchange
-        own = (replace(attempt, target=self._target) for attempt in exchange.attempts)
-        return replace(exchange, attempts=(*self._earlier, *own))
+        for amendment in self._amendments:
+            exchange = amendment(exchange)
+        return exchange
 
     @property
     def is_open(self) -> bool:
@@ -86,7 +83,7 @@ class Stream(AsyncOnly, Live, HasExchange):
         while await self.next_batch():
             pass
         completion = self._source.completion()
-        if self._earlier:
+        if self._amendments:
             completion.exchange = self.exchange
         return completion
 
@@ -119,10 +116,9 @@ class Stream(AsyncOnly, Live, HasExchange):
 
         return Stream(MappedSource(self, self._source, change, flush))
 
-    def after(self, attempts: Iterable[Attempt], target: str) -> Self:
-        """Have ``attempts`` begin with these, of other models, which were asked before ``target``
-        gave this stream."""
-        self._earlier, self._target = (*self._earlier, *attempts), target
+    def amend(self, change: Callable[[Exchange], Exchange]) -> Self:
+        """Have what is said of how this stream, and its completion, was obtained changed."""
+        self._amendments = (*self._amendments, change)
         return self
 
     def when_done(self, callback: WhenDone) -> Self:

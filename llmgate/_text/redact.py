@@ -24,6 +24,7 @@ __all__ = [
     "find_secrets",
     "has_credentials",
     "hide_address",
+    "is_credential",
     "is_repeated",
     "redact",
     "redact_headers",
@@ -46,7 +47,7 @@ _CREDENTIAL = re.compile(
 
 
 @lru_cache(maxsize=256)
-def _is_credential(name: str) -> bool:
+def is_credential(name: str) -> bool:
     """Whether a header, or a parameter of an address, is named as credentials are."""
     return _CREDENTIAL.search(name) is not None
 
@@ -83,7 +84,7 @@ def redact_query(url: str) -> str:
 
 def _redact_parameter(text: str) -> str:
     name, equals, _ = text.partition("=")
-    return f"{name}={REDACTED}" if equals and _is_credential(unquote(name)) else text
+    return f"{name}={REDACTED}" if equals and is_credential(unquote(name)) else text
 
 
 def split_query(query: str) -> tuple[str, str]:
@@ -188,7 +189,7 @@ def find_secrets(
     values = [
         value
         for name, value in sent_headers.items()
-        if headers.get(name) != value or _is_credential(name)
+        if headers.get(name) != value or is_credential(name)
     ]
     if has_credentials(sent_url):
         values += _secrets_of_url(url, sent_url)
@@ -207,7 +208,7 @@ def _all_forms(*values: str) -> tuple[str, ...]:
 def _secrets_of_url(url: str, sent_url: str) -> Iterator[str]:
     before, parts = {*parse_qsl(urlsplit(url).query)}, urlsplit(sent_url)
     for name, value in parse_qsl(parts.query):
-        if _is_credential(name) or ((name, value) not in before and "version" not in name):
+        if is_credential(name) or ((name, value) not in before and "version" not in name):
             yield value
     if parts.password:
         password = unquote(parts.password)

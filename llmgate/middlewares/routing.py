@@ -35,7 +35,7 @@ from llmgate.middlewares.strategies import Choose, Strategy, as_strategy
 from llmgate.middlewares.targets import Cooldown, Route, Target, TargetState, as_route
 
 if TYPE_CHECKING:
-    from llmgate._exchange import Attempt
+    from llmgate._exchange import Attempt, Exchange
     from llmgate.embeddings import EmbeddingCall, Embeddings
     from llmgate.options import ChatCall
     from llmgate.types import Completion
@@ -233,10 +233,14 @@ class _Run(Generic[Call, Result]):
     def _with_attempts(self, target: Target, result: Result) -> Result:
         if not self._attempts:
             return result
+        earlier = self._attempts
+
+        def amended(exchange: Exchange) -> Exchange:
+            return replace(exchange, attempts=(*earlier, *_of(target, exchange.attempts)))
+
         if isinstance(result, Stream):
-            return result.after(self._attempts, target.model)
-        attempts = (*self._attempts, *_of(target, result.exchange.attempts))
-        result.exchange = replace(result.exchange, attempts=attempts)
+            return result.amend(amended)
+        result.exchange = amended(result.exchange)
         return result
 
     def failure(self, error: LLMGateError | None = None) -> LLMGateError:

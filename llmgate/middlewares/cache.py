@@ -1,0 +1,255 @@
+"""Keeps responses, and gives them again to equal calls; it never keeps an error."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, replace
+from typing import Any, Literal, TypeAlias, TypeVar, cast
+
+from llmgate._core.stream import Stream
+from llmgate._exchange import Exchange
+from llmgate._text.json import decode_json
+from llmgate._text.redact import is_credential, redact_url
+from llmgate.embeddings import EmbeddingCall, Embeddings
+from llmgate.errors import InvalidRequestError, describe_value
+from llmgate.middleware import EmbeddingHandler, Handler, Middleware, StreamEnd
+from llmgate.options import ChatCall
+from llmgate.report import Deviation, Report
+from llmgate.store import MemoryStore, Store
+from llmgate.types import Completion
+
+__all__ = ["Cache"]
+
+Whole: TypeAlias = Completion | Embeddings
+Kept = TypeVar("Kept", Completion, Embeddings)
+Scope: TypeAlias = str | Callable[[ChatCall | EmbeddingCall], str]
+_Running: TypeAlias = asyncio.Future[tuple[Any, bytes]]
+_VERSION = 1
+"""Of what is stored: what another one wrote is not read."""
+
+
+class Cache(Middleware):
+    """Gives what a model once returned to every equal call, whole or as a stream.
+
+    Calls are equal that ask the same of the same models with the same parameters, addresses and
+    headers; keys, deadlines, retries, hooks and labels do not count, nor whether it is a stream.
+    Equal calls that come while a whole response is waited for wait for it as well.
+    ``response.cache`` says ``"hit"`` or ``"miss"``. A hit has the response's usage and report, no
+    attempts, and is a response of its own.
+
+    ``labels={"cache": "bypass"}`` leaves a call alone, ``"refresh"`` asks anew and keeps that, and
+    ``labels={"cache_ttl": seconds}`` keeps this one so long.
+
+    Args:
+        store: Where responses are kept; by default 64 MB of memory.
+        ttl: Seconds for which a response is given again; None for as long as there is room.
+        scope: Who may be given the same response: a text, or what a function makes of a call, such
+            as ``lambda call: call.labels["tenant"]``. Calls of two scopes are never equal.
+    """
+
+    def __init__(
+        self, store: Store | None = None, *, ttl: float | None = 3600.0, scope: Scope = ""
+    ) -> None:
+        self._store = MemoryStore() if store is None else store
+        if not isinstance(self._store, Store):  # pyright: ignore[reportUnnecessaryIsInstance]
+            reason = f"expected a store, got {describe_value(store)}"
+            raise InvalidRequestError(reason, path="store")
+        self._ttl = _checked_ttl(ttl, "ttl")
+        self._scope = scope
+        self._running: dict[tuple[asyncio.AbstractEventLoop, str], _Running] = {}
+        self._writing: set[asyncio.Task[None]] = set()
+        self.failures = 0
+        """How often the store could not be read or written; the calls went on without."""
+
+    async def chat(self, call: ChatCall, handler: Handler) -> Completion | Stream:
+        """The completion that is kept, or a new one, which will be."""
+        mode = _mode_of(call)
+        if mode == "bypass":
+            return await handler(call)
+        key, ttl = self._key(call), self._ttl_of(call)
+        found = None if mode == "refresh" else await self._find(key)
+        if found is not None:
+            completion = _restored(Completion, found)
+            return _replayed(completion, call) if call.stream else completion
+        if not call.stream:
+            return await self._ask(key, ttl, lambda: cast("Awaitable[Completion]", handler(call)))
+        stream = cast("Stream", await handler(call)).amend(_missed)
+        loop = asyncio.get_running_loop()
+        return stream.when_done(lambda end: self._stream_ended(loop, key, ttl, end))
+
+    async def embed(self, call: EmbeddingCall, handler: EmbeddingHandler) -> Embeddings:
+        """The embeddings that are kept, or new ones, which will be."""
+        mode = _mode_of(call)
+        if mode == "bypass":
+            return await handler(call)
+        key = self._key(call)
+        found = None if mode == "refresh" else await self._find(key)
+        if found is not None:
+            return _restored(Embeddings, found)
+        return await self._ask(key, self._ttl_of(call), lambda: handler(call))
+
+    async def aclose(self) -> None:
+        """Wait for what is being kept, and close the store."""
+        if self._writing:
+            await asyncio.wait([*self._writing])
+        await self._store.aclose()
+
+    # --- what is kept ---
+
+    async def _ask(self, key: str, ttl: float | None, ask: Callable[[], Awaitable[Kept]]) -> Kept:
+        """A new response, which is kept; or that of an equal call that is being made."""
+        place = (asyncio.get_running_loop(), key)
+        while (running := self._running.get(place)) is not None:
+            with suppress(_NotKeptError):
+                kind, raw = await asyncio.shield(running)
+                return cast("Kept", _restored(kind, raw))
+        future = self._running[place] = place[0].create_future()
+        try:
+            response = await ask()
+            written = _written(response)
+            response.exchange = _missed(response.exchange)
+            if written is not None:
+                await self._keep(key, written, ttl)
+                future.set_result((type(response), written))
+            return response
+        finally:
+            del self._running[place]
+            if not future.done():
+                future.set_exception(_NotKeptError)
+            future.exception()  # nobody has to wait for it
+
+    async def _find(self, key: str) -> bytes | None:
+        """What is kept for a key, as far as this version can read it."""
+        try:
+            raw = await self._store.get(key)
+            if raw is not None and decode_json(raw)["version"] == _VERSION:
+                return raw
+        except Exception:  # noqa: BLE001 - whatever became of the store: the provider can be asked
+            self.failures += 1
+        return None
+
+    async def _keep(self, key: str, raw: bytes, ttl: float | None) -> None:
+        try:
+            await self._store.set(key, raw, ttl=ttl)
+        except Exception:  # noqa: BLE001 - the response is there, and that it is not kept costs time
+            self.failures += 1
+
+    def _stream_ended(
+        self, loop: asyncio.AbstractEventLoop, key: str, ttl: float | None, end: StreamEnd
+    ) -> None:
+        """Keep what a stream gave, if it came to its end."""
+        raw = None
+        if end.outcome == "ok" and end.completion is not None:
+            raw = _written(end.completion)
+        if raw is None:
+            return
+        writing = loop.create_task(self._keep(key, raw, ttl))
+        self._writing.add(writing)
+        writing.add_done_callback(self._writing.discard)
+
+    # --- its keys ---
+
+    def _key(self, call: ChatCall | EmbeddingCall) -> str:
+        """The same text for calls that are equal, and for no others."""
+        scope = self._scope if isinstance(self._scope, str) else self._scope(call)
+        parameters = {
+            name: value for name, value in call.parameters.items() if name != "stream_options"
+        }
+        asked: dict[str, Any] = {
+            "version": _VERSION,
+            "scope": scope,
+            "models": [call.model, *call.fallbacks],
+            "parameters": parameters,
+            "extra_body": call.extra_body,
+            "unsupported": call.unsupported,
+            "settings": _harmless(call.settings),
+            "headers": _harmless(call.extra_headers),
+        }
+        if isinstance(call, ChatCall):
+            asked["messages"] = call.messages
+        else:
+            asked["input"] = call.input
+        text = json.dumps(asked, sort_keys=True, ensure_ascii=True, default=str)
+        return f"llmgate:{hashlib.sha256(text.encode()).hexdigest()}"
+
+    def _ttl_of(self, call: ChatCall | EmbeddingCall) -> float | None:
+        given = call.labels.get("cache_ttl")
+        return self._ttl if given is None else _checked_ttl(given, "labels.cache_ttl")
+
+
+class _NotKeptError(Exception):
+    """The response that others waited for is not to be had: they ask themselves."""
+
+
+_MODES: tuple[Literal["bypass", "refresh"] | None, ...] = (None, "bypass", "refresh")
+
+
+def _mode_of(call: ChatCall | EmbeddingCall) -> Literal["bypass", "refresh"] | None:
+    given = call.labels.get("cache")
+    for mode in _MODES:
+        if given == mode:
+            return mode
+    reason = f"expected 'bypass' or 'refresh', got {describe_value(given)}"
+    raise InvalidRequestError(reason, path="labels.cache")
+
+
+def _checked_ttl(given: Any, path: str) -> float | None:
+    is_number = isinstance(given, int | float) and not isinstance(given, bool)
+    if given is None or (is_number and given > 0):
+        return cast("float | None", given)
+    reason = f"expected a number of seconds above 0, got {describe_value(given)}"
+    raise InvalidRequestError(reason, path=path)
+
+
+def _harmless(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings or headers without credentials, also in addresses."""
+    found = dict[str, Any]()
+    for name, value in values.items():
+        if is_credential(name):
+            continue
+        shown = value.reveal() if hasattr(value, "reveal") else value
+        found[name.lower()] = redact_url(shown) if name == "base_url" else shown
+    return found
+
+
+def _missed(exchange: Exchange) -> Exchange:
+    return replace(exchange, cache="miss")
+
+
+def _written(response: Whole) -> bytes | None:
+    """A response as it is kept; None for one that says no more than that a filter was there."""
+    if isinstance(response, Completion) and any(
+        choice.finish_reason == "content_filter" for choice in response.choices
+    ):
+        return None
+    exchange = response.exchange
+    kept = {
+        "version": _VERSION,
+        "response": response.model_dump(),
+        "provider": exchange.provider,
+        "request_id": exchange.request_id,
+        "deviations": [asdict(deviation) for deviation in exchange.report],
+    }
+    return json.dumps(kept, default=str).encode()
+
+
+def _restored(kind: type[Kept], raw: bytes) -> Kept:
+    """A response that is kept, as a new one."""
+    kept = decode_json(raw)
+    response = kind.model_validate(kept["response"])
+    response.exchange = Exchange(
+        provider=kept["provider"],
+        report=Report(deviations=[Deviation(**each) for each in kept["deviations"]]),
+        request_id=kept["request_id"],
+        cache="hit",
+    )
+    return response
+
+
+def _replayed(completion: Completion, call: ChatCall) -> Stream:
+    options = call.parameters.get("stream_options") or {}
+    return Stream.replay(completion, include_usage=bool(options.get("include_usage")))

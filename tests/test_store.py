@@ -1,0 +1,146 @@
+"""Stores: what is kept, for how long, how much of it, and what becomes of it in a file."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import stat
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmgate.errors import ClosedError, InvalidRequestError
+from llmgate.store import MemoryStore, SqliteStore, Store
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    """Each kind, with room for a thousand bytes."""
+    made: Store = (
+        MemoryStore(max_bytes=1000)
+        if request.param == "memory"
+        else SqliteStore(tmp_path / "store.db", max_bytes=1000)
+    )
+    yield made
+    await made.aclose()
+
+
+async def test_a_value_is_there_until_it_is_not(store: Store) -> None:
+    """It can be replaced and forgotten."""
+    assert isinstance(store, Store)
+    assert await store.get("a") is None
+    await store.set("a", b"1")
+    await store.set("a", b"2")
+    assert b"2" == await store.get("a")
+    await store.delete("a")
+    await store.delete("a")
+    assert await store.get("a") is None
+
+
+async def test_a_time_ends(store: Store) -> None:
+    """To the hundredth of a second; writing another one clears what is over."""
+    await store.set("a", b"1", ttl=0.02)
+    await store.set("b", b"2", ttl=60)
+    await asyncio.sleep(0.03)
+    assert await store.get("a") is None
+    await store.set("c", b"3")
+    assert b"2" == await store.get("b")
+
+
+async def test_it_is_bounded_in_bytes(store: Store) -> None:
+    """The oldest go; what is larger than all is not kept at all."""
+    for number in range(100):
+        await store.set(f"key {number:03}", bytes(90))
+    found = [number for number in range(100) if await store.get(f"key {number:03}") is not None]
+    assert found == [*range(100 - len(found), 100)]
+    assert 5 <= len(found) <= 11
+    await store.set("large", bytes(2000))
+    assert await store.get("large") is None
+
+
+async def test_threads_and_loops_share_it(store: Store) -> None:
+    """Each with its own loop, at once."""
+
+    async def work(name: str) -> None:
+        for number in range(50):
+            await store.set(f"{name}{number % 5}", name.encode())
+            assert await store.get(f"{name}{number % 5}") in (name.encode(), None)
+
+    threads = [threading.Thread(target=asyncio.run, args=(work(name),)) for name in "abc"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        await asyncio.to_thread(thread.join)
+    assert b"a" == await store.get("a4")
+
+
+def sqlite(max_bytes: Any) -> SqliteStore:
+    """A store in a file that is never made."""
+    return SqliteStore("x", max_bytes=max_bytes)
+
+
+@pytest.mark.parametrize("make", [MemoryStore, sqlite])
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, True, "1"])
+def test_a_size_is_checked(make: Any, wrong: Any) -> None:
+    """Before anything is kept."""
+    with pytest.raises(InvalidRequestError, match="max_bytes"):
+        make(max_bytes=wrong)
+
+
+async def test_memory_forgets_what_was_not_used_for_longest() -> None:
+    """Reading is using."""
+    store = MemoryStore(max_entries=2)
+    await store.set("a", b"1")
+    await store.set("b", b"2")
+    await store.get("a")
+    await store.set("c", b"3")
+    assert [b"1", None, b"3"] == [await store.get(key) for key in "abc"]
+    assert 2 == len(store)
+    assert 4 == store.bytes
+    await store.aclose()
+    assert (0, 0) == (len(store), store.bytes)
+
+
+async def test_a_file_outlives_its_store_and_is_its_owners(tmp_path: Path) -> None:
+    """Another process finds what was kept; nobody else can read it."""
+    path = tmp_path / "store.db"
+    first = SqliteStore(path)
+    await first.set("a", b"1")
+    second = SqliteStore(path)
+    await second.set("b", b"2")
+    assert b"2" == await first.get("b")
+    for each in (first, second, second):
+        await each.aclose()
+    assert 0 == stat.S_IMODE(os.stat(path).st_mode) & 0o077
+    third = SqliteStore(path)
+    assert b"1" == await third.get("a")
+    await third.aclose()
+
+
+async def test_a_store_that_was_closed_says_so(tmp_path: Path) -> None:
+    """Also one that was never used."""
+    store = SqliteStore(tmp_path / "store.db")
+    await store.aclose()
+    with pytest.raises(ClosedError, match="the store was closed"):
+        await store.get("a")
+
+
+async def test_what_is_counted_is_what_there_is(tmp_path: Path) -> None:
+    """Through replacements and removals."""
+    path = tmp_path / "store.db"
+    store = SqliteStore(path, max_bytes=500)
+    for number in range(200):
+        await store.set(f"{number % 13}", bytes(number % 97))
+        if number % 7 == 0:
+            await store.delete(f"{number % 5}")
+    await store.aclose()
+    with sqlite3.connect(path) as connection:
+        counted = connection.execute("SELECT n, bytes FROM size").fetchone()
+        there = connection.execute("SELECT COUNT(*), SUM(LENGTH(value)) FROM entries").fetchone()
+    connection.close()
+    assert there == counted
+    assert counted[1] <= 500
