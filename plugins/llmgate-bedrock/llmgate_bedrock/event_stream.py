@@ -128,7 +128,7 @@ class EventStreamFramer:
             headers = _headers(raw)
             if len(self._known) < _MOST_KNOWN:  # nearly all messages of a stream have the same few
                 self._known[raw] = headers
-        return Frame(message[start:end], headers.get(":event-type", ""), (), headers)
+        return Frame(message[start:end], headers.get(":event-type", ""), headers)
 
 
 def _refuse(why: str, message: bytes) -> NoReturn:
