@@ -69,6 +69,9 @@ from llmgate.provider.http import Secret
 from llmgate.report import Deviation as Deviation
 from llmgate.report import Policy
 from llmgate.report import Report as Report
+from llmgate.reranking import RerankDocuments
+from llmgate.reranking import Reranking as Reranking
+from llmgate.reranking import RerankResult as RerankResult
 from llmgate.tool_loop import ToolLoopError as ToolLoopError
 from llmgate.tool_loop import ToolRun as ToolRun
 from llmgate.tool_loop import arun_tools as arun_tools
@@ -117,6 +120,8 @@ __all__ = [
     "Report",
     "RequestError",
     "RequestTimeoutError",
+    "RerankResult",
+    "Reranking",
     "ResponseTooLargeError",
     "RetryPolicy",
     "ServerError",
@@ -136,6 +141,7 @@ __all__ = [
     "add_host",
     "aembedding",
     "alist_models",
+    "arerank",
     "arun_tools",
     "audio",
     "completion",
@@ -146,6 +152,7 @@ __all__ = [
     "image",
     "list_models",
     "model_info",
+    "rerank",
     "run_tools",
 ]
 __version__: str
@@ -1279,6 +1286,125 @@ class Client(_Client):
             verbose: Whether this call's events, with prompt and output, are written to standard
                 error.
         """
+    async def arerank(
+        self,
+        model: str,
+        query: str,
+        documents: RerankDocuments,
+        *,
+        top_n: int | None = None,
+        truncate: bool | None = None,
+        api_key: str | Secret | None = None,
+        base_url: str | None = None,
+        api_base: str | None = None,
+        api_version: str | None = None,
+        provider_settings: Mapping[str, Any] | None = None,
+        timeout: float | Timeout | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        unsupported: Policy | None = None,
+        hooks: Iterable[Hook] | None = None,
+        labels: Mapping[str, str | int | float | bool] | None = None,
+        force_timeout: float | None = None,
+        forceTimeout: float | None = None,
+        logger_fn: Callable[[dict[str, Any]], object] | None = None,
+        verbose: bool | None = None,
+        return_documents: bool | None = None,
+    ) -> Reranking:
+        """Documents by their relevance to a query, the most relevant first.
+
+        An argument that is None counts as absent. All documents go in one request, since scores
+        of different requests cannot be compared.
+
+        Args:
+            model: ``provider/model``, or an unprefixed name that an installed provider claims.
+            query: What the documents are compared with.
+            documents: Texts, or objects with a ``text`` (or other fields, where the provider takes
+                them).
+            top_n: How many of the most relevant documents are returned; by default all.
+            truncate: Whether, or on which side, a text that is too long is cut.
+            api_key: The provider's key for this call, instead of the one from the environment.
+            base_url: The address of the provider's API for this call.
+            api_base: An earlier name of ``base_url``.
+            api_version: The version of the provider's API, where it has one.
+            provider_settings: What else the provider's factory takes, by name.
+            timeout: Seconds for the whole call with its retries and stream, or a ``Timeout``.
+            max_retries: How many times a failed request is retried.
+            extra_headers: Headers that are sent beside the provider's own.
+            extra_body: Fields that are merged into the request's body last, unchecked.
+            unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider lacks;
+                ``"raise"`` refuses the call.
+            hooks: Callables that are given each event of this call, after those of the client.
+            labels: Your own words for this call: middleware and hooks see them, and no provider
+                does.
+            force_timeout: An earlier name of ``timeout``.
+            forceTimeout: An earlier name of ``timeout``.
+            logger_fn: A function that is given each event of this call as a dictionary.
+            verbose: Whether this call's events, with prompt and output, are written to standard
+                error.
+            return_documents: Whether each result holds its document.
+
+        Raises:
+            UnsupportedError: when the provider does not rerank documents.
+            LLMGateError: of one of the other kinds, as for every call.
+        """
+    def rerank(
+        self,
+        model: str,
+        query: str,
+        documents: RerankDocuments,
+        *,
+        top_n: int | None = None,
+        truncate: bool | None = None,
+        api_key: str | Secret | None = None,
+        base_url: str | None = None,
+        api_base: str | None = None,
+        api_version: str | None = None,
+        provider_settings: Mapping[str, Any] | None = None,
+        timeout: float | Timeout | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        unsupported: Policy | None = None,
+        hooks: Iterable[Hook] | None = None,
+        labels: Mapping[str, str | int | float | bool] | None = None,
+        force_timeout: float | None = None,
+        forceTimeout: float | None = None,
+        logger_fn: Callable[[dict[str, Any]], object] | None = None,
+        verbose: bool | None = None,
+        return_documents: bool | None = None,
+    ) -> Reranking:
+        """:meth:`arerank` for code that is not async; it also works while a loop is running.
+
+        Args:
+            model: ``provider/model``, or an unprefixed name that an installed provider claims.
+            query: What the documents are compared with.
+            documents: Texts, or objects with a ``text`` (or other fields, where the provider takes
+                them).
+            top_n: How many of the most relevant documents are returned; by default all.
+            truncate: Whether, or on which side, a text that is too long is cut.
+            api_key: The provider's key for this call, instead of the one from the environment.
+            base_url: The address of the provider's API for this call.
+            api_base: An earlier name of ``base_url``.
+            api_version: The version of the provider's API, where it has one.
+            provider_settings: What else the provider's factory takes, by name.
+            timeout: Seconds for the whole call with its retries and stream, or a ``Timeout``.
+            max_retries: How many times a failed request is retried.
+            extra_headers: Headers that are sent beside the provider's own.
+            extra_body: Fields that are merged into the request's body last, unchecked.
+            unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider lacks;
+                ``"raise"`` refuses the call.
+            hooks: Callables that are given each event of this call, after those of the client.
+            labels: Your own words for this call: middleware and hooks see them, and no provider
+                does.
+            force_timeout: An earlier name of ``timeout``.
+            forceTimeout: An earlier name of ``timeout``.
+            logger_fn: A function that is given each event of this call as a dictionary.
+            verbose: Whether this call's events, with prompt and output, are written to standard
+                error.
+            return_documents: Whether each result holds its document.
+        """
     async def alist_models(
         self,
         provider: str | None = None,
@@ -2263,6 +2389,129 @@ def embedding(
 
     Raises:
         LLMGateError: of one of the kinds in :mod:`llmgate.errors`.
+    """
+
+async def arerank(
+    model: str,
+    query: str,
+    documents: RerankDocuments,
+    *,
+    top_n: int | None = None,
+    truncate: bool | None = None,
+    api_key: str | Secret | None = None,
+    base_url: str | None = None,
+    api_base: str | None = None,
+    api_version: str | None = None,
+    provider_settings: Mapping[str, Any] | None = None,
+    timeout: float | Timeout | None = None,
+    max_retries: int | None = None,
+    extra_headers: Mapping[str, str] | None = None,
+    extra_body: Mapping[str, Any] | None = None,
+    unsupported: Policy | None = None,
+    hooks: Iterable[Hook] | None = None,
+    labels: Mapping[str, str | int | float | bool] | None = None,
+    force_timeout: float | None = None,
+    forceTimeout: float | None = None,
+    logger_fn: Callable[[dict[str, Any]], object] | None = None,
+    verbose: bool | None = None,
+    return_documents: bool | None = None,
+) -> Reranking:
+    """Documents by their relevance to a query, the most relevant first; the default client asks.
+
+    An argument that is None counts as absent. All documents go in one request, since scores of
+    different requests cannot be compared.
+
+    Args:
+        model: ``provider/model``, or an unprefixed name that an installed provider claims.
+        query: What the documents are compared with.
+        documents: Texts, or objects with a ``text`` (or other fields, where the provider takes
+            them).
+        top_n: How many of the most relevant documents are returned; by default all.
+        truncate: Whether, or on which side, a text that is too long is cut.
+        api_key: The provider's key for this call, instead of the one from the environment.
+        base_url: The address of the provider's API for this call.
+        api_base: An earlier name of ``base_url``.
+        api_version: The version of the provider's API, where it has one.
+        provider_settings: What else the provider's factory takes, by name.
+        timeout: Seconds for the whole call with its retries and stream, or a ``Timeout``.
+        max_retries: How many times a failed request is retried.
+        extra_headers: Headers that are sent beside the provider's own.
+        extra_body: Fields that are merged into the request's body last, unchecked.
+        unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider lacks;
+            ``"raise"`` refuses the call.
+        hooks: Callables that are given each event of this call, after those of the client.
+        labels: Your own words for this call: middleware and hooks see them, and no provider
+            does.
+        force_timeout: An earlier name of ``timeout``.
+        forceTimeout: An earlier name of ``timeout``.
+        logger_fn: A function that is given each event of this call as a dictionary.
+        verbose: Whether this call's events, with prompt and output, are written to standard
+            error.
+        return_documents: Whether each result holds its document.
+
+    Raises:
+        UnsupportedError: when the provider does not rerank documents.
+        LLMGateError: of one of the other kinds, as for every call.
+    """
+
+def rerank(
+    model: str,
+    query: str,
+    documents: RerankDocuments,
+    *,
+    top_n: int | None = None,
+    truncate: bool | None = None,
+    api_key: str | Secret | None = None,
+    base_url: str | None = None,
+    api_base: str | None = None,
+    api_version: str | None = None,
+    provider_settings: Mapping[str, Any] | None = None,
+    timeout: float | Timeout | None = None,
+    max_retries: int | None = None,
+    extra_headers: Mapping[str, str] | None = None,
+    extra_body: Mapping[str, Any] | None = None,
+    unsupported: Policy | None = None,
+    hooks: Iterable[Hook] | None = None,
+    labels: Mapping[str, str | int | float | bool] | None = None,
+    force_timeout: float | None = None,
+    forceTimeout: float | None = None,
+    logger_fn: Callable[[dict[str, Any]], object] | None = None,
+    verbose: bool | None = None,
+    return_documents: bool | None = None,
+) -> Reranking:
+    """:func:`arerank` for code that is not async; it also works while a loop is running.
+
+    Args:
+        model: ``provider/model``, or an unprefixed name that an installed provider claims.
+        query: What the documents are compared with.
+        documents: Texts, or objects with a ``text`` (or other fields, where the provider takes
+            them).
+        top_n: How many of the most relevant documents are returned; by default all.
+        truncate: Whether, or on which side, a text that is too long is cut.
+        api_key: The provider's key for this call, instead of the one from the environment.
+        base_url: The address of the provider's API for this call.
+        api_base: An earlier name of ``base_url``.
+        api_version: The version of the provider's API, where it has one.
+        provider_settings: What else the provider's factory takes, by name.
+        timeout: Seconds for the whole call with its retries and stream, or a ``Timeout``.
+        max_retries: How many times a failed request is retried.
+        extra_headers: Headers that are sent beside the provider's own.
+        extra_body: Fields that are merged into the request's body last, unchecked.
+        unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider lacks;
+            ``"raise"`` refuses the call.
+        hooks: Callables that are given each event of this call, after those of the client.
+        labels: Your own words for this call: middleware and hooks see them, and no provider
+            does.
+        force_timeout: An earlier name of ``timeout``.
+        forceTimeout: An earlier name of ``timeout``.
+        logger_fn: A function that is given each event of this call as a dictionary.
+        verbose: Whether this call's events, with prompt and output, are written to standard
+            error.
+        return_documents: Whether each result holds its document.
+
+    Raises:
+        UnsupportedError: when the provider does not rerank documents.
+        LLMGateError: of one of the other kinds, as for every call.
     """
 
 async def alist_models(

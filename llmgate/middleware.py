@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from llmgate._core.source import StreamEnd
 from llmgate.embeddings import EmbeddingCall, Embeddings
 from llmgate.options import ChatCall
+from llmgate.reranking import RerankCall, Reranking
 
 if TYPE_CHECKING:
     from llmgate._core.stream import Stream
@@ -25,6 +26,8 @@ __all__ = [
     "EmbeddingHandler",
     "Handler",
     "Middleware",
+    "RerankCall",
+    "RerankHandler",
     "StreamEnd",
 ]
 
@@ -32,6 +35,8 @@ Handler: TypeAlias = Callable[[ChatCall], Awaitable["Completion | Stream"]]
 """What is further in: the next middleware, and behind the last one the provider."""
 EmbeddingHandler: TypeAlias = Callable[[EmbeddingCall], Awaitable[Embeddings]]
 """The same for embeddings."""
+RerankHandler: TypeAlias = Callable[[RerankCall], Awaitable[Reranking]]
+"""The same for rerankings."""
 
 
 class Middleware:
@@ -62,4 +67,8 @@ class Middleware:
 
     async def embed(self, call: EmbeddingCall, handler: EmbeddingHandler) -> Embeddings:
         """The embeddings of a call."""
+        return await handler(call)
+
+    async def rerank(self, call: RerankCall, handler: RerankHandler) -> Reranking:
+        """The reranking of a call."""
         return await handler(call)

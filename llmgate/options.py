@@ -30,6 +30,8 @@ __all__ = [
     "EmbeddingOptions",
     "EmbeddingParameters",
     "OwnOptions",
+    "RerankOptions",
+    "RerankParameters",
     "Timeout",
 ]
 
@@ -150,6 +152,19 @@ class EmbeddingParameters(TypedDict, total=False):
 
 class EmbeddingOptions(EmbeddingParameters, OwnOptions, total=False):
     """Every keyword of ``aembedding`` beside ``model`` and ``input``."""
+
+
+class RerankParameters(TypedDict, total=False):
+    """The parameters of a reranking that a provider is sent."""
+
+    top_n: int
+    truncate: bool
+
+
+class RerankOptions(RerankParameters, OwnOptions, total=False):
+    """Every keyword of ``arerank`` beside ``model``, ``query`` and ``documents``."""
+
+    return_documents: bool
 
 
 @dataclass(slots=True)

@@ -37,11 +37,11 @@ MOST_COLUMNS = 6
 HOSTS = """\
 ## {package}
 
-Each of these takes every parameter as it is, but for those named here. More of them is in
+Each of these takes every parameter of a chat as it is, but for those named here. More of them is in
 the [README of the package](../plugins/{package}/README.md).
 
-| provider | lacks | embeddings | list of models |
-|---|---|---|---|
+| provider | lacks | embeddings | rerank | list of models |
+|---|---|---|---|---|
 """
 
 
@@ -101,6 +101,7 @@ def hosts(package: str, names: Iterable[str]) -> str:
             f"`{name}`",
             ", ".join(f"`{each}`" for each in lacking) or "nothing",
             "yes" if hasattr(factory, "embed") else "no",
+            "yes" if hasattr(factory, "rerank") else "no",
             "yes" if hasattr(factory, "list_models") else "no",
         )
         lines.append(f"| {' | '.join(cells)} |\n")

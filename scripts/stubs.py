@@ -46,6 +46,7 @@ from llmgate.hooks import Hook
 from llmgate.messages import FunctionDefinition, ToolDefinition
 from llmgate.provider.http import Secret
 from llmgate.report import Policy
+from llmgate.reranking import RerankDocuments
 """
 
 ANY_MESSAGES = "Messages[Given]"
@@ -69,7 +70,7 @@ SYNC_CHAT = tuple(Result(stream, kind.replace("Stream", "SyncStream")) for strea
 PREVIEW = (Result("bool | None = False", "Preview"),)
 
 
-OPERATIONS = ("aembedding", "embedding", "alist_models", "list_models")
+OPERATIONS = ("aembedding", "embedding", "arerank", "rerank", "alist_models", "list_models")
 
 
 def stub() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from llmgate.embeddings import EmbeddingCall
     from llmgate.options import ChatParameters
     from llmgate.provider import Provider, ProviderCall
+    from llmgate.reranking import RerankCall
 
-__all__ = ["Abilities", "abilities_of", "apply_abilities", "log_dropped"]
+__all__ = ["Abilities", "abilities_of", "apply_abilities", "declared", "log_dropped"]
 
 Abilities: TypeAlias = Mapping[str, Support | Rule] | None
-Fitted = TypeVar("Fitted", "ProviderCall", "EmbeddingCall")
+Fitted = TypeVar("Fitted", "ProviderCall", "EmbeddingCall", "RerankCall")
+Declared = TypeVar("Declared")
 
 
 def abilities_of(provider: Provider, model: str, parameters: ChatParameters) -> Abilities:
@@ -39,6 +41,29 @@ def abilities_of(provider: Provider, model: str, parameters: ChatParameters) -> 
             return abilities
         failure = PluginError(
             f"the provider's abilities are {describe_value(abilities)}, not a mapping"
+        )
+    raise failure
+
+
+def declared(
+    provider: Any, declare: Callable[[str], Declared], model: str, kind: type[Declared]
+) -> Declared:
+    """What a provider declares of a model for an operation beside chat, which is to be of a kind.
+
+    Raises:
+        PluginError: when the provider's code fails, or says something else.
+    """
+    try:
+        abilities = declare(model)
+    except LLMGateError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
+        failure = plugin_error(error, provider, "say what a model takes")
+    else:
+        if isinstance(abilities, kind):
+            return abilities
+        failure = PluginError(
+            f"the provider said {describe_value(abilities)} of what a model takes"
         )
     raise failure
 

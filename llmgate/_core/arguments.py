@@ -25,6 +25,9 @@ input: A text, a list of texts, the token ids of a text, or a list of those. Mor
 provider: The provider's name. Without one, all known providers that can list their
     models are asked at once; those without a key are left out, and what else fails is
     in ``errors`` of the list.
+query: What the documents are compared with.
+documents: Texts, or objects with a ``text`` (or other fields, where the provider takes
+    them).
 messages: The conversation: dictionaries in OpenAI's format, and messages of earlier
     completions as they are.
 stream: Whether the completion comes in chunks, as it is written.
@@ -78,6 +81,8 @@ encoding_format: How vectors are sent; they are decoded to floats in any case.
 input_type: What the texts are for: ``"query"``, ``"document"``, or a provider's own
     word.
 truncate: Whether, or on which side, a text that is too long is cut.
+top_n: How many of the most relevant documents are returned; by default all.
+return_documents: Whether each result holds its document.
 api_key: The provider's key for this call, instead of the one from the environment.
 base_url: The address of the provider's API for this call.
 api_version: The version of the provider's API, where it has one.

@@ -20,6 +20,7 @@ from llmgate._core.schemas import (
     json_validator,
     message_validator,
     parameter_validator,
+    rerank_parameter_validator,
     text_validator,
     token_validator,
 )
@@ -37,12 +38,15 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "check_documents",
     "check_embedding_parameters",
     "check_input",
     "check_json",
     "check_messages",
     "check_name",
     "check_parameters",
+    "check_query",
+    "check_rerank_parameters",
     "unwritable",
 ]
 
@@ -237,10 +241,10 @@ def _token_ids(given: Any, path: str) -> list[int]:
     return cast("list[int]", _checked(token_validator(), _items(given, path), path))
 
 
-def _items(given: Any, path: str) -> list[Any]:
+def _items(given: Any, path: str, expected: str = "text, token ids or a list") -> list[Any]:
     if isinstance(given, str | bytes | Mapping | Set) or not isinstance(given, Iterable):
         kind = kind_of(given)  # pyright: ignore[reportUnknownArgumentType] # whatever it is
-        raise InvalidRequestError(f"expected text, token ids or a list, got {kind}", path=path)
+        raise InvalidRequestError(f"expected {expected}, got {kind}", path=path)
     return [*given]
 
 
@@ -252,6 +256,44 @@ def check_embedding_parameters(parameters: Mapping[str, Any]) -> EmbeddingParame
     """
     checked = _checked(embedding_parameter_validator(), dict(parameters), "")
     return cast("EmbeddingParameters", checked)
+
+
+def check_rerank_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a reranking, each of its type.
+
+    Raises:
+        InvalidRequestError: naming the parameter.
+    """
+    return dict(_checked(rerank_parameter_validator(), dict(parameters), ""))
+
+
+def check_query(given: Any) -> str:
+    """What documents are to be compared with: a text that is not empty.
+
+    Raises:
+        InvalidRequestError: when it is something else.
+    """
+    if isinstance(given, str) and given:
+        return cast("str", check_json(given, "query"))
+    got = "an empty text" if isinstance(given, str) else kind_of(given)
+    raise InvalidRequestError(f"expected a text, got {got}", path="query")
+
+
+def check_documents(given: Any) -> list[str | dict[str, Any]]:
+    """The documents of a reranking: texts, and objects that JSON can carry.
+
+    Raises:
+        InvalidRequestError: naming the path of what is wrong.
+    """
+    items = [_as_dictionary(each) for each in _items(given, "documents", "a list")]
+    if not items:
+        raise InvalidRequestError("expected at least one document", path="documents")
+    for place, item in enumerate(items):
+        if not isinstance(item, str) and not (is_object(item) and item):
+            got = "an empty object" if is_object(item) else kind_of(item)
+            reason = f"expected a text or an object, got {got}"
+            raise InvalidRequestError(reason, path=f"documents[{place}]")
+    return cast("list[str | dict[str, Any]]", check_json(items, "documents"))
 
 
 def _without_tuple(value: Any) -> Any:

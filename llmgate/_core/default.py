@@ -10,7 +10,7 @@ from llmgate._core.arguments import described
 from llmgate._core.client import Client
 from llmgate._core.prepare import hide_credentials
 from llmgate.errors import RequestError
-from llmgate.options import CallOptions, EmbeddingOptions, OwnOptions
+from llmgate.options import CallOptions, EmbeddingOptions, OwnOptions, RerankOptions
 
 if TYPE_CHECKING:
     from llmgate._core.stream import Stream
@@ -18,17 +18,20 @@ if TYPE_CHECKING:
     from llmgate.embeddings import EmbeddingInput, Embeddings
     from llmgate.messages import MessageLike
     from llmgate.models import ModelList
+    from llmgate.reranking import RerankDocuments, Reranking
     from llmgate.types import Completion
 
 __all__ = [
     "acompletion",
     "aembedding",
     "alist_models",
+    "arerank",
     "completion",
     "default_client",
     "defaults",
     "embedding",
     "list_models",
+    "rerank",
 ]
 
 
@@ -136,6 +139,43 @@ def embedding(
     """
     hide_credentials(options)
     return default_client().embedding(model, input, **options)
+
+
+@described(RerankOptions)
+async def arerank(
+    model: str,
+    query: str,
+    documents: RerankDocuments,
+    **options: Unpack[RerankOptions],
+) -> Reranking:
+    """Documents by their relevance to a query, the most relevant first; the default client asks.
+
+    An argument that is None counts as absent. All documents go in one request, since scores of
+    different requests cannot be compared.
+
+    Raises:
+        UnsupportedError: when the provider does not rerank documents.
+        LLMGateError: of one of the other kinds, as for every call.
+    """
+    hide_credentials(options)
+    return await default_client().arerank(model, query, documents, **options)
+
+
+@described(RerankOptions)
+def rerank(
+    model: str,
+    query: str,
+    documents: RerankDocuments,
+    **options: Unpack[RerankOptions],
+) -> Reranking:
+    """:func:`arerank` for code that is not async; it also works while a loop is running.
+
+    Raises:
+        UnsupportedError: when the provider does not rerank documents.
+        LLMGateError: of one of the other kinds, as for every call.
+    """
+    hide_credentials(options)
+    return default_client().rerank(model, query, documents, **options)
 
 
 @described(OwnOptions)

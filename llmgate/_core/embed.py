@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from llmgate._core.abilities import apply_abilities
+from llmgate._core.abilities import apply_abilities, declared
 from llmgate._core.batches import embed_in_batches
 from llmgate._core.check import check_embedding_parameters, check_input, check_name
-from llmgate._core.failures import plugin_error
 from llmgate._core.prepare import first_and_rest, new_id, set_own
 from llmgate.embeddings import EmbeddingCall
-from llmgate.errors import LLMGateError, PluginError, UnsupportedError, describe_value
+from llmgate.errors import UnsupportedError
 from llmgate.options import EmbeddingOptions, EmbeddingParameters, OwnOptions
 from llmgate.provider import Embedder, EmbeddingAbilities, Provider, Support
 from llmgate.report import Policy, Report
@@ -68,7 +67,7 @@ def fit_embedding(
     """
     if not isinstance(provider, Embedder):
         raise UnsupportedError(f"{provider.name} makes no embeddings", parameter="input")
-    abilities = _abilities(provider, target.model)
+    abilities = declared(provider, provider.embedding_abilities, target.model, EmbeddingAbilities)
     if not (abilities.takes_tokens or isinstance(call.input[0], str)):
         reason = f"{provider.name} takes no token ids: give it the text"
         raise UnsupportedError(reason, parameter="input")
@@ -82,23 +81,6 @@ def fit_embedding(
     )
     applied = apply_abilities(fitted, provider.name, abilities.parameters, ("dimensions",))
     return applied, abilities
-
-
-def _abilities(provider: Any, model: str) -> EmbeddingAbilities:
-    """What the provider says of a model, in its own code."""
-    try:
-        abilities = provider.embedding_abilities(model)
-    except LLMGateError:
-        raise
-    except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
-        failure = plugin_error(error, provider, "say what a model takes")
-    else:
-        if isinstance(abilities, EmbeddingAbilities):
-            return abilities
-        failure = PluginError(
-            f"the provider said {describe_value(abilities)} of what a model takes"
-        )
-    raise failure
 
 
 def _without_format(

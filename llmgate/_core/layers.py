@@ -25,6 +25,7 @@ from llmgate.errors import (
 )
 from llmgate.middleware import Middleware
 from llmgate.options import ChatCall, Timeout
+from llmgate.reranking import RerankCall
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["as_middleware", "take_through"]
 
-Call = TypeVar("Call", bound=ChatCall | EmbeddingCall)
+Call = TypeVar("Call", bound=ChatCall | EmbeddingCall | RerankCall)
 Result = TypeVar("Result")
 Layer: TypeAlias = Callable[[Call, Callable[[Call], Awaitable[Result]]], Awaitable[Result]]
 
@@ -94,7 +95,9 @@ async def take_through(
     raise late
 
 
-def _check_settings(call: ChatCall | EmbeddingCall, asked: str, registry: Registry) -> None:
+def _check_settings(
+    call: ChatCall | EmbeddingCall | RerankCall, asked: str, registry: Registry
+) -> None:
     """Refuse to send the key of one provider to another one.
 
     A name that is nobody's is an alias that the middleware knows: it says whose the settings are.

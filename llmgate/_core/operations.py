@@ -1,4 +1,4 @@
-"""What a client does besides chat: embeddings, and lists of models.
+"""What a client does besides chat: embeddings, rerankings, and lists of models.
 
 How such a call is checked and driven is in modules that are imported when one is made.
 """
@@ -21,7 +21,7 @@ from llmgate.errors import (
     UnsupportedError,
     describe_value,
 )
-from llmgate.options import EmbeddingOptions, OwnOptions
+from llmgate.options import EmbeddingOptions, OwnOptions, RerankOptions
 from llmgate.provider import MayBeUnconfigured
 from llmgate.report import Policy, Report
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from llmgate.models import Model, ModelList
     from llmgate.options import ChatCall, Timeout
     from llmgate.provider import Provider
+    from llmgate.reranking import RerankCall, RerankDocuments, Reranking
 
 __all__ = ["Operations"]
 
@@ -146,6 +147,90 @@ class Operations:
         state = await self._begin(call, fitted, provider, began)
         try:
             return await embed_in_batches(state, abilities.max_batch)
+        except MissingKeyError:  # it is looked for again when it may have been set
+            self._registry.forget(target.provider)
+            raise
+
+    # --- rerankings ---
+
+    @described(RerankOptions)
+    async def arerank(
+        self,
+        model: str,
+        query: str,
+        documents: RerankDocuments,
+        **options: Unpack[RerankOptions],
+    ) -> Reranking:
+        """Documents by their relevance to a query, the most relevant first.
+
+        An argument that is None counts as absent. All documents go in one request, since scores
+        of different requests cannot be compared.
+
+        Raises:
+            UnsupportedError: when the provider does not rerank documents.
+            LLMGateError: of one of the other kinds, as for every call.
+        """
+        hide_credentials(options)
+        began = time.monotonic()
+        try:
+            call = self._parse_rerank(model, query, documents, options)
+        except InvalidRequestError as error:
+            raise error.with_traceback(None)  # noqa: B904 - likewise
+        return await self._rerank_through(call, began)
+
+    @described(RerankOptions)
+    def rerank(
+        self,
+        model: str,
+        query: str,
+        documents: RerankDocuments,
+        **options: Unpack[RerankOptions],
+    ) -> Reranking:
+        """:meth:`arerank` for code that is not async; it also works while a loop is running."""
+        from llmgate._core.sync import run  # noqa: PLC0415 - a thread, only where asked for
+
+        hide_credentials(options)
+        began = time.monotonic()
+        try:
+            call = self._parse_rerank(model, query, documents, options)
+        except InvalidRequestError as error:
+            raise error.with_traceback(None)  # noqa: B904 - likewise
+        return run(lambda: self._rerank_through(call, began))
+
+    def _parse_rerank(
+        self, model: str, query: str, documents: RerankDocuments, options: RerankOptions
+    ) -> RerankCall:
+        from llmgate._core.rerank import parse_rerank  # noqa: PLC0415 - not paid for by chat
+
+        return parse_rerank(model, query, documents, options, unsupported=self._unsupported)
+
+    async def _rerank_through(self, call: RerankCall, began: float) -> Reranking:
+        """Ask the provider of a call's model, through the middleware."""
+        if not self._middleware:
+            return await self._rerank(call, began)
+        from llmgate._core.layers import take_through  # noqa: PLC0415 - only for those who have it
+        from llmgate.reranking import Reranking  # noqa: PLC0415 - likewise
+
+        return await take_through(
+            [each.rerank for each in self._middleware],
+            call,
+            self._rerank,
+            Reranking,
+            registry=self._registry,
+            default=self._timeout,
+            began=began,
+        )
+
+    async def _rerank(self, call: RerankCall, began: float) -> Reranking:
+        """Ask the provider of a call's model."""
+        from llmgate._core.rerank import fit_rerank, reranked  # noqa: PLC0415 - likewise
+
+        await self._load(call, began)
+        target = resolve(call, self._registry)
+        provider = provider_of(call, target, self._registry)
+        state = await self._begin(call, fit_rerank(call, target, provider), provider, began)
+        try:
+            return await reranked(state, call)
         except MissingKeyError:  # it is looked for again when it may have been set
             self._registry.forget(target.provider)
             raise

@@ -23,6 +23,7 @@ __all__ = [
     "json_validator",
     "message_validator",
     "parameter_validator",
+    "rerank_parameter_validator",
     "text_validator",
     "token_validator",
 ]
@@ -90,6 +91,20 @@ def embedding_parameter_validator() -> SchemaValidator:
         "input_type": _text(1),
         "truncate": cs.union_schema([(flag, "~flag"), (_text(1), "~text")], mode="left_to_right"),
         "user": _text(),
+    }
+    fields = {name: cs.typed_dict_field(item, required=False) for name, item in schemas.items()}
+    return SchemaValidator(cs.typed_dict_schema(fields))
+
+
+@cache
+def rerank_parameter_validator() -> SchemaValidator:
+    from pydantic_core import SchemaValidator  # noqa: PLC0415 - first use
+    from pydantic_core import core_schema as cs  # noqa: PLC0415
+
+    schemas: dict[str, CoreSchema] = {
+        "return_documents": cs.bool_schema(strict=True),
+        "top_n": cs.int_schema(strict=True, ge=1, lt=2**63),
+        "truncate": cs.bool_schema(strict=True),
     }
     fields = {name: cs.typed_dict_field(item, required=False) for name, item in schemas.items()}
     return SchemaValidator(cs.typed_dict_schema(fields))

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from llmgate.provider.call import ProviderCall
     from llmgate.provider.framing import Frame, Framer
     from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Secret, Transport
+    from llmgate.reranking import RerankCall, Reranking
     from llmgate.types import Chunk, Completion
 
 __all__ = [
@@ -45,6 +46,8 @@ __all__ = [
     "MayBeUnconfigured",
     "ModelLister",
     "Provider",
+    "RerankAbilities",
+    "Reranker",
     "Rule",
     "Signing",
     "Support",
@@ -271,6 +274,36 @@ class Embedder(Protocol):
     def embedding_abilities(self, model: str) -> EmbeddingAbilities:  # noqa: ARG002 - others need it
         """What this model takes; by default all parameters as they are, and texts alone. Pure."""
         return EmbeddingAbilities()
+
+
+@slotted
+class RerankAbilities:
+    """What a model that reranks documents takes.
+
+    ``parameters`` says how each parameter of a reranking is taken, as a provider's ``parameters``
+    do for chat; results are cut to ``top_n`` where it is not among them. ``takes_objects`` says
+    whether documents may be objects: where they may not, the provider reads texts alone.
+    """
+
+    parameters: Mapping[str, Support | Rule] | None = None
+    takes_objects: bool = False
+
+
+@runtime_checkable
+class Reranker(Protocol):
+    """The ability of a provider to rerank documents. Inherit from it to have what is optional."""
+
+    def rerank(self, call: RerankCall) -> Flow[Reranking]:
+        """The flow of a call for a reranking, with a result for each document or for the best ones.
+
+        The core puts them in order of their scores, cuts them to ``top_n``, adds the documents
+        where the caller asked for them, and refuses results of documents that it did not send.
+        """
+        ...
+
+    def rerank_abilities(self, model: str) -> RerankAbilities:  # noqa: ARG002 - others need it
+        """What this model takes; by default all parameters as they are, and texts alone. Pure."""
+        return RerankAbilities()
 
 
 @runtime_checkable

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from llmgate.testing.operations import ModelListConformance as ModelListConformance
     from llmgate.testing.operations import RecordedEmbeddings as RecordedEmbeddings
     from llmgate.testing.operations import RecordedModels as RecordedModels
+    from llmgate.testing.operations import RecordedReranking as RecordedReranking
+    from llmgate.testing.operations import RerankConformance as RerankConformance
     from llmgate.testing.recordings import GoldenCall as GoldenCall
     from llmgate.testing.recordings import NothingExpectedWarning as NothingExpectedWarning
     from llmgate.testing.recordings import RecordedExchange as RecordedExchange
@@ -52,6 +54,8 @@ _MODULE_OF = {
     "RecordedEmbeddings": "operations",
     "RecordedExchange": "recordings",
     "RecordedModels": "operations",
+    "RecordedReranking": "operations",
+    "RerankConformance": "operations",
     "drive": "driving",
     "load_corpus": "recordings",
     "load_recording": "recordings",
@@ -77,6 +81,8 @@ __all__ = [
     "RecordedEmbeddings",
     "RecordedExchange",
     "RecordedModels",
+    "RecordedReranking",
+    "RerankConformance",
     "UnknownRequestError",
     "cassette",
     "drive",

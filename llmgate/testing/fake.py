@@ -24,17 +24,22 @@ from llmgate.provider import (
     EmbeddingAbilities,
     ModelLister,
     Provider,
+    RerankAbilities,
+    Reranker,
     Signing,
 )
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.framing import Frame, NDJSONFramer
 from llmgate.provider.http import Flow, HttpRequest, Secret, decode_json, encode_json
+from llmgate.reranking import RerankCall, Reranking
 from llmgate.testing.canned import CannedTransport
 from llmgate.testing.fake_operations import (
     embedding_request,
     embeddings_in,
     model_request,
     models_in,
+    rerank_request,
+    reranking_in,
 )
 from llmgate.testing.script import Answer, script
 from llmgate.types import Chunk, Completion
@@ -45,11 +50,12 @@ _REASONS = {"done": "stop", "full": "length", "calls": "tool_calls"}
 _PARTS = {"message": {"say", "calls"}, "delta": {"say", "calls", "end"}}
 
 
-class FakeProvider(Provider, Embedder, ModelLister):
+class FakeProvider(Provider, Embedder, Reranker, ModelLister):
     """Answers from a script: ``Client(providers={"fake": FakeProvider(["Hi", SomeError()])})``.
 
     Each request of a chat is given the next of ``answers``. What was sent is in
     ``transport.requests``. Embeddings are made from the texts: the same text has the same vector.
+    A document is the more relevant the more words of the query it has.
     """
 
     protocol = 2
@@ -84,6 +90,15 @@ class FakeProvider(Provider, Embedder, ModelLister):
     def embedding_abilities(self, model: str) -> EmbeddingAbilities:  # noqa: ARG002 - all take the same
         """It takes everything."""
         return EmbeddingAbilities(takes_tokens=True)
+
+    def rerank(self, call: RerankCall) -> Flow[Reranking]:
+        """One request, a score for each document."""
+        response = yield rerank_request(call)
+        return reranking_in(response.json())
+
+    def rerank_abilities(self, model: str) -> RerankAbilities:  # noqa: ARG002 - all take the same
+        """It takes everything."""
+        return RerankAbilities(takes_objects=True)
 
     def list_models(self) -> Flow[list[Model]]:
         """One request, all models."""

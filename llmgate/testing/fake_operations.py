@@ -1,7 +1,9 @@
-"""Embeddings and the list of models of :mod:`llmgate.testing.fake`, in its own wire format.
+"""What :mod:`llmgate.testing.fake` does beside chat, in its own wire format.
 
 request     {"model": "fake-1", "texts": ["Hi"], "with": {"dimensions": 2}}
 response    {"vectors": [{"index": 0, "values": [0.6, -0.8]}], "usage": {"in": 1}}
+request     {"model": "fake-1", "for": "Hi", "sort": ["Hi there"], "with": {}}
+response    {"scores": [{"index": 0, "relevance_score": 1.0}], "usage": {"in": 3}}
 models      {"names": ["fake-1", "fake-2"]}
 """
 
@@ -16,11 +18,21 @@ from llmgate.errors import DecodeError
 from llmgate.models import Model
 from llmgate.provider.http import HttpRequest, decode_json, encode_json
 from llmgate.provider.kit import merge_body
+from llmgate.provider.ranking import results_in
 from llmgate.provider.vectors import vector_of
+from llmgate.reranking import RerankCall, Reranking, RerankUsage
 from llmgate.testing.canned import Canned
 from llmgate.types import Usage
 
-__all__ = ["answer_operation", "embedding_request", "embeddings_in", "model_request", "models_in"]
+__all__ = [
+    "answer_operation",
+    "embedding_request",
+    "embeddings_in",
+    "model_request",
+    "models_in",
+    "rerank_request",
+    "reranking_in",
+]
 
 _ADDRESS = "https://fake.invalid"
 
@@ -58,6 +70,25 @@ def _embedding(item: Any) -> Embedding:
             raise DecodeError("a vector does not say whose it is")
 
 
+def rerank_request(call: RerankCall) -> HttpRequest:
+    """The request of a call for a reranking."""
+    body = {"model": call.model, "for": call.query, "sort": call.documents, "with": call.parameters}
+    headers = {"Content-Type": "application/json"}
+    content = encode_json(merge_body(body, call.extra_body))
+    return HttpRequest("POST", f"{_ADDRESS}/rerank", headers, content)
+
+
+def reranking_in(payload: Any) -> Reranking:
+    """The reranking of a response."""
+    match payload:
+        case {"scores": scores, "usage": {"in": int(count)}}:
+            return Reranking(results_in(scores, "scores"), usage=RerankUsage(count, count))
+        case {"scores": scores}:
+            return Reranking(results_in(scores, "scores"))
+        case _:
+            raise DecodeError("there are no scores")
+
+
 def model_request() -> HttpRequest:
     """The request for the list of models."""
     return HttpRequest("GET", f"{_ADDRESS}/models")
@@ -79,6 +110,8 @@ def answer_operation(request: HttpRequest) -> Canned | None:
     """The response to such a request; None to one of a chat."""
     if request.url == f"{_ADDRESS}/models":
         return Canned(body=encode_json({"names": ["fake-1", "fake-2"]}))
+    if request.url == f"{_ADDRESS}/rerank":
+        return Canned(body=encode_json(_scored(decode_json(request.body))))
     if request.url != f"{_ADDRESS}/embed":
         return None
     asked = decode_json(request.body)
@@ -86,6 +119,21 @@ def answer_operation(request: HttpRequest) -> Canned | None:
     vectors = [{"index": n, "values": _vector(text, length)} for n, text in enumerate(texts)]
     counted = sum(len(text.split() if isinstance(text, str) else text) for text in texts)
     return Canned(body=encode_json({"vectors": vectors, "usage": {"in": counted}}))
+
+
+def _scored(asked: Any) -> dict[str, Any]:
+    """A score for each document: how many of the query's words it has."""
+    words = {*asked["for"].lower().split()}
+    texts = [" ".join(map(str, _values(each))).lower().split() for each in asked["sort"]]
+    scores = [
+        {"index": place, "relevance_score": len(words & {*text}) / len(words)}
+        for place, text in enumerate(texts)
+    ]
+    return {"scores": scores, "usage": {"in": sum(map(len, texts)) + len(words)}}
+
+
+def _values(document: Any) -> list[Any]:
+    return [document] if isinstance(document, str) else [*document.values()]
 
 
 def _vector(item: Any, length: int) -> list[float]:

@@ -1,4 +1,4 @@
-"""The conformance kit for embeddings and lists of models, as tests for a provider's author to run.
+"""The conformance kit for what is beside chat, as tests for a provider's author to run.
 
 It needs pytest and nothing else, and sends nothing.
 """
@@ -15,10 +15,11 @@ import pytest
 
 from llmgate._core.embed import fit_embedding, parse_embedding
 from llmgate._core.registry import Target
+from llmgate._core.rerank import fit_rerank, parse_rerank
 from llmgate.embeddings import EmbeddingCall, Embeddings
 from llmgate.errors import LLMGateError
 from llmgate.models import Model
-from llmgate.provider import Embedder, ModelLister, Provider
+from llmgate.provider import Embedder, ModelLister, Provider, Reranker
 from llmgate.provider.http import (
     Flow,
     HttpResponse,
@@ -27,7 +28,9 @@ from llmgate.provider.http import (
     is_array,
     is_object,
 )
+from llmgate.provider.ranking import by_relevance
 from llmgate.provider.vectors import one_for_each
+from llmgate.reranking import RerankCall, Reranking
 from llmgate.testing._basis import check, fail, only_our_errors, spread
 from llmgate.testing._samples import MALFORMED
 from llmgate.testing.driving import OutOfRepliesError, drive, first_request
@@ -37,9 +40,11 @@ __all__ = [
     "ModelListConformance",
     "RecordedEmbeddings",
     "RecordedModels",
+    "RecordedReranking",
+    "RerankConformance",
 ]
 
-Recording = TypeVar("Recording", "RecordedEmbeddings", "RecordedModels")
+Recording = TypeVar("Recording", "RecordedEmbeddings", "RecordedModels", "RecordedReranking")
 Result = TypeVar("Result")
 
 
@@ -58,6 +63,25 @@ class RecordedEmbeddings:
     body: Any = None
     vectors: Sequence[Sequence[float]] | None = None
     prompt_tokens: int | None = None
+    error: type[LLMGateError] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedReranking:
+    """A call for a reranking with the replies that were recorded for it, and what is expected.
+
+    ``call`` holds the keywords of ``arerank``; its ``model`` goes without the provider. What is
+    expected may be left out: ``body``, the JSON that is to be sent; ``scores``, by the places of
+    the documents, the best first; and ``usage``, with the fields to look at. ``error`` is the class
+    of what is to be raised in place of a reranking.
+    """
+
+    name: str
+    call: Mapping[str, Any]
+    replies: Sequence[HttpResponse]
+    body: Any = None
+    scores: Mapping[int, float] | None = None
+    usage: Mapping[str, int] | None = None
     error: type[LLMGateError] | None = None
 
 
@@ -229,6 +253,78 @@ class EmbeddingConformance(_Recorded[RecordedEmbeddings]):
 
     def _flow(self, recording: RecordedEmbeddings) -> Flow[Embeddings]:
         return self._embed(self._call(recording))
+
+
+class RerankConformance(_Recorded[RecordedReranking]):
+    """All tests of rerankings; subclass it in a test module and say what is to be tested.
+
+    Attributes:
+        provider: The provider, made with ``api_key=CANARY``; or override ``make_provider``.
+        recordings: Recorded :class:`RecordedReranking`, at best of texts and of objects, with and
+            without ``top_n``, and each kind of error.
+    """
+
+    recordings: ClassVar[Sequence[RecordedReranking]]
+
+    def test_decodes_what_was_recorded(self, recording: RecordedReranking) -> None:
+        """The scores and the usage, or the error that the author expects."""
+        call = self._call(recording)
+        found = self._run(self._rerank(call), recording, "decoding a reranking")
+        if found is None:
+            return
+        results = by_relevance(found.results, len(call.documents))
+        scores = {result.index: result.relevance_score for result in results}
+        expected = scores if recording.scores is None else dict(recording.scores)
+        is_same = [*expected.items()] == [*scores.items()]
+        check(is_same, f"expected {expected!r}, got {scores!r}")
+        for name, count in (recording.usage or {}).items():
+            counted = None if found.usage is None else found.usage.get(name)
+            check(counted == count, f"expected {count} {name}, got {counted}")
+
+    def test_sends_what_is_written_down(self, recording: RecordedReranking) -> None:
+        """The body of the request, where the author gives it, and the same bytes each time."""
+        first, second = (first_request(self._flow(recording)) for _ in range(2))
+        check(first == second, f"two requests for one call differ: {first!r}, {second!r}")
+        if recording.body is not None:
+            sent = decode_json(first.body)
+            check(sent == recording.body, f"expected {recording.body!r}, sent {sent!r}")
+
+    def test_changes_nothing_it_is_given(self, recording: RecordedReranking) -> None:
+        """Neither the documents nor the parameters of a call."""
+        call = self._call(recording)
+        before = copy.deepcopy((call.documents, call.parameters, call.extra_body))
+        first_request(self._rerank(call))
+        is_same = before == (call.documents, call.parameters, call.extra_body)
+        check(is_same, "the call was changed")
+
+    def test_sends_the_extra_body(self, recording: RecordedReranking) -> None:
+        """What the caller put into ``extra_body`` is sent."""
+        given = {**recording.call.get("extra_body", {}), "x_llmgate_extra": "as given"}
+        with_extra = replace(recording, call={**recording.call, "extra_body": given})
+        body = first_request(self._flow(with_extra)).body
+        check(b"as given" in body, f"extra_body is not in the request: {body!r:.500}")
+
+    def _read(self, recording: RecordedReranking) -> Any:
+        """The results, as the core looks at them."""
+        call = self._call(recording)
+        found = drive(self._rerank(call), recording.replies).result
+        return by_relevance(found.results, len(call.documents))
+
+    def _call(self, recording: RecordedReranking) -> RerankCall:
+        """A fresh call, as a client hands it to this provider."""
+        provider, options = self.make_provider(), copy.deepcopy(dict(recording.call))
+        model, query, documents = (options.pop(name) for name in ("model", "query", "documents"))
+        given = cast("Any", options)
+        asked = parse_rerank(model, query, documents, given, unsupported="drop")
+        return replace(fit_rerank(asked, Target(provider.name, model), provider), id="call")
+
+    def _rerank(self, call: RerankCall) -> Flow[Reranking]:
+        provider = self.make_provider()
+        check(isinstance(provider, Reranker), "the provider does not rerank documents")
+        return cast("Reranker", provider).rerank(call)
+
+    def _flow(self, recording: RecordedReranking) -> Flow[Reranking]:
+        return self._rerank(self._call(recording))
 
 
 class ModelListConformance(_Recorded[RecordedModels]):

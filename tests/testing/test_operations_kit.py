@@ -15,6 +15,7 @@ from llmgate.embeddings import Embedding, EmbeddingCall, Embeddings
 from llmgate.errors import DecodeError, RateLimitError
 from llmgate.models import Model
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse
+from llmgate.reranking import RerankCall, Reranking, RerankResult
 from llmgate.testing import (
     CANARY,
     EmbeddingConformance,
@@ -22,6 +23,8 @@ from llmgate.testing import (
     ModelListConformance,
     RecordedEmbeddings,
     RecordedModels,
+    RecordedReranking,
+    RerankConformance,
 )
 from llmgate.types import Usage
 
@@ -69,6 +72,81 @@ class TestModels(ModelListConformance):
 
     provider = FakeProvider(api_key=CANARY)
     recordings = (NAMES, NO_NAMES)
+
+
+SCORES: Any = {
+    "scores": [{"index": 1, "relevance_score": 0.5}, {"index": 0, "relevance_score": 1}],
+    "usage": {"in": 2},
+}
+RANKED = RecordedReranking(
+    "ranked",
+    {"model": "fake-1", "query": "q", "documents": ["a", {"b": "c"}], "extra_body": {"x": 1}},
+    (said(SCORES),),
+    body={"model": "fake-1", "for": "q", "sort": ["a", {"b": "c"}], "with": {}, "x": 1},
+    scores={0: 1.0, 1: 0.5},
+    usage={"prompt_tokens": 2},
+)
+UNRANKED = RecordedReranking(
+    "unranked",
+    {"model": "fake-1", "query": "q", "documents": ["a"]},
+    (said({}, 429),),
+    error=RateLimitError,
+)
+
+
+class TestRerankings(RerankConformance):
+    """Likewise."""
+
+    provider = FakeProvider(api_key=CANARY)
+    recordings = (RANKED, UNRANKED)
+
+
+class Reversing(FakeProvider):
+    """What it sends is changed, and so is what it was given."""
+
+    sent: ClassVar[int] = 0
+
+    def rerank(self, call: RerankCall) -> Flow[Reranking]:
+        """The flow, whose request is another each time, and whose result is what it likes."""
+        Reversing.sent += 1
+        call.documents.reverse()
+        yield replace(next(super().rerank(call)), body=b'{"n": %d}' % Reversing.sent)
+        return Reranking([RerankResult(0, 1.0), RerankResult(1, 0.5)])
+
+
+@pytest.mark.parametrize(
+    ("provider", "test", "recording", "finding"),
+    [
+        (
+            FakeProvider(),
+            "decodes_what_was_recorded",
+            replace(RANKED, scores={1: 1}),
+            "expected {",
+        ),
+        (
+            FakeProvider(),
+            "decodes_what_was_recorded",
+            replace(RANKED, scores={1: 0.5, 0: 1.0}),
+            "expected {1: 0.5",
+        ),
+        (FakeProvider(), "decodes_what_was_recorded", replace(RANKED, usage={"a": 1}), "1 a, got"),
+        (Reversing(), "decodes_what_was_recorded", RANKED, "2 prompt_tokens, got None"),
+        (FakeProvider(), "sends_what_is_written_down", replace(RANKED, body={}), "expected {}"),
+        (Reversing(), "sends_what_is_written_down", RANKED, "differ"),
+        (Reversing(), "changes_nothing_it_is_given", RANKED, "was changed"),
+        (Reversing(), "sends_the_extra_body", RANKED, "not in the request"),
+        (Reversing(), "truncated_responses_are_refused", RANKED, "taken for a whole response"),
+    ],
+)
+def test_a_fault_of_rerankings_is_found(
+    provider: FakeProvider, test: str, recording: RecordedReranking, finding: str
+) -> None:
+    """Each by the test that is made for it."""
+    suite: Any = RerankConformance()
+    suite.make_provider = lambda: provider
+    with pytest.raises(AssertionError) as caught:
+        getattr(suite, f"test_{test}")(recording)
+    assert finding in str(caught.value)
 
 
 # --- providers with a fault ---------------------------------------------------------------

@@ -63,9 +63,11 @@ from llmgate_litellm.litellm_core_utils.streaming_handler import CustomStreamWra
 from llmgate_litellm.main import (
     acompletion,
     aembedding,
+    arerank,
     batch_completion,
     completion,
     embedding,
+    rerank,
     stream_chunk_builder,
 )
 from llmgate_litellm.router import Router
@@ -128,6 +130,7 @@ __all__ = [
     "_logging",
     "acompletion",
     "aembedding",
+    "arerank",
     "aresponses",
     "atext_completion",
     "batch_completion",
@@ -148,6 +151,7 @@ __all__ = [
     "integrations",
     "litellm_core_utils",
     "register_model",
+    "rerank",
     "responses",
     "stream_chunk_builder",
     "supports_function_calling",
@@ -182,12 +186,10 @@ LACKING = dict.fromkeys(
     [
         "aimage_generation",
         "amoderation",
-        "arerank",
         "aspeech",
         "atranscription",
         "image_generation",
         "moderation",
-        "rerank",
         "speech",
         "transcription",
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from llmgate import Chunk, Completion, Embeddings
+from llmgate import Chunk, Completion, Embeddings, Reranking
 from llmgate import Usage as OurUsage
 from llmgate.provider.http import is_array, is_object
 from llmgate_litellm.types.utils import (
@@ -15,6 +15,7 @@ from llmgate_litellm.types.utils import (
     Message,
     ModelResponse,
     ModelResponseStream,
+    RerankResponse,
     StreamingChoices,
     Usage,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "embedding_response",
     "hidden_params",
     "model_response",
+    "rerank_response",
     "stream_response",
     "usage_of",
 ]
@@ -157,6 +159,23 @@ def embedding_response(embeddings: Embeddings, *, model: str) -> EmbeddingRespon
             for each in embeddings.data
         ],
         usage=Usage() if usage is None else usage_of(usage),
+    )
+
+
+def rerank_response(reranking: Reranking) -> RerankResponse:
+    """Results as plain dictionaries, and the usage under Cohere's names."""
+    usage = reranking.usage
+    meta: dict[str, Any] = {}
+    if usage is not None:
+        counted = {"search_units": usage.search_units, "total_tokens": usage.total_tokens}
+        meta = {
+            "billed_units": {name: each for name, each in counted.items() if each is not None},
+            "tokens": {"input_tokens": usage.prompt_tokens},
+        }
+    return RerankResponse(
+        id=reranking.id or None,
+        results=[_plain(each.model_dump(exclude_none=True)) for each in reranking.results],
+        meta=meta or None,
     )
 
 

@@ -18,6 +18,7 @@ _ALIASES = {
     "custom_openai": "openai",
     "fireworks_ai": "fireworks",
     "hosted_vllm": "vllm",
+    "jina_ai": "jina",
     "litellm_proxy": "litellm",
     "lm_studio": "lmstudio",
     "meta_llama": "llama",

@@ -12,7 +12,12 @@ from llmgate_litellm import _cache
 from llmgate_litellm._arguments import Asked, asked_for
 from llmgate_litellm._builder import stream_chunk_builder
 from llmgate_litellm._callbacks import Watch
-from llmgate_litellm._convert import embedding_response, hidden_params, model_response
+from llmgate_litellm._convert import (
+    embedding_response,
+    hidden_params,
+    model_response,
+    rerank_response,
+)
 from llmgate_litellm._cost import cost_or_none, load_prices
 from llmgate_litellm._errors import translated
 from llmgate_litellm._messages import as_messages
@@ -22,14 +27,21 @@ from llmgate_litellm.litellm_core_utils.streaming_handler import (
     CustomStreamWrapper,
     SyncStream,
 )
-from llmgate_litellm.types.utils import EmbeddingResponse, ModelResponse, ModelResponseStream
+from llmgate_litellm.types.utils import (
+    EmbeddingResponse,
+    ModelResponse,
+    ModelResponseStream,
+    RerankResponse,
+)
 
 __all__ = [
     "acompletion",
     "aembedding",
+    "arerank",
     "batch_completion",
     "completion",
     "embedding",
+    "rerank",
     "stream_chunk_builder",
 ]
 
@@ -211,10 +223,18 @@ async def aembedding(model: str, input: Any = (), **kwargs: Any) -> EmbeddingRes
 
 
 def _embedding_call(model: str, kwargs: dict[str, Any]) -> tuple[Asked, dict[str, Any]]:
+    names = ("dimensions", "encoding_format", "input_type", "truncate", "user")
+    return _operation_call(model, kwargs, names)
+
+
+def _operation_call(
+    model: str, kwargs: dict[str, Any], names: Iterable[str]
+) -> tuple[Asked, dict[str, Any]]:
+    """What is asked, and the arguments of llmgate's; these are parameters of the operation."""
     asked = asked_for(model, kwargs)
     options = dict(asked.options)
     body = dict(options.pop("extra_body", {}))
-    for name in ("dimensions", "encoding_format", "input_type", "truncate", "user"):
+    for name in names:
         if name in body:
             options[name] = body.pop(name)
     if body:
@@ -224,6 +244,45 @@ def _embedding_call(model: str, kwargs: dict[str, Any]) -> tuple[Asked, dict[str
 
 def _vectors(answer: llmgate.Embeddings, asked: Asked) -> EmbeddingResponse:
     response = embedding_response(answer, model=asked.model)
+    response.hide(**hidden_params(answer, provider=asked.provider))
+    return response
+
+
+def rerank(model: str, query: str, documents: Any = (), **kwargs: Any) -> RerankResponse:
+    """Documents by their relevance to a query, the most relevant first.
+
+    Raises:
+        Exception: of a class in ``llmgate_litellm.exceptions``.
+    """
+    asked, options = _rerank_call(model, kwargs)
+    try:
+        answer = llmgate.rerank(asked.llmgate_model, query, documents, **options)
+    except llmgate.LLMGateError as error:
+        raise translated(error, asked.model, asked.provider) from error
+    return _ranked(answer, asked)
+
+
+async def arerank(model: str, query: str, documents: Any = (), **kwargs: Any) -> RerankResponse:
+    """:func:`rerank` for async code.
+
+    Raises:
+        Exception: of a class in ``llmgate_litellm.exceptions``.
+    """
+    asked, options = _rerank_call(model, kwargs)
+    try:
+        answer = await llmgate.arerank(asked.llmgate_model, query, documents, **options)
+    except llmgate.LLMGateError as error:
+        raise translated(error, asked.model, asked.provider) from error
+    return _ranked(answer, asked)
+
+
+def _rerank_call(model: str, kwargs: dict[str, Any]) -> tuple[Asked, dict[str, Any]]:
+    kwargs = {"return_documents": True, **kwargs}  # as litellm has it
+    return _operation_call(model, kwargs, ("return_documents", "top_n", "truncate"))
+
+
+def _ranked(answer: llmgate.Reranking, asked: Asked) -> RerankResponse:
+    response = rerank_response(answer)
     response.hide(**hidden_params(answer, provider=asked.provider))
     return response
 

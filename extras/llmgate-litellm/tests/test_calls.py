@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import pickle
 from collections.abc import Callable
@@ -246,6 +247,35 @@ def test_embedding(server: Any) -> None:
     assert answer.usage is not None
     assert answer.usage.prompt_tokens == 3
     assert server.body["dimensions"] == 2
+
+
+def test_rerank(server: Any) -> None:
+    """Results are plain dictionaries with their documents, and the usage has Cohere's names."""
+    results = [{"index": 0, "relevance_score": 0.25}, {"index": 1, "relevance_score": 0.5}]
+    server({"id": "r", "results": results, "usage": {"total_tokens": 3}})
+    host: Any = {"api_key": "k", "api_base": server.address}
+    answer = litellm.rerank("hosted_vllm/r", "q", ["a", "b"], top_n=1, x_option=5, **host)
+    assert answer.results == [
+        {"index": 1, "relevance_score": 0.5, "document": {"text": "b"}},
+    ]
+    assert answer.meta == {"billed_units": {"total_tokens": 3}, "tokens": {"input_tokens": 3}}
+    assert server.body == {
+        "model": "r",
+        "query": "q",
+        "documents": ["a", "b"],
+        "top_n": 1,
+        "x_option": 5,
+    }
+    server({"results": results})
+    plain = asyncio.run(
+        litellm.arerank("hosted_vllm/r", "q", ["a", "b"], return_documents=False, **host)
+    )
+    assert plain.results == results[::-1]
+    assert plain.meta is None
+    with pytest.raises(litellm.BadRequestError):
+        litellm.rerank("hosted_vllm/r", "q", [], **host)
+    with pytest.raises(litellm.BadRequestError):
+        asyncio.run(litellm.arerank("hosted_vllm/r", "q", [], **host))
 
 
 def test_text_completion(server: Any) -> None:

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from llmgate.errors import ProviderError
 from llmgate.options import ChatParameters
-from llmgate.provider import Decoder, EmbeddingAbilities, Provider, Rule, Signing, Support
+from llmgate.provider import (
+    Decoder,
+    EmbeddingAbilities,
+    Provider,
+    RerankAbilities,
+    Rule,
+    Signing,
+    Support,
+)
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Secret
 from llmgate.provider.kit import Credential, Settings, Vendor, json_request, key_from
@@ -26,6 +34,7 @@ from llmgate_cohere.rules import PARAMETERS, abilities_of
 if TYPE_CHECKING:
     from llmgate.embeddings import EmbeddingCall, Embeddings
     from llmgate.models import Model
+    from llmgate.reranking import RerankCall, Reranking
 
 __all__ = ["Cohere"]
 
@@ -34,13 +43,13 @@ _VENDOR = Vendor(
     hosts=("cohere.com", "cohere.ai"),
     base_url="https://api.cohere.com",
     base_url_variables=("CO_API_URL",),
-    endings=("/chat", "/embed", "/v2", "/v1", "/compatibility"),
+    endings=("/chat", "/embed", "/rerank", "/v2", "/v1", "/compatibility"),
     credentials={"api_key": Credential(("CO_API_KEY", "COHERE_API_KEY"))},
 )
 
 
 class Cohere(Provider):
-    """Cohere's chat, embeddings and models, or any host that speaks version 2 of its API.
+    """Cohere's API in version 2 (chat, embeddings, rerankings, models), or a host that speaks it.
 
     A key from the environment goes to the vendor's own hosts and to an address that the environment
     names, never to an address given in code.
@@ -56,7 +65,10 @@ class Cohere(Provider):
 
     protocol = 2
     name = "cohere"
-    models: ClassVar[tuple[str, ...]] = ("command", "command-*", "c4ai-*", "embed-*")
+    models: ClassVar[tuple[str, ...]] = (
+        *("command", "command-*", "c4ai-*", "embed-*"),
+        *("rerank-english-*", "rerank-multilingual-*", "rerank-v*"),
+    )
     parameters: ClassVar[Mapping[str, Support] | None] = PARAMETERS
 
     def __init__(
@@ -102,6 +114,17 @@ class Cohere(Provider):
         from llmgate_cohere.embeddings import embedding_abilities  # noqa: PLC0415 - likewise
 
         return embedding_abilities(model)
+
+    def rerank(self, call: RerankCall) -> Flow[Reranking]:
+        """One request, a score for each document."""
+        from llmgate_cohere import reranking  # noqa: PLC0415 - not paid for by chat
+
+        response = yield reranking.rerank_request(call, self._settings.url("/v2/rerank"))
+        return reranking.decode_reranking(response, call.report)
+
+    def rerank_abilities(self, model: str) -> RerankAbilities:  # noqa: ARG002 - all take the same
+        """All but ``truncate``, as a document that is too long is always cut."""
+        return RerankAbilities({"top_n": Support.NATIVE}, takes_objects=True)
 
     def list_models(self) -> Flow[list[Model]]:
         """One request for each page of models."""

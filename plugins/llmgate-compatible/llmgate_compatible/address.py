@@ -34,7 +34,11 @@ def vendor_of(row: Row, settings: Mapping[str, Any]) -> Vendor:
         hosts=() if row.keyless or host is None else (host, *row.hosts),
         base_url=base_url,
         base_url_variables=row.address,
-        endings=tuple(dict.fromkeys((row.chat_path, "/chat/completions", "/embeddings"))),
+        endings=tuple(
+            dict.fromkeys(
+                (row.chat_path or "/rerank", "/chat/completions", "/embeddings", "/rerank")
+            )
+        ),
         credentials={"api_key": Credential(row.key, row.key_header, prefix)},
         needs_key=not row.keyless and not row.base_url.startswith("http"),
     )

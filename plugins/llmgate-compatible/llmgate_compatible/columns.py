@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, cast, get_args
 
 from llmgate.errors import InvalidRequestError, describe_value
-from llmgate.options import ChatParameters
+from llmgate.options import ChatParameters, EmbeddingParameters, RerankParameters
 from llmgate.provider.http import base_url_parts, is_object
 from llmgate.provider.kit import headers as checked_headers
 from llmgate_compatible.errors import CLASSES
-from llmgate_compatible.rows import Chat, Echo, Quirk, Row
+from llmgate_compatible.rows import Chat, Echo, Operation, Quirk, Row
 
 __all__ = ["row_of"]
 
@@ -34,6 +34,10 @@ def row_of(name: str, columns: Mapping[str, Any]) -> Row:
     checked = _checked(columns, _ROW, name)
     if "chat" in checked:
         checked["chat"] = Chat(**_checked(checked["chat"], _CHAT, f"{name}.chat"))
+    for column in ("embedding", "rerank"):
+        if column in checked:
+            columns_of = _checked(checked[column], _OPERATION, f"{name}.{column}")
+            checked[column] = Operation(**columns_of)
     checked["when"] = {
         glob: _checked(changes, _CHAT, f"{name}.when.{glob}")
         for glob, changes in checked.get("when", {}).items()
@@ -100,6 +104,10 @@ def _flag(value: Any) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
+def _count(value: Any) -> int | None:
+    return value if type(value) is int and value > 0 else None
+
+
 def _matching(pattern: str) -> _Read:
     """A text."""
     return lambda value: value if isinstance(value, str) and re.fullmatch(pattern, value) else None
@@ -156,6 +164,7 @@ def _any_value(value: Any) -> Any:
 _VARIABLES = _Column(
     "names of variables, such as ACME_API_KEY", _list(_matching(r"[A-Z][A-Z0-9_]*"))
 )
+_PATHS = ("embeddings", "models", "rerank")
 _ROW: Mapping[str, _Column] = {
     "title": _Column("text", _text),
     "base_url": _Column("text", _text),
@@ -168,10 +177,23 @@ _ROW: Mapping[str, _Column] = {
     "headers": _Column("text by header", _headers),
     "docs": _Column("text", _text),
     "claims": _Column("globs of models", _list(_text)),
-    "paths": _Column("embeddings or models", _list(_among(("embeddings", "models")))),
-    "chat_path": _Column("a path", _matching(r"(/[A-Za-z0-9._-]+)+")),
+    "paths": _Column("embeddings, models or rerank", _list(_among(_PATHS))),
+    "chat_path": _Column("a path", _matching(r"(/[A-Za-z0-9._-]+)*")),
     "chat": _Column("a table", _any_object),
+    "embedding": _Column("a table", _any_object),
+    "rerank": _Column("a table", _any_object),
     "when": _Column("tables by glob", _table(_any_object)),
+}
+_OPERANDS = _among((*EmbeddingParameters.__annotations__, *RerankParameters.__annotations__))
+_OPERATION: Mapping[str, _Column] = {
+    "most": _Column("a number of inputs", _count),
+    "without": _Column("names of parameters", _list(_OPERANDS)),
+    "renames": _Column("names by parameter", _table(_matching(r"\w+"))),
+    "words": _Column("words by word", _table(_text)),
+    "defaults": _Column("values by parameter", _any_object),
+    "body": _Column("a table", _any_object),
+    "texts_only": _Column("true or false", _flag),
+    "objects": _Column("true or false", _flag),
 }
 _PARAMETERS = _among(ChatParameters.__annotations__)
 _LIMITS, _ECHOES, _QUIRKS = ("max_tokens", "max_completion_tokens"), get_args(Echo), get_args(Quirk)

@@ -8,34 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
-from llmgate.errors import ProviderError
+from llmgate.errors import ProviderError, UnsupportedError
 from llmgate.options import ChatParameters
-from llmgate.provider import (
-    Decoder,
-    Embedder,
-    EmbeddingAbilities,
-    ModelLister,
-    Provider,
-    Rule,
-    Signing,
-    Support,
-)
+from llmgate.provider import Decoder, Provider, Rule, Signing, Support
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Secret
 from llmgate.provider.kit import Settings, key_from
 from llmgate.types import Chunk, Completion
 from llmgate_compatible.address import base_url_in, missing_setting, vendor_of
 from llmgate_compatible.errors import named_error
+from llmgate_compatible.operations import WithEmbeddings, WithModels, WithRerankings
 from llmgate_compatible.request import fitted_call, leaves_unchanged
 from llmgate_compatible.response import HostDecoder, adjusted, is_adjusted
 from llmgate_compatible.rows import Chat, Row, chat_of
 from llmgate_openai import ChatDecoder, Dialect, chat_error, chat_request, decode
-
-if TYPE_CHECKING:
-    from llmgate.embeddings import EmbeddingCall, Embeddings
-    from llmgate.models import Model
 
 __all__ = ["CompatibleHost", "class_of"]
 
@@ -142,6 +130,8 @@ class CompatibleHost(Provider):
         return self._settings.url(path)
 
     def _chat_request(self, call: ProviderCall, fit: _Fit) -> HttpRequest:
+        if not self.row.chat_path:
+            raise UnsupportedError(f"{self.row.title} has no chat completions", parameter="model")
         if fit.is_fitted and not leaves_unchanged(call, fit.chat):
             call = fitted_call(call, fit.chat, self.row.title)
         return chat_request(call, self._url(self.row.chat_path), fit.dialect)
@@ -150,42 +140,12 @@ class CompatibleHost(Provider):
         return _fit_of(type(self), model if self.row.when else "")
 
 
-class _WithEmbeddings(Embedder):
-    """A host that has OpenAI's path for embeddings."""
-
-    _url: Any
-
-    def embed(self, call: EmbeddingCall) -> Flow[Embeddings]:
-        """One request, all vectors."""
-        from llmgate_openai import embeddings  # noqa: PLC0415 - not paid for by chat
-
-        url = self._url("/embeddings")
-        response = yield embeddings.embedding_request(call, url, prefers_base64=False)
-        return embeddings.decode_embeddings(response)
-
-    def embedding_abilities(self, model: str) -> EmbeddingAbilities:  # noqa: ARG002 - none is known
-        """A host of whose limits nothing is known is sent just what was asked."""
-        return EmbeddingAbilities(takes_tokens=True)
-
-
-class _WithModels(ModelLister):
-    """A host that has OpenAI's path for a list of models."""
-
-    _url: Any
-
-    def list_models(self) -> Flow[list[Model]]:
-        """One request, all models."""
-        from llmgate_openai.models import decode_models  # noqa: PLC0415 - likewise
-
-        response = yield HttpRequest("GET", self._url("/models"))
-        return decode_models(response)
-
-
 def class_of(row: Row) -> type[CompatibleHost]:
     """The provider of a row."""
     abilities = [
-        *([_WithEmbeddings] if "embeddings" in row.paths else []),
-        *([_WithModels] if "models" in row.paths else []),
+        *([WithEmbeddings] if "embeddings" in row.paths else []),
+        *([WithRerankings] if "rerank" in row.paths else []),
+        *([WithModels] if "models" in row.paths else []),
     ]
     own = {
         "row": row,

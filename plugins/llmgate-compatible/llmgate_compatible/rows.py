@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from llmgate.provider.http import is_object
 
-__all__ = ["Chat", "Echo", "Quirk", "Row", "chat_of"]
+__all__ = ["Chat", "Echo", "Operation", "Quirk", "Row", "chat_of"]
 
 Echo: TypeAlias = Literal["given", "none", "reasoning", "required", "tags", "details"]
 """How a host takes the reasoning of earlier responses back.
@@ -71,6 +71,26 @@ class Chat(NamedTuple):
     errors: Mapping[str, str] = _NOTHING
 
 
+class Operation(NamedTuple):
+    """How a host departs from the common form of embeddings, or of rerankings.
+
+    ``most`` is the largest number of inputs in one request. ``without`` are the parameters that the
+    host lacks, ``renames`` its own names of others, and ``words`` its own words for ``input_type``.
+    ``defaults`` are the parameters that are sent where the call has none, and reported; ``body`` is
+    merged into each body. ``texts_only`` says that an input cannot be token ids, and ``objects``
+    that a document may be an object.
+    """
+
+    most: int | None = None
+    without: tuple[str, ...] = ()
+    renames: Mapping[str, str] = _NOTHING
+    words: Mapping[str, str] = _NOTHING
+    defaults: Mapping[str, Any] = _NOTHING
+    body: Mapping[str, Any] = _NOTHING
+    texts_only: bool = False
+    objects: bool = False
+
+
 class Row(NamedTuple):
     """A host. ``name`` is what stands before the slash in a model's name.
 
@@ -78,8 +98,9 @@ class Row(NamedTuple):
     hold it; where it is a path alone, the host has to be named. ``key`` are the variables of the
     key, sent in ``key_header``; ``keyless`` says that none is needed. ``address`` are the variables
     of the address, and ``hosts`` further hosts of the same vendor. ``claims`` are the bare names of
-    models that are this host's own, and ``paths`` what it has beside chat. ``when`` holds, by a
-    model's glob, what is added to ``chat`` (lists and tables) or replaces a part of it.
+    models that are this host's own, and ``paths`` what it has beside chat, with ``embedding``
+    and ``rerank`` for how it departs there; ``chat_path`` is empty where it has no chat. ``when``
+    holds, by a model's glob, what is added to ``chat`` (lists and tables) or replaces a part of it.
     """
 
     name: str
@@ -97,6 +118,8 @@ class Row(NamedTuple):
     paths: tuple[str, ...] = ("models",)
     chat_path: str = "/chat/completions"
     chat: Chat = Chat()
+    embedding: Operation = Operation()
+    rerank: Operation = Operation()
     when: Mapping[str, Mapping[str, Any]] = _NOTHING
 
     @property

@@ -20,6 +20,8 @@ from llmgate_compatible.shipped import TABLE
 
 NAMES = [line[1:-1] for line in TABLE.read_text("utf-8").splitlines() if line.startswith("[")]
 EACH = pytest.mark.parametrize("name", NAMES)
+WITH_CHAT = [name for name in NAMES if name not in ("jina", "voyage")]
+EACH_WITH_CHAT = pytest.mark.parametrize("name", WITH_CHAT)
 WORKSPACE = "https://workspace.example/serving-endpoints"
 GREETING = [{"role": "user", "content": "Hi"}]
 
@@ -98,7 +100,7 @@ async def sent_by(
 # --- addresses and keys ---
 
 
-@EACH
+@EACH_WITH_CHAT
 async def test_a_host_is_asked_at_its_own_address(name: str) -> None:
     """With the key that was given, in the header that the host reads."""
     row = row_of(name)
@@ -253,7 +255,7 @@ async def test_a_call_may_set_the_provider_up_anew(monkeypatch: pytest.MonkeyPat
 # --- errors ---
 
 
-@EACH
+@EACH_WITH_CHAT
 async def test_its_errors_have_their_class(name: str) -> None:
     """By their status, whatever the body is."""
     transport = CannedTransport([Canned(401, body=b'{"error": {"message": "no", "code": "c"}}')])
@@ -283,7 +285,7 @@ REASONED: dict[str, Any] = {
 }
 
 
-@EACH
+@EACH_WITH_CHAT
 async def test_a_history_of_another_provider_is_taken(name: str) -> None:
     """Its reasoning goes back as the host takes it, and nothing is left out unreported."""
     row = row_of(name)

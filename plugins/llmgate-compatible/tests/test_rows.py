@@ -14,7 +14,7 @@ import pytest
 import llmgate_compatible
 from llmgate.errors import InvalidRequestError
 from llmgate_compatible.columns import row_of
-from llmgate_compatible.rows import Chat, Row, chat_of
+from llmgate_compatible.rows import Chat, Operation, Row, chat_of
 from llmgate_compatible.shipped import TABLE, shipped_row
 
 ROOT = Path(__file__).parents[3]
@@ -80,7 +80,7 @@ def test_no_two_hosts_claim_the_same_name() -> None:
 
 def test_each_column_and_quirk_is_explained() -> None:
     """On the page for those who write a row."""
-    columns = {*Row._fields} - {"name"} | {*Chat._fields}
+    columns = {*Row._fields} - {"name"} | {*Chat._fields, *Operation._fields}
     quirks = {quirk for row in ROWS.values() for quirk in row.get("chat", {}).get("quirks", ())}
     assert [] == [name for name in sorted(columns | quirks) if f"`{name}`" not in PAGE]
 
@@ -115,12 +115,15 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
         r"expected names of variables, such as ACME_API_KEY$",
     ),
     "acme.keyless": ({"keyless": 1}, "acme", "expected true or false, got 1"),
-    "acme.paths": ({"paths": ["images"]}, "acme", "expected embeddings or models"),
+    "acme.paths": ({"paths": ["images"]}, "acme", "expected embeddings, models or rerank"),
     "acme.headers": ({"headers": {"a b": "c"}}, "acme", "expected text by header$"),
     "acme.settings": ({"settings": {"region": "ACME_REGION"}}, "acme", "each {placeholder}"),
     "acme.hosts": ({"hosts": ["http://a"]}, "acme", "expected names of hosts"),
     "acme.claims": ({"claims": 7}, "acme", "expected globs of models, got 7"),
     "acme.chat": ({"chat": []}, "acme", "expected a table"),
+    "acme.rerank": ({"rerank": 1}, "acme", "expected a table"),
+    "acme.rerank.most": ({"rerank": {"most": 0}}, "acme", "expected a number of inputs, got 0"),
+    "acme.embedding.without": ({"embedding": {"without": ["n"]}}, "acme", "expected names of"),
     "acme.chat.echo": ({"chat": {"echo": "always"}}, "acme", "expected given or none or"),
     "acme.chat.without": ({"chat": {"without": ["tempo"]}}, "acme", "expected names of parameters"),
     "acme.chat.values": ({"chat": {"values": {"n": 1}}}, "acme", "expected lists by parameter"),

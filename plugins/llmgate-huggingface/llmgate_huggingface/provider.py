@@ -8,8 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from llmgate.errors import ProviderError
-from llmgate.provider import Decoder, EmbeddingAbilities, Provider, Signing, Support
+from llmgate.errors import ProviderError, UnsupportedError
+from llmgate.provider import (
+    Decoder,
+    EmbeddingAbilities,
+    Provider,
+    RerankAbilities,
+    Signing,
+    Support,
+)
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Secret
 from llmgate.provider.kit import Credential, Settings, Vendor, key_from
@@ -23,6 +30,7 @@ from llmgate_openai import ChatDecoder, Dialect, chat_request, decode
 if TYPE_CHECKING:
     from llmgate.embeddings import EmbeddingCall, Embeddings
     from llmgate.models import Model
+    from llmgate.reranking import RerankCall, Reranking
 
 __all__ = ["HuggingFace"]
 
@@ -116,6 +124,25 @@ class HuggingFace(Provider):
         from llmgate_huggingface.embeddings import OF_FEATURES, OF_TEI  # noqa: PLC0415 - likewise
 
         return OF_FEATURES if self._settings.is_official else OF_TEI
+
+    def rerank(self, call: RerankCall) -> Flow[Reranking]:
+        """One request, a score for each document, of a server of TEI's.
+
+        Raises:
+            UnsupportedError: on Hugging Face's own hosts.
+        """
+        from llmgate_huggingface import reranking  # noqa: PLC0415 - likewise
+
+        if self._settings.is_official:
+            reason = "Hugging Face's own hosts rerank nothing: set base_url to a server of TEI's"
+            raise UnsupportedError(reason, parameter="documents")
+        url = server_root(self._settings.base_url) + "/rerank"
+        response = yield reranking.rerank_request(call, url)
+        return reranking.decode_reranking(response)
+
+    def rerank_abilities(self, model: str) -> RerankAbilities:  # noqa: ARG002 - it is the host's
+        """Texts, all of which get a score."""
+        return RerankAbilities({"truncate": Support.NATIVE})
 
     def list_models(self) -> Flow[list[Model]]:
         """The router's models; of a server that has no list, the one that it says it serves."""

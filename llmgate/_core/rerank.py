@@ -1,0 +1,141 @@
+"""One call for a reranking: its arguments checked, its provider's abilities applied, and driven.
+
+It reads no provider's format; what a response means is the provider's to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from llmgate._core import drive
+from llmgate._core.abilities import apply_abilities, declared
+from llmgate._core.check import check_documents, check_name, check_query, check_rerank_parameters
+from llmgate._core.prepare import new_id, set_own
+from llmgate.errors import PluginError, UnsupportedError, describe_value
+from llmgate.options import OwnOptions, RerankOptions, RerankParameters
+from llmgate.provider import Provider, RerankAbilities, Reranker
+from llmgate.provider.http import is_object
+from llmgate.provider.ranking import by_relevance
+from llmgate.report import Policy, Report
+from llmgate.reranking import RerankCall, Reranking
+from llmgate.types import Usage
+
+if TYPE_CHECKING:
+    from llmgate._core.registry import Target
+    from llmgate._core.state import CallState
+    from llmgate.reranking import RerankDocuments, RerankUsage
+
+__all__ = ["fit_rerank", "parse_rerank", "reranked"]
+
+
+def parse_rerank(
+    model: str,
+    query: str,
+    documents: RerankDocuments,
+    options: RerankOptions,
+    *,
+    unsupported: Policy,
+) -> RerankCall:
+    """The call that these arguments ask for, checked.
+
+    Raises:
+        InvalidRequestError: naming the path of what is wrong.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    known = [*RerankOptions.__annotations__]
+    for name in given:
+        check_name(name, known)
+    own = {name: value for name, value in given.items() if name in OwnOptions.__annotations__}
+    checked = check_rerank_parameters({n: given[n] for n in given if n not in own})
+    call = RerankCall(model, check_query(query), check_documents(documents))
+    call.unsupported = unsupported
+    call.return_documents = checked.pop("return_documents", False)
+    call.parameters = cast("RerankParameters", checked)
+    if own:
+        set_own(call, own)
+    return call
+
+
+def fit_rerank(call: RerankCall, target: Target, provider: Provider) -> RerankCall:
+    """The call as its provider is to read it, with a report of what differs.
+
+    Raises:
+        UnsupportedError: when the provider lacks what the call cannot do without.
+    """
+    if not isinstance(provider, Reranker):
+        raise UnsupportedError(f"{provider.name} does not rerank documents", parameter="documents")
+    abilities = declared(provider, provider.rerank_abilities, target.model, RerankAbilities)
+    fitted = RerankCall(
+        target.model,
+        call.query,
+        call.documents if abilities.takes_objects else _as_texts(call, provider.name),
+        _without_limit(call.parameters, abilities),
+        extra_body=call.extra_body,
+        id=new_id(),
+        report=Report(call.unsupported),
+    )
+    return apply_abilities(fitted, provider.name, abilities.parameters, ())
+
+
+def _as_texts(call: RerankCall, provider: str) -> list[str | dict[str, Any]]:
+    """The documents where each has to be a text."""
+    return [_text_of(each, place, provider) for place, each in enumerate(call.documents)]
+
+
+def _text_of(document: str | dict[str, Any], place: int, provider: str) -> str:
+    if isinstance(document, str):
+        return document
+    text = document.get("text")
+    if len(document) == 1 and isinstance(text, str):
+        return text
+    reason = f"documents[{place}] must be a text, or an object with a text alone: {provider} takes"
+    raise UnsupportedError(f"{reason} no objects with other fields", parameter="documents")
+
+
+def _without_limit(parameters: RerankParameters, abilities: RerankAbilities) -> RerankParameters:
+    """The parameters without ``top_n`` where the provider has no such limit: the results are cut
+    here, so nothing is lost and there is nothing to report."""
+    taken = abilities.parameters
+    if taken is None or "top_n" in taken:
+        return parameters
+    kept = {name: value for name, value in parameters.items() if name != "top_n"}
+    return cast("RerankParameters", kept)
+
+
+async def reranked(state: CallState, asked: RerankCall) -> Reranking:
+    """The reranking of a call, in order of relevance.
+
+    Raises:
+        LLMGateError: always one of our own; cancellation passes unchanged.
+    """
+    reranking = await drive.conclude(lambda: _reranked(state, asked), state)
+    state.end("ok", usage=_counted(reranking.usage))
+    return reranking
+
+
+async def _reranked(state: CallState, asked: RerankCall) -> Reranking:
+    provider = cast("Reranker", state.provider)
+    found = await drive.run_flow(provider.rerank, state)
+    if not isinstance(found, Reranking):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise PluginError(f"the provider's flow returned {describe_value(found)}, no reranking")
+    most = asked.parameters.get("top_n")
+    found.results = state.run(by_relevance, found.results, len(asked.documents), most)
+    if asked.return_documents:
+        for result in found.results:
+            result.document = _as_object(asked.documents[result.index])
+    found.model = found.model or state.call.model
+    found.exchange = state.exchange()
+    return found
+
+
+def _as_object(document: str | Mapping[str, Any]) -> dict[str, Any]:
+    return dict(document) if is_object(document) else {"text": document}
+
+
+def _counted(usage: RerankUsage | None) -> Usage | None:
+    """The tokens, as hooks are given them; None where the provider counts something else."""
+    if usage is None or usage.total_tokens is None:
+        return None
+    prompt = usage.total_tokens if usage.prompt_tokens is None else usage.prompt_tokens
+    return Usage(prompt, usage.total_tokens - prompt, usage.total_tokens)
