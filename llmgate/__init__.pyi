@@ -1318,7 +1318,9 @@ class Client(_Client):
         of different requests cannot be compared.
 
         Args:
-            model: ``provider/model``, or an unprefixed name that an installed provider claims.
+            model: ``provider/model``, an unprefixed name that an installed provider claims, or a
+                name that the client's ``models`` give. Of a list, the next one is asked where one
+                fails.
             query: What the documents are compared with.
             documents: Texts, or objects with a ``text`` (or other fields, where the provider takes
                 them).
@@ -1378,7 +1380,9 @@ class Client(_Client):
         """:meth:`arerank` for code that is not async; it also works while a loop is running.
 
         Args:
-            model: ``provider/model``, or an unprefixed name that an installed provider claims.
+            model: ``provider/model``, an unprefixed name that an installed provider claims, or a
+                name that the client's ``models`` give. Of a list, the next one is asked where one
+                fails.
             query: What the documents are compared with.
             documents: Texts, or objects with a ``text`` (or other fields, where the provider takes
                 them).
@@ -2422,7 +2426,9 @@ async def arerank(
     different requests cannot be compared.
 
     Args:
-        model: ``provider/model``, or an unprefixed name that an installed provider claims.
+        model: ``provider/model``, an unprefixed name that an installed provider claims, or a
+            name that the client's ``models`` give. Of a list, the next one is asked where one
+            fails.
         query: What the documents are compared with.
         documents: Texts, or objects with a ``text`` (or other fields, where the provider takes
             them).
@@ -2482,7 +2488,9 @@ def rerank(
     """:func:`arerank` for code that is not async; it also works while a loop is running.
 
     Args:
-        model: ``provider/model``, or an unprefixed name that an installed provider claims.
+        model: ``provider/model``, an unprefixed name that an installed provider claims, or a
+            name that the client's ``models`` give. Of a list, the next one is asked where one
+            fails.
         query: What the documents are compared with.
         documents: Texts, or objects with a ``text`` (or other fields, where the provider takes
             them).

@@ -24,7 +24,7 @@ import pytest
 import llmgate
 from llmgate import Client, Completion, Stream, SyncStream
 from llmgate._core import arguments
-from llmgate.options import CallOptions, EmbeddingOptions, OwnOptions
+from llmgate.options import CallOptions, EmbeddingOptions, OwnOptions, RerankOptions
 
 ROOT = Path(__file__).parents[1]
 jedi: Any = import_module("jedi")  # it has no types
@@ -311,6 +311,7 @@ def test_editors_show_what_a_parameter_means() -> None:
 
 CHAT = ["model", "messages", "stream", *CallOptions.__annotations__]
 EMBEDDING = ["model", "input", *EmbeddingOptions.__annotations__]
+RERANKING = ["model", "query", "documents", *RerankOptions.__annotations__]
 LISTING = ["provider", *OwnOptions.__annotations__]
 ARGUMENTS = {
     "acompletion": CHAT,
@@ -318,6 +319,8 @@ ARGUMENTS = {
     "preview": CHAT,
     "aembedding": EMBEDDING,
     "embedding": EMBEDDING,
+    "arerank": RERANKING,
+    "rerank": RERANKING,
     "alist_models": LISTING,
     "list_models": LISTING,
 }
@@ -353,7 +356,7 @@ def test_a_signature_names_what_may_be_given() -> None:
 
 def test_every_meaning_is_that_of_a_parameter() -> None:
     """None is left over when a parameter goes."""
-    known = {*CHAT, *EMBEDDING, *LISTING}
+    known = {*CHAT, *EMBEDDING, *RERANKING, *LISTING}
     assert known == set(arguments.meanings())
     assert set() == set(arguments.ACCEPTED) - known
 
