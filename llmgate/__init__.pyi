@@ -9,6 +9,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Never, TypedDict, Unpack, overload
 
+from pydantic import TypeAdapter
 from typing_extensions import deprecated
 
 from llmgate._core.client import Client as _Client
@@ -19,7 +20,15 @@ from llmgate._core.preview import Preview as Preview
 from llmgate._core.retry import RetryPolicy as RetryPolicy
 from llmgate._core.stream import Stream as Stream
 from llmgate._core.sync import SyncStream as SyncStream
-from llmgate._typing import ExactMessages, ForMypy, ForPyright, Given, Messages, MistakenMessages
+from llmgate._typing import (
+    ExactMessages,
+    ForMypy,
+    ForPyright,
+    Given,
+    Messages,
+    MistakenMessages,
+    Parsed,
+)
 from llmgate.embeddings import Embedding as Embedding
 from llmgate.embeddings import EmbeddingInput
 from llmgate.embeddings import Embeddings as Embeddings
@@ -37,6 +46,10 @@ from llmgate.errors import InvalidRequestError as InvalidRequestError
 from llmgate.errors import LLMGateError as LLMGateError
 from llmgate.errors import MissingKeyError as MissingKeyError
 from llmgate.errors import NotFoundError as NotFoundError
+from llmgate.errors import OutputError as OutputError
+from llmgate.errors import OutputRefusedError as OutputRefusedError
+from llmgate.errors import OutputTruncatedError as OutputTruncatedError
+from llmgate.errors import OutputValidationError as OutputValidationError
 from llmgate.errors import OverloadedError as OverloadedError
 from llmgate.errors import PermissionDeniedError as PermissionDeniedError
 from llmgate.errors import PluginError as PluginError
@@ -108,6 +121,10 @@ __all__ = [
     "ModelInfo",
     "ModelList",
     "NotFoundError",
+    "OutputError",
+    "OutputRefusedError",
+    "OutputTruncatedError",
+    "OutputValidationError",
     "OverloadedError",
     "PermissionDeniedError",
     "PluginError",
@@ -157,7 +174,7 @@ __all__ = [
 ]
 __version__: str
 
-class _Keywords(TypedDict, total=False):
+class _Others(TypedDict, total=False):
     audio: dict[str, Any] | None
     frequency_penalty: float | None
     function_call: Literal["none", "auto"] | dict[str, Any] | None
@@ -177,7 +194,6 @@ class _Keywords(TypedDict, total=False):
     prompt_cache_options: dict[str, Any] | None
     prompt_cache_retention: str | None
     reasoning_effort: str | None
-    response_format: Any | None
     safety_identifier: str | None
     seed: int | None
     service_tier: str | None
@@ -208,8 +224,12 @@ class _Keywords(TypedDict, total=False):
     forceTimeout: float | None
     logger_fn: Callable[[dict[str, Any]], object] | None
     verbose: bool | None
+    repair: int | None
     azure: bool | None
     replicate: bool | None
+
+class _Keywords(_Others, total=False):
+    response_format: object
 
 class Client(_Client):
     @overload
@@ -238,7 +258,7 @@ class Client(_Client):
         prompt_cache_options: dict[str, Any] | None = None,
         prompt_cache_retention: str | None = None,
         reasoning_effort: str | None = None,
-        response_format: Any | None = None,
+        response_format: Mapping[str, Any] | None = None,
         safety_identifier: str | None = None,
         seed: int | None = None,
         service_tier: str | None = None,
@@ -269,6 +289,7 @@ class Client(_Client):
         forceTimeout: float | None = None,
         logger_fn: Callable[[dict[str, Any]], object] | None = None,
         verbose: bool | None = None,
+        repair: int | None = None,
         azure: bool | None = None,
         replicate: bool | None = None,
         **unknown: Never,
@@ -308,8 +329,8 @@ class Client(_Client):
             prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
             reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
                 ``"high"``.
-            response_format: A pydantic model or another type, or OpenAI's object: the output is
-                JSON of it.
+            response_format: A pydantic model or another type, of which ``parsed`` is then a value,
+                or OpenAI's object: the output is JSON of it.
             safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
             seed: The same seed and parameters give the same output, as far as the provider can.
             service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
@@ -348,11 +369,33 @@ class Client(_Client):
             logger_fn: A function that is given each event of this call as a dictionary.
             verbose: Whether this call's events, with prompt and output, are written to standard
                 error.
+            repair: How often a response that is no value of the type in ``response_format`` is
+                asked for again, with what is wrong; 0 by default.
 
         Raises:
             LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else;
                 cancellation passes unchanged.
         """
+    @overload
+    async def acompletion(
+        self,
+        model: ForPyright,
+        messages: ExactMessages,
+        *,
+        stream: Literal[False] | None = False,
+        response_format: type[Parsed] | TypeAdapter[Parsed],
+        **keywords: Unpack[_Others],
+    ) -> Completion[Parsed]: ...
+    @overload
+    async def acompletion(
+        self,
+        model: ForPyright,
+        messages: ExactMessages,
+        *,
+        stream: Literal[False] | None = False,
+        response_format: object,
+        **keywords: Unpack[_Others],
+    ) -> Completion[Any]: ...
     @overload
     async def acompletion(
         self,
@@ -389,7 +432,7 @@ class Client(_Client):
         prompt_cache_options: dict[str, Any] | None = None,
         prompt_cache_retention: str | None = None,
         reasoning_effort: str | None = None,
-        response_format: Any | None = None,
+        response_format: Mapping[str, Any] | None = None,
         safety_identifier: str | None = None,
         seed: int | None = None,
         service_tier: str | None = None,
@@ -420,9 +463,32 @@ class Client(_Client):
         forceTimeout: float | None = None,
         logger_fn: Callable[[dict[str, Any]], object] | None = None,
         verbose: bool | None = None,
+        repair: int | None = None,
         azure: bool | None = None,
         replicate: bool | None = None,
         **unknown: Never,
+    ) -> Completion[Any]: ...
+    @overload
+    @deprecated("a message has a wrong role, a wrong key or a wrong value")
+    async def acompletion(
+        self,
+        model: ForPyright,
+        messages: MistakenMessages,
+        *,
+        stream: Literal[False] | None = False,
+        response_format: type[Parsed] | TypeAdapter[Parsed],
+        **keywords: Unpack[_Others],
+    ) -> Completion[Parsed]: ...
+    @overload
+    @deprecated("a message has a wrong role, a wrong key or a wrong value")
+    async def acompletion(
+        self,
+        model: ForPyright,
+        messages: MistakenMessages,
+        *,
+        stream: Literal[False] | None = False,
+        response_format: object,
+        **keywords: Unpack[_Others],
     ) -> Completion[Any]: ...
     @overload
     @deprecated("a message has a wrong role, a wrong key or a wrong value")
@@ -460,7 +526,7 @@ class Client(_Client):
         prompt_cache_options: dict[str, Any] | None = None,
         prompt_cache_retention: str | None = None,
         reasoning_effort: str | None = None,
-        response_format: Any | None = None,
+        response_format: Mapping[str, Any] | None = None,
         safety_identifier: str | None = None,
         seed: int | None = None,
         service_tier: str | None = None,
@@ -491,9 +557,30 @@ class Client(_Client):
         forceTimeout: float | None = None,
         logger_fn: Callable[[dict[str, Any]], object] | None = None,
         verbose: bool | None = None,
+        repair: int | None = None,
         azure: bool | None = None,
         replicate: bool | None = None,
         **unknown: Never,
+    ) -> Completion[Any]: ...
+    @overload
+    async def acompletion(
+        self,
+        model: str | Sequence[str],
+        messages: Messages[Given],
+        *,
+        stream: Literal[False] | None = False,
+        response_format: type[Parsed] | TypeAdapter[Parsed],
+        **keywords: Unpack[_Others],
+    ) -> Completion[Parsed]: ...
+    @overload
+    async def acompletion(
+        self,
+        model: str | Sequence[str],
+        messages: Messages[Given],
+        *,
+        stream: Literal[False] | None = False,
+        response_format: object,
+        **keywords: Unpack[_Others],
     ) -> Completion[Any]: ...
     @overload
     async def acompletion(
@@ -548,8 +635,8 @@ class Client(_Client):
             prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
             reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
                 ``"high"``.
-            response_format: A pydantic model or another type, or OpenAI's object: the output is
-                JSON of it.
+            response_format: A pydantic model or another type, of which ``parsed`` is then a value,
+                or OpenAI's object: the output is JSON of it.
             safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
             seed: The same seed and parameters give the same output, as far as the provider can.
             service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
@@ -588,6 +675,8 @@ class Client(_Client):
             logger_fn: A function that is given each event of this call as a dictionary.
             verbose: Whether this call's events, with prompt and output, are written to standard
                 error.
+            repair: How often a response that is no value of the type in ``response_format`` is
+                asked for again, with what is wrong; 0 by default.
 
         Raises:
             LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else;
@@ -619,7 +708,7 @@ class Client(_Client):
         prompt_cache_options: dict[str, Any] | None = None,
         prompt_cache_retention: str | None = None,
         reasoning_effort: str | None = None,
-        response_format: Any | None = None,
+        response_format: Mapping[str, Any] | None = None,
         safety_identifier: str | None = None,
         seed: int | None = None,
         service_tier: str | None = None,
@@ -650,6 +739,7 @@ class Client(_Client):
         forceTimeout: float | None = None,
         logger_fn: Callable[[dict[str, Any]], object] | None = None,
         verbose: bool | None = None,
+        repair: int | None = None,
         azure: bool | None = None,
         replicate: bool | None = None,
         **unknown: Never,
@@ -689,8 +779,8 @@ class Client(_Client):
             prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
             reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
                 ``"high"``.
-            response_format: A pydantic model or another type, or OpenAI's object: the output is
-                JSON of it.
+            response_format: A pydantic model or another type, of which ``parsed`` is then a value,
+                or OpenAI's object: the output is JSON of it.
             safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
             seed: The same seed and parameters give the same output, as far as the provider can.
             service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
@@ -729,10 +819,32 @@ class Client(_Client):
             logger_fn: A function that is given each event of this call as a dictionary.
             verbose: Whether this call's events, with prompt and output, are written to standard
                 error.
+            repair: How often a response that is no value of the type in ``response_format`` is
+                asked for again, with what is wrong; 0 by default.
 
         Raises:
             LLMGateError: of one of the kinds in :mod:`llmgate.errors`.
         """
+    @overload
+    def completion(
+        self,
+        model: ForPyright,
+        messages: ExactMessages,
+        *,
+        stream: Literal[False] | None = False,
+        response_format: type[Parsed] | TypeAdapter[Parsed],
+        **keywords: Unpack[_Others],
+    ) -> Completion[Parsed]: ...
+    @overload
+    def completion(
+        self,
+        model: ForPyright,
+        messages: ExactMessages,
+        *,
+        stream: Literal[False] | None = False,
+        response_format: object,
+        **keywords: Unpack[_Others],
+    ) -> Completion[Any]: ...
     @overload
     def completion(
         self,
@@ -769,7 +881,7 @@ class Client(_Client):
         prompt_cache_options: dict[str, Any] | None = None,
         prompt_cache_retention: str | None = None,
         reasoning_effort: str | None = None,
-        response_format: Any | None = None,
+        response_format: Mapping[str, Any] | None = None,
         safety_identifier: str | None = None,
         seed: int | None = None,
         service_tier: str | None = None,
@@ -800,9 +912,32 @@ class Client(_Client):
         forceTimeout: float | None = None,
         logger_fn: Callable[[dict[str, Any]], object] | None = None,
         verbose: bool | None = None,
+        repair: int | None = None,
         azure: bool | None = None,
         replicate: bool | None = None,
         **unknown: Never,
+    ) -> Completion[Any]: ...
+    @overload
+    @deprecated("a message has a wrong role, a wrong key or a wrong value")
+    def completion(
+        self,
+        model: ForPyright,
+        messages: MistakenMessages,
+        *,
+        stream: Literal[False] | None = False,
+        response_format: type[Parsed] | TypeAdapter[Parsed],
+        **keywords: Unpack[_Others],
+    ) -> Completion[Parsed]: ...
+    @overload
+    @deprecated("a message has a wrong role, a wrong key or a wrong value")
+    def completion(
+        self,
+        model: ForPyright,
+        messages: MistakenMessages,
+        *,
+        stream: Literal[False] | None = False,
+        response_format: object,
+        **keywords: Unpack[_Others],
     ) -> Completion[Any]: ...
     @overload
     @deprecated("a message has a wrong role, a wrong key or a wrong value")
@@ -840,7 +975,7 @@ class Client(_Client):
         prompt_cache_options: dict[str, Any] | None = None,
         prompt_cache_retention: str | None = None,
         reasoning_effort: str | None = None,
-        response_format: Any | None = None,
+        response_format: Mapping[str, Any] | None = None,
         safety_identifier: str | None = None,
         seed: int | None = None,
         service_tier: str | None = None,
@@ -871,9 +1006,30 @@ class Client(_Client):
         forceTimeout: float | None = None,
         logger_fn: Callable[[dict[str, Any]], object] | None = None,
         verbose: bool | None = None,
+        repair: int | None = None,
         azure: bool | None = None,
         replicate: bool | None = None,
         **unknown: Never,
+    ) -> Completion[Any]: ...
+    @overload
+    def completion(
+        self,
+        model: str | Sequence[str],
+        messages: Messages[Given],
+        *,
+        stream: Literal[False] | None = False,
+        response_format: type[Parsed] | TypeAdapter[Parsed],
+        **keywords: Unpack[_Others],
+    ) -> Completion[Parsed]: ...
+    @overload
+    def completion(
+        self,
+        model: str | Sequence[str],
+        messages: Messages[Given],
+        *,
+        stream: Literal[False] | None = False,
+        response_format: object,
+        **keywords: Unpack[_Others],
     ) -> Completion[Any]: ...
     @overload
     def completion(
@@ -928,8 +1084,8 @@ class Client(_Client):
             prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
             reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
                 ``"high"``.
-            response_format: A pydantic model or another type, or OpenAI's object: the output is
-                JSON of it.
+            response_format: A pydantic model or another type, of which ``parsed`` is then a value,
+                or OpenAI's object: the output is JSON of it.
             safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
             seed: The same seed and parameters give the same output, as far as the provider can.
             service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
@@ -968,6 +1124,8 @@ class Client(_Client):
             logger_fn: A function that is given each event of this call as a dictionary.
             verbose: Whether this call's events, with prompt and output, are written to standard
                 error.
+            repair: How often a response that is no value of the type in ``response_format`` is
+                asked for again, with what is wrong; 0 by default.
 
         Raises:
             LLMGateError: of one of the kinds in :mod:`llmgate.errors`.
@@ -1015,8 +1173,8 @@ class Client(_Client):
             prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
             reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
                 ``"high"``.
-            response_format: A pydantic model or another type, or OpenAI's object: the output is
-                JSON of it.
+            response_format: A pydantic model or another type, of which ``parsed`` is then a value,
+                or OpenAI's object: the output is JSON of it.
             safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
             seed: The same seed and parameters give the same output, as far as the provider can.
             service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
@@ -1055,6 +1213,8 @@ class Client(_Client):
             logger_fn: A function that is given each event of this call as a dictionary.
             verbose: Whether this call's events, with prompt and output, are written to standard
                 error.
+            repair: How often a response that is no value of the type in ``response_format`` is
+                asked for again, with what is wrong; 0 by default.
 
         Raises:
             LLMGateError: what the call would raise before sending, but for a missing key.
@@ -1112,8 +1272,8 @@ class Client(_Client):
             prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
             reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
                 ``"high"``.
-            response_format: A pydantic model or another type, or OpenAI's object: the output is
-                JSON of it.
+            response_format: A pydantic model or another type, of which ``parsed`` is then a value,
+                or OpenAI's object: the output is JSON of it.
             safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
             seed: The same seed and parameters give the same output, as far as the provider can.
             service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
@@ -1152,6 +1312,8 @@ class Client(_Client):
             logger_fn: A function that is given each event of this call as a dictionary.
             verbose: Whether this call's events, with prompt and output, are written to standard
                 error.
+            repair: How often a response that is no value of the type in ``response_format`` is
+                asked for again, with what is wrong; 0 by default.
 
         Raises:
             LLMGateError: what the call would raise before sending, but for a missing key.
@@ -1535,7 +1697,7 @@ async def acompletion(
     prompt_cache_options: dict[str, Any] | None = None,
     prompt_cache_retention: str | None = None,
     reasoning_effort: str | None = None,
-    response_format: Any | None = None,
+    response_format: Mapping[str, Any] | None = None,
     safety_identifier: str | None = None,
     seed: int | None = None,
     service_tier: str | None = None,
@@ -1566,6 +1728,7 @@ async def acompletion(
     forceTimeout: float | None = None,
     logger_fn: Callable[[dict[str, Any]], object] | None = None,
     verbose: bool | None = None,
+    repair: int | None = None,
     azure: bool | None = None,
     replicate: bool | None = None,
     **unknown: Never,
@@ -1605,8 +1768,8 @@ async def acompletion(
         prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
         reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
             ``"high"``.
-        response_format: A pydantic model or another type, or OpenAI's object: the output is
-            JSON of it.
+        response_format: A pydantic model or another type, of which ``parsed`` is then a value,
+            or OpenAI's object: the output is JSON of it.
         safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
         seed: The same seed and parameters give the same output, as far as the provider can.
         service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
@@ -1645,12 +1808,32 @@ async def acompletion(
         logger_fn: A function that is given each event of this call as a dictionary.
         verbose: Whether this call's events, with prompt and output, are written to standard
             error.
+        repair: How often a response that is no value of the type in ``response_format`` is
+            asked for again, with what is wrong; 0 by default.
 
     Raises:
         LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else; cancellation
             passes unchanged.
     """
 
+@overload
+async def acompletion(
+    model: ForPyright,
+    messages: ExactMessages,
+    *,
+    stream: Literal[False] | None = False,
+    response_format: type[Parsed] | TypeAdapter[Parsed],
+    **keywords: Unpack[_Others],
+) -> Completion[Parsed]: ...
+@overload
+async def acompletion(
+    model: ForPyright,
+    messages: ExactMessages,
+    *,
+    stream: Literal[False] | None = False,
+    response_format: object,
+    **keywords: Unpack[_Others],
+) -> Completion[Any]: ...
 @overload
 async def acompletion(
     model: ForPyright,
@@ -1685,7 +1868,7 @@ async def acompletion(
     prompt_cache_options: dict[str, Any] | None = None,
     prompt_cache_retention: str | None = None,
     reasoning_effort: str | None = None,
-    response_format: Any | None = None,
+    response_format: Mapping[str, Any] | None = None,
     safety_identifier: str | None = None,
     seed: int | None = None,
     service_tier: str | None = None,
@@ -1716,9 +1899,30 @@ async def acompletion(
     forceTimeout: float | None = None,
     logger_fn: Callable[[dict[str, Any]], object] | None = None,
     verbose: bool | None = None,
+    repair: int | None = None,
     azure: bool | None = None,
     replicate: bool | None = None,
     **unknown: Never,
+) -> Completion[Any]: ...
+@overload
+@deprecated("a message has a wrong role, a wrong key or a wrong value")
+async def acompletion(
+    model: ForPyright,
+    messages: MistakenMessages,
+    *,
+    stream: Literal[False] | None = False,
+    response_format: type[Parsed] | TypeAdapter[Parsed],
+    **keywords: Unpack[_Others],
+) -> Completion[Parsed]: ...
+@overload
+@deprecated("a message has a wrong role, a wrong key or a wrong value")
+async def acompletion(
+    model: ForPyright,
+    messages: MistakenMessages,
+    *,
+    stream: Literal[False] | None = False,
+    response_format: object,
+    **keywords: Unpack[_Others],
 ) -> Completion[Any]: ...
 @overload
 @deprecated("a message has a wrong role, a wrong key or a wrong value")
@@ -1754,7 +1958,7 @@ async def acompletion(
     prompt_cache_options: dict[str, Any] | None = None,
     prompt_cache_retention: str | None = None,
     reasoning_effort: str | None = None,
-    response_format: Any | None = None,
+    response_format: Mapping[str, Any] | None = None,
     safety_identifier: str | None = None,
     seed: int | None = None,
     service_tier: str | None = None,
@@ -1785,9 +1989,28 @@ async def acompletion(
     forceTimeout: float | None = None,
     logger_fn: Callable[[dict[str, Any]], object] | None = None,
     verbose: bool | None = None,
+    repair: int | None = None,
     azure: bool | None = None,
     replicate: bool | None = None,
     **unknown: Never,
+) -> Completion[Any]: ...
+@overload
+async def acompletion(
+    model: str | Sequence[str],
+    messages: Messages[Given],
+    *,
+    stream: Literal[False] | None = False,
+    response_format: type[Parsed] | TypeAdapter[Parsed],
+    **keywords: Unpack[_Others],
+) -> Completion[Parsed]: ...
+@overload
+async def acompletion(
+    model: str | Sequence[str],
+    messages: Messages[Given],
+    *,
+    stream: Literal[False] | None = False,
+    response_format: object,
+    **keywords: Unpack[_Others],
 ) -> Completion[Any]: ...
 @overload
 async def acompletion(
@@ -1840,8 +2063,8 @@ async def acompletion(
         prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
         reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
             ``"high"``.
-        response_format: A pydantic model or another type, or OpenAI's object: the output is
-            JSON of it.
+        response_format: A pydantic model or another type, of which ``parsed`` is then a value,
+            or OpenAI's object: the output is JSON of it.
         safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
         seed: The same seed and parameters give the same output, as far as the provider can.
         service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
@@ -1880,6 +2103,8 @@ async def acompletion(
         logger_fn: A function that is given each event of this call as a dictionary.
         verbose: Whether this call's events, with prompt and output, are written to standard
             error.
+        repair: How often a response that is no value of the type in ``response_format`` is
+            asked for again, with what is wrong; 0 by default.
 
     Raises:
         LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else; cancellation
@@ -1911,7 +2136,7 @@ def completion(
     prompt_cache_options: dict[str, Any] | None = None,
     prompt_cache_retention: str | None = None,
     reasoning_effort: str | None = None,
-    response_format: Any | None = None,
+    response_format: Mapping[str, Any] | None = None,
     safety_identifier: str | None = None,
     seed: int | None = None,
     service_tier: str | None = None,
@@ -1942,6 +2167,7 @@ def completion(
     forceTimeout: float | None = None,
     logger_fn: Callable[[dict[str, Any]], object] | None = None,
     verbose: bool | None = None,
+    repair: int | None = None,
     azure: bool | None = None,
     replicate: bool | None = None,
     **unknown: Never,
@@ -1981,8 +2207,8 @@ def completion(
         prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
         reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
             ``"high"``.
-        response_format: A pydantic model or another type, or OpenAI's object: the output is
-            JSON of it.
+        response_format: A pydantic model or another type, of which ``parsed`` is then a value,
+            or OpenAI's object: the output is JSON of it.
         safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
         seed: The same seed and parameters give the same output, as far as the provider can.
         service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
@@ -2021,11 +2247,31 @@ def completion(
         logger_fn: A function that is given each event of this call as a dictionary.
         verbose: Whether this call's events, with prompt and output, are written to standard
             error.
+        repair: How often a response that is no value of the type in ``response_format`` is
+            asked for again, with what is wrong; 0 by default.
 
     Raises:
         LLMGateError: of one of the kinds in :mod:`llmgate.errors`.
     """
 
+@overload
+def completion(
+    model: ForPyright,
+    messages: ExactMessages,
+    *,
+    stream: Literal[False] | None = False,
+    response_format: type[Parsed] | TypeAdapter[Parsed],
+    **keywords: Unpack[_Others],
+) -> Completion[Parsed]: ...
+@overload
+def completion(
+    model: ForPyright,
+    messages: ExactMessages,
+    *,
+    stream: Literal[False] | None = False,
+    response_format: object,
+    **keywords: Unpack[_Others],
+) -> Completion[Any]: ...
 @overload
 def completion(
     model: ForPyright,
@@ -2060,7 +2306,7 @@ def completion(
     prompt_cache_options: dict[str, Any] | None = None,
     prompt_cache_retention: str | None = None,
     reasoning_effort: str | None = None,
-    response_format: Any | None = None,
+    response_format: Mapping[str, Any] | None = None,
     safety_identifier: str | None = None,
     seed: int | None = None,
     service_tier: str | None = None,
@@ -2091,9 +2337,30 @@ def completion(
     forceTimeout: float | None = None,
     logger_fn: Callable[[dict[str, Any]], object] | None = None,
     verbose: bool | None = None,
+    repair: int | None = None,
     azure: bool | None = None,
     replicate: bool | None = None,
     **unknown: Never,
+) -> Completion[Any]: ...
+@overload
+@deprecated("a message has a wrong role, a wrong key or a wrong value")
+def completion(
+    model: ForPyright,
+    messages: MistakenMessages,
+    *,
+    stream: Literal[False] | None = False,
+    response_format: type[Parsed] | TypeAdapter[Parsed],
+    **keywords: Unpack[_Others],
+) -> Completion[Parsed]: ...
+@overload
+@deprecated("a message has a wrong role, a wrong key or a wrong value")
+def completion(
+    model: ForPyright,
+    messages: MistakenMessages,
+    *,
+    stream: Literal[False] | None = False,
+    response_format: object,
+    **keywords: Unpack[_Others],
 ) -> Completion[Any]: ...
 @overload
 @deprecated("a message has a wrong role, a wrong key or a wrong value")
@@ -2129,7 +2396,7 @@ def completion(
     prompt_cache_options: dict[str, Any] | None = None,
     prompt_cache_retention: str | None = None,
     reasoning_effort: str | None = None,
-    response_format: Any | None = None,
+    response_format: Mapping[str, Any] | None = None,
     safety_identifier: str | None = None,
     seed: int | None = None,
     service_tier: str | None = None,
@@ -2160,9 +2427,28 @@ def completion(
     forceTimeout: float | None = None,
     logger_fn: Callable[[dict[str, Any]], object] | None = None,
     verbose: bool | None = None,
+    repair: int | None = None,
     azure: bool | None = None,
     replicate: bool | None = None,
     **unknown: Never,
+) -> Completion[Any]: ...
+@overload
+def completion(
+    model: str | Sequence[str],
+    messages: Messages[Given],
+    *,
+    stream: Literal[False] | None = False,
+    response_format: type[Parsed] | TypeAdapter[Parsed],
+    **keywords: Unpack[_Others],
+) -> Completion[Parsed]: ...
+@overload
+def completion(
+    model: str | Sequence[str],
+    messages: Messages[Given],
+    *,
+    stream: Literal[False] | None = False,
+    response_format: object,
+    **keywords: Unpack[_Others],
 ) -> Completion[Any]: ...
 @overload
 def completion(
@@ -2215,8 +2501,8 @@ def completion(
         prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
         reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
             ``"high"``.
-        response_format: A pydantic model or another type, or OpenAI's object: the output is
-            JSON of it.
+        response_format: A pydantic model or another type, of which ``parsed`` is then a value,
+            or OpenAI's object: the output is JSON of it.
         safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
         seed: The same seed and parameters give the same output, as far as the provider can.
         service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
@@ -2255,6 +2541,8 @@ def completion(
         logger_fn: A function that is given each event of this call as a dictionary.
         verbose: Whether this call's events, with prompt and output, are written to standard
             error.
+        repair: How often a response that is no value of the type in ``response_format`` is
+            asked for again, with what is wrong; 0 by default.
 
     Raises:
         LLMGateError: of one of the kinds in :mod:`llmgate.errors`.

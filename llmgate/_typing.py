@@ -28,6 +28,7 @@ __all__ = [
     "Given",
     "Messages",
     "MistakenMessages",
+    "Parsed",
     "WrongMessage",
 ]
 
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
         def reverse(self) -> object: ...
         def clear(self) -> object: ...
 
+    Parsed = TypeVar("Parsed")
     Given = TypeVar("Given", bound=Message | Mapping[str, Any] | _Dictionary)
     Each_co = TypeVar("Each_co", covariant=True)
 

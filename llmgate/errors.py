@@ -28,6 +28,10 @@ LLMGateError
 ├── StreamTruncatedError              .partial holds the answer so far
 ├── ResponseTooLargeError
 ├── DecodeError                       a reply that is no answer
+├── OutputError                       a response that is not of the type that was asked for
+│   ├── OutputValidationError         .path says where it does not fit
+│   ├── OutputTruncatedError          it was cut by a limit on its length
+│   └── OutputRefusedError            the model, or a filter, declined
 ├── ClosedError                       a stream or client was used after it was closed
 └── InternalError                     a bug, here or in a library below; .origin says where
     └── PluginError                   a bug in a provider's code
@@ -42,7 +46,7 @@ from llmgate._text.describe import describe_error, describe_value, excerpt, orig
 
 if TYPE_CHECKING:
     from llmgate.report import Report
-    from llmgate.types import Attempt, Completion
+    from llmgate.types import Attempt, Completion, Usage
 
 __all__ = [
     "AuthenticationError",
@@ -59,6 +63,10 @@ __all__ = [
     "LLMGateError",
     "MissingKeyError",
     "NotFoundError",
+    "OutputError",
+    "OutputRefusedError",
+    "OutputTruncatedError",
+    "OutputValidationError",
     "OverloadedError",
     "PermissionDeniedError",
     "PluginError",
@@ -326,6 +334,43 @@ class DecodeError(LLMGateError):
     def __init__(self, message: str, *, frame: bytes | None = None, **reply: Any) -> None:
         super().__init__(message, **reply)
         self.frame = frame
+
+
+class OutputError(LLMGateError):
+    """A response came whole, and is no value of the type that was its ``response_format``.
+
+    ``completion`` is the response, ``text`` the text of the choice that is none, and ``usage`` what
+    all requests of the call were billed, in tokens.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        text: str = "",
+        completion: Completion | None = None,
+        usage: Usage | None = None,
+        **reply: Any,
+    ) -> None:
+        super().__init__(message, **reply)
+        self.text, self.completion, self.usage = text, completion, usage
+
+
+class OutputValidationError(OutputError):
+    """The text is no JSON, or does not fit the type: ``path`` is the first place where it does not
+    (``items[2].price``), empty for the whole."""
+
+    def __init__(self, message: str, *, path: str = "", **reply: Any) -> None:
+        super().__init__(message, **reply)
+        self.path = path
+
+
+class OutputTruncatedError(OutputError):
+    """The text was cut by ``max_tokens``, or by the model's own limit."""
+
+
+class OutputRefusedError(OutputError):
+    """The model declined, or a content filter withheld the text; ``text`` is its refusal."""
 
 
 class ClosedError(LLMGateError):

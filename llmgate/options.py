@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
 
 from llmgate._text.dataclass import slotted
 from llmgate.errors import InvalidRequestError, describe_value
@@ -29,6 +29,7 @@ __all__ = [
     "ChatParameters",
     "EmbeddingOptions",
     "EmbeddingParameters",
+    "Output",
     "OwnOptions",
     "RerankOptions",
     "RerankParameters",
@@ -138,6 +139,8 @@ class OwnOptions(TypedDict, total=False):
 class CallOptions(ChatParameters, OwnOptions, total=False):
     """Every keyword of ``acompletion`` besides ``model``, ``messages`` and ``stream``."""
 
+    repair: int
+
 
 class EmbeddingParameters(TypedDict, total=False):
     """OpenAI's parameters of an embedding call, and two that other providers add: ``input_type``
@@ -167,6 +170,14 @@ class RerankOptions(RerankParameters, OwnOptions, total=False):
     return_documents: bool
 
 
+class Output(NamedTuple):
+    """What a caller wants a response as: a value of a Python type, which is asked for again up to
+    ``repair`` times."""
+
+    kind: Any
+    repair: int = 0
+
+
 @dataclass(slots=True)
 class ChatCall:
     """One call as it was asked for: checked, and with no provider chosen yet.
@@ -184,7 +195,8 @@ class ChatCall:
     They and ``extra_headers`` appear in no ``repr``, as they may hold credentials. ``deviations``
     are what was changed to read the call: each report of it begins with them. ``fallbacks`` are the
     models to be asked where ``model`` fails, in this order; the client sees to that behind the last
-    middleware.
+    middleware. ``output`` is the Python type that stands behind ``response_format``, if any: what
+    middleware sees of a response is its text.
     """
 
     model: str
@@ -201,3 +213,4 @@ class ChatCall:
     labels: Mapping[str, str | int | float | bool] = field(default_factory=dict[str, Any])
     deviations: tuple[Deviation, ...] = ()
     fallbacks: tuple[str, ...] = ()
+    output: Output | None = None

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from llmgate.messages import ToolDefinition
 
 __all__ = [
+    "adapter_of",
     "function_tool",
     "parse_answer",
     "parse_arguments",
@@ -57,13 +58,18 @@ def schema_of(kind: Any, name: str, path: str) -> dict[str, Any]:
     from pydantic.errors import PydanticUserError  # noqa: PLC0415 - for those who pass Python types
 
     try:
-        return _adapter_of(kind).json_schema()
+        return adapter_of(kind).json_schema()
     except (PydanticUserError, NameError) as error:  # NameError: an annotation that means nothing
         failure = _no_schema(name, error, path)
     raise failure
 
 
-def _adapter_of(kind: Any) -> TypeAdapter[Any]:
+def adapter_of(kind: Any) -> TypeAdapter[Any]:
+    """What describes and validates a Python type, or the ``TypeAdapter`` itself.
+
+    Raises:
+        PydanticUserError: when pydantic cannot describe it.
+    """
     from pydantic import TypeAdapter  # noqa: PLC0415 - only for those who pass Python types
     from pydantic.errors import PydanticUserError  # noqa: PLC0415
 
@@ -84,9 +90,13 @@ def _with_readable_typed_dicts(kind: Any) -> Any:
     make: Any = typing_extensions.TypedDict
     if typing.is_typeddict(kind):
         fields = dict[str, Any]()
-        for name, hint in typing.get_type_hints(kind).items():
-            field = _with_readable_typed_dicts(hint)
+        for name, hint in typing.get_type_hints(kind, include_extras=True).items():
+            # postponed annotations hide the marks from the class itself
+            is_marked = typing.get_origin(hint) in (typing.Required, typing.NotRequired)
             is_required = name in kind.__required_keys__
+            if is_marked:
+                is_required = typing.get_origin(hint) is typing.Required
+            field = _with_readable_typed_dicts(typing.get_args(hint)[0] if is_marked else hint)
             fields[name] = field if is_required else typing.NotRequired[field]
         return make(kind.__name__, fields)
     parts = typing.get_args(kind)
@@ -115,7 +125,7 @@ def parse_answer(text: str | None, kind: type[Parsed] | TypeAdapter[Parsed]) -> 
     failure: LLMGateError
     name: str = getattr(kind, "__name__", None) or "value of the type"
     try:
-        parsed: Parsed = _adapter_of(kind).validate_json(text or "")
+        parsed: Parsed = adapter_of(kind).validate_json(text or "")
         return parsed
     except ValidationError as error:
         failure = DecodeError(f"the answer is no {name}: {excerpt(str(error), 1000)}")

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypeVar  # which every checker knows; it is never imported
 
     Parsed = TypeVar("Parsed", default=Any)
+    _unset: Any = None
 else:
     from typing import TypeVar
 
@@ -87,12 +88,37 @@ class ToolCall(Shape):
     extra: Extra = Extra()
 
 
+class ParsedField:
+    """The attribute of a message that holds the parsed value and is no field of it, so that nothing
+    which dumps fields sees it. A dataclass asks it for the default, which is None."""
+
+    __slots__ = ()
+
+    def __get__(self, message: Any, _: object) -> Any:
+        return None if message is None else message._parsed
+
+    def __set__(self, message: Any, value: Any) -> None:
+        message._parsed = value
+
+
+class ShapeWithParsed(Shape):
+    """A shape with room for a value that is no key of its JSON."""
+
+    __slots__ = ("_parsed",)
+
+    if not TYPE_CHECKING:
+
+        def __post_init__(self, parsed):
+            self._parsed = parsed
+
+
 @shape
-class Message(Shape):
+class Message(ShapeWithParsed, Generic[Parsed]):
     """The answer's message; append it to ``messages`` as it is.
 
-    ``content`` is the text, None where there is none. ``reasoning_content`` is the model's
-    reasoning in clear text. ``provider_data`` maps a provider's name to what only that provider
+    ``content`` is the text, None where there is none. ``parsed`` is its value where a Python type
+    was the ``response_format``; it is in no dump. ``reasoning_content`` is the model's reasoning in
+    clear text. ``provider_data`` maps a provider's name to what only that provider
     understands (signed reasoning blocks, citations in its own form); it is sent back verbatim when
     the message is.
     """
@@ -109,17 +135,21 @@ class Message(Shape):
     audio: JsonObject = JsonObject()
     provider_data: dict[str, Any] | None = None
     extra: Extra = Extra()
+    if TYPE_CHECKING:
+        parsed: Parsed = field(default=_unset)
+    else:  # an argument, which ``dataclasses.replace`` hands on, and no field
+        parsed: InitVar[Any] = ParsedField()
 
 
 @shape
-class Choice(Shape):
+class Choice(Shape, Generic[Parsed]):
     """One answer of ``n``.
 
     ``finish_reason`` is OpenAI's word for why it ended, and ``native_finish_reason`` the
     provider's own; both are None where the provider gave none.
     """
 
-    message: Message
+    message: Message[Parsed]
     index: int = 0
     finish_reason: FinishReason | None = None
     logprobs: JsonObject = JsonObject()
@@ -162,6 +192,31 @@ class Usage(Shape):
     completion_tokens_details: CompletionTokensDetails | None = None
     extra: Extra = Extra()
 
+    def __add__(self, other: Usage) -> Usage:
+        """What both were billed; ``extra`` is left out, since not all of it can be summed."""
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.total_tokens + other.total_tokens,
+            _sum_of_details(self.prompt_tokens_details, other.prompt_tokens_details),
+            _sum_of_details(self.completion_tokens_details, other.completion_tokens_details),
+        )
+
+
+Details = TypeVar("Details", PromptTokensDetails, CompletionTokensDetails)
+
+
+def _sum_of_details(one: Details | None, other: Details | None) -> Details | None:
+    """Each part summed; None where neither has it."""
+    if one is None or other is None:
+        return other if one is None else one
+    parts: dict[str, Any] = {}
+    for details in (one, other):
+        for name, value in details.items():
+            if type(value) is int and name not in details.extra:
+                parts[name] = parts.get(name, 0) + value
+    return type(one)(**parts)
+
 
 class ShapeWithExchange(HasExchange, Shape):
     """A shape with room for its exchange, which is no key of its JSON."""
@@ -183,7 +238,7 @@ class Completion(ShapeWithExchange, Generic[Parsed]):
     no dump of it. ``Parsed`` is the type of what the model was asked to return.
     """
 
-    choices: list[Choice]
+    choices: list[Choice[Parsed]]
     id: str = ""
     created: int = 0
     model: str = ""
@@ -203,6 +258,15 @@ class Completion(ShapeWithExchange, Generic[Parsed]):
     def text(self) -> str:
         """The first choice's text; empty where there is none."""
         return (self.choices[0].message.content or "") if self.choices else ""
+
+    @property
+    def parsed(self) -> Parsed:
+        """The first choice's text as a value of the type that was the ``response_format``.
+
+        None where no type was given, and where the model called tools instead.
+        """
+        parsed: Any = self.choices[0].message.parsed if self.choices else None
+        return parsed  # type: ignore[no-any-return] # of the type that was asked for
 
 
 @shape

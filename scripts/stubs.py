@@ -37,10 +37,12 @@ HEAD = """\
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Never, TypedDict, Unpack, overload
 
+from pydantic import TypeAdapter
 from typing_extensions import deprecated
 
 from llmgate._core.client import Client as _Client
 from llmgate._typing import ExactMessages, ForMypy, ForPyright, Given, Messages, MistakenMessages
+from llmgate._typing import Parsed
 from llmgate.embeddings import EmbeddingInput
 from llmgate.hooks import Hook
 from llmgate.messages import FunctionDefinition, ToolDefinition
@@ -49,6 +51,7 @@ from llmgate.report import Policy
 from llmgate.reranking import RerankDocuments
 """
 
+FORMAT = "response_format"
 ANY_MESSAGES = "Messages[Given]"
 REFUSAL = '@deprecated("a message has a wrong role, a wrong key or a wrong value")'
 
@@ -58,15 +61,19 @@ class Result(NamedTuple):
 
     stream: str
     type: str
+    format: str = ""
+    """What ``response_format`` may be, where the overload is for that."""
 
 
 WHOLE = "Literal[False] | None = False"
 CHAT = (
     Result(WHOLE, "Completion[Any]"),
+    Result(WHOLE, "Completion[Parsed]", "type[Parsed] | TypeAdapter[Parsed]"),
+    Result(WHOLE, "Completion[Any]", "object"),
     Result("Literal[True]", "Stream"),
     Result("ForMypy | None", "Completion[Any] | Stream"),
 )
-SYNC_CHAT = tuple(Result(stream, kind.replace("Stream", "SyncStream")) for stream, kind in CHAT)
+SYNC_CHAT = tuple(each._replace(type=each.type.replace("Stream", "SyncStream")) for each in CHAT)
 PREVIEW = (Result("bool | None = False", "Preview"),)
 
 
@@ -92,8 +99,14 @@ def stub() -> str:
         *imported,
         f"__all__ = {sorted(llmgate.__all__)!r}",
         "__version__: str",
-        "class _Keywords(TypedDict, total=False):",
-        *(f"    {name}: {kind}" for name, kind in keywords(llmgate.acompletion).items()),
+        "class _Others(TypedDict, total=False):",
+        *(
+            f"    {name}: {kind}"
+            for name, kind in keywords(llmgate.acompletion).items()
+            if name != FORMAT
+        ),
+        "class _Keywords(_Others, total=False):",
+        f"    {FORMAT}: object",
         "class Client(_Client):",
         *(indent(method, "    ") for method in methods),
         overloads(llmgate.acompletion, CHAT),
@@ -122,8 +135,9 @@ def overloads(function: Callable[..., Any], results: Sequence[Result]) -> str:
 
     Pyright shows the docstring of the first overload, and jedi that of the last.
     """
-    exact = [signature(function, "ExactMessages", result) for result in results[:2]]
-    mistaken = [signature(function, "MistakenMessages", result) for result in results[:2]]
+    known = [result for result in results if "ForMypy" not in result.stream]
+    exact = [signature(function, "ExactMessages", result) for result in known]
+    mistaken = [signature(function, "MistakenMessages", result) for result in known]
     others = [signature(function, ANY_MESSAGES, result) for result in results]
     heads = [*exact, *(f"{REFUSAL}\n{each}" for each in mistaken), *others]
     doc = indent(f'"""{inspect.getdoc(function)}\n"""', "    ")
@@ -139,7 +153,9 @@ def signature(function: Callable[..., Any], messages: str, result: Result) -> st
     own = ["self"] if "self" in parameters else []
     model = "str | Sequence[str]" if messages == ANY_MESSAGES else "ForPyright"
     own += [f"model: {model}", f"messages: {messages}", "*", f"stream: {result.stream}"]
-    if result.stream == WHOLE:
+    if result.format:
+        own += [f"{FORMAT}: {result.format}", "**keywords: Unpack[_Others]"]
+    elif result.stream == WHOLE:
         own += [f"{name}: {kind} = None" for name, kind in keywords(function).items()]
         own += ["**unknown: Never"]
     else:
@@ -152,7 +168,9 @@ def keywords(function: Callable[..., Any]) -> dict[str, str]:
     parameters = inspect.signature(function).parameters.values()
     named = {each.name: each.annotation for each in parameters if each.kind is each.KEYWORD_ONLY}
     del named["stream"]
-    return named | dict.fromkeys(EARLY_PROVIDERS, "bool | None")
+    return (
+        named | {FORMAT: "Mapping[str, Any] | None"} | dict.fromkeys(EARLY_PROVIDERS, "bool | None")
+    )
 
 
 def formatted(text: str) -> str:

@@ -120,6 +120,16 @@ def test_the_guide_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert "dropped user local has no such parameter ada" in printed
 
 
+def test_structured_output_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    """The page does what it says."""
+    asyncio.run(run_in_order(ROOT / "docs" / "structured-output.md"))
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == "nut 0.5"
+    assert printed[1].startswith("0.5 response_format split: asked once more")
+    assert printed[2:5] == ['name {"name": 1} 3', "nut", "nut"]
+    assert printed[-1] == "name='nut' price=0.5"
+
+
 def test_code_for_the_early_litellm_runs() -> None:
     """The arguments that are kept do what they did."""
     seen: list[dict[str, Any]] = asyncio.run(run_in_order(ROOT / "docs" / "migrating.md"))["seen"]

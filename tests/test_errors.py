@@ -37,7 +37,7 @@ from llmgate.errors import (
     origin_of,
 )
 from llmgate.report import Report
-from llmgate.types import Attempt, Choice, Completion, Message
+from llmgate.types import Attempt, Choice, Completion, Message, Usage
 
 CLASSES: list[type[LLMGateError]] = [
     kind
@@ -114,6 +114,10 @@ SPECIAL: dict[type[Any], tuple[str, Any]] = {
     DeadlineExceededError: ("phase", "idle"),
     StreamTruncatedError: ("partial", Completion([Choice(Message("half"))])),
     DecodeError: ("frame", b"{"),
+    errors.OutputError: ("usage", Usage(1, 2, 3)),
+    errors.OutputValidationError: ("path", "items[0]"),
+    errors.OutputTruncatedError: ("text", "{"),
+    errors.OutputRefusedError: ("completion", Completion([Choice(Message("half"))])),
 }
 
 

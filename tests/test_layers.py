@@ -119,6 +119,8 @@ FLOORS = (
         "_core.dispatch",
         "_core.drive",
         "_core.iterators",
+        "_core.parsing",
+        "_core.partial",
         "_core.stream",
         "_core.live",
         "_core.derived",
@@ -128,6 +130,7 @@ FLOORS = (
         "middleware",
     ),
     (
+        "_core.format_fallback",
         "_core.prepare",
         "middlewares",
         "middlewares.strategies",

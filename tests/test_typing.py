@@ -33,8 +33,10 @@ EXAMPLES = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTAL
 
 PRELUDE = """
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, TypedDict, assert_type
 
+from pydantic import BaseModel, TypeAdapter
 from llmgate import Chunk, Client, Completion, Embeddings, Message, ModelList, Stream, SyncStream
 from llmgate import acompletion, aembedding, completion
 from llmgate.messages import MessageLike, MessageParam
@@ -63,6 +65,35 @@ async def calls(client: Client, stream: bool) -> None:
     assert_type(client.embedding("m", ["x"], dimensions=2).data[0].embedding, list[float])
     assert_type(await aembedding("m", "x"), Embeddings)
     assert_type(await client.alist_models(), ModelList)
+
+class City(BaseModel):
+    name: str
+
+@dataclass
+class Point:
+    x: int
+
+class Size(TypedDict):
+    width: int
+
+async def parsed(client: Client, anything: Any) -> None:
+    assert_type(completion("m", texts, response_format=City), Completion[City])
+    found = await acompletion("m", texts, response_format=City, temperature=0, repair=1)
+    assert_type(found.parsed, City)
+    assert_type(found.choices[0].message.parsed, City)
+    assert_type(completion("m", texts, response_format=Point).parsed, Point)
+    assert_type(completion("m", texts, response_format=Size).parsed, Size)
+    assert_type(completion("m", texts, response_format=list[City]).parsed, list[City])
+    assert_type(client.completion("m", texts, response_format=TypeAdapter(City)).parsed, City)
+    assert_type(await client.acompletion("m", texts, response_format=int), Completion[int])
+    question = completion("m", [{"role": "user", "content": "x"}], response_format=City)
+    assert_type(question.parsed, City)
+    completion("m", texts, response_format=City | None).parsed.anything
+    completion("m", texts, response_format=Literal["a", "b"]).parsed.anything
+    completion("m", texts, response_format=anything).parsed.anything
+    assert_type(completion("m", texts, response_format={"type": "json_object"}), Completion[Any])
+    assert_type(completion("m", texts, response_format=None), Completion[Any])
+    assert_type(completion("m", texts, response_format=City, stream=True), SyncStream)
 
 def parts(chunk: Chunk, response: Completion) -> None:
     logprobs = chunk.choices[0].logprobs

@@ -55,8 +55,8 @@ prompt_cache_options: How the prompt cache is used, as an object of the provider
 prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
 reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
     ``"high"``.
-response_format: A pydantic model or another type, or OpenAI's object: the output is
-    JSON of it.
+response_format: A pydantic model or another type, of which ``parsed`` is then a value,
+    or OpenAI's object: the output is JSON of it.
 safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
 seed: The same seed and parameters give the same output, as far as the provider can.
 service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
@@ -83,6 +83,8 @@ input_type: What the texts are for: ``"query"``, ``"document"``, or a provider's
 truncate: Whether, or on which side, a text that is too long is cut.
 top_n: How many of the most relevant documents are returned; by default all.
 return_documents: Whether each result holds its document.
+repair: How often a response that is no value of the type in ``response_format`` is
+    asked for again, with what is wrong; 0 by default.
 api_key: The provider's key for this call, instead of the one from the environment.
 base_url: The address of the provider's API for this call.
 api_version: The version of the provider's API, where it has one.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, Unpack
 
 from llmgate._core import drive
@@ -178,8 +178,8 @@ class Client(Operations, Live):
                 call = self._parse(model, messages, stream, options)
         except InvalidRequestError as error:
             raise error.with_traceback(None)  # noqa: B904 - it is the same error, which says where
-        if self._middleware or call.fallbacks:
-            return await self._take_through(call, began)
+        if self._middleware or call.fallbacks or call.output is not None:
+            return await self._take_on(call, began)
         return await self._perform(call, began)
 
     @described(CallOptions)
@@ -206,8 +206,7 @@ class Client(Operations, Live):
             call = self._parse_here(model, messages, stream, options)
         except InvalidRequestError as error:
             raise error.with_traceback(None)  # noqa: B904 - likewise
-        perform = self._take_through if self._middleware or call.fallbacks else self._perform
-        result = run(lambda: perform(call, began))
+        result = run(lambda: self._take_on(call, began))
         return SyncStream(result) if isinstance(result, Stream) else result
 
     @described(CallOptions)
@@ -263,12 +262,7 @@ class Client(Operations, Live):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -278,12 +272,7 @@ class Client(Operations, Live):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     # --- inside ---
@@ -320,6 +309,16 @@ class Client(Operations, Live):
         timeout = self._timeout if given is None else as_timeout(given)
         reading = start_in_thread(lambda: read_files(found.messages))
         return await in_time(reading, "a file of the messages", timeout, began)
+
+    async def _take_on(self, call: ChatCall, began: float) -> Completion | Stream:
+        """A call with all that stands around it: the middleware, and the parsing outermost."""
+        has_layers = self._middleware or call.fallbacks
+        perform = self._take_through if has_layers else self._perform
+        if call.output is None:
+            return await perform(call, began)
+        from llmgate._core.parsing import perform_parsed  # noqa: PLC0415 - only for those who want it
+
+        return await perform_parsed(perform, call, began, is_own=not has_layers)
 
     async def _take_through(self, call: ChatCall, began: float) -> Completion | Stream:
         from llmgate._core.layers import take_through  # noqa: PLC0415 - only for those who have it

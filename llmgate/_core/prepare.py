@@ -29,7 +29,7 @@ from llmgate._core.settings import (
 )
 from llmgate._text.redact import HiddenHeaders, HiddenSettings, hide_address
 from llmgate.errors import InvalidRequestError, LLMGateError, describe_value
-from llmgate.options import CallOptions, ChatCall, ChatParameters, OwnOptions
+from llmgate.options import CallOptions, ChatCall, ChatParameters, Output, OwnOptions
 from llmgate.provider import Provider
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Secret
@@ -110,6 +110,8 @@ def parse(
         call.deviations = tuple(changes)
     if fallbacks:
         call.fallbacks = fallbacks
+    if "response_format" in chat or "repair" in own:
+        call.output = _output(chat.get("response_format"), own.get("repair", 0))
     return call
 
 
@@ -129,6 +131,20 @@ def first_and_rest(model: Any) -> tuple[str, tuple[str, ...]]:
     if not names:
         raise InvalidRequestError("expected at least one model", path="model")
     return names[0], tuple(dict.fromkeys(names[1:]))
+
+
+def _output(kind: Any, repair: Any) -> Output | None:
+    """What the response is to be parsed as; None where the format is no Python type."""
+    if type(repair) is not int or repair < 0:
+        raise InvalidRequestError(
+            f"expected 0 or more, got {describe_value(repair)}", path="repair"
+        )
+    if kind is not None and not isinstance(kind, _NO_TYPES):
+        return Output(kind, repair)
+    if repair:
+        reason = "nothing can be checked: give a Python type as response_format"
+        raise InvalidRequestError(reason, path="repair")
+    return None
 
 
 def _sorted(
@@ -215,6 +231,10 @@ def provider_of(call: AnyAsked, target: Target, registry: Registry) -> Provider:
         raise error.with_traceback(None)  # noqa: B904 - it is the same error
     if not legacy.FUNCTIONS.isdisjoint(call.parameters):  # a history alone asks for no such thing
         provider = legacy.legacy_view(provider)
+    if isinstance(call, ChatCall) and call.output is not None:
+        from llmgate._core.format_fallback import fallback_view  # noqa: PLC0415 - seldom
+
+        provider = fallback_view(provider, target.model, call)
     if "response_format" in call.parameters and isinstance(call, ChatCall) and _is_wrapped(call):
         from llmgate._core.unwrapping import unwrapping_view  # noqa: PLC0415 - seldom
 

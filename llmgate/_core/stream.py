@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from inspect import iscoroutinefunction
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from llmgate._core.iterators import TextIterator
 from llmgate._core.source import Source, StreamEnd, WhenDone, notify
@@ -16,7 +16,15 @@ from llmgate._text.hints import AsyncOnly, Live
 from llmgate.errors import InvalidRequestError, describe_value
 from llmgate.types import Chunk, Completion, Usage
 
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+    from llmgate._core.partial import ValueIterator
+    from llmgate.options import Output
+
 __all__ = ["Stream", "StreamEnd"]
+
+Value = TypeVar("Value")
 
 
 class Stream(AsyncOnly, Live, HasExchange):
@@ -29,6 +37,8 @@ class Stream(AsyncOnly, Live, HasExchange):
     """
 
     _amendments: tuple[Callable[[Exchange], Exchange], ...] = ()
+    output: Output | None = None
+    """What :meth:`completion` parses the text as: the type that was the ``response_format``."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -69,6 +79,32 @@ class Stream(AsyncOnly, Live, HasExchange):
                 raise StopAsyncIteration
         return self._ready.popleft()
 
+    def partials(self, kind: type[Value] | TypeAdapter[Value]) -> ValueIterator[Value]:
+        """The first choice's value while it grows: objects of the type with what has come.
+
+        A field that has not come has its default, or None; nothing is validated as a whole but the
+        last value. Read nothing of the stream before.
+
+        Raises:
+            OutputError: at the end, when the text is no value of the type.
+        """
+        from llmgate._core.partial import PartialReader, ValueIterator  # noqa: PLC0415 - likewise
+
+        return ValueIterator(self, PartialReader(kind), self._source.completion)
+
+    def items(self, kind: type[Value] | TypeAdapter[Value]) -> ValueIterator[Value]:
+        """The items of the first choice's list, each when it is finished, validated as this type.
+
+        The list is the whole value, or the first one in an object. Read nothing of the stream
+        before.
+
+        Raises:
+            OutputError: when an item is no value of the type, and at the end when there is no list.
+        """
+        from llmgate._core.partial import ItemReader, ValueIterator  # noqa: PLC0415 - likewise
+
+        return ValueIterator(self, ItemReader(kind), self._source.completion)
+
     async def next_batch(self) -> list[Chunk]:
         """The chunks that are here, at least one; empty at the end. They are read as one piece."""
         while not self._ready:
@@ -79,13 +115,21 @@ class Stream(AsyncOnly, Live, HasExchange):
         return batch
 
     async def completion(self) -> Completion:
-        """The whole completion, reading what is left of it."""
+        """The whole completion, reading what is left of it.
+
+        Raises:
+            OutputError: when it is no value of the type that was the ``response_format``.
+        """
         while await self.next_batch():
             pass
         completion = self._source.completion()
         if self._amendments:
             completion.exchange = self.exchange
-        return completion
+        if self.output is None:
+            return completion
+        from llmgate._core.parsing import with_parsed  # noqa: PLC0415 - only for those who want it
+
+        return with_parsed(completion, self.output.kind)
 
     # --- what middleware does with it ---
 

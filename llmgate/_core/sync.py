@@ -16,7 +16,7 @@ from concurrent.futures import CancelledError, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from weakref import WeakSet
 
 from llmgate._core.iterators import text_of
@@ -25,6 +25,11 @@ from llmgate._exchange import Exchange, HasExchange
 from llmgate._text.hints import Live, SyncOnly
 from llmgate.errors import LLMGateError, describe_error
 from llmgate.types import Chunk, Completion, Usage
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+    from llmgate._core.partial import ValueIterator
 
 __all__ = ["SyncStream", "run"]
 
@@ -254,6 +259,11 @@ async def _await(make: Callable[[], Awaitable[Result]]) -> Result | _Passed:
         return _Passed(error)
 
 
+def _each_of(values: ValueIterator[Result]) -> Iterator[Result]:
+    while found := run(values.next_values):
+        yield from found
+
+
 class SyncStream(SyncOnly, Live, HasExchange):
     """A :class:`~llmgate.Stream` for ``for``. A loop that is left by ``break`` can be resumed."""
 
@@ -292,6 +302,14 @@ class SyncStream(SyncOnly, Live, HasExchange):
     def text(self) -> Iterator[str]:
         """Only the text of the first choice, piece by piece."""
         return filter(None, map(text_of, self))
+
+    def partials(self, kind: type[Result] | TypeAdapter[Result]) -> Iterator[Result]:
+        """:meth:`Stream.partials <llmgate.Stream.partials>`, to be read without ``await``."""
+        return _each_of(self._stream.partials(kind))
+
+    def items(self, kind: type[Result] | TypeAdapter[Result]) -> Iterator[Result]:
+        """:meth:`Stream.items <llmgate.Stream.items>`, to be read without ``await``."""
+        return _each_of(self._stream.items(kind))
 
     def completion(self) -> Completion:
         """The whole answer, reading what is left of it."""

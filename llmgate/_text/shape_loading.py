@@ -104,7 +104,14 @@ def loaders_of(cls: Any) -> Mapping[str, _Loader]:
 
 
 def json_type(hint: Any) -> Any:
-    """The type of a field's JSON, where the field is declared by how it reads."""
+    """The type of a field's JSON, where the field is declared by how it reads. What a shape is
+    generic over plays no part in it."""
+    origin = get_origin(hint)
+    if isinstance(origin, type) and is_shape(origin):
+        return origin
+    if origin is list:
+        (item,) = get_args(hint)
+        return list[json_type(item)]  # type: ignore[misc] # it is made at run time
     kind: Any = hint if isinstance(hint, type) else object
     return kind.hint if issubclass(kind, JsonField) else hint
 

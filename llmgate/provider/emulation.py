@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from llmgate.provider import Decoder
     from llmgate.provider.call import ProviderCall
 
-__all__ = ["EmulatedDecoder", "ToolEmulation", "tool_schema"]
+__all__ = ["EmulatedDecoder", "ToolEmulation", "tool_schema", "with_instructions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class ToolEmulation:
         messages = _messages_in_words(call)
         if functions:
             shape = _FORCED if choice.forces else _OFFERED
-            messages = _with_instructions(messages, shape.format(_described(functions)))
+            messages = with_instructions(messages, shape.format(_described(functions)))
             _constrain(parameters, functions, choice, call)
         _tell(call, tools, functions, choice, parameters.pop("parallel_tool_calls", None))
         changed = replace(call, messages=messages, parameters=cast("ChatParameters", parameters))
@@ -204,7 +204,7 @@ def _described(functions: Iterable[Mapping[str, Any]]) -> str:
     return "\n".join(json.dumps(function, ensure_ascii=False) for function in functions)
 
 
-def _with_instructions(messages: Sequence[MessageParam], text: str) -> list[MessageParam]:
+def with_instructions(messages: Sequence[MessageParam], text: str) -> list[MessageParam]:
     """The text in the first message, if that is the system's, or in one of its own before it."""
     for first in messages[:1]:
         if first["role"] in ("system", "developer"):

@@ -84,6 +84,11 @@ async def acompletion(
     raise failures[0]
 
 
+def _as_it_came(error: llmgate.OutputError) -> Any:
+    """The response to a class that it does not fit: here that is the caller's to find out."""
+    return error.completion
+
+
 def _targets(model: str, kwargs: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """The model, then its fallbacks: names, or dictionaries of arguments that differ."""
     found: list[tuple[str, dict[str, Any]]] = [(model, {})]
@@ -117,6 +122,8 @@ class _Call:
             answer = llmgate.completion(
                 self.asked.llmgate_model, self.messages, stream=self.streams, **self.asked.options
             )
+        except llmgate.OutputError as error:
+            answer = _as_it_came(error)
         except Exception as error:
             raise self.failed(error) from error
         if self.streams:
@@ -134,6 +141,8 @@ class _Call:
             answer = await llmgate.acompletion(
                 self.asked.llmgate_model, self.messages, stream=self.streams, **self.asked.options
             )
+        except llmgate.OutputError as error:
+            answer = _as_it_came(error)
         except Exception as error:
             raise self.failed(error) from error
         if self.streams:

@@ -1,0 +1,139 @@
+"""A provider whose model takes no schemas, seen as one that does: by a forced tool, or in words.
+
+It changes a call and what comes of it, and sends nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+from llmgate._core.abilities import abilities_of
+from llmgate.provider import Support
+from llmgate.provider.emulation import with_instructions
+from llmgate.types import Choice, Chunk, ChunkChoice, Completion
+
+if TYPE_CHECKING:
+    from llmgate._core.abilities import Abilities
+    from llmgate.options import ChatCall, ChatParameters
+    from llmgate.provider import Decoder, Provider, ProviderCall
+    from llmgate.provider.framing import Frame, Framer
+    from llmgate.provider.http import Flow
+
+__all__ = ["fallback_view"]
+
+_FORMAT = "response_format"
+
+
+def fallback_view(provider: Provider, model: str, call: ChatCall) -> Provider:
+    """The provider, where its model takes schemas, or else one that does without."""
+    abilities = abilities_of(provider, model, call.parameters)
+    if abilities is None or _is_supported(abilities, _FORMAT, Support.EMULATED):
+        return provider
+    forces = (
+        call.parameters.keys().isdisjoint({"tools", "functions"})
+        and _is_supported(abilities, "tools")
+        and _is_supported(abilities, "tool_choice")
+    )
+    return cast("Provider", _View(provider, forces=forces))
+
+
+def _is_supported(abilities: Abilities, name: str, *others: Support) -> bool:
+    return (abilities or {}).get(name) in (Support.NATIVE, Support.TRANSLATED, *others)
+
+
+class _View:
+    def __init__(self, provider: Provider, *, forces: bool) -> None:
+        self.__wrapped__ = provider
+        self._forces = forces
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__wrapped__, name)
+
+    def abilities(self, model: str, parameters: ChatParameters) -> Mapping[str, Any]:
+        """The provider's, and schemas."""
+        own = self.__wrapped__.abilities(model, parameters) or {}
+        return {**own, _FORMAT: Support.EMULATED}
+
+    def complete(self, call: ProviderCall) -> Flow[Completion]:
+        """The provider's flow."""
+        completion = yield from self.__wrapped__.complete(self._fitted(call))
+        return replace(completion, choices=[*map(_as_text, completion.choices)])
+
+    def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
+        """The provider's flow."""
+        return _TextDecoder((yield from self.__wrapped__.stream(self._fitted(call))))
+
+    def _fitted(self, call: ProviderCall) -> ProviderCall:
+        parameters = cast("dict[str, Any]", {**call.parameters})
+        given = parameters.pop(_FORMAT)["json_schema"]
+        if self._forces:
+            tool = {"name": given["name"], "description": _DESCRIPTION}
+            function = {**tool, "parameters": given["schema"]}
+            parameters["tools"] = [{"type": "function", "function": function}]
+            parameters["tool_choice"] = {"type": "function", "function": {"name": given["name"]}}
+            reason = "the text is the arguments of a tool that the model is made to call"
+            call.report.add("emulated", _FORMAT, reason, sent=given["name"])
+            return replace(call, parameters=cast("ChatParameters", parameters))
+        words = _IN_WORDS.format(json.dumps(given["schema"], ensure_ascii=False))
+        reason = "asked for in the system message, which does not enforce it"
+        call.report.add("emulated", _FORMAT, reason, sent=words)
+        messages = with_instructions(call.messages, words)
+        return replace(call, messages=messages, parameters=cast("ChatParameters", parameters))
+
+
+_DESCRIPTION = "Gives the whole response."
+_IN_WORDS = "Answer with nothing but JSON that fits this JSON schema:\n{}"
+
+
+def _as_text(choice: Choice) -> Choice:
+    """The choice with the arguments of its call as its text."""
+    texts = [each.function.arguments for each in choice.message.tool_calls or [] if each.function]
+    if not texts:
+        return choice
+    message = replace(choice.message, content=texts[0], tool_calls=None)
+    return replace(choice, message=message, finish_reason=_reason(choice))
+
+
+def _reason(choice: Choice | ChunkChoice) -> Any:
+    return "stop" if choice.finish_reason == "tool_calls" else choice.finish_reason
+
+
+class _TextDecoder:
+    """A decoder whose chunks have the arguments of the first call as text."""
+
+    def __init__(self, decoder: Decoder[Chunk]) -> None:
+        self._decoder = decoder
+
+    @property
+    def framer(self) -> Framer:
+        """The provider's framer."""
+        return self._decoder.framer
+
+    @property
+    def finished(self) -> bool:
+        """Whether the provider's terminator has come."""
+        return self._decoder.finished
+
+    def feed(self, frame: Frame) -> Iterable[Chunk]:
+        """The provider's chunks."""
+        return map(_chunk_as_text, self._decoder.feed(frame))
+
+    def close(self) -> Iterable[Chunk]:
+        """The provider's last chunks."""
+        return map(_chunk_as_text, self._decoder.close())
+
+
+def _chunk_as_text(chunk: Chunk) -> Chunk:
+    return replace(chunk, choices=[*map(_delta_as_text, chunk.choices)])
+
+
+def _delta_as_text(choice: ChunkChoice) -> ChunkChoice:
+    delta = choice.delta
+    if delta.tool_calls:
+        first = (call.function for call in delta.tool_calls if call.index == 0)
+        text = "".join(each.arguments or "" for each in first if each is not None)
+        delta = replace(delta, content=text or delta.content, tool_calls=None)
+    return replace(choice, delta=delta, finish_reason=_reason(choice))
