@@ -25,6 +25,7 @@ from llmgate.errors import (
     InvalidRequestError,
     LLMGateError,
     MissingKeyError,
+    OutputValidationError,
     OverloadedError,
     UnknownProviderError,
     UnsupportedError,
@@ -298,7 +299,8 @@ def weather(city: str) -> str:
 async def test_a_class_as_response_format(server: FaultServer) -> None:
     """Its schema is sent."""
     async with client_of(server) as client:
-        await client.acompletion(MODEL, HI, response_format=City)
+        with pytest.raises(OutputValidationError):
+            await client.acompletion(MODEL, HI, response_format=City)
     sent = server.requests[0].json["response_format"]
     assert ("json_schema", "City") == (sent["type"], sent["json_schema"]["name"])
 
@@ -389,8 +391,11 @@ async def test_a_knob_that_a_provider_lacks(caplog: pytest.LogCaptureFixture) ->
         assert "seed" == caught.value.parameter
 
 
+JSON_OBJECT = {"type": "json_object"}
+
+
 @pytest.mark.parametrize(
-    "options", [{"n": 2}, {"response_format": City}, {"modalities": ["audio"]}]
+    "options", [{"n": 2}, {"response_format": JSON_OBJECT}, {"modalities": ["audio"]}]
 )
 async def test_a_meaning_that_a_provider_lacks(options: dict[str, Any]) -> None:
     """What would change the answer is refused."""
