@@ -21,6 +21,8 @@ __version__ = "0.1.0"
 
 _HOME = {
     "_core.client": ("Client",),
+    "batch": ("BatchRecord", "abatch"),
+    "batch_files": ("batch_file",),
     "_core.default": (
         "acompletion",
         "aembedding",

@@ -29,6 +29,9 @@ from llmgate._typing import (
     MistakenMessages,
     Parsed,
 )
+from llmgate.batch import BatchRecord as BatchRecord
+from llmgate.batch import abatch as abatch
+from llmgate.batch_files import batch_file as batch_file
 from llmgate.embeddings import Embedding as Embedding
 from llmgate.embeddings import EmbeddingInput
 from llmgate.embeddings import Embeddings as Embeddings
@@ -98,6 +101,7 @@ from llmgate.types import Usage as Usage
 __all__ = [
     "AuthenticationError",
     "BadRequestError",
+    "BatchRecord",
     "Chunk",
     "Client",
     "ClosedError",
@@ -154,6 +158,7 @@ __all__ = [
     "UnknownProviderError",
     "UnsupportedError",
     "Usage",
+    "abatch",
     "acompletion",
     "add_host",
     "aembedding",
@@ -161,6 +166,7 @@ __all__ = [
     "arerank",
     "arun_tools",
     "audio",
+    "batch_file",
     "completion",
     "defaults",
     "embedding",

@@ -431,3 +431,116 @@ def test_it_runs_as_a_module(
         runpy.run_module("llmgate.cli", run_name="__main__")
     assert capsys.readouterr().out.startswith("llmgate ")
     assert import_module("llmgate.cli.__main__").main is main
+
+
+# --- batch ---
+
+
+def batch_of(folder: Path, *lines: str, words: Sequence[str] = ()) -> list[str]:
+    """The words of a batch of these lines."""
+    (folder / "in.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    files = [str(folder / "in.jsonl"), "-o", str(folder / "out.jsonl")]
+    return ["batch", *files, "-m", "echo/echo-1", *words]
+
+
+def output_of(folder: Path) -> list[Any]:
+    """The records, in the order of the calls."""
+    text = (folder / "out.jsonl").read_text(encoding="utf-8")
+    return sorted(map(json.loads, text.splitlines()), key=lambda record: record["index"])
+
+
+def test_a_batch_makes_the_calls_of_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And says how many on standard error; run again, there is nothing to do."""
+    words = batch_of(tmp_path, '"one"', '{"id": "b", "prompt": "two"}')
+    assert 0 == main(words)
+    printed = capsys.readouterr()
+    assert "" == printed.out
+    assert "2 calls, 0 failed," in printed.err
+    records = output_of(tmp_path)
+    assert ["0", "b"] == [record["id"] for record in records]
+    assert "two" in json.dumps(records[1]["completion"])
+    assert 0 == main(words)
+    assert "0 calls, 0 failed," in capsys.readouterr().err
+    assert records == output_of(tmp_path)
+
+
+def test_a_batch_says_what_failed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The first few; the exit code says that some did."""
+    assert 1 == main(batch_of(tmp_path, '"one"', *["{"] * 7))
+    printed = capsys.readouterr().err
+    assert "llmgate: 1: line 2: no JSON" in printed
+    assert "llmgate: 2 more failures are in the output" in printed
+    assert "8 calls, 7 failed," in printed
+
+
+def test_a_batch_gives_each_call_what_was_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parameters as JSON or as text, a schema, instructions, a template."""
+    seen = list[dict[str, Any]]()
+
+    async def records(*files: Any, **given: Any) -> Any:
+        seen.append({"files": files, **given})
+        return
+        yield
+
+    monkeypatch.setattr("llmgate.cli.batch.batch_file", records)
+    schema = tmp_path / "thing.json"
+    schema.write_text('{"type": "object"}', encoding="utf-8")
+    words = [
+        *("--template", "Say {text}", "--system", "Be brief", "--schema", str(schema)),
+        *("-p", "temperature=0.5", "-p", "user=ada", "--concurrency", "3"),
+    ]
+    assert 0 == main(batch_of(tmp_path, '"one"', words=words))
+    [given] = seen
+    assert given.pop("files")
+    assert {
+        "template": "Say {text}",
+        "system": "Be brief",
+        "model": "echo/echo-1",
+        "concurrency": 3,
+        "temperature": 0.5,
+        "user": "ada",
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "thing", "schema": {"type": "object"}, "strict": True},
+        },
+    } == given
+    assert "0 calls" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["-p", "temperature"], "--param: expected NAME=VALUE, got 'temperature'"),
+        (["--schema", "nowhere.json"], "--schema: "),
+        (["-p", "temprature=1"], "temprature"),
+    ],
+)
+def test_a_batch_that_cannot_be_says_why(
+    words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In one line."""
+    assert 1 == main(batch_of(tmp_path, '"one"', words=words))
+    assert message in capsys.readouterr().err
+
+
+def test_a_terminal_has_one_line_of_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is written over."""
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    progress = import_module("llmgate.cli.batch")._Progress(terminal)
+    progress._shown -= 1
+    progress.add(None)
+    progress.add("a: oops")
+    progress.end()
+    lines = terminal.getvalue().split("\r\x1b[K")
+    assert ["", "1 calls, 0 failed", "llmgate: a: oops\n", "2 calls, 1 failed"] == [
+        line.rpartition(",")[0] or line for line in lines
+    ]

@@ -158,6 +158,12 @@ def test_a_response_is_kept_as_the_page_says(capsys: pytest.CaptureFixture[str])
     assert ["miss hit Paris."] == capsys.readouterr().out.splitlines()
 
 
+def test_a_batch_runs_as_the_page_says(capsys: pytest.CaptureFixture[str]) -> None:
+    """The page about many calls does what it says."""
+    asyncio.run(run_in_order(ROOT / "docs" / "batch.md"))
+    assert ["0 Paris.", "1 Rome.", "2 Madrid."] == capsys.readouterr().out.splitlines()
+
+
 # --- the tutorial's plugin ----------------------------------------------------------------
 
 

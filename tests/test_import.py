@@ -98,7 +98,10 @@ NAMES = [
     "function_tool",
     "ToolLoopError",
     "ToolRun",
+    "abatch",
     "arun_tools",
+    "batch_file",
+    "BatchRecord",
     "run_tools",
     "image",
 ]

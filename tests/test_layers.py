@@ -23,6 +23,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
+COMMANDS = ("batch", "chat", "doctor", "models", "providers")
 FLOORS = (
     (
         "_name_clash",
@@ -149,8 +150,8 @@ FLOORS = (
         "_core.client",
         "_core.sync",
     ),
-    ("_core.default", "_core.hosts", "_core.knowledge", "tool_loop"),
-    ("", "cli", "cli.__main__", "cli.chat", "cli.doctor", "cli.models", "cli.providers"),
+    ("_core.default", "_core.hosts", "_core.knowledge", "tool_loop", "batch", "batch_files"),
+    ("", "cli", "cli.__main__", *(f"cli.{name}" for name in COMMANDS)),
 )
 FLOOR_OF = {
     f"llmgate.{name}".rstrip("."): floor for floor, names in enumerate(FLOORS) for name in names

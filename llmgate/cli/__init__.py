@@ -1,4 +1,4 @@
-"""The command line: ``llmgate chat``, ``models``, ``providers`` and ``doctor``.
+"""The command line: ``llmgate chat``, ``batch``, ``models``, ``providers`` and ``doctor``.
 
 What a command needs is imported when that command runs, and no provider but those that a chat or a
 list of models asks is ever imported.
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="llmgate", description="One call for every model.")
     parser.add_argument("--version", action="version", version=f"llmgate {llmgate.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
@@ -72,6 +72,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     models.add_argument("-p", "--provider", help="the provider's name; by default all of them")
     models.add_argument("--json", action="store_true", help="print one JSON object a line")
+    batch = commands.add_parser(
+        "batch",
+        help="make the calls of a file, and go on where that ended",
+        description="Make the calls of a file, and write a record of each into another one. Run "
+        "again, it goes on where it ended: what is done is not done again, what failed is.",
+    )
+    if "batch" in words:
+        from llmgate.cli.batch import add_arguments  # noqa: PLC0415 - asyncio, for this one alone
+
+        add_arguments(batch)
     commands.add_parser(
         "providers",
         help="list the installed providers",
@@ -87,14 +97,19 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    parser = _parser()
-    arguments = parser.parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    parser = _parser(words)
+    arguments = parser.parse_args(words)
     if arguments.command == "chat":
         return _chat(arguments, parser)
     if arguments.command == "models":
         from llmgate.cli import models  # noqa: PLC0415 - asyncio, for this command alone
 
         return models.run(arguments.provider, as_json=arguments.json)
+    if arguments.command == "batch":
+        from llmgate.cli import batch  # noqa: PLC0415 - likewise
+
+        return batch.run(arguments)
     if arguments.command == "doctor":
         from llmgate.cli import doctor  # noqa: PLC0415 - metadata, for this command alone
 

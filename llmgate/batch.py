@@ -1,0 +1,339 @@
+"""Many calls: as many at once as the provider bears, their results as they come or in order.
+
+It reads calls from anywhere and hands out records; files are ``batch_files``' matter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias, Unpack, cast
+
+from llmgate._core.default import default_client
+from llmgate._core.settings import is_mapping
+from llmgate.errors import (
+    InvalidRequestError,
+    LLMGateError,
+    OverloadedError,
+    RateLimitError,
+    describe_value,
+)
+from llmgate.types import Completion
+
+if TYPE_CHECKING:
+    from llmgate._core.client import Client
+    from llmgate.options import CallOptions
+
+__all__ = ["BatchCall", "BatchRecord", "abatch", "batch"]
+
+BatchCall: TypeAlias = str | Mapping[str, Any]
+"""A prompt; or the arguments of ``acompletion``, beside which an ``id`` may stand. ``prompt`` may
+stand in place of ``messages``, and the objects of OpenAI's batch files are taken as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRecord:
+    """What became of one call: a completion, or the error that it failed with.
+
+    ``index`` is its place among the calls, from 0; ``id`` is its own, or its index as text.
+    """
+
+    index: int
+    id: str
+    completion: Completion | None = None
+    error: LLMGateError | None = None
+
+    @property
+    def text(self) -> str | None:
+        """The text of the completion; None where there is none."""
+        return None if self.completion is None else self.completion.text
+
+
+async def abatch(
+    calls: Iterable[BatchCall] | AsyncIterable[BatchCall],
+    *,
+    model: str | list[str] | None = None,
+    concurrency: int = 64,
+    ordered: bool = False,
+    system: str | None = None,
+    client: Client | None = None,
+    **options: Unpack[CallOptions],
+) -> AsyncGenerator[BatchRecord, None]:
+    """What becomes of many calls, record by record, in constant memory.
+
+    Calls are read as they are needed, and no more are made than are taken: whoever stops reading
+    stops the batch. It begins with a few at once, adds to them while all goes well, and halves
+    them when the provider limits or is overloaded. A call that fails is a record with its error.
+
+    Args:
+        calls: Prompts or arguments, from anything that can be iterated over, async or not.
+        model: For calls that name none.
+        concurrency: The most calls at once.
+        ordered: Whether the records come in the order of the calls; at most four times as many
+            calls as run at once are then ahead of one that is slow.
+        system: Instructions that come before each prompt.
+        client: Whose limits, hooks and middleware hold; the default one if None.
+        options: What every call is given that does not say it itself.
+
+    Raises:
+        InvalidRequestError: when an argument is wrong; of a call that is wrong there is a record.
+    """
+    if type(concurrency) is not int or concurrency < 1:
+        reason = f"expected an integer above 0, got {describe_value(concurrency)}"
+        raise InvalidRequestError(reason, path="concurrency")
+    given: Any = calls
+    if isinstance(given, str | Mapping) or not isinstance(given, Iterable | AsyncIterable):
+        reason = "expected calls to iterate over, got " + describe_value(cast("object", given))
+        raise InvalidRequestError(reason, path="calls")
+    common = {"model": model, "system": system, **options}
+    async for record in run_numbered(numbered(calls), common, concurrency, client, ordered=ordered):
+        yield record
+
+
+async def run_numbered(
+    calls: AsyncIterator[tuple[int, Any]],
+    common: Mapping[str, Any],
+    concurrency: int,
+    client: Client | None,
+    *,
+    ordered: bool = False,
+) -> AsyncGenerator[BatchRecord, None]:
+    """The records of calls that know their places."""
+    run = _Run(calls, common, concurrency, client or default_client(), ordered=ordered)
+    try:
+        async for record in run.records():
+            yield record
+    finally:
+        await run.aclose()
+
+
+def batch(
+    calls: Iterable[BatchCall],
+    *,
+    model: str | list[str] | None = None,
+    concurrency: int = 64,
+    system: str | None = None,
+    client: Client | None = None,
+    **options: Unpack[CallOptions],
+) -> list[BatchRecord]:
+    """:func:`abatch` for code that is not async: all records, in the order of the calls.
+
+    Raises:
+        InvalidRequestError: when an argument is wrong.
+    """
+    from llmgate._core.sync import run  # noqa: PLC0415 - a thread, only where asked for
+
+    async def collected() -> list[BatchRecord]:
+        records = abatch(
+            calls,
+            model=model,
+            concurrency=concurrency,
+            ordered=True,
+            system=system,
+            client=client,
+            **options,
+        )
+        return [record async for record in records]
+
+    return run(collected)
+
+
+class _Run:
+    """The calls of one batch that are on their way."""
+
+    def __init__(
+        self,
+        calls: AsyncIterator[tuple[int, Any]],
+        common: Mapping[str, Any],
+        concurrency: int,
+        client: Client,
+        *,
+        ordered: bool,
+    ) -> None:
+        self._calls = calls
+        self._common, self._client, self._is_ordered = common, client, ordered
+        self._limit = AdaptiveLimit(concurrency)
+        self._ahead = asyncio.Semaphore(concurrency * (4 if ordered else 2))
+        self._reading = asyncio.Lock()
+        self._records: asyncio.Queue[BatchRecord | BaseException | None] = asyncio.Queue()
+        self._workers = [asyncio.create_task(self._work()) for _ in range(concurrency)]
+        self._running = concurrency
+
+    async def records(self) -> AsyncIterator[BatchRecord]:
+        """The records, until there are no more."""
+        waiting = dict[int, BatchRecord]()
+        following = 0  # the lowest place of which nothing was handed out
+        while (record := await self._records.get()) is not None:
+            if isinstance(record, BaseException):
+                raise record
+            if not self._is_ordered:
+                self._ahead.release()
+                yield record
+                continue
+            waiting[record.index] = record
+            while following in waiting:
+                self._ahead.release()
+                yield waiting.pop(following)
+                following += 1
+
+    async def aclose(self) -> None:
+        """End what still runs."""
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.wait(self._workers)
+
+    async def _work(self) -> None:
+        """Make one call after the other."""
+        try:
+            while True:
+                await self._ahead.acquire()
+                async with self._reading:
+                    index, call = await anext(self._calls)
+                async with self._limit:
+                    record = await self._made(index, call)
+                self._limit.learn(record)
+                self._records.put_nowait(record)
+        except StopAsyncIteration:
+            self._ahead.release()
+        except Exception as error:  # noqa: BLE001 - whatever the calls come from may raise anything
+            self._records.put_nowait(error)
+        self._running -= 1
+        if not self._running:
+            self._records.put_nowait(None)
+
+    async def _made(self, index: int, call: BatchCall) -> BatchRecord:
+        name = id_of(call, index)
+        try:
+            arguments = arguments_of(call, index, self._common)
+            completion = await self._client.acompletion(**arguments)
+        except LLMGateError as error:
+            return BatchRecord(index, name, error=error.with_traceback(None))
+        return BatchRecord(index, name, cast("Completion", completion))
+
+
+async def numbered(
+    calls: Iterable[BatchCall] | AsyncIterable[BatchCall],
+) -> AsyncIterator[tuple[int, BatchCall]]:
+    """Calls with their places."""
+    index = 0
+    if isinstance(calls, AsyncIterable):
+        async for call in calls:
+            yield index, call
+            index += 1
+        return
+    for call in calls:
+        yield index, call
+        index += 1
+
+
+def arguments_of(call: Any, index: int, common: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of ``acompletion`` that a call stands for, beside those that all have.
+
+    Raises:
+        InvalidRequestError: when it is no call.
+    """
+    if isinstance(call, LLMGateError):  # what could not be read, in the place where it stood
+        raise call
+    if isinstance(call, str):
+        call = {"prompt": call}
+    if not is_mapping(call):
+        reason = f"expected a prompt or a dictionary, got {describe_value(call)}"
+        raise InvalidRequestError(reason, path=f"calls[{index}]")
+    given = {str(name): value for name, value in call.items()}
+    given.pop("id", None)
+    given.pop("custom_id", None)
+    if isinstance(given.get("body"), Mapping):  # as in OpenAI's batch files
+        given = {**given.pop("body"), **{k: v for k, v in given.items() if k not in _OF_HTTP}}
+    given.pop("stream", None)
+    prompt = given.pop("prompt", None)
+    if prompt is not None:
+        given["messages"] = [{"role": "user", "content": prompt}]
+    arguments = {name: value for name, value in common.items() if value is not None} | given
+    system = arguments.pop("system", None)
+    if prompt is not None and system is not None:
+        arguments["messages"] = [{"role": "system", "content": system}, *arguments["messages"]]
+    for name in ("model", "messages"):
+        if arguments.get(name) is None:
+            raise InvalidRequestError(f"the call has no {name}", path=f"calls[{index}]")
+    return arguments
+
+
+def id_of(call: Any, index: int) -> str:
+    """The id of a call: its own, or its place."""
+    if is_mapping(call):
+        for name in ("id", "custom_id"):
+            given = call.get(name)
+            if given is not None:
+                return str(given)
+    return str(index)
+
+
+_OF_HTTP = frozenset({"method", "url"})
+
+
+class AdaptiveLimit:
+    """How many calls run at once: more while all goes well, half as many where a provider limits.
+
+    As TCP does it: one more for each full round without a refusal, half at a refusal, and only one
+    halving for all the calls that were on their way by then.
+    """
+
+    def __init__(self, highest: int) -> None:
+        self._highest = highest
+        self.limit = float(min(highest, 8))
+        self.running = 0
+        self._is_rising = True
+        self._unaffected = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def __aenter__(self) -> None:
+        while self.running >= int(self.limit):
+            turn = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            try:
+                await turn
+            finally:
+                if turn in self._waiting:
+                    self._waiting.remove(turn)
+        self.running += 1
+
+    async def __aexit__(self, *_: object) -> None:
+        self.running -= 1
+        self._wake()
+
+    def learn(self, record: BatchRecord) -> None:
+        """Take notice of how a call went, its attempts included."""
+        if self._unaffected:
+            self._unaffected -= 1
+        if _was_refused(record):
+            if not self._unaffected:
+                self.limit = max(1.0, self.limit / 2)
+                self._unaffected = self.running + 1
+                self._is_rising = False
+        elif self._is_rising:  # doubles with each round
+            self.limit = min(self._highest, self.limit + 1)
+        else:
+            self.limit = min(self._highest, self.limit + 1 / self.limit)
+        self._wake()
+
+    def _wake(self) -> None:
+        free = int(self.limit) - self.running
+        while free > 0 and self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                free -= 1
+
+
+_REFUSALS = frozenset({429, 503, 529})
+
+
+def _was_refused(record: BatchRecord) -> bool:
+    if isinstance(record.error, RateLimitError | OverloadedError):
+        return True
+    attempts = record.error.attempts if record.error else ()
+    if record.completion is not None:
+        attempts = record.completion.attempts
+    return any(attempt.status in _REFUSALS for attempt in attempts)

@@ -1,0 +1,262 @@
+"""Calls from files, and records into a file that survives the end of its process at any moment."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import json
+import os
+import zlib
+from array import array
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, Unpack, cast
+
+from llmgate.batch import BatchRecord, id_of, run_numbered
+from llmgate.errors import InvalidRequestError, LLMGateError
+
+if TYPE_CHECKING:
+    from llmgate._core.client import Client
+    from llmgate.options import CallOptions
+
+__all__ = ["Journal", "batch_file", "calls_in", "line_of"]
+
+
+def calls_in(path: Path, template: str | None = None) -> Iterator[Any]:
+    """The calls of a file: JSON objects or texts a line, or the rows of a CSV file with a head.
+
+    ``template`` makes the prompt of each, with ``{name}`` for what it has under that name. What is
+    no call stands in its place as the error that says why.
+
+    Raises:
+        InvalidRequestError: when the file cannot be read.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows: Iterator[Any] = (
+                iter(csv.DictReader(file)) if path.suffix.lower() == ".csv" else _json_lines(file)
+            )
+            for row in rows:
+                yield row if template is None else _filled(template, row)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        failure = InvalidRequestError(str(error), path=str(path))
+    else:
+        return
+    raise failure
+
+
+def _json_lines(file: Iterator[str]) -> Iterator[Any]:
+    for number, line in enumerate(file, 1):
+        if not line.strip():
+            continue
+        try:
+            yield json.loads(line)
+        except ValueError as error:
+            yield InvalidRequestError(f"no JSON: {error}", path=f"line {number}")
+
+
+def _filled(template: str, row: Any) -> Any:
+    """A call whose prompt is made of what a row has; only its id stays beside it."""
+    if isinstance(row, LLMGateError):
+        return row
+    fields = {"text": row} if isinstance(row, str) else row
+    try:
+        prompt = template.format_map(cast("Mapping[str, Any]", fields))
+    except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
+        return InvalidRequestError(f"{type(error).__name__}: {error}", path="template")
+    kept = {name: fields[name] for name in ("id", "custom_id") if name in fields}
+    return {"prompt": prompt, **kept}
+
+
+def line_of(record: BatchRecord) -> dict[str, Any]:
+    """A record as a line of the output: ``completion`` as OpenAI writes it, or ``error``."""
+    line: dict[str, Any] = {"index": record.index, "id": record.id}
+    if record.completion is not None:
+        line["completion"] = record.completion.model_dump()
+        if record.completion.report:
+            line["report"] = [str(deviation) for deviation in record.completion.report]
+    if record.error is not None:
+        error = record.error
+        line["error"] = {
+            "type": type(error).__name__,
+            "message": error.message,
+            "status": error.status,
+        }
+    return line
+
+
+async def batch_file(
+    path: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    template: str | None = None,
+    system: str | None = None,
+    model: str | list[str] | None = None,
+    concurrency: int = 64,
+    client: Client | None = None,
+    **options: Unpack[CallOptions],
+) -> AsyncGenerator[BatchRecord, None]:
+    """Make the calls of a file, write their records into another one, and hand these out as well.
+
+    Run again with the same arguments, it goes on where it ended, however it ended: calls whose
+    completion is in the output are not made again; those that failed, or were on their way, are.
+
+    Args:
+        path: JSON objects or texts, one a line, or a CSV file; see :func:`calls_in`.
+        output: Where the records are written, one JSON object a line, as the calls end.
+        template: What makes the prompt of each call, as ``"Translate: {text}"``.
+        system: Instructions that come before each prompt.
+        model: For calls that name none.
+        concurrency: The most calls at once.
+        client: Whose limits, hooks and middleware hold; the default one if None.
+        options: What every call is given that does not say it itself.
+
+    Raises:
+        InvalidRequestError: when a file cannot be read or written, or is not of the other one.
+    """
+    async with Journal(Path(output)) as journal:
+
+        async def open_calls() -> AsyncIterator[tuple[int, Any]]:
+            for index, call in enumerate(calls_in(Path(path), template)):
+                if not journal.has(index, id_of(call, index)):
+                    yield index, call
+
+        common = {"model": model, "system": system, **options}
+        async for record in run_numbered(open_calls(), common, concurrency, client):
+            journal.add(record)
+            yield record
+
+
+class Journal:
+    """The output of a batch, to which records are added, one a line.
+
+    What was added is on the disk within 50 ms; a line that was cut when its process ended is cut
+    off when the file is opened again. Opening it tells which calls are done, and leaves out the
+    records of those that failed, which are to be made again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._done = array("I")
+        """For each index a checksum of its id, or 0."""
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="llmgate-journal")
+        self._pending: list[bytes] = []
+        self._flushing: asyncio.Task[None] | None = None
+        self._failure: OSError | None = None
+        self.count = 0
+        """How many calls were done when it was opened."""
+
+    async def __aenter__(self) -> Self:
+        await self._run(self._open)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._flushing is not None:
+            await asyncio.wait({self._flushing})
+        await self._run(self._close)
+        self._thread.shutdown(wait=False)
+        if error is None:
+            self._check()
+
+    def has(self, index: int, name: str) -> bool:
+        """Whether the call in this place is done.
+
+        Raises:
+            InvalidRequestError: when another call is done there: the input is not the one of which
+                this is the output.
+        """
+        known = self._done[index] if index < len(self._done) else 0
+        if known and known != _checksum(name):
+            reason = f"the record {index} is not of the call {name!r}: it is of another input"
+            raise InvalidRequestError(reason, path=str(self._path))
+        return bool(known)
+
+    def add(self, record: BatchRecord) -> None:
+        """Add a record; it is written soon.
+
+        Raises:
+            InvalidRequestError: when what was added before could not be written.
+        """
+        self._check()
+        line = json.dumps(line_of(record), ensure_ascii=False, default=str)
+        self._pending.append(line.encode("utf-8", "backslashreplace") + b"\n")
+        if self._flushing is None:
+            self._flushing = asyncio.create_task(self._flush())
+
+    async def _flush(self) -> None:
+        try:
+            await asyncio.sleep(_COMMIT_SECONDS / 2)
+            while self._pending:
+                lines, self._pending = self._pending, []
+                await self._run(partial(self._write, lines))
+        except OSError as error:
+            self._failure = error
+        finally:
+            self._flushing = None
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise InvalidRequestError(str(self._failure), path=str(self._path))
+
+    async def _run(self, work: Any) -> None:
+        await asyncio.wrap_future(self._thread.submit(work))
+
+    # --- on its thread ---
+
+    def _open(self) -> None:
+        """Read what is done, and rewrite the file where it has more than that."""
+        kept = self._path.with_name(f"{self._path.name}.resumed")
+        has_more = False
+        if self._path.exists():
+            with self._path.open("rb") as old, kept.open("wb") as new:
+                for line in old:
+                    if self._take(line):
+                        new.write(line)
+                    else:
+                        has_more = True
+                new.flush()
+                os.fsync(new.fileno())
+            if has_more:
+                kept.replace(self._path)
+            else:
+                kept.unlink()
+        self._file = self._path.open("ab")
+
+    def _take(self, line: bytes) -> bool:
+        """Whether a line is the record of a call that is done."""
+        try:
+            record: Any = json.loads(line) if line.endswith(b"\n") else {}
+            index, name = record["index"], record["id"] if "completion" in record else None
+        except (ValueError, TypeError, KeyError):
+            return False
+        if type(index) is not int or not isinstance(name, str):
+            return False
+        self._done.extend([0] * (index + 1 - len(self._done)))
+        if self._done[index]:
+            return False
+        self._done[index] = _checksum(name)
+        self.count += 1
+        return True
+
+    def _write(self, lines: list[bytes]) -> None:
+        self._file.write(b"".join(lines))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def _close(self) -> None:
+        self._file.close()
+
+
+_COMMIT_SECONDS = 0.05
+
+
+def _checksum(name: str) -> int:
+    return zlib.crc32(name.encode("utf-8", "backslashreplace")) or 1
