@@ -140,7 +140,8 @@ def test_code_for_the_early_litellm_runs() -> None:
 def test_code_under_test_runs_without_a_network(capsys: pytest.CaptureFixture[str]) -> None:
     """The page about testing does what it says."""
     asyncio.run(run_in_order(ROOT / "docs" / "testing.md"))
-    printed = ["Paris. 0", "Paris. 1", "Paris. Rome. 2", "Paris. [0, 0]"]
+    printed = ["Paris. 0", "Paris. 1", "Paris. Rome. 2", "Paris. 3 3", "cut"]
+    printed.append("Paris. [0, 0]")
     assert printed == capsys.readouterr().out.splitlines()
 
 

@@ -23,7 +23,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-COMMANDS = ("batch", "chat", "doctor", "models", "providers")
+COMMANDS = ("batch", "chat", "doctor", "mock", "models", "providers")
 FLOORS = (
     (
         "_name_clash",
@@ -331,6 +331,7 @@ LIBRARY_PARTS = {
     "llmgate.transports._resolver": {"socket"},  # to look up addresses; it opens none
     "llmgate.transports._addresses": {"urllib.request"},  # which proxies the environment names
     "llmgate.transports._unprocessed": {"socket"},  # for the number of a protocol
+    "llmgate.testing.mock_server.server": {"aiohttp"},  # whose server it is
     "llmgate.testing.isolation": {"socket"},  # to watch that nobody opens one
 }
 

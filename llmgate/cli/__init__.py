@@ -1,4 +1,4 @@
-"""The command line: ``llmgate chat``, ``batch``, ``models``, ``providers`` and ``doctor``.
+"""The command line: ``llmgate chat``, ``batch``, ``models``, ``providers``, ``doctor``, ``mock``.
 
 What a command needs is imported when that command runs, and no provider but those that a chat or a
 list of models asks is ever imported.
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import llmgate
 from llmgate._name_clash import name_clash
+from llmgate.cli import mock
 from llmgate.errors import LLMGateError, describe_error, excerpt
 
 __all__ = ["main"]
@@ -93,6 +94,14 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
         description="Print versions, providers and whether keys are set, and check the package's "
         "name. No provider is imported, no key is shown, and nothing is sent.",
     )
+    mock.add_arguments(
+        commands.add_parser(
+            "mock",
+            help="run a server that responds as providers do, for tests",
+            description="Speak the formats of several providers, without a model behind them. "
+            "This needs the package llmgate-testing.",
+        )
+    )
     return parser
 
 
@@ -114,6 +123,8 @@ def _run(argv: Sequence[str] | None) -> int:
         from llmgate.cli import doctor  # noqa: PLC0415 - metadata, for this command alone
 
         return doctor.run()
+    if arguments.command == "mock":
+        return mock.run(arguments)
     from llmgate.cli import providers  # noqa: PLC0415 - likewise
 
     return providers.run()

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from llmgate.testing.driving import read_stream as read_stream
     from llmgate.testing.fake import FakeProvider as FakeProvider
     from llmgate.testing.isolation import untouched as untouched
+    from llmgate.testing.mock_server import FAULTS as FAULTS
+    from llmgate.testing.mock_server import Fault as Fault
+    from llmgate.testing.mock_server import MockServer as MockServer
+    from llmgate.testing.mock_server import server as server
     from llmgate.testing.operations import EmbeddingConformance as EmbeddingConformance
     from llmgate.testing.operations import ModelListConformance as ModelListConformance
     from llmgate.testing.operations import RecordedEmbeddings as RecordedEmbeddings
@@ -45,9 +49,12 @@ _MODULE_OF = {
     "Canned": "canned",
     "CannedTransport": "canned",
     "EmbeddingConformance": "operations",
+    "FAULTS": "mock_server",
     "FakeProvider": "fake",
+    "Fault": "mock_server",
     "FixedSigning": "signing",
     "GoldenCall": "recordings",
+    "MockServer": "mock_server",
     "ModelListConformance": "operations",
     "NothingExpectedWarning": "recordings",
     "ProviderConformance": "conformance",
@@ -57,6 +64,7 @@ _MODULE_OF = {
     "RecordedReranking": "operations",
     "RerankConformance": "operations",
     "drive": "driving",
+    "server": "mock_server",
     "load_corpus": "recordings",
     "load_recording": "recordings",
     "plain_expectations": "recordings",
@@ -67,14 +75,17 @@ _MODULE_OF = {
 
 __all__ = [
     "CANARY",
+    "FAULTS",
     "Canned",
     "CannedTransport",
     "Cassette",
     "CassetteError",
     "EmbeddingConformance",
     "FakeProvider",
+    "Fault",
     "FixedSigning",
     "GoldenCall",
+    "MockServer",
     "ModelListConformance",
     "NothingExpectedWarning",
     "ProviderConformance",
@@ -90,6 +101,7 @@ __all__ = [
     "load_recording",
     "plain_expectations",
     "read_stream",
+    "server",
     "untouched",
     "with_transport",
 ]

@@ -32,6 +32,7 @@ __all__ = [
     "models_in",
     "rerank_request",
     "reranking_in",
+    "vector_for",
 ]
 
 _ADDRESS = "https://fake.invalid"
@@ -116,7 +117,7 @@ def answer_operation(request: HttpRequest) -> Canned | None:
         return None
     asked = decode_json(request.body)
     length, texts = asked["with"].get("dimensions", 8), asked["texts"]
-    vectors = [{"index": n, "values": _vector(text, length)} for n, text in enumerate(texts)]
+    vectors = [{"index": n, "values": vector_for(text, length)} for n, text in enumerate(texts)]
     counted = sum(len(text.split() if isinstance(text, str) else text) for text in texts)
     return Canned(body=encode_json({"vectors": vectors, "usage": {"in": counted}}))
 
@@ -136,7 +137,7 @@ def _values(document: Any) -> list[Any]:
     return [document] if isinstance(document, str) else [*document.values()]
 
 
-def _vector(item: Any, length: int) -> list[float]:
+def vector_for(item: Any, length: int) -> list[float]:
     """A vector of length one, which is the same for the same text and another for another."""
     numbers = [byte - 127.5 for byte in shake_128(encode_json(item)).digest(length)]
     norm = hypot(*numbers)

@@ -12,10 +12,12 @@ import pytest
 
 if TYPE_CHECKING:
     from llmgate.testing.cassettes import Cassette
+    from llmgate.testing.mock_server import MockServer
 
-__all__ = ["llmgate_cassette"]
+__all__ = ["llmgate_cassette", "llmgate_server"]
 
 _MARKER = "llmgate_cassette"
+_SCRIPT = "llmgate_server"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,6 +35,9 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers",
         f"{_MARKER}(path, *, mode, timing, ignore): record or replay what the test sends; the path "
         "is relative to the test's file, by default cassettes/FILE/TEST.json",
+    )
+    config.addinivalue_line(
+        "markers", f"{_SCRIPT}(*answers, models): what the mock server answers, in this order"
     )
 
 
@@ -58,4 +63,16 @@ def llmgate_cassette(request: pytest.FixtureRequest) -> Iterator[Cassette]:
     if mode is not None:
         settings["mode"] = mode
     with cassette(path, **settings) as made:
+        yield made
+
+
+@pytest.fixture
+def llmgate_server(request: pytest.FixtureRequest) -> Iterator[MockServer]:
+    """A mock server of this test alone, with the script of its marker."""
+    from llmgate.testing.mock_server import server  # noqa: PLC0415 - likewise
+
+    marker = request.node.get_closest_marker(_SCRIPT)
+    settings: dict[str, Any] = {} if marker is None else dict(marker.kwargs)
+    script = marker.args if marker is not None and marker.args else None
+    with server(script, **settings) as made:
         yield made

@@ -1,0 +1,46 @@
+"""``llmgate mock``: its options, and the server that llmgate-testing has for it.
+
+That package is no part of the core, and imported when the command runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from importlib import import_module
+
+from llmgate.errors import RequestError
+
+__all__ = ["add_arguments", "run"]
+
+_SERVER = "llmgate.testing.mock_server.command"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the command."""
+    parser.add_argument("--host", default="127.0.0.1", help="by default 127.0.0.1: this machine")
+    parser.add_argument("--port", type=int, default=8080, help="by default 8080; 0: a free one")
+    parser.add_argument("--text", action="append", help="a response; several take turns")
+    parser.add_argument("--model", action="append", help="a name for the list of models")
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME[:KEY=NUMBER,...]",
+        help="what the first chats meet, such as rate_limit:times=3 or cut:at=100",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until an interrupt.
+
+    Raises:
+        RequestError: where llmgate-testing is not installed.
+    """
+    try:
+        serve: Callable[[argparse.Namespace], int] = import_module(_SERVER).serve
+    except ModuleNotFoundError as error:
+        missing = error.name
+    else:
+        return serve(arguments)
+    raise RequestError(f"llmgate mock needs the package llmgate-testing (no module {missing})")
