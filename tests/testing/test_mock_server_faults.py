@@ -169,7 +169,11 @@ def test_the_command_in_this_process(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It waits for its server, and no longer."""
-    monkeypatch.setattr(MockServer, "wait", repr)
+
+    def wait(_: MockServer) -> None:
+        """Not at all."""
+
+    monkeypatch.setattr(MockServer, "wait", wait)
     assert 0 == main(["mock", "--port", "0"])
     assert "openai     http://127.0.0.1:" in capsys.readouterr().out
     script = _script([Fault("cut")], ["a", "b"])
