@@ -114,14 +114,14 @@ IDLE = (
         holds(
             "to think for longer than idle",
             lambda d: [then(b"", d.reply(), pause=0.2, last=hang)],
-            lambda d: [then(b"", d.streamed(), pause=0.2, last=hang)],
+            lambda d: [then(b"", d.streamed(), pause=0.2, last=d.hold)],
             answers(),
             timeout=limits(idle=0.1, connect=0.1),
             within=0.25,
         ),
         streamed(
             "pieces that come in time, one by one",
-            lambda d: [then(STREAM_HEAD, *map(framed, d.events), pause=0.04, last=hang)],
+            lambda d: [then(STREAM_HEAD, *map(framed, d.events), pause=0.04, last=d.hold)],
             answers(),
             timeout=limits(idle=0.15, first_token=0.2, total=3.0),
             within=0.6,

@@ -102,7 +102,7 @@ async def slow_reader(player: Player) -> None:
     """The reader's time is a part of ``total``, even where the next piece is there already; it is
     no silence of the server's."""
     pieces = [framed(event) for event in player.dialect.events]
-    step = then(STREAM_HEAD, *pieces, pause=0.01, last=hang)
+    step = then(STREAM_HEAD, *pieces, pause=0.01, last=player.dialect.hold)
     async with (
         serving(player.dialect.serve(step)) as server,
         calling(player, server.url, {}) as client,
@@ -146,7 +146,7 @@ def _read_blocking(
 async def blocked_loop(player: Player) -> None:
     """While somebody else holds up the loop, the pieces of a stream lie there: no silence."""
     pieces = [framed(event) for event in player.dialect.events]
-    step = then(STREAM_HEAD, *pieces, pause=0.08, last=hang)
+    step = then(STREAM_HEAD, *pieces, pause=0.08, last=player.dialect.hold)
     async with (
         serving(player.dialect.serve(step)) as server,
         calling(player, server.url, {}) as client,

@@ -16,6 +16,7 @@ from llmgate.provider import Provider
 from llmgate_anthropic import Anthropic
 from llmgate_azure import AzureOpenAI
 from llmgate_cohere import Cohere
+from llmgate_gemini import Gemini
 from llmgate_huggingface import HuggingFace
 from llmgate_mistral import Mistral
 from llmgate_ollama import Ollama
@@ -27,10 +28,12 @@ from tests.faults.server import (
     LAST,
     STREAM_HEAD,
     FaultServer,
+    Peer,
     Seen,
     chunk,
     event,
     framed,
+    hang,
     reply,
 )
 
@@ -68,6 +71,8 @@ class Dialect:
     """The reply to a request that only prepares the one which a case is about."""
     framing: str = "events"
     """What a stream is made of: server-sent events, or lines of JSON."""
+    has_terminator: bool = True
+    """Whether a stream says that it is over; otherwise the end of its body does."""
     idempotent: bool = True
     """Whether an answer's request may be sent again when nobody knows what became of it."""
 
@@ -81,6 +86,12 @@ class Dialect:
     def begun(self) -> tuple[bytes, ...]:
         """The events of a stream whose text has come, and whose end has not."""
         return (*self.opening, *(self.piece(piece) for piece in PIECES))
+
+    async def hold(self, peer: Peer) -> None:
+        """Keep the connection of a stream that is over, whose body need not have ended."""
+        if not self.has_terminator:
+            await peer.send(LAST)
+        await hang(peer)
 
     def reply(self, **headers: str) -> bytes:
         """The whole answer."""
@@ -214,6 +225,21 @@ def _line(value: Any) -> bytes:
     return json.dumps(value).encode() + b"\n"
 
 
+# --- Gemini -------------------------------------------------------------------------------
+
+_GEMINI_COUNTS = {"promptTokenCount": 1, "candidatesTokenCount": 2, "totalTokenCount": 3}
+_GEMINI_ERROR = {"error": {"code": 503, "message": "busy", "status": "UNAVAILABLE"}}
+
+
+def _gemini_part(text: Any, **more: Any) -> dict[str, Any]:
+    content = {"role": "model", "parts": [{"text": text}]}
+    return {"candidates": [{"content": content, "index": 0, **more}]}
+
+
+def _gemini(text: Any) -> dict[str, Any]:
+    return {**_gemini_part(text, finishReason="STOP"), "usageMetadata": _GEMINI_COUNTS}
+
+
 # --- Replicate ----------------------------------------------------------------------------
 
 _SCHEMA = {
@@ -310,6 +336,22 @@ DIALECTS: Mapping[str, Dialect] = {
             marker=_cohere_event("message-end", delta=_COHERE_END),
             stream_error=_cohere_event("message-end", delta=_COHERE_ERROR),
             error_body=lambda message: {"id": "e1", "message": message},
+        ),
+        Dialect(
+            name="gemini",
+            model="gemini/gemini-3.5-flash",
+            make=lambda url: Gemini(api_key=KEY, base_url=url.removesuffix("/v1")),
+            answer=_gemini(TEXT),
+            answer_saying=_gemini,
+            opening=(event(_gemini_part("")),),
+            piece=lambda text: event(_gemini_part(text)),
+            finish=event(_gemini("")),
+            marker=b"",
+            has_terminator=False,
+            stream_error=event(_GEMINI_ERROR),
+            error_body=lambda message: {
+                "error": {"code": 500, "message": message, "status": "INTERNAL"}
+            },
         ),
         Dialect(
             name="ollama",

@@ -37,6 +37,7 @@ PINGS: Mapping[str, bytes] = {
     "mistral": _OPENAI_PING,
     "anthropic": b'event: ping\ndata: {"type": "ping"}\n\n',
     "cohere": b'event: debug\ndata: {"type": "debug", "prompt": "x"}\n\n',
+    "gemini": event({"usageMetadata": {"promptTokenCount": 1}}),
     "ollama": DIALECTS["ollama"].piece(""),
     "replicate": b"event: logs\ndata: x\n\n",
 }

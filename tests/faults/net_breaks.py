@@ -217,7 +217,7 @@ async def _cut_anywhere(player: Player) -> None:
     """A reply that ends at any of its bytes, in order or by a reset, is an error of ours."""
     dialect = player.dialect
     whole = dialect.streamed() if player.stream else dialect.reply()
-    said = whole.index(dialect.marker) if player.stream and dialect.marker else len(whole)
+    said = whole.index(dialect.marker or dialect.finish) if player.stream else len(whole)
     head_end = whole.index(b"\r\n\r\n") + 4
     cuts = [*range(1, min(said, len(whole) - 1), 23), head_end - 1, head_end]
     steps = [then(whole[:cut], last=last) for cut in cuts for last in (close, reset)]

@@ -134,6 +134,14 @@ BILLING: Mapping[str, Mapping[str, Any]] = {
     },
     "azure": {"error": {"message": "no", "type": "insufficient_quota", "code": None}},
     "anthropic": {"type": "error", "error": {"type": "billing_error", "message": "no"}},
+    "gemini": {
+        "error": {
+            "code": 429,
+            "message": "no",
+            "status": "RESOURCE_EXHAUSTED",
+            "details": [{"violations": [{"quotaId": "RequestsPerDay"}]}],
+        }
+    },
 }
 """Cohere and Replicate say so by status 402 alone."""
 
@@ -243,6 +251,7 @@ HOPELESS: Mapping[str, bytes] = {
     "azure": NO_KEY,
     "anthropic": b"event: error\n"
     + event({"type": "error", "error": {"type": "invalid_request_error", "message": "no"}}),
+    "gemini": event({"error": {"code": 400, "message": "no", "status": "INVALID_ARGUMENT"}}),
     "replicate": b'event: error\ndata: {"detail": "no (E005)"}\n\n',
 }
 """Cohere's errors within streams do not say what kind they are."""

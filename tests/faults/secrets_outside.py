@@ -110,6 +110,7 @@ def _addresses(found: FaultServer) -> Mapping[str, str]:
     names = (
         *("OPENAI_BASE_URL", "OPENAI_API_BASE", "ANTHROPIC_BASE_URL", "CO_API_URL"),
         *("COHERE_BASE_URL", "REPLICATE_BASE_URL", "AZURE_OPENAI_ENDPOINT", "AZURE_API_BASE"),
+        *("GOOGLE_GEMINI_BASE_URL", "GOOGLE_VERTEX_BASE_URL"),
         *("BASE_URL", "API_BASE", "LLMGATE_BASE_URL"),
     )
     return dict.fromkeys(names, found.url)
@@ -120,6 +121,7 @@ def _keys(found: FaultServer) -> Mapping[str, str]:
     names = (
         *("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CO_API_KEY"),
         *("COHERE_API_KEY", "REPLICATE_API_TOKEN", "REPLICATE_API_KEY", "AZURE_OPENAI_API_KEY"),
+        *("GEMINI_API_KEY", "GOOGLE_API_KEY"),
         *("AZURE_API_KEY", "AZURE_OPENAI_AD_TOKEN", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"),
     )
     return {

@@ -15,7 +15,7 @@ from typing import Any
 from tests.faults import sse_arrival, sse_ends, sse_errors, sse_floods, sse_partial
 from tests.faults.dialects import TEXT, Dialect
 from tests.faults.memory import Reader
-from tests.faults.server import LAST, STREAM_HEAD, close, framed, hang, head, then
+from tests.faults.server import LAST, STREAM_HEAD, close, framed, head, then
 from tests.faults.table import EVERYONE, Case, Outcome, Player, Scene, Steps, answers
 
 __all__ = ["CASES"]
@@ -146,14 +146,14 @@ def parted(*places: int, change: Change) -> Steps:
         body = change(dialect, world(dialect))
         ends = [0, *places, len(body)]
         parts = [framed(body[a:b]) for a, b in itertools.pairwise(ends)]
-        return [then(STREAM_HEAD, *parts, pause=0.01, last=hang)]
+        return [then(STREAM_HEAD, *parts, pause=0.01, last=dialect.hold)]
 
     return steps
 
 
 def slowly(dialect: Dialect) -> list[Any]:
     """Byte by byte, as fast as they go."""
-    return [then(STREAM_HEAD, *(framed(b"%c" % b) for b in world(dialect)), last=hang)]
+    return [then(STREAM_HEAD, *(framed(b"%c" % b) for b in world(dialect)), last=dialect.hold)]
 
 
 # --- any split gives the same -------------------------------------------------------------

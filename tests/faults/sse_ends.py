@@ -22,7 +22,7 @@ from tests.faults.server import (
     then,
 )
 from tests.faults.several import several
-from tests.faults.table import Case, Outcome, Scene, Steps, answers, raises
+from tests.faults.table import TERMINATED, Case, Outcome, Scene, Steps, answers, raises
 
 __all__ = ["CASES"]
 
@@ -167,7 +167,8 @@ def _no_reason(outcome: Outcome) -> None:
 
 def _odd_reason(dialect: Dialect) -> list[bytes]:
     finish = (dialect.finish or dialect.marker).replace(b'"stop"', b'"tired"')
-    finish = finish.replace(b'"end_turn"', b'"tired"').replace(b"data: {}", b'data: {"reason":1}')
+    finish = finish.replace(b'"end_turn"', b'"tired"').replace(b'"STOP"', b'"tired"')
+    finish = finish.replace(b"data: {}", b'data: {"reason":1}')
     mark = dialect.marker if dialect.finish else b""
     mark = mark.replace(b'"COMPLETE"', b'"tired"')
     return [each for each in (*dialect.begun, finish, mark) if each]
@@ -262,13 +263,21 @@ CASES: tuple[Case | Scene, ...] = (
         answers(),
         stream=_after(b""),
         within=1.0,
+        providers=TERMINATED,
     ),
-    several("something comes after the end mark", answers(), _AFTER, within=1.0),
+    several(
+        "something comes after the end mark",
+        answers(),
+        _AFTER,
+        within=1.0,
+        providers=TERMINATED,
+    ),
     Case(
         "after the end mark comes no end of events",
         answers(),
         stream=lambda d: [then(STREAM_HEAD + framed(_whole_answer(d)), last=_flood)],
         within=1.0,
+        providers=TERMINATED,
     ),
     Case(
         "after the end mark comes a reset",

@@ -37,6 +37,8 @@ __all__ = ["CASES"]
 
 JSON_ONLY = tuple(name for name in EVERYONE if name != "replicate")
 """The providers whose events are JSON; an event of Replicate's is plain text."""
+NO_LISTS = tuple(name for name in JSON_ONLY if name != "gemini")
+"""Those whose streams are never one JSON list."""
 PROVIDERS_OWN = (ProviderError, OverloadedError, ServerError)
 """What a provider's error may be that says "busy" in some shape."""
 
@@ -87,7 +89,8 @@ def _instead(name: str, body: bytes, beginning: str) -> Iterator[Case | Scene]:
     check = _shows(beginning, DecodeError)
     kinds = ("text/event-stream", "application/json", "text/html; charset=utf-8")
     forms = {kind: _body(kind, lambda d: body) for kind in kinds}
-    yield several(f"{name} in place of a stream", check, forms, providers=JSON_ONLY)
+    readers = NO_LISTS if body.startswith(b"[") else JSON_ONLY
+    yield several(f"{name} in place of a stream", check, forms, providers=readers)
     yield Case(  # whose prediction is looked at where its stream is gone
         f"{name} in place of a stream, on Replicate",
         check,

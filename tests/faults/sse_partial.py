@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -81,6 +82,21 @@ def _cohere_begun(dialect: Dialect) -> list[bytes]:
     return events
 
 
+def _gemini_event(*parts: dict[str, Any]) -> bytes:
+    return event({"candidates": [{"content": {"parts": [*parts]}, "index": 0}]})
+
+
+def _gemini_begun() -> list[bytes]:
+    to = {"partialArgs": [{"jsonPath": "$.to", "stringValue": "no", "willContinue": True}]}
+    return [
+        _gemini_event({"text": "Hm", "thought": True}),
+        _gemini_event({"text": TEXT}),
+        _gemini_event({"functionCall": {"name": "look", "args": {"at": 1}}}),
+        _gemini_event({"functionCall": {"name": "go", "willContinue": True}}),
+        _gemini_event({"functionCall": {**to, "willContinue": True}}),
+    ]
+
+
 def begun_twice(dialect: Dialect) -> list[bytes]:
     """An answer of everything that it may hold, which is not over."""
     match dialect.name:
@@ -90,6 +106,8 @@ def begun_twice(dialect: Dialect) -> list[bytes]:
             return _anthropic_begun(dialect)
         case "cohere":
             return _cohere_begun(dialect)
+        case "gemini":
+            return _gemini_begun()
         case _:  # text only, in which reasoning is marked
             return [dialect.piece(f"<think>Hm</think>{TEXT}")]
 
@@ -104,11 +122,11 @@ def _is_what_came(partial: Completion, dialect: Dialect) -> None:
     assert "Hm" == message.reasoning_content
     assert None is partial.choices[0].finish_reason
     calls = [
-        (call.function.name, call.function.arguments)
+        (call.function.name, json.loads(call.function.arguments))
         for call in message.tool_calls or []
         if call.function is not None
     ]
-    assert ([("look", '{"at": 1}')] if _has_calls(dialect) else []) == calls
+    assert ([("look", {"at": 1})] if _has_calls(dialect) else []) == calls
     match dialect.name:
         case "openai" | "azure" | "huggingface" | "mistral":
             assert partial.usage is not None

@@ -29,6 +29,7 @@ from tests.machine import Delay, undisturbed
 __all__ = [
     "EVENTS",
     "EVERYONE",
+    "TERMINATED",
     "Case",
     "Check",
     "Outcome",
@@ -48,6 +49,8 @@ __all__ = [
 EVERYONE = tuple(DIALECTS)
 EVENTS = tuple(name for name, dialect in DIALECTS.items() if dialect.framing == "events")
 """The providers whose streams are server-sent events."""
+TERMINATED = tuple(name for name, dialect in DIALECTS.items() if dialect.has_terminator)
+"""The providers whose streams say themselves that they are over."""
 
 
 @dataclass

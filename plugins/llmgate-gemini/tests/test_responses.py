@@ -414,10 +414,21 @@ def test_odd_values_beside_the_content_are_recorded() -> None:
     }
 
 
+@pytest.mark.parametrize("content", [{}, {"role": "model"}, {"parts": []}, {"parts": [text("")]}])
+@pytest.mark.parametrize("reason", ["STOP", "MAX_TOKENS", "SAFETY"])
+def test_an_empty_response_is_one(content: Any, reason: str) -> None:
+    """Models do say nothing; the reason is there for whoever asks."""
+    payload: Any = {"candidates": [{"content": content, "finishReason": reason}]}
+    for found in (whole(payload), streamed(payload)):
+        assert (None, reason) == (found.text or None, found.choices[0].native_finish_reason)
+
+
 NO_RESPONSES: list[Any] = [
     {"candidates": [{}]},
     {"candidates": []},
     {"candidates": [{"content": {}}]},
+    {"candidates": [{"content": {"x": 5}, "finishReason": "STOP"}]},
+    {"candidates": [{"content": {"parts": [{}]}, "finishReason": "STOP"}]},
     saying(call("")),
     saying({"functionCall": {"name": "f", "args": []}}),
     saying({"text": 5}),
@@ -490,9 +501,19 @@ def test_an_array_that_has_no_end() -> None:
 
 
 def test_nothing_but_space_is_no_stream() -> None:
-    """Which framing it is has not been told by then."""
+    """Which framing it is has not been told by then; what comes is not held, and has a limit."""
     framer = ContentFramer()
     assert [] == [*framer.feed(b" \n"), *framer.close()]
+    for blanks, events in ((b" \n", [b"1"]), (b"\n ", []), (b"\xef\xbb\xbf\t\r\n", [b"1"])):
+        framer = ContentFramer()
+        for blank in blanks:
+            assert [] == [*framer.feed(bytes([blank]))]
+        assert events == [frame.data for frame in framer.feed(b"data: 1\n\n")]
+    framer = ContentFramer(limit=1000)
+    for _ in range(1000):
+        framer.feed(b" ")
+    with pytest.raises(ResponseTooLargeError):
+        framer.feed(b" ")
 
 
 def test_runs_of_plain_events_are_read_at_once() -> None:

@@ -24,6 +24,7 @@ NAME = "gemini"
 """The key of our parts in a message's ``provider_data``, for both of Google's APIs."""
 
 _READ = ("content", "finishReason", "index", "logprobsResult")
+_CONTENT = ("parts", "role")
 
 
 class Context(NamedTuple):
@@ -50,6 +51,8 @@ class Candidate:
         self.index = index
         self.has_ended = False
         self.has_content = False
+        self.is_malformed = False
+        """Whether its content is neither empty nor any that Gemini has."""
         self._fallback_id = f"call_{context.call_id}_{index}"
         self._report = context.report
         self._names = context.names
@@ -76,8 +79,11 @@ class Candidate:
         delta = ChoiceDelta()
         content = candidate.optional_object("content")
         if content is not None:
-            for part in content.objects("parts"):
-                self.has_content = True
+            parts = content.objects("parts")
+            is_known = not content.payload or not content.payload.keys().isdisjoint(_CONTENT)
+            self.is_malformed = not is_known or (bool(parts) and not any(p.payload for p in parts))
+            for part in parts:
+                self.has_content = self.has_content or bool(part.payload)
                 self._read_part(part, delta)
         native = native_reason(candidate.payload.get("finishReason"))
         if native is not None:

@@ -29,15 +29,20 @@ class ContentFramer(SSEFramer):
         self._limit = limit
         self._is_decided = False
         self._undecided: bytes = b""
+        self._size = 0
         self._array: _ArrayElements | None = None
 
     def feed(self, data: bytes) -> Iterable[Frame]:
         """The events that these bytes complete."""
         if not self._is_decided:
+            self._size += len(data)
             data = self._undecided + data
             begun = data.removeprefix(_BOM).lstrip(_BLANK)
             if not begun or _BOM.startswith(data):
-                self._undecided = data
+                # of blanks, the last says whether a line has begun
+                self._undecided = data if _BOM.startswith(data) else data[-1:]
+                if self._size > self._limit:
+                    raise ResponseTooLargeError(f"more than {self._limit} bytes say nothing")
                 return ()
             self._is_decided = True
             if begun.startswith(b"["):

@@ -59,9 +59,9 @@ class ContentDecoder:
 
     @property
     def empty_candidate(self) -> int | None:
-        """The index of a candidate that has neither content nor a reason; None without one."""
-        found = self._candidates.values()
-        return next((c.index for c in found if not (c.has_content or c.has_ended)), None)
+        """The index of a candidate without content, which says no reason for that; or None."""
+        empty = (each for each in self._candidates.values() if not each.has_content)
+        return next((c.index for c in empty if c.is_malformed or not c.has_ended), None)
 
     def feed(self, frame: Frame) -> Iterable[Chunk]:
         """The chunk of one event.
