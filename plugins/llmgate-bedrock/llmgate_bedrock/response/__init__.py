@@ -1,0 +1,1 @@
+"""Responses in the format of Converse: whole, streamed, and errors."""
