@@ -1,9 +1,9 @@
 """Anthropic's Messages; also the parts that hosts of the same format build on.
 
 Public: :class:`Anthropic`, and for other plugins :func:`encode`, :class:`Encoded`, :func:`decode`,
-:class:`MessagesDecoder` and :func:`messages_error`; for those that serve Claude in a format of their
-own :func:`claude_traits`, :class:`ClaudeTraits`, :func:`claude_abilities`, :func:`strict_schema` and
-:func:`has_open_maps`.
+:class:`MessagesDecoder` and :func:`messages_error`; for those that serve Claude in another format
+:func:`claude_traits`, :class:`ClaudeTraits`, :func:`claude_abilities`, :func:`add_thinking`,
+:func:`is_thinking`, :func:`strict_schema` and :func:`has_open_maps`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ try:
     from llmgate_anthropic.provider import Anthropic
     from llmgate_anthropic.request.body import Encoded, encode
     from llmgate_anthropic.request.schema import has_open_maps, strict_schema
+    from llmgate_anthropic.request.thinking import add_thinking, is_thinking
     from llmgate_anthropic.response.body import decode
     from llmgate_anthropic.response.errors import messages_error
     from llmgate_anthropic.response.stream import MessagesDecoder
@@ -29,11 +30,13 @@ __all__ = [
     "ClaudeTraits",
     "Encoded",
     "MessagesDecoder",
+    "add_thinking",
     "claude_abilities",
     "claude_traits",
     "decode",
     "encode",
     "has_open_maps",
+    "is_thinking",
     "messages_error",
     "strict_schema",
 ]

@@ -98,12 +98,10 @@ def traits_of(model: str) -> Traits:
         claude = claude_traits(model)
         choices = ("auto", "any", "tool") if claude.forced else ("auto",)
         structured = claude.structured and not _UNSTRUCTURED.search(model)
-        reasons = "claude" if claude.thinking else None
-        return replace(
-            _CLAUDE, choices=choices, structured=structured, reasons=reasons, claude=claude
-        )
-    found = (traits for pattern, traits in _FAMILIES if re.search(pattern, model))
-    return next(found, _UNKNOWN)
+        found = replace(_CLAUDE, choices=choices, structured=structured, claude=claude)
+        return found if claude.thinking else replace(found, reasons=None)
+    known = (traits for pattern, traits in _FAMILIES if re.search(pattern, model))
+    return next(known, _UNKNOWN)
 
 
 def abilities_of(model: str, parameters: ChatParameters) -> Mapping[str, Support | Rule]:

@@ -20,7 +20,7 @@ from llmgate.provider.kit import (
 )
 from llmgate_bedrock.request.format import add_format
 from llmgate_bedrock.request.messages import Conversation
-from llmgate_bedrock.request.reasoning import add_reasoning, is_reasoning
+from llmgate_bedrock.request.reasoning import add_reasoning, thinks
 from llmgate_bedrock.request.tools import add_tools, names_of
 from llmgate_bedrock.rules import Traits
 
@@ -53,7 +53,7 @@ def encode(call: ProviderCall, traits: Traits) -> Encoded:
     _add_limits(body, call)
     add_tools(body, call, traits, names)
     output_tool = add_format(body, call, traits)
-    add_reasoning(body, call, traits)
+    body = add_reasoning(body, call, traits)
     _add_sampling(body, call, traits)
     _add_tier(body, call)
     _add_metadata(body, call)
@@ -81,7 +81,7 @@ def _add_limits(body: dict[str, Any], call: ProviderCall) -> None:
 def _add_sampling(body: dict[str, Any], call: ProviderCall, traits: Traits) -> None:
     """``temperature`` and ``top_p`` on Bedrock's scale, and as far as thinking leaves room."""
     config: dict[str, Any] = body["inferenceConfig"]
-    thinks = traits.claude is not None and is_reasoning(
+    is_thinking = traits.claude is not None and thinks(
         merge_body(body, call.extra_body), traits.claude
     )
     for name, sent in _SAMPLING.items():
@@ -89,7 +89,7 @@ def _add_sampling(body: dict[str, Any], call: ProviderCall, traits: Traits) -> N
         if value is None:
             continue
         least = 1 if name == "temperature" else 0.95
-        if thinks and value < least:
+        if is_thinking and value < least:
             del config[sent]
             reason = f"{call.model} accepts no less than {least} while it thinks"
             call.report.drop(name, reason, given=value)
@@ -98,13 +98,13 @@ def _add_sampling(body: dict[str, Any], call: ProviderCall, traits: Traits) -> N
             call.report.add("clamped", name, "Bedrock's scale ends at 1", given=value, sent=1)
 
 
-_TIERS = {"priority": "priority", "default": "default", "flex": "flex", "reserved": "reserved"}
+_TIERS = ("default", "flex", "priority", "reserved")
 
 
 def _add_tier(body: dict[str, Any], call: ProviderCall) -> None:
     tier = parameter(call, "service_tier")
     if tier in _TIERS:
-        body["serviceTier"] = {"type": _TIERS[tier]}
+        body["serviceTier"] = {"type": tier}
     elif tier == "auto":
         reason = "that is what Bedrock does by itself"
         call.report.add("dropped", "service_tier", reason, given=tier)

@@ -14,8 +14,9 @@ from typing import Any, cast
 from llmgate.errors import InvalidRequestError, UnsupportedError
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import is_array, is_object
-from llmgate.provider.kit import NameMap, arguments_object, drop_others, own_data
+from llmgate.provider.kit import NameMap, SideFields, arguments_object, drop_others, own_data
 from llmgate_bedrock.request.parts import Block, Writer, is_blank
+from llmgate_bedrock.response.blocks import text_of
 from llmgate_bedrock.rules import Traits
 
 __all__ = ["PROVIDER", "Conversation"]
@@ -130,7 +131,9 @@ class Conversation:
         texts = self._writer.blocks(message.get("content"), f"{path}.content", text_only=True)
         if message.get("refusal"):
             texts.append({"text": message["refusal"]})
-            self._call.report.add("converted", f"{path}.refusal", "an earlier refusal, sent as text")
+            self._call.report.add(
+                "converted", f"{path}.refusal", "an earlier refusal, sent as text"
+            )
         calls = [
             self._tool_use(item, f"{path}.tool_calls[{place}]")
             for place, item in enumerate(message.get("tool_calls") or ())
@@ -152,7 +155,7 @@ class Conversation:
         where = f"{path}.provider_data.{PROVIDER}.content"
         reason = "text and calls are sent as the message has them, which is not as they came"
         self._call.report.add("converted", where, reason)
-        wordless = [each for each in rest if "text" not in each and not _is_call(each)]
+        wordless = [each for each in rest if not (_text_in([each]) or _is_call(each))]
         return wordless + texts + calls
 
     def _native(self, message: Said, path: str) -> list[Block]:
@@ -268,7 +271,12 @@ def _results_first(blocks: Iterable[Block]) -> list[Block]:
 
 
 def _text_in(blocks: Iterable[Block]) -> str:
-    return "".join(str(block.get("text") or "") for block in blocks)
+    return "".join(
+        text_of([block])
+        if "text" in block
+        else text_of(SideFields(block.get("citationsContent")).payload.get("content"))
+        for block in blocks
+    )
 
 
 def _is_call(block: Block) -> bool:

@@ -171,7 +171,9 @@ class Writer:
         name, data = file.get("filename"), file.get("file_data")
         drop_others(file, ("file_data", "filename", "format"), where, self._call, _NO_FIELD)
         if not isinstance(data, str):
-            raise InvalidRequestError("Bedrock needs file_data: it has no files of its own", path=where)
+            raise InvalidRequestError(
+                "Bedrock needs file_data: it has no files of its own", path=where
+            )
         return self._media(data, file.get("format"), name or "", where)
 
     def _media(self, url: str, form: str | None, name: str, path: str) -> Block:
@@ -185,7 +187,9 @@ class Writer:
             media_type, data = _split(url, path)
             source = {"bytes": data}
         else:
-            reason = f"{path}: Bedrock fetches nothing from the web: give the data itself, or s3://…"
+            reason = (
+                f"{path}: Bedrock fetches nothing from the web: give the data itself, or s3://…"
+            )
             raise UnsupportedError(reason, parameter=path)
         kind, form = _kind_of(form or "", media_type, name or url[:4096], path)
         written: Block = {"format": form, "source": source}

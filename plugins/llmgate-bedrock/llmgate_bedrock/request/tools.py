@@ -88,9 +88,7 @@ def _offered(
         reason = "only the tools that may be called are sent"
         given_choice = parameter(call, "tool_choice")
         call.report.add("converted", "tool_choice", reason, given=given_choice, sent=choice.names)
-        given = [
-            each for each in given if each[1]["type"] == "function" and choice.select([each])
-        ]
+        given = [each for each in given if each[1]["type"] == "function" and choice.select([each])]
     writer, tools = Writer(call, traits), list[dict[str, Any]]()
     for place, tool in given:
         path = f"tools[{place}]"
@@ -124,9 +122,7 @@ def _tool(
         raise UnsupportedError(f"{path}: {reason}", parameter=path)
     function, where = tool["function"], f"{path}.function"
     drop_others(tool, known, path, call, _NO_FIELD)
-    drop_others(
-        function, ("name", "description", "parameters", "strict"), where, call, _NO_FIELD
-    )
+    drop_others(function, ("name", "description", "parameters", "strict"), where, call, _NO_FIELD)
     more = dict[str, Any]()
     if (function.get("description") or "").strip():
         more["description"] = function["description"]

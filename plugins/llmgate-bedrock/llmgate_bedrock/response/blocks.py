@@ -14,7 +14,7 @@ from llmgate.errors import DecodeError
 from llmgate.provider.http import is_array, is_object
 from llmgate.provider.kit import NativeContent, SideFields, read_json
 
-__all__ = ["Block", "annotations_of", "native_content", "native_data"]
+__all__ = ["Block", "annotations_of", "native_content", "native_data", "text_of"]
 
 
 @dataclass(slots=True)
@@ -132,6 +132,6 @@ def _annotation(citation: Mapping[str, Any], start: int, end: int) -> dict[str, 
 
 
 def text_of(content: Any) -> str:
-    """The text of a cited content."""
+    """The text of these blocks."""
     items = content if is_array(content) else []
     return "".join(str(each.get("text") or "") for each in items if is_object(each))

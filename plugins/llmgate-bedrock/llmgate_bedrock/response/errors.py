@@ -54,7 +54,7 @@ _CREDENTIALS = frozenset(
 _SIGNED_ANEW = frozenset(
     {"expiredtoken", "invalidsignature", "requestexpired", "requesttimetooskewed"}
 )
-"""Codes that other credentials, or the time of the response, may mend: the next attempt has both."""
+"""Codes that other credentials may mend, or the time of the response: another attempt has both."""
 
 
 def bedrock_error(response: HttpResponse) -> ProviderError:

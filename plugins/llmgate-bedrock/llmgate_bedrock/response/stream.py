@@ -14,7 +14,15 @@ from llmgate.errors import DecodeError, StreamTruncatedError, excerpt
 from llmgate.provider.accumulate import Asides, accumulate, beside
 from llmgate.provider.framing import Frame
 from llmgate.provider.http import HttpResponse, encode_json, is_array, is_object
-from llmgate.provider.kit import Fields, NameMap, SideFields, add_frame, finish_reason, read_json
+from llmgate.provider.kit import (
+    Fields,
+    NameMap,
+    SideFields,
+    add_frame,
+    finish_reason,
+    merge_body,
+    read_json,
+)
 from llmgate.report import Report
 from llmgate.types import (
     ChoiceDelta,
@@ -23,9 +31,7 @@ from llmgate.types import (
     Completion,
     FinishReason,
     FunctionDelta,
-    PromptTokensDetails,
     ToolCallDelta,
-    Usage,
 )
 from llmgate_bedrock.event_stream import EventStreamFramer
 from llmgate_bedrock.response.blocks import (
@@ -36,6 +42,7 @@ from llmgate_bedrock.response.blocks import (
     text_of,
 )
 from llmgate_bedrock.response.errors import error_in, error_in_frame
+from llmgate_bedrock.response.usage import usage_of
 
 __all__ = ["Context", "ConverseDecoder", "decode"]
 
@@ -144,7 +151,7 @@ class ConverseDecoder:
         chunks = [*self._message_start(message.payload)]
         for index, block in enumerate(message.objects("content")):
             chunks += self._whole_block(index, block.payload)
-        if not self._blocks_seen and response.get("stopReason") is None:
+        if not message.payload["content"] and response.get("stopReason") is None:
             raise DecodeError("it has neither content nor a stop reason")
         ended = {key: response[key] for key in _OF_AN_END if key in response}
         chunks += self._message_stop(ended)
@@ -243,7 +250,7 @@ class ConverseDecoder:
 
     def _metadata(self, event: Event) -> Iterable[Chunk]:
         side = SideFields(event, self._report)
-        usage = _usage_of(side.object("usage"))
+        usage = usage_of(side.object("usage"))
         tier = side.object("serviceTier").text("type")
         self.finished = self._stop_reason is not None
         known = ("usage", "serviceTier") if usage is not None else ("serviceTier",)
@@ -257,20 +264,22 @@ class ConverseDecoder:
 
     # --- blocks ---
 
-    def _block_at(self, event: Event) -> Block:
-        """The block that an event is about; one of text begins with its first delta."""
-        index = event.get("contentBlockIndex")
-        if type(index) is not int:
-            read = SideFields(event, self._report).integer("contentBlockIndex")
-            index = Fields(event).integer("contentBlockIndex") if read is None else read
-        block = self._blocks.get(index)
-        if block is None:
-            block = self._blocks[index] = Block(self._length)
-        return block
+    def _index_in(self, event: Event) -> int:
+        """The index of the block that an event is about; one of text begins with its first delta.
+
+        Raises:
+            DecodeError: when it has none.
+        """
+        index = SideFields(event, self._report).integer("contentBlockIndex")
+        if index is None:
+            index = Fields(event).integer("contentBlockIndex")
+        if index not in self._blocks:
+            self._blocks[index] = Block(self._length)
+        return index
 
     def _start(self, event: Event) -> Iterable[Chunk]:
         start = Fields(event).object("start").payload
-        block = self._block_at(event)
+        block = self._blocks[self._index_in(event)]
         block.start = start
         return self._begin_call(block) if "toolUse" in start else ()
 
@@ -290,7 +299,7 @@ class ConverseDecoder:
         return (self._chunk(call=begun),)
 
     def _delta(self, event: Event) -> Iterable[Chunk]:
-        block, delta = self._block_at(event), Fields(event).object("delta")
+        block, delta = self._blocks[self._index_in(event)], Fields(event).object("delta")
         chunks = list[Chunk]()
         for key, value in delta.payload.items():
             match key:
@@ -306,8 +315,8 @@ class ConverseDecoder:
                     block.results += value if is_array(value) else [value]
                 case _:
                     before = block.others.get(key)
-                    are_objects = is_object(before) and is_object(value)
-                    block.others[key] = {**before, **value} if are_objects else value
+                    both = is_object(before) and is_object(value)
+                    block.others[key] = merge_body(before or {}, value) if both else value
         return chunks
 
     def _add_text(self, block: Block, piece: str) -> Iterable[Chunk]:
@@ -329,7 +338,10 @@ class ConverseDecoder:
         return (self._chunk(call=ToolCallDelta(block.call, function=FunctionDelta(None, piece))),)
 
     def _add_thought(self, block: Block, given: Fields) -> Iterable[Chunk]:
-        signature, redacted = given.optional_text("signature"), given.optional_text("redactedContent")
+        signature, redacted = (
+            given.optional_text("signature"),
+            given.optional_text("redactedContent"),
+        )
         piece = given.optional_text("text") or ""
         if signature is not None:
             block.signature = f"{block.signature or ''}{signature}"
@@ -341,17 +353,16 @@ class ConverseDecoder:
         return (self._chunk(None, piece),)
 
     def _stop(self, event: Event) -> Iterable[Chunk]:
-        self._block_at(event)
-        return self._end_block(event["contentBlockIndex"])
+        return self._end_block(self._index_in(event))
 
     def _end_block(self, index: int, native: Event | None = None) -> Iterable[Chunk]:
         block, chunks = self._blocks.pop(index), list[Chunk]()
         if block.call is not None and not block.arguments:
             chunks += self._add_input(block, "{}")
         annotations = annotations_of(block.citations, block.begins_at, self._length)
-        if not block.is_output:
-            native = block.native() if native is None else native
-        data = native_data(self._native.add(native) if native else ())
+        native = block.native() if native is None else native
+        is_needed = not block.is_output and bool(native) and native.get("text") != ""
+        data = native_data(self._native.add(native) if is_needed else ())
         if annotations or data is not None:
             last = ChoiceDelta(annotations=annotations or None, provider_data=data)
             chunks.append(Chunk([ChunkChoice(last)], self._id, 0, self._model))
@@ -399,27 +410,3 @@ _REASONS: Mapping[str, FinishReason] = {
     "malformed_model_output": "other",
     "malformed_tool_use": "other",
 }
-_COUNTED = (
-    *("inputTokens", "outputTokens", "totalTokens", "cacheReadInputTokens"),
-    *("cacheWriteInputTokens", "cacheReadInputTokenCount", "cacheWriteInputTokenCount"),
-)
-
-
-def _usage_of(fields: SideFields) -> Usage | None:
-    """The usage in OpenAI's counts: the prompt with cache reads and writes. None without a count."""
-    uncached, output = fields.integer("inputTokens"), fields.integer("outputTokens")
-    read, written = fields.integer("cacheReadInputTokens"), fields.integer("cacheWriteInputTokens")
-    if uncached is output is written is read is None:
-        return None
-    prompt = (uncached or 0) + (written or 0) + (read or 0)
-    total = fields.integer("totalTokens")
-    cached = None
-    if read is not None or written is not None:
-        cached = PromptTokensDetails(cached_tokens=read, cache_write_tokens=written)
-    return Usage(
-        prompt,
-        output or 0,
-        prompt + (output or 0) if total is None else total,
-        cached,
-        extra=beside(fields.others(*_COUNTED), Usage, "bedrock"),
-    )
