@@ -25,25 +25,26 @@ __all__ = ["decode_embeddings", "embedding_abilities", "embedding_request"]
 
 _ONE_LENGTH = re.compile(r"titan-embed-(?:text-v1|g1)|cohere\.embed-\w+-v3")
 _COUNT = "x-amzn-bedrock-input-token-count"
+_PURPOSES = {"document": "GENERIC_INDEX", "query": "GENERIC_RETRIEVAL"}
+_INPUT_TYPES = {"document": "search_document", "query": "search_query"}
 
 
 class _Family(NamedTuple):
-    """How the models of one vendor are asked: what they take, how many texts, and the body."""
+    """How the models of one vendor are asked: the body, how many texts, and what else they take."""
 
-    parameters: tuple[str, ...]
-    most: int
     body: Callable[[EmbeddingCall, Mapping[str, Any]], dict[str, Any]]
+    most: int = 1
+    parameters: tuple[str, ...] = ("dimensions",)
 
 
 def embedding_abilities(model: str) -> EmbeddingAbilities:
     """What a model takes beside its texts, and how many of them."""
     family = _family_of(model)
-    if family is None:
-        return EmbeddingAbilities({}, 1)
-    parameters: dict[str, Support | Rule] = dict.fromkeys(family.parameters, Support.TRANSLATED)
+    names = family.parameters if family else ()
+    parameters: dict[str, Support | Rule] = dict.fromkeys(names, Support.TRANSLATED)
     if _ONE_LENGTH.search(model):
         parameters["dimensions"] = Rule(f"{model} has vectors of one length", allowed=())
-    return EmbeddingAbilities(parameters, family.most)
+    return EmbeddingAbilities(parameters, family.most if family else 1)
 
 
 def embedding_request(call: EmbeddingCall, url: str, model: str) -> HttpRequest:
@@ -54,12 +55,10 @@ def embedding_request(call: EmbeddingCall, url: str, model: str) -> HttpRequest:
     """
     family = _family_of(model)
     if family is None:
-        known = "Titan, Nova and Cohere"
-        raise UnsupportedError(
-            f"model: {model!r:.100} does not say which vendor's embeddings it is, of {known}; "
-            "base_model= says which model is behind an ARN",
-            parameter="model",
+        reason = (
+            "is none of Titan's, Nova's or Cohere's embeddings; base_model= says what an ARN is"
         )
+        raise UnsupportedError(f"model: {model!r:.100} {reason}", parameter="model")
     body = family.body(call, cast("Mapping[str, Any]", call.parameters))
     return json_request(url, merge_body(body, call.extra_body))
 
@@ -68,99 +67,84 @@ def decode_embeddings(response: HttpResponse, call: EmbeddingCall) -> Embeddings
     """The embeddings of a response, in the order of the input.
 
     Raises:
+        ProviderError: when an error was sent with status 200.
         DecodeError: when the response holds no embeddings; ``frame`` is its body.
     """
     payload = read_json(response.body)
+    error = error_in(payload)
+    if error is not None:
+        error.in_stream = False
+        raise error
     try:
-        fields = Fields(payload)
-        vectors, known = _vectors_in(fields)
+        vectors = _vectors_in(Fields(payload))
     except DecodeError as failure:
-        error = error_in(payload)
-        if error is not None:
-            error.in_stream = False
-            raise error from None
         add_frame(failure, "the response holds no embeddings", response.body)
         raise
     side = SideFields(payload, call.report)
-    count = side.integer("inputTextTokenCount")
     headers = {name.lower(): value for name, value in response.headers.items()}
-    if count is None:
-        count = SideFields(headers).integer(_COUNT)
-    extra = side.others(*known, "inputTextTokenCount", "texts", "response_type")
+    count = side.integer("inputTextTokenCount")
+    count = SideFields(headers).integer(_COUNT) if count is None else count
+    known = ("embedding", "embeddings", "inputTextTokenCount", "texts", "response_type")
     return Embeddings(
-        data=[
-            Embedding(vector_of(vector, f"embeddings[{index}]"), index)
-            for index, vector in enumerate(vectors)
-        ],
+        [Embedding(vector_of(each, f"embeddings[{n}]"), n) for n, each in enumerate(vectors)],
         model=call.model,
         usage=None if count is None else Usage(count, 0, count),
-        extra=beside(extra, Embeddings, "bedrock"),
+        extra=beside(side.others(*known), Embeddings, "bedrock"),
     )
 
 
-def _vectors_in(fields: Fields) -> tuple[list[Any], tuple[str, ...]]:
-    """The vectors, and the fields in which they were: of Titan, or of Cohere and Nova."""
-    if is_array(fields.payload.get("embedding")):
-        return [fields.array("embedding")], ("embedding",)
+def _vectors_in(fields: Fields) -> list[Any]:
+    """The vectors: one of Titan's, one object each of Nova's, or a list of Cohere's, by type."""
+    if "embedding" in fields.payload:
+        return [fields.array("embedding")]
     given = fields.payload.get("embeddings")
-    if is_array(given):
-        is_plain = not given or is_array(given[0])
-        found = (
-            given
-            if is_plain
-            else [each.array("embedding") for each in fields.objects("embeddings")]
+    if not is_array(given):
+        by_type = fields.object("embeddings")
+        given = by_type.array(
+            "float" if "float" in by_type.payload else next(iter(by_type.payload))
         )
-        return found, ("embeddings",)
-    by_type = fields.object("embeddings")
-    kind = (
-        "float" if is_array(by_type.payload.get("float")) else next(iter(by_type.payload), "float")
+    return (
+        given
+        if given and is_array(given[0])
+        else [each.array("embedding") for each in fields.objects("embeddings")]
     )
-    if not by_type.array(kind):
-        raise DecodeError("embeddings holds no vectors")
-    return by_type.array(kind), ("embeddings",)
 
 
 # --- one for each vendor ------------------------------------------------------------------
 
 
-def _family_of(model: str) -> _Family | None:
-    return next((family for name, family in _FAMILIES.items() if name in model), None)
-
-
 def _titan(call: EmbeddingCall, given: Mapping[str, Any]) -> dict[str, Any]:
-    sent = {"dimensions": given["dimensions"]} if "dimensions" in given else {}
-    return {"inputText": call.input[0], **sent}
+    return {"inputText": call.input[0], **_renamed(given, "dimensions")}
 
 
 def _titan_image(call: EmbeddingCall, given: Mapping[str, Any]) -> dict[str, Any]:
-    config = {"outputEmbeddingLength": given["dimensions"]} if "dimensions" in given else None
+    config = _renamed(given, "outputEmbeddingLength")
     return {"inputText": call.input[0], **({"embeddingConfig": config} if config else {})}
 
 
 def _cohere(call: EmbeddingCall, given: Mapping[str, Any]) -> dict[str, Any]:
-    sent = {"output_dimension": given["dimensions"]} if "dimensions" in given else {}
-    words = {"document": "search_document", "query": "search_query"}
-    kind = _purpose(call, given, "input_type", words)
-    return {"texts": call.input, "input_type": kind, "truncate": _truncated(given), **sent}
+    kind = _purpose(call, given, _INPUT_TYPES)
+    sent = {"texts": call.input, "input_type": kind, "truncate": _truncated(given)}
+    return {**sent, **_renamed(given, "output_dimension")}
 
 
 def _nova(call: EmbeddingCall, given: Mapping[str, Any]) -> dict[str, Any]:
-    words = {"document": "GENERIC_INDEX", "query": "GENERIC_RETRIEVAL"}
-    sent = {"embeddingDimension": given["dimensions"]} if "dimensions" in given else {}
     parameters = {
-        "embeddingPurpose": _purpose(call, given, "singleEmbeddingParams", words),
-        **sent,
+        "embeddingPurpose": _purpose(call, given, _PURPOSES),
+        **_renamed(given, "embeddingDimension"),
         "text": {"truncationMode": _truncated(given), "value": call.input[0]},
     }
     return {"taskType": "SINGLE_EMBEDDING", "singleEmbeddingParams": parameters}
 
 
-def _purpose(
-    call: EmbeddingCall, given: Mapping[str, Any], field: str, words: Mapping[str, str]
-) -> str:
+def _renamed(given: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {name: given["dimensions"]} if "dimensions" in given else {}
+
+
+def _purpose(call: EmbeddingCall, given: Mapping[str, Any], words: Mapping[str, str]) -> str:
     """What the texts are for; by default they are documents that are to be searched."""
     kind = given.get("input_type")
-    if kind is None and field not in call.extra_body:
+    if kind is None:
         reason = "the model requires it; pass input_type='query' for what is searched for"
         call.report.add("defaulted", "input_type", reason, sent=words["document"])
     return words.get(kind or "document", str(kind))
@@ -172,9 +156,14 @@ def _truncated(given: Mapping[str, Any]) -> str:
     return value.upper() if isinstance(value, str) else "END" if value else "NONE"
 
 
+def _family_of(model: str) -> _Family | None:
+    return next((family for name, family in _FAMILIES.items() if name in model), None)
+
+
+_MORE = ("dimensions", "input_type", "truncate")
 _FAMILIES: Mapping[str, _Family] = {
-    "titan-embed-image": _Family(("dimensions",), 1, _titan_image),
-    "titan-embed": _Family(("dimensions",), 1, _titan),
-    "cohere.embed": _Family(("dimensions", "input_type", "truncate"), 96, _cohere),
-    "nova-2-multimodal-embeddings": _Family(("dimensions", "input_type", "truncate"), 1, _nova),
+    "titan-embed-image": _Family(_titan_image),
+    "titan-embed": _Family(_titan),
+    "cohere.embed": _Family(_cohere, 96, _MORE),
+    "nova-2-multimodal-embeddings": _Family(_nova, 1, _MORE),
 }

@@ -13,7 +13,7 @@ from typing import Any
 
 from llmgate.errors import InvalidRequestError
 from llmgate.provider.call import ProviderCall
-from llmgate.provider.http import encode_json, is_object
+from llmgate.provider.http import encode_json
 from llmgate.provider.kit import parameter
 from llmgate_anthropic import has_open_maps, strict_schema
 from llmgate_bedrock.rules import Traits
@@ -30,9 +30,9 @@ def add_format(body: dict[str, Any], call: ProviderCall, traits: Traits) -> str 
         InvalidRequestError: when the format is none.
     """
     given = parameter(call, "response_format")
-    if not is_object(given):
-        return None
     match given:
+        case None:
+            return None
         case {"type": "text"}:
             call.report.add("dropped", "response_format", "every response is text", given=given)
         case {"type": "json_object"}:
@@ -49,36 +49,26 @@ def add_format(body: dict[str, Any], call: ProviderCall, traits: Traits) -> str 
 def _add_schema(
     body: dict[str, Any], call: ProviderCall, traits: Traits, named: Mapping[str, Any]
 ) -> str | None:
-    schema = named["schema"]
+    """The schema as a format, as the input of a tool that is forced, or in words."""
+    schema, has_tools = named["schema"], "toolConfig" in {**body, **call.extra_body}
+    described = {"description": named["description"]} if named.get("description") else {}
     if traits.structured and not has_open_maps(schema):
-        _send_schema(body, call, named)
+        strict = strict_schema(schema)
+        sent = {"schema": encode_json(strict).decode(), **described}
+        sent |= {"name": named["name"]} if named.get("name") else {}
+        text_format = {"type": "json_schema", "structure": {"jsonSchema": sent}}
+        body["outputConfig"] = {"textFormat": text_format}
+        if strict != schema:
+            reason = "closed every object, and moved what Bedrock cannot check into descriptions"
+            path = "response_format.json_schema.schema"
+            call.report.add("converted", path, reason, given=schema, sent=strict)
         return None
-    has_tools = "toolConfig" in body or "toolConfig" in call.extra_body
-    if traits.tools and "tool" in traits.choices and not has_tools:
-        return _force_tool(body, call, named)
-    _instruct(body, call, traits, f"{_JSON_ONLY} It must match this schema: {json.dumps(schema)}")
-    return None
-
-
-def _send_schema(body: dict[str, Any], call: ProviderCall, named: Mapping[str, Any]) -> None:
-    schema = strict_schema(named["schema"])
-    if schema != named["schema"]:
-        reason = "closed every object, and moved what Bedrock cannot check into descriptions"
-        path = "response_format.json_schema.schema"
-        call.report.add("converted", path, reason, given=named["schema"], sent=schema)
-    sent: dict[str, Any] = {"schema": encode_json(schema).decode()}
-    sent |= {key: named[key] for key in ("name", "description") if named.get(key)}
-    text_format = {"type": "json_schema", "structure": {"jsonSchema": sent}}
-    body.setdefault("outputConfig", {})["textFormat"] = text_format
-
-
-def _force_tool(body: dict[str, Any], call: ProviderCall, named: Mapping[str, Any]) -> str:
-    """A tool whose input is the text, and no choice but to call it."""
+    if "tool" not in traits.choices or not traits.tools or has_tools:
+        words = f"{_JSON_ONLY} It must match this schema: {json.dumps(schema)}"
+        _instruct(body, call, traits, words)
+        return None
     name = re.sub(r"[^a-zA-Z0-9_-]", "_", str(named.get("name") or "answer"))[:64]
-    schema = {"type": "object", **named["schema"]}
-    tool: dict[str, Any] = {"name": name, "inputSchema": {"json": schema}}
-    if named.get("description"):
-        tool["description"] = named["description"]
+    tool = {"name": name, **described, "inputSchema": {"json": {"type": "object", **schema}}}
     choice = {"tool": {"name": name}}
     body["toolConfig"] = {"tools": [{"toolSpec": tool}], "toolChoice": choice}
     reason = "the text is the input of a tool that the model is made to call"
@@ -94,6 +84,8 @@ def _instruct(body: dict[str, Any], call: ProviderCall, traits: Traits, words: s
     else:
         last = body["messages"][-1]
         last["content"] = [*last["content"], {"text": words}]
-    reason = "requested in words, which do not enforce it"
-    given = parameter(call, "response_format")
+    reason, given = (
+        "requested in words, which do not enforce it",
+        parameter(call, "response_format"),
+    )
     call.report.add("emulated", "response_format", reason, given=given, sent=words)

@@ -13,22 +13,18 @@ from typing import Any, cast
 
 from llmgate.errors import InvalidRequestError, UnsupportedError
 from llmgate.provider.call import ProviderCall
-from llmgate.provider.http import is_array, is_object
-from llmgate.provider.kit import NameMap, SideFields, arguments_object, drop_others, own_data
+from llmgate.provider.http import encode_json, is_array, is_object
+from llmgate.provider.kit import NameMap, arguments_object, drop_others, own_data
 from llmgate_bedrock.request.parts import Block, Writer, is_blank
 from llmgate_bedrock.response.blocks import text_of
 from llmgate_bedrock.rules import Traits
 
-__all__ = ["PROVIDER", "Conversation"]
-
-PROVIDER = "bedrock"
-"""The key of our blocks in a message's ``provider_data``."""
+__all__ = ["Conversation"]
 
 Said = Mapping[str, Any]
 
 _KNOWN: Mapping[str, tuple[str, ...]] = {
-    "system": ("role", "content", "cache_control"),
-    "user": ("role", "content", "cache_control"),
+    **dict.fromkeys(("system", "developer", "user"), ("role", "content", "cache_control")),
     "tool": ("role", "content", "tool_call_id", "is_error", "cache_control"),
     "assistant": (
         *("role", "content", "refusal", "tool_calls", "reasoning_content", "annotations"),
@@ -36,7 +32,7 @@ _KNOWN: Mapping[str, tuple[str, ...]] = {
     ),
 }
 _IDS = re.compile(r"[a-zA-Z0-9_.:-]+")
-_PLACEHOLDER = "."
+_PLACEHOLDER: Block = {"text": "."}
 """The shortest text that is accepted where one has to be."""
 
 
@@ -51,9 +47,8 @@ class Conversation:
     def __init__(self, call: ProviderCall, traits: Traits, names: NameMap) -> None:
         self.system: list[Block] = []
         self.turns: list[dict[str, Any]] = []
-        self._call = call
-        self._traits = traits
-        self._names = names
+        self._call, self._traits, self._names = call, traits, names
+        self._report = call.report
         self._writer = Writer(call, traits)
         messages = cast("list[Said]", call.messages)
         reason = "Bedrock accepts letters, digits and _.:- alone in an id, and 64 of them"
@@ -64,62 +59,52 @@ class Conversation:
 
     def _add(self, message: Said, index: int) -> None:
         path, role = f"messages[{index}]", message["role"]
-        role = "system" if role == "developer" else role
-        reason = "a message has no such field"
-        drop_others(message, _KNOWN[role], path, self._call, reason)
-        match role:
-            case "system":
-                self._add_system(message, index)
-            case "user":
-                blocks = self._writer.blocks(message["content"], f"{path}.content")
-                self._turn("user", self._marked(blocks, message, path), path)
-            case "assistant":
-                self._turn("assistant", self._assistant(message, path), path)
-            case _:
-                self._turn("user", self._tool_result(message, path), path)
+        drop_others(message, _KNOWN[role], path, self._call, "a message has no such field")
+        if role in ("system", "developer"):
+            self._add_system(message, index)
+        elif role == "assistant":
+            self._turn("assistant", self._assistant(message, path), message, path)
+        elif role == "tool":
+            self._turn("user", self._tool_result(message, path), message, path)
+        else:
+            blocks = self._writer.blocks(message["content"], f"{path}.content")
+            self._turn("user", blocks, message, path)
 
-    def _turn(self, role: str, blocks: list[Block], path: str) -> None:
+    def _turn(self, role: str, blocks: list[Block], message: Said, path: str) -> None:
         """Append a message's blocks, to the last turn where that is of the same role."""
         if not blocks:
             return
+        blocks = [*blocks, *self._writer.cache_points(message, path)]
         if not self.turns or self.turns[-1]["role"] != role:
             self.turns.append({"role": role, "content": blocks})
             return
         self.turns[-1]["content"] = _results_first([*self.turns[-1]["content"], *blocks])
-        self._call.report.add("merged", path, f"joined with the {role}'s turn before it")
-
-    def _marked(
-        self, blocks: list[Block], message: Said, path: str, place: str = "messages"
-    ) -> list[Block]:
-        """The blocks with a message's own ``cache_control`` after them."""
-        points = self._writer.cache_points(message, path, place)
-        return [*blocks, *points] if blocks else blocks
-
-    # --- system messages ---
+        self._report.add("merged", path, f"joined with the {role}'s turn before it")
 
     def _add_system(self, message: Said, index: int) -> None:
         """Instructions: before the turns, or among them where the model takes them there."""
-        path = f"messages[{index}]"
-        blocks = self._writer.blocks(
-            message["content"], f"{path}.content", text_only=True, place="system"
-        )
-        blocks = self._marked(blocks, message, path, "system")
-        if not self._traits.system:
-            self._turn("user", blocks, path)
-            reason = f"{self._call.model} has no system prompt: sent as the user's words"
-            self._call.report.add("converted", path, reason)
-            return
-        claude = self._traits.claude
+        path, writer, claude = f"messages[{index}]", self._writer, self._traits.claude
+        content, where = message["content"], f"{path}.content"
+        blocks = writer.blocks(content, where, text_only=True, place="system")
         follows_user = bool(self.turns) and self.turns[-1]["role"] in ("user", "system")
-        if follows_user and claude is not None and claude.inner_system:
-            following = self._call.messages[index + 1 :]
-            if _is_answered_next(following):
-                self._turn("system", blocks, path)
-                return
-        self.system.extend(blocks)
-        if self.turns:
-            reason = "moved to the system prompt: the model takes no instructions at that place"
-            self._call.report.add("converted", path, reason)
+        if not self._traits.system:
+            self._turn("user", blocks, message, path)
+            reason = f"{self._call.model} has no system prompt: sent as the user's words"
+            self._report.add("converted", path, reason)
+        elif claude and claude.inner_system and follows_user and self._ends_turn(index):
+            self._turn("system", blocks, message, path)
+        else:
+            points = writer.cache_points(message, path, "system")
+            self.system += [*blocks, *points] if blocks else []
+            if self.turns:
+                reason = "moved to the system prompt: the model takes no instructions there"
+                self._report.add("converted", path, reason)
+
+    def _ends_turn(self, index: int) -> bool:
+        """Whether a message of the assistant, or the end, follows a system message."""
+        roles = [message["role"] for message in self._call.messages[index + 1 :]]
+        others = [role for role in roles if role not in ("system", "developer")]
+        return not others or others[0] == "assistant"
 
     # --- earlier responses, and results of tools ---
 
@@ -131,75 +116,60 @@ class Conversation:
         texts = self._writer.blocks(message.get("content"), f"{path}.content", text_only=True)
         if message.get("refusal"):
             texts.append({"text": message["refusal"]})
-            self._call.report.add(
-                "converted", f"{path}.refusal", "an earlier refusal, sent as text"
-            )
+            self._report.add("converted", f"{path}.refusal", "an earlier refusal, sent as text")
         calls = [
             self._tool_use(item, f"{path}.tool_calls[{place}]")
             for place, item in enumerate(message.get("tool_calls") or ())
         ]
-        return self._marked(self._earlier(message, texts, calls, path), message, path)
-
-    def _earlier(
-        self, message: Said, texts: list[Block], calls: list[Block], path: str
-    ) -> list[Block]:
-        """The native blocks where they still say what the message says, or else its own words
-        after those blocks that have none."""
-        native = self._native(message, path)
+        given = self._native(message, path)
+        native = [block for block in given if not is_blank(block)]
         if not native:
             return texts + calls
-        rest = [block for block in native if not is_blank(block)]
-        text = _text_in(texts)
-        if text in (_text_in(native), _text_in(rest)) and _calls_in(rest) == _calls_in(calls):
-            return rest
-        where = f"{path}.provider_data.{PROVIDER}.content"
+        is_same = text_of(texts) in (text_of(given), text_of(native))
+        if is_same and _calls_in(calls) == _calls_in(native):
+            return native
+        where = f"{path}.provider_data.bedrock.content"
         reason = "text and calls are sent as the message has them, which is not as they came"
-        self._call.report.add("converted", where, reason)
-        wordless = [each for each in rest if not (_text_in([each]) or _is_call(each))]
+        self._report.add("converted", where, reason)
+        wordless = [each for each in native if not (text_of([each]) or _is_call(each))]
         return wordless + texts + calls
 
     def _native(self, message: Said, path: str) -> list[Block]:
-        data = own_data(message, PROVIDER, path, self._call)
+        """The blocks as they came; the arguments of a call that was cut off are an object again."""
+        data = own_data(message, "bedrock", path, self._call)
         if data is None:
             for key in ("reasoning_content", "annotations"):
                 if message.get(key):
                     reason = "Bedrock accepts only its own back, from provider_data"
-                    self._call.report.add("dropped", f"{path}.{key}", reason)
+                    self._report.add("dropped", f"{path}.{key}", reason)
             return []
-        where = f"{path}.provider_data.{PROVIDER}.content"
-        blocks = data.get("content")
+        where, blocks = f"{path}.provider_data.bedrock.content", data.get("content")
         if not is_array(blocks) or not all(map(is_object, blocks)):
             raise InvalidRequestError("must be a list of content blocks", path=where)
-        return [self._sendable(block, f"{where}[{place}]") for place, block in enumerate(blocks)]
-
-    def _sendable(self, block: Block, path: str) -> Block:
-        """A block as it came; the arguments of a call that was cut off are an object again."""
-        used = block.get("toolUse")
-        if is_object(used) and not is_object(used.get("input")):
-            given = used.get("input")
-            text = given if isinstance(given, str) else ""
-            sent = arguments_object(text, f"{path}.toolUse.input", self._call)
-            return {"toolUse": {**used, "input": sent}}
-        return block
+        sent: list[Block] = [*blocks]
+        for place, block in enumerate(sent):
+            used = block.get("toolUse")
+            if is_object(used) and not is_object(used.get("input")):
+                given = self._arguments(used.get("input"), f"{where}[{place}].toolUse.input")
+                sent[place] = {"toolUse": {**used, "input": given}}
+        return sent
 
     def _tool_use(self, item: Said, path: str) -> Block:
         function = item.get("function")
         if not is_object(function):
             raise UnsupportedError(f"{path}: Bedrock supports functions only", parameter=path)
         drop_others(item, ("id", "type", "function"), path, self._call, "a call has no such field")
-        arguments = function.get("arguments")
-        if is_object(arguments):
-            sent = arguments
-        else:
-            where = f"{path}.function.arguments"
-            sent = arguments_object(arguments or "", where, self._call)
-        return {
-            "toolUse": {
-                "toolUseId": self._ids.sent(item["id"], f"{path}.id", self._call),
-                "name": self._names.sent(function["name"], f"{path}.function.name", self._call),
-                "input": sent,
-            }
+        where = f"{path}.function"
+        used = {
+            "toolUseId": self._ids.sent(item["id"], f"{path}.id", self._call),
+            "name": self._names.sent(function["name"], f"{where}.name", self._call),
+            "input": self._arguments(function.get("arguments"), f"{where}.arguments"),
         }
+        return {"toolUse": used}
+
+    def _arguments(self, given: Any, path: str) -> dict[str, Any]:
+        text = given if isinstance(given, str) else encode_json(given).decode() if given else ""
+        return arguments_object(text, path, self._call)
 
     def _tool_result(self, message: Said, path: str) -> list[Block]:
         content = self._writer.blocks(message["content"], f"{path}.content")
@@ -208,7 +178,7 @@ class Conversation:
         if not content:
             content = [{"text": "(no content)"}]
             reason = "Bedrock refuses a result without content"
-            self._call.report.add("injected", f"{path}.content", reason, sent=content)
+            self._report.add("injected", f"{path}.content", reason, sent=content)
         where = f"{path}.tool_call_id"
         identifier = self._ids.sent(message["tool_call_id"], where, self._call)
         result: Block = {"toolUseId": identifier, "content": content}
@@ -218,30 +188,26 @@ class Conversation:
             self._call.report.drop(f"{path}.is_error", reason, given=given)
         elif given is not None:
             result["status"] = "error" if given else "success"
-        return self._marked([{"toolResult": result}, *points[:1]], message, path)
-
-    # --- what must be there ---
+        return [{"toolResult": result}, *points[:1]]
 
     def _finish(self) -> None:
-        """What the API refuses a conversation without."""
-        report = self._call.report
+        """Add what the API refuses a conversation without."""
         if not self.turns and self.system:
             self.turns, self.system = [{"role": "user", "content": self.system}], []
-            report.add("converted", "messages", "there is no turn: sent as one of the user")
+            reason = "there is no turn: sent as one of the user"
+            self._report.add("converted", "messages", reason)
         if not self.turns:
             raise InvalidRequestError("no message has content to respond to", path="messages")
         if self._traits.user_first and self.turns[0]["role"] == "assistant":
-            first = {"role": "user", "content": [{"text": _PLACEHOLDER}]}
-            self.turns.insert(0, first)
+            self.turns.insert(0, {"role": "user", "content": [_PLACEHOLDER]})
             reason = f"{self._call.model} refuses a conversation that the user did not begin"
-            report.add("injected", "messages", reason, sent=first)
+            self._report.add("injected", "messages", reason, sent=_PLACEHOLDER)
         for turn in self.turns:
-            content: list[Block] = turn["content"]
-            kinds = {kind for block in content for kind in block}
+            kinds = {kind for block in turn["content"] for kind in block}
             if "document" in kinds and not kinds & {"text", "guardContent"}:
-                turn["content"] = [*content, {"text": _PLACEHOLDER}]
+                turn["content"] = [*turn["content"], _PLACEHOLDER]
                 reason = "Bedrock refuses a document without a text beside it"
-                report.add("injected", "messages", reason, sent={"text": _PLACEHOLDER})
+                self._report.add("injected", "messages", reason, sent=_PLACEHOLDER)
 
 
 def _ids_in(messages: Iterable[Said]) -> Iterator[str]:
@@ -252,38 +218,19 @@ def _ids_in(messages: Iterable[Said]) -> Iterator[str]:
             yield item["id"]
 
 
-def _is_answered_next(following: Iterable[Any]) -> bool:
-    """Whether a message of the assistant, or the end, follows."""
-    roles = (message["role"] for message in following)
-    return next((r for r in roles if r not in ("system", "developer")), "assistant") == "assistant"
-
-
-def _results_first(blocks: Iterable[Block]) -> list[Block]:
-    """The blocks with the results of tools before all else; a cache point stays behind its block."""
-    groups = list[list[Block]]()
-    for block in blocks:
-        if "cachePoint" in block and groups:
-            groups[-1].append(block)
-        else:
-            groups.append([block])
+def _results_first(blocks: list[Block]) -> list[Block]:
+    """The blocks with results of tools before all else, each with the cache point behind it."""
+    starts = [place for place, block in enumerate(blocks) if "cachePoint" not in block]
+    groups = [blocks[at:end] for at, end in zip(starts, [*starts[1:], None], strict=True)]
     groups.sort(key=lambda group: "toolResult" not in group[0])
     return [block for group in groups for block in group]
 
 
-def _text_in(blocks: Iterable[Block]) -> str:
-    return "".join(
-        text_of([block])
-        if "text" in block
-        else text_of(SideFields(block.get("citationsContent")).payload.get("content"))
-        for block in blocks
-    )
+def _calls_in(blocks: Iterable[Block]) -> list[Any]:
+    calls = [block["toolUse"] for block in blocks if _is_call(block)]
+    return [(call.get("toolUseId"), call.get("name"), call.get("input")) for call in calls]
 
 
 def _is_call(block: Block) -> bool:
     """Whether it is a call of one of the caller's tools, not of the server's."""
     return is_object(block.get("toolUse")) and block["toolUse"].get("type") != "server_tool_use"
-
-
-def _calls_in(blocks: Iterable[Block]) -> list[tuple[Any, ...]]:
-    calls = [block["toolUse"] for block in blocks if _is_call(block)]
-    return [(call.get("toolUseId"), call.get("name"), call.get("input")) for call in calls]

@@ -16,7 +16,7 @@ from llmgate.provider.http import is_array, is_object
 from llmgate.provider.kit import drop_others
 from llmgate_bedrock.rules import Traits
 
-__all__ = ["Block", "Writer", "is_blank"]
+__all__ = ["MARKS", "Block", "Writer", "is_blank"]
 
 Block = dict[str, Any]
 Part = Mapping[str, Any]
@@ -28,37 +28,26 @@ _NATIVE = frozenset(
         *("toolUse", "video"),
     }
 )
-"""Converse's own blocks, for those who know them: ``{"type": "guardContent", "guardContent": …}``."""
+"""Converse's own blocks, for those who know them: ``{"type": "cachePoint", "cachePoint": {…}}``."""
 
-_TYPES: Mapping[str, tuple[str, str]] = {
-    **{f"image/{each}": ("image", each) for each in ("png", "jpeg", "gif", "webp")},
-    "image/jpg": ("image", "jpeg"),
-    **{f"video/{each}": ("video", each) for each in ("mp4", "webm", "mpeg")},
-    "video/quicktime": ("video", "mov"),
-    "video/x-matroska": ("video", "mkv"),
-    "video/x-flv": ("video", "flv"),
-    "video/x-ms-wmv": ("video", "wmv"),
-    "video/3gpp": ("video", "three_gp"),
-    "application/pdf": ("document", "pdf"),
-    "application/msword": ("document", "doc"),
-    "application/vnd.ms-excel": ("document", "xls"),
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": (
-        *("document", "docx"),
-    ),
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ("document", "xlsx"),
-    "text/csv": ("document", "csv"),
-    "text/html": ("document", "html"),
-    "text/markdown": ("document", "md"),
-    "text/plain": ("document", "txt"),
+_FORMATS: Mapping[str, tuple[str, ...]] = {
+    "image": ("png", "jpeg", "gif", "webp"),
+    "video": ("mp4", "mov", "mkv", "webm", "flv", "mpeg", "mpg", "wmv", "three_gp"),
+    "document": ("pdf", "csv", "doc", "docx", "xls", "xlsx", "html", "txt", "md"),
 }
-"""The block and its format for a media type."""
-_FORMATS: Mapping[str, tuple[str, str]] = {form: (kind, form) for kind, form in _TYPES.values()} | {
-    "jpg": ("image", "jpeg"),
-    "3gp": ("video", "three_gp"),
-    "mpg": ("video", "mpg"),
-    "htm": ("document", "html"),
+_KINDS: Mapping[str, str] = {form: kind for kind, forms in _FORMATS.items() for form in forms}
+_OFFICE = "vnd.openxmlformats-officedocument"
+_OTHER_NAMES: Mapping[str, str] = {
+    **dict.fromkeys(("jpg", "jpe"), "jpeg"),
+    **dict.fromkeys(("quicktime", "qt"), "mov"),
+    **dict.fromkeys(("x-matroska", "matroska"), "mkv"),
+    **{"x-flv": "flv", "x-ms-wmv": "wmv", "htm": "html", "markdown": "md", "plain": "txt"},
+    **dict.fromkeys(("3gpp", "3gp"), "three_gp"),
+    **{"msword": "doc", "vnd.ms-excel": "xls"},
+    **{f"{_OFFICE}.wordprocessingml.document": "docx", f"{_OFFICE}.spreadsheetml.sheet": "xlsx"},
 }
-"""The same for the ending of a name."""
+"""Formats by what stands behind the slash of a media type, or the dot of a name."""
+MARKS = ("cache_control", "prompt_cache_breakpoint")
 _BASE64_OF_PDF = "JVBERi"  # "%PDF"
 _NO_FIELD = "a block has no such field"
 
@@ -83,8 +72,8 @@ class Writer:
         self._kinds: Mapping[str, Callable[[Part, str], Block]] = {
             "text": lambda part, _: {"text": part["text"]},
             "refusal": self._refusal,
-            "image_url": lambda part, path: self._linked(part, "image_url", path),
-            "video_url": lambda part, path: self._linked(part, "video_url", path),
+            "image_url": self._linked,
+            "video_url": self._linked,
             "input_audio": self._audio,
             "file": self._file,
         }
@@ -108,22 +97,21 @@ class Writer:
         return self._without_blank(written)
 
     def cache_points(self, item: Part, path: str, place: str = "messages") -> list[Block]:
-        """The cache point that ``cache_control``, or OpenAI's mark, stands for; there may be none."""
+        """The cache point that ``cache_control``, or OpenAI's mark, stands for, if any."""
         points = list[Block]()
-        for name in ("cache_control", "prompt_cache_breakpoint"):
-            given = item.get(name)
+        for name in MARKS:
+            given, point = item.get(name), {"type": "default"}
             if given is None:
                 continue
-            if place not in self._traits.caches:
-                reason = f"{self._call.model} has no cache points there"
-                self._call.report.add("dropped", f"{path}.{name}", reason, given=given)
-                continue
-            point: dict[str, Any] = {"type": "default"}
             if is_object(given) and given.get("ttl") is not None:
                 point["ttl"] = given["ttl"]
-            reason = "sent as a cache point after it"
-            self._call.report.add("converted", f"{path}.{name}", reason, given=given, sent=point)
-            points = [{"cachePoint": point}]
+            if place in self._traits.caches:
+                points = [{"cachePoint": point}]
+                reason = "sent as a cache point after it"
+                self._call.report.add("converted", f"{path}.{name}", reason, given=given)
+            else:
+                reason = f"{self._call.model} has no cache points there"
+                self._call.report.add("dropped", f"{path}.{name}", reason, given=given)
         return points
 
     def _without_blank(self, written: Iterable[tuple[Block, str]]) -> list[Block]:
@@ -139,15 +127,11 @@ class Writer:
     def _block(self, part: Part, path: str) -> Block:
         kind = part["type"]
         write = self._kinds.get(kind)
-        known = ("type", kind, "cache_control", "prompt_cache_breakpoint")
-        if write is not None:
-            drop_others(part, known, path, self._call, _NO_FIELD)
-            return write(part, path)
-        if kind in _NATIVE and is_object(part.get(kind)):
-            drop_others(part, known, path, self._call, _NO_FIELD)
-            return {kind: part[kind]}
-        reason = f"{path}: Bedrock has nothing for a part of type {kind!r:.60}"
-        raise UnsupportedError(reason, parameter=path)
+        if write is None and not (kind in _NATIVE and is_object(part.get(kind))):
+            reason = f"{path}: Bedrock has nothing for a part of type {kind!r:.60}"
+            raise UnsupportedError(reason, parameter=path)
+        drop_others(part, ("type", kind, *MARKS), path, self._call, _NO_FIELD)
+        return {kind: part[kind]} if write is None else write(part, path)
 
     # --- one for each kind ---
 
@@ -155,43 +139,41 @@ class Writer:
         self._call.report.add("converted", path, "an earlier refusal, sent as text")
         return {"text": part["refusal"]}
 
-    def _linked(self, part: Part, key: str, path: str) -> Block:
-        media, where = part[key], f"{path}.{key}"
+    def _linked(self, part: Part, path: str) -> Block:
+        path = f"{path}.{part['type']}"
+        media = part[part["type"]]
         if not is_object(media) or not isinstance(media.get("url"), str):
-            raise InvalidRequestError("has no url", path=where)
-        drop_others(media, ("url", "format"), where, self._call, _NO_FIELD)
-        return self._media(media["url"], media.get("format"), "", where)
+            raise InvalidRequestError("has no url", path=path)
+        drop_others(media, ("url", "format"), path, self._call, _NO_FIELD)
+        return self._media(media["url"], media.get("format"), "", path)
 
     def _audio(self, part: Part, path: str) -> Block:  # noqa: ARG002 - one signature
         audio = part["input_audio"]
         return {"audio": {"format": audio["format"], "source": {"bytes": audio["data"]}}}
 
     def _file(self, part: Part, path: str) -> Block:
-        file, where = part["file"], f"{path}.file"
-        name, data = file.get("filename"), file.get("file_data")
-        drop_others(file, ("file_data", "filename", "format"), where, self._call, _NO_FIELD)
-        if not isinstance(data, str):
-            raise InvalidRequestError(
-                "Bedrock needs file_data: it has no files of its own", path=where
-            )
-        return self._media(data, file.get("format"), name or "", where)
+        file, path = part["file"], f"{path}.file"
+        drop_others(file, ("file_data", "filename", "format"), path, self._call, _NO_FIELD)
+        if not isinstance(file.get("file_data"), str):
+            reason = "Bedrock needs file_data: it has no files of its own"
+            raise InvalidRequestError(reason, path=path)
+        name = file.get("filename") or ""
+        return self._media(file["file_data"], file.get("format"), name, path)
 
     def _media(self, url: str, form: str | None, name: str, path: str) -> Block:
         """What is inline in a URL, or in an object of S3."""
-        source: dict[str, Any]
+        media_type, source = "", dict[str, Any]()
         if url.startswith("s3://"):
-            source, media_type = {"s3Location": {"uri": url}}, ""
+            source["s3Location"] = {"uri": url}
         elif url.startswith(_BASE64_OF_PDF):
-            source, media_type = {"bytes": url}, "application/pdf"
+            media_type, source["bytes"] = "application/pdf", url
         elif url.startswith("data:"):
-            media_type, data = _split(url, path)
-            source = {"bytes": data}
+            media_type, source["bytes"] = _split(url, path)
         else:
-            reason = (
-                f"{path}: Bedrock fetches nothing from the web: give the data itself, or s3://…"
-            )
-            raise UnsupportedError(reason, parameter=path)
-        kind, form = _kind_of(form or "", media_type, name or url[:4096], path)
+            reason = "Bedrock fetches nothing from the web: give the data itself, or s3://…"
+            raise UnsupportedError(f"{path}: {reason}", parameter=path)
+        location = url if "s3Location" in source else ""
+        kind, form = _kind_of(form or "", media_type, name or location, path)
         written: Block = {"format": form, "source": source}
         if kind == "document":
             written["name"] = self._document_name(name, path)
@@ -202,8 +184,7 @@ class Writer:
     def _document_name(self, given: str, path: str) -> str:
         """A name as Bedrock accepts it; each document of a call needs one of its own."""
         stem = given.rpartition(".")[0] or given or "document"
-        plain = re.sub(r"[^a-zA-Z0-9 \-()\[\]]+", "-", stem)
-        plain = re.sub(" +", " ", plain).strip()[:190] or "document"
+        plain = re.sub(" +", " ", re.sub(r"[^a-zA-Z0-9 \-()\[\]]+", "-", stem)).strip()[:190]
         name, number = plain, 1
         while name in self._names:
             number += 1
@@ -215,16 +196,17 @@ class Writer:
         return name
 
 
-def _kind_of(form: str, media_type: str, name: str, path: str) -> tuple[str, str]:
+def _kind_of(given: str, media_type: str, name: str, path: str) -> tuple[str, str]:
     """The block and the format, by what is given, the type of the data, or the name's ending."""
-    ending = name.rpartition(".")[2].lower()
-    for key, table in ((form, _FORMATS), (form, _TYPES), (media_type, _TYPES), (ending, _FORMATS)):
-        if key in table:
-            return table[key]
-    if media_type.startswith("text/"):
+    family, _, subtype = media_type.partition("/")
+    for word in (given, subtype, name.rpartition(".")[2].lower()):
+        form = _OTHER_NAMES.get(word, word)
+        if form in _KINDS:
+            return _KINDS[form], form
+    if family == "text":
         return "document", "txt"
-    reason = f"{path}: Bedrock takes no data of the type {media_type or ending!r:.60}"
-    raise UnsupportedError(f"{reason}; format says which it is", parameter=path)
+    reason = f"Bedrock takes no {media_type or name!r:.60}; format says which of its formats it is"
+    raise UnsupportedError(f"{path}: {reason}", parameter=path)
 
 
 def _split(url: str, path: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""A content block while it streams, and what it was in Converse's own form; it makes no chunk.
+"""A content block while it streams, and what it says in OpenAI's shape; it makes no chunk.
 
 Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ContentBlockDelta.html
 """
@@ -11,18 +11,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llmgate.errors import DecodeError
+from llmgate.provider.accumulate import beside
 from llmgate.provider.http import is_array, is_object
-from llmgate.provider.kit import NativeContent, SideFields, read_json
+from llmgate.provider.kit import SideFields, read_json
+from llmgate.types import PromptTokensDetails, Usage
 
-__all__ = ["Block", "annotations_of", "native_content", "native_data", "text_of"]
+__all__ = ["Block", "annotations_of", "is_plain", "text_of", "usage_of"]
 
 
 @dataclass(slots=True)
 class Block:
     """A block that has begun.
 
-    ``start`` is what it began with, ``begins_at`` where its text begins in the content, ``call``
-    the number of the tool call that it is. ``others`` are values of deltas that are not known here.
+    ``begins_at`` is where its text begins in the content, ``start`` what it began with, and
+    ``call`` the number of the tool call that it is. ``others`` are values of deltas that are not
+    known here.
     """
 
     begins_at: int
@@ -39,38 +42,32 @@ class Block:
     others: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def native(self) -> dict[str, Any]:
-        """The block as a whole response has it."""
+        """The block as a whole response has it; empty where nothing came."""
         if self.citations:
-            content = {"content": [{"text": "".join(self.texts)}]} if self.texts else {}
-            return {"citationsContent": {**content, "citations": self.citations}}
+            said = {"content": [{"text": "".join(self.texts)}]} if self.texts else {}
+            return {"citationsContent": {**said, "citations": self.citations}}
         if self.texts:
             return {"text": "".join(self.texts)}
         if self.thoughts or self.signature is not None:
-            thought = {"text": "".join(self.thoughts)}
-            if self.signature is not None:
-                thought["signature"] = self.signature
-            return {"reasoningContent": {"reasoningText": thought}}
+            signed = {} if self.signature is None else {"signature": self.signature}
+            text = {"text": "".join(self.thoughts), **signed}
+            return {"reasoningContent": {"reasoningText": text}}
         if self.redacted:
             return {"reasoningContent": {"redactedContent": _joined(self.redacted)}}
-        block = {key: self._ended(key, value) for key, value in self.start.items()}
-        return {**block, **self.others}
-
-    def _ended(self, key: str, value: Any) -> Any:
-        if not is_object(value):
-            return value
-        if key == "toolUse":
-            value = {name: each for name, each in value.items() if each != "tool_use"}
-            return {**value, "input": _value_of("".join(self.arguments))}
-        if key == "toolResult":
-            return {**value, "content": self.results}
-        more = self.others.pop(key, None)
-        return {**value, **more} if is_object(more) else value
+        block = dict(self.start)
+        if is_object(used := block.get("toolUse")):
+            named = {key: value for key, value in used.items() if value != "tool_use"}
+            block["toolUse"] = {**named, "input": _value_of("".join(self.arguments))}
+        if is_object(result := block.get("toolResult")):
+            block["toolResult"] = {**result, "content": self.results}
+        for key, value in self.others.items():
+            before = block.get(key)
+            block[key] = {**before, **value} if is_object(before) and is_object(value) else value
+        return block
 
 
 def _joined(pieces: list[str]) -> str:
     """Base64 of all bytes: each piece is encoded by itself."""
-    if len(pieces) == 1:
-        return pieces[0]
     try:
         return b64encode(b"".join(b64decode(piece, validate=True) for piece in pieces)).decode()
     except ValueError:
@@ -85,28 +82,23 @@ def _value_of(text: str) -> Any:
         return text
 
 
-def native_content() -> NativeContent:
-    """Holds the blocks of one response back until its text and calls do not represent them."""
-    return NativeContent(_is_plain)
-
-
-def _is_plain(block: Mapping[str, Any], place: int) -> bool:
-    """Whether it is the only text, before all calls, or a call, and has no further fields."""
-    if block.keys() == {"text"}:
-        return place == 0
+def is_plain(block: Mapping[str, Any], place: int) -> bool:
+    """Whether OpenAI's shape represents a block completely: it is the first and only a text, or it
+    is a call without further fields."""
     used = block.get("toolUse")
-    return (
-        block.keys() == {"toolUse"}
-        and is_object(used)
-        and used.keys() <= {"toolUseId", "name", "input"}
-        and is_object(used.get("input"))
-    )
+    if len(block) != 1 or not is_object(used):
+        return block.keys() == {"text"} and place == 0
+    return used.keys() <= {"toolUseId", "name", "input"} and is_object(used.get("input"))
 
 
-def native_data(blocks: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
-    """Blocks as ``provider_data``; None without any."""
-    content = [*blocks]
-    return {"bedrock": {"content": content}} if content else None
+def text_of(content: Any) -> str:
+    """The text of blocks, also where it is cited."""
+    texts = list[str]()
+    for block in content if is_array(content) else ():
+        side = SideFields(block)
+        cited = side.payload.get("citationsContent")
+        texts.append(text_of(cited.get("content")) if is_object(cited) else side.text("text") or "")
+    return "".join(texts)
 
 
 def annotations_of(citations: Iterable[Any], start: int, end: int) -> list[dict[str, Any]]:
@@ -118,20 +110,29 @@ def annotations_of(citations: Iterable[Any], start: int, end: int) -> list[dict[
 
 
 def _annotation(citation: Mapping[str, Any], start: int, end: int) -> dict[str, Any]:
-    place = {"start_index": start, "end_index": end}
+    location = SideFields(citation).object("location")
+    kind = next(iter(location.payload), "citation")
     source = {key: value for key, value in citation.items() if key != "location"}
-    location = SideFields(citation).object("location").payload
-    kind = next(iter(location), "citation")
-    where = location.get(kind)
-    details = where if is_object(where) else {}
-    if kind == "web":
-        page = {"url": details.get("url"), "title": citation.get("title")}
-        rest = {key: value for key, value in {**source, **details}.items() if key not in page}
-        return {"type": "url_citation", "url_citation": {**page, **place, **rest}}
-    return {"type": kind, kind: {**source, **details, **place}}
+    source |= {**location.object(kind).payload, "start_index": start, "end_index": end}
+    kind = "url_citation" if kind == "web" else kind
+    return {"type": kind, kind: source}
 
 
-def text_of(content: Any) -> str:
-    """The text of these blocks."""
-    items = content if is_array(content) else []
-    return "".join(str(each.get("text") or "") for each in items if is_object(each))
+_COUNTED = (
+    *("inputTokens", "outputTokens", "totalTokens", "cacheReadInputTokens"),
+    *("cacheWriteInputTokens", "cacheReadInputTokenCount", "cacheWriteInputTokenCount"),
+)
+
+
+def usage_of(fields: SideFields) -> Usage | None:
+    """The usage: the prompt with cache reads and writes. None without a count."""
+    uncached, output = fields.integer("inputTokens"), fields.integer("outputTokens")
+    read, written = fields.integer("cacheReadInputTokens"), fields.integer("cacheWriteInputTokens")
+    if uncached is output is written is read is None:
+        return None
+    prompt, total = (uncached or 0) + (written or 0) + (read or 0), fields.integer("totalTokens")
+    has_cache = read is not None or written is not None
+    cached = PromptTokensDetails(read, written) if has_cache else None
+    total = prompt + (output or 0) if total is None else total
+    extra = beside(fields.others(*_COUNTED), Usage, "bedrock")
+    return Usage(prompt, output or 0, total, cached, extra=extra)

@@ -7,6 +7,7 @@ each operation there.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,35 +27,26 @@ from llmgate.provider.kit import read_json
 __all__ = ["bedrock_error", "error_in", "error_in_frame"]
 
 _STATUSES: Mapping[str, int] = {
-    "validation": 400,
-    "servicequotaexceeded": 400,
-    "unrecognizedclient": 403,
-    "accessdenied": 403,
+    **dict.fromkeys(("validation", "servicequotaexceeded"), 400),
+    **dict.fromkeys(("unrecognizedclient", "accessdenied"), 403),
     "resourcenotfound": 404,
     "modeltimeout": 408,
     "conflict": 409,
-    "modelerror": 424,
-    "modelstreamerror": 424,
-    "throttling": 429,
-    "modelnotready": 429,
-    "internalserver": 500,
-    "internalfailure": 500,
+    **dict.fromkeys(("model", "modelstream"), 424),
+    **dict.fromkeys(("throttling", "modelnotready"), 429),
+    **dict.fromkeys(("internalserver", "internalfailure"), 500),
     "serviceunavailable": 503,
 }
 """By the code in small letters, without its ending: streams write it with a small first letter."""
-
-_CREDENTIALS = frozenset(
-    {
-        *("unrecognizedclient", "invalidsignature", "expiredtoken", "incompletesignature"),
-        *("missingauthenticationtoken", "invalidclienttokenid", "signaturedoesnotmatch"),
-        *("requestexpired", "requesttimetooskewed"),
-    }
-)
-"""Codes of a 403 that is about who asks, and not about what they may do."""
 _SIGNED_ANEW = frozenset(
     {"expiredtoken", "invalidsignature", "requestexpired", "requesttimetooskewed"}
 )
 """Codes that other credentials may mend, or the time of the response: another attempt has both."""
+_CREDENTIALS = _SIGNED_ANEW | {
+    *("unrecognizedclient", "incompletesignature", "missingauthenticationtoken"),
+    *("invalidclienttokenid", "signaturedoesnotmatch"),
+}
+"""Codes that are about who asks, and not about what they may do."""
 
 
 def bedrock_error(response: HttpResponse) -> ProviderError:
@@ -73,24 +65,21 @@ def bedrock_error(response: HttpResponse) -> ProviderError:
 
 def error_in_frame(frame: Frame) -> ProviderError | None:
     """The error that a message of an event stream is by its headers."""
-    kind = frame.headers.get(":message-type")
-    if kind == "exception":
-        try:
-            fields = _fields_of(read_json(frame.data)) or {}
-        except DecodeError:
-            fields = {"message": excerpt(frame.data)}
-        return _in_stream(fields, frame.headers.get(":exception-type"))
-    if kind == "error":
-        fields = {"message": frame.headers.get(":error-message")}
-        return _in_stream(fields, frame.headers.get(":error-code"))
-    return None
+    kind, fields = frame.headers.get(":message-type"), dict[str, Any]()
+    if kind not in ("exception", "error"):
+        return None
+    try:
+        fields = _fields_of(read_json(frame.data)) or fields
+    except DecodeError:
+        fields["message"] = frame.headers.get(":error-message") or excerpt(frame.data)
+    code = frame.headers.get(":exception-type") or frame.headers.get(":error-code")
+    return _in_stream(fields, code)
 
 
 def error_in(payload: Any) -> ProviderError | None:
     """The error that was sent in place of a response with status 200, if it is one."""
-    if is_object(payload) and "output" in payload:
-        return None
-    fields = _fields_of(payload)
+    is_response = is_object(payload) and "output" in payload
+    fields = None if is_response else _fields_of(payload)
     return None if fields is None else _in_stream(fields, None)
 
 
@@ -102,61 +91,43 @@ def _in_stream(fields: Mapping[str, Any], code: str | None) -> ProviderError:
 
 def _fields_of(payload: Any) -> dict[str, Any] | None:
     """The error object, in whichever of the shapes in use, also those of proxies."""
-    given: Any = payload[0] if is_array(payload) and payload else payload
-    if not is_object(given):
+    if is_array(payload):
+        return _fields_of(payload[0]) if payload else None
+    if not is_object(payload):
         return None
-    for key in ("error", "errors", "Error"):
-        error = given.get(key)
-        if is_array(error) and error:
-            error = error[0]
-        if is_object(error) and error:
-            return error
-        if isinstance(error, str) and error:
-            return {**given, "message": given.get("message") or error}
+    error = payload.get("error") or payload.get("errors")
+    if error and not isinstance(error, str):
+        return _fields_of(error) or (error if is_object(error) else None)
     names = ("message", "Message", "detail", "originalMessage")
-    text = next((given[name] for name in names if given.get(name)), None)
-    if text is None and not _text(given.get("__type")):
-        return None
-    return {**given, "message": text}
+    text = next((payload[name] for name in names if payload.get(name)), error)
+    return {**payload, "message": text} if text or _text(payload.get("__type")) else None
 
 
 def _error(fields: Mapping[str, Any], code: str | None, status: int | None) -> ProviderError:
     code = code or _text(fields.get("__type")) or _text(fields.get("code"))
     # "com.amazon.coral#ThrottlingException", "ThrottlingException:http://…"
     code = None if code is None else code.partition(":")[0].rpartition("#")[2] or None
-    plain = "" if code is None else code.lower().removesuffix("exception").removesuffix("error")
-    name = next((each for each in (plain, f"{plain}error") if each in _STATUSES), plain)
+    name = (code or "").lower().removesuffix("exception").removesuffix("error")
+    original = fields.get("originalStatusCode")
     if status is None:
         status = _STATUSES.get(name) or _status_in(fields)
-    message = excerpt(str(fields.get("message") or code or "no text"), 2000)
     kind = ProviderError if status is None else error_class(status)
-    if status is not None and 400 <= status < 500:
-        if name == "servicequotaexceeded" or status == 402:
-            kind = QuotaExceededError
-        elif name in _CREDENTIALS:
-            kind = AuthenticationError
-    return kind(message, status=status, code=code, retryable=_is_retryable(name, status, fields))
-
-
-def _is_retryable(name: str, status: int | None, fields: Mapping[str, Any]) -> bool | None:
-    """What the code says of another attempt; None leaves it to the status."""
-    if name in _SIGNED_ANEW and status in (400, 401, 403):
-        return True
-    original = fields.get("originalStatusCode")
-    if name in ("modelerror", "modelstreamerror") and type(original) is int:
-        return original >= 500
-    return True if name == "modelstreamerror" else None
+    is_refusal = status is not None and 400 <= status < 500
+    if is_refusal and (name == "servicequotaexceeded" or status == 402):
+        kind = QuotaExceededError
+    elif is_refusal and name in _CREDENTIALS:
+        kind = AuthenticationError
+    retryable = True if name in _SIGNED_ANEW or name == "modelstream" else None
+    if status == 424 and type(original) is int:
+        retryable = original >= 500
+    message = excerpt(str(fields.get("message") or code or "no text"), 2000)
+    return kind(message, status=status, code=code, retryable=retryable)
 
 
 def _status_in(fields: Mapping[str, Any]) -> int | None:
     """The status that an error inside a 200 names."""
-    for key in ("status", "code", "originalStatusCode"):
-        value = fields.get(key)
-        if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) == 3:
-            value = int(value)
-        if type(value) is int and 400 <= value < 600:
-            return value
-    return None
+    values = (str(fields.get(key)) for key in ("status", "code", "originalStatusCode"))
+    return next((int(text) for text in values if re.fullmatch("[45][0-9][0-9]", text)), None)
 
 
 def _text(value: Any) -> str | None:

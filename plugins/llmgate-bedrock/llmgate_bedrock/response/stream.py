@@ -17,6 +17,7 @@ from llmgate.provider.http import HttpResponse, encode_json, is_array, is_object
 from llmgate.provider.kit import (
     Fields,
     NameMap,
+    NativeContent,
     SideFields,
     add_frame,
     finish_reason,
@@ -29,20 +30,12 @@ from llmgate.types import (
     Chunk,
     ChunkChoice,
     Completion,
-    FinishReason,
     FunctionDelta,
     ToolCallDelta,
 )
 from llmgate_bedrock.event_stream import EventStreamFramer
-from llmgate_bedrock.response.blocks import (
-    Block,
-    annotations_of,
-    native_content,
-    native_data,
-    text_of,
-)
+from llmgate_bedrock.response.blocks import Block, annotations_of, is_plain, text_of, usage_of
 from llmgate_bedrock.response.errors import error_in, error_in_frame
-from llmgate_bedrock.response.usage import usage_of
 
 __all__ = ["Context", "ConverseDecoder", "decode"]
 
@@ -93,10 +86,9 @@ class ConverseDecoder:
         self.finished = False
         self._context = context
         self._report = context.report
-        self._id = context.call_id
-        self._model = context.model
+        self._head = (context.call_id, 0, context.model)
         self._blocks: dict[int, Block] = {}
-        self._native = native_content()
+        self._native = NativeContent(is_plain)
         self._unknown = Asides()
         self._stop_reason: str | None = None
         self._calls = 0
@@ -117,15 +109,15 @@ class ConverseDecoder:
             ProviderError: for an error that the provider sends inside the stream.
             DecodeError: for an event that cannot be read; ``frame`` is its data.
         """
-        data, kind = frame[0], frame[1]
+        error = None if frame[1] else error_in_frame(frame)
+        if error is not None:
+            raise error
         try:
-            if kind == "contentBlockDelta":
-                event = read_json(data)
-                chunks = self._plain_delta(event)
-                return self._delta(Fields(event).payload) if chunks is None else chunks
-            return self._read(frame)
-        except DecodeError as error:
-            add_frame(error, "the event cannot be read", data)
+            event = read_json(frame[0])
+            plain = self._plain_delta(event) if frame[1] == "contentBlockDelta" else None
+            return self._read(event, frame) if plain is None else plain
+        except DecodeError as failure:
+            add_frame(failure, "the event cannot be read", frame[0])
             raise
 
     def close(self) -> Iterable[Chunk]:
@@ -144,18 +136,18 @@ class ConverseDecoder:
         Raises:
             DecodeError: when it is not one.
         """
-        fields = Fields(response)
-        message = fields.object("output").object("message")
+        message = Fields(response).object("output").object("message")
         if not is_array(message.payload.get("content")):
             raise DecodeError("it has no content")
-        chunks = [*self._message_start(message.payload)]
-        for index, block in enumerate(message.objects("content")):
-            chunks += self._whole_block(index, block.payload)
-        if not message.payload["content"] and response.get("stopReason") is None:
+        blocks = message.objects("content")
+        if not blocks and response.get("stopReason") is None:
             raise DecodeError("it has neither content nor a stop reason")
-        ended = {key: response[key] for key in _OF_AN_END if key in response}
-        chunks += self._message_stop(ended)
-        rest = {key: value for key, value in response.items() if key not in ("output", *_OF_AN_END)}
+        chunks = [*self._message_start(message.payload)]
+        for index, block in enumerate(blocks):
+            chunks += self._whole_block(index, block)
+        chunks += self._message_stop({key: response[key] for key in _OF_AN_END & response.keys()})
+        rest = {key: value for key, value in response.items() if key not in _OF_AN_END}
+        del rest["output"]
         return (*chunks, *self._metadata(rest))
 
     # --- events ---
@@ -163,104 +155,62 @@ class ConverseDecoder:
     def _plain_delta(self, event: Any) -> Iterable[Chunk] | None:
         """The chunk of one more piece of a block, as nearly all events are; None for any other."""
         try:
-            delta = event["delta"]
-            block = self._blocks[event["contentBlockIndex"]]
-            if len(delta) != 1 or len(event) - (_PADDING in event) != 2:
+            block, delta = self._blocks[event["contentBlockIndex"]], event["delta"]
+            if len(delta) != 1 or len(event) != 2 + (_PADDING in event):
                 return None
-            ((kind, piece),) = delta.items()
-            if kind == "text":
-                if type(piece) is not str or not piece:
-                    return None
-                block.texts.append(piece)
-                self._length += len(piece)
-                return (self._chunk(piece),)
-            if kind == "reasoningContent" and len(piece) == 1:
-                piece = piece["text"]
-                if type(piece) is not str or not piece:
-                    return None
-                block.thoughts.append(piece)
-                return (self._chunk(None, piece),)
-        except (KeyError, TypeError, AttributeError):
-            pass
-        return None
+            if "text" in delta:
+                piece = delta["text"]
+                return self._add_text(block, piece) if type(piece) is str else None
+            ((_, piece),) = delta["reasoningContent"].items()
+            is_text = "text" in delta["reasoningContent"] and type(piece) is str
+            return self._add_thought(block, piece) if is_text else None
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return None
 
-    def _read(self, frame: Frame) -> Iterable[Chunk]:
-        error = error_in_frame(frame)
-        if error is not None:
-            raise error
-        event = read_json(frame.data)
+    def _read(self, event: Any, frame: Frame) -> Iterable[Chunk]:
         reader = self._readers.get(frame.event)
-        if reader is None and not frame.headers:
-            return self._unframed(event)
-        if reader is None:
+        if reader is not None:
+            return reader(Fields(event).payload)
+        if frame.headers:
             return self._aside(self._unknown.add("events", {frame.event: event}))
-        return reader(Fields(event).payload)
-
-    def _unframed(self, payload: Any) -> Iterable[Chunk]:
-        """JSON that came in place of a stream: an error, or a whole response."""
-        error = error_in(payload)
+        error = error_in(event)
         if error is not None:
             raise error
-        chunks = self.whole(payload)
+        chunks = self.whole(event)
         reason = "the host sent a whole response, though a stream was requested"
         self._report.add("converted", "response", f"{reason}: it was read all the same")
         self.finished = True
         return chunks
 
     def _aside(self, extra: dict[str, Any]) -> Iterable[Chunk]:
-        return (Chunk([], self._id, 0, self._model, extra=extra),) if extra else ()
+        return (Chunk([], *self._head, extra=extra),) if extra else ()
 
-    def _chunk(
-        self,
-        content: str | None = None,
-        reasoning: str | None = None,
-        call: ToolCallDelta | None = None,
-    ) -> Chunk:
+    def _chunk(self, content: str | None = None, **delta: Any) -> Iterable[Chunk]:
         """A chunk of one of these, as nearly all are."""
-        delta, choice, chunk = _new(ChoiceDelta), _new(ChunkChoice), _new(Chunk)
-        delta.content, delta.reasoning_content = content, reasoning
-        delta.tool_calls = None if call is None else [call]
-        delta.role = delta.refusal = delta.function_call = delta.provider_data = None
-        delta.raw_annotations = delta.raw_audio = delta.raw_extra = None
-        choice.delta, choice.index = delta, 0
-        choice.finish_reason = choice.native_finish_reason = None
-        choice.raw_logprobs = choice.raw_extra = None
-        chunk.choices = [choice]
-        chunk.id, chunk.created, chunk.model, chunk.object = self._id, 0, self._model, _KIND
-        chunk.usage = chunk.system_fingerprint = chunk.service_tier = chunk.raw_extra = None
-        return chunk  # type: ignore[no-any-return] # all its fields are set
+        return (Chunk([ChunkChoice(ChoiceDelta(content, **delta))], *self._head),)
 
     # --- the message ---
 
     def _message_start(self, event: Event) -> Iterable[Chunk]:
-        extra = self._beside(event, "role", "content")
-        first = ChunkChoice(ChoiceDelta(role="assistant"))
-        return (Chunk([first], self._id, 0, self._model, extra=extra),)
+        extra, first = _beside(event, "role", "content"), ChunkChoice(ChoiceDelta(role="assistant"))
+        return (Chunk([first], *self._head, extra=extra),)
 
     def _message_stop(self, event: Event) -> Iterable[Chunk]:
         chunks = [chunk for index in [*self._blocks] for chunk in self._end_block(index)]
-        native = SideFields(event, self._report).text("stopReason")
-        extra = self._beside(event, "stopReason")
-        self._stop_reason = native
-        reason = finish_reason(native, _REASONS, has_calls=self._calls > 0)
-        if native in _REASONS:
-            reason = "other"  # also where a malformed call has begun
-        choices = [ChunkChoice(ChoiceDelta(), 0, reason, None, native)]
-        return (*chunks, Chunk(choices, self._id, 0, self._model, extra=extra))
+        native = self._stop_reason = SideFields(event, self._report).text("stopReason")
+        reason = finish_reason(native, {}, has_calls=self._calls > 0)
+        if (native or "").startswith("malformed"):
+            reason = "other"  # also where a call has begun
+        end = ChunkChoice(ChoiceDelta(), 0, reason, None, native)
+        return (*chunks, Chunk([end], *self._head, extra=_beside(event, "stopReason")))
 
     def _metadata(self, event: Event) -> Iterable[Chunk]:
         side = SideFields(event, self._report)
-        usage = usage_of(side.object("usage"))
-        tier = side.object("serviceTier").text("type")
+        usage, tier = usage_of(side.object("usage")), side.object("serviceTier").text("type")
         self.finished = self._stop_reason is not None
-        known = ("usage", "serviceTier") if usage is not None else ("serviceTier",)
-        extra = {**self._beside(event, *known), **self._unknown.rest()}
-        head = (self._id, 0, self._model)
-        return (Chunk([], *head, usage=usage, service_tier=tier, extra=extra),)
-
-    def _beside(self, event: Event, *known: str) -> dict[str, Any]:
-        rest = {key: value for key, value in event.items() if key not in (*known, _PADDING)}
-        return beside(rest, Completion, "bedrock")
+        known = ("serviceTier",) if usage is None else ("serviceTier", "usage")
+        extra = {**_beside(event, *known), **self._unknown.rest()}
+        return (Chunk([], *self._head, usage=usage, service_tier=tier, extra=extra),)
 
     # --- blocks ---
 
@@ -278,25 +228,21 @@ class ConverseDecoder:
         return index
 
     def _start(self, event: Event) -> Iterable[Chunk]:
-        start = Fields(event).object("start").payload
         block = self._blocks[self._index_in(event)]
-        block.start = start
-        return self._begin_call(block) if "toolUse" in start else ()
+        block.start = Fields(event).object("start").payload
+        return self._begin_call(block) if "toolUse" in block.start else ()
 
     def _begin_call(self, block: Block) -> Iterable[Chunk]:
         used = Fields(block.start).object("toolUse")
-        name = used.text("name")
-        if used.payload.get("type") == "server_tool_use":
-            return ()
-        if name == self._context.output_tool:
-            block.is_output = True
+        name, side = used.text("name"), SideFields(used.payload, self._report, "toolUse")
+        block.is_output = name == self._context.output_tool
+        if block.is_output or used.payload.get("type") == "server_tool_use":
             return ()
         block.call, self._calls = self._calls, self._calls + 1
-        side = SideFields(used.payload, self._report, "toolUse")
         identifier = side.text("toolUseId") or f"call_{self._context.call_id}_{block.call}"
         function = FunctionDelta(self._context.names.given(name), "")
         begun = ToolCallDelta(block.call, identifier, function, type="function")
-        return (self._chunk(call=begun),)
+        return self._chunk(tool_calls=[begun])
 
     def _delta(self, event: Event) -> Iterable[Chunk]:
         block, delta = self._blocks[self._index_in(event)], Fields(event).object("delta")
@@ -304,19 +250,19 @@ class ConverseDecoder:
         for key, value in delta.payload.items():
             match key:
                 case "text":
-                    chunks += self._add_text(block, delta.text("text"))
+                    chunks += self._add_text(block, delta.text(key))
                 case "toolUse":
-                    chunks += self._add_input(block, delta.object("toolUse").text("input"))
+                    chunks += self._add_input(block, delta.object(key).text("input"))
                 case "reasoningContent":
-                    chunks += self._add_thought(block, delta.object("reasoningContent"))
+                    chunks += self._add_reasoning(block, delta.object(key))
                 case "citation":
                     block.citations.append(value)
                 case "toolResult":
                     block.results += value if is_array(value) else [value]
                 case _:
-                    before = block.others.get(key)
+                    before = block.others.get(key, {})
                     both = is_object(before) and is_object(value)
-                    block.others[key] = merge_body(before or {}, value) if both else value
+                    block.others[key] = merge_body(before, value) if both else value
         return chunks
 
     def _add_text(self, block: Block, piece: str) -> Iterable[Chunk]:
@@ -324,7 +270,21 @@ class ConverseDecoder:
             return ()
         block.texts.append(piece)
         self._length += len(piece)
-        return (self._chunk(piece),)
+        return self._chunk(piece)
+
+    def _add_thought(self, block: Block, piece: str) -> Iterable[Chunk]:
+        if not piece:
+            return ()
+        block.thoughts.append(piece)
+        return self._chunk(reasoning_content=piece)
+
+    def _add_reasoning(self, block: Block, given: Fields) -> Iterable[Chunk]:
+        signature = given.optional_text("signature")
+        if signature is not None:
+            block.signature = f"{block.signature or ''}{signature}"
+        if redacted := given.optional_text("redactedContent"):
+            block.redacted.append(redacted)
+        return self._add_thought(block, given.optional_text("text") or "")
 
     def _add_input(self, block: Block, piece: str) -> Iterable[Chunk]:
         if not piece:
@@ -332,81 +292,65 @@ class ConverseDecoder:
         block.arguments.append(piece)
         if block.is_output:
             self._length += len(piece)
-            return (self._chunk(piece),)
+            return self._chunk(piece)
         if block.call is None:
             return ()
-        return (self._chunk(call=ToolCallDelta(block.call, function=FunctionDelta(None, piece))),)
-
-    def _add_thought(self, block: Block, given: Fields) -> Iterable[Chunk]:
-        signature, redacted = (
-            given.optional_text("signature"),
-            given.optional_text("redactedContent"),
+        return self._chunk(
+            tool_calls=[ToolCallDelta(block.call, function=FunctionDelta(None, piece))]
         )
-        piece = given.optional_text("text") or ""
-        if signature is not None:
-            block.signature = f"{block.signature or ''}{signature}"
-        if redacted is not None:
-            block.redacted.append(redacted)
-        if not piece:
-            return ()
-        block.thoughts.append(piece)
-        return (self._chunk(None, piece),)
 
     def _stop(self, event: Event) -> Iterable[Chunk]:
         return self._end_block(self._index_in(event))
 
-    def _end_block(self, index: int, native: Event | None = None) -> Iterable[Chunk]:
+    def _end_block(self, index: int, given: Event | None = None) -> Iterable[Chunk]:
         block, chunks = self._blocks.pop(index), list[Chunk]()
         if block.call is not None and not block.arguments:
             chunks += self._add_input(block, "{}")
-        annotations = annotations_of(block.citations, block.begins_at, self._length)
-        native = block.native() if native is None else native
+        native = block.native() if given is None else given
         is_needed = not block.is_output and bool(native) and native.get("text") != ""
-        data = native_data(self._native.add(native) if is_needed else ())
-        if annotations or data is not None:
-            last = ChoiceDelta(annotations=annotations or None, provider_data=data)
-            chunks.append(Chunk([ChunkChoice(last)], self._id, 0, self._model))
+        content = self._native.add(native) if is_needed else []
+        annotations = annotations_of(block.citations, block.begins_at, self._length)
+        data = {"bedrock": {"content": content}} if content else None
+        if annotations or data:
+            chunks += self._chunk(annotations=annotations or None, provider_data=data)
         return chunks
 
-    def _whole_block(self, index: int, given: Event) -> Iterable[Chunk]:
+    def _whole_block(self, index: int, given: Fields) -> Iterable[Chunk]:
         """A block of a whole response, which goes back as it came."""
-        event, block = {"contentBlockIndex": index}, Block(self._length)
-        self._blocks[index] = block
+        block = self._blocks[index] = Block(self._length)
         chunks = list[Chunk]()
-        for key, value in given.items():
+        for key in given.payload:
             match key:
                 case "text":
-                    chunks += self._add_text(block, Fields(given).text("text"))
+                    chunks += self._add_text(block, given.text(key))
                 case "toolUse":
-                    chunks += self._start({**event, "start": {"toolUse": value}})
-                    chunks += self._add_input(block, self._arguments(value.get("input"), index))
+                    used = given.object(key)
+                    block.start = {key: used.payload}
+                    chunks += self._begin_call(block)
+                    chunks += self._add_input(block, self._arguments(used.payload.get("input")))
                 case "reasoningContent":
-                    thought = Fields(given).object(key)
-                    said = thought.optional_object("reasoningText")
-                    chunks += () if said is None else self._add_thought(block, said)
+                    said = given.object(key).optional_object("reasoningText")
+                    chunks += () if said is None else self._add_reasoning(block, said)
                 case "citationsContent":
-                    cited = Fields(given).object(key)
-                    block.citations = cited.array("citations")
-                    chunks += self._add_text(block, text_of(cited.payload.get("content")))
+                    block.citations = given.object(key).array("citations")
+                    chunks += self._add_text(block, text_of([given.payload]))
                 case _:
                     pass  # it is native, below
-        return (*chunks, *self._end_block(index, given))
+        return (*chunks, *self._end_block(index, given.payload))
 
-    def _arguments(self, given: Any, index: int) -> str:
+    def _arguments(self, given: Any) -> str:
         """The input of a call as JSON text. A text that is JSON is not written as one again."""
         if given is None or is_object(given):
             return encode_json(given or {}).decode()
         reason = f"the response has {excerpt(repr(given), 60)} in place of an object"
-        path = f"response.output.message.content[{index}].toolUse.input"
-        self._report.add("converted", path, f"{reason}: it is the text of the arguments")
+        reason = f"{reason}: it is the text of the arguments"
+        self._report.add("converted", "response.output.message.content", reason)
         return given if isinstance(given, str) else encode_json(given).decode()
 
 
-_new: Any = object.__new__
-"""Makes an object whose fields are then set, each of them: its constructor costs as much again."""
-_KIND = "chat.completion.chunk"
-_OF_AN_END = ("stopReason", "additionalModelResponseFields")
-_REASONS: Mapping[str, FinishReason] = {
-    "malformed_model_output": "other",
-    "malformed_tool_use": "other",
-}
+_OF_AN_END = frozenset({"stopReason", "additionalModelResponseFields"})
+
+
+def _beside(event: Event, *known: str) -> dict[str, Any]:
+    rest = {key: value for key, value in event.items() if key not in (*known, _PADDING)}
+    return beside(rest, Completion, "bedrock")
