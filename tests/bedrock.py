@@ -13,7 +13,7 @@ from typing import Any
 from llmgate.errors import AuthenticationError
 from llmgate.testing import RecordedExchange, load_recording
 
-__all__ = ["CORPUS", "LEFT_OUT", "event", "events_in", "recorded"]
+__all__ = ["CORPUS", "LEFT_OUT", "events_in", "recorded"]
 
 ROOT = Path(__file__).parents[1]
 CORPUS = ROOT.parent / "shared" / "corpus" / "dev" / "bedrock"
@@ -128,19 +128,3 @@ def events_in(body: bytes) -> Iterator[tuple[str, Any]]:
         payload = body[at + 12 + headers_size : at + size - 4]
         yield name[2 : 2 + length].decode(), json.loads(payload)
         at += size
-
-
-def event(payload: Any, **headers: str) -> bytes:
-    """A message of an event stream, with its checksums; ``event_type`` is ``:event-type``."""
-    from zlib import crc32
-
-    raw = b"".join(_header(f":{name.replace('_', '-')}", text) for name, text in headers.items())
-    data = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-    prelude = struct.pack("!II", 16 + len(raw) + len(data), len(raw))
-    message = prelude + struct.pack("!I", crc32(prelude)) + raw + data
-    return message + struct.pack("!I", crc32(message))
-
-
-def _header(name: str, text: str) -> bytes:
-    value = text.encode()
-    return bytes([len(name)]) + name.encode() + b"\x07" + struct.pack("!H", len(value)) + value

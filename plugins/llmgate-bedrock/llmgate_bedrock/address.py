@@ -1,4 +1,4 @@
-"""Bedrock's hosts and the region of a call; it reads nothing and sends nothing.
+"""Bedrock's hosts, and the region of a call; it reads nothing and sends nothing.
 
 Source: https://docs.aws.amazon.com/general/latest/gr/bedrock.html
 """
@@ -10,13 +10,13 @@ from urllib.parse import quote, urlsplit
 
 from llmgate.errors import InvalidRequestError
 
-__all__ = ["control_url", "is_bedrocks", "model_path", "region_in", "runtime_url"]
+__all__ = ["hosts_of", "model_path", "region_in", "runtime_url"]
 
 _REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+)+-\d{1,2}")
 _ARN = re.compile(r"arn:aws[a-z-]*:(?:bedrock|sagemaker):([a-z0-9-]+):")
 _HOST = re.compile(
-    r"(?:vpce-[a-z0-9-]+\.)?bedrock(?:-runtime|-mantle)?(?:-fips)?\.([a-z0-9-]+)"
-    r"\.(?:vpce\.)?(?:amazonaws\.com(?:\.cn)?|api\.aws)"
+    r"(?:vpce-[a-z0-9-]+\.)?bedrock(?:-runtime)?(?:-fips)?\.([a-z0-9-]+)"
+    r"\.(?:vpce\.)?amazonaws\.com(?:\.cn)?"
 )
 
 
@@ -31,21 +31,17 @@ def runtime_url(region: str) -> str:
     return f"https://bedrock-runtime.{region}.amazonaws.com{'.cn' if region[:3] == 'cn-' else ''}"
 
 
-def control_url(url: str) -> str:
-    """The address of lists beside that of calls; another host's own has both."""
-    return url.replace("://bedrock-runtime", "://bedrock", 1)
+def hosts_of(url: str | None) -> tuple[str, ...]:
+    """The host of an address and the one that has its lists, if they are Bedrock's own: below the
+    same domain there are those of AWS's customers."""
+    host = urlsplit(url or "").hostname or ""
+    return (host, host.replace("-runtime", "", 1)) if _HOST.fullmatch(host) else ()
 
 
 def region_in(text: str) -> str | None:
-    """The region that an ARN, or the host of a URL, names; None where it names none."""
+    """The region that an ARN, or the host of an address, names; None where it names none."""
     found = _ARN.match(text) or _HOST.fullmatch(urlsplit(text).hostname or "")
     return found[1] if found else None
-
-
-def is_bedrocks(url: str) -> bool:
-    """Whether a URL is one of a host of Bedrock's own. Its domain has those of customers, too."""
-    parts = urlsplit(url)
-    return parts.scheme == "https" and _HOST.fullmatch(parts.hostname or "") is not None
 
 
 def model_path(model: str, operation: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from llmgate.errors import ProviderError
+from llmgate.errors import InvalidRequestError, ProviderError
 from llmgate.options import ChatParameters
 from llmgate.provider import (
     Decoder,
@@ -23,13 +23,14 @@ from llmgate.provider import (
 )
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Secret
-from llmgate.provider.kit import Credential, Settings, Vendor, json_request, key_from, variable
+from llmgate.provider.kit import Settings, Vendor, json_request, key_from
 from llmgate.types import Chunk, Completion
-from llmgate_bedrock.address import control_url, model_path, runtime_url
-from llmgate_bedrock.request.body import Encoded, encode
+from llmgate_bedrock.address import hosts_of, model_path, region_in, runtime_url
+from llmgate_bedrock.credentials import CREDENTIALS, Authorizer, default_region
+from llmgate_bedrock.request.body import encode
 from llmgate_bedrock.response.errors import bedrock_error
 from llmgate_bedrock.response.stream import Context, ConverseDecoder, decode
-from llmgate_bedrock.rules import PARAMETERS, Traits, abilities_of, traits_of
+from llmgate_bedrock.rules import PARAMETERS, abilities_of, traits_of
 
 if TYPE_CHECKING:
     from llmgate.embeddings import EmbeddingCall, Embeddings
@@ -41,44 +42,79 @@ __all__ = ["Bedrock"]
 _VENDOR = Vendor(
     name="Bedrock",
     base_url_variables=("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "AWS_ENDPOINT_URL"),
-    credentials={"api_key": Credential(("AWS_BEARER_TOKEN_BEDROCK",))},
+    credentials=CREDENTIALS,
 )
 
 
 class Bedrock(Provider, Embedder, ModelLister):
-    """Amazon Bedrock, by Converse."""
+    """Amazon Bedrock: chat by Converse, embeddings by InvokeModel.
+
+    A key from the environment goes to the vendor's own hosts and to an address that the environment
+    names, never to an address given in code. The same holds for whatever else AWS's credentials
+    are made of.
+
+    Args:
+        api_key: A Bedrock API key, sent as ``Authorization: Bearer``; by default
+            ``AWS_BEARER_TOKEN_BEDROCK``.
+        region: By default that of the profile, or ``AWS_REGION``, or ``AWS_DEFAULT_REGION``. A
+            model's ARN names its own.
+        profile: A profile of AWS's shared files.
+        aws_access_key_id: The access key to sign with; by default ``AWS_ACCESS_KEY_ID``, or what
+            else AWS's chain of credentials finds.
+        aws_secret_access_key: Its secret; by default ``AWS_SECRET_ACCESS_KEY``.
+        aws_session_token: The token of a temporary one; by default ``AWS_SESSION_TOKEN``.
+        base_model: The model behind an ARN that does not say it, for what that model takes.
+        base_url: By default ``AWS_ENDPOINT_URL_BEDROCK_RUNTIME`` (or ``AWS_ENDPOINT_URL``), or the
+            region's.
+        headers: Further headers.
+
+    Raises:
+        InvalidRequestError: for a setting that cannot be sent, and for half an access key.
+    """
 
     protocol = 2
     name = "bedrock"
     parameters: ClassVar[Mapping[str, Support] | None] = PARAMETERS
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - settings by name, each optional
         self,
         *,
         api_key: str | Secret | None = None,
         region: str | None = None,
+        profile: str | None = None,
+        aws_access_key_id: str | Secret | None = None,
+        aws_secret_access_key: str | Secret | None = None,
+        aws_session_token: str | Secret | None = None,
         base_model: str | None = None,
         base_url: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         api_key = key_from(api_key)
-        self._region = region or variable("AWS_REGION", "AWS_DEFAULT_REGION")
+        aws_session_token = key_from(aws_session_token, "aws_session_token")
+        aws_access_key_id = key_from(aws_access_key_id, "aws_access_key_id")
+        aws_secret_access_key = key_from(aws_secret_access_key, "aws_secret_access_key")
+        self._region = region or default_region(profile)
         self._base_model = base_model
+        own_url = None if self._region is None else runtime_url(self._region)
         self._settings = Settings(
-            self._vendor(),
+            replace(_VENDOR, base_url=own_url, hosts=hosts_of(base_url or own_url)),
             api_key=api_key,
             region=region,
+            profile=profile,
+            aws_access_key_id=aws_access_key_id,
+            aws_secret_access_key=aws_secret_access_key,
+            aws_session_token=aws_session_token,
             base_model=base_model,
             base_url=base_url,
             headers=headers,
         )
-
-    def _vendor(self) -> Vendor:
-        own = None if self._region is None else runtime_url(self._region)
-        return replace(_VENDOR, base_url=own, hosts=(own.partition("://")[2],) if own else ())
+        self._authorizer = Authorizer(self._settings, profile)
+        self._elsewhere: dict[str, Bedrock] = {}
 
     def configured(self, **settings: Any) -> Bedrock:
-        """The same provider with some of its settings changed."""
+        """The same provider with some of its settings changed; a profile replaces keys."""
+        if settings.get("profile") is not None:
+            settings = {**dict.fromkeys(CREDENTIALS), **settings}
         return type(self)(**self._settings.changed(**settings))
 
     def abilities(
@@ -89,42 +125,38 @@ class Bedrock(Provider, Embedder, ModelLister):
 
     def complete(self, call: ProviderCall) -> Flow[Completion]:
         """One request, one completion."""
-        traits = self._traits(call.model)
-        emulation = _emulation(call, traits)
-        if emulation is None:
-            return self._complete(call, traits)
-        return _emulated(self._complete(emulation.call, traits), emulation)
-
-    def _complete(self, call: ProviderCall, traits: Traits) -> Flow[Completion]:
-        encoded = encode(call, traits)
-        url = self._settings.url(model_path(call.model, "converse"))
-        response = yield json_request(url, encoded.body)
-        return decode(response, _context(call, encoded))
+        request, context, emulation = self._prepared(call, "converse")
+        response = yield request
+        completion = decode(response, context)
+        return completion if emulation is None else emulation.completion(completion)
 
     def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
         """One request, and a decoder for its events."""
-        traits = self._traits(call.model)
-        emulation = _emulation(call, traits)
-        asked = call if emulation is None else emulation.call
-        encoded = encode(asked, traits)
-        url = self._settings.url(model_path(call.model, "converse-stream"))
-        yield json_request(url, encoded.body, stream=True)
-        decoder = ConverseDecoder(_context(asked, encoded))
+        request, context, emulation = self._prepared(call, "converse-stream")
+        yield replace(request, stream=True)
+        decoder = ConverseDecoder(context)
         return decoder if emulation is None else emulation.decoder(decoder)
+
+    def _prepared(
+        self, call: ProviderCall, operation: str
+    ) -> tuple[HttpRequest, Context, ToolEmulation | None]:
+        """The request, how to read its response, and the tools in words where a model has none."""
+        traits, emulation = traits_of(self._base_model or call.model), None
+        if not traits.tools and _has_tools(call):
+            from llmgate.provider.emulation import ToolEmulation  # noqa: PLC0415 - rarely needed
+
+            emulation = ToolEmulation.of(call)
+        body, names, output_tool = encode(call if emulation is None else emulation.call, traits)
+        request = json_request(self._url(call.model, operation), body)
+        return request, Context(call.id, call.model, call.report, names, output_tool), emulation
 
     def embed(self, call: EmbeddingCall) -> Flow[Embeddings]:
         """One request, all vectors."""
-        return self._embed(call)
+        from llmgate_bedrock import embeddings  # noqa: PLC0415 - not paid for by chat
 
-    def _embed(self, call: EmbeddingCall) -> Flow[Embeddings]:
-        from llmgate_bedrock.embeddings import (  # noqa: PLC0415 - not paid for by chat
-            decode_embeddings,
-            embedding_request,
-        )
-
-        url = self._settings.url(model_path(call.model, "invoke"))
-        response = yield embedding_request(call, url, self._base_model or call.model)
-        return decode_embeddings(response, call)
+        url = self._url(call.model, "invoke")
+        response = yield embeddings.embedding_request(call, url, self._base_model or call.model)
+        return embeddings.decode_embeddings(response, call)
 
     def embedding_abilities(self, model: str) -> EmbeddingAbilities:
         """What a model takes beside its texts."""
@@ -136,11 +168,14 @@ class Bedrock(Provider, Embedder, ModelLister):
         """The models and the inference profiles of the region, in as many requests as pages."""
         from llmgate_bedrock.models import list_models  # noqa: PLC0415 - likewise
 
-        return list_models(control_url(self._settings.url("")))
+        self._check_region()
+        return list_models(self._settings.base_url.replace("://bedrock-runtime", "://bedrock", 1))
 
-    async def authorize(self, request: HttpRequest, _: Signing, /) -> HttpRequest:
+    async def authorize(self, request: HttpRequest, signing: Signing, /) -> HttpRequest:
         """The request with the key, or signed."""
-        return self._settings.authorized(request)
+        provider = self._in_region_of(request.url)
+        region = region_in(request.url) or self._region or region_in(signing.model)
+        return await provider._authorizer.authorized(request, signing, region)
 
     def error(self, response: HttpResponse, /) -> ProviderError:
         """What an error's status and body mean."""
@@ -149,26 +184,28 @@ class Bedrock(Provider, Embedder, ModelLister):
     def __repr__(self) -> str:
         return f"Bedrock(base_url={self._settings.shown_url!r})"
 
-    def _traits(self, model: str) -> Traits:
-        return traits_of(self._base_model or model)
+    def _url(self, model: str, operation: str) -> str:
+        provider = self._in_region_of(model)
+        provider._check_region()
+        return provider._settings.url(model_path(model, operation))
+
+    def _check_region(self) -> None:
+        if self._settings.shown_url is None:
+            reason = "Bedrock needs a region: set AWS_REGION or pass region"
+            raise InvalidRequestError(reason, path="region")
+
+    def _in_region_of(self, text: str) -> Bedrock:
+        """This provider in the region that an ARN or an address names, if no address was given."""
+        region = region_in(text)
+        own_url = None if self._region is None else runtime_url(self._region)
+        if region in (None, self._region) or self._settings.shown_url != own_url:
+            return self
+        if region not in self._elsewhere:
+            self._elsewhere[region] = self.configured(region=region)
+        return self._elsewhere[region]
 
 
-def _emulation(call: ProviderCall, traits: Traits) -> ToolEmulation | None:
-    """Tools in words, for a model that has none of its own."""
-    is_needed = bool(call.parameters.get("tools")) or any(
+def _has_tools(call: ProviderCall) -> bool:
+    return bool(call.parameters.get("tools")) or any(
         message["role"] == "tool" or message.get("tool_calls") for message in call.messages
     )
-    if traits.tools or not is_needed:
-        return None
-    from llmgate.provider.emulation import ToolEmulation  # noqa: PLC0415 - rarely needed
-
-    return ToolEmulation.of(call)
-
-
-def _emulated(flow: Flow[Completion], emulation: ToolEmulation) -> Flow[Completion]:
-    completion = yield from flow
-    return emulation.completion(completion)
-
-
-def _context(call: ProviderCall, encoded: Encoded) -> Context:
-    return Context(call.id, call.model, call.report, encoded.names, encoded.output_tool)
