@@ -69,6 +69,32 @@ RESPONSES: Mapping[str, tuple[str, Any]] = {
             "usage": {"input_tokens": 1, "output_tokens": 1},
         },
     ),
+    "bedrock": (
+        "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+        {
+            "output": {
+                "message": {
+                    "role": "assistant",
+                    "content": [
+                        {
+                            "reasoningContent": {
+                                "reasoningText": {"text": REASONING, "signature": SIGNATURE}
+                            }
+                        },
+                        {
+                            "toolUse": {
+                                "toolUseId": "tooluse_4714",
+                                "name": "find_weather",
+                                "input": ARGUMENTS,
+                            }
+                        },
+                    ],
+                }
+            },
+            "stopReason": "tool_use",
+            "usage": {"inputTokens": 1, "outputTokens": 1, "totalTokens": 2},
+        },
+    ),
     "cohere": (
         "command-a-03-2025",
         {
@@ -121,6 +147,7 @@ RESPONSES: Mapping[str, tuple[str, Any]] = {
     ),
 }
 """By provider: a model, and a response of it."""
+SIGNING = ("anthropic", "bedrock", "gemini")
 
 
 def provider_of(name: str) -> Provider:
@@ -128,6 +155,8 @@ def provider_of(name: str) -> Provider:
     settings = {"api_key": "key-1234567890"}
     if name == "azure":
         settings["base_url"] = "https://mine.openai.azure.com"
+    if name == "bedrock":
+        settings["region"] = "us-east-1"
     made: Provider = installed_providers()[name].load()(**settings)
     return made
 
@@ -157,7 +186,7 @@ def test_a_history_goes_to_every_provider(source: str, target: str) -> None:
     assert plain.count('"find_weather"') >= 2
     assert re.search(r'"city": ?"Bern-4711"', plain)
     assert "Rain, 4715." in sent
-    assert (SIGNATURE in sent) is (source == target and source in ("anthropic", "gemini"))
+    assert (SIGNATURE in sent) is (source == target and source in SIGNING)
     reported = {each.path for each in call.report}
     has_reasoning = bool(history[1].reasoning_content)
     is_reported = any(path.startswith("messages[1]") for path in reported)

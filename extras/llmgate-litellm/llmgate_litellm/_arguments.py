@@ -111,6 +111,8 @@ def asked_for(model: str, given: Mapping[str, Any]) -> Asked:
     _add_timeout(options, named)
     _add_parameters(options, named)
     asked.llmgate_model = llmgate_model(provider, own, options)
+    if asked.llmgate_model.startswith("bedrock/"):
+        _add_settings_of_aws(options, named)
     return asked
 
 
@@ -130,6 +132,15 @@ def _settings_of_call(named: Mapping[str, Any]) -> dict[str, Any]:
     if organization:
         found["extra_headers"] = {"OpenAI-Organization": organization, **found["extra_headers"]}
     return {name: value for name, value in found.items() if value}
+
+
+def _add_settings_of_aws(options: dict[str, Any], named: Mapping[str, Any]) -> None:
+    """The keys, the profile, the region and the address of a call to Bedrock."""
+    found = {name: named[theirs] for theirs, name in _OF_AWS.items() if theirs in named}
+    if found:
+        options["provider_settings"] = found
+    if "aws_bedrock_runtime_endpoint" in named:
+        options["base_url"] = named["aws_bedrock_runtime_endpoint"]
 
 
 def _retries(named: Mapping[str, Any]) -> int:
@@ -167,11 +178,21 @@ def _add_parameters(options: dict[str, Any], named: Mapping[str, Any]) -> None:
         options["extra_body"] = body
 
 
+_OF_AWS: Mapping[str, str] = {
+    "aws_access_key_id": "aws_access_key_id",
+    "aws_profile_name": "profile",
+    "aws_region_name": "region",
+    "aws_secret_access_key": "aws_secret_access_key",
+    "aws_session_token": "aws_session_token",
+}
+"""What llmgate calls the settings of Bedrock."""
 _OPTIONS = frozenset(
     [
+        *_OF_AWS,
         "api_base",
         "api_key",
         "api_version",
+        "aws_bedrock_runtime_endpoint",
         "base_url",
         "extra_body",
         "extra_headers",

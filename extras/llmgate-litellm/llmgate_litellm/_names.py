@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.metadata import entry_points
@@ -14,6 +15,7 @@ __all__ = ["COMPATIBLE", "llmgate_model", "split"]
 _ALIASES = {
     "ai21_chat": "ai21",
     "azure_text": "azure",
+    "bedrock_converse": "bedrock",
     "cohere_chat": "cohere",
     "custom_openai": "openai",
     "fireworks_ai": "fireworks",
@@ -62,6 +64,15 @@ COMPATIBLE = frozenset(
 )
 """Hosts of OpenAI's format, which ``api_base=`` reaches where no plugin has their name."""
 
+_OF_BEDROCK = re.compile(
+    r"(?:(?:us|us-gov|eu|apac|jp|au|ca|global)\.)?"
+    r"(?:ai21|amazon|anthropic|cohere|deepseek|meta|mistral|openai|qwen|twelvelabs|writer)\.[a-z]"
+    r"|arn:aws[a-z-]*:bedrock:"
+)
+"""Names that nobody but Bedrock uses: litellm takes them without a prefix."""
+_ROUTES_OF_BEDROCK = ("converse/", "converse_like/", "invoke/")
+"""Ways to Bedrock's models that litellm has; llmgate has one."""
+
 
 @cache
 def _installed() -> dict[str, tuple[str, ...]]:
@@ -84,6 +95,8 @@ def split(model: str, custom_llm_provider: str | None = None) -> tuple[str, str]
     prefix, slash, rest = model.partition("/")
     if slash and (prefix in _ALIASES or prefix in COMPATIBLE or prefix in _installed()):
         return prefix, rest
+    if _OF_BEDROCK.match(model):
+        return "bedrock", model
     owner = _claimant(model)
     if owner is not None:
         return owner, model
@@ -111,6 +124,9 @@ def llmgate_model(provider: str, model: str, settings: dict[str, Any]) -> str:
         BadRequestError: when there is neither a plugin nor an address.
     """
     name = _ALIASES.get(provider, provider)
+    if name == "bedrock":
+        route = next((each for each in _ROUTES_OF_BEDROCK if model.startswith(each)), "")
+        model = model.removeprefix(route)
     if name in _installed():
         return f"{name}/{model}"
     if settings.get("base_url"):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import llmgate_litellm as litellm
+from tests.sdk import SdkServer
 
 Ask = Callable[..., Any]
 PRICES = {"openai/gpt-4o": {"input_cost_per_token": 0.01, "output_cost_per_token": 0.02}}
@@ -19,6 +20,37 @@ def test_the_provider_of_a_model() -> None:
     assert litellm.get_llm_provider("gpt-4o", api_key="k")[:3] == ("gpt-4o", "openai", "k")
     with pytest.raises(litellm.BadRequestError):
         litellm.get_llm_provider("nobody-knows-it")
+    for name in ("us.anthropic.claude-opus-5-v1:0", "amazon.nova-lite-v1:0", "arn:aws:bedrock:x/y"):
+        assert litellm.get_llm_provider(name)[:2] == (name, "bedrock")
+
+
+BEDROCK = (
+    b'{"output": {"message": {"role": "assistant", "content": [{"text": "Hi"}]}},'
+    b' "stopReason": "end_turn"}'
+)
+
+
+@pytest.mark.parametrize(
+    "model",
+    ["bedrock/us.m-v1:0", "bedrock/converse/us.m-v1:0", "bedrock_converse/us.m-v1:0"],
+)
+def test_bedrock(model: str) -> None:
+    """Its names, and its settings, none of which is sent in the body."""
+    given = {
+        "aws_access_key_id": "AKIDEXAMPLE",
+        "aws_secret_access_key": "secret-4711",
+        "aws_region_name": "eu-west-1",
+    }
+    messages = [{"role": "user", "content": "Hi"}]
+    with SdkServer(BEDROCK) as server:
+        answer: Any = litellm.completion(
+            model, messages, aws_bedrock_runtime_endpoint=server.url, **given
+        )
+    (asked,) = server.asked
+    assert answer.choices[0].message.content == "Hi"
+    assert asked.path == "/model/us.m-v1%3A0/converse"
+    assert asked.json == {"messages": [{"role": "user", "content": [{"text": "Hi"}]}]}
+    assert "/eu-west-1/bedrock/aws4_request" in asked.headers["authorization"]
 
 
 def test_abilities() -> None:

@@ -100,13 +100,13 @@ def _vectors_in(fields: Fields) -> list[Any]:
     given = fields.payload.get("embeddings")
     if not is_array(given):
         by_type = fields.object("embeddings")
-        given = by_type.array(
-            "float" if "float" in by_type.payload else next(iter(by_type.payload))
-        )
+        given = by_type.array(min(by_type.payload, key=lambda kind: kind != "float", default=""))
+    if not given:
+        raise DecodeError("embeddings holds no vectors")
     return (
         given
-        if given and is_array(given[0])
-        else [each.array("embedding") for each in fields.objects("embeddings")]
+        if is_array(given[0])
+        else [e.array("embedding") for e in fields.objects("embeddings")]
     )
 
 

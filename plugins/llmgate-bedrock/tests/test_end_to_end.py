@@ -1,4 +1,4 @@
-"""Calls through a client and a socket, to a server that plays recordings and verifies credentials."""
+"""Calls through a socket, to a server that plays recordings and verifies credentials."""
 
 from __future__ import annotations
 

@@ -338,7 +338,9 @@ def test_a_streamed_response_goes_back_too(sent: Sent) -> None:
     ]
     body = b"".join(event(name, json.dumps(payload).encode()) for name, payload in events)
     frames = decoder.framer.feed(body)
-    message = accumulate(chunk for each in frames for chunk in decoder.feed(each)).choices[0].message
+    message = (
+        accumulate(chunk for each in frames for chunk in decoder.feed(each)).choices[0].message
+    )
     sent_body, _ = sent([HI, message, result()], model=CLAUDE)
     source = {"s3Location": {"uri": "s3://b/a"}}
     assert [
@@ -371,7 +373,7 @@ def test_a_call_that_was_cut_off(sent: Sent) -> None:
     """Its text is an object again."""
     message = responded(THOUGHT, used(given='{"a": '))
     assert '{"a": ' == message.tool_calls[0].function.arguments
-    body, call = sent([HI, message, result()], model=CLAUDE)
+    body, _ = sent([HI, message, result()], model=CLAUDE)
     assert {"arguments": '{"a": '} == body["messages"][1]["content"][1]["toolUse"]["input"]
 
 

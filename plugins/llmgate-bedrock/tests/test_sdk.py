@@ -1,4 +1,4 @@
-"""AWS's own package, pointed at a loopback server, sends what this plugin sends, and reads the same.
+"""AWS's own package, pointed at a loopback server, sends and reads what this plugin does.
 
 The calls are made of kinds of conversations and of parameters; no two of them send the same keys.
 """
@@ -190,9 +190,7 @@ NAMED = {"type": "function", "function": {"name": "f"}}
 FORMAT = {"type": "json_schema", "json_schema": {"name": "x", "schema": CITY}}
 SENT_FORMAT = {
     "type": "json_schema",
-    "structure": {
-        "jsonSchema": {"schema": json.dumps(CITY, separators=(",", ":")), "name": "x"}
-    },
+    "structure": {"jsonSchema": {"schema": json.dumps(CITY, separators=(",", ":")), "name": "x"}},
 }
 TOOLS = (
     tools(None, None),
@@ -384,7 +382,9 @@ def test_streams_are_read_alike() -> None:
         decoder = drive(provider.stream(call), [HttpResponse(200, {}, b"")]).result
         frames = decoder.framer.feed(body)
         ours = accumulate(chunk for frame in frames for chunk in decoder.feed(frame))
-        deltas = [each["contentBlockDelta"]["delta"] for each in events if "contentBlockDelta" in each]
+        deltas = [
+            each["contentBlockDelta"]["delta"] for each in events if "contentBlockDelta" in each
+        ]
         said = ours.choices[0].message
         assert "".join(each.get("text", "") for each in deltas) == (said.content or "")
         thoughts = [each.get("reasoningContent", {}).get("text", "") for each in deltas]

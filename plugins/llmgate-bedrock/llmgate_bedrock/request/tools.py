@@ -55,14 +55,15 @@ def add_tools(body: dict[str, Any], call: ProviderCall, traits: Traits, names: N
             if (given := parameter(call, name)) is not None:
                 call.report.add("dropped", name, "no tool is sent", given=given)
         return
-    body["toolConfig"] = {"tools": tools}
+    config: dict[str, Any] = {"tools": tools}
+    body["toolConfig"] = config
     kind, value = _choice(choice, call, traits, names)
     if traits.claude is None or not (parallel is False or kind == "none"):
         if parallel is not None:
             reason = "that is what the model does by itself"
             call.report.add("dropped", "parallel_tool_calls", reason, given=parallel)
         if kind != "none" and choice is not _AUTO:
-            body["toolConfig"]["toolChoice"] = {kind: value}
+            config["toolChoice"] = {kind: value}
         return
     # what Converse has no words for, in Claude's own
     parallelism = {} if kind == "none" else {"disable_parallel_tool_use": not parallel}

@@ -43,26 +43,31 @@ class Block:
 
     def native(self) -> dict[str, Any]:
         """The block as a whole response has it; empty where nothing came."""
+        block, text = self._known(), {"text": "".join(self.texts)}
         if self.citations:
-            said = {"content": [{"text": "".join(self.texts)}]} if self.texts else {}
-            return {"citationsContent": {**said, "citations": self.citations}}
-        if self.texts:
-            return {"text": "".join(self.texts)}
+            said = {"content": [text]} if self.texts else {}
+            block["citationsContent"] = {**said, "citations": self.citations}
+        elif self.texts:
+            block |= text
+        for key, value in self.others.items():
+            before = block.get(key)
+            block[key] = {**before, **value} if is_object(before) and is_object(value) else value
+        return block
+
+    def _known(self) -> dict[str, Any]:
+        """What it began with, and what of thoughts, arguments and results has come since."""
+        block = dict(self.start)
         if self.thoughts or self.signature is not None:
             signed = {} if self.signature is None else {"signature": self.signature}
-            text = {"text": "".join(self.thoughts), **signed}
-            return {"reasoningContent": {"reasoningText": text}}
-        if self.redacted:
-            return {"reasoningContent": {"redactedContent": _joined(self.redacted)}}
-        block = dict(self.start)
+            thought = {"text": "".join(self.thoughts), **signed}
+            block["reasoningContent"] = {"reasoningText": thought}
+        elif self.redacted:
+            block["reasoningContent"] = {"redactedContent": _joined(self.redacted)}
         if is_object(used := block.get("toolUse")):
             named = {key: value for key, value in used.items() if value != "tool_use"}
             block["toolUse"] = {**named, "input": _value_of("".join(self.arguments))}
         if is_object(result := block.get("toolResult")):
             block["toolResult"] = {**result, "content": self.results}
-        for key, value in self.others.items():
-            before = block.get(key)
-            block[key] = {**before, **value} if is_object(before) and is_object(value) else value
         return block
 
 
@@ -87,7 +92,7 @@ def is_plain(block: Mapping[str, Any], place: int) -> bool:
     is a call without further fields."""
     used = block.get("toolUse")
     if len(block) != 1 or not is_object(used):
-        return block.keys() == {"text"} and place == 0
+        return [*block] == ["text"] and place == 0
     return used.keys() <= {"toolUseId", "name", "input"} and is_object(used.get("input"))
 
 
