@@ -78,6 +78,7 @@ def delta(given: dict[str, Any], index: Any = 0) -> tuple[str, dict[str, Any]]:
 
 END: Events = [("messageStop", {"stopReason": "end_turn"}), ("metadata", {"usage": USAGE})]
 USED = {"toolUseId": "t", "name": "f"}
+RESULT = {"toolUseId": "t"}
 
 
 # --- reasons, counts, and what is beside --------------------------------------------------
