@@ -213,7 +213,7 @@ def test_a_call_of_the_server() -> None:
         *END,
     ]
     said_message = streamed(events).choices[0].message
-    result = {**USED, "content": [{"text": "a"}, {"text": "b"}]}
+    result = {**RESULT, "content": [{"text": "a"}, {"text": "b"}]}
     assert said_message.provider_data is not None
     assert (
         None,
