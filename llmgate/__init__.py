@@ -40,6 +40,7 @@ _HOME = {
     "_core.retry": ("RetryPolicy",),
     "_core.stream": ("Stream",),
     "_core.sync": ("SyncStream",),
+    "cost": ("Cost",),
     "embeddings": ("Embedding", "Embeddings"),
     "hooks": ("LoggingHook", "StructlogHook"),
     "media": ("audio", "file", "image"),

@@ -9,7 +9,6 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Never, TypedDict, Unpack, overload
 
-from pydantic import TypeAdapter
 from typing_extensions import deprecated
 
 from llmgate._core.client import Client as _Client
@@ -20,18 +19,8 @@ from llmgate._core.preview import Preview as Preview
 from llmgate._core.retry import RetryPolicy as RetryPolicy
 from llmgate._core.stream import Stream as Stream
 from llmgate._core.sync import SyncStream as SyncStream
-from llmgate._typing import (
-    ExactMessages,
-    ForMypy,
-    ForPyright,
-    Given,
-    Messages,
-    MistakenMessages,
-    Parsed,
-)
-from llmgate.batch import BatchRecord as BatchRecord
-from llmgate.batch import abatch as abatch
-from llmgate.batch_files import batch_file as batch_file
+from llmgate._typing import ExactMessages, ForMypy, ForPyright, Given, Messages, MistakenMessages
+from llmgate.cost import Cost as Cost
 from llmgate.embeddings import Embedding as Embedding
 from llmgate.embeddings import EmbeddingInput
 from llmgate.embeddings import Embeddings as Embeddings
@@ -49,10 +38,6 @@ from llmgate.errors import InvalidRequestError as InvalidRequestError
 from llmgate.errors import LLMGateError as LLMGateError
 from llmgate.errors import MissingKeyError as MissingKeyError
 from llmgate.errors import NotFoundError as NotFoundError
-from llmgate.errors import OutputError as OutputError
-from llmgate.errors import OutputRefusedError as OutputRefusedError
-from llmgate.errors import OutputTruncatedError as OutputTruncatedError
-from llmgate.errors import OutputValidationError as OutputValidationError
 from llmgate.errors import OverloadedError as OverloadedError
 from llmgate.errors import PermissionDeniedError as PermissionDeniedError
 from llmgate.errors import PluginError as PluginError
@@ -101,7 +86,6 @@ from llmgate.types import Usage as Usage
 __all__ = [
     "AuthenticationError",
     "BadRequestError",
-    "BatchRecord",
     "Chunk",
     "Client",
     "ClosedError",
@@ -110,6 +94,7 @@ __all__ = [
     "ConnectError",
     "ContentFilterError",
     "ContextWindowError",
+    "Cost",
     "DeadlineExceededError",
     "DecodeError",
     "Deviation",
@@ -125,10 +110,6 @@ __all__ = [
     "ModelInfo",
     "ModelList",
     "NotFoundError",
-    "OutputError",
-    "OutputRefusedError",
-    "OutputTruncatedError",
-    "OutputValidationError",
     "OverloadedError",
     "PermissionDeniedError",
     "PluginError",
@@ -158,7 +139,6 @@ __all__ = [
     "UnknownProviderError",
     "UnsupportedError",
     "Usage",
-    "abatch",
     "acompletion",
     "add_host",
     "aembedding",
@@ -166,7 +146,6 @@ __all__ = [
     "arerank",
     "arun_tools",
     "audio",
-    "batch_file",
     "completion",
     "defaults",
     "embedding",
@@ -180,7 +159,7 @@ __all__ = [
 ]
 __version__: str
 
-class _Others(TypedDict, total=False):
+class _Keywords(TypedDict, total=False):
     audio: dict[str, Any] | None
     frequency_penalty: float | None
     function_call: Literal["none", "auto"] | dict[str, Any] | None
@@ -200,6 +179,7 @@ class _Others(TypedDict, total=False):
     prompt_cache_options: dict[str, Any] | None
     prompt_cache_retention: str | None
     reasoning_effort: str | None
+    response_format: Any | None
     safety_identifier: str | None
     seed: int | None
     service_tier: str | None
@@ -230,12 +210,8 @@ class _Others(TypedDict, total=False):
     forceTimeout: float | None
     logger_fn: Callable[[dict[str, Any]], object] | None
     verbose: bool | None
-    repair: int | None
     azure: bool | None
     replicate: bool | None
-
-class _Keywords(_Others, total=False):
-    response_format: object
 
 class Client(_Client):
     @overload
@@ -264,7 +240,7 @@ class Client(_Client):
         prompt_cache_options: dict[str, Any] | None = None,
         prompt_cache_retention: str | None = None,
         reasoning_effort: str | None = None,
-        response_format: Mapping[str, Any] | None = None,
+        response_format: Any | None = None,
         safety_identifier: str | None = None,
         seed: int | None = None,
         service_tier: str | None = None,
@@ -295,7 +271,6 @@ class Client(_Client):
         forceTimeout: float | None = None,
         logger_fn: Callable[[dict[str, Any]], object] | None = None,
         verbose: bool | None = None,
-        repair: int | None = None,
         azure: bool | None = None,
         replicate: bool | None = None,
         **unknown: Never,
@@ -335,8 +310,8 @@ class Client(_Client):
             prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
             reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
                 ``"high"``.
-            response_format: A pydantic model or another type, of which ``parsed`` is then a value,
-                or OpenAI's object: the output is JSON of it.
+            response_format: A pydantic model or another type, or OpenAI's object: the output is
+                JSON of it.
             safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
             seed: The same seed and parameters give the same output, as far as the provider can.
             service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
@@ -375,8 +350,6 @@ class Client(_Client):
             logger_fn: A function that is given each event of this call as a dictionary.
             verbose: Whether this call's events, with prompt and output, are written to standard
                 error.
-            repair: How often a response that is no value of the type in ``response_format`` is
-                asked for again, with what is wrong; 0 by default.
 
         Raises:
             LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else;
@@ -388,26 +361,6 @@ class Client(_Client):
         model: ForPyright,
         messages: ExactMessages,
         *,
-        stream: Literal[False] | None = False,
-        response_format: type[Parsed] | TypeAdapter[Parsed],
-        **keywords: Unpack[_Others],
-    ) -> Completion[Parsed]: ...
-    @overload
-    async def acompletion(
-        self,
-        model: ForPyright,
-        messages: ExactMessages,
-        *,
-        stream: Literal[False] | None = False,
-        response_format: object,
-        **keywords: Unpack[_Others],
-    ) -> Completion[Any]: ...
-    @overload
-    async def acompletion(
-        self,
-        model: ForPyright,
-        messages: ExactMessages,
-        *,
         stream: Literal[True],
         **keywords: Unpack[_Keywords],
     ) -> Stream: ...
@@ -438,7 +391,7 @@ class Client(_Client):
         prompt_cache_options: dict[str, Any] | None = None,
         prompt_cache_retention: str | None = None,
         reasoning_effort: str | None = None,
-        response_format: Mapping[str, Any] | None = None,
+        response_format: Any | None = None,
         safety_identifier: str | None = None,
         seed: int | None = None,
         service_tier: str | None = None,
@@ -469,32 +422,9 @@ class Client(_Client):
         forceTimeout: float | None = None,
         logger_fn: Callable[[dict[str, Any]], object] | None = None,
         verbose: bool | None = None,
-        repair: int | None = None,
         azure: bool | None = None,
         replicate: bool | None = None,
         **unknown: Never,
-    ) -> Completion[Any]: ...
-    @overload
-    @deprecated("a message has a wrong role, a wrong key or a wrong value")
-    async def acompletion(
-        self,
-        model: ForPyright,
-        messages: MistakenMessages,
-        *,
-        stream: Literal[False] | None = False,
-        response_format: type[Parsed] | TypeAdapter[Parsed],
-        **keywords: Unpack[_Others],
-    ) -> Completion[Parsed]: ...
-    @overload
-    @deprecated("a message has a wrong role, a wrong key or a wrong value")
-    async def acompletion(
-        self,
-        model: ForPyright,
-        messages: MistakenMessages,
-        *,
-        stream: Literal[False] | None = False,
-        response_format: object,
-        **keywords: Unpack[_Others],
     ) -> Completion[Any]: ...
     @overload
     @deprecated("a message has a wrong role, a wrong key or a wrong value")
@@ -532,7 +462,7 @@ class Client(_Client):
         prompt_cache_options: dict[str, Any] | None = None,
         prompt_cache_retention: str | None = None,
         reasoning_effort: str | None = None,
-        response_format: Mapping[str, Any] | None = None,
+        response_format: Any | None = None,
         safety_identifier: str | None = None,
         seed: int | None = None,
         service_tier: str | None = None,
@@ -563,30 +493,9 @@ class Client(_Client):
         forceTimeout: float | None = None,
         logger_fn: Callable[[dict[str, Any]], object] | None = None,
         verbose: bool | None = None,
-        repair: int | None = None,
         azure: bool | None = None,
         replicate: bool | None = None,
         **unknown: Never,
-    ) -> Completion[Any]: ...
-    @overload
-    async def acompletion(
-        self,
-        model: str | Sequence[str],
-        messages: Messages[Given],
-        *,
-        stream: Literal[False] | None = False,
-        response_format: type[Parsed] | TypeAdapter[Parsed],
-        **keywords: Unpack[_Others],
-    ) -> Completion[Parsed]: ...
-    @overload
-    async def acompletion(
-        self,
-        model: str | Sequence[str],
-        messages: Messages[Given],
-        *,
-        stream: Literal[False] | None = False,
-        response_format: object,
-        **keywords: Unpack[_Others],
     ) -> Completion[Any]: ...
     @overload
     async def acompletion(
@@ -641,8 +550,8 @@ class Client(_Client):
             prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
             reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
                 ``"high"``.
-            response_format: A pydantic model or another type, of which ``parsed`` is then a value,
-                or OpenAI's object: the output is JSON of it.
+            response_format: A pydantic model or another type, or OpenAI's object: the output is
+                JSON of it.
             safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
             seed: The same seed and parameters give the same output, as far as the provider can.
             service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
@@ -681,8 +590,6 @@ class Client(_Client):
             logger_fn: A function that is given each event of this call as a dictionary.
             verbose: Whether this call's events, with prompt and output, are written to standard
                 error.
-            repair: How often a response that is no value of the type in ``response_format`` is
-                asked for again, with what is wrong; 0 by default.
 
         Raises:
             LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else;
@@ -714,7 +621,7 @@ class Client(_Client):
         prompt_cache_options: dict[str, Any] | None = None,
         prompt_cache_retention: str | None = None,
         reasoning_effort: str | None = None,
-        response_format: Mapping[str, Any] | None = None,
+        response_format: Any | None = None,
         safety_identifier: str | None = None,
         seed: int | None = None,
         service_tier: str | None = None,
@@ -745,7 +652,6 @@ class Client(_Client):
         forceTimeout: float | None = None,
         logger_fn: Callable[[dict[str, Any]], object] | None = None,
         verbose: bool | None = None,
-        repair: int | None = None,
         azure: bool | None = None,
         replicate: bool | None = None,
         **unknown: Never,
@@ -785,8 +691,8 @@ class Client(_Client):
             prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
             reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
                 ``"high"``.
-            response_format: A pydantic model or another type, of which ``parsed`` is then a value,
-                or OpenAI's object: the output is JSON of it.
+            response_format: A pydantic model or another type, or OpenAI's object: the output is
+                JSON of it.
             safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
             seed: The same seed and parameters give the same output, as far as the provider can.
             service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
@@ -825,8 +731,6 @@ class Client(_Client):
             logger_fn: A function that is given each event of this call as a dictionary.
             verbose: Whether this call's events, with prompt and output, are written to standard
                 error.
-            repair: How often a response that is no value of the type in ``response_format`` is
-                asked for again, with what is wrong; 0 by default.
 
         Raises:
             LLMGateError: of one of the kinds in :mod:`llmgate.errors`.
@@ -837,26 +741,6 @@ class Client(_Client):
         model: ForPyright,
         messages: ExactMessages,
         *,
-        stream: Literal[False] | None = False,
-        response_format: type[Parsed] | TypeAdapter[Parsed],
-        **keywords: Unpack[_Others],
-    ) -> Completion[Parsed]: ...
-    @overload
-    def completion(
-        self,
-        model: ForPyright,
-        messages: ExactMessages,
-        *,
-        stream: Literal[False] | None = False,
-        response_format: object,
-        **keywords: Unpack[_Others],
-    ) -> Completion[Any]: ...
-    @overload
-    def completion(
-        self,
-        model: ForPyright,
-        messages: ExactMessages,
-        *,
         stream: Literal[True],
         **keywords: Unpack[_Keywords],
     ) -> SyncStream: ...
@@ -887,7 +771,7 @@ class Client(_Client):
         prompt_cache_options: dict[str, Any] | None = None,
         prompt_cache_retention: str | None = None,
         reasoning_effort: str | None = None,
-        response_format: Mapping[str, Any] | None = None,
+        response_format: Any | None = None,
         safety_identifier: str | None = None,
         seed: int | None = None,
         service_tier: str | None = None,
@@ -918,32 +802,9 @@ class Client(_Client):
         forceTimeout: float | None = None,
         logger_fn: Callable[[dict[str, Any]], object] | None = None,
         verbose: bool | None = None,
-        repair: int | None = None,
         azure: bool | None = None,
         replicate: bool | None = None,
         **unknown: Never,
-    ) -> Completion[Any]: ...
-    @overload
-    @deprecated("a message has a wrong role, a wrong key or a wrong value")
-    def completion(
-        self,
-        model: ForPyright,
-        messages: MistakenMessages,
-        *,
-        stream: Literal[False] | None = False,
-        response_format: type[Parsed] | TypeAdapter[Parsed],
-        **keywords: Unpack[_Others],
-    ) -> Completion[Parsed]: ...
-    @overload
-    @deprecated("a message has a wrong role, a wrong key or a wrong value")
-    def completion(
-        self,
-        model: ForPyright,
-        messages: MistakenMessages,
-        *,
-        stream: Literal[False] | None = False,
-        response_format: object,
-        **keywords: Unpack[_Others],
     ) -> Completion[Any]: ...
     @overload
     @deprecated("a message has a wrong role, a wrong key or a wrong value")
@@ -981,7 +842,7 @@ class Client(_Client):
         prompt_cache_options: dict[str, Any] | None = None,
         prompt_cache_retention: str | None = None,
         reasoning_effort: str | None = None,
-        response_format: Mapping[str, Any] | None = None,
+        response_format: Any | None = None,
         safety_identifier: str | None = None,
         seed: int | None = None,
         service_tier: str | None = None,
@@ -1012,30 +873,9 @@ class Client(_Client):
         forceTimeout: float | None = None,
         logger_fn: Callable[[dict[str, Any]], object] | None = None,
         verbose: bool | None = None,
-        repair: int | None = None,
         azure: bool | None = None,
         replicate: bool | None = None,
         **unknown: Never,
-    ) -> Completion[Any]: ...
-    @overload
-    def completion(
-        self,
-        model: str | Sequence[str],
-        messages: Messages[Given],
-        *,
-        stream: Literal[False] | None = False,
-        response_format: type[Parsed] | TypeAdapter[Parsed],
-        **keywords: Unpack[_Others],
-    ) -> Completion[Parsed]: ...
-    @overload
-    def completion(
-        self,
-        model: str | Sequence[str],
-        messages: Messages[Given],
-        *,
-        stream: Literal[False] | None = False,
-        response_format: object,
-        **keywords: Unpack[_Others],
     ) -> Completion[Any]: ...
     @overload
     def completion(
@@ -1090,8 +930,8 @@ class Client(_Client):
             prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
             reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
                 ``"high"``.
-            response_format: A pydantic model or another type, of which ``parsed`` is then a value,
-                or OpenAI's object: the output is JSON of it.
+            response_format: A pydantic model or another type, or OpenAI's object: the output is
+                JSON of it.
             safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
             seed: The same seed and parameters give the same output, as far as the provider can.
             service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
@@ -1130,8 +970,6 @@ class Client(_Client):
             logger_fn: A function that is given each event of this call as a dictionary.
             verbose: Whether this call's events, with prompt and output, are written to standard
                 error.
-            repair: How often a response that is no value of the type in ``response_format`` is
-                asked for again, with what is wrong; 0 by default.
 
         Raises:
             LLMGateError: of one of the kinds in :mod:`llmgate.errors`.
@@ -1179,8 +1017,8 @@ class Client(_Client):
             prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
             reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
                 ``"high"``.
-            response_format: A pydantic model or another type, of which ``parsed`` is then a value,
-                or OpenAI's object: the output is JSON of it.
+            response_format: A pydantic model or another type, or OpenAI's object: the output is
+                JSON of it.
             safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
             seed: The same seed and parameters give the same output, as far as the provider can.
             service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
@@ -1219,8 +1057,6 @@ class Client(_Client):
             logger_fn: A function that is given each event of this call as a dictionary.
             verbose: Whether this call's events, with prompt and output, are written to standard
                 error.
-            repair: How often a response that is no value of the type in ``response_format`` is
-                asked for again, with what is wrong; 0 by default.
 
         Raises:
             LLMGateError: what the call would raise before sending, but for a missing key.
@@ -1278,8 +1114,8 @@ class Client(_Client):
             prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
             reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
                 ``"high"``.
-            response_format: A pydantic model or another type, of which ``parsed`` is then a value,
-                or OpenAI's object: the output is JSON of it.
+            response_format: A pydantic model or another type, or OpenAI's object: the output is
+                JSON of it.
             safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
             seed: The same seed and parameters give the same output, as far as the provider can.
             service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
@@ -1318,8 +1154,6 @@ class Client(_Client):
             logger_fn: A function that is given each event of this call as a dictionary.
             verbose: Whether this call's events, with prompt and output, are written to standard
                 error.
-            repair: How often a response that is no value of the type in ``response_format`` is
-                asked for again, with what is wrong; 0 by default.
 
         Raises:
             LLMGateError: what the call would raise before sending, but for a missing key.
@@ -1703,7 +1537,7 @@ async def acompletion(
     prompt_cache_options: dict[str, Any] | None = None,
     prompt_cache_retention: str | None = None,
     reasoning_effort: str | None = None,
-    response_format: Mapping[str, Any] | None = None,
+    response_format: Any | None = None,
     safety_identifier: str | None = None,
     seed: int | None = None,
     service_tier: str | None = None,
@@ -1734,7 +1568,6 @@ async def acompletion(
     forceTimeout: float | None = None,
     logger_fn: Callable[[dict[str, Any]], object] | None = None,
     verbose: bool | None = None,
-    repair: int | None = None,
     azure: bool | None = None,
     replicate: bool | None = None,
     **unknown: Never,
@@ -1774,8 +1607,8 @@ async def acompletion(
         prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
         reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
             ``"high"``.
-        response_format: A pydantic model or another type, of which ``parsed`` is then a value,
-            or OpenAI's object: the output is JSON of it.
+        response_format: A pydantic model or another type, or OpenAI's object: the output is
+            JSON of it.
         safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
         seed: The same seed and parameters give the same output, as far as the provider can.
         service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
@@ -1814,8 +1647,6 @@ async def acompletion(
         logger_fn: A function that is given each event of this call as a dictionary.
         verbose: Whether this call's events, with prompt and output, are written to standard
             error.
-        repair: How often a response that is no value of the type in ``response_format`` is
-            asked for again, with what is wrong; 0 by default.
 
     Raises:
         LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else; cancellation
@@ -1827,24 +1658,6 @@ async def acompletion(
     model: ForPyright,
     messages: ExactMessages,
     *,
-    stream: Literal[False] | None = False,
-    response_format: type[Parsed] | TypeAdapter[Parsed],
-    **keywords: Unpack[_Others],
-) -> Completion[Parsed]: ...
-@overload
-async def acompletion(
-    model: ForPyright,
-    messages: ExactMessages,
-    *,
-    stream: Literal[False] | None = False,
-    response_format: object,
-    **keywords: Unpack[_Others],
-) -> Completion[Any]: ...
-@overload
-async def acompletion(
-    model: ForPyright,
-    messages: ExactMessages,
-    *,
     stream: Literal[True],
     **keywords: Unpack[_Keywords],
 ) -> Stream: ...
@@ -1874,7 +1687,7 @@ async def acompletion(
     prompt_cache_options: dict[str, Any] | None = None,
     prompt_cache_retention: str | None = None,
     reasoning_effort: str | None = None,
-    response_format: Mapping[str, Any] | None = None,
+    response_format: Any | None = None,
     safety_identifier: str | None = None,
     seed: int | None = None,
     service_tier: str | None = None,
@@ -1905,30 +1718,9 @@ async def acompletion(
     forceTimeout: float | None = None,
     logger_fn: Callable[[dict[str, Any]], object] | None = None,
     verbose: bool | None = None,
-    repair: int | None = None,
     azure: bool | None = None,
     replicate: bool | None = None,
     **unknown: Never,
-) -> Completion[Any]: ...
-@overload
-@deprecated("a message has a wrong role, a wrong key or a wrong value")
-async def acompletion(
-    model: ForPyright,
-    messages: MistakenMessages,
-    *,
-    stream: Literal[False] | None = False,
-    response_format: type[Parsed] | TypeAdapter[Parsed],
-    **keywords: Unpack[_Others],
-) -> Completion[Parsed]: ...
-@overload
-@deprecated("a message has a wrong role, a wrong key or a wrong value")
-async def acompletion(
-    model: ForPyright,
-    messages: MistakenMessages,
-    *,
-    stream: Literal[False] | None = False,
-    response_format: object,
-    **keywords: Unpack[_Others],
 ) -> Completion[Any]: ...
 @overload
 @deprecated("a message has a wrong role, a wrong key or a wrong value")
@@ -1964,7 +1756,7 @@ async def acompletion(
     prompt_cache_options: dict[str, Any] | None = None,
     prompt_cache_retention: str | None = None,
     reasoning_effort: str | None = None,
-    response_format: Mapping[str, Any] | None = None,
+    response_format: Any | None = None,
     safety_identifier: str | None = None,
     seed: int | None = None,
     service_tier: str | None = None,
@@ -1995,28 +1787,9 @@ async def acompletion(
     forceTimeout: float | None = None,
     logger_fn: Callable[[dict[str, Any]], object] | None = None,
     verbose: bool | None = None,
-    repair: int | None = None,
     azure: bool | None = None,
     replicate: bool | None = None,
     **unknown: Never,
-) -> Completion[Any]: ...
-@overload
-async def acompletion(
-    model: str | Sequence[str],
-    messages: Messages[Given],
-    *,
-    stream: Literal[False] | None = False,
-    response_format: type[Parsed] | TypeAdapter[Parsed],
-    **keywords: Unpack[_Others],
-) -> Completion[Parsed]: ...
-@overload
-async def acompletion(
-    model: str | Sequence[str],
-    messages: Messages[Given],
-    *,
-    stream: Literal[False] | None = False,
-    response_format: object,
-    **keywords: Unpack[_Others],
 ) -> Completion[Any]: ...
 @overload
 async def acompletion(
@@ -2069,8 +1842,8 @@ async def acompletion(
         prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
         reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
             ``"high"``.
-        response_format: A pydantic model or another type, of which ``parsed`` is then a value,
-            or OpenAI's object: the output is JSON of it.
+        response_format: A pydantic model or another type, or OpenAI's object: the output is
+            JSON of it.
         safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
         seed: The same seed and parameters give the same output, as far as the provider can.
         service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
@@ -2109,8 +1882,6 @@ async def acompletion(
         logger_fn: A function that is given each event of this call as a dictionary.
         verbose: Whether this call's events, with prompt and output, are written to standard
             error.
-        repair: How often a response that is no value of the type in ``response_format`` is
-            asked for again, with what is wrong; 0 by default.
 
     Raises:
         LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else; cancellation
@@ -2142,7 +1913,7 @@ def completion(
     prompt_cache_options: dict[str, Any] | None = None,
     prompt_cache_retention: str | None = None,
     reasoning_effort: str | None = None,
-    response_format: Mapping[str, Any] | None = None,
+    response_format: Any | None = None,
     safety_identifier: str | None = None,
     seed: int | None = None,
     service_tier: str | None = None,
@@ -2173,7 +1944,6 @@ def completion(
     forceTimeout: float | None = None,
     logger_fn: Callable[[dict[str, Any]], object] | None = None,
     verbose: bool | None = None,
-    repair: int | None = None,
     azure: bool | None = None,
     replicate: bool | None = None,
     **unknown: Never,
@@ -2213,8 +1983,8 @@ def completion(
         prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
         reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
             ``"high"``.
-        response_format: A pydantic model or another type, of which ``parsed`` is then a value,
-            or OpenAI's object: the output is JSON of it.
+        response_format: A pydantic model or another type, or OpenAI's object: the output is
+            JSON of it.
         safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
         seed: The same seed and parameters give the same output, as far as the provider can.
         service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
@@ -2253,8 +2023,6 @@ def completion(
         logger_fn: A function that is given each event of this call as a dictionary.
         verbose: Whether this call's events, with prompt and output, are written to standard
             error.
-        repair: How often a response that is no value of the type in ``response_format`` is
-            asked for again, with what is wrong; 0 by default.
 
     Raises:
         LLMGateError: of one of the kinds in :mod:`llmgate.errors`.
@@ -2265,24 +2033,6 @@ def completion(
     model: ForPyright,
     messages: ExactMessages,
     *,
-    stream: Literal[False] | None = False,
-    response_format: type[Parsed] | TypeAdapter[Parsed],
-    **keywords: Unpack[_Others],
-) -> Completion[Parsed]: ...
-@overload
-def completion(
-    model: ForPyright,
-    messages: ExactMessages,
-    *,
-    stream: Literal[False] | None = False,
-    response_format: object,
-    **keywords: Unpack[_Others],
-) -> Completion[Any]: ...
-@overload
-def completion(
-    model: ForPyright,
-    messages: ExactMessages,
-    *,
     stream: Literal[True],
     **keywords: Unpack[_Keywords],
 ) -> SyncStream: ...
@@ -2312,7 +2062,7 @@ def completion(
     prompt_cache_options: dict[str, Any] | None = None,
     prompt_cache_retention: str | None = None,
     reasoning_effort: str | None = None,
-    response_format: Mapping[str, Any] | None = None,
+    response_format: Any | None = None,
     safety_identifier: str | None = None,
     seed: int | None = None,
     service_tier: str | None = None,
@@ -2343,30 +2093,9 @@ def completion(
     forceTimeout: float | None = None,
     logger_fn: Callable[[dict[str, Any]], object] | None = None,
     verbose: bool | None = None,
-    repair: int | None = None,
     azure: bool | None = None,
     replicate: bool | None = None,
     **unknown: Never,
-) -> Completion[Any]: ...
-@overload
-@deprecated("a message has a wrong role, a wrong key or a wrong value")
-def completion(
-    model: ForPyright,
-    messages: MistakenMessages,
-    *,
-    stream: Literal[False] | None = False,
-    response_format: type[Parsed] | TypeAdapter[Parsed],
-    **keywords: Unpack[_Others],
-) -> Completion[Parsed]: ...
-@overload
-@deprecated("a message has a wrong role, a wrong key or a wrong value")
-def completion(
-    model: ForPyright,
-    messages: MistakenMessages,
-    *,
-    stream: Literal[False] | None = False,
-    response_format: object,
-    **keywords: Unpack[_Others],
 ) -> Completion[Any]: ...
 @overload
 @deprecated("a message has a wrong role, a wrong key or a wrong value")
@@ -2402,7 +2131,7 @@ def completion(
     prompt_cache_options: dict[str, Any] | None = None,
     prompt_cache_retention: str | None = None,
     reasoning_effort: str | None = None,
-    response_format: Mapping[str, Any] | None = None,
+    response_format: Any | None = None,
     safety_identifier: str | None = None,
     seed: int | None = None,
     service_tier: str | None = None,
@@ -2433,28 +2162,9 @@ def completion(
     forceTimeout: float | None = None,
     logger_fn: Callable[[dict[str, Any]], object] | None = None,
     verbose: bool | None = None,
-    repair: int | None = None,
     azure: bool | None = None,
     replicate: bool | None = None,
     **unknown: Never,
-) -> Completion[Any]: ...
-@overload
-def completion(
-    model: str | Sequence[str],
-    messages: Messages[Given],
-    *,
-    stream: Literal[False] | None = False,
-    response_format: type[Parsed] | TypeAdapter[Parsed],
-    **keywords: Unpack[_Others],
-) -> Completion[Parsed]: ...
-@overload
-def completion(
-    model: str | Sequence[str],
-    messages: Messages[Given],
-    *,
-    stream: Literal[False] | None = False,
-    response_format: object,
-    **keywords: Unpack[_Others],
 ) -> Completion[Any]: ...
 @overload
 def completion(
@@ -2507,8 +2217,8 @@ def completion(
         prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
         reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
             ``"high"``.
-        response_format: A pydantic model or another type, of which ``parsed`` is then a value,
-            or OpenAI's object: the output is JSON of it.
+        response_format: A pydantic model or another type, or OpenAI's object: the output is
+            JSON of it.
         safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
         seed: The same seed and parameters give the same output, as far as the provider can.
         service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
@@ -2547,8 +2257,6 @@ def completion(
         logger_fn: A function that is given each event of this call as a dictionary.
         verbose: Whether this call's events, with prompt and output, are written to standard
             error.
-        repair: How often a response that is no value of the type in ``response_format`` is
-            asked for again, with what is wrong; 0 by default.
 
     Raises:
         LLMGateError: of one of the kinds in :mod:`llmgate.errors`.

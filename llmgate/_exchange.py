@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from llmgate._text.dataclass import slotted
 from llmgate.report import Report
 
+if TYPE_CHECKING:
+    from llmgate.cost import Cost, Prices
+
 __all__ = ["Attempt", "Exchange", "HasExchange"]
 
 
@@ -37,7 +40,8 @@ class Exchange:
 
     ``headers`` are the response's, names in lower case; ``raw`` is the response's body, untouched
     (empty for a stream). Neither is pickled: what a provider wrote was for this process. ``cache``
-    says whether a cache had the response, where there is one.
+    says whether a cache had the response, where there is one. ``model`` is the provider's own name
+    of the model that was asked, and ``prices`` are those of the client, which are not pickled.
     """
 
     provider: str = ""
@@ -47,6 +51,8 @@ class Exchange:
     request_id: str | None = None
     attempts: tuple[Attempt, ...] = ()
     cache: Literal["hit", "miss"] | None = None
+    model: str = ""
+    prices: Prices | None = field(default=None, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
         """What is pickled: neither headers nor body."""
@@ -125,6 +131,16 @@ class HasExchange:
     def rate_limit(self) -> dict[str, str]:
         """The headers about rate limits."""
         return self.exchange.rate_limit
+
+    @property
+    def cost(self) -> Cost | None:
+        """What it cost; None where its usage or its price is not known. See docs/cost.md.
+
+        The first time, this may import the package genai-prices, which takes some 200 ms.
+        """
+        from llmgate.cost import cost_of  # noqa: PLC0415 - only where asked for
+
+        return cost_of(self, self.exchange)
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import field
+from decimal import Decimal
 
 from llmgate._text.dataclass import slotted
 from llmgate._text.shape import Extra, JsonObject, Shape, shape
@@ -67,8 +68,9 @@ class ModelInfo:
 
     ``context_window`` and ``max_output`` are in tokens. ``tools``, ``vision``, ``audio``,
     ``schema`` (of a response, as a JSON schema) and ``reasoning`` say whether the model has them.
-    ``status`` is such as ``deprecated``. ``sources`` says of each field that is known who says it,
-    and of which date that is.
+    ``status`` is such as ``deprecated``. ``prices`` are those of a million tokens, in the fields of
+    :class:`~llmgate.cost.Rates`; longer prompts and other service tiers may cost more. ``sources``
+    says of each field that is known who says it, and of which date that is.
     """
 
     name: str
@@ -80,4 +82,5 @@ class ModelInfo:
     schema: bool | None = None
     reasoning: bool | None = None
     status: str | None = None
+    prices: dict[str, Decimal] | None = None
     sources: dict[str, str] = field(default_factory=dict[str, str])

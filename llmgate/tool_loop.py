@@ -17,12 +17,14 @@ from llmgate._core.default import default_client
 from llmgate._core.settings import as_timeout
 from llmgate._text.describe import describe_error
 from llmgate._text.json import parse_arguments
+from llmgate.cost import total_cost
 from llmgate.errors import DeadlineExceededError, InvalidRequestError, LLMGateError
 from llmgate.provider.threads import run_in_thread
 from llmgate.tools import function_tool
 from llmgate.types import Completion, Message, ToolCall, Usage
 
 if TYPE_CHECKING:
+    from llmgate.cost import Cost
     from llmgate.messages import MessageLike
     from llmgate.options import Timeout
 
@@ -70,6 +72,11 @@ class ToolRun:
             sum(usage.completion_tokens for usage in given),
             sum(usage.total_tokens for usage in given),
         )
+
+    @property
+    def cost(self) -> Cost | None:
+        """What all calls cost; None where the cost of one of them is not known."""
+        return total_cost([each.cost for each in self.completions])
 
 
 class ToolLoopError(LLMGateError):

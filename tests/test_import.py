@@ -34,6 +34,7 @@ NAMES = [
     "Completion",
     "ConflictError",
     "ConnectError",
+    "Cost",
     "ContentFilterError",
     "ContextWindowError",
     "DeadlineExceededError",

@@ -20,6 +20,7 @@ from llmgate._core.loading import check_loop, in_time, load
 from llmgate._core.media import FilesToRead, read_files
 from llmgate._core.operations import Operations
 from llmgate._core.prepare import AnyAsked, fit, hide_credentials, parse, provider_of, resolve
+from llmgate._core.prices import as_prices
 from llmgate._core.registry import Registry
 from llmgate._core.remembered import copied
 from llmgate._core.retry import RetryBudget, RetryPolicy
@@ -95,6 +96,8 @@ class Client(Operations, Live):
             attempt, on the task of the call, with the :class:`~llmgate.hooks.AttemptStarted` of it.
         middleware: What stands around each call, outermost first; see :mod:`llmgate.middleware`.
             A text names an installed one.
+        prices: Your own prices by model, see docs/cost.md. Where it is given, if empty, the public
+            ones are loaded on a thread now.
         models: Names of your own, and the targets behind each; see ``middlewares.routing``.
     """
 
@@ -123,6 +126,7 @@ class Client(Operations, Live):
         headers: Headers = MappingProxyType({}),
         middleware: Iterable[Middleware | str] = (),
         models: Models | None = None,
+        prices: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         address = hide_address(proxy) if isinstance(proxy, str) else proxy
         del proxy  # no traceback shows its password
@@ -143,6 +147,7 @@ class Client(Operations, Live):
             raise InvalidRequestError(reason, path="transport")
         self._connections = Connections(http, transport=given, warns=self._warns)
         self._headers = as_header_source(headers)
+        self._prices = as_prices(prices)
         self._middleware: tuple[Middleware, ...] = ()
         if middleware or models:
             from llmgate._core.layers import as_middleware  # noqa: PLC0415 - only for those who have it
@@ -347,7 +352,7 @@ class Client(Operations, Live):
         try:
             if call.stream:
                 opened = await drive.open_stream(state)
-                return Stream(LiveSource(opened, bare_chunks=_wants_usage_chunk(call)))
+                return Stream(LiveSource(opened, bare_chunks=call.wants_usage_chunk))
             return await drive.complete(state)
         except MissingKeyError:  # it is looked for again when it may have been set
             self._registry.forget(target.provider)
@@ -378,6 +383,7 @@ class Client(Operations, Live):
             extra_headers=call.extra_headers,
             headers=self._headers,
             labels=call.labels,
+            prices=self._prices,
         )
         state.deadline.started = began
         return state
@@ -390,8 +396,3 @@ class Client(Operations, Live):
     def _emitter(self, hooks: tuple[Hook, ...]) -> Callable[[Event], None] | None:
         everyone = self._hooks + hooks
         return self._dispatcher.emitter(everyone) if everyone else None
-
-
-def _wants_usage_chunk(call: ChatCall) -> bool:
-    options = call.parameters.get("stream_options") or {}
-    return bool(options.get("include_usage", False))

@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from llmgate._core.registry import Registry
+from llmgate.cost import rates_of
 from llmgate.errors import InvalidRequestError, UnknownProviderError, describe_value
 from llmgate.models import ModelInfo
 
@@ -73,6 +74,9 @@ def _sources(
     provider, _, rest = name.partition("/")
     for facts_of in _shipped():
         yield facts_of(provider, rest)
+    rates = rates_of(provider, (rest,))
+    if rates is not None:
+        yield {"prices": rates.known()}, rates.source
 
 
 def _listed_facts(model: Model) -> dict[str, Any]:

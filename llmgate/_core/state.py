@@ -27,6 +27,7 @@ from llmgate.types import Attempt, Completion, Exchange
 if TYPE_CHECKING:
     from llmgate._core.retry import RetryBudget, RetryPolicy
     from llmgate._core.settings import HeaderSource
+    from llmgate.cost import Prices
     from llmgate.options import Timeout
     from llmgate.provider import Provider
     from llmgate.provider.contract import Expiring
@@ -83,6 +84,7 @@ class CallState:
     tokens_used: dict[str, Expiring] = field(default_factory=dict[str, "Expiring"])
     headers: HeaderSource | None = None
     labels: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    prices: Prices | None = None
     attempts: list[Attempt] = field(default_factory=list[Attempt])
     numbers: Iterator[int] = field(default_factory=partial(iter, range(1, sys.maxsize)))
     reserved: int = 0
@@ -123,6 +125,8 @@ class CallState:
             raw=b"" if self.response is None else self.response.body,
             request_id=request_id(headers),
             attempts=tuple(self.attempts),
+            model=self.call.model,
+            prices=self.prices,
         )
 
     def redacted_headers(self, response: HttpResponse) -> Mapping[str, str]:

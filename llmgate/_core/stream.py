@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
     from llmgate._core.partial import ValueIterator
+    from llmgate.cost import Cost
     from llmgate.options import Output
 
 __all__ = ["Stream", "StreamEnd"]
@@ -50,6 +51,15 @@ class Stream(AsyncOnly, Live, HasExchange):
     def usage(self) -> Usage | None:
         """What was billed, as far as the provider has said; it says so at the end."""
         return self._source.usage
+
+    @property
+    def cost(self) -> Cost | None:
+        """What it cost, once the provider has said what was billed; otherwise as a completion's."""
+        if self.usage is None:
+            return None
+        from llmgate.cost import cost_of  # noqa: PLC0415 - only where asked for
+
+        return cost_of(self._source.completion(), self.exchange)
 
     @property
     def exchange(self) -> Exchange:

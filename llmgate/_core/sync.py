@@ -27,9 +27,13 @@ from llmgate.errors import LLMGateError, describe_error
 from llmgate.types import Chunk, Completion, Usage
 
 if TYPE_CHECKING:
+<<<<<<< HEAD
     from pydantic import TypeAdapter
 
     from llmgate._core.partial import ValueIterator
+=======
+    from llmgate.cost import Cost
+>>>>>>> 74d5600 (What calls cost: by a client's own prices, or those of genai-prices)
 
 __all__ = ["SyncStream", "run"]
 
@@ -277,6 +281,11 @@ class SyncStream(SyncOnly, Live, HasExchange):
     def usage(self) -> Usage | None:
         """What was billed, as far as the provider has said; it says so at the end."""
         return self._stream.usage
+
+    @property
+    def cost(self) -> Cost | None:
+        """What it cost, once the provider has said what was billed; otherwise as a completion's."""
+        return self._stream.cost
 
     @property
     def exchange(self) -> Exchange:
