@@ -12,13 +12,13 @@ from decimal import Decimal, InvalidOperation
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib import import_module
-from typing import Any, Protocol, Self, cast
+from typing import Any, Protocol, Self, TypeGuard
 
 from llmgate._text.dataclass import slotted
 from llmgate._text.describe import describe_value
 from llmgate.errors import InvalidRequestError
 
-__all__ = ["Cost", "Prices", "Rates", "cost_of", "load_prices", "rates_of", "total_cost"]
+__all__ = ["Cost", "Prices", "Rates", "cost_by", "cost_of", "load_prices", "rates_of", "total_cost"]
 
 _MILLION = 1_000_000
 
@@ -100,11 +100,10 @@ class Prices:
         Raises:
             InvalidRequestError: naming the price that is wrong.
         """
-        if not isinstance(given, Mapping):
+        if not _is_table(given):
             reason = f"expected prices by model, got {describe_value(given)}"
             raise InvalidRequestError(reason, path="prices")
-        by_model = cast("Mapping[Any, Any]", given)
-        self._rates = {str(model): _own_rates(model, by_model[model]) for model in by_model}
+        self._rates = {str(model): _own_rates(model, given[model]) for model in given}
 
     def find(self, provider: str, models: tuple[str, ...]) -> Rates | None:
         """The rates of the first of these models that has any: exact names come before globs."""
@@ -118,13 +117,16 @@ class Prices:
         return None
 
 
+def _is_table(value: Any) -> TypeGuard[Mapping[Any, Any]]:
+    return isinstance(value, Mapping)
+
+
 def _own_rates(model: Any, given: Any) -> Rates:
     path = f"prices[{model!r}]"
-    if not isinstance(given, Mapping):
+    if not _is_table(given):
         reason = f"expected the prices of a million tokens, got {describe_value(given)}"
         raise InvalidRequestError(reason, path=path)
-    pairs = cast("Mapping[Any, Any]", given)
-    columns = {str(name): value for name, value in pairs.items()}
+    columns = {str(name): value for name, value in given.items()}
     currency = columns.pop("currency", "USD")
     if not isinstance(currency, str) or not currency:
         reason = f"expected a currency such as 'EUR', got {describe_value(currency)}"
@@ -277,7 +279,7 @@ def cost_of(answer: Any, exchange: Obtained) -> Cost | None:
     if exchange.prices is not None:
         rates = exchange.prices.find(exchange.provider, tuple(filter(None, (asked, echoed))))
         if rates is not None:
-            return _priced(usage, rates)
+            return cost_by(rates, usage)
     created = getattr(answer, "created", 0) or 0
     rates = rates_of(
         exchange.provider,
@@ -286,7 +288,7 @@ def cost_of(answer: Any, exchange: Obtained) -> Cost | None:
         tier=_tier_of(answer, usage),
         tokens=usage.prompt_tokens or 0,
     )
-    return None if rates is None else _priced(usage, rates)
+    return None if rates is None else cost_by(rates, usage)
 
 
 def _tier_of(answer: Any, usage: Any) -> str | None:
@@ -296,8 +298,9 @@ def _tier_of(answer: Any, usage: Any) -> str | None:
     return tier if isinstance(tier, str) else None
 
 
-def _priced(usage: Any, rates: Rates) -> Cost | None:
-    """Each token once, at the rate of the smallest part that has one."""
+def cost_by(rates: Rates, usage: Any) -> Cost | None:
+    """What so much usage costs at these rates: each token once, at the rate of the smallest part
+    that has one. None where a part has none, and is a part of nothing that has."""
     counts = _counts(usage)
     parts = dict[str, Decimal]()
     for name, count in counts.items():
@@ -365,9 +368,7 @@ def _count(details: Any, name: str) -> int:
 def _hour_writes(extra: Any) -> int:
     """The tokens that were written to a cache that lasts an hour, as some providers say beside."""
     written = extra.get("cache_creation")
-    if not isinstance(written, Mapping):
-        return 0
-    count = cast("Mapping[str, Any]", written).get("ephemeral_1h_input_tokens")
+    count = written.get("ephemeral_1h_input_tokens") if _is_table(written) else None
     return count if isinstance(count, int) else 0
 
 

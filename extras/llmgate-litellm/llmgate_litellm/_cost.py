@@ -7,14 +7,23 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from functools import cache
-from importlib import import_module
+from contextlib import suppress
+from decimal import Decimal
 from typing import Any
 
-from llmgate_litellm._names import split
+from llmgate.cost import Rates, cost_by, rates_of
+from llmgate.types import PromptTokensDetails, Usage
+from llmgate_litellm._names import llmgate_name, split
 from llmgate_litellm._tokens import token_counter
 
-__all__ = ["completion_cost", "cost_or_none", "cost_per_token", "load_prices", "register_model"]
+__all__ = [
+    "completion_cost",
+    "cost_or_none",
+    "cost_per_token",
+    "entry_of",
+    "public_rates",
+    "register_model",
+]
 
 _PER_TOKEN = ("input_cost_per_token", "output_cost_per_token")
 
@@ -62,17 +71,18 @@ def cost_per_token(
             + written * float(entry.get("cache_creation_input_token_cost", each))
         )
         return prompt, completion_tokens * float(entry["output_cost_per_token"])
-    found = _priced(
-        model,
-        custom_llm_provider,
-        prompt_tokens,
-        completion_tokens,
-        cache_read_input_tokens or 0,
-        cache_creation_input_tokens or 0,
-    )
-    if found is None:
+    rates = public_rates(model, custom_llm_provider, prompt_tokens)
+    if rates is None:
         raise _unknown(model)
-    return found
+    details = PromptTokensDetails(
+        cached_tokens=cache_read_input_tokens, cache_write_tokens=cache_creation_input_tokens
+    )
+    usage = Usage(prompt_tokens, completion_tokens, prompt_tokens + completion_tokens, details)
+    cost = cost_by(rates, usage)
+    if cost is None:
+        raise _unknown(model)
+    output = cost.parts.get("output", Decimal(0))
+    return float(cost - output), float(output)
 
 
 def _unknown(model: str) -> Exception:
@@ -82,53 +92,13 @@ def _unknown(model: str) -> Exception:
     )
 
 
-@cache
-def load_prices() -> Any:
-    """The module genai_prices, which takes about 200 ms to import; None where it is missing."""
-    try:
-        return import_module("genai_prices")
-    except ImportError:
-        return None
-
-
-def _priced(
-    model: str,
-    provider: str | None,
-    prompt: int,
-    completion: int,
-    cached: int,
-    written: int,
-) -> tuple[float, float] | None:
-    prices = load_prices()
-    if prices is None:
-        return None
+def public_rates(model: str, provider: str | None, prompt_tokens: int = 0) -> Rates | None:
+    """The rates of the package genai-prices; None where they are not known."""
     try:
         name, own = split(model, provider)
-    except Exception:  # noqa: BLE001 - a name without a provider may still have a price
-        name, own = "", model
-    usage = prices.Usage(
-        input_tokens=prompt,
-        output_tokens=completion,
-        cache_read_tokens=cached or None,
-        cache_write_tokens=written or None,
-    )
-    for provider_id in (_PROVIDER_IDS.get(name, name) or None, None):
-        try:
-            found = prices.calc_price(usage, own, provider_id=provider_id)
-        except LookupError:
-            continue
-        return float(found.input_price), float(found.output_price)
-    return None
-
-
-_PROVIDER_IDS = {
-    "bedrock": "aws",
-    "gemini": "google",
-    "together_ai": "together",
-    "fireworks_ai": "fireworks",
-    "vertex_ai": "google",
-    "xai": "x-ai",
-}
+    except Exception:  # noqa: BLE001 - of a name without a provider nothing is known
+        return None
+    return rates_of(llmgate_name(name), (own,), tokens=prompt_tokens)
 
 
 def completion_cost(
@@ -163,13 +133,12 @@ def completion_cost(
         "cache_read_input_tokens": _count(usage, "cache_read_input_tokens"),
         "cache_creation_input_tokens": _count(usage, "cache_creation_input_tokens"),
     }
-    asked = hidden.get("model")
-    try:
-        return sum(cost_per_token(name, custom_llm_provider=provider, **counted))
-    except Exception:
-        if not asked or asked == name:
-            raise
-        return sum(cost_per_token(asked, custom_llm_provider=provider, **counted))
+    names = [each for each in dict.fromkeys((name, hidden.get("model"))) if each]
+    names.sort(key=lambda each: entry_of(each, provider) is None)  # what was registered comes first
+    for each in names:
+        with suppress(Exception):
+            return sum(cost_per_token(each, custom_llm_provider=provider, **counted))
+    raise _unknown(name)
 
 
 def _count(usage: Any, name: str) -> int:
@@ -179,10 +148,8 @@ def _count(usage: Any, name: str) -> int:
 
 def cost_or_none(response: Any, *, model: str, provider: str) -> float | None:
     """The same, None where the price is not known."""
+    response.hide(model=model)
     try:
         return completion_cost(response, custom_llm_provider=provider)
     except Exception:  # noqa: BLE001 - a price that is not known is no error of the call
-        try:
-            return completion_cost(response, model=model, custom_llm_provider=provider)
-        except Exception:  # noqa: BLE001 - likewise
-            return None
+        return None

@@ -13,7 +13,7 @@ from typing import Any
 import llmgate
 from llmgate_litellm import _settings
 from llmgate_litellm._arguments import CHAT_PARAMETERS
-from llmgate_litellm._cost import cost_per_token, entry_of, load_prices
+from llmgate_litellm._cost import entry_of, public_rates
 from llmgate_litellm._names import llmgate_model, split
 
 __all__ = [
@@ -89,14 +89,8 @@ def _supports(feature: str, model: str, provider: str | None) -> bool:
 
 def _ability(target: str, name: str) -> bool | None:
     """What llmgate knows of a model; None where it knows nothing."""
-    info = _info(target)
-    abilities = None if info is None else getattr(info, "abilities", None)
-    return None if abilities is None else abilities.get(name)
-
-
-def _info(target: str) -> Any:
-    ask = getattr(llmgate, "model_info", None)
-    return None if ask is None else ask(target)
+    known: bool | None = getattr(llmgate.model_info(target), name)
+    return known
 
 
 _ABILITIES = {
@@ -160,29 +154,29 @@ def get_model_info(model: str, custom_llm_provider: str | None = None, **_: Any)
 
 def _limits(model: str, provider: str | None) -> dict[str, Any]:
     try:
-        info = _info(llmgate_model(*split(model, provider), {}))
+        info = llmgate.model_info(llmgate_model(*split(model, provider), {}))
     except Exception:  # noqa: BLE001 - nothing is known of it
         info = None
     return {
         "max_tokens": None,
         "max_input_tokens": getattr(info, "context_window", None),
-        "max_output_tokens": getattr(info, "output_limit", None),
+        "max_output_tokens": getattr(info, "max_output", None),
     }
 
 
 def _token_prices(model: str, provider: str | None) -> dict[str, float]:
     """Prices for a token, where the package that knows them is installed."""
-    if load_prices() is None:
-        return {}
-    million = 1_000_000
-    try:
-        prompt, completion = cost_per_token(model, million, million, provider)
-    except Exception:  # noqa: BLE001 - the price is not known
-        return {}
-    return {
-        "input_cost_per_token": prompt / million,
-        "output_cost_per_token": completion / million,
-    }
+    rates = public_rates(model, provider)
+    known = {} if rates is None else rates.known()
+    return {name: float(known[own] / 1_000_000) for own, name in _PRICES.items() if own in known}
+
+
+_PRICES = {
+    "input": "input_cost_per_token",
+    "output": "output_cost_per_token",
+    "cache_read": "cache_read_input_token_cost",
+    "cache_write": "cache_creation_input_token_cost",
+}
 
 
 def get_max_tokens(model: str) -> int | None:

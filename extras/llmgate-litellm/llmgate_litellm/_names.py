@@ -10,7 +10,7 @@ from typing import Any
 
 from llmgate_litellm import exceptions as theirs
 
-__all__ = ["COMPATIBLE", "llmgate_model", "split"]
+__all__ = ["COMPATIBLE", "llmgate_model", "llmgate_name", "split"]
 
 _ALIASES = {
     "ai21_chat": "ai21",
@@ -117,13 +117,18 @@ def _claimant(model: str) -> str | None:
     return None
 
 
+def llmgate_name(provider: str) -> str:
+    """The provider's name in llmgate."""
+    return _ALIASES.get(provider, provider)
+
+
 def llmgate_model(provider: str, model: str, settings: dict[str, Any]) -> str:
     """The name that llmgate takes. A host without a plugin is reached by OpenAI's, at its address.
 
     Raises:
         BadRequestError: when there is neither a plugin nor an address.
     """
-    name = _ALIASES.get(provider, provider)
+    name = llmgate_name(provider)
     if name == "bedrock":
         route = next((each for each in _ROUTES_OF_BEDROCK if model.startswith(each)), "")
         model = model.removeprefix(route)

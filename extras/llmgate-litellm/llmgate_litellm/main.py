@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import llmgate
+from llmgate.cost import load_prices
 from llmgate_litellm import _cache
 from llmgate_litellm._arguments import Asked, asked_for
 from llmgate_litellm._builder import stream_chunk_builder
@@ -18,7 +19,7 @@ from llmgate_litellm._convert import (
     model_response,
     rerank_response,
 )
-from llmgate_litellm._cost import cost_or_none, load_prices
+from llmgate_litellm._cost import cost_or_none
 from llmgate_litellm._errors import translated
 from llmgate_litellm._messages import as_messages
 from llmgate_litellm._mock import as_chunks, mocked

@@ -59,7 +59,7 @@ def test_success_and_failure(ask: Ask, server: Any) -> None:
     assert given is response
     assert kwargs["model"] == "gpt-4o"
     assert kwargs["litellm_params"]["metadata"] == {"who": "me"}
-    assert kwargs["response_cost"] is None
+    assert kwargs["response_cost"] == pytest.approx(8e-05)
     assert "k" not in kwargs["optional_params"].values()
     assert recorder.seen.get(timeout=5)[0] == "success"
     server((404, {"error": {"message": "no"}}))

@@ -99,6 +99,16 @@ def test_prices(ask: Ask) -> None:
     response = ask()
     assert response._hidden_params["response_cost"] == pytest.approx(5 * 0.01 + 7 * 0.02)
     assert litellm.completion_cost(response, model="gpt-4o") == pytest.approx(0.19)
+    litellm.model_cost.clear()
+    assert litellm.completion_cost(ask()) == pytest.approx(3 * 2.5e-6 + 2 * 1.25e-6 + 7 * 10e-6)
+    assert litellm.get_model_info("openai/gpt-4o")["cache_read_input_token_cost"] == 1.25e-6
+    assert litellm.get_model_info("openai/gpt-4o")["max_output_tokens"] == 16384
+    assert litellm.cost_per_token("openai/gpt-4o", 10, 1, None, 4) == (2e-05, 1e-05)
+    with pytest.raises(Exception, match="nobody-knows-it"):
+        litellm.cost_per_token("openai/nobody-knows-it", 1, 1)
+    with pytest.raises(Exception, match="embedding"):
+        litellm.cost_per_token("openai/text-embedding-3-small", 1, 1)
+    litellm.register_model(PRICES)
     info = litellm.get_model_info("openai/gpt-4o")
     assert info["input_cost_per_token"] == 0.01
     assert info["litellm_provider"] == "openai"
