@@ -9,6 +9,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Never, TypedDict, Unpack, overload
 
+from pydantic import TypeAdapter
 from typing_extensions import deprecated
 
 from llmgate._core.client import Client as _Client
@@ -19,7 +20,18 @@ from llmgate._core.preview import Preview as Preview
 from llmgate._core.retry import RetryPolicy as RetryPolicy
 from llmgate._core.stream import Stream as Stream
 from llmgate._core.sync import SyncStream as SyncStream
-from llmgate._typing import ExactMessages, ForMypy, ForPyright, Given, Messages, MistakenMessages
+from llmgate._typing import (
+    ExactMessages,
+    ForMypy,
+    ForPyright,
+    Given,
+    Messages,
+    MistakenMessages,
+    Parsed,
+)
+from llmgate.batch import BatchRecord as BatchRecord
+from llmgate.batch import abatch as abatch
+from llmgate.batch_files import batch_file as batch_file
 from llmgate.cost import Cost as Cost
 from llmgate.embeddings import Embedding as Embedding
 from llmgate.embeddings import EmbeddingInput
@@ -38,6 +50,10 @@ from llmgate.errors import InvalidRequestError as InvalidRequestError
 from llmgate.errors import LLMGateError as LLMGateError
 from llmgate.errors import MissingKeyError as MissingKeyError
 from llmgate.errors import NotFoundError as NotFoundError
+from llmgate.errors import OutputError as OutputError
+from llmgate.errors import OutputRefusedError as OutputRefusedError
+from llmgate.errors import OutputTruncatedError as OutputTruncatedError
+from llmgate.errors import OutputValidationError as OutputValidationError
 from llmgate.errors import OverloadedError as OverloadedError
 from llmgate.errors import PermissionDeniedError as PermissionDeniedError
 from llmgate.errors import PluginError as PluginError
@@ -86,6 +102,7 @@ from llmgate.types import Usage as Usage
 __all__ = [
     "AuthenticationError",
     "BadRequestError",
+    "BatchRecord",
     "Chunk",
     "Client",
     "ClosedError",
@@ -110,6 +127,10 @@ __all__ = [
     "ModelInfo",
     "ModelList",
     "NotFoundError",
+    "OutputError",
+    "OutputRefusedError",
+    "OutputTruncatedError",
+    "OutputValidationError",
     "OverloadedError",
     "PermissionDeniedError",
     "PluginError",
@@ -139,6 +160,7 @@ __all__ = [
     "UnknownProviderError",
     "UnsupportedError",
     "Usage",
+    "abatch",
     "acompletion",
     "add_host",
     "aembedding",
@@ -146,6 +168,7 @@ __all__ = [
     "arerank",
     "arun_tools",
     "audio",
+    "batch_file",
     "completion",
     "defaults",
     "embedding",
@@ -159,7 +182,7 @@ __all__ = [
 ]
 __version__: str
 
-class _Keywords(TypedDict, total=False):
+class _Others(TypedDict, total=False):
     audio: dict[str, Any] | None
     frequency_penalty: float | None
     function_call: Literal["none", "auto"] | dict[str, Any] | None
@@ -179,7 +202,6 @@ class _Keywords(TypedDict, total=False):
     prompt_cache_options: dict[str, Any] | None
     prompt_cache_retention: str | None
     reasoning_effort: str | None
-    response_format: Any | None
     safety_identifier: str | None
     seed: int | None
     service_tier: str | None
@@ -210,8 +232,12 @@ class _Keywords(TypedDict, total=False):
     forceTimeout: float | None
     logger_fn: Callable[[dict[str, Any]], object] | None
     verbose: bool | None
+    repair: int | None
     azure: bool | None
     replicate: bool | None
+
+class _Keywords(_Others, total=False):
+    response_format: object
 
 class Client(_Client):
     @overload
@@ -240,7 +266,7 @@ class Client(_Client):
         prompt_cache_options: dict[str, Any] | None = None,
         prompt_cache_retention: str | None = None,
         reasoning_effort: str | None = None,
-        response_format: Any | None = None,
+        response_format: Mapping[str, Any] | None = None,
         safety_identifier: str | None = None,
         seed: int | None = None,
         service_tier: str | None = None,
@@ -271,6 +297,7 @@ class Client(_Client):
         forceTimeout: float | None = None,
         logger_fn: Callable[[dict[str, Any]], object] | None = None,
         verbose: bool | None = None,
+        repair: int | None = None,
         azure: bool | None = None,
         replicate: bool | None = None,
         **unknown: Never,
@@ -310,8 +337,8 @@ class Client(_Client):
             prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
             reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
                 ``"high"``.
-            response_format: A pydantic model or another type, or OpenAI's object: the output is
-                JSON of it.
+            response_format: A pydantic model or another type, of which ``parsed`` is then a value,
+                or OpenAI's object: the output is JSON of it.
             safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
             seed: The same seed and parameters give the same output, as far as the provider can.
             service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
@@ -350,11 +377,33 @@ class Client(_Client):
             logger_fn: A function that is given each event of this call as a dictionary.
             verbose: Whether this call's events, with prompt and output, are written to standard
                 error.
+            repair: How often a response that is no value of the type in ``response_format`` is
+                asked for again, with what is wrong; 0 by default.
 
         Raises:
             LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else;
                 cancellation passes unchanged.
         """
+    @overload
+    async def acompletion(
+        self,
+        model: ForPyright,
+        messages: ExactMessages,
+        *,
+        stream: Literal[False] | None = False,
+        response_format: type[Parsed] | TypeAdapter[Parsed],
+        **keywords: Unpack[_Others],
+    ) -> Completion[Parsed]: ...
+    @overload
+    async def acompletion(
+        self,
+        model: ForPyright,
+        messages: ExactMessages,
+        *,
+        stream: Literal[False] | None = False,
+        response_format: object,
+        **keywords: Unpack[_Others],
+    ) -> Completion[Any]: ...
     @overload
     async def acompletion(
         self,
@@ -391,7 +440,7 @@ class Client(_Client):
         prompt_cache_options: dict[str, Any] | None = None,
         prompt_cache_retention: str | None = None,
         reasoning_effort: str | None = None,
-        response_format: Any | None = None,
+        response_format: Mapping[str, Any] | None = None,
         safety_identifier: str | None = None,
         seed: int | None = None,
         service_tier: str | None = None,
@@ -422,9 +471,32 @@ class Client(_Client):
         forceTimeout: float | None = None,
         logger_fn: Callable[[dict[str, Any]], object] | None = None,
         verbose: bool | None = None,
+        repair: int | None = None,
         azure: bool | None = None,
         replicate: bool | None = None,
         **unknown: Never,
+    ) -> Completion[Any]: ...
+    @overload
+    @deprecated("a message has a wrong role, a wrong key or a wrong value")
+    async def acompletion(
+        self,
+        model: ForPyright,
+        messages: MistakenMessages,
+        *,
+        stream: Literal[False] | None = False,
+        response_format: type[Parsed] | TypeAdapter[Parsed],
+        **keywords: Unpack[_Others],
+    ) -> Completion[Parsed]: ...
+    @overload
+    @deprecated("a message has a wrong role, a wrong key or a wrong value")
+    async def acompletion(
+        self,
+        model: ForPyright,
+        messages: MistakenMessages,
+        *,
+        stream: Literal[False] | None = False,
+        response_format: object,
+        **keywords: Unpack[_Others],
     ) -> Completion[Any]: ...
     @overload
     @deprecated("a message has a wrong role, a wrong key or a wrong value")
@@ -462,7 +534,7 @@ class Client(_Client):
         prompt_cache_options: dict[str, Any] | None = None,
         prompt_cache_retention: str | None = None,
         reasoning_effort: str | None = None,
-        response_format: Any | None = None,
+        response_format: Mapping[str, Any] | None = None,
         safety_identifier: str | None = None,
         seed: int | None = None,
         service_tier: str | None = None,
@@ -493,9 +565,30 @@ class Client(_Client):
         forceTimeout: float | None = None,
         logger_fn: Callable[[dict[str, Any]], object] | None = None,
         verbose: bool | None = None,
+        repair: int | None = None,
         azure: bool | None = None,
         replicate: bool | None = None,
         **unknown: Never,
+    ) -> Completion[Any]: ...
+    @overload
+    async def acompletion(
+        self,
+        model: str | Sequence[str],
+        messages: Messages[Given],
+        *,
+        stream: Literal[False] | None = False,
+        response_format: type[Parsed] | TypeAdapter[Parsed],
+        **keywords: Unpack[_Others],
+    ) -> Completion[Parsed]: ...
+    @overload
+    async def acompletion(
+        self,
+        model: str | Sequence[str],
+        messages: Messages[Given],
+        *,
+        stream: Literal[False] | None = False,
+        response_format: object,
+        **keywords: Unpack[_Others],
     ) -> Completion[Any]: ...
     @overload
     async def acompletion(
@@ -550,8 +643,8 @@ class Client(_Client):
             prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
             reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
                 ``"high"``.
-            response_format: A pydantic model or another type, or OpenAI's object: the output is
-                JSON of it.
+            response_format: A pydantic model or another type, of which ``parsed`` is then a value,
+                or OpenAI's object: the output is JSON of it.
             safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
             seed: The same seed and parameters give the same output, as far as the provider can.
             service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
@@ -590,6 +683,8 @@ class Client(_Client):
             logger_fn: A function that is given each event of this call as a dictionary.
             verbose: Whether this call's events, with prompt and output, are written to standard
                 error.
+            repair: How often a response that is no value of the type in ``response_format`` is
+                asked for again, with what is wrong; 0 by default.
 
         Raises:
             LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else;
@@ -621,7 +716,7 @@ class Client(_Client):
         prompt_cache_options: dict[str, Any] | None = None,
         prompt_cache_retention: str | None = None,
         reasoning_effort: str | None = None,
-        response_format: Any | None = None,
+        response_format: Mapping[str, Any] | None = None,
         safety_identifier: str | None = None,
         seed: int | None = None,
         service_tier: str | None = None,
@@ -652,6 +747,7 @@ class Client(_Client):
         forceTimeout: float | None = None,
         logger_fn: Callable[[dict[str, Any]], object] | None = None,
         verbose: bool | None = None,
+        repair: int | None = None,
         azure: bool | None = None,
         replicate: bool | None = None,
         **unknown: Never,
@@ -691,8 +787,8 @@ class Client(_Client):
             prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
             reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
                 ``"high"``.
-            response_format: A pydantic model or another type, or OpenAI's object: the output is
-                JSON of it.
+            response_format: A pydantic model or another type, of which ``parsed`` is then a value,
+                or OpenAI's object: the output is JSON of it.
             safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
             seed: The same seed and parameters give the same output, as far as the provider can.
             service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
@@ -731,10 +827,32 @@ class Client(_Client):
             logger_fn: A function that is given each event of this call as a dictionary.
             verbose: Whether this call's events, with prompt and output, are written to standard
                 error.
+            repair: How often a response that is no value of the type in ``response_format`` is
+                asked for again, with what is wrong; 0 by default.
 
         Raises:
             LLMGateError: of one of the kinds in :mod:`llmgate.errors`.
         """
+    @overload
+    def completion(
+        self,
+        model: ForPyright,
+        messages: ExactMessages,
+        *,
+        stream: Literal[False] | None = False,
+        response_format: type[Parsed] | TypeAdapter[Parsed],
+        **keywords: Unpack[_Others],
+    ) -> Completion[Parsed]: ...
+    @overload
+    def completion(
+        self,
+        model: ForPyright,
+        messages: ExactMessages,
+        *,
+        stream: Literal[False] | None = False,
+        response_format: object,
+        **keywords: Unpack[_Others],
+    ) -> Completion[Any]: ...
     @overload
     def completion(
         self,
@@ -771,7 +889,7 @@ class Client(_Client):
         prompt_cache_options: dict[str, Any] | None = None,
         prompt_cache_retention: str | None = None,
         reasoning_effort: str | None = None,
-        response_format: Any | None = None,
+        response_format: Mapping[str, Any] | None = None,
         safety_identifier: str | None = None,
         seed: int | None = None,
         service_tier: str | None = None,
@@ -802,9 +920,32 @@ class Client(_Client):
         forceTimeout: float | None = None,
         logger_fn: Callable[[dict[str, Any]], object] | None = None,
         verbose: bool | None = None,
+        repair: int | None = None,
         azure: bool | None = None,
         replicate: bool | None = None,
         **unknown: Never,
+    ) -> Completion[Any]: ...
+    @overload
+    @deprecated("a message has a wrong role, a wrong key or a wrong value")
+    def completion(
+        self,
+        model: ForPyright,
+        messages: MistakenMessages,
+        *,
+        stream: Literal[False] | None = False,
+        response_format: type[Parsed] | TypeAdapter[Parsed],
+        **keywords: Unpack[_Others],
+    ) -> Completion[Parsed]: ...
+    @overload
+    @deprecated("a message has a wrong role, a wrong key or a wrong value")
+    def completion(
+        self,
+        model: ForPyright,
+        messages: MistakenMessages,
+        *,
+        stream: Literal[False] | None = False,
+        response_format: object,
+        **keywords: Unpack[_Others],
     ) -> Completion[Any]: ...
     @overload
     @deprecated("a message has a wrong role, a wrong key or a wrong value")
@@ -842,7 +983,7 @@ class Client(_Client):
         prompt_cache_options: dict[str, Any] | None = None,
         prompt_cache_retention: str | None = None,
         reasoning_effort: str | None = None,
-        response_format: Any | None = None,
+        response_format: Mapping[str, Any] | None = None,
         safety_identifier: str | None = None,
         seed: int | None = None,
         service_tier: str | None = None,
@@ -873,9 +1014,30 @@ class Client(_Client):
         forceTimeout: float | None = None,
         logger_fn: Callable[[dict[str, Any]], object] | None = None,
         verbose: bool | None = None,
+        repair: int | None = None,
         azure: bool | None = None,
         replicate: bool | None = None,
         **unknown: Never,
+    ) -> Completion[Any]: ...
+    @overload
+    def completion(
+        self,
+        model: str | Sequence[str],
+        messages: Messages[Given],
+        *,
+        stream: Literal[False] | None = False,
+        response_format: type[Parsed] | TypeAdapter[Parsed],
+        **keywords: Unpack[_Others],
+    ) -> Completion[Parsed]: ...
+    @overload
+    def completion(
+        self,
+        model: str | Sequence[str],
+        messages: Messages[Given],
+        *,
+        stream: Literal[False] | None = False,
+        response_format: object,
+        **keywords: Unpack[_Others],
     ) -> Completion[Any]: ...
     @overload
     def completion(
@@ -930,8 +1092,8 @@ class Client(_Client):
             prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
             reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
                 ``"high"``.
-            response_format: A pydantic model or another type, or OpenAI's object: the output is
-                JSON of it.
+            response_format: A pydantic model or another type, of which ``parsed`` is then a value,
+                or OpenAI's object: the output is JSON of it.
             safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
             seed: The same seed and parameters give the same output, as far as the provider can.
             service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
@@ -970,6 +1132,8 @@ class Client(_Client):
             logger_fn: A function that is given each event of this call as a dictionary.
             verbose: Whether this call's events, with prompt and output, are written to standard
                 error.
+            repair: How often a response that is no value of the type in ``response_format`` is
+                asked for again, with what is wrong; 0 by default.
 
         Raises:
             LLMGateError: of one of the kinds in :mod:`llmgate.errors`.
@@ -1017,8 +1181,8 @@ class Client(_Client):
             prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
             reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
                 ``"high"``.
-            response_format: A pydantic model or another type, or OpenAI's object: the output is
-                JSON of it.
+            response_format: A pydantic model or another type, of which ``parsed`` is then a value,
+                or OpenAI's object: the output is JSON of it.
             safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
             seed: The same seed and parameters give the same output, as far as the provider can.
             service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
@@ -1057,6 +1221,8 @@ class Client(_Client):
             logger_fn: A function that is given each event of this call as a dictionary.
             verbose: Whether this call's events, with prompt and output, are written to standard
                 error.
+            repair: How often a response that is no value of the type in ``response_format`` is
+                asked for again, with what is wrong; 0 by default.
 
         Raises:
             LLMGateError: what the call would raise before sending, but for a missing key.
@@ -1114,8 +1280,8 @@ class Client(_Client):
             prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
             reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
                 ``"high"``.
-            response_format: A pydantic model or another type, or OpenAI's object: the output is
-                JSON of it.
+            response_format: A pydantic model or another type, of which ``parsed`` is then a value,
+                or OpenAI's object: the output is JSON of it.
             safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
             seed: The same seed and parameters give the same output, as far as the provider can.
             service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
@@ -1154,6 +1320,8 @@ class Client(_Client):
             logger_fn: A function that is given each event of this call as a dictionary.
             verbose: Whether this call's events, with prompt and output, are written to standard
                 error.
+            repair: How often a response that is no value of the type in ``response_format`` is
+                asked for again, with what is wrong; 0 by default.
 
         Raises:
             LLMGateError: what the call would raise before sending, but for a missing key.
@@ -1537,7 +1705,7 @@ async def acompletion(
     prompt_cache_options: dict[str, Any] | None = None,
     prompt_cache_retention: str | None = None,
     reasoning_effort: str | None = None,
-    response_format: Any | None = None,
+    response_format: Mapping[str, Any] | None = None,
     safety_identifier: str | None = None,
     seed: int | None = None,
     service_tier: str | None = None,
@@ -1568,6 +1736,7 @@ async def acompletion(
     forceTimeout: float | None = None,
     logger_fn: Callable[[dict[str, Any]], object] | None = None,
     verbose: bool | None = None,
+    repair: int | None = None,
     azure: bool | None = None,
     replicate: bool | None = None,
     **unknown: Never,
@@ -1607,8 +1776,8 @@ async def acompletion(
         prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
         reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
             ``"high"``.
-        response_format: A pydantic model or another type, or OpenAI's object: the output is
-            JSON of it.
+        response_format: A pydantic model or another type, of which ``parsed`` is then a value,
+            or OpenAI's object: the output is JSON of it.
         safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
         seed: The same seed and parameters give the same output, as far as the provider can.
         service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
@@ -1647,12 +1816,32 @@ async def acompletion(
         logger_fn: A function that is given each event of this call as a dictionary.
         verbose: Whether this call's events, with prompt and output, are written to standard
             error.
+        repair: How often a response that is no value of the type in ``response_format`` is
+            asked for again, with what is wrong; 0 by default.
 
     Raises:
         LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else; cancellation
             passes unchanged.
     """
 
+@overload
+async def acompletion(
+    model: ForPyright,
+    messages: ExactMessages,
+    *,
+    stream: Literal[False] | None = False,
+    response_format: type[Parsed] | TypeAdapter[Parsed],
+    **keywords: Unpack[_Others],
+) -> Completion[Parsed]: ...
+@overload
+async def acompletion(
+    model: ForPyright,
+    messages: ExactMessages,
+    *,
+    stream: Literal[False] | None = False,
+    response_format: object,
+    **keywords: Unpack[_Others],
+) -> Completion[Any]: ...
 @overload
 async def acompletion(
     model: ForPyright,
@@ -1687,7 +1876,7 @@ async def acompletion(
     prompt_cache_options: dict[str, Any] | None = None,
     prompt_cache_retention: str | None = None,
     reasoning_effort: str | None = None,
-    response_format: Any | None = None,
+    response_format: Mapping[str, Any] | None = None,
     safety_identifier: str | None = None,
     seed: int | None = None,
     service_tier: str | None = None,
@@ -1718,9 +1907,30 @@ async def acompletion(
     forceTimeout: float | None = None,
     logger_fn: Callable[[dict[str, Any]], object] | None = None,
     verbose: bool | None = None,
+    repair: int | None = None,
     azure: bool | None = None,
     replicate: bool | None = None,
     **unknown: Never,
+) -> Completion[Any]: ...
+@overload
+@deprecated("a message has a wrong role, a wrong key or a wrong value")
+async def acompletion(
+    model: ForPyright,
+    messages: MistakenMessages,
+    *,
+    stream: Literal[False] | None = False,
+    response_format: type[Parsed] | TypeAdapter[Parsed],
+    **keywords: Unpack[_Others],
+) -> Completion[Parsed]: ...
+@overload
+@deprecated("a message has a wrong role, a wrong key or a wrong value")
+async def acompletion(
+    model: ForPyright,
+    messages: MistakenMessages,
+    *,
+    stream: Literal[False] | None = False,
+    response_format: object,
+    **keywords: Unpack[_Others],
 ) -> Completion[Any]: ...
 @overload
 @deprecated("a message has a wrong role, a wrong key or a wrong value")
@@ -1756,7 +1966,7 @@ async def acompletion(
     prompt_cache_options: dict[str, Any] | None = None,
     prompt_cache_retention: str | None = None,
     reasoning_effort: str | None = None,
-    response_format: Any | None = None,
+    response_format: Mapping[str, Any] | None = None,
     safety_identifier: str | None = None,
     seed: int | None = None,
     service_tier: str | None = None,
@@ -1787,9 +1997,28 @@ async def acompletion(
     forceTimeout: float | None = None,
     logger_fn: Callable[[dict[str, Any]], object] | None = None,
     verbose: bool | None = None,
+    repair: int | None = None,
     azure: bool | None = None,
     replicate: bool | None = None,
     **unknown: Never,
+) -> Completion[Any]: ...
+@overload
+async def acompletion(
+    model: str | Sequence[str],
+    messages: Messages[Given],
+    *,
+    stream: Literal[False] | None = False,
+    response_format: type[Parsed] | TypeAdapter[Parsed],
+    **keywords: Unpack[_Others],
+) -> Completion[Parsed]: ...
+@overload
+async def acompletion(
+    model: str | Sequence[str],
+    messages: Messages[Given],
+    *,
+    stream: Literal[False] | None = False,
+    response_format: object,
+    **keywords: Unpack[_Others],
 ) -> Completion[Any]: ...
 @overload
 async def acompletion(
@@ -1842,8 +2071,8 @@ async def acompletion(
         prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
         reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
             ``"high"``.
-        response_format: A pydantic model or another type, or OpenAI's object: the output is
-            JSON of it.
+        response_format: A pydantic model or another type, of which ``parsed`` is then a value,
+            or OpenAI's object: the output is JSON of it.
         safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
         seed: The same seed and parameters give the same output, as far as the provider can.
         service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
@@ -1882,6 +2111,8 @@ async def acompletion(
         logger_fn: A function that is given each event of this call as a dictionary.
         verbose: Whether this call's events, with prompt and output, are written to standard
             error.
+        repair: How often a response that is no value of the type in ``response_format`` is
+            asked for again, with what is wrong; 0 by default.
 
     Raises:
         LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else; cancellation
@@ -1913,7 +2144,7 @@ def completion(
     prompt_cache_options: dict[str, Any] | None = None,
     prompt_cache_retention: str | None = None,
     reasoning_effort: str | None = None,
-    response_format: Any | None = None,
+    response_format: Mapping[str, Any] | None = None,
     safety_identifier: str | None = None,
     seed: int | None = None,
     service_tier: str | None = None,
@@ -1944,6 +2175,7 @@ def completion(
     forceTimeout: float | None = None,
     logger_fn: Callable[[dict[str, Any]], object] | None = None,
     verbose: bool | None = None,
+    repair: int | None = None,
     azure: bool | None = None,
     replicate: bool | None = None,
     **unknown: Never,
@@ -1983,8 +2215,8 @@ def completion(
         prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
         reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
             ``"high"``.
-        response_format: A pydantic model or another type, or OpenAI's object: the output is
-            JSON of it.
+        response_format: A pydantic model or another type, of which ``parsed`` is then a value,
+            or OpenAI's object: the output is JSON of it.
         safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
         seed: The same seed and parameters give the same output, as far as the provider can.
         service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
@@ -2023,11 +2255,31 @@ def completion(
         logger_fn: A function that is given each event of this call as a dictionary.
         verbose: Whether this call's events, with prompt and output, are written to standard
             error.
+        repair: How often a response that is no value of the type in ``response_format`` is
+            asked for again, with what is wrong; 0 by default.
 
     Raises:
         LLMGateError: of one of the kinds in :mod:`llmgate.errors`.
     """
 
+@overload
+def completion(
+    model: ForPyright,
+    messages: ExactMessages,
+    *,
+    stream: Literal[False] | None = False,
+    response_format: type[Parsed] | TypeAdapter[Parsed],
+    **keywords: Unpack[_Others],
+) -> Completion[Parsed]: ...
+@overload
+def completion(
+    model: ForPyright,
+    messages: ExactMessages,
+    *,
+    stream: Literal[False] | None = False,
+    response_format: object,
+    **keywords: Unpack[_Others],
+) -> Completion[Any]: ...
 @overload
 def completion(
     model: ForPyright,
@@ -2062,7 +2314,7 @@ def completion(
     prompt_cache_options: dict[str, Any] | None = None,
     prompt_cache_retention: str | None = None,
     reasoning_effort: str | None = None,
-    response_format: Any | None = None,
+    response_format: Mapping[str, Any] | None = None,
     safety_identifier: str | None = None,
     seed: int | None = None,
     service_tier: str | None = None,
@@ -2093,9 +2345,30 @@ def completion(
     forceTimeout: float | None = None,
     logger_fn: Callable[[dict[str, Any]], object] | None = None,
     verbose: bool | None = None,
+    repair: int | None = None,
     azure: bool | None = None,
     replicate: bool | None = None,
     **unknown: Never,
+) -> Completion[Any]: ...
+@overload
+@deprecated("a message has a wrong role, a wrong key or a wrong value")
+def completion(
+    model: ForPyright,
+    messages: MistakenMessages,
+    *,
+    stream: Literal[False] | None = False,
+    response_format: type[Parsed] | TypeAdapter[Parsed],
+    **keywords: Unpack[_Others],
+) -> Completion[Parsed]: ...
+@overload
+@deprecated("a message has a wrong role, a wrong key or a wrong value")
+def completion(
+    model: ForPyright,
+    messages: MistakenMessages,
+    *,
+    stream: Literal[False] | None = False,
+    response_format: object,
+    **keywords: Unpack[_Others],
 ) -> Completion[Any]: ...
 @overload
 @deprecated("a message has a wrong role, a wrong key or a wrong value")
@@ -2131,7 +2404,7 @@ def completion(
     prompt_cache_options: dict[str, Any] | None = None,
     prompt_cache_retention: str | None = None,
     reasoning_effort: str | None = None,
-    response_format: Any | None = None,
+    response_format: Mapping[str, Any] | None = None,
     safety_identifier: str | None = None,
     seed: int | None = None,
     service_tier: str | None = None,
@@ -2162,9 +2435,28 @@ def completion(
     forceTimeout: float | None = None,
     logger_fn: Callable[[dict[str, Any]], object] | None = None,
     verbose: bool | None = None,
+    repair: int | None = None,
     azure: bool | None = None,
     replicate: bool | None = None,
     **unknown: Never,
+) -> Completion[Any]: ...
+@overload
+def completion(
+    model: str | Sequence[str],
+    messages: Messages[Given],
+    *,
+    stream: Literal[False] | None = False,
+    response_format: type[Parsed] | TypeAdapter[Parsed],
+    **keywords: Unpack[_Others],
+) -> Completion[Parsed]: ...
+@overload
+def completion(
+    model: str | Sequence[str],
+    messages: Messages[Given],
+    *,
+    stream: Literal[False] | None = False,
+    response_format: object,
+    **keywords: Unpack[_Others],
 ) -> Completion[Any]: ...
 @overload
 def completion(
@@ -2217,8 +2509,8 @@ def completion(
         prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
         reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
             ``"high"``.
-        response_format: A pydantic model or another type, or OpenAI's object: the output is
-            JSON of it.
+        response_format: A pydantic model or another type, of which ``parsed`` is then a value,
+            or OpenAI's object: the output is JSON of it.
         safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
         seed: The same seed and parameters give the same output, as far as the provider can.
         service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
@@ -2257,6 +2549,8 @@ def completion(
         logger_fn: A function that is given each event of this call as a dictionary.
         verbose: Whether this call's events, with prompt and output, are written to standard
             error.
+        repair: How often a response that is no value of the type in ``response_format`` is
+            asked for again, with what is wrong; 0 by default.
 
     Raises:
         LLMGateError: of one of the kinds in :mod:`llmgate.errors`.

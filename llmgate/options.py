@@ -213,13 +213,10 @@ class ChatCall:
     labels: Mapping[str, str | int | float | bool] = field(default_factory=dict[str, Any])
     deviations: tuple[Deviation, ...] = ()
     fallbacks: tuple[str, ...] = ()
-<<<<<<< HEAD
     output: Output | None = None
-=======
 
     @property
     def wants_usage_chunk(self) -> bool:
         """Whether its stream is to end with OpenAI's chunk of the usage."""
         options = self.parameters.get("stream_options") or {}
         return bool(options.get("include_usage", False))
->>>>>>> 74d5600 (What calls cost: by a client's own prices, or those of genai-prices)

@@ -27,13 +27,10 @@ from llmgate.errors import LLMGateError, describe_error
 from llmgate.types import Chunk, Completion, Usage
 
 if TYPE_CHECKING:
-<<<<<<< HEAD
     from pydantic import TypeAdapter
 
     from llmgate._core.partial import ValueIterator
-=======
     from llmgate.cost import Cost
->>>>>>> 74d5600 (What calls cost: by a client's own prices, or those of genai-prices)
 
 __all__ = ["SyncStream", "run"]
 
