@@ -231,7 +231,7 @@ class _Run(Generic[Call, Result]):
         return is_fault and not error.delivered
 
     def _with_attempts(self, target: Target, result: Result) -> Result:
-        if not self._attempts:
+        if not self._failures:
             return result
         earlier = self._attempts
 

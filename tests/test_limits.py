@@ -1,0 +1,418 @@
+"""Limits: how fast calls get through, who is refused, what is used, and that nothing is left."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from llmgate import Client, Completion, RateLimitError, ServerError
+from llmgate.embeddings import EmbeddingCall
+from llmgate.errors import InvalidRequestError
+from llmgate.middleware import Middleware
+from llmgate.middlewares.limits import Limit, Limits
+from llmgate.middlewares.rate_headers import pause_in
+from llmgate.middlewares.routing import Router
+from llmgate.options import ChatCall
+from llmgate.testing import Canned, FakeProvider
+
+HI: list[Any] = [{"role": "user", "content": "Hi"}]
+
+
+class Slow(Middleware):
+    """Takes a while; counts how many calls there are at once."""
+
+    def __init__(self, seconds: float = 0.01) -> None:
+        self.seconds = seconds
+        self.running = self.most = self.calls = 0
+
+    async def chat(self, call: Any, handler: Any) -> Any:
+        self.running += 1
+        self.calls += 1
+        self.most = max(self.most, self.running)
+        try:
+            await asyncio.sleep(self.seconds)
+            return await handler(call)
+        finally:
+            self.running -= 1
+
+
+def client_of(
+    limits: Middleware, *further: Middleware, answers: Any = None, **settings: Any
+) -> Any:
+    """A client with limits around a provider that answers with one word."""
+    provider = FakeProvider(["word"] * 10_000 if answers is None else answers)
+    settings.setdefault("max_retries", 0)
+    middleware = [limits, *further]
+    return Client(providers={"fake": provider, "b": provider}, middleware=middleware, **settings)
+
+
+async def ask(client: Any, model: Any = "fake/m", **options: Any) -> Completion:
+    """One call."""
+    completion: Completion = await client.acompletion(model, HI, **options)
+    return completion
+
+
+def group_of(limits: Limits, name: str = "fake/m", number: int = 0) -> Any:
+    """What is known of a group."""
+    return limits._groups[number, name]
+
+
+# --- requests ---
+
+
+async def test_calls_come_evenly_after_a_burst() -> None:
+    """First come, first served."""
+    limits = Limits(Limit(requests=100, per=1, burst=5))
+    client, order = client_of(limits), list[int]()
+    await ask(client, "b/m")  # what is imported is imported
+    began = time.monotonic()
+
+    async def numbered(number: int) -> float:
+        await ask(client)
+        order.append(number)
+        return time.monotonic() - began
+
+    times = await asyncio.gather(*(numbered(number) for number in range(15)))
+    assert [*range(15)] == order
+    assert all(seconds >= (number - 4) * 0.01 - 0.001 for number, seconds in enumerate(times))
+
+
+async def test_what_would_wait_too_long_is_refused_at_once() -> None:
+    """With the limit, the group, and when there is room; nothing else is used."""
+    limits = Limits(Limit(requests=60), Limit(requests=1, burst=1, by=""), max_wait=0)
+    client = client_of(limits)
+    await ask(client)
+    used = group_of(limits).next_request
+    with pytest.raises(RateLimitError) as caught:
+        await ask(client)
+    assert used == group_of(limits).next_request
+    assert "the limit of 1 requests in 60 s is reached: there is room in" in str(caught.value)
+    assert caught.value.retry_after is not None
+    assert 59 < caught.value.retry_after <= 60
+    assert caught.value.retryable is False
+    assert () == caught.value.attempts
+
+
+async def test_a_refusal_names_the_group() -> None:
+    """A model, a tenant, or what a function says."""
+    limits = Limits(Limit(requests=1, burst=1, by="tenant"), max_wait=0.5)
+    client = client_of(limits)
+    for _ in range(3):
+        await ask(client)  # without that label there is no such limit
+    for tenant in ("a", "b"):
+        await ask(client, labels={"tenant": tenant})
+    with pytest.raises(RateLimitError, match="for 'a' is reached"):
+        await ask(client, labels={"tenant": "a"})
+    by_user = Limits(Limit(requests=1, burst=1, by=lambda call: call.parameters.get("user")))
+    client = client_of(by_user)
+    await ask(client)
+    await ask(client, user="ada")
+    assert ["ada"] == [name for _, name in by_user._groups]
+
+
+async def test_a_router_goes_on_to_the_next_target() -> None:
+    """Where the limits stand behind it."""
+    limits = Limits(Limit(requests=1, burst=1), max_wait=0)
+    client = client_of(Router(), limits)
+    for expected in ("", "b/m"):
+        assert [expected] == [a.target for a in (await ask(client, ["fake/m", "b/m"])).attempts]
+
+
+async def test_requests_that_were_sent_again_count() -> None:
+    """Each was one."""
+    limits = Limits(Limit(requests=60, burst=60))
+    client = client_of(limits, answers=[ServerError("oops", status=500), "a"], max_retries=1)
+    began = time.monotonic()
+    await ask(client)
+    assert 1.9 < group_of(limits).next_request - began < 3
+
+
+async def test_a_call_that_waits_can_be_cancelled() -> None:
+    """Its turn goes to whoever comes later."""
+    limits = Limits(Limit(requests=10, per=1, burst=1))
+    client = client_of(limits)
+    await ask(client)
+    waiting = [asyncio.create_task(ask(client)) for _ in range(20)]
+    await asyncio.sleep(0.01)
+    for task in waiting:
+        task.cancel()
+    await asyncio.wait(waiting)
+    began = time.monotonic()
+    await ask(client)
+    assert time.monotonic() - began < 0.15
+
+
+# --- tokens ---
+
+
+async def test_tokens_are_estimated_and_then_counted() -> None:
+    """A call that takes more than was thought makes others wait."""
+    limits = Limits(Limit(tokens=6000, per=60), max_wait=30)
+    answers = [Canned.json({"say": "a", "end": "done", "tokens": {"in": 900, "out": 100}})] * 9
+    client = client_of(limits, answers=answers)
+    began = time.monotonic()
+    await ask(client, max_tokens=10)
+    assert 9.9 < group_of(limits).tokens_at - began < 10.5
+    estimate = limits._estimates["fake/m"]
+    assert estimate._tokens_per_byte > 1
+    assert estimate._completion < 250
+
+
+async def test_estimates_learn_what_calls_take() -> None:
+    """Of prompts by their length, of completions by those that there were; ``max_tokens`` bounds
+    them, and each of ``n`` is one."""
+    limits = Limits(Limit(tokens=1e9))
+    client = client_of(limits)
+    for _ in range(100):
+        await ask(client)
+    estimate = limits._estimates["fake/m"]
+    assert 1 <= estimate._completion < 1.1
+    length = 33  # of the JSON of HI
+    one = estimate.of(ChatCall("fake/m", HI), length)
+    assert 1.5 < one < 3
+    assert estimate.of(ChatCall("fake/m", HI, {"n": 3}), length) > one + 2
+    limits._estimates["fake/m"]._completion = 500
+    assert 11 < estimate.of(ChatCall("fake/m", HI, {"max_tokens": 10}), length) < 12
+    assert estimate.of(EmbeddingCall("fake/m", ["Hi"]), length) < 2
+
+
+async def test_embeddings_and_tools_are_counted() -> None:
+    """By what is sent."""
+    limits = Limits(Limit(tokens=6000, per=60))
+    client = client_of(limits)
+    began = time.monotonic()
+    await client.aembedding("fake/m", ["word " * 100])
+    embedded = group_of(limits).tokens_at
+    assert embedded > began
+    tool = {"type": "function", "function": {"name": "f", "description": "x" * 4000}}
+    later = list[float]()
+
+    class Look(Middleware):
+        async def chat(self, call: Any, handler: Any) -> Any:
+            later.append(group_of(limits).tokens_at)
+            return await handler(call)
+
+    client = client_of(limits, Look())
+    await ask(client, tools=[tool], max_tokens=1)
+    assert later[0] - max(embedded, began) > 9
+
+
+# --- at once ---
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+async def test_no_more_run_at_once(stream: bool) -> None:
+    """A stream runs until its end."""
+    limits, slow = Limits(Limit(concurrency=3)), Slow()
+    client = client_of(limits, slow)
+
+    async def one() -> None:
+        answer = await client.acompletion("fake/m", HI, stream=stream)
+        if stream:
+            assert group_of(limits).running <= 3
+            await answer.completion()
+
+    await asyncio.gather(*(one() for _ in range(20)))
+    assert slow.most <= 3
+    assert 20 == slow.calls
+    assert 0 == group_of(limits).running
+
+
+async def test_nothing_is_left_of_calls_that_were_cancelled() -> None:
+    """At random moments, a thousand of them."""
+    limits = Limits(Limit(concurrency=5), Limit(concurrency=7, by=""))
+    client = client_of(limits, Slow(0.002))
+
+    async def one() -> None:
+        task = asyncio.create_task(ask(client))
+        await asyncio.sleep(random.random() * 0.02)
+        task.cancel()
+        await asyncio.wait([task])
+
+    for _ in range(10):
+        await asyncio.gather(*(one() for _ in range(100)))
+    await asyncio.sleep(0.01)
+    for group in limits._groups.values():
+        assert (0, 0) == (group.running, len(group.waiting))
+    await ask(client)
+
+
+async def test_who_waits_too_long_for_others_is_refused() -> None:
+    """After that time, or at once."""
+    slow = Slow(0.2)
+    for max_wait in (0.02, 0):
+        client = client_of(Limits(Limit(concurrency=1), max_wait=max_wait), slow)
+        first = asyncio.create_task(ask(client))
+        await asyncio.sleep(0.01)
+        with pytest.raises(RateLimitError, match="the limit of 1 calls at once for 'fake/m'"):
+            await ask(client)
+        await first
+        await ask(client)
+
+
+async def test_streams_that_were_left_make_room() -> None:
+    """Closed or let go of."""
+    limits = Limits(Limit(concurrency=1), max_wait=1)
+    client = client_of(limits, answers=["a b c", "d e f", "g"])
+    stream = await client.acompletion("fake/m", HI, stream=True)
+    await anext(stream)
+    await stream.aclose()
+    stream = await client.acompletion("fake/m", HI, stream=True)
+    del stream
+    assert "g" == (await ask(client)).text
+
+
+def test_threads_share_a_limit() -> None:
+    """Each with its own loop; one that ends while it waits is passed over."""
+    limits, slow = Limits(Limit(concurrency=2, by="")), Slow(0.003)
+    client = client_of(limits, slow)
+
+    async def many() -> None:
+        await asyncio.gather(*(ask(client) for _ in range(10)))
+
+    threads = [threading.Thread(target=asyncio.run, args=(many(),)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert 40 == slow.calls
+    assert slow.most <= 2
+    group = group_of(limits, "")
+    loop = asyncio.new_event_loop()
+    gone = (loop, loop.create_future())
+    loop.close()
+    asyncio.run(beside_one_that_is_gone(client, group, gone))
+    assert (0, 0) == (group.running, len(group.waiting))
+
+
+async def beside_one_that_is_gone(client: Any, group: Any, gone: Any) -> None:
+    """A call that ends while somebody waits whose loop is closed, and another one behind that."""
+    first = asyncio.create_task(ask(client))
+    await asyncio.sleep(0)
+    group.running += 1  # so that the next one waits
+    group.waiting.append(gone)
+    second = asyncio.create_task(ask(client))
+    await first
+    group.running -= 1
+    await asyncio.wait_for(ask(client), 5)
+    await second
+
+
+# --- what providers say ---
+
+
+async def test_a_refusal_of_the_provider_holds_its_group_back() -> None:
+    """As long as it says, those that were waiting as well."""
+    answers = [RateLimitError("slow down", status=429, retry_after=0.1), *["a"] * 5]
+    limits = Limits(Limit(requests=1000, per=1, burst=1))
+    client = client_of(limits, answers=answers)
+    began = time.monotonic()
+    waiting = [asyncio.create_task(ask(client)) for _ in range(3)]
+    with pytest.raises(RateLimitError):
+        await waiting[0]
+    await asyncio.gather(*waiting[1:])
+    assert time.monotonic() - began >= 0.1
+    assert group_of(limits).held_until > began
+
+
+async def test_another_failure_holds_nobody_back() -> None:
+    """It says nothing of limits."""
+    limits = Limits(Limit(requests=1000))
+    client = client_of(limits, answers=[ServerError("oops", status=500), "a"])
+    with pytest.raises(ServerError):
+        await ask(client)
+    assert 0 == group_of(limits).held_until
+    await ask(client)
+
+
+async def test_headers_that_say_nothing_is_left_do_so_too() -> None:
+    """Before there is a refusal."""
+    headers = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "100ms"}
+    body: Any = {"say": "a", "calls": [], "end": "done", "tokens": {"in": 1, "out": 1}}
+    limits = Limits(Limit(requests=1e6))
+    client = client_of(limits, answers=[Canned.json(body, headers=headers), "b"])
+    await ask(client)
+    began = time.monotonic()
+    await ask(client)
+    assert time.monotonic() - began > 0.08
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, 0),
+        ({"x-ratelimit-remaining-requests": "1", "x-ratelimit-reset-requests": "6m0s"}, 0),
+        ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "1m30s"}, 90),
+        ({"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "120ms"}, 0.12),
+        ({"x-ratelimit-remaining-tokens": "-3", "x-ratelimit-reset-tokens": "1.5s"}, 1.5),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "7"}, 7),
+        ({"ratelimit-remaining": "0", "ratelimit-reset": "7"}, 7),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "AT"}, 10),
+        (
+            {
+                "anthropic-ratelimit-tokens-remaining": "0",
+                "anthropic-ratelimit-tokens-reset": "TIME",
+            },
+            10,
+        ),
+        ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "2d"}, 120),
+        ({"x-ratelimit-remaining-requests": "0"}, 0),
+        ({"x-ratelimit-remaining-requests": "none", "x-ratelimit-reset-requests": "1s"}, 0),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "soon"}, 0),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": ""}, 0),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "2020-01-01T00:00:00"}, 0),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "2020-01-01T00:00:00Z"}, 0),
+    ],
+)
+def test_spellings_of_rate_limits(headers: dict[str, str], seconds: float) -> None:
+    """Durations, seconds and times; at most two minutes."""
+    soon = datetime.now(UTC) + timedelta(seconds=10)
+    known = {"AT": str(soon.timestamp()), "TIME": soon.isoformat()}
+    found = pause_in({name: known.get(value, value) for name, value in headers.items()})
+    assert found == pytest.approx(seconds, abs=0.5 if seconds == 10 else 1e-6)
+
+
+# --- what is given, and what is kept ---
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [
+        ({}, "limit"),
+        ({"requests": 0}, "limit.requests"),
+        ({"tokens": -1}, "limit.tokens"),
+        ({"concurrency": True}, "limit.concurrency"),
+        ({"requests": 1, "per": "a minute"}, "limit.per"),
+        ({"requests": 1, "burst": 0}, "limit.burst"),
+    ],
+)
+def test_a_limit_is_checked(given: dict[str, Any], path: str) -> None:
+    """With its path."""
+    with pytest.raises(InvalidRequestError) as caught:
+        Limit(**given)
+    assert path == caught.value.path
+
+
+def test_limits_are_limits() -> None:
+    """One at least."""
+    wrong: Any = ((), ("60",))
+    for given in wrong:
+        with pytest.raises(InvalidRequestError, match="expected limits"):
+            Limits(*given)
+
+
+async def test_groups_that_are_idle_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service with many tenants holds no more and no more."""
+    monkeypatch.setattr("llmgate.middlewares.limits._MOST_GROUPS", 20)
+    limits = Limits(Limit(requests=1e9, burst=1, by="tenant"))
+    client = client_of(limits)
+    for number in range(100):
+        await ask(client, f"fake/{number}", labels={"tenant": str(number)})
+    assert len(limits._groups) <= 21
+    assert len(limits._estimates) <= 20
