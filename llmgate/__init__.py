@@ -48,8 +48,9 @@ _HOME = {
     "options": ("Timeout",),
     "report": ("Deviation", "Report"),
     "reranking": ("RerankResult", "Reranking"),
-    "tool_loop": ("ToolLoopError", "ToolRun", "arun_tools", "run_tools"),
-    "tools": ("function_tool",),
+    "_core.tool_rounds": ("SyncToolStream", "ToolLoopError", "ToolRun", "ToolStream"),
+    "tool_loop": ("arun_tools", "run_tools"),
+    "tools": ("Context", "Tool", "function_tool", "tool"),
     "types": ("Chunk", "Completion", "Message", "Usage"),
     "errors": (
         "AuthenticationError",

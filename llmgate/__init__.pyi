@@ -20,6 +20,10 @@ from llmgate._core.preview import Preview as Preview
 from llmgate._core.retry import RetryPolicy as RetryPolicy
 from llmgate._core.stream import Stream as Stream
 from llmgate._core.sync import SyncStream as SyncStream
+from llmgate._core.tool_rounds import SyncToolStream as SyncToolStream
+from llmgate._core.tool_rounds import ToolLoopError as ToolLoopError
+from llmgate._core.tool_rounds import ToolRun as ToolRun
+from llmgate._core.tool_rounds import ToolStream as ToolStream
 from llmgate._typing import (
     ExactMessages,
     ForMypy,
@@ -89,11 +93,12 @@ from llmgate.report import Report as Report
 from llmgate.reranking import RerankDocuments
 from llmgate.reranking import Reranking as Reranking
 from llmgate.reranking import RerankResult as RerankResult
-from llmgate.tool_loop import ToolLoopError as ToolLoopError
-from llmgate.tool_loop import ToolRun as ToolRun
 from llmgate.tool_loop import arun_tools as arun_tools
 from llmgate.tool_loop import run_tools as run_tools
+from llmgate.tools import Context as Context
+from llmgate.tools import Tool as Tool
 from llmgate.tools import function_tool as function_tool
+from llmgate.tools import tool as tool
 from llmgate.types import Chunk as Chunk
 from llmgate.types import Completion as Completion
 from llmgate.types import Message as Message
@@ -110,6 +115,7 @@ __all__ = [
     "ConflictError",
     "ConnectError",
     "ContentFilterError",
+    "Context",
     "ContextWindowError",
     "Cost",
     "DeadlineExceededError",
@@ -152,10 +158,13 @@ __all__ = [
     "StreamTruncatedError",
     "StructlogHook",
     "SyncStream",
+    "SyncToolStream",
     "TLSError",
     "Timeout",
+    "Tool",
     "ToolLoopError",
     "ToolRun",
+    "ToolStream",
     "TransportError",
     "UnknownProviderError",
     "UnsupportedError",
@@ -179,6 +188,7 @@ __all__ = [
     "model_info",
     "rerank",
     "run_tools",
+    "tool",
 ]
 __version__: str
 

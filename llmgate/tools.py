@@ -1,17 +1,35 @@
-"""Python functions and types as schemas, and what a model writes for them as Python objects.
+"""Python functions as tools of a model, and what a model writes for them as Python objects.
 
-It knows OpenAI's form only; what a provider calls a tool is its plugin's matter.
+It knows OpenAI's form only; what a provider calls a tool is its plugin's matter, and how a model's
+calls are run is the tool loop's.
 """
 
 from __future__ import annotations
 
-import typing
-from collections.abc import Callable
-from types import UnionType
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import cached_property, partial, update_wrapper
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Generic,
+    ParamSpec,
+    Protocol,
+    TypeAlias,
+    TypeVar,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+    overload,
+)
 
+from llmgate._core.type_schemas import adapter_of, no_schema, schema_of
+from llmgate._text.docstring import read_docstring
 from llmgate._text.json import parse_arguments
 from llmgate.errors import DecodeError, InvalidRequestError, LLMGateError, describe_value, excerpt
+from llmgate.provider.threads import run_in_thread
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -19,97 +37,240 @@ if TYPE_CHECKING:
     from llmgate.messages import ToolDefinition
 
 __all__ = [
-    "adapter_of",
+    "AnyTool",
+    "Context",
+    "Tool",
+    "as_tool",
+    "check_names",
     "function_tool",
     "parse_answer",
     "parse_arguments",
-    "schema_of",
+    "tool",
 ]
 
 Parsed = TypeVar("Parsed")
+Given = TypeVar("Given")
+Parameters = ParamSpec("Parameters")
+Returned = TypeVar("Returned")
+
+
+_NAMED = "give a function that was defined by def, or a name to tool(name=…)"
+_BY_NAME = "every argument is passed by its name"
+
+
+class _FromContext:
+    """Marks a parameter that the program gives, and of which no model knows."""
+
+
+Context: TypeAlias = Annotated[Given, _FromContext]
+"""``database: Context[Database]`` is a parameter that the tool loop is given as ``context=``."""
+
+
+class AnyTool(Protocol):
+    """What can be called by name: a :class:`Tool`, or one of a server."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def timeout(self) -> float | None: ...
+    @property
+    def context_names(self) -> tuple[str, ...]: ...
+    @property
+    def definition(self) -> ToolDefinition: ...
+    async def run(self, arguments: Mapping[str, Any], context: Any = None) -> Any:
+        """What comes of a call with these arguments."""
+        ...
+
+
+class Tool(Generic[Parameters, Returned]):
+    """A Python function as a model may call it; for Python it stays the function that it was.
+
+    Its schema is made when it is first needed: of the function's annotations and defaults, and of
+    what its docstring says of each parameter. ``timeout`` is how many seconds a call may take.
+    """
+
+    __name__: str
+
+    def __init__(
+        self,
+        function: Callable[Parameters, Returned],
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        timeout: float | None = None,
+    ) -> None:
+        given = name or getattr(function, "__name__", None)
+        if given is None or not given.isidentifier():
+            reason = f"{describe_value(function)} has no name: {_NAMED}"
+            raise InvalidRequestError(reason, path="tools")
+        update_wrapper(self, function, updated=())
+        self.function, self.timeout = function, timeout
+        self.name: str = given
+        self._description = description
+
+    def __call__(self, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Returned:
+        return self.function(*args, **kwargs)
+
+    def __get__(self, instance: object, owner: object) -> Any:
+        """The tool of a method belongs to its object."""
+        if instance is None:
+            return self
+        function: Any = self.function
+        method = function.__get__(instance, owner)
+        return Tool[Any, Any](
+            method, name=self.name, description=self._description, timeout=self.timeout
+        )
+
+    def __repr__(self) -> str:
+        return f"<Tool {self.name}>"
+
+    @property
+    def definition(self) -> ToolDefinition:
+        """The tool in OpenAI's form.
+
+        Raises:
+            InvalidRequestError: when a parameter is one that no JSON object can give.
+        """
+        return self._definition
+
+    @property
+    def context_names(self) -> tuple[str, ...]:
+        """The parameters that the program gives, and no model."""
+        return self._context_names
+
+    @cached_property
+    def _definition(self) -> ToolDefinition:
+        schema = schema_of(self._described, self.name, "tools")
+        if schema.get("type", "object") != "object":
+            reason = f"{self.name} has parameters without a name: {_BY_NAME}"
+            raise InvalidRequestError(reason, path="tools")
+        documented = read_docstring(self.function.__doc__)
+        for name, words in documented.parameters.items():
+            if name in schema.get("properties", {}):
+                schema["properties"][name].setdefault("description", words)
+        definition: dict[str, Any] = {"name": self.name, "parameters": schema}
+        description = documented.text if self._description is None else self._description
+        if description:
+            definition["description"] = description
+        return cast("ToolDefinition", {"type": "function", "function": definition})
+
+    @cached_property
+    def _context_names(self) -> tuple[str, ...]:
+        if isinstance(self.function, type):
+            return ()
+        try:
+            hints = get_type_hints(self.function, include_extras=True)
+        except (NameError, TypeError):  # of which the schema says what is wrong
+            return ()
+        return tuple(
+            name
+            for name, hint in hints.items()
+            if get_origin(hint) is Annotated and _FromContext in get_args(hint)
+        )
+
+    @cached_property
+    def _described(self) -> Callable[..., Any]:
+        """The function as the model sees it."""
+        return self.function if not self.context_names else self._without_context()
+
+    def _without_context(self) -> Callable[..., dict[str, Any]]:
+        """A function of the other parameters, which returns its arguments."""
+
+        def others(**arguments: Any) -> dict[str, Any]:
+            return arguments
+
+        hidden, whole = self.context_names, inspect.signature(self.function)
+        shown = [each for each in whole.parameters.values() if each.name not in hidden]
+        hints = get_type_hints(self.function, include_extras=True)
+        described: Any = others
+        described.__signature__ = whole.replace(parameters=shown)
+        described.__annotations__ = {each: hints[each] for each in hints if each not in hidden}
+        return others
+
+    @cached_property
+    def _checked(self) -> Callable[..., Any]:
+        """The described function, with its arguments validated and converted."""
+        if isinstance(self.function, type):
+            make = adapter_of(self.function).validate_python
+
+            def made(**fields: Any) -> Any:
+                return make(fields)
+
+            return made
+        from pydantic import ConfigDict, validate_call  # noqa: PLC0415 - only for those who pass tools
+
+        config = ConfigDict(arbitrary_types_allowed=True)
+        return validate_call(config=config)(self._described)
+
+    async def run(self, arguments: Mapping[str, Any], context: Any = None) -> Any:
+        """What the function returns for the arguments that a model gives; a sync one runs on a
+        thread of its own.
+
+        Raises:
+            Exception: whatever the function raises, or pydantic for arguments that do not fit.
+        """
+        function = self._checked
+        if self.context_names:
+            given = {**self._checked(**arguments), **dict.fromkeys(self.context_names, context)}
+            function, arguments = cast("Callable[..., Any]", self.function), given
+        if inspect.iscoroutinefunction(self.function):
+            return await cast("Awaitable[Any]", function(**arguments))
+        return await run_in_thread(partial(function, **arguments))
+
+
+@overload
+def tool(function: Callable[Parameters, Returned], /) -> Tool[Parameters, Returned]: ...
+@overload
+def tool(
+    *, name: str | None = None, description: str | None = None, timeout: float | None = None
+) -> Callable[[Callable[Parameters, Returned]], Tool[Parameters, Returned]]: ...
+def tool(function: Any = None, /, **options: Any) -> Any:
+    """Make a function, or a method, a tool: ``@tool`` or ``@tool(timeout=5)`` before its ``def``.
+
+    Args:
+        function: Sync or async, with annotations. A parameter of type ``Context[Database]`` is
+            given by the program, ``context=`` of the tool loop, and no model knows of it.
+        options: ``name`` and ``description`` in place of the function's own, and ``timeout``, the
+            seconds that a call of it may take.
+    """
+    return partial(Tool, **options) if function is None else Tool(function, **options)
+
+
+def as_tool(given: Any) -> Tool[..., Any]:
+    """A tool, or the tool of a plain function.
+
+    Raises:
+        InvalidRequestError: for what is neither.
+    """
+    if isinstance(given, Tool):
+        return cast("Tool[..., Any]", given)
+    if not callable(given):
+        reason = f"{describe_value(given)} is neither a function nor a Tool"
+        raise InvalidRequestError(reason, path="tools")
+    return Tool(given)
+
+
+def check_names(tools: Iterable[AnyTool]) -> None:
+    """Make sure that each tool has a name of its own.
+
+    Raises:
+        InvalidRequestError: when two have one.
+    """
+    names = set[str]()
+    for each in tools:
+        if each.name in names:
+            raise InvalidRequestError(f"two tools have one name: {each.name!r}", path="tools")
+        names.add(each.name)
 
 
 def function_tool(function: Callable[..., Any]) -> ToolDefinition:
-    """A Python function as a tool: its name, its docstring, and the schema of its parameters.
+    """A Python function as a tool in OpenAI's form: its name, what its docstring says, and the
+    schema of its parameters.
 
     Raises:
         InvalidRequestError: when it has no name, or a parameter that no JSON object can give.
     """
-    name: str | None = getattr(function, "__name__", None)
-    if name is None or not name.isidentifier():
-        reason = f"{describe_value(function)} has no name: give a function that was defined by def"
-        raise InvalidRequestError(reason, path="tools")
-    schema = schema_of(function, name, "tools")
-    if schema.get("type", "object") != "object":
-        reason = f"{name} has parameters without a name: every argument is passed by its name"
-        raise InvalidRequestError(reason, path="tools")
-    definition: dict[str, Any] = {"name": name, "parameters": schema}
-    if function.__doc__:
-        definition["description"] = function.__doc__.strip()
-    return cast("ToolDefinition", {"type": "function", "function": definition})
-
-
-def schema_of(kind: Any, name: str, path: str) -> dict[str, Any]:
-    """The JSON schema of a Python type, or of a ``TypeAdapter``.
-
-    Raises:
-        InvalidRequestError: when it has none; ``path`` is where it was given.
-    """
-    from pydantic.errors import PydanticUserError  # noqa: PLC0415 - for those who pass Python types
-
-    try:
-        return adapter_of(kind).json_schema()
-    except (PydanticUserError, NameError) as error:  # NameError: an annotation that means nothing
-        failure = _no_schema(name, error, path)
-    raise failure
-
-
-def adapter_of(kind: Any) -> TypeAdapter[Any]:
-    """What describes and validates a Python type, or the ``TypeAdapter`` itself.
-
-    Raises:
-        PydanticUserError: when pydantic cannot describe it.
-    """
-    from pydantic import TypeAdapter  # noqa: PLC0415 - only for those who pass Python types
-    from pydantic.errors import PydanticUserError  # noqa: PLC0415
-
-    if isinstance(kind, TypeAdapter):
-        return kind  # pyright: ignore[reportUnknownVariableType] # of whatever type
-    try:
-        return TypeAdapter(kind)
-    except PydanticUserError as error:
-        if error.code != "typed-dict-version":
-            raise
-    return TypeAdapter(_with_readable_typed_dicts(kind))
-
-
-def _with_readable_typed_dicts(kind: Any) -> Any:
-    """A type with those TypedDicts that pydantic reads before Python 3.12 in place of Python's."""
-    import typing_extensions  # noqa: PLC0415 - pydantic needs it, too
-
-    make: Any = typing_extensions.TypedDict
-    if typing.is_typeddict(kind):
-        fields = dict[str, Any]()
-        for name, hint in typing.get_type_hints(kind, include_extras=True).items():
-            # postponed annotations hide the marks from the class itself
-            is_marked = typing.get_origin(hint) in (typing.Required, typing.NotRequired)
-            is_required = name in kind.__required_keys__
-            if is_marked:
-                is_required = typing.get_origin(hint) is typing.Required
-            field = _with_readable_typed_dicts(typing.get_args(hint)[0] if is_marked else hint)
-            fields[name] = field if is_required else typing.NotRequired[field]
-        return make(kind.__name__, fields)
-    parts = typing.get_args(kind)
-    changed = tuple(_with_readable_typed_dicts(part) for part in parts)
-    if changed == parts:
-        return kind
-    origin: Any = typing.get_origin(kind)
-    return typing.Union[changed] if origin is UnionType else origin[changed]  # noqa: UP007 - of parts
-
-
-def _no_schema(name: str, error: Exception, path: str) -> InvalidRequestError:
-    reason = str(error).partition("\n")[0]
-    return InvalidRequestError(f"no schema for {name}: {reason}", path=path)
+    return as_tool(function).definition
 
 
 def parse_answer(text: str | None, kind: type[Parsed] | TypeAdapter[Parsed]) -> Parsed:
@@ -130,5 +291,5 @@ def parse_answer(text: str | None, kind: type[Parsed] | TypeAdapter[Parsed]) -> 
     except ValidationError as error:
         failure = DecodeError(f"the answer is no {name}: {excerpt(str(error), 1000)}")
     except PydanticUserError as error:
-        failure = _no_schema(name, error, "kind")
+        failure = no_schema(name, error, "kind")
     raise failure

@@ -120,6 +120,19 @@ def test_the_guide_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert "dropped user local has no such parameter ada" in printed
 
 
+def test_tools_run(capsys: pytest.CaptureFixture[str]) -> None:
+    """The page does what it says."""
+    asyncio.run(run_in_order(ROOT / "docs" / "tools.md"))
+    printed = capsys.readouterr().out.splitlines()
+    assert "'description': 'How many days ahead.'" in printed[0]
+    assert printed[1] == "['table']"
+    roles = ["user", "assistant", "tool", "tool", "assistant"]
+    assert printed[2].startswith("Five degrees, three orders. ")
+    assert printed[2].endswith(str(roles))
+    assert printed[3] == 'weather {"city": "Oslo", "days": 1, "degrees": 5, "unit": "c"}'
+    assert printed[4] == "Cold."
+
+
 def test_structured_output_runs(capsys: pytest.CaptureFixture[str]) -> None:
     """The page does what it says."""
     asyncio.run(run_in_order(ROOT / "docs" / "structured-output.md"))

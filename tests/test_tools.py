@@ -114,7 +114,7 @@ def test_a_function_is_a_tool_by_its_signature() -> None:
         "type": "function",
         "function": {
             "name": "weather",
-            "description": "The weather of a city.\n\n    More of it.",
+            "description": "The weather of a city.\n\nMore of it.",
             "parameters": {
                 "type": "object",
                 "properties": {

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from llmgate._core.check import check_messages
+from llmgate._core.type_schemas import adapter_of
 from llmgate.errors import (
     OutputError,
     OutputRefusedError,
@@ -20,7 +21,6 @@ from llmgate.errors import (
     describe_error,
     excerpt,
 )
-from llmgate.tools import adapter_of
 from llmgate.types import Completion
 
 if TYPE_CHECKING:

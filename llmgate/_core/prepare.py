@@ -34,7 +34,7 @@ from llmgate.provider import Provider
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Secret
 from llmgate.report import Deviation, Policy, Report
-from llmgate.tools import function_tool
+from llmgate.tools import as_tool, check_names
 
 if TYPE_CHECKING:
     from llmgate._core.registry import Registry, Target
@@ -187,7 +187,11 @@ def _completed(given: dict[str, Any], changes: list[Deviation]) -> dict[str, Any
         changes += deviations
     tools = parameters.get("tools")
     if is_iterable(tools) and not isinstance(tools, str | bytes | Mapping):
-        parameters["tools"] = [function_tool(tool) if callable(tool) else tool for tool in tools]
+        listed = [*tools]
+        own = [as_tool(tool) if callable(tool) else None for tool in listed]
+        check_names(mine for mine in own if mine is not None)
+        pairs = zip(listed, own, strict=True)
+        parameters["tools"] = [tool if mine is None else mine.definition for tool, mine in pairs]
     return parameters
 
 

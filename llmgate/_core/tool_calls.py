@@ -1,0 +1,172 @@
+"""The calls that a model makes of a program's tools: found, checked, and run at once.
+
+It asks no model; who is asked, and how often, is the tool loop's matter.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+from llmgate._text.describe import describe_error
+from llmgate._text.json import is_object, parse_arguments
+from llmgate._text.repair import repaired_object
+from llmgate.errors import DeadlineExceededError, DecodeError, InvalidRequestError
+from llmgate.media import LocalFile
+from llmgate.tools import AnyTool, check_names
+
+if TYPE_CHECKING:
+    from llmgate.types import ToolCall
+
+__all__ = ["Content", "ToolCalled", "ToolCaller", "ToolFailed", "as_content"]
+
+Content: TypeAlias = "str | list[Any]"
+"""What a message of the role ``tool`` has as its content: a text, or parts."""
+
+
+@dataclass(slots=True)
+class ToolCalled:
+    """A tool was run: its name and arguments, what the model is given, and seconds.
+
+    ``result`` is a text, or a list of parts (texts, images, files). ``repaired`` says that the
+    arguments were no JSON as the model wrote them, and were read as what it meant.
+    """
+
+    name: str
+    arguments: dict[str, Any]
+    result: Content
+    seconds: float
+    call_id: str = ""
+    repaired: bool = False
+
+
+@dataclass(slots=True)
+class ToolFailed:
+    """A call of the model's came to nothing; ``result`` is what the model is given of that."""
+
+    name: str
+    arguments: str
+    result: str
+    seconds: float
+    call_id: str = ""
+
+
+class ToolCaller:
+    """Some tools by their names, with what all calls of them share."""
+
+    def __init__(self, tools: Iterable[AnyTool], *, timeout: float | None, context: Any) -> None:
+        """``timeout`` is that of a tool that has none of its own.
+
+        Raises:
+            InvalidRequestError: when two tools have one name, when one cannot be described, or
+                needs a context where there is none.
+        """
+        self._timeout, self._context = timeout, context
+        given = [*tools]
+        check_names(given)
+        self._tools = {tool.name: tool for tool in given}
+        for tool in given:
+            if tool.context_names and context is None:
+                reason = f"the tool {tool.name!r} needs a context: give context=…"
+                raise InvalidRequestError(reason, path="context")
+        self.definitions = [tool.definition for tool in given]
+
+    async def call_all(
+        self, calls: Sequence[ToolCall], seconds: float | None
+    ) -> list[ToolCalled | ToolFailed]:
+        """Run calls, all at once; what came of each is in their order.
+
+        Raises:
+            DeadlineExceededError: when that takes longer than so many seconds.
+        """
+        import anyio  # noqa: PLC0415 - not paid for by importing
+
+        outcomes: list[ToolCalled | ToolFailed | None] = [None] * len(calls)
+
+        async def one(place: int) -> None:
+            outcomes[place] = await self._call(calls[place])
+
+        with anyio.move_on_after(seconds) as limit:
+            async with anyio.create_task_group() as group:
+                for place in range(len(calls)):
+                    group.start_soon(one, place)
+        if limit.cancelled_caught:
+            raise DeadlineExceededError("the time limit of the tool loop passed while tools ran")
+        return cast("list[ToolCalled | ToolFailed]", outcomes)
+
+    async def _call(self, call: ToolCall) -> ToolCalled | ToolFailed:
+        """Run one call."""
+        import anyio  # noqa: PLC0415 - as above
+
+        began = time.monotonic()
+        name = call.function.name if call.function is not None else call.type
+        text = call.function.arguments if call.function is not None else ""
+        tool = self._tools.get(name)
+        if tool is None:
+            failure = f"there is no tool {name!r}; there are: {', '.join(self._tools)}"
+            return ToolFailed(name, text, f"Error: {failure}", 0.0, call.id)
+        timeout = self._timeout if tool.timeout is None else tool.timeout
+        failure = f"the tool took longer than {timeout} seconds"
+        try:
+            with anyio.move_on_after(timeout):
+                arguments, is_repaired = _arguments(text)
+                content = as_content(await tool.run(arguments, self._context))
+                seconds = time.monotonic() - began
+                return ToolCalled(name, arguments, content, seconds, call.id, is_repaired)
+        except Exception as error:  # noqa: BLE001 - a stranger's function may raise anything
+            failure = describe_error(error)
+        return ToolFailed(name, text, f"Error: {failure}", time.monotonic() - began, call.id)
+
+
+def _arguments(text: str) -> tuple[dict[str, Any], bool]:
+    """The arguments, and whether they had to be repaired.
+
+    Raises:
+        DecodeError: when they are no JSON object, and mean none.
+    """
+    try:
+        return parse_arguments(text), False
+    except DecodeError:
+        repaired = repaired_object(text)
+        if repaired is None:
+            raise
+    return repaired, True
+
+
+def as_content(result: Any) -> Content:
+    """A result as the model reads it: text and parts as they are, any other value as JSON."""
+    if isinstance(result, str):
+        return result
+    if _is_part(result):
+        return [result]
+    if isinstance(result, list | tuple) and any(map(_is_part, cast("Any", result))):
+        items = cast("Sequence[Any]", result)
+        return [item if _is_part(item) else _text_part(item) for item in items]
+    return _as_text(result)
+
+
+def _text_part(item: Any) -> dict[str, Any]:
+    return {"type": "text", "text": item if isinstance(item, str) else _as_text(item)}
+
+
+def _is_part(value: Any) -> bool:
+    """Whether a value is a part of a message: a text, an image, a file, a sound."""
+    if isinstance(value, LocalFile):
+        return True
+    kind = value.get("type") if is_object(value) else None
+    return kind in _PARTS and kind in value
+
+
+_PARTS = frozenset({"text", "image_url", "file", "input_audio"})
+
+
+def _as_text(result: Any) -> str:
+    try:
+        return json.dumps(result, ensure_ascii=False)
+    except (TypeError, ValueError):
+        from pydantic_core import to_json  # noqa: PLC0415 - for dates, models, dataclasses
+
+        return to_json(result, fallback=str).decode()

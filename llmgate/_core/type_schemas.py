@@ -1,0 +1,81 @@
+"""Python types and functions as JSON schemas, and what validates their values.
+
+It asks pydantic, which is imported when there is a type to be asked about.
+"""
+
+from __future__ import annotations
+
+import typing
+from types import UnionType
+from typing import TYPE_CHECKING, Any
+
+from llmgate.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+__all__ = ["adapter_of", "no_schema", "schema_of"]
+
+
+def schema_of(kind: Any, name: str, path: str) -> dict[str, Any]:
+    """The JSON schema of a Python type, or of a ``TypeAdapter``.
+
+    Raises:
+        InvalidRequestError: when it has none; ``path`` is where it was given.
+    """
+    from pydantic.errors import PydanticUserError  # noqa: PLC0415 - for those who pass Python types
+
+    try:
+        return adapter_of(kind).json_schema()
+    except (PydanticUserError, NameError) as error:  # NameError: an annotation that means nothing
+        failure = no_schema(name, error, path)
+    raise failure
+
+
+def adapter_of(kind: Any) -> TypeAdapter[Any]:
+    """What describes and validates a Python type, or the ``TypeAdapter`` itself.
+
+    Raises:
+        PydanticUserError: when pydantic cannot describe it.
+    """
+    from pydantic import TypeAdapter  # noqa: PLC0415 - only for those who pass Python types
+    from pydantic.errors import PydanticUserError  # noqa: PLC0415
+
+    if isinstance(kind, TypeAdapter):
+        return kind  # pyright: ignore[reportUnknownVariableType] # of whatever type
+    try:
+        return TypeAdapter(kind)
+    except PydanticUserError as error:
+        if error.code != "typed-dict-version":
+            raise
+    return TypeAdapter(_with_readable_typed_dicts(kind))
+
+
+def _with_readable_typed_dicts(kind: Any) -> Any:
+    """A type with those TypedDicts that pydantic reads before Python 3.12 in place of Python's."""
+    import typing_extensions  # noqa: PLC0415 - pydantic needs it, too
+
+    make: Any = typing_extensions.TypedDict
+    if typing.is_typeddict(kind):
+        fields = dict[str, Any]()
+        for name, hint in typing.get_type_hints(kind, include_extras=True).items():
+            # postponed annotations hide the marks from the class itself
+            is_marked = typing.get_origin(hint) in (typing.Required, typing.NotRequired)
+            is_required = name in kind.__required_keys__
+            if is_marked:
+                is_required = typing.get_origin(hint) is typing.Required
+            field = _with_readable_typed_dicts(typing.get_args(hint)[0] if is_marked else hint)
+            fields[name] = field if is_required else typing.NotRequired[field]
+        return make(kind.__name__, fields)
+    parts = typing.get_args(kind)
+    changed = tuple(_with_readable_typed_dicts(part) for part in parts)
+    if changed == parts:
+        return kind
+    origin: Any = typing.get_origin(kind)
+    return typing.Union[changed] if origin is UnionType else origin[changed]  # noqa: UP007 - of parts
+
+
+def no_schema(name: str, error: Exception, path: str) -> InvalidRequestError:
+    """What is raised for a type that has no schema."""
+    reason = str(error).partition("\n")[0]
+    return InvalidRequestError(f"no schema for {name}: {reason}", path=path)
