@@ -50,7 +50,7 @@ _HOME = {
     "reranking": ("RerankResult", "Reranking"),
     "_core.tool_rounds": ("SyncToolStream", "ToolLoopError", "ToolRun", "ToolStream"),
     "tool_loop": ("arun_tools", "run_tools"),
-    "tools": ("Context", "Tool", "function_tool", "tool"),
+    "tools": ("Tool", "function_tool", "tool"),
     "types": ("Chunk", "Completion", "Message", "Usage"),
     "errors": (
         "AuthenticationError",

@@ -95,7 +95,6 @@ from llmgate.reranking import Reranking as Reranking
 from llmgate.reranking import RerankResult as RerankResult
 from llmgate.tool_loop import arun_tools as arun_tools
 from llmgate.tool_loop import run_tools as run_tools
-from llmgate.tools import Context as Context
 from llmgate.tools import Tool as Tool
 from llmgate.tools import function_tool as function_tool
 from llmgate.tools import tool as tool
@@ -115,7 +114,6 @@ __all__ = [
     "ConflictError",
     "ConnectError",
     "ContentFilterError",
-    "Context",
     "ContextWindowError",
     "Cost",
     "DeadlineExceededError",

@@ -102,7 +102,7 @@ async def arun_tools(  # noqa: PLR0913 - each is a keyword, and a limit that use
         on_error: ``"return"`` hands the model what went wrong (an unknown name, arguments that do
             not fit, an exception, the time limit); ``"raise"`` ends the loop.
         on_event: Called on this task with each completion, and with what came of each call.
-        context: What parameters of type :data:`~llmgate.Context` are given.
+        context: What parameters of type :data:`~llmgate.tools.Context` are given.
         client: What makes the calls; the default client where it is None.
         **options: As for :func:`~llmgate.acompletion`; ``timeout`` is that of the whole loop.
 

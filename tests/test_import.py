@@ -97,7 +97,6 @@ NAMES = [
     "completion",
     "defaults",
     "function_tool",
-    "Context",
     "SyncToolStream",
     "Tool",
     "ToolLoopError",

@@ -9,12 +9,13 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, Field
 
-from llmgate import Client, Context, InvalidRequestError, Tool, function_tool, tool
+from llmgate import Client, InvalidRequestError, Tool, function_tool, tool
 from llmgate._core.tool_calls import as_content
 from llmgate._text.docstring import read_docstring
 from llmgate._text.repair import repaired_object
 from llmgate.media import LocalFile, image
 from llmgate.testing import FakeProvider
+from llmgate.tools import Context
 
 # --- docstrings ---
 

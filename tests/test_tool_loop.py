@@ -14,7 +14,7 @@ import pytest
 from pydantic import BaseModel
 
 import llmgate
-from llmgate import Client, Context, tool
+from llmgate import Client, tool
 from llmgate.errors import DeadlineExceededError, InvalidRequestError
 from llmgate.testing import FakeProvider
 from llmgate.tool_loop import (
@@ -26,6 +26,7 @@ from llmgate.tool_loop import (
     arun_tools,
     run_tools,
 )
+from llmgate.tools import Context
 from llmgate.types import Choice, Chunk, Completion, CustomCall, Function, ToolCall, Usage
 
 MESSAGES: list[Any] = [{"role": "user", "content": "How is the weather?"}]
