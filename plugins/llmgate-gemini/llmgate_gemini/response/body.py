@@ -7,7 +7,6 @@ Source: https://ai.google.dev/api/generate-content#v1beta.GenerateContentRespons
 from __future__ import annotations
 
 from llmgate.errors import DecodeError, ProviderError
-from llmgate.provider.accumulate import accumulate
 from llmgate.provider.http import HttpResponse
 from llmgate.provider.kit import add_frame, read_json
 from llmgate.types import Completion
@@ -30,12 +29,15 @@ def decode(response: HttpResponse, context: Context) -> Completion:
     """
     decoder = ContentDecoder(context)
     try:
-        first = decoder.chunk(read_json(response.body))
+        accumulator = decoder.accumulator
+        accumulator.add(decoder.chunk(read_json(response.body)))
         if not decoder.has_choices:
             raise DecodeError("it has no candidates")
         if decoder.empty_candidate is not None:
             raise DecodeError(f"candidates[{decoder.empty_candidate}] holds no content")
-        return accumulate((first, *decoder.end()))
+        for chunk in decoder.end():
+            accumulator.add(chunk)
+        return accumulator.completion()
     except ProviderError as error:
         error.in_stream = False
         raise

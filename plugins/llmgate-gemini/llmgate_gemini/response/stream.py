@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from llmgate.errors import DecodeError, StreamTruncatedError
+from llmgate.provider.accumulate import Accumulator
 from llmgate.provider.framing import Frame
-from llmgate.provider.http import is_array, is_object
+from llmgate.provider.http import is_object
 from llmgate.provider.kit import Fields, SideFields, add_frame, in_stream_error, read_json
 from llmgate.types import ChoiceDelta, Chunk, ChunkChoice, Usage
 from llmgate_gemini.response.candidate import Candidate, Context
@@ -25,10 +26,15 @@ _READ = ("candidates", "usageMetadata", "modelVersion", "responseId")
 _PLAIN = frozenset({*_READ, "createTime"})
 _PLAIN_CANDIDATE = frozenset({"content", "index"})
 _PLAIN_CONTENT = frozenset({"parts", "role"})
+_OBJECT: Any = dict
+_ARRAY: Any = list
+"""The classes of JSON's containers, by a name that leaves what is in them to the reader."""
+_new: Any = object.__new__
+"""Makes an object whose fields are then set, each of them: its constructor costs as much again."""
 
 
 class ContentDecoder:
-    """Reads one stream of responses.
+    """Reads one stream of responses, and adds what it reads to its ``accumulator``.
 
     Args:
         context: What it has to know of the call.
@@ -37,6 +43,7 @@ class ContentDecoder:
     def __init__(self, context: Context) -> None:
         self.framer = ContentFramer()
         self.finished = False
+        self.accumulator = Accumulator()
         self._context = context
         self._report = context.report
         self._candidates: dict[int, Candidate] = {}
@@ -75,7 +82,7 @@ class ContentDecoder:
             raise error
         try:
             payload = read_json(frame.data)
-            return (self._plain(payload) or self.chunk(payload),)
+            return (self._plain(payload) or self._added(self.chunk(payload)),)
         except DecodeError as failure:
             add_frame(failure, "the event is not a response of Gemini's", frame.data)
             raise
@@ -88,7 +95,11 @@ class ContentDecoder:
         """
         if not self.is_complete:
             raise StreamTruncatedError("the stream ended before its finish reason")
-        return self.end()
+        return [*map(self._added, self.end())]
+
+    def _added(self, chunk: Chunk) -> Chunk:
+        self.accumulator.add(chunk)
+        return chunk
 
     def end(self) -> Iterable[Chunk]:
         """What is known at the end alone: the last counts, sources, ratings."""
@@ -124,30 +135,24 @@ class ContentDecoder:
 
     def _plain(self, payload: Any) -> Chunk | None:
         """What nearly every event of a stream is: a piece of text, and the counts so far."""
-        if not is_object(payload) or not payload.keys() <= _PLAIN or self._sent_counts is None:
+        if type(payload) is not _OBJECT or self._sent_counts is None:
             return None
-        if payload.get("responseId") != self._head[0] or payload.get("createTime") != self._created:
+        get = payload.get
+        if get("responseId") != self._head[0] or get("createTime") != self._created:
             return None
-        candidates = payload.get("candidates")
-        if not is_array(candidates) or len(candidates) != 1 or not is_object(candidates[0]):
+        found = _plain_text(get("candidates")) if payload.keys() <= _PLAIN else None
+        known = None if found is None else self._candidates.get(found[0])
+        if found is None or known is None:
             return None
-        candidate = candidates[0]
-        content = candidate.get("content")
-        if not candidate.keys() <= _PLAIN_CANDIDATE or not is_object(content):
-            return None
-        parts = content.get("parts")
-        if not content.keys() <= _PLAIN_CONTENT or not is_array(parts) or len(parts) != 1:
-            return None
-        part = parts[0]
-        if not is_object(part) or len(part) != 1 or type(text := part.get("text")) is not str:
-            return None
-        index = candidate.get("index", 0)
-        known = self._candidates.get(index) if type(index) is int else None
-        if known is None or not text:
-            return None
-        self._counts = payload.get("usageMetadata") or self._counts
-        identifier, created, model = self._head
-        return Chunk([known.say(text)], identifier, created, model)
+        index, text = found
+        self.accumulator.add_piece(index, text)
+        self._counts = get("usageMetadata") or self._counts
+        chunk = _new(Chunk)
+        chunk.choices = [known.say(text)]
+        chunk.id, chunk.created, chunk.model = self._head
+        chunk.object = _KIND
+        chunk.system_fingerprint = chunk.service_tier = chunk.usage = chunk.raw_extra = None
+        return chunk  # type: ignore[no-any-return] # all its fields are set
 
     def _read_candidate(self, fields: Fields, place: int) -> ChunkChoice:
         index = fields.optional_integer("index")
@@ -190,6 +195,25 @@ class ContentDecoder:
         )
 
 
+def _plain_text(candidates: Any) -> tuple[int, str] | None:
+    """The index and the text of a single candidate that has nothing else; None for any other."""
+    if type(candidates) is not _ARRAY or len(candidates) != 1:
+        return None
+    candidate = candidates[0]
+    if type(candidate) is not _OBJECT or not candidate.keys() <= _PLAIN_CANDIDATE:
+        return None
+    content, index = candidate.get("content"), candidate.get("index", 0)
+    if type(content) is not _OBJECT or not content.keys() <= _PLAIN_CONTENT:
+        return None
+    parts = content.get("parts")
+    if type(parts) is not _ARRAY or len(parts) != 1 or type(index) is not int:
+        return None
+    part = parts[0]
+    text = part.get("text") if type(part) is _OBJECT and len(part) == 1 else None
+    return (index, text) if type(text) is str and text else None
+
+
+_KIND = "chat.completion.chunk"
 _COUNTED = frozenset({"promptTokenCount", "candidatesTokenCount", "totalTokenCount"})
 
 
