@@ -51,7 +51,7 @@ class Case(NamedTuple):
     @property
     def dialect(self) -> Dialect:
         """The vendor whose format is spoken."""
-        return "openai" if self.answer.startswith("openai") else "anthropic"
+        return next(dialect for dialect in MODELS if self.answer.startswith(dialect))
 
     @property
     def expected(self) -> Answer:
@@ -100,6 +100,9 @@ CASES = {
     ),
     "stream": Case("stream of 1,000 in bulk, a chunk", "openai-stream-1000", "stream", runs=2),
     "stream-300": Case("stream of 300 in bulk, a chunk", "openai-stream-300", "stream", runs=2),
+    "stream-responses": Case(
+        "stream of 300 of the Responses API, a chunk", "responses-stream-300", "stream", runs=2
+    ),
     "stream-each": Case(
         "stream of 1,000, one write each, a chunk", "openai-stream-1000-each", "stream", runs=2
     ),

@@ -12,7 +12,7 @@ import string
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-__all__ = ["FAMILIES", "anthropic_events", "family_events"]
+__all__ = ["FAMILIES", "anthropic_events", "family_events", "responses_events"]
 
 JSON: TypeAlias = dict[str, Any]
 
@@ -132,6 +132,37 @@ def anthropic_events(kind: str, pieces: Sequence[str]) -> list[bytes]:
         spaces = b" " * (_letters.randrange(16) if kind == "padded" else 0)
         events.append(b"event: content_block_delta\ndata: " + data[:-1] + spaces + b"}\n\n")
     return events
+
+
+def responses_events(pieces: Sequence[str]) -> list[bytes]:
+    """The events of a stream of OpenAI's Responses API, with one message."""
+    item = {"id": "msg_7Qx", "type": "message", "status": "in_progress", "role": "assistant"}
+    part: dict[str, Any] = {"type": "output_text", "annotations": [], "logprobs": []}
+    text = "".join(pieces)
+    head = {"id": "resp_7Qx", "object": "response", "created_at": 1_764_000_000}
+    response: JSON = {**head, "model": "gpt-4.1-mini-2025-04-14", "usage": None, "output": []}
+    place = {"item_id": item["id"], "output_index": 0, "content_index": 0}
+    parts: dict[str, Any] = {"logprobs": [], **place}
+    usage = {"input_tokens": 31, "output_tokens": 18, "total_tokens": 49}
+    done: dict[str, Any] = {**item, "status": "completed", "content": [{**part, "text": text}]}
+    ended: dict[str, Any] = {**response, "status": "completed", "output": [done], "usage": usage}
+    events: list[tuple[str, JSON]] = [
+        ("created", {"response": {**response, "status": "in_progress"}}),
+        ("in_progress", {"response": {**response, "status": "in_progress"}}),
+        ("output_item.added", {"output_index": 0, "item": {**item, "content": []}}),
+        ("content_part.added", {**place, "part": {**part, "text": ""}}),
+        *(("output_text.delta", {**parts, "delta": piece}) for piece in pieces),
+        ("output_text.done", {**parts, "text": text}),
+        ("content_part.done", {**place, "part": {**part, "text": text}}),
+        ("output_item.done", {"output_index": 0, "item": done}),
+        ("completed", {"response": ended}),
+    ]
+    return [
+        f"event: response.{kind}\ndata: ".encode()
+        + _encoded({"type": f"response.{kind}", "sequence_number": number, **fields})
+        + b"\n\n"
+        for number, (kind, fields) in enumerate(events)
+    ]
 
 
 def _encoded(value: object) -> bytes:

@@ -14,7 +14,7 @@ from functools import cache, partial
 from itertools import repeat
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from benchmarks.families import FAMILIES, anthropic_events, family_events
+from benchmarks.families import FAMILIES, anthropic_events, family_events, responses_events
 
 __all__ = [
     "ANSWERS",
@@ -28,10 +28,14 @@ __all__ = [
     "with_calls",
 ]
 
-Dialect: TypeAlias = Literal["openai", "anthropic"]
+Dialect: TypeAlias = Literal["openai", "anthropic", "responses"]
 JSON: TypeAlias = dict[str, Any]
 
-MODELS: dict[Dialect, str] = {"openai": "gpt-4.1-mini", "anthropic": "claude-haiku-4-5"}
+MODELS: dict[Dialect, str] = {
+    "openai": "gpt-4.1-mini",
+    "anthropic": "claude-haiku-4-5",
+    "responses": "gpt-4.1-mini",
+}
 _CREATED = 1_764_000_000
 
 
@@ -409,6 +413,11 @@ def _family(name: str, count: int) -> Answer:
     return _streamed(family_events(name, words), "".join(words), count)
 
 
+def _responses(count: int) -> Answer:
+    words = _words(count)
+    return _streamed(responses_events(words), "".join(words), count)
+
+
 def _anthropic_kind(kind: str, block: JSON, count: int) -> Answer:
     pieces = _fragments(count) if kind == "input_json" else _words(count)
     events = _anthropic_stream(anthropic_events(kind, pieces), block)
@@ -448,6 +457,7 @@ ANSWERS: Mapping[str, Answer] = _Answers(
             f"anthropic-{kind}-300": partial(_anthropic_kind, kind, block, 300)
             for kind, block in _BLOCKS.items()
         },
+        "responses-stream-300": partial(_responses, 300),
         "openai-stream-1000-held": partial(_openai, 1_000, pause=4_000_000, held=3),
     }
 )

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from llmgate._core.registry import installed_providers
 from llmgate.options import MEANINGFUL, ChatParameters
-from llmgate.provider import Support
+from llmgate.provider import Rule, Support
+from llmgate_openai.api import responses_abilities
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "compatibility.md"
 
@@ -42,6 +43,17 @@ the [README of the package](../plugins/{package}/README.md).
 
 | provider | lacks | embeddings | rerank | list of models |
 |---|---|---|---|---|
+"""
+
+
+RESPONSES = """
+## The Responses API
+
+`openai` and `azure` send calls there that chat completions are known to refuse, and those that ask
+for it (`openai/responses/gpt-5`, `provider_settings={{"api": "responses"}}`). So do these hosts for
+calls that ask for it: {hosts}.
+
+It takes everything but {lacking}.
 """
 
 
@@ -88,7 +100,24 @@ def page() -> str:
         cells = (_cell(table.get(parameter, Support.UNSUPPORTED)) for table in tables.values())
         lines.append(f"| `{parameter}`{mark} | " + " | ".join(cells) + " |")
     lists = (f"\n{hosts(package, many[package])}" for package in sorted(many))
-    return HEAD + "\n" + "\n".join(lines) + "\n" + "".join(lists)
+    return HEAD + "\n" + "\n".join(lines) + "\n" + "".join(lists) + responses(packages)
+
+
+def responses(packages: Mapping[str, Iterable[str]]) -> str:
+    """The section on the API that some have beside chat completions."""
+    lacking = [
+        f"`{name}`{'*' if name in MEANINGFUL else ''}"
+        for name, ability in sorted(responses_abilities("", {}, gated=False).items())
+        if isinstance(ability, Rule)
+    ]
+    names = sorted(name for each in packages.values() for name in each)
+    rows = {name: getattr(installed_providers()[name].load(), "row", None) for name in names}
+    hosts = [f"`{name}`" for name, row in rows.items() if row and row.responses is not None]
+    return RESPONSES.format(hosts=_listed(hosts), lacking=_listed(lacking))
+
+
+def _listed(items: list[str]) -> str:
+    return f"{', '.join(items[:-1])} and {items[-1]}"
 
 
 def hosts(package: str, names: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -159,9 +160,15 @@ def test_a_stream_says_what_its_answer_promises(name: str) -> None:
         size, _, rest = rest.partition(b"\r\n")
         body, rest = body + rest[: int(size, 16)], rest[int(size, 16) + 2 :]
     events, left = events_of(body)
-    delta = DIALECTS["openai" if name.startswith("openai") else "anthropic"].delta
+    dialect = name.partition("-")[0]
+    delta = _delta_of_responses if dialect == "responses" else DIALECTS[dialect].delta
     texts = [text for text in map(delta, map(json.loads, events)) if text]
     assert ("".join(texts), len(texts), left) == (answer.text, answer.chunks, b"")
+
+
+def _delta_of_responses(event: Any) -> Any:
+    """The text of an event of the Responses API."""
+    return event.get("delta")
 
 
 def test_the_table_for_the_upstream_holds_every_byte() -> None:

@@ -36,6 +36,15 @@ def openai(identifier: str, **message: Any) -> dict[str, Any]:
     return {"id": "x", "created": 1, "model": "m", "choices": [choice], "usage": usage}
 
 
+def responses_api(identifier: str) -> dict[str, Any]:
+    """A response of OpenAI's Responses API."""
+    summary = [{"type": "summary_text", "text": REASONING}]
+    thought = {"type": "reasoning", "id": "rs_1", "summary": summary}
+    called = {"type": "function_call", "id": "fc_1", "call_id": identifier, **FUNCTION}
+    output = [{**thought, "encrypted_content": SIGNATURE}, called]
+    return {"object": "response", "id": "x", "status": "completed", "output": output}
+
+
 RESPONSES: Mapping[str, tuple[str, Any]] = {
     "openai": ("gpt-4o", openai("call_AbC-4714")),
     "azure": ("gpt-4o", openai("call_AbC-4714")),
@@ -131,6 +140,9 @@ RESPONSES: Mapping[str, tuple[str, Any]] = {
             "modelVersion": "m",
         },
     ),
+    "openai by Responses": ("gpt-5", responses_api("call_AbC-4714")),
+    "azure by Responses": ("gpt-5", responses_api("call_AbC-4714")),
+    "xai by Responses": ("grok-4.3", responses_api("call-4714-0")),
     "ollama": (
         "qwen3",
         {
@@ -146,13 +158,21 @@ RESPONSES: Mapping[str, tuple[str, Any]] = {
         },
     ),
 }
-"""By provider: a model, and a response of it."""
-SIGNING = ("anthropic", "bedrock", "gemini")
+"""By provider, and its API where it has two: a model, and a response of it."""
+SIGNED = {
+    "anthropic",
+    "bedrock",
+    "gemini",
+    *(name for name in RESPONSES if name.endswith("by Responses")),
+}
 
 
 def provider_of(name: str) -> Provider:
     """A provider as it is installed, with a key and whatever else it needs."""
     settings = {"api_key": "key-1234567890"}
+    name, _, api = name.partition(" by ")
+    if api:
+        settings["api"] = "responses"
     if name == "azure":
         settings["base_url"] = "https://mine.openai.azure.com"
     if name == "bedrock":
@@ -186,7 +206,7 @@ def test_a_history_goes_to_every_provider(source: str, target: str) -> None:
     assert plain.count('"find_weather"') >= 2
     assert re.search(r'"city": ?"Bern-4711"', plain)
     assert "Rain, 4715." in sent
-    assert (SIGNATURE in sent) is (source == target and source in SIGNING)
+    assert (SIGNATURE in sent) is (source == target and source in SIGNED)
     reported = {each.path for each in call.report}
     has_reasoning = bool(history[1].reasoning_content)
     is_reported = any(path.startswith("messages[1]") for path in reported)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from time import perf_counter
+from typing import Any
 
 from benchmarks.drivers import KEY, Reading, Task
 from llmgate import Client as Gate
@@ -110,10 +111,11 @@ def _said(answer: Completion) -> str:
 
 
 def _provider(task: Task) -> Provider:
-    if task.dialect == "openai":
+    if task.dialect != "anthropic":
         from llmgate_openai import OpenAI  # noqa: PLC0415 - only the one that is called
 
-        return OpenAI(api_key=KEY, base_url=f"{task.url}/v1")
+        api: Any = "responses" if task.dialect == "responses" else None
+        return OpenAI(api_key=KEY, base_url=f"{task.url}/v1", api=api)
     from llmgate_anthropic import Anthropic  # noqa: PLC0415 - only the one that is called
 
     return Anthropic(api_key=KEY, base_url=task.url)

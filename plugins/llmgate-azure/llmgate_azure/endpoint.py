@@ -23,6 +23,7 @@ DEFAULT_VERSION = "2024-10-21"
 _FOUNDRY_VERSION = "2024-05-01-preview"
 _FIRST_WITH_STREAM_USAGE = "2024-09-01"
 _FIRST_WITH_PARALLEL_CALLS = "2024-08-01"
+_FIRST_WITH_RESPONSES = "2025-03-01"
 _UNDATED = frozenset({"v1", "preview", "latest"})
 
 
@@ -57,6 +58,20 @@ class Endpoint:
     def embeddings_url(self, model: str) -> str:
         """Where to ask for embeddings of a deployment."""
         return self._url(f"{self._path(self.deployment or model)}/embeddings")
+
+    def responses_url(self) -> str | None:
+        """Where to ask for a response, whose model is in the body; None where the family has no
+        Responses API."""
+        if self.family is Family.DATED:
+            return self._url("/openai/responses")
+        return self._url("/openai/v1/responses") if self.family is Family.V1 else None
+
+    @property
+    def has_responses(self) -> bool:
+        """Whether the Responses API is known to be there; older dated versions do not have it."""
+        if self.family is Family.DATED:
+            return (self.version or "") >= _FIRST_WITH_RESPONSES
+        return self.family is Family.V1
 
     def models_url(self) -> str | None:
         """Where to ask for the models; None where the family has no such list."""

@@ -29,17 +29,13 @@ from llmgate.provider.threads import run_in_thread
 from llmgate.types import Chunk, Completion
 from llmgate_azure.endpoint import Endpoint, Family, endpoint_of
 from llmgate_azure.response.errors import azure_error, filter_findings
-from llmgate_openai import (
-    ChatDecoder,
-    Dialect,
-    abilities_of,
-    chat_request,
-    decode,
-)
+from llmgate_openai import ChatDecoder, Dialect, abilities_of, chat_request, decode
+from llmgate_openai.api import Api, ApiChoice, as_api, choose_api, responses_abilities
 
 if TYPE_CHECKING:
     from llmgate.embeddings import EmbeddingCall, Embeddings
     from llmgate.models import Model
+    from llmgate_openai.responses import ResponsesDialect
 
 __all__ = ["AzureOpenAI", "TokenProvider"]
 
@@ -87,6 +83,8 @@ class AzureOpenAI(Provider):
             key from the environment.
         token_provider: A callable that returns one, see :data:`TokenProvider`.
         headers: Further headers.
+        api: ``"responses"`` sends each call to the Responses API, ``"chat"`` none. By default those
+            are sent there which chat completions are known to refuse, where the endpoint has it.
 
     Raises:
         InvalidRequestError: for a setting that cannot be sent, and for several credentials.
@@ -107,7 +105,9 @@ class AzureOpenAI(Provider):
         token: str | Secret | None = None,
         token_provider: TokenProvider | None = None,
         headers: Mapping[str, str] | None = None,
+        api: Api | None = None,
     ) -> None:
+        self._api: Api | None = as_api(api)
         api_key, token = key_from(api_key), key_from(token, "token")
         given = [each for each in (api_key, token, token_provider) if each is not None]
         if len(given) > 1:
@@ -121,6 +121,7 @@ class AzureOpenAI(Provider):
             token=token,
             token_provider=token_provider,
             headers=headers,
+            api=api,
         )
         has_address = self._settings.shown_url is not None
         version = api_version or variable(*_VERSIONS)
@@ -141,10 +142,14 @@ class AzureOpenAI(Provider):
         A deployment is taken for the model whose name it begins with. A name of any other kind says
         nothing, and the call is sent as it is.
         """
-        endpoint = self._endpoint
-        if endpoint is None or endpoint.family not in _OPENAI_FAMILIES:
+        choice, endpoint = self._choice(model, parameters), self._endpoint
+        is_openai = endpoint is not None and endpoint.family in _OPENAI_FAMILIES
+        if choice.is_responses:
+            named = self._known_as(choice.model)
+            return responses_abilities(named, parameters, gated=is_openai)
+        if endpoint is None or not is_openai:
             return self.parameters
-        named = endpoint.deployment or model
+        named = self._known_as(model)
         has_tools = bool(parameters.get("tools") or parameters.get("functions"))
         abilities = abilities_of(named, parameters.get("reasoning_effort"), has_tools)
         lacking = endpoint.lacking()
@@ -156,8 +161,13 @@ class AzureOpenAI(Provider):
 
     def complete(self, call: ProviderCall) -> Flow[Completion]:
         """One request, one completion."""
-        response = yield self._request(call)
+        choice = self._choice(call.model, call.parameters)
+        response = yield self._request(call, choice)
         try:
+            if choice.is_responses:
+                from llmgate_openai.responses import decode_response  # noqa: PLC0415 - not paid for by chat
+
+                return decode_response(response, call, self._responses_dialect())
             return decode(response, call.id, call.report)
         except ContentFilterError as error:  # in place of a completion, with status 200
             error.details = error.details or filter_findings(response)
@@ -165,7 +175,12 @@ class AzureOpenAI(Provider):
 
     def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
         """One request, and a decoder for its events."""
-        yield self._request(call)
+        choice = self._choice(call.model, call.parameters)
+        yield self._request(call, choice)
+        if choice.is_responses:
+            from llmgate_openai.responses import decoder_of  # noqa: PLC0415 - likewise
+
+            return decoder_of(call, self._responses_dialect())
         return ChatDecoder(
             call.id,
             choices=call.parameters.get("n", 1),
@@ -221,7 +236,35 @@ class AzureOpenAI(Provider):
         root = None if self._endpoint is None else self._endpoint.root
         return f"AzureOpenAI(base_url={root!r})"
 
-    def _request(self, call: ProviderCall) -> HttpRequest:
+    def _choice(self, model: str, parameters: ChatParameters) -> ApiChoice:
+        endpoint = self._endpoint
+        gated = endpoint is not None and endpoint.has_responses
+        known = self._known_as(model)
+        return choose_api(model, parameters, self._api, gated=gated, named=known)
+
+    def _known_as(self, model: str) -> str:
+        """The deployment, whose name may be that of its model."""
+        return (self._endpoint.deployment if self._endpoint else None) or model
+
+    def _responses_dialect(self) -> ResponsesDialect:
+        from llmgate_openai.responses import ResponsesDialect  # noqa: PLC0415 - likewise
+
+        return ResponsesDialect("azure")
+
+    def _responses_request(self, call: ProviderCall, choice: ApiChoice) -> HttpRequest:
+        from llmgate_openai.responses import responses_request  # noqa: PLC0415 - likewise
+
+        endpoint, call = self._fitted(replace(call, model=choice.model))
+        url = endpoint.responses_url()
+        if url is None:
+            reason = "this endpoint of Azure has no Responses API: use one of /openai/v1"
+            raise UnsupportedError(reason, parameter="api")
+        fitted = choice._replace(model=call.model)
+        return responses_request(call, url, fitted, self._responses_dialect())
+
+    def _request(self, call: ProviderCall, choice: ApiChoice) -> HttpRequest:
+        if choice.is_responses:
+            return self._responses_request(call, choice)
         endpoint, call = self._fitted(call)
         asks_usage = None if self._refuses_usage else endpoint.streams_usage
         dialect = Dialect(

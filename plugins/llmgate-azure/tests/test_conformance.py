@@ -13,6 +13,7 @@ from llmgate.testing import (
     plain_expectations,
 )
 from llmgate_azure import AzureOpenAI
+from tests.responses_corpus import recorded
 
 FILTERED = "quirk_error_in_200"  # an error in place of an answer, with status 200
 CORPUS = Path(__file__).parents[4] / "shared" / "corpus" / "dev" / "azure_openai"
@@ -31,3 +32,13 @@ class TestAzure(ProviderConformance):
     provider = AzureOpenAI(api_key=CANARY, base_url="https://mine.openai.azure.com")
     exchanges = load_corpus(CORPUS, expect=expected)
     most_splits = most_cuts = 40
+
+
+class TestAzureResponses(ProviderConformance):
+    """So do responses of its Responses API."""
+
+    provider = AzureOpenAI(
+        api_key=CANARY, base_url="https://mine.openai.azure.com", api="responses"
+    )
+    exchanges = tuple(recorded("azure"))
+    most_splits = most_cuts = 20

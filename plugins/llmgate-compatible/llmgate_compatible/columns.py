@@ -14,7 +14,7 @@ from llmgate.options import ChatParameters, EmbeddingParameters, RerankParameter
 from llmgate.provider.http import base_url_parts, is_object
 from llmgate.provider.kit import headers as checked_headers
 from llmgate_compatible.errors import CLASSES
-from llmgate_compatible.rows import Chat, Echo, Operation, Quirk, Row
+from llmgate_compatible.rows import Chat, Echo, Operation, Quirk, Responses, Row
 
 __all__ = ["row_of"]
 
@@ -38,6 +38,9 @@ def row_of(name: str, columns: Mapping[str, Any]) -> Row:
         if column in checked:
             columns_of = _checked(checked[column], _OPERATION, f"{name}.{column}")
             checked[column] = Operation(**columns_of)
+    if "responses" in checked:
+        given = _checked(checked["responses"], _RESPONSES, f"{name}.responses")
+        checked["responses"] = Responses(**given)
     checked["when"] = {
         glob: _checked(changes, _CHAT, f"{name}.when.{glob}")
         for glob, changes in checked.get("when", {}).items()
@@ -183,6 +186,7 @@ _ROW: Mapping[str, _Column] = {
     "embedding": _Column("a table", _any_object),
     "rerank": _Column("a table", _any_object),
     "when": _Column("tables by glob", _table(_any_object)),
+    "responses": _Column("a table", _any_object),
 }
 _OPERANDS = _among((*EmbeddingParameters.__annotations__, *RerankParameters.__annotations__))
 _OPERATION: Mapping[str, _Column] = {
@@ -209,4 +213,8 @@ _CHAT: Mapping[str, _Column] = {
     "echo": _Column(" or ".join(_ECHOES), _among(_ECHOES)),
     "quirks": _Column(f"some of {', '.join(_QUIRKS)}", _list(_among(_QUIRKS))),
     "errors": _Column(f"{' or '.join(CLASSES)} by code", _table(_among(CLASSES))),
+}
+_RESPONSES: Mapping[str, _Column] = {
+    "encrypted": _Column("true or false", _flag),
+    "without": _Column("names of parameters", _list(_PARAMETERS)),
 }

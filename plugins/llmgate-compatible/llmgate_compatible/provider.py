@@ -22,8 +22,15 @@ from llmgate_compatible.errors import named_error
 from llmgate_compatible.operations import WithEmbeddings, WithModels, WithRerankings
 from llmgate_compatible.request import fitted_call, leaves_unchanged
 from llmgate_compatible.response import HostDecoder, adjusted, is_adjusted
+from llmgate_compatible.responses import (
+    abilities_there,
+    checked_api,
+    complete_there,
+    stream_there,
+)
 from llmgate_compatible.rows import Chat, Row, chat_of
 from llmgate_openai import ChatDecoder, Dialect, chat_error, chat_request, decode
+from llmgate_openai.api import PREFIX, Api
 
 __all__ = ["CompatibleHost", "class_of"]
 
@@ -39,6 +46,7 @@ class CompatibleHost(Provider):
         base_url: The address up to and with its version; by default that of the environment, or
             the row's.
         headers: Further headers. A credential among them is sent instead of the key.
+        api: ``"responses"`` sends each call to the Responses API, for a host whose row has it.
         settings: What the placeholders of the row's address stand for.
 
     Raises:
@@ -55,8 +63,10 @@ class CompatibleHost(Provider):
         api_key: str | Secret | None = None,
         base_url: str | None = None,
         headers: Mapping[str, str] | None = None,
+        api: Api | None = None,
         **settings: Any,
     ) -> None:
+        self._api: Api | None = checked_api(self.row, api)
         api_key = key_from(api_key)
         vendor = vendor_of(self.row, settings)
         self._own_settings = settings
@@ -66,6 +76,7 @@ class CompatibleHost(Provider):
             api_key=api_key,
             base_url=base_url_in(self.row) if base_url is None else base_url,
             headers=headers,
+            api=api,
             **settings,
         )
 
@@ -89,11 +100,15 @@ class CompatibleHost(Provider):
         parameters: ChatParameters,  # noqa: ARG002 - they depend on the model alone
         /,
     ) -> Mapping[str, Support | Rule]:
-        """What the row says of this model."""
+        """What the row says of this model, and of the API."""
+        if self._uses_responses(model):
+            return abilities_there(self.row)
         return self._fit(model).abilities
 
     def complete(self, call: ProviderCall) -> Flow[Completion]:
         """One request, one completion."""
+        if self._uses_responses(call.model):
+            return (yield from complete_there(call, self._url("/responses"), self.row, self._api))
         fit = self._fit(call.model)
         response = yield self._chat_request(call, fit)
         if not fit.is_adjusted:
@@ -106,6 +121,8 @@ class CompatibleHost(Provider):
 
     def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
         """One request, and a decoder for its events."""
+        if self._uses_responses(call.model):
+            return (yield from stream_there(call, self._url("/responses"), self.row, self._api))
         fit = self._fit(call.model)
         yield self._chat_request(call, fit)
         decoder = ChatDecoder(call.id, choices=call.parameters.get("n", 1))
@@ -135,6 +152,10 @@ class CompatibleHost(Provider):
         if fit.is_fitted and not leaves_unchanged(call, fit.chat):
             call = fitted_call(call, fit.chat, self.row.title)
         return chat_request(call, self._url(self.row.chat_path), fit.dialect)
+
+    def _uses_responses(self, model: str) -> bool:
+        is_there = self.row.responses is not None
+        return is_there and (self._api == "responses" or model.startswith(PREFIX))
 
     def _fit(self, model: str) -> _Fit:
         return _fit_of(type(self), model if self.row.when else "")

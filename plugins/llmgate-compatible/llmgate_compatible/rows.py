@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from llmgate.provider.http import is_object
 
-__all__ = ["Chat", "Echo", "Operation", "Quirk", "Row", "chat_of"]
+__all__ = ["Chat", "Echo", "Operation", "Quirk", "Responses", "Row", "chat_of"]
 
 Echo: TypeAlias = Literal["given", "none", "reasoning", "required", "tags", "details"]
 """How a host takes the reasoning of earlier responses back.
@@ -91,6 +91,17 @@ class Operation(NamedTuple):
     objects: bool = False
 
 
+class Responses(NamedTuple):
+    """How a host takes the Responses API, at ``/responses``.
+
+    ``encrypted`` asks for reasoning in encrypted form, which can be sent back. ``without`` are
+    parameters that it refuses, beside those that the API does not have.
+    """
+
+    encrypted: bool = False
+    without: tuple[str, ...] = ()
+
+
 class Row(NamedTuple):
     """A host. ``name`` is what stands before the slash in a model's name.
 
@@ -101,6 +112,7 @@ class Row(NamedTuple):
     models that are this host's own, and ``paths`` what it has beside chat, with ``embedding``
     and ``rerank`` for how it departs there; ``chat_path`` is empty where it has no chat. ``when``
     holds, by a model's glob, what is added to ``chat`` (lists and tables) or replaces a part of it.
+    ``responses`` is for a host that is known to have the Responses API as well.
     """
 
     name: str
@@ -121,6 +133,7 @@ class Row(NamedTuple):
     embedding: Operation = Operation()
     rerank: Operation = Operation()
     when: Mapping[str, Mapping[str, Any]] = _NOTHING
+    responses: Responses | None = None
 
     @property
     def variables(self) -> tuple[str, ...]:

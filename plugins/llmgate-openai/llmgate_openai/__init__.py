@@ -1,4 +1,4 @@
-"""OpenAI's chat, embeddings and models; also the parts that hosts of the same format build on.
+"""OpenAI's chat, Responses API, embeddings and models; also the parts that other hosts build on.
 
 Public: :class:`OpenAI`, and for other plugins :class:`Dialect`, :func:`abilities_of`,
 :func:`encode`, :func:`chat_request`, :func:`chat_url`, :func:`decode`, :class:`ChatDecoder`,

@@ -18,6 +18,7 @@ from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Secret
 from llmgate.provider.kit import Credential, Settings, Vendor, base_url, key_from
 from llmgate.provider.kit import headers as checked_headers
 from llmgate.types import Chunk, Completion
+from llmgate_openai.api import Api, ApiChoice, as_api, choose_api, responses_abilities
 from llmgate_openai.request.body import chat_request
 from llmgate_openai.request.dialect import COMPATIBLE, Dialect
 from llmgate_openai.response.body import decode
@@ -28,6 +29,7 @@ from llmgate_openai.rules import EVERYTHING, abilities_of
 if TYPE_CHECKING:
     from llmgate.embeddings import EmbeddingCall, Embeddings
     from llmgate.models import Model
+    from llmgate_openai.responses import ResponsesDialect
 
 __all__ = ["OpenAI", "base_url_of", "chat_url", "route_url"]
 
@@ -62,9 +64,12 @@ class OpenAI(Provider):
         headers: Further headers; by default those in ``OPENAI_CUSTOM_HEADERS`` (lines of
             ``Name: value``). An ``Authorization`` among them is sent instead of the key.
         dialect: How the host departs from OpenAI's format; by default it follows from the address.
+        api: ``"responses"`` sends each call to the Responses API, ``"chat"`` none. By default
+            OpenAI's own host gets those there which its chat completions are known to refuse.
 
     Raises:
-        InvalidRequestError: when an address, a key or a header cannot be sent.
+        InvalidRequestError: when an address, a key or a header cannot be sent, or there is no such
+            API.
     """
 
     protocol = 2
@@ -84,6 +89,7 @@ class OpenAI(Provider):
         "davinci-*",
         "text-davinci-*",
         "text-embedding-*",
+        "responses/*",
     )
     parameters: ClassVar[Mapping[str, Support] | None] = EVERYTHING
 
@@ -96,8 +102,10 @@ class OpenAI(Provider):
         project: str | None = None,
         headers: Mapping[str, str] | None = None,
         dialect: Dialect | None = None,
+        api: Api | None = None,
     ) -> None:
         api_key = key_from(api_key)
+        self._api: Api | None = as_api(api)
         self._settings = settings = Settings(
             _VENDOR,
             api_key=api_key,
@@ -106,6 +114,7 @@ class OpenAI(Provider):
             project=project,
             headers=headers,
             dialect=dialect,
+            api=api,
         )
         self._headers = checked_headers(
             {
@@ -126,19 +135,36 @@ class OpenAI(Provider):
     def abilities(
         self, model: str, parameters: ChatParameters, /
     ) -> Mapping[str, Support | Rule] | None:
-        """Everything, but for what OpenAI itself refuses of a model."""
-        if self._dialect.gated:
+        """Everything, but for what OpenAI itself refuses of a model, and what the API lacks."""
+        choice, gated = self._choice(model, parameters), self._dialect.gated
+        if choice.is_responses:
+            return responses_abilities(choice.model, parameters, gated=gated)
+        if gated:
             has_tools = bool(parameters.get("tools") or parameters.get("functions"))
             return abilities_of(model, parameters.get("reasoning_effort"), has_tools)
         return EVERYTHING
 
     def complete(self, call: ProviderCall) -> Flow[Completion]:
         """One request, one completion."""
+        self._report_address(call)
+        choice = self._choice(call.model, call.parameters)
+        if choice.is_responses:
+            from llmgate_openai.responses import decode_response  # noqa: PLC0415 - not paid for by chat
+
+            response = yield self._responses_request(call, choice)
+            return decode_response(response, call, self._responses_dialect())
         response = yield self._chat_request(call)
         return decode(response, call.id, call.report)
 
     def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
         """One request, and a decoder for its events."""
+        self._report_address(call)
+        choice = self._choice(call.model, call.parameters)
+        if choice.is_responses:
+            from llmgate_openai.responses import decoder_of  # noqa: PLC0415 - likewise
+
+            yield self._responses_request(call, choice)
+            return decoder_of(call, self._responses_dialect())
         yield self._chat_request(call)
         return ChatDecoder(
             call.id,
@@ -151,8 +177,7 @@ class OpenAI(Provider):
         """One request, all vectors."""
         from llmgate_openai import embeddings  # noqa: PLC0415 - not paid for by chat
 
-        if self._settings.named_by == "OPENAI_API_BASE":
-            self._report_address(call)
+        self._report_address(call)
         url, prefers_base64 = self._settings.url("/embeddings"), self._settings.is_official
         response = yield embeddings.embedding_request(call, url, prefers_base64=prefers_base64)
         return embeddings.decode_embeddings(response)
@@ -183,9 +208,22 @@ class OpenAI(Provider):
     def __repr__(self) -> str:
         return f"OpenAI(base_url={self._settings.shown_url!r})"
 
+    def _choice(self, model: str, parameters: ChatParameters) -> ApiChoice:
+        return choose_api(model, parameters, self._api, gated=self._dialect.gated)
+
+    def _responses_request(self, call: ProviderCall, choice: ApiChoice) -> HttpRequest:
+        from llmgate_openai.responses import responses_request  # noqa: PLC0415 - as above
+
+        url = self._settings.url("/responses")
+        return responses_request(call, url, choice, self._responses_dialect())
+
+    def _responses_dialect(self) -> ResponsesDialect:
+        from llmgate_openai.responses import ResponsesDialect  # noqa: PLC0415 - as above
+
+        own, gated = self._dialect.provider, self._dialect.gated
+        return ResponsesDialect(own, gated=gated, open_reasoning=not gated)
+
     def _chat_request(self, call: ProviderCall) -> HttpRequest:
-        if self._settings.named_by == "OPENAI_API_BASE":
-            self._report_address(call)
         url = self._settings.url("/chat/completions")
         on_usage_refused = None if self._dialect.gated else self._forgo_usage
         return chat_request(call, url, self._dialect, on_usage_refused)
@@ -195,7 +233,9 @@ class OpenAI(Provider):
         self._dialect = self._dialect._replace(stream_usage=None)
 
     def _report_address(self, call: ProviderCall | EmbeddingCall) -> None:
-        """Record that the address is that of a variable under its former name."""
+        """Record where the address is that of a variable under its former name."""
+        if self._settings.named_by != "OPENAI_API_BASE":
+            return
         reason = "OPENAI_API_BASE names the address, as OPENAI_BASE_URL is not set"
         call.report.add("defaulted", "base_url", reason, sent=self._settings.shown_url)
 

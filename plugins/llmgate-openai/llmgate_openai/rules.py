@@ -14,7 +14,13 @@ from functools import lru_cache
 from llmgate.options import ChatParameters
 from llmgate.provider import Rule, Support
 
-__all__ = ["EVERYTHING", "abilities_of", "is_unreasoning_with_tools"]
+__all__ = [
+    "EVERYTHING",
+    "abilities_of",
+    "is_unreasoning_with_tools",
+    "may_reason",
+    "refuses_tools",
+]
 
 
 EVERYTHING: Mapping[str, Support] = dict.fromkeys(ChatParameters.__annotations__, Support.NATIVE)
@@ -95,6 +101,19 @@ def abilities_of(
 def is_unreasoning_with_tools(model: str) -> bool:
     """Whether a model takes tools only with a ``reasoning_effort`` of ``none``."""
     return _is_one(model.removeprefix("ft:"), _NO_REASONING_WITH_TOOLS)
+
+
+def refuses_tools(name: str, effort: str | None) -> bool:
+    """Whether chat completions refuse functions of a call with that ``reasoning_effort``."""
+    if effort is None:
+        return _is_one(name, _NO_REASONING_WITH_TOOLS)
+    return effort != "none" and _is_one(name, (*_NO_EFFORT_WITH_TOOLS, *_NO_REASONING_WITH_TOOLS))
+
+
+def may_reason(model: str) -> bool:
+    """Whether a model is known to reason, by itself or when it is asked to."""
+    name = model.removeprefix("ft:")
+    return name.startswith("codex-mini") or _reasoning_of(name) is not _Reasoning.NEVER
 
 
 def _rules_of(model: str, effort: str | None, has_tools: bool) -> Mapping[str, Rule]:

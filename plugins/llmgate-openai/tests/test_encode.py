@@ -30,7 +30,7 @@ async def _sent(**given: Any) -> tuple[dict[str, Any], Mapping[str, str]]:
     base_url, model = options.pop("base_url"), options.pop("model")
     is_stream = bool(options.get("stream"))
     transport = CannedTransport([Canned(body=_STREAM if is_stream else _ANSWER)])
-    provider = with_transport(OpenAI(api_key="sk-test", base_url=base_url), transport)
+    provider = with_transport(OpenAI(api_key="sk-test", base_url=base_url, api="chat"), transport)
     async with Client(providers={"openai": provider}) as client:
         call: Any = client.acompletion  # which of its overloads is meant, only the options tell
         answer = await call(f"openai/{model}", **options)

@@ -17,7 +17,11 @@ from llmgate_openai.response.parts import message_fields
 if TYPE_CHECKING:
     from llmgate.messages import AssistantMessage, MessageParam
 
-__all__ = ["messages_of"]
+__all__ = ["ITEMS", "messages_of"]
+
+ITEMS = "items"
+"""The key in a message's ``provider_data`` of what the Responses API gave, which chat completions
+do not take."""
 
 
 def messages_of(call: ProviderCall, dialect: Dialect) -> list[MessageParam]:
@@ -50,9 +54,12 @@ def _assistant(
 ) -> AssistantMessage:
     """An earlier response as this host gave it, without what only other providers understand."""
     sent = dict(cast("dict[str, Any]", message))
-    own = own_data(sent, dialect.provider, path, call)
+    own = {**(own_data(sent, dialect.provider, path, call) or {})}
+    if own.pop(ITEMS, None) is not None:
+        where = f"{path}.provider_data.{dialect.provider}.{ITEMS}"
+        call.report.add("dropped", where, "it is of the Responses API")
     sent.pop("provider_data", None)
-    sent |= own or {}
+    sent |= own
     _restore_parts(sent, path, call, dialect)
     _restore_reasoning(sent, path, call, dialect)
     audio = sent.get("audio")

@@ -42,6 +42,10 @@ _CLASSES: Mapping[str, type[ProviderError]] = {
     "organization_spend_limit_exceeded": QuotaExceededError,
     "organization_usage_limit_exceeded": QuotaExceededError,
     "project_spend_limit_exceeded": QuotaExceededError,
+    "bio_policy": ContentFilterError,  # this and the next three are of the Responses API
+    "misalignment_policy_violation": ContentFilterError,
+    "invalid_prompt": BadRequestError,
+    "vector_store_timeout": ServerError,
     "content_filter": ContentFilterError,
     "content_policy_violation": ContentFilterError,
     "moderation_blocked": ContentFilterError,
