@@ -1,11 +1,14 @@
-"""What the tests of all plugins share: asyncio, no setting of the environment, the recordings."""
+"""What the tests of all plugins share: asyncio, an environment without settings, recordings."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+
+from llmgate.testing import ProviderConformance, RecordedExchange
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus" / "dev"
 PREFIXES = (
@@ -13,6 +16,33 @@ PREFIXES = (
     *("MISTRAL_", "OLLAMA_", "OPENAI_"),
     "REPLICATE_",
 )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of each provider's recordings, have ``make test`` play the shortest one of each kind."""
+    chosen = dict[type, set[int]]()
+    for item in items:
+        if not (isinstance(item, pytest.Function) and hasattr(item, "callspec")):
+            continue
+        suite = item.cls
+        if not (isinstance(suite, type) and issubclass(suite, ProviderConformance)):
+            continue
+        if suite not in chosen:
+            chosen[suite] = shortest_of_each_kind(suite.exchanges)
+        for value in item.callspec.params.values():
+            if isinstance(value, RecordedExchange) and id(value) not in chosen[suite]:
+                item.add_marker(pytest.mark.exhaustive)
+
+
+def shortest_of_each_kind(exchanges: Iterable[RecordedExchange]) -> set[int]:
+    """The ids of those recordings."""
+    found = dict[object, RecordedExchange]()
+    for exchange in sorted(exchanges, key=lambda each: len(each.replies[-1].body)):
+        has = bool(exchange.tool_calls), bool(exchange.reasoning), bool(exchange.usage)
+        found.setdefault(
+            (exchange.is_stream, exchange.error, exchange.finish_reason, has), exchange
+        )
+    return {id(exchange) for exchange in found.values()}
 
 
 @pytest.fixture(scope="session")

@@ -40,6 +40,7 @@ __all__ = [
     "check",
     "fail",
     "json_of",
+    "near_the_end",
     "only_our_errors",
     "spread",
 ]
@@ -115,14 +116,17 @@ class Basis:
         }
 
     def _calls(self) -> list[Case]:
-        """Every call that is to be sent: the author's, the recorded ones, and a greeting."""
+        """Every call that is to be sent, once: the author's, the recorded ones, and a greeting."""
         sent = [
             Case(f"{exchange.name}{'-stream' * exchange.is_stream}", exchange.call)
             for exchange in self.exchanges
             if exchange.error is None or not issubclass(exchange.error, RequestError)
         ]
         golden = [Case(golden.name, golden.call) for golden in self.calls]
-        return [Case("greeting", self.greeting()), *golden, *sent]
+        found = dict[object, Case]()
+        for case in (Case("greeting", self.greeting()), *golden, *sent):
+            found.setdefault(_key_of(case.call), case)
+        return [*found.values()]
 
     # --- what is done with them ---
 
@@ -193,6 +197,11 @@ class Basis:
         return self.secret
 
 
+def _key_of(asked: Asked) -> object:
+    """What equal calls have in common."""
+    return id(asked) if isinstance(asked, ProviderCall) else repr(sorted(asked.items()))
+
+
 def _parameter(case: Any) -> Any:
     name = f"{case.name}{'-stream' * getattr(case, 'is_stream', False)}"
     return pytest.param(case, id=name)
@@ -252,4 +261,15 @@ def spread(length: int, most: int, budget: int = 3_000_000) -> list[int]:
     ``budget`` bounds the bytes that are read in all when the text is read once for each place.
     """
     most = max(20, min(most, budget // max(length, 1)))
+    return _evenly(length, most)
+
+
+def near_the_end(length: int, last: int = 200, budget: int = 3_000_000) -> list[int]:
+    """Each place in the last bytes of a text; fewer, where the text is very long."""
+    last = min(last, length)
+    most = max(20, budget // max(length, 1))
+    return [length - last, *(length - last + place for place in _evenly(last, most))]
+
+
+def _evenly(length: int, most: int) -> list[int]:
     return list(range(1, length, max(1, ceil((length - 1) / most))))

@@ -16,7 +16,7 @@ from llmgate.provider.accumulate import accumulate
 from llmgate.provider.framing import Frame, SSEFramer
 from llmgate.provider.http import decode_json, encode_json
 from llmgate.testing._answers import essence
-from llmgate.testing._basis import Basis, check, fail, only_our_errors, spread
+from llmgate.testing._basis import Basis, check, fail, near_the_end, only_our_errors, spread
 from llmgate.testing._samples import MALFORMED, damaged
 from llmgate.testing.canned import Canned
 from llmgate.testing.driving import (
@@ -77,8 +77,7 @@ class Streams(Basis):
         Only after the provider's own mark of the end may it end: the answer is then the whole one.
         """
         stream, body = self.ready(stream), stream.replies[-1].body
-        tail = range(max(0, len(body) - 200), len(body))
-        places = sorted({0, *spread(len(body), self.most_cuts), *tail})
+        places = sorted({0, *spread(len(body), self.most_cuts), *near_the_end(len(body))})
         whole, *cut = asyncio.run(self._watch(stream, [len(body), *places]))
         if whole.completion is None:
             fail(f"the stream as it was recorded gives no answer: {whole.error!r}")
