@@ -46,6 +46,7 @@ def test_after_them():
 """
 
 
+@pytest.mark.exhaustive
 def test_no_test_hangs(tmp_path: Path) -> None:
     """Each fails, the stacks of all threads are printed, and the tests after it are run."""
     (tmp_path / "test_it.py").write_text(HANGING, "utf-8")
@@ -65,6 +66,7 @@ def test_no_test_hangs(tmp_path: Path) -> None:
     assert "in test_where_the_interpreter_is_locked" in ran.stderr
 
 
+@pytest.mark.exhaustive
 def test_interrupts_arrive_also_from_a_background_shell() -> None:
     """Such a shell has the tests started with SIGINT ignored."""
     tests = ("tests/test_cli.py", "tests/test_lifecycle.py", "tests/test_sync.py")

@@ -282,7 +282,9 @@ def with_pyright(folder: Path) -> set[tuple[str, int]]:
     }
 
 
-@pytest.mark.parametrize("check", [with_mypy, with_pyright])
+@pytest.mark.parametrize(
+    "check", [pytest.param(with_mypy, marks=pytest.mark.exhaustive), with_pyright]
+)
 def test_checkers_find_the_mistakes_and_nothing_else(
     check: Callable[[Path], set[tuple[str, int]]], tmp_path: Path
 ) -> None:

@@ -148,6 +148,7 @@ async def test_one_child_serves_all_clients_loops_and_threads(
     assert await say(client)
 
 
+@pytest.mark.exhaustive
 async def test_the_last_client_that_closes_frees_the_memory() -> None:
     """Not before; and the next one loads the model anew."""
     for _ in range(2):
@@ -161,6 +162,7 @@ async def test_the_last_client_that_closes_frees_the_memory() -> None:
         await until(lambda: not children(), 2)
 
 
+@pytest.mark.exhaustive
 async def test_a_stream_of_another_loop_outlives_the_client_that_closes(client: Client) -> None:
     """The child ends behind it."""
     stream = await started(client)
@@ -172,6 +174,7 @@ async def test_a_stream_of_another_loop_outlives_the_client_that_closes(client: 
     await until(lambda: not children(), 2)
 
 
+@pytest.mark.exhaustive
 async def test_a_model_that_nobody_asks_is_unloaded() -> None:
     """After the documented time, but not during a call; the next call loads it."""
     async with client_of(idle_timeout=0.5) as client:
@@ -188,6 +191,7 @@ async def test_a_model_that_nobody_asks_is_unloaded() -> None:
 # --- what it shows ------------------------------------------------------------------------
 
 
+@pytest.mark.exhaustive
 async def test_the_key_is_in_no_command_line_and_no_environment(client: Client) -> None:
     """Others on the machine can read these, and without the key the server answers nobody."""
     await say(client)
@@ -245,6 +249,7 @@ async def test_closing_the_client_ends_a_child_that_is_still_loading() -> None:
     await until(lambda: not children(), 1)
 
 
+@pytest.mark.exhaustive
 async def test_a_process_that_cannot_be_started_is_an_error_of_ours(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -270,6 +275,7 @@ async def test_a_frozen_program_is_not_run_as_the_child(
         await say(client)
 
 
+@pytest.mark.exhaustive
 async def test_a_process_that_ends_starts_no_thread(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -313,6 +319,7 @@ async def test_a_crash_while_loading_is_a_typed_error(client: Client) -> None:
         await loading
 
 
+@pytest.mark.exhaustive
 async def test_a_child_that_hangs_is_killed_a_second_after_it_was_told() -> None:
     """A stopped process stands for one that hangs: it closes nothing and hears nothing."""
     async with client_of() as client:
@@ -455,7 +462,17 @@ ENDS = {
 }
 
 
-@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize(
+    "end",
+    [
+        "after a fork whose child asked as well",
+        *(
+            pytest.param(end, marks=pytest.mark.exhaustive)
+            for end in ENDS
+            if not end.startswith("after a fork")
+        ),
+    ],
+)
 async def test_the_process_ends_well_and_without_a_word(end: str) -> None:
     """With status 0, whatever its models are doing."""
     ended = await asyncio.to_thread(
@@ -464,6 +481,7 @@ async def test_the_process_ends_well_and_without_a_word(end: str) -> None:
     assert (0, b"", b"") == (ended.returncode, ended.stdout, ended.stderr)
 
 
+@pytest.mark.exhaustive
 async def test_a_fork_that_outlives_its_parent_keeps_no_child_alive() -> None:
     """The pipe whose end ends the child is closed in the fork."""
     body = """

@@ -46,7 +46,9 @@ async def in_stream(client: Client, **options: Any) -> None:
     await stream.completion()
 
 
-@pytest.mark.parametrize("phase", [in_prompt, in_completion, in_stream])
+@pytest.mark.parametrize(
+    "phase", [pytest.param(in_prompt, marks=pytest.mark.exhaustive), in_completion, in_stream]
+)
 async def test_cancelling_stops_the_generation(
     until_idle: Wait, ask: Ask, client: Client, phase: Callable[[Client], Awaitable[None]]
 ) -> None:
@@ -95,7 +97,9 @@ async def closed(client: Client) -> None:
     await stream.aclose()
 
 
-@pytest.mark.parametrize("leave", [left_by_break, let_go, closed])
+@pytest.mark.parametrize(
+    "leave", [left_by_break, pytest.param(let_go, marks=pytest.mark.exhaustive), closed]
+)
 async def test_leaving_a_stream_stops_the_generation(
     until_idle: Wait, client: Client, leave: Callable[[Client], Awaitable[None]]
 ) -> None:
@@ -104,6 +108,7 @@ async def test_leaving_a_stream_stops_the_generation(
     await until_idle()
 
 
+@pytest.mark.exhaustive
 async def test_more_calls_than_slots_wait_for_their_turn(until_idle: Wait, ask: Ask) -> None:
     """And are all served; one for several choices is not overtaken for ever."""
     calls = [ask(f"Hi {number}", max_tokens=2) for number in range(12)]
@@ -112,6 +117,7 @@ async def test_more_calls_than_slots_wait_for_their_turn(until_idle: Wait, ask: 
     await until_idle()
 
 
+@pytest.mark.exhaustive
 async def test_the_progress_of_the_prompt_is_shown_on_request(client: Client) -> None:
     """Chunks tell of the prompt's batches, only where they are asked for."""
     text = [{"role": "user", "content": "word " * 260}]

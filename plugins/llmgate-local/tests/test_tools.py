@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeAlias
 
 import jsonschema
@@ -76,20 +76,27 @@ def check_call(completion: Completion, schemas: dict[str, Any], index: int = 0) 
     assert ("tool_calls", None) == (choice.finish_reason, choice.message.content)
 
 
-async def test_a_forced_call_is_valid_by_its_schema(ask: Ask) -> None:
+@pytest.mark.parametrize(
+    "names",
+    [("text", "definitions"), pytest.param([*SCHEMAS], marks=pytest.mark.exhaustive)],
+    ids=["some", "all"],
+)
+async def test_a_forced_call_is_valid_by_its_schema(ask: Ask, names: Sequence[str]) -> None:
     """Whatever the schema; each is described to the model, which answers in four slots at once."""
+    schemas = [SCHEMAS[name] for name in names]
     answers = await asyncio.gather(
         *(
             ask("Go.", tools=[tool(schema)], tool_choice="required", max_tokens=100)
-            for schema in SCHEMAS.values()
+            for schema in schemas
         )
     )
-    for schema, answer in zip(SCHEMAS.values(), answers, strict=True):
+    for schema, answer in zip(schemas, answers, strict=True):
         check_call(answer, {"act": schema})
         assert "tools" in answer.report
         assert "tool_choice" in answer.report
 
 
+@pytest.mark.exhaustive
 async def test_a_forced_call_is_valid_in_a_stream_and_in_every_choice(
     ask: Ask, client: Client
 ) -> None:
@@ -123,6 +130,7 @@ async def test_arguments_may_be_of_a_schema_that_refers_to_itself(ask: Ask) -> N
     assert "length" == answer.choices[0].finish_reason
 
 
+@pytest.mark.exhaustive
 async def test_a_call_and_its_result_are_part_of_the_conversation(client: Client) -> None:
     """The answer's message is appended as it is; what is put into words stands in the report."""
     tools: list[Any] = [tool(arguments("city", city={"enum": ["Paris"]}), "weather")]
