@@ -7,7 +7,7 @@ Source: OpenAI's "chat completion object" and "chat completion chunk object".
 from __future__ import annotations
 
 from dataclasses import InitVar, field, replace
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeAlias
 
 from llmgate._exchange import Attempt, Exchange, ExchangeField, HasExchange
 from llmgate._text.json import parse_arguments
@@ -253,6 +253,10 @@ class Completion(ShapeWithExchange, Generic[Parsed]):
         )
     else:  # an argument, which ``dataclasses.replace`` hands on, and no field
         exchange: InitVar[Exchange | None] = ExchangeField()
+
+        def __class_getitem__(cls, parsed):
+            # pydantic asks no other alias of a dataclass for a schema of its own.
+            return Annotated[cls, ("parsed", parsed)]
 
     @property
     def text(self) -> str:
