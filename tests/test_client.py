@@ -32,14 +32,14 @@ from llmgate.errors import (
 )
 from llmgate.hooks import CallEnded
 from llmgate.options import CallOptions
-from llmgate.provider import Decoder, Provider, Support
+from llmgate.provider import Decoder, LegacyFunctions, Provider, Support
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, Secret, encode_json
 from llmgate.testing import Canned, CannedTransport, FakeProvider, with_transport
 from llmgate.types import Chunk, Completion, Function, ToolCall
-from llmgate_openai import OpenAI
 from tests.faults.calls import AT_ONCE, HI, KEY, MODEL, Recorder, client_of
 from tests.faults.server import COMPLETION, FaultServer, reply, stream, wait_for_async
+from tests.plain_provider import PlainProvider
 
 ANSWER = reply(body=COMPLETION)
 
@@ -208,7 +208,10 @@ async def test_two_clients_at_once() -> None:
     with FaultServer(reply(503)) as one, FaultServer(ANSWER) as other:
         told = Recorder(), Recorder()
         clients = [
-            Client(providers={"openai": OpenAI(api_key="sk-1", base_url=one.url)}, hooks=[told[0]]),
+            Client(
+                providers={"openai": PlainProvider(api_key="sk-1", base_url=one.url)},
+                hooks=[told[0]],
+            ),
             client_of(other, hooks=[told[1]]),
         ]
         clients[0]._policy = replace(AT_ONCE, max_retries=3)
@@ -422,10 +425,18 @@ async def test_functions_in_the_legacy_form() -> None:
     )
 
 
+class Legacy(PlainProvider, LegacyFunctions):
+    """A provider that takes functions in the legacy form."""
+
+    def takes_legacy_functions(self) -> bool:
+        """Always."""
+        return True
+
+
 async def test_functions_in_the_legacy_form_of_a_provider_that_has_them() -> None:
     """They are sent as they are."""
     transport = CannedTransport([GOOD])
-    provider = with_transport(OpenAI(api_key=KEY), transport)
+    provider = with_transport(Legacy(api_key=KEY), transport)
     functions: Any = [{"name": "f", "parameters": {}}]
     await Client(providers={"openai": provider}).acompletion(MODEL, HI, functions=functions)
     assert b'"functions"' in transport.requests[0].body
@@ -438,8 +449,8 @@ async def test_a_key_that_is_set_later(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error names the variable; once it is set, the same client finds it."""
     transport = CannedTransport([GOOD])
 
-    def make() -> OpenAI:
-        return with_transport(OpenAI(), transport)
+    def make() -> PlainProvider:
+        return with_transport(PlainProvider(), transport)
 
     client = Client(providers={"mine": make})
     with pytest.raises(MissingKeyError, match="OPENAI_API_KEY"):
@@ -610,7 +621,9 @@ def test_a_client_without_await_is_closed_by_with() -> None:
 
 def test_what_a_client_prints_holds_no_key() -> None:
     """Only its limits."""
-    client = Client(providers={"openai": OpenAI(api_key=KEY)}, proxy=f"http://user:{KEY}@proxy")
+    client = Client(
+        providers={"openai": PlainProvider(api_key=KEY)}, proxy=f"http://user:{KEY}@proxy"
+    )
     assert "<Client timeout=600.0, max_retries=2, open>" == repr(client)
 
 

@@ -26,7 +26,6 @@ from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse, IncomingResponse
 from llmgate.testing import Canned, CannedTransport, FakeProvider, with_transport
 from llmgate.types import Choice, Chunk, Completion, Message
-from llmgate_openai import OpenAI
 from tests import virtual_time
 from tests.faults.calls import (
     AT_ONCE,
@@ -54,6 +53,7 @@ from tests.faults.server import (
     then,
     wait_for_async,
 )
+from tests.plain_provider import PlainProvider
 
 ANSWER = reply(body=COMPLETION)
 BODY = ANSWER.partition(b"\r\n\r\n")[2]
@@ -91,7 +91,7 @@ async def test_what_is_ready_at_once_is_interrupted_too() -> None:
         return Endless()
 
     endless.open = open_  # type: ignore[method-assign]
-    provider = with_transport(OpenAI(api_key=KEY), endless)
+    provider = with_transport(PlainProvider(api_key=KEY), endless)
     async with Client(providers={"openai": provider}) as client:
         with lasting(0.1), pytest.raises(DeadlineExceededError):
             await consume(client, streamed=True, timeout=0.1)
@@ -316,7 +316,7 @@ async def test_two_streams_in_one_flow() -> None:
         def flow(call: ProviderCall) -> Generator[HttpRequest, HttpResponse, Decoder[Chunk]]:
             yield HttpRequest("POST", server.url, stream=True)
             yield HttpRequest("POST", server.url, stream=True)
-            return (yield from OpenAI(api_key=KEY, base_url=server.url).stream(call))
+            return (yield from PlainProvider(api_key=KEY, base_url=server.url).stream(call))
 
         async with client_for(flow) as client:
             answer = await client.acompletion("steps/x", HI, stream=True)
@@ -395,7 +395,7 @@ async def test_a_provider_that_cannot_read() -> None:
 async def test_credentials_that_fail(kind: type[Exception]) -> None:
     """What ``authorize`` raises is ours, and quotes nothing."""
 
-    class Keyless(OpenAI):
+    class Keyless(PlainProvider):
         async def authorize(self, request: HttpRequest, signing: Signing) -> HttpRequest:
             raise kind("canary")
 
@@ -413,7 +413,7 @@ async def test_credentials_that_fail(kind: type[Exception]) -> None:
 def farewell_flow(server: FaultServer) -> Callable[[ProviderCall], Any]:
     def flow(call: ProviderCall) -> Generator[HttpRequest, HttpResponse, Any]:
         bye = HttpRequest("POST", f"{server.url}/cancel")
-        provider = OpenAI(api_key=KEY, base_url=server.url)
+        provider = PlainProvider(api_key=KEY, base_url=server.url)
         inner: Any = provider.stream(call) if call.stream else provider.complete(call)
         request = next(inner)
         try:

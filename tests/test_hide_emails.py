@@ -16,8 +16,8 @@ from llmgate.hooks import CallEnded
 from llmgate.middleware import Middleware
 from llmgate.testing import Canned, CannedTransport, FakeProvider
 from llmgate.types import Function, ToolCall
-from llmgate_openai import OpenAI
 from tests.faults.calls import Recorder
+from tests.plain_provider import PlainProvider
 from tests.test_docs import ROOT, run_in_order
 
 ADA, BOB = "ada@example.com", "bob.b+c@mail.example.org"
@@ -211,7 +211,7 @@ async def test_several_choices_and_texts_at_once(hiding: Middleware) -> None:
     """Each has an end of its own that is held back."""
     body = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in EVENTS)
     canned = Canned(headers={"content-type": "text/event-stream"}, body=body + b"data: [DONE]\n\n")
-    providers, transport = {"openai": OpenAI(api_key="k")}, CannedTransport([canned])
+    providers, transport = {"openai": PlainProvider(api_key="k")}, CannedTransport([canned])
     async with Client(providers=providers, transport=transport, middleware=[hiding]) as client:
         stream = await client.acompletion("openai/m", ASKED, stream=True, n=2)
         completion = await stream.completion()
@@ -230,7 +230,7 @@ async def test_embeddings(hiding: Middleware) -> None:
     """Texts have placeholders; token ids are nobody's address."""
     canned = Canned.json({"object": "list", "data": [{"index": 0, "embedding": [0.5]}]})
     transport = CannedTransport([canned, canned])
-    providers = {"openai": OpenAI(api_key="k")}
+    providers = {"openai": PlainProvider(api_key="k")}
     async with Client(providers=providers, transport=transport, middleware=[hiding]) as client:
         made = await client.aembedding("openai/e", [f"Mail of {ADA}"])
         await client.aembedding("openai/e", [1, 2, 3])

@@ -505,6 +505,22 @@ def test_a_plugin_uses_public_names_and_does_no_io() -> None:
     assert {} == findings(plugin_faults, OF_PLUGINS)
 
 
+def test_the_unit_tests_of_the_core_import_no_plugin() -> None:
+    """``FakeProvider`` and ``PlainProvider`` serve them. Tests of the core with plugins are
+    in ``tests/integration``, and suites of their own (``faults``, ``fuzz``, ``soak``)."""
+    modules = [Module(path.stem, path.read_text("utf-8")) for path in UNIT_TESTS]
+    plugins = set(PLUGINS) | {module.name for module in OF_PLUGINS}
+
+    def of_plugins(module: Module) -> list[str]:
+        return [item.path for item in imports_of(module) if item.top in plugins]
+
+    assert {} == findings(of_plugins, modules)
+
+
+UNIT_TESTS = [*sorted(ROOT.glob("tests/*.py")), ROOT / "tests/faults/calls.py"]
+"""With the helpers that all of them use."""
+
+
 def test_there_are_plugins() -> None:
     """The tests above have something to test."""
     assert {"llmgate_openai", "llmgate_local"} <= set(PLUGINS)

@@ -16,9 +16,9 @@ from llmgate import Client
 from llmgate._core.check import check_messages
 from llmgate.errors import DeadlineExceededError, InvalidRequestError
 from llmgate.media import MOST_BYTES, LocalFile
-from llmgate_openai import OpenAI
 from tests.faults.calls import KEY
 from tests.faults.server import COMPLETION, FaultServer, reply
+from tests.plain_provider import PlainProvider
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
@@ -122,7 +122,7 @@ async def asked(part: Any, **options: Any) -> Any:
         earlier,
     ]
     with FaultServer(reply(body=COMPLETION)) as server:
-        provider = OpenAI(api_key=KEY, base_url=server.url)
+        provider = PlainProvider(api_key=KEY, base_url=server.url)
         async with Client(providers={"openai": provider}) as client:
             await client.acompletion("openai/m", messages, **options)
             seen = server.requests[0].json

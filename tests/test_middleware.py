@@ -33,8 +33,8 @@ from llmgate.options import Timeout
 from llmgate.provider.http import Secret
 from llmgate.testing import Canned, CannedTransport, FakeProvider
 from llmgate.types import Choice, Message
-from llmgate_openai import OpenAI
 from tests.faults.calls import Recorder
+from tests.plain_provider import PlainProvider
 
 HI: list[Any] = [{"role": "user", "content": "Hi"}]
 HELLO = Completion([Choice(Message("hello"), 0, "stop")])
@@ -165,7 +165,7 @@ async def test_embeddings_have_middleware_of_their_own() -> None:
             return await handler(replace(call, input=texts))
 
     transport = CannedTransport([VECTORS])
-    providers = {"openai": OpenAI(api_key="k")}
+    providers = {"openai": PlainProvider(api_key="k")}
     layers = [Middleware(), Shouting()]
     async with Client(providers=providers, transport=transport, middleware=layers) as client:
         made = await client.aembedding("openai/e", "hi", labels={"a": 1})
@@ -364,7 +364,7 @@ async def test_a_request_that_is_late_says_so_itself() -> None:
     """Its provider and attempts are known, and hooks hear of an error, not of a cancellation."""
     recorder = Recorder()
     answers = [Canned(hang=True)]
-    async with client_of(Middleware(), answers=answers, timeout=0.1, hooks=[recorder]) as client:
+    async with client_of(Middleware(), answers=answers, timeout=0.5, hooks=[recorder]) as client:
         with pytest.raises(DeadlineExceededError) as caught:
             await client.acompletion("fake/m", HI)
     assert ("fake", 1) == (caught.value.provider, len(caught.value.attempts))

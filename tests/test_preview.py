@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 
 from llmgate import Client
 from llmgate.errors import InvalidRequestError, PluginError, UnsupportedError
-from llmgate.provider import Decoder, Provider, Signing
+from llmgate.provider import Decoder, Provider, Signing, Support
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest
 from llmgate.testing import Canned, CannedTransport, FakeProvider, with_transport
 from llmgate.types import Chunk, Completion
-from llmgate_openai import OpenAI
+from tests.plain_provider import PlainProvider
 
 KEY = "canary-71d0c2b5e4"
 HELLO: list[Any] = [{"role": "user", "content": "Hello"}]
@@ -24,7 +25,7 @@ ANSWER = (
 )
 
 
-class Waiting(OpenAI):
+class Waiting(PlainProvider):
     """A provider whose token has to be fetched."""
 
     async def authorize(self, request: HttpRequest, signing: Signing) -> HttpRequest:
@@ -56,7 +57,7 @@ class Broken(Provider):
 async def test_a_preview_is_what_is_sent() -> None:
     """Method, address and body are those of the request that follows."""
     transport = CannedTransport([Canned(200, {}, ANSWER)])
-    provider = with_transport(OpenAI(api_key=KEY), transport)
+    provider = with_transport(PlainProvider(api_key=KEY), transport)
     async with Client(providers={"openai": provider}) as client:
         options: Mapping[str, Any] = {"temperature": 0.5, "extra_headers": {"x-team": "7"}}
         shown = client.preview("gpt-4o", HELLO, **options)
@@ -69,7 +70,7 @@ async def test_a_preview_is_what_is_sent() -> None:
 
 def test_no_credential_is_shown() -> None:
     """The names of all headers are there, and the key is not."""
-    client = Client(providers={"openai": OpenAI(api_key=KEY)})
+    client = Client(providers={"openai": PlainProvider(api_key=KEY)})
     shown = client.preview("gpt-4o", HELLO, extra_headers={"x-secret": KEY})
     assert {"content-type": "application/json", "x-secret": "***", "Authorization": "***"} == dict(
         shown.headers
@@ -77,7 +78,7 @@ def test_no_credential_is_shown() -> None:
     assert KEY not in repr(shown)
 
 
-class Querying(OpenAI):
+class Querying(PlainProvider):
     """A provider that is authorized by its address."""
 
     async def authorize(self, request: HttpRequest, signing: Signing) -> HttpRequest:
@@ -90,16 +91,24 @@ def test_the_address_is_that_which_is_authorized() -> None:
     assert "https://api.openai.com/v1/chat/completions?tier=gold&key=***" == shown.url
 
 
-@pytest.mark.parametrize("provider", [OpenAI(), Waiting(api_key=KEY)], ids=["no key", "a token"])
+@pytest.mark.parametrize(
+    "provider", [PlainProvider(), Waiting(api_key=KEY)], ids=["no key", "a token"]
+)
 def test_a_preview_needs_no_credential(provider: Provider) -> None:
     """Without a key, or with a token that would have to be fetched, the rest is shown."""
     shown = Client(providers={"openai": provider}).preview("gpt-4o", HELLO)
     assert {"content-type": "application/json"} == dict(shown.headers)
 
 
+class Reasoning(PlainProvider):
+    """A provider that samples in its own way."""
+
+    parameters = MappingProxyType({"temperature": Support.UNSUPPORTED})
+
+
 def test_a_preview_has_the_report() -> None:
     """What would differ from the call is known before anything is sent."""
-    client = Client(providers={"openai": OpenAI(api_key=KEY)})
+    client = Client(providers={"openai": Reasoning(api_key=KEY)})
     shown = client.preview("o3", HELLO, stream=True, temperature=0.5)
     assert "temperature" in shown.report
     assert "temperature" not in shown.json()
@@ -108,7 +117,7 @@ def test_a_preview_has_the_report() -> None:
 
 def test_what_would_be_refused_is_refused() -> None:
     """A preview raises what the call would raise before sending."""
-    client = Client(providers={"openai": OpenAI(api_key=KEY), "fake": FakeProvider([])})
+    client = Client(providers={"openai": Reasoning(api_key=KEY), "fake": FakeProvider([])})
     misspelt: dict[str, Any] = {"temprature": 1}
     with pytest.raises(InvalidRequestError, match="temprature"):
         client.preview("gpt-4o", HELLO, **misspelt)

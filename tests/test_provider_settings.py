@@ -15,8 +15,8 @@ from llmgate._core.registry import Registry
 from llmgate._text.redact import Hidden, HiddenSettings
 from llmgate.errors import InvalidRequestError, UnknownProviderError
 from llmgate.testing import Canned, CannedTransport, FakeProvider, with_transport
-from llmgate_openai import OpenAI
 from tests.faults.calls import HI, MODEL
+from tests.plain_provider import PlainProvider
 
 CANARY = "canary-7f2b90c1"
 
@@ -62,7 +62,7 @@ async def test_a_setting_of_a_provider_that_was_passed_as_an_instance() -> None:
     """It is set anew, where that can be."""
     body = b'{"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]}'
     transport = CannedTransport([Canned(body=body)] * 2)
-    provider = with_transport(OpenAI(api_key="k"), transport)
+    provider = with_transport(PlainProvider(api_key="k"), transport)
     async with Client(providers={"openai": provider}) as client:
         await client.acompletion(MODEL, HI, provider_settings={"organization": "org-1"})
         with pytest.raises(InvalidRequestError, match="did you mean 'organization'") as caught:

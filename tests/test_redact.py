@@ -27,7 +27,6 @@ from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest
 from llmgate.testing import FakeProvider
 from llmgate.types import Completion
-from llmgate_openai import OpenAI
 from tests.faults.calls import HI, KEY, MODEL, Recorder, chain, client_of
 from tests.faults.server import (
     COMPLETION,
@@ -41,6 +40,7 @@ from tests.faults.server import (
     stream,
     wait_for,
 )
+from tests.plain_provider import PlainProvider
 
 ODD_KEY = "sk/odd+canary=0123&4567"
 PASSWORD = "password-canary-1357"
@@ -217,7 +217,9 @@ async def test_an_address_with_a_key_shows_nowhere(setting: str, name: str) -> N
     recorder = Recorder()
     with FaultServer(FAILURES[name]) as server:
         address = server.url.replace("//", f"//me:{PASSWORD}@") + f"?key={KEY}"
-        async with Client(providers={"openai": OpenAI}, hooks=[recorder], max_retries=0) as client:
+        async with Client(
+            providers={"openai": PlainProvider}, hooks=[recorder], max_retries=0
+        ) as client:
             options: dict[str, Any] = {
                 setting: address,
                 "api_key": "sk-another-key",
@@ -245,7 +247,7 @@ async def test_a_cancelled_call_shows_no_address() -> None:
         options: dict[str, Any] = {
             "base_url": server.url.replace("//", f"//me:{PASSWORD}@") + f"?key={KEY}"
         }
-        async with Client(providers={"openai": OpenAI}) as client:
+        async with Client(providers={"openai": PlainProvider}) as client:
             task = asyncio.ensure_future(client.acompletion(MODEL, HI, stream=False, **options))
             assert await asyncio.to_thread(wait_for, lambda: bool(server.requests))
             task.cancel()
@@ -260,7 +262,7 @@ async def test_a_cancelled_call_shows_no_address() -> None:
 async def test_an_address_that_a_provider_refuses() -> None:
     """Its own words may hold the address."""
 
-    def make(base_url: str = "") -> OpenAI:
+    def make(base_url: str = "") -> PlainProvider:
         raise ValueError(f"cannot use {base_url}")
 
     options: dict[str, Any] = {"base_url": f"https://me:{PASSWORD}@host/v1?key={KEY}"}
@@ -273,7 +275,7 @@ async def test_an_address_that_a_provider_refuses() -> None:
 
 def test_a_provider_is_not_pickled() -> None:
     """Its address may hold a key, and its key is one."""
-    for provider in (OpenAI(base_url=f"https://host/v1?key={KEY}"), FakeProvider(["Hi"])):
+    for provider in (PlainProvider(base_url=f"https://host/v1?key={KEY}"), FakeProvider(["Hi"])):
         with pytest.raises(TypeError, match="a provider is not pickled"):
             pickle.dumps(provider)
 

@@ -20,7 +20,6 @@ from llmgate.hooks import AttemptEnded, AttemptStarted, RetryScheduled
 from llmgate.provider import ProviderCall
 from llmgate.provider.http import Flow
 from llmgate.transports import _unprocessed
-from llmgate_openai import OpenAI
 from tests.faults.calls import AT_ONCE, HI, KEY, MODEL, Recorder
 from tests.faults.server import (
     COMPLETION,
@@ -32,6 +31,7 @@ from tests.faults.server import (
     reset,
     wait_for_async,
 )
+from tests.plain_provider import PlainProvider
 
 ANSWER = reply(body=COMPLETION)
 NEVER = RetryPolicy(max_retries=0)
@@ -47,7 +47,7 @@ def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     return name
 
 
-class Once(OpenAI):
+class Once(PlainProvider):
     """A provider whose requests are billed each time."""
 
     def complete(self, call: ProviderCall) -> Flow[Completion]:
@@ -61,13 +61,13 @@ class Once(OpenAI):
         raise AssertionError("one request is enough")
 
 
-def client_of(server: FaultServer, provider: type[OpenAI], **settings: Any) -> Client:
+def client_of(server: FaultServer, provider: type[PlainProvider], **settings: Any) -> Client:
     """A client of this server."""
     return Client(providers={"openai": provider(api_key=KEY, base_url=server.url)}, **settings)
 
 
 async def second_call(
-    server: FaultServer, provider: type[OpenAI], policy: RetryPolicy, **settings: Any
+    server: FaultServer, provider: type[PlainProvider], policy: RetryPolicy, **settings: Any
 ) -> tuple[Completion | ReadError, Recorder]:
     """What comes of a call on a connection that has served before, and what hooks are told."""
     recorder = Recorder()
@@ -125,8 +125,10 @@ TAKEN = [close, acknowledged_reset]
 
 
 @pytest.mark.parametrize("end", TAKEN)
-@pytest.mark.parametrize("provider", [OpenAI, Once])
-async def test_a_request_that_was_taken_is_sent_once(end: Step, provider: type[OpenAI]) -> None:
+@pytest.mark.parametrize("provider", [PlainProvider, Once])
+async def test_a_request_that_was_taken_is_sent_once(
+    end: Step, provider: type[PlainProvider]
+) -> None:
     """Where retries are forbidden, whatever the request does."""
     with FaultServer(ANSWER, end, ANSWER) as server:
         error, recorder = await second_call(server, provider, NEVER)
@@ -160,7 +162,7 @@ async def test_a_request_that_is_billed_each_time_may_be_repeated_where_asked(en
 async def test_a_retry_is_an_attempt(end: Step) -> None:
     """A request that may be repeated is, within ``max_retries``, and every one is told of."""
     with FaultServer(ANSWER, end, ANSWER) as server:
-        answer, recorder = await second_call(server, OpenAI, AT_ONCE)
+        answer, recorder = await second_call(server, PlainProvider, AT_ONCE)
     assert isinstance(answer, Completion)
     assert ["ReadError", None] == [attempt.error for attempt in answer.attempts]
     told = [name for name in recorder.names if name.startswith(("Attempt", "Retry"))]
@@ -172,8 +174,10 @@ async def test_a_retry_is_an_attempt(end: Step) -> None:
 # --- where it cannot have been ------------------------------------------------------------
 
 
-@pytest.mark.parametrize("provider", [OpenAI, Once])
-async def test_a_connection_that_was_closed_before_the_request(provider: type[OpenAI]) -> None:
+@pytest.mark.parametrize("provider", [PlainProvider, Once])
+async def test_a_connection_that_was_closed_before_the_request(
+    provider: type[PlainProvider],
+) -> None:
     """Nothing is written on it: another takes its place, which is no retry."""
     with FaultServer(ANSWER) as server:
         async with client_of(server, provider, max_retries=0) as client:

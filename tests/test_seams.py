@@ -18,8 +18,8 @@ from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, IncomingResponse
 from llmgate.testing import Canned, CannedTransport, FakeProvider
 from llmgate.types import Completion
-from llmgate_openai import OpenAI
 from tests.faults.calls import Recorder
+from tests.plain_provider import PlainProvider
 
 HI: list[Any] = [{"role": "user", "content": "Hi"}]
 ANSWER = Canned(body=b'{"choices": [{"message": {"content": "Hi", "role": "assistant"}}]}')
@@ -31,8 +31,8 @@ BUSY = Canned(503, {"retry-after": "0"}, b'{"error": {"message": "busy"}}')
 
 
 def client_of(transport: Any, **settings: Any) -> Client:
-    """A client of OpenAI whose requests go there."""
-    return Client(providers={"openai": OpenAI(api_key="k")}, transport=transport, **settings)
+    """A client of PlainProvider whose requests go there."""
+    return Client(providers={"openai": PlainProvider(api_key="k")}, transport=transport, **settings)
 
 
 # --- transport ---

@@ -22,7 +22,6 @@ from llmgate._core.prepare import hide_credentials
 from llmgate.errors import LLMGateError, RateLimitError
 from llmgate.transports.aiohttp import HttpSettings
 from llmgate.types import Attempt
-from llmgate_openai import OpenAI
 from tests.faults.calls import HI, KEY, MODEL, Recorder, chain, client_of
 from tests.faults.server import (
     COMPLETION,
@@ -34,6 +33,7 @@ from tests.faults.server import (
     reply,
     stream,
 )
+from tests.plain_provider import PlainProvider
 
 OTHER = "other-canary-987654321"
 
@@ -68,7 +68,7 @@ async def test_a_key_that_is_none_is_in_no_frame(key: str) -> None:
 async def test_a_provider_that_refuses_its_key() -> None:
     """A constructor that was handed the key in clear is in no traceback either."""
 
-    def make(api_key: str = "") -> OpenAI:
+    def make(api_key: str = "") -> PlainProvider:
         try:
             raise KeyError(api_key)
         except KeyError:

@@ -29,7 +29,6 @@ from llmgate.provider.framing import Frame, SSEFramer
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse
 from llmgate.testing import Canned, CannedTransport, with_transport
 from llmgate.types import Chunk, Completion, Usage
-from llmgate_openai import OpenAI
 from tests.faults.calls import AT_ONCE, HI, KEY, MODEL, Recorder, client_of, is_ours, lasting
 from tests.faults.server import (
     COMPLETION,
@@ -49,6 +48,7 @@ from tests.faults.server import (
     wait_for_async,
 )
 from tests.machine import undisturbed
+from tests.plain_provider import PlainProvider
 
 ANSWER = reply(body=COMPLETION)
 PIECES = [framed(event(chunk(text))) for text in ("a", "b")]
@@ -380,7 +380,7 @@ async def test_the_farewell_of_a_stream_that_is_let_go() -> None:
     )
     bye = HttpRequest("POST", "https://fake.invalid/cancel")
 
-    class Leaving(OpenAI):
+    class Leaving(PlainProvider):
         def stream(
             self, call: ProviderCall
         ) -> Generator[HttpRequest, HttpResponse, Decoder[Chunk]]:

@@ -12,9 +12,9 @@ from typing import Any
 
 from llmgate import Client, LLMGateError, RetryPolicy, Timeout
 from llmgate.hooks import Event
-from llmgate_openai import OpenAI
 from tests.faults.server import FaultServer
 from tests.machine import Delay
+from tests.plain_provider import PlainProvider
 
 import_module("llmgate.transports.aiohttp")  # or the first call's time would be that of this
 
@@ -39,7 +39,7 @@ def client_of(server: FaultServer | str, **settings: Any) -> Client:
     if "retry" not in settings:
         settings.setdefault("max_retries", 0)
     settings.setdefault("timeout", 60.0)
-    return Client(providers={"openai": OpenAI(api_key=KEY, base_url=url)}, **settings)
+    return Client(providers={"openai": PlainProvider(api_key=KEY, base_url=url)}, **settings)
 
 
 def limits(**seconds: float | None) -> Timeout:
