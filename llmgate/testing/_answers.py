@@ -22,9 +22,10 @@ class Answers(Basis):
 
     def test_decodes_what_was_recorded(self, exchange: RecordedExchange) -> None:
         """A recorded exchange gives the answer, or raises the error, that its author expects."""
+        call = self.call(exchange.call)
         try:
             with only_our_errors("decoding"):
-                completion = self.answer(exchange)
+                completion = self.decoding(exchange, call)()
         except LLMGateError as error:
             if exchange.error is None:
                 raise
@@ -35,6 +36,9 @@ class Answers(Basis):
         if exchange.error is not None:
             fail(f"expected {exchange.error.__name__}, got an answer: {completion!r:.500}")
         _check_expected(exchange, completion)
+        if exchange.report is not None:
+            reported = [f"{each.path} {each.kind}" for each in call.report]
+            _check_same("the report", sorted(exchange.report), sorted(reported))
 
     def test_decodes_the_same_twice(self, exchange: RecordedExchange) -> None:
         """A response that is decoded again gives the same."""
@@ -163,6 +167,11 @@ def _check_error(exchange: RecordedExchange, error: LLMGateError) -> None:
         expected = getattr(exchange, name)
         if expected is not None:
             _check_same(f"{name} of {error!r}", expected, getattr(error, name, None))
+    if exchange.is_refusal:
+        _check_same(f"the status of {error!r}", exchange.replies[-1].status, error.status)
+    if exchange.message is not None:
+        has_it = exchange.message in error.message
+        check(has_it, f"expected {exchange.message!r} in the text of {error!r}")
 
 
 def _check_same(what: str, expected: Any, found: Any) -> None:

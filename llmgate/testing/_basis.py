@@ -147,9 +147,14 @@ class Basis:
         provider, call = self.make_provider(), self.call(exchange.call)
         return drive(provider.stream(call), exchange.replies, error=provider.error).result
 
-    def decoding(self, exchange: RecordedExchange) -> Callable[[], Completion]:
-        """What decodes an exchange, streamed or not; all that a client does is done before."""
-        provider, call = self.make_provider(), self.call(exchange.call)
+    def decoding(
+        self, exchange: RecordedExchange, call: ProviderCall | None = None
+    ) -> Callable[[], Completion]:
+        """What decodes an exchange, streamed or not; all that a client does is done before.
+
+        ``call`` is a fresh one of the exchange's, whose report will be of interest.
+        """
+        provider, call = self.make_provider(), call or self.call(exchange.call)
         replies = exchange.replies
 
         def streamed() -> Completion:

@@ -112,7 +112,7 @@ async def play(
                 "stranger": Stranger(server.url, **parts),
                 dialect.name: dialect.make(neighbour.url),
             }
-            client = Client(providers=providers, max_retries=0, timeout=1.0)
+            client = Client(providers=providers, max_retries=0, timeout=20.0)
             outcome = await player.call(client, server, model="stranger/x")
             try:
                 check_always(outcome)

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from llmgate.errors import DecodeError, UnsupportedError
+from llmgate.errors import DecodeError, RateLimitError, UnsupportedError
 from llmgate.provider.call import ProviderCall
-from llmgate.provider.http import HttpResponse, is_array, is_object
+from llmgate.provider.http import Flow, HttpResponse, is_array, is_object
 from llmgate.testing import FakeProvider, RecordedExchange
 from llmgate.types import Choice, Completion, CustomCall, Function, Message, ToolCall, Usage
-from tests.testing.mutants import answering, kit, run, sending_body
+from tests.testing.mutants import answering, kit, refusing, run, sending_body
 from tests.testing.recorded import CALL, END, REFUSED, TEXT, TOOL, answered, asked
 
 Body = dict[str, Any]
@@ -282,6 +282,35 @@ def test_finds_errors_that_do_not_say_what_is_expected() -> None:
     run(kit(FakeProvider(), replace(REFUSED, retryable=None)), DECODES)
     with pytest.raises(AssertionError, match="code of RateLimitError"):
         run(kit(FakeProvider(), replace(REFUSED, code="slow_down")), DECODES)
+    run(kit(FakeProvider(), replace(REFUSED, message="slow down")), DECODES)
+    with pytest.raises(AssertionError, match="expected 'hurry' in the text of RateLimitError"):
+        run(kit(FakeProvider(), replace(REFUSED, message="hurry")), DECODES)
+    with pytest.raises(AssertionError, match=r"the status of RateLimitError.*: expected 429"):
+        run(kit(refusing(lambda _: RateLimitError("slow down")), REFUSED), DECODES)
+
+
+def test_finds_what_is_not_reported_at_the_end() -> None:
+    """An exchange may expect the whole report, of what was sent and of what was decoded."""
+
+    class Reporting(FakeProvider):
+        def complete(self, call: ProviderCall) -> Flow[Completion]:
+            completion = yield from super().complete(call)
+            call.report.add("converted", "response.usage", "it was counted otherwise")
+            return completion
+
+    expected = replace(TEXT, report=["response.usage converted"])
+    run(kit(Reporting(), expected), DECODES)
+    with pytest.raises(AssertionError, match="the report: expected"):
+        run(kit(FakeProvider(), expected), DECODES)
+    with pytest.raises(AssertionError, match="the report: expected"):
+        run(kit(Reporting(), replace(TEXT, report=[])), DECODES)
+
+
+def test_equal_calls_are_sent_once() -> None:
+    """As recordings have the same call over and over."""
+    others = [replace(TEXT, name=f"text {number}") for number in range(9)]
+    tested = kit(FakeProvider(), TEXT, *others, calls=())
+    assert ["greeting", TEXT.name] == [case.name for case in tested._cases()["case"]]
 
 
 def test_accepts_that_broken_arguments_are_refused() -> None:
