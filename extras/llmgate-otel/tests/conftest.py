@@ -36,7 +36,9 @@ class Local(FakeProvider):
 class Recorder:
     """Calls of one client, and what was exported of them."""
 
-    def __init__(self, *answers: Any, client: Any = None, **settings: Any) -> None:
+    def __init__(
+        self, *answers: Any, client: dict[str, Any] | None = None, **settings: Any
+    ) -> None:
         self._spans = InMemorySpanExporter()
         self.tracers = TracerProvider()
         self.tracers.add_span_processor(SimpleSpanProcessor(self._spans))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -22,13 +23,13 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.util.genai.handler import TelemetryHandler
 
 import llmgate
 from llmgate.testing import server
 from llmgate_otel import LLMGateInstrumentor
 
 Record = Callable[..., Any]
+TelemetryHandler: Any = import_module("opentelemetry.util.genai.handler").TelemetryHandler
 
 
 async def test_the_oracle_records_the_same(record: Record) -> None:
@@ -176,7 +177,11 @@ def test_a_program_is_instrumented_from_outside(receiver: Receiver, tmp_path: Pa
 def test_the_instrumentor(monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
     """It reaches the default client once, before its first call, and can be taken back."""
     given: list[dict[str, Any]] = []
-    monkeypatch.setattr(llmgate, "defaults", lambda **settings: given.append(settings))
+
+    def note(**settings: Any) -> None:
+        given.append(settings)
+
+    monkeypatch.setattr(llmgate, "defaults", note)
     monkeypatch.setattr(LLMGateInstrumentor, "_telemetry", None)
     LLMGateInstrumentor().uninstrument()
     LLMGateInstrumentor().instrument(skip_dep_check=True, content="span")

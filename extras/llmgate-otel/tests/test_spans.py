@@ -14,6 +14,7 @@ from opentelemetry.trace import SpanKind, StatusCode, get_current_span
 
 from llmgate import Client, OverloadedError, RateLimitError, StreamTruncatedError
 from llmgate.errors import ReadError
+from llmgate.hooks import AttemptStarted, Event
 from llmgate.middleware import ChatCall, Handler, Middleware
 from llmgate.testing import Canned, CannedTransport, FakeProvider
 from llmgate_openai import OpenAI
@@ -250,7 +251,11 @@ async def test_the_call_s_span_is_current_within(record: Record) -> None:
 async def test_headers_that_are_made(record: Record) -> None:
     """A callable of the program's own is asked as well."""
     made = record("Paris")
-    settings = made.telemetry.settings(headers=lambda started: {"X-Number": str(started.number)})
+
+    def number(started: AttemptStarted) -> dict[str, str]:
+        return {"X-Number": str(started.number)}
+
+    settings = made.telemetry.settings(headers=number)
     client: Any = Client(providers={"fake": made.fake}, **settings)
     await client.acompletion("fake/m", made.hi)
     headers = made.fake.transport.requests[0].headers
@@ -313,7 +318,11 @@ async def test_an_address_without_a_host(record: Record) -> None:
 async def test_hooks_of_the_call_are_told_as_well(record: Record) -> None:
     """The watcher of a stream takes nothing from them."""
     seen: list[str] = []
-    made = record("Paris", client={"hooks": [lambda event: seen.append(type(event).__name__)]})
+
+    def note(event: Event) -> None:
+        seen.append(type(event).__name__)
+
+    made = record("Paris", client={"hooks": [note]})
     stream = await made.client.acompletion("fake/m", made.hi, stream=True)
     await stream.completion()
     await made.client.aclose()
