@@ -93,6 +93,9 @@ def changed(path: Callable[[Dialect], Path], new: Any) -> Callable[[Dialect], An
 Line = tuple[str, Any, Check]
 
 
+_BLOCK_OF_BEDROCK = ("output", "message", "content", 0)
+
+
 async def each_in_turn(player: Player, bodies: Iterable[Line]) -> None:
     """Calls of one client, each answered with one of these bodies, and checked."""
     await play_lines(player, ((name, reply(body=each), check) for name, each, check in bodies))
@@ -159,7 +162,9 @@ async def wrong_on_the_way(player: Player) -> None:
     def bodies() -> Iterator[Line]:
         for path in sayings(player.dialect):
             for name, new in SPOILT.items():
-                is_unknown = name == "an object" and "parts" in path[-2:]  # Gemini's may be new
+                # a part of Gemini's and a block of Bedrock's may be of a new kind
+                is_new = "parts" in path[-2:] or path == _BLOCK_OF_BEDROCK
+                is_unknown = name == "an object" and is_new
                 is_empty = name in empty or is_unknown
                 check = either(says_nothing, refused) if is_empty else refused
                 if isinstance(new, str) or TEXT in str(new):  # some hosts write it so

@@ -15,6 +15,7 @@ from typing import Any
 from llmgate.provider import Provider
 from llmgate_anthropic import Anthropic
 from llmgate_azure import AzureOpenAI
+from llmgate_bedrock import Bedrock
 from llmgate_cohere import Cohere
 from llmgate_gemini import Gemini
 from llmgate_huggingface import HuggingFace
@@ -22,6 +23,7 @@ from llmgate_mistral import Mistral
 from llmgate_ollama import Ollama
 from llmgate_openai import OpenAI
 from llmgate_replicate import Replicate
+from tests.aws import message as aws_message
 from tests.faults.calls import KEY
 from tests.faults.server import (
     COMPLETION,
@@ -70,7 +72,7 @@ class Dialect:
     aside: Callable[[Seen, str], bytes | None] = field(default=lambda seen, url: None)
     """The reply to a request that only prepares the one which a case is about."""
     framing: str = "events"
-    """What a stream is made of: server-sent events, or lines of JSON."""
+    """What a stream is made of: server-sent events, lines of JSON, or binary messages."""
     has_terminator: bool = True
     """Whether a stream says that it is over; otherwise the end of its body does."""
     idempotent: bool = True
@@ -181,6 +183,24 @@ def _anthropic_opening() -> tuple[bytes, ...]:
     message: dict[str, Any] = {**_anthropic(""), "content": [], "stop_reason": None}
     started = _named("message_start", {"type": "message_start", "message": message})
     return started, _named("content_block_start", _BLOCK)
+
+
+# --- Bedrock ------------------------------------------------------------------------------
+
+_BEDROCK_COUNTS = {"inputTokens": 1, "outputTokens": 2, "totalTokens": 3}
+
+
+def _bedrock(text: Any) -> dict[str, Any]:
+    return {
+        "output": {"message": {"role": "assistant", "content": [{"text": text}]}},
+        "stopReason": "end_turn",
+        "usage": _BEDROCK_COUNTS,
+    }
+
+
+def _bedrock_event(name: str, kind: str = "event", **payload: Any) -> bytes:
+    headers = {f":{kind}-type": name, ":message-type": kind}
+    return aws_message(headers, json.dumps(payload).encode())
 
 
 # --- Cohere -------------------------------------------------------------------------------
@@ -323,6 +343,26 @@ DIALECTS: Mapping[str, Dialect] = {
                 "type": "error",
                 "error": {"type": "api_error", "message": message},
             },
+        ),
+        Dialect(
+            name="bedrock",
+            model="bedrock/us.amazon.nova-lite-v1:0",
+            make=lambda url: Bedrock(
+                api_key=KEY, region="us-east-1", base_url=url.removesuffix("/v1")
+            ),
+            answer=_bedrock(TEXT),
+            answer_saying=_bedrock,
+            opening=(_bedrock_event("messageStart", role="assistant"),),
+            piece=lambda text: _bedrock_event(
+                "contentBlockDelta", contentBlockIndex=0, delta={"text": text}
+            ),
+            finish=b"",
+            marker=_bedrock_event("contentBlockStop", contentBlockIndex=0)
+            + _bedrock_event("messageStop", stopReason="end_turn")
+            + _bedrock_event("metadata", usage=_BEDROCK_COUNTS),
+            stream_error=_bedrock_event("serviceUnavailableException", "exception", message="busy"),
+            error_body=lambda message: {"message": message},
+            framing="messages",
         ),
         Dialect(
             name="cohere",

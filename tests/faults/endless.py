@@ -36,6 +36,7 @@ PINGS: Mapping[str, bytes] = {
     "huggingface": _OPENAI_PING,
     "mistral": _OPENAI_PING,
     "anthropic": b'event: ping\ndata: {"type": "ping"}\n\n',
+    "bedrock": DIALECTS["bedrock"].piece(""),
     "cohere": b'event: debug\ndata: {"type": "debug", "prompt": "x"}\n\n',
     "gemini": event({"usageMetadata": {"promptTokenCount": 1}}),
     "ollama": DIALECTS["ollama"].piece(""),

@@ -350,7 +350,52 @@ _GEMINI_STREAM = b"".join(
         _gemini_event({"text": "", "thoughtSignature": "c2ln"}, finishReason="STOP"),
     )
 )
+_BEDROCK_CALL = {"toolUseId": "c", "name": "f", "input": {"a": [1]}}
+_BEDROCK_REPLY = {
+    "output": {
+        "message": {
+            "role": "assistant",
+            "content": [
+                {"reasoningContent": {"reasoningText": {"text": "Hm", "signature": "c2ln"}}},
+                {"citationsContent": {"content": [{"text": "Hi"}], "citations": [{"title": "t"}]}},
+                {"toolUse": _BEDROCK_CALL},
+                {"image": {"format": "png"}},
+            ],
+        }
+    },
+    "stopReason": "tool_use",
+    "usage": {"inputTokens": 1, "outputTokens": 2, "totalTokens": 3, "cacheReadInputTokens": 1},
+}
+
+
+def _bedrock_event(name: str, **payload: Any) -> bytes:
+    return event(name, _json(payload))
+
+
+def _bedrock_delta(index: int, **delta: Any) -> bytes:
+    return _bedrock_event("contentBlockDelta", contentBlockIndex=index, delta=delta)
+
+
+_BEDROCK_STREAM = b"".join(
+    (
+        _bedrock_event("messageStart", role="assistant", p="abc"),
+        _bedrock_delta(0, reasoningContent={"text": "Hm"}),
+        _bedrock_delta(0, reasoningContent={"signature": "c2ln"}),
+        _bedrock_event("contentBlockStop", contentBlockIndex=0),
+        *(_bedrock_delta(1, text=text) for text in ("Hi", "!")),
+        _bedrock_event(
+            "contentBlockStart",
+            contentBlockIndex=2,
+            start={"toolUse": {"toolUseId": "c", "name": "f"}},
+        ),
+        *(_bedrock_delta(2, toolUse={"input": text}) for text in ('{"a":', "[1]}")),
+        _bedrock_event("contentBlockStop", contentBlockIndex=2),
+        _bedrock_event("messageStop", stopReason="tool_use"),
+        _bedrock_event("metadata", usage={"inputTokens": 1, "outputTokens": 2}),
+    )
+)
 _BY_HAND: dict[str, tuple[bytes, ...]] = {
+    "bedrock": (_json(_BEDROCK_REPLY), _json({"__type": "x#ThrottlingException"})),
     "openai": (_json(_COMPLETION),),
     "azure": (_json({**_COMPLETION, "prompt_filter_results": [{"prompt_index": 0}]}),),
     "anthropic": (_json(_MESSAGES_REPLY), _MESSAGES_STREAM),
@@ -368,6 +413,7 @@ _BY_HAND: dict[str, tuple[bytes, ...]] = {
     ),
 }
 _STREAMS_BY_HAND = {
+    "bedrock": _BEDROCK_STREAM,
     "openai": _CHAT_STREAM,
     "azure": _CHAT_STREAM,
     "anthropic": _MESSAGES_STREAM,

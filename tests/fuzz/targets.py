@@ -161,6 +161,19 @@ def _event_stream() -> Callable[[bytes], None]:
     return check
 
 
+def _mended(
+    oracle: Callable[[bytes], None], mend: Callable[[bytes], bytes]
+) -> Callable[[bytes], None]:
+    """Of bytes as they are, and of the same with checksums that match, where there are any."""
+
+    def check(data: bytes) -> None:
+        oracle(data)
+        if (mended := mend(data)) != data:
+            oracle(mended)
+
+    return check
+
+
 # --- the table ----------------------------------------------------------------------------
 
 
@@ -171,7 +184,7 @@ def _vendor_targets(name: str) -> Mapping[str, Target]:
             lambda: reply_oracle(vendor.decodes()), partial(seeds.replies, name, vendor.folders)
         ),
         f"stream-{name}": Target(
-            lambda: decoder_oracle(vendor.opens(), vendor.has_ended),
+            lambda: _mended(decoder_oracle(vendor.opens(), vendor.has_ended), vendor.mend),
             partial(seeds.streams, name, vendor.folders),
         ),
         f"error-{name}": Target(

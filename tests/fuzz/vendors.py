@@ -18,6 +18,7 @@ from llmgate.testing.driving import call_of, drive
 from llmgate.types import Chunk, Completion
 from llmgate_anthropic import Anthropic
 from llmgate_azure import AzureOpenAI
+from llmgate_bedrock import Bedrock
 from llmgate_cohere import Cohere
 from llmgate_gemini import Gemini
 from llmgate_huggingface import HuggingFace
@@ -25,6 +26,7 @@ from llmgate_mistral import Mistral
 from llmgate_ollama import Ollama
 from llmgate_openai import OpenAI
 from llmgate_replicate import Replicate
+from tests.aws import with_checksums
 from tests.fuzz.oracles import HasEnded, replies_of
 
 __all__ = ["VENDORS", "Vendor"]
@@ -55,6 +57,8 @@ class Vendor:
     reply_opening: tuple[HttpResponse, ...] = ()
     model: str = "model"
     extra_seeds: tuple[bytes, ...] = field(default=(), repr=False)
+    mend: Callable[[bytes], bytes] = bytes
+    """Makes of damaged bytes a stream whose damage is not seen at once, such as by a checksum."""
 
     def decodes(self) -> list[Callable[[bytes], Completion]]:
         """What reads a whole reply, for each of the calls."""
@@ -121,6 +125,10 @@ def _anthropic_ended(frames: list[Frame], answer: Completion) -> bool:
     return _all_have_reasons(answer) or "message_stop" in kinds
 
 
+def _bedrock_ended(frames: list[Frame], answer: Completion) -> bool:
+    return _all_have_reasons(answer) or "metadata" in [frame.event for frame in frames]
+
+
 def _cohere_ended(frames: list[Frame], answer: Completion) -> bool:
     return "message-end" in [value.get("type") for value in _objects(frames)]
 
@@ -171,6 +179,14 @@ VENDORS: Mapping[str, Vendor] = {
         ("anthropic",),
         ({}, _EMULATED),
         model="claude-3-opus-20240229",  # which has schemas by a forced tool only
+    ),
+    "bedrock": Vendor(
+        Bedrock(api_key=_KEY, region="us-east-1"),
+        _bedrock_ended,
+        ("bedrock",),
+        ({}, _EMULATED, {"tools": _TOOLS}),
+        model="us.amazon.nova-pro-v1:0",  # which has schemas by a forced tool only
+        mend=with_checksums,
     ),
     "cohere": Vendor(
         Cohere(api_key=_KEY, base_url="https://api.example"),

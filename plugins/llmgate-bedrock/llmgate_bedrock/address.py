@@ -6,7 +6,7 @@ Source: https://docs.aws.amazon.com/general/latest/gr/bedrock.html
 from __future__ import annotations
 
 import re
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from llmgate.errors import InvalidRequestError
 
@@ -15,8 +15,8 @@ __all__ = ["hosts_of", "model_path", "region_in", "runtime_url"]
 _REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+)+-\d{1,2}")
 _ARN = re.compile(r"arn:aws[a-z-]*:(?:bedrock|sagemaker):([a-z0-9-]+):")
 _HOST = re.compile(
-    r"(?:vpce-[a-z0-9-]+\.)?bedrock(?:-runtime)?(?:-fips)?\.([a-z0-9-]+)"
-    r"\.(?:vpce\.)?amazonaws\.com(?:\.cn)?"
+    r"https://((?:vpce-[a-z0-9-]+\.)?bedrock(?:-runtime)?(?:-fips)?\.([a-z0-9-]+)"
+    r"\.(?:vpce\.)?amazonaws\.com(?:\.cn)?)(?::\d+)?(?:[/?].*)?"
 )
 
 
@@ -31,17 +31,17 @@ def runtime_url(region: str) -> str:
     return f"https://bedrock-runtime.{region}.amazonaws.com{'.cn' if region[:3] == 'cn-' else ''}"
 
 
-def hosts_of(url: str | None) -> tuple[str, ...]:
+def hosts_of(url: str) -> tuple[str, ...]:
     """The host of an address and the one that has its lists, if they are Bedrock's own: below the
     same domain there are those of AWS's customers."""
-    host = urlsplit(url or "").hostname or ""
-    return (host, host.replace("-runtime", "", 1)) if _HOST.fullmatch(host) else ()
+    found = _HOST.fullmatch(url)
+    return (found[1], found[1].replace("-runtime", "", 1)) if found else ()
 
 
 def region_in(text: str) -> str | None:
     """The region that an ARN, or the host of an address, names; None where it names none."""
-    found = _ARN.match(text) or _HOST.fullmatch(urlsplit(text).hostname or "")
-    return found[1] if found else None
+    found = _ARN.match(text) or _HOST.fullmatch(text)
+    return found[found.re.groups] if found else None
 
 
 def model_path(model: str, operation: str) -> str:

@@ -24,6 +24,7 @@ from llmgate.provider import (
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Secret
 from llmgate.provider.kit import Settings, Vendor, json_request, key_from
+from llmgate.provider.kit import base_url as plain_url
 from llmgate.types import Chunk, Completion
 from llmgate_bedrock.address import hosts_of, model_path, region_in, runtime_url
 from llmgate_bedrock.credentials import CREDENTIALS, Authorizer, default_region
@@ -96,8 +97,9 @@ class Bedrock(Provider, Embedder, ModelLister):
         self._region = region or default_region(profile)
         self._base_model = base_model
         own_url = None if self._region is None else runtime_url(self._region)
+        address = own_url if base_url is None else plain_url(base_url)
         self._settings = Settings(
-            replace(_VENDOR, base_url=own_url, hosts=hosts_of(base_url or own_url)),
+            replace(_VENDOR, base_url=own_url, hosts=hosts_of(address or "")),
             api_key=api_key,
             region=region,
             profile=profile,

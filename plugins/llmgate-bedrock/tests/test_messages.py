@@ -184,6 +184,7 @@ def test_parts(sent: Sent, part: Any, block: Any) -> None:
             UnsupportedError,
         ),
         ({"type": "video_url", "video_url": "s3://b/a.mp4"}, InvalidRequestError),
+        ({"type": "video_url", "video_url": {"url": "data:video/mp4,x"}}, InvalidRequestError),
         ({"type": "file", "file": {"file_id": "file-1"}}, InvalidRequestError),
         ({"type": "thinking", "thinking": "x"}, UnsupportedError),
         ({"type": "guardContent", "guardContent": "x"}, UnsupportedError),

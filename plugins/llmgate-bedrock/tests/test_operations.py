@@ -331,3 +331,12 @@ def test_a_profile_replaces_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     (tmp_path / "config").write_text("[profile p]\nregion = ap-south-1\n")
     provider = Bedrock(api_key="k", region="us-east-1").configured(profile="p")
     assert provider._settings.key("api_key") is None
+
+
+def test_an_address_stays() -> None:
+    """Where another setting is changed; no model's name is taken for an address."""
+    url = "https://user:secret@proxy.example/bedrock/"
+    provider = Bedrock(region="us-east-1", base_url=url).configured(api_key="k")
+    assert "Bedrock(base_url='https://proxy.example/bedrock')" == repr(provider)
+    for model in ("//[", "https://[x", "https://bedrock.us-east-1.amazonaws.com@x"):
+        assert url_of(provider, model).startswith("https://proxy.example/bedrock/model/")

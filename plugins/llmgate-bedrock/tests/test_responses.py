@@ -286,6 +286,7 @@ def test_tools_in_words() -> None:
         said({"text": 1}),
         said({"toolUse": {"name": None}}),
         said("text"),
+        said({}),
     ],
 )
 def test_no_responses(payload: Any) -> None:

@@ -317,6 +317,8 @@ class ConverseDecoder:
 
     def _whole_block(self, index: int, given: Fields) -> Iterable[Chunk]:
         """A block of a whole response, which goes back as it came."""
+        if not given.payload:
+            raise DecodeError(f"content[{index}] says nothing")
         block = self._blocks[index] = Block(self._length)
         chunks = list[Chunk]()
         for key in given.payload:
