@@ -60,6 +60,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home without files, and no metadata service but one that a test names."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     tmp_path.joinpath(".aws").mkdir()
     return tmp_path
 
@@ -285,7 +287,7 @@ async def test_an_expired_token_is_replaced(files: Callable[..., None]) -> None:
 
 # --- botocore -----------------------------------------------------------------------------
 
-EXPIRY = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
+EXPIRY = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=12)
 TEMPORARY = {
     "AccessKeyId": "AKIDTEMP",
     "SecretAccessKey": "secret-temp",
@@ -417,7 +419,7 @@ async def test_credentials_are_replaced_ahead_of_their_end(
             assert 2 == len(aws.requests)
 
 
-def test_the_profile_of_a_container_in_code(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_profile_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the files do not have is an error, and is not taken from elsewhere."""
     environment(monkeypatch, AWS_ACCESS_KEY_ID="AKIDENV", AWS_SECRET_ACCESS_KEY="s")
     with pytest.raises(InvalidRequestError, match="no such profile"):
