@@ -81,10 +81,11 @@ from llmgate.hooks import StructlogHook as StructlogHook
 from llmgate.media import audio as audio
 from llmgate.media import file as file
 from llmgate.media import image as image
-from llmgate.messages import FunctionDefinition, ToolDefinition
+from llmgate.messages import FunctionDefinition, MessageLike, ToolDefinition
 from llmgate.models import Model as Model
 from llmgate.models import ModelInfo as ModelInfo
 from llmgate.models import ModelList as ModelList
+from llmgate.models import TokenCount as TokenCount
 from llmgate.options import Timeout as Timeout
 from llmgate.provider.http import Secret
 from llmgate.report import Deviation as Deviation
@@ -159,6 +160,7 @@ __all__ = [
     "SyncToolStream",
     "TLSError",
     "Timeout",
+    "TokenCount",
     "Tool",
     "ToolLoopError",
     "ToolRun",
@@ -169,6 +171,7 @@ __all__ = [
     "Usage",
     "abatch",
     "acompletion",
+    "acount_tokens",
     "add_host",
     "aembedding",
     "alist_models",
@@ -177,6 +180,7 @@ __all__ = [
     "audio",
     "batch_file",
     "completion",
+    "count_tokens",
     "defaults",
     "embedding",
     "file",
@@ -1333,6 +1337,276 @@ class Client(_Client):
 
         Raises:
             LLMGateError: what the call would raise before sending, but for a missing key.
+        """
+    async def acount_tokens(
+        self,
+        model: str,
+        messages: Iterable[MessageLike],
+        *,
+        audio: dict[str, Any] | None = None,
+        frequency_penalty: float | None = None,
+        function_call: Literal["none", "auto"] | dict[str, Any] | None = None,
+        functions: Iterable[FunctionDefinition | Mapping[str, Any]] | None = None,
+        logit_bias: Mapping[Any, float] | None = None,
+        logprobs: bool | None = None,
+        max_completion_tokens: int | None = None,
+        max_tokens: int | None = None,
+        metadata: Mapping[str, str] | None = None,
+        modalities: list[str] | tuple[str, ...] | None = None,
+        moderation: dict[str, Any] | None = None,
+        n: int | None = None,
+        parallel_tool_calls: bool | None = None,
+        prediction: dict[str, Any] | None = None,
+        presence_penalty: float | None = None,
+        prompt_cache_key: str | None = None,
+        prompt_cache_options: dict[str, Any] | None = None,
+        prompt_cache_retention: str | None = None,
+        reasoning_effort: str | None = None,
+        response_format: Any | None = None,
+        safety_identifier: str | None = None,
+        seed: int | None = None,
+        service_tier: str | None = None,
+        stop: str | list[str] | tuple[str, ...] | None = None,
+        store: bool | None = None,
+        stream_options: dict[str, Any] | None = None,
+        temperature: float | None = None,
+        tool_choice: str | dict[str, Any] | None = None,
+        tools: Iterable[ToolDefinition | Mapping[str, Any] | Callable[..., Any]] | None = None,
+        top_logprobs: int | None = None,
+        top_p: float | None = None,
+        user: str | None = None,
+        verbosity: str | None = None,
+        web_search_options: dict[str, Any] | None = None,
+        api_key: str | Secret | None = None,
+        base_url: str | None = None,
+        api_base: str | None = None,
+        api_version: str | None = None,
+        provider_settings: Mapping[str, Any] | None = None,
+        timeout: float | Timeout | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        unsupported: Policy | None = None,
+        hooks: Iterable[Hook] | None = None,
+        labels: Mapping[str, str | int | float | bool] | None = None,
+        force_timeout: float | None = None,
+        forceTimeout: float | None = None,
+        logger_fn: Callable[[dict[str, Any]], object] | None = None,
+        verbose: bool | None = None,
+        repair: int | None = None,
+    ) -> TokenCount:
+        """How many tokens the prompt of such a call has, tools included; no model is asked.
+
+        The provider counts where it can; elsewhere it is an estimate, and says so, from the bytes
+        of the prompt and from what the usage of this client's calls says since the first count.
+
+        Args:
+            model: ``provider/model``, an unprefixed name that an installed provider claims, or a
+                name that the client's ``models`` give. Of a list, the next one is asked where one
+                fails.
+            messages: The conversation: dictionaries in OpenAI's format, and messages of earlier
+                completions as they are.
+            audio: The voice and format of spoken output, where ``modalities`` asks for any.
+            frequency_penalty: From -2 to 2; above 0, tokens are less likely the more often they
+                occurred.
+            function_call: The legacy form of ``tool_choice``.
+            functions: The legacy form of ``tools``.
+            logit_bias: From token ids to what is added to their logits, from -100 to 100.
+            logprobs: Whether the log probability of each output token is returned.
+            max_completion_tokens: The most tokens that may be written, reasoning included.
+            max_tokens: The most tokens that may be written; the older name of
+                ``max_completion_tokens``.
+            metadata: Up to 16 pairs of text that the provider keeps with the completion.
+            modalities: The kinds of output: ``"text"``, ``"audio"``.
+            moderation: How the provider moderates the call, as an object of its own.
+            n: How many choices are returned; each is billed.
+            parallel_tool_calls: Whether one response may call several tools.
+            prediction: Text that the output will mostly repeat, which makes it faster.
+            presence_penalty: From -2 to 2; above 0, tokens that have occurred at all are less
+                likely.
+            prompt_cache_key: What calls with a common beginning share, so that the prompt cache is
+                found.
+            prompt_cache_options: How the prompt cache is used, as an object of the provider's.
+            prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
+            reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
+                ``"high"``.
+            response_format: A pydantic model or another type, of which ``parsed`` is then a value,
+                or OpenAI's object: the output is JSON of it.
+            safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
+            seed: The same seed and parameters give the same output, as far as the provider can.
+            service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
+                ``"priority"``.
+            stop: Up to four texts at which the output ends; they are not part of it.
+            store: Whether the provider stores the completion.
+            stream_options: Options of a stream; ``include_usage`` adds OpenAI's last chunk with the
+                usage. ``stream.usage`` has it in any case.
+            temperature: Sampling temperature, mostly from 0 (nearly always the likeliest token) to
+                2.
+            tool_choice: ``"auto"``, ``"none"``, ``"required"``, or the object that names one tool.
+            tools: What the model may call: Python functions, or OpenAI's objects.
+            top_logprobs: How many of the likeliest tokens are returned at each position, from 0 to
+                20.
+            top_p: Only the likeliest tokens, which together have this probability, are sampled.
+            user: An opaque id of the end user; ``safety_identifier`` and ``prompt_cache_key``
+                replace it.
+            verbosity: How long the output is to be: ``"low"``, ``"medium"``, ``"high"``.
+            web_search_options: How a model that searches the web does so, as an object of OpenAI's.
+            api_key: The provider's key for this call, instead of the one from the environment.
+            base_url: The address of the provider's API for this call.
+            api_base: An earlier name of ``base_url``.
+            api_version: The version of the provider's API, where it has one.
+            provider_settings: What else the provider's factory takes, by name.
+            timeout: Seconds for the whole call with its retries and stream, or a ``Timeout``.
+            max_retries: How many times a failed request is retried.
+            extra_headers: Headers that are sent beside the provider's own.
+            extra_body: Fields that are merged into the request's body last, unchecked.
+            unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider lacks;
+                ``"raise"`` refuses the call.
+            hooks: Callables that are given each event of this call, after those of the client.
+            labels: Your own words for this call: middleware and hooks see them, and no provider
+                does.
+            force_timeout: An earlier name of ``timeout``.
+            forceTimeout: An earlier name of ``timeout``.
+            logger_fn: A function that is given each event of this call as a dictionary.
+            verbose: Whether this call's events, with prompt and output, are written to standard
+                error.
+            repair: How often a response that is no value of the type in ``response_format`` is
+                asked for again, with what is wrong; 0 by default.
+
+        Raises:
+            LLMGateError: of one of the kinds in :mod:`llmgate.errors`, as for every call.
+        """
+    def count_tokens(
+        self,
+        model: str,
+        messages: Iterable[MessageLike],
+        *,
+        audio: dict[str, Any] | None = None,
+        frequency_penalty: float | None = None,
+        function_call: Literal["none", "auto"] | dict[str, Any] | None = None,
+        functions: Iterable[FunctionDefinition | Mapping[str, Any]] | None = None,
+        logit_bias: Mapping[Any, float] | None = None,
+        logprobs: bool | None = None,
+        max_completion_tokens: int | None = None,
+        max_tokens: int | None = None,
+        metadata: Mapping[str, str] | None = None,
+        modalities: list[str] | tuple[str, ...] | None = None,
+        moderation: dict[str, Any] | None = None,
+        n: int | None = None,
+        parallel_tool_calls: bool | None = None,
+        prediction: dict[str, Any] | None = None,
+        presence_penalty: float | None = None,
+        prompt_cache_key: str | None = None,
+        prompt_cache_options: dict[str, Any] | None = None,
+        prompt_cache_retention: str | None = None,
+        reasoning_effort: str | None = None,
+        response_format: Any | None = None,
+        safety_identifier: str | None = None,
+        seed: int | None = None,
+        service_tier: str | None = None,
+        stop: str | list[str] | tuple[str, ...] | None = None,
+        store: bool | None = None,
+        stream_options: dict[str, Any] | None = None,
+        temperature: float | None = None,
+        tool_choice: str | dict[str, Any] | None = None,
+        tools: Iterable[ToolDefinition | Mapping[str, Any] | Callable[..., Any]] | None = None,
+        top_logprobs: int | None = None,
+        top_p: float | None = None,
+        user: str | None = None,
+        verbosity: str | None = None,
+        web_search_options: dict[str, Any] | None = None,
+        api_key: str | Secret | None = None,
+        base_url: str | None = None,
+        api_base: str | None = None,
+        api_version: str | None = None,
+        provider_settings: Mapping[str, Any] | None = None,
+        timeout: float | Timeout | None = None,
+        max_retries: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        unsupported: Policy | None = None,
+        hooks: Iterable[Hook] | None = None,
+        labels: Mapping[str, str | int | float | bool] | None = None,
+        force_timeout: float | None = None,
+        forceTimeout: float | None = None,
+        logger_fn: Callable[[dict[str, Any]], object] | None = None,
+        verbose: bool | None = None,
+        repair: int | None = None,
+    ) -> TokenCount:
+        """:meth:`acount_tokens` for code that is not async.
+
+        Args:
+            model: ``provider/model``, an unprefixed name that an installed provider claims, or a
+                name that the client's ``models`` give. Of a list, the next one is asked where one
+                fails.
+            messages: The conversation: dictionaries in OpenAI's format, and messages of earlier
+                completions as they are.
+            audio: The voice and format of spoken output, where ``modalities`` asks for any.
+            frequency_penalty: From -2 to 2; above 0, tokens are less likely the more often they
+                occurred.
+            function_call: The legacy form of ``tool_choice``.
+            functions: The legacy form of ``tools``.
+            logit_bias: From token ids to what is added to their logits, from -100 to 100.
+            logprobs: Whether the log probability of each output token is returned.
+            max_completion_tokens: The most tokens that may be written, reasoning included.
+            max_tokens: The most tokens that may be written; the older name of
+                ``max_completion_tokens``.
+            metadata: Up to 16 pairs of text that the provider keeps with the completion.
+            modalities: The kinds of output: ``"text"``, ``"audio"``.
+            moderation: How the provider moderates the call, as an object of its own.
+            n: How many choices are returned; each is billed.
+            parallel_tool_calls: Whether one response may call several tools.
+            prediction: Text that the output will mostly repeat, which makes it faster.
+            presence_penalty: From -2 to 2; above 0, tokens that have occurred at all are less
+                likely.
+            prompt_cache_key: What calls with a common beginning share, so that the prompt cache is
+                found.
+            prompt_cache_options: How the prompt cache is used, as an object of the provider's.
+            prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
+            reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
+                ``"high"``.
+            response_format: A pydantic model or another type, of which ``parsed`` is then a value,
+                or OpenAI's object: the output is JSON of it.
+            safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
+            seed: The same seed and parameters give the same output, as far as the provider can.
+            service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
+                ``"priority"``.
+            stop: Up to four texts at which the output ends; they are not part of it.
+            store: Whether the provider stores the completion.
+            stream_options: Options of a stream; ``include_usage`` adds OpenAI's last chunk with the
+                usage. ``stream.usage`` has it in any case.
+            temperature: Sampling temperature, mostly from 0 (nearly always the likeliest token) to
+                2.
+            tool_choice: ``"auto"``, ``"none"``, ``"required"``, or the object that names one tool.
+            tools: What the model may call: Python functions, or OpenAI's objects.
+            top_logprobs: How many of the likeliest tokens are returned at each position, from 0 to
+                20.
+            top_p: Only the likeliest tokens, which together have this probability, are sampled.
+            user: An opaque id of the end user; ``safety_identifier`` and ``prompt_cache_key``
+                replace it.
+            verbosity: How long the output is to be: ``"low"``, ``"medium"``, ``"high"``.
+            web_search_options: How a model that searches the web does so, as an object of OpenAI's.
+            api_key: The provider's key for this call, instead of the one from the environment.
+            base_url: The address of the provider's API for this call.
+            api_base: An earlier name of ``base_url``.
+            api_version: The version of the provider's API, where it has one.
+            provider_settings: What else the provider's factory takes, by name.
+            timeout: Seconds for the whole call with its retries and stream, or a ``Timeout``.
+            max_retries: How many times a failed request is retried.
+            extra_headers: Headers that are sent beside the provider's own.
+            extra_body: Fields that are merged into the request's body last, unchecked.
+            unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider lacks;
+                ``"raise"`` refuses the call.
+            hooks: Callables that are given each event of this call, after those of the client.
+            labels: Your own words for this call: middleware and hooks see them, and no provider
+                does.
+            force_timeout: An earlier name of ``timeout``.
+            forceTimeout: An earlier name of ``timeout``.
+            logger_fn: A function that is given each event of this call as a dictionary.
+            verbose: Whether this call's events, with prompt and output, are written to standard
+                error.
+            repair: How often a response that is no value of the type in ``response_format`` is
+                asked for again, with what is wrong; 0 by default.
         """
     async def aembedding(
         self,
@@ -2562,6 +2836,279 @@ def completion(
 
     Raises:
         LLMGateError: of one of the kinds in :mod:`llmgate.errors`.
+    """
+
+async def acount_tokens(
+    model: str,
+    messages: Iterable[MessageLike],
+    *,
+    audio: dict[str, Any] | None = None,
+    frequency_penalty: float | None = None,
+    function_call: Literal["none", "auto"] | dict[str, Any] | None = None,
+    functions: Iterable[FunctionDefinition | Mapping[str, Any]] | None = None,
+    logit_bias: Mapping[Any, float] | None = None,
+    logprobs: bool | None = None,
+    max_completion_tokens: int | None = None,
+    max_tokens: int | None = None,
+    metadata: Mapping[str, str] | None = None,
+    modalities: list[str] | tuple[str, ...] | None = None,
+    moderation: dict[str, Any] | None = None,
+    n: int | None = None,
+    parallel_tool_calls: bool | None = None,
+    prediction: dict[str, Any] | None = None,
+    presence_penalty: float | None = None,
+    prompt_cache_key: str | None = None,
+    prompt_cache_options: dict[str, Any] | None = None,
+    prompt_cache_retention: str | None = None,
+    reasoning_effort: str | None = None,
+    response_format: Any | None = None,
+    safety_identifier: str | None = None,
+    seed: int | None = None,
+    service_tier: str | None = None,
+    stop: str | list[str] | tuple[str, ...] | None = None,
+    store: bool | None = None,
+    stream_options: dict[str, Any] | None = None,
+    temperature: float | None = None,
+    tool_choice: str | dict[str, Any] | None = None,
+    tools: Iterable[ToolDefinition | Mapping[str, Any] | Callable[..., Any]] | None = None,
+    top_logprobs: int | None = None,
+    top_p: float | None = None,
+    user: str | None = None,
+    verbosity: str | None = None,
+    web_search_options: dict[str, Any] | None = None,
+    api_key: str | Secret | None = None,
+    base_url: str | None = None,
+    api_base: str | None = None,
+    api_version: str | None = None,
+    provider_settings: Mapping[str, Any] | None = None,
+    timeout: float | Timeout | None = None,
+    max_retries: int | None = None,
+    extra_headers: Mapping[str, str] | None = None,
+    extra_body: Mapping[str, Any] | None = None,
+    unsupported: Policy | None = None,
+    hooks: Iterable[Hook] | None = None,
+    labels: Mapping[str, str | int | float | bool] | None = None,
+    force_timeout: float | None = None,
+    forceTimeout: float | None = None,
+    logger_fn: Callable[[dict[str, Any]], object] | None = None,
+    verbose: bool | None = None,
+    repair: int | None = None,
+) -> TokenCount:
+    """How many tokens the prompt of such a call has, tools included; no model is asked.
+
+    The provider counts where it can; elsewhere it is an estimate, and says so, from the bytes of
+    the prompt and from what the usage of earlier calls says since the first count.
+
+    Args:
+        model: ``provider/model``, an unprefixed name that an installed provider claims, or a
+            name that the client's ``models`` give. Of a list, the next one is asked where one
+            fails.
+        messages: The conversation: dictionaries in OpenAI's format, and messages of earlier
+            completions as they are.
+        audio: The voice and format of spoken output, where ``modalities`` asks for any.
+        frequency_penalty: From -2 to 2; above 0, tokens are less likely the more often they
+            occurred.
+        function_call: The legacy form of ``tool_choice``.
+        functions: The legacy form of ``tools``.
+        logit_bias: From token ids to what is added to their logits, from -100 to 100.
+        logprobs: Whether the log probability of each output token is returned.
+        max_completion_tokens: The most tokens that may be written, reasoning included.
+        max_tokens: The most tokens that may be written; the older name of
+            ``max_completion_tokens``.
+        metadata: Up to 16 pairs of text that the provider keeps with the completion.
+        modalities: The kinds of output: ``"text"``, ``"audio"``.
+        moderation: How the provider moderates the call, as an object of its own.
+        n: How many choices are returned; each is billed.
+        parallel_tool_calls: Whether one response may call several tools.
+        prediction: Text that the output will mostly repeat, which makes it faster.
+        presence_penalty: From -2 to 2; above 0, tokens that have occurred at all are less
+            likely.
+        prompt_cache_key: What calls with a common beginning share, so that the prompt cache is
+            found.
+        prompt_cache_options: How the prompt cache is used, as an object of the provider's.
+        prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
+        reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
+            ``"high"``.
+        response_format: A pydantic model or another type, of which ``parsed`` is then a value,
+            or OpenAI's object: the output is JSON of it.
+        safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
+        seed: The same seed and parameters give the same output, as far as the provider can.
+        service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
+            ``"priority"``.
+        stop: Up to four texts at which the output ends; they are not part of it.
+        store: Whether the provider stores the completion.
+        stream_options: Options of a stream; ``include_usage`` adds OpenAI's last chunk with the
+            usage. ``stream.usage`` has it in any case.
+        temperature: Sampling temperature, mostly from 0 (nearly always the likeliest token) to
+            2.
+        tool_choice: ``"auto"``, ``"none"``, ``"required"``, or the object that names one tool.
+        tools: What the model may call: Python functions, or OpenAI's objects.
+        top_logprobs: How many of the likeliest tokens are returned at each position, from 0 to
+            20.
+        top_p: Only the likeliest tokens, which together have this probability, are sampled.
+        user: An opaque id of the end user; ``safety_identifier`` and ``prompt_cache_key``
+            replace it.
+        verbosity: How long the output is to be: ``"low"``, ``"medium"``, ``"high"``.
+        web_search_options: How a model that searches the web does so, as an object of OpenAI's.
+        api_key: The provider's key for this call, instead of the one from the environment.
+        base_url: The address of the provider's API for this call.
+        api_base: An earlier name of ``base_url``.
+        api_version: The version of the provider's API, where it has one.
+        provider_settings: What else the provider's factory takes, by name.
+        timeout: Seconds for the whole call with its retries and stream, or a ``Timeout``.
+        max_retries: How many times a failed request is retried.
+        extra_headers: Headers that are sent beside the provider's own.
+        extra_body: Fields that are merged into the request's body last, unchecked.
+        unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider lacks;
+            ``"raise"`` refuses the call.
+        hooks: Callables that are given each event of this call, after those of the client.
+        labels: Your own words for this call: middleware and hooks see them, and no provider
+            does.
+        force_timeout: An earlier name of ``timeout``.
+        forceTimeout: An earlier name of ``timeout``.
+        logger_fn: A function that is given each event of this call as a dictionary.
+        verbose: Whether this call's events, with prompt and output, are written to standard
+            error.
+        repair: How often a response that is no value of the type in ``response_format`` is
+            asked for again, with what is wrong; 0 by default.
+
+    Raises:
+        LLMGateError: of one of the kinds in :mod:`llmgate.errors`, as for every call.
+    """
+
+def count_tokens(
+    model: str,
+    messages: Iterable[MessageLike],
+    *,
+    audio: dict[str, Any] | None = None,
+    frequency_penalty: float | None = None,
+    function_call: Literal["none", "auto"] | dict[str, Any] | None = None,
+    functions: Iterable[FunctionDefinition | Mapping[str, Any]] | None = None,
+    logit_bias: Mapping[Any, float] | None = None,
+    logprobs: bool | None = None,
+    max_completion_tokens: int | None = None,
+    max_tokens: int | None = None,
+    metadata: Mapping[str, str] | None = None,
+    modalities: list[str] | tuple[str, ...] | None = None,
+    moderation: dict[str, Any] | None = None,
+    n: int | None = None,
+    parallel_tool_calls: bool | None = None,
+    prediction: dict[str, Any] | None = None,
+    presence_penalty: float | None = None,
+    prompt_cache_key: str | None = None,
+    prompt_cache_options: dict[str, Any] | None = None,
+    prompt_cache_retention: str | None = None,
+    reasoning_effort: str | None = None,
+    response_format: Any | None = None,
+    safety_identifier: str | None = None,
+    seed: int | None = None,
+    service_tier: str | None = None,
+    stop: str | list[str] | tuple[str, ...] | None = None,
+    store: bool | None = None,
+    stream_options: dict[str, Any] | None = None,
+    temperature: float | None = None,
+    tool_choice: str | dict[str, Any] | None = None,
+    tools: Iterable[ToolDefinition | Mapping[str, Any] | Callable[..., Any]] | None = None,
+    top_logprobs: int | None = None,
+    top_p: float | None = None,
+    user: str | None = None,
+    verbosity: str | None = None,
+    web_search_options: dict[str, Any] | None = None,
+    api_key: str | Secret | None = None,
+    base_url: str | None = None,
+    api_base: str | None = None,
+    api_version: str | None = None,
+    provider_settings: Mapping[str, Any] | None = None,
+    timeout: float | Timeout | None = None,
+    max_retries: int | None = None,
+    extra_headers: Mapping[str, str] | None = None,
+    extra_body: Mapping[str, Any] | None = None,
+    unsupported: Policy | None = None,
+    hooks: Iterable[Hook] | None = None,
+    labels: Mapping[str, str | int | float | bool] | None = None,
+    force_timeout: float | None = None,
+    forceTimeout: float | None = None,
+    logger_fn: Callable[[dict[str, Any]], object] | None = None,
+    verbose: bool | None = None,
+    repair: int | None = None,
+) -> TokenCount:
+    """:func:`acount_tokens` for code that is not async; it also works while a loop is running.
+
+    Args:
+        model: ``provider/model``, an unprefixed name that an installed provider claims, or a
+            name that the client's ``models`` give. Of a list, the next one is asked where one
+            fails.
+        messages: The conversation: dictionaries in OpenAI's format, and messages of earlier
+            completions as they are.
+        audio: The voice and format of spoken output, where ``modalities`` asks for any.
+        frequency_penalty: From -2 to 2; above 0, tokens are less likely the more often they
+            occurred.
+        function_call: The legacy form of ``tool_choice``.
+        functions: The legacy form of ``tools``.
+        logit_bias: From token ids to what is added to their logits, from -100 to 100.
+        logprobs: Whether the log probability of each output token is returned.
+        max_completion_tokens: The most tokens that may be written, reasoning included.
+        max_tokens: The most tokens that may be written; the older name of
+            ``max_completion_tokens``.
+        metadata: Up to 16 pairs of text that the provider keeps with the completion.
+        modalities: The kinds of output: ``"text"``, ``"audio"``.
+        moderation: How the provider moderates the call, as an object of its own.
+        n: How many choices are returned; each is billed.
+        parallel_tool_calls: Whether one response may call several tools.
+        prediction: Text that the output will mostly repeat, which makes it faster.
+        presence_penalty: From -2 to 2; above 0, tokens that have occurred at all are less
+            likely.
+        prompt_cache_key: What calls with a common beginning share, so that the prompt cache is
+            found.
+        prompt_cache_options: How the prompt cache is used, as an object of the provider's.
+        prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
+        reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
+            ``"high"``.
+        response_format: A pydantic model or another type, of which ``parsed`` is then a value,
+            or OpenAI's object: the output is JSON of it.
+        safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
+        seed: The same seed and parameters give the same output, as far as the provider can.
+        service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
+            ``"priority"``.
+        stop: Up to four texts at which the output ends; they are not part of it.
+        store: Whether the provider stores the completion.
+        stream_options: Options of a stream; ``include_usage`` adds OpenAI's last chunk with the
+            usage. ``stream.usage`` has it in any case.
+        temperature: Sampling temperature, mostly from 0 (nearly always the likeliest token) to
+            2.
+        tool_choice: ``"auto"``, ``"none"``, ``"required"``, or the object that names one tool.
+        tools: What the model may call: Python functions, or OpenAI's objects.
+        top_logprobs: How many of the likeliest tokens are returned at each position, from 0 to
+            20.
+        top_p: Only the likeliest tokens, which together have this probability, are sampled.
+        user: An opaque id of the end user; ``safety_identifier`` and ``prompt_cache_key``
+            replace it.
+        verbosity: How long the output is to be: ``"low"``, ``"medium"``, ``"high"``.
+        web_search_options: How a model that searches the web does so, as an object of OpenAI's.
+        api_key: The provider's key for this call, instead of the one from the environment.
+        base_url: The address of the provider's API for this call.
+        api_base: An earlier name of ``base_url``.
+        api_version: The version of the provider's API, where it has one.
+        provider_settings: What else the provider's factory takes, by name.
+        timeout: Seconds for the whole call with its retries and stream, or a ``Timeout``.
+        max_retries: How many times a failed request is retried.
+        extra_headers: Headers that are sent beside the provider's own.
+        extra_body: Fields that are merged into the request's body last, unchecked.
+        unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider lacks;
+            ``"raise"`` refuses the call.
+        hooks: Callables that are given each event of this call, after those of the client.
+        labels: Your own words for this call: middleware and hooks see them, and no provider
+            does.
+        force_timeout: An earlier name of ``timeout``.
+        forceTimeout: An earlier name of ``timeout``.
+        logger_fn: A function that is given each event of this call as a dictionary.
+        verbose: Whether this call's events, with prompt and output, are written to standard
+            error.
+        repair: How often a response that is no value of the type in ``response_format`` is
+            asked for again, with what is wrong; 0 by default.
+
+    Raises:
+        LLMGateError: of one of the kinds in :mod:`llmgate.errors`, as for every call.
     """
 
 async def aembedding(

@@ -13,7 +13,7 @@ from llmgate._text.dataclass import slotted
 from llmgate._text.shape import Extra, JsonObject, Shape, shape
 from llmgate.errors import LLMGateError
 
-__all__ = ["Model", "ModelInfo", "ModelList"]
+__all__ = ["Model", "ModelInfo", "ModelList", "TokenCount"]
 
 
 @shape
@@ -60,6 +60,22 @@ class ModelList(list[Model]):
     def data(self) -> list[Model]:
         """The models, under the name that OpenAI's client has for them."""
         return self
+
+
+@slotted
+class TokenCount:
+    """How many tokens the prompt of a call has: by the provider's own count, or an estimate.
+
+    An estimate counts bytes, at as many for a token as earlier calls of the model had; ``basis``
+    says what it rests on.
+    """
+
+    tokens: int
+    is_estimate: bool = False
+    basis: str = ""
+
+    def __int__(self) -> int:
+        return self.tokens
 
 
 @slotted

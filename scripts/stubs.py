@@ -45,7 +45,7 @@ from llmgate._typing import ExactMessages, ForMypy, ForPyright, Given, Messages,
 from llmgate._typing import Parsed
 from llmgate.embeddings import EmbeddingInput
 from llmgate.hooks import Hook
-from llmgate.messages import FunctionDefinition, ToolDefinition
+from llmgate.messages import FunctionDefinition, MessageLike, ToolDefinition
 from llmgate.provider.http import Secret
 from llmgate.report import Policy
 from llmgate.reranking import RerankDocuments
@@ -77,7 +77,10 @@ SYNC_CHAT = tuple(each._replace(type=each.type.replace("Stream", "SyncStream")) 
 PREVIEW = (Result("bool | None = False", "Preview"),)
 
 
-OPERATIONS = ("aembedding", "embedding", "arerank", "rerank", "alist_models", "list_models")
+OPERATIONS = (
+    *("acount_tokens", "count_tokens", "aembedding", "embedding", "arerank", "rerank"),
+    *("alist_models", "list_models"),
+)
 
 
 def stub() -> str:

@@ -156,6 +156,7 @@ FLOORS = (
         "_core.listing",
         "_core.prices",
         "_core.rerank",
+        "_core.tokens",
         "_core.operations",
         "_core.client",
         "_core.sync",

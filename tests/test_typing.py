@@ -343,6 +343,7 @@ def test_editors_show_what_a_parameter_means() -> None:
 # --- help ---
 
 CHAT = ["model", "messages", "stream", *CallOptions.__annotations__]
+COUNT = ["model", "messages", *CallOptions.__annotations__]
 EMBEDDING = ["model", "input", *EmbeddingOptions.__annotations__]
 RERANKING = ["model", "query", "documents", *RerankOptions.__annotations__]
 LISTING = ["provider", *OwnOptions.__annotations__]
@@ -350,6 +351,8 @@ ARGUMENTS = {
     "acompletion": CHAT,
     "completion": CHAT,
     "preview": CHAT,
+    "acount_tokens": COUNT,
+    "count_tokens": COUNT,
     "aembedding": EMBEDDING,
     "embedding": EMBEDDING,
     "arerank": RERANKING,

@@ -17,16 +17,18 @@ if TYPE_CHECKING:
     from llmgate._core.sync import SyncStream
     from llmgate.embeddings import EmbeddingInput, Embeddings
     from llmgate.messages import MessageLike
-    from llmgate.models import ModelList
+    from llmgate.models import ModelList, TokenCount
     from llmgate.reranking import RerankDocuments, Reranking
     from llmgate.types import Completion
 
 __all__ = [
     "acompletion",
+    "acount_tokens",
     "aembedding",
     "alist_models",
     "arerank",
     "completion",
+    "count_tokens",
     "default_client",
     "defaults",
     "embedding",
@@ -176,6 +178,39 @@ def rerank(
     """
     hide_credentials(options)
     return default_client().rerank(model, query, documents, **options)
+
+
+@described(CallOptions)
+async def acount_tokens(
+    model: str,
+    messages: Iterable[MessageLike],
+    **options: Unpack[CallOptions],
+) -> TokenCount:
+    """How many tokens the prompt of such a call has, tools included; no model is asked.
+
+    The provider counts where it can; elsewhere it is an estimate, and says so, from the bytes of
+    the prompt and from what the usage of earlier calls says since the first count.
+
+    Raises:
+        LLMGateError: of one of the kinds in :mod:`llmgate.errors`, as for every call.
+    """
+    hide_credentials(options)
+    return await default_client().acount_tokens(model, messages, **options)
+
+
+@described(CallOptions)
+def count_tokens(
+    model: str,
+    messages: Iterable[MessageLike],
+    **options: Unpack[CallOptions],
+) -> TokenCount:
+    """:func:`acount_tokens` for code that is not async; it also works while a loop is running.
+
+    Raises:
+        LLMGateError: of one of the kinds in :mod:`llmgate.errors`, as for every call.
+    """
+    hide_credentials(options)
+    return default_client().count_tokens(model, messages, **options)
 
 
 @described(OwnOptions)

@@ -1,4 +1,4 @@
-"""What a client does besides chat: embeddings, rerankings, and lists of models.
+"""What a client does besides chat: embeddings, rerankings, counts of tokens, lists of models.
 
 How such a call is checked and driven is in modules that are imported when one is made.
 """
@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from llmgate._core.arguments import described
-from llmgate._core.prepare import AnyAsked, hide_credentials, new_id, provider_of, resolve
+from llmgate._core.media import FilesToRead
+from llmgate._core.prepare import AnyAsked, fit, hide_credentials, new_id, provider_of, resolve
 from llmgate._core.registry import Registry, Target
 from llmgate.errors import (
     InvalidRequestError,
@@ -21,17 +22,19 @@ from llmgate.errors import (
     UnsupportedError,
     describe_value,
 )
-from llmgate.options import EmbeddingOptions, OwnOptions, RerankOptions
-from llmgate.provider import MayBeUnconfigured
+from llmgate.options import CallOptions, EmbeddingOptions, OwnOptions, RerankOptions
+from llmgate.provider import MayBeUnconfigured, TokenCounter
 from llmgate.report import Policy, Report
 
 if TYPE_CHECKING:
     from llmgate._core.listing import ListingCall
     from llmgate._core.state import AnyCall, CallState
+    from llmgate._core.tokens import Ratios
     from llmgate.embeddings import EmbeddingCall, EmbeddingInput, Embeddings
+    from llmgate.messages import MessageLike
     from llmgate.middleware import Middleware
     from llmgate.middlewares.routing import Router
-    from llmgate.models import Model, ModelList
+    from llmgate.models import Model, ModelList, TokenCount
     from llmgate.options import ChatCall, Timeout
     from llmgate.provider import Provider
     from llmgate.reranking import RerankCall, RerankDocuments, Reranking
@@ -42,6 +45,8 @@ __all__ = ["Operations"]
 class Operations:
     """What a client does besides chat. Each call of it is one call of the client's."""
 
+    _ratios: Ratios | None = None
+    """How many bytes a token has, once a count was asked for."""
     _router: Router | None = None
     """What tries the models of a list in turn, once a call gave one."""
 
@@ -51,6 +56,23 @@ class Operations:
         _timeout: Timeout
         _unsupported: Policy
 
+        def _parse(
+            self,
+            model: str | Sequence[str],
+            messages: Iterable[MessageLike],
+            stream: bool | None,
+            options: CallOptions,
+        ) -> ChatCall: ...
+        def _parse_here(
+            self,
+            model: str | Sequence[str],
+            messages: Iterable[MessageLike],
+            stream: bool | None,
+            options: CallOptions,
+        ) -> ChatCall: ...
+        async def _read(
+            self, found: FilesToRead, options: CallOptions, began: float
+        ) -> list[Any]: ...
         async def _load(self, call: AnyAsked, began: float) -> None: ...
         async def _begin(
             self, call: AnyAsked, fitted: AnyCall, provider: Provider, began: float
@@ -234,6 +256,65 @@ class Operations:
         except MissingKeyError:  # it is looked for again when it may have been set
             self._registry.forget(target.provider)
             raise
+
+    # --- tokens ---
+
+    @described(CallOptions)
+    async def acount_tokens(
+        self,
+        model: str,
+        messages: Iterable[MessageLike],
+        **options: Unpack[CallOptions],
+    ) -> TokenCount:
+        """How many tokens the prompt of such a call has, tools included; no model is asked.
+
+        The provider counts where it can; elsewhere it is an estimate, and says so, from the bytes
+        of the prompt and from what the usage of this client's calls says since the first count.
+
+        Raises:
+            LLMGateError: of one of the kinds in :mod:`llmgate.errors`, as for every call.
+        """
+        hide_credentials(options)
+        began = time.monotonic()
+        try:
+            call = self._parse(model, messages, False, options)
+        except FilesToRead as found:
+            read = await self._read(found, options, began)
+            call = self._parse(model, read, False, options)
+        return await self._count(call, began)
+
+    @described(CallOptions)
+    def count_tokens(
+        self,
+        model: str,
+        messages: Iterable[MessageLike],
+        **options: Unpack[CallOptions],
+    ) -> TokenCount:
+        """:meth:`acount_tokens` for code that is not async."""
+        from llmgate._core.sync import run  # noqa: PLC0415 - a thread, only where asked for
+
+        hide_credentials(options)
+        began = time.monotonic()
+        call = self._parse_here(model, messages, False, options)
+        return run(lambda: self._count(call, began))
+
+    async def _count(self, call: ChatCall, began: float) -> TokenCount:
+        """Ask the provider of a call's model, or estimate."""
+        from llmgate._core.tokens import Ratios, as_count, counted  # noqa: PLC0415 - as above
+
+        ratios = self._ratios
+        if ratios is None:
+            ratios = self._ratios = Ratios()
+            self._middleware = (ratios, *self._middleware)
+        await self._load(call, began)
+        target = resolve(call, self._registry)
+        provider = provider_of(call, target, self._registry)
+        if isinstance(provider, TokenCounter):
+            fitted = as_count(fit(call, target, provider))
+            found = await counted(await self._begin(call, fitted, provider, began))
+            if found is not None:
+                return found
+        return ratios.estimate(call, provider.name, target.model)
 
     # --- models ---
 

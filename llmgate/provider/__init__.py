@@ -19,6 +19,7 @@ from llmgate.provider.contract import (
     Rule,
     Signing,
     Support,
+    TokenCounter,
     status_error,
 )
 
@@ -42,5 +43,6 @@ __all__ = [
     "Signing",
     "Support",
     "TextMessages",
+    "TokenCounter",
     "status_error",
 ]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from llmgate.embeddings import EmbeddingCall, Embeddings
-    from llmgate.models import Model
+    from llmgate.models import Model, TokenCount
     from llmgate.options import ChatParameters
     from llmgate.provider.call import ProviderCall
     from llmgate.provider.framing import Frame, Framer
@@ -51,6 +51,7 @@ __all__ = [
     "Rule",
     "Signing",
     "Support",
+    "TokenCounter",
     "status_error",
 ]
 
@@ -312,6 +313,19 @@ class ModelLister(Protocol):
 
     def list_models(self) -> Flow[list[Model]]:
         """The flow that asks for all of them; pages are followed to the end."""
+        ...
+
+
+@runtime_checkable
+class TokenCounter(Protocol):
+    """The ability of a provider to count the tokens of a prompt."""
+
+    def count_tokens(self, call: ProviderCall) -> Flow[TokenCount]:
+        """The flow that asks how many tokens the prompt of this call has.
+
+        It raises :class:`~llmgate.errors.UnsupportedError` where the host has no such path: the
+        core estimates then.
+        """
         ...
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from llmgate.errors import InvalidRequestError, ProviderError
 from llmgate.options import ChatParameters
@@ -22,6 +22,9 @@ from llmgate_anthropic.response.body import decode
 from llmgate_anthropic.response.errors import messages_error
 from llmgate_anthropic.response.stream import MessagesDecoder
 from llmgate_anthropic.rules import PARAMETERS, abilities_of
+
+if TYPE_CHECKING:
+    from llmgate.models import TokenCount
 
 __all__ = ["Anthropic"]
 
@@ -109,6 +112,15 @@ class Anthropic(Provider):
         encoded = encode(call if call.stream else replace(call, stream=True), self._version)
         yield self._request(encoded, stream=True)
         return MessagesDecoder(call.id, encoded.output_tool, report=call.report)
+
+    def count_tokens(self, call: ProviderCall) -> Flow[TokenCount]:
+        """One request, with what of the call is its prompt."""
+        from llmgate_anthropic.counting import count_of, count_request  # noqa: PLC0415 - seldom
+
+        encoded = encode(replace(call, stream=False), self._version)
+        url = self._settings.url("/v1/messages/count_tokens")
+        response = yield count_request(encoded, url)
+        return count_of(response)
 
     async def authorize(self, request: HttpRequest, _: Signing, /) -> HttpRequest:
         """The request with the key or the token, where there is one; never with both."""

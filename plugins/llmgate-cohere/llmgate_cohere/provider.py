@@ -33,7 +33,7 @@ from llmgate_cohere.rules import PARAMETERS, abilities_of
 
 if TYPE_CHECKING:
     from llmgate.embeddings import EmbeddingCall, Embeddings
-    from llmgate.models import Model
+    from llmgate.models import Model, TokenCount
     from llmgate.reranking import RerankCall, Reranking
 
 __all__ = ["Cohere"]
@@ -125,6 +125,12 @@ class Cohere(Provider):
     def rerank_abilities(self, model: str) -> RerankAbilities:  # noqa: ARG002 - all take the same
         """All but ``truncate``, as a document that is too long is always cut."""
         return RerankAbilities({"top_n": Support.NATIVE}, takes_objects=True)
+
+    def count_tokens(self, call: ProviderCall) -> Flow[TokenCount]:
+        """One request for each 65,536 characters of the texts, which is what Cohere counts."""
+        from llmgate_cohere.counting import count_texts  # noqa: PLC0415 - not paid for by chat
+
+        return (yield from count_texts(call, self._settings.url("/v1/tokenize")))
 
     def list_models(self) -> Flow[list[Model]]:
         """One request for each page of models."""

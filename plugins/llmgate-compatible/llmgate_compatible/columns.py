@@ -167,7 +167,7 @@ def _any_value(value: Any) -> Any:
 _VARIABLES = _Column(
     "names of variables, such as ACME_API_KEY", _list(_matching(r"[A-Z][A-Z0-9_]*"))
 )
-_PATHS = ("embeddings", "models", "rerank")
+_PATHS = ("embeddings", "models", "rerank", "tokens")
 _ROW: Mapping[str, _Column] = {
     "title": _Column("text", _text),
     "base_url": _Column("text", _text),
@@ -180,7 +180,7 @@ _ROW: Mapping[str, _Column] = {
     "headers": _Column("text by header", _headers),
     "docs": _Column("text", _text),
     "claims": _Column("globs of models", _list(_text)),
-    "paths": _Column("embeddings, models or rerank", _list(_among(_PATHS))),
+    "paths": _Column("embeddings, models, rerank or tokens", _list(_among(_PATHS))),
     "chat_path": _Column("a path", _matching(r"(/[A-Za-z0-9._-]+)*")),
     "chat": _Column("a table", _any_object),
     "embedding": _Column("a table", _any_object),

@@ -18,17 +18,19 @@ from llmgate.provider import (
     Reranker,
     Rule,
     Support,
+    TokenCounter,
 )
 from llmgate.provider.http import Flow, HttpRequest
 from llmgate_compatible.rows import Operation, Row
 
 if TYPE_CHECKING:
     from llmgate.embeddings import EmbeddingCall, Embeddings
-    from llmgate.models import Model
+    from llmgate.models import Model, TokenCount
+    from llmgate.provider.call import ProviderCall
     from llmgate.report import Report
     from llmgate.reranking import RerankCall, Reranking
 
-__all__ = ["WithEmbeddings", "WithModels", "WithRerankings"]
+__all__ = ["WithEmbeddings", "WithModels", "WithRerankings", "WithTokens"]
 
 
 class WithEmbeddings(Embedder):
@@ -72,6 +74,18 @@ class WithRerankings(Reranker):
         """What the row says."""
         fit = self.row.rerank
         return RerankAbilities(_abilities(fit, RerankParameters), takes_objects=fit.objects)
+
+
+class WithTokens(TokenCounter):
+    """A host that has llama.cpp's paths for the template of a conversation, and for its tokens."""
+
+    _url: Any
+
+    def count_tokens(self, call: ProviderCall) -> Flow[TokenCount]:
+        """One request for the prompt that the template makes, and one for its tokens."""
+        from llmgate_compatible.counting import count_prompt  # noqa: PLC0415 - likewise
+
+        return (yield from count_prompt(call, self._url))
 
 
 class WithModels(ModelLister):

@@ -19,7 +19,12 @@ from llmgate.provider.kit import Settings, key_from
 from llmgate.types import Chunk, Completion
 from llmgate_compatible.address import base_url_in, missing_setting, vendor_of
 from llmgate_compatible.errors import named_error
-from llmgate_compatible.operations import WithEmbeddings, WithModels, WithRerankings
+from llmgate_compatible.operations import (
+    WithEmbeddings,
+    WithModels,
+    WithRerankings,
+    WithTokens,
+)
 from llmgate_compatible.request import fitted_call, leaves_unchanged
 from llmgate_compatible.response import HostDecoder, adjusted, is_adjusted
 from llmgate_compatible.responses import (
@@ -166,6 +171,7 @@ def class_of(row: Row) -> type[CompatibleHost]:
     abilities = [
         *([WithEmbeddings] if "embeddings" in row.paths else []),
         *([WithRerankings] if "rerank" in row.paths else []),
+        *([WithTokens] if "tokens" in row.paths else []),
         *([WithModels] if "models" in row.paths else []),
     ]
     own = {

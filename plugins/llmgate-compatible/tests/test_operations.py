@@ -210,3 +210,26 @@ def test_a_host_without_chat_says_so() -> None:
     (request,) = transport.requests
     assert request.url == "https://api.voyageai.com/v1/rerank"
     assert request.headers["Authorization"] == "Bearer k"
+
+
+HI: Any = [{"role": "user", "content": "Hi"}]
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"tools": [{"type": "function", "function": {"name": "f"}}]}]
+)
+def test_llama_cpp_counts_what_its_template_makes(given: Any) -> None:
+    """By its own routes, which stand beside those of OpenAI's format."""
+    replies = [Canned(body=b'{"prompt": "<user>Hi"}'), Canned(body=b'{"tokens": [1, 2, 3]}')]
+    transport = CannedTransport([*replies, replies[0], Canned(body=b"{}")])
+    provider: Any = with_transport(llmgate_compatible.llamacpp(), transport)
+    with Client(providers={"llamacpp": provider}) as client:
+        found = client.count_tokens("llamacpp/m", HI, **given)
+        with pytest.raises(DecodeError, match="counts no tokens"):
+            client.count_tokens("llamacpp/m", HI)
+    assert (found.tokens, found.is_estimate) == (3, False)
+    first, second = transport.requests[:2]
+    assert first.url == "http://localhost:8080/apply-template"
+    assert ("tools" in decode_json(first.body)) is bool(given)
+    assert second.url == "http://localhost:8080/tokenize"
+    assert decode_json(second.body)["content"] == "<user>Hi"

@@ -115,7 +115,7 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
         r"expected names of variables, such as ACME_API_KEY$",
     ),
     "acme.keyless": ({"keyless": 1}, "acme", "expected true or false, got 1"),
-    "acme.paths": ({"paths": ["images"]}, "acme", "expected embeddings, models or rerank"),
+    "acme.paths": ({"paths": ["images"]}, "acme", "expected embeddings, models, rerank or tokens"),
     "acme.headers": ({"headers": {"a b": "c"}}, "acme", "expected text by header$"),
     "acme.settings": ({"settings": {"region": "ACME_REGION"}}, "acme", "each {placeholder}"),
     "acme.hosts": ({"hosts": ["http://a"]}, "acme", "expected names of hosts"),

@@ -36,7 +36,7 @@ from llmgate_gemini.traits import PARAMETERS, abilities_of
 
 if TYPE_CHECKING:
     from llmgate.embeddings import EmbeddingCall, Embeddings
-    from llmgate.models import Model
+    from llmgate.models import Model, TokenCount
 
 __all__ = ["Gemini", "complete", "stream"]
 
@@ -106,6 +106,15 @@ class Gemini(Provider, Embedder, ModelLister):
     def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
         """One request, and a decoder for its events."""
         return stream(call, self._settings.url(self._path(call.model)), self._api())
+
+    def count_tokens(self, call: ProviderCall) -> Flow[TokenCount]:
+        """One request, with what would be sent."""
+        from llmgate_gemini.counting import count_of, count_request  # noqa: PLC0415 - seldom
+
+        body, _ = encode(call, self._api())
+        url = self._settings.url(self._path(call.model))
+        response = yield count_request(body, call.model, url)
+        return count_of(response)
 
     def embed(self, call: EmbeddingCall) -> Flow[Embeddings]:
         """One request, all vectors."""
