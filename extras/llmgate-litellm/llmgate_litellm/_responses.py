@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 from llmgate.provider.http import is_array, is_object
+from llmgate_litellm._builder import stream_chunk_builder
+from llmgate_litellm._response_events import (
+    ResponseEvents,
+    call_item,
+    message_item,
+    reasoning_item,
+    response_id,
+)
 from llmgate_litellm.main import acompletion, completion
 from llmgate_litellm.types.utils import ModelResponse, OpenAIObject
 
@@ -37,26 +45,52 @@ class ResponsesAPIResponse(OpenAIObject):
         )
 
 
-def responses(input: Any = "", model: str = "", **kwargs: Any) -> ResponsesAPIResponse:
+def responses(input: Any = "", model: str = "", **kwargs: Any) -> Any:
     """What a model makes of an input: a text, or a list of messages and results of calls.
 
+    It is a :class:`ResponsesAPIResponse`; with ``stream=True``, an iterator of its events.
+
     Raises:
-        NotImplementedError: for a stream, and for what only OpenAI's own route can do.
+        NotImplementedError: for what only OpenAI's own route can do.
     """
-    return _response(completion(**_chat_call(input, model, kwargs)))
+    made = completion(**_chat_call(input, model, kwargs))
+    return _events(made) if kwargs.get("stream") else _response(made)
 
 
-async def aresponses(input: Any = "", model: str = "", **kwargs: Any) -> ResponsesAPIResponse:
+async def aresponses(input: Any = "", model: str = "", **kwargs: Any) -> Any:
     """:func:`responses` for async code.
 
     Raises:
-        NotImplementedError: for a stream, and for what only OpenAI's own route can do.
+        NotImplementedError: for what only OpenAI's own route can do.
     """
-    return _response(await acompletion(**_chat_call(input, model, kwargs)))
+    made = await acompletion(**_chat_call(input, model, kwargs))
+    return _async_events(made) if kwargs.get("stream") else _response(made)
+
+
+def _events(stream: Any) -> Iterator[OpenAIObject]:
+    made = ResponseEvents()
+    try:
+        for chunk in stream:
+            yield from made.take(chunk)
+    finally:
+        stream.close()
+    yield from made.end(_response(stream_chunk_builder(stream.chunks)))
+
+
+async def _async_events(stream: Any) -> AsyncIterator[OpenAIObject]:
+    made = ResponseEvents()
+    try:
+        async for chunk in stream:
+            for event in made.take(chunk):
+                yield event
+    finally:
+        await stream.aclose()
+    for event in made.end(_response(stream_chunk_builder(stream.chunks))):
+        yield event
 
 
 _RENAMED = {"max_output_tokens": "max_completion_tokens"}
-_LACKING = ("background", "conversation", "previous_response_id", "prompt", "stream")
+_LACKING = ("background", "conversation", "previous_response_id", "prompt")
 
 
 def _chat_call(given: Any, model: str, kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,6 +115,8 @@ def _chat_call(given: Any, model: str, kwargs: Mapping[str, Any]) -> dict[str, A
         named["tools"] = [_tool(tool) for tool in named["tools"]]
     for name in ("include", "store", "truncation", "input"):
         named.pop(name, None)
+    if named.get("stream"):
+        named["stream_options"] = {"include_usage": True}
     return {**call, **{_RENAMED.get(name, name): value for name, value in named.items()}}
 
 
@@ -153,7 +189,7 @@ def _response(answer: Any) -> ResponsesAPIResponse:
     usage: Any = response.usage
     cut = choice.finish_reason == "length"
     return ResponsesAPIResponse(
-        id=response.id.replace("chatcmpl-", "resp_"),
+        id=response_id(response.id),
         created_at=response.created or int(time.time()),
         model=response.model,
         status="incomplete" if cut else "completed",
@@ -171,28 +207,11 @@ def _output(ident: str, message: Any) -> list[OpenAIObject]:
     items: list[OpenAIObject] = []
     reasoning = getattr(message, "reasoning_content", None)
     if reasoning:
-        summary = [OpenAIObject(type="summary_text", text=reasoning)]
-        items.append(OpenAIObject(type="reasoning", id=f"rs_{ident}", summary=summary))
+        items.append(reasoning_item(ident, reasoning))
     if message.content is not None:
-        part = OpenAIObject(type="output_text", text=message.content, annotations=[])
-        items.append(
-            OpenAIObject(
-                type="message",
-                id=f"msg_{ident}",
-                role="assistant",
-                status="completed",
-                content=[part],
-            )
-        )
-    items += [
-        OpenAIObject(
-            type="function_call",
-            id=f"fc_{call.id}",
-            call_id=call.id,
-            name=call.function.name,
-            arguments=call.function.arguments,
-            status="completed",
-        )
-        for call in message.tool_calls or ()
+        items.append(message_item(ident, message.content))
+    calls = message.tool_calls or ()
+    return [
+        *items,
+        *(call_item(each.id, each.function.name, each.function.arguments) for each in calls),
     ]
-    return items

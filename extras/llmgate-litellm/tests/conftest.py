@@ -57,6 +57,8 @@ def events(whole: Answer, *, usage: bool) -> str:
     choice = whole["choices"][0]
     message = choice["message"]
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
+    thought = pieces(message.get("reasoning_content") or "")
+    deltas += [{"reasoning_content": piece} for piece in thought]
     deltas += [{"content": piece} for piece in pieces(message["content"] or "")]
     for index, call in enumerate(message.get("tool_calls") or ()):
         begun: dict[str, Any] = {**call["function"], "arguments": ""}

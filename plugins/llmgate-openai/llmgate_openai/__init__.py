@@ -3,8 +3,9 @@
 Public: :class:`OpenAI`, and for other plugins :class:`Dialect`, :func:`abilities_of`,
 :func:`encode`, :func:`chat_request`, :func:`chat_url`, :func:`decode`, :class:`ChatDecoder`,
 :func:`chat_error`, :func:`error_from_payload`, :func:`base_url_of`, :func:`route_url` and
-:class:`ToolCallIndex`; and what ``llmgate_openai.embeddings`` and ``llmgate_openai.models`` list in
-``__all__``, which are imported when they are needed. Nothing else is.
+:class:`ToolCallIndex`; and what ``llmgate_openai.embeddings``, ``llmgate_openai.models``,
+``llmgate_openai.api`` and ``llmgate_openai.responses`` list in ``__all__``, which are imported when
+they are needed. Nothing else is.
 """
 
 from __future__ import annotations
