@@ -56,6 +56,11 @@ class Middleware:
     One object serves all calls of its client, at once, and on any event loop.
     """
 
+    observes = False
+    """True where a middleware only watches: it gives the handler its call, once and unchanged but
+    for hooks, waits for nothing else, and returns what it was returned, or a stream of it that is
+    mapped. A client all of whose middleware does so makes no copies and no deadline around it."""
+
     async def chat(self, call: ChatCall, handler: Handler) -> Completion | Stream:
         """The completion of a call, or the stream of it where ``call.stream`` is true.
 

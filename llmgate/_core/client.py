@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, Unpack
 
@@ -326,16 +327,17 @@ class Client(Operations, Live):
         return await perform_parsed(perform, call, began, is_own=not has_layers)
 
     async def _take_through(self, call: ChatCall, began: float) -> Completion | Stream:
-        from llmgate._core.layers import take_through  # noqa: PLC0415 - only for those who have it
+        from llmgate._core.layers import take_past, take_through  # noqa: PLC0415 - where it is
 
-        call = copied(call)
-        layers = [each.chat for each in self._layers(call)]
-        kind = Stream if call.stream else Completion
+        middleware, perform = self._layers(call), self._perform
+        layers = [each.chat for each in middleware]
+        if all(each.observes for each in middleware):
+            return await take_past(layers, call, partial(perform, began=began))
         return await take_through(
             layers,
-            call,
-            self._perform,
-            kind,
+            copied(call),
+            perform,
+            Stream if call.stream else Completion,
             registry=self._registry,
             default=self._timeout,
             began=began,

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from llmgate._core.registry import Registry
     from llmgate.middlewares.routing import Models
 
-__all__ = ["as_middleware", "take_through"]
+__all__ = ["as_middleware", "take_past", "take_through"]
 
 Call = TypeVar("Call", bound=ChatCall | EmbeddingCall | RerankCall)
 Result = TypeVar("Result")
@@ -42,6 +42,15 @@ Layer: TypeAlias = Callable[[Call, Callable[[Call], Awaitable[Result]]], Awaitab
 _GRACE = 0.05
 """Seconds by which a call's own deadline comes before the one around its middleware: what is late
 is then said by the request that was waited for, and by no mere cancellation of it."""
+
+
+async def take_past(
+    layers: Iterable[Layer[Call, Result]], call: Call, perform: Callable[[Call], Awaitable[Result]]
+) -> Result:
+    """The same for layers that only watch: there is nothing to guard the call against."""
+    for layer in reversed([*layers]):
+        perform = _around(layer, perform)
+    return await perform(call)
 
 
 async def take_through(
@@ -75,7 +84,7 @@ async def take_through(
             _check_settings(call, model, registry)
         own, was_first = call.timeout or default, is_first
         is_first = False
-        if was_first and own == timeout:
+        if was_first and (own is timeout or own == timeout):
             return await perform(call, began)
         left = _left(whole, began)
         total = min(math.inf if own.total is None else own.total, left)

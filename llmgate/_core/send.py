@@ -193,6 +193,8 @@ def with_client_headers(
     """The request with what the client gives for this attempt; the call's own headers win."""
     try:
         given = as_headers(headers(started), "headers")
+        if not given:
+            return request
         names = frozenset(name.lower() for name in given)
         request = request.with_headers(given)
         return replace(request, given_headers=request.given_headers | names)

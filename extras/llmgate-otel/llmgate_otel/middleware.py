@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 
 from opentelemetry import trace
 from opentelemetry._logs import Logger, LoggerProvider, get_logger
-from opentelemetry.context import attach, detach
+from opentelemetry.context import attach, detach, get_current
 from opentelemetry.metrics import MeterProvider, get_meter_provider
 from opentelemetry.propagate import inject
 from opentelemetry.trace import SpanKind, TracerProvider, set_span_in_context
@@ -61,6 +61,8 @@ class OpenTelemetry(Middleware):
         InvalidRequestError: for a value that is none of these.
     """
 
+    observes = True
+
     def __init__(
         self,
         *,
@@ -82,7 +84,8 @@ class OpenTelemetry(Middleware):
         self.logger: Logger | None = None
         if as_events(events, self.content):
             self.logger = get_logger(names.SCOPE, logger_provider=logger_provider)
-        self._has_meters = meter_provider is not None
+        given = (tracer_provider, meter_provider, self.logger)
+        self._is_given = any(each is not None for each in given)
         self._times_chunks = time_per_chunk
         self._current: ContextVar[CallRecord | None] = ContextVar("llmgate_otel", default=None)
         self._records = WeakValueDictionary[str, CallRecord]()
@@ -111,7 +114,8 @@ class OpenTelemetry(Middleware):
         record = self._current.get() or self._records.get(started.call_id)
         if record is None:
             headers: dict[str, str] = {}
-            inject(headers)  # of a span around the call, which may come from afar
+            if get_current():  # a span around the call, which may come from afar
+                inject(headers)
             return headers
         self._records[started.call_id] = record
         return record.attempt_started(started)
@@ -158,7 +162,7 @@ class OpenTelemetry(Middleware):
 
     def _begin(self, operation: str, call: ChatCall | EmbeddingCall) -> CallRecord | None:
         """The record of a call; None where nobody would see it."""
-        if not self.is_enabled:
+        if not self.is_enabled or self._is_silent():
             return None
         provider, slash, model = call.model.partition("/")
         model = model if slash else call.model
@@ -171,10 +175,7 @@ class OpenTelemetry(Middleware):
             del asked[names.PROVIDER]  # the response will say
         kind = SpanKind.INTERNAL if provider in names.IN_PROCESS else SpanKind.CLIENT
         span = self.tracer.start_span(f"{operation} {model}", kind=kind, attributes=asked)
-        is_recorded = span.is_recording()
-        if not (is_recorded or self._measures() or self.logger is not None):
-            return None
-        if is_recorded:
+        if span.is_recording():
             span.set_attributes(_details(call))
         content: dict[str, Any] = {}
         if self.content != "none" and isinstance(call, ChatCall):
@@ -182,12 +183,16 @@ class OpenTelemetry(Middleware):
         context = set_span_in_context(span)
         return CallRecord(self, span, context, asked, content)
 
-    def _measures(self) -> bool:
-        """Whether metrics go anywhere."""
-        return self._has_meters or type(get_meter_provider()).__module__ != _API
+    def _is_silent(self) -> bool:
+        """Whether nothing is recorded: there is the API alone."""
+        return (
+            not self._is_given
+            and type(trace.get_tracer_provider()).__module__ == _TRACES
+            and type(get_meter_provider()).__module__ == _METERS
+        )
 
 
-_API = "opentelemetry.metrics._internal"
+_TRACES, _METERS = "opentelemetry.trace", "opentelemetry.metrics._internal"
 """Where the providers of the API alone are, which record nothing."""
 
 
