@@ -49,9 +49,9 @@ _EXTRA = "botocore, which reads all other sources, is not installed: it is the e
 class Authorizer:
     """Adds the bearer key, or the signature, to the requests of one provider.
 
-    A bearer key comes before an access key of the environment, and ``profile`` before both. The
-    shared files, and what ``botocore`` finds, count as of the environment, unless ``profile``
-    was given in code.
+    A key that was given in code comes first, then ``profile``, then a bearer key of the environment
+    and its access key. The shared files, and what ``botocore`` finds, count as of the environment,
+    unless ``profile`` was given in code.
 
     Raises:
         InvalidRequestError: for one half of an access key.
@@ -60,6 +60,9 @@ class Authorizer:
     __slots__ = ("_clock", "_credentials", "_profile", "_settings", "_uses_chain")
 
     def __init__(self, settings: Settings, profile: str | None = None) -> None:
+        given = settings.changed()
+        if any(given.get(name) is not None for name in CREDENTIALS):
+            profile = None  # it says the region alone
         self._settings = settings
         self._profile = profile
         self._clock = Clock()

@@ -121,6 +121,8 @@ async def test_the_order_of_the_sources(
     assert "Credential=AKIDFILE" == await authorization("default")
     assert "Credential=AKIDCODE" == await authorization(**KEYS)
     assert "Bearer mine" == await authorization(api_key="mine")
+    assert "Credential=AKIDCODE" == await authorization("default", **KEYS)
+    assert "Bearer mine" == await authorization("default", api_key="mine")
 
 
 async def test_a_session_token_belongs_to_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
