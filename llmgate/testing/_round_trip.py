@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -97,7 +97,8 @@ class RoundTrip(Encoding):
         try:
             return _FollowUp(call, body_of(self.request(call)), len(before.messages))
         except RequestError as error:
-            if isinstance(message, Message) and not _has_json_arguments(message):
+            is_message = isinstance(message, Message)
+            if is_message and not _has_json_arguments(cast("Message", message)):
                 pytest.skip(
                     f"what the model wrote as arguments is no JSON, and is refused: {error}"
                 )

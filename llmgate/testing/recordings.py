@@ -66,7 +66,7 @@ class RecordedExchange:
     and ``usage`` (the counts to look at). ``completion`` holds whatever else is expected of the
     whole, as ``model_dump()`` writes it; what it does not mention is not looked at. ``error`` is
     the class of what is to be raised in place of an answer, ``code`` and ``retryable`` are what it
-    is expected to say, and ``message`` is a part of its text. ``report`` is the whole report at the
+    is expected to say, and ``message`` is its text. ``report`` is the whole report at the
     end, of what was sent and of what was decoded, as texts such as ``"seed dropped"``.
     ``request`` is what was sent for it, by whomever; ``tags`` are free words about the recording.
     """
