@@ -132,10 +132,11 @@ WHOLE = [
             "choices": [
                 {
                     "message": {
+                        "provider_data": None,
                         "tool_calls": [
                             {"id": "toolu_a", "type": "function"},
                             {"id": "toolu_b", "type": "function"},
-                        ]
+                        ],
                     }
                 }
             ]
@@ -236,6 +237,26 @@ WHOLE = [
         error=errors.OverloadedError,
         code="overloaded_error",
     ),
+    *[
+        whole(
+            f"{code} in 200",
+            ASK,
+            {"type": "error", "error": {"type": code, "message": "x"}},
+            error=kind,
+            code=code,
+            message="x",
+        )
+        for code, kind in [
+            ("invalid_request_error", errors.BadRequestError),
+            ("authentication_error", errors.AuthenticationError),
+            ("billing_error", errors.QuotaExceededError),
+            ("permission_error", errors.PermissionDeniedError),
+            ("not_found_error", errors.NotFoundError),
+            ("request_too_large", errors.BadRequestError),
+            ("rate_limit_error", errors.RateLimitError),
+            ("api_error", errors.ServerError),
+        ]
+    ],
     whole("nothing", ASK, answered(None), error=errors.DecodeError),
 ]
 
@@ -310,10 +331,11 @@ STREAMS = [
             "choices": [
                 {
                     "message": {
+                        "provider_data": None,
                         "tool_calls": [
                             {"id": "toolu_a", "type": "function"},
                             {"id": "toolu_b", "type": "function"},
-                        ]
+                        ],
                     }
                 }
             ]
@@ -427,7 +449,7 @@ def failed(
     """A refusal with Anthropic's error object."""
     fields = {"type": told, "message": "It is so.", "details": {"error_code": detail}}
     payload = {"type": "error", "error": fields, "request_id": "req_1"}
-    return refused(ASK, status, payload, kind, code=detail or told, **more)
+    return refused(ASK, status, payload, kind, code=detail or told, message="It is so.", **more)
 
 
 ERRORS = [
@@ -444,7 +466,16 @@ ERRORS = [
     failed(529, errors.OverloadedError, "overloaded_error"),
     refused(ASK, 402, [], errors.QuotaExceededError),
     refused(ASK, 408, [], errors.ProviderError, retryable=True),
-    refused(ASK, 429, {"error": "slow"}, errors.RateLimitError),
+    refused(ASK, 429, {"error": "slow"}, errors.RateLimitError, message="slow"),
+    *[
+        refused(ASK, 400, payload, errors.BadRequestError, code=code, message="No.")
+        for code, payload in [
+            ("odd_error", {"type": "odd_error", "error": "No."}),
+            ("odd_error", {"type": "odd_error", "detail": "No."}),
+            ("odd_error", [{"error": {"type": "odd_error", "message": "No."}}]),
+            ("1004", {"base_resp": {"status_code": 1004, "status_msg": "No."}}),
+        ]
+    ],
 ]
 
 EXCHANGES = (*WHOLE, *STREAMS, *ERRORS)

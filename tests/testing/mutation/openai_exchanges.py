@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from llmgate import errors
+from llmgate.provider.http import encode_json
 from llmgate.testing import CANARY, GoldenCall, RecordedExchange
 from tests.testing.mutation.writing import event_stream, refused, tool, whole
 
@@ -279,6 +280,121 @@ WHOLE: list[RecordedExchange] = [
             ("internal_error", errors.ServerError),
         ]
     ],
+    whole(
+        "reasoning alone",
+        ASK,
+        answered(choice("length", content=None, reasoning="Clouds.")),
+        reasoning="Clouds.",
+    ),
+    whole(
+        "parts that are no text",
+        ASK,
+        answered(choice("stop", content=[{"type": "odd", "text": "no"}, {"text": "Rain."}])),
+        text="Rain.",
+    ),
+    whole(
+        "function with an object",
+        ASK,
+        answered(choice("stop", content=None, function_call={"name": "f", "arguments": {"a": 1}})),
+        completion={
+            "choices": [{"message": {"function_call": {"name": "f", "arguments": '{"a":1}'}}}]
+        },
+    ),
+    *[
+        whole(
+            f"usage of {name}",
+            ASK,
+            answered(choice("stop", content="Rain."), usage=usage),
+            usage=expected,
+            report=report,
+        )
+        for name, usage, expected, report in [
+            (
+                "reasoning beside",
+                {
+                    "prompt_tokens": 3,
+                    "completion_tokens": 4,
+                    "total_tokens": 9,
+                    "completion_tokens_details": {"reasoning_tokens": 2, "x_new": 5},
+                },
+                {
+                    "prompt_tokens": 3,
+                    "completion_tokens": 6,
+                    "total_tokens": 9,
+                    "completion_tokens_details": {"reasoning_tokens": 2, "x_new": 5},
+                },
+                ["response.usage.completion_tokens converted"],
+            ),
+            (
+                "audio beside",
+                {
+                    "prompt_tokens": 3,
+                    "completion_tokens": 4,
+                    "total_tokens": 9,
+                    "prompt_audio_tokens": 2,
+                },
+                {"prompt_tokens": 5, "completion_tokens": 4, "total_tokens": 9},
+                ["response.usage.prompt_tokens converted"],
+            ),
+            (
+                "other names",
+                {
+                    "input_tokens": 3,
+                    "output_tokens": 4,
+                    "reasoning_tokens": 2,
+                    "num_cached_tokens": 1,
+                },
+                {
+                    "prompt_tokens": 3,
+                    "completion_tokens": 4,
+                    "total_tokens": 7,
+                    "prompt_tokens_details": {"cached_tokens": 1},
+                    "completion_tokens_details": {"reasoning_tokens": 2},
+                },
+                None,
+            ),
+            (
+                "a total",
+                {"prompt_tokens": 3, "total_tokens": 9},
+                {"prompt_tokens": 3, "completion_tokens": 6, "total_tokens": 9},
+                None,
+            ),
+            (
+                "nothing generated",
+                {"prompt_tokens": 3, "completion_tokens": 0, "total_tokens": 3},
+                {"prompt_tokens": 3, "completion_tokens": 0, "total_tokens": 3},
+                [],
+            ),
+        ]
+    ],
+    whole(
+        "a date",
+        ASK,
+        answered(choice("stop", content="Rain."), created="2023-11-14T22:13:21Z", x_a=1),
+        completion={"created": 1700000001},
+        report=["response.created converted"],
+    ),
+    whole(
+        "a number as text",
+        ASK,
+        answered(choice("stop", content="Rain."), created="1700000001", x_a=1),
+        completion={"created": 1700000001},
+    ),
+    whole(
+        "events in its place",
+        ASK,
+        b'data: {"choices":[{"index":0,"delta":{"content":"Rain."},"finish_reason":"stop"}]}\n\n'
+        b"data: [DONE]\n\n",
+        text="Rain.",
+        report=["response converted"],
+    ),
+    whole(
+        "a terminator behind it",
+        ASK,
+        encode_json(answered(choice("stop", content="Rain."))) + b"\n\ndata: [DONE]\n\n",
+        text="Rain.",
+        report=["response converted"],
+    ),
     whole("no choices", ASK, {**HEAD, "choices": []}, error=errors.DecodeError),
     whole("no answer", ASK, answered({"index": 0, "message": {}}), error=errors.DecodeError),
 ]
@@ -506,7 +622,8 @@ def failed(
 ) -> RecordedExchange:
     """A refusal with OpenAI's error object."""
     fields = {"message": "It is so.", "type": told, "param": None, "code": code}
-    return refused(ASK, status, {"error": fields}, kind, code=code or told, **more)
+    said = {"code": code or told, "message": "It is so.", **more}
+    return refused(ASK, status, {"error": fields}, kind, **said)
 
 
 SPENT = (
@@ -540,7 +657,26 @@ ERRORS = [
         {"error": {"message": "no", "metadata": {"reasons": ["violence"]}}},
         errors.ContentFilterError,
     ),
-    refused(ASK, 400, {"detail": "no", "code": "content_filter"}, errors.ContentFilterError),
+    refused(
+        ASK,
+        400,
+        {"detail": "no", "code": "content_filter"},
+        errors.ContentFilterError,
+        code="content_filter",
+        message="no",
+    ),
+    *[
+        refused(ASK, 422, payload, errors.BadRequestError, message="No.", code=code)
+        for code, payload in [
+            ("odd", {"code": "odd", "error": "No."}),
+            ("odd", {"code": "odd", "message": "No."}),
+            ("odd", [{"error": {"code": "odd", "message": "No."}}]),
+            ("odd", {"errors": [{"code": "odd", "message": "No."}]}),
+            (None, {"detail": [{"loc": ["body", "x"], "msg": "No."}]}),
+            (None, "No."),
+            ("1004", {"base_resp": {"status_code": 1004, "status_msg": "No."}}),
+        ]
+    ],
     refused(ASK, 402, [], errors.QuotaExceededError),
     refused(ASK, 408, [], errors.ProviderError, retryable=True),
 ]
@@ -577,6 +713,7 @@ INJECTED = "stream_options.include_usage injected"
 def earlier(name: str, report: list[str], sent: dict[str, Any], **fields: Any) -> GoldenCall:
     """A call with an earlier message of the assistant."""
     message = {"role": "assistant", "content": "Rain.", **fields}
+    message = {key: value for key, value in message.items() if value is not ...}
     call = {"model": "gpt-4o", "messages": [*USER, message, *USER]}
     kept = {key: value for key, value in {**message, **sent}.items() if value is not ...}
     return golden(name, call, report, messages=[*USER, kept, *USER])
@@ -584,6 +721,15 @@ def earlier(name: str, report: list[str], sent: dict[str, Any], **fields: Any) -
 
 CALLS = (
     golden("plain", ASK),
+    golden("functions", {**ASK, "functions": [{"name": "f"}], "function_call": "auto"}),
+    golden(
+        "functions in a stream",
+        {**WITH_TOOLS, "stream": True},
+        [INJECTED],
+        stream_options={"include_usage": True},
+    ),
+    earlier("a refusal", [], {"content": None}, content=..., refusal="No."),
+    earlier("nothing", ["messages[1].content converted"], {"content": ""}, content=None),
     golden("sampling", {**ASK, **SAMPLING, "max_tokens": 5}),
     golden("stream", {**ASK, "stream": True}, [INJECTED], stream_options={"include_usage": True}),
     golden(
