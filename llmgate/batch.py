@@ -164,7 +164,7 @@ class _Run:
     async def records(self) -> AsyncIterator[BatchRecord]:
         """The records, until there are no more."""
         waiting = dict[int, BatchRecord]()
-        following = 0  # the lowest place of which nothing was handed out
+        following = 0  # the lowest place whose result was not yielded
         while (record := await self._records.get()) is not None:
             if isinstance(record, BaseException):
                 raise record

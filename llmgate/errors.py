@@ -99,7 +99,7 @@ class LLMGateError(Exception):
     made for it, and ``report`` the deviations of the translated request. Where there was a reply,
     ``status``, ``code`` (the provider's own), ``request_id``, ``retry_after`` (seconds),
     ``headers`` (lower-case names) and ``body`` (bytes) hold what it said; otherwise they are None.
-    ``delivered`` says whether anything of the response had been handed out, as chunks of a stream
+    ``delivered`` says whether anything of the response had been yielded, as chunks of a stream
     are: where it is False, the same can be asked again without anybody noticing.
     """
 
@@ -313,7 +313,7 @@ class DeadlineExceededError(LLMGateError, TimeoutError):
 
 
 class StreamTruncatedError(LLMGateError):
-    """The stream ended without the provider's end mark.
+    """The stream ended without the provider's terminator.
 
     ``partial`` is the answer so far: its message is valid as a message of the next request.
     It is None where nothing of an answer had come.

@@ -1,4 +1,4 @@
-"""What a call tells of itself while it runs: events, and hooks that are handed them.
+"""What a call reports while it runs: events, and the hooks that receive them.
 
 Hooks run on a thread of their own, so that one that is slow or raises harms no call. Events hold
 no credentials: requests are as they are before ``authorize``.
@@ -152,7 +152,7 @@ class ChoosyHook(Protocol):
 
 
 def as_dictionary(event: Event) -> dict[str, Any]:
-    """An event as the flat dictionary that ``logger_fn`` and the logging hooks are handed.
+    """An event as the flat dictionary that ``logger_fn`` and the logging hooks receive.
 
     Texts that a provider wrote are escaped: they can forge no line of a log.
     """

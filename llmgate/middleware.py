@@ -66,7 +66,7 @@ class Middleware:
 
         A stream is open when the handler returns it; ``await stream.start()`` waits for its first
         chunk, ``stream.map`` changes its chunks, and ``stream.when_done`` tells how it ended. One
-        that is not handed on has to be closed.
+        that is not passed on has to be closed.
         """
         return await handler(call)
 

@@ -64,7 +64,7 @@ class Report:
         self._deviations.append(Deviation(kind, path, reason, given, sent))
 
     def drop(self, path: str, reason: str, *, given: Any = None) -> None:
-        """Record that a tuning knob is left out.
+        """Record that a parameter is dropped.
 
         Raises:
             UnsupportedError: when the caller asked for ``unsupported="raise"``.

@@ -78,9 +78,9 @@ class Client(Operations, Live):
         providers: Providers by name, ready-made or callables that make them; beside these, all
             installed ones are known.
         timeout: Seconds for a whole call, or a :class:`~llmgate.options.Timeout`.
-        max_retries: How often a call is tried again; short for ``retry``.
+        max_retries: How often a call is retried; short for ``retry``.
         retry: The whole policy.
-        unsupported: ``"drop"`` leaves out and reports a tuning knob that a provider lacks,
+        unsupported: ``"drop"`` drops and reports a parameter that a provider lacks,
             ``"raise"`` refuses the call.
         hooks: Callables that are given each event of each call, on a thread of the client's own.
         hook_timeout: Seconds that :meth:`aclose`, and the end of the process, wait for hooks that

@@ -37,7 +37,7 @@ def model_info(
     What nobody knows is None, and never "no": a model that is not known may be asked all the same.
 
     Args:
-        model: ``provider/model``, or a bare name that some provider claims.
+        model: ``provider/model``, or an unprefixed name that some provider claims.
         entries: Your own facts, by such names, in the fields of the result.
         listed: The models that a host listed: ``llmgate.list_models("groq")``.
 

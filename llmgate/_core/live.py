@@ -91,7 +91,7 @@ class LiveSource:
         return self._outcome is None
 
     async def aclose(self) -> None:
-        """Close the connection; the provider is told that nobody waits, where it can be told."""
+        """Close the connection; the provider is notified, where it has a request for that."""
         self._finish("abandoned")
         await abandon(self._context)
 
@@ -336,7 +336,7 @@ class LiveSource:
         with suppress(Exception):  # a stranger's transport may raise anything
             leave()
         if outcome == "abandoned":
-            self.ready.clear()  # whoever goes on reading it is told that it was closed
+            self.ready.clear()  # whoever goes on reading it learns that it was closed
         is_watched = self._callbacks or self._context.emit is not None
         completion = self._completion_so_far() if is_watched else None
         self._context.end(outcome, error, completion)

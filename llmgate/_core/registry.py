@@ -214,7 +214,7 @@ class Registry:
         return [*dict.fromkeys([*self._given, *known_providers()])]
 
     def target(self, model: str) -> Target:
-        """Where a model's calls go: ``provider/model``, or a bare name that some provider claims.
+        """Where a model's calls go: ``provider/model``, or a name without a prefix that one claims.
 
         Raises:
             UnknownProviderError: for a name that none has: what is installed, and what to do.

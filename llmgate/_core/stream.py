@@ -146,7 +146,7 @@ class Stream(AsyncOnly, Live, HasExchange):
     async def start(self) -> Self:
         """Wait until the first chunk is here, or the end. It is not taken: reading begins with it.
 
-        What is raised here has ``delivered`` False: nothing of the response was handed out, and the
+        What is raised here has ``delivered`` False: nothing of the response was yielded, and the
         call can be made again, or of another model, without anybody noticing.
         """
         while self._source.is_unread and await self._pull():
@@ -210,7 +210,7 @@ class Stream(AsyncOnly, Live, HasExchange):
     # --- its end ---
 
     async def aclose(self) -> None:
-        """Close the connection; the provider is told that nobody waits, where it can be told."""
+        """Close the connection; the provider is notified, where it has a request for that."""
         if self.is_open:
             await self._source.aclose()
 

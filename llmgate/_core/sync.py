@@ -63,7 +63,7 @@ class _Background:
     def submit(self, make: Callable[[], Awaitable[Result]]) -> Future[Result | _Passed] | None:
         """Have something awaited on the background loop; None where there is none, or no more.
 
-        Nothing is submitted once it was told to stop: nobody would run it.
+        Nothing is submitted once it is stopping: nobody would run it.
         """
         served = self.served()
         with self._lock:

@@ -26,8 +26,8 @@ _LONGEST_ERROR = 2000
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
-    0 is success, 1 an error that is told in one line on standard error, 130 an interrupt, and 141
-    an output that nobody reads any more. Wrong usage exits with 2, as argparse does.
+    0 is success, 1 an error with one line on standard error, 130 an interrupt, and 141 an output
+    that nobody reads any more. Wrong usage exits with 2, as argparse does.
 
     Args:
         argv: The words after the program's name; by default those of the process.

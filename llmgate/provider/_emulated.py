@@ -243,7 +243,7 @@ class EmulatedDecoder:
 
     @property
     def finished(self) -> bool:
-        """Whether the end mark has come."""
+        """Whether the terminator has come."""
         return self._decoder.finished
 
     def feed(self, frame: Frame) -> Iterable[Chunk]:

@@ -128,9 +128,11 @@ class Encoding(Basis):
     def _body_without(self, name: str, call: ProviderCall) -> Any:
         """What is sent for a call without that parameter; None where it is then refused."""
         rest = {key: value for key, value in call.parameters.items() if key != name}
-        bare = call_of(self.make_provider(), replace(call, parameters=cast("ChatParameters", rest)))
+        without_it = call_of(
+            self.make_provider(), replace(call, parameters=cast("ChatParameters", rest))
+        )
         try:
-            return body_of(self.request(bare))
+            return body_of(self.request(without_it))
         except RequestError:
             return None
 

@@ -39,7 +39,7 @@ class Failures(Basis):
                 check(isinstance(error, expected), what)
 
     def test_text_does_not_decide_the_class(self) -> None:
-        """A message's text changes neither the class nor whether to try again; codes may."""
+        """A message's text changes neither the class nor whether to retry; codes may."""
         for shape in ERROR_SHAPES.values():
             for status in STATUSES:
                 plain = self._error(status, shaped(shape, "Something happened."), "a text")
@@ -88,8 +88,8 @@ class Failures(Basis):
                 _check_sound(self.answer_with(whole, encode_json(payload)), what)
 
     def test_half_an_answer_is_no_answer(self, whole: RecordedExchange) -> None:
-        """A body that breaks off raises one of our errors."""
-        json_of(whole)  # text without a form of its own cannot be told to break off
+        """A truncated body raises one of our errors."""
+        json_of(whole)  # text without a form of its own cannot be recognized as truncated
         whole, body = self.ready(whole), whole.replies[-1].body.strip()
         for place in spread(len(body), 60):
             what = f"an answer cut after {place} bytes"

@@ -72,7 +72,7 @@ class Streams(Basis):
         check(alone == first.chunks == second.chunks, "two streams that are read in turns differ")
 
     def test_half_an_answer_is_never_passed_off_as_whole(self, stream: RecordedExchange) -> None:
-        """A stream that breaks off raises StreamTruncatedError after the chunks that came.
+        """A truncated stream raises StreamTruncatedError after the chunks that came.
 
         Only after the provider's own mark of the end may it end: the answer is then the whole one.
         """
@@ -126,7 +126,7 @@ class Streams(Basis):
         return outcomes
 
     def _check_cut(self, where: str, outcome: Outcome, whole: Completion) -> None:
-        """A stream that broke off there was refused, with what had come; or nothing was missing."""
+        """A stream truncated there was refused, with what had come; or nothing was missing."""
         error = outcome.error
         if outcome.completion is not None:
             if self.ends_with_connection:

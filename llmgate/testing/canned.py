@@ -49,7 +49,7 @@ class Canned:
 
 
 Answerer: TypeAlias = Callable[[HttpRequest], Canned]
-"""What a server would do: it is handed each request as it would be sent, credentials and all."""
+"""What a server would do: it receives each request as it would be sent, credentials and all."""
 
 
 class CannedTransport:

@@ -33,7 +33,7 @@ class ProviderConformance(Messages, RoundTrip, Answers, Streams, Failures, Condu
         secret: What must never show; None for a provider that has none.
         keeps_unknown_fields: False only where replies have no object to which a provider could add.
         ends_with_connection: True only where the end of the bytes is the only end of a stream that
-            the protocol has, so that a truncated response cannot be told from a whole one.
+            the protocol has, so that a truncated response cannot be distinguished from a whole one.
         preliminary_replies: Replies by URL, to what the provider asks before it sends a call, such
             as what a model can do; tests of what is sent need them.
         most_splits: At how many places a stream is split in two.

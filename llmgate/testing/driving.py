@@ -156,7 +156,7 @@ class StreamReader:
         self.chunks: list[Chunk] = []
 
     def feed(self, piece: bytes) -> None:
-        """Take the next piece; empty is the end. What comes after the end mark is not read."""
+        """Take the next piece; empty is the end. What comes after the terminator is not read."""
         if self.decoder.finished:
             return
         framer = self.decoder.framer
@@ -165,7 +165,7 @@ class StreamReader:
             self.chunks.extend(self.decoder.close())
 
     def take(self, frames: Iterable[Frame]) -> None:
-        """Take these frames, up to the end mark."""
+        """Take these frames, up to the terminator."""
         for frame in frames:
             self.chunks.extend(self.decoder.feed(frame))
             if self.decoder.finished:

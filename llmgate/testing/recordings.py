@@ -62,7 +62,7 @@ class RecordedExchange:
     ``call`` says with ``stream`` whether the last of ``replies`` is a stream; its body is the whole
     of what came. A unary and a streamed exchange of one name are expected to give the same answer.
     What is expected of the first choice may be left out: ``text``, ``reasoning``, ``tool_calls``
-    (pairs of a name and arguments, or the text that a custom tool is handed), ``finish_reason``,
+    (pairs of a name and arguments, or the input of a custom tool), ``finish_reason``,
     and ``usage`` (the counts to look at). ``completion`` holds whatever else is expected of the
     whole, as ``model_dump()`` writes it; what it does not mention is not looked at. ``error`` is
     the class of what is to be raised in place of an answer, ``code`` and ``retryable`` are what it
@@ -132,16 +132,16 @@ def load_corpus(
     """
     files = sorted(Path(path).rglob("*.json"))
     found = [load_recording(file, call=call, expect=expect) for file in files]
-    bare = [exchange.name for exchange in found if not exchange.expects_something]
-    if bare and expect is not None:
-        warnings.warn(_warning(bare, len(found)), NothingExpectedWarning, stacklevel=2)
+    unjudged = [exchange.name for exchange in found if not exchange.expects_something]
+    if unjudged and expect is not None:
+        warnings.warn(_warning(unjudged, len(found)), NothingExpectedWarning, stacklevel=2)
     return found
 
 
-def _warning(bare: Sequence[str], total: int) -> str:
+def _warning(unjudged: Sequence[str], total: int) -> str:
     return (
-        f"{len(bare)} of {total} recordings expect nothing, so only crashes are found with them: "
-        f"say what is expected in the file (`expected`), or by expect=: {', '.join(bare)}"
+        f"{len(unjudged)} of {total} recordings expect nothing, so only crashes are found with "
+        f"them: say what is expected in the file (`expected`), or by expect=: {', '.join(unjudged)}"
     )
 
 

@@ -1,7 +1,7 @@
 """HTTP by aiohttp: a pool of connections on one event loop, and the replies that come over them.
 
 It makes one attempt and retries nothing, follows no redirect, keeps no cookie and reads no
-environment unless told to. Beside it, only modules of this
+environment unless asked to. Beside it, only modules of this
 package import aiohttp.
 """
 
@@ -45,7 +45,7 @@ Response: TypeAlias = "DirectResponse | SessionResponse"
 _CLOSED = "the client was closed during the call"
 _HOW_TO_CLOSE = "use it in `async with`, or await its `aclose()`"
 _LINGER = 0.05
-"""Seconds that the end of a body may come after the end mark of its stream."""
+"""Seconds that the end of a body may come after the terminator of its stream."""
 
 
 @dataclass(slots=True)

@@ -199,7 +199,7 @@ class DirectResponse:
             connection.release()
 
     def close(self) -> None:
-        """Drop the connection, unless it is free already; whoever reads is told."""
+        """Drop the connection, unless it is free already; whoever reads gets an error."""
         connection, self._connection = self._connection, None
         if connection is None:
             return

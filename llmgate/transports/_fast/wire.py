@@ -197,10 +197,10 @@ class Body(aiohttp.StreamReader):
     __slots__ = ()
 
     def begin_http_chunk_receiving(self) -> None:
-        """A chunk begins, which nobody is told."""
+        """A chunk begins, which nobody needs to know."""
 
     def end_http_chunk_receiving(self) -> None:
-        """A chunk has ended, which nobody is told."""
+        """A chunk has ended, which nobody needs to know."""
 
     def feed_data(self, data: bytes, size: int = 0) -> bool:  # noqa: ARG002 - aiohttp's signature
         """More has come; the server has to wait when it is much that nobody reads."""
