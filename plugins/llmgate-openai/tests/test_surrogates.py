@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
+
 import pytest
 
 from llmgate.errors import DecodeError, LLMGateError
@@ -121,3 +124,16 @@ def test_a_half_at_the_end_of_arguments_is_left_out() -> None:
     assert calls is not None
     assert calls[0].function is not None
     assert '{"x":"' == calls[0].function.arguments
+
+
+@pytest.mark.parametrize(("depth", "room"), [(700, 900), (100, 160)])
+def test_what_is_nested_too_deeply_is_refused(depth: int, room: int) -> None:
+    """For anybody, or for the room that the interpreter has left."""
+    nested = rb'{"a":' * depth + rb'"\ud83d"' + b"}" * depth
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack(0)) + room)
+    try:
+        with pytest.raises(DecodeError, match="nested too deeply"):
+            _chunks(nested)
+    finally:
+        sys.setrecursionlimit(limit)

@@ -497,3 +497,15 @@ def test_the_index_is_usable_by_itself() -> None:
     assert [0] == [fragment.index for fragment in placed]
     assert ["spare_0"] == [fragment.id for fragment in calls.missing_parts()]
     assert [] == calls.missing_parts()
+
+
+def test_long_arguments_without_an_index_are_whole_once_they_parse() -> None:
+    """They are not read with each of many fragments, since that takes time in their square."""
+    pieces = ['{"a":"', *["x" * 500] * 20, '"}']
+    fragments = [_answer_piece(piece) for piece in pieces]
+    [(_, name, arguments)] = _calls(_answer(*fragments))
+    assert ("f", {"a": "x" * 10_000}) == (name, json.loads(arguments))
+
+
+def _answer_piece(arguments: str) -> list[Fragment]:
+    return [{"function": {"name": "f", "arguments": arguments}}]
