@@ -45,6 +45,7 @@ _HOME = {
     "cost": ("Cost",),
     "embeddings": ("Embedding", "Embeddings"),
     "hooks": ("LoggingHook", "StructlogHook"),
+    "mcp": ("mcp_server",),
     "media": ("audio", "file", "image"),
     "models": ("Model", "ModelInfo", "ModelList", "TokenCount"),
     "options": ("Timeout",),

@@ -78,6 +78,7 @@ from llmgate.errors import UnsupportedError as UnsupportedError
 from llmgate.hooks import Hook
 from llmgate.hooks import LoggingHook as LoggingHook
 from llmgate.hooks import StructlogHook as StructlogHook
+from llmgate.mcp import mcp_server as mcp_server
 from llmgate.media import audio as audio
 from llmgate.media import file as file
 from llmgate.media import image as image
@@ -187,6 +188,7 @@ __all__ = [
     "function_tool",
     "image",
     "list_models",
+    "mcp_server",
     "model_info",
     "rerank",
     "run_tools",

@@ -130,7 +130,7 @@ def test_tools_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert printed[2].startswith("Five degrees, three orders. ")
     assert printed[2].endswith(str(roles))
     assert printed[3] == 'weather {"city": "Oslo", "days": 1, "degrees": 5, "unit": "c"}'
-    assert printed[4] == "Cold."
+    assert printed[4:] == ["Cold.", "3 Three."]
 
 
 def test_structured_output_runs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -101,6 +101,7 @@ NAMES = [
     "defaults",
     "function_tool",
     "SyncToolStream",
+    "mcp_server",
     "Tool",
     "ToolLoopError",
     "ToolRun",

@@ -167,6 +167,7 @@ FLOORS = (
         "_core.knowledge",
         "_core.tool_rounds",
         "tool_loop",
+        "mcp",
         "batch",
         "batch_files",
     ),
