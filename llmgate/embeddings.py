@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from llmgate._exchange import Exchange, ExchangeField
 from llmgate._text.shape import Extra, Shape, shape
+from llmgate.errors import UnsupportedError
 from llmgate.options import EmbeddingParameters, Timeout
 from llmgate.report import Policy, Report
 from llmgate.types import ShapeWithExchange, Usage
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from llmgate.hooks import Hook
 
 __all__ = [
@@ -103,3 +107,17 @@ class Embeddings(ShapeWithExchange):
     def vectors(self) -> list[list[float]]:
         """The vectors alone."""
         return [item.embedding for item in self.data]
+
+    def to_numpy(self) -> NDArray[np.float32]:
+        """The vectors as one array of float32, with a row for each input.
+
+        Raises:
+            UnsupportedError: where numpy is not installed; nothing else needs it.
+        """
+        try:
+            import numpy  # noqa: PLC0415 - it is not needed otherwise
+        except ImportError:
+            reason = "to_numpy needs the package numpy, which is not installed; vectors needs none"
+        else:
+            return numpy.array(self.vectors, dtype=numpy.float32)
+        raise UnsupportedError(reason)

@@ -1,6 +1,7 @@
-"""Writes the entry points of llmgate-compatible into its pyproject.toml, from its hosts.toml.
+"""Writes what is made of llmgate-compatible's hosts.toml: the entry points in its pyproject.toml,
+and the page that has an example of each host.
 
-python scripts/hosts.py            # write them
+python scripts/hosts.py            # write both
 python scripts/hosts.py --check    # exit with 1 when they are not current
 """
 
@@ -8,12 +9,21 @@ from __future__ import annotations
 
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 PLUGIN = Path(__file__).resolve().parent.parent / "plugins" / "llmgate-compatible"
 PROJECT = PLUGIN / "pyproject.toml"
+PAGE = PLUGIN.parent.parent / "docs" / "each-host.md"
+HEAD = """\
+# Each host of OpenAI's format
+
+Made from the rows of `llmgate-compatible` by `python scripts/hosts.py`; a test keeps it current.
+Each host is called by its name before the slash, and `llmgate models -p NAME` lists its models
+where it can. Other providers have a page of their own, in the README of their package under
+`plugins/`. What a row may say is on the page on [adding a host](hosts.md).
+"""
 MARK = "# What follows is made of hosts.toml"
 TAIL = """
 [tool.hatch.build.targets.wheel]
@@ -33,6 +43,66 @@ def text() -> str:
     before, mark, _ = PROJECT.read_text("utf-8").partition(MARK)
     remark = "by `python scripts/hosts.py`; a test keeps it current.\n"
     return f"{before}{mark} {remark}\n" + "\n".join(lines(rows)) + "\n" + TAIL
+
+
+def page() -> str:
+    """The page: a section for each host, with what it needs, what it has, and an example."""
+    rows = tomllib.loads((PLUGIN / "llmgate_compatible" / "hosts.toml").read_text("utf-8"))
+    return HEAD + "".join(section(name, rows[name]) for name in sorted(rows))
+
+
+def section(name: str, row: Mapping[str, Any]) -> str:
+    """What there is to know of one host."""
+    paths = row.get("paths", ["models"])
+    has = [what for path, what in _PATHS.items() if path in paths]
+    if row.get("chat_path") != "":
+        has.insert(0, "chat")
+    about = [
+        f"- [documentation]({row['docs']})" if "docs" in row else "",
+        f"- key: {_variables(row.get('key', ()))}{', none needed' if row.get('keyless') else ''}",
+        f"- address: {_address(row)}",
+        *(f"- setting `{each}`: {_variables(names)}" for each, names in _settings(row)),
+        f"- {', '.join(has)}",
+    ]
+    listed = "\n".join(each for each in about if each)
+    return f"\n## {row['title']}\n\n{listed}\n\n```python\n{example(name, row)}\n```\n"
+
+
+_PATHS = {
+    "embeddings": "embeddings",
+    "rerank": "rerankings",
+    "models": "list of models",
+    "tokens": "count of tokens",
+}
+
+
+def _settings(row: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return [*row.get("settings", {}).items()]
+
+
+def _variables(names: Iterable[str]) -> str:
+    return " or ".join(f"`{name}`" for name in names) or "none"
+
+
+def _address(row: Mapping[str, Any]) -> str:
+    own, others = row["base_url"], row.get("address", ())
+    shown = "to be given" if own.startswith("/") else f"`{own}`"
+    return f"{shown}; {_variables(others)} names another" if others else shown
+
+
+def example(name: str, row: Mapping[str, Any]) -> str:
+    """A call that can be copied."""
+    if row.get("chat_path") == "":
+        return (
+            "import llmgate\n\n"
+            f'found = llmgate.rerank("{name}/MODEL", "Who made Ruby?", texts, top_n=3)\n'
+            f'vectors = llmgate.embedding("{name}/MODEL", texts, input_type="document").vectors'
+        )
+    return (
+        "import llmgate\n\n"
+        f'answer = llmgate.completion("{name}/MODEL", [{{"role": "user", "content": "Hi"}}])\n'
+        "print(answer.text)"
+    )
 
 
 def lines(rows: Mapping[str, Any]) -> Iterator[str]:
@@ -61,8 +131,10 @@ def target(name: str) -> str:
 def main() -> int:
     """Write the file, or check it."""
     if "--check" in sys.argv[1:]:
-        return int(PROJECT.read_text("utf-8") != text())
+        is_current = PROJECT.read_text("utf-8") == text() and PAGE.read_text("utf-8") == page()
+        return int(not is_current)
     PROJECT.write_text(text(), encoding="utf-8")
+    PAGE.write_text(page(), encoding="utf-8")
     return 0
 
 

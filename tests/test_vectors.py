@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmgate.embeddings import Embedding
-from llmgate.errors import DecodeError
+from llmgate.embeddings import Embedding, Embeddings
+from llmgate.errors import DecodeError, UnsupportedError
 from llmgate.provider.vectors import one_for_each, vector_of
 
 FLOATS = st.lists(st.floats(width=32, allow_nan=False), min_size=1, max_size=20)
@@ -79,3 +79,17 @@ def test_vectors_of_different_lengths_are_an_error() -> None:
     """They could not be compared."""
     with pytest.raises(DecodeError, match="different lengths"):
         one_for_each([Embedding([0.5], 0), Embedding([0.5, 0.5], 1)], 2)
+
+
+def test_vectors_are_an_array_where_numpy_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row for each input, in single precision; without numpy the error says so."""
+    import numpy
+
+    found = Embeddings([Embedding([0.5, 1.0], 0), Embedding([0.25, -1.0], 1)])
+    rows = found.to_numpy()
+    assert rows.shape == (2, 2)
+    assert rows.dtype == numpy.dtype("float32")
+    assert rows.tolist() == found.vectors
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    with pytest.raises(UnsupportedError, match="needs the package numpy"):
+        found.to_numpy()

@@ -67,6 +67,14 @@ def test_the_entry_points_are_made_of_the_table() -> None:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert module.PROJECT.read_text("utf-8") == module.text()
+    page = module.PAGE.read_text("utf-8")
+    assert page == module.page()
+    for name, row in ROWS.items():
+        section = page.partition(f"\n## {row['title']}\n")[2].partition("\n## ")[0]
+        code = section.partition("```python\n")[2].partition("```")[0]
+        assert f'"{name}/MODEL"' in code
+        compile(code, name, "exec")
+        assert all(f"`{variable}`" in section for variable in row.get("key", ()))
 
 
 def test_no_two_hosts_claim_the_same_name() -> None:
