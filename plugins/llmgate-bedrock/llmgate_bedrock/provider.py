@@ -149,6 +149,9 @@ class Bedrock(Provider, Embedder, ModelLister):
 
             emulation = ToolEmulation.of(call)
         body, names, output_tool = encode(call if emulation is None else emulation.call, traits)
+        if operation == "converse-stream" and "toolConfig" in body and not traits.streams_tools:
+            operation, reason = "converse", f"{call.model} streams no response that may be a call"
+            call.report.add("emulated", "stream", f"{reason}: it is sent whole, and read in pieces")
         request = json_request(self._url(call.model, operation), body)
         return request, Context(call.id, call.model, call.report, names, output_tool), emulation
 

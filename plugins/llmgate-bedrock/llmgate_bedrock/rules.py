@@ -38,15 +38,16 @@ PARAMETERS: Mapping[str, Support] = {
 class Traits:
     """What a model takes.
 
-    ``tools`` is whether it calls any, and ``choices`` are the kinds of ``toolChoice`` that it
-    accepts. ``structured`` is whether its response can be held to a schema, and its calls.
-    ``reasons`` says in which way it is told how much to reason. ``caches`` are the places where a
-    cache point may stand. ``system`` is whether it has a system prompt, ``status`` whether a
-    tool's result may say that it is an error, and ``user_first`` whether the first turn must be
-    one of the user.
+    ``tools`` is whether it calls any, ``streams_tools`` whether also in a stream, and ``choices``
+    are the kinds of ``toolChoice`` that it accepts. ``structured`` is whether its response and its
+    calls can be held to a schema. ``reasons`` says in which way it is told how much to reason.
+    ``caches`` are the places where a cache point may stand. ``system`` is whether it has a system
+    prompt, ``status`` whether a tool's result may say that it is an error, and ``user_first``
+    whether the first turn must be one of the user.
     """
 
     tools: bool = True
+    streams_tools: bool = True
     choices: tuple[str, ...] = ("auto", "any", "tool")
     structured: bool = False
     reasons: Literal["claude", "nova", "effort"] | None = None
@@ -63,6 +64,7 @@ _UNKNOWN = Traits(caches=_EVERYWHERE, status=True, user_first=False)
 _CLAUDE = Traits(reasons="claude", caches=_EVERYWHERE, status=True, user_first=False)
 _NOVA = Traits(caches=("messages", "system"), status=True)
 _ONLY_AUTO = Traits(choices=("auto",))
+_UNSTREAMED = replace(_ONLY_AUTO, streams_tools=False)
 _TEXT_ONLY = Traits(tools=False)
 _PROMPT_ONLY = Traits(tools=False, system=False)
 _OPEN = Traits(structured=True)
@@ -72,12 +74,12 @@ _FAMILIES: tuple[tuple[str, Traits], ...] = (
     (r"amazon\.nova", _NOVA),
     (r"amazon\.titan-text", _PROMPT_ONLY),
     (r"meta\.llama(?:2|3-8b|3-70b|3-2-(?:1|3|11)b)", _TEXT_ONLY),
-    (r"meta\.llama", _ONLY_AUTO),
+    (r"meta\.llama|ai21\.jamba", _UNSTREAMED),
     (r"mistral\.(?:mistral-7b|mixtral)", _PROMPT_ONLY),
     (r"mistral\.(?:mistral-large-240|mistral-small|pixtral)", Traits(choices=("auto", "any"))),
     (r"mistral\.", _OPEN),
     (r"cohere\.command-(?:text|light)|ai21\.j2", _PROMPT_ONLY),
-    (r"cohere\.command|ai21\.jamba|writer\.palmyra", _ONLY_AUTO),
+    (r"cohere\.command|writer\.palmyra", _ONLY_AUTO),
     (r"deepseek\.r1", _TEXT_ONLY),
     (r"openai\.gpt-oss", replace(_OPEN, reasons="effort")),
     (r"qwen\.", replace(_OPEN, user_first=False)),

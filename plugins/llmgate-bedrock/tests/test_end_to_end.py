@@ -82,6 +82,23 @@ async def test_every_recording(corpus: Path, settings: dict[str, Any]) -> None:
     assert 20 <= len(played)
 
 
+async def test_a_model_that_streams_no_calls() -> None:
+    """Is asked for a whole response, which is read in pieces."""
+    tools: list[Any] = [{"type": "function", "function": {"name": "f"}}]
+    settings = {**KEYS, "aws_session_token": "token/+="}
+    with AwsServer(lambda _: Reply(SAID), verifier()) as server:
+        async with Client(providers={"bedrock": provider(server, **settings)}) as client:
+            stream = await client.acompletion(
+                "bedrock/us.meta.llama4-scout-17b-instruct-v1:0", HI, tools=tools, stream=True
+            )
+            found = await stream.completion()
+        assert "/model/us.meta.llama4-scout-17b-instruct-v1%3A0/converse" == (
+            server.requests[0].target
+        )
+    assert ("Hi", "stop") == (found.text, found.choices[0].finish_reason)
+    assert "stream" in found.report
+
+
 async def test_a_wrong_secret_is_refused() -> None:
     """With the error of AWS's code."""
     wrong = {**KEYS, "aws_secret_access_key": "x" * 40, "aws_session_token": "token/+="}
