@@ -24,6 +24,7 @@ from llmgate_ollama import Ollama
 from llmgate_openai import OpenAI
 from llmgate_replicate import Replicate
 from tests.aws import message as aws_message
+from tests.faults import dialect_responses
 from tests.faults.calls import KEY
 from tests.faults.server import (
     COMPLETION,
@@ -315,6 +316,13 @@ DIALECTS: Mapping[str, Dialect] = {
             **_OPENAI,
         ),
         Dialect(name="azure", model="azure/gpt-4o", make=_azure, **_OPENAI),
+        Dialect(
+            name="responses",
+            model="responses/gpt-4o",
+            make=lambda url: OpenAI(api_key=KEY, base_url=url, api="responses"),
+            error_body=_error,
+            **dialect_responses.arguments(TEXT),
+        ),
         Dialect(
             name="huggingface",
             model="huggingface/tgi",

@@ -19,14 +19,16 @@ from tests.faults import (
     sse,
     status,
 )
-from tests.faults.table import EVENTS, Case, Scene
+from tests.faults.dialects import DIALECTS
+from tests.faults.table import Case, Scene
 
 __all__ = ["FAMILIES"]
 
 
 def _of_events(case: Case | Scene) -> Case | Scene:
     """The line for those whose streams are server-sent events."""
-    return replace(case, providers=tuple(each for each in case.providers if each in EVENTS))
+    are_events = (each for each in case.providers if DIALECTS[each].framing == "events")
+    return replace(case, providers=tuple(are_events))
 
 
 FAMILIES: Mapping[str, Sequence[Case | Scene]] = {

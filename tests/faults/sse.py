@@ -16,13 +16,13 @@ from tests.faults import sse_arrival, sse_ends, sse_errors, sse_floods, sse_part
 from tests.faults.dialects import TEXT, Dialect
 from tests.faults.memory import Reader
 from tests.faults.server import LAST, STREAM_HEAD, close, framed, head, then
-from tests.faults.table import EVERYONE, Case, Outcome, Player, Scene, Steps, answers
+from tests.faults.table import STREAMING, Case, Outcome, Player, Scene, Steps, answers
 
 __all__ = ["CASES"]
 
 WORLD = "Hé😀 漢字 \U0010ffff"
 """A text with characters of every length in UTF-8."""
-JSON_ONLY = tuple(name for name in EVERYONE if name != "replicate")
+JSON_ONLY = tuple(name for name in STREAMING if name != "replicate")
 """The providers whose events are JSON; an event of Replicate's is plain text."""
 
 Change = Callable[[Dialect, bytes], bytes]
@@ -106,7 +106,7 @@ def changed(change: Change, last: bytes = LAST) -> Steps:
     return lambda d: [STREAM_HEAD + framed(change(d, world(d))) + last]
 
 
-def grammar(name: str, change: Change, providers: tuple[str, ...] = EVERYONE) -> Case:
+def grammar(name: str, change: Change, providers: tuple[str, ...] = STREAMING) -> Case:
     """A line for a stream that is written unusually, and is right."""
     return Case(name, answers(WORLD), stream=changed(change), providers=providers)
 

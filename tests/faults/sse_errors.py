@@ -21,7 +21,7 @@ from tests.faults.memory import Reader
 from tests.faults.server import Step, chunk, event, hang, reply, then
 from tests.faults.several import several
 from tests.faults.table import (
-    EVERYONE,
+    STREAMING,
     Case,
     Check,
     Outcome,
@@ -35,7 +35,7 @@ from tests.faults.table import (
 
 __all__ = ["CASES"]
 
-JSON_ONLY = tuple(name for name in EVERYONE if name != "replicate")
+JSON_ONLY = tuple(name for name in STREAMING if name != "replicate")
 """The providers whose events are JSON; an event of Replicate's is plain text."""
 NO_LISTS = tuple(name for name in JSON_ONLY if name != "gemini")
 """Those whose streams are never one JSON list."""

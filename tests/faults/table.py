@@ -29,6 +29,7 @@ from tests.machine import Delay, undisturbed
 __all__ = [
     "EVENTS",
     "EVERYONE",
+    "STREAMING",
     "TERMINATED",
     "Case",
     "Check",
@@ -46,8 +47,11 @@ __all__ = [
     "together",
 ]
 
-EVERYONE = tuple(DIALECTS)
-EVENTS = tuple(name for name, dialect in DIALECTS.items() if dialect.framing == "events")
+STREAMING = tuple(DIALECTS)
+"""All dialects, for what is about streams."""
+EVERYONE = tuple(name for name in STREAMING if name != "responses")
+"""The providers, each by one dialect of its own."""
+EVENTS = tuple(name for name in EVERYONE if DIALECTS[name].framing == "events")
 """The providers whose streams are server-sent events."""
 TERMINATED = tuple(name for name, dialect in DIALECTS.items() if dialect.has_terminator)
 """The providers whose streams say themselves that they are over."""

@@ -358,6 +358,11 @@ def test_a_stream_without_its_end_is_no_response(end: tuple[bytes, ...]) -> None
         read(CREATED, text("Hm."), *end)
 
 
+def test_white_space_before_an_event() -> None:
+    """It says nothing."""
+    assert "Hm." == read(CREATED, b" " + json.dumps(text("Hm.")).encode(), COMPLETED).text
+
+
 def test_nothing_is_read_after_the_end() -> None:
     """OpenRouter has a terminator behind it."""
     assert "Hm." == read(CREATED, text("Hm."), COMPLETED, b"[DONE]").text

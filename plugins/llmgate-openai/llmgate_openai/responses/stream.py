@@ -77,7 +77,7 @@ class ResponsesDecoder:
         """
         data = frame[0]
         try:
-            if data[:1] != b"{":
+            if data[:1] != b"{" and (data := data.lstrip())[:1] != b"{":
                 return self._no_event(frame)
             event: Any = read_json(data)
             kind = event.get("type")
