@@ -1883,6 +1883,7 @@ class Client(_Client):
         forceTimeout: float | None = None,
         logger_fn: Callable[[dict[str, Any]], object] | None = None,
         verbose: bool | None = None,
+        max_age: float | None = None,
     ) -> ModelList:
         """The models that a provider lists, or those of every provider that has a key.
 
@@ -1911,6 +1912,8 @@ class Client(_Client):
             logger_fn: A function that is given each event of this call as a dictionary.
             verbose: Whether this call's events, with prompt and output, are written to standard
                 error.
+            max_age: Seconds for which a list that this client was given before is good enough; by
+                default it is asked for anew.
 
         Raises:
             UnsupportedError: when the provider does not list its models.
@@ -1936,6 +1939,7 @@ class Client(_Client):
         forceTimeout: float | None = None,
         logger_fn: Callable[[dict[str, Any]], object] | None = None,
         verbose: bool | None = None,
+        max_age: float | None = None,
     ) -> ModelList:
         """:meth:`alist_models` for code that is not async.
 
@@ -1962,6 +1966,8 @@ class Client(_Client):
             logger_fn: A function that is given each event of this call as a dictionary.
             verbose: Whether this call's events, with prompt and output, are written to standard
                 error.
+            max_age: Seconds for which a list that this client was given before is good enough; by
+                default it is asked for anew.
         """
 
 @overload
@@ -3394,6 +3400,7 @@ async def alist_models(
     forceTimeout: float | None = None,
     logger_fn: Callable[[dict[str, Any]], object] | None = None,
     verbose: bool | None = None,
+    max_age: float | None = None,
 ) -> ModelList:
     """The models that a provider lists, or those of every provider that has a key.
 
@@ -3420,6 +3427,8 @@ async def alist_models(
         logger_fn: A function that is given each event of this call as a dictionary.
         verbose: Whether this call's events, with prompt and output, are written to standard
             error.
+        max_age: Seconds for which a list that this client was given before is good enough; by
+            default it is asked for anew.
 
     Raises:
         UnsupportedError: when the provider does not list its models.
@@ -3445,6 +3454,7 @@ def list_models(
     forceTimeout: float | None = None,
     logger_fn: Callable[[dict[str, Any]], object] | None = None,
     verbose: bool | None = None,
+    max_age: float | None = None,
 ) -> ModelList:
     """:func:`alist_models` for code that is not async.
 
@@ -3471,6 +3481,8 @@ def list_models(
         logger_fn: A function that is given each event of this call as a dictionary.
         verbose: Whether this call's events, with prompt and output, are written to standard
             error.
+        max_age: Seconds for which a list that this client was given before is good enough; by
+            default it is asked for anew.
 
     Raises:
         UnsupportedError: when the provider does not list its models.

@@ -29,6 +29,7 @@ __all__ = [
     "ChatParameters",
     "EmbeddingOptions",
     "EmbeddingParameters",
+    "ListOptions",
     "Output",
     "OwnOptions",
     "RerankOptions",
@@ -155,6 +156,12 @@ class EmbeddingParameters(TypedDict, total=False):
 
 class EmbeddingOptions(EmbeddingParameters, OwnOptions, total=False):
     """Every keyword of ``aembedding`` beside ``model`` and ``input``."""
+
+
+class ListOptions(OwnOptions, total=False):
+    """Every keyword of ``alist_models`` beside ``provider``."""
+
+    max_age: float
 
 
 class RerankParameters(TypedDict, total=False):

@@ -703,6 +703,31 @@ def test_models_are_listed_page_by_page_and_each_once() -> None:
     assert "a" == Model("a").name
 
 
+def test_a_list_is_kept_for_as_long_as_a_call_says() -> None:
+    """Without a word it is asked for anew, as where a call has settings of its own."""
+    replies = [reply(body={"models": [name]}) for name in "abcde"]
+    with FaultServer(*replies) as server:
+
+        async def scenario() -> list[str]:
+            async with Client(providers={"vec": Vectors(server.url)}) as client:
+                given = [await client.alist_models("vec", max_age=60)]
+                given[0][0].id = "changed"
+                given.append(await client.alist_models("vec", max_age=60))
+                given.append(await client.alist_models("vec"))
+                given.append(await client.alist_models("vec", max_age=60.5))
+                own = {"X-Team": "a"}
+                given.append(await client.alist_models("vec", max_age=60, extra_headers=own))
+                given.append(await client.alist_models("vec", max_age=60))
+                given.append(await client.alist_models("vec", max_age=0))
+                with pytest.raises(InvalidRequestError) as caught:
+                    await client.alist_models("vec", max_age=-1)
+                assert caught.value.path == "max_age"
+                return [models[0].name for models in given]
+
+        found = run(scenario)
+    assert found == ["vec/changed", *(f"vec/{name}" for name in "abbcbd")]
+
+
 @pytest.mark.parametrize("status", [404, 405])
 def test_a_host_without_a_list_says_so(status: int) -> None:
     """Instead of an empty list."""

@@ -24,7 +24,7 @@ import pytest
 import llmgate
 from llmgate import Client, Completion, Stream, SyncStream
 from llmgate._core import arguments
-from llmgate.options import CallOptions, EmbeddingOptions, OwnOptions, RerankOptions
+from llmgate.options import CallOptions, EmbeddingOptions, ListOptions, RerankOptions
 
 ROOT = Path(__file__).parents[1]
 jedi: Any = import_module("jedi")  # it has no types
@@ -346,7 +346,7 @@ CHAT = ["model", "messages", "stream", *CallOptions.__annotations__]
 COUNT = ["model", "messages", *CallOptions.__annotations__]
 EMBEDDING = ["model", "input", *EmbeddingOptions.__annotations__]
 RERANKING = ["model", "query", "documents", *RerankOptions.__annotations__]
-LISTING = ["provider", *OwnOptions.__annotations__]
+LISTING = ["provider", *ListOptions.__annotations__]
 ARGUMENTS = {
     "acompletion": CHAT,
     "completion": CHAT,

@@ -81,6 +81,8 @@ encoding_format: How vectors are sent; they are decoded to floats in any case.
 input_type: What the texts are for: ``"query"``, ``"document"``, or a provider's own
     word.
 truncate: Whether, or on which side, a text that is too long is cut.
+max_age: Seconds for which a list that this client was given before is good enough; by
+    default it is asked for anew.
 top_n: How many of the most relevant documents are returned; by default all.
 return_documents: Whether each result holds its document.
 repair: How often a response that is no value of the type in ``response_format`` is

@@ -97,8 +97,7 @@ class Client(Operations, Live):
             attempt, on the task of the call, with the :class:`~llmgate.hooks.AttemptStarted` of it.
         middleware: What stands around each call, outermost first; see :mod:`llmgate.middleware`.
             A text names an installed one.
-        prices: Your own prices by model, see docs/cost.md. Where it is given, if empty, the public
-            ones are loaded on a thread now.
+        prices: Your own prices by model; see docs/cost.md.
         models: Names of your own, and the targets behind each; see ``middlewares.routing``.
     """
 
@@ -148,6 +147,7 @@ class Client(Operations, Live):
             raise InvalidRequestError(reason, path="transport")
         self._connections = Connections(http, transport=given, warns=self._warns)
         self._headers = as_header_source(headers)
+        self._lists = dict[str, tuple[float, list[Any]]]()
         self._prices = as_prices(prices)
         self._middleware: tuple[Middleware, ...] = ()
         if middleware or models:

@@ -10,7 +10,7 @@ from llmgate._core.arguments import described
 from llmgate._core.client import Client
 from llmgate._core.prepare import hide_credentials
 from llmgate.errors import RequestError
-from llmgate.options import CallOptions, EmbeddingOptions, OwnOptions, RerankOptions
+from llmgate.options import CallOptions, EmbeddingOptions, ListOptions, RerankOptions
 
 if TYPE_CHECKING:
     from llmgate._core.stream import Stream
@@ -213,8 +213,8 @@ def count_tokens(
     return default_client().count_tokens(model, messages, **options)
 
 
-@described(OwnOptions)
-async def alist_models(provider: str | None = None, **options: Unpack[OwnOptions]) -> ModelList:
+@described(ListOptions)
+async def alist_models(provider: str | None = None, **options: Unpack[ListOptions]) -> ModelList:
     """The models that a provider lists, or those of every provider that has a key.
 
     Raises:
@@ -225,8 +225,8 @@ async def alist_models(provider: str | None = None, **options: Unpack[OwnOptions
     return await default_client().alist_models(provider, **options)
 
 
-@described(OwnOptions)
-def list_models(provider: str | None = None, **options: Unpack[OwnOptions]) -> ModelList:
+@described(ListOptions)
+def list_models(provider: str | None = None, **options: Unpack[ListOptions]) -> ModelList:
     """:func:`alist_models` for code that is not async.
 
     Raises:

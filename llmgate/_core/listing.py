@@ -5,16 +5,25 @@ Pages are followed by the provider's flow; nothing is known here of what a list 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from math import inf
+from typing import TYPE_CHECKING, Any, cast
 
 from llmgate._core import drive
 from llmgate._core.check import check_name
 from llmgate._core.prepare import new_id, set_own
-from llmgate.errors import PluginError, ProviderError, UnsupportedError, describe_value
+from llmgate.errors import (
+    InvalidRequestError,
+    PluginError,
+    ProviderError,
+    UnsupportedError,
+    describe_value,
+)
 from llmgate.models import Model
-from llmgate.options import OwnOptions
+from llmgate.options import ListOptions
 from llmgate.provider import ModelLister
 from llmgate.report import Policy, Report
 
@@ -44,6 +53,12 @@ class ListingCall:
     labels: Mapping[str, str | int | float | bool] = field(default_factory=dict[str, Any])
     id: str = field(default_factory=new_id)
     report: Report = field(default_factory=Report)
+    max_age: float | None = None
+
+    @property
+    def is_special(self) -> bool:
+        """Whether it has settings of its own, by which its list may be another."""
+        return bool(self.settings or self.extra_headers or self.extra_body)
 
     @property
     def parameters(self) -> Mapping[str, object]:
@@ -51,7 +66,7 @@ class ListingCall:
         return {}
 
 
-def parse_listing(provider: str, options: OwnOptions) -> ListingCall:
+def parse_listing(provider: str, options: ListOptions) -> ListingCall:
     """The call for the models of a provider, checked; any provider's where the name is empty.
 
     Raises:
@@ -60,22 +75,43 @@ def parse_listing(provider: str, options: OwnOptions) -> ListingCall:
     call = ListingCall(f"{provider}/")
     own = {name: value for name, value in options.items() if value is not None}
     for name in own:
-        check_name(name, OwnOptions.__annotations__)
+        check_name(name, ListOptions.__annotations__)
+    call.max_age = _checked_age(own.pop("max_age", None))
     if own:
         set_own(call, own)
     return call
 
 
-async def listed(state: CallState, name: str) -> list[Model]:
+def _checked_age(given: Any) -> float | None:
+    if given is None or (isinstance(given, int | float) and given >= 0):
+        return given
+    reason = f"expected a number of seconds, got {describe_value(given)}"
+    raise InvalidRequestError(reason, path="max_age")
+
+
+async def listed(
+    state: CallState, name: str, kept: dict[str, tuple[float, list[Model]]]
+) -> list[Model]:
     """The models of the provider that has this name, each once.
+
+    ``kept`` holds the lists of earlier calls that had no settings of their own, each with its time:
+    a call that says how old a list may be is given the one that is there. Nobody else's key
+    made it, since a client has one for each provider.
 
     Raises:
         LLMGateError: always one of our own; cancellation passes unchanged.
     """
+    call = cast("ListingCall", state.call)
+    at, known = kept.get(name, (-inf, []))
+    if call.max_age is not None and not call.is_special and time.monotonic() - at <= call.max_age:
+        state.deadline.close()
+        return [copy(model) for model in known]
     models = await drive.conclude(lambda: _listed(state, name), state)
     state.end("ok")
     for model in models:
         model.provider = name
+    if not call.is_special:
+        kept[name] = (time.monotonic(), [copy(model) for model in models])
     return models
 
 

@@ -22,7 +22,7 @@ from llmgate.errors import (
     UnsupportedError,
     describe_value,
 )
-from llmgate.options import CallOptions, EmbeddingOptions, OwnOptions, RerankOptions
+from llmgate.options import CallOptions, EmbeddingOptions, ListOptions, RerankOptions
 from llmgate.provider import MayBeUnconfigured, TokenCounter
 from llmgate.report import Policy, Report
 
@@ -51,6 +51,7 @@ class Operations:
     """What tries the models of a list in turn, once a call gave one."""
 
     if TYPE_CHECKING:
+        _lists: dict[str, tuple[float, list[Model]]]
         _middleware: tuple[Middleware, ...]
         _registry: Registry
         _timeout: Timeout
@@ -318,9 +319,9 @@ class Operations:
 
     # --- models ---
 
-    @described(OwnOptions)
+    @described(ListOptions)
     async def alist_models(
-        self, provider: str | None = None, **options: Unpack[OwnOptions]
+        self, provider: str | None = None, **options: Unpack[ListOptions]
     ) -> ModelList:
         """The models that a provider lists, or those of every provider that has a key.
 
@@ -342,8 +343,8 @@ class Operations:
             raise InvalidRequestError(reason, path="provider")
         return ModelList(await self._list(provider, parse_listing(provider, options), began))
 
-    @described(OwnOptions)
-    def list_models(self, provider: str | None = None, **options: Unpack[OwnOptions]) -> ModelList:
+    @described(ListOptions)
+    def list_models(self, provider: str | None = None, **options: Unpack[ListOptions]) -> ModelList:
         """:meth:`alist_models` for code that is not async."""
         from llmgate._core.sync import run  # noqa: PLC0415 - a thread, only where asked for
 
@@ -361,7 +362,7 @@ class Operations:
             return []
         state = await self._begin(call, replace(call, model=""), provider, began)
         try:
-            return await listed(state, name)
+            return await listed(state, name, self._lists)
         except MissingKeyError:  # it is looked for again when it may have been set
             self._registry.forget(name)
             raise
