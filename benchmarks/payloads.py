@@ -10,11 +10,12 @@ import json
 import random
 import string
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache, partial
+from functools import partial
 from itertools import repeat
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from benchmarks.families import FAMILIES, anthropic_events, family_events, responses_events
+from benchmarks.texts import CITY, SENTENCE, fragments, prose, response_head, words
 
 __all__ = [
     "ANSWERS",
@@ -51,54 +52,9 @@ class Answer(NamedTuple):
     """Microseconds before the first write."""
 
 
-# --- texts ----------------------------------------------------------------------------------
-
-_LINES = (
-    "A lighthouse keeper writes down the weather every hour, and nobody reads it.",
-    "Für die Küste gilt: Sturm aus Nordwest, später nachlassend.",
-    '{"quoted": "JSON inside of a text", "path": "C:\\\\harbour\\\\log"}',
-    "\tThe third column is the pressure; it falls.",
-)
-_SENTENCE = "The keeper has written 8,760 lines this year, one for each hour of it."
-_MARKS = (".\n\n", '"', "\u2019s", "ä", ":\n", "\\")
-_MOST_WORDS = 10_000
-_CITY = '{"city":"Tromsø","days":3,"unit":"celsius"}'
-
-
-def _prose(length: int) -> str:
-    """Text of about this many bytes, with what has to be escaped in JSON."""
-    lines: list[str] = []
-    while length > 0:
-        lines.append(_LINES[len(lines) % len(_LINES)])
-        length -= len(lines[-1].encode()) + 2
-    return "\n".join(lines)
-
-
-@cache
-def _many_words() -> list[str]:
-    """Tokens of text, hardly two of them alike; in every tenth is what JSON or UTF-8 spell out."""
-    letters = random.Random(11)
-    words: list[str] = []
-    for at in range(_MOST_WORDS):
-        word = "".join(letters.choices(string.ascii_lowercase, k=letters.randrange(1, 10)))
-        words.append(f" {word}{letters.choice(_MARKS) if at % 10 == 9 else ''}")
-    return words
-
-
-def _words(count: int) -> list[str]:
-    """As many tokens of text as asked for."""
-    return _many_words()[:count]
-
-
-def _fragments(count: int) -> list[str]:
-    """The arguments of a function, as JSON in as many fragments as asked for."""
-    middle = [f'"hour{at}":{at % 24},' for at in range(count - 2)]
-    return ["{", *middle, '"last":true}']
-
-
 def conversation(turns: int, length: int) -> list[JSON]:
     """A system message and turns of about this many bytes each; the last one asks."""
-    said = _prose(length)
+    said = prose(length)
     messages: list[JSON] = [{"role": "system", "content": "Answer in one sentence."}]
     for turn in range(turns - 2):
         role = "assistant" if turn % 2 else "user"
@@ -171,7 +127,7 @@ _OPENAI_USAGE: JSON = {
 _WEATHER: JSON = {
     "id": "call_Y2hhcnQ5wXh0b3dlcg",
     "type": "function",
-    "function": {"name": "forecast", "arguments": _CITY},
+    "function": {"name": "forecast", "arguments": CITY},
 }
 
 
@@ -237,7 +193,7 @@ def _paddings() -> Iterator[str]:
 
 def _openai_words(count: int, *, padded: bool = False) -> list[bytes]:
     first: JSON = {"role": "assistant", "content": "", "refusal": None}
-    deltas = [first, *({"content": word} for word in _words(count))]
+    deltas = [first, *({"content": word} for word in words(count))]
     return _openai_stream(deltas, "stop", padded=padded)
 
 
@@ -246,7 +202,7 @@ def _openai_calls(count: int) -> list[bytes]:
     first: JSON = {"role": "assistant", "content": None, "tool_calls": [start]}
     rest: list[JSON] = [
         {"tool_calls": [{"index": 0, "function": {"arguments": fragment}}]}
-        for fragment in _fragments(count)
+        for fragment in fragments(count)
     ]
     return _openai_stream([first, *rest], "tool_calls")
 
@@ -284,7 +240,7 @@ def _anthropic_words(count: int) -> list[bytes]:
         piece = {"type": "text_delta", "text": word}
         return _anthropic_event("content_block_delta", index=0, delta=piece)
 
-    return _anthropic_stream(list(map(delta, _words(count))), {"type": "text", "text": ""})
+    return _anthropic_stream(list(map(delta, words(count))), {"type": "text", "text": ""})
 
 
 def _anthropic_stream(deltas: list[bytes], block: JSON) -> list[bytes]:
@@ -301,46 +257,14 @@ def _anthropic_stream(deltas: list[bytes], block: JSON) -> list[bytes]:
 
 # --- HTTP -----------------------------------------------------------------------------------
 
-# What the hosted interfaces send beside the body, in number and length: reading it is part of a
-# call's cost for everybody.
-_HEADERS = """\
-Date: Mon, 24 Nov 2025 16:00:00 GMT
-Connection: keep-alive
-access-control-expose-headers: X-Request-ID
-openai-organization: lighthouse
-openai-processing-ms: 371
-openai-project: proj_u5Pq2LmZr8Kc3Vx9Tn4Wb7Yd
-openai-version: 2020-10-01
-x-envoy-upstream-service-time: 389
-x-ratelimit-limit-requests: 30000
-x-ratelimit-limit-tokens: 150000000
-x-ratelimit-remaining-requests: 29999
-x-ratelimit-remaining-tokens: 149999951
-x-ratelimit-reset-requests: 2ms
-x-ratelimit-reset-tokens: 0s
-x-request-id: req_93d1c07f5be84a6e8c2b7a40f1d6e925
-x-openai-proxy-wasm: v0.1
-cf-cache-status: DYNAMIC
-Strict-Transport-Security: max-age=31536000; includeSubDomains; preload
-X-Content-Type-Options: nosniff
-Server: cloudflare
-CF-RAY: 9a3f51c07e2bd84c-OSL
-alt-svc: h3=":443"; ma=86400
-"""
-
 
 def _encoded(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _head(*fields: str) -> bytes:
-    lines = ["HTTP/1.1 200 OK", *fields, *_HEADERS.splitlines(), "", ""]
-    return "\r\n".join(lines).encode()
-
-
 def _whole(body: JSON, text: str) -> Answer:
     data = _encoded(body)
-    head = _head("Content-Type: application/json", f"Content-Length: {len(data)}")
+    head = response_head("Content-Type: application/json", f"Content-Length: {len(data)}")
     return Answer((head + data,), text)
 
 
@@ -353,7 +277,9 @@ def _streamed(
     """
     framed = [b"%x\r\n" % len(event) + event + b"\r\n" for event in events]
     framed[-1] += b"0\r\n\r\n"
-    head = _head("Content-Type: text/event-stream; charset=utf-8", "Transfer-Encoding: chunked")
+    head = response_head(
+        "Content-Type: text/event-stream; charset=utf-8", "Transfer-Encoding: chunked"
+    )
     if pause is None:
         framed = [b"".join(framed)]
     elif held:
@@ -381,45 +307,45 @@ class _Answers(Mapping[str, Answer]):
 
 
 def _short() -> Answer:
-    return _whole(_openai_text(_SENTENCE), _SENTENCE)
+    return _whole(_openai_text(SENTENCE), SENTENCE)
 
 
 def _long() -> Answer:
-    text = _prose(18_400)
+    text = prose(18_400)
     return _whole(_openai_text(text), text)
 
 
 def _tool() -> Answer:
     message: JSON = {"content": None, "tool_calls": [_WEATHER]}
-    return _whole(_openai_body(message, "tool_calls"), _CITY)
+    return _whole(_openai_body(message, "tool_calls"), CITY)
 
 
 def _anthropic_short() -> Answer:
-    content: list[JSON] = [{"type": "text", "text": _SENTENCE}]
-    return _whole(_anthropic_body(content, "end_turn"), _SENTENCE)
+    content: list[JSON] = [{"type": "text", "text": SENTENCE}]
+    return _whole(_anthropic_body(content, "end_turn"), SENTENCE)
 
 
 def _openai(count: int, pause: int | None = None, held: int = 0, *, padded: bool = False) -> Answer:
     events = _openai_words(count, padded=padded)
-    return _streamed(events, "".join(_words(count)), count, pause, held)
+    return _streamed(events, "".join(words(count)), count, pause, held)
 
 
 def _anthropic(count: int) -> Answer:
-    return _streamed(_anthropic_words(count), "".join(_words(count)), count)
+    return _streamed(_anthropic_words(count), "".join(words(count)), count)
 
 
 def _family(name: str, count: int) -> Answer:
-    words = _words(count)
-    return _streamed(family_events(name, words), "".join(words), count)
+    pieces = words(count)
+    return _streamed(family_events(name, pieces), "".join(pieces), count)
 
 
 def _responses(count: int) -> Answer:
-    words = _words(count)
-    return _streamed(responses_events(words), "".join(words), count)
+    pieces = words(count)
+    return _streamed(responses_events(pieces), "".join(pieces), count)
 
 
 def _anthropic_kind(kind: str, block: JSON, count: int) -> Answer:
-    pieces = _fragments(count) if kind == "input_json" else _words(count)
+    pieces = fragments(count) if kind == "input_json" else words(count)
     events = _anthropic_stream(anthropic_events(kind, pieces), block)
     return _streamed(events, "".join(pieces), count)
 
@@ -432,7 +358,7 @@ _BLOCKS: Mapping[str, JSON] = {
 
 
 def _arguments(count: int) -> Answer:
-    return _streamed(_openai_calls(count), "".join(_fragments(count)), count)
+    return _streamed(_openai_calls(count), "".join(fragments(count)), count)
 
 
 _LENGTHS = (10, 100, 300, 1_000, 2_000, 5_000, 10_000)
