@@ -370,38 +370,12 @@ class GenericStreamingChunk(TypedDict, total=False):
     tool_use: Any
 
 
+_PROVIDERS = (
+    *("openai", "azure", "anthropic", "cohere", "replicate", "gemini", "vertex_ai"),
+    *("bedrock", "ollama", "ollama_chat", "groq", "mistral", "deepseek", "together_ai"),
+    *("fireworks_ai", "openrouter", "xai", "perplexity", "cerebras", "huggingface", "hosted_vllm"),
+    *("lm_studio", "nvidia_nim", "sambanova", "databricks", "custom_openai", "litellm_proxy"),
+)
 LlmProviders = StrEnum(  # type: ignore[misc] # mypy wants a literal, and the names are many
-    "LlmProviders",
-    {
-        name.upper(): name
-        for name in [
-            "openai",
-            "azure",
-            "anthropic",
-            "cohere",
-            "replicate",
-            "gemini",
-            "vertex_ai",
-            "bedrock",
-            "ollama",
-            "ollama_chat",
-            "groq",
-            "mistral",
-            "deepseek",
-            "together_ai",
-            "fireworks_ai",
-            "openrouter",
-            "xai",
-            "perplexity",
-            "cerebras",
-            "huggingface",
-            "hosted_vllm",
-            "lm_studio",
-            "nvidia_nim",
-            "sambanova",
-            "databricks",
-            "custom_openai",
-            "litellm_proxy",
-        ]
-    },
+    "LlmProviders", {name.upper(): name for name in _PROVIDERS}
 )
