@@ -114,6 +114,7 @@ FLOORS = (
         "_core.failures",
         "_core.abilities",
         "_core.added",
+        "_core.provider_checks",
         "_core.registry",
         "_core.provider_settings",
         "_core.advice",

@@ -10,10 +10,10 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cache
-from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from llmgate._core.added import AddedHost, ProviderFactory, added_hosts, hosts_in
+from llmgate._core.provider_checks import checked, describe_failure
 from llmgate._core.provider_settings import check_settings, key_of, without_settings
 from llmgate._name_clash import name_clash
 from llmgate._text.dataclass import slotted
@@ -24,7 +24,7 @@ from llmgate.errors import (
     describe_error,
     describe_value,
 )
-from llmgate.provider import ACCEPTED_PROTOCOLS, Configurable, Provider
+from llmgate.provider import Configurable, Provider
 from llmgate.provider.threads import start_in_thread
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class InstalledProvider:
         try:
             return cast("ProviderFactory", self.entry_point.load())
         except BaseException as error:  # noqa: BLE001 - a stranger's module may raise anything
-            reason = _describe_error(error)
+            reason = describe_failure(error)
         raise UnknownProviderError(f"the provider {self.described} failed to load: {reason}")
 
     @property
@@ -337,7 +337,7 @@ class Registry:
         elif callable(given):
             factory = given
         elif not settings:
-            return _checked(given, repr(name))
+            return checked(given, repr(name))
         else:
             if not isinstance(given, Configurable):
                 names = ", ".join(sorted(settings))
@@ -354,11 +354,11 @@ class Registry:
         given, described = self._given.get(name), self._described(name)
         try:
             check_settings(factory, name, settings)
-            return _checked(factory(**settings), described)
+            return checked(factory(**settings), described)
         except LLMGateError:
             raise
         except BaseException as error:  # noqa: BLE001 - a stranger's constructor may, too
-            reason = _describe_error(error)
+            reason = describe_failure(error)
         if given is not None and not callable(given):  # set up anew by its class, as a rule
             check_settings(type(given), name, settings)
         reason = without_settings(reason, settings)
@@ -383,47 +383,3 @@ class Registry:
 def _key(name: str, settings: Mapping[str, Any]) -> _Key:
     """What a provider is remembered by."""
     return name, frozenset((k, key_of(k, value)) for k, value in settings.items())
-
-
-def _describe_error(error: BaseException) -> str:
-    """What a stranger's code raised, whatever that is; an interrupt of the process goes on."""
-    if isinstance(error, KeyboardInterrupt) and current_thread() is main_thread():
-        raise error
-    return describe_error(error)
-
-
-def _checked(provider: Provider, described: str) -> Provider:
-    """The provider, if it is one as far as can be seen."""
-    try:
-        flaw = _flaw(provider)
-    except Exception as error:  # noqa: BLE001 - a stranger's attributes may be code
-        flaw = f"is broken: {describe_error(error)}"
-    if flaw:
-        raise UnknownProviderError(f"the provider {described} {flaw}")
-    return provider
-
-
-def _flaw(provider: Provider) -> str:
-    version = getattr(provider, "protocol", None)
-    if version is None:
-        return f"states no version of the provider contract: {_accepted()}"
-    if version not in ACCEPTED_PROTOCOLS:
-        return (
-            f"was written for version {describe_value(version)} of the provider contract, "
-            f"and {_accepted()}: upgrade whichever is older"
-        )
-    if isinstance(provider, type):
-        return "is a class, and no instance of it"
-    lacking = [name for name in _METHODS if not callable(getattr(provider, name, None))]
-    if not isinstance(getattr(provider, "parameters", 0), Mapping | None):
-        lacking.append("a mapping of its parameters")
-    return f"lacks {', '.join(lacking)}" if lacking else ""
-
-
-def _accepted() -> str:
-    *older, newest = ACCEPTED_PROTOCOLS
-    versions = f"versions {older[0]} to {newest}" if older else f"version {newest}"
-    return f"this llmgate accepts {versions}"
-
-
-_METHODS = ("abilities", "complete", "stream", "authorize", "error")

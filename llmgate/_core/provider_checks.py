@@ -1,0 +1,58 @@
+"""Looks at what a stranger's factory made, and describes what its code raised.
+
+It calls nothing of a provider beyond its attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from threading import current_thread, main_thread
+
+from llmgate.errors import UnknownProviderError, describe_error, describe_value
+from llmgate.provider import ACCEPTED_PROTOCOLS, Provider
+
+__all__ = ["checked", "describe_failure"]
+
+
+def describe_failure(error: BaseException) -> str:
+    """What a stranger's code raised, whatever that is; an interrupt of the process goes on."""
+    if isinstance(error, KeyboardInterrupt) and current_thread() is main_thread():
+        raise error
+    return describe_error(error)
+
+
+def checked(provider: Provider, described: str) -> Provider:
+    """The provider, if it is one as far as can be seen."""
+    try:
+        flaw = _flaw(provider)
+    except Exception as error:  # noqa: BLE001 - a stranger's attributes may be code
+        flaw = f"is broken: {describe_error(error)}"
+    if flaw:
+        raise UnknownProviderError(f"the provider {described} {flaw}")
+    return provider
+
+
+def _flaw(provider: Provider) -> str:
+    version = getattr(provider, "protocol", None)
+    if version is None:
+        return f"states no version of the provider contract: {_accepted()}"
+    if version not in ACCEPTED_PROTOCOLS:
+        return (
+            f"was written for version {describe_value(version)} of the provider contract, "
+            f"and {_accepted()}: upgrade whichever is older"
+        )
+    if isinstance(provider, type):
+        return "is a class, and no instance of it"
+    lacking = [name for name in _METHODS if not callable(getattr(provider, name, None))]
+    if not isinstance(getattr(provider, "parameters", 0), Mapping | None):
+        lacking.append("a mapping of its parameters")
+    return f"lacks {', '.join(lacking)}" if lacking else ""
+
+
+def _accepted() -> str:
+    *older, newest = ACCEPTED_PROTOCOLS
+    versions = f"versions {older[0]} to {newest}" if older else f"version {newest}"
+    return f"this llmgate accepts {versions}"
+
+
+_METHODS = ("abilities", "complete", "stream", "authorize", "error")
