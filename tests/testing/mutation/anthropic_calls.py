@@ -314,6 +314,30 @@ FORMATS = [
         ],
         tool_choice={"type": "tool", "name": "a_b", "disable_parallel_tool_use": True},
     ),
+    *[
+        golden(
+            f"open schema within {place}",
+            {
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": {"name": "a", "schema": it},
+                }
+            },
+            ["response_format emulated"],
+            tools=[{"name": "a", "input_schema": it}],
+            tool_choice={"type": "tool", "name": "a", "disable_parallel_tool_use": True},
+        )
+        for place, it in {
+            "a list": {
+                "type": "object",
+                "anyOf": [{"type": "object", "additionalProperties": True}],
+            },
+            "a property": {
+                "type": "object",
+                "properties": {"a": {"type": "object", "additionalProperties": {"type": "string"}}},
+            },
+        }.items()
+    ],
 ]
 
 SEARCHING = {

@@ -405,6 +405,25 @@ STREAMS = [
         },
     ),
     event_stream(
+        "with further fields",
+        WITH_TOOLS,
+        *begun(),
+        *block(
+            0,
+            {"type": "thinking", "thinking": "Clo"},
+            {"type": "thinking_delta", "thinking": "uds."},
+            {"type": "signature_delta", "signature": "c2lnbmVk"},
+        ),
+        *block(
+            1,
+            used("toolu_a", "weather", {}),
+            {"type": "input_json_delta", "partial_json": '{"city": "A"}', "x_new": 1},
+        ),
+        *over("tool_use"),
+        reasoning="Clouds.",
+        tool_calls=[("weather", {"city": "A"})],
+    ),
+    event_stream(
         "emulated",
         EMULATED,
         *begun(),

@@ -287,6 +287,21 @@ WHOLE: list[RecordedExchange] = [
         reasoning="Clouds.",
     ),
     whole(
+        "a thought of one part",
+        ASK,
+        answered(
+            choice(
+                "stop",
+                content=[
+                    {"type": "thinking", "thinking": "Clouds."},
+                    {"type": "text", "text": "R"},
+                ],
+            )
+        ),
+        text="R",
+        reasoning="Clouds.",
+    ),
+    whole(
         "parts that are no text",
         ASK,
         answered(choice("stop", content=[{"type": "odd", "text": "no"}, {"text": "Rain."}])),
@@ -343,14 +358,21 @@ WHOLE: list[RecordedExchange] = [
                     "output_tokens": 4,
                     "reasoning_tokens": 2,
                     "num_cached_tokens": 1,
+                    "audio_completion_tokens": 1,
                 },
                 {
                     "prompt_tokens": 3,
                     "completion_tokens": 4,
                     "total_tokens": 7,
                     "prompt_tokens_details": {"cached_tokens": 1},
-                    "completion_tokens_details": {"reasoning_tokens": 2},
+                    "completion_tokens_details": {"reasoning_tokens": 2, "audio_tokens": 1},
                 },
+                None,
+            ),
+            (
+                "no prompt",
+                {"completion_tokens": 4},
+                {"prompt_tokens": 0, "completion_tokens": 4, "total_tokens": 4},
                 None,
             ),
             (
@@ -371,7 +393,7 @@ WHOLE: list[RecordedExchange] = [
         "a date",
         ASK,
         answered(choice("stop", content="Rain."), created="2023-11-14T22:13:21Z", x_a=1),
-        completion={"created": 1700000001},
+        completion={**SCALARS, "service_tier": "default"},
         report=["response.created converted"],
     ),
     whole(
@@ -670,6 +692,7 @@ ERRORS = [
         for code, payload in [
             ("odd", {"code": "odd", "error": "No."}),
             ("odd", {"code": "odd", "message": "No."}),
+            ("odd", {"code": "odd", "msg": "No."}),
             ("odd", [{"error": {"code": "odd", "message": "No."}}]),
             ("odd", {"errors": [{"code": "odd", "message": "No."}]}),
             (None, {"detail": [{"loc": ["body", "x"], "msg": "No."}]}),

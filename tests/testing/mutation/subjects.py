@@ -31,6 +31,8 @@ OPENAI = Subject(
     {
         "embeddings": "it makes no completions, and the kit is about them",
         "models": "it lists models, and the kit is about completions",
+        "api": "it chooses between chat completions and the Responses API",
+        "responses": "the Responses API, of which these exchanges are not",
         "rules": _TABLE,
     },
 )

@@ -37,8 +37,8 @@ SECONDS = 30.0
 class Subject:
     """A plugin, and what its author tells the kit.
 
-    ``make`` makes the provider out of the package as it was loaded. ``beyond`` are modules that
-    the kit cannot judge, with the reason.
+    ``make`` makes the provider out of the package as it was loaded. ``beyond`` are modules and
+    folders of it that the kit cannot judge with these exchanges, with the reason.
     """
 
     package: str
@@ -61,7 +61,7 @@ def all_mutants(subject: Subject) -> list[Mutant]:
     return [
         mutant
         for name, path in sorted(_modules(subject.package).items())
-        if name.rpartition(".")[2] not in subject.beyond
+        if subject.beyond.keys().isdisjoint(name.split(".")[1:])
         for mutant in mutants_of(name, path.read_text())
     ]
 
