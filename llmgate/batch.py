@@ -9,6 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack, cast
 
 from llmgate._core.default import default_client
@@ -18,6 +19,7 @@ from llmgate.errors import (
     LLMGateError,
     OverloadedError,
     RateLimitError,
+    RequestError,
     describe_value,
 )
 from llmgate.types import Completion
@@ -58,6 +60,7 @@ async def abatch(
     concurrency: int = 64,
     ordered: bool = False,
     system: str | None = None,
+    max_cost: Decimal | float | None = None,
     client: Client | None = None,
     **options: Unpack[CallOptions],
 ) -> AsyncGenerator[BatchRecord, None]:
@@ -74,11 +77,14 @@ async def abatch(
         ordered: Whether the records come in the order of the calls; at most four times as many
             calls as run at once are then ahead of one that is slow.
         system: Instructions that come before each prompt.
+        max_cost: What all calls together may cost, in the currency of their prices. When it is
+            reached no more are made; those on their way may cost as much again as they do.
         client: Whose limits, hooks and middleware hold; the default one if None.
         options: What every call is given that does not say it itself.
 
     Raises:
         InvalidRequestError: when an argument is wrong; of a call that is wrong there is a record.
+        RequestError: when ``max_cost`` is reached, or a price is not known, after the last record.
     """
     if type(concurrency) is not int or concurrency < 1:
         reason = f"expected an integer above 0, got {describe_value(concurrency)}"
@@ -88,7 +94,11 @@ async def abatch(
         reason = "expected calls to iterate over, got " + describe_value(cast("object", given))
         raise InvalidRequestError(reason, path="calls")
     common = {"model": model, "system": system, **options}
-    async for record in run_numbered(numbered(calls), common, concurrency, client, ordered=ordered):
+    budget = Budget(max_cost)
+    records = run_numbered(
+        numbered(calls), common, concurrency, client, ordered=ordered, budget=budget
+    )
+    async for record in records:
         yield record
 
 
@@ -98,13 +108,15 @@ async def run_numbered(
     concurrency: int,
     client: Client | None,
     *,
+    budget: Budget,
     ordered: bool = False,
 ) -> AsyncGenerator[BatchRecord, None]:
     """The records of calls that know their places."""
-    run = _Run(calls, common, concurrency, client or default_client(), ordered=ordered)
+    run = _Run(calls, common, concurrency, client or default_client(), budget, ordered=ordered)
     try:
         async for record in run.records():
             yield record
+        budget.check()
     finally:
         await run.aclose()
 
@@ -149,11 +161,13 @@ class _Run:
         common: Mapping[str, Any],
         concurrency: int,
         client: Client,
+        budget: Budget,
         *,
         ordered: bool,
     ) -> None:
         self._calls = calls
         self._common, self._client, self._is_ordered = common, client, ordered
+        self._budget = budget
         self._limit = AdaptiveLimit(concurrency)
         self._ahead = asyncio.Semaphore(concurrency * (4 if ordered else 2))
         self._reading = asyncio.Lock()
@@ -190,10 +204,11 @@ class _Run:
             while True:
                 await self._ahead.acquire()
                 async with self._reading:
-                    index, call = await anext(self._calls)
+                    index, call = await self._next()
                 async with self._limit:
                     record = await self._made(index, call)
                 self._limit.learn(record)
+                self._budget.spend(record.completion)
                 self._records.put_nowait(record)
         except StopAsyncIteration:
             self._ahead.release()
@@ -202,6 +217,14 @@ class _Run:
         self._running -= 1
         if not self._running:
             self._records.put_nowait(None)
+
+    async def _next(self) -> tuple[int, Any]:
+        """The next call, while there are some and they may be made."""
+        if not self._budget.is_refusing:
+            numbered_call = await anext(self._calls)
+            if self._budget.allows_a_call():
+                return numbered_call
+        raise StopAsyncIteration
 
     async def _made(self, index: int, call: BatchCall) -> BatchRecord:
         name = id_of(call, index)
@@ -271,6 +294,47 @@ def id_of(call: Any, index: int) -> str:
 
 
 _OF_HTTP = frozenset({"method", "url"})
+
+
+class Budget:
+    """What a batch may cost, and has cost."""
+
+    def __init__(self, most: Decimal | float | None) -> None:
+        self._most = None if most is None else _amount(most)
+        self._spent = Decimal(0)
+        self._reason = ""
+        self.is_refusing = False
+        """Whether there was a call that was not made."""
+
+    def spend(self, completion: Completion | None) -> None:
+        """Count what a call cost."""
+        if self._most is None or completion is None:
+            return
+        cost = completion.cost
+        if cost is None:
+            self._reason = f"what {completion.model or 'the model'} costs is not known"
+            return
+        self._spent += cost
+        if self._spent >= self._most:
+            self._reason = f"{self._spent} was spent, and max_cost is {self._most}"
+
+    def allows_a_call(self) -> bool:
+        """Whether one more may be made."""
+        self.is_refusing = bool(self._reason)
+        return not self.is_refusing
+
+    def check(self) -> None:
+        """Raise if a call was not made."""
+        if self.is_refusing:
+            raise RequestError(f"no more calls of the batch were made: {self._reason}")
+
+
+def _amount(given: Any) -> Decimal:
+    is_number = isinstance(given, int | float | Decimal) and not isinstance(given, bool)
+    if not is_number or not given > 0:
+        reason = f"expected an amount above 0, got {describe_value(given)}"
+        raise InvalidRequestError(reason, path="max_cost")
+    return Decimal(str(given))
 
 
 class AdaptiveLimit:

@@ -10,12 +10,13 @@ import zlib
 from array import array
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 
-from llmgate.batch import BatchRecord, id_of, run_numbered
+from llmgate.batch import BatchRecord, Budget, id_of, run_numbered
 from llmgate.errors import InvalidRequestError, LLMGateError
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ async def batch_file(
     system: str | None = None,
     model: str | list[str] | None = None,
     concurrency: int = 64,
+    max_cost: Decimal | float | None = None,
     client: Client | None = None,
     **options: Unpack[CallOptions],
 ) -> AsyncGenerator[BatchRecord, None]:
@@ -111,11 +113,13 @@ async def batch_file(
         system: Instructions that come before each prompt.
         model: For calls that name none.
         concurrency: The most calls at once.
+        max_cost: What all calls of this run together may cost, as for :func:`~llmgate.abatch`.
         client: Whose limits, hooks and middleware hold; the default one if None.
         options: What every call is given that does not say it itself.
 
     Raises:
         InvalidRequestError: when a file cannot be read or written, or is not of the other one.
+        RequestError: when ``max_cost`` is reached, or a price is not known, after the last record.
     """
     async with Journal(Path(output)) as journal:
 
@@ -125,7 +129,8 @@ async def batch_file(
                     yield index, call
 
         common = {"model": model, "system": system, **options}
-        async for record in run_numbered(open_calls(), common, concurrency, client):
+        budget = Budget(max_cost)
+        async for record in run_numbered(open_calls(), common, concurrency, client, budget=budget):
             journal.add(record)
             yield record
 

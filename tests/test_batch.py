@@ -21,7 +21,7 @@ from llmgate import Client, OverloadedError, RateLimitError, ServerError
 from llmgate._exchange import Attempt
 from llmgate.batch import AdaptiveLimit, BatchRecord, abatch, batch
 from llmgate.batch_files import Journal, batch_file, calls_in
-from llmgate.errors import InvalidRequestError
+from llmgate.errors import InvalidRequestError, RequestError
 from llmgate.middleware import Middleware
 from llmgate.testing import FakeProvider
 from llmgate.types import Choice, Completion, Message
@@ -168,6 +168,8 @@ async def test_calls_that_cannot_be_read_end_the_batch() -> None:
     [
         (["a"], {"concurrency": 0}, "concurrency"),
         (["a"], {"concurrency": True}, "concurrency"),
+        (["a"], {"max_cost": 0}, "max_cost"),
+        (["a"], {"max_cost": "1"}, "max_cost"),
         ("a", {}, "calls"),
         ({"prompt": "a"}, {}, "calls"),
         (3, {}, "calls"),
@@ -178,6 +180,59 @@ async def test_arguments_are_checked(calls: Any, options: Any, path: str) -> Non
     with pytest.raises(InvalidRequestError) as caught:
         await made(calls, **options)
     assert path == caught.value.path
+
+
+PRICES = {"fake/m": {"input": 0, "output": 1_000_000}}  # a dollar for each token
+
+
+async def test_no_more_is_spent_than_was_said() -> None:
+    """But for what is on its way by then; then it is said why there are no more records."""
+    provider = FakeProvider(["word"] * 1_000)
+    client = Client(providers={"fake": provider}, prices=PRICES)
+    records = list[BatchRecord]()
+    batch = abatch(["a"] * 1_000, model="fake/m", client=client, max_cost=20, concurrency=4)
+    with pytest.raises(RequestError, match="2. was spent, and max_cost is 20"):
+        async for record in batch:
+            records.append(record)
+    assert 20 <= len(records) <= 24
+    assert len(provider.transport.requests) == len(records)
+
+
+async def test_what_has_no_known_price_is_not_bought() -> None:
+    """Where there is a limit to what may be spent."""
+    client = Client(providers={"fake": FakeProvider(["word"] * 99)}, prices=PRICES)
+    with pytest.raises(RequestError, match="costs is not known"):
+        await made(["a"] * 99, model="fake/other", client=client, max_cost=0.5, concurrency=2)
+
+
+async def test_a_budget_that_is_spent_by_the_last_call_is_no_error() -> None:
+    """Nothing was left out."""
+    client = Client(providers={"fake": FakeProvider(["word"] * 9)}, prices=PRICES)
+    records = await made(["a"] * 3, model="fake/m", client=client, max_cost=3, concurrency=1)
+    assert 3 == len(records)
+
+
+async def test_a_file_has_a_budget_as_well(tmp_path: Path) -> None:
+    """And goes on with another one."""
+    write(tmp_path / "in.jsonl", *['"a"'] * 10)
+
+    async def run(**options: Any) -> None:
+        client = Client(providers={"fake": FakeProvider(["word"] * 99)}, prices=PRICES)
+        async for _ in batch_file(
+            tmp_path / "in.jsonl",
+            tmp_path / "out.jsonl",
+            model="fake/m",
+            client=client,
+            concurrency=1,
+            **options,
+        ):
+            pass
+
+    with pytest.raises(RequestError, match="3 was spent"):
+        await run(max_cost=3)
+    await run()
+    written = await asyncio.to_thread((tmp_path / "out.jsonl").read_text, "utf-8")
+    assert 10 == len(written.splitlines())
 
 
 def test_the_same_without_async() -> None:

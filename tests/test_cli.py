@@ -492,6 +492,7 @@ def test_a_batch_gives_each_call_what_was_said(
     words = [
         *("--template", "Say {text}", "--system", "Be brief", "--schema", str(schema)),
         *("-p", "temperature=0.5", "-p", "user=ada", "--concurrency", "3"),
+        *("--max-cost", "1.5"),
     ]
     assert 0 == main(batch_of(tmp_path, '"one"', words=words))
     [given] = seen
@@ -501,6 +502,7 @@ def test_a_batch_gives_each_call_what_was_said(
         "system": "Be brief",
         "model": "echo/echo-1",
         "concurrency": 3,
+        "max_cost": 1.5,
         "temperature": 0.5,
         "user": "ada",
         "response_format": {

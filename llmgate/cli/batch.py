@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--template", help="makes each prompt, as in 'Translate: {text}'")
     parser.add_argument("--system", help="instructions that come before each prompt")
     parser.add_argument("--schema", help="a file with the JSON schema of each completion")
+    parser.add_argument("--max-cost", type=float, help="what this run may cost at most")
     parser.add_argument("--concurrency", type=int, default=64, help="the most calls at once (64)")
     parser.add_argument(
         *("-p", "--param"),
@@ -61,6 +62,7 @@ async def _run(arguments: argparse.Namespace, options: dict[str, Any], progress:
         system=arguments.system,
         model=arguments.model,
         concurrency=arguments.concurrency,
+        max_cost=arguments.max_cost,
         **options,
     )
     async for record in records:
