@@ -190,10 +190,14 @@ async def test_no_more_is_spent_than_was_said() -> None:
     provider = FakeProvider(["word"] * 1_000)
     client = Client(providers={"fake": provider}, prices=PRICES)
     records = list[BatchRecord]()
-    batch = abatch(["a"] * 1_000, model="fake/m", client=client, max_cost=20, concurrency=4)
-    with pytest.raises(RequestError, match="2. was spent, and max_cost is 20"):
-        async for record in batch:
+    paid = abatch(["a"] * 1_000, model="fake/m", client=client, max_cost=20, concurrency=4)
+
+    async def read() -> None:
+        async for record in paid:
             records.append(record)
+
+    with pytest.raises(RequestError, match=r"2\d was spent, and max_cost is 20"):
+        await read()
     assert 20 <= len(records) <= 24
     assert len(provider.transport.requests) == len(records)
 
