@@ -16,6 +16,7 @@ from uuid import UUID
 from llmgate.testing._samples import ERROR_BODIES, MALFORMED
 from llmgate.testing.recordings import RecordedExchange, load_corpus
 from tests.aws import event, message
+from tests.faults import dialect_responses
 
 __all__ = [
     "EMULATION",
@@ -394,7 +395,12 @@ _BEDROCK_STREAM = b"".join(
         _bedrock_event("metadata", usage={"inputTokens": 1, "outputTokens": 2}),
     )
 )
+_RESPONSES = dialect_responses.arguments("Hi")
+_RESPONSES_STREAM = b"".join(
+    (*_RESPONSES["opening"], _RESPONSES["piece"]("Hi"), _RESPONSES["finish"], _RESPONSES["marker"])
+)
 _BY_HAND: dict[str, tuple[bytes, ...]] = {
+    "responses": (_json(_RESPONSES["answer"]),),
     "bedrock": (_json(_BEDROCK_REPLY), _json({"__type": "x#ThrottlingException"})),
     "openai": (_json(_COMPLETION),),
     "azure": (_json({**_COMPLETION, "prompt_filter_results": [{"prompt_index": 0}]}),),
@@ -413,6 +419,7 @@ _BY_HAND: dict[str, tuple[bytes, ...]] = {
     ),
 }
 _STREAMS_BY_HAND = {
+    "responses": _RESPONSES_STREAM,
     "bedrock": _BEDROCK_STREAM,
     "openai": _CHAT_STREAM,
     "azure": _CHAT_STREAM,

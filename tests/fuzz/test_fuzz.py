@@ -88,8 +88,17 @@ _CALL = {"function": {"name": "f", "arguments": "{}"}}
 _CALLS = {"choices": [{"index": 0, "delta": {"tool_calls": [_CALL, {"id": "c"}]}}]}
 _RATED = {"candidates": [{"content": {"parts": [{"text": "x"}]}, "safetyRatings": [{"a": 1}]}]}
 _LONG = Frame(b"x" * 1000, "output")
+_THOUGHTS = "response.reasoning_text.delta"
+_CITED = {"type": "url_citation", "url": "https://a.example"}
 FLOODS: dict[str, tuple[str, int, list[Frame], Frame]] = {
     "calls without an index": ("openai", 0, [], Frame(json.dumps(_CALLS).encode())),
+    "citations of a response": (
+        "responses",
+        0,
+        [],
+        _event("response.output_text.annotation.added", output_index=0, annotation=_CITED),
+    ),
+    "thoughts of a response": ("responses", 0, [], _event(_THOUGHTS, output_index=0, delta="x")),
     "citations": ("anthropic", 0, _BEGUN, _event("content_block_delta", index=0, delta=_CITATION)),
     "unknown events": ("anthropic", 0, [], _event("new")),
     "events unknown to Cohere": ("cohere", 0, [], _event("new")),

@@ -113,6 +113,10 @@ def _openai_ended(frames: list[Frame], answer: Completion) -> bool:
     return is_done or _all_have_reasons(answer) or any(map(_is_whole, _objects(frames)))
 
 
+def _responses_ended(frames: list[Frame], answer: Completion) -> bool:
+    return _all_have_reasons(answer)
+
+
 def _is_whole(payload: dict[str, Any]) -> bool:
     """Whether a choice comes with its message, as in a response that is no stream."""
     choices: Any = payload.get("choices")
@@ -167,6 +171,12 @@ VENDORS: Mapping[str, Vendor] = {
             *("openai", "groq", "deepseek", "together", "openrouter", "xai", "vllm"),
             *("fireworks", "perplexity", "cerebras", "local_openai_compat", "other_openai_compat"),
         ),
+    ),
+    "responses": Vendor(
+        OpenAI(api_key=_KEY, base_url="https://api.example/v1", api="responses"),
+        _responses_ended,
+        ("openai_responses",),
+        ({}, {"response_format": {"type": "json_object"}}),
     ),
     "azure": Vendor(
         AzureOpenAI(api_key=_KEY, base_url="https://mine.openai.azure.com"),

@@ -39,6 +39,7 @@ class _Item:
         "is_silent",
         "pieces",
         "starts",
+        "thought",
         "thoughts",
     )
 
@@ -50,7 +51,8 @@ class _Item:
         self.annotations = 0
         self.pieces: list[str] = []  # of a call's arguments
         self.starts: dict[Any, int] = {}  # where the parts of a text begin in the whole, by index
-        self.thoughts: list[Any] = []  # the parts of the reasoning, by kind and index
+        self.thought = ""  # the kind of the pieces of reasoning that came first
+        self.thoughts = set[Any]()  # the indexes of its parts
 
 
 class Items:
@@ -107,10 +109,11 @@ class Items:
         piece, item = self._piece(event)
         kind = event["type"]
         part = event.get("summary_index", event.get("content_index"))
-        if not piece or (item.thoughts and item.thoughts[0][0] != kind):
+        if not piece or item.thought not in ("", kind):
             return ()
-        if (kind, part) not in item.thoughts:
-            item.thoughts.append((kind, part))
+        item.thought = kind
+        if part not in item.thoughts:
+            item.thoughts.add(part)
             piece = self._separated(piece)
         return (ChunkChoice(ChoiceDelta(reasoning_content=piece)),)
 
