@@ -145,6 +145,7 @@ FLOORS = (
         "middlewares.targets",
         "middlewares.routing",
         "middlewares.cache",
+        "middlewares.limit_store",
         "middlewares.turns",
         "middlewares.rate_headers",
         "middlewares.limits",

@@ -18,6 +18,7 @@ from llmgate.middleware import Middleware
 from llmgate.middlewares.limits import Limit, Limits
 from llmgate.middlewares.rate_headers import pause_in
 from llmgate.middlewares.routing import Router
+from llmgate.middlewares.turns import MemoryLimits
 from llmgate.options import ChatCall
 from llmgate.testing import Canned, FakeProvider
 
@@ -58,9 +59,16 @@ async def ask(client: Any, model: Any = "fake/m", **options: Any) -> Completion:
     return completion
 
 
+def groups_in(limits: Limits) -> dict[tuple[int, str], Any]:
+    """All groups of which something is known."""
+    store: Any = limits._store
+    groups: dict[tuple[int, str], Any] = store._groups
+    return groups
+
+
 def group_of(limits: Limits, name: str = "fake/m", number: int = 0) -> Any:
     """What is known of a group."""
-    return limits._groups[number, name]
+    return groups_in(limits)[number, name]
 
 
 # --- requests ---
@@ -113,7 +121,7 @@ async def test_a_refusal_names_the_group() -> None:
     client = client_of(by_user)
     await ask(client)
     await ask(client, user="ada")
-    assert ["ada"] == [name for _, name in by_user._groups]
+    assert ["ada"] == [name for _, name in groups_in(by_user)]
 
 
 async def test_a_router_goes_on_to_the_next_target() -> None:
@@ -238,7 +246,7 @@ async def test_nothing_is_left_of_calls_that_were_cancelled() -> None:
     for _ in range(10):
         await asyncio.gather(*(one() for _ in range(100)))
     await asyncio.sleep(0.01)
-    for group in limits._groups.values():
+    for group in groups_in(limits).values():
         assert (0, 0) == (group.running, len(group.waiting))
     await ask(client)
 
@@ -319,6 +327,15 @@ async def test_a_refusal_of_the_provider_holds_its_group_back() -> None:
     await asyncio.gather(*waiting[1:])
     assert time.monotonic() - began >= 0.1
     assert group_of(limits).held_until > began
+
+
+async def test_a_call_that_the_provider_would_refuse_is_refused_here() -> None:
+    """Where it would wait for too long."""
+    answers = [RateLimitError("slow down", status=429, retry_after=60), "a"]
+    client = client_of(Limits(Limit(requests=1000), max_wait=1), answers=answers)
+    for reason in ("slow down", "the limit of the provider for 'fake/m' is reached"):
+        with pytest.raises(RateLimitError, match=reason):
+            await ask(client)
 
 
 async def test_another_failure_holds_nobody_back() -> None:
@@ -407,12 +424,43 @@ def test_limits_are_limits() -> None:
             Limits(*given)
 
 
+class RequestsAlone(MemoryLimits):
+    """A store that can keep nothing else within limits."""
+
+    amounts = frozenset({"requests"})
+
+
+def test_a_limit_that_its_store_cannot_enforce_is_refused_at_once() -> None:
+    """With its path; and what is no store is none."""
+    limits = (Limit(requests=1), Limit(requests=1, tokens=2, concurrency=3))
+    with pytest.raises(
+        InvalidRequestError, match="RequestsAlone cannot keep concurrency"
+    ) as caught:
+        Limits(*limits, store=RequestsAlone())
+    assert "limits[1].concurrency" == caught.value.path
+    wrong: Any = "redis://localhost"
+    with pytest.raises(InvalidRequestError, match="expected a store of limits"):
+        Limits(*limits, store=wrong)
+
+
+async def test_a_store_serves_several_limits_until_it_is_closed() -> None:
+    """What one has used, the other knows; then everything is forgotten."""
+    store = MemoryLimits()
+    one, other = (Limits(Limit(requests=1, burst=1), max_wait=0, store=store) for _ in range(2))
+    await ask(client_of(one))
+    with pytest.raises(RateLimitError):
+        await ask(client_of(other))
+    await one.aclose()
+    await ask(client_of(other))
+
+
 async def test_groups_that_are_idle_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """A service with many tenants holds no more and no more."""
-    monkeypatch.setattr("llmgate.middlewares.limits._MOST_GROUPS", 20)
+    monkeypatch.setattr("llmgate.middlewares.turns._MOST_GROUPS", 20)
+    monkeypatch.setattr("llmgate.middlewares.limits._MOST_MODELS", 20)
     limits = Limits(Limit(requests=1e9, burst=1, by="tenant"))
     client = client_of(limits)
     for number in range(100):
         await ask(client, f"fake/{number}", labels={"tenant": str(number)})
-    assert len(limits._groups) <= 21
+    assert len(groups_in(limits)) <= 21
     assert len(limits._estimates) <= 20

@@ -1,6 +1,6 @@
-"""Lets calls through as fast as they are allowed to be made, and no faster, within this process.
+"""Lets calls through as fast as they are allowed to be made, and no faster.
 
-What a call used is read from its response; whose turn it is, ``turns`` decides.
+What a call used is read from its response; whose turn it is, a store decides, by default ``turns``.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from llmgate.errors import (
     describe_value,
 )
 from llmgate.middleware import EmbeddingHandler, Handler, Middleware, StreamEnd
+from llmgate.middlewares.limit_store import Admission, LimitStore, Share
 from llmgate.middlewares.rate_headers import pause_in
-from llmgate.middlewares.turns import AnyCall, Group, Limit, Turn
+from llmgate.middlewares.turns import AnyCall, Limit, MemoryLimits
 from llmgate.options import ChatCall
 
 if TYPE_CHECKING:
@@ -46,16 +47,29 @@ class Limits(Middleware):
     Args:
         limits: One or more; each call is held to all of them.
         max_wait: Seconds; None for as long as it takes, 0 to refuse at once.
+        store: What keeps the state; by default this process does.
+
+    Raises:
+        InvalidRequestError: where there is no limit, or one that the store cannot enforce.
     """
 
-    def __init__(self, *limits: Limit, max_wait: float | None = None) -> None:
+    def __init__(
+        self, *limits: Limit, max_wait: float | None = None, store: LimitStore | None = None
+    ) -> None:
         if not limits or not all(isinstance(limit, Limit) for limit in cast("Any", limits)):
             raise InvalidRequestError(
                 f"expected limits, got {describe_value(limits)}", path="limits"
             )
+        self._store = MemoryLimits() if store is None else store
+        if not isinstance(self._store, LimitStore):  # pyright: ignore[reportUnnecessaryIsInstance]
+            reason = f"expected a store of limits, got {describe_value(store)}"
+            raise InvalidRequestError(reason, path="store")
+        for number, limit in enumerate(limits):
+            for name in sorted(limit.amounts - self._store.amounts):
+                reason = f"{type(self._store).__name__} cannot keep {name} within limits"
+                raise InvalidRequestError(reason, path=f"limits[{number}].{name}")
         self._limits = limits
         self._max_wait = max_wait
-        self._groups: dict[tuple[int, str], Group] = {}
         self._estimates: dict[str, _Estimate] = {}
 
     async def chat(self, call: ChatCall, handler: Handler) -> Completion | Stream:
@@ -66,13 +80,16 @@ class Limits(Middleware):
         """The embeddings, when it is the call's turn."""
         return await self._held(call, handler)
 
+    async def aclose(self) -> None:
+        """Close the store of the limits."""
+        await self._store.aclose()
+
     async def _held(self, call: Call, handler: Callable[[Call], Awaitable[Result]]) -> Result:
-        groups = self._groups_of(call)
+        shares = self._shares_of(call)
         estimate = self._estimate_of(call.model)
-        length = _length(call) if any(group.limit.tokens for group in groups) else 0
-        tokens = estimate.of(call, length) if length else 0
-        turn = Turn(groups, tokens)
-        await turn.take(self._max_wait)
+        length = _length(call) if any(share.limit.tokens for share in shares) else 0
+        amounts = {"requests": 1, "tokens": estimate.of(call, length) if length else 0}
+        turn = await self._store.admit(shares, amounts, self._max_wait)
         settle = partial(_settle, turn, estimate, length)
         is_streaming = False
         try:
@@ -95,40 +112,36 @@ class Limits(Middleware):
                 turn.leave()
         return result
 
-    def _groups_of(self, call: AnyCall) -> list[Group]:
-        found = list[Group]()
+    def _shares_of(self, call: AnyCall) -> list[Share]:
+        found = list[Share]()
         for number, limit in enumerate(self._limits):
             name = limit.group_of(call)
-            if name is None:
-                continue
-            group = self._groups.get((number, name))
-            if group is None:
-                self._forget_idle()
-                group = self._groups[number, name] = Group(limit, name)
-            found.append(group)
+            if name is not None:
+                found.append(Share(number, limit, name))
         return found
 
-    def _forget_idle(self) -> None:
-        """Groups of which nothing is known that a new one would not say as well."""
-        if len(self._groups) >= _MOST_GROUPS:
-            for key in [key for key, group in self._groups.items() if group.is_idle()]:
-                del self._groups[key]
-
     def _estimate_of(self, model: str) -> _Estimate:
-        if len(self._estimates) >= _MOST_GROUPS:
+        if len(self._estimates) >= _MOST_MODELS:
             self._estimates.clear()
         return self._estimates.setdefault(model, _Estimate())
 
 
-_MOST_GROUPS = 10_000
+_MOST_MODELS = 10_000
 
 
 def _settle(
-    turn: Turn, estimate: _Estimate, length: int, usage: Usage | None, attempts: Any, headers: Any
+    turn: Admission,
+    estimate: _Estimate,
+    length: int,
+    usage: Usage | None,
+    attempts: Any,
+    headers: Any,
 ) -> None:
     """Count what a call used, and learn from it."""
-    tokens = None if usage is None else usage.total_tokens
-    turn.settle(max(len(attempts) - 1, 0), tokens)
+    used: dict[str, float] = {"requests": max(len(attempts), 1)}
+    if usage is not None:
+        used["tokens"] = usage.total_tokens
+    turn.settle(used)
     if usage is not None and length:
         estimate.learn(length, usage.prompt_tokens, usage.completion_tokens)
     pause = pause_in(headers)
@@ -136,7 +149,7 @@ def _settle(
         turn.hold_back(pause)
 
 
-def _stream_ended(settle: Callable[..., None], turn: Turn, end: StreamEnd) -> None:
+def _stream_ended(settle: Callable[..., None], turn: Admission, end: StreamEnd) -> None:
     known = end.completion or end.error
     if known is not None:
         settle(end.usage, known.attempts, known.headers or {})

@@ -1,6 +1,6 @@
-"""What calls with something in common have used of a limit, and whose turn it is.
+"""What calls with something in common have used of a limit, and whose turn it is, in this process.
 
-It decides by the clock of :func:`time.monotonic`, for one process; it knows no response.
+It decides by the clock of :func:`time.monotonic`; it knows no response.
 """
 
 from __future__ import annotations
@@ -8,17 +8,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from llmgate.errors import InvalidRequestError, RateLimitError, describe_value, excerpt
+from llmgate.errors import InvalidRequestError, describe_value
+from llmgate.middlewares.limit_store import Amounts, Share, refusal
 
 if TYPE_CHECKING:
     from llmgate.embeddings import EmbeddingCall
     from llmgate.options import ChatCall
 
-__all__ = ["Group", "Limit", "Turn"]
+__all__ = ["Group", "Limit", "MemoryLimits", "Turn"]
 
 AnyCall: TypeAlias = "ChatCall | EmbeddingCall"
 By: TypeAlias = "str | Callable[[AnyCall], str | None]"
@@ -44,15 +45,20 @@ class Limit:
     by: By = "model"
 
     def __post_init__(self) -> None:
-        for name in ("requests", "tokens", "concurrency", "per", "burst"):
+        for name in (*_AMOUNTS, "per", "burst"):
             value = getattr(self, name)
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
             if value is not None and not (is_number and value > 0):
                 reason = f"expected a number above 0, got {describe_value(value)}"
                 raise InvalidRequestError(reason, path=f"limit.{name}")
-        if self.requests is None and self.tokens is None and self.concurrency is None:
+        if not self.amounts:
             reason = "one of requests, tokens and concurrency has to be given"
             raise InvalidRequestError(reason, path="limit")
+
+    @property
+    def amounts(self) -> frozenset[str]:
+        """The names of what is limited."""
+        return frozenset(name for name in _AMOUNTS if getattr(self, name) is not None)
 
     def group_of(self, call: AnyCall) -> str | None:
         """The group of a call; None where this limit is not for it."""
@@ -62,6 +68,9 @@ class Limit:
             return call.model if self.by else ""
         label = call.labels.get(self.by)
         return None if label is None else str(label)
+
+
+_AMOUNTS = ("requests", "tokens", "concurrency")
 
 
 @dataclass
@@ -87,22 +96,20 @@ class Group:
         if limit.requests is not None:
             burst = limit.burst or max(1.0, limit.requests / 10)
             early = (burst - 1) * limit.per / limit.requests
-            per = f"{limit.requests:g} requests in {limit.per:g} s"
-            delays.append((self.next_request - early - now, per))
+            delays.append((self.next_request - early - now, "requests"))
         if limit.tokens is not None:
-            per = f"{limit.tokens:g} tokens in {limit.per:g} s"
-            delays.append((self.tokens_at - limit.per / 10 - now, per))
+            delays.append((self.tokens_at - limit.per / 10 - now, "tokens"))
         return max(delays)
 
-    def use(self, now: float, requests: int, tokens: float) -> None:
+    def use(self, now: float, amounts: Amounts) -> None:
         """Count what is used, or was used less."""
         limit = self.limit
         if limit.requests is not None:
             start = max(self.next_request, now)
-            self.next_request = start + requests * limit.per / limit.requests
+            self.next_request = start + amounts["requests"] * limit.per / limit.requests
         if limit.tokens is not None:
             start = max(self.tokens_at, now)
-            self.tokens_at = start + tokens * limit.per / limit.tokens
+            self.tokens_at = start + amounts["tokens"] * limit.per / limit.tokens
 
     def is_idle(self) -> bool:
         now = time.monotonic()
@@ -110,11 +117,53 @@ class Group:
         return not (self.running or self.waiting or is_used_up)
 
 
+class MemoryLimits:
+    """The state of limits in this process, for any number of threads and event loops."""
+
+    amounts = frozenset(_AMOUNTS)
+
+    def __init__(self) -> None:
+        self._groups: dict[tuple[int, str], Group] = {}
+
+    async def admit(
+        self, shares: Sequence[Share], amounts: Amounts, max_wait: float | None
+    ) -> Turn:
+        """Wait for the turn of a call, first come, first served.
+
+        Raises:
+            RateLimitError: when that would take longer than ``max_wait``; nothing is used then.
+        """
+        turn = Turn([self._group(share) for share in shares], amounts)
+        await turn.take(max_wait)
+        return turn
+
+    async def aclose(self) -> None:
+        """Forget everything."""
+        self._groups.clear()
+
+    def _group(self, share: Share) -> Group:
+        key = (share.number, share.name)
+        group = self._groups.get(key)
+        if group is None:
+            self._forget_idle()
+            group = self._groups[key] = Group(share.limit, share.name)
+        return group
+
+    def _forget_idle(self) -> None:
+        """Groups of which nothing is known that a new one would not say as well."""
+        if len(self._groups) >= _MOST_GROUPS:
+            for key in [key for key, group in self._groups.items() if group.is_idle()]:
+                del self._groups[key]
+
+
+_MOST_GROUPS = 10_000
+
+
 class Turn:
     """One call's share of its groups."""
 
-    def __init__(self, groups: list[Group], tokens: float) -> None:
-        self._groups, self._tokens = groups, tokens
+    def __init__(self, groups: list[Group], amounts: Amounts) -> None:
+        self._groups, self._amounts = groups, amounts
         self._entered = list[Group]()
 
     async def take(self, max_wait: float | None) -> None:
@@ -131,11 +180,11 @@ class Turn:
             if max_wait is None:
                 continue
             if seconds > max_wait:
-                raise _refusal(each, which, seconds)
+                raise refusal(each.limit, each.name, which, seconds)
             if max_wait == 0 and _is_full(each):
-                raise _refusal(each)
+                raise refusal(each.limit, each.name, "concurrency")
         for each in self._groups:
-            each.use(now, 1, self._tokens)
+            each.use(now, self._amounts)
         try:
             while delay > 0:
                 await asyncio.sleep(delay)
@@ -149,17 +198,20 @@ class Turn:
             self.leave()
             raise
 
-    def settle(self, requests: int, tokens: float | None) -> None:
-        """Count what was really used; ``requests`` beside the first one, ``tokens`` if known."""
+    def settle(self, amounts: Amounts) -> None:
+        """Count what was really used, where it is known."""
         now = time.monotonic()
-        more = 0.0 if tokens is None else tokens - self._tokens
+        more = {
+            name: amounts.get(name, estimate) - estimate for name, estimate in self._amounts.items()
+        }
         for each in self._groups:
-            each.use(now, requests, more)
+            each.use(now, more)
 
     def give_back(self) -> None:
         """Nothing was used."""
+        less = {name: -estimate for name, estimate in self._amounts.items()}
         for each in self._groups:
-            each.use(0.0, -1, -self._tokens)
+            each.use(0.0, less)
 
     def hold_back(self, seconds: float) -> None:
         """Let nobody through for so long."""
@@ -178,14 +230,6 @@ class Turn:
 def _is_full(group: Group) -> bool:
     most = group.limit.concurrency
     return most is not None and group.running >= most
-
-
-def _refusal(group: Group, which: str = "", delay: float | None = None) -> RateLimitError:
-    which = which or f"{group.limit.concurrency} calls at once"
-    name = f" for {excerpt(group.name, 80)!r}" if group.name else ""
-    later = "" if delay is None else f": there is room in {delay:.3g} s"
-    reason = f"the limit of {which}{name} is reached{later}"
-    return RateLimitError(reason, retry_after=delay, retryable=False)
 
 
 async def _enter(group: Group, max_wait: float | None) -> None:
@@ -209,7 +253,7 @@ async def _enter(group: Group, max_wait: float | None) -> None:
             raise
     else:
         return
-    raise _refusal(group)
+    raise refusal(group.limit, group.name, "concurrency")
 
 
 def _wake(group: Group) -> None:

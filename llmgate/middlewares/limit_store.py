@@ -1,0 +1,99 @@
+"""The contract of what keeps the state of limits, in this process or for many; it keeps nothing.
+
+A store is asked before a call, which may have to wait or is refused, and is told afterwards what
+was used. Amounts are numbers by the names of what is limited: ``requests``, ``tokens``, ….
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, runtime_checkable
+
+from llmgate.errors import RateLimitError, excerpt
+
+if TYPE_CHECKING:
+    from llmgate.middlewares.turns import Limit
+
+__all__ = ["Admission", "Amounts", "LimitStore", "Share", "refusal"]
+
+Amounts: TypeAlias = Mapping[str, float]
+
+
+class Share(NamedTuple):
+    """One of the limits that a call is held to: its place in the list, and the call's group."""
+
+    number: int
+    limit: Limit
+    name: str
+
+
+class Admission(Protocol):
+    """A call that may be made. ``leave`` is called once, and before it one of ``settle`` and
+    ``give_back``; all of them from any thread, and none of them waits or raises."""
+
+    def settle(self, amounts: Amounts) -> None:
+        """Count what was really used, in place of what was thought; what is not named, as it was
+        thought."""
+        ...
+
+    def give_back(self) -> None:
+        """Nothing was used."""
+        ...
+
+    def hold_back(self, seconds: float) -> None:
+        """Let no further call of these groups through for so long."""
+        ...
+
+    def leave(self) -> None:
+        """The call is over: another one may run."""
+        ...
+
+
+@runtime_checkable
+class LimitStore(Protocol):
+    """Who has used how much of what. One object serves all tasks, threads and event loops."""
+
+    @property
+    def amounts(self) -> frozenset[str]:
+        """The names of what it can keep within limits."""
+        ...
+
+    async def admit(
+        self, shares: Sequence[Share], amounts: Amounts, max_wait: float | None
+    ) -> Admission:
+        """Wait until a call may be made that is thought to use so much, and count that.
+
+        All or nothing: a call that is refused by one limit, or cancelled, uses nothing of another.
+
+        Args:
+            shares: The limits that the call is held to; none is possible.
+            amounts: What it is thought to use: ``requests`` and ``tokens`` always.
+            max_wait: Seconds; None for as long as it takes, 0 to refuse at once.
+
+        Raises:
+            RateLimitError: when it would have to wait for longer (see :func:`refusal`).
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Give back what is held open."""
+        ...
+
+
+def refusal(limit: Limit, name: str, which: str, delay: float | None = None) -> RateLimitError:
+    """The error for a call that a limit refuses.
+
+    Args:
+        limit: The limit.
+        name: The call's group.
+        which: The amount that is used up, or ``"the provider"``, which said so.
+        delay: Seconds until there is room, where that is known.
+    """
+    if which == "concurrency":
+        which = f"{limit.concurrency} calls at once"
+    elif which in limit.amounts:
+        which = f"{getattr(limit, which):g} {which} in {limit.per:g} s"
+    group = f" for {excerpt(name, 80)!r}" if name else ""
+    later = "" if delay is None else f": there is room in {delay:.3g} s"
+    reason = f"the limit of {which}{group} is reached{later}"
+    return RateLimitError(reason, retry_after=delay, retryable=False)
