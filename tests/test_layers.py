@@ -72,6 +72,7 @@ FLOORS = (
         "tools",
         "_core.tool_calls",
         "provider.accumulate",
+        "provider.choice_parts",
         "provider.emulation",
         "provider._emulated",
         "provider.kit",

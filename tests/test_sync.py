@@ -16,17 +16,20 @@ from typing import Any
 
 import pytest
 
-from llmgate import SyncStream
+from llmgate import Client, SyncStream
 from llmgate._core import sync as _sync
 from llmgate.errors import (
     DeadlineExceededError,
     LLMGateError,
 )
 from llmgate.hooks import CallEnded, Event
+from llmgate.testing import Canned, CannedTransport, with_transport
 from llmgate.types import Completion, Usage
-from tests.faults.calls import HI, MODEL, Recorder, client_of, lasting
+from llmgate_openai import OpenAI
+from tests.faults.calls import HI, KEY, MODEL, Recorder, client_of, lasting
 from tests.faults.server import (
     COMPLETION,
+    END,
     STREAM_HEAD,
     FaultServer,
     chunk,
@@ -121,6 +124,25 @@ def test_a_stream() -> None:
         assert ["stream_options.include_usage"] == [each.path for each in answer.report]
         assert "openai" == answer.exchange.provider
         assert [] == [*answer]
+
+
+def test_what_was_read_at_once_is_handed_over_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each time that the calling thread waits for the other costs more than many chunks."""
+    waits = list[object]()
+    run = _sync.run
+
+    def counted(make: Any) -> Any:
+        waits.append(make)
+        return run(make)
+
+    body = b"".join(event(chunk("word")) for _ in range(300)) + END
+    assert len(body) > 4 * 8192  # of which one step decodes 8 KiB
+    transport = CannedTransport([Canned(body=[body])])
+    provider = with_transport(OpenAI(api_key=KEY), transport)
+    answer = Client(providers={"openai": provider}).completion(MODEL, HI, stream=True)
+    monkeypatch.setattr(_sync, "run", counted)
+    assert 300 == "".join(answer.text()).count("word")
+    assert 2 == len(waits)  # all of it, and the end
 
 
 def test_text_and_completion() -> None:

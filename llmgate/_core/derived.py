@@ -34,6 +34,8 @@ __all__ = ["MappedSource", "ReplayedSource"]
 class MappedSource:
     """The chunks of a stream, each of them changed."""
 
+    has_more_at_hand = False
+
     def __init__(
         self,
         stream: Stream,
@@ -199,6 +201,8 @@ class _Changes:
 
 class ReplayedSource:
     """The chunks of a completion that is at hand."""
+
+    has_more_at_hand = False
 
     def __init__(self, completion: Completion, *, include_usage: bool) -> None:
         self.ready: deque[Chunk] = deque()

@@ -83,6 +83,11 @@ class LiveSource:
         """Whether no chunk has come yet."""
         return not self._has_begun
 
+    @property
+    def has_more_at_hand(self) -> bool:
+        """Whether bytes of the last read are still to be decoded."""
+        return bool(self._rest) and self._outcome is None
+
     # --- its end ---
 
     @property
@@ -258,16 +263,17 @@ class LiveSource:
         self._deliver(chunks)
 
     def _decode(self, data: bytes) -> None:
-        decoder, ready = self._decoder, self.ready
+        decoder, has_begun, deliver = self._decoder, self._has_begun, self.ready.append
         feed, add = decoder.feed, None if self._adds_itself else self._answer.add
         for frame in self._framer.feed(data) if data else self._framer.close():
             for chunk in feed(frame):
                 if add is not None:
                     add(chunk)
-                if self._has_begun and chunk.choices:  # nearly always
-                    ready.append(chunk)
+                if has_begun and chunk.choices:  # nearly always
+                    deliver(chunk)
                 else:
                     self._take(chunk)
+                    has_begun = self._has_begun
             if decoder.finished:
                 return
         if not data:

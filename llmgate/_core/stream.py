@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from llmgate._core.iterators import TextIterator
+from llmgate._core.iterators import ChunkIterator, TextIterator
 from llmgate._core.source import Source, StreamEnd, WhenDone, notify
 from llmgate._exchange import Exchange, HasExchange
 from llmgate._text.hints import AsyncOnly, Live
@@ -76,18 +76,15 @@ class Stream(AsyncOnly, Live, HasExchange):
 
     # --- how it is read ---
 
-    def __aiter__(self) -> Self:
-        return self
+    def __aiter__(self) -> ChunkIterator:
+        return ChunkIterator(self, self._ready, self._pull)
 
     def text(self) -> TextIterator:
         """Only the text of the first choice, piece by piece."""
         return TextIterator(self)
 
     async def __anext__(self) -> Chunk:
-        while not self._ready:
-            if not await self._pull():
-                raise StopAsyncIteration
-        return self._ready.popleft()
+        return await aiter(self).__anext__()
 
     def partials(self, kind: type[Value] | TypeAdapter[Value]) -> ValueIterator[Value]:
         """The first choice's value while it grows: objects of the type with what has come.
@@ -116,10 +113,10 @@ class Stream(AsyncOnly, Live, HasExchange):
         return ValueIterator(self, ItemReader(kind), self._source.completion)
 
     async def next_batch(self) -> list[Chunk]:
-        """The chunks that are here, at least one; empty at the end. They are read as one piece."""
-        while not self._ready:
+        """The chunks of what is read at once, at least one; empty at the end."""
+        while not self._ready or self._source.has_more_at_hand:
             if not await self._pull():
-                return []
+                break
         batch = [*self._ready]
         self._ready.clear()
         return batch

@@ -291,19 +291,28 @@ class SyncStream(SyncOnly, Live, HasExchange):
 
     # --- what it gives ---
 
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> Chunk:
+    def __iter__(self) -> Iterator[Chunk]:
+        take = self._ready.popleft
         while True:
             try:
-                return self._ready.popleft()
+                chunk = take()
             except IndexError:  # asked first, another thread could take the last one
-                pass
-            batch = run(self._stream.next_batch)
-            if not batch:
-                raise StopIteration
-            self._ready.extend(batch)
+                if not self._read():
+                    return
+            else:
+                yield chunk
+
+    def __next__(self) -> Chunk:
+        for chunk in self:
+            return chunk
+        raise StopIteration
+
+    def _read(self) -> bool:
+        """Take all chunks of what is read at once, as each handing over costs more than all of
+        them; False at the end."""
+        batch = run(self._stream.next_batch)
+        self._ready.extend(batch)
+        return bool(batch)
 
     def text(self) -> Iterator[str]:
         """Only the text of the first choice, piece by piece."""

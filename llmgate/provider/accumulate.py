@@ -10,21 +10,13 @@ from dataclasses import fields
 from functools import cache
 from typing import Any, Protocol
 
-from llmgate._text.json import parse_arguments
 from llmgate._text.shape import Shape
-from llmgate.errors import DecodeError
-from llmgate.provider.merging import Merged, merge_data, replace_data, settled
+from llmgate.provider.choice_parts import ChoiceParts
+from llmgate.provider.merging import replace_data, settled
 from llmgate.types import (
-    Choice,
-    ChoiceDelta,
     Chunk,
     ChunkChoice,
     Completion,
-    CustomCall,
-    Function,
-    FunctionDelta,
-    Message,
-    ToolCall,
     ToolCallDelta,
     Usage,
 )
@@ -47,7 +39,7 @@ class Accumulator:
         self.usage: Usage | None = None
         self._last: dict[str, Any] = {}
         self._extra: dict[str, Any] = {}
-        self._choices: dict[int, _ChoiceParts] = {}
+        self._choices: dict[int, ChoiceParts] = {}
 
     @property
     def is_empty(self) -> bool:
@@ -70,7 +62,7 @@ class Accumulator:
 
     def add_choice(self, choice: ChunkChoice) -> None:
         """Add what one choice of a chunk says."""
-        self._parts_of(choice.index).add(choice)
+        self.parts_of(choice.index).add(choice)
 
     # --- for a decoder that knows what is in its chunk, so that it need not be read again ---
 
@@ -111,7 +103,7 @@ class Accumulator:
         """Add what a delta of a choice has, and what else there is in its choice."""
         parts = self._choices.get(index)
         if parts is None:
-            parts = self._parts_of(index)
+            parts = self.parts_of(index)
         if content is not None:
             parts.content.append(content)
         if reasoning is not None:
@@ -129,7 +121,7 @@ class Accumulator:
 
     def add_fragments(self, index: int, fragments: Iterable[ToolCallDelta]) -> None:
         """Add fragments of the calls of a choice."""
-        parts = self._parts_of(index)
+        parts = self.parts_of(index)
         for fragment in fragments:
             parts.add_fragment(fragment)
 
@@ -137,10 +129,11 @@ class Accumulator:
         """Add a fragment of the arguments of a call of a choice; the call has begun."""
         self._choices[index].calls[call].arguments.append(arguments)
 
-    def _parts_of(self, index: int) -> _ChoiceParts:
+    def parts_of(self, index: int) -> ChoiceParts:
+        """One choice so far, which a decoder may add to."""
         parts = self._choices.get(index)
         if parts is None:
-            parts = self._choices[index] = _ChoiceParts(index)
+            parts = self._choices[index] = ChoiceParts(index)
         return parts
 
     def completion(self) -> Completion:
@@ -160,180 +153,6 @@ class Accumulator:
 def _counts(usage: Usage) -> bool:
     """Whether it counts anything: some hosts send zeros after what was billed."""
     return bool(usage.prompt_tokens or usage.completion_tokens or usage.total_tokens)
-
-
-class _ChoiceParts:
-    """One choice, in pieces."""
-
-    __slots__ = (
-        "_annotations",
-        "_audio",
-        "_finish",
-        "_functions",
-        "_index",
-        "_provider_data",
-        "calls",
-        "content",
-        "extra",
-        "logprobs",
-        "message_extra",
-        "reasoning",
-        "refusal",
-        "role",
-    )
-
-    def __init__(self, index: int) -> None:
-        self._index = index
-        self.content: list[str] = []
-        self.reasoning: list[str] = []
-        self.refusal: list[str] = []
-        self.role = "assistant"
-        self.calls: dict[int, _CallParts] = {}
-        self._functions: dict[int, _CallParts] = {}
-        self._annotations: list[dict[str, Any]] = []
-        self._audio = Merged()
-        self._provider_data: dict[str, Any] = {}
-        self.logprobs = Merged()
-        self.message_extra = Merged()
-        self.extra = Merged()
-        self._finish: dict[str, Any] = {}
-
-    def add(self, choice: ChunkChoice) -> None:
-        delta = choice.delta
-        fields: Any = choice
-        raw: Any = delta
-        if delta.content is not None:
-            self.content.append(delta.content)
-        if delta.reasoning_content is not None:
-            self.reasoning.append(delta.reasoning_content)
-        for fragment in delta.tool_calls or ():
-            self.add_fragment(fragment)
-        if delta.role:
-            self.role = delta.role
-        if raw.raw_extra:
-            self.message_extra.add(raw.raw_extra)
-        if fields.raw_logprobs:
-            self.logprobs.add(fields.raw_logprobs)
-        if fields.raw_extra:
-            self.extra.add(fields.raw_extra)
-        if choice.finish_reason is not None:
-            self._finish["finish_reason"] = choice.finish_reason
-        if choice.native_finish_reason is not None:
-            self._finish["native_finish_reason"] = choice.native_finish_reason
-        if (
-            delta.refusal is not None
-            or delta.function_call is not None
-            or delta.provider_data
-            or raw.raw_annotations
-            or raw.raw_audio
-        ):
-            self._add_rare(delta, raw)
-
-    def add_fragment(self, fragment: ToolCallDelta) -> None:
-        call = self.calls.get(fragment.index)
-        if call is None:
-            call = self.calls[fragment.index] = _CallParts(fragment.index)
-        call.add(fragment)
-
-    def _add_rare(self, delta: ChoiceDelta, raw: Any) -> None:
-        """What most chunks do not have."""
-        if delta.refusal is not None:
-            self.refusal.append(delta.refusal)
-        if delta.function_call is not None:
-            self._functions.setdefault(0, _CallParts(0)).add_function(delta.function_call)
-        self._annotations.extend(raw.raw_annotations or ())
-        self._audio.add(raw.raw_audio or {})
-        merge_data(self._provider_data, delta.provider_data or {})
-
-    def choice(self) -> Choice:
-        return Choice(
-            message=self._message(),
-            index=self._index,
-            logprobs=self.logprobs.settled() or None,
-            extra=self.extra.settled(),
-            **self._finish,
-        )
-
-    def _message(self) -> Message:
-        return Message(
-            content=_joined(self.content),
-            role=self.role,
-            refusal=_joined(self.refusal),
-            reasoning_content=_joined(self.reasoning),
-            tool_calls=[call.tool_call() for call in self._shown(self.calls)] or None,
-            function_call=next((call.function() for call in self._shown(self._functions)), None),
-            annotations=list(self._annotations) or None,
-            audio=self._audio.settled() or None,
-            provider_data=settled(self._provider_data) or None,
-            extra=self.message_extra.settled(),
-        )
-
-    def _shown(self, calls: dict[int, _CallParts]) -> Iterable[_CallParts]:
-        return (call for _, call in sorted(calls.items()) if self._finish or call.is_whole())
-
-
-def _joined(pieces: list[str]) -> str | None:
-    """A text, None where no chunk had a piece of it."""
-    return "".join(pieces) if pieces else None
-
-
-class _CallParts:
-    """One tool call, in pieces: the first id and type count, names and arguments are joined.
-
-    A name that is repeated whole counts once.
-    """
-
-    def __init__(self, index: int) -> None:
-        self._index = index
-        self._id = ""
-        self._type = ""
-        self._name = ""
-        self.arguments: list[str] = []
-        self._custom: dict[str, Any] = {}
-        self._extra: dict[str, Any] = {}
-        self._function_extra: dict[str, Any] = {}
-
-    def is_whole(self) -> bool:
-        """Whether it could end here: it says what to call, and its arguments are JSON."""
-        try:
-            parse_arguments("".join(self.arguments))
-        except DecodeError:
-            return False
-        return bool(self._name or self._custom.get("name"))
-
-    def add(self, fragment: ToolCallDelta) -> None:
-        self._id = self._id or fragment.id or ""
-        self._type = self._type or fragment.type or ""
-        if fragment.function is not None:
-            self.add_function(fragment.function)
-        raw: Any = fragment
-        if raw.raw_custom:
-            merge_data(self._custom, raw.raw_custom)
-        if raw.raw_extra:
-            merge_data(self._extra, raw.raw_extra)
-
-    def add_function(self, fragment: FunctionDelta) -> None:
-        if fragment.name and fragment.name != self._name:
-            self._name += fragment.name
-        if fragment.arguments:
-            self.arguments.append(fragment.arguments)
-        raw: Any = fragment
-        if raw.raw_extra:
-            merge_data(self._function_extra, raw.raw_extra)
-
-    def function(self) -> Function:
-        """A call without arguments has the empty object, never empty text."""
-        arguments = "".join(self.arguments)
-        extra = settled(self._function_extra)
-        return Function(self._name, arguments if arguments.strip() else "{}", extra)
-
-    def tool_call(self) -> ToolCall:
-        identifier = self._id or f"call_{self._index}"
-        extra = settled(self._extra)
-        if self._custom:
-            custom = CustomCall.model_validate({"name": "", **settled(self._custom)})
-            return ToolCall(identifier, custom=custom, type="custom", extra=extra)
-        return ToolCall(identifier, self.function(), type=self._type or "function", extra=extra)
 
 
 # --- what decoders tell beside the answer -------------------------------------------------

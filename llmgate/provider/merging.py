@@ -29,7 +29,7 @@ class Merged:
         self._times = 0
 
     def add(self, piece: dict[str, Any]) -> None:
-        if piece == self._last:
+        if piece is self._last or piece == self._last:
             self._times += 1
             return
         self._pieces.append((self._last, self._times))

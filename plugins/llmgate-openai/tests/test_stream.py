@@ -414,6 +414,43 @@ def test_what_a_decoder_adds_is_what_its_chunks_add_up_to(more: list[bytes]) -> 
     assert accumulator.completion().model_dump() == expected.model_dump()
 
 
+_FILTERS = {"hate": {"filtered": False, "severity": "safe"}}
+
+
+def _filtered(text: str, choice: int = 0, **more: Any) -> bytes:
+    given = {"index": choice, "delta": {"content": text}, "content_filter_results": _FILTERS}
+    return _event(choices=[{**given, **more}], provider="Azure", obfuscation=text * 3)
+
+
+def test_what_repeats_beside_a_text_is_read_as_if_it_came_alone() -> None:
+    """An event like the one before is read by its text; each chunk is as from a decoder of its own,
+    and nobody who changes one changes another."""
+    events = [
+        *(_filtered("a"), _filtered("b"), _filtered("c", 1), _filtered("d", 1), _filtered("e")),
+        *(_filtered("f", logprobs={"content": []}), _filtered("g"), _filtered("h", spans=[1])),
+        *(_filtered("i", spans=[2]), _filtered("j", spans=[2])),
+        *(_event({"content": "k", "role": "assistant"}), _event({"content": "l", "role": "tool"})),
+        *(_event({"content": "m", "role": "assistant"}), _event({"content": 1})),
+        *(_event({"content": "n"}, usage=_USAGE), _event({"content": "o"}, x=1)),
+        *(_event({"content": "p"}, x=1), _event({"content": "q"}, id=5), _event({"content": "r"})),
+    ]
+    for event in list(events):
+        try:
+            ChatDecoder("7").feed(Frame(event))
+        except DecodeError:
+            events.remove(event)
+    accumulator = Accumulator()
+    decoder = ChatDecoder("7", accumulator=accumulator)
+    read = [*decoder.feed(Frame(events[0])), *decoder.feed(Frame(events[1]))]
+    read[0].choices[0].extra.content_filter_results["hate"] = read[0].extra["provider"] = None
+    assert [*ChatDecoder("7").feed(Frame(events[1]))] == read[1:]
+    alone = [chunk for event in events for chunk in ChatDecoder("7").feed(Frame(event))]
+    together = [read[1], *(chunk for each in events[2:] for chunk in decoder.feed(Frame(each)))]
+    assert alone[1:] == together
+    assert [each.model_dump() for each in alone[1:]] == [each.model_dump() for each in together]
+    assert accumulator.completion() == accumulate(alone)
+
+
 def test_what_the_end_adds_is_added() -> None:
     """The id of a call whose host gave none."""
     call = {"index": 0, "function": {"name": "f", "arguments": "{}"}}

@@ -1,4 +1,4 @@
-"""What OpenAI's error bodies mean, and those of the hosts that imitate them; it raises nothing.
+"""What OpenAI's error bodies mean, and those of the hosts that imitate them.
 
 The class follows from the status and from structured codes, never from a message's text.
 Source: https://platform.openai.com/docs/guides/error-codes
@@ -30,7 +30,13 @@ from llmgate.provider.framing import Frame
 from llmgate.provider.http import HttpResponse, is_array, is_object
 from llmgate.provider.kit import in_stream_error, read_json
 
-__all__ = ["chat_error", "error_from_event", "error_from_payload", "error_without_choices"]
+__all__ = [
+    "chat_error",
+    "error_from_event",
+    "error_from_payload",
+    "error_without_choices",
+    "refuse_missing_choices",
+]
 
 _CLASSES: Mapping[str, type[ProviderError]] = {
     "authentication_error": AuthenticationError,
@@ -132,6 +138,20 @@ def error_without_choices(payload: Mapping[str, Any]) -> ProviderError | None:
     if fields is None and payload.get("success") is False:
         fields = {**payload, "message": "the host says that it had no success"}
     return None if fields is None else _error_without_status(fields)
+
+
+def refuse_missing_choices(payload: Mapping[str, Any], choices: Any) -> None:
+    """Raise what an event means whose choices are no array, unless it just has none.
+
+    Raises:
+        ProviderError: for an error that a proxy put in their place.
+        DecodeError: for another value in their place.
+    """
+    if choices is not None:
+        raise DecodeError("choices must be an array")
+    error = error_from_payload(payload) or error_without_choices(payload)
+    if error is not None:
+        raise error
 
 
 def error_from_event(frame: Frame) -> ProviderError | None:

@@ -24,6 +24,7 @@ __all__ = [
     "complete_arguments",
     "finish_reasons",
     "head_fields",
+    "is_plain_head",
     "kind_of",
     "message_fields",
     "seconds_of",
@@ -73,6 +74,20 @@ def head_fields(
     kind = side.text("object")
     extra |= side.odd
     return head if kind is None else {**head, "object": kind}
+
+
+def is_plain_head(
+    identifier: Any, created: Any, model: Any, kind: Any, fingerprint: Any, tier: Any
+) -> bool:
+    """Whether the fields beside an event's choices have OpenAI's types."""
+    return (
+        type(identifier) is str
+        and type(created) is int
+        and type(model) is str
+        and type(kind) is str
+        and (fingerprint is None or type(fingerprint) is str)
+        and (tier is None or type(tier) is str)
+    )
 
 
 def _seconds(side: SideFields) -> int | None:

@@ -1,8 +1,7 @@
 """Chunks from OpenAI's streams, and from those of its imitators; one decoder for each stream.
 
-It reads events and keeps what their order means; joining them is ``accumulate``'s. An event is
-parsed once, and what is left of it when its fields are taken out is ``extra``. What is of another
-type than OpenAI's goes a second way, which explains, converts and records.
+An event is parsed once, and what is left of it when its fields are taken out is ``extra``. What is
+of another type than OpenAI's goes a second way, which explains, converts and records.
 Source: https://platform.openai.com/docs/api-reference/chat-streaming
 """
 
@@ -16,25 +15,31 @@ from llmgate.provider.framing import Frame, Framer, SSEFramer
 from llmgate.provider.http import is_object
 from llmgate.provider.kit import Fields, SideFields, add_frame, is_done_mark
 from llmgate.report import Report
-from llmgate.types import ChoiceDelta, Chunk, ChunkChoice, FunctionDelta, ToolCallDelta
+from llmgate.types import ChoiceDelta, Chunk, ChunkChoice, FunctionDelta
 from llmgate_openai.response.errors import (
     error_from_event,
     error_from_payload,
-    error_without_choices,
+    refuse_missing_choices,
 )
-from llmgate_openai.response.parts import CONTENTS, finish_reasons, head_fields, message_fields
+from llmgate_openai.response.fragments import CallFragments
+from llmgate_openai.response.parts import (
+    CONTENTS,
+    finish_reasons,
+    head_fields,
+    is_plain_head,
+    message_fields,
+)
 from llmgate_openai.response.surrogates import SurrogateJoiner
-from llmgate_openai.response.tool_calls import ToolCallIndex
 from llmgate_openai.response.usage import read_usage
 
 if TYPE_CHECKING:
     from llmgate.provider.accumulate import Accumulator
+    from llmgate.provider.choice_parts import ChoiceParts
 
 __all__ = ["ChatDecoder"]
 
 _OBJECT: Any = dict
 _ARRAY: Any = list
-"""The classes of JSON's containers, by a name that leaves what is in them to the reader."""
 _new: Any = object.__new__
 """Makes an object whose fields are then set, each of them: its constructor costs as much again."""
 
@@ -63,16 +68,23 @@ class ChatDecoder:
         self.framer: Framer = framer or SSEFramer()
         self.finished = False
         self.accumulator = accumulator
-        self._call_id = call_id
         self._expected = choices
         self._report = Report() if report is None else report
-        self._calls: dict[int, ToolCallIndex] = {}
+        self._calls = CallFragments(call_id, self._report, accumulator)
         self._with_function_call: set[int] = set()
         self._begun: set[int] = set()
         self._ended: set[int] = set()
         self._surrogates = SurrogateJoiner()
         self._read_json = self._surrogates.read_json
+        # What stood in the event before beside its choices, and beside the delta of the choice read
+        # last: where the next event has the same, as nearly always, only its text is looked at.
+        self._fields: Any = None
         self._head: tuple[Any, ...] = ()
+        self._extra: dict[str, Any] | None = None
+        self._choice_fields: Any = None
+        self._index = 0
+        self._choice_extra: dict[str, Any] | None = None
+        self._parts: ChoiceParts | None = None
 
     def feed(self, frame: Frame) -> Iterable[Chunk]:
         """The chunk of one event.
@@ -82,7 +94,7 @@ class ChatDecoder:
             DecodeError: for an event that is not a chunk; ``frame`` is its data.
         """
         data = frame[0]
-        if frame[1] == "error" or not data.startswith(b"{"):
+        if not data or data[0] != _BRACE or frame[1] == "error":
             chunks = self._no_chunk(frame)
             if chunks is not None:
                 return chunks
@@ -130,61 +142,56 @@ class ChatDecoder:
                 raise error
             event = Fields(event).payload
         payload: dict[str, Any] = event
-        pop = payload.pop
-        if type(choices := pop("choices", None)) is not _ARRAY:
-            read = _no_choices(payload, choices)
+        if type(choices := payload.pop("choices", None)) is not _ARRAY:
+            refuse_missing_choices(payload, choices)
+            read = list[ChunkChoice]()
         elif len(choices) == 1:
             read = [self._choice(choices[0])]
         else:
             read = [self._choice(item) for item in choices]
-        identifier, created, model = pop("id", ""), pop("created", 0), pop("model", "")
-        kind, fingerprint = pop("object", _KIND), pop("system_fingerprint", None)
-        tier = usage = None
-        if payload:
-            tier, usage = pop("service_tier", None), pop("usage", None)
-            pop("obfuscation", None)  # random padding
-        head = (identifier, created, model, kind, fingerprint, tier)
-        if head != self._head and not self._is_plain(head):
-            return self._odd_chunk(read, head, usage, payload)
+        payload.pop("obfuscation", None)  # random padding
+        usage = None
+        if payload != self._fields:  # nearly always it is as in the event before
+            extra = dict(payload)
+            usage = extra.pop("usage", None)
+            if not self._read_fields(extra):
+                return self._odd_chunk(read, payload)
+            if usage is not None or "x_groq" in extra:
+                usage = read_usage(usage, extra, self._report)
+            if self.accumulator is not None:
+                self.accumulator.add_rest(usage, extra)
+            self._fields = payload if usage is None else None
+            self._extra = extra or None
         chunk = _new(Chunk)
         chunk.choices = read
-        chunk.id = identifier
-        chunk.created = created
-        chunk.model = model
+        chunk.id, chunk.created, chunk.model, kind, fingerprint, tier = self._head
         chunk.object = kind
         chunk.system_fingerprint = fingerprint
         chunk.service_tier = tier
-        chunk.usage = None
-        if payload or usage is not None:
-            if usage is not None or "x_groq" in payload:
-                chunk.usage = usage = read_usage(usage, payload, self._report)
-            if self.accumulator is not None:
-                self.accumulator.add_rest(usage, payload)
-        chunk.raw_extra = payload or None
+        chunk.usage = usage
+        chunk.raw_extra = self._extra
         return chunk  # type: ignore[no-any-return] # all its fields are set
 
-    def _is_plain(self, head: tuple[Any, ...]) -> bool:
-        """Whether the fields beside the choices have their types; most often they stay the same."""
-        identifier, created, model, kind, fingerprint, tier = head
-        is_plain = (
-            type(identifier) is str
-            and type(created) is int
-            and type(model) is str
-            and type(kind) is str
-            and (fingerprint is None or type(fingerprint) is str)
-            and (tier is None or type(tier) is str)
-        )
-        if is_plain:
+    def _read_fields(self, extra: dict[str, Any]) -> bool:
+        """Take the fields beside the choices out of an event; False where one of them has another
+        type than OpenAI's."""
+        pop = extra.pop
+        identifier, created, model = pop("id", ""), pop("created", 0), pop("model", "")
+        kind, fingerprint = pop("object", _KIND), pop("system_fingerprint", None)
+        tier = pop("service_tier", None) if extra else None
+        head = (identifier, created, model, kind, fingerprint, tier)
+        if head != self._head:
+            if not is_plain_head(*head):
+                return False
             self._head = head
             if self.accumulator is not None:
                 self.accumulator.add_head(identifier, created, model, fingerprint, tier)
-        return is_plain
+        return True
 
-    def _odd_chunk(
-        self, choices: list[ChunkChoice], head: tuple[Any, ...], usage: Any, extra: dict[str, Any]
-    ) -> Chunk:
-        given = {**dict(zip(_HEAD, head, strict=True)), "usage": usage}
-        chunk = Chunk(choices, **head_fields(given, extra, self._report), extra=extra)
+    def _odd_chunk(self, choices: list[ChunkChoice], fields: dict[str, Any]) -> Chunk:
+        self._fields = None
+        given = {name: fields.pop(name, None) for name in _HEAD}
+        chunk = Chunk(choices, **head_fields(given, fields, self._report), extra=fields)
         if self.accumulator is not None:
             self.accumulator.add_all_but_choices(chunk)
         return chunk
@@ -194,35 +201,72 @@ class ChatDecoder:
         if type(item) is not _OBJECT:
             return self._unusual_choice(item)
         choice: dict[str, Any] = item
-        pop = choice.pop
-        index, delta = pop("index", 0), pop("delta", None)
-        reason, logprobs = pop("finish_reason", None), pop("logprobs", None)
-        native = message = read = None
-        if choice:
-            native, message = pop("native_finish_reason", None), pop("message", None)
-        if (
-            type(index) is int
-            and type(delta) is _OBJECT
-            and reason is None
-            and native is None
-            and (logprobs is None or type(logprobs) is _OBJECT)
-            and (message is None or self._repeats(message, index))
-            and "error" not in choice
-        ):
-            read = self._delta(delta, index, choice, logprobs)
-        if read is None:
-            choice.update(index=index, delta=delta, finish_reason=reason, logprobs=logprobs)
-            choice.update(native_finish_reason=native, message=message)
-            return self._unusual_choice(choice)
-        if index not in self._begun:
-            self._begun.add(index)
+        delta = choice.pop("delta", None)
+        if choice == self._choice_fields and (read := self._text_piece(delta)) is not None:
+            index, logprobs, extra = self._index, None, self._choice_extra
+        else:
+            usual = self._usual_choice(choice, delta)
+            if usual is None:
+                return self._unusual_choice({**choice, "delta": delta})
+            read, index, logprobs, extra = usual
         made = _new(ChunkChoice)
         made.delta = read
         made.index = index
         made.finish_reason = made.native_finish_reason = None
         made.raw_logprobs = logprobs
-        made.raw_extra = choice or None
+        made.raw_extra = extra
         return made  # type: ignore[no-any-return] # all its fields are set
+
+    def _text_piece(self, delta: Any) -> ChoiceDelta | None:
+        """A delta that is a piece of text and nothing else, of the choice that was read last."""
+        if type(delta) is not _OBJECT or type(text := delta.get("content")) is not str:
+            return None
+        role = None
+        if len(delta) > 1 and (len(delta) > 2 or (role := delta.get("role")) != "assistant"):
+            return None
+        parts = self._parts
+        if parts is not None:
+            parts.content.append(text)
+            if role is not None:
+                parts.role = role
+            if self._choice_extra is not None:
+                parts.extra.add(self._choice_extra)
+        made = _new(ChoiceDelta)
+        made.content = text
+        made.role = role
+        made.refusal = made.reasoning_content = made.tool_calls = made.function_call = None
+        made.provider_data = made.raw_annotations = made.raw_audio = made.raw_extra = None
+        return made  # type: ignore[no-any-return] # all its fields are set
+
+    def _usual_choice(
+        self, choice: dict[str, Any], delta: Any
+    ) -> tuple[ChoiceDelta, int, Any, dict[str, Any] | None] | None:
+        """A choice that is not over, and whose fields are as OpenAI has them: its delta, its index,
+        its logprobs and what else it has. None for any other."""
+        extra = dict(choice)
+        pop = extra.pop
+        index, reason = pop("index", 0), pop("finish_reason", None)
+        logprobs, native = pop("logprobs", None), pop("native_finish_reason", None)
+        message = pop("message", None) if extra else None
+        if (
+            type(index) is not int
+            or type(delta) is not _OBJECT
+            or reason is not None
+            or native is not None
+            or (logprobs is not None and type(logprobs) is not _OBJECT)
+            or (message is not None and not self._repeats(message, index))
+            or "error" in extra
+        ):
+            return None
+        read = self._delta(delta, index, extra, logprobs)
+        if read is None:
+            return None
+        self._begun.add(index)
+        if logprobs is None and message is None:
+            self._choice_fields, self._choice_extra, self._index = choice, extra or None, index
+            if self.accumulator is not None:
+                self._parts = self.accumulator.parts_of(index)
+        return read, index, logprobs, extra or None
 
     def _repeats(self, message: Any, index: int) -> bool:
         """Whether a message beside the delta says nothing new (Perplexity)."""
@@ -259,7 +303,7 @@ class ChatDecoder:
         made.role = role
         made.refusal = refusal
         made.reasoning_content = reasoning
-        made.tool_calls = self._fragments(fragments, index) if fragments else None
+        made.tool_calls = self._calls.read(fragments, index) if fragments else None
         made.function_call = made.provider_data = made.raw_annotations = made.raw_audio = None
         made.raw_extra = delta or None
         if self.accumulator is not None:
@@ -267,49 +311,6 @@ class ChatDecoder:
                 index, content, role, reasoning, refusal, delta, choice, logprobs
             )
         return made  # type: ignore[no-any-return] # all its fields are set
-
-    def _fragments(self, fragments: list[Any], index: int) -> list[ToolCallDelta] | None:
-        """Fragments of calls: nearly always one, of the arguments of a call that has begun."""
-        read = self._continued(fragments, index)
-        if read is None:
-            read = self._placed(fragments, index)
-            if self.accumulator is not None and read is not None:
-                self.accumulator.add_fragments(index, read)
-        return read
-
-    def _continued(self, fragments: list[Any], index: int) -> list[ToolCallDelta] | None:
-        """A single fragment of nothing but arguments, which can be no other call's."""
-        calls = self._calls.get(index)
-        if calls is None or len(fragments) != 1:
-            return None
-        fragment = fragments[0]
-        if type(fragment) is not _OBJECT or len(fragment) != 2:
-            return None
-        native, function = fragment.get("index"), fragment.get("function")
-        if type(native) is not int or type(function) is not _OBJECT or len(function) != 1:
-            return None
-        text = function.get("arguments")
-        number = calls.continue_call(native, text) if type(text) is str else None
-        if number is None:
-            return None
-        piece, made = _new(FunctionDelta), _new(ToolCallDelta)
-        piece.name = piece.raw_extra = None
-        piece.arguments = text
-        made.index = number
-        made.function = piece
-        made.id = made.type = made.raw_custom = made.raw_extra = None
-        if self.accumulator is not None:
-            self.accumulator.add_arguments(index, number, text)
-        return [made]
-
-    def _placed(self, fragments: list[Any], index: int) -> list[ToolCallDelta] | None:
-        calls = self._calls.get(index)
-        if calls is None:
-            calls = ToolCallIndex(f"call_{self._call_id}_{index}", self._report)
-        placed = calls.place(fragments)
-        if placed:
-            self._calls[index] = calls
-        return placed or None
 
     # --- what is not a piece of one text: begins, ends, and whatever hosts make of them ---
 
@@ -322,7 +323,7 @@ class ChatDecoder:
         index = side.integer("index") or 0
         delta = self._delta_of(fields, index)
         message = message_fields(delta, "choices.delta", self._report)
-        message["tool_calls"] = self._placed(message["tool_calls"] or [], index)
+        message["tool_calls"] = self._calls.place(message["tool_calls"] or [], index)
         called = message["function_call"]
         if called is not None:
             self._with_function_call.add(index)
@@ -341,7 +342,7 @@ class ChatDecoder:
             self._begun.add(index)
         if is_over:
             self._ended.add(index)
-            missing = self._missing_parts(index)
+            missing = self._calls.missing_parts(index)
             message["tool_calls"] = [*(message["tool_calls"] or ()), *missing] or None
         read = ChunkChoice(ChoiceDelta(**message), index, logprobs=logprobs, extra=extra, **reasons)
         if self.accumulator is not None:
@@ -366,10 +367,6 @@ class ChatDecoder:
             return {**read, "tool_calls": message["tool_calls"]}
         return read
 
-    def _missing_parts(self, index: int) -> list[ToolCallDelta]:
-        calls = self._calls.get(index)
-        return [] if calls is None else calls.missing_parts()
-
     def _end(self, terminator: bytes = b"") -> Iterable[Chunk]:
         """The end of the stream, with what its choices still lack: ids, halves of characters."""
         if not self._begun:
@@ -377,12 +374,10 @@ class ChatDecoder:
         self.finished = True
         if getattr(self.framer, "has_joined_events", False):
             self._record("a single line end separates its events")
-        deltas = {
-            index: ChoiceDelta(tool_calls=missing)
-            for index in self._calls
-            if (missing := self._missing_parts(index))
-        }
-        choices = [ChunkChoice(delta, index) for index, delta in deltas.items()]
+        choices = [
+            ChunkChoice(ChoiceDelta(tool_calls=missing), index)
+            for index, missing in self._calls.all_missing_parts()
+        ]
         for index, field in self._surrogates.release():
             delta = ChoiceDelta.model_validate({field: "\ufffd"})
             choices.append(ChunkChoice(delta, index))
@@ -396,19 +391,10 @@ class ChatDecoder:
             self._report.add("converted", "response", reason)
 
 
+_BRACE = ord("{")
 _KIND = "chat.completion.chunk"
-_HEAD = ("id", "created", "model", "object", "system_fingerprint", "service_tier")
+_HEAD = ("id", "created", "model", "object", "system_fingerprint", "service_tier", "usage")
 _RARE = frozenset({"function_call", "annotations", "audio", "provider_data"})
 _CHOICE_FIELDS = (
     *("delta", "message", "index", "finish_reason", "logprobs", "native_finish_reason"),
 )
-
-
-def _no_choices(payload: Mapping[str, Any], choices: Any) -> list[ChunkChoice]:
-    """None, unless what lacks them is an error that a proxy put there."""
-    if choices is not None:
-        raise DecodeError("choices must be an array")
-    error = error_from_payload(payload) or error_without_choices(payload)
-    if error is not None:
-        raise error
-    return []
