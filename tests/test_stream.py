@@ -252,7 +252,9 @@ async def test_a_loop_that_was_left_is_resumed() -> None:
             break
         assert list("abc") == texts
         assert "d" == await anext(answer.text())
-        assert "e" == (await anext(aiter(answer))).choices[0].delta.content
+        chunks = aiter(answer)
+        assert chunks is aiter(chunks)
+        assert "e" == (await anext(chunks)).choices[0].delta.content
         assert 1 == server.open_connections
         assert "abcdef" == (await answer.completion()).text
 

@@ -23,9 +23,8 @@ from llmgate.errors import (
     LLMGateError,
 )
 from llmgate.hooks import CallEnded, Event
-from llmgate.testing import Canned, CannedTransport, with_transport
+from llmgate.testing import Canned, CannedTransport
 from llmgate.types import Completion, Usage
-from llmgate_openai import OpenAI
 from tests.faults.calls import HI, KEY, MODEL, Recorder, client_of, lasting
 from tests.faults.server import (
     COMPLETION,
@@ -138,8 +137,7 @@ def test_what_was_read_at_once_is_handed_over_at_once(monkeypatch: pytest.Monkey
     body = b"".join(event(chunk("word")) for _ in range(300)) + END
     assert len(body) > 4 * 8192  # of which one step decodes 8 KiB
     transport = CannedTransport([Canned(body=[body])])
-    provider = with_transport(OpenAI(api_key=KEY), transport)
-    answer = Client(providers={"openai": provider}).completion(MODEL, HI, stream=True)
+    answer = Client(transport=transport).completion(MODEL, HI, stream=True, api_key=KEY)
     monkeypatch.setattr(_sync, "run", counted)
     assert 300 == "".join(answer.text()).count("word")
     assert 2 == len(waits)  # all of it, and the end
