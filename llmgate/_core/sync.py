@@ -297,10 +297,11 @@ class SyncStream(SyncOnly, Live, HasExchange):
             try:
                 chunk = take()
             except IndexError:  # asked first, another thread could take the last one
-                if not self._read():
-                    return
-            else:
+                chunk = None  # and what is read out here has no error as its context
+            if chunk is not None:
                 yield chunk
+            elif not self._read():
+                return
 
     def __next__(self) -> Chunk:
         for chunk in self:
