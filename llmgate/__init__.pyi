@@ -246,6 +246,7 @@ class _Others(TypedDict, total=False):
     forceTimeout: float | None
     logger_fn: Callable[[dict[str, Any]], object] | None
     verbose: bool | None
+    hedge_after: float | None
     repair: int | None
     azure: bool | None
     replicate: bool | None
@@ -311,6 +312,7 @@ class Client(_Client):
         forceTimeout: float | None = None,
         logger_fn: Callable[[dict[str, Any]], object] | None = None,
         verbose: bool | None = None,
+        hedge_after: float | None = None,
         repair: int | None = None,
         azure: bool | None = None,
         replicate: bool | None = None,
@@ -391,6 +393,8 @@ class Client(_Client):
             logger_fn: A function that is given each event of this call as a dictionary.
             verbose: Whether this call's events, with prompt and output, are written to standard
                 error.
+            hedge_after: Seconds without a response after which the call is made a second time, to
+                the next model of a list if there is one; the first response counts.
             repair: How often a response that is no value of the type in ``response_format`` is
                 asked for again, with what is wrong; 0 by default.
 
@@ -485,6 +489,7 @@ class Client(_Client):
         forceTimeout: float | None = None,
         logger_fn: Callable[[dict[str, Any]], object] | None = None,
         verbose: bool | None = None,
+        hedge_after: float | None = None,
         repair: int | None = None,
         azure: bool | None = None,
         replicate: bool | None = None,
@@ -579,6 +584,7 @@ class Client(_Client):
         forceTimeout: float | None = None,
         logger_fn: Callable[[dict[str, Any]], object] | None = None,
         verbose: bool | None = None,
+        hedge_after: float | None = None,
         repair: int | None = None,
         azure: bool | None = None,
         replicate: bool | None = None,
@@ -697,6 +703,8 @@ class Client(_Client):
             logger_fn: A function that is given each event of this call as a dictionary.
             verbose: Whether this call's events, with prompt and output, are written to standard
                 error.
+            hedge_after: Seconds without a response after which the call is made a second time, to
+                the next model of a list if there is one; the first response counts.
             repair: How often a response that is no value of the type in ``response_format`` is
                 asked for again, with what is wrong; 0 by default.
 
@@ -761,6 +769,7 @@ class Client(_Client):
         forceTimeout: float | None = None,
         logger_fn: Callable[[dict[str, Any]], object] | None = None,
         verbose: bool | None = None,
+        hedge_after: float | None = None,
         repair: int | None = None,
         azure: bool | None = None,
         replicate: bool | None = None,
@@ -841,6 +850,8 @@ class Client(_Client):
             logger_fn: A function that is given each event of this call as a dictionary.
             verbose: Whether this call's events, with prompt and output, are written to standard
                 error.
+            hedge_after: Seconds without a response after which the call is made a second time, to
+                the next model of a list if there is one; the first response counts.
             repair: How often a response that is no value of the type in ``response_format`` is
                 asked for again, with what is wrong; 0 by default.
 
@@ -934,6 +945,7 @@ class Client(_Client):
         forceTimeout: float | None = None,
         logger_fn: Callable[[dict[str, Any]], object] | None = None,
         verbose: bool | None = None,
+        hedge_after: float | None = None,
         repair: int | None = None,
         azure: bool | None = None,
         replicate: bool | None = None,
@@ -1028,6 +1040,7 @@ class Client(_Client):
         forceTimeout: float | None = None,
         logger_fn: Callable[[dict[str, Any]], object] | None = None,
         verbose: bool | None = None,
+        hedge_after: float | None = None,
         repair: int | None = None,
         azure: bool | None = None,
         replicate: bool | None = None,
@@ -1146,6 +1159,8 @@ class Client(_Client):
             logger_fn: A function that is given each event of this call as a dictionary.
             verbose: Whether this call's events, with prompt and output, are written to standard
                 error.
+            hedge_after: Seconds without a response after which the call is made a second time, to
+                the next model of a list if there is one; the first response counts.
             repair: How often a response that is no value of the type in ``response_format`` is
                 asked for again, with what is wrong; 0 by default.
 
@@ -1235,6 +1250,8 @@ class Client(_Client):
             logger_fn: A function that is given each event of this call as a dictionary.
             verbose: Whether this call's events, with prompt and output, are written to standard
                 error.
+            hedge_after: Seconds without a response after which the call is made a second time, to
+                the next model of a list if there is one; the first response counts.
             repair: How often a response that is no value of the type in ``response_format`` is
                 asked for again, with what is wrong; 0 by default.
 
@@ -1334,6 +1351,8 @@ class Client(_Client):
             logger_fn: A function that is given each event of this call as a dictionary.
             verbose: Whether this call's events, with prompt and output, are written to standard
                 error.
+            hedge_after: Seconds without a response after which the call is made a second time, to
+                the next model of a list if there is one; the first response counts.
             repair: How often a response that is no value of the type in ``response_format`` is
                 asked for again, with what is wrong; 0 by default.
 
@@ -1395,6 +1414,7 @@ class Client(_Client):
         forceTimeout: float | None = None,
         logger_fn: Callable[[dict[str, Any]], object] | None = None,
         verbose: bool | None = None,
+        hedge_after: float | None = None,
         repair: int | None = None,
     ) -> TokenCount:
         """How many tokens the prompt of such a call has, tools included; no model is asked.
@@ -1472,6 +1492,8 @@ class Client(_Client):
             logger_fn: A function that is given each event of this call as a dictionary.
             verbose: Whether this call's events, with prompt and output, are written to standard
                 error.
+            hedge_after: Seconds without a response after which the call is made a second time, to
+                the next model of a list if there is one; the first response counts.
             repair: How often a response that is no value of the type in ``response_format`` is
                 asked for again, with what is wrong; 0 by default.
 
@@ -1533,6 +1555,7 @@ class Client(_Client):
         forceTimeout: float | None = None,
         logger_fn: Callable[[dict[str, Any]], object] | None = None,
         verbose: bool | None = None,
+        hedge_after: float | None = None,
         repair: int | None = None,
     ) -> TokenCount:
         """:meth:`acount_tokens` for code that is not async.
@@ -1607,6 +1630,8 @@ class Client(_Client):
             logger_fn: A function that is given each event of this call as a dictionary.
             verbose: Whether this call's events, with prompt and output, are written to standard
                 error.
+            hedge_after: Seconds without a response after which the call is made a second time, to
+                the next model of a list if there is one; the first response counts.
             repair: How often a response that is no value of the type in ``response_format`` is
                 asked for again, with what is wrong; 0 by default.
         """
@@ -1636,6 +1661,7 @@ class Client(_Client):
         forceTimeout: float | None = None,
         logger_fn: Callable[[dict[str, Any]], object] | None = None,
         verbose: bool | None = None,
+        hedge_after: float | None = None,
     ) -> Embeddings:
         """The embeddings of texts, in OpenAI's shape and in the order of the texts.
 
@@ -1673,6 +1699,8 @@ class Client(_Client):
             logger_fn: A function that is given each event of this call as a dictionary.
             verbose: Whether this call's events, with prompt and output, are written to standard
                 error.
+            hedge_after: Seconds without a response after which the call is made a second time, to
+                the next model of a list if there is one; the first response counts.
 
         Raises:
             LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else;
@@ -1704,6 +1732,7 @@ class Client(_Client):
         forceTimeout: float | None = None,
         logger_fn: Callable[[dict[str, Any]], object] | None = None,
         verbose: bool | None = None,
+        hedge_after: float | None = None,
     ) -> Embeddings:
         """:meth:`aembedding` for code that is not async; it also works while a loop is running.
 
@@ -1739,6 +1768,8 @@ class Client(_Client):
             logger_fn: A function that is given each event of this call as a dictionary.
             verbose: Whether this call's events, with prompt and output, are written to standard
                 error.
+            hedge_after: Seconds without a response after which the call is made a second time, to
+                the next model of a list if there is one; the first response counts.
         """
     async def arerank(
         self,
@@ -2026,6 +2057,7 @@ async def acompletion(
     forceTimeout: float | None = None,
     logger_fn: Callable[[dict[str, Any]], object] | None = None,
     verbose: bool | None = None,
+    hedge_after: float | None = None,
     repair: int | None = None,
     azure: bool | None = None,
     replicate: bool | None = None,
@@ -2106,6 +2138,8 @@ async def acompletion(
         logger_fn: A function that is given each event of this call as a dictionary.
         verbose: Whether this call's events, with prompt and output, are written to standard
             error.
+        hedge_after: Seconds without a response after which the call is made a second time, to
+            the next model of a list if there is one; the first response counts.
         repair: How often a response that is no value of the type in ``response_format`` is
             asked for again, with what is wrong; 0 by default.
 
@@ -2197,6 +2231,7 @@ async def acompletion(
     forceTimeout: float | None = None,
     logger_fn: Callable[[dict[str, Any]], object] | None = None,
     verbose: bool | None = None,
+    hedge_after: float | None = None,
     repair: int | None = None,
     azure: bool | None = None,
     replicate: bool | None = None,
@@ -2287,6 +2322,7 @@ async def acompletion(
     forceTimeout: float | None = None,
     logger_fn: Callable[[dict[str, Any]], object] | None = None,
     verbose: bool | None = None,
+    hedge_after: float | None = None,
     repair: int | None = None,
     azure: bool | None = None,
     replicate: bool | None = None,
@@ -2401,6 +2437,8 @@ async def acompletion(
         logger_fn: A function that is given each event of this call as a dictionary.
         verbose: Whether this call's events, with prompt and output, are written to standard
             error.
+        hedge_after: Seconds without a response after which the call is made a second time, to
+            the next model of a list if there is one; the first response counts.
         repair: How often a response that is no value of the type in ``response_format`` is
             asked for again, with what is wrong; 0 by default.
 
@@ -2465,6 +2503,7 @@ def completion(
     forceTimeout: float | None = None,
     logger_fn: Callable[[dict[str, Any]], object] | None = None,
     verbose: bool | None = None,
+    hedge_after: float | None = None,
     repair: int | None = None,
     azure: bool | None = None,
     replicate: bool | None = None,
@@ -2545,6 +2584,8 @@ def completion(
         logger_fn: A function that is given each event of this call as a dictionary.
         verbose: Whether this call's events, with prompt and output, are written to standard
             error.
+        hedge_after: Seconds without a response after which the call is made a second time, to
+            the next model of a list if there is one; the first response counts.
         repair: How often a response that is no value of the type in ``response_format`` is
             asked for again, with what is wrong; 0 by default.
 
@@ -2635,6 +2676,7 @@ def completion(
     forceTimeout: float | None = None,
     logger_fn: Callable[[dict[str, Any]], object] | None = None,
     verbose: bool | None = None,
+    hedge_after: float | None = None,
     repair: int | None = None,
     azure: bool | None = None,
     replicate: bool | None = None,
@@ -2725,6 +2767,7 @@ def completion(
     forceTimeout: float | None = None,
     logger_fn: Callable[[dict[str, Any]], object] | None = None,
     verbose: bool | None = None,
+    hedge_after: float | None = None,
     repair: int | None = None,
     azure: bool | None = None,
     replicate: bool | None = None,
@@ -2839,6 +2882,8 @@ def completion(
         logger_fn: A function that is given each event of this call as a dictionary.
         verbose: Whether this call's events, with prompt and output, are written to standard
             error.
+        hedge_after: Seconds without a response after which the call is made a second time, to
+            the next model of a list if there is one; the first response counts.
         repair: How often a response that is no value of the type in ``response_format`` is
             asked for again, with what is wrong; 0 by default.
 
@@ -2900,6 +2945,7 @@ async def acount_tokens(
     forceTimeout: float | None = None,
     logger_fn: Callable[[dict[str, Any]], object] | None = None,
     verbose: bool | None = None,
+    hedge_after: float | None = None,
     repair: int | None = None,
 ) -> TokenCount:
     """How many tokens the prompt of such a call has, tools included; no model is asked.
@@ -2977,6 +3023,8 @@ async def acount_tokens(
         logger_fn: A function that is given each event of this call as a dictionary.
         verbose: Whether this call's events, with prompt and output, are written to standard
             error.
+        hedge_after: Seconds without a response after which the call is made a second time, to
+            the next model of a list if there is one; the first response counts.
         repair: How often a response that is no value of the type in ``response_format`` is
             asked for again, with what is wrong; 0 by default.
 
@@ -3038,6 +3086,7 @@ def count_tokens(
     forceTimeout: float | None = None,
     logger_fn: Callable[[dict[str, Any]], object] | None = None,
     verbose: bool | None = None,
+    hedge_after: float | None = None,
     repair: int | None = None,
 ) -> TokenCount:
     """:func:`acount_tokens` for code that is not async; it also works while a loop is running.
@@ -3112,6 +3161,8 @@ def count_tokens(
         logger_fn: A function that is given each event of this call as a dictionary.
         verbose: Whether this call's events, with prompt and output, are written to standard
             error.
+        hedge_after: Seconds without a response after which the call is made a second time, to
+            the next model of a list if there is one; the first response counts.
         repair: How often a response that is no value of the type in ``response_format`` is
             asked for again, with what is wrong; 0 by default.
 
@@ -3144,6 +3195,7 @@ async def aembedding(
     forceTimeout: float | None = None,
     logger_fn: Callable[[dict[str, Any]], object] | None = None,
     verbose: bool | None = None,
+    hedge_after: float | None = None,
 ) -> Embeddings:
     """The embeddings of texts, in OpenAI's shape and in their order; the default client asks.
 
@@ -3181,6 +3233,8 @@ async def aembedding(
         logger_fn: A function that is given each event of this call as a dictionary.
         verbose: Whether this call's events, with prompt and output, are written to standard
             error.
+        hedge_after: Seconds without a response after which the call is made a second time, to
+            the next model of a list if there is one; the first response counts.
 
     Raises:
         LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else; cancellation
@@ -3212,6 +3266,7 @@ def embedding(
     forceTimeout: float | None = None,
     logger_fn: Callable[[dict[str, Any]], object] | None = None,
     verbose: bool | None = None,
+    hedge_after: float | None = None,
 ) -> Embeddings:
     """:func:`aembedding` for code that is not async; it also works while a loop is running.
 
@@ -3249,6 +3304,8 @@ def embedding(
         logger_fn: A function that is given each event of this call as a dictionary.
         verbose: Whether this call's events, with prompt and output, are written to standard
             error.
+        hedge_after: Seconds without a response after which the call is made a second time, to
+            the next model of a list if there is one; the first response counts.
 
     Raises:
         LLMGateError: of one of the kinds in :mod:`llmgate.errors`.

@@ -66,6 +66,7 @@ class EmbeddingCall:
     id: str = "call"
     report: Report = field(default_factory=Report)
     fallbacks: tuple[str, ...] = ()
+    hedge_after: float | None = None
 
 
 @shape

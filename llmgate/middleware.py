@@ -17,6 +17,7 @@ from llmgate.options import ChatCall
 from llmgate.reranking import RerankCall, Reranking
 
 if TYPE_CHECKING:
+    from llmgate._core.retry import RetryBudget, RetryPolicy
     from llmgate._core.stream import Stream
     from llmgate.types import Completion
 
@@ -60,6 +61,15 @@ class Middleware:
     """True where a middleware only watches: it gives the handler its call, once and unchanged but
     for hooks, waits for nothing else, and returns what it was returned, or a stream of it that is
     mapped. A client all of whose middleware does so makes no copies and no deadline around it."""
+
+    def share_retries(self, policy: RetryPolicy, budget: RetryBudget) -> None:
+        """What each client that has this middleware tells it when it is made.
+
+        Args:
+            policy: How often a call is retried whose ``max_retries`` is None.
+            budget: What all retries of the client come from: one that sends a call again without
+                being told by an error asks ``budget.spend()``, and leaves it where that is False.
+        """
 
     async def chat(self, call: ChatCall, handler: Handler) -> Completion | Stream:
         """The completion of a call, or the stream of it where ``call.stream`` is true.

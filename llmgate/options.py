@@ -140,6 +140,7 @@ class OwnOptions(TypedDict, total=False):
 class CallOptions(ChatParameters, OwnOptions, total=False):
     """Every keyword of ``acompletion`` besides ``model``, ``messages`` and ``stream``."""
 
+    hedge_after: float
     repair: int
 
 
@@ -156,6 +157,8 @@ class EmbeddingParameters(TypedDict, total=False):
 
 class EmbeddingOptions(EmbeddingParameters, OwnOptions, total=False):
     """Every keyword of ``aembedding`` beside ``model`` and ``input``."""
+
+    hedge_after: float
 
 
 class ListOptions(OwnOptions, total=False):
@@ -203,7 +206,8 @@ class ChatCall:
     are what was changed to read the call: each report of it begins with them. ``fallbacks`` are the
     models to be asked where ``model`` fails, in this order; the client sees to that behind the last
     middleware. ``output`` is the Python type that stands behind ``response_format``, if any: what
-    middleware sees of a response is its text.
+    middleware sees of a response is its text. ``hedge_after`` is after how many seconds without a
+    response another one is asked for; likewise.
     """
 
     model: str
@@ -221,6 +225,7 @@ class ChatCall:
     deviations: tuple[Deviation, ...] = ()
     fallbacks: tuple[str, ...] = ()
     output: Output | None = None
+    hedge_after: float | None = None
 
     @property
     def wants_usage_chunk(self) -> bool:

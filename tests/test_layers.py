@@ -144,6 +144,8 @@ FLOORS = (
         "middlewares",
         "middlewares.strategies",
         "middlewares.targets",
+        "middlewares.hedging",
+        "middlewares.fallback",
         "middlewares.routing",
         "middlewares.cache",
         "middlewares.limit_store",

@@ -85,6 +85,8 @@ max_age: Seconds for which a list that this client was given before is good enou
     default it is asked for anew.
 top_n: How many of the most relevant documents are returned; by default all.
 return_documents: Whether each result holds its document.
+hedge_after: Seconds without a response after which the call is made a second time, to
+    the next model of a list if there is one; the first response counts.
 repair: How often a response that is no value of the type in ``response_format`` is
     asked for again, with what is wrong; 0 by default.
 api_key: The provider's key for this call, instead of the one from the environment.

@@ -154,6 +154,8 @@ class Client(Operations, Live):
             from llmgate._core.layers import as_middleware  # noqa: PLC0415 - only for those who have it
 
             self._middleware = as_middleware(middleware, models)
+            for each in self._middleware:
+                each.share_retries(self._policy, self._budget)
 
     # --- calls ---
 
@@ -184,7 +186,12 @@ class Client(Operations, Live):
                 call = self._parse(model, messages, stream, options)
         except InvalidRequestError as error:
             raise error.with_traceback(None)  # noqa: B904 - it is the same error, which says where
-        if self._middleware or call.fallbacks or call.output is not None:
+        if (
+            self._middleware
+            or call.fallbacks
+            or call.output is not None
+            or call.hedge_after is not None
+        ):
             return await self._take_on(call, began)
         return await self._perform(call, began)
 
@@ -318,7 +325,7 @@ class Client(Operations, Live):
 
     async def _take_on(self, call: ChatCall, began: float) -> Completion | Stream:
         """A call with all that stands around it: the middleware, and the parsing outermost."""
-        has_layers = self._middleware or call.fallbacks
+        has_layers = self._layers(call)
         perform = self._take_through if has_layers else self._perform
         if call.output is None:
             return await perform(call, began)

@@ -111,7 +111,8 @@ async def conclude(work: Callable[[], Awaitable[Result]], state: CallState) -> R
     except LLMGateError as error:  # without its frames: what they read may repeat the key
         state.end("error", state.explain(error))
         raise error.with_traceback(None)  # noqa: B904 - it is the same error
-    except BaseException:
+    except BaseException as error:
+        state.cancelled(error)
         state.end("cancelled")
         raise
 

@@ -12,9 +12,10 @@ from llmgate._core.abilities import apply_abilities, declared
 from llmgate._core.batches import embed_in_batches
 from llmgate._core.check import check_embedding_parameters, check_input, check_name
 from llmgate._core.prepare import first_and_rest, new_id, set_own
+from llmgate._core.settings import as_hedge_after
 from llmgate.embeddings import EmbeddingCall
 from llmgate.errors import UnsupportedError
-from llmgate.options import EmbeddingOptions, EmbeddingParameters, OwnOptions
+from llmgate.options import EmbeddingOptions, EmbeddingParameters
 from llmgate.provider import Embedder, EmbeddingAbilities, Provider, Support
 from llmgate.report import Policy, Report
 
@@ -44,6 +45,7 @@ def parse_embedding(
     call.fallbacks = fallbacks
     if own:
         set_own(call, own)
+        call.hedge_after = as_hedge_after(own.get("hedge_after"))
     return call
 
 
@@ -52,7 +54,7 @@ def _sorted(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]
     parameters = EmbeddingParameters.__annotations__
     given = {name: value for name, value in options.items() if value is not None}
     for name in given:
-        check_name(name, [*parameters, *OwnOptions.__annotations__])
+        check_name(name, [*EmbeddingOptions.__annotations__])
     theirs = {name: value for name, value in given.items() if name in parameters}
     return theirs, {name: value for name, value in given.items() if name not in parameters}
 

@@ -164,7 +164,8 @@ class LiveSource:
             if not self.ready:  # without its frames: what they read may repeat the key
                 raise error.with_traceback(None)  # noqa: B904 - it is the same error
             self._failure = error.with_traceback(None)  # raised after what came before it
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
+            self._context.cancelled(error)
             self._finish("cancelled")
             await abandon(self._context)
             raise

@@ -28,6 +28,7 @@ from llmgate.report import Policy, Report
 
 if TYPE_CHECKING:
     from llmgate._core.listing import ListingCall
+    from llmgate._core.retry import RetryBudget, RetryPolicy
     from llmgate._core.state import AnyCall, CallState
     from llmgate._core.tokens import Ratios
     from llmgate.embeddings import EmbeddingCall, EmbeddingInput, Embeddings
@@ -53,6 +54,8 @@ class Operations:
     if TYPE_CHECKING:
         _lists: dict[str, tuple[float, list[Model]]]
         _middleware: tuple[Middleware, ...]
+        _policy: RetryPolicy
+        _budget: RetryBudget
         _registry: Registry
         _timeout: Timeout
         _unsupported: Policy
@@ -131,14 +134,14 @@ class Operations:
 
     async def _embed_through(self, call: EmbeddingCall, began: float) -> Embeddings:
         """Ask the provider of a call's model, through the middleware."""
-        if not (self._middleware or call.fallbacks):
+        layers = self._layers(call)
+        if not layers:
             return await self._embed(call, began)
         from llmgate._core.layers import take_through  # noqa: PLC0415 - only for those who have it
         from llmgate.embeddings import Embeddings  # noqa: PLC0415 - likewise
 
-        layers = [each.embed for each in self._layers(call)]
         return await take_through(
-            layers,
+            [each.embed for each in layers],
             call,
             self._embed,
             Embeddings,
@@ -148,14 +151,16 @@ class Operations:
         )
 
     def _layers(self, call: ChatCall | EmbeddingCall) -> tuple[Middleware, ...]:
-        """The middleware, and behind it what tries the other models of a call that has any."""
-        if not call.fallbacks:
+        """The middleware, and behind it what tries the other models of a call that has any, and
+        what makes one a second time."""
+        if not call.fallbacks and call.hedge_after is None:
             return self._middleware
         from llmgate.middlewares.routing import Router  # noqa: PLC0415 - only where asked for
 
         if self._router is None:
             found = (each for each in self._middleware if isinstance(each, Router))
             self._router = next(found, None) or Router()
+            self._router.share_retries(self._policy, self._budget)
         is_there = self._router in self._middleware
         return self._middleware if is_there else (*self._middleware, self._router)
 

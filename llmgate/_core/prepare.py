@@ -20,6 +20,7 @@ from llmgate._core.provider_settings import revealed
 from llmgate._core.settings import (
     as_extra_body,
     as_headers,
+    as_hedge_after,
     as_hooks,
     as_labels,
     as_policy,
@@ -100,12 +101,16 @@ def parse(
     if not stream and "stream_options" in parameters:
         reason = "only a stream has options: set stream=True"
         raise InvalidRequestError(reason, path="stream_options")
-    first, fallbacks = (model, ()) if isinstance(model, str) else first_and_rest(model)
+    first: Any = model
+    fallbacks: tuple[str, ...] = ()
+    if not isinstance(model, str):
+        first, fallbacks = first_and_rest(model)
     if switch is not None:
         first = legacy.prefixed(first, switch)
     call = ChatCall(first, checked, parameters, stream, unsupported, {}, {}, None, None, {}, (), {})
     if own:  # seldom
         set_own(call, own)
+        call.hedge_after = as_hedge_after(own.get("hedge_after"))
     if changes:
         call.deviations = tuple(changes)
     if fallbacks:

@@ -5,6 +5,7 @@ These are checks of values; what the values do is for others to say.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias, TypeGuard, cast
@@ -25,6 +26,7 @@ __all__ = [
     "as_extra_body",
     "as_header_source",
     "as_headers",
+    "as_hedge_after",
     "as_hooks",
     "as_labels",
     "as_policy",
@@ -137,6 +139,19 @@ def as_headers(headers: Any, path: str = "extra_headers") -> Mapping[str, str]:
         reason = "expected a header's name and printable ASCII text"
         raise InvalidRequestError(reason, path=f"{path}.{describe_value(wrong[0])}")
     return headers
+
+
+def as_hedge_after(given: Any) -> float | None:
+    """Seconds without a response, after which another one is asked for.
+
+    Raises:
+        InvalidRequestError: when they are none.
+    """
+    is_number = isinstance(given, int | float) and not isinstance(given, bool)
+    if given is None or (is_number and 0 < given < math.inf):
+        return cast("float | None", given)
+    reason = f"expected a positive number of seconds, got {describe_value(given)}"
+    raise InvalidRequestError(reason, path="hedge_after")
 
 
 def as_header_source(given: Any) -> HeaderSource | None:

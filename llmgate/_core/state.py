@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from llmgate.report import Report
     from llmgate.types import Usage
 
-__all__ = ["CallState", "Outcome", "request_id"]
+__all__ = ["CallState", "Outcome", "attempts_of", "request_id"]
 
 Result = TypeVar("Result")
 Outcome: TypeAlias = Literal["ok", "error", "cancelled", "abandoned"]
@@ -188,6 +188,10 @@ class CallState:
 
     # --- its errors ---
 
+    def cancelled(self, error: BaseException) -> None:
+        """Note on a cancellation which attempts it has ended, for :func:`attempts_of`."""
+        vars(error)[_MARK] = (*attempts_of(error), *self.attempts)
+
     def run(self, step: Callable[..., Result], *arguments: Any, may_stop: bool = False) -> Result:
         """A step of a provider's own code. What it raises is one of our errors, or becomes a
         :class:`PluginError`, but for the ``StopIteration`` of a flow, which ``may_stop``."""
@@ -219,6 +223,15 @@ class CallState:
             if self.sent is not None:
                 _redact_error(error, self._secrets())
         return error
+
+
+_MARK = "_llmgate_attempts"
+
+
+def attempts_of(error: BaseException) -> tuple[Attempt, ...]:
+    """The attempts that were made until something was cancelled."""
+    found: tuple[Attempt, ...] = vars(error).get(_MARK, ())
+    return found
 
 
 def _add_response(error: LLMGateError, response: HttpResponse, *, with_body: bool) -> None:

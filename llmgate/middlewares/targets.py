@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
 from llmgate._core.check import check_name, check_parameters
 from llmgate._core.prepare import hide_credentials, set_own
-from llmgate._core.settings import is_iterable, is_mapping
+from llmgate._core.settings import as_hedge_after, is_iterable, is_mapping
 from llmgate.errors import (
     InvalidRequestError,
     LLMGateError,
@@ -76,8 +76,18 @@ class Target:
         limit = self._given.timeout
         return None if limit is None else limit.total
 
+    @property
+    def hedge_after(self) -> float | None:
+        """Seconds that it has until another target is asked as well, where it has its own."""
+        return self._given.hedge_after
+
+    def retries_of(self, call: ChatCall | EmbeddingCall) -> int | None:
+        """How often a call is retried here, where the target or the call says so."""
+        given = self._given.max_retries
+        return call.max_retries if given is None else given
+
     def applied(self, call: Call, retries: int | None) -> Call:
-        """A call as it is sent to this target; ``retries`` where neither says how many.
+        """A call as it is sent to this target, to be retried so often.
 
         The key and the address of a call are for the provider that the caller named: another one
         gets what its target gives.
@@ -87,7 +97,8 @@ class Target:
             "model": self.model,
             "fallbacks": (),
             "timeout": given.timeout or call.timeout,
-            "max_retries": retries if given.max_retries is None else given.max_retries,
+            "max_retries": retries,
+            "hedge_after": None,
             "extra_headers": {**given.extra_headers, **call.extra_headers},
             "extra_body": {**given.extra_body, **call.extra_body},
         }
@@ -121,6 +132,7 @@ def _given(options: CallOptions) -> ChatCall:
         (chat if name in ChatParameters.__annotations__ else own)[name] = value
     call = ChatCall("", [])
     set_own(call, own)
+    call.hedge_after = as_hedge_after(own.get("hedge_after"))
     if chat:
         call.parameters = check_parameters(chat, [])
     return call
@@ -138,12 +150,14 @@ class Route:
     ``choose`` is how one is chosen, where it differs from the router's. ``context_window`` and
     ``content_filter`` are models, or names of other routes, for calls that failed with a
     :class:`~llmgate.errors.ContextWindowError` or a :class:`~llmgate.errors.ContentFilterError`.
+    ``hedge_after`` is in seconds, as of a call, for those that do not say it themselves.
     """
 
     targets: Iterable[Target | str]
     choose: Any = None
     context_window: Iterable[str] = ()
     content_filter: Iterable[str] = ()
+    hedge_after: float | None = None
 
 
 @dataclass(frozen=True)
@@ -233,4 +247,5 @@ def as_route(given: object, path: str) -> tuple[Route, list[Target]]:
     targets = [as_target(each, f"{path}[{n}]") for n, each in enumerate(listed)]
     if not targets:
         raise InvalidRequestError("expected at least one target", path=path)
+    as_hedge_after(route.hedge_after)
     return route, targets

@@ -1,0 +1,284 @@
+"""Takes one call from target to target: to the next one after a failure, and to another one beside
+one that takes long. In which order they are asked is not decided here.
+
+What an error means is read from its class: the faults of a target lead to the next one, and those
+of the caller are the caller's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+from llmgate._core.retry import RetryBudget, RetryPolicy
+from llmgate._core.state import attempts_of
+from llmgate._core.stream import Stream
+from llmgate._exchange import Attempt, Exchange
+from llmgate.errors import (
+    ContentFilterError,
+    ContextWindowError,
+    DeadlineExceededError,
+    DecodeError,
+    LLMGateError,
+    OverloadedError,
+    RateLimitError,
+    RequestError,
+    RequestTimeoutError,
+    ServerError,
+    StreamTruncatedError,
+    TransportError,
+)
+from llmgate.middleware import StreamEnd
+from llmgate.middlewares.targets import Target, TargetState
+
+if TYPE_CHECKING:
+    from llmgate.embeddings import EmbeddingCall, Embeddings
+    from llmgate.options import ChatCall
+    from llmgate.types import Completion
+
+__all__ = ["Hedging", "Run"]
+
+Call = TypeVar("Call", bound="ChatCall | EmbeddingCall")
+Result = TypeVar("Result", bound="Completion | Stream | Embeddings")
+
+_FAULTS_OF_A_TARGET = (
+    *(RateLimitError, OverloadedError, ServerError, RequestTimeoutError),
+    *(TransportError, StreamTruncatedError, DecodeError),
+)
+"""What says that this target failed and another may not. Of deadlines, see ``_is_fault``."""
+
+
+class Run(Generic[Call, Result]):
+    """One call on its way from target to target."""
+
+    def __init__(
+        self,
+        call: Call,
+        handler: Callable[[Call], Awaitable[Result]],
+        hedging: Hedging,
+        *,
+        is_single: bool,
+    ) -> None:
+        self.call, self._handler, self._hedging = call, handler, hedging
+        self._is_single = is_single
+        self.tried = list[TargetState]()
+        self.error: LLMGateError | None = None
+        self._failures = list[tuple[Target, LLMGateError]]()
+        self._asked = list[_Asked]()
+
+    async def ask(self, waiting: list[TargetState]) -> Result | None:
+        """What the next target gives, or another one that is asked when it takes long; None where
+        a further one may be asked."""
+        state = self._take_ready(waiting)
+        given, after = state.target.retries_of(self.call), self._hedge_after(state.target)
+        most = self._hedging.policy.max_retries if given is None else given
+        if after is None or type(most) is not int or most < 1:
+            return await self._attempt(state, self._retries(state, waiting))
+        if any(each.is_ready() for each in waiting):
+            retries, spare = self._retries(state, waiting), None
+        else:  # it is asked a second time itself, which is one of its retries
+            retries, spare = most - 1, state
+        first = _First(state, retries, spare)
+        return await self._hedged(first, after, waiting)
+
+    async def _hedged(
+        self, first: _First, after: float, waiting: list[TargetState]
+    ) -> Result | None:
+        """What one of two targets gives; None where both have failed, and a further one may be
+        asked."""
+        from llmgate.middlewares.hedging import hedged  # noqa: PLC0415 - only for those who want it
+
+        def hedge() -> Awaitable[Result | None] | None:
+            other = next((each for each in waiting if each.is_ready()), first.spare)
+            if other is None or not self._hedging.budget.spend():
+                return None
+            if other is first.spare:
+                return self._ask(other, 0)
+            waiting.remove(other)
+            self.tried.append(other)
+            return self._ask(other, self._retries(other, waiting))
+
+        due = time.monotonic() + after
+        try:
+            result = await hedged(self._ask(first.state, first.retries), after, hedge)
+        except LLMGateError as error:
+            error.attempts = self._attempts()
+            raise
+        if result is not None:
+            return self._with_attempts(result)
+        if first.spare is not None and len(self._asked) == 1 and self._may_retry(due):
+            await asyncio.sleep(due - time.monotonic())
+            return await self._attempt(first.spare, 0)
+        return None
+
+    def _may_retry(self, due: float) -> bool:
+        """Whether what was set aside for a hedge is made as a retry, when that is due: the target
+        has failed before."""
+        error, is_allowed = self.error, False
+        with suppress(Exception):  # what the caller's policy raises is said by the engine
+            is_allowed = error is not None and self._hedging.policy.allows(error, 0, answered=True)
+        seconds = (error and error.retry_after) or 0.0
+        return is_allowed and seconds <= due - time.monotonic()
+
+    def _retries(self, state: TargetState, followers: list[TargetState]) -> int | None:
+        """How often a target is retried: not at all before another one, unless that was said."""
+        given = state.target.retries_of(self.call)
+        if given is None and any(each.is_ready() for each in followers):
+            return 0
+        return given
+
+    def _hedge_after(self, target: Target) -> float | None:
+        for given in (self.call.hedge_after, target.hedge_after):
+            if given is not None:
+                return given
+        return self._hedging.after
+
+    def _take_ready(self, waiting: list[TargetState]) -> TargetState:
+        """Take the next target that may be asked; where all that remain are left alone, the one
+        that is so for the shortest time.
+
+        Raises:
+            LLMGateError: when there is none, or another call is probing that one.
+        """
+        state = next((each for each in waiting if self._is_single or each.is_ready()), None)
+        if state is None:
+            state = min(waiting, key=lambda each: each.cooling_until)
+            if state.is_probed and self._failures:
+                raise self.failure()
+            if state.is_probed:
+                raise OverloadedError(
+                    f"every target of {self.call.model!r} has failed and is left alone for a while"
+                )
+        waiting.remove(state)
+        self.tried.append(state)
+        return state
+
+    async def _attempt(self, state: TargetState, retries: int | None) -> Result | None:
+        """The same, with all attempts so far."""
+        result = await self._ask(state, retries)
+        return None if result is None else self._with_attempts(result)
+
+    async def _ask(self, state: TargetState, retries: int | None) -> Result | None:
+        """What a target gives, or None where another one may be asked."""
+        asked = _Asked(state.target)
+        self._asked.append(asked)
+        began = time.monotonic()
+        state.begin()
+        is_streaming = False
+        try:
+            result = await self._handler(state.target.applied(self.call, retries))
+            if isinstance(result, Stream):
+                await result.start()
+                result.when_done(partial(_stream_ended, state))
+                is_streaming = True
+        except LLMGateError as error:
+            asked.attempts = error.attempts
+            self._failures.append((state.target, error))
+            self.error = error
+            if not self._goes_on(state, error, time.monotonic() - began):
+                raise self.failure(error) from None
+            return None
+        except asyncio.CancelledError as error:
+            asked.attempts = attempts_of(error)
+            raise
+        finally:
+            if not is_streaming:
+                state.end()
+        state.succeed()
+        asked.result = result
+        return result
+
+    def _goes_on(self, state: TargetState, error: LLMGateError, seconds: float) -> bool:
+        """Whether another target may be asked after this error."""
+        if isinstance(error, RequestError):  # nothing was sent: this one cannot take such a call
+            return len(self.tried) > 1
+        if isinstance(error, ContextWindowError | ContentFilterError):
+            return True
+        is_fault = _is_fault(error, state.target, seconds)
+        if is_fault:
+            state.fail(error)
+        return is_fault and not error.delivered
+
+    def _with_attempts(self, result: Result) -> Result:
+        """What was given, with the attempts at all targets where several were asked."""
+        if len(self._asked) == 1:
+            return result
+        place = next(n for n, asked in enumerate(self._asked) if asked.result is result)
+        target = self._asked[place].target
+        before, after = self._attempts(stop=place), self._attempts(start=place + 1)
+
+        def amended(exchange: Exchange) -> Exchange:
+            return replace(exchange, attempts=(*before, *_of(target, exchange.attempts), *after))
+
+        if isinstance(result, Stream):
+            return result.amend(amended)
+        result.exchange = amended(result.exchange)
+        return result
+
+    def _attempts(self, start: int = 0, stop: int | None = None) -> tuple[Attempt, ...]:
+        """The attempts at the targets that were asked, in that order."""
+        found = list[Attempt]()
+        for asked in self._asked[start:stop]:
+            attempts = asked.attempts if asked.result is None else asked.result.attempts
+            found += _of(asked.target, attempts)
+        return tuple(found)
+
+    def failure(self, error: LLMGateError | None = None) -> LLMGateError:
+        """What is raised in the end: the last thing that a target failed with."""
+        asked = [each for _, each in self._failures if not isinstance(each, RequestError)]
+        error = error or (asked or [each for _, each in self._failures])[-1]
+        error.attempts = self._attempts()
+        for target, other in self._failures:
+            if other is not error:
+                error.add_note(f"{target.model} failed as well: {type(other).__name__}")
+        return error.with_traceback(None)
+
+
+@dataclass
+class _Asked:
+    """A target that was asked, the attempts that have failed, and what it gave."""
+
+    target: Target
+    attempts: Sequence[Attempt] = ()
+    result: Completion | Stream | Embeddings | None = None
+
+
+class _First(NamedTuple):
+    """A target that may have to share a call: how often it is retried, and the one that is asked as
+    well where no other is ready."""
+
+    state: TargetState
+    retries: int | None
+    spare: TargetState | None
+
+
+class Hedging(NamedTuple):
+    """When another target is asked as well, and from which retries that comes."""
+
+    after: float | None
+    policy: RetryPolicy
+    budget: RetryBudget
+
+
+def _of(target: Target, attempts: Iterable[Attempt]) -> tuple[Attempt, ...]:
+    return tuple(replace(attempt, target=target.model) for attempt in attempts)
+
+
+def _is_fault(error: LLMGateError, target: Target, seconds: float) -> bool:
+    """Whether an error is this target's: another one may do better."""
+    if not isinstance(error, DeadlineExceededError):
+        return isinstance(error, _FAULTS_OF_A_TARGET)
+    if error.provider is None:  # it was not even asked
+        return False
+    return error.phase != "total" or (target.timeout is not None and seconds >= target.timeout)
+
+
+def _stream_ended(state: TargetState, end: StreamEnd) -> None:
+    state.end()
+    if end.error is not None and isinstance(end.error, _FAULTS_OF_A_TARGET):
+        state.fail(end.error)
