@@ -479,7 +479,7 @@ async def test_embeddings_are_hedged_likewise() -> None:
 @in_no_time
 async def test_who_says_when() -> None:
     """The call, before the target, before the route, before the router."""
-    models = {
+    models: dict[str, Any] = {
         "fast": Route([Target("a/x", hedge_after=3), Target("b/y", priority=2)], hedge_after=4),
         "slow": Route([Target("a/x"), Target("b/y", priority=2)], hedge_after=4),
         "other": [Target("a/x"), Target("b/y", priority=2)],
