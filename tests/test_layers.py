@@ -24,7 +24,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-COMMANDS = ("batch", "chat", "doctor", "mock", "models", "providers")
+COMMANDS = ("batch", "chat", "doctor", "mock", "models", "new_provider", "providers")
 FLOORS = (
     (
         "_name_clash",

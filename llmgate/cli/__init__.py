@@ -94,6 +94,16 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
         description="Print versions, providers and whether keys are set, and check the package's "
         "name. No provider is imported, no key is shown, and nothing is sent.",
     )
+    new_provider = commands.add_parser(
+        "new-provider",
+        help="write a package for a provider, which its author completes",
+        description="Write a distribution that installs, and passes the conformance kit against a "
+        "stub; what is to be filled in is marked, and printed in order.",
+    )
+    if "new-provider" in words:
+        from llmgate.cli import new_provider as files  # noqa: PLC0415 - for this command alone
+
+        files.add_arguments(new_provider)
     mock.add_arguments(
         commands.add_parser(
             "mock",
@@ -125,6 +135,10 @@ def _run(argv: Sequence[str] | None) -> int:
         return doctor.run()
     if arguments.command == "mock":
         return mock.run(arguments)
+    if arguments.command == "new-provider":
+        from llmgate.cli import new_provider  # noqa: PLC0415 - likewise
+
+        return new_provider.run(arguments)
     from llmgate.cli import providers  # noqa: PLC0415 - likewise
 
     return providers.run()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,9 @@ from llmgate import Client, add_host, completion
 from llmgate._core import added as _added
 from llmgate._core.registry import installed_providers
 from llmgate.errors import InvalidRequestError, MissingKeyError
-from llmgate.testing import Canned, CannedTransport, with_transport
+from llmgate.provider import Provider
+from llmgate.provider.http import HttpRequest
+from llmgate.testing import Canned, CannedTransport, FixedSigning, with_transport
 from llmgate_compatible import CompatibleHost, host
 from llmgate_compatible.custom import hosts_in
 
@@ -44,6 +47,23 @@ def test_a_package_names_what_host_makes() -> None:
     made = host("acme", base_url="https://acme.example/v1", key=["ACME_API_KEY"], title="Acme")
     assert issubclass(made, CompatibleHost)
     assert ("acme", ("ACME_API_KEY",), "Acme") == (made.name, made.key_variables, made.row.title)
+
+
+async def test_a_subclass_of_a_row_is_what_the_page_says() -> None:
+    """The page about providers has one, which signs each request in a way of its own."""
+    page = Path(__file__).parents[3].joinpath("docs", "providers.md").read_text("utf-8")
+    block = next(code for code in page.split("```python\n") if "class Acme(host(" in code)
+    made: dict[str, Any] = {}
+    exec(block.partition("```")[0], made)  # noqa: S102 # our own documents
+    signing = FixedSigning()
+    provider: Provider = made["Acme"](api_key="key-1234567890")
+    request = HttpRequest("POST", "https://api.acme.example/v1/chat/completions")
+    sent = await provider.authorize(request, signing)
+    expected = {
+        "authorization": "Bearer key-1234567890",
+        "x-acme-date": signing.now.isoformat(),
+    }
+    assert expected == {name.lower(): value for name, value in sent.headers.items()}
 
 
 async def test_a_file_that_the_environment_names_adds_hosts(
