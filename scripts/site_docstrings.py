@@ -1,0 +1,124 @@
+"""An extension of griffe: docstrings of this package as the API reference of the site takes them.
+
+It changes what griffe has collected, and renders nothing: roles such as ``:class:`Client``` become
+links, names of ``llmgate`` lead to where they are defined, and functions that take a call's
+arguments have the help that they have at run time.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from importlib import import_module
+from typing import Any
+
+# It is installed in the site's own environment only, so no checker knows its types.
+griffe: Any = import_module("griffe")
+
+_ROLE = re.compile(r":(?:class|func|meth|mod|attr|data|exc):`(?:([^`<]*) <)?(~?)([\w.]+)>?`")
+_CODE_FOLLOWS = re.compile(r"::$", re.MULTILINE)
+_ARGUMENT = re.compile(r"^    (\w+): ", re.MULTILINE)
+_PACKAGE = "llmgate"
+
+
+class SiteDocstrings(griffe.Extension):  # type: ignore[misc]  # as said above
+    """What is done to a package when griffe has read it."""
+
+    def on_package(self, *, pkg: Any, loader: Any, **_: Any) -> None:
+        """Change the docstrings of ``llmgate``, once all of it is read."""
+        if pkg.path != _PACKAGE:
+            return
+        homes: dict[str, str] = import_module(_PACKAGE)._MODULE_OF
+        for name, module in homes.items():
+            pkg.set_member(name, griffe.Alias(name, f"{_PACKAGE}.{module}.{name}", parent=pkg))
+        loader.resolve_aliases()
+        _Pages(pkg, homes).rewrite(pkg)
+
+
+class _Pages:
+    """Rewrites the docstrings of a package."""
+
+    def __init__(self, package: Any, homes: dict[str, str]) -> None:
+        self._package = package
+        self._homes = homes
+
+    def rewrite(self, obj: Any) -> None:
+        """Those of a module or class, and of all that it holds."""
+        if isinstance(obj, griffe.Function) and _is_described(obj):
+            _take_help(obj)
+        if obj.docstring is not None:
+            obj.docstring.value = self._as_markdown(obj.docstring.value, obj)
+        for member in obj.members.values():
+            if isinstance(member, griffe.Object):
+                if member.name.startswith("__") and member.docstring is None:
+                    member.public = False  # Python says what it is for
+                self.rewrite(member)
+
+    def _as_markdown(self, text: str, obj: Any) -> str:
+        def linked(found: re.Match[str]) -> str:
+            title, short, target = found.groups()
+            shown = title or (target.rpartition(".")[2] if short else target)
+            path = self._path(target, obj)
+            if path is None:
+                return f"`{shown}`"
+            # optional: not every member of every class has a place in the reference
+            return f'<autoref identifier="{path}" optional><code>{shown}</code></autoref>'
+
+        return _CODE_FOLLOWS.sub(":", _ROLE.sub(linked, text))
+
+    def _path(self, target: str, obj: Any) -> str | None:
+        """Under which name the reference has what a role means; None where it has it not."""
+        for scope in _scopes(obj):
+            found = self._found(f"{scope}.{target}" if scope else target)
+            if found is not None:
+                return found
+        return None
+
+    def _found(self, path: str) -> str | None:
+        if not path.startswith(f"{_PACKAGE}."):
+            return None
+        try:
+            found: Any = self._package[path.removeprefix(f"{_PACKAGE}.")]
+            target = found.final_target if found.is_alias else found
+        except (KeyError, griffe.AliasResolutionError):
+            return None
+        module = target.module.path.removeprefix(f"{_PACKAGE}.")
+        inside = target.path.removeprefix(f"{target.module.path}.")
+        if self._homes.get(inside.partition(".")[0]) == module and "_" in module[:1]:
+            return f"{_PACKAGE}.{inside}"
+        is_private = any(part.startswith("_") for part in target.path.split("."))
+        return None if is_private else target.path
+
+
+def _scopes(obj: Any) -> list[str]:
+    """Where a name in an object's docstring is looked for, the nearest first."""
+    scopes: list[str] = []
+    found: Any = obj
+    while found is not None:
+        scopes.append(found.path)
+        found = found.parent
+    return [*scopes, ""]
+
+
+def _is_described(function: Any) -> bool:
+    """Whether its help is made at run time."""
+    return any(str(each.value).startswith("described(") for each in function.decorators)
+
+
+def _take_help(function: Any) -> None:
+    """Give a function the help that it has at run time, with the types of the arguments."""
+    owner: Any = import_module(function.module.path)
+    for name in function.path.removeprefix(f"{function.module.path}.").split("."):
+        owner = getattr(owner, name)
+    types = {
+        name: parameter.annotation
+        for name, parameter in inspect.signature(owner).parameters.items()
+        if isinstance(parameter.annotation, str)
+    }
+
+    def typed(found: re.Match[str]) -> str:
+        annotation = types.get(found[1])
+        return f"    {found[1]} ({annotation}): " if annotation else found[0]
+
+    text = _ARGUMENT.sub(typed, inspect.getdoc(owner) or "")
+    function.docstring = griffe.Docstring(text, parent=function)
