@@ -44,6 +44,7 @@ PAGES = sorted(
         *(ROOT / "docs").rglob("*.md"),
         *ROOT.glob("plugins/*/README.md"),
         *ROOT.glob("extras/*/README.md"),
+        *ROOT.glob("examples/*/README.md"),
     ]
 )
 FENCED = re.compile(r"^```python( run)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)

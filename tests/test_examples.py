@@ -119,7 +119,7 @@ def test_the_shop_cancels_what_is_open_and_says_what_is_not() -> None:
     def called(name: str, **arguments: Any) -> ToolCall:
         return ToolCall(f"call_{name}", Function(name, json.dumps(arguments)))
 
-    script = [
+    script: list[str | list[ToolCall]] = [
         [called("find_orders", customer="Ada")],
         [called("cancel_order", number=2)],
         [called("cancel_order", number=1)],
@@ -143,7 +143,7 @@ def test_the_shop_gives_up_where_there_is_no_end() -> None:
 
 
 def test_invoices_are_extracted_from_a_folder(tmp_path: Path) -> None:
-    """Each PDF is sent as a file, twice where the response does not fit; a failure stops no other."""
+    """Each PDF is sent, and again where the response does not fit; a failure stops no other."""
     folder = tmp_path / "invoices"
     with server() as mock:
         run(mock, "extraction/make_invoices.py", str(folder))

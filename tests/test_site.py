@@ -51,6 +51,7 @@ def test_each_public_name_is_in_the_reference() -> None:
         ("docs/guide.md", "guide.md"),
         ("docs/adr/0001-decoders-yield-chunks.md", "adr/0001-decoders-yield-chunks.md"),
         ("README.md", "project/readme.md"),
+        ("examples/rag/README.md", "examples/rag/index.md"),
         ("extras/llmgate-otel/README.md", "packages/llmgate-otel.md"),
         ("plugins/llmgate-openai/README.md", "packages/llmgate-openai.md"),
         ("LICENSE", "files/LICENSE.md"),
