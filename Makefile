@@ -5,7 +5,7 @@
 # make test-all      every test, and branch coverage of llmgate at 100 %; this is what .ci/run runs
 # make test-floor    the transport's tests and the faults of networks, on the oldest aiohttp that
 #                    pyproject.toml allows
-# make frameworks    instructor, smolagents and dspy, run on llmgate-litellm
+# make frameworks    instructor, smolagents and dspy on llmgate-litellm; those of docs/frameworks.md on llmgate
 # make docs          the manual as a site in .site/html, with no warning, dead link or missing anchor
 # make check         lint and types: ruff, mypy, pyright, all strict
 # make lint          ruff check and ruff format --check
@@ -120,7 +120,7 @@ frameworks-requirements: .tools/tools.stamp
 
 frameworks: .tools/frameworks/frameworks.stamp
 	@.tools/frameworks/bin/python -W ignore -m pytest -q -p no:cacheprovider -W ignore \
-		extras/llmgate-litellm/tests/flows_frameworks.py $(ARGS)
+		extras/llmgate-litellm/tests/flows_frameworks.py tests/flows_recipes.py $(ARGS)
 
 # As above: the environment of the manual's site, with .venv behind it on the path.
 .tools/docs/docs.stamp: requirements/docs.txt .venv/dev.stamp
