@@ -9,7 +9,7 @@ points of the group ``llmgate.middleware``, which a client asks for by name:
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from llmgate._core.source import StreamEnd
 from llmgate.embeddings import EmbeddingCall, Embeddings
@@ -17,8 +17,10 @@ from llmgate.options import ChatCall
 from llmgate.reranking import RerankCall, Reranking
 
 if TYPE_CHECKING:
+    from llmgate._core.registry import Target as ResolvedTarget
     from llmgate._core.retry import RetryBudget, RetryPolicy
     from llmgate._core.stream import Stream
+    from llmgate.cost import Prices
     from llmgate.types import Completion
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "Middleware",
     "RerankCall",
     "RerankHandler",
+    "Shared",
     "StreamEnd",
 ]
 
@@ -38,6 +41,22 @@ EmbeddingHandler: TypeAlias = Callable[[EmbeddingCall], Awaitable[Embeddings]]
 """The same for embeddings."""
 RerankHandler: TypeAlias = Callable[[RerankCall], Awaitable[Reranking]]
 """The same for rerankings."""
+
+
+class Shared(NamedTuple):
+    """What a client has in common with its middleware.
+
+    ``policy`` says how often a call is retried whose ``max_retries`` is None. ``budget`` is what
+    all retries of the client come from: who sends a call again without being told by an error asks
+    ``budget.spend()``, and leaves it where that is False. ``prices`` are the client's own.
+    ``target`` gives the provider and its own name of a model as a call names it, and raises an
+    :class:`~llmgate.errors.UnknownProviderError` where it is nobody's.
+    """
+
+    policy: RetryPolicy
+    budget: RetryBudget
+    prices: Prices | None
+    target: Callable[[str], ResolvedTarget]
 
 
 class Middleware:
@@ -62,14 +81,8 @@ class Middleware:
     for hooks, waits for nothing else, and returns what it was returned, or a stream of it that is
     mapped. A client all of whose middleware does so makes no copies and no deadline around it."""
 
-    def share_retries(self, policy: RetryPolicy, budget: RetryBudget) -> None:
-        """What each client that has this middleware tells it when it is made.
-
-        Args:
-            policy: How often a call is retried whose ``max_retries`` is None.
-            budget: What all retries of the client come from: one that sends a call again without
-                being told by an error asks ``budget.spend()``, and leaves it where that is False.
-        """
+    def used_by(self, shared: Shared) -> None:
+        """What each client that has this middleware tells it when it is made."""
 
     async def chat(self, call: ChatCall, handler: Handler) -> Completion | Stream:
         """The completion of a call, or the stream of it where ``call.stream`` is true.

@@ -182,7 +182,7 @@ def test_a_batch_runs_as_the_page_says(capsys: pytest.CaptureFixture[str]) -> No
 def test_limits_are_made_as_the_page_says(capsys: pytest.CaptureFixture[str]) -> None:
     """The page about limits does what it says."""
     asyncio.run(run_in_order(ROOT / "docs" / "limits.md"))
-    assert ["Hello"] == capsys.readouterr().out.splitlines()
+    assert ["Hello", "0.0000125"] == capsys.readouterr().out.splitlines()
 
 
 # --- the tutorial's plugin ----------------------------------------------------------------

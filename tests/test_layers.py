@@ -149,6 +149,7 @@ FLOORS = (
         "middlewares.routing",
         "middlewares.cache",
         "middlewares.limit_store",
+        "middlewares.estimates",
         "middlewares.turns",
         "middlewares.rate_headers",
         "middlewares.limits",

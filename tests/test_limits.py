@@ -182,12 +182,12 @@ async def test_estimates_learn_what_calls_take() -> None:
     estimate = limits._estimates["fake/m"]
     assert 1 <= estimate._completion < 1.1
     length = 33  # of the JSON of HI
-    one = estimate.of(ChatCall("fake/m", HI), length)
+    one = sum(estimate.of(ChatCall("fake/m", HI), length))
     assert 1.5 < one < 3
-    assert estimate.of(ChatCall("fake/m", HI, {"n": 3}), length) > one + 2
+    assert sum(estimate.of(ChatCall("fake/m", HI, {"n": 3}), length)) > one + 2
     limits._estimates["fake/m"]._completion = 500
-    assert 11 < estimate.of(ChatCall("fake/m", HI, {"max_tokens": 10}), length) < 12
-    assert estimate.of(EmbeddingCall("fake/m", ["Hi"]), length) < 2
+    assert 11 < sum(estimate.of(ChatCall("fake/m", HI, {"max_tokens": 10}), length)) < 12
+    assert sum(estimate.of(EmbeddingCall("fake/m", ["Hi"]), length)) < 2
 
 
 async def test_embeddings_and_tools_are_counted() -> None:

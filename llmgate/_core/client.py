@@ -155,7 +155,7 @@ class Client(Operations, Live):
 
             self._middleware = as_middleware(middleware, models)
             for each in self._middleware:
-                each.share_retries(self._policy, self._budget)
+                each.used_by(self._shared())
 
     # --- calls ---
 

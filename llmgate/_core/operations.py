@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     from llmgate._core.retry import RetryBudget, RetryPolicy
     from llmgate._core.state import AnyCall, CallState
     from llmgate._core.tokens import Ratios
+    from llmgate.cost import Prices
     from llmgate.embeddings import EmbeddingCall, EmbeddingInput, Embeddings
     from llmgate.messages import MessageLike
-    from llmgate.middleware import Middleware
+    from llmgate.middleware import Middleware, Shared
     from llmgate.middlewares.routing import Router
     from llmgate.models import Model, ModelList, TokenCount
     from llmgate.options import ChatCall, Timeout
@@ -56,6 +57,7 @@ class Operations:
         _middleware: tuple[Middleware, ...]
         _policy: RetryPolicy
         _budget: RetryBudget
+        _prices: Prices | None
         _registry: Registry
         _timeout: Timeout
         _unsupported: Policy
@@ -160,9 +162,15 @@ class Operations:
         if self._router is None:
             found = (each for each in self._middleware if isinstance(each, Router))
             self._router = next(found, None) or Router()
-            self._router.share_retries(self._policy, self._budget)
+            self._router.used_by(self._shared())
         is_there = self._router in self._middleware
         return self._middleware if is_there else (*self._middleware, self._router)
+
+    def _shared(self) -> Shared:
+        """What middleware is told of this client."""
+        from llmgate.middleware import Shared  # noqa: PLC0415 - only for those who have it
+
+        return Shared(self._policy, self._budget, self._prices, self._registry.target)
 
     async def _embed(self, call: EmbeddingCall, began: float) -> Embeddings:
         """Ask the provider of a call's model."""

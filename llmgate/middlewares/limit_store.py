@@ -1,7 +1,8 @@
 """The contract of what keeps the state of limits, in this process or for many; it keeps nothing.
 
 A store is asked before a call, which may have to wait or is refused, and is told afterwards what
-was used. Amounts are numbers by the names of what is limited: ``requests``, ``tokens``, ….
+was used. Amounts are numbers by the names of what is limited: ``requests``, ``tokens``, and
+``spend`` in whole billionths of a limit's currency.
 """
 
 from __future__ import annotations
@@ -67,7 +68,10 @@ class LimitStore(Protocol):
 
         Args:
             shares: The limits that the call is held to; none is possible.
-            amounts: What it is thought to use: ``requests`` and ``tokens`` always.
+            amounts: What it is thought to use: ``requests`` and ``tokens`` always, ``spend`` where
+                one of the limits is of that. What calls have spent and what is thought of those
+                that run is no more than the limit in each period; a call that would exceed it is
+                refused, and does not wait for the next one.
             max_wait: Seconds; None for as long as it takes, 0 to refuse at once.
 
         Raises:
@@ -80,7 +84,9 @@ class LimitStore(Protocol):
         ...
 
 
-def refusal(limit: Limit, name: str, which: str, delay: float | None = None) -> RateLimitError:
+def refusal(
+    limit: Limit, name: str, which: str, delay: float | None = None, spent: float | None = None
+) -> RateLimitError:
     """The error for a call that a limit refuses.
 
     Args:
@@ -88,12 +94,17 @@ def refusal(limit: Limit, name: str, which: str, delay: float | None = None) -> 
         name: The call's group.
         which: The amount that is used up, or ``"the provider"``, which said so.
         delay: Seconds until there is room, where that is known.
+        spent: Of ``spend``, how much is spent and reserved in this period, in billionths.
     """
-    if which == "concurrency":
+    used = ""
+    if which == "spend":
+        used = "" if spent is None else f", of which {spent / 1e9:.6g} are spent or reserved,"
+        which = f"{limit.spend} {limit.currency} in {limit.per:g} s"
+    elif which == "concurrency":
         which = f"{limit.concurrency} calls at once"
     elif which in limit.amounts:
         which = f"{getattr(limit, which):g} {which} in {limit.per:g} s"
     group = f" for {excerpt(name, 80)!r}" if name else ""
     later = "" if delay is None else f": there is room in {delay:.3g} s"
-    reason = f"the limit of {which}{group} is reached{later}"
+    reason = f"the limit of {which}{group}{used} is reached{later}"
     return RateLimitError(reason, retry_after=delay, retryable=False)

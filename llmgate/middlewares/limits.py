@@ -5,26 +5,27 @@ What a call used is read from its response; whose turn it is, a store decides, b
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from functools import partial
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from llmgate._core.state import attempts_of
 from llmgate._core.stream import Stream
-from llmgate._text.json import encode_json
 from llmgate.errors import (
+    ConnectError,
     InvalidRequestError,
     LLMGateError,
     RateLimitError,
     describe_value,
 )
-from llmgate.middleware import EmbeddingHandler, Handler, Middleware, StreamEnd
+from llmgate.middleware import EmbeddingHandler, Handler, Middleware, Shared, StreamEnd
+from llmgate.middlewares.estimates import Estimate, Pricing, length_of, spent
 from llmgate.middlewares.limit_store import Admission, LimitStore, Share
 from llmgate.middlewares.rate_headers import pause_in
 from llmgate.middlewares.turns import AnyCall, Limit, MemoryLimits
-from llmgate.options import ChatCall
 
 if TYPE_CHECKING:
     from llmgate.embeddings import EmbeddingCall, Embeddings
+    from llmgate.options import ChatCall
     from llmgate.types import Completion, Usage
 
 __all__ = ["Limit", "Limits"]
@@ -41,7 +42,10 @@ class Limits(Middleware):
     :class:`~llmgate.errors.RateLimitError`, which names the limit and has ``retry_after``. One that
     is refused by one limit uses nothing of the others. Tokens are estimated before a call, from its
     length and from what earlier calls of its model used, and counted as they were afterwards;
-    so are the requests that were sent again. What a provider says of its own limits, in headers of
+    so are the requests that were sent again. What may be spent is reserved and counted likewise,
+    by the prices of the client or public ones; a call whose price is not known is refused with a
+    :class:`~llmgate.errors.RequestError`, and one for which there is not enough left in the period
+    is refused at once. What a provider says of its own limits, in headers of
     a response or with a refusal, holds the group back as long as it says.
 
     Args:
@@ -70,7 +74,9 @@ class Limits(Middleware):
                 raise InvalidRequestError(reason, path=f"limits[{number}].{name}")
         self._limits = limits
         self._max_wait = max_wait
-        self._estimates: dict[str, _Estimate] = {}
+        self._estimates: dict[str, Estimate] = {}
+        self._pricing = Pricing()
+        self._weighs = any(limit.tokens or limit.spend is not None for limit in limits)
 
     async def chat(self, call: ChatCall, handler: Handler) -> Completion | Stream:
         """The completion, when it is the call's turn."""
@@ -84,33 +90,40 @@ class Limits(Middleware):
         """Close the store of the limits."""
         await self._store.aclose()
 
+    def used_by(self, shared: Shared) -> None:
+        """Take the prices of the client, where what is spent is limited."""
+        self._pricing.add(shared)
+
     async def _held(self, call: Call, handler: Callable[[Call], Awaitable[Result]]) -> Result:
-        shares = self._shares_of(call)
-        estimate = self._estimate_of(call.model)
-        length = _length(call) if any(share.limit.tokens for share in shares) else 0
-        amounts = {"requests": 1, "tokens": estimate.of(call, length) if length else 0}
-        turn = await self._store.admit(shares, amounts, self._max_wait)
-        settle = partial(_settle, turn, estimate, length)
-        is_streaming = False
+        held = await self._admitted(call)
         try:
             result = await handler(call)
-            if isinstance(result, Stream):
-                result.when_done(partial(_stream_ended, settle, turn))
-                is_streaming = True
-            else:
-                settle(result.usage, result.attempts, result.rate_limit)
         except LLMGateError as error:
-            settle(None, error.attempts, error.headers or {})
-            if isinstance(error, RateLimitError):
-                turn.hold_back(error.retry_after or 0.0)
+            held.failed(error)
             raise
-        except BaseException:
-            turn.give_back()
+        except BaseException as error:
+            held.cancelled(error)
             raise
-        finally:
-            if not is_streaming:
-                turn.leave()
+        if isinstance(result, Stream):
+            result.when_done(held.stream_ended)
+        else:
+            held.succeeded(result)
         return result
+
+    async def _admitted(self, call: AnyCall) -> _Held:
+        """A call whose turn it is."""
+        shares, length, currency = self._shares_of(call), 0, ""
+        estimate = self._estimate_of(call.model)
+        amounts: dict[str, float] = {"requests": 1, "tokens": 0}
+        if self._weighs and shares:
+            length = length_of(call)
+            tokens = estimate.of(call, length)
+            amounts["tokens"] = tokens.prompt + tokens.completion
+            for limit in [share.limit for share in shares if share.limit.spend is not None]:
+                currency = limit.currency
+                amounts["spend"] = await self._pricing.estimate(call.model, tokens, currency)
+        turn = await self._store.admit(shares, amounts, self._max_wait)
+        return _Held(turn, estimate, length, currency)
 
     def _shares_of(self, call: AnyCall) -> list[Share]:
         found = list[Share]()
@@ -120,66 +133,76 @@ class Limits(Middleware):
                 found.append(Share(number, limit, name))
         return found
 
-    def _estimate_of(self, model: str) -> _Estimate:
-        if len(self._estimates) >= _MOST_MODELS:
-            self._estimates.clear()
-        return self._estimates.setdefault(model, _Estimate())
+    def _estimate_of(self, model: str) -> Estimate:
+        found = self._estimates.get(model)
+        if found is None:
+            if len(self._estimates) >= _MOST_MODELS:
+                self._estimates.clear()
+            found = self._estimates[model] = Estimate()
+        return found
 
 
 _MOST_MODELS = 10_000
 
 
-def _settle(
-    turn: Admission,
-    estimate: _Estimate,
-    length: int,
-    usage: Usage | None,
-    attempts: Any,
-    headers: Any,
-) -> None:
-    """Count what a call used, and learn from it."""
-    used: dict[str, float] = {"requests": max(len(attempts), 1)}
-    if usage is not None:
-        used["tokens"] = usage.total_tokens
-    turn.settle(used)
-    if usage is not None and length:
-        estimate.learn(length, usage.prompt_tokens, usage.completion_tokens)
-    pause = pause_in(headers)
-    if pause:
-        turn.hold_back(pause)
+class _Held:
+    """A call that was admitted, and what is counted of it at its end."""
 
+    __slots__ = ("_currency", "_estimate", "_length", "_turn")
 
-def _stream_ended(settle: Callable[..., None], turn: Admission, end: StreamEnd) -> None:
-    known = end.completion or end.error
-    if known is not None:
-        settle(end.usage, known.attempts, known.headers or {})
-    turn.leave()
+    def __init__(self, turn: Admission, estimate: Estimate, length: int, currency: str) -> None:
+        self._turn, self._estimate = turn, estimate
+        self._length, self._currency = length, currency
 
+    def succeeded(self, result: Completion | Embeddings) -> None:
+        """It gave this."""
+        cost = spent(result.cost, self._currency) if self._currency else None
+        exchange = result.exchange
+        self._settle(result.usage, len(exchange.attempts), exchange.headers, cost)
+        self._turn.leave()
 
-def _length(call: AnyCall) -> int:
-    """The bytes of what a model is given to read."""
-    if isinstance(call, ChatCall):
-        tools = call.parameters.get("tools") or []
-        return len(encode_json(call.messages)) + (len(encode_json(tools)) if tools else 0)
-    return len(encode_json(call.input))
+    def failed(self, error: LLMGateError) -> None:
+        """It failed; what was refused is not billed."""
+        is_refused = error.status is not None and error.status >= 300
+        was_sent = error.attempts and not isinstance(error, ConnectError)
+        cost = None if was_sent and not is_refused else 0
+        self._settle(None, len(error.attempts), error.headers or {}, cost)
+        if isinstance(error, RateLimitError):
+            self._turn.hold_back(error.retry_after or 0.0)
+        self._turn.leave()
 
+    def cancelled(self, error: BaseException) -> None:
+        """It was ended before it gave anything; what was sent by then may be billed."""
+        attempts = len(attempts_of(error))
+        if attempts:
+            self._turn.settle({"requests": attempts})
+        else:
+            self._turn.give_back()
+        self._turn.leave()
 
-class _Estimate:
-    """How many tokens calls of one model take: a mean in which the latest calls count most."""
+    def stream_ended(self, end: StreamEnd) -> None:
+        """Its stream is over."""
+        known = end.completion or end.error
+        if known is None:
+            self._turn.settle({})
+        else:
+            whole = end.completion
+            cost = spent(whole.cost, self._currency) if whole and self._currency else None
+            self._settle(end.usage, len(known.attempts), known.headers or {}, cost)
+        self._turn.leave()
 
-    def __init__(self) -> None:
-        self._tokens_per_byte = 0.25
-        self._completion = 250.0
-
-    def of(self, call: AnyCall, length: int) -> float:
-        prompt = length * self._tokens_per_byte
-        if not isinstance(call, ChatCall):
-            return prompt
-        given = call.parameters
-        most = given.get("max_completion_tokens") or given.get("max_tokens")
-        expected = self._completion if most is None else min(most, self._completion)
-        return prompt + expected * (given.get("n") or 1)
-
-    def learn(self, length: int, prompt: int, completion: int) -> None:
-        self._tokens_per_byte += (prompt / length - self._tokens_per_byte) / 10
-        self._completion += (completion - self._completion) / 10
+    def _settle(
+        self, usage: Usage | None, attempts: int, headers: Mapping[str, str], cost: int | None
+    ) -> None:
+        """Count what a call used, and learn from it."""
+        used: dict[str, float] = {"requests": max(attempts, 1)}
+        if cost is not None:
+            used["spend"] = cost
+        if usage is not None:
+            used["tokens"] = usage.total_tokens
+            if self._length:
+                self._estimate.learn(self._length, usage.prompt_tokens, usage.completion_tokens)
+        self._turn.settle(used)
+        pause = pause_in(headers)
+        if pause:
+            self._turn.hold_back(pause)

@@ -26,7 +26,7 @@ def pause_in(headers: Mapping[str, str]) -> float:
     """
     longest = 0.0
     for name, value in headers.items():
-        if _REMAINING.fullmatch(name) and _is_none(value):
+        if "remaining" in name and _REMAINING.fullmatch(name) and _is_none(value):
             reset = headers.get(name.replace("remaining", "reset"))
             longest = max(longest, 0.0 if reset is None else _seconds(reset))
     return min(longest, _LONGEST)

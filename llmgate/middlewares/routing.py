@@ -17,7 +17,7 @@ from llmgate.errors import (
     InvalidRequestError,
     describe_value,
 )
-from llmgate.middleware import EmbeddingHandler, Handler, Middleware
+from llmgate.middleware import EmbeddingHandler, Handler, Middleware, Shared
 from llmgate.middlewares.fallback import Hedging, Run
 from llmgate.middlewares.strategies import Choose, Strategy, as_strategy
 from llmgate.middlewares.targets import Cooldown, Route, Target, TargetState, as_route
@@ -90,9 +90,9 @@ class Router(Middleware):
 
         self._unnamed = dict[str, list[TargetState]]()
 
-    def share_retries(self, policy: RetryPolicy, budget: RetryBudget) -> None:
+    def used_by(self, shared: Shared) -> None:
         """Take the retries that hedges are made of from the client's."""
-        self._hedging = self._hedging._replace(policy=policy, budget=budget)
+        self._hedging = self._hedging._replace(policy=shared.policy, budget=shared.budget)
 
     def states(self, model: str) -> Sequence[TargetState]:
         """How the targets behind a name have done."""

@@ -6,13 +6,16 @@ It decides by the clock of :func:`time.monotonic`; it knows no response.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, TypeAlias
 
 from llmgate.errors import InvalidRequestError, describe_value
+from llmgate.middlewares.estimates import billionths
 from llmgate.middlewares.limit_store import Amounts, Share, refusal
 
 if TYPE_CHECKING:
@@ -34,7 +37,8 @@ class Limit:
     ``requests`` and ``tokens`` are how many may be used in ``per`` seconds, evenly; ``burst`` is
     how many requests may come at once after a pause (a tenth of them unless it is given), and
     tokens may be saved up for a tenth of ``per``. ``concurrency`` is how many calls may run at
-    once, a stream until its end.
+    once, a stream until its end. ``spend`` is what may be spent in each period of ``per`` seconds,
+    in ``currency``; periods are counted from the epoch, so that 86,400 seconds are a day of UTC.
     """
 
     requests: float | None = None
@@ -43,22 +47,38 @@ class Limit:
     per: float = 60.0
     burst: int | None = None
     by: By = "model"
+    spend: Decimal | float | None = None
+    currency: str = "USD"
 
     def __post_init__(self) -> None:
         for name in (*_AMOUNTS, "per", "burst"):
             value = getattr(self, name)
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            if value is not None and not (is_number and value > 0):
+            if name == "spend" and isinstance(value, Decimal):
+                is_number = value.is_finite()
+            if value is not None and not (is_number and 0 < value < math.inf):
                 reason = f"expected a number above 0, got {describe_value(value)}"
                 raise InvalidRequestError(reason, path=f"limit.{name}")
         if not self.amounts:
-            reason = "one of requests, tokens and concurrency has to be given"
+            reason = "one of requests, tokens, concurrency and spend has to be given"
             raise InvalidRequestError(reason, path="limit")
+        if type(self.currency) is not str or not self.currency:
+            reason = f"expected a currency such as 'EUR', got {describe_value(self.currency)}"
+            raise InvalidRequestError(reason, path="limit.currency")
 
     @property
     def amounts(self) -> frozenset[str]:
         """The names of what is limited."""
         return frozenset(name for name in _AMOUNTS if getattr(self, name) is not None)
+
+    @property
+    def most_spend(self) -> int:
+        """What may be spent in a period, in billionths; 0 where that is not limited."""
+        return 0 if self.spend is None else billionths(Decimal(str(self.spend)))
+
+    def period_end(self, at: float) -> float:
+        """When the period ends that it is at a time, both in seconds since the epoch."""
+        return (at // self.per + 1) * self.per
 
     def group_of(self, call: AnyCall) -> str | None:
         """The group of a call; None where this limit is not for it."""
@@ -70,51 +90,65 @@ class Limit:
         return None if label is None else str(label)
 
 
-_AMOUNTS = ("requests", "tokens", "concurrency")
+_AMOUNTS = ("requests", "tokens", "concurrency", "spend")
 
 
-@dataclass
 class Group:
     """What calls with something in common have used of one limit."""
 
-    limit: Limit
-    name: str
-    next_request: float = 0.0
-    """When the next request would be due if they came evenly (GCRA's theoretical arrival time)."""
-    tokens_at: float = 0.0
-    """When all tokens that were used will have been earned; the same of tokens."""
-    held_until: float = 0.0
-    running: int = 0
-    waiting: deque[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = field(
-        default_factory=deque[Any]
-    )
+    def __init__(self, limit: Limit, name: str) -> None:
+        self.limit, self.name = limit, name
+        self.next_request = 0.0
+        """When the next request would be due if they came evenly (GCRA's theoretical arrival
+        time)."""
+        self.tokens_at = 0.0
+        """When all tokens that were used will have been earned; the same of tokens."""
+        self.held_until = 0.0
+        self.running = 0
+        self.waiting = deque[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]]()
+        self.spent = 0
+        self.reserved = 0
+        self.period_end = 0.0
+        """Of what is spent and reserved, in seconds since the epoch."""
+        self.most_spend = limit.most_spend
+        self._request = limit.per / limit.requests if limit.requests else 0.0
+        self._token = limit.per / limit.tokens if limit.tokens else 0.0
+        burst = limit.burst or max(1.0, (limit.requests or 0.0) / 10)
+        self._early = (burst - 1) * self._request
 
-    def delay(self, now: float) -> tuple[float, str]:
-        """Seconds until another call may be made, and which of the limits says so."""
-        delays = [(self.held_until - now, "the provider")]
-        limit = self.limit
-        if limit.requests is not None:
-            burst = limit.burst or max(1.0, limit.requests / 10)
-            early = (burst - 1) * limit.per / limit.requests
-            delays.append((self.next_request - early - now, "requests"))
-        if limit.tokens is not None:
-            delays.append((self.tokens_at - limit.per / 10 - now, "tokens"))
-        return max(delays)
+    def delay(self, now: float) -> float:
+        """Seconds until another call may be made; none or less where it may be made now."""
+        delay = self.held_until - now
+        if self._request:
+            delay = max(delay, self.next_request - self._early - now)
+        if self._token:
+            delay = max(delay, self.tokens_at - self.limit.per / 10 - now)
+        return delay
 
-    def use(self, now: float, amounts: Amounts) -> None:
+    def reason(self, now: float, delay: float) -> str:
+        """Which of the limits has this delay."""
+        if self._request and delay == self.next_request - self._early - now:
+            return "requests"
+        return "the provider" if delay == self.held_until - now else "tokens"
+
+    def use(self, now: float, requests: float, tokens: float) -> None:
         """Count what is used, or was used less."""
-        limit = self.limit
-        if limit.requests is not None:
-            start = max(self.next_request, now)
-            self.next_request = start + amounts["requests"] * limit.per / limit.requests
-        if limit.tokens is not None:
-            start = max(self.tokens_at, now)
-            self.tokens_at = start + amounts["tokens"] * limit.per / limit.tokens
+        if self._request and requests:
+            self.next_request = max(self.next_request, now) + requests * self._request
+        if self._token and tokens:
+            self.tokens_at = max(self.tokens_at, now) + tokens * self._token
+
+    def begin_period(self, now: float) -> None:
+        """Forget what was spent in a period that is over; ``now`` is since the epoch."""
+        if now >= self.period_end:
+            self.spent = self.reserved = 0
+            self.period_end = self.limit.period_end(now)
 
     def is_idle(self) -> bool:
         now = time.monotonic()
         is_used_up = max(self.next_request, self.tokens_at, self.held_until) > now
-        return not (self.running or self.waiting or is_used_up)
+        is_spent = (self.spent or self.reserved) and time.time() < self.period_end
+        return not (self.running or self.waiting or is_used_up or is_spent)
 
 
 class MemoryLimits:
@@ -162,9 +196,12 @@ _MOST_GROUPS = 10_000
 class Turn:
     """One call's share of its groups."""
 
+    __slots__ = ("_amounts", "_entered", "_groups", "_periods")
+
     def __init__(self, groups: list[Group], amounts: Amounts) -> None:
         self._groups, self._amounts = groups, amounts
         self._entered = list[Group]()
+        self._periods: dict[Group, float] | None = None
 
     async def take(self, max_wait: float | None) -> None:
         """Wait for the turn, which is booked at once, so that whoever comes later waits longer.
@@ -172,19 +209,19 @@ class Turn:
         Raises:
             RateLimitError: when that would take too long; nothing is used then.
         """
-        now = time.monotonic()
-        delay = 0.0
+        now, delay = time.monotonic(), 0.0
         for each in self._groups:
-            seconds, which = each.delay(now)
+            seconds = each.delay(now)
             delay = max(delay, seconds)
-            if max_wait is None:
-                continue
-            if seconds > max_wait:
-                raise refusal(each.limit, each.name, which, seconds)
-            if max_wait == 0 and _is_full(each):
-                raise refusal(each.limit, each.name, "concurrency")
+            if max_wait is not None:
+                if seconds > max_wait:
+                    raise refusal(each.limit, each.name, each.reason(now, seconds), seconds)
+                if max_wait == 0 and _is_full(each):
+                    raise refusal(each.limit, each.name, "concurrency")
+        if "spend" in self._amounts:
+            self._periods = self._reserve(self._amounts["spend"])
         for each in self._groups:
-            each.use(now, self._amounts)
+            each.use(now, self._amounts["requests"], self._amounts["tokens"])
         try:
             while delay > 0:
                 await asyncio.sleep(delay)
@@ -198,20 +235,49 @@ class Turn:
             self.leave()
             raise
 
+    def _reserve(self, spend: float) -> dict[Group, float]:
+        """Set aside what is thought to be spent, of all or of none.
+
+        Raises:
+            RateLimitError: where there is not so much left.
+        """
+        now = time.time()
+        limited = [each for each in self._groups if each.most_spend]
+        for each in limited:
+            each.begin_period(now)
+            used = each.spent + each.reserved
+            if used + spend > each.most_spend:
+                raise refusal(each.limit, each.name, "spend", each.period_end - now, used)
+        for each in limited:
+            each.reserved += int(spend)
+        return {each: each.period_end for each in limited}
+
     def settle(self, amounts: Amounts) -> None:
         """Count what was really used, where it is known."""
-        now = time.monotonic()
         more = {
             name: amounts.get(name, estimate) - estimate for name, estimate in self._amounts.items()
         }
-        for each in self._groups:
-            each.use(now, more)
+        if more["requests"] or more["tokens"]:
+            now = time.monotonic()
+            for each in self._groups:
+                each.use(now, more["requests"], more["tokens"])
+        if self._periods:
+            self._spend(amounts.get("spend", self._amounts["spend"]))
 
     def give_back(self) -> None:
         """Nothing was used."""
-        less = {name: -estimate for name, estimate in self._amounts.items()}
         for each in self._groups:
-            each.use(0.0, less)
+            each.use(0.0, -self._amounts["requests"], -self._amounts["tokens"])
+        if self._periods:
+            self._spend(0)
+
+    def _spend(self, spend: float) -> None:
+        """Count what was spent, in the period in which it was set aside."""
+        periods, self._periods = self._periods or {}, None
+        for each, period_end in periods.items():
+            if each.period_end == period_end:
+                each.reserved -= int(self._amounts["spend"])
+                each.spent += int(spend)
 
     def hold_back(self, seconds: float) -> None:
         """Let nobody through for so long."""
