@@ -175,7 +175,10 @@ def test_a_dump_without_nulls_loads_as_the_same_value(value: Shape) -> None:
 @given(any_shape)
 def test_a_json_text_loads_as_the_same_value(value: Shape) -> None:
     """The text is plain JSON, which any other program reads."""
-    assert value == type(value).model_validate(json.loads(value.model_dump_json()))
+    text = value.model_dump_json()
+    assert value == type(value).model_validate(json.loads(text))
+    assert value == type(value).model_validate_json(text)
+    assert value == type(value).model_validate_json(text.encode())
 
 
 @given(any_shape)

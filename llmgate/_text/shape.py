@@ -28,7 +28,7 @@ from typing import (
 from llmgate._text.attributes import Extra, JsonField, JsonObject, JsonObjects
 from llmgate._text.dataclass import slotted
 from llmgate._text.hints import missing_attribute
-from llmgate._text.json import is_array, is_object
+from llmgate._text.json import decode_json, is_array, is_object
 from llmgate._text.shape_loading import load, own_fields
 
 __all__ = ["Extra", "JsonObject", "JsonObjects", "Shape", "shape"]
@@ -229,6 +229,15 @@ class Shape:  # noqa: PLW1641 - what can be changed has no hash
             DecodeError: when a value has another type than the field.
         """
         return load(cls, data, path)
+
+    @classmethod
+    def model_validate_json(cls, json_data: str | bytes) -> Self:
+        """Load the JSON text that :meth:`model_dump_json` made.
+
+        Raises:
+            DecodeError: when it is not JSON, or a value has another type than the field.
+        """
+        return load(cls, decode_json(json_data), "")
 
     def to_dict(self) -> Plain:
         """The JSON object without what is None, as :meth:`model_dump` makes it."""

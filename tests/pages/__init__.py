@@ -1,0 +1,1 @@
+"""What the examples of the manual are run by."""
