@@ -251,7 +251,7 @@ async def test_verbose(server: FaultServer, capsys: pytest.CaptureFixture[str]) 
 
 async def test_an_argument_of_a_provider_alone() -> None:
     """The guide says how it is sent."""
-    assert "docs/guide.md, Calls" in str(await refusal(zzz=1))
+    assert "docs/calls.md" in str(await refusal(zzz=1))
 
 
 # --- <provider>=True ----------------------------------------------------------------------

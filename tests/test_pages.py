@@ -13,34 +13,19 @@ import subprocess
 import sys
 import wave
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import pytest
 
+import llmgate
+from llmgate import Client, RequestError
 from llmgate.testing import server
+from tests.pages.examples import DOCS, Example, examples_of
 from tests.pages.scripts import SCRIPTS
 
-ROOT = Path(__file__).parents[1]
-RUNNER = ROOT / "tests" / "pages" / "run_examples.py"
-EXAMPLE = re.compile(
-    r"^```python\n(?P<code>.*?)^```$(?:\n\n```text\n(?P<output>.*?)^```$)?",
-    re.MULTILINE | re.DOTALL,
-)
+RUNNER = Path(__file__).parent / "pages" / "run_examples.py"
 MOST_LINES = 150
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "COHERE_API_KEY")
-
-
-class Example(NamedTuple):
-    """A program, and what it prints; ``…`` stands for any text within a line."""
-
-    code: str
-    output: str
-
-
-def examples_of(page: str) -> list[Example]:
-    """Those of a page of the manual, in order."""
-    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
-    return [Example(found["code"], found["output"] or "") for found in EXAMPLE.finditer(text)]
 
 
 def put_files(folder: Path) -> None:
@@ -58,7 +43,7 @@ def run(page: str, examples: list[Example], folder: Path) -> list[str]:
     """What each program prints, far from the checkout, with every warning an error."""
     put_files(folder)
     given = [(f"{page}.md[{number}]", each.code) for number, each in enumerate(examples, 1)]
-    with server(SCRIPTS[page]) as mock:
+    with server(SCRIPTS[page], models=["gpt-5.6", "gpt-5.6-mini"]) as mock:
         done = subprocess.run(
             [sys.executable, "-I", "-W", "error", RUNNER],
             input=json.dumps(given),
@@ -89,5 +74,66 @@ def test_examples_print_what_the_page_shows(page: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("page", SCRIPTS)
 def test_a_page_is_short(page: str) -> None:
     """It is one task's: what is longer is two pages."""
-    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    text = (DOCS / f"{page}.md").read_text(encoding="utf-8")
     assert text.count("\n") <= MOST_LINES
+
+
+MODELS = {
+    "bedrock": "amazon.nova-pro-v1:0",
+    "cohere": "command-a-vision-07-2025",
+    "gemini": "gemini-3.6-flash",
+    "local": "smollm2",
+    "vertex": "gemini-3.6-flash",
+}
+"""A model of each provider for which the name matters."""
+PDF_BY_URL = {"type": "file", "file": {"file_data": "https://example.com/report.pdf"}}
+PARTS: dict[str, Any] = {
+    "image from a file": llmgate.image(b"\x89PNG\r\n\x1a\n"),
+    "image by URL": llmgate.image("https://example.com/cat.png"),
+    "PDF from a file": llmgate.file(b"%PDF-1.7", filename="report.pdf"),
+    "PDF by URL": PDF_BY_URL,
+    "`file_id`": {"type": "file", "file": {"file_id": "file-1"}},
+    "audio in a message": llmgate.audio(b"ID3", format="mp3"),
+}
+SPOKEN: dict[str, Any] = {
+    "modalities": ["text", "audio"],
+    "audio": {"voice": "alloy", "format": "wav"},
+}
+
+
+def cells_of(page: str) -> list[tuple[str, str, str]]:
+    """Those of a page's table of providers: the provider, the head of the column, what it says."""
+    text = (DOCS / f"{page}.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    start = next(place for place, row in enumerate(rows) if row[0] == "provider")
+    return [
+        (row[0].strip("`"), head, cell)
+        for row in rows[start + 1 :]
+        if len(row) == len(rows[start])
+        for head, cell in zip(rows[start][1:], row[1:], strict=True)
+    ]
+
+
+@pytest.mark.parametrize("page", ["images-and-files", "audio"])
+def test_the_tables_say_which_provider_takes_what(
+    page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each cell is what a preview of such a call does."""
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "https://example.openai.azure.com")
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "project")
+    cells = cells_of(page)
+    assert len(cells) > 20
+    assert cells == [(name, head, "yes" if takes(name, head) else "no") for name, head, _ in cells]
+
+
+def takes(provider: str, what: str) -> bool:
+    """Whether a request with that would be sent."""
+    content: Any = [PARTS[what]] if what in PARTS else "Hi"
+    options = {} if what in PARTS else SPOKEN
+    model = f"{provider}/{MODELS.get(provider, 'some-model')}"
+    try:
+        Client().preview(model, [{"role": "user", "content": content}], max_tokens=50, **options)
+    except RequestError:
+        return False
+    return True

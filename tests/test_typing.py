@@ -1,8 +1,8 @@
 """What type checkers and editors see: the result of a call, its keywords, and mistakes in them.
 
-mypy and pyright run once each, strictly, over a folder of snippets; the README's examples are
-among them. A line that bears ``# error`` must have one, and no other line may; mypy cannot tell a
-mistake in a part of a message from a variable that is one.
+mypy and pyright run once each, strictly, over a folder of snippets; the README's examples, and
+those of the manual's pages, are among them. A line that bears ``# error`` must have one, and no
+other line may; mypy cannot tell a mistake in a part of a message from a variable that is one.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ import llmgate
 from llmgate import Client, Completion, Stream, SyncStream
 from llmgate._core import arguments
 from llmgate.options import CallOptions, EmbeddingOptions, ListOptions, RerankOptions
+from tests.pages.examples import examples_of
+from tests.pages.scripts import SCRIPTS
 
 ROOT = Path(__file__).parents[1]
 jedi: Any = import_module("jedi")  # it has no types
@@ -236,6 +238,11 @@ async def mistakes(client: Client, text: str, stream: bool) -> None:
 
 SNIPPETS = {
     **{f"readme_{number}": code for number, code in enumerate(EXAMPLES)},
+    **{
+        f"{page.replace('-', '_')}_{number}": example.code
+        for page in SCRIPTS
+        for number, example in enumerate(examples_of(page), 1)
+    },
     "results": PRELUDE + RESULTS,
     "messages": PRELUDE + MESSAGES,
     "keywords": PRELUDE + KEYWORDS,

@@ -14,7 +14,7 @@ __all__ = ["describe_argument", "describe_messages", "describe_setting", "descri
 
 _HOSTS_OWN = (
     "it is no parameter of OpenAI's format; for what only one host or model understands, see "
-    "docs/guide.md, Calls"
+    "docs/calls.md"
 )
 _PROVIDER = "the provider is the first part of the model's name, as in model='provider/name'"
 _CLIENT = "it is a setting of a client: llmgate.Client(verify=…, proxy=…, limit=…, transport=…)"
@@ -163,7 +163,7 @@ def describe_argument(name: str, known: Collection[str]) -> str:
     rest = plain.partition("_")[2]  # behind a vendor's name, such as that of acme_api_key
     near = near or [each for each in (rest,) if each in meant or each in _BY_NAME]
     if not near:
-        return "docs/guide.md, Calls, says which there are, and how to send what one host alone has"
+        return "docs/calls.md says which there are, and how to send what one host alone has"
     if near[0] in meant:
         return f"did you mean {meant[near[0]]}?"
     return f"if it is {near[0]} that you mean: {_BY_NAME[near[0]]}"

@@ -16,8 +16,8 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from importlib import import_module
 
-import llmgate.transports.aiohttp
 from llmgate import Client
 from llmgate._core.connections import interceptors
 from llmgate.options import Timeout
@@ -45,7 +45,9 @@ class Diverted:
     async def open(self, request: HttpRequest, timeout: Timeout) -> IncomingResponse:
         """The mock server's response; the address is otherwise the vendor's."""
         if request.url == "https://api.cohere.com/v2/rerank":  # which the mock server does not know
-            return await CannedTransport([Canned.json({"results": RERANKED})]).open(request, timeout)
+            return await CannedTransport([Canned.json({"results": RERANKED})]).open(
+                request, timeout
+            )
         host = next((each for each in HOSTS if request.url.startswith(f"{each}/")), "")
         if host:
             path = request.url.removeprefix(host)
@@ -73,7 +75,8 @@ def main() -> None:
     """Run them in order; the default client is theirs together, as in one process of a reader."""
     address = os.environ["MOCK_SERVER"]
     interceptors.append(lambda make: Diverted(make, address))
-    Client().preview("openai/gpt-5.6", MESSAGES)  # what is imported now takes no example's time
+    import_module("llmgate.transports.aiohttp")  # what is imported now takes no example's time
+    Client().preview("openai/gpt-5.6", MESSAGES)
     printed: list[str] = []
     for name, code in json.load(sys.stdin):
         with contextlib.redirect_stdout(Terminal()) as output:

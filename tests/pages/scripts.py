@@ -9,6 +9,7 @@ from llmgate.testing import Canned, Fault
 from llmgate.testing.mock_server import Received
 from llmgate.testing.mock_server.answers import Answer, Asked, as_said
 from llmgate.testing.mock_server.shapes.openai import OpenAIShape
+from tests.pages.bodies import cached, claude, claude_cached, claude_stream, spoken
 
 __all__ = ["SCRIPTS"]
 
@@ -19,6 +20,7 @@ NO_SUCH_MODEL = Canned.json(
     status=404,
     headers={"x-request-id": "req_1"},
 )
+THOUGHT = "91 is 7 times 13."
 COUNTRIES = {"Paris": "France", "Rome": "Italy", "Madrid": "Spain"}
 
 
@@ -62,4 +64,18 @@ SCRIPTS: dict[str, Script] = {
     "timeouts-and-cancellation": slow,
     "many-calls": country,
     "embeddings": (),
+    "models-and-tokens": (),
+    "images-and-files": [
+        "A cat on a sofa.",
+        *(["Sales grew by four percent."] * 3),
+        "No: the second one is black.",
+    ],
+    "audio": ["Somebody asks for the time.", spoken()],
+    "reasoning": [
+        claude("No: 91 is 7 × 13.", THOUGHT),
+        claude_stream(["91 is 7 ", "times 13."], "No: 91 is 7 × 13."),
+        claude("No: 91 is 7 × 13.", THOUGHT),
+        claude("Yes."),
+    ],
+    "prompt-caching": [cached(0), cached(1408), claude_cached(1500, 0), claude_cached(0, 1500)],
 }

@@ -324,6 +324,26 @@ def test_parts_that_are_none(sent: Any) -> None:
             sent([HI, message])
 
 
+def test_what_a_turn_has_no_place_for(sent: Any) -> None:
+    """It is left out, which is reported, of messages of every role and of tools."""
+    mark = {"type": "ephemeral"}
+    function = {"name": "add", "description": "Adds.", "output": "a number"}
+    tools = [{"type": "function", "function": function, "cache_control": mark}]
+    messages = [
+        {"role": "system", "content": "Be brief.", "cache_control": mark},
+        {**HI, "cache_control": mark, "mood": None},
+        {**called("add"), "cache_control": mark},
+        {**result("c0"), "cache_control": mark},
+    ]
+    body, call = sent(messages, tools=tools)
+    assert "ephemeral" not in str(body)
+    assert [
+        *(f"messages[{place}].cache_control" for place in range(4)),
+        "tools[0].cache_control",
+        "tools[0].function.output",
+    ] == [each.path for each in call.report if "no such field" in each.reason]
+
+
 def test_what_other_providers_left(sent: Any) -> None:
     """Their data and reasoning stay behind, which is reported."""
     message: dict[str, Any] = {

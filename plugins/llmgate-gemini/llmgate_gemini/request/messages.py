@@ -14,7 +14,7 @@ from typing import Any
 from llmgate.errors import InvalidRequestError
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import is_array, is_object
-from llmgate.provider.kit import NameMap, arguments_object, own_data
+from llmgate.provider.kit import NameMap, arguments_object, drop_others, own_data
 from llmgate_gemini.request.parts import Api, Part, Writer
 from llmgate_gemini.response.candidate import NAME
 from llmgate_gemini.traits import Traits
@@ -24,6 +24,15 @@ __all__ = ["Conversation"]
 _SKIP = b64encode(b"skip_thought_signature_validator").decode()
 """Google's documented signature for calls that another model made."""
 _MEDIA = ("inlineData", "fileData")
+_KNOWN: Mapping[str, tuple[str, ...]] = {
+    "tool": ("role", "content", "tool_call_id", "name", "is_error"),
+    "assistant": (
+        *("role", "content", "name", "refusal", "tool_calls", "reasoning_content", "audio"),
+        *("annotations", "provider_data"),
+        *("images", "parts"),  # which Gemini's responses have; its parts are in provider_data
+    ),
+}
+"""The keys of a message that are looked at, by its role."""
 
 
 class Conversation:
@@ -59,6 +68,8 @@ class Conversation:
         if message.get("name") is not None and role != "tool":
             reason = "a turn has no name"
             self._call.report.drop(f"{path}.name", reason, given=message["name"])
+        known = _KNOWN.get(role, ("role", "content", "name"))
+        drop_others(message, known, path, self._call, "a turn has no such field")
         if role in ("system", "developer"):
             if self.contents:
                 reason = "moved to the system instruction, which stands before all turns"

@@ -72,6 +72,9 @@ def _declaration(
     tool: Mapping[str, Any], place: int, call: ProviderCall, traits: Traits, names: NameMap
 ) -> dict[str, Any]:
     function, path = tool["function"], f"tools[{place}].function"
+    reason = "a declaration has no such field"
+    drop_others(tool, ("type", "function"), f"tools[{place}]", call, reason)
+    drop_others(function, ("name", "description", "parameters", "strict"), path, call, reason)
     declared = {"name": names.sent(function["name"], f"{path}.name", call)}
     if function.get("description") is not None:
         declared["description"] = function["description"]
