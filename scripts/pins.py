@@ -1,6 +1,6 @@
 """Pins with hashes from a report of `pip install --dry-run --report`, for this platform's wheels.
 
-python scripts/pins.py report.json > requirements/frameworks.txt
+python scripts/pins.py report.json frameworks > requirements/frameworks.txt
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-HEAD = "# Made of frameworks.in by `make frameworks-requirements`; hashes of this platform's wheels"
+HEAD = "# Made of {0}.in by `make {0}-requirements`; hashes of this platform's wheels"
 
 
 def pins(report: Path) -> list[str]:
@@ -23,4 +23,4 @@ def pins(report: Path) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write("\n".join([HEAD, *pins(Path(sys.argv[1]))]) + "\n")
+    sys.stdout.write("\n".join([HEAD.format(sys.argv[2]), *pins(Path(sys.argv[1]))]) + "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -249,6 +250,20 @@ def test_the_migration_prints_the_same_before_and_after(
     with server(["The sky", "It scatters blue light."]) as mock:
         assert "The sky\nIt scatters blue light.\n" == run(mock, str(program), "Why is it blue?")
     assert ["A title for: Why is it blue?", "Why is it blue?"] == prompts(mock)
+
+
+def test_the_notebook_is_kept_with_what_its_cells_show() -> None:
+    """All cells ran in order, none failed; `make examples` compares what they show."""
+    path = EXAMPLES / "notebook" / "tour.ipynb"
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    for number, cell in enumerate(code, 1):
+        assert number == cell["execution_count"]
+        flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        compile("".join(cell["source"]), f"cell {number}", "exec", flags, dont_inherit=True)
+    shown = [output for cell in code for output in cell["outputs"]]
+    kinds = ["execute_result", "stream", "display_data", "execute_result", "execute_result"]
+    assert kinds == [output["output_type"] for output in shown]
 
 
 # --- the web service ----------------------------------------------------------------------
