@@ -3,7 +3,8 @@ package's to say.
 
 That package has the entry points ``row`` and ``file`` of the group ``llmgate.hosts``: ``row(name,
 **columns)`` returns what makes the provider, and ``file(path, names, variables)`` all those of a
-file, in which no name and no variable among these may occur.
+file, in which no name and no variable among these may occur; its keyword ``table`` names the table
+of that file that holds them.
 """
 
 from __future__ import annotations
@@ -83,19 +84,24 @@ def make_host(name: str, columns: Mapping[str, Any], origin: str) -> AddedHost:
     return _added(name, _loaded("row")(name, **columns), origin, columns)
 
 
-def hosts_in(path: str, keys: Mapping[str, Iterable[str]]) -> dict[str, AddedHost]:
+def hosts_in(
+    path: str, keys: Mapping[str, Iterable[str]], *, table: str | None = None
+) -> dict[str, AddedHost]:
     """The hosts of a file of rows.
 
     Args:
         path: The file.
         keys: The installed providers, each with the variables that may hold its key.
+        table: The table of the file that holds the rows; None where they are the whole file.
 
     Raises:
         InvalidRequestError: when it cannot be read, and for rows that a file must not have.
         UnknownProviderError: when the package that reads rows is not installed.
     """
     variables = {each for name in keys for each in keys[name] or (customary_key(name),)}
-    factories: Mapping[str, ProviderFactory] = _loaded("file")(path, {*keys}, variables)
+    factories: Mapping[str, ProviderFactory] = _loaded("file")(
+        path, {*keys}, variables, **({} if table is None else {"table": table})
+    )
     return {name: _added(name, factory, path) for name, factory in factories.items()}
 
 

@@ -4,35 +4,32 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import sys
 import time
-from pathlib import Path
 from typing import Any, TextIO
 
 from llmgate.batch_files import batch_file
-from llmgate.errors import InvalidRequestError
+from llmgate.cli.arguments import add_call, add_connection, add_model, options_of
+from llmgate.cli.configuration import configured
 
 __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
-    parser.add_argument("input", help="JSON objects or texts, one a line, or a CSV file")
-    parser.add_argument("-o", "--output", required=True, help="where the records are written")
-    parser.add_argument("-m", "--model", help="provider/model, for calls that name none")
-    parser.add_argument("--template", help="makes each prompt, as in 'Translate: {text}'")
-    parser.add_argument("--system", help="instructions that come before each prompt")
-    parser.add_argument("--schema", help="a file with the JSON schema of each completion")
-    parser.add_argument("--max-cost", type=float, help="what this run may cost at most")
-    parser.add_argument("--concurrency", type=int, default=64, help="the most calls at once (64)")
+    parser.add_argument("input", help=argparse.SUPPRESS)
+    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="for the records")
+    add_model(parser)
+    parser.add_argument("--template", metavar="TEXT", help="of each prompt: 'Translate: {text}'")
+    add_call(parser)
+    add_connection(parser)
     parser.add_argument(
-        *("-p", "--param"),
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a parameter of each call, as in temperature=0; JSON or text",
+        "--max-cost", type=float, metavar="X", help="what this run may cost at most"
     )
+    parser.add_argument(
+        "--concurrency", type=int, default=64, metavar="N", help="the most calls at once (64)"
+    )
+    parser.epilog = "INPUT holds JSON objects or texts, one a line, or is a CSV file."
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -43,51 +40,33 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         LLMGateError: when a file cannot be read or written, or an argument is wrong.
     """
-    options = dict(_parameter(text) for text in arguments.param)
-    if arguments.schema is not None:
-        options["response_format"] = _schema(Path(arguments.schema))
+    options = options_of(arguments)
+    configuration = configured()
+    given = arguments.model or configuration.model
+    model = None if given is None else configuration.model_of(given)
     progress = _Progress(sys.stderr)
     try:
-        asyncio.run(_run(arguments, options, progress))
+        asyncio.run(_run(arguments, model, options, progress))
     finally:
         progress.end()
     return 1 if progress.failed else 0
 
 
-async def _run(arguments: argparse.Namespace, options: dict[str, Any], progress: _Progress) -> None:
+async def _run(
+    arguments: argparse.Namespace, model: str | None, options: dict[str, Any], progress: _Progress
+) -> None:
     records = batch_file(
         arguments.input,
         arguments.output,
         template=arguments.template,
         system=arguments.system,
-        model=arguments.model,
+        model=model,
         concurrency=arguments.concurrency,
         max_cost=arguments.max_cost,
         **options,
     )
     async for record in records:
         progress.add(None if record.error is None else f"{record.id}: {record.error}")
-
-
-def _parameter(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not (name and equals):
-        raise InvalidRequestError(f"expected NAME=VALUE, got {text!r}", path="--param")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
-
-
-def _schema(path: Path) -> dict[str, Any]:
-    try:
-        schema = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        failure = InvalidRequestError(str(error), path="--schema")
-    else:
-        form = {"name": path.stem, "schema": schema, "strict": True}
-        return {"type": "json_schema", "json_schema": form}
-    raise failure
 
 
 class _Progress:

@@ -1,142 +1,129 @@
-"""``llmgate chat``: one question to one model, and its answer on standard output."""
+"""``llmgate chat``: one question to a model, or the beginning of a conversation."""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TextIO
+from typing import Any
 
-from llmgate import acompletion
-from llmgate._core.advice import install
-from llmgate._core.registry import installed_providers
-from llmgate.errors import InvalidRequestError
-from llmgate.types import Chunk, Completion
+from llmgate.cli.arguments import (
+    UsageError,
+    add_call,
+    add_connection,
+    add_files,
+    add_model,
+    add_prompt,
+    add_tools,
+    content_of,
+    options_of,
+    prompt_of,
+    tools_of,
+)
+from llmgate.cli.asking import Question, Totals, Turn, ask
+from llmgate.cli.configuration import Configuration, configured
+from llmgate.cli.conversations import Conversation, last_conversation
+from llmgate.cli.output import note, write
+from llmgate.cli.rendering import printer
 
-__all__ = ["Question", "advice", "default_model", "full_prompt", "run"]
-
-_DEFAULT_MODEL = "local/smollm2"
-_UNFINISHED = {
-    "length": "the answer reached its greatest length and is cut",
-    "content_filter": "the provider's content filter withheld the answer or a part of it",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What to ask whom. ``stream`` is whether the answer is asked for piece by piece."""
-
-    model: str
-    prompt: str
-    system: str | None = None
-    stream: bool = True
-
-    def messages(self) -> list[dict[str, str]]:
-        """The conversation that asks it."""
-        said = [("system", self.system), ("user", self.prompt)]
-        return [{"role": role, "content": text} for role, text in said if text]
+__all__ = ["add_arguments", "keep", "run"]
 
 
-def full_prompt(words: Sequence[str], source: TextIO | None) -> str:
-    """The prompt of the command line, followed by what is piped in; empty when there is neither.
-
-    Raises:
-        InvalidRequestError: when what is piped in is no UTF-8 text.
-    """
-    piped = b"" if source is None or source.isatty() else source.buffer.read()
-    try:
-        texts = (" ".join(words), piped.decode("utf-8-sig").strip())
-    except UnicodeDecodeError as error:
-        reason = f"no UTF-8 text at byte {error.start}"
-    else:
-        return "\n\n".join(text for text in texts if text.strip())
-    raise InvalidRequestError(reason, path="standard input")
-
-
-def default_model() -> str | None:
-    """The model to ask when none is named; None where its provider is not installed."""
-    provider = _DEFAULT_MODEL.partition("/")[0]
-    return _DEFAULT_MODEL if provider in installed_providers() else None
-
-
-def advice() -> str:
-    """How to come by a model, in a few words."""
-    names = ", ".join(sorted(installed_providers())) or "none"
-    return f"providers installed: {names}; for {_DEFAULT_MODEL}: {install('local')}"
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    add_prompt(parser)
+    add_model(parser)
+    add_call(parser)
+    add_tools(parser)
+    add_files(parser)
+    parser.add_argument(
+        *("-c", "--continue"),
+        dest="resume",
+        action="store_true",
+        help="go on with the last conversation",
+    )
+    add_connection(parser)
+    parser.add_argument(
+        "--no-stream", action="store_true", help="show the response when it is whole"
+    )
+    parser.add_argument("--json", action="store_true", help="print the whole completion as JSON")
+    parser.add_argument("--plain", action="store_true", help="show markdown as it is written")
+    parser.add_argument("--usage", action="store_true", help="say what it took on standard error")
 
 
-def run(question: Question, *, as_json: bool) -> int:
-    """Ask, print the answer, and say on standard error when it is not a whole one.
+def run(arguments: argparse.Namespace) -> int:
+    """Ask, print the completion, and say on standard error when it is not a whole one.
 
     Raises:
         LLMGateError: whatever the call raises; what came before it is printed.
+        UsageError: when there is nothing to ask, or nobody to ask it.
     """
-    answer = asyncio.run(_ask(question, show=not as_json))
-    if as_json:
-        _write(answer.model_dump_json() + "\n")
-    elif not question.stream:
-        _write(_with_line_end(_text_of(answer)))
-    for choice in answer.choices[:1]:
-        if choice.finish_reason in _UNFINISHED:
-            print(f"llmgate: {_UNFINISHED[choice.finish_reason]}", file=sys.stderr)
+    configuration = configured()
+    prompt = prompt_of(arguments.prompt, sys.stdin)
+    content = content_of(arguments, prompt)
+    is_conversation = not content and not arguments.json and _is_terminal()
+    if not content and not is_conversation:
+        raise UsageError("there is nothing to ask: give a prompt, or pipe one in")
+    conversation = _conversation(arguments, configuration)
+    question = Question(
+        conversation.model,
+        conversation.messages,
+        options_of(arguments),
+        tools_of(arguments),
+        stream=not arguments.no_stream,
+    )
+    if is_conversation:
+        from llmgate.cli.interactive import Interactive  # noqa: PLC0415 - for terminals alone
+
+        return Interactive(question, conversation, configuration, plain=arguments.plain).run()
+    return _ask_once(arguments, question, conversation, content, configuration)
+
+
+def _is_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _conversation(arguments: argparse.Namespace, configuration: Configuration) -> Conversation:
+    """A new one, or the last; its model is the one that was asked, unless another is named."""
+    if arguments.resume:
+        conversation = last_conversation()
+        if arguments.model is not None:
+            conversation.model = configuration.model_of(arguments.model)
+    else:
+        conversation = Conversation(configuration.model_of(arguments.model))
+    if arguments.system is not None:
+        conversation.system = arguments.system
+    return conversation
+
+
+def _ask_once(
+    arguments: argparse.Namespace,
+    question: Question,
+    conversation: Conversation,
+    content: str | list[Any],
+    configuration: Configuration,
+) -> int:
+    question.messages = [*conversation.messages, {"role": "user", "content": content}]
+    shown = None
+    if not arguments.json:
+        shown = printer(markdown=configuration.markdown and not arguments.plain)
+    turn = asyncio.run(ask(question, shown))
+    if arguments.json:
+        write(turn.completion.model_dump_json() + "\n")
+    if turn.warning is not None:
+        note(turn.warning)
+    keep(conversation, turn, configuration)
+    if arguments.usage:
+        totals = Totals()
+        totals.add(turn)
+        note(str(totals))
     return 0
 
 
-async def _ask(question: Question, *, show: bool) -> Completion:
-    if not question.stream:
-        return await acompletion(question.model, question.messages())
-    async with await acompletion(question.model, question.messages(), stream=True) as stream:
-        if show:
-            printer = _Printer()
-            try:
-                async for chunk in stream:
-                    printer.add(chunk)
-            finally:
-                printer.end_line()
-        return await stream.completion()
-
-
-class _Printer:
-    """Prints an answer piece by piece. A refusal is what the model says, too."""
-
-    def __init__(self) -> None:
-        self._last = "\n"
-
-    def add(self, chunk: Chunk) -> None:
-        for choice in chunk.choices:
-            text = choice.delta.content or choice.delta.refusal
-            if text:
-                _write(text)
-                self._last = text
-
-    def end_line(self) -> None:
-        if not self._last.endswith("\n"):
-            self._last = "\n"
-            _write("\n")
-
-
-def _text_of(answer: Completion) -> str:
-    messages = (choice.message for choice in answer.choices)
-    return "\n".join(message.content or message.refusal or "" for message in messages)
-
-
-def _with_line_end(text: str) -> str:
-    return text if text.endswith("\n") or not text else text + "\n"
-
-
-def _write(text: str) -> None:
-    """Write at once, whatever the output's encoding. A terminal is given no control characters."""
-    output = sys.stdout
-    if output.isatty():
-        text = text.translate(_VISIBLE)
-    encoding = output.encoding or "utf-8"
-    output.write(text.encode(encoding, "backslashreplace").decode(encoding))
-    output.flush()
-
-
-_VISIBLE = {
-    code: f"\\x{code:02x}"
-    for code in (*range(0x20), *range(0x7F, 0xA0))
-    if chr(code) not in "\t\n\r"
-}
+def keep(conversation: Conversation, turn: Turn, configuration: Configuration) -> None:
+    """Add what came of a turn, and keep the conversation. Where that fails, nothing else does."""
+    conversation.messages = turn.messages
+    try:
+        conversation.keep(configuration.keep_conversations)
+    except OSError as error:
+        note(f"the conversation is not kept for --continue: {error}")

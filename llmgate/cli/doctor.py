@@ -1,34 +1,62 @@
-"""``llmgate doctor``: versions, providers, keys, and whether another project has our import name.
+"""``llmgate doctor``: what is installed and set, and what is wrong with it.
 
-It imports no provider, and shows no key: only whether the variables that hold them are set.
+It imports no provider, shows no key, and sends nothing unless it is told to reach somebody.
 """
 
 from __future__ import annotations
 
+import argparse
+import asyncio
 import platform
 import re
 import sys
+import time
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 
 from llmgate._name_clash import name_clash
 
-__all__ = ["run"]
+__all__ = ["add_arguments", "run"]
+
+_EXTRAS = {
+    "rich": "markdown on a terminal",
+    "prompt_toolkit": "editing of several lines",
+    "argcomplete": "completion in shells",
+    "genai-prices": "public prices",
+}
+"""What the command line uses where it is installed."""
 
 
-def run() -> int:
-    """Print what is installed, and return 1 where it cannot work, saying why."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument(
+        "--reach",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="ask the address of a provider, or an https URL",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what there is, and return 1 where it cannot work, saying why."""
     print(f"Python {platform.python_version()}, {platform.platform()}")
     for name in ("llmgate-core", *_needs()):
         print(f"{name} {_version(name)}")
+    for name, purpose in _EXTRAS.items():
+        print(f"{name} {_version(name)} ({purpose})")
     clash = name_clash()
     if clash:
         print(f"llmgate: {clash}", file=sys.stderr)
         return 1
+    print(f"transport: {_transport()}")
+    is_well = _configuration_is_well()
     from llmgate.cli import providers  # noqa: PLC0415 - in a clash, it cannot be imported
 
     print()
-    return providers.run()
+    providers.print_providers()
+    reached = [_reach(name) for name in arguments.reach]
+    return 0 if is_well and all(reached) else 1
 
 
 def _needs() -> Iterator[str]:
@@ -44,3 +72,76 @@ def _version(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return "is not installed"
+
+
+def _transport() -> str:
+    """Which way requests take through aiohttp, and why."""
+    from llmgate.transports._settings import HttpSettings  # noqa: PLC0415 - as above
+
+    if not HttpSettings().allows_fast_path():
+        return "aiohttp's public API (LLMGATE_FAST_PATH=0)"
+    try:
+        from llmgate.transports._fast import is_supported  # noqa: PLC0415 - may be missing
+    except ImportError:
+        is_supported = bool
+    if is_supported():
+        return "the short way through aiohttp"
+    return "aiohttp's public API: the short way does not know this version"
+
+
+def _configuration_is_well() -> bool:
+    from llmgate.cli.configuration import configuration_file, configured  # noqa: PLC0415 - as above
+    from llmgate.errors import LLMGateError, excerpt  # noqa: PLC0415 - as above
+
+    file = configuration_file()
+    try:
+        configuration = configured()
+    except LLMGateError as error:
+        print(f"llmgate: {excerpt(str(error), 2000)}", file=sys.stderr)
+        return False
+    state = f"default model {configuration.model or 'none'}" if file.exists() else "not there"
+    print(f"configuration: {file} ({state})")
+    return True
+
+
+# --- reachability -------------------------------------------------------------------------
+
+
+def _reach(name: str) -> bool:
+    """Ask an address for anything, without a key: every response says that it is reached."""
+    from llmgate.errors import LLMGateError, excerpt  # noqa: PLC0415 - as above
+
+    began = time.monotonic()
+    try:
+        address = name if "://" in name else _address_of(name)
+        status = asyncio.run(_status_of(address))
+    except LLMGateError as error:
+        print(f"llmgate: {name} is not reached: {excerpt(str(error), 2000)}", file=sys.stderr)
+        return False
+    milliseconds = (time.monotonic() - began) * 1000
+    print(f"{name}: reached at {address} in {milliseconds:.0f} ms (HTTP {status} without a key)")
+    return True
+
+
+def _address_of(provider: str) -> str:
+    """The origin to which a provider's calls go."""
+    from llmgate._core.default import default_client  # noqa: PLC0415 - as above
+
+    preview = default_client().preview(f"{provider}/any", [{"role": "user", "content": "any"}])
+    scheme, _, rest = preview.url.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}"
+
+
+async def _status_of(address: str) -> int:
+    from llmgate.options import Timeout  # noqa: PLC0415 - as above
+    from llmgate.provider.http import HttpRequest  # noqa: PLC0415 - as above
+    from llmgate.transports.aiohttp import AiohttpTransport, HttpSettings  # noqa: PLC0415 - as above
+
+    transport = await AiohttpTransport.start(HttpSettings(trust_env=True))
+    try:
+        request = HttpRequest("GET", address, stream=True)
+        response = await transport.open(request, Timeout(total=15.0, connect=10.0, idle=10.0))
+        response.close()
+        return response.status
+    finally:
+        await transport.aclose()

@@ -5,35 +5,48 @@ Hosts of a file of rows are among them.
 
 from __future__ import annotations
 
+import argparse
 import os
 from collections.abc import Sequence
 
 from llmgate._core.added import customary_key
 from llmgate._core.advice import install
 from llmgate._core.registry import KnownProvider, known_providers
+from llmgate.cli.configuration import configured
+from llmgate.cli.output import print_table, write
 
-__all__ = ["print_table", "run"]
+__all__ = ["add_arguments", "describe_keys", "print_providers", "run"]
 
 _HEADINGS = ("provider", "package", "key", "models")
 
 
-def run() -> int:
+def add_arguments(_: argparse.ArgumentParser) -> None:
+    """It takes nothing."""
+
+
+def run(_: argparse.Namespace) -> int:
     """Print a table of the providers: name, package and version, whether a key is set, models."""
+    configured()
+    print_providers()
+    return 0
+
+
+def print_providers() -> None:
+    """Print the table, or what to install where it would be empty."""
     installed = known_providers()
     if not installed:
-        print(f"no provider is installed; for a model on this machine: {install('local')}")
-        return 0
+        write(f"no provider is installed; for a model on this machine: {install('local')}\n")
+        return
     print_table([_HEADINGS, *(_row(installed[name]) for name in sorted(installed))])
-    return 0
 
 
 def _row(provider: KnownProvider) -> Sequence[str]:
     package = f"{provider.distribution} {provider.version}".rstrip()
     models = ", ".join((f"{provider.name}/…", *provider.models))
-    return provider.name, package, _keys(provider), models
+    return provider.name, package, describe_keys(provider), models
 
 
-def _keys(provider: KnownProvider) -> str:
+def describe_keys(provider: KnownProvider) -> str:
     """Whether the variables that hold this provider's key are set; never what they hold.
 
     A package names them in the entry point group ``llmgate.keys``. Where it names none, the
@@ -47,11 +60,3 @@ def _keys(provider: KnownProvider) -> str:
 
 def _state(variable: str) -> str:
     return "set" if os.environ.get(variable) else "not set"
-
-
-def print_table(rows: Sequence[Sequence[str]]) -> None:
-    """Print rows in columns as wide as their widest cells."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print("  ".join(cells).rstrip())

@@ -36,7 +36,7 @@ def host(name: str, /, **columns: Any) -> type[CompatibleHost]:
 
 
 def hosts_in(
-    path: str, names: Collection[str], variables: Collection[str]
+    path: str, names: Collection[str], variables: Collection[str], *, table: str | None = None
 ) -> dict[str, type[CompatibleHost]]:
     """The providers of a file of rows, by name.
 
@@ -44,13 +44,16 @@ def hosts_in(
         path: A TOML file with a table for each host.
         names: The names that are taken.
         variables: The variables that hold keys of installed providers.
+        table: The table of the file that holds those of the hosts; None where they are the file.
 
     Raises:
         InvalidRequestError: when the file cannot be read; for a row that is wrong, has a name that
             is taken, names one of the variables, or is neither https nor on this machine.
     """
     made = dict[str, type[CompatibleHost]]()
-    for name, columns in _tables(path).items():
+    tables = _tables(path)
+    rows: Mapping[str, Any] = tables if table is None else tables.get(table, {})
+    for name, columns in rows.items():
         if not is_object(columns):
             raise InvalidRequestError(f"{path}: expected tables, got {describe_value(name)} = …")
         try:

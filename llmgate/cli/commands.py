@@ -1,0 +1,132 @@
+"""The commands: their names, what help says of them, and the parser; it imports none of them.
+
+A command is a module of this package with ``add_arguments(parser)`` and ``run(arguments)``. It is
+imported when it is named on the command line.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import llmgate
+
+__all__ = ["COMMANDS", "Command", "command_in", "module_of", "parser_for"]
+
+
+class Command(NamedTuple):
+    """``usage`` is what follows the command's name, ``summary`` its line in the list of commands,
+    and ``description`` what its own help opens with."""
+
+    usage: str
+    summary: str
+    description: str
+
+
+COMMANDS: dict[str, Command] = {
+    "chat": Command(
+        "[options] [PROMPT ...]",
+        "ask a model, or talk to it",
+        "Ask a model. Text that is piped in follows the prompt, or is the prompt.\n"
+        "Without a prompt, on a terminal, a conversation begins; /help lists its commands.",
+    ),
+    "batch": Command(
+        "[options] INPUT -o OUTPUT",
+        "make the calls of a file, and resume where it ended",
+        "Make the calls of a file, and write a record of each to another file. Run again,\n"
+        "it resumes: calls that succeeded are kept, calls that failed are made again.",
+    ),
+    "models": Command(
+        "[options] [PROVIDER]",
+        "list the models of a provider",
+        "Ask a provider for its models, or every provider whose key is set.",
+    ),
+    "providers": Command(
+        "",
+        "list the installed providers",
+        "List the installed providers, their keys' variables, and the models they claim.\n"
+        "Nothing is sent, and no key is shown.",
+    ),
+    "doctor": Command(
+        "[options]",
+        "check the installation",
+        "Print versions, keys' variables, the configuration and the transport's path, and\n"
+        "check the package's name. No key is shown; nothing is sent without --reach.",
+    ),
+    "mock": Command(
+        "[options]",
+        "run a server for tests that responds as providers do",
+        "Speak the formats of several providers, without a model behind them. This needs\n"
+        "the package llmgate-testing.",
+    ),
+}
+
+_EPILOG = """\
+llmgate COMMAND --help explains a command. docs/command-line.md has examples, the
+configuration file and the exit codes."""
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Help that fits a terminal of 80 columns, however wide the real one is: each option with its
+    metavar once, and all meanings in one column."""
+
+    _column = 28
+
+    def __init__(self, prog: str, **settings: Any) -> None:
+        super().__init__(prog, **{**settings, "width": 80, "max_help_position": self._column})
+        self._action_max_length = self._column - 2
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        names = ", ".join(action.option_strings)
+        if not names or action.nargs == 0:
+            return names or super()._format_action_invocation(action)
+        return f"{names} {self._format_args(action, action.dest.upper())}"
+
+
+class _ListFormatter(_Formatter):
+    """The same for the list of commands."""
+
+    _column = 16
+
+
+def command_in(words: Iterable[str]) -> str | None:
+    """The command that the words name: the first that is no option."""
+    name = next((word for word in words if not word.startswith("-")), None)
+    return name if name in COMMANDS else None
+
+
+def module_of(command: str) -> Any:
+    """The module of a command, imported."""
+    return import_module(f"llmgate.cli.{command.replace('-', '_')}")
+
+
+def parser_for(words: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser of the command line, with the arguments of the one command that the words name."""
+    parser = argparse.ArgumentParser(
+        prog="llmgate",
+        usage="llmgate COMMAND [options]",
+        description="One call for every language model.",
+        epilog=_EPILOG,
+        formatter_class=_ListFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"llmgate {llmgate.__version__}")
+    commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
+    named = command_in(words)
+    for name, command in COMMANDS.items():
+        own = commands.add_parser(
+            name,
+            help=command.summary,
+            usage=f"llmgate {name} {command.usage}".rstrip(),
+            description=command.description,
+            formatter_class=_Formatter,
+            allow_abbrev=False,
+            add_help=False,
+        )
+        own.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
+        own.set_defaults(parser=own)
+        if name == named:
+            module_of(name).add_arguments(own)
+    return parser
