@@ -1,7 +1,8 @@
 """A provider that repeats what it is told, for the tests of the command line to install.
 
 What else it does is in the model's name: ``empty`` says nothing, ``refusing`` refuses, ``cut``
-reaches its greatest length, ``failing`` fails before its end, ``endless`` never comes to an end.
+reaches its greatest length, ``failing`` fails before its end, ``endless`` never comes to an end,
+``counting`` says what it used, ``calling`` calls the first tool once, ``markdown`` writes some.
 """
 
 from __future__ import annotations
@@ -65,7 +66,8 @@ class _EchoDecoder:
 
 
 def _request(call: ProviderCall) -> HttpRequest:
-    body = encode_json({"model": call.model, "messages": call.messages})
+    asked = {"model": call.model, "messages": call.messages, "parameters": call.parameters}
+    body = encode_json(asked)
     return HttpRequest("POST", "echo:", body=body, stream=call.stream)
 
 
@@ -79,15 +81,31 @@ def _answer(request: HttpRequest) -> Canned:
         return Canned(body=encode_json(models))
     asked = decode_json(request.body)
     model = asked["model"]
-    said = " | ".join(f"{message['role']}: {message['content']}" for message in asked["messages"])
+    said = " | ".join(
+        f"{message['role']}: {message.get('content')}" for message in asked["messages"]
+    )
+    if model == "calling" and asked["messages"][-1]["role"] == "user":
+        return Canned(body=_call_of(asked["parameters"]["tools"][0]))
+    if model == "markdown":
+        said = "# Title\n\nSome **bold** words.\n\n- one\n- two"
     kind = "refusal" if model == "refusing" else "content"
     lines = [_line({kind: text}) for text in said if model != "empty"]
     if model == "failing":
         return Canned(body=lines, then=RateLimitError("slow\ndown"))
     if model == "endless":
         return Canned(body=[*lines, _line({kind: "\n"})], hang=True)
+    if model == "counting":
+        usage = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+        return Canned(body=[*lines, _line({}, "stop", usage=usage)])
     return Canned(body=[*lines, _line({}, "length" if model == "cut" else "stop")])
 
 
-def _line(delta: dict[str, Any], reason: str | None = None) -> bytes:
-    return encode_json({"choices": [{"delta": delta, "finish_reason": reason}]}) + b"\n"
+def _call_of(tool: dict[str, Any]) -> list[bytes]:
+    function = {"name": tool["function"]["name"], "arguments": '{"city": "Oslo"}'}
+    call = {"index": 0, "id": "call_1", "type": "function", "function": function}
+    return [_line({"tool_calls": [call]}), _line({}, "tool_calls")]
+
+
+def _line(delta: dict[str, Any], reason: str | None = None, **more: Any) -> bytes:
+    choice = {"delta": delta, "finish_reason": reason}
+    return encode_json({"choices": [choice], **more}) + b"\n"

@@ -133,7 +133,9 @@ def test_what_can_be_installed_is_read_from_our_own_metadata(
     """The core names no provider; where its metadata is missing, it has nothing to offer."""
     monkeypatch.undo()
     assert {"local", "openai"} <= set(advice.installable())
-    assert {"all", "compatible"}.isdisjoint(advice.installable())  # which are no providers
+    assert {"all", "cli", "compatible", "cost"}.isdisjoint(
+        advice.installable()
+    )  # which are no providers
 
     def missing(name: str) -> Any:
         raise PackageNotFoundError(name)

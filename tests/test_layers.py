@@ -24,7 +24,19 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-COMMANDS = ("batch", "chat", "doctor", "mock", "models", "new_provider", "providers")
+COMMANDS = (
+    *(
+        "arguments",
+        "asking",
+        "batch",
+        "chat",
+        "commands",
+        "configuration",
+        "conversations",
+        "doctor",
+    ),
+    *("interactive", "lines", "mock", "models", "new_provider", "output", "providers", "rendering"),
+)
 FLOORS = (
     (
         "_name_clash",
@@ -177,7 +189,7 @@ FLOORS = (
         "batch",
         "batch_files",
     ),
-    ("", "cli", "cli.__main__", *(f"cli.{name}" for name in COMMANDS)),
+    ("", "__main__", "cli", "cli.__main__", *(f"cli.{name}" for name in COMMANDS)),
 )
 FLOOR_OF = {
     f"llmgate.{name}".rstrip("."): floor for floor, names in enumerate(FLOORS) for name in names

@@ -187,7 +187,7 @@ def test_the_doctor_names_versions_providers_and_keys(
     needed = [re.split(r"\W", line)[0] for line in project["dependencies"]]
     assert needed == [line.split()[0] for line in lines[2 : 2 + len(needed)]]
     assert all(re.search(r" \d", line) for line in lines[: 2 + len(needed)])
-    assert any("llmgate-openai" in line and "OPENAI_API_KEY set" in line for line in lines)
+    assert "key of openai: OPENAI_API_KEY set" in lines
     assert ("", False) == (printed.err, "canary" in printed.out)
 
 

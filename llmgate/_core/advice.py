@@ -19,6 +19,8 @@ _FORMAT = "openai"
 """The provider of every server that speaks OpenAI's format."""
 _HOSTS = "compatible"
 """The package that gives names to the hosts of that format."""
+_NO_PROVIDERS = frozenset({"all", "cli", "cost", "mcp", "otel", "litellm", _HOSTS})
+"""The extras that bring something else."""
 HOSTS_GROUP = "llmgate.hosts"
 """The entry points of the package that reads rows of hosts."""
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
@@ -74,7 +76,7 @@ def installable() -> tuple[str, ...]:
         extras = metadata("llmgate-core").get_all("Provides-Extra") or []
     except PackageNotFoundError:
         return ()
-    return tuple(sorted(set(extras) - {"all", _HOSTS}))
+    return tuple(sorted(set(extras) - _NO_PROVIDERS))
 
 
 def _advice(model: str, claims: Mapping[str, Collection[str]]) -> str:

@@ -6,6 +6,7 @@ but those that a call or a list of models asks is ever imported.
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Sequence
@@ -57,11 +58,11 @@ def _run(words: Sequence[str]) -> int:
     if arguments.command is None:
         parser.print_help()
         return 0
+    own: argparse.ArgumentParser = arguments.parser
     try:
-        code: int = module_of(arguments.command).run(arguments)
+        return int(module_of(arguments.command).run(arguments))
     except UsageError as error:
-        arguments.parser.error(str(error))
-    return code
+        own.error(str(error))
 
 
 def _let_go_of_output() -> None:

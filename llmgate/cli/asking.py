@@ -16,6 +16,7 @@ from llmgate._core.tool_calls import ToolCalled, ToolFailed
 from llmgate.cli.output import note
 from llmgate.cost import total_cost
 from llmgate.errors import excerpt
+from llmgate.tool_loop import ToolEvent
 from llmgate.types import Chunk, Completion, Message, Usage
 
 __all__ = ["Question", "Shown", "Totals", "Turn", "ask", "describe_amount"]
@@ -111,7 +112,7 @@ async def _ask_once(question: Question, shown: Shown | None) -> Completion:
 async def _ask_with_tools(
     question: Question, shown: Shown | None
 ) -> tuple[list[Completion], list[Any]]:
-    def tell(event: Any) -> None:
+    def tell(event: ToolEvent) -> None:
         if isinstance(event, ToolCalled | ToolFailed):
             if shown is not None:
                 shown.end()
@@ -147,7 +148,7 @@ def _show(chunk: Chunk, shown: Shown) -> None:
             shown.add(text)
 
 
-def _show_whole(completion: Completion, shown: Shown | None) -> None:
+def _show_whole(completion: Completion[Any], shown: Shown | None) -> None:
     if shown is not None:
         texts = (each.message.content or each.message.refusal for each in completion.choices)
         shown.add("\n".join(text or "" for text in texts))

@@ -20,13 +20,13 @@ from llmgate.cli.arguments import (
     prompt_of,
     tools_of,
 )
-from llmgate.cli.asking import Question, Totals, Turn, ask
+from llmgate.cli.asking import Question, Totals, ask
 from llmgate.cli.configuration import Configuration, configured
-from llmgate.cli.conversations import Conversation, last_conversation
+from llmgate.cli.conversations import Conversation, keep, last_conversation
 from llmgate.cli.output import note, write
 from llmgate.cli.rendering import printer
 
-__all__ = ["add_arguments", "keep", "run"]
+__all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -112,18 +112,9 @@ def _ask_once(
         write(turn.completion.model_dump_json() + "\n")
     if turn.warning is not None:
         note(turn.warning)
-    keep(conversation, turn, configuration)
+    keep(conversation, turn.messages, configuration.keep_conversations)
     if arguments.usage:
         totals = Totals()
         totals.add(turn)
         note(str(totals))
     return 0
-
-
-def keep(conversation: Conversation, turn: Turn, configuration: Configuration) -> None:
-    """Add what came of a turn, and keep the conversation. Where that fails, nothing else does."""
-    conversation.messages = turn.messages
-    try:
-        conversation.keep(configuration.keep_conversations)
-    except OSError as error:
-        note(f"the conversation is not kept for --continue: {error}")

@@ -30,7 +30,7 @@ COMMANDS: dict[str, Command] = {
         "[options] [PROMPT ...]",
         "ask a model, or talk to it",
         "Ask a model. Text that is piped in follows the prompt, or is the prompt.\n"
-        "Without a prompt, on a terminal, a conversation begins; /help lists its commands.",
+        "Without a prompt, on a terminal, a conversation begins; /help explains it.",
     ),
     "batch": Command(
         "[options] INPUT -o OUTPUT",
@@ -61,11 +61,17 @@ COMMANDS: dict[str, Command] = {
         "Speak the formats of several providers, without a model behind them. This needs\n"
         "the package llmgate-testing.",
     ),
+    "new-provider": Command(
+        "[options] NAME",
+        "write a package for a provider",
+        "Write a distribution that installs, and passes the conformance kit against a\n"
+        "stub; what is to be filled in is marked, and printed in order.",
+    ),
 }
 
 _EPILOG = """\
-llmgate COMMAND --help explains a command. docs/command-line.md has examples, the
-configuration file and the exit codes."""
+llmgate COMMAND --help explains a command; docs/command-line.md has examples,
+the configuration file and the exit codes."""
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -88,7 +94,7 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 class _ListFormatter(_Formatter):
     """The same for the list of commands."""
 
-    _column = 16
+    _column = 18
 
 
 def command_in(words: Iterable[str]) -> str | None:
@@ -118,6 +124,7 @@ def parser_for(words: Sequence[str]) -> argparse.ArgumentParser:
     for name, command in COMMANDS.items():
         own = commands.add_parser(
             name,
+            prog=f"llmgate {name}",
             help=command.summary,
             usage=f"llmgate {name} {command.usage}".rstrip(),
             description=command.description,

@@ -11,12 +11,12 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from llmgate._core.added import hosts_in, remember
 from llmgate._core.advice import install
 from llmgate._core.registry import installed_providers
-from llmgate._text.json import is_object
+from llmgate._text.json import is_array, is_object
 from llmgate._text.redact import has_credentials
 from llmgate.cli.arguments import UsageError
 from llmgate.errors import InvalidRequestError, describe_value
@@ -152,16 +152,15 @@ def _refuse_keys(value: Any, path: str) -> None:
                 raise _key_in_clear(place)
             else:
                 _refuse_keys(each, f"{place}.")
-    elif isinstance(value, list):
-        for each in cast("list[Any]", value):
+    elif is_array(value):
+        for each in value:
             _refuse_keys(each, path)
     elif isinstance(value, str) and (_looks_like_key(value) or _has_password(value)):
         raise _key_in_clear(path.rstrip("."))
 
 
 def _check_variables(value: Any, path: str) -> None:
-    names: list[Any] = value if isinstance(value, list) else [value]
-    for name in names:
+    for name in value if is_array(value) else (value,):
         if isinstance(name, str) and (not _VARIABLE.fullmatch(name) or _looks_like_key(name)):
             raise _key_in_clear(path)
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from llmgate.cli.configuration import base_directory
+from llmgate.cli.output import note
 from llmgate.errors import InvalidRequestError
 
-__all__ = ["Conversation", "last_conversation", "private_file", "write_private"]
+__all__ = ["Conversation", "keep", "last_conversation", "private_file", "write_private"]
 
 
 @dataclass(slots=True)
@@ -36,17 +37,20 @@ class Conversation:
         rest = self.messages if self.system is None else self.messages[1:]
         self.messages = [*([{"role": "system", "content": text}] if text else []), *rest]
 
-    def keep(self, most: int) -> None:
-        """Write it where ``--continue`` looks, and forget all but the newest ``most`` of them.
 
-        Raises:
-            OSError: when it cannot be written.
-        """
+def keep(conversation: Conversation, messages: list[dict[str, Any]], most: int) -> None:
+    """Write a conversation, as it is now, where ``--continue`` looks, and forget all but the newest
+    ``most`` of them. Where that fails, a line says so, and nothing else fails."""
+    conversation.messages = messages
+    try:
         if most:
-            write_private(_folder() / f"{self.name}.json", json.dumps(asdict(self)))
+            path = _folder() / f"{conversation.name}.json"
+            write_private(path, json.dumps(asdict(conversation)))
         for old in _kept()[: -most or None]:
-            with suppress(OSError):  # another process may have done so
+            with suppress(FileNotFoundError):  # another process did so
                 old.unlink()
+    except OSError as error:
+        note(f"the conversation is not kept for --continue: {error}")
 
 
 def last_conversation() -> Conversation:

@@ -51,10 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 1
     print(f"transport: {_transport()}")
     is_well = _configuration_is_well()
-    from llmgate.cli import providers  # noqa: PLC0415 - in a clash, it cannot be imported
-
-    print()
-    providers.print_providers()
+    _print_keys()
     reached = [_reach(name) for name in arguments.reach]
     return 0 if is_well and all(reached) else 1
 
@@ -80,13 +77,17 @@ def _transport() -> str:
 
     if not HttpSettings().allows_fast_path():
         return "aiohttp's public API (LLMGATE_FAST_PATH=0)"
-    try:
-        from llmgate.transports._fast import is_supported  # noqa: PLC0415 - may be missing
-    except ImportError:
-        is_supported = bool
-    if is_supported():
+    if asyncio.run(_is_short_way_there()):
         return "the short way through aiohttp"
     return "aiohttp's public API: the short way does not know this version"
+
+
+async def _is_short_way_there() -> bool:
+    try:
+        from llmgate.transports._fast import is_supported  # noqa: PLC0415 - it may be missing
+    except ImportError:
+        return False
+    return is_supported()
 
 
 def _configuration_is_well() -> bool:
@@ -102,6 +103,19 @@ def _configuration_is_well() -> bool:
     state = f"default model {configuration.model or 'none'}" if file.exists() else "not there"
     print(f"configuration: {file} ({state})")
     return True
+
+
+def _print_keys() -> None:
+    """The variables of keys that are set, and never what they hold."""
+    from llmgate._core.registry import known_providers  # noqa: PLC0415 - as above
+    from llmgate.cli.providers import keys_set  # noqa: PLC0415 - as above
+
+    known = known_providers()
+    found = [(name, ", ".join(keys_set(known[name]))) for name in sorted(known)]
+    print(f"providers: {len(known)}, which `llmgate providers` lists")
+    for name, variables in found:
+        if variables:
+            print(f"key of {name}: {variables} set")
 
 
 # --- reachability -------------------------------------------------------------------------
@@ -125,9 +139,9 @@ def _reach(name: str) -> bool:
 
 def _address_of(provider: str) -> str:
     """The origin to which a provider's calls go."""
-    from llmgate._core.default import default_client  # noqa: PLC0415 - as above
+    from llmgate._core.client import Client  # noqa: PLC0415 - as above
 
-    preview = default_client().preview(f"{provider}/any", [{"role": "user", "content": "any"}])
+    preview = Client().preview(f"{provider}/any", [{"role": "user", "content": "any"}])
     scheme, _, rest = preview.url.partition("://")
     return f"{scheme}://{rest.partition('/')[0]}"
 

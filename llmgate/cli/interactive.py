@@ -15,9 +15,8 @@ from pathlib import Path
 
 from llmgate.cli.arguments import tools_of
 from llmgate.cli.asking import Question, Totals, ask
-from llmgate.cli.chat import keep
 from llmgate.cli.configuration import Configuration
-from llmgate.cli.conversations import Conversation
+from llmgate.cli.conversations import Conversation, keep
 from llmgate.cli.lines import BLOCK, Lines, lines_for, read_message
 from llmgate.cli.output import dim, note, print_table
 from llmgate.cli.rendering import printer
@@ -88,9 +87,7 @@ class Interactive:
         if name in self._commands:
             self._commands[name][2](rest.strip())
         elif name.startswith("/") and not name.startswith("//"):
-            note(
-                f"no command {excerpt(name, 60)}: /help lists them, // begins a text with /"
-            )
+            note(f"no command {excerpt(name, 60)}: /help lists them, // begins a text with /")
         elif text:
             self._ask(text[1:] if text.startswith("//") else text, runner)
 
@@ -98,7 +95,7 @@ class Interactive:
         said = [*self._conversation.messages, {"role": "user", "content": text}]
         question = replace(self._question, model=self._conversation.model, messages=said)
         turn = runner.run(ask(question, printer(markdown=self._markdown)))
-        keep(self._conversation, turn, self._configuration)
+        keep(self._conversation, turn.messages, self._configuration.keep_conversations)
         if turn.warning is not None:
             note(turn.warning)
         self._totals.add(turn)

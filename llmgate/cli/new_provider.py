@@ -27,17 +27,18 @@ _STEP = re.compile(r"# Fill in (\d+): (.*(?:\n# (?!Fill in|\[|\").*)*)")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
-    parser.add_argument("name", help="what stands before the slash in a model's name: acme")
+    parser.add_argument("name", help=argparse.SUPPRESS)
     parser.add_argument(
         "--like",
         choices=("openai",),
-        help="for a host of that format: ten lines in place of a protocol of its own",
+        help="for a host of that format, in ten lines",
     )
     parser.add_argument(
         "--directory",
         type=Path,
         default=Path(),
-        help="where the project's folder is made; by default here",
+        metavar="PATH",
+        help="where the project's folder is made (here)",
     )
 
 

