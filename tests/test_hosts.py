@@ -14,7 +14,7 @@ import llmgate
 from llmgate import add_host
 from llmgate._core import added as _added
 from llmgate._core.registry import Registry, Target, installed_providers, known_providers
-from llmgate.cli.providers import run
+from llmgate.cli import main
 from llmgate.errors import InvalidRequestError, UnknownProviderError
 
 READER = """
@@ -107,7 +107,7 @@ def test_a_host_that_was_added_is_a_provider(
     assert "acme" == registry.provider("acme", {}).name
     assert {"acme", "cloud", "spare"} == {*registry.names()}
     assert "'acme' of llmgate.add_host" == known_providers()["acme"].described
-    assert 0 == run()
+    assert 0 == main(["providers"])
     listed = " ".join(capsys.readouterr().out.split())
     assert "acme llmgate.add_host ACME_API_KEY not set acme/…, acme-*" in listed
 
@@ -178,7 +178,7 @@ def test_a_file_that_the_environment_names_adds_hosts(
     monkeypatch.setenv("ACME_API_KEY", "k")
     assert {"acme", "cloud", "spare"} == {*installed_providers()}
     assert Target("acme", "x") == Registry().target("acme/x")
-    assert 0 == run()
+    assert 0 == main(["providers"])
     listed = " ".join(capsys.readouterr().out.split())
     assert f"acme {file} ACME_API_KEY set acme/…" in listed
     installed_providers.cache_clear()
