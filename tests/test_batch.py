@@ -491,12 +491,14 @@ def ended_by_force(folder: Path) -> bool:
     return False
 
 
-def test_a_killed_process_loses_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("times", [5, pytest.param(20, marks=pytest.mark.exhaustive)])
+def test_a_killed_process_loses_nothing(times: int, tmp_path: Path) -> None:
     """At random moments; then each id is there once, and only calls in flight were repeated."""
-    write(tmp_path / "in.jsonl", *[f'"{number}"' for number in range(400)])
-    killed = sum(ended_by_force(tmp_path) for _ in range(5))
+    count = 80 * times
+    write(tmp_path / "in.jsonl", *[f'"{number}"' for number in range(count)])
+    killed = sum(ended_by_force(tmp_path) for _ in range(times))
     lines = asyncio.run(run_file(tmp_path, Echo()))
-    assert [*range(400)] == sorted(line["index"] for line in lines)
+    assert [*range(count)] == sorted(line["index"] for line in lines)
     asked = (tmp_path / "asked").read_text("utf-8").splitlines()
     repeated = len(asked) - len({*asked})
     in_flight_and_unwritten = 8 + 8 * 10  # eight calls, and 50 ms of records at 10 ms a call

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from llmgate import Client, Completion, ServerError
 from llmgate.embeddings import EmbeddingCall
@@ -15,7 +17,7 @@ from llmgate.errors import InvalidRequestError
 from llmgate.middleware import ChatCall, Middleware
 from llmgate.middlewares.cache import Cache
 from llmgate.middlewares.routing import Router
-from llmgate.options import Timeout
+from llmgate.options import ChatParameters, Timeout
 from llmgate.provider import Support
 from llmgate.provider.http import Secret
 from llmgate.store import MemoryStore, SqliteStore
@@ -120,6 +122,45 @@ async def test_whatever_may_change_a_response_makes_another_call(options: Any) -
     await ask(client)
     await ask(client, **options)
     assert 2 == len({*seen})
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=2), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+_PARTS: Any = st.fixed_dictionaries(
+    {
+        "model": st.sampled_from(["fake/m", "fake/n"]),
+        "messages": st.lists(st.fixed_dictionaries({"role": st.just("user"), "content": _JSON})),
+        "parameters": st.dictionaries(
+            st.sampled_from(sorted({*ChatParameters.__annotations__} - {"stream_options"})),
+            _JSON,
+            max_size=3,
+        ),
+        "unsupported": st.sampled_from(["drop", "raise"]),
+        "extra_body": st.dictionaries(st.text(max_size=2), _JSON, max_size=2),
+        "extra_headers": st.dictionaries(st.sampled_from(["x-a", "x-b"]), st.text(max_size=2)),
+        "settings": st.dictionaries(st.sampled_from(["region", "version"]), st.text(max_size=2)),
+        "fallbacks": st.sampled_from([(), ("fake/n",), ("fake/n", "fake/o")]),
+    }
+)
+
+
+@given(_PARTS, _PARTS, st.sampled_from(["model", "messages", "parameters", "extra_body", None]))
+def test_two_calls_have_one_key_if_and_only_if_they_ask_the_same(
+    first: Any, second: Any, changed: str | None
+) -> None:
+    """Of any parameters, messages, settings, headers and fallbacks, in any order of keys."""
+    cache = Cache()
+    if changed is not None:  # differs in one part, if at all
+        second = {**first, changed: second[changed]}
+    keys = [cache._key(ChatCall(**parts)) for parts in (first, second)]
+    written = [json.dumps(parts, sort_keys=True) for parts in (first, second)]
+    assert (written[0] == written[1]) == (keys[0] == keys[1])
+    assert keys[0] != Cache(scope="another")._key(ChatCall(**first))
 
 
 @pytest.mark.parametrize(

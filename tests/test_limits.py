@@ -6,6 +6,7 @@ import asyncio
 import random
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 
 from llmgate import Client, Completion, RateLimitError, ServerError
 from llmgate.embeddings import EmbeddingCall
-from llmgate.errors import InvalidRequestError
+from llmgate.errors import DeadlineExceededError, InvalidRequestError
 from llmgate.middleware import Middleware
 from llmgate.middlewares.limits import Limit, Limits
 from llmgate.middlewares.rate_headers import pause_in
@@ -154,6 +155,68 @@ async def test_a_call_that_waits_can_be_cancelled() -> None:
     began = time.monotonic()
     await ask(client)
     assert time.monotonic() - began < 0.15
+
+
+async def test_no_more_wait_than_was_said() -> None:
+    """A further one is refused where it would have to; one that need not is not."""
+    limits = Limits(Limit(concurrency=1), max_waiting=2)
+    slow = Slow(0.05)
+    client = client_of(limits, slow)
+    calls = [asyncio.create_task(ask(client)) for _ in range(3)]
+    await asyncio.sleep(0.01)
+    with pytest.raises(RateLimitError, match="the limit of 1 calls at once"):
+        await ask(client)
+    await ask(client, "b/m")
+    await asyncio.gather(*calls)
+    assert 0 == limits._waiting
+    wrong: Any
+    for wrong in (-1, True, "2"):
+        with pytest.raises(InvalidRequestError) as caught:
+            Limits(Limit(requests=1), max_waiting=wrong)
+        assert "max_waiting" == caught.value.path
+
+
+async def test_who_gives_up_waiting_is_no_longer_counted() -> None:
+    """By its deadline, or because it was cancelled; whoever comes next has its place."""
+    limits = Limits(Limit(concurrency=1), max_waiting=1)
+    client = client_of(limits, Slow(0.3))
+    first = asyncio.create_task(ask(client))
+    await asyncio.sleep(0.01)
+    for _ in range(3):
+        with pytest.raises(DeadlineExceededError):
+            await ask(client, timeout=0.02)
+        assert 0 == limits._waiting
+    waiting = asyncio.create_task(ask(client))
+    await first
+    await waiting
+
+
+FULL: dict[str, dict[str, Any]] = {
+    "requests": {"requests": 1, "burst": 1},
+    "tokens": {"tokens": 1},
+    "concurrency": {"concurrency": 1},
+    "spend": {"spend": 0.003, "per": 1e9},
+}
+
+
+@pytest.mark.parametrize("name", FULL)
+async def test_a_call_that_is_refused_uses_nothing_of_the_other_limits(name: str) -> None:
+    """Whichever refuses it, and wherever that one stands among them."""
+    roomy = Limit(requests=1e6, tokens=1e9, concurrency=100, spend=1e6, by="")
+    limits = Limits(roomy, Limit(**FULL[name], by=""), replace(roomy, by="model"), max_wait=0)
+    client = client_of(
+        limits, Slow(0.05), prices={"fake/m": {"input": 100, "output": 100, "requests": "0.001"}}
+    )
+    first = asyncio.create_task(ask(client, max_tokens=1))
+    await asyncio.sleep(0.01)
+    if name != "concurrency":
+        await first
+    groups = [group_of(limits, *place) for place in (("", 0), ("fake/m", 2))]
+    before: list[dict[str, Any]] = [{**vars(group)} for group in groups]
+    with pytest.raises(RateLimitError):
+        await ask(client, max_tokens=1)
+    assert before == [vars(group) for group in groups]
+    await first
 
 
 # --- tokens ---

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from llmgate import Client, Completion
+from llmgate import Client, Completion, RetryPolicy
 from llmgate.errors import (
     AuthenticationError,
     BadRequestError,
@@ -31,10 +31,13 @@ from llmgate.errors import (
 )
 from llmgate.hooks import CallEnded
 from llmgate.middleware import Middleware
-from llmgate.middlewares.routing import Cooldown, Route, Router, Target
-from llmgate.options import Timeout
+from llmgate.middlewares.routing import Cooldown, Route, Router, Target, TargetState
+from llmgate.middlewares.strategies import as_strategy
+from llmgate.options import ChatCall, Timeout
 from llmgate.provider.http import Secret
 from llmgate.testing import Canned, FakeProvider
+from tests import virtual_time
+from tests.faults.server import wait_for_async
 
 HI: list[Any] = [{"role": "user", "content": "Hi"}]
 HANGING = Canned(body=[], hang=True)
@@ -401,6 +404,16 @@ async def test_a_conversation_stays_where_it_is() -> None:
     assert await ask(client, "fast") in "abc"
 
 
+def test_a_conversation_is_at_home_in_every_process() -> None:
+    """Where it goes is a function of its name and the targets: nothing is shared, and it is the
+    same in every release."""
+    states = [TargetState(Target(f"{name}/x")) for name in "abc"]
+    choose = as_strategy("sticky")
+    calls = [ChatCall("fast", HI, labels={"conversation": f"talk {n}"}) for n in range(24)]
+    where = [choose(states, call)[0].target.model[0] for call in calls]
+    assert "cbcabaaacaccaacccbbcacca" == "".join(where)
+
+
 async def test_a_choice_of_ones_own() -> None:
     """A function of the targets and the call."""
 
@@ -449,6 +462,46 @@ async def test_failures_in_a_row_are_counted() -> None:
     assert [*"bbabbbb"] == [await ask(client, ["a/x", "b/y"]) for _ in range(7)]
     state = client._router.states("a/x")[0]
     assert 4.5 < state.cooling_until - time.monotonic() <= 5
+
+
+async def test_a_failure_as_a_fallback_or_a_hedge_counts_as_any_other() -> None:
+    """Whoever was asked before."""
+    oops = ServerError("oops", status=500)
+    router = Router()
+    client = client_of(
+        {"a": [oops, oops, HANGING], "b": [oops] * 9, "c": ["c"] * 9},
+        middleware=[router],
+        retry=RetryPolicy(1, wait=lambda _: 0.0),
+    )
+    for _ in range(2):
+        assert "c" == await ask(client, ["a/x", "b/y", "c/z"])
+    assert (2, 2) == tuple(router.states(name)[0].failures for name in ("a/x", "b/y"))
+    task = asyncio.create_task(ask(client, ["a/x", "b/y"], hedge_after=0.01))
+    assert await wait_for_async(lambda: not router.states("b/y")[0].is_ready())
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert router.states("a/x")[0].is_ready()
+
+
+def test_a_cooldown_ends_when_it_was_to_end() -> None:
+    """By the clock, whoever asks meanwhile, and however often."""
+
+    async def main() -> None:
+        router = Router()
+        answers: dict[str, Any]
+        answers = {"a": [RateLimitError("slow down", retry_after=7.5), *["a"] * 9], "b": ["b"] * 99}
+        client = client_of(answers, middleware=[router])
+        assert "b" == await ask(client, ["a/x", "b/y"])
+        asked = list[tuple[float, str]]()
+        for tenth in range(1, 100):
+            await asyncio.sleep(virtual_time.BEGINNING + tenth / 10 - time.monotonic())
+            asked.append((tenth / 10, await ask(client, ["a/x", "b/y"])))
+            if asked[-1][1] == "a":
+                break
+        assert [(7.5, "a")] == [each for each in asked if each[1] == "a"]
+
+    virtual_time.run(main)
 
 
 async def test_a_probe_that_fails_doubles_the_time() -> None:

@@ -51,6 +51,8 @@ class Limits(Middleware):
     Args:
         limits: One or more; each call is held to all of them.
         max_wait: Seconds; None for as long as it takes, 0 to refuse at once.
+        max_waiting: How many calls may wait at the same time; a further one is refused at once
+            where it would have to.
         store: What keeps the state; by default this process does.
 
     Raises:
@@ -58,7 +60,11 @@ class Limits(Middleware):
     """
 
     def __init__(
-        self, *limits: Limit, max_wait: float | None = None, store: LimitStore | None = None
+        self,
+        *limits: Limit,
+        max_wait: float | None = None,
+        max_waiting: int = 10_000,
+        store: LimitStore | None = None,
     ) -> None:
         if not limits or not all(isinstance(limit, Limit) for limit in cast("Any", limits)):
             raise InvalidRequestError(
@@ -74,6 +80,10 @@ class Limits(Middleware):
                 raise InvalidRequestError(reason, path=f"limits[{number}].{name}")
         self._limits = limits
         self._max_wait = max_wait
+        if type(max_waiting) is not int or max_waiting < 0:
+            reason = f"expected a number of calls, got {describe_value(max_waiting)}"
+            raise InvalidRequestError(reason, path="max_waiting")
+        self._max_waiting, self._waiting = max_waiting, 0
         self._estimates: dict[str, Estimate] = {}
         self._pricing = Pricing()
         self._weighs = any(limit.tokens or limit.spend is not None for limit in limits)
@@ -122,7 +132,12 @@ class Limits(Middleware):
             for limit in [share.limit for share in shares if share.limit.spend is not None]:
                 currency = limit.currency
                 amounts["spend"] = await self._pricing.estimate(call.model, tokens, currency)
-        turn = await self._store.admit(shares, amounts, self._max_wait)
+        max_wait = self._max_wait if self._waiting < self._max_waiting else 0
+        self._waiting += 1
+        try:
+            turn = await self._store.admit(shares, amounts, max_wait)
+        finally:
+            self._waiting -= 1
         return _Held(turn, estimate, length, currency)
 
     def _shares_of(self, call: AnyCall) -> list[Share]:
