@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from itertools import count
 from typing import Any, NamedTuple
@@ -65,6 +65,8 @@ class Ledger:
         self._renewing: asyncio.TimerHandle | None = None
         self._full = dict[str, asyncio.Event]()
         self._pauses = dict[str, float]()
+        self.waiting = 0
+        """Calls that wait for others to end: changes are sent at once."""
         link.on_return = self._returned
 
     # --- calls that ask ---
@@ -83,12 +85,18 @@ class Ledger:
         self._asked.append(asked)
         if len(self._asked) == 1:
             self._loop.call_soon(self._ask_all)
-        return await asked.answer
+        try:
+            return await asked.answer
+        except asyncio.CancelledError:
+            answer = asked.answer
+            if not (answer.cancelled() or answer.exception()) and answer.result().is_admitted:
+                self._undo(request)  # the answer had come, and was not yet read
+            raise
 
     def _ask_all(self) -> None:
         asked, self._asked = self._asked, []
         for first in range(0, len(asked), _MOST_AT_ONCE):
-            self._start(self._ask(asked[first : first + _MOST_AT_ONCE]))
+            _ = self._start(self._ask(asked[first : first + _MOST_AT_ONCE]))
 
     async def _ask(self, batch: Sequence[_Asked]) -> None:
         keys = dict[str, int]()
@@ -107,8 +115,7 @@ class Ledger:
             if not each.answer.done():
                 each.answer.set_result(_decision(decision))
             elif decision[0]:  # whoever asked was cancelled meanwhile
-                self.give_back(each.request)
-                self._end_leases(each.request)
+                self._undo(each.request)
 
     # --- calls that run ---
 
@@ -142,7 +149,7 @@ class Ledger:
                 self._pauses.get(group.usage, 0.0), now + seconds
             )
             self.changes.pause(group.usage, until)
-        self._send_soon(0)
+        self._send_soon(now=True)
 
     def pause_left(self, request: Request) -> float:
         """Seconds for which this process knows that the groups of a call are held back."""
@@ -156,12 +163,14 @@ class Ledger:
         self._open.pop(request.id, None)
         self._end_leases(request)
 
+    def _undo(self, request: Request) -> None:
+        self.give_back(request)
+        self._end_leases(request)
+
     def _end_leases(self, request: Request) -> None:
-        is_awaited = False
         for leases in request.leases:
             self.changes.of_lease("leave", leases, request.id)
-            is_awaited = is_awaited or leases in self._full
-        self._send_soon(0 if is_awaited else _DELAY)
+        self._send_soon()
 
     def from_anywhere(self, work: Callable[..., None], *arguments: Any) -> None:
         """Do something now, or soon where this is another thread; never where the loop is gone:
@@ -197,23 +206,24 @@ class Ledger:
             if now - began >= self.lease / 4:
                 for leases in request.leases:
                     self.changes.of_lease("renew", leases, request.id, self.lease * 1000)
-        self._send_soon(0)
+        self._send_soon(now=True)
 
     def _returned(self) -> None:
         """Redis is back, and may have forgotten everything."""
         for request, _ in self._open.values():
             for leases in request.leases:
                 self.changes.of_lease("renew", leases, request.id, self.lease * 1000)
-        self._send_soon(0)
+        self._send_soon(now=True)
 
-    def _send_soon(self, delay: float = _DELAY) -> None:
+    def _send_soon(self, *, now: bool = False) -> None:
         if isinstance(self._sending, asyncio.Task) or self._link.is_away:
             return
-        if self._sending is None:
-            self._sending = self._loop.call_later(delay, self._start_sending)
-        elif delay == 0:
+        is_urgent = now or self.waiting > 0
+        if self._sending is not None:
+            if not is_urgent:
+                return
             self._sending.cancel()
-            self._sending = self._loop.call_later(0, self._start_sending)
+        self._sending = self._loop.call_later(0 if is_urgent else _DELAY, self._start_sending)
 
     def _start_sending(self) -> None:
         self._sending = self._start(self._send())
@@ -243,8 +253,8 @@ class Ledger:
             if event is not None:
                 event.set()
 
-    def _start(self, work: Any) -> asyncio.Task[None]:
-        task: asyncio.Task[None] = self._loop.create_task(work)
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from llmgate.errors import InvalidRequestError, describe_value
 from llmgate.middlewares.limit_store import Admission, Amounts, Share
@@ -53,7 +54,8 @@ class RedisLimits:
         lease: float = 30.0,
         on_change: Callable[[Change], object] | None = None,
     ) -> None:
-        for name, value in (("timeout", timeout), ("lease", lease)):
+        times: dict[str, Any] = {"timeout": timeout, "lease": lease}
+        for name, value in times.items():
             if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
                 reason = f"expected a number of seconds above 0, got {describe_value(value)}"
                 raise InvalidRequestError(reason, path=name)

@@ -39,7 +39,7 @@ class Script:
     """A program in Lua, beside this module. It is sent whole where Redis does not know it yet."""
 
     def __init__(self, name: str) -> None:
-        self.source = files(__package__).joinpath(name).read_text("utf-8")
+        self.source = files("llmgate_redis").joinpath(name).read_text("utf-8")
         # the name that Redis gives to a script, not a protection
         self.digest = hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
 
@@ -74,7 +74,8 @@ class Links:
         if not isinstance(self._server, str):
             return self._server()
         # redis-py's own time limits and retries would hang a call for seconds
-        return cast("Redis", Redis.from_url(self._server, **_PATIENCE))
+        make: Callable[..., Redis] = cast("Any", Redis).from_url  # it has no types of its own
+        return make(self._server, **_PATIENCE)
 
 
 _ABOUT_SCRIPTS = (NoScriptError, NoPermissionError)
@@ -161,6 +162,7 @@ class Link:
         self._is_closed = True
         if self._probing is not None:
             self._probing.cancel()
+            await asyncio.wait([self._probing])
         with suppress(RedisError, OSError):
             await self._client.aclose()
 

@@ -69,17 +69,9 @@ class Waiting:
             RateLimitError: when that would take too long.
             RedisUnavailableError: when Redis is away.
         """
-        until = None if max_wait is None else asyncio.get_running_loop().time() + max_wait
-        line = self._lines.get(request.place)
-        if line is None or max_wait == 0:
-            decision = await self._decide(request, until)
-            if not decision.is_admitted:
-                line = self._lines.setdefault(request.place, _Line(decision))
-        if line is not None and max_wait != 0:
-            decision = await self._wait_in_line(line, request, until)
+        delay = await self._turn(request, max_wait) or self._ledger.pause_left(request)
         admitted = Admitted(self._ledger, request)
         self._ledger.begin(request)
-        delay = decision.delay or self._ledger.pause_left(request)
         try:
             while delay > 0:
                 await asyncio.sleep(delay)
@@ -90,8 +82,20 @@ class Waiting:
             raise
         return admitted
 
-    async def _wait_in_line(self, line: _Line, request: Request, until: float | None) -> Decision:
+    async def _turn(self, request: Request, max_wait: float | None) -> float:
+        """How long before its time a call is admitted, in seconds."""
+        until = None if max_wait is None else asyncio.get_running_loop().time() + max_wait
+        line = self._lines.get(request.place)
+        if line is None or max_wait == 0:
+            decision = await self._decide(request, until)
+            if decision.is_admitted:
+                return decision.delay or 0.0
+            line = self._lines.setdefault(request.place, _Line(decision))
+        return await self._wait_in_line(line, request, until)
+
+    async def _wait_in_line(self, line: _Line, request: Request, until: float | None) -> float:
         line.length += 1
+        self._ledger.waiting += 1
         try:
             async with asyncio.timeout_at(until), line.first:
                 return await self._wait_as_first(line, request, until)
@@ -99,15 +103,16 @@ class Waiting:
             raise _refusal(request, line.last) from None
         finally:
             line.length -= 1
+            self._ledger.waiting -= 1
             if not line.length:
                 self._lines.pop(request.place, None)
 
-    async def _wait_as_first(self, line: _Line, request: Request, until: float | None) -> Decision:
+    async def _wait_as_first(self, line: _Line, request: Request, until: float | None) -> float:
         poll = _FIRST_POLL
         while True:
             decision = await self._decide(request, until)
             if decision.is_admitted:
-                return decision
+                return decision.delay or 0.0
             line.last = decision
             if decision.delay is None:
                 leases = request.groups[decision.group].leases

@@ -20,7 +20,7 @@ class Without:
     """Lets calls through without Redis, by ``"open"``, ``"closed"`` or ``"local/N"``."""
 
     def __init__(self, policy: str) -> None:
-        given = _POLICY.fullmatch(policy) if isinstance(policy, str) else None
+        given = _POLICY.fullmatch(str(policy))
         if given is None:
             reason = f"expected 'open', 'closed' or 'local/N', got {describe_value(policy)}"
             raise InvalidRequestError(reason, path="outage")

@@ -1,0 +1,56 @@
+"""One process of a fleet: makes as many calls as its limits allow, and says how many there were.
+
+python process.py SETTINGS, as JSON: url, namespace, limit, seconds, callers, lasts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from typing import Any
+
+import redis.asyncio
+
+from llmgate.errors import RateLimitError
+from llmgate.middlewares.limit_store import Share
+from llmgate.middlewares.limits import Limit
+from llmgate_redis import RedisLimits
+
+
+async def main(settings: dict[str, Any]) -> dict[str, Any]:
+    """Call for so many seconds."""
+    own = {name: settings[name] for name in ("namespace", "lease") if name in settings}
+    store = RedisLimits(settings["url"], outage="closed", **own)
+    counts = redis.asyncio.Redis.from_url(settings["url"])
+    share = Share(0, Limit(**settings["limit"]), "m")
+    amounts = {"requests": 1, "tokens": settings.get("tokens", 0)}
+    accepted = list[float]()
+    most = 0
+    until = time.time() + settings["seconds"]
+
+    async def caller() -> None:
+        nonlocal most
+        while (left := until - time.time()) > 0:
+            try:
+                admission = await store.admit([share], amounts, min(left, 0.2))
+            except RateLimitError:
+                await asyncio.sleep(0.001)
+                continue
+            accepted.append(time.time())
+            most = max(most, await counts.incr("{running}"))
+            await asyncio.sleep(settings["lasts"])
+            await counts.decr("{running}")
+            admission.settle({"tokens": settings.get("used", 0)})
+            admission.leave()
+
+    print("ready", flush=True)
+    await asyncio.gather(*(caller() for _ in range(settings["callers"])))
+    await store.aclose()
+    await counts.aclose()
+    return {"accepted": accepted, "most": most, "unchecked": store.unchecked}
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(main(json.loads(sys.argv[1])))))

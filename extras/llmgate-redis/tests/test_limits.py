@@ -1,0 +1,424 @@
+"""Limits in Redis: the rules are those of memory, and processes share what is used."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import redis
+from hypothesis import given
+from hypothesis import strategies as st
+from redis.crc import key_slot
+
+from llmgate import RateLimitError
+from llmgate.errors import InvalidRequestError
+from llmgate.middleware import Middleware
+from llmgate.middlewares.limit_store import LimitStore, Share
+from llmgate.middlewares.limits import Limit, Limits
+from llmgate.middlewares.turns import MemoryLimits
+from llmgate_redis import RedisLimits
+from llmgate_redis.changes import Changes
+from llmgate_redis.request import group_of
+
+ONE: dict[str, float] = {"requests": 1, "tokens": 0}
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def store(request: pytest.FixtureRequest, namespace: str) -> Any:
+    """Each store, for what both have to do."""
+    if request.param == "memory":
+        yield MemoryLimits()
+        return
+    server = request.getfixturevalue("shared")
+    store = RedisLimits(server.url, outage="closed", namespace=namespace)
+    yield store
+    assert (True, 0) == (store.is_available, store.unchecked)
+    await store.aclose()
+
+
+@pytest.fixture
+async def stores(shared: Any, namespace: str) -> Any:
+    """Two processes, as far as Redis can tell."""
+    stores = [RedisLimits(shared.url, outage="closed", namespace=namespace) for _ in range(2)]
+    yield stores
+    for store in stores:
+        await store.aclose()
+
+
+class Slow(Middleware):
+    """Takes a while; counts how many calls there are at once."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.running = self.most = self.calls = 0
+
+    async def chat(self, call: Any, handler: Any) -> Any:
+        self.running += 1
+        self.calls += 1
+        self.most = max(self.most, self.running)
+        try:
+            await asyncio.sleep(self.seconds)
+            return await handler(call)
+        finally:
+            self.running -= 1
+
+
+async def refused(store: LimitStore, share: Share, tokens: float = 0) -> RateLimitError:
+    """What a call is told that may not wait."""
+    with pytest.raises(RateLimitError) as caught:
+        await store.admit([share], {"requests": 1, "tokens": tokens}, 0)
+    return caught.value
+
+
+# --- the rules, in memory and in Redis ---
+
+
+async def test_a_burst_and_then_one_after_the_other(store: LimitStore) -> None:
+    """A refusal names the limit, the group and the time."""
+    share = Share(0, Limit(requests=60, burst=3), "fast")
+    for _ in range(3):
+        (await store.admit([share], ONE, 0)).leave()
+    error = await refused(store, share)
+    assert "the limit of 60 requests in 60 s for 'fast' is reached" in str(error)
+    assert error.retry_after == pytest.approx(1, abs=0.2)
+    other = Share(0, share.limit, "other")
+    await store.admit([other], ONE, 0)
+
+
+async def test_calls_wait_for_their_time(store: LimitStore) -> None:
+    """The first one first; one that would wait for too long is refused at once."""
+    share = Share(0, Limit(requests=50, per=1, burst=1), "m")
+    order, began = list[int](), time.monotonic()
+
+    async def one(number: int) -> None:
+        await store.admit([share], ONE, None)
+        order.append(number)
+
+    waiting = [asyncio.create_task(one(number)) for number in range(6)]
+    await asyncio.sleep(0.02)
+    with pytest.raises(RateLimitError):
+        await store.admit([share], ONE, 0.03)
+    await asyncio.gather(*waiting)
+    assert [*range(6)] == order
+    assert 0.1 - 0.002 <= time.monotonic() - began
+
+
+async def test_a_call_that_one_limit_refuses_uses_nothing_of_another(store: LimitStore) -> None:
+    """Whichever it is."""
+    wide = Share(0, Limit(requests=60, burst=2, tokens=6000), "a")
+    full = Share(1, Limit(concurrency=1), "")
+    running = await store.admit([full], ONE, 0)
+    for shares in ([wide, full], [full, wide]):
+        with pytest.raises(RateLimitError, match="1 calls at once"):
+            await store.admit(shares, {"requests": 1, "tokens": 500}, 0)
+    running.leave()
+    await store.admit([wide], ONE, 0)
+    (await store.admit([wide, full], {"requests": 1, "tokens": 100}, 0.5)).leave()
+    assert "60 requests" in str(await refused(store, wide))
+
+
+async def test_tokens_are_settled(store: LimitStore) -> None:
+    """More than was thought makes others wait, less does not."""
+    share = Share(0, Limit(tokens=6000), "m")
+    first = await store.admit([share], {"requests": 1, "tokens": 1}, 0)
+    first.settle({"requests": 1, "tokens": 1601})
+    first.leave()
+    await asyncio.sleep(0.05)
+    error = await refused(store, share)
+    assert "6000 tokens in 60 s" in str(error)
+    assert error.retry_after == pytest.approx(10, abs=0.5)
+    share = Share(0, share.limit, "other")
+    first = await store.admit([share], {"requests": 1, "tokens": 3000}, 0)
+    assert 23 < ((await refused(store, share)).retry_after or 0) < 25
+    first.settle({"tokens": 10})
+    await asyncio.sleep(0.05)
+    await store.admit([share], ONE, 0)
+
+
+async def test_what_is_given_back_was_not_used(store: LimitStore) -> None:
+    """Requests and tokens."""
+    share = Share(0, Limit(requests=60, burst=1, tokens=600), "m")
+    for _ in range(3):
+        admission = await store.admit([share], {"requests": 1, "tokens": 90}, 0.5)
+        admission.give_back()
+        admission.leave()
+        await asyncio.sleep(0.02)
+
+
+async def test_a_call_waits_until_another_one_ends(store: LimitStore) -> None:
+    """It need not ask long."""
+    share = Share(0, Limit(concurrency=2), "")
+    running = [await store.admit([share], ONE, 0) for _ in range(2)]
+    assert "2 calls at once" in str(await refused(store, share))
+    waiting = asyncio.create_task(store.admit([share], ONE, 5))
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    running[0].leave()
+    (await asyncio.wait_for(waiting, 20)).leave()
+    with pytest.raises(RateLimitError):
+        await asyncio.gather(*(store.admit([share], ONE, 0.05) for _ in range(3)))
+    running[1].leave()
+
+
+async def test_a_pause_holds_all_calls_back(store: LimitStore) -> None:
+    """As long as the provider says, those that wait as well."""
+    share = Share(0, Limit(requests=100, per=1, burst=1), "m")
+    first = await store.admit([share], ONE, 0)
+    waiting = asyncio.create_task(store.admit([share], ONE, None))
+    began = time.monotonic()
+    await asyncio.sleep(0)
+    first.hold_back(0.15)
+    await waiting
+    assert time.monotonic() - began >= 0.149
+    first.hold_back(60)
+    await asyncio.sleep(0.05)
+    assert "the limit of the provider" in str(await refused(store, share))
+
+
+async def test_without_limits_nothing_is_asked(store: LimitStore) -> None:
+    """A call of no group is free."""
+    admission = await store.admit([], ONE, 0)
+    admission.settle({"tokens": 10})
+    admission.hold_back(1)
+    admission.give_back()
+    admission.leave()
+
+
+# --- what processes share ---
+
+
+async def test_what_one_process_uses_another_one_cannot(stores: Any) -> None:
+    """Requests, tokens, concurrency, and what the provider said."""
+    one, other = stores
+    limit = Limit(requests=60, burst=2, tokens=6000, concurrency=1)
+    share = Share(0, limit, "é}{" * 50)
+    running = await one.admit([share], ONE, 0)
+    assert "calls at once" in str(await refused(other, share))
+    running.settle({"requests": 1, "tokens": 300})
+    running.leave()
+    (await other.admit([share], ONE, 5)).leave()
+    assert "60 requests" in str(await refused(one, share))
+    running.hold_back(30)
+    await asyncio.sleep(0.05)
+    assert "the provider" in str(await refused(other, share))
+
+
+async def test_a_call_of_another_process_ends_and_one_here_goes_on(stores: Any) -> None:
+    """It is asked again and again."""
+    share = Share(0, Limit(concurrency=1), "")
+    running = await stores[0].admit([share], ONE, 0)
+    waiting = asyncio.create_task(stores[1].admit([share], ONE, 10))
+    await asyncio.sleep(0.1)
+    running.leave()
+    (await asyncio.wait_for(waiting, 20)).leave()
+
+
+async def test_no_lease_is_left_of_a_thousand_calls_that_were_cancelled(
+    shared: Any, namespace: str, asking: Any, keys: Callable[[], dict[str, int]]
+) -> None:
+    """At random moments."""
+    slow = Slow(0.002)
+    store = RedisLimits(shared.url, outage="closed", namespace=namespace)
+    limits = Limits(Limit(concurrency=5), Limit(concurrency=7, requests=1e6, by=""), store=store)
+    ask = asking(limits, slow)
+
+    async def one() -> None:
+        task = asyncio.create_task(ask())
+        await asyncio.sleep(random.random() * 0.05)
+        task.cancel()
+        await asyncio.wait([task])
+
+    for _ in range(10):
+        await asyncio.gather(*(one() for _ in range(100)))
+    await ask()
+    await limits.aclose()
+    assert slow.calls > 20
+    assert slow.most <= 5
+    assert 0 == store.unchecked
+    assert [] == [name for name in keys() if ":l:" in name]
+
+
+def test_threads_share_what_is_left(shared: Any, namespace: str) -> None:
+    """Each has an event loop, and so connections, of its own."""
+    store = RedisLimits(shared.url, outage="closed", namespace=namespace)
+    share = Share(0, Limit(concurrency=2), "")
+    running, most = [0], [0]
+
+    async def many() -> None:
+        for _ in range(5):
+            admission = await store.admit([share], ONE, None)
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+            await asyncio.sleep(0.002)
+            running[0] -= 1
+            await asyncio.to_thread(admission.settle, {"requests": 1})
+            await asyncio.to_thread(admission.leave)
+        await store.aclose()
+
+    for _ in range(2):
+        threads = [threading.Thread(target=asyncio.run, args=(many(),)) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert most[0] <= 2
+    assert 0 == store.unchecked
+
+
+def test_what_ends_after_its_loop_is_left_to_its_lease(shared: Any, namespace: str) -> None:
+    """As a stream that is collected later."""
+    store = RedisLimits(shared.url, outage="closed", namespace=namespace, lease=0.2)
+    share = Share(0, Limit(concurrency=1), "")
+
+    async def first() -> Any:
+        admission = await store.admit([share], ONE, 0)
+        await store.aclose()
+        return admission
+
+    asyncio.run(first()).leave()
+
+    async def second() -> None:
+        (await store.admit([share], ONE, 2)).leave()
+        await store.aclose()
+
+    asyncio.run(second())
+
+
+# --- keys ---
+
+
+async def test_every_key_ends(
+    shared: Any, namespace: str, asking: Any, keys: Callable[[], dict[str, int]]
+) -> None:
+    """When nothing is left to remember, and not before."""
+    store = RedisLimits(shared.url, outage="closed", namespace=namespace, lease=2)
+    limit = Limit(requests=100, tokens=6000, concurrency=5, per=30)
+    admissions = [await store.admit([Share(0, limit, "m")], ONE, 0) for _ in range(3)]
+    admissions[0].settle({"tokens": 300})
+    admissions[0].hold_back(0.5)
+    await asyncio.sleep(0.1)
+    left = keys()
+    assert 3 == len(left)
+    assert all(0 < milliseconds <= 3_600_000 for milliseconds in left.values())
+    assert 1_900 < left[f"{{{namespace}}}:u:0:m"] <= 2_600  # 300 tokens take 1.5 s
+    for admission in admissions:
+        admission.leave()
+    await store.aclose()
+
+
+async def test_a_bucket_that_has_ended_is_full(
+    shared: Any, stores: Any, namespace: str, keys: Callable[[], dict[str, int]]
+) -> None:
+    """Settling it neither empties it nor leaves it for ever; and a lease that is over ends once."""
+    share = Share(0, Limit(tokens=600, concurrency=3), "m")
+    running = await stores[0].admit([share], {"requests": 1, "tokens": 50}, 0)
+    shared.client.delete(*keys())
+    running.settle({"tokens": 10})
+    running.leave()
+    running.leave()
+    await asyncio.sleep(0.05)
+    assert all(0 < milliseconds <= 3_600_000 for milliseconds in keys().values())
+    admission = await stores[0].admit([share], {"requests": 1, "tokens": 30}, 0)
+    admission.leave()
+
+
+async def test_a_short_lease_does_not_shorten_a_long_one(
+    shared: Any, namespace: str, keys: Callable[[], dict[str, int]]
+) -> None:
+    """Both are in one key."""
+    share = Share(0, Limit(concurrency=9), "")
+    for lease in (60, 1):
+        store = RedisLimits(shared.url, outage="closed", namespace=namespace, lease=lease)
+        await store.admit([share], ONE, 0)
+        await store.aclose()
+    assert 50_000 < keys()[f"{{{namespace}}}:l:0:"]
+
+
+@given(st.text(), st.integers(0, 99), st.booleans())
+def test_all_keys_are_in_one_slot(name: str, number: int, is_named: bool) -> None:
+    """Whatever a group is called."""
+    limit = Limit(requests=1, concurrency=1)
+    group = group_of(Share(number, limit, name), ONE, "{fleet}:")
+    slot = key_slot(b"{fleet}:p:0")
+    assert {slot} == {key_slot(key.encode()) for key in (group.usage, group.leases)}
+    other = group_of(Share(number, limit, name + "x"), ONE, "{fleet}:")
+    assert group.usage != other.usage
+
+
+@pytest.mark.parametrize("rules", ["-script", "-script -evalsha"])
+async def test_scripts_are_sent_where_they_cannot_be_loaded(server: Any, rules: str) -> None:
+    """``SCRIPT`` is never used, and ``EVALSHA`` not where it is forbidden."""
+    server.client.execute_command("ACL", "SETUSER", "u", "on", ">p", "~*", "+@all", *rules.split())
+    url = server.url.replace("//", "//u:p@")
+    store = RedisLimits(url, outage="closed")
+    share = Share(0, Limit(concurrency=1), "")
+    for _ in range(3):
+        (await store.admit([share], ONE, 5)).leave()
+    await store.aclose()
+    assert 0 == server.client.zcard("{llmgate}:l:0:")
+
+
+async def test_a_batch_counts_once(shared: Any, stores: Any, namespace: str) -> None:
+    """However often it is sent."""
+    share = Share(0, Limit(tokens=6000), "m")
+    first = await stores[0].admit([share], ONE, 0)
+    ledger = stores[0]._desk(asyncio.get_running_loop())[0]
+    for _ in range(3):
+        ledger._numbers = iter([7])
+        first.settle({"tokens": 1000})
+        await asyncio.sleep(0.05)
+    assert 3 < ((await refused(stores[0], share)).retry_after or 0) < 4.1
+
+
+def test_changes_are_sent_in_pieces() -> None:
+    """So that no script holds the server up for long; nothing is lost of what was used."""
+    changes = Changes()
+    for number in range(1200):
+        changes.use(f"u{number % 700}", "tokens", 1.5)
+        changes.of_lease("leave", "l", f"id{number}")
+    used, ended = 0.0, 0
+    while changes:
+        keys, taken = changes.take(0.0, 0.0)
+        assert len(taken) <= 1000
+        assert all(2 <= each[1] < len(keys) + 2 for each in taken)
+        used += sum(rate[1] for each in taken if each[0] == "use" for rate in each[2])
+        ended += sum(each[0] == "leave" for each in taken)
+    assert (1800.0, 1200) == (used, ended)
+
+
+# --- settings ---
+
+
+@pytest.mark.parametrize(
+    ("settings", "path"),
+    [
+        ({"server": 6379}, "server"),
+        ({"outage": "local/0"}, "outage"),
+        ({"outage": None}, "outage"),
+        ({"timeout": 0}, "timeout"),
+        ({"lease": True}, "lease"),
+    ],
+)
+def test_settings_are_checked(settings: dict[str, Any], path: str) -> None:
+    """With their path."""
+    with pytest.raises(InvalidRequestError) as caught:
+        RedisLimits(**{"server": "redis://127.0.0.1", "outage": "open", **settings})
+    assert path == caught.value.path
+
+
+async def test_a_client_of_redis_py_is_taken(shared: Any, namespace: str) -> None:
+    """As a function, since each event loop needs its own; it may decode texts."""
+
+    def connect() -> Any:
+        return redis.asyncio.Redis(port=shared.port, decode_responses=True)
+
+    store = RedisLimits(connect, outage="closed", namespace=namespace)
+    share = Share(0, Limit(requests=1, burst=1), "m")
+    await store.admit([share], ONE, 0)
+    assert "1 requests" in str(await refused(store, share))
+    await store.aclose()
