@@ -84,7 +84,7 @@ class Ledger:
         asked = _Asked(request, ahead, self._loop.create_future())
         self._asked.append(asked)
         if len(self._asked) == 1:
-            self._loop.call_soon(self._ask_all)
+            _ = self._start(self._ask_all())  # with those that ask before it begins
         try:
             return await asked.answer
         except asyncio.CancelledError:
@@ -93,10 +93,11 @@ class Ledger:
                 self._undo(request)  # the answer had come, and was not yet read
             raise
 
-    def _ask_all(self) -> None:
+    async def _ask_all(self) -> None:
         asked, self._asked = self._asked, []
-        for first in range(0, len(asked), _MOST_AT_ONCE):
+        for first in range(_MOST_AT_ONCE, len(asked), _MOST_AT_ONCE):
             _ = self._start(self._ask(asked[first : first + _MOST_AT_ONCE]))
+        await self._ask(asked[:_MOST_AT_ONCE])
 
     async def _ask(self, batch: Sequence[_Asked]) -> None:
         keys = dict[str, int]()

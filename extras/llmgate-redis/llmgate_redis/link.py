@@ -203,7 +203,8 @@ class _TimeLimit:
 
     def end(self) -> None:
         """Let the scope time out now."""
-        self._scope.reschedule(self._loop.time())
+        if not self._scope.expired():
+            self._scope.reschedule(self._loop.time())
 
     def _ring(self) -> None:
         now = self._loop.time()

@@ -37,7 +37,7 @@ class Server:
             self.port: int = free.getsockname()[1]
         self.url = f"redis://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
-        self.client = redis.Redis(port=self.port)
+        self.client: Any = redis.Redis(port=self.port)
         self.start()
 
     def start(self) -> None:
@@ -182,7 +182,7 @@ def keys(shared: Server, namespace: str) -> Callable[[], dict[str, int]]:
     """The keys of the test, with the milliseconds that they have left."""
 
     def found() -> dict[str, int]:
-        names = [*shared.client.scan_iter(f"{{{namespace}}}*")]
+        names: list[bytes] = [*shared.client.scan_iter(f"{{{namespace}}}*")]
         return {name.decode(): int(shared.client.pttl(name)) for name in names}
 
     return found

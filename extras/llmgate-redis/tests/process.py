@@ -11,7 +11,7 @@ import sys
 import time
 from typing import Any
 
-import redis.asyncio
+from redis.asyncio import Redis
 
 from llmgate.errors import RateLimitError
 from llmgate.middlewares.limit_store import Share
@@ -22,8 +22,9 @@ from llmgate_redis import RedisLimits
 async def main(settings: dict[str, Any]) -> dict[str, Any]:
     """Call for so many seconds."""
     own = {name: settings[name] for name in ("namespace", "lease") if name in settings}
-    store = RedisLimits(settings["url"], outage="closed", **own)
-    counts = redis.asyncio.Redis.from_url(settings["url"])
+    store = RedisLimits(settings["url"], timeout=5, outage="closed", **own)
+    client: Any = Redis
+    counts = client.from_url(settings["url"])
     share = Share(0, Limit(**settings["limit"]), "m")
     amounts = {"requests": 1, "tokens": settings.get("tokens", 0)}
     accepted = list[float]()

@@ -16,6 +16,8 @@ from llmgate.middlewares.limits import Limit
 from llmgate_redis import Change, RedisLimits, RedisStore, RedisUnavailableError
 from tests.machine import undisturbed
 
+PATIENT, SHORT = 5.0, 0.3
+"""Seconds for Redis on a busy machine, and where a test waits until they are over."""
 ONE: dict[str, float] = {"requests": 1, "tokens": 0}
 SHARE = Share(0, Limit(requests=6000, burst=100, tokens=6000, concurrency=4), "m")
 
@@ -41,7 +43,7 @@ async def test_a_server_that_stands_still_costs_one_time_limit(
 ) -> None:
     """Then nothing until it is back, which is soon known; each change is said once."""
     told = list[Change]()
-    store = RedisLimits(server.url, outage="open", on_change=told.append)
+    store = RedisLimits(server.url, timeout=SHORT, outage="open", on_change=told.append)
     await one(store)
     await asyncio.sleep(0.02)
     with caplog.at_level(logging.WARNING, "llmgate"):
@@ -91,7 +93,7 @@ async def test_what_calls_cost_while_the_server_stands_still(server: Any) -> Non
 
 async def test_calls_that_run_keep_their_leases_over_a_restart(server: Any) -> None:
     """Redis forgets everything; what is known here is told again."""
-    store = RedisLimits(server.url, outage="closed", lease=5)
+    store = RedisLimits(server.url, timeout=PATIENT, outage="closed", lease=5)
     running = [await store.admit([SHARE], ONE, 0) for _ in range(3)]
     server.kill()
     with pytest.raises(RateLimitError, match="the limits are not known: Redis cannot be reached"):
@@ -108,7 +110,7 @@ async def test_calls_that_run_keep_their_leases_over_a_restart(server: Any) -> N
 
 async def test_a_call_that_runs_longer_than_its_lease_keeps_it(server: Any) -> None:
     """It is renewed, and taken again where it was lost."""
-    store = RedisLimits(server.url, outage="closed", lease=0.3)
+    store = RedisLimits(server.url, timeout=PATIENT, outage="closed", lease=0.3)
     running = await store.admit([SHARE], ONE, 0)
     key = "{llmgate}:l:0:m"
     for _ in range(2):
@@ -125,7 +127,7 @@ async def test_a_call_that_runs_longer_than_its_lease_keeps_it(server: Any) -> N
 
 async def test_calls_that_wait_go_on_without_redis(server: Any) -> None:
     """By what holds then, with the time that is left."""
-    store = RedisLimits(server.url, outage="open")
+    store = RedisLimits(server.url, timeout=PATIENT, outage="open")
     running = [await store.admit([SHARE], ONE, 0) for _ in range(4)]
     waiting = [asyncio.create_task(store.admit([SHARE], ONE, wait)) for wait in (None, 10)]
     await asyncio.sleep(0.05)
@@ -141,7 +143,7 @@ async def test_each_process_has_its_part_while_redis_is_away(server: Any) -> Non
     """Of requests, tokens, and calls at once, one of them at least."""
     limit = Limit(requests=120, burst=8, tokens=6000, concurrency=8)
     share = Share(0, limit, "m")
-    store = RedisLimits(server.url, outage="local/4")
+    store = RedisLimits(server.url, timeout=PATIENT, outage="local/4")
     server.kill()
     running = [await store.admit([share], ONE, 0) for _ in range(2)]
     with pytest.raises(RateLimitError, match="30 requests in 60 s") as caught:
@@ -159,7 +161,7 @@ async def test_each_process_has_its_part_while_redis_is_away(server: Any) -> Non
 
 async def test_what_was_used_is_told_when_redis_is_back(proxy: Any, server: Any) -> None:
     """Once, though nobody knows whether the last batch arrived before the line was cut."""
-    store = RedisLimits(proxy.url, outage="open")
+    store = RedisLimits(proxy.url, timeout=SHORT, outage="open")
     running = [await store.admit([SHARE], ONE, 0) for _ in range(2)]
     running[0].settle({"requests": 1, "tokens": 300})
     running[0].leave()
@@ -181,7 +183,7 @@ async def test_what_was_used_is_told_when_redis_is_back(proxy: Any, server: Any)
 
 async def test_a_line_that_is_cut_and_mended(proxy: Any, server: Any) -> None:
     """Nothing is refused, nothing arrives: one time limit, and back within two seconds."""
-    store = RedisLimits(proxy.url, outage="closed")
+    store = RedisLimits(proxy.url, timeout=SHORT, outage="closed")
     await one(store)
     await asyncio.sleep(0.02)
     proxy.cut()
@@ -199,22 +201,29 @@ async def test_a_line_that_is_cut_and_mended(proxy: Any, server: Any) -> None:
 
 async def test_a_program_that_is_busy_is_no_outage(shared: Any, namespace: str) -> None:
     """The answer is there, and the event loop did not run to read it."""
-    store = RedisLimits(shared.url, outage="closed", namespace=namespace)
-    await one(store)
-    for pause in (0.0, 0.0002, 0.001):
-        task = asyncio.create_task(one(store))
-        await asyncio.sleep(pause)
-        time.sleep(0.1)  # noqa: ASYNC251 - this is what is tested
-        await task
-    assert (0, 0) == (store.changes, store.unchecked)
-    await store.aclose()
+
+    async def measure() -> None:
+        store = RedisLimits(shared.url, outage="closed", namespace=namespace)
+        try:
+            await one(store)
+            for pause in (0.0, 0.0002, 0.001):
+                task = asyncio.create_task(one(store))
+                await asyncio.sleep(pause)
+                time.sleep(0.1)  # noqa: ASYNC251 - this is what is tested
+                await task
+            assert (0, 0) == (store.changes, store.unchecked)
+        finally:
+            await store.aclose()
+
+    await undisturbed(measure)
 
 
 async def test_what_redis_refuses_is_an_outage(server: Any) -> None:
     """A user who may run no scripts, and one whose password is wrong."""
     server.client.execute_command("ACL", "SETUSER", "u", "on", ">p", "~*", "+@all", "-@scripting")
     for user, reason in (("u:p", "Redis allows no scripts"), ("u:q", "username-password")):
-        store = RedisLimits(server.url.replace("//", f"//{user}@"), outage="closed")
+        url = server.url.replace("//", f"//{user}@")
+        store = RedisLimits(url, timeout=PATIENT, outage="closed")
         with pytest.raises(RateLimitError, match=reason):
             await one(store)
         assert not store.is_available
@@ -223,7 +232,7 @@ async def test_what_redis_refuses_is_an_outage(server: Any) -> None:
 
 async def test_a_call_that_is_cancelled_while_redis_stands_still(server: Any) -> None:
     """It leaves nothing; nor does one that was asked for and never answered."""
-    store = RedisLimits(server.url, outage="open", lease=1)
+    store = RedisLimits(server.url, timeout=SHORT, outage="open", lease=1)
     await one(store)
     server.send(signal.SIGSTOP)
     task = asyncio.create_task(store.admit([SHARE], ONE, None))
@@ -241,7 +250,7 @@ async def test_a_call_that_is_cancelled_while_redis_stands_still(server: Any) ->
 async def test_a_store_says_that_redis_is_away(server: Any) -> None:
     """At once, until it is back."""
     told = list[Change]()
-    store = RedisStore(server.url, on_change=told.append)
+    store = RedisStore(server.url, timeout=PATIENT, on_change=told.append)
     await store.set("k", b"v")
     server.kill()
     for _ in range(2):

@@ -34,12 +34,12 @@ async def result_of(process: asyncio.subprocess.Process) -> dict[str, Any]:
     return found
 
 
-async def fleet(count: int, seconds: float, **settings: Any) -> list[dict[str, Any]]:
-    """Several, all of which end at about the same time."""
-    starting = [started(seconds=seconds, **settings) for _ in range(count)]
+async def fleet(seconds: float, **settings: Any) -> list[dict[str, Any]]:
+    """Three, all of which end at about the same time."""
+    starting = [started(seconds=seconds, **settings) for _ in range(3)]
     processes = await asyncio.gather(*starting)
     results = await asyncio.gather(*(result_of(process) for process in processes))
-    assert [0] * count == [result["unchecked"] for result in results]
+    assert [0] * 3 == [result["unchecked"] for result in results]
     return results
 
 
@@ -58,7 +58,7 @@ async def test_three_processes_together_keep_the_limits(shared: Any, namespace: 
     """Of requests and of calls at once, in every window; and none of them is wasted."""
     limit = {"requests": 100, "per": 1, "burst": 10, "concurrency": 6}
     results = await fleet(
-        3, 3, url=shared.url, namespace=namespace, limit=limit, callers=8, lasts=0.02
+        3, url=shared.url, namespace=namespace, limit=limit, callers=8, lasts=0.02
     )
     accepted = [at for result in results for at in result["accepted"]]
     length = max(accepted) - min(accepted)
@@ -72,11 +72,9 @@ async def test_three_processes_together_keep_the_limits(shared: Any, namespace: 
 async def test_three_processes_together_keep_tokens(shared: Any, namespace: str) -> None:
     """What they use is not what was thought."""
     limit = {"tokens": 6000, "per": 1}
-    results = await fleet(
-        *(3, 2),
-        **{"url": shared.url, "namespace": namespace, "limit": limit, "callers": 2},
-        **{"lasts": 0.01, "tokens": 50, "used": 100},
-    )
+    settings: dict[str, Any] = {"url": shared.url, "namespace": namespace, "limit": limit}
+    settings |= {"callers": 2, "lasts": 0.01, "tokens": 50, "used": 100}
+    results = await fleet(2, **settings)
     accepted = [at for result in results for at in result["accepted"]]
     length = max(accepted) - min(accepted)
     at_once = 3 * 2  # each may be one call over, before it is known what it used
@@ -100,7 +98,7 @@ async def test_a_process_that_is_killed_holds_nothing_after_its_lease(
     process.kill()
     await process.wait()
     killed = time.monotonic()
-    store = RedisLimits(shared.url, outage="closed", namespace=namespace, lease=1)
+    store = RedisLimits(shared.url, timeout=5, outage="closed", namespace=namespace, lease=1)
     share = Share(0, limit, "m")
     amounts = {"requests": 1, "tokens": 0}
     admissions = [await store.admit([share], amounts, 20) for _ in range(3)]

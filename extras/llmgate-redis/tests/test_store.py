@@ -13,13 +13,15 @@ from llmgate.store import Store
 from llmgate.testing import FakeProvider
 from llmgate_redis import RedisStore
 
+PATIENT = 5.0
+"""Seconds for Redis on a busy machine."""
 HI: list[Any] = [{"role": "user", "content": "Hi"}]
 
 
 @pytest.fixture
 async def store(shared: Any, namespace: str) -> Any:
     """A store with keys of its own."""
-    store = RedisStore(shared.url, namespace=namespace, largest=1000)
+    store = RedisStore(shared.url, timeout=PATIENT, namespace=namespace, largest=1000)
     assert isinstance(store, Store)
     yield store
     assert store.is_available
@@ -73,7 +75,7 @@ async def test_many_reads_at_once_are_few_commands(store: RedisStore, shared: An
 
 def test_each_event_loop_has_its_own_connections(shared: Any, namespace: str) -> None:
     """One after the other."""
-    store = RedisStore(shared.url, namespace=namespace)
+    store = RedisStore(shared.url, timeout=PATIENT, namespace=namespace)
 
     async def use(expected: bytes | None) -> None:
         assert expected == await store.get("k")
@@ -87,7 +89,7 @@ def test_each_event_loop_has_its_own_connections(shared: Any, namespace: str) ->
 async def test_processes_share_a_cache(shared: Any, namespace: str) -> None:
     """What one was told, another one need not ask; as a stream as well."""
     providers = [FakeProvider(["Paris."]) for _ in range(2)]
-    caches = [Cache(RedisStore(shared.url, namespace=namespace)) for _ in range(2)]
+    caches = [Cache(RedisStore(shared.url, timeout=PATIENT, namespace=namespace)) for _ in range(2)]
     one, other = (
         Client(providers={"fake": provider}, middleware=[cache])
         for provider, cache in zip(providers, caches, strict=True)
@@ -104,7 +106,7 @@ async def test_processes_share_a_cache(shared: Any, namespace: str) -> None:
 
 async def test_calls_go_on_without_the_cache(server: Any) -> None:
     """What could not be read or written is counted."""
-    cache = Cache(RedisStore(server.url))
+    cache = Cache(RedisStore(server.url, timeout=PATIENT))
     client = Client(providers={"fake": FakeProvider(["a", "b"])}, middleware=[cache])
     await client.acompletion("fake/m", HI)
     server.kill()
