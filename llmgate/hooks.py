@@ -27,6 +27,7 @@ __all__ = [
     "CallEnded",
     "CallStarted",
     "ChoosyHook",
+    "ConnectionQueued",
     "Event",
     "FirstToken",
     "Hook",
@@ -62,6 +63,22 @@ class AttemptStarted:
     call_id: str
     number: int
     request: HttpRequest
+    labels: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    at: float = field(default_factory=time.time, compare=False, repr=False)
+    monotonic: float = field(default_factory=time.monotonic, compare=False, repr=False)
+
+
+@slotted
+class ConnectionQueued:
+    """A request has waited for ``seconds`` for a connection and waits on: the pool is full.
+
+    A client opens 1,000 connections to a host, or half of ``ulimit -n`` where that is less;
+    ``Client(limit=…)`` changes it. Waiting counts toward the call's deadline.
+    """
+
+    call_id: str
+    number: int
+    seconds: float
     labels: Mapping[str, Any] = field(default_factory=dict[str, Any])
     at: float = field(default_factory=time.time, compare=False, repr=False)
     monotonic: float = field(default_factory=time.monotonic, compare=False, repr=False)
@@ -133,7 +150,13 @@ class CallEnded:
 
 
 Event: TypeAlias = (
-    CallStarted | AttemptStarted | AttemptEnded | RetryScheduled | FirstToken | CallEnded
+    CallStarted
+    | AttemptStarted
+    | ConnectionQueued
+    | AttemptEnded
+    | RetryScheduled
+    | FirstToken
+    | CallEnded
 )
 Hook: TypeAlias = Callable[[Event], object]
 """A callable that is given each event, one after the other, on a thread that is not the caller's.
@@ -186,6 +209,8 @@ def _name(event: Event) -> str:
             return "call"
         case AttemptStarted():
             return "request"
+        case ConnectionQueued():
+            return "connection_queued"
         case AttemptEnded():
             return "attempt"
         case RetryScheduled():
@@ -207,7 +232,8 @@ def _plain(value: Any) -> Any:
 
 
 class LoggingHook:
-    """Writes each event to a standard logger: failures as warnings, the rest as ``level``.
+    """Writes each event to a standard logger: failures, and long waits for a connection, as
+    warnings, the rest as ``level``.
 
     Prompts and answers are left out unless ``bodies`` is true.
     """
@@ -247,9 +273,13 @@ class LoggingHook:
         return method
 
     def _level_of(self, event: Event) -> str:
-        if isinstance(event, AttemptEnded | RetryScheduled | CallEnded) and event.error is not None:
-            return "warning"
-        return self._level
+        match event:
+            case AttemptEnded() | RetryScheduled() | CallEnded() if event.error is not None:
+                return "warning"
+            case ConnectionQueued():
+                return "warning"
+            case _:
+                return self._level
 
 
 def _level_numbers(logger: Any) -> dict[str, int]:

@@ -19,6 +19,7 @@ from llmgate.hooks import (
     AttemptStarted,
     CallEnded,
     CallStarted,
+    ConnectionQueued,
     Event,
     FirstToken,
     LoggingHook,
@@ -67,6 +68,7 @@ EVENTS: dict[str, tuple[Event, dict[str, Any]]] = {
             "body": '{"model":"m"}',
         },
     ),
+    "connection_queued": (ConnectionQueued("c", 1, 1.0), {"number": 1, "seconds": 1.0}),
     "attempt": (
         AttemptEnded("c", 1, 0.5, 429, ERROR),
         {
@@ -177,14 +179,14 @@ def test_a_body_that_is_no_text_is_shown_all_the_same() -> None:
 def test_an_event_is_one_line_of_a_log(
     name: str, event: Event, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Failures are warnings; no line is forged, no credential is shown, and neither prompt nor
-    answer is in it."""
+    """Failures and long waits are warnings; no line is forged, no credential is shown, and neither
+    prompt nor answer is in it."""
     with caplog.at_level(logging.DEBUG, "llmgate"):
         LoggingHook()(event)
     (record,) = caplog.records
     text = record.getMessage()
-    has_failed = getattr(event, "error", None) is not None
-    assert (logging.WARNING if has_failed else logging.INFO) == record.levelno
+    is_a_warning = getattr(event, "error", None) is not None or name == "connection_queued"
+    assert (logging.WARNING if is_a_warning else logging.INFO) == record.levelno
     assert text.isprintable()
     assert text.startswith(f"{name} call_id='c' ")
     for secret in (CANARY, "Hello", '{"model"', "authorization"):
@@ -253,7 +255,8 @@ def test_an_event_is_one_entry_of_structlog(name: str, event: Event) -> None:
     ((method, arguments, values),) = logger.calls
     hidden = {"headers", "body", "completion"}
     expected = {k: value for k, value in EVENTS[name][1].items() if k not in hidden}
-    assert ("warning" if expected.get("error") else "info", (name,)) == (method, arguments)
+    is_a_warning = expected.get("error") or name == "connection_queued"
+    assert ("warning" if is_a_warning else "info", (name,)) == (method, arguments)
     assert {"call_id": "c"} | expected == values
 
 

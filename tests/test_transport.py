@@ -11,6 +11,7 @@ import resource
 import socket
 import ssl
 import sys
+import threading
 import time
 import zlib
 from collections.abc import Iterator
@@ -43,11 +44,12 @@ from llmgate.errors import (
     ServerError,
     TLSError,
 )
+from llmgate.hooks import CallEnded, ConnectionQueued
 from llmgate.options import Timeout
 from llmgate.provider.http import HttpRequest
 from llmgate.transports._failures import failure_of as error_of
 from llmgate.transports.aiohttp import AiohttpTransport, HttpSettings, Stats
-from tests.faults.calls import AT_ONCE, HI, KEY, MODEL, client_of, is_ours, limits
+from tests.faults.calls import AT_ONCE, HI, KEY, MODEL, Recorder, client_of, is_ours, limits
 from tests.faults.networks import black_hole
 from tests.faults.server import (
     COMPLETION,
@@ -694,6 +696,33 @@ async def test_the_end_of_a_stream_that_never_comes() -> None:
             assert await wait_for_async(lambda: server.open_connections == 0, 0.2)
             await client.acompletion(MODEL, HI)
         assert 2 == server.connections
+
+
+async def test_a_long_wait_for_a_connection_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once, by an event of the request that waits; not of one that waits no more."""
+    monkeypatch.setattr("llmgate._core.pool_wait.LONG_WAIT", 0.1)
+    recorder, free = Recorder(), threading.Event()  # the server has a loop of its own
+
+    async def answer_late(peer: Peer) -> None:
+        await asyncio.to_thread(free.wait, 20)
+        await peer.send(ANSWER)
+
+    with FaultServer(answer_late, ANSWER) as server:
+        async with client_of(server, limit=1, hooks=[recorder]) as client:
+            first = asyncio.create_task(client.acompletion(MODEL, HI))
+            assert await wait_for_async(lambda: len(server.requests) == 1)
+            second = asyncio.create_task(client.acompletion(MODEL, HI))
+            left = asyncio.create_task(client.acompletion(MODEL, HI))
+            await asyncio.sleep(0.02)
+            left.cancel()
+            assert await wait_for_async(lambda: bool(recorder.all(ConnectionQueued)))
+            free.set()
+            await asyncio.gather(first, second)
+            await asyncio.sleep(0.1)
+        [event] = recorder.all(ConnectionQueued)
+        ended = {each.call_id: each.outcome for each in recorder.all(CallEnded)}
+        assert (1, "ok", 3) == (event.number, ended[event.call_id], len(ended))
+        assert 1 == server.connections
 
 
 @pytest.mark.parametrize(

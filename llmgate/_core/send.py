@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from llmgate._core.failures import authorize_error
+from llmgate._core.pool_wait import LONG_WAIT, on_pool_wait
 from llmgate._core.settings import HeaderSource, as_headers
 from llmgate._core.signing import CallSigning
 from llmgate._core.state import CallState, request_id
@@ -32,7 +33,7 @@ from llmgate.errors import (
     describe_value,
     origin_of,
 )
-from llmgate.hooks import AttemptEnded, AttemptStarted, RetryScheduled
+from llmgate.hooks import AttemptEnded, AttemptStarted, ConnectionQueued, RetryScheduled
 from llmgate.provider import status_error
 from llmgate.provider.http import HttpRequest, HttpResponse, IncomingResponse
 from llmgate.types import Attempt
@@ -313,7 +314,11 @@ class _Attempt:
         signed = await authorize_request(self._request, state)
         state.sent = (self._request, signed)
         try:
-            incoming = await state.transport.open(signed, state.timeout)
+            if state.emit is None:
+                incoming = await state.transport.open(signed, state.timeout)
+            else:
+                with on_pool_wait(self._tell_of_wait):
+                    incoming = await state.transport.open(signed, state.timeout)
             return await self._receive(incoming, scope)
         except LLMGateError:
             raise
@@ -322,6 +327,11 @@ class _Attempt:
                 raise
             kind, origin = type(error).__name__, origin_of(error)
         raise InternalError(f"the transport failed with {kind}", origin=origin)
+
+    def _tell_of_wait(self) -> None:
+        state = self._state
+        if state.emit is not None:
+            state.emit(ConnectionQueued(state.call.id, self._number, LONG_WAIT, state.labels))
 
     async def _receive(
         self, incoming: IncomingResponse, scope: ResponseScope | None

@@ -17,6 +17,7 @@ import aiohttp
 from yarl import URL
 
 from llmgate._core.deadline import mark_phase
+from llmgate._core.pool_wait import after_long_wait
 from llmgate.provider.http import HttpRequest
 from llmgate.transports._failures import (
     ExplainedError,
@@ -59,6 +60,7 @@ class Exchange:
         "is_reused",
         "limit",
         "phase",
+        "pool_wait",
         "request_mark",
         "transport",
     )
@@ -69,6 +71,7 @@ class Exchange:
         self.is_reused = False
         self.limit: ConnectLimit | None = None
         self.phase = "pool"
+        self.pool_wait: asyncio.TimerHandle | None = None
         self.transport: asyncio.Transport | None = None
         self.request_mark: RequestMark | None = None
 
@@ -78,6 +81,16 @@ class Exchange:
             mark_phase(cancelled, self.phase)
         elif self.transport.get_write_buffer_size() or self._is_half_read():
             mark_phase(cancelled, "write")
+
+    def wait_for_pool(self) -> None:
+        """No connection is free."""
+        self.pool_wait = after_long_wait()
+
+    def stop_waiting(self) -> None:
+        """A connection is free, or nobody waits for it any more."""
+        if self.pool_wait is not None:
+            self.pool_wait.cancel()
+            self.pool_wait = None
 
     def begin(self, transport: asyncio.Transport | None) -> None:
         """The request is about to be written on this connection."""
@@ -125,6 +138,7 @@ class Connector(aiohttp.TCPConnector):
             try:
                 return await self._connected(exchange, args, named)
             finally:
+                exchange.stop_waiting()
                 exchange.limit.stop()
                 exchange.limit = None  # it leads to this task, and its result to the response
 
@@ -279,10 +293,20 @@ def _abort_soon(transport: asyncio.Transport | None) -> None:
 def _traces() -> aiohttp.TraceConfig:
     """What tells an exchange how it gets its connection."""
     traces = aiohttp.TraceConfig()
+    traces.on_connection_queued_start.append(_waits_for_pool)
+    traces.on_connection_queued_end.append(_has_waited)
     traces.on_connection_create_start.append(_begins_to_connect)
     traces.on_connection_create_end.append(_has_connected)
     traces.on_connection_reuseconn.append(_is_reused)
     return traces
+
+
+async def _waits_for_pool(_: Any, context: Any, __: Any) -> None:
+    context.trace_request_ctx.wait_for_pool()
+
+
+async def _has_waited(_: Any, context: Any, __: Any) -> None:
+    context.trace_request_ctx.stop_waiting()
 
 
 async def _begins_to_connect(_: Any, context: Any, __: Any) -> None:

@@ -15,6 +15,7 @@ import aiohttp
 from yarl import URL
 
 from llmgate._core.deadline import mark_phase
+from llmgate._core.pool_wait import after_long_wait
 from llmgate.provider.http import HttpRequest
 from llmgate.transports._failures import (
     BrokenConnectionError,
@@ -59,11 +60,15 @@ class FastConnector(Connector):
             raise
 
     async def _wait_for_available_connection(self, key: Any, traces: Any) -> None:
+        timer = None if traces else after_long_wait()  # of the session's requests, traces tell
         try:
             await super()._wait_for_available_connection(key, traces)
         except BaseException:  # it may just have been given a place, which another is to have
             self._release_waiter()
             raise
+        finally:
+            if timer is not None:
+                timer.cancel()
 
     def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
         """A connection begins to rest; an answer to nothing would now spoil it."""
