@@ -1,4 +1,5 @@
-"""The README's examples, each run as it stands, on the model that is installed."""
+"""The README: short, its commands and links are there, its figures are those that were measured; and
+its example, like those of docs/five-programs.md, runs unchanged on the model that is installed."""
 
 from __future__ import annotations
 
@@ -11,9 +12,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-TITLES = ["a call", "a stream", "tools", "structured output", "errors, limits and the report"]
+PROGRAMS = (ROOT / "docs" / "five-programs.md").read_text(encoding="utf-8")
+FENCED = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+EXAMPLES = FENCED.findall(README) + FENCED.findall(PROGRAMS)
 EXPECTED = {
+    "the README's": r"\S[\s\S]*\n Usage\(prompt_tokens=\d+, completion_tokens=\d+, total_tokens=\d+",
     "a call": r"\S[\s\S]*\nUsage\(prompt_tokens=\d+, completion_tokens=\d+, total_tokens=\d+",
     "a stream": r"\S[\s\S]*\n Usage\(",
     "tools": r"weather \{'city': '[^']*'\}\n\S",
@@ -43,15 +46,26 @@ def run(code: str, directory: Path) -> str:
     return done.stdout
 
 
-def test_there_are_five_examples() -> None:
-    """One for each thing that a newcomer wants to see."""
-    assert len(TITLES) == len(EXAMPLES)
+def test_there_is_one_example_and_five_programs() -> None:
+    """One to see at once, and one for each thing that a newcomer wants to see."""
+    assert (1, 6) == (len(FENCED.findall(README)), len(EXAMPLES))
+    titles = re.findall(r"^## (.*)$", PROGRAMS, re.MULTILINE)
+    assert [*EXPECTED][1:] == [title.lower() for title in titles]
 
 
-@pytest.mark.parametrize(("title", "code"), [*zip(TITLES, EXAMPLES, strict=False)], ids=TITLES)
+@pytest.mark.parametrize(
+    ("title", "code"), [*zip(EXPECTED, EXAMPLES, strict=False)], ids=[*EXPECTED]
+)
 def test_an_example_does_what_it_says(title: str, code: str, tmp_path: Path) -> None:
     """It runs alone, in a process of its own, and prints what the text around it promises."""
     assert re.match(EXPECTED[title], run(code, tmp_path))
+
+
+def test_the_readme_is_short() -> None:
+    """At most 150 lines, and two sentences before the first command."""
+    assert README.count("\n") <= 150
+    opening = README.partition("```")[0].split("\n\n")[1]
+    assert 2 == len(re.findall(r"\.(?:\s|$)", opening))
 
 
 def test_the_commands_are_those_of_the_makefile() -> None:
@@ -60,6 +74,29 @@ def test_the_commands_are_those_of_the_makefile() -> None:
     commands = re.findall(r"^make (\w+)", README, re.MULTILINE)
     assert ["demo", "test"] == commands[:2]
     assert all(re.search(rf"^{command}:", makefile, re.MULTILINE) for command in commands)
+
+
+def test_the_worst_figure_is_beside_the_best() -> None:
+    """Each ratio is that of its two figures, and no page has a worse one over tuned aiohttp."""
+    row = re.compile(r"^\| ([^|]*) \| ([\d,.]+) \| ([\d,.]+) \| ([\d.]+) \|$", re.MULTILINE)
+    rows = {
+        name: (float(ours.replace(",", "")) / float(theirs.replace(",", "")), float(times))
+        for name, ours, theirs, times in row.findall(README)
+    }
+    assert all(times == pytest.approx(ratio, abs=0.01) for ratio, times in rows.values())
+    ordered = sorted(rows, key=lambda name: rows[name])
+    assert ordered[0].startswith("best: ")
+    assert ordered[-1].startswith("worst: ")
+    page = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    over = page.partition("| instructions, over tuned aiohttp")[2].partition("\n\n")[0]
+    others = [
+        float(figure)
+        for line in over.splitlines()[2:]
+        for figure in re.findall(r"\d+\.\d+", line.split("|")[2])
+        if " in kB" not in line
+    ]
+    assert len(others) > 15
+    assert rows[ordered[-1]][1] >= max(others)
 
 
 def test_the_demonstration_runs(tmp_path: Path) -> None:

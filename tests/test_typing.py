@@ -30,8 +30,14 @@ from tests.pages.scripts import SCRIPTS
 
 ROOT = Path(__file__).parents[1]
 jedi: Any = import_module("jedi")  # it has no types
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+PAGES = [ROOT / "README.md", ROOT / "docs" / "five-programs.md"]
+EXAMPLES = [
+    code
+    for page in PAGES
+    for code in re.findall(
+        r"^```python\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+]
 
 PRELUDE = """
 from collections.abc import Mapping, Sequence
