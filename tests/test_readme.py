@@ -1,5 +1,5 @@
-"""The README: short, its commands and links are there, its figures are those that were measured; and
-its example, like those of docs/five-programs.md, runs unchanged on the model that is installed."""
+"""The README: it is short, and its commands and figures are right; its example, like those of
+docs/five-programs.md, runs unchanged on the model that is installed."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROGRAMS = (ROOT / "docs" / "five-programs.md").read_text(encoding="utf-8")
 FENCED = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXAMPLES = FENCED.findall(README) + FENCED.findall(PROGRAMS)
+USAGE = r"Usage\(prompt_tokens=\d+, completion_tokens=\d+, total_tokens=\d+"
 EXPECTED = {
-    "the README's": r"\S[\s\S]*\n Usage\(prompt_tokens=\d+, completion_tokens=\d+, total_tokens=\d+",
-    "a call": r"\S[\s\S]*\nUsage\(prompt_tokens=\d+, completion_tokens=\d+, total_tokens=\d+",
+    "the README's": rf"\S[\s\S]*\n {USAGE}",
+    "a call": rf"\S[\s\S]*\n{USAGE}",
     "a stream": r"\S[\s\S]*\n Usage\(",
     "tools": r"weather \{'city': '[^']*'\}\n\S",
     "structured output": r"name='[^']*' capital='[^']*'\n$",
