@@ -31,9 +31,9 @@ class DeadLinkError(Exception):
 def place_of(file: Path) -> Path:
     """Where a file of the repository stands in the site, as a path from its root.
 
-    Pages of docs/ stay where they are; READMEs of packages go to ``packages/``, those of examples
-    to ``examples/``, what else is written for people to ``project/``, and any other file is shown
-    as code under ``files/``.
+    Pages of docs/ stay where they are; READMEs of packages go to ``packages/``, or are the page of
+    their provider, which says all of them; those of examples go to ``examples/``, what else is
+    written for people to ``project/``, and any other file is shown as code under ``files/``.
 
     Raises:
         DeadLinkError: when it is no file of this repository.
@@ -44,6 +44,8 @@ def place_of(file: Path) -> Path:
         return file.relative_to(DOCS)
     path = file.relative_to(ROOT)
     match path.parts:
+        case ("plugins", package, "README.md") if _provider_page(package).is_file():
+            return _provider_page(package).relative_to(DOCS)
         case ("plugins" | "extras", package, "README.md"):
             return Path("packages", f"{package}.md")
         case ("examples", *folders, "README.md"):
@@ -54,11 +56,19 @@ def place_of(file: Path) -> Path:
             return Path("files", f"{path}.md")
 
 
+def _provider_page(package: str) -> Path:
+    return DOCS / "providers" / f"{package.removeprefix('llmgate-')}.md"
+
+
+def _is_in_docs(file: Path) -> bool:
+    return (DOCS / place_of(file)).is_file()
+
+
 def source_pages() -> list[Path]:
     """The Markdown files that become pages whether or not another page links to them."""
     patterns = ("*.md", "plugins/*/README.md", "extras/*/README.md", "examples/**/README.md")
     beside = (file for pattern in patterns for file in ROOT.glob(pattern))
-    return sorted([*DOCS.rglob("*.md"), *beside])
+    return sorted([*DOCS.rglob("*.md"), *(file for file in beside if not _is_in_docs(file))])
 
 
 def as_code(file: Path) -> str:
@@ -108,7 +118,7 @@ def prepare(target: Path) -> None:
         write(target / place_of(page), text)
         others.update(linked)
     for file in others.difference(pages):
-        if not file.is_relative_to(DOCS):
+        if not _is_in_docs(file):
             write(target / place_of(file), as_code(file))
 
 

@@ -7,6 +7,8 @@ from importlib import import_module
 from pathlib import Path
 
 import llmgate
+import llmgate_litellm
+from llmgate._core.registry import installed_providers
 from llmgate.testing import Fault, server
 from llmgate.testing.mock_server.answers import Answer
 from llmgate.types import Function, ToolCall
@@ -45,3 +47,40 @@ def test_the_names_of_exceptions_are_those_of_the_packages() -> None:
         assert all(hasattr(import_module("openai"), name) for name in theirs), row
         assert all(hasattr(llmgate, name) for name in ours), row
     assert 11 == len(rows)
+
+
+OF_LITELLM: list[Answer] = [
+    *["Paris."] * 2,
+    *["One, two, three."] * 2,
+    *[Fault("error", {"status": 500}), "Hello."] * 2,
+    *["Hello."] * 2,
+    *[LIMITED] * 2,
+]
+
+
+def test_litellm_code_and_native_code_do_the_same(tmp_path: Path) -> None:
+    """On llmgate-litellm and natively, with one server behind both."""
+    with server(OF_LITELLM) as mock:
+        environment = {
+            "OPENAI_API_KEY": "none",
+            "OPENAI_BASE_URL": mock.base_url("openai"),
+            "ANTHROPIC_API_KEY": "none",
+            "ANTHROPIC_BASE_URL": mock.base_url("anthropic"),
+        }
+        assert 10 == check_page("from-litellm", tmp_path, environment)
+        assert len(OF_LITELLM) == len(mock.requests)
+
+
+def test_names_of_litellm_are_those_of_the_packages() -> None:
+    """What stands for a name of litellm's is in llmgate-litellm; a provider's name is installed."""
+    page = (ROOT / "docs" / "from-litellm.md").read_text(encoding="utf-8")
+    names, _, providers = page.partition("## Name by name")[2].partition("## Names of providers")
+    theirs = [row.split("|")[1] for row in names.splitlines() if row.startswith("| `")]
+    functions = re.findall(r"`([a-z_]+|[A-Z]\w+)`", " ".join(theirs))
+    listed = {"callbacks", "success_callback", "failure_callback"}
+    assert [] == [name for name in functions if not hasattr(llmgate_litellm, name)]
+    assert listed < {*functions}
+    ours = [row.split("|")[2] for row in providers.splitlines() if row.startswith("| `")]
+    hosts = re.findall(r"`(\w+)/…`", " ".join(ours))
+    assert {*hosts} <= installed_providers().keys()
+    assert 7 == len(hosts)

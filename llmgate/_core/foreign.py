@@ -22,7 +22,7 @@ _MIDDLEWARE = "not part of a call: see docs/middleware.md"
 _PRICES = "llmgate knows no prices; the tokens are in the completion's usage"
 _OWN_PROMPT = "write it as a message: {'role': 'system', 'content': …}"
 _LIMITS = "use timeout=, in seconds for the whole call, or llmgate.Timeout(first_token=…, idle=…)"
-_HOOKS = "use hooks=[…], callables that are given each event: see docs/guide.md, Hooks and logs"
+_HOOKS = "use hooks=[…], callables that are given each event: see docs/logging-and-traces.md"
 
 _SENTENCES: Mapping[str, str] = {
     "use max_retries=": (
