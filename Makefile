@@ -5,7 +5,8 @@
 # make test-all      every test, and branch coverage of llmgate at 100 %; this is what .ci/run runs
 # make test-floor    the transport's tests and the faults of networks, on the oldest aiohttp that
 #                    pyproject.toml allows
-# make frameworks    instructor, smolagents and dspy on llmgate-litellm; those of docs/frameworks.md on llmgate
+# make frameworks    instructor, smolagents and dspy on llmgate-litellm; those of docs/frameworks.md on
+#                    llmgate; the programs of docs/from-langchain.md on LangChain
 # make examples      run the notebook of examples/ on a mock server, and compare what it shows with
 #                    what is kept in it (ARGS=--write keeps it)
 # make docs          the manual as a site in .site/html, with no warning, dead link or missing anchor
@@ -133,7 +134,8 @@ examples: .tools/examples/examples.stamp
 
 frameworks: .tools/frameworks/frameworks.stamp
 	@.tools/frameworks/bin/python -W ignore -m pytest -q -p no:cacheprovider -W ignore \
-		extras/llmgate-litellm/tests/flows_frameworks.py tests/flows_recipes.py $(ARGS)
+		extras/llmgate-litellm/tests/flows_frameworks.py tests/flows_recipes.py \
+		tests/flows_langchain.py $(ARGS)
 
 # As above: the environment of the manual's site, with .venv behind it on the path.
 .tools/docs/docs.stamp: requirements/docs.txt .venv/dev.stamp

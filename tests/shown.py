@@ -1,7 +1,7 @@
-"""Runs the programs of a page of the manual, and compares what they print with what the page shows.
+"""Runs the programs of a page, and compares what they print with what the page shows.
 
-A program is a block fenced as ``python``; the block fenced as ``text`` behind it, or behind the last
-of several that do the same, is what it prints. ``…`` stands for any text within a line.
+A program is a block fenced as ``python``; the block fenced as ``text`` behind it, or behind the
+last of several that do the same, is what it prints. ``…`` stands for any text within a line.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ __all__ = ["ROOT", "check_page", "pattern_of", "programs_of", "run_programs"]
 
 ROOT = Path(__file__).parents[1]
 GROUP = re.compile(
-    r"((?:^```python\n(?:(?!^```)[^\n]*\n)*^```$\s*)+)^```text\n(.*?)^```$", re.MULTILINE | re.DOTALL
+    r"((?:^```python\n(?:(?!^```)[^\n]*\n)*^```$\s*)+)^```text\n(.*?)^```$",
+    re.MULTILINE | re.DOTALL,
 )
 CODE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 RUNNER = """
@@ -63,13 +64,18 @@ def pattern_of(shown: str) -> str:
     return re.escape(shown).replace("…", ".*")
 
 
-def check_page(page: str, folder: Path, environment: Mapping[str, str] | None = None) -> int:
-    """Run the programs of a page, and return how many there are.
+def check_page(
+    page: str,
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    which: slice = slice(None),
+) -> int:
+    """Run the programs of a page, or some of them, and return how many they are.
 
     Raises:
         AssertionError: when one prints something else.
     """
-    programs = programs_of(page)
+    programs = programs_of(page)[which]
     printed = run_programs([code for code, _ in programs], folder, environment)
     for (code, shown), said in zip(programs, printed, strict=True):
         assert re.fullmatch(pattern_of(shown), said), f"{code}\n{said}"

@@ -15,11 +15,15 @@ from llmgate.types import Function, ToolCall
 from tests.shown import ROOT, check_page
 
 WEATHER = ToolCall("call_1", Function("weather", '{"city": "Oslo"}'))
+FAILED = Fault("error", {"status": 500})
 LIMITED = Fault("rate_limit", {"retry_after": 7})
 SCRIPT: list[Answer] = [
     *["Paris."] * 2,
     *["One, two, three."] * 2,
-    *[WEATHER, "Take an umbrella."] * 2,
+    WEATHER,
+    "Take an umbrella.",
+    WEATHER,
+    "Take an umbrella.",
     *['{"name": "Oslo", "country": "Norway"}'] * 2,
     *[LIMITED] * 2,
     *["Hello."] * 2,
@@ -52,7 +56,10 @@ def test_the_names_of_exceptions_are_those_of_the_packages() -> None:
 OF_LITELLM: list[Answer] = [
     *["Paris."] * 2,
     *["One, two, three."] * 2,
-    *[Fault("error", {"status": 500}), "Hello."] * 2,
+    FAILED,
+    "Hello.",
+    FAILED,
+    "Hello.",
     *["Hello."] * 2,
     *[LIMITED] * 2,
 ]
@@ -84,3 +91,23 @@ def test_names_of_litellm_are_those_of_the_packages() -> None:
     hosts = re.findall(r"`(\w+)/…`", " ".join(ours))
     assert {*hosts} <= installed_providers().keys()
     assert 7 == len(hosts)
+
+
+OF_LANGCHAIN: list[Answer] = [
+    "Paris.",
+    "One, two, three.",
+    '{"name": "Oslo", "country": "Norway"}',
+    "Bonjour.",
+    WEATHER,
+    "Take an umbrella.",
+    FAILED,
+    "Hello.",
+]
+"""Also what flows_langchain.py has LangChain's programs answered."""
+
+
+def test_what_replaces_langchain_does_the_same(tmp_path: Path) -> None:
+    """The second program of each pair; the first ones run in `make frameworks`."""
+    with server(OF_LANGCHAIN) as mock:
+        environment = {"OPENAI_API_KEY": "none", "OPENAI_BASE_URL": mock.base_url("openai")}
+        assert 7 == check_page("from-langchain", tmp_path, environment, slice(1, None, 2))

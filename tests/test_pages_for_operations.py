@@ -21,7 +21,6 @@ from llmgate.provider.http import HttpRequest
 from llmgate.testing import Canned, CannedTransport, Fault, server
 from llmgate.testing.canned import Answerer
 from llmgate.testing.mock_server.answers import Answer
-from llmgate_openai import OpenAI
 from tests.shown import CODE, ROOT, check_page, pattern_of, programs_of, run_programs
 from tests.test_docs import run_in_order
 
@@ -61,9 +60,16 @@ class Visitor:
 
     async def visit(self) -> None:
         """Send a question and receive what comes."""
-        asked = [{"type": "http.request", "body": json.dumps(HI).encode(), "more_body": False}]
+        asked: list[Any] = [
+            {"type": "http.request", "body": json.dumps(HI).encode(), "more_body": False}
+        ]
         kind, headers = "http", [(b"content-type", b"application/json")]
-        scope = {"type": kind, "method": "POST", "path": self._path, "headers": headers}
+        scope: dict[str, Any] = {
+            "type": kind,
+            "method": "POST",
+            "path": self._path,
+            "headers": headers,
+        }
         scope |= {"query_string": b"", "http_version": "1.1", "asgi": {"version": "3.0"}}
 
         async def receive() -> Any:
@@ -95,8 +101,9 @@ def service() -> dict[str, Any]:
 
 def of(answer: str, *, hang: bool = False) -> Canned:
     """A stream of OpenAI's with one chunk, whose rest may never come."""
-    chunk = {"choices": [{"index": 0, "delta": {"content": answer}}]}
-    last = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    empty: dict[str, str] = {}
+    chunk: Any = {"choices": [{"index": 0, "delta": {"content": answer}}]}
+    last: Any = {"choices": [{"index": 0, "delta": empty, "finish_reason": "stop"}]}
     lines = [f"data: {json.dumps(each)}\n\n" for each in ([chunk] if hang else [chunk, last])]
     body = [*lines] if hang else [*lines, "data: [DONE]\n\n"]
     return Canned(
@@ -116,8 +123,13 @@ def client_with(
     """A client that is answered from memory, by responses or by what makes them."""
     first = responses[0]
     transport = CannedTransport(first if callable(first) else cast("Any", responses))
-    providers = {"openai": OpenAI(api_key="none")}
-    return Client(providers=providers, transport=transport, max_retries=0), transport
+    return Client(transport=transport, max_retries=0), transport
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that nobody checks."""
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
 
 
 async def test_the_service_makes_and_closes_its_client(service: dict[str, Any]) -> None:
@@ -211,7 +223,8 @@ async def answer_hello(
 async def test_the_page_about_proxies_and_certificates(tmp_path: Path) -> None:
     """Its programs reach a server by a proxy, by the environment's, and by certificates: one by
     each authority, and one that asks for a certificate of its client."""
-    authority, other = trustme.CA(), trustme.CA()
+    authority: Any = trustme.CA()
+    other: Any = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "company-ca.pem"))
     other.issue_cert("client.test").private_key_and_cert_chain_pem.write_to_path(
         str(tmp_path / "client.pem")
