@@ -21,6 +21,7 @@ __all__ = ["add_arguments", "run"]
 
 _FILES = "new_provider_files"
 _SUFFIX = ".template"  # so that no tool takes these files for code or documents of ours
+_OURS = ("all", "compatible", "core", "testing")
 _LABEL = re.compile(r"[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?")
 _STEP = re.compile(r"# Fill in (\d+): (.*(?:\n# (?!Fill in|\[|\").*)*)")
 
@@ -87,7 +88,7 @@ def _words(name: str, like: str | None) -> Mapping[str, str]:
         "title": " ".join(part.capitalize() for part in parts),
         "variable": name.upper().replace("-", "_"),
         "dependencies": ", ".join(f'"{each}"' for each in dependencies),
-        "claims_step": "4" if like else "9",
+        "claims_step": "4" if like else "10",
     }
 
 
@@ -107,7 +108,7 @@ def _checked(name: str) -> str:
             "expected lower-case letters, digits and single hyphens, a letter first, at most 32"
         )
     elif name in _taken():
-        reason = "there is a provider of this name already"
+        reason = "there is a provider, or a package of llmgate's, of this name already"
     elif _is_needed(_class_name(name)):
         reason = f"{_class_name(name)} would be its class, and is a name that its code needs"
     if reason:
@@ -116,11 +117,11 @@ def _checked(name: str) -> str:
 
 
 def _taken() -> set[str]:
-    """The providers that are installed, and those of ours that can be."""
+    """The providers that are installed, and what names packages and extras of ours."""
     from llmgate._core.advice import installable  # noqa: PLC0415 - metadata, for this command alone
     from llmgate._core.registry import known_providers  # noqa: PLC0415 - likewise
 
-    return {*known_providers(), *installable()}
+    return {*known_providers(), *installable(), *_OURS}
 
 
 def _is_needed(class_name: str) -> bool:
