@@ -96,6 +96,9 @@ def _from(kind: str, source: Any, name: str, options: dict[str, Any]) -> Any:
             f"expected a path or bytes, got {describe_value(source)}", path="source"
         )
     path = os.fsdecode(cast("str | os.PathLike[str]", source))
+    if path[:8].lower().startswith(("http://", "https://")):
+        reason = f"{describe_value(path)} is no file: load it, and pass the bytes"
+        raise InvalidRequestError(reason, path="source")
     if path[:7].lower() == "file://":
         path = unquote(urlsplit(path).path)
     return LocalFile(kind, os.path.expanduser(path), options)
@@ -151,6 +154,7 @@ def _type_by_name(name: str, kind: str) -> str:
     end = os.path.splitext(name)[1].lstrip(".").lower()
     if kind == "audio" and end:
         return end
-    raise InvalidRequestError(
-        f"nobody can tell which type of {kind} {describe_value(name or 'it')} is"
-    )
+    if not name:
+        hint = "" if kind == "image" else "; pass format="
+        raise InvalidRequestError(f"the bytes are no {kind} of a known type{hint}")
+    raise InvalidRequestError(f"nobody can tell which type of {kind} {describe_value(name)} is")

@@ -225,6 +225,36 @@ async def test_a_file_is_read_within_the_deadline_and_off_the_loop(tmp_path: Pat
     threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(b"x",), daemon=True).start()
 
 
+@pytest.mark.parametrize("url", ["https://a.test/report.pdf", "HTTP://a.test/x.mp3"])
+def test_an_address_is_no_file(url: str) -> None:
+    """What is loaded is for the caller to say; an image's address alone is every provider's."""
+    for make in (llmgate.file, llmgate.audio):
+        with pytest.raises(InvalidRequestError, match="is no file: load it, and pass the bytes"):
+            make(url)
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (llmgate.image, "the bytes are no image of a known type"),
+        (llmgate.audio, "the bytes are no audio of a known type; pass format="),
+    ],
+)
+def test_bytes_that_are_something_else(make: Any, reason: str) -> None:
+    """There is no name to go by."""
+    with pytest.raises(InvalidRequestError) as caught:
+        make(b"hello")
+    assert reason == caught.value.message
+
+
+async def test_a_file_in_place_of_a_list_of_parts() -> None:
+    """The error says what to write."""
+    messages: Any = [{"role": "user", "content": llmgate.image("cat.png")}]
+    with pytest.raises(InvalidRequestError, match=r"write \[part\]") as caught:
+        await Client(providers={"plain": PlainProvider()}).acompletion("plain/m", messages)
+    assert "messages[0].content" == caught.value.path
+
+
 def test_what_is_no_source() -> None:
     """It is refused at once."""
     source: Any = 5

@@ -393,8 +393,8 @@ BAD_MESSAGES: dict[str, tuple[Any, str, str]] = {
         "expected a list of messages, got Message; write [message] for one message",
     ),
     "a number": (5, "messages", "expected a list of messages, got int"),
-    "no messages": ([], "messages", "list should have at least 1 item"),
-    "an empty iterator": (iter(()), "messages", "list should have at least 1 item"),
+    "no messages": ([], "messages", "must not be empty"),
+    "an empty iterator": (iter(()), "messages", "must not be empty"),
     "a text among them": (after("Hi"), "messages[1]", "expected a dictionary, got str"),
     "none among them": (after(None), "messages[1]", "expected a dictionary, got None"),
     "a list among them": (after([HELLO]), "messages[1]", "expected a dictionary, got list"),
@@ -403,26 +403,30 @@ BAD_MESSAGES: dict[str, tuple[Any, str, str]] = {
     "a wrong role": (
         after({"role": "narrator", "content": "x"}),
         "messages[1].role",
-        f"'narrator' is none of {ROLES}",
+        f"must be one of {ROLES}; got 'narrator'",
     ),
     "a role with a quotation mark": (
         after({"role": "it's"}),
         "messages[1].role",
-        '"it\'s" is none of',
+        '; got "it\'s"',
     ),
-    "a role that is none": (after({"role": None}), "messages[1].role", "'None' is none of"),
-    "a role that is a list": (after({"role": ["user"]}), "messages[1].role", "is none of"),
+    "a role that is none": (after({"role": None}), "messages[1].role", "; got 'None'"),
+    "a role that is a list": (after({"role": ["user"]}), "messages[1].role", "must be one of"),
     "no content": (after({"role": "user"}), "messages[1].content", "is missing"),
     "content that is none": (
         user(None),
         "messages[0].content",
-        "expected a valid string, got None",
+        "expected a string or a list of parts, got None",
     ),
-    "content that is a number": (user(5), "messages[0].content", "expected a valid string, got 5"),
+    "content that is a number": (
+        user(5),
+        "messages[0].content",
+        "expected a string or a list of parts, got 5",
+    ),
     "content that is a dictionary": (
         user({}),
         "messages[0].content",
-        "expected a valid string, got dict",
+        "expected a string or a list of parts, got dict; write [part] for one part",
     ),
     "content that is a tuple": (user((TEXT,)), "messages[0].content", "tuple is no JSON value"),
     "a name that is a number": (
@@ -433,7 +437,7 @@ BAD_MESSAGES: dict[str, tuple[Any, str, str]] = {
     "a part that is a text": (
         user([TEXT, "x"]),
         "messages[0].content[1]",
-        "expected a dictionary, got str",
+        'expected a dictionary, got str; write {"type": "text", "text": "x"}',
     ),
     "a part that is none": (
         user([None]),
@@ -569,7 +573,7 @@ BAD_MESSAGES: dict[str, tuple[Any, str, str]] = {
     "a key named as a role": (
         after({"role": "tool", "tool": 5, "content": 5, "tool_call_id": "a"}),
         "messages[1].content",
-        "expected a valid string, got 5",
+        "expected a string or a list of parts, got 5",
     ),
 }
 
@@ -698,10 +702,11 @@ BAD_PARAMETERS: dict[str, tuple[dict[str, Any], str, str]] = {
     "a flag in words": ({"logprobs": "yes"}, "logprobs", "expected a valid boolean, got 'yes'"),
     "a flag as a number": ({"store": 1}, "store", "expected a valid boolean, got 1"),
     "fewer than none": ({"top_logprobs": -1}, "top_logprobs", "greater than or equal to 0"),
+    "one stop that is a number": ({"stop": 5}, "stop", "expected a string or a list of strings"),
     "a stop that is a number": ({"stop": ["a", 5]}, "stop[1]", "expected a valid string, got 5"),
     "a stop with half a character": ({"stop": "\ud800"}, "stop", "a lone surrogate"),
     "a bias in words": ({"logit_bias": {"1": "x"}}, "logit_bias.1", "got 'x'"),
-    "functions that are none": ({"functions": []}, "functions", "list should have at least 1 item"),
+    "functions that are none": ({"functions": []}, "functions", "must not be empty"),
     "a function without a name": ({"functions": [{}]}, "functions[0].name", "is missing"),
     "a function with a text for schema": (
         {"functions": [{"name": "f", "parameters": "{}"}]},

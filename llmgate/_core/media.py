@@ -131,9 +131,13 @@ def look_for_files(messages: list[Any]) -> None:
 
     Raises:
         FilesToRead: if there are.
+        InvalidRequestError: where one stands in place of a list of parts.
     """
-    for message in messages:
+    for index, message in enumerate(messages):
         content = message.get("content") if is_object(message) else None
+        if isinstance(content, LocalFile):
+            reason = "expected a string or a list of parts, got one part; write [part]"
+            raise InvalidRequestError(reason, path=f"messages[{index}].content")
         if is_array(content) and any(isinstance(part, LocalFile) for part in content):
             raise FilesToRead(messages)
 

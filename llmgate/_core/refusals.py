@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmgate._core.schemas import LARGEST
 from llmgate._text.json import is_array, is_object
-from llmgate.errors import InvalidRequestError, describe_value
+from llmgate.errors import InvalidRequestError, describe_value, excerpt
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails, ValidationError
@@ -86,7 +86,7 @@ def explained(error: ValidationError, value: Any, path: str) -> InvalidRequestEr
     context = found.get("ctx", {})
     if "discriminator" in context:  # found at the object whose role or type is wrong
         where = _joined(where, context["discriminator"].strip("'"))
-    return InvalidRequestError(_plain(found, context), path=where)
+    return InvalidRequestError(_plain(found, context, where), path=where)
 
 
 def _real_steps(location: tuple[int | str, ...], value: Any) -> Iterable[int | str]:
@@ -115,17 +115,36 @@ def _child(value: Any, step: int | str) -> Any:
         return None
 
 
-def _plain(found: ErrorDetails, context: Mapping[str, Any]) -> str:
+_TEXT_OR_LIST: Mapping[str, str] = {
+    "content": "a string or a list of parts",
+    "stop": "a string or a list of strings",
+}
+"""What is expected where a text alone is the first that pydantic tries, by the field's name."""
+
+
+def _plain(found: ErrorDetails, context: Mapping[str, Any], where: str) -> str:
     """Pydantic's finding in the words of somebody who writes a chat message."""
+    given, field = found["input"], where.rpartition(".")[2]
     match found["type"]:
         case "missing" | "union_tag_not_found":
             return "is missing"
         case "union_tag_invalid":
-            return f"{describe_value(context['tag'])} is none of {context['expected_tags']}"
+            return (
+                f"must be one of {context['expected_tags']}; got {describe_value(context['tag'])}"
+            )
+        case "too_short":  # of one item, the least that anything has
+            return "must not be empty"
         case "model_attributes_type" | "dict_type":
-            return f"expected a dictionary, got {kind_of(found['input'])}"
+            hint = ""
+            if isinstance(given, str) and field.startswith("content["):
+                hint = f'; write {{"type": "text", "text": "{excerpt(given, 40)}"}}'
+            return f"expected a dictionary, got {kind_of(given)}{hint}"
+        case "string_type" if field in _TEXT_OR_LIST:
+            hint = "; write [part] for one part" if is_object(given) else ""
+            got = kind_of(given) if is_object(given) else describe_value(given)
+            return f"expected {_TEXT_OR_LIST[field]}, got {got}{hint}"
         case _:
-            given = found["input"]
+            pass
     text = found["msg"].replace("Input should be", "expected").removeprefix("Value error, ")
     text = text.replace(" after validation", "")
     text = text[:1].lower() + text[1:]

@@ -31,17 +31,17 @@ def cached(tokens: int) -> Canned:
     )
 
 
-def claude(text: str, thought: str | None = None, **usage: int) -> Canned:
+def claude(text: str, thought: str | None = None, usage: Mapping[str, int] | None = None) -> Canned:
     """A response of Anthropic's, with a signed thought before its text."""
     block = {"type": "thinking", "thinking": thought, "signature": "c2lnbmVk"}
     content = [block] if thought is not None else []
-    return Canned.json(_message([*content, {"type": "text", "text": text}], usage))
+    return Canned.json(_message([*content, {"type": "text", "text": text}], usage or {}))
 
 
 def claude_cached(written: int, read: int) -> Canned:
     """A response of Anthropic's, with what its cache had of the prompt."""
     counts = {"cache_creation_input_tokens": written, "cache_read_input_tokens": read}
-    return claude("Press the button.", **counts)
+    return claude("Press the button.", usage=counts)
 
 
 def claude_stream(thoughts: list[str], text: str) -> Canned:
