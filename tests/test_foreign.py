@@ -108,6 +108,8 @@ async def test_other_operations_say_so_as_well() -> None:
         await client().aembedding("fake/m", ["x"], num_retries=3)
     with pytest.raises(InvalidRequestError, match="use extra_headers="):
         await client().alist_models("fake", headers={})
+    with pytest.raises(InvalidRequestError, match="use top_n="):
+        await client().arerank("fake/m", "x", ["y"], top_k=3)
 
 
 # --- messages -----------------------------------------------------------------------------

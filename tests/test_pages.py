@@ -124,16 +124,25 @@ def test_the_tables_say_which_provider_takes_what(
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "project")
     cells = cells_of(page)
     assert len(cells) > 20
-    assert cells == [(name, head, "yes" if takes(name, head) else "no") for name, head, _ in cells]
+    assert cells == [(name, head, found(name, head)) for name, head, _ in cells]
 
 
-def takes(provider: str, what: str) -> bool:
+def found(provider: str, what: str) -> str:
+    """What the table is to say."""
+    if what == "PDF by URL" and provider in ("openai", "azure"):  # of which chat knows nothing
+        assert takes(provider, what, "responses/gpt-5")
+        return "Responses"
+    return "yes" if takes(provider, what, MODELS.get(provider, "some-model")) else "no"
+
+
+def takes(provider: str, what: str, model: str) -> bool:
     """Whether a request with that would be sent."""
     content: Any = [PARTS[what]] if what in PARTS else "Hi"
     options = {} if what in PARTS else SPOKEN
-    model = f"{provider}/{MODELS.get(provider, 'some-model')}"
     try:
-        Client().preview(model, [{"role": "user", "content": content}], max_tokens=50, **options)
+        Client().preview(
+            f"{provider}/{model}", [{"role": "user", "content": content}], max_tokens=50, **options
+        )
     except RequestError:
         return False
     return True

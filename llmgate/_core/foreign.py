@@ -153,6 +153,8 @@ def describe_argument(name: str, known: Collection[str]) -> str:
     sentence = _BY_NAME.get(plain)
     if plain in meant:  # another spelling, such as maxTokens
         return f"did you mean {meant[plain]}?"
+    if plain == "top_k" and "top_n" in known:
+        return "use top_n="
     if sentence is None and plain.startswith("litellm"):
         return "it is an argument of another library, and not part of llmgate"
     if sentence is not None:

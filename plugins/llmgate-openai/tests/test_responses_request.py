@@ -120,6 +120,15 @@ def test_parts_that_cannot_be_carried_are_refused(role: str, part: dict[str, Any
         sent(messages=messages)
 
 
+def test_a_file_by_its_address() -> None:
+    """It has a field of its own there; chat completions take none."""
+    address = "https://a.example/b.pdf"
+    file = {"type": "file", "file": {"file_data": address, "filename": "b.pdf"}}
+    body, _ = sent(messages=[{"role": "user", "content": [file]}])
+    expected = {"type": "input_file", "filename": "b.pdf", "file_url": address}
+    assert [expected] == body["input"][0]["content"]
+
+
 def test_parts_in_the_apis_own_form_are_sent_as_they_are() -> None:
     """Such as a file by its address, which chat does not have."""
     part = {"type": "input_file", "file_url": "https://a.example/b.pdf"}

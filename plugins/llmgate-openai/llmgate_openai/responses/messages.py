@@ -175,10 +175,18 @@ def _input_part(part: Mapping[str, Any], path: str) -> dict[str, Any]:
         others = {key: value for key, value in inner.items() if key != "url"}
         return {"type": "input_image", "image_url": inner["url"], **others, **rest}
     if kind == "file" and is_object(inner):
-        return {"type": "input_file", **inner, **rest}
+        return {"type": "input_file", **_file(inner), **rest}
     if kind in ("input_audio", "refusal"):
         raise _cannot_carry(kind, path)
     return {**part}
+
+
+def _file(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A file with its address, if that is what it has, in the field for it."""
+    data = given.get("file_data")
+    if not isinstance(data, str) or not data.startswith(("https://", "http://")):
+        return {**given}
+    return {**{key: value for key, value in given.items() if key != "file_data"}, "file_url": data}
 
 
 def _output_part(part: Mapping[str, Any], path: str) -> dict[str, Any]:
