@@ -11,9 +11,10 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
+from llmgate.embeddings import EmbeddingCall, Embeddings
 from llmgate.errors import RateLimitError, StreamTruncatedError
 from llmgate.models import Model
-from llmgate.provider import Decoder, ModelLister, Provider
+from llmgate.provider import Decoder, Embedder, ModelLister, Provider
 from llmgate.provider.accumulate import accumulate
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.framing import Frame, NDJSONFramer
@@ -22,7 +23,7 @@ from llmgate.testing.canned import Canned, CannedTransport
 from llmgate.types import Chunk, Completion
 
 
-class Echo(Provider, ModelLister):
+class Echo(Provider, Embedder, ModelLister):
     """The provider."""
 
     protocol = 2
@@ -37,6 +38,12 @@ class Echo(Provider, ModelLister):
         """One answer."""
         reply = yield _request(call)
         return accumulate(map(_chunk, reply.body.splitlines()))
+
+    def embed(self, call: EmbeddingCall) -> Flow[Embeddings]:
+        """Vectors of one kind of number: how long each text is. What was asked comes back."""
+        body = {"texts": [len(text) for text in call.input], "asked": call.parameters}
+        response = yield HttpRequest("POST", "echo:vectors", body=encode_json(body))
+        return Embeddings.model_validate(response.json())
 
     def list_models(self) -> Flow[list[Model]]:
         """Two, of which one says how much it takes, and one would clear a terminal."""
@@ -80,6 +87,13 @@ def _answer(request: HttpRequest) -> Canned:
         models = [{"id": "echo", "context_window": 64, "max_output": 8}, {"id": "\x1b[2J"}]
         return Canned(body=encode_json(models))
     asked = decode_json(request.body)
+    if "texts" in asked:
+        size = asked["asked"].get("dimensions", 1)
+        data = [
+            {"index": index, "embedding": [float(length)] * size}
+            for index, length in enumerate(asked["texts"])
+        ]
+        return Canned(body=encode_json({"data": data, "asked": asked["asked"]}))
     model = asked["model"]
     said = " | ".join(
         f"{message['role']}: {message.get('content')}" for message in asked["messages"]

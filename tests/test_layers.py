@@ -25,17 +25,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 COMMANDS = (
-    *(
-        "arguments",
-        "asking",
-        "batch",
-        "chat",
-        "commands",
-        "configuration",
-        "conversations",
-        "doctor",
-    ),
-    *("interactive", "lines", "mock", "models", "new_provider", "output", "providers", "rendering"),
+    *("arguments", "asking", "batch", "chat", "commands", "completion", "configuration"),
+    *("conversations", "cost", "doctor", "embed", "explain", "hosts", "interactive", "lines"),
+    *("mock", "models", "new_provider", "output", "preview", "providers", "rendering"),
 )
 FLOORS = (
     (

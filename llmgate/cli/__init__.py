@@ -53,6 +53,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(words: Sequence[str]) -> int:
+    if "_ARGCOMPLETE" in os.environ:
+        from llmgate.cli.completion import complete  # noqa: PLC0415 - for shells alone
+
+        complete()
     parser = parser_for(words)
     arguments = parser.parse_args(words)
     if arguments.command is None:

@@ -32,6 +32,12 @@ COMMANDS: dict[str, Command] = {
         "Ask a model. Text that is piped in follows the prompt, or is the prompt.\n"
         "Without a prompt, on a terminal, a conversation begins; /help explains it.",
     ),
+    "embed": Command(
+        "[options] [TEXT ...]",
+        "turn texts into vectors",
+        "Print the vector of each text, or of each line that is piped in, as one JSON\n"
+        "object a line.",
+    ),
     "batch": Command(
         "[options] INPUT -o OUTPUT",
         "make the calls of a file, and resume where it ended",
@@ -48,6 +54,30 @@ COMMANDS: dict[str, Command] = {
         "list the installed providers",
         "List the installed providers, their keys' variables, and the models they claim.\n"
         "Nothing is sent, and no key is shown.",
+    ),
+    "hosts": Command(
+        "[options] [NAME]",
+        "list the hosts of OpenAI's format, or show one",
+        "List the named hosts of OpenAI's format, with the address of each, or show what\n"
+        "is known of one. Nothing is sent.",
+    ),
+    "preview": Command(
+        "[options] PROMPT ...",
+        "print the request that a call would send",
+        "Print the HTTP request of a call, as JSON or as a curl command. Nothing is sent,\n"
+        "and credentials are shown as ***.",
+    ),
+    "explain": Command(
+        "[options] [MODEL]",
+        "show what a model takes, and what would be changed",
+        "Show how a model takes each parameter: unchanged, renamed, emulated, or not at\n"
+        "all. With parameters of a call, show what would be changed in that call.",
+    ),
+    "cost": Command(
+        "[options] [FILE ...]",
+        "add up what calls cost, or show prices",
+        "Add up what the completions in files of JSON lines cost (the output of llmgate\n"
+        "batch, or of chat --json), or show the prices of a model.",
     ),
     "doctor": Command(
         "[options]",
@@ -66,6 +96,11 @@ COMMANDS: dict[str, Command] = {
         "write a package for a provider",
         "Write a distribution that installs, and passes the conformance kit against a\n"
         "stub; what is to be filled in is marked, and printed in order.",
+    ),
+    "completion": Command(
+        "SHELL",
+        "print the completion script of a shell",
+        "Print what makes a shell complete the words of llmgate.",
     ),
 }
 
@@ -112,13 +147,16 @@ def parser_for(words: Sequence[str]) -> argparse.ArgumentParser:
     """The parser of the command line, with the arguments of the one command that the words name."""
     parser = argparse.ArgumentParser(
         prog="llmgate",
-        usage="llmgate COMMAND [options]",
+        usage="llmgate [--version] COMMAND [options]",
         description="One call for every language model.",
         epilog=_EPILOG,
         formatter_class=_ListFormatter,
         allow_abbrev=False,
+        add_help=False,
     )
-    parser.add_argument("--version", action="version", version=f"llmgate {llmgate.__version__}")
+    _hide_help(parser)
+    version = f"llmgate {llmgate.__version__}"
+    parser.add_argument("--version", action="version", version=version, help=argparse.SUPPRESS)
     commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
     named = command_in(words)
     for name, command in COMMANDS.items():
@@ -132,8 +170,13 @@ def parser_for(words: Sequence[str]) -> argparse.ArgumentParser:
             allow_abbrev=False,
             add_help=False,
         )
-        own.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
+        _hide_help(own)
         own.set_defaults(parser=own)
         if name == named:
             module_of(name).add_arguments(own)
     return parser
+
+
+def _hide_help(parser: argparse.ArgumentParser) -> None:
+    """Take ``--help``, on which help itself spends no line."""
+    parser.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)

@@ -81,6 +81,18 @@ class Terminal:
         """Press keys."""
         os.write(self._own, text.encode())
 
+    def interrupt(self, expected: str) -> None:
+        """Press ^C until another such text is on the screen: Python's readline can miss a signal
+        that comes while it draws, and heeds the next one."""
+        before = self.text.count(expected)
+        for _ in range(int(LONGEST_WAIT)):
+            self.type("\x03")
+            self._read()
+            self._read()
+            if self.text.count(expected) > before:
+                return
+        raise AssertionError(self.text)
+
     def wait_for(self, condition: str | Callable[[str], bool]) -> str:
         """The text of the screen, once a text is on it, or a condition of it holds."""
 
