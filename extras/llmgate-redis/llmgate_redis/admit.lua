@@ -4,7 +4,8 @@
 -- A group: {usage key, rates, leases key or 0, most leases, budgets}; keys are numbers into KEYS.
 -- A rate: {name, ms that it may be early, ms that the call takes up}. A budget: {name, totals key,
 -- reservations key, most, estimate, ms until its period is over}; amounts of it are whole numbers.
--- Returns for each call {1, ms to wait}, or {0, number of the group, what refuses, ms or -1}.
+-- Returns for each call {1, ms to wait}, or {0, number of the group, what refuses, ms or -1, and of
+-- a budget what is spent and held}.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
 
@@ -49,11 +50,13 @@ local function sweep(totals, reservations)
   end
 end
 
-local function is_spent(budget)
+-- What is spent and held, where too little is left.
+local function overspent(budget)
   local totals = KEYS[budget[2]]
   sweep(totals, KEYS[budget[3]])
   local known = redis.call('HMGET', totals, 'spent', 'held')
-  return tonumber(known[1] or 0) + tonumber(known[2] or 0) + budget[5] > budget[4]
+  local used = tonumber(known[1] or 0) + tonumber(known[2] or 0)
+  if used + budget[5] > budget[4] then return string.format('%.0f', used) end
 end
 
 local function count(call, group, known, delay)
@@ -77,8 +80,8 @@ local function count(call, group, known, delay)
     local amount = string.format('%.0f', budget[5])
     redis.call('HINCRBY', KEYS[budget[2]], 'held', amount)
     redis.call('ZADD', KEYS[budget[3]], now + lease, call[1] .. '|' .. amount)
-    keep(KEYS[budget[2]], budget[6])
-    keep(KEYS[budget[3]], budget[6])
+    keep(KEYS[budget[2]], budget[6] + 60000)
+    keep(KEYS[budget[3]], math.max(budget[6], lease) + 60000)
   end
 end
 
@@ -93,7 +96,8 @@ local function decide(call)
   for n, group in ipairs(call[4]) do
     if is_full(group) then return {0, n, 'concurrency', -1} end
     for _, budget in ipairs(group[5]) do
-      if is_spent(budget) then return {0, n, budget[1], math.ceil(budget[6])} end
+      local used = overspent(budget)
+      if used then return {0, n, budget[1], math.ceil(budget[6]), used} end
     end
   end
   for n, group in ipairs(call[4]) do count(call, group, known[n], delay) end

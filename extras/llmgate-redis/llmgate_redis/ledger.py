@@ -28,13 +28,14 @@ _write = json.JSONEncoder(separators=(",", ":")).encode
 
 class Decision(NamedTuple):
     """What Redis says of a call: ``delay`` seconds to wait. Where it is not admitted, ``group``
-    is the number of the group that refuses it by its limit of ``which``, and ``delay`` is None
-    where nobody knows how long."""
+    is the number of the group that refuses it by its limit of ``which``, ``delay`` is None where
+    nobody knows how long, and ``spent`` is what is spent and reserved of a budget."""
 
     is_admitted: bool
     delay: float | None
     group: int = 0
     which: str = ""
+    spent: float | None = None
 
 
 class _Asked(NamedTuple):
@@ -122,7 +123,7 @@ class Ledger:
 
     def begin(self, request: Request) -> None:
         """A call was admitted: its leases are renewed until it ends."""
-        if request.leases:
+        if request.leases or request.budgets:
             self._open[request.id] = (request, self._loop.time())
             if self._renewing is None:
                 self._renewing = self._loop.call_later(self.lease / 3, self._renew)
@@ -134,6 +135,14 @@ class Ledger:
                 more = used(rate.name, request.amounts[rate.name])
                 if more:
                     self.changes.use(group.usage, rate.name, more * rate.unit)
+        self.spend(request, used)
+
+    def spend(self, request: Request, used: Callable[[str, float], float]) -> None:
+        """Count what a call spent, also where it was admitted without Redis."""
+        for budget in request.budgets:
+            amount = budget.estimate + int(used("spend", budget.estimate))
+            if amount:
+                self.changes.spend(budget.totals, amount, budget.end)
         self._send_soon()
 
     def give_back(self, request: Request) -> None:
@@ -171,6 +180,9 @@ class Ledger:
     def _end_leases(self, request: Request) -> None:
         for leases in request.leases:
             self.changes.of_lease("leave", leases, request.id)
+        for budget in request.budgets:
+            member = request.reservation(budget)
+            self.changes.of_lease("release", budget.totals, budget.reservations, member)
         self._send_soon()
 
     def from_anywhere(self, work: Callable[..., None], *arguments: Any) -> None:
@@ -205,15 +217,21 @@ class Ledger:
         now = self._loop.time()
         for request, began in self._open.values():
             if now - began >= self.lease / 4:
-                for leases in request.leases:
-                    self.changes.of_lease("renew", leases, request.id, self.lease * 1000)
+                self._keep_leases(request)
         self._send_soon(now=True)
+
+    def _keep_leases(self, request: Request) -> None:
+        milliseconds = self.lease * 1000
+        for leases in request.leases:
+            self.changes.of_lease("renew", leases, request.id, milliseconds)
+        for budget in request.budgets:
+            keys, member = (budget.totals, budget.reservations), request.reservation(budget)
+            self.changes.of_lease("reserve", *keys, member, milliseconds)
 
     def _returned(self) -> None:
         """Redis is back, and may have forgotten everything."""
         for request, _ in self._open.values():
-            for leases in request.leases:
-                self.changes.of_lease("renew", leases, request.id, self.lease * 1000)
+            self._keep_leases(request)
         self._send_soon(now=True)
 
     def _send_soon(self, *, now: bool = False) -> None:
@@ -276,8 +294,9 @@ class Ledger:
 def _decision(given: Sequence[Any]) -> Decision:
     if given[0]:
         return Decision(True, given[1] / 1000)
-    _, group, which, delay = given
-    return Decision(False, None if delay < 0 else delay / 1000, group - 1, _text(which))
+    _, group, which, delay, *spent = given
+    seconds = None if delay < 0 else delay / 1000
+    return Decision(False, seconds, group - 1, _text(which), float(spent[0]) if spent else None)
 
 
 def _text(given: bytes | str) -> str:

@@ -12,7 +12,7 @@ from llmgate_redis.ledger import Ledger
 from llmgate_redis.link import Links, RedisUnavailableError, Server
 from llmgate_redis.outage import Change, Outage
 from llmgate_redis.request import Request, group_of
-from llmgate_redis.waiting import Waiting
+from llmgate_redis.waiting import Unchecked, Waiting
 from llmgate_redis.without import FREE, Without
 
 __all__ = ["RedisLimits"]
@@ -23,7 +23,8 @@ class RedisLimits:
 
     A call is admitted by one script, all or nothing, and what it used is counted by another one,
     for many calls at once. The processes give their limits in the same order, since that is how
-    Redis tells them apart. Times are those of the server's clock.
+    Redis tells them apart. Times are those of the server's clock; when a period of ``spend`` ends,
+    each process knows by its own.
 
     A call that runs has a lease, which its process renews; one that was killed holds nothing when
     its leases are over. Every key ends when nothing is left to remember.
@@ -42,7 +43,7 @@ class RedisLimits:
         InvalidRequestError: naming what is wrong.
     """
 
-    amounts = frozenset({"requests", "tokens", "concurrency"})
+    amounts = frozenset({"requests", "tokens", "concurrency", "spend"})
 
     def __init__(
         self,
@@ -92,12 +93,14 @@ class RedisLimits:
             return FREE
         ledger, waiting = self._desk(loop)
         groups = [group_of(share, amounts, self._prefix) for share in shares]
+        request = Request(ledger.new_id(), groups, amounts)
         try:
-            return await waiting.admit(Request(ledger.new_id(), groups, amounts), max_wait)
+            return await waiting.admit(request, max_wait)
         except RedisUnavailableError as error:
             self.unchecked += 1
             left = None if max_wait is None else max(0.0, max_wait - (loop.time() - began))
-            return await self._without.admit(shares, amounts, left, error)
+            admission = await self._without.admit(shares, amounts, left, error)
+        return Unchecked(ledger, request, admission) if request.budgets else admission
 
     async def aclose(self) -> None:
         """Tell Redis what is left to tell, and close the connections of this event loop."""

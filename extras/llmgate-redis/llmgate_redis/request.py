@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from typing import NamedTuple
 from llmgate.middlewares.limit_store import Amounts, Share
 from llmgate.middlewares.turns import Limit
 
-__all__ = ["Group", "Rate", "Request", "group_of"]
+__all__ = ["Budget", "Group", "Rate", "Request", "group_of"]
 
 _PLAIN = re.compile(r"[\w./:@+-]{1,100}", re.ASCII)
 
@@ -26,6 +27,17 @@ class Rate(NamedTuple):
     unit: float
 
 
+class Budget(NamedTuple):
+    """What may be spent in a period that ends at a time since the epoch, in whole billionths; and
+    the keys of what is spent, and of what is reserved for calls that run."""
+
+    totals: str
+    reservations: str
+    most: int
+    estimate: int
+    end: float
+
+
 class Group(NamedTuple):
     """One limit of a call. ``leases`` is a key, empty where ``concurrency`` is not limited."""
 
@@ -33,11 +45,13 @@ class Group(NamedTuple):
     usage: str
     rates: tuple[Rate, ...]
     leases: str
+    budget: Budget | None
 
 
 @dataclass(frozen=True)
 class Request:
-    """A call that asks to be let through, under an id of its own."""
+    """A call that asks to be let through, under an id of its own. What it spends counts in the
+    period in which it came."""
 
     id: str
     groups: Sequence[Group]
@@ -53,6 +67,15 @@ class Request:
         """The keys of its leases."""
         return [group.leases for group in self.groups if group.leases]
 
+    @property
+    def budgets(self) -> list[Budget]:
+        """What limits its spending."""
+        return [group.budget for group in self.groups if group.budget is not None]
+
+    def reservation(self, budget: Budget) -> str:
+        """Its member in the reservations of a budget."""
+        return f"{self.id}|{budget.estimate}"
+
     def asked(self, keys: dict[str, int], lease: float, ahead: float) -> list[object]:
         """As ``admit.lua`` takes it; keys that are not yet numbered are numbered."""
         groups = list[object]()
@@ -60,7 +83,13 @@ class Request:
             usage = keys.setdefault(group.usage, len(keys) + 1)
             leases = keys.setdefault(group.leases, len(keys) + 1) if group.leases else 0
             rates = [rate[:3] for rate in group.rates]
-            groups.append([usage, rates, leases, group.share.limit.concurrency or 0, ()])
+            budgets = list[object]()
+            if group.budget is not None:
+                totals, reservations, most, estimate, end = group.budget
+                numbers = [keys.setdefault(key, len(keys) + 1) for key in (totals, reservations)]
+                left = max(0.0, end - time.time()) * 1000
+                budgets.append(["spend", *numbers, most, estimate, left])
+            groups.append([usage, rates, leases, group.share.limit.concurrency or 0, budgets])
         return [self.id, lease, ahead, groups]
 
 
@@ -70,7 +99,13 @@ def group_of(share: Share, amounts: Amounts, prefix: str) -> Group:
     name = share.name if _PLAIN.fullmatch(share.name) else _digest(share.name)
     place = f"{share.number}:{name}"
     leases = "" if limit.concurrency is None else f"{prefix}l:{place}"
-    return Group(share, f"{prefix}u:{place}", _rates(limit, amounts), leases)
+    budget = None
+    if limit.spend is not None:
+        end = limit.period_end(time.time())
+        period = f"{place}:{end:.0f}"
+        totals, reservations = f"{prefix}b:{period}", f"{prefix}h:{period}"
+        budget = Budget(totals, reservations, limit.most_spend, int(amounts["spend"]), end)
+    return Group(share, f"{prefix}u:{place}", _rates(limit, amounts), leases, budget)
 
 
 def _rates(limit: Limit, amounts: Amounts) -> tuple[Rate, ...]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from llmgate.errors import RateLimitError
-from llmgate.middlewares.limit_store import Amounts, refusal
+from llmgate.middlewares.limit_store import Admission, Amounts, refusal
 from llmgate_redis.ledger import Decision, Ledger
 from llmgate_redis.request import Request
 
-__all__ = ["Admitted", "Waiting"]
+__all__ = ["Admitted", "Unchecked", "Waiting"]
 
 _random = random.Random()  # noqa: S311 - so that processes do not ask in step
 _FIRST_POLL, _LONGEST_POLL = 0.01, 0.25
@@ -28,10 +29,7 @@ class Admitted:
     def settle(self, amounts: Amounts) -> None:
         """Count what was really used."""
 
-        def used(name: str, estimate: float) -> float:
-            return amounts.get(name, estimate) - estimate
-
-        self._ledger.from_anywhere(self._ledger.settle, self._request, used)
+        self._ledger.from_anywhere(self._ledger.settle, self._request, beside(amounts))
 
     def give_back(self) -> None:
         """Nothing was used."""
@@ -44,6 +42,35 @@ class Admitted:
     def leave(self) -> None:
         """The call is over."""
         self._ledger.from_anywhere(self._ledger.end, self._request)
+
+
+def beside(amounts: Amounts) -> Callable[[str, float], float]:
+    """What was used beside what was thought, of an amount by its name."""
+    return lambda name, estimate: amounts.get(name, estimate) - estimate
+
+
+class Unchecked:
+    """A call that was let through while Redis was away; Redis is told later what it spent."""
+
+    def __init__(self, ledger: Ledger, request: Request, inner: Admission) -> None:
+        self._ledger, self._request, self._inner = ledger, request, inner
+
+    def settle(self, amounts: Amounts) -> None:
+        """Count what was really used."""
+        self._inner.settle(amounts)
+        self._ledger.from_anywhere(self._ledger.spend, self._request, beside(amounts))
+
+    def give_back(self) -> None:
+        """Nothing was used."""
+        self._inner.give_back()
+
+    def hold_back(self, seconds: float) -> None:
+        """Let nobody through for so long."""
+        self._inner.hold_back(seconds)
+
+    def leave(self) -> None:
+        """The call is over."""
+        self._inner.leave()
 
 
 @dataclass
@@ -125,11 +152,13 @@ class Waiting:
         """Ask for a call, now.
 
         Raises:
-            RateLimitError: when it would have to wait for too long.
+            RateLimitError: when it would have to wait for too long, or too little is left to spend.
         """
         left = None if until is None else max(0.0, until - asyncio.get_running_loop().time())
         ahead = self._ahead(request)
         decision = await self._ledger.decide(request, ahead if left is None else min(ahead, left))
+        if decision.spent is not None:
+            raise _refusal(request, decision)
         if decision.is_admitted or left is None:
             return decision
         if (left == 0) if decision.delay is None else (decision.delay > left):
@@ -145,4 +174,4 @@ class Waiting:
 
 def _refusal(request: Request, decision: Decision) -> RateLimitError:
     share = request.groups[decision.group].share
-    return refusal(share.limit, share.name, decision.which, decision.delay)
+    return refusal(share.limit, share.name, decision.which, decision.delay, decision.spent)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 from llmgate.errors import InvalidRequestError, RateLimitError, describe_value
 from llmgate.middlewares.limit_store import Admission, Amounts, Share
@@ -59,6 +60,7 @@ class Without:
             limit,
             requests=None if limit.requests is None else limit.requests / n,
             tokens=None if limit.tokens is None else limit.tokens / n,
+            spend=None if limit.spend is None else Decimal(str(limit.spend)) / n,
             concurrency=None if limit.concurrency is None else max(1, limit.concurrency // n),
             burst=None if limit.burst is None else max(1, limit.burst // n),
         )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -211,4 +213,45 @@ async def asking() -> AsyncIterator[Callable[..., Ask]]:
         await limits.aclose()
 
 
-PROCESS = Path(__file__).with_name("process.py")
+class Fleet:
+    """Three processes, which run what they are given at the same time."""
+
+    def __init__(self) -> None:
+        self._processes = [self.start() for _ in range(3)]
+
+    def start(self) -> subprocess.Popen[str]:
+        """A process, which waits for its first run."""
+        command = [sys.executable, str(Path(__file__).with_name("process.py"))]
+        return subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+
+    def give(self, process: subprocess.Popen[str], settings: dict[str, Any]) -> None:
+        """Let it begin."""
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(settings) + "\n")
+        process.stdin.flush()
+
+    def run(self, **settings: Any) -> list[dict[str, Any]]:
+        """What came of a run of all three; Redis was there all the time."""
+        for process in self._processes:
+            self.give(process, settings)
+        results = list[dict[str, Any]]()
+        for process in self._processes:
+            assert process.stdout is not None
+            results.append(json.loads(process.stdout.readline()))
+        assert [0] * 3 == [result["unchecked"] for result in results]
+        return results
+
+    def close(self) -> None:
+        """End them."""
+        for process in self._processes:
+            process.communicate()
+
+
+@pytest.fixture(scope="session")
+def fleet() -> Iterator[Fleet]:
+    """The same three processes for all tests."""
+    fleet = Fleet()
+    yield fleet
+    fleet.close()

@@ -1,12 +1,14 @@
 """One process of a fleet: makes as many calls as its limits allow, and says how many there were.
 
-python process.py SETTINGS, as JSON: url, namespace, limit, seconds, callers, lasts.
+Each line of its input is a run, as JSON: url, namespace, limit, seconds, callers, lasts, and what
+calls are thought to use, and use. Each line of its output is what came of one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import random
 import sys
 import time
 from typing import Any
@@ -27,12 +29,15 @@ async def main(settings: dict[str, Any]) -> dict[str, Any]:
     counts = client.from_url(settings["url"])
     share = Share(0, Limit(**settings["limit"]), "m")
     amounts = {"requests": 1, "tokens": settings.get("tokens", 0)}
+    spend = settings.get("spend", 0)
+    if spend:
+        amounts["spend"] = spend
     accepted = list[float]()
-    most = 0
+    most = spent = 0
     until = time.time() + settings["seconds"]
 
     async def caller() -> None:
-        nonlocal most
+        nonlocal most, spent
         while (left := until - time.time()) > 0:
             try:
                 admission = await store.admit([share], amounts, min(left, 0.2))
@@ -43,15 +48,17 @@ async def main(settings: dict[str, Any]) -> dict[str, Any]:
             most = max(most, await counts.incr("{running}"))
             await asyncio.sleep(settings["lasts"])
             await counts.decr("{running}")
-            admission.settle({"tokens": settings.get("used", 0)})
+            used = random.randrange(2 * spend) if settings.get("is_random") else spend
+            spent += used
+            admission.settle({"tokens": settings.get("used", 0), "spend": used})
             admission.leave()
 
-    print("ready", flush=True)
     await asyncio.gather(*(caller() for _ in range(settings["callers"])))
     await store.aclose()
     await counts.aclose()
-    return {"accepted": accepted, "most": most, "unchecked": store.unchecked}
+    return {"accepted": accepted, "most": most, "unchecked": store.unchecked, "spent": spent}
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(main(json.loads(sys.argv[1])))))
+    for line in sys.stdin:
+        print(json.dumps(asyncio.run(main(json.loads(line)))), flush=True)
