@@ -74,16 +74,22 @@ class Watched:
         self.page = self.context.new_page()
         self.faults: list[str] = []
         self.page.on("console", self._hear)
-        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("pageerror", self._catch)
         self.page.on("request", self._see)
-        self.page.on("requestfailed", lambda request: self.faults.append(f"failed: {request.url}"))
+        self.page.on("requestfailed", self._miss)
 
     def _hear(self, message: Any) -> None:
         if message.type in {"error", "warning"}:
             self.faults.append(f"{message.type}: {message.text}")
 
+    def _catch(self, error: Any) -> None:
+        self.faults.append(str(error))
+
+    def _miss(self, request: Any) -> None:
+        self.faults.append(f"failed: {request.url}")
+
     def _see(self, request: Any) -> None:
-        split = urlsplit(request.url)
+        split = urlsplit(str(request.url))
         if split.scheme not in {"data", "blob", "file", "about"} and split.hostname != "127.0.0.1":
             self.faults.append(f"asks another host: {request.url}")
 

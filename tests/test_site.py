@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import llmgate
-from scripts import site_build, site_check, site_pages
+from scripts import diagrams, site_build, site_check, site_pages
 
 ROOT = Path(__file__).parents[1]
 CONFIGURATION: dict[str, Any] = tomllib.loads((ROOT / "zensical.toml").read_text("utf-8"))
@@ -148,3 +148,12 @@ def test_the_worker_of_pages_in_files_is_ours(tmp_path: Path) -> None:
     page.write_text('<script src="https://unpkg.com/iframe-worker/shim"></script>', "utf-8")
     site_build.finish(tmp_path)
     assert '<script src="../assets/file-worker.js"></script>' == page.read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", diagrams.DIAGRAMS)
+def test_the_diagrams_are_current(name: str) -> None:
+    """What is in docs/assets is what the script draws, and each stands on a page."""
+    drawn = diagrams.DIAGRAMS[name]()
+    assert drawn == (diagrams.FOLDER / name).read_text("utf-8"), "run: python scripts/diagrams.py"
+    pages = (page.read_text("utf-8") for page in (ROOT / "docs").glob("*.md"))
+    assert any(f"](assets/{name})" in page for page in pages)
