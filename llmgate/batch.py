@@ -308,11 +308,15 @@ class Budget:
 
     def spend(self, completion: Completion | None) -> None:
         """Count what a call cost."""
-        if self._most is None or completion is None:
+        if self._most is not None and completion is not None:
+            self.count(completion.cost, completion.model)
+
+    def count(self, cost: Decimal | None, model: str | None) -> None:
+        """Count what a call of this model cost; None where that is not known."""
+        if self._most is None:
             return
-        cost = completion.cost
         if cost is None:
-            self._reason = f"what {completion.model or 'the model'} costs is not known"
+            self._reason = f"what {model or 'the model'} costs is not known"
             return
         self._spent += cost
         if self._spent >= self._most:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from llmgate._core.client import Client
     from llmgate.options import CallOptions
 
-__all__ = ["Journal", "batch_file", "calls_in", "line_of"]
+__all__ = ["Journal", "batch_file", "calls_in", "encoded_line", "line_of"]
 
 
 def calls_in(path: Path, template: str | None = None) -> Iterator[Any]:
@@ -89,6 +89,12 @@ def line_of(record: BatchRecord) -> dict[str, Any]:
     return line
 
 
+def encoded_line(record: BatchRecord) -> bytes:
+    """The line of a record as it is written, with its end."""
+    line = json.dumps(line_of(record), ensure_ascii=False, default=str)
+    return line.encode("utf-8", "backslashreplace") + b"\n"
+
+
 async def batch_file(
     path: str | os.PathLike[str],
     output: str | os.PathLike[str],
@@ -141,12 +147,16 @@ class Journal:
     What was added is on the disk within 50 ms; a line that was cut when its process ended is cut
     off when the file is opened again. Opening it tells which calls are done, and leaves out the
     records of those that failed, which are to be made again.
+
+    Args:
+        path: The file.
+        done: Filled and asked where the output has several files: for each index a checksum of
+            its id, or 0. What is done in one of them is cut out of those that are opened later.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, done: array[int] | None = None) -> None:
         self._path = path
-        self._done = array("I")
-        """For each index a checksum of its id, or 0."""
+        self._done = array("I") if done is None else done
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="llmgate-journal")
         self._pending: list[bytes] = []
         self._flushing: asyncio.Task[None] | None = None
@@ -190,11 +200,28 @@ class Journal:
         Raises:
             InvalidRequestError: when what was added before could not be written.
         """
+        self.add_line(encoded_line(record))
+
+    def add_line(self, line: bytes) -> None:
+        """Add the line of a record, as :func:`encoded_line` gives it; it is written soon.
+
+        Raises:
+            InvalidRequestError: as for :meth:`add`.
+        """
         self._check()
-        line = json.dumps(line_of(record), ensure_ascii=False, default=str)
-        self._pending.append(line.encode("utf-8", "backslashreplace") + b"\n")
+        self._pending.append(line)
         if self._flushing is None:
             self._flushing = asyncio.create_task(self._flush())
+
+    async def written(self) -> None:
+        """Wait until what was added so far is on the disk.
+
+        Raises:
+            InvalidRequestError: when it could not be written.
+        """
+        if self._flushing is not None:
+            await asyncio.wait({self._flushing})
+        self._check()
 
     async def _flush(self) -> None:
         try:

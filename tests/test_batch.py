@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from array import array
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ import llmgate.batch_files
 from llmgate import Client, OverloadedError, RateLimitError, ServerError
 from llmgate._exchange import Attempt
 from llmgate.batch import AdaptiveLimit, BatchRecord, abatch, batch
-from llmgate.batch_files import Journal, batch_file, calls_in
+from llmgate.batch_files import Journal, batch_file, calls_in, encoded_line
 from llmgate.errors import InvalidRequestError, RequestError
 from llmgate.middleware import Middleware
 from llmgate.testing import FakeProvider
@@ -457,6 +458,47 @@ async def test_an_output_that_cannot_be_written_ends_the_batch(
     (tmp_path / "out.jsonl").unlink()
     with pytest.raises(InvalidRequestError, match="No space left on device"):
         await run_file(tmp_path, echo)
+
+
+async def test_an_output_may_have_several_files(tmp_path: Path) -> None:
+    """They know of each other what is done; lines that were made elsewhere are taken too."""
+    done = array("I")
+    lines = [
+        encoded_line(BatchRecord(index, f"c{index}", completion=Completion([])))
+        for index in range(3)
+    ]
+    for name in ("a", "b"):
+        async with Journal(tmp_path / name, done) as journal:
+            await journal.written()
+            for line in lines if name == "a" else lines[1:]:
+                journal.add_line(line)
+            await journal.written()
+            assert (tmp_path / name).read_bytes().endswith(lines[2])
+    again = array("I")
+    counts = list[int]()
+    for name in ("a", "b"):
+        async with Journal(tmp_path / name, again) as journal:
+            counts.append(journal.count)
+            assert journal.has(2, "c2")
+            assert not journal.has(3, "c3")
+    assert [3, 0] == counts
+    assert b"" == (tmp_path / "b").read_bytes()
+
+
+async def test_who_waits_for_lines_is_told_that_they_are_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the reason."""
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Journal, "_write", full)
+    async with Journal(tmp_path / "out.jsonl") as journal:
+        journal.add_line(b"{}\n")
+        with pytest.raises(InvalidRequestError, match="No space left on device"):
+            await journal.written()
+        journal._failure = None
 
 
 _KILLED = """

@@ -6,11 +6,13 @@ import argparse
 import asyncio
 import sys
 import time
+from importlib.metadata import entry_points
 from typing import Any, TextIO
 
 from llmgate.batch_files import batch_file
 from llmgate.cli.arguments import add_call, add_connection, add_model, options_of
 from llmgate.cli.configuration import configured
+from llmgate.errors import InvalidRequestError
 
 __all__ = ["add_arguments", "run"]
 
@@ -29,6 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--concurrency", type=int, default=64, metavar="N", help="the most calls at once (64)"
     )
+    parser.add_argument("--ray", metavar="ADDRESS", help="on all nodes of a cluster of Ray's")
+    parser.add_argument("--workers", type=int, metavar="N", help="with --ray; one a node if not")
     parser.epilog = "INPUT holds JSON objects or texts, one a line, or is a CSV file."
 
 
@@ -55,7 +59,10 @@ def run(arguments: argparse.Namespace) -> int:
 async def _run(
     arguments: argparse.Namespace, model: str | None, options: dict[str, Any], progress: _Progress
 ) -> None:
-    records = batch_file(
+    if arguments.ray is not None:
+        options |= {"address": arguments.ray, "workers": arguments.workers}
+    make_calls: Any = batch_file if arguments.ray is None else _of_package("ray")
+    records = make_calls(
         arguments.input,
         arguments.output,
         template=arguments.template,
@@ -67,6 +74,14 @@ async def _run(
     )
     async for record in records:
         progress.add(None if record.error is None else f"{record.id}: {record.error}")
+
+
+def _of_package(name: str) -> Any:
+    """What makes the calls of a file elsewhere than here, from the package that has it."""
+    for point in entry_points(group="llmgate.batch", name=name):
+        return point.load()
+    reason = f"this needs the package llmgate-{name}, which is not installed"
+    raise InvalidRequestError(reason, path=f"--{name}")
 
 
 class _Progress:

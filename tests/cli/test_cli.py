@@ -489,6 +489,38 @@ def test_a_batch_gives_each_call_what_was_said(
     assert "0 calls" in capsys.readouterr().err
 
 
+def test_a_batch_on_many_machines_is_made_by_the_package_that_can(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is found by its entry point, given where they are, and named where it is missing."""
+    seen = list[dict[str, Any]]()
+
+    async def records(*files: Any, **given: Any) -> Any:
+        seen.append({"files": files, **given})
+        yield SimpleNamespace(id="a", error="ServerError: oops")
+
+    def found(**wanted: str) -> list[Any]:
+        names = (wanted["group"], wanted["name"])
+        return [SimpleNamespace(load=lambda: records)] if names == ("llmgate.batch", "ray") else []
+
+    def nothing(**_: str) -> list[Any]:
+        return []
+
+    monkeypatch.setattr("llmgate.cli.batch.entry_points", found)
+    words = ["--ray", "auto", "--workers", "3", "-p", "seed=1"]
+    assert 1 == main(batch_of(tmp_path, '"one"', words=words))
+    [given] = seen
+    assert ("auto", 3, 1, 64) == tuple(
+        given[name] for name in ("address", "workers", "seed", "concurrency")
+    )
+    assert str(tmp_path / "out.jsonl") == given["files"][1]
+    assert "llmgate: a: ServerError: oops" in capsys.readouterr().err
+    monkeypatch.setattr("llmgate.cli.batch.entry_points", nothing)
+    assert 1 == main(batch_of(tmp_path, '"one"', words=words))
+    message = "--ray: this needs the package llmgate-ray, which is not installed"
+    assert message in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -1,0 +1,123 @@
+"""Which calls are still to be made, handed out in blocks, each to one worker at a time.
+
+It makes no call and writes nothing; what calls come from is read on a thread, as it is needed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+__all__ = ["Item", "Ledger"]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A call with its place and id; ``losses`` is how many workers were lost that had it."""
+
+    index: int
+    id: str
+    call: Any
+    losses: int = 0
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether it may be what ends workers: several were lost that had it."""
+        return self.losses >= _SUSPECT
+
+
+_SUSPECT = 2
+
+
+class Ledger:
+    """The calls of a batch: each is to come, with a worker, or done.
+
+    Calls that were with several workers that were lost are handed out last and one by one, so that
+    one that ends its worker takes no others with it.
+
+    Args:
+        items: The calls that are to be made; read on a thread of the ledger's own.
+    """
+
+    def __init__(self, items: Iterator[Item]) -> None:
+        self._items = items
+        self._returned: deque[Item] = deque()
+        self._suspects: deque[Item] = deque()
+        self._with_workers = 0
+        self._is_read = False
+        self._reading = asyncio.Lock()
+        self._changed = asyncio.Condition()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="llmgate-ray-calls")
+        self.over = asyncio.Event()
+        """Set when each call is done."""
+
+    async def take(self, most: int, *, is_idle: bool = True) -> list[Item]:
+        """At most so many calls, those first that came back from workers that were lost.
+
+        Args:
+            most: How many.
+            is_idle: Whether the worker that they are for has no calls: only then it may be given
+                one that ended several.
+        """
+        async with self._reading:
+            taken = [self._returned.popleft() for _ in range(min(most, len(self._returned)))]
+            self._with_workers += len(taken)
+            if not taken and not self._is_read:
+                loop = asyncio.get_running_loop()
+                taken = await loop.run_in_executor(self._thread, self._read, most)
+                self._with_workers += len(taken)
+                self._is_read = len(taken) < most
+            if not taken and self._suspects and is_idle:
+                taken = [self._suspects.popleft()]
+                self._with_workers += 1
+        await self._notify()
+        return taken
+
+    async def settle(self, count: int) -> None:
+        """So many of the calls that were taken are done."""
+        self._with_workers -= count
+        await self._notify()
+
+    async def give_back(self, items: Iterable[Item]) -> None:
+        """These were with a worker that was lost; another one is to make them."""
+        lost = [replace(item, losses=item.losses + 1) for item in items]
+        self._with_workers -= len(lost)
+        for item in lost:
+            (self._suspects if item.is_suspect else self._returned).append(item)
+        await self._notify()
+
+    async def has_more(self) -> bool:
+        """Wait until there is a call to be taken, which may be never."""
+        async with self._changed:
+            await self._changed.wait_for(
+                lambda: self._has_open or not self._is_read or self.over.is_set()
+            )
+        return not self.over.is_set()
+
+    def stop(self) -> None:
+        """Hand out no more calls; those that workers have are still awaited."""
+        self._returned.clear()
+        self._suspects.clear()
+        self._is_read = True
+
+    def close(self) -> None:
+        """Give back its thread."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def _has_open(self) -> bool:
+        return bool(self._returned or self._suspects)
+
+    def _read(self, most: int) -> list[Item]:
+        return list(islice(self._items, most))
+
+    async def _notify(self) -> None:
+        if self._is_read and not self._has_open and not self._with_workers:
+            self.over.set()
+        async with self._changed:
+            self._changed.notify_all()
