@@ -143,7 +143,7 @@ docs-test: docs
 	@.tools/docs/bin/python -m pytest -q -p no:cacheprovider -W ignore tests/site_browser.py $(ARGS)
 
 ray: .tools/ray/ray.stamp
-	@.tools/ray/bin/python -W ignore -m pytest -q -p no:cacheprovider -W ignore \
+	@.tools/ray/bin/python -W ignore -m pytest -q -p no:cacheprovider -W ignore --timeout 400 \
 		extras/llmgate-ray/tests/flows_ray.py $(ARGS)
 
 faults: .venv/dev.stamp

@@ -23,7 +23,7 @@ from llmgate import Client
 from llmgate.batch_files import batch_file
 from llmgate_openai import OpenAI
 from llmgate_ray import WorkerPlace, ray_batch
-from tests.ray_nodes import node_arguments, start_head
+from tests.ray_nodes import add_node, start_head
 
 UPSTREAM = Path(__file__).parents[1] / "extras/llmgate-ray/tests/upstream.py"
 MODEL = "openai/gpt-4o-mini"
@@ -159,7 +159,7 @@ async def measure(folder: Path, count: int, rounds: int, concurrencies: list[int
             show(await of_one_process(folder, count, each, port))
     cluster = start_head(str(folder))
     try:
-        cluster.add_node(**node_arguments())
+        add_node(cluster)
         for each in cases:
             for workers in (1, 2):
                 with upstream(folder) as port:

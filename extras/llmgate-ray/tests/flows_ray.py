@@ -28,7 +28,7 @@ from llmgate.errors import InvalidRequestError
 from llmgate.middlewares.limits import Limit, Limits
 from llmgate_openai import OpenAI
 from llmgate_ray import RayRecord, WorkerPlace, WorkersLostError, ray_batch
-from tests.ray_nodes import node_arguments, start_head
+from tests.ray_nodes import add_node, start_head
 
 MODEL = "openai/gpt-4o-mini"
 LATENCY = 0.2
@@ -45,7 +45,7 @@ class Site:
 
     def add_node(self) -> Any:
         """Another one."""
-        return self.cluster.add_node(**node_arguments())
+        return add_node(self.cluster)
 
     @property
     def client(self) -> Any:
