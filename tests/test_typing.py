@@ -27,6 +27,7 @@ from llmgate._core import arguments
 from llmgate.options import CallOptions, EmbeddingOptions, ListOptions, RerankOptions
 from tests.pages.examples import examples_of
 from tests.pages.scripts import SCRIPTS
+from tests.shown import CODE, programs_of
 
 ROOT = Path(__file__).parents[1]
 jedi: Any = import_module("jedi")  # it has no types
@@ -242,7 +243,26 @@ async def mistakes(client: Client, text: str, stream: bool) -> None:
     await aembedding("m", "x", temperature=0)  # error
 """
 
+OTHERS = re.compile(r"^(?:from|import) (?:openai|langchain|llmgate_litellm)", re.MULTILINE)
+"""Programs of other SDKs, which stand beside ours."""
+OF_PAGES = {
+    f"{page.replace('-', '_')}_{number}": code
+    for page in (
+        "from-langchain",
+        "from-litellm",
+        "from-openai",
+        "logging-and-traces",
+        "proxies-and-certificates",
+        "security",
+    )
+    for number, (code, _) in enumerate(programs_of(page), 1)
+    if not OTHERS.search(code)
+}
+SERVICE = "".join(CODE.findall((ROOT / "docs" / "web-services.md").read_text(encoding="utf-8")))
+
 SNIPPETS = {
+    **OF_PAGES,
+    "web_services": SERVICE,
     **{f"readme_{number}": code for number, code in enumerate(EXAMPLES)},
     **{
         f"{page.replace('-', '_')}_{number}": example.code
