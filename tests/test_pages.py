@@ -25,6 +25,7 @@ from tests.pages.scripts import SCRIPTS
 
 RUNNER = Path(__file__).parent / "pages" / "run_examples.py"
 MOST_LINES = 150
+MOST_COLUMNS = 84
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "COHERE_API_KEY")
 
 
@@ -73,9 +74,11 @@ def test_examples_print_what_the_page_shows(page: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("page", SCRIPTS)
 def test_a_page_is_short(page: str) -> None:
-    """It is one task's: what is longer is two pages."""
+    """It is one task's: what is longer is two pages. Its programs fit into the site's column."""
     text = (DOCS / f"{page}.md").read_text(encoding="utf-8")
     assert text.count("\n") <= MOST_LINES
+    programs = [line for example in examples_of(page) for line in example.code.splitlines()]
+    assert [] == [line for line in programs if len(line) > MOST_COLUMNS]
 
 
 MODELS = {
