@@ -148,6 +148,7 @@ FLOORS = (
         "_core.prepare",
         "middlewares",
         "middlewares.strategies",
+        "middlewares.cooldowns",
         "middlewares.targets",
         "middlewares.hedging",
         "middlewares.fallback",

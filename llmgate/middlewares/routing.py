@@ -18,6 +18,7 @@ from llmgate.errors import (
     describe_value,
 )
 from llmgate.middleware import EmbeddingHandler, Handler, Middleware, Shared
+from llmgate.middlewares.cooldowns import SharedCooldowns
 from llmgate.middlewares.fallback import Hedging, Run
 from llmgate.middlewares.strategies import Choose, Strategy, as_strategy
 from llmgate.middlewares.targets import Cooldown, Route, Target, TargetState, as_route
@@ -25,6 +26,7 @@ from llmgate.middlewares.targets import Cooldown, Route, Target, TargetState, as
 if TYPE_CHECKING:
     from llmgate.embeddings import EmbeddingCall, Embeddings
     from llmgate.options import ChatCall
+    from llmgate.store import Store
     from llmgate.types import Completion
 
 __all__ = ["Choose", "Cooldown", "Route", "Router", "Strategy", "Target", "TargetState"]
@@ -60,6 +62,8 @@ class Router(Middleware):
         cooldown: How long a target that failed is left alone.
         hedge_after: Seconds without a response after which another target is asked as well, where
             neither the call, nor the target, nor the route says so.
+        store: Where processes tell each other which targets are left alone. Those that have the
+            same models in the same order share it.
     """
 
     def __init__(
@@ -69,8 +73,10 @@ class Router(Middleware):
         choose: Choose | Strategy = "weighted",
         cooldown: Cooldown | None = None,
         hedge_after: float | None = None,
+        store: Store | None = None,
     ) -> None:
         self._cooldown = cooldown or Cooldown()
+        self._shared = None if store is None else SharedCooldowns(store)
         self._hedging = Hedging(as_hedge_after(hedge_after), RetryPolicy(), RetryBudget())
         self._choose = as_strategy(choose)
         given: Any = {} if models is None else models
@@ -84,7 +90,7 @@ class Router(Middleware):
             for name, route in self._routes.items()
         }
         self._states = {
-            name: [TargetState(target, self._cooldown) for target in targets]
+            name: [self._state_of(target, f"{name}:{n}") for n, target in enumerate(targets)]
             for name, (_, targets) in routes.items()
         }
 
@@ -100,8 +106,19 @@ class Router(Middleware):
         if found is None:
             if len(self._unnamed) >= _MOST_UNNAMED:
                 self._unnamed.clear()
-            found = self._unnamed[model] = [TargetState(Target(model), self._cooldown)]
+            found = self._unnamed[model] = [self._state_of(Target(model), "")]
         return found
+
+    def _state_of(self, target: Target, place: str) -> TargetState:
+        state = TargetState(target, self._cooldown)
+        if self._shared is not None:
+            self._shared.share(state, f"{place}:{target.model}")
+        return state
+
+    async def aclose(self) -> None:
+        """Close the store of the cooldowns, if there is one."""
+        if self._shared is not None:
+            await self._shared.aclose()
 
     async def chat(self, call: ChatCall, handler: Handler) -> Completion | Stream:
         """The completion of the first target that gives one."""
@@ -122,6 +139,8 @@ class Router(Middleware):
             reason = f"{call.model!r} stands for several targets: give each Target its own"
             raise InvalidRequestError(reason, path=", ".join(sorted(call.settings)))
         waiting = self._ordered([call.model, *call.fallbacks], call)
+        if self._shared is not None:
+            await self._shared.refresh(waiting)
         run = Run(call, handler, hedging, is_single=len(waiting) == 1)
         while waiting:
             result = await run.ask(waiting)

@@ -22,6 +22,7 @@ from llmgate.options import CallOptions, ChatCall, ChatParameters
 
 if TYPE_CHECKING:
     from llmgate.embeddings import EmbeddingCall
+    from llmgate.middlewares.cooldowns import SharedCooldown
 
 __all__ = ["Cooldown", "Route", "Target", "TargetState"]
 
@@ -180,7 +181,8 @@ class TargetState:
 
     ``busy`` is how many calls it has now, ``failures`` how many failed in a row, ``cooling_until``
     the time before which it is left alone. Afterwards one call at a time is its probe, until one
-    succeeds.
+    succeeds. ``cooled`` is for how long it was left alone, 0 after a success; ``shared`` is where
+    other processes learn of it.
     """
 
     target: Target
@@ -189,7 +191,8 @@ class TargetState:
     failures: int = 0
     cooling_until: float = 0.0
     is_probed: bool = False
-    _cooled: float = 0.0
+    cooled: float = 0.0
+    shared: SharedCooldown | None = field(default=None, repr=False, compare=False)
 
     def is_ready(self) -> bool:
         """Whether a call may be sent to it."""
@@ -198,7 +201,7 @@ class TargetState:
     def begin(self) -> None:
         """A call begins; where it was left alone, as its probe."""
         self.busy += 1
-        self.is_probed = self._cooled > 0
+        self.is_probed = self.cooled > 0
 
     def end(self) -> None:
         """A call is over."""
@@ -207,7 +210,10 @@ class TargetState:
 
     def succeed(self) -> None:
         """It answered."""
-        self.failures, self.cooling_until, self._cooled = 0, 0.0, 0.0
+        was_cooled = self.cooled
+        self.failures, self.cooling_until, self.cooled = 0, 0.0, 0.0
+        if was_cooled and self.shared is not None:
+            self.shared.publish()
 
     def fail(self, error: LLMGateError) -> None:
         """It failed, by a fault of its own."""
@@ -217,14 +223,16 @@ class TargetState:
             seconds = limits.longest
         elif isinstance(error, RateLimitError):
             seconds = error.retry_after or limits.seconds
-        elif self._cooled:
-            seconds = 2 * self._cooled
+        elif self.cooled:
+            seconds = 2 * self.cooled
         elif self.failures >= limits.failures:
             seconds = limits.seconds
         else:
             return
-        self._cooled = min(seconds, limits.longest)
-        self.cooling_until = time.monotonic() + self._cooled
+        self.cooled = min(seconds, limits.longest)
+        self.cooling_until = time.monotonic() + self.cooled
+        if self.shared is not None:
+            self.shared.publish()
 
 
 def as_target(given: object, path: str) -> Target:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
 
-from llmgate import Client
+from llmgate import Client, RateLimitError
 from llmgate.middlewares.cache import Cache
+from llmgate.middlewares.routing import Router, Target
 from llmgate.store import Store
 from llmgate.testing import FakeProvider
 from llmgate_redis import RedisStore
@@ -102,6 +104,19 @@ async def test_processes_share_a_cache(shared: Any, namespace: str) -> None:
     for cache in caches:
         assert 0 == cache.failures
         await cache.aclose()
+
+
+async def test_processes_share_what_a_router_has_seen(shared: Any, namespace: str) -> None:
+    """A target that refused one of them is asked by none."""
+    answers = [[RateLimitError("slow down", status=429, retry_after=60)], []]
+    stores = [RedisStore(shared.url, timeout=PATIENT, namespace=namespace) for _ in answers]
+    for store, refusals in zip(stores, answers, strict=True):
+        router = Router({"fast": [Target("a/m"), Target("b/m", priority=2)]}, store=store)
+        providers = {"a": FakeProvider(refusals), "b": FakeProvider(["b"])}
+        client = Client(providers=providers, middleware=[router], max_retries=0)
+        assert "b" == (await client.acompletion("fast", HI)).text
+        assert 50 < router.states("fast")[0].cooling_until - time.monotonic() <= 60
+        await router.aclose()
 
 
 async def test_calls_go_on_without_the_cache(server: Any) -> None:

@@ -1,0 +1,142 @@
+"""Tells other processes, by a store, which targets are left alone; it decides of none.
+
+What a process has seen is written when it changes, and read from time to time beside the calls.
+Times in the store are those since the epoch, so that they hold for every machine and after a
+restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from llmgate.errors import InvalidRequestError, describe_value
+from llmgate.store import Store
+
+if TYPE_CHECKING:
+    from llmgate.middlewares.targets import TargetState
+
+__all__ = ["SharedCooldown", "SharedCooldowns"]
+
+_ROUNDED = 0.01
+"""Seconds by which clocks and roundings differ."""
+_EVERY = 1.0
+"""Seconds after which the store is asked again."""
+
+
+class SharedCooldowns:
+    """The cooldowns of a router's targets, as far as they are in a store."""
+
+    def __init__(self, store: Store) -> None:
+        if not isinstance(store, Store):  # pyright: ignore[reportUnnecessaryIsInstance]
+            reason = f"expected a store, got {describe_value(store)}"
+            raise InvalidRequestError(reason, path="store")
+        self._store = store
+        self._tasks = set[asyncio.Task[None]]()
+        self.failures = 0
+        """How often the store could not be read or written; the calls went on without."""
+
+    def share(self, state: TargetState, key: str) -> None:
+        """Share a target's state under a key from now on."""
+        state.shared = SharedCooldown(self, f"cooldown:{key}", state)
+
+    async def refresh(self, states: Iterable[TargetState]) -> None:
+        """Learn what others have seen: before the first call, and else beside the calls."""
+        now = time.monotonic()
+        entries = [state.shared for state in states if state.shared is not None]
+        due = [entry for entry in entries if now - entry.read_at >= _EVERY]
+        if not due:
+            return
+        is_first = any(entry.read_at < 0 for entry in due)
+        for entry in due:
+            entry.read_at = now
+        if is_first:
+            await self._read(due)
+        else:
+            self.start(due, None)
+
+    def start(self, read: list[SharedCooldown], write: SharedCooldown | None) -> bool:
+        """Read or write beside the calls, where there is an event loop; whether there is."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return False
+        task = loop.create_task(self._read(read) if write is None else self._write(write))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return True
+
+    async def aclose(self) -> None:
+        """Wait for what is being written, and close the store."""
+        if self._tasks:
+            await asyncio.wait([*self._tasks])
+        await self._store.aclose()
+
+    async def _read(self, entries: list[SharedCooldown]) -> None:
+        await asyncio.gather(*(self._read_one(entry) for entry in entries))
+
+    async def _read_one(self, entry: SharedCooldown) -> None:
+        try:
+            entry.learn(await self._store.get(entry.key))
+        except Exception:  # noqa: BLE001 - whatever became of the store: calls find out themselves
+            self.failures += 1
+
+    async def _write(self, entry: SharedCooldown) -> None:
+        while entry.is_dirty:
+            entry.is_dirty = False
+            found = entry.value()
+            try:
+                if found is None:
+                    await self._store.delete(entry.key)
+                else:
+                    await self._store.set(entry.key, found[0], ttl=found[1])
+            except Exception:  # noqa: BLE001 - it is told again when it changes
+                self.failures += 1
+        entry.is_writing = False
+
+
+class SharedCooldown:
+    """One target's cooldown in a store: until when, and how long it was the last time.
+
+    It is there for as long again, so that whoever reads it then knows that a probe is due. Where it
+    is gone before that, another process has found that the target answers.
+    """
+
+    def __init__(self, shared: SharedCooldowns, key: str, state: TargetState) -> None:
+        self._shared, self._state = shared, state
+        self.key = key
+        self.read_at = -math.inf
+        self.is_dirty = self.is_writing = False
+        self._known_until = 0.0
+
+    def publish(self) -> None:
+        """The state has changed."""
+        self.is_dirty = True
+        if not self.is_writing:
+            self.is_writing = self._shared.start([], self)
+
+    def value(self) -> tuple[bytes, float] | None:
+        """What is to be kept, and for how many seconds; None for nothing."""
+        now = time.monotonic()
+        left, cooled = self._state.cooling_until - now, self._state.cooled
+        if left <= 0:
+            self._known_until = 0.0
+            return None
+        self._known_until = now + left + cooled
+        return f"{time.time() + left:.3f} {cooled:.3f}".encode(), left + cooled
+
+    def learn(self, found: bytes | None) -> None:
+        """Take what is in the store into the state."""
+        now, state = time.monotonic(), self._state
+        if found is not None:
+            until, cooled = (float(part) for part in found.split())
+            until += now - time.time()
+            self._known_until = until + cooled
+            if until > state.cooling_until + _ROUNDED:
+                state.cooling_until, state.cooled = until, max(cooled, state.cooled)
+        elif self._known_until > now and not self.is_writing:
+            self._known_until = 0.0
+            state.failures, state.cooling_until, state.cooled = 0, 0.0, 0.0
