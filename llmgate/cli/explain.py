@@ -22,7 +22,7 @@ from llmgate.cli.arguments import (
     content_of,
 )
 from llmgate.cli.configuration import configured
-from llmgate.cli.output import print_table, write
+from llmgate.cli.output import print_names, print_table, write
 from llmgate.cli.preview import previewed
 from llmgate.errors import UnsupportedError, describe_value
 from llmgate.options import MEANINGFUL, ChatParameters
@@ -92,8 +92,12 @@ def _explain_model(model: str, connection: Mapping[str, Any]) -> None:
         write(f"{fact}\n")
     names = sorted({*ChatParameters.__annotations__} - {"stream_options"})
     rows = [(name, *_described(name, abilities, provider)) for name in names]
+    changed = [row for row in rows if row[1] != _UNCHANGED]
     write("\n")
-    print_table([("parameter", "sent", "reason"), *rows])
+    if changed:
+        print_table([("parameter", "sent", "reason"), *changed])
+        write("\n")
+    print_names("sent unchanged", [name for name, sent, _ in rows if sent == _UNCHANGED])
 
 
 def _facts(model: str) -> list[str]:
@@ -123,7 +127,7 @@ def _described(
 ) -> tuple[str, str]:
     """How a parameter is sent, and why so."""
     if abilities is None:
-        return "unchanged", ""
+        return _UNCHANGED, ""
     ability = abilities.get(name, Support.UNSUPPORTED)
     if name in _LEGACY and not _takes_legacy(provider):
         has_tools = abilities.get("tools", Support.UNSUPPORTED) is not Support.UNSUPPORTED
@@ -141,8 +145,9 @@ def _takes_legacy(provider: Provider) -> bool:
 
 
 _LEGACY = frozenset({"functions", "function_call"})
+_UNCHANGED = "unchanged"
 _SENT = {
-    Support.NATIVE: "unchanged",
+    Support.NATIVE: _UNCHANGED,
     Support.TRANSLATED: "translated",
     Support.EMULATED: "emulated",
 }

@@ -77,7 +77,7 @@ class Interactive:
                 except LLMGateError as error:
                     note(excerpt(str(error), 2000))
         self._lines.close()
-        if self._totals.calls:
+        if self._totals.calls > 1:
             self._say(f"in all: {self._totals}")
         return 0
 
@@ -156,9 +156,8 @@ class Interactive:
 
     def _help(self, _: str) -> None:
         rows = [(f"{name} {given}", text) for name, (given, text, _) in self._commands.items()]
-        print_table(
-            [*rows, (BLOCK, "begins and ends a message of several lines; or end a line by \\")]
-        )
+        rows.append((BLOCK, "begins and ends several lines; or end a line by \\"))
+        print_table(rows)
 
     def _exit(self, _: str) -> None:
         self._is_over = True

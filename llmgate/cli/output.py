@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Sequence
+from textwrap import fill, wrap
 from typing import TextIO
 
-__all__ = ["dim", "is_styled", "note", "print_table", "visible", "write"]
+__all__ = ["dim", "is_styled", "note", "print_names", "print_table", "visible", "write"]
 
 _VISIBLE = {
     code: f"\\x{code:02x}"
@@ -50,8 +52,22 @@ def dim(text: str, stream: TextIO) -> str:
 
 
 def print_table(rows: Sequence[Sequence[str]]) -> None:
-    """Print rows in columns as wide as their widest cells."""
+    """Print rows in columns as wide as their widest cells. On a terminal, the last column is
+    wrapped where there is room for some words of it."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    indent = sum(widths[:-1]) + 2 * len(widths[:-1])
+    room = shutil.get_terminal_size().columns - indent if sys.stdout.isatty() else 0
     for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        write("  ".join(cells).rstrip() + "\n")
+        *cells, last = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        lines = wrap(last.rstrip(), room) if room >= _LEAST_ROOM else [last]
+        begin = "".join(f"{cell}  " for cell in cells)
+        write((begin + f"\n{' ' * indent}".join(lines)).rstrip() + "\n")
+
+
+_LEAST_ROOM = 20
+
+
+def print_names(title: str, names: Sequence[str]) -> None:
+    """Print a list of names, in lines of at most 80 characters."""
+    if names:
+        write(fill(f"{title}: {', '.join(names)}", 80, subsequent_indent="  ") + "\n")

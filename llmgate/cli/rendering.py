@@ -119,8 +119,9 @@ class MarkdownPrinter:
 
 
 class _Block:
-    """A block of markdown without the spaces that would fill each line; it is parsed when it is
-    drawn. One that still grows has as many of its last lines as fit on the screen."""
+    """A block of markdown without the spaces that would fill each line, and without empty lines
+    around it; it is parsed when it is drawn. One that still grows has as many of its last lines as
+    fit on the screen."""
 
     def __init__(self, text: str, *, grows: bool = False) -> None:
         self._text, self._grows = text, grows
@@ -131,10 +132,15 @@ class _Block:
 
         # links are shown with their addresses: a text could name another one
         markdown = Markdown(self._text, code_theme="ansi_dark", hyperlinks=False)
-        lines = console.render_lines(markdown, options, pad=False)
-        first = len(lines) - max(console.height - 2, 1) if self._grows else 0
-        for line in lines[max(first, 0) :]:
-            yield from _without_spaces_at_end(line)
+        rendered = console.render_lines(markdown, options, pad=False)
+        lines = [_without_spaces_at_end(line) for line in rendered]
+        while lines and not lines[-1]:
+            lines.pop()
+        first = next((number for number, line in enumerate(lines) if line), 0)
+        if self._grows:
+            first = max(first, len(lines) - max(console.height - 2, 1))
+        for line in lines[first:]:
+            yield from line
             yield Segment.line()
 
 

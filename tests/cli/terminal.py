@@ -41,8 +41,8 @@ class FakeTerminal(io.StringIO):
 class _Screen(pyte.Screen):
     """A screen that says where its cursor is when it is asked."""
 
-    def __init__(self, keyboard: int) -> None:
-        super().__init__(COLUMNS, LINES)
+    def __init__(self, keyboard: int, lines: int) -> None:
+        super().__init__(COLUMNS, lines)
         self._keyboard = keyboard
 
     def write_process_input(self, data: str) -> None:
@@ -50,12 +50,14 @@ class _Screen(pyte.Screen):
 
 
 class Terminal:
-    """A program on a pseudo-terminal of 80 columns and 24 lines."""
+    """A program on a pseudo-terminal of 80 columns, and of 24 lines unless others are asked for."""
 
-    def __init__(self, words: list[str], site: Path, **environment: str) -> None:
+    def __init__(
+        self, words: list[str], site: Path, *, lines: int = LINES, **environment: str
+    ) -> None:
         self._own, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
-        self.screen = _Screen(self._own)
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, COLUMNS, 0, 0))
+        self.screen = _Screen(self._own, lines)
         self._stream = pyte.ByteStream(self.screen)
         self.process = subprocess.Popen(
             [sys.executable, "-c", _OWN, *words],

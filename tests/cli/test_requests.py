@@ -11,6 +11,8 @@ import pytest
 
 from llmgate.cli import main
 from llmgate.cli.configuration import configuration_file
+from llmgate.cli.output import print_table
+from tests.cli.terminal import FakeTerminal
 
 QUESTION = ["Hi", "-m", "openai/gpt-4o"]
 
@@ -110,7 +112,8 @@ def test_a_model_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     assert "as max_completion_tokens" in shown["max_tokens"]
     assert shown["temperature"].startswith("only 1 ")
     assert shown["logit_bias"].startswith("dropped ")
-    assert ("unchanged", "unchanged") == (shown["seed"], shown["functions"])
+    unchanged = " ".join(lines).partition("sent unchanged: ")[2]
+    assert {"seed", "functions"} <= {name.strip() for name in unchanged.split(",")}
 
 
 def test_a_provider_s_own_terms_are_explained(capsys: pytest.CaptureFixture[str]) -> None:
@@ -130,7 +133,7 @@ def test_a_model_of_which_nothing_is_known(capsys: pytest.CaptureFixture[str]) -
     assert 0 == main(["explain", "echo/echo"])
     lines = printed(capsys)
     assert ["echo/echo", ""] == lines[:2]
-    assert {"unchanged", "sent reason"} == {*rows(lines[2:]).values()}
+    assert lines[2].startswith("sent unchanged: audio, frequency_penalty, function_call, ")
 
 
 def test_facts_of_a_model(
@@ -168,6 +171,34 @@ def test_a_call_is_explained(
     assert 0 == main(["explain", *words])
     text = "\n".join(printed(capsys))
     assert [] == [each for each in expected if each not in text]
+
+
+def test_a_model_that_takes_nothing_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There is no list of what is sent unchanged then."""
+    monkeypatch.setattr("llmgate.cli.explain.abilities_of", lambda *_: {})  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    assert 0 == main(["explain", "echo/echo"])
+    text = capsys.readouterr().out
+    assert ("sent unchanged" in text, rows(text.splitlines())["functions"]) == (
+        False,
+        "refused the legacy form of tools",
+    )
+
+
+def test_a_table_fits_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its last column is wrapped, unless there is no room for words."""
+    monkeypatch.setenv("LINES", "24")
+    table = [("name", "reason"), ("a", "some words that do not fit")]
+    for columns, expected in (
+        ("26", "name  reason\na     some words that do\n      not fit\n"),
+        ("25", "name  reason\na     some words that do not fit\n"),
+    ):
+        monkeypatch.setenv("COLUMNS", columns)
+        terminal = FakeTerminal()
+        monkeypatch.setattr("sys.stdout", terminal)
+        print_table(table)
+        assert expected == terminal.getvalue()
 
 
 # --- hosts ---
