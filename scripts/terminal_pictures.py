@@ -113,7 +113,7 @@ def run(words: list[str], *typed: str, lines: int = 24) -> pyte.Screen:
             "LLMGATE_PROVIDERS": "openai",
             "TERM": "xterm-256color",
         }
-        with Terminal(words, Path(home), lines=lines, **environment) as terminal:
+        with Terminal(words, Path(home), lines, **environment) as terminal:
             command = " ".join(["$ llmgate", *words])
             pyte.Stream(terminal.screen).feed(f"{command}\r\n")
             for text in typed:

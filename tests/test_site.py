@@ -48,7 +48,7 @@ def test_each_public_name_is_in_the_reference() -> None:
 @pytest.mark.parametrize(
     ("file", "place"),
     [
-        ("docs/guide.md", "guide.md"),
+        ("docs/command-line.md", "command-line.md"),
         ("docs/adr/0001-decoders-yield-chunks.md", "adr/0001-decoders-yield-chunks.md"),
         ("README.md", "project/readme.md"),
         ("examples/rag/README.md", "examples/rag/index.md"),

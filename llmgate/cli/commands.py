@@ -105,8 +105,8 @@ COMMANDS: dict[str, Command] = {
 }
 
 _EPILOG = """\
-llmgate COMMAND --help explains a command; docs/command-line.md has examples,
-the configuration file and the exit codes."""
+llmgate COMMAND --help explains a command, and llmgate --version says which this
+is. docs/command-line.md has examples, the configuration file and exit codes."""
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -147,7 +147,7 @@ def parser_for(words: Sequence[str]) -> argparse.ArgumentParser:
     """The parser of the command line, with the arguments of the one command that the words name."""
     parser = argparse.ArgumentParser(
         prog="llmgate",
-        usage="llmgate [--version] COMMAND [options]",
+        usage="llmgate COMMAND [options]",
         description="One call for every language model.",
         epilog=_EPILOG,
         formatter_class=_ListFormatter,

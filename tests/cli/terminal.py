@@ -53,7 +53,7 @@ class Terminal:
     """A program on a pseudo-terminal of 80 columns, and of 24 lines unless others are asked for."""
 
     def __init__(
-        self, words: list[str], site: Path, *, lines: int = LINES, **environment: str
+        self, words: list[str], site: Path, lines: int = LINES, /, **environment: str
     ) -> None:
         self._own, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, COLUMNS, 0, 0))

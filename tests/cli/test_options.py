@@ -266,4 +266,4 @@ def test_without_a_command_there_is_help(
         main(["--help"])
     assert (0, alone) == (end.value.code, capsys.readouterr().out)
     monkeypatch.setattr("sys.stdin", io.StringIO())
-    assert alone.startswith("usage: llmgate [--version] COMMAND [options]\n")
+    assert alone.startswith("usage: llmgate COMMAND [options]\n")
