@@ -18,8 +18,8 @@ from typing import Any
 from unittest.mock import patch
 
 from llmgate._core.registry import KnownProvider, installed_providers
-from llmgate.options import MEANINGFUL, ChatParameters
-from llmgate.provider import Rule, Support
+from llmgate.options import MEANINGFUL, ChatParameters, EmbeddingParameters
+from llmgate.provider import EmbeddingAbilities, Rule, Support
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs" / "providers"
@@ -37,7 +37,11 @@ TERMS = {
     Support.EMULATED: "emulated, and recorded",
     Support.UNSUPPORTED: "dropped, and recorded",
 }
-REFUSED = "refused: the completion would mean something else"
+REFUSED = "refused: the result would mean something else"
+DECLARED = ("## Settings\n", "## The key\n", "## Example\n")
+"""Sections of a README that the tables of a page say."""
+LEGACY = ("functions", "function_call")
+"""What the core turns into tools, for providers that do not take it."""
 HOST_RULE = "A key from the environment goes to the vendor's own hosts"
 
 
@@ -46,19 +50,24 @@ class Subject:
     """A provider with a page: what it is called in prose, and models whose rules are shown.
 
     ``models`` begins with that of the example. ``made_with`` is what makes an instance of it, where
-    it cannot be made without. ``details`` is the provider whose page has the README's text.
+    it cannot be made without. ``details`` is the provider whose page has the README's text, and
+    ``vectors`` a model for embeddings.
     """
 
     title: str
     models: tuple[str, ...]
     made_with: Mapping[str, Any] | None = None
     details: str = ""
+    vectors: str = ""
 
 
 SUBJECTS = {
     "anthropic": Subject("Anthropic", ("claude-sonnet-5-5",)),
     "azure": Subject(
-        "Azure OpenAI", ("my-deployment", "gpt-5"), {"base_url": "https://a.openai.azure.com"}
+        "Azure OpenAI",
+        ("my-deployment", "gpt-5"),
+        {"base_url": "https://a.openai.azure.com"},
+        vectors="my-embeddings",
     ),
     "bedrock": Subject(
         "Amazon Bedrock",
@@ -67,16 +76,30 @@ SUBJECTS = {
             "amazon.nova-pro-v1:0",
             "openai.gpt-oss-120b-1:0",
         ),
+        vectors="amazon.titan-embed-text-v2:0",
     ),
-    "cohere": Subject("Cohere", ("command-a-03-2025", "command-a-reasoning-08-2025")),
-    "gemini": Subject("Gemini", ("gemini-3.6-flash", "gemini-2.5-flash")),
-    "huggingface": Subject("Hugging Face", ("Qwen/Qwen3-Coder-480B-A35B-Instruct",)),
-    "local": Subject("Models on this machine", ("smollm2",)),
-    "mistral": Subject("Mistral", ("mistral-small-latest", "magistral-medium-latest")),
-    "ollama": Subject("Ollama", ("qwen3:4b",)),
-    "openai": Subject("OpenAI", ("gpt-5.6", "o3", "gpt-4o")),
+    "cohere": Subject(
+        "Cohere", ("command-a-03-2025", "command-a-reasoning-08-2025"), vectors="embed-v4.0"
+    ),
+    "gemini": Subject(
+        "Gemini", ("gemini-3.6-flash", "gemini-2.5-flash"), vectors="gemini-embedding-001"
+    ),
+    "huggingface": Subject(
+        "Hugging Face", ("Qwen/Qwen3-Coder-480B-A35B-Instruct",), vectors="BAAI/bge-small-en-v1.5"
+    ),
+    "local": Subject("Models on this machine", ("smollm2",), vectors="~/nomic-embed.gguf"),
+    "mistral": Subject(
+        "Mistral", ("mistral-small-latest", "magistral-medium-latest"), vectors="mistral-embed"
+    ),
+    "ollama": Subject("Ollama", ("qwen3:4b",), vectors="nomic-embed-text"),
+    "openai": Subject("OpenAI", ("gpt-5.6", "o3", "gpt-4o"), vectors="text-embedding-3-small"),
     "replicate": Subject("Replicate", ("meta/meta-llama-3-70b-instruct",)),
-    "vertex": Subject("Vertex AI", ("gemini-3.6-flash", "claude-sonnet-4-5"), details="gemini"),
+    "vertex": Subject(
+        "Vertex AI",
+        ("gemini-3.6-flash", "claude-sonnet-4-5"),
+        details="gemini",
+        vectors="gemini-embedding-001",
+    ),
 }
 
 
@@ -94,6 +117,7 @@ def page(name: str) -> str:
         example(name, subject),
         settings(name, installed),
         parameters(name, subject, installed),
+        embeddings(name, subject, installed),
         "" if subject.details else readme.details(),
     ]
     return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"
@@ -119,7 +143,7 @@ class Readme:
         opening = next(at for at, block in enumerate(blocks) if block.startswith("```sh"))
         self.intro = "\n\n".join(blocks[: opening + 1])
         self._first = blocks[opening + 1 :]
-        self._sections = [each for each in sections if not each.startswith("## Settings\n")]
+        self._sections = [each for each in sections if not each.startswith(DECLARED)]
 
     def details(self) -> str:
         """All but the introduction and the settings; the text before the first heading has one."""
@@ -227,7 +251,7 @@ def parameters(name: str, subject: Subject, installed: KnownProvider) -> str:
     declared: Mapping[str, Support] = getattr(factory, "parameters", None) or everything
     names = sorted({*ChatParameters.__annotations__} - {"stream_options"})
     if "tools" in declared and not hasattr(factory, "takes_legacy_functions"):
-        declared = {**declared, **dict.fromkeys(("functions", "function_call"), Support.TRANSLATED)}
+        declared = {**declared, **dict.fromkeys(LEGACY, Support.TRANSLATED)}
     how = {each: declared.get(each, Support.UNSUPPORTED) for each in names}
     groups: dict[str, list[str]] = {term: [] for term in [*TERMS.values(), REFUSED]}
     for each in names:
@@ -243,6 +267,40 @@ def parameters(name: str, subject: Subject, installed: KnownProvider) -> str:
         '`unsupported="raise"`, what would be dropped is refused, too.\n\n'
         "| | parameters |\n|---|---|\n" + "\n".join(rows) + by_model(name, subject, installed, how)
     )
+
+
+def embeddings(name: str, subject: Subject, installed: KnownProvider) -> str:
+    """How the parameters of embeddings are taken; empty where there are none."""
+    factory = installed.load()
+    if not hasattr(factory, "embed"):
+        return ""
+    with patch.dict(os.environ, clear=True):
+        provider: Any = factory(**(subject.made_with or {}))
+        declared: EmbeddingAbilities = provider.embedding_abilities(subject.vectors)
+    how = {
+        **dict.fromkeys(EmbeddingParameters.__annotations__, Support.UNSUPPORTED),
+        **(declared.parameters or {}),
+    }
+    rows = [
+        f"| `{each}` | {_how_taken(ability, each == 'dimensions')} |"
+        for each, ability in sorted(how.items())
+    ]
+    most = {None: "any number of inputs", 1: "one input"}.get(
+        declared.max_batch, f"up to {declared.max_batch:,} inputs" if declared.max_batch else ""
+    )
+    several = "; more become several requests" if declared.max_batch else ""
+    tokens = "are taken" if declared.takes_tokens else "are refused"
+    return (
+        f"## Embeddings\n\nFor `{name}/{subject.vectors}`, whose requests have {most}"
+        f"{several}. Lists of token ids {tokens}.\n\n"
+        "| parameter | |\n|---|---|\n" + "\n".join(rows)
+    )
+
+
+def _how_taken(ability: Support | Rule, is_meaningful: bool) -> str:
+    if isinstance(ability, Rule):
+        return said_of(ability, is_meaningful)
+    return REFUSED if ability is Support.UNSUPPORTED and is_meaningful else TERMS[ability]
 
 
 def by_model(
@@ -269,7 +327,7 @@ def differences(
 ) -> dict[str, list[str]]:
     """What becomes of parameters that a model takes otherwise than its provider says."""
     found: dict[str, list[str]] = {}
-    for parameter in sorted(how.keys() & abilities.keys()):
+    for parameter in sorted((how.keys() & abilities.keys()).difference(LEGACY)):
         ability = abilities[parameter]
         if isinstance(ability, Rule):
             found.setdefault(said_of(ability, parameter in MEANINGFUL), []).append(parameter)
