@@ -14,6 +14,7 @@ from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import HttpRequest, encode_json
 from llmgate.provider.kit import merge_body, parameter
 from llmgate_openai.request.dialect import Dialect
+from llmgate_openai.request.marks import without_cache_control
 from llmgate_openai.request.messages import messages_of
 from llmgate_openai.rules import is_unreasoning_with_tools
 
@@ -71,6 +72,8 @@ def encode(call: ProviderCall, dialect: Dialect) -> dict[str, Any]:
             below 1.
         UnsupportedError: when something is to be left out and the caller wants none of that.
     """
+    if dialect.gated:
+        call = without_cache_control(call)
     body: dict[str, Any] = {
         "model": call.model,
         "messages": messages_of(call, dialect),

@@ -19,6 +19,7 @@ from llmgate.provider.kit import (
     token_limit,
 )
 from llmgate_openai.api import ApiChoice
+from llmgate_openai.request.marks import without_cache_control
 from llmgate_openai.responses.dialect import ResponsesDialect
 from llmgate_openai.responses.messages import input_items
 from llmgate_openai.responses.tools import add_tools, text_format
@@ -45,6 +46,8 @@ def encode_responses(
         UnsupportedError: for what the Responses API cannot carry, such as sounds.
     """
     call.report.add("converted", "api", choice.reason, sent="responses")
+    if dialect.gated:
+        call = without_cache_control(call)
     body: dict[str, Any] = {"model": choice.model, "input": input_items(call, dialect)}
     check_text_only(call, "the Responses API")
     for name in _UNCHANGED:
