@@ -19,7 +19,7 @@ _FORMAT = "openai"
 """The provider of every server that speaks OpenAI's format."""
 _HOSTS = "compatible"
 """The package that gives names to the hosts of that format."""
-_NO_PROVIDERS = frozenset({"all", "cli", "cost", "mcp", "otel", "litellm", _HOSTS})
+_NO_PROVIDERS = frozenset({"all", "cli", "cost", "litellm", "mcp", "otel", "ray", "redis", _HOSTS})
 """The extras that bring something else."""
 HOSTS_GROUP = "llmgate.hosts"
 """The entry points of the package that reads rows of hosts."""
