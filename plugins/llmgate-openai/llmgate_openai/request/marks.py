@@ -5,8 +5,10 @@ It drops them, and records that; what a mark means elsewhere is not its matter.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import repeat
+from operator import contains
 from typing import Any, cast
 
 from llmgate.messages import MessageParam, ToolDefinition
@@ -31,7 +33,7 @@ def without_cache_control(call: ProviderCall) -> ProviderCall:
         kept = [_without(tool, f"tools[{place}]", call) for place, tool in enumerate(tools)]
         parameters = {**call.parameters, "tools": cast("list[ToolDefinition]", kept)}
         call = replace(call, parameters=cast("ChatParameters", parameters))
-    if isinstance(call.messages, TextMessages):
+    if isinstance(call.messages, TextMessages) or not _may_be_marked(call.messages):
         return call
     messages = [
         _message(message, f"messages[{index}]", call) for index, message in enumerate(call.messages)
@@ -39,6 +41,15 @@ def without_cache_control(call: ProviderCall) -> ProviderCall:
     if all(map(_is_same, messages, call.messages)):
         return call
     return replace(call, messages=cast("list[MessageParam]", messages))
+
+
+def _may_be_marked(messages: list[MessageParam]) -> bool:
+    """Whether one bears a mark, or has parts that may; asked of all messages in compiled code."""
+    contents = map(_value_of, messages, repeat("content"))
+    return any(map(contains, messages, repeat(_MARK))) or list in map(type, contents)
+
+
+_value_of: Callable[[Any, str], Any] = dict[str, Any].get
 
 
 def _message(message: Mapping[str, Any], path: str, call: ProviderCall) -> Mapping[str, Any]:
