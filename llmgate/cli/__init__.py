@@ -43,6 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _let_go_of_output()
         return _PIPE_CLOSED
+    except OSError as error:  # a disk that is full, a file of a tool's that is not there
+        print(f"llmgate: {excerpt(str(error), _LONGEST_ERROR)}", file=sys.stderr)
+        _let_go_of_output()
+        return 1
     except Exception as error:  # what fails where modules of ours have been overwritten, and how
         clash = name_clash()
         if not clash:

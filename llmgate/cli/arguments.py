@@ -51,9 +51,14 @@ def add_prompt(parser: argparse.ArgumentParser) -> None:
 
 def add_call(parser: argparse.ArgumentParser) -> None:
     """How the model is to complete."""
-    parser.add_argument("-s", "--system", metavar="TEXT", help="instructions before the prompt")
     parser.add_argument(
-        *("-t", "--temperature"), type=float, metavar="X", help="0 for the likeliest, up to 2"
+        "-s", "--system", metavar="TEXT", help="instructions that come before the prompt"
+    )
+    parser.add_argument(
+        *("-t", "--temperature"),
+        type=float,
+        metavar="X",
+        help="sampling temperature, mostly from 0 to 2",
     )
     parser.add_argument("--max-tokens", type=int, metavar="N", help="the most tokens of a response")
     add_param(parser)
@@ -75,9 +80,13 @@ def add_param(parser: argparse.ArgumentParser) -> None:
 
 def add_connection(parser: argparse.ArgumentParser) -> None:
     """Where the call goes, with which key, and for how long."""
-    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="for the whole call")
+    parser.add_argument(
+        "--timeout", type=float, metavar="SECONDS", help="time limit of the whole call"
+    )
     parser.add_argument("--base-url", metavar="URL", help="the address of the provider's API")
-    parser.add_argument("--key-env", metavar="NAME", help="the variable that holds the key")
+    parser.add_argument(
+        "--key-env", metavar="NAME", help="the environment variable that holds the key"
+    )
 
 
 def add_tools(parser: argparse.ArgumentParser) -> None:
@@ -152,10 +161,26 @@ def _parameter(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not (name and equals):
         raise InvalidRequestError(f"expected NAME=VALUE, got {text!r}", path="--param")
+    if name in _NO_PARAMETERS:
+        raise InvalidRequestError(
+            f"{name} is no parameter here: {_NO_PARAMETERS[name]}", path="--param"
+        )
     try:
         return name, json.loads(value)
     except ValueError:
         return name, value
+
+
+_KEY = "a key is no argument, as others could read it: name its variable with --key-env"
+_OPTIONS = {"model": "-m", "system": "--system", "template": "--template", "max_cost": "--max-cost"}
+_NO_PARAMETERS = {
+    **{name: f"use {option}" for name, option in _OPTIONS.items()},
+    **dict.fromkeys(("api_key", "extra_headers"), _KEY),
+    **dict.fromkeys(
+        ("client", "concurrency", "input", "messages", "ordered", "stream"), "leave it out"
+    ),
+}
+"""What the commands themselves give a call, or what has no place in a shell's history."""
 
 
 def _schema(given: str) -> Any:

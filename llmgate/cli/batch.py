@@ -20,7 +20,9 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     parser.add_argument("input", help=argparse.SUPPRESS)
-    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="for the records")
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="FILE", help="where the records are written"
+    )
     add_model(parser)
     parser.add_argument("--template", metavar="TEXT", help="of each prompt: 'Translate: {text}'")
     add_call(parser)

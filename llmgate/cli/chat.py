@@ -40,15 +40,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         *("-c", "--continue"),
         dest="resume",
         action="store_true",
-        help="go on with the last conversation",
+        help="continue the last conversation",
     )
     add_connection(parser)
     parser.add_argument(
-        "--no-stream", action="store_true", help="show the response when it is whole"
+        "--no-stream", action="store_true", help="print the response once it is complete"
     )
     parser.add_argument("--json", action="store_true", help="print the whole completion as JSON")
-    parser.add_argument("--plain", action="store_true", help="show markdown as it is written")
-    parser.add_argument("--usage", action="store_true", help="say what it took on standard error")
+    parser.add_argument("--plain", action="store_true", help="do not render markdown")
+    parser.add_argument(
+        "--usage", action="store_true", help="print tokens, cost and time on standard error"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -29,11 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     parser.add_argument("file", nargs="*", help=argparse.SUPPRESS)
     add_model(parser)
-    parser.add_argument("--prompt-tokens", type=int, metavar="N", help="the price of so many")
-    parser.add_argument("--completion-tokens", type=int, metavar="N", help="and of so many")
+    parser.add_argument(
+        "--prompt-tokens", type=int, metavar="N", help="with -m alone: what so many cost"
+    )
+    parser.add_argument(
+        "--completion-tokens", type=int, metavar="N", help="with -m alone: what so many cost"
+    )
     parser.epilog = (
-        "FILE - is standard input. -m names the provider and model of completions that\n"
-        "do not name one that is known; without FILE, whose prices are shown."
+        "FILE may be - for standard input. With FILE, -m says whose completions these\n"
+        "are where they do not; without FILE, it is the model whose prices are shown."
     )
 
 

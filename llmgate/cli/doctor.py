@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="ask the address of a provider, or an https URL",
+        help="check that a provider, or a URL, is reachable",
     )
 
 

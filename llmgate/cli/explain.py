@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_tools(parser)
     add_files(parser)
     add_connection(parser)
-    parser.add_argument("--stream", action="store_true", help="the call for a stream")
+    parser.add_argument("--stream", action="store_true", help="explain a streamed call")
 
 
 def run(arguments: argparse.Namespace) -> int:

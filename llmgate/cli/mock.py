@@ -19,9 +19,13 @@ _SERVER = "llmgate.testing.mock_server.command"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (127.0.0.1)")
-    parser.add_argument("--port", type=int, default=8080, help="by default 8080; 0: a free one")
-    parser.add_argument("--text", action="append", help="a response; several take turns")
-    parser.add_argument("--model", action="append", help="a name for the list of models")
+    parser.add_argument(
+        "--port", type=int, default=8080, metavar="N", help="by default 8080; 0 is a free one"
+    )
+    parser.add_argument("--text", action="append", help="a response; give several to alternate")
+    parser.add_argument(
+        "--model", action="append", metavar="NAME", help="a name in the list of models"
+    )
     parser.add_argument(
         "--fault",
         action="append",

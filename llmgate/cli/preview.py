@@ -40,8 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_tools(parser)
     add_files(parser)
     add_connection(parser)
-    parser.add_argument("--stream", action="store_true", help="the request for a stream")
-    parser.add_argument("--curl", action="store_true", help="print a curl command in place of JSON")
+    parser.add_argument("--stream", action="store_true", help="preview a streamed call")
+    parser.add_argument("--curl", action="store_true", help="print a curl command instead of JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -285,6 +285,40 @@ def test_a_closed_pipe_has_its_exit_code(monkeypatch: pytest.MonkeyPatch, tmp_pa
         assert 141 == main(["chat", "Hi", "-m", "echo/echo"])
 
 
+def test_a_full_disk_is_one_line(site: Path) -> None:
+    """An output that takes nothing more is an error, and no traceback, now or at the exit."""
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "llmgate", "providers"],
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(site)},
+            timeout=30,
+            check=False,
+        )
+    expected = (1, "llmgate: [Errno 28] No space left on device\n")
+    assert expected == (done.returncode, done.stderr)
+
+
+def test_an_error_of_the_system_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Wherever it comes."""
+
+    def refuse(_: str) -> int:
+        raise OSError("no\nspace")
+
+    with (tmp_path / "output").open("w") as file:
+        output = SimpleNamespace(
+            isatty=lambda: False, encoding="utf-8", write=refuse, fileno=file.fileno
+        )
+        monkeypatch.setattr("sys.stdout", output)
+        assert 1 == main(["chat", "Hi", "-m", "echo/echo"])
+    assert "llmgate: no\\nspace\n" == capsys.readouterr().err
+
+
 # --- models -------------------------------------------------------------------------------
 
 

@@ -100,6 +100,9 @@ def test_a_tool_is_a_function_of_a_module(here: Path) -> None:
     [
         (["-p", "seed"], "--param", "expected NAME=VALUE, got 'seed'"),
         (["--schema", "none.json"], "--schema", "No such file"),
+        (["-p", "model=x"], "--param", "model is no parameter here: use -m"),
+        (["-p", "stream=true"], "--param", "stream is no parameter here: leave it out"),
+        (["-p", "api_key=sk-1"], "--param", "a key is no argument, as others could read it"),
         (["--key-env", "NOT_SET_ANYWHERE"], "--key-env", "this one is not set"),
         (["--schema", "my_weather:Nothing"], "--schema", "has no attribute 'Nothing'"),
     ],

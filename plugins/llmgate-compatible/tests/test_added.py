@@ -137,6 +137,14 @@ def test_https_and_this_machine_are_safe(tmp_path: Path, address: str) -> None:
     assert ["acme"] == [*hosts_in(str(file), (), ())]
 
 
+def test_the_rows_may_be_a_table_of_a_file(tmp_path: Path) -> None:
+    """Beside what else that file holds; without that table, there are none."""
+    file = tmp_path / "config.toml"
+    file.write_text(f'model = "x"\n[hosts.acme]\n{ROW}')
+    assert ["acme"] == [*hosts_in(str(file), (), (), table="hosts")]
+    assert [] == [*hosts_in(str(file), (), (), table="others")]
+
+
 def test_a_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
     """It was named: without it, calls would go to nobody."""
     with pytest.raises(InvalidRequestError, match="cannot be read"):
