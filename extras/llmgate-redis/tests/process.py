@@ -23,8 +23,9 @@ from llmgate_redis import RedisLimits
 
 async def main(settings: dict[str, Any]) -> dict[str, Any]:
     """Call for so many seconds."""
-    own = {name: settings[name] for name in ("namespace", "lease") if name in settings}
-    store = RedisLimits(settings["url"], timeout=5, outage="closed", **own)
+    own: dict[str, Any] = {"timeout": 5}
+    own |= {name: settings[name] for name in ("namespace", "lease", "timeout") if name in settings}
+    store = RedisLimits(settings["url"], outage="closed", **own)
     client: Any = Redis
     counts = client.from_url(settings["url"])
     share = Share(0, Limit(**settings["limit"]), "m")
@@ -32,6 +33,7 @@ async def main(settings: dict[str, Any]) -> dict[str, Any]:
     spend = settings.get("spend", 0)
     if spend:
         amounts["spend"] = spend
+    is_counted = settings.get("is_counted", True)
     accepted = list[float]()
     most = spent = 0
     until = time.time() + settings["seconds"]
@@ -45,20 +47,28 @@ async def main(settings: dict[str, Any]) -> dict[str, Any]:
                 await asyncio.sleep(0.001)
                 continue
             accepted.append(time.time())
-            most = max(most, await counts.incr("{running}"))
+            if is_counted:
+                most = max(most, await counts.incr("{running}"))
             await asyncio.sleep(settings["lasts"])
-            await counts.decr("{running}")
+            if is_counted:
+                await counts.decr("{running}")
             used = random.randrange(2 * spend) if settings.get("is_random") else spend
             spent += used
             admission.settle({"tokens": settings.get("used", 0), "spend": used})
             admission.leave()
 
     await asyncio.gather(*(caller() for _ in range(settings["callers"])))
+    for _ in range(2000):  # it is told what is left when Redis is back
+        if store.is_available:
+            break
+        await asyncio.sleep(0.01)
     await store.aclose()
     await counts.aclose()
-    return {"accepted": accepted, "most": most, "unchecked": store.unchecked, "spent": spent}
+    outage = {"unchecked": store.unchecked, "changes": store.changes}
+    return {"accepted": accepted, "most": most, "spent": spent, **outage}
 
 
 if __name__ == "__main__":
+    print("ready", flush=True)
     for line in sys.stdin:
         print(json.dumps(asyncio.run(main(json.loads(line)))), flush=True)

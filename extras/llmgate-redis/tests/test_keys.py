@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import hypothesis
 import pytest
 from hypothesis import strategies as st
 from redis.asyncio import Redis
+from redis.asyncio.cluster import RedisCluster
 from redis.crc import key_slot
 
 from llmgate import RateLimitError
 from llmgate.errors import InvalidRequestError
 from llmgate.middlewares.limit_store import Share
 from llmgate.middlewares.limits import Limit
-from llmgate_redis import RedisLimits
+from llmgate_redis import RedisLimits, RedisStore
 from llmgate_redis.changes import Changes
 from llmgate_redis.request import group_of
 
@@ -45,6 +47,29 @@ async def test_scripts_are_sent_where_they_cannot_be_loaded(server: Any, rules: 
         (await store.admit([share], ONE, 5)).leave()
     await store.aclose()
     assert 0 == server.client.zcard("{llmgate}:l:0:")
+
+
+async def test_a_cluster_is_taken(cluster: Any) -> None:
+    """Limits of every kind, and a store: no command has keys of two slots."""
+
+    def connect() -> Any:
+        return RedisCluster(host="127.0.0.1", port=cluster.port)
+
+    limits = RedisLimits(connect, timeout=PATIENT, outage="closed")
+    limit = Limit(requests=60, burst=2, tokens=6000, concurrency=2, spend=1)
+    shares = [Share(number, limit, f"m{number}") for number in range(3)]
+    for _ in range(2):
+        admission = await limits.admit(shares, {**ONE, "spend": 1000}, 0)
+        admission.settle({"tokens": 10, "spend": 2000})
+        admission.leave()
+    with pytest.raises(RateLimitError, match="60 requests"):
+        await limits.admit(shares, {**ONE, "spend": 1000}, 0)
+    await limits.aclose()
+    store = RedisStore(connect, timeout=PATIENT)
+    await asyncio.gather(*(store.set(f"k{n}", b"v") for n in range(20)))
+    assert [b"v"] * 20 == await asyncio.gather(*(store.get(f"k{n}") for n in range(20)))
+    await store.aclose()
+    assert (True, 0, True) == (limits.is_available, limits.unchecked, store.is_available)
 
 
 def test_changes_are_sent_in_pieces() -> None:

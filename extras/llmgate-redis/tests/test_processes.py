@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from typing import Any
+
+import pytest
 
 from llmgate.middlewares.limit_store import Share
 from llmgate.middlewares.limits import Limit
@@ -27,6 +30,7 @@ def test_three_processes_together_keep_the_limits(shared: Any, namespace: str, f
     limit = {"requests": 100, "per": 1, "burst": 10, "concurrency": 6}
     settings: dict[str, Any] = {"url": shared.url, "namespace": namespace, "limit": limit}
     results = fleet.run(seconds=3, callers=8, lasts=0.02, **settings)
+    assert [0] * 3 == [result["unchecked"] for result in results]
     accepted = [at for result in results for at in result["accepted"]]
     length = max(accepted) - min(accepted)
     assert len(accepted) <= (100 * length + 10) * 1.01 + 1
@@ -41,11 +45,53 @@ def test_three_processes_together_keep_tokens(shared: Any, namespace: str, fleet
     limit = {"tokens": 6000, "per": 1}
     settings: dict[str, Any] = {"url": shared.url, "namespace": namespace, "limit": limit}
     results = fleet.run(seconds=1.5, callers=2, lasts=0.01, tokens=50, used=100, **settings)
+    assert [0] * 3 == [result["unchecked"] for result in results]
     accepted = [at for result in results for at in result["accepted"]]
     length = max(accepted) - min(accepted)
     at_once = 3 * 2  # each may be one call over, before it is known what it used
     assert 100 * len(accepted) <= (6000 * (length + 0.1) + 100 * at_once) * 1.01 + 100
     assert 100 * len(accepted) >= 0.1 * 6000 * length
+
+
+@pytest.mark.parametrize("fault", ["stopped", "cut off", "started again"])
+async def test_no_limit_is_passed_whatever_becomes_of_redis(
+    server: Any, proxy: Any, fleet: Any, fault: str
+) -> None:
+    """What was spent is exact as long as Redis has its memory, and nothing is held at the end."""
+    limit = {"requests": 100, "per": 1, "burst": 10, "concurrency": 9, "spend": 1000}
+    settings: dict[str, Any] = {"limit": limit, "timeout": 0.2, "lease": 2, "is_counted": False}
+    settings |= {"url": proxy.url, "seconds": 2, "callers": 8, "lasts": 0.02}
+    settings |= {"spend": 5000, "is_random": True}
+    running = asyncio.create_task(asyncio.to_thread(fleet.run, **settings))
+    await asyncio.sleep(0.7)
+    if fault == "stopped":
+        server.send(signal.SIGSTOP)
+    elif fault == "cut off":
+        proxy.cut()
+    else:
+        server.kill()
+    await asyncio.sleep(0.4)
+    if fault == "stopped":
+        server.send(signal.SIGCONT)
+    elif fault == "cut off":
+        proxy.mend()
+    else:
+        server.start()
+    results = await running
+    assert any(result["changes"] >= 2 for result in results)
+    accepted = [at for result in results for at in result["accepted"]]
+    bursts = 2 if fault == "started again" else 1
+    assert len(accepted) <= (100 * (max(accepted) - min(accepted)) + 10 * bursts) * 1.01 + 1
+    assert len(accepted) > 20
+    for _ in range(300):  # what nobody knows of is over with its lease
+        if not server.client.zcount("{llmgate}:l:0:m", time.time() * 1000, "+inf"):
+            break
+        await asyncio.sleep(0.01)
+    else:
+        pytest.fail("leases are left")
+    if fault != "started again":
+        totals = [server.client.hget(key, "spent") for key in server.client.keys("*:b:*")]
+        assert sum(result["spent"] for result in results) == sum(int(each) for each in totals)
 
 
 async def test_a_process_that_is_killed_holds_nothing_after_its_lease(

@@ -153,6 +153,7 @@ def test_what_three_processes_spend_adds_up_exactly(
     settings: dict[str, Any] = {"url": shared.url, "namespace": namespace, "seconds": 1}
     settings |= {"limit": {"spend": 1000, "per": DAY}, "callers": 10, "lasts": 0.002}
     results = fleet.run(spend=77_777, is_random=True, **settings)
+    assert [0] * 3 == [result["unchecked"] for result in results]
     spent = sum(result["spent"] for result in results)
     assert spent > 0
     [totals] = shared.client.keys(f"{{{namespace}}}:b:*")
