@@ -92,7 +92,7 @@ def page() -> str:
     )
     tables = declarations(few)
     lines = [
-        "| parameter | " + " | ".join(tables) + " |",
+        "| parameter | " + " | ".join(f"[{name}](providers/{name}.md)" for name in tables) + " |",
         "|---|" + "---|" * len(tables),
     ]
     for parameter in sorted({*ChatParameters.__annotations__} - {"stream_options"}):

@@ -21,8 +21,8 @@ HEAD = """\
 
 Made from the rows of `llmgate-compatible` by `python scripts/hosts.py`; a test keeps it current.
 Each host is called by its name before the slash, and `llmgate models -p NAME` lists its models
-where it can. Other providers have a page of their own, in the README of their package under
-`plugins/`. What a row may say is on the page on [adding a host](hosts.md).
+where it can. Other providers have a page of their own, such as [OpenAI](providers/openai.md). What
+a row may say is on the page on [adding a host](hosts.md).
 """
 MARK = "# What follows is made of hosts.toml"
 TAIL = """
