@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from itertools import count
 from typing import Any, NamedTuple
+
+from redis.exceptions import ResponseError
 
 from llmgate_redis.changes import Changes
 from llmgate_redis.link import Link, RedisUnavailableError, Script
@@ -23,6 +26,8 @@ _MOST_AT_ONCE = 64
 _DELAY = 0.005
 """Seconds for which changes are gathered."""
 _MOST_PAUSES = 1_000
+_MOST_REFUSALS = 3
+"""How often a batch is sent that a script fails on: somebody else has written to its keys."""
 _write = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -60,6 +65,7 @@ class Ledger:
         self._asked = list[_Asked]()
         self._tasks = set[asyncio.Task[None]]()
         self.changes = Changes()
+        self._refusals = 0
         self._unsent: tuple[int, list[str], list[Any]] | None = None
         self._sending: asyncio.TimerHandle | asyncio.Task[None] | None = None
         self._open = dict[str, tuple[Request, float]]()
@@ -258,12 +264,21 @@ class Ledger:
                 await self._link.run(_SETTLE, [self._key, *keys], number, _write(operations))
                 self._unsent = None
                 self._wake(keys)
-        except RedisUnavailableError:
-            pass  # it is sent when Redis is back
+        except RedisUnavailableError as error:
+            self._refused(error)
         finally:
             self._sending = None
             if self.changes:
                 self._send_soon()
+
+    def _refused(self, error: RedisUnavailableError) -> None:
+        """A batch is sent again when Redis is back, unless it is what Redis cannot take."""
+        cause = error.__cause__
+        is_refused = type(cause) is ResponseError and "script: " in str(cause)
+        self._refusals = self._refusals + 1 if is_refused else 0
+        if self._refusals >= _MOST_REFUSALS:
+            self._unsent, self._refusals = None, 0
+            logging.getLogger("llmgate").error("a batch of usage is lost: %s", cause)
 
     def _wake(self, keys: Sequence[str]) -> None:
         """Those that wait for the end of a lease may ask again."""

@@ -27,6 +27,8 @@ _CONNECT = 1.0
 """Seconds for the first connection, and for each probe: a handshake may take longer than a call."""
 _PROBES = 0.25
 """Seconds between two probes while Redis is away."""
+_LONGEST_PAUSE = 10.0
+"""Seconds before the first probe where Redis answers probes and nothing else."""
 MOST_AT_ONCE = 4
 """Commands that one event loop has under way, and so the connections that it opens."""
 
@@ -97,6 +99,7 @@ class Link:
         self._room = asyncio.Semaphore(MOST_AT_ONCE)
         self._limits = set[_TimeLimit]()
         self._connections = 0
+        self._pause = _PROBES
         self._is_closed = self._sends_source = False
         self._probing: asyncio.Task[None] | None = None
         self.on_return: Callable[[], object] | None = None
@@ -131,6 +134,7 @@ class Link:
                 self._give_up(error)
                 raise RedisUnavailableError(f"Redis cannot be reached: {_text(error)}") from error
             self._connections = max(self._connections, at_once)
+            self._pause = _PROBES
             return answer
 
     def _patience(self) -> float:
@@ -176,6 +180,8 @@ class Link:
 
     async def _probe(self) -> None:
         """Ask until there is an answer."""
+        await asyncio.sleep(self._pause - _PROBES)
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
         while True:
             await asyncio.sleep(_PROBES)
             with suppress(RedisError, OSError, TimeoutError):

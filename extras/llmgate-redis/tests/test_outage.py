@@ -230,6 +230,29 @@ async def test_what_redis_refuses_is_an_outage(server: Any) -> None:
         await store.aclose()
 
 
+async def test_keys_that_somebody_else_has_written_are_no_dead_end(
+    server: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be counted is dropped in the end, with a line in the log, and asked ever less."""
+    monkeypatch.setattr("llmgate_redis.link._PROBES", 0.02)
+    store = RedisLimits(server.url, timeout=PATIENT, outage="open")
+    first = await store.admit([SHARE], ONE, 0)
+    key = "{llmgate}:u:0:m"
+    server.client.delete(key)
+    server.client.set(key, "mine")
+    first.settle({"requests": 2, "tokens": 100})
+    first.leave()
+    with caplog.at_level(logging.ERROR, "llmgate"):
+        await until(lambda: caplog.records)
+    assert caplog.records[0].getMessage().startswith("a batch of usage is lost: WRONGTYPE")
+    server.client.delete(key)
+    await until(lambda: store.is_available)
+    before = store.unchecked
+    await one(store)
+    assert before == store.unchecked
+    await store.aclose()
+
+
 async def test_a_call_that_is_cancelled_while_redis_stands_still(server: Any) -> None:
     """It leaves nothing; nor does one that was asked for and never answered."""
     store = RedisLimits(server.url, timeout=SHORT, outage="open", lease=1)
