@@ -88,8 +88,16 @@ def without_counts(limit: Limit) -> Limit:
     again, as that depends on what else the machine does."""
     if not limit.figure.startswith("count"):
         return limit
-    over = _timed(limit.over) if limit.over else None
-    return limit._replace(limit=limit.limit * 1.5, figure=_timed(limit.figure), over=over)
+    over, beyond = (_timed(name) if name else None for name in (limit.over, limit.beyond))
+    timed = limit._replace(figure=_timed(limit.figure), over=over, beyond=beyond)
+    if limit.unit != "instructions":
+        return timed._replace(limit=limit.limit * 1.5)
+    known = None if limit.known is None else limit.known * 1.5 / _PER_MICROSECOND
+    return timed._replace(unit="µs", limit=limit.limit * 1.5 / _PER_MICROSECOND, known=known)
+
+
+_PER_MICROSECOND = 1000
+"""Instructions, on a slow machine."""
 
 
 def _timed(figure: str) -> str:

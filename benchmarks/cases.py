@@ -43,8 +43,8 @@ class Case(NamedTuple):
     """Functions that may be called."""
     asks_for_schema: bool = False
     """Whether the answer is to be of a schema; where a client takes a class, it is given one."""
-    watcher: Literal["", "hook", "logging"] = ""
-    """A hook that does nothing, or one that logs where nobody listens."""
+    watcher: Literal["", "hook", "logging", "pass", "fallback", "limits", "cache"] = ""
+    """A hook that does nothing, or one that logs where nobody listens; or a middleware."""
     counts: int = 1
     """How often each is made, for the median: when collections of garbage fall is up to chance."""
 
@@ -85,6 +85,14 @@ CASES = {
     "schema": Case("unary call, a class to answer in", "openai-json", asks_for_schema=True),
     "hook": Case("unary call, a hook that does nothing", "openai-short", watcher="hook"),
     "logging": Case("unary call, LoggingHook turned off", "openai-short", watcher="logging"),
+    "pass": Case(
+        "unary call, a middleware that does nothing", "openai-short", watcher="pass", counts=3
+    ),
+    "fallback": Case(
+        "unary call, a fallback not needed", "openai-short", watcher="fallback", counts=3
+    ),
+    "limits": Case("unary call, limits in memory", "openai-short", watcher="limits", counts=3),
+    "cache": Case("unary call, a hit of the cache", "openai-short", watcher="cache", counts=3),
     "sync": Case("unary call, without await", "openai-short", "call_sync"),
     "stream-sync": Case(
         "stream of 1,000 in bulk without await, a chunk",

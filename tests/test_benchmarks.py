@@ -106,6 +106,10 @@ def test_without_valgrind_cpu_time_stands_in() -> None:
     imports = Limit("count-import/first-call", 1.15, over="count-import/needed")
     assert without_counts(imports).figures == ("import/first-call", "import/needed")
     assert without_counts(Limit("wheel/llmgate", 150)) == Limit("wheel/llmgate", 150)
+    limits = Limit("count/a/x", 20_000, beyond="count/b/x", unit="instructions", known=40_000)
+    expected = Limit("cpu/a/x", 30.0, beyond="cpu/b/x", unit="µs", known=60.0)
+    assert expected == without_counts(limits)
+    assert without_counts(limits._replace(known=None)).known is None
 
 
 @pytest.mark.parametrize(("ratio", "status"), [(1.0, 0), (50.0, 1)])

@@ -154,7 +154,7 @@ async def test_a_call_that_waits_can_be_cancelled() -> None:
     await asyncio.wait(waiting)
     began = time.monotonic()
     await ask(client)
-    assert time.monotonic() - began < 0.15
+    assert time.monotonic() - began < 1  # behind them it would be two seconds
 
 
 async def test_no_more_wait_than_was_said() -> None:

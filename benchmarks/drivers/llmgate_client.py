@@ -9,6 +9,7 @@ from benchmarks.drivers import KEY, Reading, Task
 from llmgate import Client as Gate
 from llmgate import Completion, Stream
 from llmgate.hooks import Event, Hook, LoggingHook
+from llmgate.middleware import Middleware
 from llmgate.provider import Provider
 
 __all__ = ["Client"]
@@ -18,8 +19,14 @@ class Client:
     """One client, one provider."""
 
     def __init__(self, task: Task) -> None:
-        self._gate = Gate(providers={task.dialect: _provider(task)}, hooks=_hooks(task))
-        self._model = f"{task.dialect}/{task.model}"
+        self._gate = Gate(
+            providers={task.dialect: _provider(task)},
+            hooks=_hooks(task),
+            middleware=_middleware(task),
+        )
+        self._model: Any = f"{task.dialect}/{task.model}"
+        if task.watcher == "fallback":
+            self._model = [self._model, f"{self._model}-2"]
         self._messages = task.messages
         self._options = dict(task.options)
         if "response_format" in task.options:
@@ -95,8 +102,19 @@ class Client:
 
 
 def _hooks(task: Task) -> list[Hook]:
-    hooks: dict[str, list[Hook]] = {"": [], "hook": [_ignore], "logging": [LoggingHook()]}
-    return hooks[task.watcher]
+    hooks: dict[str, list[Hook]] = {"hook": [_ignore], "logging": [LoggingHook()]}
+    return hooks.get(task.watcher, [])
+
+
+def _middleware(task: Task) -> list[Middleware]:
+    from llmgate.middlewares.cache import Cache  # noqa: PLC0415 - only for those who have it
+    from llmgate.middlewares.limits import Limit, Limits  # noqa: PLC0415 - likewise
+
+    if task.watcher == "pass":
+        return [Middleware()]
+    if task.watcher == "limits":
+        return [Limits(Limit(requests=1e9, tokens=1e12, concurrency=1000))]
+    return [Cache()] if task.watcher == "cache" else []
 
 
 def _ignore(event: Event) -> None:

@@ -104,6 +104,7 @@ class Client(Operations, Live):
     # What its repr shows, which a traceback may want before the client is whole.
     _closed = False
     _policy = RetryPolicy()
+    _policy_without_retries: RetryPolicy | None = None
     _timeout = Timeout()
     _warns = True
     """Whether there is a ``ResourceWarning`` where connections are left open."""
@@ -398,9 +399,14 @@ class Client(Operations, Live):
         return state
 
     def _policy_of(self, call: AnyAsked) -> RetryPolicy:
-        if call.max_retries is None:
+        given = call.max_retries
+        if given is None:
             return self._policy
-        return replace(self._policy, max_retries=call.max_retries)
+        if type(given) is not int or given != 0:
+            return replace(self._policy, max_retries=given)
+        if self._policy_without_retries is None:
+            self._policy_without_retries = replace(self._policy, max_retries=0)
+        return self._policy_without_retries
 
     def _emitter(self, hooks: tuple[Hook, ...]) -> Callable[[Event], None] | None:
         everyone = self._hooks + hooks

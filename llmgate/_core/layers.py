@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from llmgate._core.deadline import Deadline
@@ -72,7 +73,7 @@ async def take_through(
         DeadlineExceededError: when the whole time of the call is over, whoever spent it.
     """
     timeout, model, settings = call.timeout or default, call.model, call.settings
-    whole = Timeout(timeout.total, None, None, None)
+    whole = _whole(timeout.total)
     deadline = Deadline(whole)
     deadline.started = began + _GRACE
 
@@ -102,6 +103,11 @@ async def take_through(
     late = deadline.exceeded()
     late.model = model
     raise late
+
+
+@lru_cache(maxsize=64)
+def _whole(seconds: float | None) -> Timeout:
+    return Timeout(seconds, None, None, None)
 
 
 def _check_settings(

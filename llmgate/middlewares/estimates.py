@@ -57,6 +57,8 @@ class Estimate:
         if not isinstance(call, ChatCall):
             return Tokens(prompt, 0.0)
         given = call.parameters
+        if not given:
+            return Tokens(prompt, self._completion)
         most = given.get("max_completion_tokens") or given.get("max_tokens")
         expected = self._completion if most is None else min(most, self._completion)
         return Tokens(prompt, expected * (given.get("n") or 1))

@@ -56,6 +56,17 @@ _FAULTS_OF_A_TARGET = (
 class Run(Generic[Call, Result]):
     """One call on its way from target to target."""
 
+    __slots__ = (
+        "_asked",
+        "_failures",
+        "_handler",
+        "_hedging",
+        "_is_single",
+        "call",
+        "error",
+        "tried",
+    )
+
     def __init__(
         self,
         call: Call,
@@ -66,19 +77,24 @@ class Run(Generic[Call, Result]):
     ) -> None:
         self.call, self._handler, self._hedging = call, handler, hedging
         self._is_single = is_single
-        self.tried = list[TargetState]()
+        self.tried: list[TargetState] = []
         self.error: LLMGateError | None = None
-        self._failures = list[tuple[Target, LLMGateError]]()
-        self._asked = list[_Asked]()
+        self._failures: list[tuple[Target, LLMGateError]] = []
+        self._asked: list[_Asked] = []
 
     async def ask(self, waiting: list[TargetState]) -> Result | None:
         """What the next target gives, or another one that is asked when it takes long; None where
         a further one may be asked."""
         state = self._take_ready(waiting)
-        given, after = state.target.retries_of(self.call), self._hedge_after(state.target)
+        after = self._hedge_after(state.target)
+        if after is None:
+            result = await self._ask(state, self._retries(state, waiting))
+            return self._with_attempts(result)
+        given = state.target.retries_of(self.call)
         most = self._hedging.policy.max_retries if given is None else given
-        if after is None or type(most) is not int or most < 1:
-            return await self._attempt(state, self._retries(state, waiting))
+        if type(most) is not int or most < 1:
+            result = await self._ask(state, self._retries(state, waiting))
+            return self._with_attempts(result)
         if any(each.is_ready() for each in waiting):
             retries, spare = self._retries(state, waiting), None
         else:  # it is asked a second time itself, which is one of its retries
@@ -113,7 +129,7 @@ class Run(Generic[Call, Result]):
             return self._with_attempts(result)
         if first.spare is not None and len(self._asked) == 1 and self._may_retry(due):
             await asyncio.sleep(due - time.monotonic())
-            return await self._attempt(first.spare, 0)
+            return self._with_attempts(await self._ask(first.spare, 0))
         return None
 
     def _may_retry(self, due: float) -> bool:
@@ -128,15 +144,16 @@ class Run(Generic[Call, Result]):
     def _retries(self, state: TargetState, followers: list[TargetState]) -> int | None:
         """How often a target is retried: not at all before another one, unless that was said."""
         given = state.target.retries_of(self.call)
-        if given is None and any(each.is_ready() for each in followers):
-            return 0
+        if given is None:
+            for each in followers:
+                if each.is_ready():
+                    return 0
         return given
 
     def _hedge_after(self, target: Target) -> float | None:
-        for given in (self.call.hedge_after, target.hedge_after):
-            if given is not None:
-                return given
-        return self._hedging.after
+        if self.call.hedge_after is not None:
+            return self.call.hedge_after
+        return self._hedging.after if target.hedge_after is None else target.hedge_after
 
     def _take_ready(self, waiting: list[TargetState]) -> TargetState:
         """Take the next target that may be asked; where all that remain are left alone, the one
@@ -145,8 +162,10 @@ class Run(Generic[Call, Result]):
         Raises:
             LLMGateError: when there is none, or another call is probing that one.
         """
-        state = next((each for each in waiting if self._is_single or each.is_ready()), None)
-        if state is None:
+        for state in waiting:
+            if self._is_single or state.is_ready():
+                break
+        else:
             state = min(waiting, key=lambda each: each.cooling_until)
             if state.is_probed and self._failures:
                 raise self.failure()
@@ -157,11 +176,6 @@ class Run(Generic[Call, Result]):
         waiting.remove(state)
         self.tried.append(state)
         return state
-
-    async def _attempt(self, state: TargetState, retries: int | None) -> Result | None:
-        """The same, with all attempts so far."""
-        result = await self._ask(state, retries)
-        return None if result is None else self._with_attempts(result)
 
     async def _ask(self, state: TargetState, retries: int | None) -> Result | None:
         """What a target gives, or None where another one may be asked."""
@@ -204,9 +218,9 @@ class Run(Generic[Call, Result]):
             state.fail(error)
         return is_fault and not error.delivered
 
-    def _with_attempts(self, result: Result) -> Result:
+    def _with_attempts(self, result: Result | None) -> Result | None:
         """What was given, with the attempts at all targets where several were asked."""
-        if len(self._asked) == 1:
+        if result is None or len(self._asked) == 1:
             return result
         place = next(n for n, asked in enumerate(self._asked) if asked.result is result)
         target = self._asked[place].target
@@ -239,7 +253,7 @@ class Run(Generic[Call, Result]):
         return error.with_traceback(None)
 
 
-@dataclass
+@dataclass(slots=True, eq=False)
 class _Asked:
     """A target that was asked, the attempts that have failed, and what it gave."""
 

@@ -86,7 +86,8 @@ class Limits(Middleware):
         self._max_waiting, self._waiting = max_waiting, 0
         self._estimates: dict[str, Estimate] = {}
         self._pricing = Pricing()
-        self._weighs = any(limit.tokens or limit.spend is not None for limit in limits)
+        self._spends = any(limit.spend is not None for limit in limits)
+        self._weighs = self._spends or any(limit.tokens is not None for limit in limits)
 
     async def chat(self, call: ChatCall, handler: Handler) -> Completion | Stream:
         """The completion, when it is the call's turn."""
@@ -129,9 +130,12 @@ class Limits(Middleware):
             length = length_of(call)
             tokens = estimate.of(call, length)
             amounts["tokens"] = tokens.prompt + tokens.completion
-            for limit in [share.limit for share in shares if share.limit.spend is not None]:
-                currency = limit.currency
-                amounts["spend"] = await self._pricing.estimate(call.model, tokens, currency)
+            if self._spends:
+                for share in shares:
+                    if share.limit.spend is not None:
+                        currency = share.limit.currency
+                        spend = await self._pricing.estimate(call.model, tokens, currency)
+                        amounts["spend"] = spend
         max_wait = self._max_wait if self._waiting < self._max_waiting else 0
         self._waiting += 1
         try:
@@ -141,7 +145,7 @@ class Limits(Middleware):
         return _Held(turn, estimate, length, currency)
 
     def _shares_of(self, call: AnyCall) -> list[Share]:
-        found = list[Share]()
+        found: list[Share] = []
         for number, limit in enumerate(self._limits):
             name = limit.group_of(call)
             if name is not None:

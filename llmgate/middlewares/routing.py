@@ -151,9 +151,13 @@ class Router(Middleware):
 
     def _ordered(self, models: Iterable[str], call: ChatCall | EmbeddingCall) -> list[TargetState]:
         """All targets in the order in which they are tried, each once."""
-        found = list[TargetState]()
+        found: list[TargetState] = []
         for model in models:
-            states, choose = self.states(model), self._choices.get(model, self._choose)
+            states = self.states(model)
+            if model not in self._routes:
+                found += [each for each in states if each not in found]
+                continue
+            choose = self._choices[model]
             for priority in sorted({state.target.priority for state in states}):
                 peers = [each for each in states if each.target.priority == priority]
                 found += [each for each in choose(peers, call) if each not in found]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
 from llmgate._core.check import check_name, check_parameters
 from llmgate._core.prepare import hide_credentials, set_own
+from llmgate._core.remembered import another
 from llmgate._core.settings import as_hedge_after, is_iterable, is_mapping
 from llmgate.errors import (
     InvalidRequestError,
@@ -69,7 +70,8 @@ class Target:
             reason = f"expected an integer, got {describe_value(priority)}"
             raise InvalidRequestError(reason, path="target.priority")
         self.model, self.weight, self.priority, self.price = model, weight, priority, price
-        self._given = _given(options)
+        self._given, self._is_plain = _given(options), not options
+        self._provider = provider_in(model)
 
     @property
     def timeout(self) -> float | None:
@@ -93,23 +95,24 @@ class Target:
         The key and the address of a call are for the provider that the caller named: another one
         gets what its target gives.
         """
+        asked = another(call)
+        asked.model, asked.max_retries = self.model, retries
+        asked.fallbacks, asked.hedge_after = (), None
+        if self._provider != provider_in(call.model):
+            asked.settings = {}
+        if not self._is_plain:
+            self._apply(asked)
+        return asked
+
+    def _apply(self, call: ChatCall | EmbeddingCall) -> None:
+        """Give a call what this target has of its own."""
         given = self._given
-        changes: dict[str, Any] = {
-            "model": self.model,
-            "fallbacks": (),
-            "timeout": given.timeout or call.timeout,
-            "max_retries": retries,
-            "hedge_after": None,
-            "extra_headers": {**given.extra_headers, **call.extra_headers},
-            "extra_body": {**given.extra_body, **call.extra_body},
-        }
-        if given.settings:
-            changes["settings"] = given.settings
-        elif provider_in(self.model) != provider_in(call.model):
-            changes["settings"] = {}
+        call.timeout = given.timeout or call.timeout
+        call.extra_headers = {**given.extra_headers, **call.extra_headers}
+        call.extra_body = {**given.extra_body, **call.extra_body}
+        call.settings = given.settings or call.settings
         if isinstance(call, ChatCall) and given.parameters:
-            changes["parameters"] = {**given.parameters, **call.parameters}
-        return replace(call, **changes)
+            call.parameters = {**given.parameters, **call.parameters}
 
     def __repr__(self) -> str:
         return f"Target({self.model!r}, weight={self.weight}, priority={self.priority})"
@@ -175,7 +178,7 @@ class Cooldown:
     longest: float = 300.0
 
 
-@dataclass
+@dataclass(eq=False)
 class TargetState:
     """A target as a router sees it, by the clock of :func:`time.monotonic`.
 
@@ -196,7 +199,9 @@ class TargetState:
 
     def is_ready(self) -> bool:
         """Whether a call may be sent to it."""
-        return self.cooling_until <= time.monotonic() and not self.is_probed
+        if self.is_probed:
+            return False
+        return not self.cooling_until or self.cooling_until <= time.monotonic()
 
     def begin(self) -> None:
         """A call begins; where it was left alone, as its probe."""

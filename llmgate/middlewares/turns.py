@@ -104,6 +104,7 @@ class Group:
         self.tokens_at = 0.0
         """When all tokens that were used will have been earned; the same of tokens."""
         self.held_until = 0.0
+        self.most_running = limit.concurrency or 0
         self.running = 0
         self.waiting = deque[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]]()
         self.spent = 0
@@ -114,16 +115,20 @@ class Group:
         self._request = limit.per / limit.requests if limit.requests else 0.0
         self._token = limit.per / limit.tokens if limit.tokens else 0.0
         burst = limit.burst or max(1.0, (limit.requests or 0.0) / 10)
-        self._early = (burst - 1) * self._request
+        self._early, self._token_early = (burst - 1) * self._request, limit.per / 10
 
     def delay(self, now: float) -> float:
         """Seconds until another call may be made; none or less where it may be made now."""
-        delay = self.held_until - now
-        if self._request:
-            delay = max(delay, self.next_request - self._early - now)
-        if self._token:
-            delay = max(delay, self.tokens_at - self.limit.per / 10 - now)
-        return delay
+        until = self.held_until
+        if self._request and self.next_request - self._early > until:
+            until = self.next_request - self._early
+        if self._token and self.tokens_at - self._token_early > until:
+            until = self.tokens_at - self._token_early
+        return until - now
+
+    def is_full(self) -> bool:
+        """Whether as many calls run as may."""
+        return self.running >= self.most_running > 0
 
     def reason(self, now: float, delay: float) -> str:
         """Which of the limits has this delay."""
@@ -134,9 +139,11 @@ class Group:
     def use(self, now: float, requests: float, tokens: float) -> None:
         """Count what is used, or was used less."""
         if self._request and requests:
-            self.next_request = max(self.next_request, now) + requests * self._request
+            start = self.next_request if self.next_request > now else now  # max() takes longer
+            self.next_request = start + requests * self._request
         if self._token and tokens:
-            self.tokens_at = max(self.tokens_at, now) + tokens * self._token
+            start = self.tokens_at if self.tokens_at > now else now
+            self.tokens_at = start + tokens * self._token
 
     def begin_period(self, now: float) -> None:
         """Forget what was spent in a period that is over; ``now`` is since the epoch."""
@@ -168,7 +175,9 @@ class MemoryLimits:
             RateLimitError: when that would take longer than ``max_wait``; nothing is used then.
         """
         turn = Turn([self._group(share) for share in shares], amounts)
-        await turn.take(max_wait)
+        delay = turn.book(max_wait)
+        if delay > 0 or turn.is_crowded():
+            await turn.wait(delay, max_wait)
         return turn
 
     async def aclose(self) -> None:
@@ -200,11 +209,11 @@ class Turn:
 
     def __init__(self, groups: list[Group], amounts: Amounts) -> None:
         self._groups, self._amounts = groups, amounts
-        self._entered = list[Group]()
+        self._entered: list[Group] = []
         self._periods: dict[Group, float] | None = None
 
-    async def take(self, max_wait: float | None) -> None:
-        """Wait for the turn, which is booked at once, so that whoever comes later waits longer.
+    def book(self, max_wait: float | None) -> float:
+        """Book the turn, so that whoever comes later waits longer; the seconds until then.
 
         Raises:
             RateLimitError: when that would take too long; nothing is used then.
@@ -216,18 +225,38 @@ class Turn:
             if max_wait is not None:
                 if seconds > max_wait:
                     raise refusal(each.limit, each.name, each.reason(now, seconds), seconds)
-                if max_wait == 0 and _is_full(each):
+                if max_wait == 0 and each.is_full():
                     raise refusal(each.limit, each.name, "concurrency")
-        if "spend" in self._amounts:
-            self._periods = self._reserve(self._amounts["spend"])
+        amounts = self._amounts
+        if "spend" in amounts:
+            self._periods = self._reserve(amounts["spend"])
         for each in self._groups:
-            each.use(now, self._amounts["requests"], self._amounts["tokens"])
+            each.use(now, amounts["requests"], amounts["tokens"])
+        return delay
+
+    def is_crowded(self) -> bool:
+        """Whether it has to wait for other calls to end; where it has not, it runs from now on."""
+        for each in self._groups:
+            if each.waiting or each.running >= each.most_running > 0:
+                return True
+        for each in self._groups:
+            if each.most_running:
+                each.running += 1
+                self._entered.append(each)
+        return False
+
+    async def wait(self, delay: float, max_wait: float | None) -> None:
+        """Wait until the turn has come, and then until fewer run.
+
+        Raises:
+            RateLimitError: when that takes too long; nothing is used then.
+        """
         try:
             while delay > 0:
                 await asyncio.sleep(delay)
                 delay = max(each.held_until for each in self._groups) - time.monotonic()
             for each in self._groups:
-                if each.limit.concurrency is not None:
+                if each.most_running:
                     await _enter(each, max_wait)
                     self._entered.append(each)
         except BaseException:
@@ -254,15 +283,15 @@ class Turn:
 
     def settle(self, amounts: Amounts) -> None:
         """Count what was really used, where it is known."""
-        more = {
-            name: amounts.get(name, estimate) - estimate for name, estimate in self._amounts.items()
-        }
-        if more["requests"] or more["tokens"]:
+        thought = self._amounts
+        requests = amounts.get("requests", thought["requests"]) - thought["requests"]
+        tokens = amounts.get("tokens", thought["tokens"]) - thought["tokens"]
+        if requests or tokens:
             now = time.monotonic()
             for each in self._groups:
-                each.use(now, more["requests"], more["tokens"])
+                each.use(now, requests, tokens)
         if self._periods:
-            self._spend(amounts.get("spend", self._amounts["spend"]))
+            self._spend(amounts.get("spend", thought["spend"]))
 
     def give_back(self) -> None:
         """Nothing was used."""
@@ -290,17 +319,13 @@ class Turn:
         while self._entered:
             group = self._entered.pop()
             group.running -= 1
-            _wake(group)
-
-
-def _is_full(group: Group) -> bool:
-    most = group.limit.concurrency
-    return most is not None and group.running >= most
+            if group.waiting:
+                _wake(group)
 
 
 async def _enter(group: Group, max_wait: float | None) -> None:
     """Wait until another call may run, behind those that have waited for longer."""
-    if not _is_full(group) and not group.waiting:
+    if not group.is_full() and not group.waiting:
         group.running += 1
         return
     loop = asyncio.get_running_loop()
@@ -324,7 +349,7 @@ async def _enter(group: Group, max_wait: float | None) -> None:
 
 def _wake(group: Group) -> None:
     """Let in as many as may run."""
-    while group.waiting and not _is_full(group):
+    while group.waiting and not group.is_full():
         loop, future = group.waiting.popleft()
         group.running += 1
         try:
