@@ -13,7 +13,9 @@ import pydantic_core
 import pytest
 from hypothesis import given
 
+from llmgate.embeddings import Embedding, Embeddings
 from llmgate.report import Report
+from llmgate.reranking import Reranking, RerankResult
 from llmgate.types import (
     Attempt,
     Choice,
@@ -243,7 +245,13 @@ def test_keys_of_a_provider_s_own_are_attributes() -> None:
         (ChunkChoice(ChoiceDelta()), "message", "deltas"),
         (Message(), "text", "content"),
         (ToolCall("a"), "arguments", "function.arguments"),
+        (Message(), "reasoning", "it is reasoning_content"),
         (Usage(), "nothing", "no attribute 'nothing'"),
+        (Usage(), "input_tokens", "prompt_tokens"),
+        (Embeddings([]), "embeddings", "vectors"),
+        (Embedding([]), "vector", "it is embedding"),
+        (Reranking([]), "scores", "relevance_score"),
+        (RerankResult(0, 0.5), "score", "relevance_score"),
     ],
 )
 def test_an_attribute_that_is_somewhere_else(owner: Any, name: str, place: str) -> None:

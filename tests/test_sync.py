@@ -153,8 +153,10 @@ def test_text_and_completion() -> None:
         assert ["a", "b"] == [*client.completion(MODEL, HI, stream=True).text()]
         assert ["a"] == [*client.completion(MODEL, HI, stream=True).text()]
         with client.completion(MODEL, HI, stream=True) as answer:
+            assert answer.is_open
             assert "a" == next(answer).choices[0].delta.content
             assert "a" == answer.completion().text
+            assert not answer.is_open
             with pytest.raises(StopIteration):
                 next(answer)
 

@@ -289,6 +289,11 @@ class SyncStream(SyncOnly, Live, HasExchange):
         """How it is obtained: headers, request id, attempts, report."""
         return self._stream.exchange
 
+    @property
+    def is_open(self) -> bool:
+        """Whether its connection is open: it was neither read to its end, nor closed."""
+        return self._stream.is_open
+
     # --- what it gives ---
 
     def __iter__(self) -> Iterator[Chunk]:

@@ -21,6 +21,10 @@ _MESSAGE = (
 )
 _USAGE = ("prompt_tokens", "completion_tokens", "total_tokens")
 _CHOICE = ("finish_reason", "native_finish_reason", "logprobs")
+_CONTENT = {
+    "text": "it is content",
+    **dict.fromkeys(("reasoning", "thinking"), "it is reasoning_content"),
+}
 _CALL = "call acompletion(model, messages), or completion(model, messages) without await"
 _STREAM = {
     **dict.fromkeys(("choices", "content", "message", "delta"), "iterate over it for its chunks"),
@@ -56,8 +60,18 @@ _HINTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "text": "it is delta.content",
             "message": "a chunk has deltas; the stream's completion() has messages",
         },
-        "Message": {"text": "it is content", "message": "this is the message"},
-        "ChoiceDelta": {"text": "it is content"},
+        "Message": {**_CONTENT, "message": "this is the message"},
+        "ChoiceDelta": _CONTENT,
+        "Usage": {
+            "input_tokens": "they are prompt_tokens",
+            "output_tokens": "they are completion_tokens",
+            "cached_tokens": "they are in prompt_tokens_details.cached_tokens",
+            "reasoning_tokens": "they are in completion_tokens_details.reasoning_tokens",
+        },
+        "Embeddings": dict.fromkeys(("embeddings", "embedding"), "they are vectors"),
+        "Embedding": dict.fromkeys(("vector", "values"), "it is embedding"),
+        "Reranking": {"scores": "each of results has its relevance_score"},
+        "RerankResult": {"score": "it is relevance_score", "text": "it is document.text"},
         "ToolCall": {name: f"it is in function.{name}" for name in ("name", "arguments")},
         "ToolCallDelta": {name: f"it is in function.{name}" for name in ("name", "arguments")},
         "Stream": _STREAM,
