@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from llmgate._name_clash import name_clash
 from llmgate.cli.arguments import UsageError
-from llmgate.cli.commands import module_of, parser_for
+from llmgate.cli.commands import module_of, parse, parser_for
 from llmgate.errors import LLMGateError, describe_error, excerpt
 
 __all__ = ["main"]
@@ -61,10 +61,9 @@ def _run(words: Sequence[str]) -> int:
         from llmgate.cli.completion import complete  # noqa: PLC0415 - for shells alone
 
         complete()
-    parser = parser_for(words)
-    arguments = parser.parse_args(words)
+    arguments = parse(words)
     if arguments.command is None:
-        parser.print_help()
+        parser_for(words).print_help()
         return 0
     own: argparse.ArgumentParser = arguments.parser
     try:

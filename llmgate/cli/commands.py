@@ -1,19 +1,21 @@
 """The commands: their names, what help says of them, and the parser; it imports none of them.
 
 A command is a module of this package with ``add_arguments(parser)`` and ``run(arguments)``. It is
-imported when it is named on the command line.
+imported when it is named on the command line. Its default ``several`` names the argument that takes
+any number of words.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple
 
 import llmgate
 
-__all__ = ["COMMANDS", "Command", "command_in", "module_of", "parser_for"]
+__all__ = ["COMMANDS", "Command", "command_in", "module_of", "parse", "parser_for"]
 
 
 class Command(NamedTuple):
@@ -175,6 +177,34 @@ def parser_for(words: Sequence[str]) -> argparse.ArgumentParser:
         if name == named:
             module_of(name).add_arguments(own)
     return parser
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """The arguments that the words are; a wrong one exits with 2, as argparse does.
+
+    Words of a prompt may stand between options, which argparse does not allow in every order.
+    """
+    parser = parser_for(words)
+    arguments, rest = parser.parse_known_args(words)
+    own: argparse.ArgumentParser = getattr(arguments, "parser", parser)
+    options = [word for word in rest if word.startswith("-") and word != "-"]
+    several = getattr(arguments, "several", None)
+    if options:
+        own.error(f"there is no option {options[0]}{_nearest(options[0], own.format_help())}")
+    if rest and several is None:
+        own.error(f"unexpected {rest[0]!r}")
+    if several is not None:
+        getattr(arguments, several).extend(rest)
+    return arguments
+
+
+def _nearest(option: str, text: str) -> str:
+    """The option that was meant, of those in a text."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only on the way to an error
+
+    known = re.findall(r"--[a-z-]+", text)
+    near = get_close_matches(option.partition("=")[0], known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _hide_help(parser: argparse.ArgumentParser) -> None:

@@ -145,8 +145,11 @@ class PlainLines:
         """The next line."""
         try:
             return input(prompt)
-        except EOFError:
-            return None
+        except (EOFError, KeyboardInterrupt) as end:
+            print()  # what comes next begins a line
+            if isinstance(end, EOFError):
+                return None
+            raise
 
     def close(self) -> None:
         """Keep the history."""

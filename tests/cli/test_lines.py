@@ -147,6 +147,23 @@ def test_readline_s_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert 0o600 == path.stat().st_mode & 0o777
 
 
+def test_an_interrupt_begins_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """So does the end of the input: what is printed next does not stand behind the prompt."""
+
+    def interrupt(_: str) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(builtins, "input", interrupt)
+    lines = PlainLines(None)
+    with pytest.raises(KeyboardInterrupt):
+        lines.read("> ")
+    monkeypatch.setattr(builtins, "input", answering())
+    assert None is lines.read("> ")
+    assert "\n\n" == capsys.readouterr().out
+
+
 def test_a_history_that_fails_harms_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -270,3 +270,30 @@ def test_without_a_command_there_is_help(
     assert (0, alone) == (end.value.code, capsys.readouterr().out)
     monkeypatch.setattr("sys.stdin", io.StringIO())
     assert alone.startswith("usage: llmgate COMMAND [options]\n")
+
+
+def test_words_of_a_prompt_stand_anywhere(capsys: pytest.CaptureFixture[str]) -> None:
+    """Before, between and behind options."""
+    assert 0 == main(["chat", "one", "-m", "echo/echo", "two", "--usage", "three"])
+    assert "user: one two three\n" == capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["chat", "Hi", "--modle=x"], "llmgate chat: error: there is no option --modle=x; "),
+        (["chat", "Hi", "--modle=x"], "did you mean --model?"),
+        (["chat", "Hi", "--zzz"], "there is no option --zzz\n"),
+        (["doctor", "now"], "llmgate doctor: error: unexpected 'now'"),
+        (["explain", "echo/echo", "now"], "llmgate explain: error: unexpected 'now'"),
+        (["--colour"], "llmgate: error: there is no option --colour"),
+    ],
+)
+def test_what_is_unknown_is_named(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the option that was meant, and the usage of the command itself."""
+    with pytest.raises(SystemExit) as end:
+        main(words)
+    assert 2 == end.value.code
+    assert message in capsys.readouterr().err
