@@ -184,13 +184,15 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
 
     Words of a prompt may stand between options, which argparse does not allow in every order.
     """
+    end = words.index("--") if "--" in words else len(words)
     parser = parser_for(words)
-    arguments, rest = parser.parse_known_args(words)
+    arguments, rest = parser.parse_known_args(words[:end])
     own: argparse.ArgumentParser = getattr(arguments, "parser", parser)
     options = [word for word in rest if word.startswith("-") and word != "-"]
     several = getattr(arguments, "several", None)
     if options:
         own.error(f"there is no option {options[0]}{_nearest(options[0], own.format_help())}")
+    rest += words[end + 1 :]  # what follows "--" is no option
     if rest and several is None:
         own.error(f"unexpected {rest[0]!r}")
     if several is not None:

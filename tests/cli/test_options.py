@@ -276,6 +276,10 @@ def test_words_of_a_prompt_stand_anywhere(capsys: pytest.CaptureFixture[str]) ->
     """Before, between and behind options."""
     assert 0 == main(["chat", "one", "-m", "echo/echo", "two", "--usage", "three"])
     assert "user: one two three\n" == capsys.readouterr().out
+    assert 0 == main(["chat", "-m", "echo/echo", "--", "-5", "--plus"])
+    assert "user: -5 --plus\n" == capsys.readouterr().out
+    assert 0 == main(["chat", "-m", "echo/echo", "What", "is", "--plain", "--", "-5"])
+    assert "user: What is -5\n" == capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
