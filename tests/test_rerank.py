@@ -21,7 +21,15 @@ from llmgate.errors import (
 )
 from llmgate.hooks import CallEnded, Event
 from llmgate.middleware import Middleware, RerankCall, RerankHandler
-from llmgate.provider import Decoder, Provider, ProviderCall, RerankAbilities, Signing, Support
+from llmgate.provider import (
+    Decoder,
+    Provider,
+    ProviderCall,
+    RerankAbilities,
+    Reranker,
+    Signing,
+    Support,
+)
 from llmgate.provider.http import Flow, HttpRequest, decode_json, encode_json
 from llmgate.provider.ranking import by_relevance, results_in
 from llmgate.reranking import RerankResult, RerankUsage
@@ -53,6 +61,19 @@ def rerank(provider: FakeProvider, documents: Any = DOCUMENTS, **options: Any) -
     """A call without async."""
     with Client(providers={"fake": provider}) as client:
         return client.rerank("fake/fake-1", "big dog", documents, **options)
+
+
+class Plain(FakeProvider):
+    """Says nothing of what it takes."""
+
+    rerank_abilities = Reranker.rerank_abilities
+
+
+def test_a_provider_that_says_nothing_takes_texts() -> None:
+    """And all parameters."""
+    provider = Plain()
+    assert [1, 0] == rerank(provider, ["a cat", "a big dog"], top_n=2).indexes
+    assert RerankAbilities() == provider.rerank_abilities("fake-1")
 
 
 def test_documents_come_by_relevance() -> None:

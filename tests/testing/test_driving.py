@@ -204,7 +204,7 @@ def test_names_are_loaded_on_demand() -> None:
     """Every name is there, and no other."""
     for name in llmgate.testing.__all__:
         assert getattr(llmgate.testing, name) is not None
-    assert llmgate.testing.__all__ == dir(llmgate.testing)
+    assert sorted(llmgate.testing.__all__) == dir(llmgate.testing)
     with pytest.raises(AttributeError, match="nothing"):
         _ = llmgate.testing.nothing
 

@@ -354,6 +354,13 @@ def test_no_stream() -> None:
 # --- errors -------------------------------------------------------------------------------
 
 
+def test_an_error_whose_text_is_blank_says_its_code() -> None:
+    """Or that it says nothing."""
+    body = b'{"message": " ", "__type": "ValidationException"}'
+    assert "ValidationException" == PROVIDER.error(HttpResponse(400, {}, body)).message
+    assert "no text" == PROVIDER.error(HttpResponse(400, {}, b'{"message": "\\n"}')).message
+
+
 @pytest.mark.parametrize(
     ("status", "code", "kind", "retryable"),
     [

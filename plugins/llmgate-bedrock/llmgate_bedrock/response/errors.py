@@ -120,8 +120,8 @@ def _error(fields: Mapping[str, Any], code: str | None, status: int | None) -> P
     retryable = True if name in _SIGNED_ANEW or name == "modelstream" else None
     if status == 424 and type(original) is int:
         retryable = original >= 500
-    message = excerpt(str(fields.get("message") or code or "no text"), 2000)
-    return kind(message, status=status, code=code, retryable=retryable)
+    message = str(fields.get("message") or "").strip() or code or "no text"
+    return kind(excerpt(message, 2000), status=status, code=code, retryable=retryable)
 
 
 def _status_in(fields: Mapping[str, Any]) -> int | None:
