@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -50,24 +52,37 @@ async def test_scripts_are_sent_where_they_cannot_be_loaded(server: Any, rules: 
 
 
 async def test_a_cluster_is_taken(cluster: Any) -> None:
-    """Limits of every kind, and a store: no command has keys of two slots."""
+    """No command has keys of two slots."""
+    await use_everything(lambda: RedisCluster(host="127.0.0.1", port=cluster.port))
 
-    def connect() -> Any:
-        return RedisCluster(host="127.0.0.1", port=cluster.port)
 
-    limits = RedisLimits(connect, timeout=PATIENT, outage="closed")
+async def test_a_user_needs_no_more_than_the_page_says(server: Any) -> None:
+    """And no other keys."""
+    page = Path(__file__).parents[3].joinpath("docs/fleets.md").read_text("utf-8")
+    found = re.search(r"```\n(ACL SETUSER .*?)```", page, re.DOTALL)
+    assert found is not None
+    server.client.execute_command(*found[1].split())
+    await use_everything(server.url.replace("//", "//llmgate:PASSWORD@"))
+
+
+async def use_everything(connect: Any) -> None:
+    """Limits of every kind, and a store."""
+    limits = RedisLimits(connect, timeout=PATIENT, outage="closed", lease=0.3)
     limit = Limit(requests=60, burst=2, tokens=6000, concurrency=2, spend=1)
     shares = [Share(number, limit, f"m{number}") for number in range(3)]
     for _ in range(2):
         admission = await limits.admit(shares, {**ONE, "spend": 1000}, 0)
+        await asyncio.sleep(0.4)
         admission.settle({"tokens": 10, "spend": 2000})
         admission.leave()
+    admission.hold_back(0.01)
     with pytest.raises(RateLimitError, match="60 requests"):
         await limits.admit(shares, {**ONE, "spend": 1000}, 0)
     await limits.aclose()
     store = RedisStore(connect, timeout=PATIENT)
     await asyncio.gather(*(store.set(f"k{n}", b"v") for n in range(20)))
     assert [b"v"] * 20 == await asyncio.gather(*(store.get(f"k{n}") for n in range(20)))
+    await store.delete("k1")
     await store.aclose()
     assert (True, 0, True) == (limits.is_available, limits.unchecked, store.is_available)
 
