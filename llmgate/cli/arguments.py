@@ -47,7 +47,6 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 def add_prompt(parser: argparse.ArgumentParser) -> None:
     """What to ask; the usage line shows it."""
     parser.add_argument("prompt", nargs="*", help=argparse.SUPPRESS)
-    parser.set_defaults(several="prompt")
 
 
 def add_call(parser: argparse.ArgumentParser) -> None:

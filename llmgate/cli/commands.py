@@ -1,8 +1,7 @@
 """The commands: their names, what help says of them, and the parser; it imports none of them.
 
 A command is a module of this package with ``add_arguments(parser)`` and ``run(arguments)``. It is
-imported when it is named on the command line. Its default ``several`` names the argument that takes
-any number of words.
+imported when it is named on the command line.
 """
 
 from __future__ import annotations
@@ -184,12 +183,12 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
 
     Words of a prompt may stand between options, which argparse does not allow in every order.
     """
-    end = words.index("--") if "--" in words else len(words)
+    several = _SEVERAL.get(command_in(words) or "")
+    end = words.index("--") if several and "--" in words else len(words)
     parser = parser_for(words)
     arguments, rest = parser.parse_known_args(words[:end])
     own: argparse.ArgumentParser = getattr(arguments, "parser", parser)
     options = [word for word in rest if word.startswith("-") and word != "-"]
-    several = getattr(arguments, "several", None)
     if options:
         own.error(f"there is no option {options[0]}{_nearest(options[0], own.format_help())}")
     rest += words[end + 1 :]  # what follows "--" is no option
@@ -198,6 +197,10 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     if several is not None:
         getattr(arguments, several).extend(rest)
     return arguments
+
+
+_SEVERAL = {"chat": "prompt", "preview": "prompt", "embed": "text", "cost": "file"}
+"""The arguments that take any number of words, by command."""
 
 
 def _nearest(option: str, text: str) -> str:

@@ -28,7 +28,6 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     parser.add_argument("file", nargs="*", help=argparse.SUPPRESS)
-    parser.set_defaults(several="file")
     add_model(parser)
     parser.add_argument(
         "--prompt-tokens", type=int, metavar="N", help="with -m alone: what so many cost"

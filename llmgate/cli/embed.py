@@ -27,7 +27,6 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     parser.add_argument("text", nargs="*", help=argparse.SUPPRESS)
-    parser.set_defaults(several="text")
     add_model(parser)
     parser.add_argument("--dimensions", type=int, metavar="N", help="the length of each vector")
     parser.add_argument(
