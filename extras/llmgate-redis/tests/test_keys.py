@@ -74,8 +74,9 @@ async def use_everything(connect: Any) -> None:
         admission = await limits.admit(shares, {**ONE, "spend": 1000}, 0)
         await asyncio.sleep(0.4)
         admission.settle({"tokens": 10, "spend": 2000})
+        admission.hold_back(0.01)
         admission.leave()
-    admission.hold_back(0.01)
+        await asyncio.sleep(0.05)
     with pytest.raises(RateLimitError, match="60 requests"):
         await limits.admit(shares, {**ONE, "spend": 1000}, 0)
     await limits.aclose()
