@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from inspect import signature
+from traceback import StackSummary, walk_tb
 from types import ModuleType
 from typing import Any
 
 import pytest
+from pydantic import create_model
 
 import llmgate
-from llmgate import Client, Completion, Message, Stream
+from llmgate import Client, Completion, Message, Stream, run_tools, tool
 from llmgate._core.foreign import describe_argument, describe_setting
 from llmgate._text.hints import AsyncOnly, SyncOnly
 from llmgate.errors import InvalidRequestError
@@ -151,6 +154,99 @@ async def test_what_is_no_message_yet() -> None:
     with pytest.raises(InvalidRequestError, match="await it"):
         await client().acompletion("fake/m", [call])
     await call
+
+
+@pytest.mark.parametrize("swapped", [HI, (HI[0],), ["fake/m", HI[0]]])
+def test_model_and_messages_that_changed_places(swapped: Any) -> None:
+    """The error says which is first; a list of models beside a text is no such mistake."""
+    with pytest.raises(InvalidRequestError) as caught:
+        client().completion(swapped, "fake/m")
+    assert "messages: expected a list of messages, got str; the model comes first: " in str(
+        caught.value
+    )
+    with pytest.raises(InvalidRequestError, match=r"write \[{"):
+        client().completion(["fake/m", "fake/n"], "Hi")
+
+
+def weather(city: str) -> str:
+    """The weather."""
+    return city
+
+
+@pytest.mark.parametrize("one", [weather, tool(weather)])
+def test_a_tool_that_is_not_in_a_list(one: Any) -> None:
+    """The error of a call, and of the tool loop, says that a list is meant."""
+    assert "write [tool] for one tool" in refusal(tools=one).message
+    wrong: list[Any] = [one, "weather", {"type": "function"}, 5]
+    for given in wrong:
+        with pytest.raises(InvalidRequestError, match="expected a list of tools, got ") as caught:
+            run_tools("fake/m", HI, tools=given, client=client())
+        assert "tools" == caught.value.path
+
+
+def test_messages_of_the_tool_loop_are_a_list() -> None:
+    """A text is not taken for a list of letters."""
+    text: Any = "How are you?"
+    with pytest.raises(InvalidRequestError) as caught:
+        run_tools("fake/m", text, tools=[weather], client=client())
+    assert '[{"role": "user", "content": "How are you?"}]' in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("given", "right"),
+    [
+        ("json", 'a dictionary such as {"type": "json_object"}; got \'json\''),
+        ([int], 'a dictionary such as {"type": "json_object"}; got '),
+        ({"a": int}, "the class int is no JSON value"),
+        (object, "give a type that says what is in it"),
+        (type("Plain", (), {}), "give a class: a pydantic model, a dataclass or a TypedDict"),
+        (
+            create_model("Point", x=int)(x=1),
+            "give a class: a pydantic model, a dataclass or a TypedDict",
+        ),
+    ],
+)
+def test_what_is_no_response_format(given: Any, right: str) -> None:
+    """The error says what is one."""
+    error = refusal(response_format=given)
+    assert (error.path or "").startswith("response_format")
+    assert right in error.message
+
+
+# --- settings of a client -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ("api_key", "give it with a call"),
+        ("baseUrl", "give it with a call"),
+        ("model", "a client serves every model"),
+        ("default_headers", "use headers="),
+        ("http_client", "transport="),
+        ("timeuot", "did you mean timeout?"),
+        ("xyzzy", "there are providers, timeout, "),
+    ],
+)
+def test_a_setting_that_a_client_lacks_says_where_it_belongs(name: str, right: str) -> None:
+    """The most frequent one is a key, since a client of another SDK is of one provider."""
+    wrong: dict[str, Any] = {name: "sk-secret"}
+    with pytest.raises(TypeError) as caught:
+        Client(**wrong)
+    assert f"Client has no argument {name!r}: " in str(caught.value)
+    assert right in str(caught.value)
+    frames = [
+        frame.locals for frame in StackSummary.extract(walk_tb(caught.tb), capture_locals=True)
+    ]
+    assert "secret" not in f"{caught.value} {frames[1:]}"
+
+
+def test_the_signature_of_a_client_is_that_of_its_constructor() -> None:
+    """Editors and help show each setting; what is given by position is refused as ever."""
+    assert ["providers", "timeout"] == [*signature(Client).parameters][:2]
+    wrong: Any = Client
+    with pytest.raises(TypeError, match="takes 1 positional argument"):
+        wrong({})
 
 
 # --- settings of the module ---------------------------------------------------------------

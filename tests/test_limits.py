@@ -470,6 +470,7 @@ def test_spellings_of_rate_limits(headers: dict[str, str], seconds: float) -> No
         ({"concurrency": True}, "limit.concurrency"),
         ({"requests": 1, "per": "a minute"}, "limit.per"),
         ({"requests": 1, "burst": 0}, "limit.burst"),
+        ({"requests": 1, "by": 5}, "limit.by"),
     ],
 )
 def test_a_limit_is_checked(given: dict[str, Any], path: str) -> None:

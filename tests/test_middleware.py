@@ -535,9 +535,9 @@ def test_a_package_that_does_not_work(installed: Any, source: str, reason: str) 
 
 
 WRONG: list[tuple[Any, str]] = [
-    ([Middleware], "is a class, and no instance of it"),
+    ([Middleware], r"is a class, and no instance of it: write Middleware\(…\)"),
     ([5], "5 is no Middleware"),
-    (Middleware(), "is no list of middleware"),
+    (Middleware(), r"is no list of middleware; write \[item\]"),
     ("mine", "is no list of middleware"),
 ]
 

@@ -26,7 +26,7 @@ from llmgate._core.schemas import (
 )
 from llmgate._text.json import is_object
 from llmgate._text.shape import Shape
-from llmgate.errors import InvalidRequestError
+from llmgate.errors import InvalidRequestError, describe_value
 from llmgate.options import CallOptions, ChatParameters, EmbeddingParameters
 from llmgate.provider.call import TextMessages
 from llmgate.report import Deviation
@@ -47,11 +47,15 @@ __all__ = [
     "check_parameters",
     "check_query",
     "check_rerank_parameters",
+    "listed",
+    "refuse_one_tool",
     "unwritable",
 ]
 
 
-def check_messages(messages: Any, changes: list[Deviation] | None = None) -> list[MessageParam]:
+def check_messages(
+    messages: Any, changes: list[Deviation] | None = None, model: Any = None
+) -> list[MessageParam]:
     """The messages as dictionaries, with unknown keys kept.
 
     Args:
@@ -61,7 +65,7 @@ def check_messages(messages: Any, changes: list[Deviation] | None = None) -> lis
     Raises:
         InvalidRequestError: naming the path of what is wrong.
     """
-    given: list[Any] = [*messages] if type(messages) is list else _listed(messages)
+    given: list[Any] = [*messages] if type(messages) is list else listed(messages, model)
     plain = _plain_messages(given)
     if plain is not None:
         return plain
@@ -137,15 +141,36 @@ def _function_of(call: Mapping[str, Any]) -> tuple[str, str] | None:
     return None if function is None else (function["name"], "".join(function["arguments"].split()))
 
 
-def _listed(messages: Any) -> list[Any]:
+def listed(messages: Any, model: Any = None) -> list[Any]:
+    """The items of what was given for a list of messages; none of them is looked at.
+
+    Args:
+        messages: What was given.
+        model: What was given for the model, where both may have changed places.
+
+    Raises:
+        InvalidRequestError: for one message, a text, and what else is no list of any.
+    """
     is_one = isinstance(messages, str | bytes | Mapping | Shape) or hasattr(messages, "__anext__")
     if is_one or not isinstance(messages, Iterable):
         from llmgate._core.foreign import describe_messages  # noqa: PLC0415 - as above
 
         kind = kind_of(messages)  # pyright: ignore[reportUnknownArgumentType] # whatever it is
-        reason = f"expected a list of messages, got {kind}{describe_messages(messages)}"
+        reason = f"expected a list of messages, got {kind}{describe_messages(messages, model)}"
         raise InvalidRequestError(reason, path="messages")
     return [*messages]
+
+
+def refuse_one_tool(tools: Any) -> None:
+    """Refuse a tool, or a text, where a list of tools belongs.
+
+    Raises:
+        InvalidRequestError: saying what to write.
+    """
+    if isinstance(tools, str | Mapping) or not isinstance(tools, Iterable):
+        got = describe_value(cast("object", tools))
+        reason = f"expected a list of tools, got {got}; write [tool] for one tool"
+        raise InvalidRequestError(reason, path="tools")
 
 
 def _refuse_strangers(messages: list[Any]) -> None:

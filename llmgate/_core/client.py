@@ -34,6 +34,7 @@ from llmgate._core.settings import (
     as_retry,
     as_timeout,
     as_transport,
+    explained,
 )
 from llmgate._core.signing import TokenCache
 from llmgate._core.state import AnyCall
@@ -109,6 +110,7 @@ class Client(Operations, Live):
     _warns = True
     """Whether there is a ``ResourceWarning`` where connections are left open."""
 
+    @explained
     def __init__(  # noqa: PLR0913 - each is a keyword, and a setting that users asked for
         self,
         *,

@@ -6,11 +6,17 @@ It knows names and shapes only, and is imported on the way to an error.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from llmgate.errors import excerpt
 
-__all__ = ["describe_argument", "describe_messages", "describe_setting", "describe_stranger"]
+__all__ = [
+    "describe_argument",
+    "describe_client_setting",
+    "describe_messages",
+    "describe_setting",
+    "describe_stranger",
+]
 
 _HOSTS_OWN = (
     "it is no parameter of OpenAI's format; for what only one host or model understands, see "
@@ -207,6 +213,35 @@ _BY_SETTING: Mapping[str, str] = {
 }
 
 
+_OF_A_CLIENT: Mapping[str, str] = {
+    "a client serves every provider: give it with a call, or make that provider, as in "
+    "providers={'name': Provider(api_key=…)}": (
+        "api_key key base_url api_base api_version organization project region default_query"
+    ),
+    "a client serves every model: give it with a call": (
+        "model messages temperature max_tokens stream tools response_format labels"
+    ),
+    "use headers=": "default_headers extra_headers",
+    "use max_retries=": "num_retries retries",
+    "use proxy=, verify=, limit= or transport=": (
+        "http_client session connector ssl ssl_verify proxies max_connections limits"
+    ),
+    "use middleware=[…]": "cache fallbacks rate_limit rate_limits",
+}
+_BY_CLIENT: Mapping[str, str] = {
+    name: sentence for sentence, names in _OF_A_CLIENT.items() for name in names.split()
+}
+
+
+def describe_client_setting(name: str, known: Collection[str]) -> str:
+    """What to write in place of a setting that no client has; ``known`` are those that it has."""
+    from difflib import get_close_matches  # noqa: PLC0415 - as above
+
+    near = get_close_matches(_plain(name), known, n=1)
+    found = _BY_CLIENT.get(_plain(name))
+    return found or (f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}")
+
+
 def describe_setting(name: str) -> str:
     """Where a value belongs that was to be set as an attribute of the module."""
     rest = name.partition("_")[2]  # behind a vendor's name
@@ -247,15 +282,21 @@ def describe_stranger(message: Any) -> str | None:
     return None
 
 
-def describe_messages(messages: Any) -> str:
-    """What to write in place of what was given for a list of messages."""
+def describe_messages(messages: Any, model: Any = None) -> str:
+    """What to write in place of what was given for a list of messages, beside this model."""
     if isinstance(messages, str):
+        if any(not isinstance(each, str) for each in _several(model)):
+            return "; the model comes first: completion(model, messages)"
         return f"; write [{_as_message(messages)}]"
     stranger = describe_stranger(messages)
     if stranger is not None:
         return f"; {stranger}"
     is_message = hasattr(messages, "role") or isinstance(messages, Mapping)
     return "; write [message] for one message" if is_message else ""
+
+
+def _several(model: Any) -> Iterable[Any]:
+    return cast("Iterable[Any]", model) if isinstance(model, list | tuple) else ()
 
 
 def _as_message(text: str) -> str:

@@ -55,7 +55,8 @@ def _format_of(kind: Any) -> Format:
     named = kind.__name__ if isinstance(kind, type) else "response"
     schema = _root_of(schema_of(kind, named, "response_format"))
     if not _HOLDS_SOMETHING & schema.keys():
-        raise InvalidRequestError(f"the schema of {named} allows anything", path="response_format")
+        reason = f"the schema of {named} allows anything: give a type that says what is in it"
+        raise InvalidRequestError(reason, path="response_format")
     deviations = list[Deviation]()
     if schema.get("type") != "object":
         deviations.append(Deviation("converted", "response_format", WRAPPED))

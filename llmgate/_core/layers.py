@@ -160,9 +160,8 @@ def as_middleware(given: Any, models: Models | None = None) -> tuple[Middleware,
         RequestError: when an installed one cannot be imported or made.
     """
     if not is_iterable(given) or isinstance(given, str):
-        raise InvalidRequestError(
-            f"{describe_value(given)} is no list of middleware", path="middleware"
-        )
+        reason = f"{describe_value(given)} is no list of middleware; write [item] for one of it"
+        raise InvalidRequestError(reason, path="middleware")
     found = tuple(_one(item) for item in given)
     if not models:
         return found
@@ -176,7 +175,10 @@ def _one(item: Any) -> Middleware:
         return _installed(item)
     if isinstance(item, Middleware):
         return item
-    hint = "a class, and no instance of it" if isinstance(item, type) else "no Middleware"
+    is_class = isinstance(item, type)
+    hint = (
+        f"a class, and no instance of it: write {item.__name__}(…)" if is_class else "no Middleware"
+    )
     raise InvalidRequestError(f"{describe_value(item)} is {hint}", path="middleware")
 
 

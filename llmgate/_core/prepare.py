@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from llmgate._core import legacy
 from llmgate._core.abilities import abilities_of, apply_abilities
-from llmgate._core.check import check_messages, check_name, check_parameters
+from llmgate._core.check import check_messages, check_name, check_parameters, refuse_one_tool
 from llmgate._core.provider_settings import revealed
 from llmgate._core.settings import (
     as_extra_body,
@@ -94,7 +94,7 @@ def parse(
     """
     chat, own, switch = _sorted(options, registry)
     changes: list[Deviation] = []
-    checked = check_messages(messages, changes)
+    checked = check_messages(messages, changes, model)
     parameters: ChatParameters = {}
     if chat:
         parameters = check_parameters(_completed(chat, changes), changes)
@@ -185,12 +185,18 @@ def _completed(given: dict[str, Any], changes: list[Deviation]) -> dict[str, Any
     """The parameters with schemas in place of the types and functions that stand for them."""
     parameters = dict(given)
     kind = parameters.get("response_format")
+    if isinstance(kind, str | list):
+        expected = 'expected a type, or a dictionary such as {"type": "json_object"}'
+        reason = f"{expected}; got {describe_value(cast('object', kind))}"
+        raise InvalidRequestError(reason, path="response_format")
     if kind is not None and not isinstance(kind, _NO_TYPES):
         from llmgate._core.formats import format_of  # noqa: PLC0415 - only for those who pass one
 
         parameters["response_format"], deviations = format_of(kind)
         changes += deviations
     tools = parameters.get("tools")
+    if callable(tools):
+        refuse_one_tool(tools)
     if is_iterable(tools) and not isinstance(tools, str | bytes | Mapping):
         listed = [*tools]
         own = [as_tool(tool) if callable(tool) else None for tool in listed]

@@ -56,6 +56,8 @@ def _fault(item: Any) -> str | None:
             return None if abs(item) < LARGEST else "an integer of more than 1,200 digits"
         case float():
             return None if math.isfinite(item) else f"{item} is no JSON number"
+        case type():
+            return f"the class {item.__name__} is no JSON value"
         case _:
             return f"{kind_of(item)} is no JSON value"
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeAlias, TypeGuard, cast
+from functools import wraps
+from inspect import signature
+from typing import Any, TypeAlias, TypeGuard, TypeVar, cast
 
 from llmgate._core.check import check_json
 from llmgate._core.provider_settings import as_provider_settings
@@ -35,9 +37,12 @@ __all__ = [
     "as_settings",
     "as_timeout",
     "as_transport",
+    "explained",
     "is_iterable",
     "is_mapping",
 ]
+
+Init = TypeVar("Init", bound=Callable[..., None])
 
 HeaderSource: TypeAlias = Callable[[AttemptStarted], Mapping[str, str]]
 
@@ -89,7 +94,8 @@ def as_retry(given: Any) -> RetryPolicy:
 def as_hooks(hooks: Any, path: str = "hooks") -> tuple[Hook, ...]:
     """The hooks, each of which can be called from a thread that has no event loop."""
     if not is_iterable(hooks):
-        raise InvalidRequestError(f"{describe_value(hooks)} is no list of callables", path=path)
+        reason = f"{describe_value(hooks)} is no list of callables; write [hook] for one hook"
+        raise InvalidRequestError(reason, path=path)
     found = tuple(hooks)
     for hook in found:
         if not callable(hook):
@@ -198,6 +204,33 @@ def _is_name(name: Any) -> bool:
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str) and value.isascii() and value.isprintable()
+
+
+def explained(init: Init) -> Init:
+    """A constructor of a client, which says where an argument belongs that it does not have.
+
+    It raises a ``TypeError``, as Python does.
+    """
+    known = [*signature(init).parameters][1:]
+
+    @wraps(init)
+    def checked(self: Any, *args: Any, **settings: Any) -> None:
+        try:
+            _refuse_unknown(type(self).__name__, settings, known)
+            init(self, *args, **settings)
+        finally:
+            settings.clear()  # no traceback shows a key, or a proxy's password
+
+    return cast("Init", checked)
+
+
+def _refuse_unknown(owner: str, settings: Iterable[str], known: list[str]) -> None:
+    unknown = next((name for name in settings if name not in known), None)
+    if unknown is not None:
+        from llmgate._core.foreign import describe_client_setting  # noqa: PLC0415 - on the way to an error
+
+        hint = describe_client_setting(unknown, known)
+        raise TypeError(f"{owner} has no argument {unknown!r}: {hint}")
 
 
 def is_iterable(value: Any) -> TypeGuard[Iterable[Any]]:

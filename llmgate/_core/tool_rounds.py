@@ -13,6 +13,7 @@ from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias, cast, runtime_checkable
 
+from llmgate._core.check import listed, refuse_one_tool
 from llmgate._core.default import default_client
 from llmgate._core.settings import as_timeout
 from llmgate._core.tool_calls import ToolCalled, ToolCaller, ToolFailed
@@ -211,10 +212,11 @@ class Loop:
         options: dict[str, Any],
     ) -> None:
         self._streams = bool(options.pop("stream", False))
-        self.history = ToolRun([*messages])
+        self.history = ToolRun(listed(messages, model))
         self._model, self._settings = model, settings
         self._tell = settings.on_event or _ignore
         self._client = settings.client or cast("Completes", default_client())
+        refuse_one_tool(tools)
         self._sources = [each for each in tools if isinstance(each, ToolSource)]
         own = [as_tool(each) for each in tools if not isinstance(each, ToolSource)]
         self._own: list[AnyTool] = [*own]

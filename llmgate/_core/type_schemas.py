@@ -77,5 +77,7 @@ def _with_readable_typed_dicts(kind: Any) -> Any:
 
 def no_schema(name: str, error: Exception, path: str) -> InvalidRequestError:
     """What is raised for a type that has no schema."""
-    reason = str(error).partition("\n")[0]
+    reason, _, more = str(error).partition("\n")[0].partition(". Set `arbitrary_types_allowed")
+    if more:  # which would let anything through
+        reason += "; give a class: a pydantic model, a dataclass or a TypedDict"
     return InvalidRequestError(f"no schema for {name}: {reason}", path=path)

@@ -47,4 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
         missing = error.name
     else:
         return serve(arguments)
-    raise RequestError(f"llmgate mock needs the package llmgate-testing (no module {missing})")
+    raise RequestError(
+        f"llmgate mock needs the package llmgate-testing (no module {missing}); install it by "
+        "pip install ./llmgate/testing in a checkout, or from wheels by "
+        "pip install --no-index --find-links dist llmgate-testing"
+    )

@@ -62,6 +62,11 @@ class Limit:
         if not self.amounts:
             reason = "one of requests, tokens, concurrency and spend has to be given"
             raise InvalidRequestError(reason, path="limit")
+        if not isinstance(self.by, str) and not callable(self.by):
+            reason = (
+                f"expected 'model', a label's name or a function, got {describe_value(self.by)}"
+            )
+            raise InvalidRequestError(reason, path="limit.by")
         if type(self.currency) is not str or not self.currency:
             reason = f"expected a currency such as 'EUR', got {describe_value(self.currency)}"
             raise InvalidRequestError(reason, path="limit.currency")

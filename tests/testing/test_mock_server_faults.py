@@ -162,7 +162,9 @@ def test_the_command_without_its_package(
     assert "expected NAME=NUMBER, got 'at=x'" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "llmgate.testing.mock_server.command", None)
     assert 1 == main(["mock"])
-    assert "needs the package llmgate-testing" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "needs the package llmgate-testing (no module llmgate.testing" in said
+    assert "pip install ./llmgate/testing in a checkout" in said
 
 
 def test_the_command_in_this_process(
