@@ -1,7 +1,8 @@
 """A fast server of chat completions in a process of its own: python -m tests.soak.server.
 
 It prints its port and serves until it is killed. What a prompt says chooses what is done:
-``never`` is not answered, ``half`` is begun and not ended, and anything else is answered at once.
+``never`` is not answered, ``slow`` late unless the model is a ``mini``, ``half`` is begun and not
+ended, ``fail`` is a failure of the server's, and anything else is answered at once.
 ``GET /`` answers with the number of connections that are open besides its own.
 """
 
@@ -14,6 +15,7 @@ from tests.faults.server import COMPLETION, reply, stream
 
 WHOLE = reply(body=COMPLETION)
 STREAM = stream(*("Hello, this is a piece of an answer. " for _ in range(10)))
+FAILURE = reply(500, body={"error": {"message": "oops"}})
 HALF = stream("Hello", end=b"", last=b"")
 
 
@@ -45,8 +47,11 @@ class Peer(asyncio.Protocol):
             if not blank or len(rest) < length:
                 return
             self._received = rest[length:]
-            answer = _answer(head, rest[:length])
-            if answer:
+            body = rest[:length]
+            answer = _answer(head, body)
+            if b"slow" in body and b"mini" not in body:
+                asyncio.get_running_loop().call_later(0.5, self._transport.write, answer)
+            elif answer:
                 self._transport.write(answer)
 
 
@@ -60,6 +65,8 @@ def _answer(head: bytes, body: bytes) -> bytes:
         return reply(body=Peer.open - 1)
     if b"never" in body:
         return b""
+    if b"fail" in body:
+        return FAILURE
     if b'"stream":true' not in body:
         return WHOLE
     return HALF if b"half" in body else STREAM

@@ -22,7 +22,18 @@ from typing import Any
 from llmgate import Client
 from tests.faults.calls import MODEL, client_of
 
-__all__ = ["Growth", "abandoned", "cancelled", "looped", "serving", "unary"]
+__all__ = [
+    "Growth",
+    "abandoned",
+    "cancelled",
+    "looped",
+    "measured",
+    "said",
+    "serving",
+    "together",
+    "unary",
+    "warm",
+]
 
 ROOT = Path(__file__).parents[2]
 AT_ONCE = 20
@@ -41,6 +52,7 @@ class Growth:
     sockets: int = 0
     open_at_server: int = 0
     warned: list[str] = field(default_factory=list[str])
+    held: list[str] = field(default_factory=list[str])
 
     @property
     def memory(self) -> float:
@@ -83,8 +95,8 @@ def looped(url: str, calls: int, loops: int) -> Growth:
     with measured(f"streams over {loops} loops", url) as growth:
         for number in range(loops):
             if number == max(1, loops // 10):
-                _warm(growth)
-            asyncio.run(_together(calls // loops, lambda: _read(client)))
+                warm(growth)
+            asyncio.run(together(calls // loops, lambda: _read(client)))
             growth.calls += calls // loops
         asyncio.run(client.aclose())
     return growth
@@ -97,8 +109,8 @@ def unary(url: str, calls: int) -> Growth:
         async with client_of(url) as client:
             for number in range(10):
                 if number == 1:
-                    _warm(growth)
-                await _together(calls // 10, lambda: client.acompletion(MODEL, said("Hi")))
+                    warm(growth)
+                await together(calls // 10, lambda: client.acompletion(MODEL, said("Hi")))
                 growth.calls += calls // 10
 
     with measured("whole answers", url) as growth:
@@ -113,9 +125,9 @@ def abandoned(url: str, calls: int) -> Growth:
         async with client_of(url) as client:
             for number in range(10):
                 if number == 1:
-                    _warm(growth)
-                await _together(calls // 20, lambda: _leave(client))
-                await _together(calls // 20, lambda: _read(client))
+                    warm(growth)
+                await together(calls // 20, lambda: _leave(client))
+                await together(calls // 20, lambda: _read(client))
                 growth.calls += calls // 20 * 2
 
     with measured("streams, half of them left", url) as growth:
@@ -137,9 +149,9 @@ def cancelled(url: str, rounds: int, seed: int = 1) -> Growth:
                 await _torment(client, chance)
                 growth.calls += 40
                 async with asyncio.timeout(2):
-                    await _together(4, lambda: client.acompletion(MODEL, said("Hi")), 4)
+                    await together(4, lambda: client.acompletion(MODEL, said("Hi")), 4)
                 if growth.calls == 40:
-                    _warm(growth)
+                    warm(growth)
 
     with measured(f"{rounds} rounds of cancellation", url) as growth:
         asyncio.run(run(growth))
@@ -195,7 +207,7 @@ async def _stay(client: Client) -> None:
         pass
 
 
-async def _together(
+async def together(
     calls: int, call: Callable[[], Awaitable[object]], at_once: int = AT_ONCE
 ) -> None:
     """So many calls, of which so many are under way at a time."""
@@ -213,7 +225,8 @@ async def _together(
 # --- what is left -------------------------------------------------------------------------
 
 
-def _warm(growth: Growth) -> None:
+def warm(growth: Growth) -> None:
+    """From here on memory is not to grow."""
     gc.collect()
     growth.before = _memory()
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.soak import soaking
 from tests.soak.__main__ import faults
+from tests.soak.mixed import mixed
 from tests.soak.soaking import Growth
 
 
@@ -23,6 +24,7 @@ LOADS: dict[str, Callable[[str], Growth]] = {
     "whole answers": lambda url: soaking.unary(url, 1000),
     "streams that are left": lambda url: soaking.abandoned(url, 600),
     "cancellation": lambda url: soaking.cancelled(url, 12),
+    "all middleware": lambda url: mixed(url, 4_000),
 }
 
 
