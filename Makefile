@@ -140,7 +140,7 @@ docs: .tools/docs/docs.stamp
 	@$(PY) scripts/site_check.py .site/html
 
 docs-test: docs
-	@.tools/docs/bin/python -m pytest -q -p no:cacheprovider -W ignore tests/site_browser.py $(ARGS)
+	@.tools/docs/bin/python -m pytest -q -p no:cacheprovider -W ignore -n $(WORKERS) tests/site_browser.py $(ARGS)
 
 ray: .tools/ray/ray.stamp
 	@.tools/ray/bin/python -W ignore -m pytest -q -p no:cacheprovider -W ignore --timeout 400 \

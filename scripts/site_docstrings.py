@@ -19,7 +19,7 @@ griffe: Any = import_module("griffe")
 _ROLE = re.compile(r":(?:class|func|meth|mod|attr|data|exc):`(?:([^`<]*) <)?(~?)([\w.]+)>?`")
 _CODE_FOLLOWS = re.compile(r"::$", re.MULTILINE)
 _ARGUMENT = re.compile(r"^    (\w+): ", re.MULTILINE)
-_DRAWING = re.compile(r"^\S.*\n(?:[├│└ ].*\n?)+", re.MULTILINE)
+_DRAWING = re.compile(r"^\S.*\n(?: *[├│└].*\n?)+", re.MULTILINE)
 _PACKAGE = "llmgate"
 _SHOWN = {"__all__", "__init__", "__call__"}
 

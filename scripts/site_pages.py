@@ -20,6 +20,9 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 LANGUAGES = {".py": "python", ".toml": "toml", ".sh": "sh", ".json": "json"}
 
+UNSEARCHED = "---\nsearch:\n  exclude: true\n---\n\n"
+"""What begins a page that the search leaves out: history and code answer few questions."""
+
 _LINK = re.compile(r"(\]\()(?![a-z]+:|#)([^)#\s]+)(#[^)\s]*)?(\))")
 _FENCE = re.compile(r"^```(\w+) run$", re.MULTILINE)
 
@@ -75,7 +78,7 @@ def as_code(file: Path) -> str:
     """A page that shows a file which is no page."""
     text = file.read_text(encoding="utf-8")
     language = LANGUAGES.get(file.suffix, "text")
-    return f"# {file.relative_to(ROOT)}\n\n````{language}\n{text.rstrip()}\n````\n"
+    return f"{UNSEARCHED}# {file.relative_to(ROOT)}\n\n````{language}\n{text.rstrip()}\n````\n"
 
 
 def prepared(page: Path) -> tuple[str, list[Path]]:
@@ -115,6 +118,8 @@ def prepare(target: Path) -> None:
     others: set[Path] = set()
     for page in pages:
         text, linked = prepared(page)
+        if page.name == "CHANGELOG.md":
+            text = UNSEARCHED + text
         write(target / place_of(page), text)
         others.update(linked)
     for file in others.difference(pages):

@@ -197,8 +197,8 @@ SEARCHES = [
     ("logging", "logging-and-traces.html"),
     ("command line", "command-line.html"),
     ("prices", "cost.html"),
-    ("context window size", "cost.html"),
-    ("windows macos", "what-it-does-not-do.html"),
+    ("context window", "models-and-tokens.html"),
+    ("windows macos", "installing.html"),
     ("cancel ctrl-c", "timeouts-and-cancellation.html"),
     ("write a provider", "providers.html"),
 ]
@@ -207,8 +207,12 @@ SEARCHES = [
 def found_by(watched: Watched, words: str) -> list[str]:
     """The first pages among the results, each once, in their order."""
     page = watched.page
-    page.keyboard.press("Control+k")
-    page.keyboard.type(words)
+    box = page.get_by_role("combobox", name="Search")
+    for _ in range(100):  # a button that is pressed before its script has run does nothing
+        if not box.is_visible():
+            page.locator(".md-search__button").click()
+            page.wait_for_timeout(100)
+    box.fill(words)
     links = page.locator(f'a[href*="?h={quote_plus(words)}"]')
     links.first.wait_for()
     addresses: list[str] = links.evaluate_all("links => links.map(link => link.href)")

@@ -95,7 +95,7 @@ def test_links_lead_to_the_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         "```python\nf[0](../code.py)\n```\n",
         "project/readme.md": "# A\n[b](../b.md#c) [c](https://x.example/d.md)",
         "packages/p.md": "[a](../project/readme.md)",
-        "files/code.py.md": "# code.py\n\n````python\nx = 1\n````\n",
+        "files/code.py.md": site_pages.UNSEARCHED + "# code.py\n\n````python\nx = 1\n````\n",
     }
     assert expected == written
 
