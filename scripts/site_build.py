@@ -8,6 +8,7 @@ It prepares the pages, has zensical build them, and fails at any warning; it che
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from scripts.site_pages import ROOT, prepare
 __all__ = ["BuildError", "finish", "warnings_in"]
 
 SITE = ROOT / ".site"
-_FOREIGN_WORKER = "https://unpkg.com/iframe-worker/shim"
+_FOREIGN_WORKER = re.compile(r"https://[^\"]*/iframe-worker/shim")
 """What zensical loads for search in files; assets/file-worker.js is loaded instead."""
 
 
@@ -39,7 +40,7 @@ def finish(html: Path) -> None:
     for page in html.rglob("*.html"):
         worker = os.path.relpath(html / "assets" / "file-worker.js", page.parent)
         text = page.read_text(encoding="utf-8")
-        page.write_text(text.replace(_FOREIGN_WORKER, worker), encoding="utf-8")
+        page.write_text(_FOREIGN_WORKER.sub(worker, text), encoding="utf-8")
 
 
 def build() -> None:

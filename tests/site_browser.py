@@ -161,15 +161,19 @@ def test_the_dark_is_chosen_by_a_button(browser: Any, address: str) -> None:
     """It is kept from page to page."""
     watched = Watched(browser, color_scheme="light")
     page = watched.page
-    page.goto(f"{address}/index.html")
+    page.goto(f"{address}/calls.html")
+    page.locator(".md-code__button").first.wait_for()  # the script has run
     assert brightness(watched) > 0.9
-    for _ in range(3):  # by the system, always light, always dark
-        if page.evaluate("document.body.dataset.mdColorScheme") != "slate":
-            page.locator("[data-md-component=palette] label:visible").click()
-    page.wait_for_function("document.body.dataset.mdColorScheme === 'slate'")
-    page.goto(f"{address}/guide.html")
-    page.wait_for_function("document.body.dataset.mdColorScheme === 'slate'")
-    assert brightness(watched) < 0.1
+    chosen = "document.querySelector('[name=__palette]:checked').id"
+    for _ in range(2):  # from what the system prefers to always light, and to always dark
+        before = page.evaluate(chosen)
+        page.locator("[data-md-component=palette] label:visible").click()
+        page.wait_for_function(f"before => {chosen} !== before", arg=before)
+    for name in ("calls", "guide"):
+        page.goto(f"{address}/{name}.html")
+        page.wait_for_function("document.body.dataset.mdColorScheme === 'slate'")
+        assert brightness(watched) < 0.1
+    assert [] == watched.faults
     watched.context.close()
 
 

@@ -145,7 +145,7 @@ def test_the_worker_of_pages_in_files_is_ours(tmp_path: Path) -> None:
     """The script that zensical would fetch from elsewhere is replaced, in every folder."""
     page = tmp_path / "a" / "b.html"
     page.parent.mkdir()
-    page.write_text('<script src="https://unpkg.com/iframe-worker/shim"></script>', "utf-8")
+    page.write_text('<script src="https://cdn.example/iframe-worker/shim"></script>', "utf-8")
     site_build.finish(tmp_path)
     assert '<script src="../assets/file-worker.js"></script>' == page.read_text("utf-8")
 
