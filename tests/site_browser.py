@@ -164,11 +164,10 @@ def test_the_dark_is_chosen_by_a_button(browser: Any, address: str) -> None:
     page.goto(f"{address}/calls.html")
     page.locator(".md-code__button").first.wait_for()  # the script has run
     assert brightness(watched) > 0.9
-    chosen = "document.querySelector('[name=__palette]:checked').id"
-    for _ in range(2):  # from what the system prefers to always light, and to always dark
-        before = page.evaluate(chosen)
-        page.locator("[data-md-component=palette] label:visible").click()
-        page.wait_for_function(f"before => {chosen} !== before", arg=before)
+    button = page.locator("[data-md-component=palette] label:visible")
+    for following in ("__palette_2", "__palette_0"):  # always light, then always dark
+        button.click()
+        page.locator(f"label[for={following}]:visible").wait_for()
     for name in ("calls", "guide"):
         page.goto(f"{address}/{name}.html")
         page.wait_for_function("document.body.dataset.mdColorScheme === 'slate'")
