@@ -226,9 +226,10 @@ async def test_no_lease_is_left_of_a_thousand_calls_that_were_cancelled(
     limits = Limits(some, few, store=store)
     ask = asking(limits, slow)
 
+    await ask()  # what is imported is imported
     began = time.monotonic()
     await asyncio.gather(*(ask() for _ in range(100)))
-    length = time.monotonic() - began
+    length = min(time.monotonic() - began, 0.5)
 
     async def one(number: int) -> None:
         task = asyncio.create_task(ask(labels={"few": "f"} if number % 2 else {}))
