@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from llmgate._core.default import default_client
 from llmgate.cli import main
 from llmgate.cli.configuration import configuration_file, configured
 from llmgate.testing import server
@@ -49,32 +51,47 @@ def pattern(lines: list[str]) -> str:
     return "".join(r"(?:.*\n)*" if line == ".*" else rf"{line}\n" for line in shown)
 
 
-def test_the_commands_of_the_page(tmp_path: Path) -> None:
+def run(command: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """Run a command: in this process, or in a shell where it needs one. What it says on standard
+    error follows what it prints."""
+    if not re.search("[|>]", command):
+        code = main(shlex.split(command)[1:])
+        return code, "".join(capsys.readouterr())
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", command],  # noqa: S607 - the shell that is on the path
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture(name="mock")
+def _mock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The provider openai is the mock server, for a default client that is made anew."""
+    with server(answer) as mock:
+        monkeypatch.setenv("OPENAI_BASE_URL", mock.base_url("openai"))
+        monkeypatch.setenv("OPENAI_API_KEY", "any")
+        default_client.cache_clear()
+        yield
+        default_client.cache_clear()
+
+
+@pytest.mark.usefixtures("mock")
+def test_the_commands_of_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """One after the other, as somebody types them who reads it."""
+    monkeypatch.chdir(tmp_path)
     found = [*commands()]
     assert len(found) > 10
-    with server(answer) as mock:
-        environment = {
-            **os.environ,
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "OPENAI_BASE_URL": mock.base_url("openai"),
-            "OPENAI_API_KEY": "any",
-            "COLUMNS": "120",
-        }
-        for command, lines in found:
-            done = subprocess.run(
-                ["bash", "-c", command],  # noqa: S607 - the shell that is on the path
-                cwd=tmp_path,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                check=False,
-                timeout=60,
-            )
-            assert 0 == done.returncode, done.stdout
-            assert re.fullmatch(pattern(lines), done.stdout), f"{command}\n{done.stdout}"
+    for command, lines in found:
+        code, shown = run(command, capsys)
+        assert 0 == code, shown
+        assert re.fullmatch(pattern(lines), shown), f"{command}\n{shown}"
 
 
 def test_the_page_s_configuration_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
