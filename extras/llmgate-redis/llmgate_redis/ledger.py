@@ -86,7 +86,8 @@ class Ledger:
         """Ask for a call, which may be admitted so many seconds ahead of its time.
 
         Raises:
-            RedisUnavailableError: when Redis is away; nothing is counted then.
+            RedisUnavailableError: when Redis is away. Where it may have admitted the call all the
+                same, leases and reservations are given back, and rates count it.
         """
         asked = _Asked(request, ahead, self._loop.create_future())
         self._asked.append(asked)
