@@ -265,5 +265,5 @@ def test_notebooks_run(capsys: pytest.CaptureFixture[str]) -> None:
     """The cells of the page run one after the other, in a loop that runs."""
     asyncio.run(run_in_order(ROOT / "docs" / "notebooks.md"))
     printed = capsys.readouterr().out
-    assert re.search(r"^Usage\(prompt_tokens=\d+, completion_tokens=20,", printed, re.MULTILINE)
+    assert re.search(r"^Usage\(prompt_tokens=\d+, completion_tokens=\d+,", printed, re.MULTILINE)
     assert re.search(r"^0 \S.*(?:\n.*)*^1 \S", printed, re.MULTILINE)
