@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Generator, Iterable
+from collections.abc import AsyncIterator, Callable, Generator, Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -59,25 +59,31 @@ def command_of(pid: int) -> str:
 
 
 class Measured:
-    """Calls a second and processor time a call, between a tenth of the records and the last."""
+    """Calls a second and processor time a call, from when all workers run until the last record.
 
-    def __init__(self, count: int, pids: Any) -> None:
+    Args:
+        count: How many calls there are.
+        pids: The groups of processes, once all of them are there; nothing before.
+    """
+
+    def __init__(self, count: int, pids: Callable[[], list[set[int]]]) -> None:
         self._count, self._pids = count, pids
 
     async def read(self, records: AsyncIterator[Any]) -> tuple[float, list[float]]:
         """Calls a second, and microseconds a call of each group of processes."""
-        first = self._count // 10
-        seen, began, before = 0, 0.0, [0.0]
-        rate, spent = 0.0, [0.0]
+        seen, first, began = 0, 0, 0.0
+        before = list[float]()
+        rate, spent = 0.0, list[float]()
         async for _ in records:
             seen += 1
-            if seen == first:
-                began, before = time.perf_counter(), [seconds_of(group) for group in self._pids()]
+            if not before and seen % 100 == 0 and seen >= self._count // 10:
+                before = [seconds_of(group) for group in self._pids()]
+                first, began = seen, time.perf_counter()
             if seen == self._count:
                 rate = (seen - first) / (time.perf_counter() - began)
                 after = [seconds_of(group) for group in self._pids()]
-                spent = [a - b for a, b in zip(after, before, strict=True)]
-        return rate, [each / (seen - first) * 1e6 for each in spent]
+                spent = [(a - b) / (seen - first) for a, b in zip(after, before, strict=True)]
+        return rate, [each * 1e6 for each in spent]
 
 
 def client_of(port: int) -> Client:
@@ -125,8 +131,8 @@ async def of_workers(
         return client_of(port)
 
     def groups() -> list[set[int]]:
-        pids = {int(path.name[4:]) for path in folder.glob("pid-*")}
-        return [{os.getpid(), *pids}, other - pids]
+        pids = {int(path.name[4:]) for path in folder.glob("pid-*")} & children()
+        return [{os.getpid(), *pids}, other - pids] if len(pids) == workers else []
 
     records = ray_batch(
         folder / "in.jsonl",

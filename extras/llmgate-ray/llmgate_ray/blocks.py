@@ -30,15 +30,21 @@ class Item:
         """Whether it may be what ends workers: several were lost that had it."""
         return self.losses >= _SUSPECT
 
+    @property
+    def group(self) -> int:
+        """How many that are suspect, too, a worker may have at once."""
+        return _GROUPS[min(self.losses - _SUSPECT, len(_GROUPS) - 1)]
+
 
 _SUSPECT = 2
+_GROUPS = (64, 8, 1)
 
 
 class Ledger:
     """The calls of a batch: each is to come, with a worker, or done.
 
-    Calls that were with several workers that were lost are handed out last and one by one, so that
-    one that ends its worker takes no others with it.
+    Calls that were with several workers that were lost are handed out last, and with fewer others
+    each time, so that one that ends its worker takes no others with it in the end.
 
     Args:
         items: The calls that are to be made; read on a thread of the ledger's own.
@@ -73,8 +79,8 @@ class Ledger:
                 self._with_workers += len(taken)
                 self._is_read = len(taken) < most
             if not taken and self._suspects and is_idle:
-                taken = [self._suspects.popleft()]
-                self._with_workers += 1
+                taken = self._group(min(most, self._suspects[0].group))
+                self._with_workers += len(taken)
         await self._notify()
         return taken
 
@@ -112,6 +118,13 @@ class Ledger:
     @property
     def _has_open(self) -> bool:
         return bool(self._returned or self._suspects)
+
+    def _group(self, most: int) -> list[Item]:
+        """The first suspects, as far as they were lost equally often."""
+        found = [self._suspects.popleft()]
+        while self._suspects and len(found) < most and self._suspects[0].losses == found[0].losses:
+            found.append(self._suspects.popleft())
+        return found
 
     def _read(self, most: int) -> list[Item]:
         return list(islice(self._items, most))

@@ -7,6 +7,7 @@ through :meth:`BatchWorker.exchange`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -59,6 +60,9 @@ class BatchWorker:
         self._calls: asyncio.Queue[tuple[int, Any]] = asyncio.Queue()
         self._results: deque[Result] = deque()
         self._has_results = asyncio.Event()
+        self._has_many = asyncio.Event()
+        self._many = max(_FEW, settings.concurrency // 2)
+        self._unfinished = self._size = 0
         self._client: Client | None = None
         self._running: asyncio.Task[None] | None = None
 
@@ -76,23 +80,26 @@ class BatchWorker:
         Args:
             calls: With their places.
             patience: Seconds to wait for the first result. From then on further ones are waited
-                for, 50 ms at most, so that there are fewer exchanges; with 0 there is no wait.
+                for, 0.2 s at most, since each exchange costs as much as ten calls; with 0 there is
+                no wait.
 
         Raises:
             BaseException: what ended the worker's batch.
         """
+        self._unfinished += len(calls)
         for call in calls:
             self._calls.put_nowait(call)
-        if patience and not self._results:
+        if patience:
             await self._wait(patience)
         found = list[Result]()
         size = 0
         while self._results and size < _MOST_BYTES:
-            result = self._results.popleft()
-            size += len(result.line)
-            found.append(result)
+            found.append(self._results.popleft())
+            size += len(found[-1].line)
+        self._size -= size
         if not self._results:
             self._has_results.clear()
+            self._has_many.clear()
         return found
 
     async def aclose(self) -> None:
@@ -111,8 +118,10 @@ class BatchWorker:
         news.cancel()
         if self._running.done():
             self._running.result()
-        if self._results:
-            await asyncio.sleep(_GATHERING_SECONDS)
+        if self._results and self._unfinished:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_GATHERING_SECONDS):
+                    await self._has_many.wait()
 
     async def _run(self) -> None:
         settings = self._settings
@@ -126,6 +135,11 @@ class BatchWorker:
         async for record in records:
             self._results.append(self._result_of(record))
             self._has_results.set()
+            self._unfinished -= 1
+            self._size += len(self._results[-1].line)
+            is_much = self._size >= _MOST_BYTES
+            if is_much or len(self._results) >= self._many or not self._unfinished:
+                self._has_many.set()
 
     async def _open_calls(self) -> AsyncIterator[tuple[int, Any]]:
         while True:
@@ -141,7 +155,8 @@ class BatchWorker:
         return Result(record.index, line, None, completion.cost, completion.model)
 
 
-_GATHERING_SECONDS = 0.05
+_GATHERING_SECONDS = 0.2
+_FEW = 64
 _MOST_BYTES = 1_000_000
 
 

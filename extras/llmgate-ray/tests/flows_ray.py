@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -202,6 +203,28 @@ async def test_nothing_leaves_loopback(site: Site) -> None:
     assert addresses
     assert set() == addresses - {"127.0.0.1", "::ffff:127.0.0.1", "::1", "::"}
     assert not import_module("ray._common.usage.usage_lib").usage_stats_enabled()
+
+
+@pytest.mark.parametrize("page", ["docs/many-machines.md", "extras/llmgate-ray/README.md"])
+def test_the_example_of_a_page_runs(
+    site: Site, tmp_path: Path, page: str, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """As it stands there."""
+    text = Path(__file__).parents[3].joinpath(page).read_text("utf-8")
+    [example] = [
+        code
+        for code in re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
+        if "asyncio.run" in code
+    ]
+    prompts = site.calls(Path(page).name, 3)
+    lines = "".join(f"{json.dumps(prompt)}\n" for prompt in prompts)
+    (tmp_path / "questions.jsonl").write_text(lines, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RAY_ADDRESS", site.cluster.address)
+    exec(compile(example, page, "exec"), {})  # noqa: S102 - it is an example of ours
+    printed = sorted(capsys.readouterr().out.splitlines())
+    assert [f"{number} {prompt}" for number, prompt in enumerate(prompts)] == printed
+    assert 3 == len(lines_of(tmp_path / "answers"))
 
 
 async def test_a_client_that_cannot_be_made_ends_the_batch(site: Site, tmp_path: Path) -> None:

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from llmgate import RequestError
+from llmgate import Client, RequestError
 from llmgate.batch import Budget
 from llmgate.errors import InvalidRequestError
-from llmgate_ray import WorkersLostError
+from llmgate.testing import FakeProvider
+from llmgate_ray import WorkerPlace, WorkersLostError
 
 CALLS = [f"p{number}" for number in range(400)]
 
@@ -78,8 +79,8 @@ async def test_blocks_are_small(batch: Any) -> None:
 
     batch.cluster.lose = watch
     batch.seconds = 0.02
-    await batch.run(CALLS[:200])
-    assert 8 < max(held) <= 40
+    await batch.run(CALLS)
+    assert 8 < max(held) <= 8 + 128
 
 
 async def test_a_lost_worker_is_replaced(batch: Any) -> None:
@@ -98,7 +99,7 @@ async def test_a_lost_worker_is_replaced(batch: Any) -> None:
     assert [*range(400)] == sorted(record.index for record in records)
     assert [*range(400)] == [line["index"] for line in batch.lines()]
     assert {*CALLS} == {*batch.prompts}
-    assert len(batch.prompts) - 400 <= 4 * (8 + 40)  # those that were on their way
+    assert len(batch.prompts) - 400 <= 4 * (8 + 136)  # those that were on their way
 
 
 async def test_a_worker_for_which_there_is_no_room_is_not_awaited(batch: Any) -> None:
@@ -153,6 +154,25 @@ async def test_a_budget_is_kept_by_all_together(batch: Any) -> None:
     lines = batch.lines()
     assert 1 <= len(lines) < 400
     assert len(lines) == len(batch.prompts)
+
+
+async def test_what_calls_cost_is_added_up(batch: Any) -> None:
+    """Of all workers; the batch ends when it is as much as was said."""
+
+    def client(place: WorkerPlace) -> Client:
+        prices = {"fake/m": {"input": 0, "output": 1_000_000}}
+        return Client(providers={"fake": FakeProvider(["Yes"] * 400)}, prices=prices)
+
+    batch.budget = Budget(100)
+    batch.cluster.settings = replace(batch.settings, client=client, with_costs=True)
+    with pytest.raises(RequestError, match="was spent, and max_cost is 100"):
+        await batch.run(CALLS)
+    lines = batch.lines()
+    usages = [line["completion"]["usage"]["completion_tokens"] for line in lines]
+    assert 100 <= sum(usages) <= 100 + 2 * 136  # and those that workers had
+    batch.budget = Budget(100_000)
+    await batch.run(CALLS)
+    assert 400 == len(batch.lines())
 
 
 @pytest.mark.parametrize("client", ["nowhere", "json:no_such_name", "json:decoder"])

@@ -56,20 +56,24 @@ async def test_calls_of_lost_workers_are_handed_out_first() -> None:
     ledger.close()
 
 
-async def test_calls_that_several_workers_were_lost_with_are_handed_out_one_by_one() -> None:
-    """Last, and to workers that have no other."""
-    ledger = Ledger(items(4))
+async def test_calls_that_several_workers_were_lost_with_are_handed_out_with_few_others() -> None:
+    """Last, to workers that have no other, and with fewer each time."""
+    ledger = Ledger(items(102))
     for _ in range(2):
-        await ledger.give_back(await ledger.take(2))
-    assert [2, 3] == [each.index for each in await ledger.take(9)]
+        await ledger.give_back(await ledger.take(100))
+    assert [100, 101] == [each.index for each in await ledger.take(200)]
     await ledger.settle(2)
-    assert [] == await ledger.take(9, is_idle=False)
+    assert [] == await ledger.take(200, is_idle=False)
     assert await ledger.has_more()
-    assert [(0, 2)] == [(each.index, each.losses) for each in await ledger.take(9)]
-    assert [(1, 2)] == [(each.index, each.losses) for each in await ledger.take(9)]
-    assert not ledger.over.is_set()
-    await ledger.settle(2)
-    assert ledger.over.is_set()
+    sizes = list[int]()
+    while not ledger.over.is_set():
+        taken = await ledger.take(200)
+        sizes.append(len(taken))
+        if 0 in {each.index for each in taken} and len(taken) > 1:
+            await ledger.give_back(taken)
+        else:
+            await ledger.settle(len(taken))
+    assert [64, 36, 8] + [8] * 7 + [1] * 8 == sizes
     ledger.close()
 
 
