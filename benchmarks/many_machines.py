@@ -59,7 +59,7 @@ def command_of(pid: int) -> str:
 
 
 class Measured:
-    """Calls a second and processor time a call, from when all workers run until the last record.
+    """Calls a second and processor time a call, from when all workers are warm to the last record.
 
     Args:
         count: How many calls there are.
@@ -76,9 +76,11 @@ class Measured:
         rate, spent = 0.0, list[float]()
         async for _ in records:
             seen += 1
-            if not before and seen % 100 == 0 and seen >= self._count // 10:
+            if not first and seen % 100 == 0 and self._pids():
+                first = seen + self._count // 10
+            if seen == first:
                 before = [seconds_of(group) for group in self._pids()]
-                first, began = seen, time.perf_counter()
+                began = time.perf_counter()
             if seen == self._count:
                 rate = (seen - first) / (time.perf_counter() - began)
                 after = [seconds_of(group) for group in self._pids()]

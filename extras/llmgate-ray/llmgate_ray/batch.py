@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Unpack, cast
 from llmgate.batch import BatchCall, Budget, id_of
 from llmgate.batch_files import calls_in
 from llmgate.errors import InvalidRequestError, describe_value
-from llmgate_ray.blocks import Item, Ledger
+from llmgate_ray.blocks import Item, Ledger, size_of
 from llmgate_ray.cluster import RayCluster, joined
 from llmgate_ray.driver import Driver, RayRecord, check_count
 from llmgate_ray.shards import Shards
@@ -112,4 +112,7 @@ def source_of(calls: Any, template: str | None) -> Iterator[Item]:
         described = describe_value(cast("object", calls))
         reason = f"expected a file, a dataset or calls to iterate over, got {described}"
         raise InvalidRequestError(reason, path="calls")
-    return (Item(index, id_of(call, index), call) for index, call in enumerate(found))
+    return (
+        Item(index, id_of(call, index), call, size=size_of(call))
+        for index, call in enumerate(found)
+    )

@@ -7,23 +7,26 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import islice
-from typing import Any
+from typing import Any, cast
 
-__all__ = ["Item", "Ledger"]
+__all__ = ["Item", "Ledger", "size_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A call with its place and id; ``losses`` is how many workers were lost that had it."""
+    """A call with its place and id; ``losses`` is how many workers were lost that had it.
+
+    ``size`` is about how many bytes it takes.
+    """
 
     index: int
     id: str
     call: Any
     losses: int = 0
+    size: int = 0
 
     @property
     def is_suspect(self) -> bool:
@@ -38,6 +41,7 @@ class Item:
 
 _SUSPECT = 2
 _GROUPS = (64, 8, 1)
+_MOST_BYTES = 1_000_000
 
 
 class Ledger:
@@ -65,6 +69,8 @@ class Ledger:
     async def take(self, most: int, *, is_idle: bool = True) -> list[Item]:
         """At most so many calls, those first that came back from workers that were lost.
 
+        Those that are read are fewer where they are large: together about a million bytes.
+
         Args:
             most: How many.
             is_idle: Whether the worker that they are for has no calls: only then it may be given
@@ -75,9 +81,10 @@ class Ledger:
             self._with_workers += len(taken)
             if not taken and not self._is_read:
                 loop = asyncio.get_running_loop()
-                taken = await loop.run_in_executor(self._thread, self._read, most)
+                taken, is_end = await loop.run_in_executor(self._thread, self._read, most)
                 self._with_workers += len(taken)
-                self._is_read = len(taken) < most
+                if is_end:
+                    self._is_read = True
             if not taken and self._suspects and is_idle:
                 taken = self._group(min(most, self._suspects[0].group))
                 self._with_workers += len(taken)
@@ -126,11 +133,32 @@ class Ledger:
             found.append(self._suspects.popleft())
         return found
 
-    def _read(self, most: int) -> list[Item]:
-        return list(islice(self._items, most))
+    def _read(self, most: int) -> tuple[list[Item], bool]:
+        """The next calls, and whether there are no more; on the thread, so nothing is set here."""
+        found = list[Item]()
+        size = 0
+        while len(found) < most and size < _MOST_BYTES:
+            item = next(self._items, None)
+            if item is None:
+                return found, True
+            found.append(item)
+            size += item.size
+        return found, False
 
     async def _notify(self) -> None:
         if self._is_read and not self._has_open and not self._with_workers:
             self.over.set()
         async with self._changed:
             self._changed.notify_all()
+
+
+def size_of(call: Any) -> int:
+    """About how many bytes a call takes: those of its texts."""
+    if isinstance(call, str | bytes):
+        return len(call)
+    parts: Iterable[Any] = ()
+    if isinstance(call, Mapping):
+        parts = cast("Any", call).values()
+    elif isinstance(call, list | tuple):
+        parts = cast("Any", call)
+    return sum(map(size_of, parts))

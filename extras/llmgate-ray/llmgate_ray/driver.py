@@ -103,6 +103,7 @@ class Driver:
     ) -> None:
         self._ledger, self._shards, self._cluster = ledger, shards, cluster
         self._budget = budget
+        self._concurrency = concurrency
         self._most = concurrency + max(_LEAST_AHEAD, concurrency)
         self._records: asyncio.Queue[RayRecord | BaseException | None] = asyncio.Queue(_MOST_AHEAD)
         self._running: asyncio.Task[None] | None = None
@@ -211,9 +212,12 @@ class Driver:
                 yield len(results)
 
     def _room(self, held: Mapping[int, Item]) -> int:
-        """How many more calls a worker may have; none beside those that may end it."""
+        """How many more calls a worker may have, if above 0; none beside those that may end it."""
         has_suspects = any(item.is_suspect for item in islice(held.values(), 1))
-        return 0 if has_suspects else self._most - len(held)
+        if has_suspects:
+            return 0
+        is_large = sum(item.size for item in held.values()) > _MOST_BYTES
+        return (self._concurrency if is_large else self._most) - len(held)
 
     async def _next_block(self, held: Mapping[int, Item]) -> list[Item]:
         """A few more calls for a worker; of those that are none, there are records at once."""
@@ -262,6 +266,8 @@ class Driver:
 _BLOCK = 128
 """The most calls that are handed out at once."""
 _LEAST_AHEAD = 128
+_MOST_BYTES = 8_000_000
+"""Of the calls that a worker has, beyond which none is ahead of those that it makes."""
 _MOST_AHEAD = 1_000
 _MOST_LOST = 4
 _MOST_LOSSES = 5

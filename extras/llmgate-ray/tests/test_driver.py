@@ -83,6 +83,20 @@ async def test_blocks_are_small(batch: Any) -> None:
     assert 8 < max(held) <= 8 + 128
 
 
+async def test_few_large_calls_are_ahead_of_those_that_are_made(batch: Any) -> None:
+    """A worker has as many as it makes at once, and those of one block."""
+    held = list[int]()
+
+    def watch(worker: Any) -> None:
+        held.append(len(worker.calls) - worker.results)
+
+    batch.cluster.lose = watch
+    batch.seconds = 0.3
+    records = await batch.run(f"{number} {'x' * 1_000_000}" for number in range(60))
+    assert 60 == len(records)
+    assert max(held) <= 9
+
+
 async def test_a_lost_worker_is_replaced(batch: Any) -> None:
     """Each of the two twice; its calls are made by others, and each has one line in the end."""
     lost = Counter[int]()

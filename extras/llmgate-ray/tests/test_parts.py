@@ -17,7 +17,7 @@ from llmgate.middlewares.limits import Limit
 from llmgate.types import Completion
 from llmgate_ray import WorkerPlace, ray_batch
 from llmgate_ray.batch import source_of
-from llmgate_ray.blocks import Item, Ledger
+from llmgate_ray.blocks import Item, Ledger, size_of
 from llmgate_ray.cluster import joined
 from llmgate_ray.shards import Shards
 
@@ -40,6 +40,17 @@ async def test_calls_are_handed_out_in_blocks() -> None:
     await ledger.settle(1)
     assert ledger.over.is_set()
     assert not await ledger.has_more()
+    ledger.close()
+
+
+async def test_blocks_of_large_calls_have_few() -> None:
+    """About a million bytes, of which one may have more; their texts count."""
+    parts = [{"type": "text", "text": "x" * 400_000}]
+    message = {"role": "user", "content": parts}
+    assert 400_008 == size_of({"messages": (message,), "temperature": 0.5})
+    large = (Item(index, "", None, size=400_008) for index in range(7))
+    ledger = Ledger(large)
+    assert [3, 3, 1, 0] == [len(await ledger.take(9)) for _ in range(4)]
     ledger.close()
 
 
@@ -181,10 +192,11 @@ def test_calls_come_from_files_and_all_that_can_be_iterated_over(tmp_path: Path)
     path = tmp_path / "in.jsonl"
     path.write_text('{"id": "x", "text": "a"}\n"b"\n', "utf-8")
     assert [
-        Item(0, "x", {"prompt": "Say a", "id": "x"}),
-        Item(1, "1", {"prompt": "Say b"}),
+        Item(0, "x", {"prompt": "Say a", "id": "x"}, size=6),
+        Item(1, "1", {"prompt": "Say b"}, size=5),
     ] == [*source_of(str(path), "Say {text}")]
-    assert [Item(0, "0", "a"), Item(1, "z", {"id": "z"})] == [*source_of(["a", {"id": "z"}], None)]
+    expected = [Item(0, "0", "a", size=1), Item(1, "z", {"id": "z"}, size=1)]
+    assert expected == [*source_of(["a", {"id": "z"}], None)]
     for calls, template in (({"prompt": "a"}, None), (7, None), (["a"], "{text}")):
         with pytest.raises(InvalidRequestError):
             source_of(calls, template)
@@ -196,7 +208,7 @@ def test_a_dataset_keeps_its_order() -> None:
     context = SimpleNamespace(execution_options=options)
     rows = [{"id": "a", "prompt": "A"}]
     dataset: Any = SimpleNamespace(context=context, iter_rows=lambda: iter(rows))
-    assert [Item(0, "a", rows[0])] == [*source_of(dataset, None)]
+    assert [Item(0, "a", rows[0], size=2)] == [*source_of(dataset, None)]
     assert options.preserve_order
 
 
