@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -123,3 +123,37 @@ async def test_a_model_that_is_no_text_loads_nothing() -> None:
     model: Any = 5
     with pytest.raises(InvalidRequestError, match="expected a model's name, got 5"):
         await Client().acompletion(model, HI)
+
+
+async def test_more_providers_at_once_than_settings_are_kept() -> None:
+    """Each call is made: none waits for a provider that others have pushed out, and no provider
+    without settings is made twice."""
+    made: list[str] = []
+
+    def factory(name: str) -> Callable[[], FakeProvider]:
+        def make() -> FakeProvider:
+            made.append(name)
+            return FakeProvider([name] * 2)
+
+        return make
+
+    names = [f"p{number}" for number in range(80)]
+    client = Client(providers={name: factory(name) for name in names})
+    async with asyncio.timeout(20):
+        for _ in range(2):
+            calls = [client.acompletion(f"{name}/m", HI) for name in names]
+            assert names == [response.text for response in await asyncio.gather(*calls)]
+    assert names == sorted(made, key=names.index)
+
+
+async def test_more_keys_at_once_than_are_kept() -> None:
+    """Each call has the provider of its own key, also where newer ones have taken its place."""
+
+    def factory(*, api_key: str) -> FakeProvider:
+        return FakeProvider([api_key])
+
+    client = Client(providers={"fake": factory})
+    keys = [f"key{number}" for number in range(200)]
+    async with asyncio.timeout(20):
+        calls = [client.acompletion("fake/m", HI, api_key=key) for key in keys]
+        assert keys == [response.text for response in await asyncio.gather(*calls)]

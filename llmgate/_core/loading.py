@@ -53,7 +53,12 @@ async def load(registry: Registry, call: AnyAsked, timeout: Timeout, began: floa
     if type(call.model) is not str:
         return
     try:
-        while (loading := registry.loading(call.model, revealed(call.settings))) is not None:
+        for _ in range(
+            2
+        ):  # imported, made; one that is given up for newer ones is made in the call
+            loading = registry.loading(call.model, revealed(call.settings))
+            if loading is None:
+                break
             await _step(*loading, call.model, timeout, began)
     except LLMGateError as error:
         error.__cause__ = error.__context__ = None

@@ -288,8 +288,9 @@ class Registry:
 
     def _make(self, key: _Key, settings: Mapping[str, Any]) -> Provider:
         made = self._create(key[0], settings)
-        while len(self._made) >= 64:  # keys that rotate must not pile up
-            self._made.pop(next(iter(self._made)), None)  # another thread may do the same
+        rotating = [each for each in [*self._made] if each[1]] if settings else []
+        for oldest in rotating[:-63]:  # keys that rotate must not pile up
+            self._made.pop(oldest, None)  # another thread may do the same
         self._made[key] = made
         return made
 
