@@ -182,6 +182,15 @@ async def test_what_cannot_change_a_response_does_not_count(options: Any) -> Non
     assert 1 == len(provider.transport.requests)
 
 
+def test_what_is_no_plain_json_makes_a_key_as_well() -> None:
+    """Keys that are numbers, integers of any size, and what is known by its text alone."""
+    values: list[Any] = [{1: 2}, {1: 3}, 2**70, 2**70 + 1, {"a": Path("a")}, {"a": Path("b")}]
+    keys = [Cache()._key(ChatCall("fake/m", HI, extra_body={"x": value})) for value in values]
+    assert len(values) == len({*keys})
+    again = Cache()._key(ChatCall("fake/m", HI, extra_body={"x": {1: 2}}))
+    assert keys[0] == again
+
+
 def test_a_key_has_no_secret() -> None:
     """Neither as it is, nor in what is hashed: keys of any value give the same."""
     cache = Cache()

@@ -19,6 +19,7 @@ __all__ = [
     "json_reader",
     "parse_arguments",
     "plain_json",
+    "sorted_json",
 ]
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -63,6 +64,17 @@ def plain_json(value: Any) -> bytes | None:
         return None
 
 
+def sorted_json(value: Any) -> bytes:
+    """JSON with the keys of its objects in order, the same for equal values; what is no JSON is in
+    it as its text. It is to be compared, and not read."""
+    try:
+        return _sorting_writer()(value)
+    except TypeError:  # keys that are no text, large integers, great depth
+        from json import dumps  # noqa: PLC0415 - seldom
+
+        return dumps(value, sort_keys=True, default=str).encode()
+
+
 def decode_json(data: bytes | str) -> Any:
     """A JSON value; a byte order mark and white space around it are accepted.
 
@@ -93,6 +105,13 @@ def _plain_writer() -> Callable[[Any], bytes]:
 
     refused = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
     return partial(orjson.dumps, option=refused | orjson.OPT_PASSTHROUGH_SUBCLASS)
+
+
+@cache
+def _sorting_writer() -> Callable[[Any], bytes]:
+    import orjson  # noqa: PLC0415 - first use
+
+    return partial(orjson.dumps, default=str, option=orjson.OPT_SORT_KEYS)
 
 
 @cache

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 from llmgate._core.stream import Stream
 from llmgate._exchange import Exchange
-from llmgate._text.json import decode_json
+from llmgate._text.json import decode_json, sorted_json
 from llmgate._text.redact import is_credential, redact_url
 from llmgate.embeddings import EmbeddingCall, Embeddings
 from llmgate.errors import InvalidRequestError, describe_value
@@ -106,7 +106,7 @@ class Cache(Middleware):
         while (running := self._running.get(place)) is not None:
             with suppress(_NotKeptError):
                 kind, raw = await asyncio.shield(running)
-                return cast("Kept", _restored(kind, raw))
+                return cast("Kept", _restored(kind, decode_json(raw)))
         future = self._running[place] = place[0].create_future()
         try:
             response = await ask()
@@ -122,12 +122,13 @@ class Cache(Middleware):
                 future.set_exception(_NotKeptError)
             future.exception()  # nobody has to wait for it
 
-    async def _find(self, key: str) -> bytes | None:
+    async def _find(self, key: str) -> dict[str, Any] | None:
         """What is kept for a key, as far as this version can read it."""
         try:
             raw = await self._store.get(key)
-            if raw is not None and decode_json(raw)["version"] == _VERSION:
-                return raw
+            kept = None if raw is None else decode_json(raw)
+            if kept is not None and kept["version"] == _VERSION:
+                return cast("dict[str, Any]", kept)
         except Exception:  # noqa: BLE001 - whatever became of the store: the provider can be asked
             self.failures += 1
         return None
@@ -156,9 +157,9 @@ class Cache(Middleware):
     def _key(self, call: ChatCall | EmbeddingCall) -> str:
         """The same text for calls that are equal, and for no others."""
         scope = self._scope if isinstance(self._scope, str) else self._scope(call)
-        parameters = {
-            name: value for name, value in call.parameters.items() if name != "stream_options"
-        }
+        parameters = cast("dict[str, Any]", call.parameters)
+        if "stream_options" in parameters:
+            parameters = {name: parameters[name] for name in parameters if name != "stream_options"}
         asked: dict[str, Any] = {
             "version": _VERSION,
             "scope": scope,
@@ -173,8 +174,7 @@ class Cache(Middleware):
             asked["messages"] = call.messages
         else:
             asked["input"] = call.input
-        text = json.dumps(asked, sort_keys=True, ensure_ascii=True, default=str)
-        return f"llmgate:{hashlib.sha256(text.encode()).hexdigest()}"
+        return f"llmgate:{hashlib.blake2b(sorted_json(asked), digest_size=32).hexdigest()}"
 
     def _ttl_of(self, call: ChatCall | EmbeddingCall) -> float | None:
         given = call.labels.get("cache_ttl")
@@ -237,9 +237,8 @@ def _written(response: Whole) -> bytes | None:
     return json.dumps(kept, default=str).encode()
 
 
-def _restored(kind: type[Kept], raw: bytes) -> Kept:
+def _restored(kind: type[Kept], kept: dict[str, Any]) -> Kept:
     """A response that is kept, as a new one."""
-    kept = decode_json(raw)
     response = kind.model_validate(kept["response"])
     response.exchange = Exchange(
         provider=kept["provider"],
