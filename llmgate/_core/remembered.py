@@ -134,8 +134,9 @@ def copied(call: ChatCall) -> ChatCall:
 def another(call: Call) -> Call:
     """Another call with the same values, which may be changed; ``dataclasses.replace`` takes ten
     times as long."""
-    kind = type(call)
-    return kind(*_values_of(kind)(call))
+    kind: Any = type(call)
+    copy: Call = kind(*_values_of(kind)(call))
+    return copy
 
 
 @cache
