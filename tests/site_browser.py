@@ -168,7 +168,7 @@ def test_the_dark_is_chosen_by_a_button(browser: Any, address: str) -> None:
     for following in ("__palette_2", "__palette_0"):  # always light, then always dark
         button.click()
         page.locator(f"label[for={following}]:visible").wait_for()
-    for name in ("calls", "guide"):
+    for name in ("calls", "limits"):
         page.goto(f"{address}/{name}.html")
         page.wait_for_function("document.body.dataset.mdColorScheme === 'slate'")
         assert brightness(watched) < 0.1
