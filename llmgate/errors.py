@@ -139,7 +139,9 @@ class LLMGateError(Exception):
             "attempts": len(self.attempts) if len(self.attempts) > 1 else None,
         }
         context = ", ".join(
-            f"{name} {excerpt(str(value))}" for name, value in known.items() if value is not None
+            f"{name} {excerpt(str(value))}"
+            for name, value in known.items()
+            if value not in (None, "")
         )
         return f"{self.message} ({context})" if context else self.message
 

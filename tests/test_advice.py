@@ -41,6 +41,7 @@ UNKNOWN = {
         "no installed provider claims 'CANNED-LLM-9'",
         "did you mean a name like 'canned-*', or 'canned/CANNED-LLM-9'?",
     ),
+    "acnned-9": ("no installed provider claims 'acnned-9'", "did you mean a name like 'canned-*'?"),
     "acme/x": ("no provider 'acme' is installed", SERVER),
     "meta-llama/Llama-3-8b": ("no provider 'meta-llama' is installed", SERVER),
     "localhost:8000/x": ("no installed provider claims 'localhost:8000/x'", SERVER),

@@ -175,6 +175,13 @@ def test_the_text_of_an_error_says_whose_call_it_was(error: LLMGateError, text: 
     assert text == str(error)
 
 
+def test_a_call_without_a_model_names_none_in_the_text() -> None:
+    """As a list of a provider's models, whose call has an empty name."""
+    error = ProviderError("no")
+    error.provider, error.model = "canned", ""
+    assert "no (provider canned)" == str(error)
+
+
 def test_a_single_attempt_is_not_counted_in_the_text() -> None:
     """Only a call that was tried again says how often."""
     error = LLMGateError("it failed")

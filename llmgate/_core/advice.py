@@ -119,7 +119,7 @@ def _on_a_path(model: str, known: Collection[str]) -> str:
 
 
 def _on_a_claim(model: str, claims: Mapping[str, Collection[str]]) -> str:
-    """``gpt4o`` and ``GPT-4o`` are nearly names of the pattern ``gpt-*``."""
+    """``gpt4o``, ``GPT-4o`` and ``gtp-4o`` are nearly names of the pattern ``gpt-*``."""
     name = _letters(model)
     for provider, patterns in claims.items():
         for pattern in patterns:
@@ -127,6 +127,8 @@ def _on_a_claim(model: str, claims: Mapping[str, Collection[str]]) -> str:
             if len(stem) > 2 and name.startswith(stem):
                 meant = describe_value(f"{provider}/{model}")
                 return f"did you mean a name like {pattern!r}, or {meant}?"
+            if len(stem) > 2 and sorted(name[: len(stem)]) == sorted(stem):  # gtp-4o
+                return f"did you mean a name like {pattern!r}?"
     return ""
 
 

@@ -207,8 +207,14 @@ def _nearest(option: str, text: str) -> str:
     """The option that was meant, of those in a text."""
     from difflib import get_close_matches  # noqa: PLC0415 - only on the way to an error
 
-    known = re.findall(r"--[a-z-]+", text)
-    near = get_close_matches(option.partition("=")[0], known, n=1)
+    known, given = re.findall(r"--[a-z-]+", text), option.partition("=")[0]
+    if given.replace("_", "-") in ("--api-key", "--key", "--token") and "--key-env" in known:
+        return (
+            "; a key is no argument, which others could read: set the provider's variable, or name "
+            "another one with --key-env"
+        )
+    begun = [each for each in known if len(given) > 3 and each.startswith(given)]
+    near = begun or get_close_matches(given, known, n=1)
     return f"; did you mean {near[0]}?" if near else ""
 
 

@@ -288,6 +288,8 @@ def test_words_of_a_prompt_stand_anywhere(capsys: pytest.CaptureFixture[str]) ->
         (["chat", "Hi", "--modle=x"], "llmgate chat: error: there is no option --modle=x; "),
         (["chat", "Hi", "--modle=x"], "did you mean --model?"),
         (["chat", "Hi", "--zzz"], "there is no option --zzz\n"),
+        (["chat", "Hi", "--temp", "1"], "--temp; did you mean --temperature?"),
+        (["chat", "Hi", "--api-key", "x"], "set the provider's variable, or name another one with"),
         (["doctor", "now"], "llmgate doctor: error: unexpected 'now'"),
         (["explain", "echo/echo", "now"], "llmgate explain: error: unexpected 'now'"),
         (["--colour"], "llmgate: error: there is no option --colour"),
