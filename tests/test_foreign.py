@@ -324,10 +324,10 @@ def test_a_fresh_process_says_so_too() -> None:
     assert "give api_key= with a call" in done.stdout
 
 
-def test_leaving_what_was_never_entered_does_nothing() -> None:
+async def test_leaving_what_was_never_entered_does_nothing() -> None:
     """``with`` asks for the end of a block before it begins one."""
     is_async, is_sync = AsyncOnly(), SyncOnly()
     leave: Any = getattr(is_async, "__exit__")  # noqa: B009 - checkers do not know it
     leave(None, None, None)
     leave = getattr(is_sync, "__aexit__")  # noqa: B009 - likewise
-    asyncio.run(leave(None, None, None))
+    await leave(None, None, None)
