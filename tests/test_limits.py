@@ -295,6 +295,16 @@ async def test_no_more_run_at_once(stream: bool) -> None:
     assert 0 == group_of(limits).running
 
 
+async def test_who_has_waited_for_a_turn_runs_where_there_is_room() -> None:
+    """And counts among those that run."""
+    limits, slow = Limits(Limit(requests=200, per=1, burst=1, concurrency=5)), Slow(0.02)
+    client = client_of(limits, slow)
+    await asyncio.gather(*(ask(client) for _ in range(10)))
+    assert 10 == slow.calls
+    assert slow.most <= 5
+    assert (0, 0) == (group_of(limits).running, len(group_of(limits).waiting))
+
+
 async def test_nothing_is_left_of_calls_that_were_cancelled() -> None:
     """At random moments, a thousand of them."""
     limits = Limits(Limit(concurrency=5), Limit(concurrency=7, by=""))
