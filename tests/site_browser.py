@@ -179,7 +179,7 @@ def test_the_dark_is_chosen_by_a_button(browser: Any, address: str) -> None:
 # What somebody types who has one of the twenty questions that the manual is to answer, and the page
 # that answers it.
 SEARCHES = [
-    ("install pypi", "project/readme.html"),
+    ("install pypi", "installing.html"),
     ("image pdf", "images-and-files.html"),
     ("audio input", "audio.html"),
     ("embeddings", "embeddings.html"),
