@@ -348,6 +348,17 @@ async def test_clients_may_share_a_limit(clock: list[float]) -> None:
     assert (2 * COST, 0) == spent(limits, "")
 
 
+async def test_clients_that_come_and_go_are_forgotten(clock: list[float]) -> None:
+    """Limits that outlive very many of them hold no more and no more."""
+    limits, rates = Limits(Limit(spend=1, per=DAY)), Limits(Limit(requests=60))
+    for _ in range(300):
+        client_of(limits, rates)
+    assert 100 == len(limits._pricing._shared)
+    assert 0 == len(rates._pricing._shared)
+    await ask(client_of(limits))
+    assert (COST, 0) == spent(limits)
+
+
 async def test_prices_are_looked_up_anew_where_there_are_very_many(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

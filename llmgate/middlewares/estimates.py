@@ -6,6 +6,7 @@ Amounts of money are whole billionths of a currency, which add up exactly wherev
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from decimal import ROUND_CEILING, Decimal
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
@@ -25,6 +26,8 @@ __all__ = ["Estimate", "Pricing", "Tokens", "billionths", "length_of", "spent"]
 AnyCall: TypeAlias = "ChatCall | EmbeddingCall"
 _BILLION = 1_000_000_000
 _MOST_MODELS = 10_000
+_MOST_CLIENTS = 100
+"""Clients that share limits at the same time, and have prices of their own; older ones are gone."""
 
 
 class Tokens(NamedTuple):
@@ -78,7 +81,7 @@ class Pricing:
     """What models cost, by the prices of the clients or public ones."""
 
     def __init__(self) -> None:
-        self._shared = list["Shared"]()
+        self._shared = deque["Shared"](maxlen=_MOST_CLIENTS)
         self._rates = dict[str, "Rates"]()
 
     def add(self, shared: Shared) -> None:

@@ -103,7 +103,8 @@ class Limits(Middleware):
 
     def used_by(self, shared: Shared) -> None:
         """Take the prices of the client, where what is spent is limited."""
-        self._pricing.add(shared)
+        if self._spends:
+            self._pricing.add(shared)
 
     async def _held(self, call: Call, handler: Callable[[Call], Awaitable[Result]]) -> Result:
         held = await self._admitted(call)
