@@ -27,6 +27,7 @@ from llmgate.errors import (
     RateLimitError,
     ServerError,
     StreamTruncatedError,
+    UnknownProviderError,
     UnsupportedError,
 )
 from llmgate.hooks import CallEnded
@@ -167,6 +168,18 @@ async def test_a_list_is_checked(model: Any, path: str) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         await ask(client_of({"a": []}), model)
     assert path == caught.value.path
+
+
+@pytest.mark.parametrize(
+    ("model", "named"), [("fsat", "; names of the client's own: 'fast', 'careful'"), ("b/m", "")]
+)
+async def test_a_name_that_is_none_of_the_clients_own(model: str, named: str) -> None:
+    """The error lists them, since one may have been meant; a provider's prefix is no such name."""
+    models = {"fast": ["a/x"], "careful": ["a/y"]}
+    client = Client(providers={"a": FakeProvider(["Hi"])}, models=models)
+    with pytest.raises(UnknownProviderError) as caught:
+        await ask(client, model)
+    assert named == "".join(caught.value.message.partition("; names of the client's own")[1:])
 
 
 async def test_a_model_named_twice_is_asked_once() -> None:

@@ -70,7 +70,8 @@ llmgate-testing, hatchling and pytest:
     pip install --no-index --no-deps --no-build-isolation -e .
     pytest
 
-Then fill in, in this order, and run the tests after each step:
+Then fill in, in this order, and run the tests after each step. Those of responses fail from the
+moment the code reads the vendor's format until the recordings have it, too:
 """
 
 

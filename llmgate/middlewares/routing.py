@@ -15,6 +15,7 @@ from llmgate.errors import (
     ContentFilterError,
     ContextWindowError,
     InvalidRequestError,
+    UnknownProviderError,
     describe_value,
 )
 from llmgate.middleware import EmbeddingHandler, Handler, Middleware, Shared
@@ -134,7 +135,13 @@ class Router(Middleware):
             hedging = hedging._replace(after=route.hedge_after)
         is_hedged = call.hedge_after is not None or hedging.after is not None
         if route is None and not call.fallbacks and not is_hedged:
-            return await handler(call)
+            try:
+                return await handler(call)
+            except UnknownProviderError as error:
+                if self._routes and "/" not in call.model:  # it may have been meant for one of them
+                    named = ", ".join(map(describe_value, [*self._routes][:9]))
+                    error.message += f"; names of the client's own: {named}"
+                raise
         if call.settings and route is not None:
             reason = f"{call.model!r} stands for several targets: give each Target its own"
             raise InvalidRequestError(reason, path=", ".join(sorted(call.settings)))
