@@ -86,6 +86,8 @@ async def joined(address: str) -> Any:
         InvalidRequestError: when Ray is not installed, or there is no cluster.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if address == "local":  # it listens on loopback alone then; read when Ray is imported
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     try:
         ray: Any = import_module("ray")
         import_module("ray.exceptions")

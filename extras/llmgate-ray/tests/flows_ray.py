@@ -201,8 +201,45 @@ async def test_nothing_leaves_loopback(site: Site) -> None:
             for each in process.net_connections("inet"):
                 addresses |= {end.ip for end in (each.laddr, each.raddr) if end}
     assert addresses
-    assert set() == addresses - {"127.0.0.1", "::ffff:127.0.0.1", "::1", "::"}
+    assert set() == addresses - {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
     assert not import_module("ray._common.usage.usage_lib").usage_stats_enabled()
+
+
+_LOCAL = """
+import asyncio, sys
+from importlib import import_module
+from llmgate import Client
+from llmgate.testing import FakeProvider
+from llmgate_ray import ray_batch
+
+def client(place):
+    return Client(providers={"fake": FakeProvider(["Yes"] * 9)})
+
+async def main():
+    given = {"model": "fake/m", "client": client, "address": "local"}
+    print(*[record.text async for record in ray_batch(["a", "b"], sys.argv[1], **given)])
+    psutil = import_module("psutil")
+    me = psutil.Process()
+    sockets = [each for one in [me, *me.children(recursive=True)] for each in one.net_connections()]
+    print(*{end.ip for each in sockets for end in (each.laddr, each.raddr) if end})
+
+asyncio.run(main())
+"""
+
+
+def test_a_cluster_of_one_machine_listens_on_loopback(tmp_path: Path) -> None:
+    """It is started for the batch, and ends with the process."""
+    with tempfile.TemporaryDirectory(prefix="ray") as folder:
+        environment = {**os.environ, "RAY_TMPDIR": folder}
+        for name in ("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "RAY_ADDRESS"):
+            environment.pop(name, None)
+        command = [sys.executable, "-c", _LOCAL, str(tmp_path / "out")]
+        done = subprocess.run(
+            command, check=True, capture_output=True, env=environment, timeout=150, text=True
+        )
+    texts, addresses = done.stdout.splitlines()[-2:]
+    assert "Yes Yes" == texts
+    assert set() == {*addresses.split()} - {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
 
 
 @pytest.mark.parametrize("page", ["docs/many-machines.md", "extras/llmgate-ray/README.md"])
