@@ -14,6 +14,7 @@ from llmgate.errors import InvalidRequestError, PluginError, UnsupportedError
 from llmgate.provider import Decoder, Provider, Signing, Support
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest
+from llmgate.provider.threads import run_in_thread
 from llmgate.testing import Canned, CannedTransport, FakeProvider, with_transport
 from llmgate.types import Chunk, Completion
 from tests.plain_provider import PlainProvider
@@ -98,6 +99,23 @@ def test_a_preview_needs_no_credential(provider: Provider) -> None:
     """Without a key, or with a token that would have to be fetched, the rest is shown."""
     shown = Client(providers={"openai": provider}).preview("gpt-4o", HELLO)
     assert {"content-type": "application/json"} == dict(shown.headers)
+
+
+class Loading(PlainProvider):
+    """A provider whose credentials are loaded on a thread."""
+
+    async def authorize(self, request: HttpRequest, signing: Signing) -> HttpRequest:
+        await run_in_thread(list)
+        return request
+
+
+def test_a_look_begins_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a loop nothing is begun that would have to be waited for, nor is a loop made."""
+    begun: list[Any] = []
+    monkeypatch.setattr("llmgate.provider.threads.start_in_thread", begun.append)
+    preview = Client(providers={"plain": Loading(api_key=KEY)}).preview("plain/m", HELLO)
+    assert HELLO == preview.json()["messages"]
+    assert not begun
 
 
 class Reasoning(PlainProvider):

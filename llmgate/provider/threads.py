@@ -24,7 +24,8 @@ async def run_in_thread(function: Callable[[], Result]) -> Result:
     ``asyncio.to_thread`` waits for its threads at the end of ``asyncio.run`` and of the process,
     and has few of them: a function that never returns would hold up both, and other functions.
     """
-    return await asyncio.wrap_future(start_in_thread(function))
+    loop = asyncio.get_running_loop()  # without one, as in a look at a request, nothing is begun
+    return await asyncio.wrap_future(start_in_thread(function), loop=loop)
 
 
 def start_in_thread(function: Callable[[], Result]) -> Future[Result]:
