@@ -191,6 +191,23 @@ async def test_large_calls_need_little_memory(site: Site, tmp_path: Path) -> Non
     assert grown < 100_000, "kB"
 
 
+async def test_the_rows_of_a_dataset_are_calls(site: Site, tmp_path: Path) -> None:
+    """In their order, so that it is resumed."""
+    ray = import_module("ray")
+    data = import_module("ray.data")
+    if not ray.is_initialized():
+        ray.init(address=site.cluster.address, log_to_driver=False, configure_logging=False)
+    prompts = site.calls("dataset", 200)
+    messages = [[{"role": "user", "content": prompt}] for prompt in prompts]
+    rows = [{"id": f"r{place}", "messages": each} for place, each in enumerate(messages)]
+    for expected in (200, 0):
+        dataset = data.from_items(rows, override_num_blocks=4)
+        records = await run(site, dataset, tmp_path / "out")
+        assert expected == len(records)
+    assert [row["id"] for row in rows] == [line["id"] for line in lines_of(tmp_path / "out")]
+    check_whole(site, "dataset", 200, tmp_path / "out", 0)
+
+
 async def test_nothing_leaves_loopback(site: Site) -> None:
     """All sockets of all processes of the cluster are on it, and no use is reported."""
     await run(site, ["loopback 0"], site.folder / "loopback")
