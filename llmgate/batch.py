@@ -6,19 +6,17 @@ It reads calls from anywhere and hands out records; files are ``batch_files``' m
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack, cast
 
+from llmgate._core.adaptive import AdaptiveLimit
 from llmgate._core.default import default_client
 from llmgate._core.settings import is_mapping
 from llmgate.errors import (
     InvalidRequestError,
     LLMGateError,
-    OverloadedError,
-    RateLimitError,
     RequestError,
     describe_value,
 )
@@ -339,69 +337,3 @@ def _amount(given: Any) -> Decimal:
         reason = f"expected an amount above 0, got {describe_value(given)}"
         raise InvalidRequestError(reason, path="max_cost")
     return Decimal(str(given))
-
-
-class AdaptiveLimit:
-    """How many calls run at once: more while all goes well, half as many where a provider limits.
-
-    As TCP does it: one more for each full round without a refusal, half at a refusal, and only one
-    halving for all the calls that were on their way by then.
-    """
-
-    def __init__(self, highest: int) -> None:
-        self._highest = highest
-        self.limit = float(min(highest, 8))
-        self.running = 0
-        self._is_rising = True
-        self._unaffected = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
-
-    async def __aenter__(self) -> None:
-        while self.running >= int(self.limit):
-            turn = asyncio.get_running_loop().create_future()
-            self._waiting.append(turn)
-            try:
-                await turn
-            finally:
-                if turn in self._waiting:
-                    self._waiting.remove(turn)
-        self.running += 1
-
-    async def __aexit__(self, *_: object) -> None:
-        self.running -= 1
-        self._wake()
-
-    def learn(self, record: BatchRecord) -> None:
-        """Take notice of how a call went, its attempts included."""
-        if self._unaffected:
-            self._unaffected -= 1
-        if _was_refused(record):
-            if not self._unaffected:
-                self.limit = max(1.0, self.limit / 2)
-                self._unaffected = self.running + 1
-                self._is_rising = False
-        elif self._is_rising:  # doubles with each round
-            self.limit = min(self._highest, self.limit + 1)
-        else:
-            self.limit = min(self._highest, self.limit + 1 / self.limit)
-        self._wake()
-
-    def _wake(self) -> None:
-        free = int(self.limit) - self.running
-        while free > 0 and self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                free -= 1
-
-
-_REFUSALS = frozenset({429, 503, 529})
-
-
-def _was_refused(record: BatchRecord) -> bool:
-    if isinstance(record.error, RateLimitError | OverloadedError):
-        return True
-    attempts = record.error.attempts if record.error else ()
-    if record.completion is not None:
-        attempts = record.completion.attempts
-    return any(attempt.status in _REFUSALS for attempt in attempts)

@@ -19,8 +19,9 @@ import pytest
 
 import llmgate.batch_files
 from llmgate import Client, OverloadedError, RateLimitError, ServerError
+from llmgate._core.adaptive import AdaptiveLimit
 from llmgate._exchange import Attempt
-from llmgate.batch import AdaptiveLimit, BatchRecord, abatch, batch
+from llmgate.batch import BatchRecord, abatch, batch
 from llmgate.batch_files import Journal, batch_file, calls_in, encoded_line
 from llmgate.errors import InvalidRequestError, RequestError
 from llmgate.middleware import Middleware

@@ -175,6 +175,7 @@ FLOORS = (
     ),
     (
         "_core.default",
+        "_core.adaptive",
         "_core.hosts",
         "_core.knowledge",
         "_core.tool_rounds",

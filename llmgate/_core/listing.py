@@ -17,22 +17,25 @@ from llmgate._core.check import check_name
 from llmgate._core.prepare import new_id, set_own
 from llmgate.errors import (
     InvalidRequestError,
+    LLMGateError,
+    MissingKeyError,
     PluginError,
     ProviderError,
     UnsupportedError,
     describe_value,
 )
-from llmgate.models import Model
+from llmgate.models import Model, ModelList
 from llmgate.options import ListOptions
-from llmgate.provider import ModelLister
+from llmgate.provider import MayBeUnconfigured, ModelLister
 from llmgate.report import Policy, Report
 
 if TYPE_CHECKING:
     from llmgate._core.state import CallState
     from llmgate.hooks import Hook
     from llmgate.options import Timeout
+    from llmgate.provider import Provider
 
-__all__ = ["ListingCall", "listed", "parse_listing"]
+__all__ = ["ListingCall", "is_configured", "listed", "parse_listing", "together"]
 
 
 @dataclass(slots=True)
@@ -113,6 +116,28 @@ async def listed(
     if not call.is_special:
         kept[name] = (time.monotonic(), [copy(model) for model in models])
     return models
+
+
+def is_configured(provider: Provider) -> bool:
+    """Whether a provider has what it needs to be asked, as far as it says."""
+    return not isinstance(provider, MayBeUnconfigured) or provider.is_configured()
+
+
+def together(names: Iterable[str], results: Iterable[list[Model] | BaseException]) -> ModelList:
+    """The lists of several providers as one, with the errors of those that have none to give.
+
+    Raises:
+        BaseException: what is none of our errors.
+    """
+    found = ModelList()
+    for name, result in zip(names, results, strict=True):
+        if isinstance(result, list):
+            found += result
+        elif not isinstance(result, LLMGateError):
+            raise result
+        elif not isinstance(result, MissingKeyError | UnsupportedError):
+            found.errors[name] = result
+    return found
 
 
 async def _listed(state: CallState, name: str) -> list[Model]:

@@ -17,13 +17,11 @@ from llmgate._core.prepare import AnyAsked, fit, hide_credentials, new_id, provi
 from llmgate._core.registry import Registry, Target
 from llmgate.errors import (
     InvalidRequestError,
-    LLMGateError,
     MissingKeyError,
-    UnsupportedError,
     describe_value,
 )
 from llmgate.options import CallOptions, EmbeddingOptions, ListOptions, RerankOptions
-from llmgate.provider import MayBeUnconfigured, TokenCounter
+from llmgate.provider import TokenCounter
 from llmgate.report import Policy, Report
 
 if TYPE_CHECKING:
@@ -367,11 +365,11 @@ class Operations:
     async def _list(
         self, name: str, call: ListingCall, began: float, *, is_named: bool = True
     ) -> list[Model]:
-        from llmgate._core.listing import listed  # noqa: PLC0415 - not paid for by chat
+        from llmgate._core.listing import is_configured, listed  # noqa: PLC0415 - not paid for by chat
 
         await self._load(call, began)
         provider = provider_of(call, Target(name, ""), self._registry)
-        if not (is_named or _is_configured(provider)):
+        if not (is_named or is_configured(provider)):
             return []
         state = await self._begin(call, replace(call, model=""), provider, began)
         try:
@@ -381,7 +379,7 @@ class Operations:
             raise
 
     async def _list_all(self, call: ListingCall, began: float) -> ModelList:
-        from llmgate.models import ModelList  # noqa: PLC0415 - not paid for by chat
+        from llmgate._core.listing import together  # noqa: PLC0415 - not paid for by chat
 
         if call.settings:
             named = ", ".join(sorted(call.settings))
@@ -397,16 +395,4 @@ class Operations:
             for name in names
         ]
         results = await asyncio.gather(*lists, return_exceptions=True)
-        found = ModelList()
-        for name, result in zip(names, results, strict=True):
-            if isinstance(result, list):
-                found += result
-            elif not isinstance(result, LLMGateError):
-                raise result
-            elif not isinstance(result, MissingKeyError | UnsupportedError):
-                found.errors[name] = result
-        return found
-
-
-def _is_configured(provider: Provider) -> bool:
-    return not isinstance(provider, MayBeUnconfigured) or provider.is_configured()
+        return together(names, results)
