@@ -49,6 +49,17 @@ def calls_in(path: Path, template: str | None = None) -> Iterator[Any]:
     raise failure
 
 
+def _check_readable(path: Path) -> None:
+    """Look before anything is made: an output without an input helps nobody."""
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        failure = InvalidRequestError(str(error), path=str(path))
+    else:
+        return
+    raise failure
+
+
 def _json_lines(file: Iterator[str]) -> Iterator[Any]:
     for number, line in enumerate(file, 1):
         if not line.strip():
@@ -127,6 +138,7 @@ async def batch_file(
         InvalidRequestError: when a file cannot be read or written, or is not of the other one.
         RequestError: when ``max_cost`` is reached, or a price is not known, after the last record.
     """
+    _check_readable(Path(path))
     async with Journal(Path(output)) as journal:
 
         async def open_calls() -> AsyncIterator[tuple[int, Any]]:

@@ -182,3 +182,11 @@ def test_the_options_of_a_stream_are_for_us() -> None:
         assert ["stream_options.other"] * ("other" in given) == [d.path for d in shown.report]
     assert [False, False, True] == [call.include_usage for call in caught]
     assert [{"seed": 1}] * 3 == [call.parameters for call in caught]
+
+
+@pytest.mark.parametrize("stream", ["yes", "false", 1, 0, []])
+def test_stream_is_a_bool(stream: Any) -> None:
+    """A text would be true whatever it says."""
+    with pytest.raises(InvalidRequestError, match="expected True or False") as caught:
+        Client(providers={"fake": FakeProvider()}).completion("fake/x", HELLO, stream=stream)
+    assert "stream" == caught.value.path

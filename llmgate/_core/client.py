@@ -41,7 +41,7 @@ from llmgate._core.state import AnyCall
 from llmgate._core.stream import Stream
 from llmgate._text.hints import Live
 from llmgate._text.redact import hide_address
-from llmgate.errors import ClosedError, InvalidRequestError, MissingKeyError
+from llmgate.errors import ClosedError, InvalidRequestError, MissingKeyError, describe_value
 from llmgate.hooks import Event, Hook
 from llmgate.options import CallOptions, ChatCall, Timeout
 from llmgate.provider import Provider
@@ -300,10 +300,13 @@ class Client(Operations, Live):
         stream: bool | None,
         options: CallOptions,
     ) -> ChatCall:
+        if stream is None:
+            stream = False
+        elif type(stream) is not bool:
+            reason = f"expected True or False, got {describe_value(stream)}"
+            raise InvalidRequestError(reason, path="stream")
         registry, unsupported = self._registry, self._unsupported
-        return parse(
-            model, messages, bool(stream), options, registry=registry, unsupported=unsupported
-        )
+        return parse(model, messages, stream, options, registry=registry, unsupported=unsupported)
 
     def _parse_here(
         self,

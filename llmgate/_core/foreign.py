@@ -25,7 +25,7 @@ _HOSTS_OWN = (
 _PROVIDER = "the provider is the first part of the model's name, as in model='provider/name'"
 _CLIENT = "it is a setting of a client: llmgate.Client(verify=…, proxy=…, limit=…, transport=…)"
 _MIDDLEWARE = "not part of a call: see docs/middleware.md"
-_PRICES = "llmgate knows no prices; the tokens are in the completion's usage"
+_PRICES = "prices are a client's: llmgate.Client(prices={…}), see docs/cost.md"
 _OWN_PROMPT = "write it as a message: {'role': 'system', 'content': …}"
 _LIMITS = "use timeout=, in seconds for the whole call, or llmgate.Timeout(first_token=…, idle=…)"
 _HOOKS = "use hooks=[…], callables that are given each event: see docs/logging-and-traces.md"

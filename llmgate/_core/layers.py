@@ -182,6 +182,9 @@ def _one(item: Any) -> Middleware:
     raise InvalidRequestError(f"{describe_value(item)} is {hint}", path="middleware")
 
 
+_OURS = "llmgate's own are objects, such as llmgate.middlewares.cache.Cache()"
+
+
 def _installed(name: str) -> Middleware:
     from importlib.metadata import entry_points  # noqa: PLC0415 - slow to import
 
@@ -194,7 +197,7 @@ def _installed(name: str) -> Middleware:
         reason = f"the packages {owners} both provide {name!r}: uninstall one"
     else:
         known = ", ".join(sorted({point.name for point in points})) or "none"
-        reason = f"no middleware {name!r} is installed (installed: {known})"
+        reason = f"no middleware {name!r} is installed (installed: {known}); {_OURS}"
     raise InvalidRequestError(reason, path="middleware")
 
 

@@ -6,13 +6,17 @@ import argparse
 import asyncio
 import sys
 import time
+from decimal import Decimal
 from importlib.metadata import entry_points
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from llmgate.batch_files import batch_file
 from llmgate.cli.arguments import add_call, add_connection, add_model, options_of
 from llmgate.cli.configuration import configured
 from llmgate.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from llmgate.cost import Cost
 
 __all__ = ["add_arguments", "run"]
 
@@ -53,8 +57,11 @@ def run(arguments: argparse.Namespace) -> int:
     progress = _Progress(sys.stderr)
     try:
         asyncio.run(_run(arguments, model, options, progress))
-    finally:
-        progress.end()
+    except BaseException:
+        if progress.done:
+            progress.end()
+        raise
+    progress.end()
     return 1 if progress.failed else 0
 
 
@@ -75,7 +82,9 @@ async def _run(
         **options,
     )
     async for record in records:
-        progress.add(None if record.error is None else f"{record.id}: {record.error}")
+        failure = None if record.error is None else f"{record.id}: {record.error}"
+        completion = getattr(record, "completion", None)  # of other packages' records, only lines
+        progress.add(failure, None if completion is None else completion.cost)
 
 
 def _of_package(name: str) -> Any:
@@ -93,14 +102,18 @@ class _Progress:
         self._output, self._is_terminal = output, output.isatty()
         self._began = self._shown = time.monotonic()
         self.done = self.failed = 0
+        self._cost, self._currency = Decimal(0), ""
 
-    def add(self, failure: str | None) -> None:
+    def add(self, failure: str | None, cost: Cost | None = None) -> None:
         """Another record is there."""
         self.done += 1
         if failure is not None:
             self.failed += 1
             if self.failed <= _MOST_FAILURES:
                 self._line(f"llmgate: {failure}", over=False)
+        if cost is not None:
+            self._cost += cost
+            self._currency = cost.currency
         now = time.monotonic()
         if now - self._shown >= (0.2 if self._is_terminal else 10):
             self._shown = now
@@ -115,7 +128,8 @@ class _Progress:
 
     def _text(self, now: float) -> str:
         seconds = max(now - self._began, 0.001)
-        return f"{self.done} calls, {self.failed} failed, {self.done / seconds:.1f} a second"
+        text = f"{self.done} calls, {self.failed} failed, {self.done / seconds:.1f} a second"
+        return f"{text}, {self._cost:.4f} {self._currency}" if self._currency else text
 
     def _line(self, text: str, *, over: bool) -> None:
         if self._is_terminal:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +20,7 @@ import pytest
 
 from llmgate import Completion
 from llmgate.cli import arguments, chat, configuration, main
+from llmgate.cost import Cost
 
 
 def run(site: Path, *words: str, **options: Any) -> subprocess.Popen[str]:
@@ -569,6 +571,39 @@ def test_a_batch_that_cannot_be_says_why(
     """In one line."""
     assert 1 == main(batch_of(tmp_path, '"one"', words=words))
     assert message in capsys.readouterr().err
+
+
+def test_a_batch_without_an_input_leaves_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No output, and no sum of calls."""
+    output = tmp_path / "out.jsonl"
+    assert 1 == main(["batch", str(tmp_path / "nowhere.jsonl"), "-o", str(output)])
+    printed = capsys.readouterr().err
+    assert "nowhere.jsonl" in printed
+    assert "calls" not in printed
+    assert not output.exists()
+
+
+def test_a_batch_that_ends_early_says_how_far_it_came(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before the error that it ended with."""
+    words = batch_of(tmp_path, *['"a"'] * 9, words=["--max-cost", "1", "--concurrency", "1"])
+    assert 1 == main(words)
+    printed = capsys.readouterr().err
+    assert "1 calls, 0 failed" in printed
+    assert "costs is not known" in printed
+
+
+def test_progress_says_what_was_spent() -> None:
+    """As far as prices are known."""
+    output = io.StringIO()
+    progress = import_module("llmgate.cli.batch")._Progress(output)
+    for _ in range(2):
+        progress.add(None, Cost({"input": Decimal("0.25")}, "EUR"))
+    progress.end()
+    assert output.getvalue().endswith(" a second, 0.5000 EUR\n")
 
 
 def test_a_terminal_has_one_line_of_progress(monkeypatch: pytest.MonkeyPatch) -> None:

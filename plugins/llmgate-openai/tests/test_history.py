@@ -120,6 +120,18 @@ async def _sent_back(message: Any, base_url: str | None = None) -> tuple[Any, Ma
             {"role": "assistant", "content": _PARTS[:1]},
             {},
         ),
+        (
+            None,
+            Message(content="x", extra={"images": [1]}),
+            {"role": "assistant", "content": "x"},
+            {"messages[1].images": "dropped"},
+        ),
+        (
+            _ELSEWHERE,
+            Message(content="x", extra={"images": [1]}),
+            {"role": "assistant", "content": "x", "images": [1]},
+            {},
+        ),
         (None, Message(), {"role": "assistant", "content": ""}, {_CONTENT: "converted"}),
         (_ELSEWHERE, Message(), {"role": "assistant", "content": ""}, {_CONTENT: "converted"}),
         (

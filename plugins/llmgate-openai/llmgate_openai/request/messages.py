@@ -62,6 +62,8 @@ def _assistant(
     sent |= own
     _restore_parts(sent, path, call, dialect)
     _restore_reasoning(sent, path, call, dialect)
+    if dialect.gated and sent.pop("images", None) is not None:
+        call.report.add("dropped", f"{path}.images", "images of responses are not accepted back")
     audio = sent.get("audio")
     if is_object(audio) and audio.get("id") and len(audio) > 1:
         sent["audio"] = {"id": audio["id"]}
