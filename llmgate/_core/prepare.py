@@ -35,7 +35,6 @@ from llmgate.provider import Provider
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Secret
 from llmgate.report import Deviation, Policy, Report
-from llmgate.tools import as_tool, check_names
 
 if TYPE_CHECKING:
     from llmgate._core.registry import Registry, Target
@@ -198,12 +197,20 @@ def _completed(given: dict[str, Any], changes: list[Deviation]) -> dict[str, Any
     if callable(tools):
         refuse_one_tool(tools)
     if is_iterable(tools) and not isinstance(tools, str | bytes | Mapping):
-        listed = [*tools]
-        own = [as_tool(tool) if callable(tool) else None for tool in listed]
-        check_names(mine for mine in own if mine is not None)
-        pairs = zip(listed, own, strict=True)
-        parameters["tools"] = [tool if mine is None else mine.definition for tool, mine in pairs]
+        parameters["tools"] = _defined([*tools])
     return parameters
+
+
+def _defined(tools: list[Any]) -> list[Any]:
+    """The tools, functions by their definitions."""
+    if not any(map(callable, tools)):
+        return tools
+    from llmgate.tools import as_tool, check_names  # noqa: PLC0415 - only where functions are given
+
+    own = [as_tool(tool) if callable(tool) else None for tool in tools]
+    check_names(mine for mine in own if mine is not None)
+    pairs = zip(tools, own, strict=True)
+    return [tool if mine is None else mine.definition for tool, mine in pairs]
 
 
 _NO_TYPES = (Mapping, str, bytes, int, float, list, tuple, set)

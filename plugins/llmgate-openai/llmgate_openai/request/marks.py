@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import repeat
 from operator import contains
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from llmgate.messages import MessageParam, ToolDefinition
-from llmgate.options import ChatParameters
 from llmgate.provider.call import ProviderCall, TextMessages
 from llmgate.provider.http import is_array, is_object
+
+if TYPE_CHECKING:
+    from llmgate.messages import MessageParam, ToolDefinition
+    from llmgate.options import ChatParameters
 
 __all__ = ["without_cache_control"]
 
