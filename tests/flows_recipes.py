@@ -15,7 +15,12 @@ from llmgate.testing import FakeProvider
 from llmgate.types import Function, ToolCall
 
 PAGE = (Path(__file__).parents[1] / "docs" / "frameworks.md").read_text(encoding="utf-8")
-RECIPES = re.findall(r"^## (.+?)\n\n```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+SECTIONS = [part.partition("\n")[::2] for part in re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:]]
+RECIPES = [
+    (title, code)
+    for title, text in SECTIONS
+    for code in re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+]
 
 
 class City(BaseModel):
@@ -27,7 +32,9 @@ class City(BaseModel):
 def recipe(title: str) -> dict[str, Any]:
     """The names that the code of a section defines."""
     names: dict[str, Any] = {"__name__": "recipe"}
-    exec(dict(RECIPES)[title], names)  # noqa: S102 - our own document
+    for section, code in RECIPES:
+        if section == title:
+            exec(code, names)  # noqa: S102 - our own document
     return names
 
 
@@ -55,7 +62,7 @@ def test_a_recipe_is_short(title: str, code: str) -> None:
 
 def test_every_framework_has_one() -> None:
     """In this order."""
-    assert [title for title, _ in RECIPES] == ["OpenAI Agents", "Pydantic AI", "LangChain"]
+    assert list(dict(RECIPES)) == ["OpenAI Agents", "Pydantic AI", "LangChain"]
 
 
 async def test_openai_agents() -> None:
@@ -79,6 +86,27 @@ async def test_openai_agents() -> None:
     assert b"Be brief." in sent
 
 
+async def test_openai_agents_streams() -> None:
+    """Text arrives in pieces, tools are called in between, usage comes at the end."""
+    agents: Any = import_module("agents")
+    agents.set_tracing_disabled(True)
+    client, provider = client_of(calls("weather"), "Sunny and warm.")
+    async with client:
+        model = recipe("OpenAI Agents")["AgentsModel"]("fake/m", client)
+        agent = agents.Agent(name="Helper", model=model, tools=[agents.function_tool(weather)])
+        run = agents.Runner.run_streamed(agent, "How is the weather?")
+        pieces = [
+            event.data.delta
+            async for event in run.stream_events()
+            if event.type == "raw_response_event"
+            and event.data.type == "response.output_text.delta"
+        ]
+    assert len(pieces) > 1
+    assert "".join(pieces) == run.final_output == "Sunny and warm."
+    assert run.context_wrapper.usage.input_tokens > 0
+    assert b"sunny in Oslo" in provider.transport.requests[1].body
+
+
 async def test_pydantic_ai() -> None:
     """Tools, a retry for what does not fit, a value at the end, usage."""
     ai: Any = import_module("pydantic_ai")
@@ -99,6 +127,29 @@ async def test_pydantic_ai() -> None:
     assert b"Field required" in bodies[2]
     assert b"Be brief." in bodies[0]
     assert b"Be polite." in bodies[3]
+
+
+async def test_pydantic_ai_streams() -> None:
+    """Text arrives in pieces, tools are called first, usage comes at the end; a run can be left."""
+    ai: Any = import_module("pydantic_ai")
+    client, provider = client_of(
+        calls("weather"), "Sunny and warm.", calls("final_result", '{"name": "Oslo"}'), "Long."
+    )
+    model = recipe("Pydantic AI")["StreamingPydanticModel"]("fake/m", client)
+    async with client:
+        async with ai.Agent(model, tools=[weather]).run_stream("How is the weather?") as run:
+            pieces = [piece async for piece in run.stream_text(delta=True, debounce_by=None)]
+        async with ai.Agent(model, output_type=City).run_stream("Which city?") as found:
+            city = await found.get_output()
+        async with ai.Agent(model).run_stream("Tell me more.") as left:
+            await left.cancel()
+    assert len(pieces) > 1
+    assert "".join(pieces) == "Sunny and warm."
+    assert run.usage.input_tokens > 0
+    assert city == City(name="Oslo")
+    assert left.cancelled
+    assert provider.transport.still_open == 0
+    assert b"sunny in Oslo" in provider.transport.requests[1].body
 
 
 async def test_langchain() -> None:
@@ -124,3 +175,21 @@ async def test_langchain() -> None:
         found = model.with_structured_output(City).invoke("Which city?")
     assert found == City(name="Oslo")
     assert b"sunny in Oslo" in provider.transport.requests[1].body
+
+
+async def test_langchain_streams() -> None:
+    """Text and arguments arrive in pieces, which add up to the message; with and without async."""
+    tools: Any = import_module("langchain_core.tools")
+    client, _ = client_of("Sunny and warm.", "Cold and wet.", calls("weather"))
+    model = recipe("LangChain")["StreamingLangChainModel"](name="fake/m", client=client)
+    async with client:
+        awaited = [piece async for piece in model.astream("How is the weather?")]
+        plain = list(model.stream("How is it now?"))
+        first, *rest = model.bind_tools([tools.tool(weather)]).stream("And in Oslo?")
+    assert "".join(piece.content for piece in awaited) == "Sunny and warm."
+    assert [bool(piece.content) for piece in awaited].count(True) > 1
+    assert "".join(piece.content for piece in plain) == "Cold and wet."
+    assert [piece.usage_metadata for piece in plain if piece.usage_metadata] != []
+    whole = sum(rest, first)
+    [call] = whole.tool_calls
+    assert (call["name"], call["args"], call["id"]) == ("weather", {"city": "Oslo"}, "c1")
