@@ -217,7 +217,11 @@ OVER_AIOHTTP = {
 """The only modules that import it."""
 SDKS = {"anthropic", "azure", "boto3", "botocore", "cohere", "google", "openai", "replicate"}
 CLIENTS = {"httpx", "httpcore", "requests", "urllib3", "urllib.request", "http.client", "socket"}
-VENDORS = re.compile("anthropic|cohere|azure|replicate", re.IGNORECASE)
+VENDORS = re.compile(
+    "anthropic|cohere|azure|replicate|bedrock|gemini|vertex|mistral|ollama|hugging_?face|cerebras"
+    r"|deepseek|fireworks|groq|jina|nvidia|openrouter|perplexity|voyage",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)

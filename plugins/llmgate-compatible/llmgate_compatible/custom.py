@@ -80,13 +80,23 @@ def _check(row: Row, names: Collection[str], variables: Collection[str]) -> None
     if row.name in names:
         reason = "an installed provider has this name, and a file cannot replace it"
         raise InvalidRequestError(reason, path=row.name)
-    taken = [name for name in row.variables if name in variables]
+    taken = [name for name in row.variables if name in variables or name in _KEYS_OF_OTHERS]
     if taken:
         reason = f"{taken[0]} is the key of an installed provider, and a file cannot have it sent"
         raise InvalidRequestError(reason, path=f"{row.name}.key")
     if not _is_safe(row.base_url):
         reason = "expected an https address, or one of this machine"
         raise InvalidRequestError(reason, path=f"{row.name}.base_url")
+
+
+_KEYS_OF_OTHERS = frozenset(
+    {
+        *("ANTHROPIC_AUTH_TOKEN", "AZURE_API_KEY", "AZURE_OPENAI_AD_TOKEN"),
+        *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+        *("GOOGLE_API_KEY", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_API_KEY", "REPLICATE_API_KEY"),
+    }
+)
+"""What else holds a provider's key, beside the variables that its package names as entry points."""
 
 
 def _is_safe(address: str) -> bool:

@@ -73,6 +73,7 @@ class CompatibleHost(Provider):
     ) -> None:
         self._api: Api | None = checked_api(self.row, api)
         api_key = key_from(api_key)
+        self._is_key_given = api_key is not None
         vendor = vendor_of(self.row, settings)
         self._own_settings = settings
         self._is_address_given = base_url is not None
@@ -92,8 +93,12 @@ class CompatibleHost(Provider):
         return type(self)(**self._settings.changed(**settings))
 
     def is_configured(self) -> bool:
-        """Whether somebody has set it up; a server that needs no key is there for everybody."""
-        return not self.row.keyless or self._settings.key() is not None or self._has_address()
+        """Whether somebody has set it up: a server that needs no key is there for everybody, and a
+        key in a variable that many programs use may be meant for another host."""
+        if self.row.keyless:
+            return self._settings.key() is not None or self._has_address()
+        read = next(filter(self._settings.variable, self.row.key), None)
+        return self._is_key_given or read not in _USED_BY_MANY
 
     def _has_address(self) -> bool:
         named = self._settings.variable(*self.row.address) if self.row.address else None
@@ -190,6 +195,8 @@ def class_of(row: Row) -> type[CompatibleHost]:
 
 
 _PARAMETERS = tuple(ChatParameters.__annotations__)
+_USED_BY_MANY = frozenset({"INFERENCE_API_KEY", "INFERENCE_KEY", "MODEL_API_KEY"})
+"""Variables that are read for calls of their host alone, and not for a list of all models."""
 
 
 # --- what a row makes of one model --------------------------------------------------------

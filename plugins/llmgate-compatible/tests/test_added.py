@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,37 @@ def test_a_row_of_a_file_that_could_lead_a_key_elsewhere_is_refused(
     with pytest.raises(InvalidRequestError, match=expected) as caught:
         completion("acme/m", GREETING)
     assert str(file) in str(caught.value)
+
+
+PLUGINS = Path(__file__).parents[2]
+AWS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+
+
+def variables_of_keys() -> Iterator[str]:
+    """Each variable that a plugin of this repository reads a key from."""
+    for file in sorted(PLUGINS.glob("llmgate-*/llmgate_*/**/*.py")):
+        for names in re.findall(r"Credential\(\s*\(([^)]*)\)", file.read_text("utf-8")):
+            yield from re.findall('"([A-Z_]+)"', names)
+    yield from AWS
+
+
+@pytest.mark.parametrize("variable", sorted({*variables_of_keys()}))
+def test_no_key_of_another_provider_is_named_by_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """Neither the usual variable of its key, nor any other that may hold one."""
+    file = tmp_path / "hosts.toml"
+    file.write_text(f'[acme]\nbase_url = "https://acme.example"\nkey = "{variable}"\n')
+    monkeypatch.setenv("LLMGATE_HOSTS", str(file))
+    with pytest.raises(InvalidRequestError, match=f"{variable} is the key of an installed"):
+        installed_providers()
+
+
+def test_the_variables_of_keys_are_found() -> None:
+    """Those of every plugin that has a key, or the test above would show nothing."""
+    expected = {"OPENAI_API_KEY", "AZURE_API_KEY", "ANTHROPIC_AUTH_TOKEN", "GOOGLE_API_KEY"}
+    assert expected < {*variables_of_keys()}
+    assert 15 <= len({*variables_of_keys()})
 
 
 @pytest.mark.parametrize(

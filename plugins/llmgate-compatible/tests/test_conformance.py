@@ -1,7 +1,6 @@
 """The conformance kit over recordings of the hosts, each by its own name.
 
-The recordings lie beside the repository. Without them, one host of each kind is tested with
-responses that are made up here.
+The recordings lie beside the repository: without them, there is nothing to play here.
 """
 
 from __future__ import annotations

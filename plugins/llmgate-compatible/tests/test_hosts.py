@@ -10,6 +10,7 @@ import pytest
 
 import llmgate_compatible
 from llmgate import Client
+from llmgate._core.registry import installed_providers
 from llmgate.errors import AuthenticationError, InvalidRequestError, MissingKeyError
 from llmgate.provider.http import HttpRequest
 from llmgate.testing import CANARY, Canned, CannedTransport, with_transport
@@ -358,3 +359,41 @@ def test_a_server_that_nobody_set_up_is_not_asked_with_the_others(
     assert class_of("lmstudio")(api_key="k").is_configured()
     assert class_of("lmstudio")(base_url="http://127.0.0.1:1").is_configured()
     assert not class_of("mistralrs")().is_configured()
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "own"),
+    [
+        ("meta", "MODEL_API_KEY", "META_API_KEY"),
+        ("heroku", "INFERENCE_KEY", "HEROKU_INFERENCE_KEY"),
+        ("inference-net", "INFERENCE_API_KEY", "INFERENCE_NET_API_KEY"),
+    ],
+)
+async def test_a_key_that_may_be_anybodys_is_read_where_its_host_is_called(
+    name: str, variable: str, own: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list of all models does not send it; one of the host's own name may be sent there."""
+    monkeypatch.setenv(variable, CANARY)
+    provider = class_of(name)()
+    assert not provider.is_configured()
+    assert CANARY in await shown_sent(provider, expected_url(row_of(name)))
+    assert class_of(name)(api_key="k").is_configured()
+    monkeypatch.delenv(variable)
+    monkeypatch.setenv(own, "k")
+    assert class_of(name)().is_configured()
+
+
+async def test_a_list_of_all_models_does_not_ask_with_such_a_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is somebody else's, perhaps; asked for by name, the list is there."""
+    monkeypatch.setenv("MODEL_API_KEY", "k")
+    transport = CannedTransport([Canned(200, body=b'{"data": [{"id": "m"}]}')])
+    provider = with_transport(class_of("meta")(), transport)
+    monkeypatch.setenv("LLMGATE_PROVIDERS", "meta")
+    installed_providers.cache_clear()
+    async with Client(providers={"meta": provider}) as client:
+        assert [] == await client.alist_models()
+        assert [] == transport.requests
+        assert ["m"] == [model.id for model in await client.alist_models("meta")]
+    installed_providers.cache_clear()
