@@ -187,6 +187,7 @@ def test_the_options_of_a_stream_are_for_us() -> None:
 @pytest.mark.parametrize("stream", ["yes", "false", 1, 0, []])
 def test_stream_is_a_bool(stream: Any) -> None:
     """A text would be true whatever it says."""
+    complete: Any = Client(providers={"fake": FakeProvider()}).completion
     with pytest.raises(InvalidRequestError, match="expected True or False") as caught:
-        Client(providers={"fake": FakeProvider()}).completion("fake/x", HELLO, stream=stream)
+        complete("fake/x", HELLO, stream=stream)
     assert "stream" == caught.value.path
