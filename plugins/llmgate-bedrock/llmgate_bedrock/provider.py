@@ -35,7 +35,7 @@ from llmgate_bedrock.rules import PARAMETERS, abilities_of, traits_of
 
 if TYPE_CHECKING:
     from llmgate.embeddings import EmbeddingCall, Embeddings
-    from llmgate.models import Model
+    from llmgate.models import Model, TokenCount
     from llmgate.provider.emulation import ToolEmulation
 
 __all__ = ["Bedrock"]
@@ -139,6 +139,16 @@ class Bedrock(Provider, Embedder, ModelLister):
         decoder = ConverseDecoder(context)
         return decoder if emulation is None else emulation.decoder(decoder)
 
+    def count_tokens(self, call: ProviderCall) -> Flow[TokenCount]:
+        """One request, with what of the call is its prompt."""
+        from llmgate_bedrock import counting  # noqa: PLC0415 - seldom
+
+        model = counting.counted_model(self._base_model or call.model)
+        encoded = encode(call, traits_of(model))
+        url = self._url(call.model, "count-tokens", model)
+        response = yield counting.count_request(encoded.body, url)
+        return counting.count_of(response)
+
     def _prepared(
         self, call: ProviderCall, operation: str
     ) -> tuple[HttpRequest, Context, ToolEmulation | None]:
@@ -189,10 +199,11 @@ class Bedrock(Provider, Embedder, ModelLister):
     def __repr__(self) -> str:
         return f"Bedrock(base_url={self._settings.shown_url!r})"
 
-    def _url(self, model: str, operation: str) -> str:
+    def _url(self, model: str, operation: str, sent: str | None = None) -> str:
+        """The address of an operation; ``sent`` is the name that it has, if it is another one."""
         provider = self._in_region_of(model)
         provider._check_region()
-        return provider._settings.url(model_path(model, operation))
+        return provider._settings.url(model_path(sent or model, operation))
 
     def _check_region(self) -> None:
         if self._settings.shown_url is None:
