@@ -564,6 +564,89 @@ async def test_one_call_at_a_time_is_a_probe() -> None:
     await asyncio.wait([probe])
 
 
+class Gate(Middleware):
+    """Inside of a router: holds calls of ``a/x`` that say so in a label, until that is opened."""
+
+    def __init__(self, *names: str) -> None:
+        self.opened = {name: asyncio.Event() for name in names}
+
+    async def chat(self, call: ChatCall, handler: Any) -> Any:
+        name = call.labels.get("gate")
+        if isinstance(name, str) and call.model == "a/x":
+            await self.opened[name].wait()
+        return await handler(call)
+
+
+def gated(*names: str, cooldown: Cooldown | None = None, **answers: Any) -> tuple[Any, Any, Gate]:
+    """A client, how ``a/x`` has done, and the gate before it."""
+    router, gate = Router(cooldown=cooldown), Gate(*names)
+    client = client_of(answers, middleware=[router, gate])
+    return client, router.states("a/x")[0], gate
+
+
+async def begun(client: Any, gate: str) -> asyncio.Task[str]:
+    """A call that is held at a gate."""
+    task = asyncio.create_task(ask(client, ["a/x", "b/y"], labels={"gate": gate}))
+    await asyncio.sleep(0.01)
+    return task
+
+
+async def test_calls_that_fail_together_are_one_failure_and_no_probes() -> None:
+    """A hundred calls under way do not make minutes of the first seconds."""
+    oops = ServerError("oops", status=500)
+    client, state, gate = gated("all", cooldown=Cooldown(failures=2), a=[oops] * 9, b=["b"] * 9)
+    calls = [await begun(client, "all") for _ in range(9)]
+    gate.opened["all"].set()
+    assert ["b"] * 9 == await asyncio.gather(*calls)
+    assert (9, 5.0) == (state.failures, state.cooled)
+
+
+async def test_calls_from_before_do_not_end_what_a_provider_asked_for() -> None:
+    """Neither one that is answered, nor one that is told to wait for less; more is kept to."""
+    limits = [RateLimitError("slow down", status=429, retry_after=each) for each in (60, 1, 120)]
+    names = ("answered", "less", "more")
+    client, state, gate = gated(*names, a=[limits[0], "a", *limits[1:]], b=["b"] * 9)
+    calls = [await begun(client, name) for name in names]
+    assert "b" == await ask(client, ["a/x", "b/y"])
+    until = state.cooling_until
+    for name, call, expected in zip(names, calls, ("a", "b", "b"), strict=True):
+        gate.opened[name].set()
+        assert expected == await call
+        assert (name == "more") == (state.cooling_until > until)
+    assert 119 < state.cooling_until - time.monotonic() <= 120
+
+
+async def test_a_call_from_before_ends_no_probe() -> None:
+    """There is still one probe, until that one is answered."""
+    cooldown = Cooldown(failures=1, seconds=0.01)
+    answers: Any = {"a": [ServerError("oops"), "old", "probe", "a"], "b": ["b"] * 9}
+    client, state, gate = gated("old", "probe", cooldown=cooldown, **answers)
+    old = await begun(client, "old")
+    assert "b" == await ask(client, ["a/x", "b/y"])
+    await asyncio.sleep(0.02)
+    probe = await begun(client, "probe")
+    gate.opened["old"].set()
+    assert "old" == await old
+    assert state.is_probed
+    assert "b" == await ask(client, ["a/x", "b/y"])
+    gate.opened["probe"].set()
+    assert "probe" == await probe
+    assert "a" == await ask(client, ["a/x", "b/y"])
+
+
+async def test_a_stream_that_has_begun_is_no_probe_any_more() -> None:
+    """However long it goes on, the others come back."""
+    router = Router(cooldown=Cooldown(failures=1, seconds=0.01))
+    answers: Any = {"a": [ServerError("oops"), "x y z", "a"], "b": ["b"]}
+    client = client_of(answers, middleware=[router])
+    assert "b" == await ask(client, ["a/x", "b/y"])
+    await asyncio.sleep(0.02)
+    stream = await client.acompletion(["a/x", "b/y"], HI, stream=True)
+    await anext(stream)
+    assert "a" == await ask(client, ["a/x", "b/y"])
+    await stream.aclose()
+
+
 async def test_where_all_are_left_alone_the_one_soonest_back_is_probed() -> None:
     """One call at a time; the others are told at once."""
     limited = [RateLimitError("slow down", retry_after=seconds) for seconds in (60, 30)]

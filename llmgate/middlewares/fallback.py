@@ -182,7 +182,7 @@ class Run(Generic[Call, Result]):
         asked = _Asked(state.target)
         self._asked.append(asked)
         began = time.monotonic()
-        state.begin()
+        is_probe = state.begin()
         is_streaming = False
         try:
             result = await self._handler(state.target.applied(self.call, retries))
@@ -194,20 +194,23 @@ class Run(Generic[Call, Result]):
             asked.attempts = error.attempts
             self._failures.append((state.target, error))
             self.error = error
-            if not self._goes_on(state, error, time.monotonic() - began):
+            if not self._goes_on(state, error, time.monotonic() - began, is_late=not is_probe):
                 raise self.failure(error) from None
             return None
         except asyncio.CancelledError as error:
             asked.attempts = attempts_of(error)
             raise
         finally:
+            state.answered(is_probe=is_probe)
             if not is_streaming:
                 state.end()
-        state.succeed()
+        state.succeed(is_late=not is_probe)
         asked.result = result
         return result
 
-    def _goes_on(self, state: TargetState, error: LLMGateError, seconds: float) -> bool:
+    def _goes_on(
+        self, state: TargetState, error: LLMGateError, seconds: float, *, is_late: bool
+    ) -> bool:
         """Whether another target may be asked after this error."""
         if isinstance(error, RequestError):  # nothing was sent: this one cannot take such a call
             return len(self.tried) > 1
@@ -215,7 +218,7 @@ class Run(Generic[Call, Result]):
             return True
         is_fault = _is_fault(error, state.target, seconds)
         if is_fault:
-            state.fail(error)
+            state.fail(error, is_late=is_late)
         return is_fault and not error.delivered
 
     def _with_attempts(self, result: Result | None) -> Result | None:
@@ -295,4 +298,4 @@ def _is_fault(error: LLMGateError, target: Target, seconds: float) -> bool:
 def _stream_ended(state: TargetState, end: StreamEnd) -> None:
     state.end()
     if end.error is not None and isinstance(end.error, _FAULTS_OF_A_TARGET):
-        state.fail(end.error)
+        state.fail(end.error, is_late=True)

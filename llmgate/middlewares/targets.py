@@ -184,8 +184,9 @@ class TargetState:
 
     ``busy`` is how many calls it has now, ``failures`` how many failed in a row, ``cooling_until``
     the time before which it is left alone. Afterwards one call at a time is its probe, until one
-    succeeds. ``cooled`` is for how long it was left alone, 0 after a success; ``shared`` is where
-    other processes learn of it.
+    succeeds. ``cooled`` is for how long it was left alone, 0 after a success; ``probes`` is how
+    many probes it has now, more than one where there is no other target; ``shared`` is where other
+    processes learn of it.
     """
 
     target: Target
@@ -193,49 +194,68 @@ class TargetState:
     busy: int = 0
     failures: int = 0
     cooling_until: float = 0.0
-    is_probed: bool = False
+    probes: int = 0
     cooled: float = 0.0
     shared: SharedCooldown | None = field(default=None, repr=False, compare=False)
 
     def is_ready(self) -> bool:
         """Whether a call may be sent to it."""
-        if self.is_probed:
+        if self.probes:
             return False
         return not self.cooling_until or self.cooling_until <= time.monotonic()
 
-    def begin(self) -> None:
-        """A call begins; where it was left alone, as its probe."""
+    @property
+    def is_probed(self) -> bool:
+        """Whether a call finds out if it answers again."""
+        return self.probes > 0
+
+    def begin(self) -> bool:
+        """A call begins; whether it is a probe, since the target was left alone."""
         self.busy += 1
-        self.is_probed = self.cooled > 0
+        is_probe = self.cooled > 0
+        self.probes += is_probe
+        return is_probe
+
+    def answered(self, *, is_probe: bool) -> None:
+        """It is known whether it answers; a stream goes on."""
+        self.probes -= is_probe
 
     def end(self) -> None:
         """A call is over."""
         self.busy -= 1
-        self.is_probed = False
 
-    def succeed(self) -> None:
-        """It answered."""
+    def succeed(self, *, is_late: bool = False) -> None:
+        """It answered a call, which is late where it began before the target was left alone, and
+        so says nothing of whether that helped."""
         was_cooled = self.cooled
+        if was_cooled and is_late:
+            return
         self.failures, self.cooling_until, self.cooled = 0, 0.0, 0.0
         if was_cooled and self.shared is not None:
             self.shared.publish()
 
-    def fail(self, error: LLMGateError) -> None:
-        """It failed, by a fault of its own."""
+    def fail(self, error: LLMGateError, *, is_late: bool = False) -> None:
+        """It failed, by a fault of its own; late as in :meth:`succeed`: calls that were under way
+        together fail together, which is one failure and not a probe after the other."""
         self.failures += 1
         limits = self.cooldown
         if isinstance(error, QuotaExceededError):
             seconds = limits.longest
         elif isinstance(error, RateLimitError):
             seconds = error.retry_after or limits.seconds
+        elif self.cooled and is_late:
+            return
         elif self.cooled:
             seconds = 2 * self.cooled
         elif self.failures >= limits.failures:
             seconds = limits.seconds
         else:
             return
-        self.cooled = min(seconds, limits.longest)
-        self.cooling_until = time.monotonic() + self.cooled
+        seconds = min(seconds, limits.longest)
+        until = time.monotonic() + seconds
+        if is_late and until < self.cooling_until:
+            return
+        self.cooled, self.cooling_until = seconds, until
         if self.shared is not None:
             self.shared.publish()
 
