@@ -16,10 +16,11 @@ from llmgate import Client, Completion, RateLimitError, ServerError
 from llmgate.embeddings import EmbeddingCall
 from llmgate.errors import DeadlineExceededError, InvalidRequestError
 from llmgate.middleware import Middleware
+from llmgate.middlewares.limit_store import Share
 from llmgate.middlewares.limits import Limit, Limits
 from llmgate.middlewares.rate_headers import pause_in
 from llmgate.middlewares.routing import Router
-from llmgate.middlewares.turns import MemoryLimits
+from llmgate.middlewares.turns import Group, MemoryLimits
 from llmgate.options import ChatCall
 from llmgate.testing import Canned, FakeProvider
 
@@ -385,6 +386,30 @@ async def beside_one_that_is_gone(client: Any, group: Any, gone: Any) -> None:
     await second
 
 
+async def test_who_lines_up_while_another_thread_leaves_is_let_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The place that becomes free between looking and lining up is not lost."""
+    store, limit, here = MemoryLimits(), Limit(concurrency=1, by=""), threading.get_ident()
+    shares, amounts = [Share(0, limit, "")], {"requests": 1, "tokens": 0}
+    running = await store.admit(shares, amounts, None)
+    leaving = threading.Thread(target=running.leave)
+    is_full = Group.is_full
+
+    def looked(group: Group) -> bool:
+        found = is_full(group)
+        if found and threading.get_ident() == here and not leaving.ident:
+            leaving.start()
+            leaving.join(0.05)  # it has to wait, for longer than that
+        return found
+
+    monkeypatch.setattr(Group, "is_full", looked)
+    next_one = await asyncio.wait_for(store.admit(shares, amounts, None), 5)
+    leaving.join()
+    assert 1 == vars(store)["_groups"][0, ""].running
+    next_one.leave()
+
+
 # --- what providers say ---
 
 
@@ -538,3 +563,14 @@ async def test_groups_that_are_idle_are_forgotten(monkeypatch: pytest.MonkeyPatc
         await ask(client, f"fake/{number}", labels={"tenant": str(number)})
     assert len(groups_in(limits)) <= 21
     assert len(limits._estimates) <= 20
+
+
+async def test_what_makes_room_is_no_group_of_the_call_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A limit of all calls holds, however many tenants there are."""
+    monkeypatch.setattr("llmgate.middlewares.turns._MOST_GROUPS", 1)
+    limits, slow = Limits(Limit(concurrency=1, by=""), Limit(concurrency=9, by="tenant")), Slow()
+    client = client_of(limits, slow)
+    await asyncio.gather(*(ask(client, labels={"tenant": tenant}) for tenant in "abc"))
+    assert (3, 1) == (slow.calls, slow.most)

@@ -139,6 +139,21 @@ async def test_a_new_period_begins_anew(clock: list[float]) -> None:
     assert 11 * DAY == Limit(spend=1, per=DAY).period_end(11 * DAY - 1)
 
 
+async def test_a_clock_that_was_far_ahead_ends_no_spending(clock: list[float]) -> None:
+    """What was counted in a period that is years away is forgotten when the clock is set right."""
+    limits, now = Limits(Limit(spend=0.05, per=DAY)), clock[0]
+    client = client_of(limits)
+    clock[0] = 20_000 * DAY
+    await ask(client)
+    assert (COST, 0) == spent(limits)
+    clock[0] = now
+    await ask(client)
+    assert (COST, 0) == spent(limits)
+    clock[0] = now - DAY / 2  # set back a little: it is the same period, or the one before
+    await ask(client)
+    assert (2 * COST, 0) == spent(limits)
+
+
 async def test_many_calls_at_once_pass_it_by_no_more_than_they_are_misjudged(
     clock: list[float],
 ) -> None:

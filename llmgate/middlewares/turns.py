@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from threading import RLock
 from typing import TYPE_CHECKING, TypeAlias
 
 from llmgate.errors import InvalidRequestError, describe_value
@@ -151,8 +152,9 @@ class Group:
             self.tokens_at = start + tokens * self._token
 
     def begin_period(self, now: float) -> None:
-        """Forget what was spent in a period that is over; ``now`` is since the epoch."""
-        if now >= self.period_end:
+        """Forget what was spent in a period that is over, or that a clock gave which was far ahead
+        and was set right; ``now`` is since the epoch."""
+        if now >= self.period_end or now < self.period_end - 2 * self.limit.per:
             self.spent = self.reserved = 0
             self.period_end = self.limit.period_end(now)
 
@@ -164,12 +166,17 @@ class Group:
 
 
 class MemoryLimits:
-    """The state of limits in this process, for any number of threads and event loops."""
+    """The state of limits in this process, for any number of threads and event loops.
+
+    One of them at a time decides or counts. The lock may be taken again by its holder, since a
+    stream that the garbage collector finds leaves its groups at any moment.
+    """
 
     amounts = frozenset(_AMOUNTS)
 
     def __init__(self) -> None:
         self._groups: dict[tuple[int, str], Group] = {}
+        self._lock = RLock()
 
     async def admit(
         self, shares: Sequence[Share], amounts: Amounts, max_wait: float | None
@@ -179,29 +186,36 @@ class MemoryLimits:
         Raises:
             RateLimitError: when that would take longer than ``max_wait``; nothing is used then.
         """
-        turn = Turn([self._group(share) for share in shares], amounts)
-        delay = turn.book(max_wait)
-        if delay > 0 or turn.is_crowded():
+        with self._lock:
+            turn = Turn(self._groups_of(shares), amounts, self._lock)
+            delay = turn.book(max_wait)
+            has_to_wait = delay > 0 or turn.is_crowded()
+        if has_to_wait:
             await turn.wait(delay, max_wait)
         return turn
 
     async def aclose(self) -> None:
         """Forget everything."""
-        self._groups.clear()
+        with self._lock:
+            self._groups.clear()
 
-    def _group(self, share: Share) -> Group:
-        key = (share.number, share.name)
-        group = self._groups.get(key)
-        if group is None:
-            self._forget_idle()
-            group = self._groups[key] = Group(share.limit, share.name)
-        return group
-
-    def _forget_idle(self) -> None:
-        """Groups of which nothing is known that a new one would not say as well."""
-        if len(self._groups) >= _MOST_GROUPS:
-            for key in [key for key, group in self._groups.items() if group.is_idle()]:
-                del self._groups[key]
+    def _groups_of(self, shares: Sequence[Share]) -> list[Group]:
+        """The groups of a call. Where there are many, those go before new ones are made of which
+        nothing is known that a new one would not say as well."""
+        known = self._groups
+        if len(known) >= _MOST_GROUPS and any(
+            (each.number, each.name) not in known for each in shares
+        ):
+            for key in [key for key, group in known.items() if group.is_idle()]:
+                del known[key]
+        found = list[Group]()
+        for share in shares:
+            key = (share.number, share.name)
+            group = known.get(key)
+            if group is None:
+                group = known[key] = Group(share.limit, share.name)
+            found.append(group)
+        return found
 
 
 _MOST_GROUPS = 10_000
@@ -210,10 +224,10 @@ _MOST_GROUPS = 10_000
 class Turn:
     """One call's share of its groups."""
 
-    __slots__ = ("_amounts", "_entered", "_groups", "_periods")
+    __slots__ = ("_amounts", "_entered", "_groups", "_lock", "_periods")
 
-    def __init__(self, groups: list[Group], amounts: Amounts) -> None:
-        self._groups, self._amounts = groups, amounts
+    def __init__(self, groups: list[Group], amounts: Amounts, lock: RLock) -> None:
+        self._groups, self._amounts, self._lock = groups, amounts, lock
         self._entered: list[Group] = []
         self._periods: dict[Group, float] | None = None
 
@@ -262,7 +276,7 @@ class Turn:
                 delay = max(each.held_until for each in self._groups) - time.monotonic()
             for each in self._groups:
                 if each.most_running:
-                    await _enter(each, max_wait)
+                    await self._enter(each, max_wait)
                     self._entered.append(each)
         except BaseException:
             self.give_back()
@@ -291,19 +305,21 @@ class Turn:
         thought = self._amounts
         requests = amounts.get("requests", thought["requests"]) - thought["requests"]
         tokens = amounts.get("tokens", thought["tokens"]) - thought["tokens"]
-        if requests or tokens:
-            now = time.monotonic()
-            for each in self._groups:
-                each.use(now, requests, tokens)
-        if self._periods:
-            self._spend(amounts.get("spend", thought["spend"]))
+        with self._lock:
+            if requests or tokens:
+                now = time.monotonic()
+                for each in self._groups:
+                    each.use(now, requests, tokens)
+            if self._periods:
+                self._spend(amounts.get("spend", thought["spend"]))
 
     def give_back(self) -> None:
         """Nothing was used."""
-        for each in self._groups:
-            each.use(0.0, -self._amounts["requests"], -self._amounts["tokens"])
-        if self._periods:
-            self._spend(0)
+        with self._lock:
+            for each in self._groups:
+                each.use(0.0, -self._amounts["requests"], -self._amounts["tokens"])
+            if self._periods:
+                self._spend(0)
 
     def _spend(self, spend: float) -> None:
         """Count what was spent, in the period in which it was set aside."""
@@ -316,40 +332,45 @@ class Turn:
     def hold_back(self, seconds: float) -> None:
         """Let nobody through for so long."""
         until = time.monotonic() + seconds
-        for each in self._groups:
-            each.held_until = max(each.held_until, until)
+        with self._lock:
+            for each in self._groups:
+                each.held_until = max(each.held_until, until)
 
     def leave(self) -> None:
         """The call is over: those that wait for it to end may go on."""
-        while self._entered:
-            group = self._entered.pop()
-            group.running -= 1
-            if group.waiting:
-                _wake(group)
+        if not self._entered:
+            return
+        with self._lock:
+            while self._entered:
+                group = self._entered.pop()
+                group.running -= 1
+                if group.waiting:
+                    _wake(group)
 
-
-async def _enter(group: Group, max_wait: float | None) -> None:
-    """Wait until another call may run, behind those that have waited for longer."""
-    if not group.is_full() and not group.waiting:
-        group.running += 1
-        return
-    loop = asyncio.get_running_loop()
-    entry = (loop, loop.create_future())
-    group.waiting.append(entry)
-    try:
-        async with asyncio.timeout(max_wait):
-            await entry[1]
-    except BaseException as error:
-        if entry in group.waiting:
-            group.waiting.remove(entry)
-        else:  # it was let in, and is gone
-            group.running -= 1
-            _wake(group)
-        if not isinstance(error, TimeoutError):
-            raise
-    else:
-        return
-    raise refusal(group.limit, group.name, "concurrency")
+    async def _enter(self, group: Group, max_wait: float | None) -> None:
+        """Wait until another call may run, behind those that have waited for longer."""
+        loop = asyncio.get_running_loop()
+        entry = (loop, loop.create_future())
+        with self._lock:
+            if not group.is_full() and not group.waiting:
+                group.running += 1
+                return
+            group.waiting.append(entry)
+        try:
+            async with asyncio.timeout(max_wait):
+                await entry[1]
+        except BaseException as error:
+            with self._lock:
+                if entry in group.waiting:
+                    group.waiting.remove(entry)
+                else:  # it was let in, and is gone
+                    group.running -= 1
+                    _wake(group)
+            if not isinstance(error, TimeoutError):
+                raise
+        else:
+            return
+        raise refusal(group.limit, group.name, "concurrency")
 
 
 def _wake(group: Group) -> None:
