@@ -275,6 +275,8 @@ def arguments_of(call: Any, index: int, common: Mapping[str, Any]) -> dict[str, 
     system = arguments.pop("system", None)
     if prompt is not None and system is not None:
         arguments["messages"] = [{"role": "system", "content": system}, *arguments["messages"]]
+    if "self" in arguments:  # Python would take it for the client
+        raise InvalidRequestError("there is no such parameter", path="self")
     for name in ("model", "messages"):
         if arguments.get(name) is None:
             raise InvalidRequestError(f"the call has no {name}", path=f"calls[{index}]")

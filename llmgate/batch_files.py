@@ -36,12 +36,9 @@ def calls_in(path: Path, template: str | None = None) -> Iterator[Any]:
         InvalidRequestError: when the file cannot be read.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows: Iterator[Any] = (
-                iter(csv.DictReader(file)) if path.suffix.lower() == ".csv" else _json_lines(file)
-            )
-            for row in rows:
-                yield row if template is None else _filled(template, row)
+        is_table = path.suffix.lower() == ".csv"
+        for row in _table(path) if is_table else _json_lines(path):
+            yield row if template is None else _filled(template, row)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         failure = InvalidRequestError(str(error), path=str(path))
     else:
@@ -60,14 +57,21 @@ def _check_readable(path: Path) -> None:
     raise failure
 
 
-def _json_lines(file: Iterator[str]) -> Iterator[Any]:
-    for number, line in enumerate(file, 1):
-        if not line.strip():
-            continue
-        try:
-            yield json.loads(line)
-        except ValueError as error:
-            yield InvalidRequestError(f"no JSON: {error}", path=f"line {number}")
+def _table(path: Path) -> Iterator[Any]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        yield from csv.DictReader(file)
+
+
+def _json_lines(path: Path) -> Iterator[Any]:
+    """What is read as bytes, so that one that is no UTF-8 spoils its own line alone."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            try:
+                yield json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+            except (ValueError, RecursionError) as error:
+                yield InvalidRequestError(f"no JSON: {error}", path=f"line {number}")
 
 
 def _filled(template: str, row: Any) -> Any:

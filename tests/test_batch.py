@@ -87,17 +87,19 @@ async def test_each_call_has_one_record() -> None:
         {"prompt": "d", "temprature": 1},
         7,
         {"id": "none", 4: 5},
+        {"prompt": "e", "self": 1},
     ]
     records = await made(calls, ordered=True)
-    assert [*range(8)] == [record.index for record in records]
-    assert ["0", "x", "3", "z", "4", "5", "6", "none"] == [record.id for record in records]
+    assert [*range(9)] == [record.index for record in records]
+    assert ["0", "x", "3", "z", "4", "5", "6", "none", "8"] == [record.id for record in records]
     texts = ["fake/m: a", "fake/m: b", "fake/other: c", "fake/m: c"]
-    assert [*texts, None, None, None, None] == [record.text for record in records]
+    assert [*texts, *[None] * 5] == [record.text for record in records]
     errors = [str(record.error) for record in records[4:]]
     assert "oops" in errors[0]
     assert "temprature" in errors[1]
     assert "calls[6]: expected a prompt or a dictionary" in errors[2]
     assert "calls[7]: the call has no messages" in errors[3]
+    assert "self: there is no such parameter" in errors[4]
     [brief] = await made(["a"], client=client_of(System()), system="Be brief")
     assert "Be brief" == brief.text
     [nobody] = await made(["a"], model=None)
@@ -351,13 +353,23 @@ def test_calls_in_files(tmp_path: Path) -> None:
     assert [{"id": "x", "prompt": "a"}, {"id": "y", "prompt": "b, c"}] == [*calls_in(table)]
 
 
+def test_a_line_that_cannot_be_read_spoils_no_other(tmp_path: Path) -> None:
+    """Bytes that are no UTF-8, and brackets without end, are errors in the place of their line."""
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(b'\xef\xbb\xbf"a"\r\n"\xff"\n' + b"[" * 200_000 + b'\n"\xc3\xa4"\n')
+    first, second, third, fourth = calls_in(path)
+    assert ("a", "ä") == (first, fourth)
+    assert ["line 2", "line 3"] == [second.path, third.path]
+    assert "no JSON" in second.message
+
+
 @pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"])
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None) -> None:
     """With the reason."""
-    path = tmp_path / "in.jsonl"
+    path = tmp_path / "in.csv"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(InvalidRequestError, match=r"in\.jsonl"):
+    with pytest.raises(InvalidRequestError, match=r"in\.csv"):
         next(calls_in(path))
 
 

@@ -199,6 +199,34 @@ def test_what_fails_outside_of_event_loops_is_told_later() -> None:
     assert asyncio.run(later(lambda: state.fail(limited()))) is not None
 
 
+def test_an_event_loop_that_ends_while_it_tells_is_not_the_last() -> None:
+    """What changes later is told by the next one."""
+    hung = asyncio.Event()
+
+    class Slow(MemoryStore):
+        async def set(self, key: str, value: bytes, *, ttl: float | None = None) -> None:
+            if not hung.is_set():
+                hung.set()
+                await asyncio.Event().wait()
+            await super().set(key, value, ttl=ttl)
+
+    store = Slow()
+    shared, state = SharedCooldowns(store), TargetState(Target("a/m"))
+    shared.share(state, "k")
+
+    async def left() -> None:
+        state.fail(limited())
+        await hung.wait()
+
+    async def told() -> bytes | None:
+        state.fail(limited(90))
+        await asyncio.wait([*shared._tasks], timeout=1)
+        return await store.get("cooldown:k")
+
+    asyncio.run(left())
+    assert (asyncio.run(told()) or b"").endswith(b" 90.000")
+
+
 async def test_models_of_lists_are_shared_as_well() -> None:
     """By their names; and where there is no store, nothing is."""
     store = MemoryStore()

@@ -58,16 +58,18 @@ class SharedCooldowns:
         else:
             self.start(due, None)
 
-    def start(self, read: list[SharedCooldown], write: SharedCooldown | None) -> bool:
-        """Read or write beside the calls, where there is an event loop; whether there is."""
+    def start(
+        self, read: list[SharedCooldown], write: SharedCooldown | None
+    ) -> asyncio.Task[None] | None:
+        """Read or write beside the calls, where there is an event loop."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            return False
+            return None
         task = loop.create_task(self._read(read) if write is None else self._write(write))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return True
+        return task
 
     async def aclose(self) -> None:
         """Wait for what is being written, and close the store."""
@@ -95,7 +97,6 @@ class SharedCooldowns:
                     await self._store.set(entry.key, found[0], ttl=found[1])
             except Exception:  # noqa: BLE001 - it is told again when it changes
                 self.failures += 1
-        entry.is_writing = False
 
 
 class SharedCooldown:
@@ -109,14 +110,19 @@ class SharedCooldown:
         self._shared, self._state = shared, state
         self.key = key
         self.read_at = -math.inf
-        self.is_dirty = self.is_writing = False
+        self.is_dirty = False
+        self._writing: asyncio.Task[None] | None = None
         self._known_until = 0.0
 
     def publish(self) -> None:
         """The state has changed."""
         self.is_dirty = True
-        if not self.is_writing:
-            self.is_writing = self._shared.start([], self)
+        if not self._is_writing():
+            self._writing = self._shared.start([], self)
+
+    def _is_writing(self) -> bool:
+        """Whether a change is under way; it is not where its event loop has ended before it."""
+        return self._writing is not None and not self._writing.done()
 
     def value(self) -> tuple[bytes, float] | None:
         """What is to be kept, and for how many seconds; None for nothing."""
@@ -137,6 +143,6 @@ class SharedCooldown:
             self._known_until = until + cooled
             if until > state.cooling_until + _ROUNDED:
                 state.cooling_until, state.cooled = until, max(cooled, state.cooled)
-        elif self._known_until > now and not self.is_writing:
+        elif self._known_until > now and not self._is_writing():
             self._known_until = 0.0
             state.failures, state.cooling_until, state.cooled = 0, 0.0, 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from llmgate.middlewares.limits import Limit
 
@@ -34,6 +35,7 @@ class WorkerPlace:
             limit,
             requests=None if limit.requests is None else limit.requests / self.count,
             tokens=None if limit.tokens is None else limit.tokens / self.count,
+            spend=None if limit.spend is None else Decimal(str(limit.spend)) / self.count,
             concurrency=concurrency,
             burst=None if limit.burst is None else max(1, limit.burst // self.count),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -182,6 +183,8 @@ def test_a_limit_is_divided() -> None:
     assert ["tenant"] * 3 == [each.by for each in parts]
     assert Limit(tokens=5.0) == WorkerPlace(0, 2).share_of(Limit(tokens=10))
     assert 1 == WorkerPlace(4, 5).share_of(Limit(concurrency=2, burst=2)).concurrency
+    budgets = [WorkerPlace(number, 4).share_of(Limit(spend=0.1, per=86_400)) for number in range(4)]
+    assert Decimal("0.1") == sum(Decimal(str(each.spend)) for each in budgets)
 
 
 # --- where calls come from ---
