@@ -124,7 +124,7 @@ def run(words: list[str], *typed: str, lines: int = 24) -> pyte.Screen:
 
 
 SCENES: dict[str, tuple[str, Callable[[], pyte.Screen]]] = {
-    "help": ("The help of llmgate", lambda: run([])),
+    "help": ("The help of llmgate", lambda: run([], lines=26)),
     "chat": (
         "A conversation in a terminal",
         lambda: run(

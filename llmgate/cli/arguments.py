@@ -41,7 +41,9 @@ class UsageError(Exception):
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """Whom to ask."""
-    parser.add_argument("-m", "--model", metavar="MODEL", help="provider/model, or an alias")
+    parser.add_argument(
+        "-m", "--model", metavar="MODEL", help="provider/model, or an alias from config.toml"
+    )
 
 
 def add_prompt(parser: argparse.ArgumentParser) -> None:
@@ -52,18 +54,20 @@ def add_prompt(parser: argparse.ArgumentParser) -> None:
 def add_call(parser: argparse.ArgumentParser) -> None:
     """How the model is to complete."""
     parser.add_argument(
-        "-s", "--system", metavar="TEXT", help="instructions that come before the prompt"
+        "-s", "--system", metavar="TEXT", help="instructions for the model (system message)"
     )
     parser.add_argument(
         *("-t", "--temperature"),
         type=float,
         metavar="X",
-        help="sampling temperature, mostly from 0 to 2",
+        help="sampling temperature; usually from 0 to 2",
     )
-    parser.add_argument("--max-tokens", type=int, metavar="N", help="the most tokens of a response")
+    parser.add_argument(
+        "--max-tokens", type=int, metavar="N", help="maximum number of tokens in a response"
+    )
     add_param(parser)
     parser.add_argument(
-        "--schema", metavar="FILE", help="JSON schema of the response, or module:Model"
+        "--schema", metavar="FILE", help="JSON schema for the response, or module:Model"
     )
 
 
@@ -74,18 +78,21 @@ def add_param(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="a parameter, as in -p seed=7; JSON or text",
+        help="any other parameter: -p seed=7 (JSON or text)",
     )
 
 
 def add_connection(parser: argparse.ArgumentParser) -> None:
     """Where the call goes, with which key, and for how long."""
     parser.add_argument(
-        "--timeout", type=float, metavar="SECONDS", help="time limit of the whole call"
+        "--timeout",
+        type=float,
+        metavar="SECONDS",
+        help="limit for the whole call, with its retries",
     )
-    parser.add_argument("--base-url", metavar="URL", help="the address of the provider's API")
+    parser.add_argument("--base-url", metavar="URL", help="another address for the provider's API")
     parser.add_argument(
-        "--key-env", metavar="NAME", help="the environment variable that holds the key"
+        "--key-env", metavar="NAME", help="name of the environment variable with the key"
     )
 
 
@@ -103,9 +110,9 @@ def add_tools(parser: argparse.ArgumentParser) -> None:
 def add_files(parser: argparse.ArgumentParser) -> None:
     """What goes with the prompt."""
     for kind, meaning in (
-        ("image", "an image for the model, or its https URL"),
-        ("file", "a document, such as a PDF"),
-        ("audio", "a recording"),
+        ("image", "an image for the model; a file or an https URL"),
+        ("file", "a document for the model, such as a PDF"),
+        ("audio", "an audio recording for the model"),
     ):
         parser.add_argument(f"--{kind}", action="append", default=[], metavar="PATH", help=meaning)
 

@@ -25,21 +25,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     parser.add_argument("input", help=argparse.SUPPRESS)
     parser.add_argument(
-        "-o", "--output", required=True, metavar="FILE", help="where the records are written"
+        "-o",
+        "--output",
+        required=True,
+        metavar="FILE",
+        help="the file for the completions and errors",
     )
     add_model(parser)
-    parser.add_argument("--template", metavar="TEXT", help="of each prompt: 'Translate: {text}'")
+    parser.add_argument(
+        "--template", metavar="TEXT", help="makes each prompt: 'Translate: {column}'"
+    )
     add_call(parser)
     add_connection(parser)
     parser.add_argument(
-        "--max-cost", type=float, metavar="X", help="what this run may cost at most"
+        "--max-cost", type=float, metavar="X", help="stop when this run has cost this much"
     )
     parser.add_argument(
-        "--concurrency", type=int, default=64, metavar="N", help="the most calls at once (64)"
+        "--concurrency",
+        type=int,
+        default=64,
+        metavar="N",
+        help="maximum number of calls at once (64)",
     )
-    parser.add_argument("--ray", metavar="ADDRESS", help="on all nodes of a cluster of Ray's")
-    parser.add_argument("--workers", type=int, metavar="N", help="with --ray; one a node if not")
-    parser.epilog = "INPUT holds JSON objects or texts, one a line, or is a CSV file."
+    parser.add_argument("--ray", metavar="ADDRESS", help="run on all nodes of this Ray cluster")
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="with --ray: processes (one per node)"
+    )
+    parser.epilog = "INPUT has one JSON object or text per line, or is a CSV file with a header."
 
 
 def run(arguments: argparse.Namespace) -> int:

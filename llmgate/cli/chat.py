@@ -44,10 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_connection(parser)
     parser.add_argument(
-        "--no-stream", action="store_true", help="print the response once it is complete"
+        "--no-stream", action="store_true", help="wait for the whole response, then print it"
     )
     parser.add_argument("--json", action="store_true", help="print the whole completion as JSON")
-    parser.add_argument("--plain", action="store_true", help="do not render markdown")
+    parser.add_argument(
+        "--plain", action="store_true", help="print markdown as it is, without rendering"
+    )
     parser.add_argument(
         "--usage", action="store_true", help="print tokens, cost and time on standard error"
     )

@@ -30,84 +30,88 @@ COMMANDS: dict[str, Command] = {
     "chat": Command(
         "[options] [PROMPT ...]",
         "ask a model, or talk to it",
-        "Ask a model. Text that is piped in follows the prompt, or is the prompt.\n"
-        "Without a prompt, on a terminal, a conversation begins; /help explains it.",
+        "Ask a model. Text from a pipe is added after PROMPT, or takes its place.\n"
+        "Without a prompt, on a terminal, start a conversation; type /help in it.",
     ),
     "embed": Command(
         "[options] [TEXT ...]",
-        "turn texts into vectors",
-        "Print the vector of each text, or of each line that is piped in, as one JSON\n"
-        "object a line.",
+        "turn texts into embedding vectors",
+        "Turn each TEXT, or each line from a pipe, into a vector. Print the vectors as\n"
+        "JSON objects, one per line.",
     ),
     "batch": Command(
         "[options] INPUT -o OUTPUT",
-        "make the calls of a file, and resume where it ended",
-        "Make the calls of a file, and write a record of each to another file. Run again,\n"
-        "it resumes: calls that succeeded are kept, calls that failed are made again.",
+        "send each prompt of a file to a model; a second run resumes",
+        "Send each prompt of INPUT to a model, and write a line of JSON for it to OUTPUT.\n"
+        "A second run resumes: it keeps what succeeded, and repeats what failed.",
     ),
     "models": Command(
         "[options] [PROVIDER]",
         "list the models of a provider",
-        "Ask a provider for its models, or every provider whose key is set.",
+        "List the models that a provider's API offers. Without PROVIDER, ask every\n"
+        "provider whose key is set.",
     ),
     "providers": Command(
         "",
         "list the installed providers",
-        "List the installed providers, their keys' variables, and the models they claim.\n"
-        "Nothing is sent, and no key is shown.",
+        "List the installed providers, the environment variables of their keys, and model\n"
+        "names that work without a prefix. Sends nothing, and shows no key.",
     ),
     "hosts": Command(
         "[options] [NAME]",
-        "list the hosts of OpenAI's format, or show one",
-        "List the named hosts of OpenAI's format, with the address of each, or show what\n"
-        "is known of one. Nothing is sent.",
+        "list OpenAI-compatible hosts, or show one",
+        "List the OpenAI-compatible hosts that llmgate knows by name, with their\n"
+        "addresses; or show all that it knows of one. Sends nothing.",
     ),
     "preview": Command(
         "[options] PROMPT ...",
-        "print the request that a call would send",
-        "Print the HTTP request of a call, as JSON or as a curl command. Nothing is sent,\n"
-        "and credentials are shown as ***.",
+        "print the request that chat would send",
+        "Print the HTTP request that llmgate chat would send, as JSON or as a curl\n"
+        "command. Sends nothing, and shows keys as ***.",
     ),
     "explain": Command(
         "[options] [MODEL]",
-        "show what a model takes, and what would be changed",
-        "Show how a model takes each parameter: unchanged, renamed, emulated, or not at\n"
-        "all. With parameters of a call, show what would be changed in that call.",
+        "show which parameters a model takes, and how",
+        "Show how llmgate sends each parameter to a model: unchanged, renamed, emulated,\n"
+        "or not at all. With options such as -t 1.5, show what it would change in that\n"
+        "call. Sends nothing.",
     ),
     "cost": Command(
         "[options] [FILE ...]",
-        "add up what calls cost, or show prices",
-        "Add up what the completions in files of JSON lines cost (the output of llmgate\n"
-        "batch, or of chat --json), or show the prices of a model.",
+        "add up the cost of calls, or show a model's prices",
+        "Add up the cost of the completions in files (the output of llmgate batch, or of\n"
+        "llmgate chat --json). Without FILE, show the prices of a model.",
     ),
     "doctor": Command(
         "[options]",
         "check the installation",
-        "Print versions, keys' variables, the configuration and the transport's path, and\n"
-        "check the package's name. No key is shown; nothing is sent without --reach.",
+        "Print versions, which variables of keys are set, and where the configuration is;\n"
+        "say what is wrong. Shows no key, and sends nothing without --reach.",
     ),
     "mock": Command(
         "[options]",
-        "run a server for tests that responds as providers do",
-        "Speak the formats of several providers, without a model behind them. This needs\n"
-        "the package llmgate-testing.",
+        "run a server that imitates providers, for tests",
+        "Run an HTTP server on this machine that imitates the APIs of several providers,\n"
+        "without a model. It needs the package llmgate-testing.",
     ),
     "new-provider": Command(
         "[options] NAME",
-        "write a package for a provider",
-        "Write a distribution that installs, and passes the conformance kit against a\n"
-        "stub; what is to be filled in is marked, and printed in order.",
+        "create a package for a new provider",
+        "Create the package llmgate-NAME. It installs, and passes its tests, before you\n"
+        "change anything; the command then lists what you fill in, step by step.",
     ),
     "completion": Command(
         "SHELL",
-        "print the completion script of a shell",
-        "Print what makes a shell complete the words of llmgate.",
+        "let the Tab key complete commands and options",
+        "Print a script that lets the Tab key complete commands, options and providers.\n"
+        "To load it in each new shell, add one of the lines below to the file named.",
     ),
 }
 
 _EPILOG = """\
-llmgate COMMAND --help explains a command, and llmgate --version says which this
-is. docs/command-line.md has examples, the configuration file and exit codes."""
+example: llmgate chat "Why is the sky blue?" -m openai/gpt-4o
+llmgate COMMAND --help lists the options of a command, llmgate --version shows
+the version. docs/command-line.md has examples, config.toml and exit codes."""
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -149,7 +153,7 @@ def parser_for(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="llmgate",
         usage="llmgate COMMAND [options]",
-        description="One call for every language model.",
+        description="Ask language models of any provider.",
         epilog=_EPILOG,
         formatter_class=_ListFormatter,
         allow_abbrev=False,

@@ -30,14 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", nargs="*", help=argparse.SUPPRESS)
     add_model(parser)
     parser.add_argument(
-        "--prompt-tokens", type=int, metavar="N", help="with -m alone: what so many cost"
+        "--prompt-tokens", type=int, metavar="N", help="without FILE: show the cost of so many"
     )
     parser.add_argument(
-        "--completion-tokens", type=int, metavar="N", help="with -m alone: what so many cost"
+        "--completion-tokens", type=int, metavar="N", help="without FILE: show the cost of so many"
     )
     parser.epilog = (
-        "FILE may be - for standard input. With FILE, -m says whose completions these\n"
-        "are where they do not; without FILE, it is the model whose prices are shown."
+        "FILE may be - for standard input. With FILE, -m is the model of completions\n"
+        "that do not name one; without FILE, it is the model to show prices of."
     )
 
 

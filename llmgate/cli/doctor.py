@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="check that a provider, or a URL, is reachable",
+        help="also connect to this provider, or to a URL",
     )
 
 

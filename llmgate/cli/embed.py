@@ -28,9 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     parser.add_argument("text", nargs="*", help=argparse.SUPPRESS)
     add_model(parser)
-    parser.add_argument("--dimensions", type=int, metavar="N", help="the length of each vector")
     parser.add_argument(
-        "--input-type", metavar="WORD", help="what the texts are for: query, document"
+        "--dimensions", type=int, metavar="N", help="how many numbers each vector has"
+    )
+    parser.add_argument(
+        "--input-type", metavar="WORD", help="what the texts are: query or document"
     )
     add_param(parser)
     add_connection(parser)

@@ -39,7 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_tools(parser)
     add_files(parser)
     add_connection(parser)
-    parser.add_argument("--stream", action="store_true", help="explain a streamed call")
+    parser.add_argument(
+        "--stream", action="store_true", help="explain a streamed call, with the options given"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -19,7 +19,7 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     parser.add_argument("name", nargs="?", help=argparse.SUPPRESS)
-    parser.add_argument("--keys", action="store_true", help="only those whose key is set")
+    parser.add_argument("--keys", action="store_true", help="list only hosts whose key is set")
 
 
 def run(arguments: argparse.Namespace) -> int:

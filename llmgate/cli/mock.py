@@ -18,20 +18,25 @@ _SERVER = "llmgate.testing.mock_server.command"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
-    parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (127.0.0.1)")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
     parser.add_argument(
-        "--port", type=int, default=8080, metavar="N", help="by default 8080; 0 is a free one"
+        "--port", type=int, default=8080, metavar="N", help="the port (8080); 0 chooses a free one"
     )
-    parser.add_argument("--text", action="append", help="a response; give several to alternate")
     parser.add_argument(
-        "--model", action="append", metavar="NAME", help="a name in the list of models"
+        "--text", action="append", help="text of a response; repeat it to alternate texts"
+    )
+    parser.add_argument(
+        "--model",
+        action="append",
+        metavar="NAME",
+        help="a model that the server lists; may be repeated",
     )
     parser.add_argument(
         "--fault",
         action="append",
         default=[],
         metavar="NAME[:KEY=NUMBER,...]",
-        help="what the first chats meet, such as rate_limit:times=3 or cut:at=100",
+        help="how the first calls fail, such as rate_limit:times=3 or cut:at=100",
     )
 
 

@@ -19,8 +19,8 @@ _HEADINGS = ("model", "context", "output")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     parser.add_argument("name", nargs="?", help=argparse.SUPPRESS)
-    parser.add_argument("-p", "--provider", metavar="NAME", help="another way to name PROVIDER")
-    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+    parser.add_argument("-p", "--provider", metavar="NAME", help="the same as PROVIDER")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line")
     add_connection(parser)
 
 

@@ -32,14 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--like",
         choices=("openai",),
-        help="for a host of that format, in ten lines",
+        help="the API is OpenAI-compatible: a row is enough",
     )
     parser.add_argument(
         "--directory",
         type=Path,
         default=Path(),
         metavar="PATH",
-        help="where the project's folder is made (here)",
+        help="where to create its folder (.)",
     )
 
 

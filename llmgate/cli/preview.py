@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_tools(parser)
     add_files(parser)
     add_connection(parser)
-    parser.add_argument("--stream", action="store_true", help="preview a streamed call")
+    parser.add_argument("--stream", action="store_true", help="show the request of a streamed call")
     parser.add_argument("--curl", action="store_true", help="print a curl command instead of JSON")
 
 
