@@ -36,6 +36,40 @@ def test_the_order_of_bytes_is_the_hosts(monkeypatch: pytest.MonkeyPatch) -> Non
     assert [1.5, -2.0] == vector_of(swapped, "v")
 
 
+def doubles_of(numbers: list[float]) -> str:
+    return b64encode(struct.pack(f"<{len(numbers)}d", *numbers)).decode()
+
+
+def test_float64_that_was_float32_is_known_by_its_bits() -> None:
+    """Read as float32, the vector would be twice as long, and every number of it wrong."""
+    numbers: list[float] = [
+        *struct.unpack("<64f", struct.pack("<64f", *(n / 7 for n in range(64))))
+    ]
+    assert numbers == vector_of(doubles_of(numbers), "v")
+    assert numbers == vector_of(base64_of(numbers), "v")
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        [0.0] * 64,  # nothing is known of it
+        [0.0, *[1.0] * 63],
+        [0.0, 1.0] * 32 + [1.0],
+        [0.0, 1.0] * 31,  # too short
+        [0.0, 0.0, 0.0, 1.0] * 16 + [0.0, 0.0] * 8,  # most are zero
+        [0.0, 1.0, 0.1, 1.0] * 16,
+        [0.0, 1.0, 2.0**-130, 1.0] * 16,
+        [0.0, 1.0, struct.unpack("<f", b"\0\1\0\0")[0], 1.0] * 16,
+        [0.0, 1.0, struct.unpack("<f", b"\0\0\1\0")[0], 1.0] * 16,
+        [0.0, 1.0, struct.unpack("<f", b"\0\0\0\1")[0], 1.0] * 16,
+    ],
+)
+def test_float32_with_zeros_is_float32(numbers: list[float]) -> None:
+    """Unless every second number is zero, and hardly any other."""
+    expected = [*struct.unpack(f"<{len(numbers)}f", struct.pack(f"<{len(numbers)}f", *numbers))]
+    assert expected == vector_of(base64_of(numbers), "v")
+
+
 def test_integers_are_numbers() -> None:
     """JSON writes 1.0 as 1; the vector is of floats all the same."""
     assert [float, float] == [type(number) for number in vector_of([1, 0.5], "v")]

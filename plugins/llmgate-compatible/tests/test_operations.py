@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -123,6 +125,44 @@ class TestOpenRouter(RerankConformance):
     )
 
 
+_CORPUS = Path(__file__).parents[4] / "shared" / "corpus" / "dev" / "embeddings"
+
+
+def _recorded(family: str) -> Iterator[RecordedEmbeddings]:
+    """What a host was asked for in our words, and what it said; nothing without the recordings."""
+    for path in sorted(_CORPUS.glob(f"{family}-embeddings-*.json")):
+        exchange = json.loads(path.read_text("utf-8"))
+        sent, response = exchange["request"]["body"], exchange["response"]
+        asked = {name: sent[name] for name in ("model", "input", "dimensions") if name in sent}
+        reply = _said(response["body"], response["status"])
+        if response["status"] != 200:
+            yield RecordedEmbeddings(exchange["id"], asked, (reply,), error=BadRequestError)
+            continue
+        tokens = response["body"]["usage"]["total_tokens"]
+        yield RecordedEmbeddings(exchange["id"], asked, (reply,), prompt_tokens=tokens)
+
+
+class TestOpenRouterEmbeddings(EmbeddingConformance):
+    """OpenAI's form, with vectors as arrays."""
+
+    provider = llmgate_compatible.openrouter(api_key=CANARY)
+    recordings = tuple(_recorded("openrouter"))
+
+
+class TestVllmEmbeddings(EmbeddingConformance):
+    """OpenAI's form, with vectors of an old server in base64 of float64."""
+
+    provider = llmgate_compatible.vllm(api_key=CANARY)
+    recordings = tuple(_recorded("local-openai-compat"))
+
+
+def test_recordings_of_embeddings_are_played_but_perplexitys() -> None:
+    """Those have numbers of one byte, which its row does not offer: it has no path for them."""
+    assert not hasattr(llmgate_compatible.perplexity, "embed")
+    played = {family: len([*_recorded(family)]) for family in ("openrouter", "voyage")}
+    assert {"openrouter": 1, "voyage": 2} == played or not _CORPUS.is_dir()
+
+
 class TestVoyageEmbeddings(EmbeddingConformance):
     """Its own names, and texts that are not cut unless that is asked for."""
 
@@ -142,6 +182,7 @@ class TestVoyageEmbeddings(EmbeddingConformance):
             vectors=[[1.0, 0.5]],
             prompt_tokens=3,
         ),
+        *_recorded("voyage"),
     )
 
 

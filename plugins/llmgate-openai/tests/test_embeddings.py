@@ -96,7 +96,14 @@ def _recorded_vector(value: Any) -> list[float]:
     if is_array(value):
         return value
     data = b64decode(value)
-    return [*struct.unpack(f"<{len(data) // 4}f", data)]
+    numbers = [*struct.unpack(f"<{len(data) // 4}f", data)]
+    if abs(_length(numbers) - 1) < 0.01:
+        return numbers
+    return [*struct.unpack(f"<{len(data) // 8}d", data)]  # an old vLLM's: they have length one, too
+
+
+def _length(numbers: list[float]) -> float:
+    return sum(number * number for number in numbers) ** 0.5
 
 
 @pytest.mark.skipif(not _RECORDINGS, reason="the recordings are not beside the repository")
@@ -111,6 +118,7 @@ def test_recorded_responses_are_read_without_loss() -> None:
         found = decode_embeddings(_response(recorded))
         vectors = [_recorded_vector(item["embedding"]) for item in recorded["data"]]
         assert vectors == found.vectors
+        assert all(0.9 < _length(vector) < 1.1 for vector in found.vectors)
         dumped = found.model_dump()
         counted = {name: dumped["usage"].get(name) for name in recorded["usage"]}
         assert recorded["usage"] == counted
