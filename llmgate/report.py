@@ -90,4 +90,4 @@ class Report:
         return f"Report({self._deviations!r})"
 
     def __str__(self) -> str:
-        return "; ".join(map(str, self._deviations)) or "as asked"
+        return "; ".join(map(str, self._deviations)) or "no deviations"

@@ -53,7 +53,7 @@ def test_a_report_is_false_when_all_is_as_asked() -> None:
 
 def test_a_report_reads_as_a_sentence() -> None:
     """For people: what, where and why; for programmers: all of it."""
-    assert "as asked" == str(Report())
+    assert "no deviations" == str(Report())
     expected = "seed dropped: there is no such parameter; temperature clamped: at most 1"
     assert expected == str(example())
     assert f"Report({list(example())!r})" == repr(example())

@@ -44,6 +44,7 @@ def slow(received: Received) -> Answer:
 
 
 SCRIPTS: dict[str, Script] = {
+    "index": ["Paris."],
     "quickstart": ["Paris.", "One, two, three, four, five.", "Paris is the capital of France."],
     "calls": ["Paris.", "Rome.", "Hello!"],
     "conversations": ["Paris.", "Rome.", "Hello!", "Paris.", "Yes, it is Paris."],
