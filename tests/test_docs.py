@@ -172,15 +172,6 @@ def test_limits_are_made_as_the_page_says(capsys: pytest.CaptureFixture[str]) ->
     assert ["Hello", "0.0000125"] == capsys.readouterr().out.splitlines()
 
 
-def test_a_fleet_is_made_as_the_page_says() -> None:
-    """Its client can be made before Redis is there, and its limits say how Redis is."""
-    names = asyncio.run(run_in_order(ROOT / "docs" / "fleets.md"))
-    kinds = [type(each).__name__ for each in names["client"]._middleware]
-    assert ["Cache", "Router", "Limits"] == kinds
-    limits = names["limits"]._store
-    assert (0, 0, True) == (limits.changes, limits.unchecked, limits.is_available)
-
-
 # --- the tutorial's plugin ----------------------------------------------------------------
 
 
