@@ -192,6 +192,24 @@ async def test_who_gives_up_waiting_is_no_longer_counted() -> None:
     await waiting
 
 
+async def test_a_turn_that_comes_after_the_deadline_is_not_waited_for() -> None:
+    """The call is refused at once, and uses nothing; one that has the time waits."""
+    limits = Limits(Limit(requests=1, burst=1))
+    client = client_of(limits)
+    await ask(client)
+    used, began = group_of(limits).next_request, time.monotonic()
+    with pytest.raises(RateLimitError, match="the limit of 1 requests in 60 s"):
+        await ask(client, timeout=30)
+    assert time.monotonic() - began < 15
+    assert used == group_of(limits).next_request
+    waiting = asyncio.create_task(ask(client, timeout=90))
+    await asyncio.sleep(0.01)
+    assert used < group_of(limits).next_request
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    assert waiting.cancelled()
+
+
 FULL: dict[str, dict[str, Any]] = {
     "requests": {"requests": 1, "burst": 1},
     "tokens": {"tokens": 1},

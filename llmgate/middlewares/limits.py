@@ -38,9 +38,9 @@ class Limits(Middleware):
     """Keeps calls within limits, of whatever they have in common.
 
     A call waits for its turn, first come, first served, unless it would wait for longer than
-    ``max_wait`` seconds (or its deadline is sooner): then it is refused with a
-    :class:`~llmgate.errors.RateLimitError`, which names the limit and has ``retry_after``. One that
-    is refused by one limit uses nothing of the others. Tokens are estimated before a call, from its
+    ``max_wait`` seconds, or a second longer than the ``timeout`` that it was given: then it is
+    refused with a :class:`~llmgate.errors.RateLimitError`, which names the limit and has
+    ``retry_after``. One that is refused by one limit uses nothing of the others. Tokens are estimated before a call, from its
     length and from what earlier calls of its model used, and counted as they were afterwards;
     so are the requests that were sent again. What may be spent is reserved and counted likewise,
     by the prices of the client or public ones; a call whose price is not known is refused with a
@@ -138,6 +138,9 @@ class Limits(Middleware):
                         spend = await self._pricing.estimate(call.model, tokens, currency)
                         amounts["spend"] = spend
         max_wait = self._max_wait if self._waiting < self._max_waiting else 0
+        total = None if call.timeout is None else call.timeout.total
+        if total is not None and (max_wait is None or total + _LATE < max_wait):
+            max_wait = total + _LATE
         self._waiting += 1
         try:
             turn = await self._store.admit(shares, amounts, max_wait)
@@ -163,6 +166,9 @@ class Limits(Middleware):
 
 
 _MOST_MODELS = 10_000
+_LATE = 1.0
+"""Seconds by which a turn comes too late for a call for certain. A call that waits for others to
+end, of which nobody knows when they do, is ended by its deadline before."""
 
 
 class _Held:
