@@ -23,8 +23,10 @@ from llmgate.middlewares.routing import Router
 from llmgate.middlewares.turns import Group, MemoryLimits
 from llmgate.options import ChatCall
 from llmgate.testing import Canned, FakeProvider
+from tests import virtual_time
 
 HI: list[Any] = [{"role": "user", "content": "Hi"}]
+ONE = {"requests": 1, "tokens": 0}
 
 
 class Slow(Middleware):
@@ -356,6 +358,29 @@ async def test_who_waits_too_long_for_others_is_refused() -> None:
         await ask(client)
 
 
+def test_no_more_than_max_wait_is_waited_for_all_together() -> None:
+    """For a turn and for room in each group, and for a provider that asks for time meanwhile."""
+
+    async def main() -> None:
+        limits = [Limit(requests=10, per=1, burst=1, concurrency=1, by=by) for by in ("", "model")]
+        store, shares = MemoryLimits(), [Share(n, limit, "") for n, limit in enumerate(limits)]
+        await store.admit(shares, ONE, None)
+        began = time.monotonic()
+        with pytest.raises(RateLimitError, match="1 calls at once"):
+            await store.admit(shares, ONE, 0.3)  # 0.1 s of that for its turn
+        assert 0.3 == pytest.approx(time.monotonic() - began)
+        shares = [Share(2, Limit(requests=10, per=1, burst=1), "")]
+        first = await store.admit(shares, ONE, None)
+        waiting = asyncio.create_task(store.admit(shares, ONE, 0.3))
+        await asyncio.sleep(0)
+        first.hold_back(60)
+        with pytest.raises(RateLimitError, match="the provider") as caught:
+            await waiting
+        assert 59.9 == pytest.approx(caught.value.retry_after)
+
+    virtual_time.run(main)
+
+
 async def test_streams_that_were_left_make_room() -> None:
     """Closed or let go of."""
     limits = Limits(Limit(concurrency=1), max_wait=1)
@@ -409,8 +434,8 @@ async def test_who_lines_up_while_another_thread_leaves_is_let_in(
 ) -> None:
     """The place that becomes free between looking and lining up is not lost."""
     store, limit, here = MemoryLimits(), Limit(concurrency=1, by=""), threading.get_ident()
-    shares, amounts = [Share(0, limit, "")], {"requests": 1, "tokens": 0}
-    running = await store.admit(shares, amounts, None)
+    shares = [Share(0, limit, "")]
+    running = await store.admit(shares, ONE, None)
     leaving = threading.Thread(target=running.leave)
     is_full = Group.is_full
 
@@ -422,7 +447,7 @@ async def test_who_lines_up_while_another_thread_leaves_is_let_in(
         return found
 
     monkeypatch.setattr(Group, "is_full", looked)
-    next_one = await asyncio.wait_for(store.admit(shares, amounts, None), 5)
+    next_one = await asyncio.wait_for(store.admit(shares, ONE, None), 5)
     leaving.join()
     assert 1 == vars(store)["_groups"][0, ""].running
     next_one.leave()

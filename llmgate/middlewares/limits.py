@@ -40,10 +40,11 @@ class Limits(Middleware):
     A call waits for its turn, first come, first served, unless it would wait for longer than
     ``max_wait`` seconds, or a second longer than the ``timeout`` that it was given: then it is
     refused with a :class:`~llmgate.errors.RateLimitError`, which names the limit and has
-    ``retry_after``. One that is refused by one limit uses nothing of the others. Tokens are estimated before a call, from its
-    length and from what earlier calls of its model used, and counted as they were afterwards;
-    so are the requests that were sent again. What may be spent is reserved and counted likewise,
-    by the prices of the client or public ones; a call whose price is not known is refused with a
+    ``retry_after``. One that is refused by one limit uses nothing of the others. Tokens are
+    estimated before a call, from its length and from what earlier calls of its model used, and
+    counted as they were afterwards; so are the requests that were sent again. What may be spent is
+    reserved and counted likewise, by the prices of the client or public ones; a call whose price is
+    not known is refused with a
     :class:`~llmgate.errors.RequestError`, and one for which there is not enough left in the period
     is refused at once. What a provider says of its own limits, in headers of
     a response or with a refusal, holds the group back as long as it says.

@@ -270,18 +270,27 @@ class Turn:
         Raises:
             RateLimitError: when that takes too long; nothing is used then.
         """
+        until = math.inf if max_wait is None else time.monotonic() + max_wait
         try:
             while delay > 0:
                 await asyncio.sleep(delay)
-                delay = max(each.held_until for each in self._groups) - time.monotonic()
+                delay = self._held_back(until)
             for each in self._groups:
                 if each.most_running:
-                    await self._enter(each, max_wait)
+                    await self._enter(each, until)
                     self._entered.append(each)
         except BaseException:
             self.give_back()
             self.leave()
             raise
+
+    def _held_back(self, until: float) -> float:
+        """How much longer a provider wants to be left alone, which it may have said meanwhile."""
+        now, last = time.monotonic(), max(self._groups, key=lambda each: each.held_until)
+        seconds = last.held_until - now
+        if last.held_until > until and seconds > 0:
+            raise refusal(last.limit, last.name, "the provider", seconds)
+        return seconds
 
     def _reserve(self, spend: float) -> dict[Group, float]:
         """Set aside what is thought to be spent, of all or of none.
@@ -347,8 +356,9 @@ class Turn:
                 if group.waiting:
                     _wake(group)
 
-    async def _enter(self, group: Group, max_wait: float | None) -> None:
+    async def _enter(self, group: Group, until: float) -> None:
         """Wait until another call may run, behind those that have waited for longer."""
+        seconds = None if until == math.inf else until - time.monotonic()
         loop = asyncio.get_running_loop()
         entry = (loop, loop.create_future())
         with self._lock:
@@ -357,7 +367,7 @@ class Turn:
                 return
             group.waiting.append(entry)
         try:
-            async with asyncio.timeout(max_wait):
+            async with asyncio.timeout(seconds):
                 await entry[1]
         except BaseException as error:
             with self._lock:

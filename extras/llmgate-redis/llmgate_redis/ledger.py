@@ -208,9 +208,13 @@ class Ledger:
     async def room(self, leases: str, seconds: float) -> None:
         """Wait until a call of this process has ended one of these leases, at most so long."""
         event = self._full.setdefault(leases, asyncio.Event())
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await event.wait()
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await event.wait()
+        finally:
+            if not event.is_set():  # others that wait for it ask again by themselves
+                self._full.pop(leases, None)
 
     # --- what is sent in batches ---
 

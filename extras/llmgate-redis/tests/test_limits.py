@@ -207,13 +207,15 @@ async def test_what_one_process_uses_another_one_cannot(stores: Any) -> None:
 
 
 async def test_a_call_of_another_process_ends_and_one_here_goes_on(stores: Any) -> None:
-    """It is asked again and again."""
+    """It is asked again and again; nothing is left of the wait."""
     share = Share(0, Limit(concurrency=1), "")
     running = await stores[0].admit([share], ONE, 0)
     waiting = asyncio.create_task(stores[1].admit([share], ONE, 10))
     await asyncio.sleep(0.1)
     running.leave()
     (await asyncio.wait_for(waiting, 20)).leave()
+    [(ledger, _)] = stores[1]._desks.values()
+    assert {} == ledger._full
 
 
 async def test_no_lease_is_left_of_a_thousand_calls_that_were_cancelled(
