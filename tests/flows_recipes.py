@@ -185,11 +185,13 @@ async def test_langchain_streams() -> None:
     async with client:
         awaited = [piece async for piece in model.astream("How is the weather?")]
         plain = list(model.stream("How is it now?"))
-        first, *rest = model.bind_tools([tools.tool(weather)]).stream("And in Oslo?")
+        pieces: list[Any] = [*model.bind_tools([tools.tool(weather)]).stream("And in Oslo?")]
     assert "".join(piece.content for piece in awaited) == "Sunny and warm."
     assert [bool(piece.content) for piece in awaited].count(True) > 1
     assert "".join(piece.content for piece in plain) == "Cold and wet."
     assert [piece.usage_metadata for piece in plain if piece.usage_metadata] != []
-    whole = sum(rest, first)
+    whole = pieces[0]
+    for piece in pieces[1:]:
+        whole += piece
     [call] = whole.tool_calls
     assert (call["name"], call["args"], call["id"]) == ("weather", {"city": "Oslo"}, "c1")
