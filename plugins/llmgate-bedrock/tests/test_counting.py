@@ -22,7 +22,11 @@ OWN = "arn:aws:bedrock:eu-west-1:123456789012:application-inference-profile/abc1
 def counted(model: str, body: bytes, **options: Any) -> tuple[Any, Any]:
     """The count, and the requests."""
     transport = CannedTransport([Canned(body=body)])
-    settings = {"api_key": "k", "region": "us-east-1", **options.pop("settings", {})}
+    settings: dict[str, Any] = {
+        "api_key": "k",
+        "region": "us-east-1",
+        **options.pop("settings", {}),
+    }
     provider: Any = with_transport(Bedrock(**settings), transport)
     with Client(providers={"bedrock": provider}) as client:
         found = client.count_tokens(f"bedrock/{model}", HI, **options)
