@@ -429,6 +429,13 @@ def test_a_module_opens_with_what_it_is_for() -> None:
     assert {} == findings(lambda module: [] if ast.get_docstring(module.tree) else [""], OF_PLUGINS)
 
 
+def test_no_module_of_a_plugin_is_longer_than_400_lines() -> None:
+    """Who reads one can hold it in mind."""
+    assert {} == findings(
+        lambda module: [size] if (size := module.source.count("\n")) > 400 else [], OF_PLUGINS
+    )
+
+
 MUTATORS = {
     *("add", "append", "appendleft", "clear", "discard", "extend", "extendleft", "insert", "pop"),
     *("popitem", "popleft", "put", "remove", "reverse", "setdefault", "sort", "update"),

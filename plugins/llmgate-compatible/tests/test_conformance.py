@@ -24,7 +24,7 @@ from llmgate.testing import (
 _CORPUS = Path(__file__).parents[4] / "shared" / "corpus" / "dev"
 _FAMILIES = (
     *("groq", "deepseek", "together", "fireworks", "openrouter", "xai", "perplexity", "cerebras"),
-    *("vllm", "local_openai_compat", "other_openai_compat"),
+    *("vllm", "local_openai_compat", "other_openai_compat", "cohere"),
 )
 _HOSTS: Mapping[str, str] = {
     "api.groq.com": "groq",
@@ -48,6 +48,7 @@ _HOSTS: Mapping[str, str] = {
     "api.novita.ai": "novita",
     "api.studio.nebius.ai": "nebius",
     "<DATABRICKS_BASE_URL>": "databricks",
+    "api.cohere.com": "cohere-openai",
 }
 """The names of the hosts that were recorded; what is recorded without a host is its family's."""
 _ALIKE = (
