@@ -23,12 +23,13 @@ text{font:13px system-ui,"Segoe UI",Helvetica,Arial,sans-serif;fill:#1f2328;text
 .bad{fill:#ffebe9;stroke:#cf222e}.wait{fill:none;stroke:#8c959f;stroke-dasharray:4 3}
 .frame{fill:none;stroke:#4067c4;stroke-dasharray:6 4}
 .line{fill:none;stroke:#59636e;stroke-width:1.4}.limit{stroke:#cf222e;stroke-width:1.6}
-.head{fill:#59636e}
+.head{fill:#59636e}.page{fill:#ffffff}
 @media (prefers-color-scheme:dark){
 text{fill:#e6edf3}.small{fill:#9aa4af}
 .box{fill:#1b2028;stroke:#6e7681}.own{fill:#16233d;stroke:#6f94e8}.good{fill:#12261a;stroke:#3fb950}
 .bad{fill:#2d1517;stroke:#f85149}.wait{stroke:#6e7681}.frame{stroke:#6f94e8}
 .line{stroke:#9aa4af}.limit{stroke:#f85149}.head{fill:#9aa4af}
+.page{fill:#0d1117}
 }"""
 
 
@@ -48,6 +49,8 @@ def document(width: int, height: int, title: str, parts: Sequence[str]) -> str:
             f"<title>{escape(title)}</title>",
             f"<style>\n{_STYLE}\n</style>",
             f"<defs>{arrow}</defs>",
+            # of its own, since a site's dark pages may be on a system that asks for light ones
+            f'<rect width="{width}" height="{height}" rx="6" class="page"/>',
             *parts,
             "</svg>\n",
         ]

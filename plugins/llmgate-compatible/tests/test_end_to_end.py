@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 
+import llmgate
 import llmgate_compatible
 from llmgate import Client
 from llmgate.errors import RateLimitError
+from llmgate.testing import Canned, CannedTransport
 from llmgate_compatible import CompatibleHost
 from llmgate_compatible.shipped import TABLE
 
 NAMES = [line[1:-1] for line in TABLE.read_text("utf-8").splitlines() if line.startswith("[")]
+PAGE = (Path(__file__).parents[3] / "docs" / "each-host.md").read_text("utf-8")
+EXAMPLES = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 GREETING = [{"role": "user", "content": "Hi"}]
 USAGE = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
 
@@ -74,6 +80,24 @@ async def _server() -> AsyncIterator[Server]:
     server.url = f"http://{host}:{port}/v1"
     yield server
     await runner.cleanup()
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("jina", "voyage")])
+def test_the_example_of_each_host_runs(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It needs the variables that its row names, and nothing else; it prints the text."""
+    host: type[CompatibleHost] = getattr(llmgate_compatible, name.replace("-", "_"))
+    for variable in host.row.variables:
+        is_address = variable in host.row.address
+        monkeypatch.setenv(variable, "https://h.example/v1" if is_address else "acme-1")
+    choice = {"message": {"role": "assistant", "content": "Hello."}, "finish_reason": "stop"}
+    transport = CannedTransport([Canned.json({"choices": [choice]})])
+    code = next(each for each in EXAMPLES if f'"{name}/MODEL"' in each)
+    with Client(transport=transport) as client:
+        monkeypatch.setattr(llmgate, "completion", client.completion)
+        exec(compile(code, name, "exec"), {})  # noqa: S102 # our own documents
+    assert (1, "Hello.\n") == (len(transport.requests), capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ("jina", "voyage")])
