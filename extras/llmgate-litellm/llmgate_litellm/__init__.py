@@ -23,10 +23,12 @@ from llmgate_litellm._cache import Cache
 from llmgate_litellm._cost import completion_cost, cost_per_token, register_model
 from llmgate_litellm._install import install, uninstall
 from llmgate_litellm._models import (
+    ModelCost,
     get_llm_provider,
     get_max_tokens,
     get_model_info,
     get_supported_openai_params,
+    supports_audio_input,
     supports_function_calling,
     supports_reasoning,
     supports_response_schema,
@@ -154,6 +156,7 @@ __all__ = [
     "rerank",
     "responses",
     "stream_chunk_builder",
+    "supports_audio_input",
     "supports_function_calling",
     "supports_reasoning",
     "supports_response_schema",
@@ -166,7 +169,7 @@ __all__ = [
     "validate_environment",
 ]
 
-model_cost: dict[str, dict[str, Any]] = {}
+model_cost: dict[str, dict[str, Any]] = ModelCost()
 provider_list = list(LlmProviders)
 model_list: list[str] = []
 globals().update(initial())

@@ -46,6 +46,9 @@ class Watch:
     def _tell(
         self, functions: list[Any], outcome: str, response: Any, more: dict[str, Any]
     ) -> None:
+        for name in [*functions, *_settings.value("callbacks")]:
+            if isinstance(name, str):
+                _warn_of(name)
         loggers = [each for each in functions if isinstance(each, CustomLogger)]
         loggers += [each for each in _settings.value("callbacks") if isinstance(each, CustomLogger)]
         plain = [each for each in functions if callable(each) and each not in loggers]
@@ -98,6 +101,14 @@ def _own(asked: Asked, name: str) -> list[Any]:
     """The callbacks of one call alone."""
     given: Any = asked.given.get(name) or []
     return [*given] if isinstance(given, list | tuple) else [given]
+
+
+@cache
+def _warn_of(name: str) -> None:
+    """Once for each name: nothing is sent to where a program expects it."""
+    _log.warning(
+        "no callback is named %r here: give a function or a CustomLogger, or use llmgate-otel", name
+    )
 
 
 _tasks = set[asyncio.Task[None]]()

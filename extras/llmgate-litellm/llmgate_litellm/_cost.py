@@ -35,7 +35,8 @@ def _registered() -> dict[str, dict[str, Any]]:
 def register_model(model_cost: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Set prices and limits of models: ``{"provider/name": {"input_cost_per_token": …}}``."""
     for name, entry in model_cost.items():
-        _registered()[name] = {**_registered().get(name, {}), **entry}
+        before = dict.get(_registered(), name)
+        _registered()[name] = {**(before or {}), **entry}
     return _registered()
 
 
@@ -44,7 +45,9 @@ def entry_of(model: str, provider: str | None = None) -> dict[str, Any] | None:
     names = [model, model.partition("/")[2]]
     if provider:
         names.insert(0, f"{provider}/{model}")
-    return next((_registered()[name] for name in names if name in _registered()), None)
+    # not by model_cost's own ``get``, which asks here
+    found = (dict.get(_registered(), name) for name in names)
+    return next((entry for entry in found if entry is not None), None)
 
 
 def cost_per_token(

@@ -36,6 +36,8 @@ _BY_KIND: tuple[tuple[type[llmgate.LLMGateError], type[Any]], ...] = (
 
 def translated(error: llmgate.LLMGateError, model: str, provider: str) -> Exception:
     """litellm's exception for an error of llmgate's, which is its cause."""
+    if hasattr(error, "llm_provider"):  # without openai's package, litellm's descend from llmgate's
+        return error
     kind = _kind_of(error)
     message = str(error)
     if isinstance(error, llmgate.MissingKeyError) and "api_key=" not in message:

@@ -17,10 +17,12 @@ from llmgate_litellm._cost import entry_of, public_rates
 from llmgate_litellm._names import llmgate_model, split
 
 __all__ = [
+    "ModelCost",
     "get_llm_provider",
     "get_max_tokens",
     "get_model_info",
     "get_supported_openai_params",
+    "supports_audio_input",
     "supports_function_calling",
     "supports_reasoning",
     "supports_response_schema",
@@ -94,6 +96,7 @@ def _ability(target: str, name: str) -> bool | None:
 
 
 _ABILITIES = {
+    "audio_input": "audio",
     "function_calling": "tools",
     "reasoning": "reasoning",
     "response_schema": "schema",
@@ -115,6 +118,11 @@ def supports_response_schema(model: str, custom_llm_provider: str | None = None)
 def supports_vision(model: str, custom_llm_provider: str | None = None) -> bool:
     """Whether a model sees images; False where that is not known."""
     return _supports("vision", model, custom_llm_provider)
+
+
+def supports_audio_input(model: str, custom_llm_provider: str | None = None) -> bool:
+    """Whether a model hears; False where that is not known."""
+    return _supports("audio_input", model, custom_llm_provider)
 
 
 def supports_reasoning(model: str, custom_llm_provider: str | None = None) -> bool:
@@ -150,6 +158,30 @@ def get_model_info(model: str, custom_llm_provider: str | None = None, **_: Any)
     if about["max_tokens"] is None:
         about["max_tokens"] = about.get("max_output_tokens") or about.get("max_input_tokens")
     return about
+
+
+class ModelCost(dict[str, dict[str, Any]]):
+    """What was registered of models; ``[]``, ``get`` and ``in`` also find what else is known.
+
+    A loop over it meets what was registered alone: there is no list of all models.
+    """
+
+    def __missing__(self, name: str) -> dict[str, Any]:
+        """What :func:`get_model_info` says."""
+        try:
+            return get_model_info(name)
+        except Exception as error:
+            raise KeyError(name) from error
+
+    def get(self, name: str, default: Any = None, /) -> Any:
+        """The entry of a model, or the default."""
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+    def __contains__(self, name: object) -> bool:
+        return self.get(str(name)) is not None
 
 
 def _limits(model: str, provider: str | None) -> dict[str, Any]:

@@ -13,14 +13,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import llmgate
-from llmgate.errors import ProviderError
+from llmgate.errors import InvalidRequestError, ProviderError
 from llmgate.options import ChatParameters
 from llmgate.provider import Provider, Signing
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse, is_array, is_object
 from llmgate.provider.kit import read_json
 from llmgate.types import Choice, Completion, Message, Usage
-from llmgate_litellm import exceptions as theirs
 from llmgate_litellm._arguments import Asked, asked_for
 from llmgate_litellm._convert import usage_of
 from llmgate_litellm._errors import translated
@@ -106,10 +105,8 @@ class _TextProvider(Provider):
         """One request, one completion."""
         request = next(self._inner.complete(call))
         if not urlsplit(request.url).path.endswith("/chat/completions"):
-            raise theirs.BadRequestError(
-                message="litellm.BadRequestError: this provider has no /completions",
-                model=call.model,
-                llm_provider=self._inner.name,
+            raise InvalidRequestError(
+                f"{self._inner.name} has no /completions: call completion()", path="model"
             )
         body = {"model": call.model, **self._sent, **call.extra_body}
         response = yield replace(

@@ -14,6 +14,7 @@ import pytest
 
 import llmgate_litellm
 from llmgate_litellm import _settings
+from llmgate_litellm._models import ModelCost
 
 Answer = dict[str, Any]
 
@@ -174,7 +175,7 @@ def _as_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of a test before, and no key of the environment."""
     for name, value in _settings.initial().items():
         monkeypatch.setattr(llmgate_litellm, name, value)
-    monkeypatch.setattr(llmgate_litellm, "model_cost", {})
+    monkeypatch.setattr(llmgate_litellm, "model_cost", ModelCost())
     for name in [name for name in os.environ if name.endswith(("_API_KEY", "_BASE"))]:
         monkeypatch.delenv(name)
 

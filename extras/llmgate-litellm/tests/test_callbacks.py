@@ -90,3 +90,34 @@ async def test_async(server: Any) -> None:
     )
     kind, *_ = await anyio.to_thread.run_sync(recorder.seen.get)
     assert kind == "async"
+
+
+async def test_functions_of_one_call(server: Any) -> None:
+    """A call's own callbacks, plain and async, for a success and for a failure."""
+    seen: Queue[Any] = Queue()
+
+    async def keep(kwargs: Any, response: Any, _began: Any, _ended: Any) -> None:
+        seen.put((response, kwargs.get("exception")))
+
+    host: dict[str, Any] = {"api_key": "k", "api_base": server.address, "num_retries": 0}
+    host |= {"success_callback": [keep], "failure_callback": [keep]}
+    messages = [{"role": "user", "content": "Hi"}]
+    response = await litellm.acompletion("openai/x", messages, **host)
+    server((404, {"error": {"message": "no"}}))
+    with pytest.raises(litellm.NotFoundError):
+        await litellm.acompletion("openai/x", messages, **host)
+    first = await anyio.to_thread.run_sync(seen.get)
+    second = await anyio.to_thread.run_sync(seen.get)
+    assert first == (response, None)
+    assert second[0] is None
+    assert isinstance(second[1], litellm.NotFoundError)
+
+
+def test_a_callback_that_is_a_name(ask: Ask, caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody has it here; that is said once, and the call is made."""
+    litellm.success_callback = ["a-dashboard"]  # type: ignore[attr-defined] # pyright: ignore
+    for _ in range(2):
+        assert ask().choices[0].message.content == "Good day."
+    said = [record.message for record in caplog.records if "a-dashboard" in record.message]
+    assert len(said) == 1
+    assert "CustomLogger" in said[0]

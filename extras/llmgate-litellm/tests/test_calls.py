@@ -169,6 +169,15 @@ def test_retries(ask: Ask, server: Any, arguments: dict[str, Any], requests: int
     assert len(server.bodies) == requests
 
 
+def test_retries_of_the_module(ask: Ask, server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``litellm.num_retries`` holds where a call says nothing."""
+    monkeypatch.setattr(litellm, "num_retries", 0)
+    server((500, {"error": {"message": "no"}}))
+    with pytest.raises(litellm.InternalServerError):
+        ask()
+    assert len(server.bodies) == 1
+
+
 def test_fallbacks(ask: Ask, server: Any) -> None:
     """The next model is asked after the first's error; when all fail, the first's is raised."""
     server((404, {"error": {"message": "no"}}), server.answer())
@@ -250,6 +259,12 @@ def test_embedding(server: Any) -> None:
     assert answer.usage.prompt_tokens == 3
     assert server.body["dimensions"] == 2
 
+    again = asyncio.run(
+        litellm.aembedding("openai/e", ["Hi"], api_key="k", api_base=server.address)
+    )
+    assert again.data == answer.data
+    assert server.body["input"] == ["Hi"]
+
 
 def test_rerank(server: Any) -> None:
     """Results are plain dictionaries with their documents, and the usage has Cohere's names."""
@@ -295,6 +310,17 @@ def test_text_completion(server: Any) -> None:
     assert answer.choices[0].text == " day"
     assert server.paths == ["/v1/completions"]
     assert server.body == {"model": "x", "prompt": "Good", "max_tokens": 3}
+
+    again = asyncio.run(
+        litellm.atext_completion("Good", "openai/x", api_key="k", api_base=server.address)
+    )
+    assert again.choices[0].text == " day"
+    host: dict[str, Any] = {"api_key": "k", "api_base": server.address}
+    with pytest.raises(litellm.BadRequestError, match="has no /completions"):
+        litellm.text_completion("Good", "anthropic/x", max_tokens=3, **host)
+    with pytest.raises(NotImplementedError, match="stream=True"):
+        litellm.text_completion("Good", "openai/x", stream=True, **host)
+    assert len(server.bodies) == 2
 
 
 def test_responses(server: Any) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -53,6 +55,35 @@ def test_a_prompt_that_is_too_long(ask: Ask, server: Any) -> None:
     assert isinstance(raised.value, litellm.BadRequestError)
 
 
+def test_content_that_is_not_allowed(ask: Ask, server: Any) -> None:
+    """It is a bad request of its own kind as well."""
+    server((400, {"error": {"message": "no", "code": "content_policy_violation"}}))
+    with pytest.raises(litellm.ContentPolicyViolationError) as raised:
+        ask()
+    assert isinstance(raised.value, litellm.BadRequestError)
+
+
+WITHOUT_OPENAI = """
+import sys
+sys.modules["openai"] = None
+import llmgate, llmgate_litellm as litellm
+for name in ("RateLimitError", "BadRequestError", "Timeout", "APIError", "OpenAIError"):
+    assert issubclass(getattr(litellm, name), llmgate.LLMGateError), name
+try:
+    litellm.completion("openai/x", [{"role": "user", "content": "Hi"}], api_key="k",
+                       mock_response="litellm.RateLimitError")
+except litellm.RateLimitError as error:
+    assert error.status_code == 429
+else:
+    raise AssertionError
+"""
+
+
+def test_without_openais_package() -> None:
+    """They descend from llmgate's error."""
+    subprocess.run([sys.executable, "-c", WITHOUT_OPENAI], check=True, timeout=60)
+
+
 def test_nobody_listens() -> None:
     """A refused connection is an InternalServerError."""
     with pytest.raises(litellm.InternalServerError) as raised:
@@ -86,6 +117,17 @@ def test_a_parameter_that_the_model_refuses(ask: Ask, server: Any) -> None:
         litellm.completion(
             "openai/o3-mini", [{"role": "user", "content": "Hi"}], api_key="k", temperature=0.3
         )
+    given = {"model": "anthropic/claude-sonnet-4-5", "max_tokens": 9, "frequency_penalty": 0.3}
+    with pytest.raises(litellm.UnsupportedParamsError, match="frequency_penalty"):
+        ask(**given)
+    assert server.bodies == []
+    said = {"type": "text", "text": "Good day."}
+    server({"type": "message", "id": "m", "content": [said], "stop_reason": "end_turn"})
+    assert ask(**given, drop_params=True).choices[0].message.content == "Good day."
+    litellm.drop_params = True  # type: ignore[attr-defined] # pyright: ignore
+    assert ask(**given).choices[0].message.content == "Good day."
+    assert len(server.bodies) == 2
+    assert not any("frequency_penalty" in body for body in server.bodies)
 
 
 def test_exceptions_are_made_by_position_and_by_name() -> None:

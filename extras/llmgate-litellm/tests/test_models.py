@@ -59,6 +59,10 @@ def test_abilities() -> None:
     assert litellm.supports_response_schema("openai/gpt-4o")
     assert not litellm.supports_function_calling("nobody-knows-it")
     assert not litellm.supports_vision("nobody/x")
+    assert (litellm.supports_reasoning("o3"), litellm.supports_reasoning("gpt-4o")) == (True, False)
+    litellm.register_model({"openai/ear": {"supports_audio_input": True}})
+    assert litellm.supports_audio_input("openai/ear")
+    assert not litellm.supports_audio_input("nobody/x")
     litellm.register_model({"openai/mine": {"supports_vision": True}})
     assert litellm.supports_vision("openai/mine")
     parameters = litellm.get_supported_openai_params("gpt-4o")
@@ -116,3 +120,16 @@ def test_prices(ask: Ask) -> None:
     assert litellm.get_max_tokens("openai/gpt-4o") == 9
     with pytest.raises(Exception, match="nobody-knows-it"):
         litellm.get_model_info("nobody-knows-it")
+
+
+def test_the_table_of_models() -> None:
+    """It is asked by name; a loop over it meets what was registered."""
+    assert litellm.model_cost["gpt-4o"]["input_cost_per_token"] == 2.5e-06
+    assert "openai/gpt-4o" in litellm.model_cost
+    assert "nobody-knows-it" not in litellm.model_cost
+    assert litellm.model_cost.get("nobody-knows-it", {}) == {}
+    with pytest.raises(KeyError, match="nobody-knows-it"):
+        litellm.model_cost["nobody-knows-it"]
+    assert [*litellm.model_cost] == []
+    assert [*litellm.register_model(PRICES)] == ["openai/gpt-4o"]
+    assert litellm.model_cost["openai/gpt-4o"] == PRICES["openai/gpt-4o"]

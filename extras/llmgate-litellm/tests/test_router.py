@@ -28,6 +28,19 @@ def test_entries_of_a_name_share_its_calls(server: Any) -> None:
     assert router.completion("main", MESSAGES).choices[0].message.content == "Good day."
 
 
+async def test_every_kind_of_call(server: Any) -> None:
+    """Embeddings and texts that go on are spread in the same way."""
+    router = litellm.Router([entry("main", "openai/a", server)], num_retries=0)
+    vector = {"object": "embedding", "index": 0, "embedding": [0.5]}
+    server({"object": "list", "data": [vector], "model": "a"})
+    assert (await router.aembedding("main", "Hi")).data[0]["embedding"] == [0.5]
+    assert router.embedding("main", ["Hi"]).data[0]["embedding"] == [0.5]
+    server({"id": "c", "choices": [{"text": " day", "index": 0, "finish_reason": "stop"}]})
+    assert router.text_completion("main", "Good").choices[0].text == " day"
+    assert (await router.atext_completion("main", "Good")).choices[0].text == " day"
+    assert server.paths == ["/v1/embeddings"] * 2 + ["/v1/completions"] * 2
+
+
 async def test_fallbacks(server: Any) -> None:
     """Names that follow others."""
     entries = [entry("main", "openai/a", server), entry("spare", "openai/b", server)]
