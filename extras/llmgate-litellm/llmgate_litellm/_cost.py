@@ -32,11 +32,15 @@ def _registered() -> dict[str, dict[str, Any]]:
     return sys.modules["llmgate_litellm"].model_cost  # type: ignore[no-any-return] # a setting
 
 
+def _entry(name: str) -> dict[str, Any] | None:
+    """What was registered under a name: not by the table's own ``get``, which asks here."""
+    return dict[str, dict[str, Any]].get(_registered(), name)
+
+
 def register_model(model_cost: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Set prices and limits of models: ``{"provider/name": {"input_cost_per_token": …}}``."""
     for name, entry in model_cost.items():
-        before = dict.get(_registered(), name)
-        _registered()[name] = {**(before or {}), **entry}
+        _registered()[name] = {**(_entry(name) or {}), **entry}
     return _registered()
 
 
@@ -45,9 +49,7 @@ def entry_of(model: str, provider: str | None = None) -> dict[str, Any] | None:
     names = [model, model.partition("/")[2]]
     if provider:
         names.insert(0, f"{provider}/{model}")
-    # not by model_cost's own ``get``, which asks here
-    found = (dict.get(_registered(), name) for name in names)
-    return next((entry for entry in found if entry is not None), None)
+    return next((entry for entry in map(_entry, names) if entry is not None), None)
 
 
 def cost_per_token(
