@@ -24,7 +24,7 @@ _HOSTS_OWN = (
 )
 _PROVIDER = "the provider is the first part of the model's name, as in model='provider/name'"
 _CLIENT = "it is a setting of a client: llmgate.Client(verify=…, proxy=…, limit=…, transport=…)"
-_MIDDLEWARE = "not part of a call: see docs/middleware.md"
+_MIDDLEWARE = "middleware of a client: llmgate.Client(middleware=[…])"
 _PRICES = "prices are a client's: llmgate.Client(prices={…}), see docs/cost.md"
 _OWN_PROMPT = "write it as a message: {'role': 'system', 'content': …}"
 _LIMITS = "use timeout=, in seconds for the whole call, or llmgate.Timeout(first_token=…, idle=…)"
@@ -59,16 +59,19 @@ _SENTENCES: Mapping[str, str] = {
         "engine deployment deployment_id deployment_name model_provider"
     ),
     "the model's name is the argument model=": "model_name model_id modelid",
-    f"fallbacks are middleware of a client, and {_MIDDLEWARE}": (
+    "give a list of models, as in model=['openai/…', 'anthropic/…']: see docs/routing.md": (
         "fallbacks fallback fallback_models default_fallbacks context_window_fallbacks "
         "context_window_fallback_dict content_policy_fallbacks"
     ),
-    f"a cache is middleware of a client, and {_MIDDLEWARE}": (
+    f"the cache is {_MIDDLEWARE}, see docs/cache.md": (
         "caching cache cache_key cache_ttl use_cache no_cache enable_cache cache_params"
     ),
-    f"routing and limits are middleware of a client, and {_MIDDLEWARE}": (
-        "model_list router routing_strategy deployments max_budget budget rpm tpm rate_limit "
-        "rate_limiter guardrails router_settings model_alias_map"
+    "name routes at the client: llmgate.Client(models={'name': [Target(…), …]}), see "
+    "docs/routing.md": (
+        "model_list router routing_strategy deployments router_settings model_alias_map"
+    ),
+    f"limits are {_MIDDLEWARE}, see docs/limits.md": (
+        "max_budget budget rpm tpm rate_limit rate_limiter"
     ),
     "to test without a provider, see docs/testing.md": (
         "mock_response mock_tool_calls mock_timeout mock_delay mock dry_run"
@@ -76,8 +79,8 @@ _SENTENCES: Mapping[str, str] = {
     "use unsupported='drop', which is the default, or 'raise'": (
         "drop_params additional_drop_params allowed_openai_params modify_params"
     ),
-    "concurrency is yours: asyncio.TaskGroup and asyncio.Semaphore; Client(limit=…) bounds the "
-    "connections to a host": (
+    "for many calls use llmgate.abatch(…, concurrency=…), see docs/many-calls.md; Client(limit=…) "
+    "bounds the connections to a host": (
         "max_workers max_concurrency max_parallel_requests concurrency num_workers batch_size "
         "threads"
     ),
@@ -127,9 +130,7 @@ _SENTENCES: Mapping[str, str] = {
     "status, headers and the raw body are on the completion: .headers, .request_id, .raw": (
         "with_raw_response return_raw raw_response raw"
     ),
-    "use middleware of a client: llmgate.Client(middleware=[…]), see docs/middleware.md": (
-        "middleware middlewares plugins"
-    ),
+    f"use {_MIDDLEWARE}, see docs/middleware.md": ("middleware middlewares plugins guardrails"),
     _HOSTS_OWN: (
         "top_k topk top_a min_p typical_p tfs_z repetition_penalty repeat_penalty length_penalty "
         "num_ctx mirostat num_beams use_beam_search do_sample keep_alive echo suffix "
