@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import pickle
+import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -253,6 +254,49 @@ def test_credentials_of_google_auth() -> None:
     headers = authorized(provider, FixedSigning([granting("o")]))
     assert "Bearer o" == headers["authorization"]
     assert provider.configured(project="q").error(HttpResponse(401)).retryable
+
+
+def answer_of_a_machine(request: HttpRequest) -> Canned:
+    """What the metadata server says on a machine of Google's."""
+    assert "Google" == dict(request.headers)["metadata-flavor"]
+    account: dict[str, Any] = {"email": "a@p", "scopes": ["s"], "aliases": ["default"]}
+    body = json.dumps(account)
+    if request.url.partition("?")[0].endswith("/token"):
+        body = json.dumps({"access_token": "of the machine", "expires_in": 3600})
+    elif "/project/" in request.url:
+        body = "p"
+    headers = {"metadata-flavor": "Google", "content-type": "application/json"}
+    return Canned(200, headers, body.encode())
+
+
+def test_the_metadata_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where nothing else names credentials: it is asked over the call's own transport."""
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    monkeypatch.delenv("NO_GCE_CHECK", raising=False)
+    signing = FixedSigning(answer_of_a_machine)
+    headers = authorized(VertexAI(project="p"), signing)
+    assert "Bearer of the machine" == headers["authorization"]
+    assert "/computeMetadata/v1/instance/service-accounts/" in signing.requests[-1].url
+
+
+def test_google_auth_is_not_imported_where_it_is_not_needed() -> None:
+    """A key, or a token from elsewhere, needs nothing of it."""
+    program = """
+import asyncio, sys
+from llmgate.provider.http import HttpRequest
+from llmgate.testing.signing import FixedSigning
+from llmgate_gemini import Gemini, VertexAI
+key, token = "key-1234567890", "token-1234567890"
+for provider in (Gemini(api_key=key), VertexAI(api_key=key),
+                 VertexAI(project="p", access_token=token),
+                 VertexAI(project="p", token_provider=lambda: token)):
+    base = provider._settings.base_url
+    sent = asyncio.run(provider.authorize(HttpRequest("POST", f"{base}/x"), FixedSigning()))
+    assert key in str(sent.headers) or token in str(sent.headers)
+assert not any(name.partition(".")[0] in ("google", "botocore") for name in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True)
+    assert (0, b"") == (done.returncode, done.stderr)
 
 
 def test_default_credentials(
