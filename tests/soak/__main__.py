@@ -1,7 +1,7 @@
 """Long loads, and a table of what they left behind: python -m tests.soak.
 
-``CALLS=1000000`` in the environment is the number of whole answers, and of calls through all
-middleware, which are 100,000 at least; the other loads are as long as they ever are. It exits with
+``CALLS=1000000`` in the environment is the number of whole answers, and of rows of a batch and of
+calls through all middleware, which are 100,000 at least; the other loads are as long as they ever are. It exits with
 the number of loads that left too much.
 """
 
@@ -49,6 +49,7 @@ def main() -> int:
     loads: list[Callable[[str], Growth]] = [
         lambda url: soaking.looped(url, 50_000, 100),
         lambda url: soaking.unary(url, calls),
+        lambda url: soaking.batched(url, max(calls, 100_000)),
         lambda url: soaking.abandoned(url, 10_000),
         lambda url: soaking.cancelled(url, 12),
         lambda url: mixed(url, max(calls, 100_000)),

@@ -19,12 +19,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from llmgate import Client
+from llmgate import Client, abatch
 from tests.faults.calls import MODEL, client_of
 
 __all__ = [
     "Growth",
     "abandoned",
+    "batched",
     "cancelled",
     "looped",
     "measured",
@@ -114,6 +115,23 @@ def unary(url: str, calls: int) -> Growth:
                 growth.calls += calls // 10
 
     with measured("whole answers", url) as growth:
+        asyncio.run(run(growth))
+    return growth
+
+
+def batched(url: str, calls: int) -> Growth:
+    """The rows of one batch, read as they are needed."""
+
+    async def run(growth: Growth) -> None:
+        async with client_of(url) as client:
+            rows = ("Hi" for _ in range(calls))
+            async for record in abatch(rows, model=MODEL, client=client, concurrency=AT_ONCE):
+                assert record.error is None, record.error
+                growth.calls += 1
+                if growth.calls == calls // 10:
+                    warm(growth)
+
+    with measured("rows of a batch", url) as growth:
         asyncio.run(run(growth))
     return growth
 

@@ -22,6 +22,7 @@ def url() -> Iterator[str]:
 LOADS: dict[str, Callable[[str], Growth]] = {
     "streams over 10 loops": lambda url: soaking.looped(url, 600, 10),
     "whole answers": lambda url: soaking.unary(url, 1000),
+    "rows of a batch": lambda url: soaking.batched(url, 1000),
     "streams that are left": lambda url: soaking.abandoned(url, 600),
     "cancellation": lambda url: soaking.cancelled(url, 12),
     "all middleware": lambda url: mixed(url, 4_000),
