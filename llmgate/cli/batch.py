@@ -8,6 +8,7 @@ import sys
 import time
 from decimal import Decimal
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from llmgate.batch_files import batch_file
@@ -94,9 +95,20 @@ async def _run(
         **options,
     )
     async for record in records:
+        if not progress.done:
+            progress.total = await asyncio.to_thread(_rows_in, Path(arguments.input))
         failure = None if record.error is None else f"{record.id}: {record.error}"
         completion = getattr(record, "completion", None)  # of other packages' records, only lines
-        progress.add(failure, None if completion is None else completion.cost)
+        cost = None if completion is None else completion.cost
+        progress.add(failure, cost, record.index)
+
+
+def _rows_in(path: Path) -> int:
+    """How many calls a file has, about, by its lines; 0 for what cannot be read twice."""
+    if not path.is_file():
+        return 0
+    with path.open("rb") as file:
+        return sum(not line.isspace() for line in file)
 
 
 def _of_package(name: str) -> Any:
@@ -115,10 +127,12 @@ class _Progress:
         self._began = self._shown = time.monotonic()
         self.done = self.failed = 0
         self._cost, self._currency = Decimal(0), ""
+        self.total = self._reached = 0
 
-    def add(self, failure: str | None, cost: Cost | None = None) -> None:
-        """Another record is there."""
+    def add(self, failure: str | None, cost: Cost | None = None, index: int = 0) -> None:
+        """Another record is there, of the call in this place."""
         self.done += 1
+        self._reached = max(self._reached, index + 1)
         if failure is not None:
             self.failed += 1
             if self.failed <= _MOST_FAILURES:
@@ -129,7 +143,7 @@ class _Progress:
         now = time.monotonic()
         if now - self._shown >= (0.2 if self._is_terminal else 10):
             self._shown = now
-            self._line(self._text(now), over=True)
+            self._line(self._text(now) + self._left(now), over=True)
 
     def end(self) -> None:
         """Say how it ended."""
@@ -143,6 +157,12 @@ class _Progress:
         text = f"{self.done} calls, {self.failed} failed, {self.done / seconds:.1f} a second"
         return f"{text}, {self._cost:.4f} {self._currency}" if self._currency else text
 
+    def _left(self, now: float) -> str:
+        """How long the calls take that were not read yet, if they go as those of this run did."""
+        calls = self.total - self._reached
+        seconds = calls * (now - self._began) / self.done
+        return f", about {_span(seconds)} left" if calls > 0 else ""
+
     def _line(self, text: str, *, over: bool) -> None:
         if self._is_terminal:
             text = f"\r\x1b[K{text}"
@@ -151,3 +171,10 @@ class _Progress:
 
 
 _MOST_FAILURES = 5
+
+
+def _span(seconds: float) -> str:
+    """A time as people say it."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6_000 else f"{seconds / 3600:.0f} h"

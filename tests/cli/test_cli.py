@@ -533,7 +533,7 @@ def test_a_batch_on_many_machines_is_made_by_the_package_that_can(
 
     async def records(*files: Any, **given: Any) -> Any:
         seen.append({"files": files, **given})
-        yield SimpleNamespace(id="a", error="ServerError: oops")
+        yield SimpleNamespace(index=0, id="a", error="ServerError: oops")
 
     def found(**wanted: str) -> list[Any]:
         names = (wanted["group"], wanted["name"])
@@ -604,6 +604,48 @@ def test_progress_says_what_was_spent() -> None:
         progress.add(None, Cost({"input": Decimal("0.25")}, "EUR"))
     progress.end()
     assert output.getvalue().endswith(" a second, 0.5000 EUR\n")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "left"),
+    [(1, "1 s"), (59, "59 s"), (1_200, "20 min"), (36_000, "10 h")],
+)
+def test_progress_says_when_it_ends(
+    seconds: float, left: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the calls of this run: one of ten was made before it, and five of ten are made now."""
+    module = import_module("llmgate.cli.batch")
+    times = [0.0, *[0.0] * 3, seconds / 5 * 4 + 1e-6, seconds]
+    monkeypatch.setattr(module.time, "monotonic", iter(times).__next__)
+    output = io.StringIO()
+    progress = module._Progress(output)
+    progress.total = 10
+    for index in (1, 2, 4):
+        progress.add(None, index=index)
+    assert "" == output.getvalue()
+    progress._shown = -10
+    progress.add(None, index=3)
+    assert output.getvalue().endswith(f" a second, about {left} left\n")
+    progress.end()
+    assert "left" not in output.getvalue().splitlines()[-1]
+
+
+def test_a_batch_counts_the_rows_of_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """So that it knows when it ends; of what can be read once it does not."""
+    module, seen = import_module("llmgate.cli.batch"), list[int]()
+    end = module._Progress.end
+
+    def ended(progress: Any) -> None:
+        seen.append(progress.total)
+        end(progress)
+
+    monkeypatch.setattr(module._Progress, "end", ended)
+    assert 0 == main(batch_of(tmp_path, '"one"', "", '"two"', '"three"'))
+    assert "3 calls" in capsys.readouterr().err
+    os.mkfifo(tmp_path / "pipe")
+    assert [3, 0] == [*seen, module._rows_in(tmp_path / "pipe")]
 
 
 def test_a_terminal_has_one_line_of_progress(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,8 @@
 """Long loads, and a table of what they left behind: python -m tests.soak.
 
 ``CALLS=1000000`` in the environment is the number of whole answers, and of rows of a batch and of
-calls through all middleware, which are 100,000 at least; the other loads are as long as they ever are. It exits with
-the number of loads that left too much.
+calls through all middleware, which are 100,000 at least; the other loads are as long as they ever
+are. It exits with the number of loads that left too much.
 """
 
 from __future__ import annotations
