@@ -37,8 +37,8 @@ def error_type(error: BaseException) -> str:
     return kind.__qualname__ if is_builtin else f"{kind.__module__}.{kind.__qualname__}"
 
 
-def of_chat_call(call: ChatCall) -> Attributes:
-    """What a chat was asked with."""
+def of_chat_call(call: ChatCall, provider: str | None) -> Attributes:
+    """What a chat was asked with; ``provider`` has its name in the conventions, if it is known."""
     parameters: Mapping[str, Any] = {**call.parameters}
     found: Attributes = {
         attribute: parameters[name]
@@ -53,6 +53,8 @@ def of_chat_call(call: ChatCall) -> Attributes:
     count, format = parameters.get("n"), parameters.get("response_format")
     if count not in (None, 1):
         found[names.CHOICE_COUNT] = count
+    if "service_tier" in parameters and provider in names.OPENAIS:
+        found[names.OPENAI_REQUEST_TIER] = parameters["service_tier"]
     if format is not None:
         found[names.OUTPUT_TYPE] = "text" if format.get("type") == "text" else "json"
     return found
@@ -60,12 +62,13 @@ def of_chat_call(call: ChatCall) -> Attributes:
 
 def of_embedding_call(call: EmbeddingCall) -> Attributes:
     """What embeddings were asked with."""
-    dimensions = call.parameters.get("dimensions")
-    return {} if dimensions is None else {names.DIMENSION_COUNT: dimensions}
+    dimensions, encoding = (call.parameters.get(name) for name in ("dimensions", "encoding_format"))
+    found: Attributes = {} if dimensions is None else {names.DIMENSION_COUNT: dimensions}
+    return found if encoding is None else {**found, names.ENCODING_FORMATS: (encoding,)}
 
 
-def of_completion(completion: Completion) -> Attributes:
-    """What a response says of itself."""
+def of_completion(completion: Completion, provider: str | None) -> Attributes:
+    """What a response says of itself; ``provider`` is its name in the conventions."""
     found: Attributes = {}
     if completion.id:
         found[names.RESPONSE_ID] = completion.id
@@ -74,6 +77,11 @@ def of_completion(completion: Completion) -> Attributes:
     reasons = tuple(each.finish_reason for each in completion.choices if each.finish_reason)
     if reasons:
         found[names.FINISH_REASONS] = reasons
+    if provider in names.OPENAIS:
+        if completion.service_tier:
+            found[names.OPENAI_RESPONSE_TIER] = completion.service_tier
+        if completion.system_fingerprint:
+            found[names.OPENAI_FINGERPRINT] = completion.system_fingerprint
     return found
 
 

@@ -176,7 +176,7 @@ class OpenTelemetry(Middleware):
         kind = SpanKind.INTERNAL if provider in names.IN_PROCESS else SpanKind.CLIENT
         span = self.tracer.start_span(f"{operation} {model}", kind=kind, attributes=asked)
         if span.is_recording():
-            span.set_attributes(_details(call))
+            span.set_attributes(_details(call, asked.get(names.PROVIDER)))
         content: dict[str, Any] = {}
         if self.content != "none" and isinstance(call, ChatCall):
             content = request_content(call)
@@ -196,7 +196,7 @@ _TRACES, _METERS = "opentelemetry.trace", "opentelemetry.metrics._internal"
 """Where the providers of the API alone are, which record nothing."""
 
 
-def _details(call: ChatCall | EmbeddingCall) -> attributes.Attributes:
+def _details(call: ChatCall | EmbeddingCall, provider: str | None) -> attributes.Attributes:
     if isinstance(call, ChatCall):
-        return attributes.of_chat_call(call)
+        return attributes.of_chat_call(call, provider)
     return attributes.of_embedding_call(call)

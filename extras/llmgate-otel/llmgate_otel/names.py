@@ -33,6 +33,7 @@ STOP_SEQUENCES = "gen_ai.request.stop_sequences"
 CHOICE_COUNT = "gen_ai.request.choice.count"
 OUTPUT_TYPE = "gen_ai.output.type"
 DIMENSION_COUNT = "gen_ai.embeddings.dimension.count"
+ENCODING_FORMATS = "gen_ai.request.encoding_formats"
 PARAMETERS: Mapping[str, str] = MappingProxyType(
     {
         "frequency_penalty": "gen_ai.request.frequency_penalty",
@@ -51,6 +52,9 @@ RESPONSE_ID = "gen_ai.response.id"
 RESPONSE_MODEL = "gen_ai.response.model"
 FINISH_REASONS = "gen_ai.response.finish_reasons"
 FIRST_CHUNK = "gen_ai.response.time_to_first_chunk"
+OPENAI_REQUEST_TIER = "openai.request.service_tier"
+OPENAI_RESPONSE_TIER = "openai.response.service_tier"
+OPENAI_FINGERPRINT = "openai.response.system_fingerprint"
 INPUT_TOKENS = "gen_ai.usage.input_tokens"
 OUTPUT_TOKENS = "gen_ai.usage.output_tokens"
 CACHE_READ = "gen_ai.usage.cache_read.input_tokens"
@@ -86,6 +90,8 @@ PROVIDERS: Mapping[str, str] = MappingProxyType(
     }
 )
 """The providers that the conventions spell in another way than llmgate does."""
+OPENAIS = frozenset({"openai", "azure.ai.openai"})
+"""The providers that have OpenAI's own attributes, by their names in the conventions."""
 IN_PROCESS = frozenset({"local"})
 """The providers whose models run on this machine, under this process."""
 

@@ -155,7 +155,8 @@ class CallRecord:
     ) -> None:
         telemetry, seconds = self._telemetry, time.monotonic() - self._began
         measured = self._measured(provider, completion)
-        about = {} if completion is None else attributes.of_completion(completion)
+        name = measured.get(names.PROVIDER)
+        about = {} if completion is None else attributes.of_completion(completion, name)
         content = self._content
         if completion is not None and telemetry.content != "none":
             content = {**content, **response_content(completion)}

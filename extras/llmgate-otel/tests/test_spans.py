@@ -16,7 +16,7 @@ from llmgate import Client, OverloadedError, RateLimitError, StreamTruncatedErro
 from llmgate.errors import ReadError
 from llmgate.hooks import AttemptStarted, Event
 from llmgate.middleware import ChatCall, Handler, Middleware
-from llmgate.testing import Canned, CannedTransport, FakeProvider
+from llmgate.testing import Canned, CannedTransport, FakeProvider, with_transport
 from llmgate_openai import OpenAI
 from llmgate_otel import OpenTelemetry
 
@@ -82,6 +82,27 @@ async def test_what_a_response_says_of_itself(record: Record) -> None:
     assert "m-2026" == found["gen_ai.response.model"]
     (duration,) = made.metrics["gen_ai.client.operation.duration"]
     assert "m-2026" == duration.attributes["gen_ai.response.model"]
+
+
+@pytest.mark.parametrize("provider", ["openai", "fake"])
+async def test_what_openai_alone_says(record: Record, provider: str) -> None:
+    """The service tier that was asked for, the one that was given, and the fingerprint."""
+    message = {"role": "assistant", "content": "Hi"}
+    said: Any = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+    said |= {"service_tier": "flex", "system_fingerprint": "fp_1"}
+    host = with_transport(OpenAI(api_key="k"), CannedTransport([Canned.json(said)]))
+    made = record()
+    providers: Any = {"openai": host, "fake": FakeProvider(["Hi"])}
+    async with Client(providers=providers, **made.telemetry.settings()) as client:
+        await client.acompletion(f"{provider}/m", made.hi, service_tier="auto")
+    found = attributes_of(made.call)
+    expected = {
+        "openai.request.service_tier": "auto",
+        "openai.response.service_tier": "flex",
+        "openai.response.system_fingerprint": "fp_1",
+    }
+    names = {name: value for name, value in found.items() if name.startswith("openai.")}
+    assert names == (expected if provider == "openai" else {})
 
 
 async def test_a_call_that_fails(record: Record) -> None:
@@ -186,10 +207,11 @@ async def test_a_stream_that_is_begun_again(record: Record) -> None:
 async def test_embeddings(record: Record) -> None:
     """They have no output tokens."""
     made = record()
-    await made.client.aembedding("fake/m", ["one two"], dimensions=4)
+    await made.client.aembedding("fake/m", ["one two"], dimensions=4, encoding_format="float")
     found = attributes_of(made.call)
     assert ("embeddings m", "embeddings") == (made.call.name, found["gen_ai.operation.name"])
     assert 4 == found["gen_ai.embeddings.dimension.count"]
+    assert ("float",) == found["gen_ai.request.encoding_formats"]
     assert 2 == found["gen_ai.usage.input_tokens"]
     assert "gen_ai.usage.output_tokens" not in found
 
