@@ -112,6 +112,8 @@ def run(words: list[str], *typed: str, lines: int = 24) -> pyte.Screen:
             "XDG_STATE_HOME": home,
             "LLMGATE_PROVIDERS": "openai",
             "TERM": "xterm-256color",
+            "COLUMNS": "80",
+            "NO_COLOR": "",
         }
         with Terminal(words, Path(home), lines, **environment) as terminal:
             command = " ".join(["$ llmgate", *words])
