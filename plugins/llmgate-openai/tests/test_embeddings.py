@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 from base64 import b64decode, b64encode
 from pathlib import Path
@@ -103,7 +104,7 @@ def _recorded_vector(value: Any) -> list[float]:
 
 
 def _length(numbers: list[float]) -> float:
-    return sum(number * number for number in numbers) ** 0.5
+    return math.hypot(*numbers)
 
 
 @pytest.mark.skipif(not _RECORDINGS, reason="the recordings are not beside the repository")
