@@ -56,7 +56,7 @@ RIGHT = {
     "custom_llm_provider": "first part of the model's name",
     "provider": "first part of the model's name",
     "api_type": "first part of the model's name",
-    "fallbacks": "model=['openai/…', 'anthropic/…']: see docs/routing.md",
+    "fallbacks": "model=['one/name', 'other/name']: see docs/routing.md",
     "caching": "docs/cache.md",
     "model_list": "Client(models={",
     "rpm": "docs/limits.md",

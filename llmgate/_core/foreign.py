@@ -59,7 +59,7 @@ _SENTENCES: Mapping[str, str] = {
         "engine deployment deployment_id deployment_name model_provider"
     ),
     "the model's name is the argument model=": "model_name model_id modelid",
-    "give a list of models, as in model=['openai/…', 'anthropic/…']: see docs/routing.md": (
+    "give a list of models, as in model=['one/name', 'other/name']: see docs/routing.md": (
         "fallbacks fallback fallback_models default_fallbacks context_window_fallbacks "
         "context_window_fallback_dict content_policy_fallbacks"
     ),
