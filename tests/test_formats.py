@@ -99,6 +99,13 @@ class Opaque:
     """Something that no JSON describes."""
 
 
+class Nothing(BaseModel):
+    """What no value is; a default is none of its bounds."""
+
+    odd: Annotated[str, Field(min_length=3, max_length=2)] | None = None
+    even: dict[str, int] = {"minimum": 2, "maximum": 1}
+
+
 def schema_of(kind: Any) -> dict[str, Any]:
     """The schema that is sent for a type."""
     made: Any = format_of(kind).parameter
@@ -238,6 +245,14 @@ def test_an_object_without_properties_is_strict_where_it_is_closed() -> None:
     ("kind", "reason"),
     [
         (Opaque, "no schema for Opaque: "),
+        (
+            Nothing,
+            r".+ of Nothing contradicts itself: properties\.odd\.anyOf\[0\] has minLength 3",
+        ),
+        (
+            Annotated[int, Field(gt=1, lt=1)],
+            r".+ contradicts itself: the value has exclusiveMinimum 1",
+        ),
         (object(), "no schema for response: "),
         (Any, "the schema of response allows anything|the schema of Any allows anything"),
         (object, "the schema of object allows anything"),

@@ -253,12 +253,20 @@ def opaque(thing: Database) -> None:
     """Takes what no JSON describes."""
 
 
+def impossible(n: Annotated[int, Field(ge=5, le=1)]) -> None:
+    """Takes what is no number."""
+
+
 @pytest.mark.parametrize(
     ("tools", "reason"),
     [
         ([weather, weather], "two tools have one name: 'weather'"),
         ([weather, tool(name="weather")(opaque)], "two tools have one name"),
         ([opaque], "no schema for opaque"),
+        (
+            [impossible],
+            r"of impossible contradicts itself: properties\.n has minimum 5 and maximum 1$",
+        ),
     ],
 )
 async def test_tools_that_cannot_be_sent(tools: list[Any], reason: str) -> None:

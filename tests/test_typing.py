@@ -100,6 +100,10 @@ async def parsed(client: Client, anything: Any) -> None:
     completion("m", texts, response_format=City | None).parsed.anything
     completion("m", texts, response_format=Literal["a", "b"]).parsed.anything
     completion("m", texts, response_format=anything).parsed.anything
+    async for part in (await acompletion("m", texts, stream=True)).partials(City):
+        assert_type(part, City)
+    for item in completion("m", texts, stream=True).items(City):
+        assert_type(item, City)
     assert_type(completion("m", texts, response_format={"type": "json_object"}), Completion[Any])
     assert_type(completion("m", texts, response_format=None), Completion[Any])
     assert_type(completion("m", texts, response_format=City, stream=True), SyncStream)
