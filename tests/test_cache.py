@@ -58,6 +58,24 @@ async def test_a_hit_is_what_was_missed(first: bool, second: bool, answer: Any) 
     assert "fake" == hit.provider
 
 
+@pytest.mark.parametrize("second", [False, True], ids=["whole", "stream"])
+async def test_reasoning_is_kept_with_what_is_sent_back(second: bool) -> None:
+    """Its text, and what the provider alone understands, as signatures."""
+    blocks = {"blocks": [{"type": "thinking", "thinking": "Hm.", "signature": "s"}]}
+    message = Message(
+        "Yes", reasoning_content="Hm.", tool_calls=[CALL], provider_data={"fake": blocks}
+    )
+
+    class Thinks(Middleware):
+        async def chat(self, call: ChatCall, handler: Any) -> Completion:
+            return Completion([Choice(message, 0, "tool_calls")])
+
+    client: Any = Client(providers={"fake": FakeProvider()}, middleware=[Cache(), Thinks()])
+    missed, hit = await ask(client), await ask(client, stream=second)
+    assert ("miss", "hit") == (missed.cache, hit.cache)
+    assert message == missed.choices[0].message == hit.choices[0].message
+
+
 async def test_a_stream_says_whether_it_is_a_hit() -> None:
     """And ends with the chunk of its usage, where that is asked for."""
     client, _ = client_of("Hello")

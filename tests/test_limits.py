@@ -16,6 +16,7 @@ from llmgate import Client, Completion, RateLimitError, ServerError
 from llmgate.embeddings import EmbeddingCall
 from llmgate.errors import DeadlineExceededError, InvalidRequestError
 from llmgate.middleware import Middleware
+from llmgate.middlewares.cache import Cache
 from llmgate.middlewares.limit_store import Share
 from llmgate.middlewares.limits import Limit, Limits
 from llmgate.middlewares.rate_headers import pause_in
@@ -293,6 +294,22 @@ async def test_embeddings_and_tools_are_counted() -> None:
     client = client_of(limits, Look())
     await ask(client, tools=[tool], max_tokens=1)
     assert later[0] - max(embedded, began) > 9
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+async def test_what_a_cache_gives_uses_nothing(stream: bool) -> None:
+    """Of limits that stand around it."""
+    limits = Limits(Limit(requests=60, tokens=6000, per=6000, concurrency=1))
+    client = client_of(limits, Cache())
+    await ask(client)
+    used = (group_of(limits).next_request, group_of(limits).tokens_at)
+    for _ in range(3):
+        answer: Any = await client.acompletion("fake/m", HI, stream=stream)
+        assert "hit" == answer.cache
+        if stream:
+            await answer.completion()
+    found = (group_of(limits).next_request, group_of(limits).tokens_at)
+    assert used == pytest.approx(found, abs=20)  # a request takes up 100 seconds
 
 
 # --- at once ---

@@ -183,9 +183,12 @@ class _Held:
 
     def succeeded(self, result: Completion | Embeddings) -> None:
         """It gave this."""
-        cost = spent(result.cost, self._currency) if self._currency else None
         exchange = result.exchange
-        self._settle(result.usage, len(exchange.attempts), exchange.headers, cost)
+        if exchange.cache == "hit":
+            self._turn.give_back()
+        else:
+            cost = spent(result.cost, self._currency) if self._currency else None
+            self._settle(result.usage, len(exchange.attempts), exchange.headers, cost)
         self._turn.leave()
 
     def failed(self, error: LLMGateError) -> None:
@@ -212,6 +215,8 @@ class _Held:
         known = end.completion or end.error
         if known is None:
             self._turn.settle({})
+        elif end.completion is not None and end.completion.cache == "hit":
+            self._turn.give_back()
         else:
             whole = end.completion
             cost = spent(whole.cost, self._currency) if whole and self._currency else None
