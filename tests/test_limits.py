@@ -137,6 +137,18 @@ async def test_a_router_goes_on_to_the_next_target() -> None:
         assert [expected] == [a.target for a in (await ask(client, ["fake/m", "b/m"])).attempts]
 
 
+async def test_a_tenant_that_is_refused_takes_no_target_from_the_others() -> None:
+    """A refusal that the provider knows nothing of says nothing of a target."""
+    each = Limit(requests=1, burst=1, by=lambda call: f"{call.model} {call.labels}")
+    limits = Limits(each, max_wait=0)
+    client = client_of(Router(), limits)
+    targets = list[str]()
+    for tenant in "aab":
+        completion = await ask(client, ["fake/m", "b/m"], labels={"tenant": tenant})
+        targets.append(completion.attempts[-1].target or "fake/m")
+    assert ["fake/m", "b/m", "fake/m"] == targets
+
+
 async def test_requests_that_were_sent_again_count() -> None:
     """Each was one."""
     limits = Limits(Limit(requests=60, burst=60))
@@ -144,6 +156,21 @@ async def test_requests_that_were_sent_again_count() -> None:
     began = time.monotonic()
     await ask(client)
     assert 1.9 < group_of(limits).next_request - began < 3
+
+
+async def test_a_call_that_was_not_sent_uses_nothing() -> None:
+    """As one that limits further in refuse: that is nothing which the provider asks of others."""
+    limits = Limits(Limit(requests=60, tokens=6000, per=6000, burst=60))
+    inner = Limits(Limit(requests=1, burst=1), max_wait=0)
+    client = client_of(limits, inner)
+    await ask(client)
+    used = (group_of(limits).next_request, group_of(limits).tokens_at)
+    for _ in range(5):
+        with pytest.raises(RateLimitError, match="the limit of 1 requests"):
+            await ask(client)
+    found = (group_of(limits).next_request, group_of(limits).tokens_at)
+    assert used == pytest.approx(found, abs=20)  # a request takes up 100 seconds
+    assert 0.0 == group_of(limits).held_until
 
 
 async def test_a_call_that_waits_can_be_cancelled() -> None:

@@ -217,7 +217,7 @@ class Run(Generic[Call, Result]):
         if isinstance(error, ContextWindowError | ContentFilterError):
             return True
         is_fault = _is_fault(error, state.target, seconds)
-        if is_fault:
+        if is_fault and error.attempts:  # else it was not asked: a limit in between refused
             state.fail(error, is_late=is_late)
         return is_fault and not error.delivered
 

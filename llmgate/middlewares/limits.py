@@ -192,13 +192,15 @@ class _Held:
         self._turn.leave()
 
     def failed(self, error: LLMGateError) -> None:
-        """It failed; what was refused is not billed."""
+        """It failed; what was not sent uses nothing, and what was refused is not billed."""
         is_refused = error.status is not None and error.status >= 300
-        was_sent = error.attempts and not isinstance(error, ConnectError)
-        cost = None if was_sent and not is_refused else 0
-        self._settle(None, len(error.attempts), error.headers or {}, cost)
-        if isinstance(error, RateLimitError):
-            self._turn.hold_back(error.retry_after or 0.0)
+        if not error.attempts:
+            self._turn.give_back()
+        else:
+            cost = 0 if is_refused or isinstance(error, ConnectError) else None
+            self._settle(None, len(error.attempts), error.headers or {}, cost)
+            if isinstance(error, RateLimitError):
+                self._turn.hold_back(error.retry_after or 0.0)
         self._turn.leave()
 
     def cancelled(self, error: BaseException) -> None:
