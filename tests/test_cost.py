@@ -26,7 +26,9 @@ from llmgate.types import (
     Completion,
     CompletionTokensDetails,
     Exchange,
+    Function,
     PromptTokensDetails,
+    ToolCall,
     Usage,
 )
 
@@ -272,6 +274,15 @@ def test_every_kind_of_call_has_a_cost() -> None:
         llmgate.arun_tools("fake/fake-1", question, tools=[lambda_free], client=client)
     )
     assert run.cost == expected
+    again = [ToolCall("c1", Function("lambda_free", '{"city": "x"}'))]
+    endless = Client(providers={"fake": FakeProvider([again] * 2)}, prices=prices)
+    options: dict[str, Any] = {"tools": [lambda_free], "client": endless, "max_rounds": 2}
+    with endless, pytest.raises(llmgate.ToolLoopError) as raised:
+        llmgate.run_tools("fake/fake-1", question, **options)
+    used = [each.usage for each in raised.value.run.completions if each.usage]
+    spent = [Decimal(each.total_tokens) for each in used]
+    assert len(spent) == 2
+    assert raised.value.run.cost == sum(spent) / 1_000_000
     assert ToolRun([]).cost is None
     client.close()
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -95,13 +97,19 @@ async def test_calls_of_one_response_run_at_once() -> None:
 async def test_a_sync_function_runs_on_a_thread() -> None:
     """And sees the caller's context; the loop goes on meanwhile."""
     threads = list[threading.Thread]()
+    running, went_on = asyncio.get_running_loop(), threading.Event()
+    caller = ContextVar("caller", default="nobody")
 
     def where() -> str:
         threads.append(threading.current_thread())
-        return "here"
+        running.call_soon_threadsafe(went_on.set)
+        assert went_on.wait(20)
+        return caller.get()
 
-    await loop([called("where")], "Done.", tools=[where])
+    caller.set("Ann")
+    run = await loop([called("where")], "Done.", tools=[where])
     assert threads[0] is not threading.current_thread()
+    assert run.messages[2]["content"] == "Ann"
 
 
 class City(BaseModel):
