@@ -30,11 +30,14 @@ ONE: dict[str, float] = {"requests": 1, "tokens": 0}
 @hypothesis.given(st.text(), st.integers(0, 99), st.booleans())
 def test_all_keys_are_in_one_slot(name: str, number: int, is_named: bool) -> None:
     """Whatever a group is called."""
-    limit = Limit(requests=1, concurrency=1)
-    group = group_of(Share(number, limit, name), ONE, "{fleet}:")
+    limit = Limit(requests=1, concurrency=1, spend=1)
+    amounts = {**ONE, "spend": 1}
+    group = group_of(Share(number, limit, name), amounts, "{fleet}:")
     slot = key_slot(b"{fleet}:p:0")
-    assert {slot} == {key_slot(key.encode()) for key in (group.usage, group.leases)}
-    other = group_of(Share(number, limit, name + "x"), ONE, "{fleet}:")
+    assert group.budget is not None
+    names = (group.usage, group.leases, group.budget.totals, group.budget.reservations)
+    assert {slot} == {key_slot(key.encode()) for key in names}
+    other = group_of(Share(number, limit, name + "x"), amounts, "{fleet}:")
     assert group.usage != other.usage
 
 
