@@ -111,6 +111,8 @@ def asked_for(model: str, given: Mapping[str, Any]) -> Asked:
     _add_timeout(options, named)
     _add_parameters(options, named)
     asked.llmgate_model = llmgate_model(provider, own, options)
+    if not asked.llmgate_model.startswith("azure/"):
+        options.pop("api_version", None)  # programs give it for every provider; it is Azure's
     if asked.llmgate_model.startswith("bedrock/"):
         _add_settings_of_aws(options, named)
     return asked

@@ -113,6 +113,7 @@ def test_what_is_sent(ask: Ask, server: Any) -> None:
         extra_headers={"X-Two": "2"},
         extra_body={"deep": {"er": 1}},
         request_timeout=5,
+        api_version="2026-01-01",
         _skip_mcp_handler=True,
     )
     assert server.body == {
@@ -131,6 +132,13 @@ def test_a_provider_beside_the_model(ask: Ask, server: Any) -> None:
     """``custom_llm_provider`` is the prefix."""
     ask(model="some/model", custom_llm_provider="openai")
     assert server.body["model"] == "some/model"
+
+
+def test_azure_has_versions(ask: Ask, server: Any) -> None:
+    """Its address has the version, which others are not sent."""
+    azure = server.address.removesuffix("/v1")
+    ask(model="azure/deployed", api_base=azure, api_version="2024-10-21")
+    assert server.paths[-1].endswith("/deployed/chat/completions?api-version=2024-10-21")
 
 
 @pytest.mark.parametrize("prefix", ["hosted_vllm", "together_ai", "lm_studio", "groq"])
