@@ -140,6 +140,9 @@ class SqliteStore:
 
     async def set(self, key: str, value: bytes, *, ttl: float | None = None) -> None:
         """Keep a value, unless it is larger than the whole store."""
+        if len(value) > self._max_bytes:  # making room for it would cost all others their place
+            await self.delete(key)
+            return
 
         def write(connection: sqlite3.Connection) -> None:
             now = time.time()

@@ -52,14 +52,16 @@ async def test_a_time_ends(store: Store) -> None:
 
 
 async def test_it_is_bounded_in_bytes(store: Store) -> None:
-    """The oldest go; what is larger than all is not kept at all."""
+    """The oldest go; what is larger than all is not kept at all, and takes no other's place."""
     for number in range(100):
         await store.set(f"key {number:03}", bytes(90))
     found = [number for number in range(100) if await store.get(f"key {number:03}") is not None]
     assert found == [*range(100 - len(found), 100)]
     assert 5 <= len(found) <= 11
+    await store.set("large", b"small enough")
     await store.set("large", bytes(2000))
     assert await store.get("large") is None
+    assert await store.get("key 099") is not None
 
 
 async def test_threads_and_loops_share_it(store: Store) -> None:
