@@ -12,6 +12,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -118,11 +119,18 @@ def run(words: list[str], *typed: str, lines: int = 24) -> pyte.Screen:
         with Terminal(words, Path(home), lines, **environment) as terminal:
             command = " ".join(["$ llmgate", *words])
             pyte.Stream(terminal.screen).feed(f"{command}\r\n")
-            for text in typed:
-                terminal.wait_for(lambda shown: shown.endswith(">"))
+            for number, text in enumerate(typed, 1):
+                terminal.wait_for(partial(_asks, number))
                 terminal.type(text)
             terminal.end()
             return terminal.screen
+
+
+def _asks(number: int, shown: str) -> bool:
+    """Whether the last line is the prompt, and this is its number: the prompt before is still the
+    last line while what was typed at it is not shown yet."""
+    prompts = [line for line in shown.splitlines() if line.startswith(">")]
+    return shown.endswith("\n>") and len(prompts) == number
 
 
 SCENES: dict[str, tuple[str, Callable[[], pyte.Screen]]] = {

@@ -157,7 +157,9 @@ async def test_where_nothing_logs_nothing_is_printed_twice(
     gate: Gate, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """The warning is enough."""
-    monkeypatch.setattr(logging.getLogger("llmgate"), "propagate", False)
+    logger = logging.getLogger("llmgate")
+    monkeypatch.setattr(logger, "propagate", False)
+    monkeypatch.setattr(logger, "handlers", [])
     dispatcher = Dispatcher(timeout=0.01)
     gate.shut(dispatcher)(ended())
     with pytest.warns(RuntimeWarning, match="1 event was lost"):

@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from llmgate._core.failures import authorize_error
@@ -33,7 +34,7 @@ from llmgate.errors import (
     describe_value,
     origin_of,
 )
-from llmgate.hooks import AttemptEnded, AttemptStarted, ConnectionQueued, RetryScheduled
+from llmgate.hooks import AttemptEnded, AttemptStarted, ConnectionQueued, Event, RetryScheduled
 from llmgate.provider import status_error
 from llmgate.provider.http import HttpRequest, HttpResponse, IncomingResponse
 from llmgate.types import Attempt
@@ -317,7 +318,7 @@ class _Attempt:
             if state.emit is None:
                 incoming = await state.transport.open(signed, state.timeout)
             else:
-                with on_pool_wait(self._tell_of_wait):
+                with on_pool_wait(partial(self._tell_of_wait, state.emit)):
                     incoming = await state.transport.open(signed, state.timeout)
             return await self._receive(incoming, scope)
         except LLMGateError:
@@ -328,10 +329,9 @@ class _Attempt:
             kind, origin = type(error).__name__, origin_of(error)
         raise InternalError(f"the transport failed with {kind}", origin=origin)
 
-    def _tell_of_wait(self) -> None:
+    def _tell_of_wait(self, emit: Callable[[Event], object]) -> None:
         state = self._state
-        if state.emit is not None:
-            state.emit(ConnectionQueued(state.call.id, self._number, LONG_WAIT, state.labels))
+        emit(ConnectionQueued(state.call.id, self._number, LONG_WAIT, state.labels))
 
     async def _receive(
         self, incoming: IncomingResponse, scope: ResponseScope | None

@@ -112,8 +112,9 @@ class Terminal:
 
     def end(self) -> int:
         """The exit code, once the program has ended."""
+        ends = time.monotonic() + LONGEST_WAIT
         while self._read():
-            pass
+            assert time.monotonic() < ends, self.text
         return self.process.wait(LONGEST_WAIT)
 
     @property
