@@ -240,7 +240,7 @@ def test_a_logger_that_is_no_logger_of_the_library_wants_everything() -> None:
     assert not LoggingHook(logging.LoggerAdapter(quiet)).wants(STARTED)
     for hook in (
         Counting(quiet),
-        LoggingHook(quiet, level="trace"),
+        LoggingHook(quiet, level="our_own"),
         LoggingHook(CapturingLogger()),
         StructlogHook(CapturingLogger()),
     ):
