@@ -171,7 +171,7 @@ def _openai_chunk(
 def _openai_stream(
     deltas: Iterable[JSON], finish_reason: str, *, padded: bool = False
 ) -> list[bytes]:
-    """The events of a stream; the last write also holds the end mark."""
+    """The events of a stream; the last write also holds the terminator."""
     paddings = _paddings() if padded else repeat(None)
     parts: list[tuple[JSON | None, str | None]] = [(delta, None) for delta in deltas]
     parts += [({}, finish_reason), (None, None)]

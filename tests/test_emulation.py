@@ -112,7 +112,7 @@ class FakeDecoder:
 
     def close(self) -> Iterable[Chunk]:
         if not self.finished:
-            raise StreamTruncatedError("the stream ended before its end mark")
+            raise StreamTruncatedError("the stream ended before its terminator")
         return self._last
 
 
@@ -718,7 +718,7 @@ def test_choices_are_held_apart() -> None:
 
 
 def test_a_choice_without_a_finish_reason_gives_what_was_held_at_the_end() -> None:
-    """Some hosts end a stream with the end mark alone."""
+    """Some hosts end a stream with the terminator alone."""
     spoken = [Chunk([ChunkChoice(ChoiceDelta(content="One "))], id="c1", usage=Usage(1, 1, 2))]
     *_, last = stream([*pieces(PARIS, index=1)[:-1], *spoken])
     assert [" "] == [choice.delta.content for choice in last.choices]

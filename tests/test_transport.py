@@ -674,7 +674,7 @@ async def test_a_connection_is_used_again() -> None:
 
 
 async def test_the_end_of_a_stream_that_comes_a_little_later() -> None:
-    """The last chunk of the transfer coding may follow the end mark; the reader does not wait."""
+    """The last chunk of the transfer coding may follow the terminator; the reader does not wait."""
     step = then(stream("a", last=b""), LAST, pause=0.02, last=lambda _: asyncio.sleep(0))
     ended = list[bool]()
     with FaultServer(noting(step, ended), ANSWER) as server:
@@ -688,7 +688,7 @@ async def test_the_end_of_a_stream_that_comes_a_little_later() -> None:
 
 
 async def test_the_end_of_a_stream_that_never_comes() -> None:
-    """A server that keeps the connection open after the end mark is not waited for."""
+    """A server that keeps the connection open after the terminator is not waited for."""
     with FaultServer(then(stream("a", last=b""), last=hang), ANSWER) as server:
         async with client_of(server, limit=1) as client:
             answer = await client.acompletion(MODEL, HI, stream=True)

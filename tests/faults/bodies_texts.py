@@ -235,7 +235,7 @@ ENCODINGS = in_turn(
             "an overlong NUL": b"\xc0\x80",
             "an overlong slash": b"\xe0\x80\xaf",
             "half a character in three bytes": b"\xed\xa0\xbd",
-            "both halves in three bytes": b"\xed\xa0\xbd\xed\xb8\x80",
+            "both surrogates in three bytes": b"\xed\xa0\xbd\xed\xb8\x80",
             "a character that is cut": b"\xf0\x9f\x98",
             "a continuation": b"\x80",
             "five bytes": b"\xf8\x88\x80\x80\x80",
@@ -288,20 +288,20 @@ SPELLINGS = in_turn(
 )
 
 
-def halves(text: bytes, *expected: str) -> Case:
+def surrogates(text: bytes, *expected: str) -> Case:
     """A line for a text with half a character: joined, replaced, or refused."""
     return unary(text.decode(), either(usable(*expected), raises(DecodeError)), written(TEXT, text))
 
 
 SURROGATES = in_turn(
-    "halves of characters",
-    halves(rb"a\ud83d", "a\ufffd"),
-    halves(rb"\ude00b", "\ufffdb"),
-    halves(rb"\ude00\ud83d", "\ufffd\ufffd"),
-    halves(rb"\ud83d\ud83d\ude00", "\ufffd😀"),
-    halves(rb"\ud83dx\ude00", "\ufffdx\ufffd"),
-    halves(rb"\uD83D\uDE00\uD83D", "😀\ufffd"),
-    halves(rb"\\ud83d", r"\ud83d"),
+    "lone surrogates",
+    surrogates(rb"a\ud83d", "a\ufffd"),
+    surrogates(rb"\ude00b", "\ufffdb"),
+    surrogates(rb"\ude00\ud83d", "\ufffd\ufffd"),
+    surrogates(rb"\ud83d\ud83d\ude00", "\ufffd😀"),
+    surrogates(rb"\ud83dx\ude00", "\ufffdx\ufffd"),
+    surrogates(rb"\uD83D\uDE00\uD83D", "😀\ufffd"),
+    surrogates(rb"\\ud83d", r"\ud83d"),
     *(
         unary(
             f"in place of {name}",

@@ -80,7 +80,7 @@ def halved(last: Callable[[Peer], Awaitable[None]]) -> Build:
 
 NO_ANSWER = by_kind(raises(DecodeError), raises(StreamTruncatedError, DecodeError, partial=""))
 CUT_SHORT = by_kind(raises(ReadError), either(answers(), cut()))
-"""A stream is whole once its end mark has come, whatever its framing still promises."""
+"""A stream is whole once its terminator has come, whatever its framing still promises."""
 SHORTER = by_kind(raises(DecodeError, ReadError), cut(DecodeError))
 
 LENGTHS: Rows = (

@@ -154,8 +154,8 @@ def _half(dialect: Dialect) -> bytes:
 
 def _in_stream(dialect: Dialect) -> bytes:
     """The provider's own error among its events, with this text."""
-    told = dialect.stream_error.replace(b"busy", ECHO.encode())
-    return told.replace(b'"overloaded"', json.dumps(ECHO).encode())
+    body = dialect.stream_error.replace(b"busy", ECHO.encode())
+    return body.replace(b'"overloaded"', json.dumps(ECHO).encode())
 
 
 def _is_quiet(outcome: Outcome) -> None:
@@ -284,7 +284,7 @@ async def _in_a_secret(player: Player) -> None:
 
 async def _in_events(player: Player) -> None:
     """Events of calls that succeed, fail, are tried again and are left show no key."""
-    dialect, recorder, told = player.dialect, Recorder(), list[dict[str, Any]]()
+    dialect, recorder, logged = player.dialect, Recorder(), list[dict[str, Any]]()
     answer = dialect.streamed() if player.stream else dialect.reply()
     settings = {"hooks": [recorder], "retry": RetryPolicy(1, wait=no_pause), "timeout": 2.0}
     failing = [dialect.error(503, ECHO), answer, dialect.error(401, ECHO, **_HEADERS)]
@@ -292,9 +292,9 @@ async def _in_events(player: Player) -> None:
         async with calling(player, server.url, settings) as client:
             options = {"api_key": KEY, "extra_headers": {"X-Own-Token": OTHER}}
             for _ in range(3):
-                await player.call(client, server, logger_fn=told.append, **options)
+                await player.call(client, server, logger_fn=logged.append, **options)
     assert len(recorder.events) > 5
-    for seen in (*recorder.events, *map(as_dictionary, recorder.events), *told):
+    for seen in (*recorder.events, *map(as_dictionary, recorder.events), *logged):
         for text in (repr(seen), *reachable(seen)):
             assert not has(text, KEY), text
             assert not has(text, OTHER), text

@@ -245,8 +245,8 @@ _LINES: tuple[tuple[str, Change], ...] = (
     ("events with empty data", among(b"data:\n\ndata: \n\ndata\n\n")),
     ("named events with empty data", among(b"event: output\ndata:\n\nevent: ping\ndata: \n\n")),
     ("a ping before every event", among(_PING)),
-    ("comments after the end mark", after(b": bye\n\n: bye\n\n")),
-    ("blank lines after the end mark", after(b"\n\n\r\n\r\n")),
+    ("comments after the terminator", after(b": bye\n\n: bye\n\n")),
+    ("blank lines after the terminator", after(b"\n\n\r\n\r\n")),
 )
 
 CASES: tuple[Case | Scene, ...] = (

@@ -143,7 +143,7 @@ def _ended(body: Callable[[Dialect], bytes], steps: Callable[[bytes], list[Step]
 
 
 def _finished(dialect: Dialect) -> bytes:
-    """All but the end mark, where the finish reason is an event of its own."""
+    """All but the terminator, where the finish reason is an event of its own."""
     return b"".join((*dialect.begun, dialect.finish))
 
 
@@ -151,7 +151,7 @@ def _finished(dialect: Dialect) -> bytes:
 
 
 def _unreasoned(dialect: Dialect) -> list[bytes]:
-    """A stream with its end mark, in which nobody says why the answer ended."""
+    """A stream with its terminator, in which nobody says why the answer ended."""
     if dialect.name == "cohere":
         mark = b"event: message-end\n" + event({"type": "message-end", "delta": {}})
     else:
@@ -208,7 +208,7 @@ _AFTER: dict[str, Steps] = {
     "an event named error": _after(b"event: error\ndata: no\n\n"),
     "nonsense": _after(b"\x00\xff" * 10_000),
     "a large event": _after(event("x" * 1_000_000)),
-    "another end mark": _after(event("[DONE]") * 2),
+    "another terminator": _after(event("[DONE]") * 2),
     "text": lambda d: _after(d.piece(LIE))(d),
     "another answer": lambda d: _after(b"".join((*d.opening, d.piece(LIE), d.finish, d.marker)))(d),
 }
@@ -220,7 +220,7 @@ def _whole_answer(dialect: Dialect) -> bytes:
 
 CASES: tuple[Case | Scene, ...] = (
     Case(
-        "no end marker",
+        "no terminatorer",
         raises(StreamTruncatedError, partial=TEXT),
         stream=lambda d: [d.streamed(*d.begun)],
     ),
@@ -236,18 +236,18 @@ CASES: tuple[Case | Scene, ...] = (
         f"cut after the finish reason, in {len(_ENDS)} ways",
         answers(),
         _in_every_way(_finished),
-        providers=("openai", "azure", "anthropic"),  # elsewhere it is the end mark itself
+        providers=("openai", "azure", "anthropic"),  # elsewhere it is the terminator itself
     ),
     several(
-        f"cut after the end mark, in {len(_ENDS)} ways", answers(), _in_every_way(_whole_answer)
+        f"cut after the terminator, in {len(_ENDS)} ways", answers(), _in_every_way(_whole_answer)
     ),
     Case(
-        "the end mark without its blank line",
+        "the terminator without its blank line",
         answers(),
         stream=lambda d: _whole(b"".join(d.events).rstrip(b"\n")),
     ),
     Case(
-        "the end mark with one line end",
+        "the terminator with one line end",
         answers(),
         stream=lambda d: _closed(b"".join(d.events).rstrip(b"\n") + b"\n"),
     ),
@@ -259,28 +259,28 @@ CASES: tuple[Case | Scene, ...] = (
         within=1.0,
     ),
     Case(
-        "the connection stays open after the end mark",
+        "the connection stays open after the terminator",
         answers(),
         stream=_after(b""),
         within=1.0,
         providers=TERMINATED,
     ),
     several(
-        "something comes after the end mark",
+        "something comes after the terminator",
         answers(),
         _AFTER,
         within=1.0,
         providers=TERMINATED,
     ),
     Case(
-        "after the end mark comes no end of events",
+        "after the terminator comes no end of events",
         answers(),
         stream=lambda d: [then(STREAM_HEAD + framed(_whole_answer(d)), last=_flood)],
         within=1.0,
         providers=TERMINATED,
     ),
     Case(
-        "after the end mark comes a reset",
+        "after the terminator comes a reset",
         answers(),
         stream=lambda d: [
             then(STREAM_HEAD + framed(_whole_answer(d)), b"", pause=0.02, last=reset)

@@ -252,7 +252,7 @@ async def _any_type(player: Player) -> None:
                 assert is_ours(outcome), data
 
 
-# --- halves of characters -----------------------------------------------------------------
+# --- lone surrogates ----------------------------------------------------------------------
 
 
 def _halves(*pieces: bytes) -> Callable[[Dialect], list[Step]]:
@@ -344,13 +344,13 @@ CASES: tuple[Case | Scene, ...] = (
         ways=((False, True),),
     ),
     Case(
-        "halves of a character in two pieces",
+        "surrogates of a character in two pieces",
         _is_one_of("\U0001f600", "\ufffd\ufffd", "\ufffd"),
         stream=_halves(rb"\ud83d", rb"\ude00"),
         providers=JSON_ONLY,
     ),
     Case(
-        "halves of a character between texts",
+        "surrogates of a character between texts",
         _is_one_of("a\U0001f600b", "a\ufffd\ufffdb"),
         stream=_halves(rb"a\ud83d", rb"\ude00b"),
         providers=JSON_ONLY,
@@ -371,13 +371,13 @@ CASES: tuple[Case | Scene, ...] = (
         "a half at the end", _is_one_of("a\ufffd"), stream=_halves(rb"a\ud83d"), providers=JSON_ONLY
     ),
     Case(
-        "a half at the end, and no end mark",
+        "a surrogate at the end, and no terminator",
         _is_one_of("a\ufffd"),
         stream=lambda d: [d.streamed(*d.opening, event(_HALF), d.finish)],
         providers=("openai", "azure"),  # elsewhere a half is replaced at once
     ),
     Case(
-        "two first halves",
+        "two high surrogates",
         _is_one_of("\ufffd\ufffd"),
         stream=_halves(rb"\ud83d\ud83d"),
         providers=JSON_ONLY,

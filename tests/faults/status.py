@@ -157,7 +157,7 @@ ODD_SHAPES: Mapping[str, Body] = {
     "errors 150 deep": said(b'{"error":' * 150 + b"1" + b"}" * 150),
     "an answer": lambda d: json.dumps(dict(d.answer)).encode(),
     "events": lambda d: b"".join(d.events),
-    "an end mark": said(b"data: [DONE]\n\n"),
+    "a terminator": said(b"data: [DONE]\n\n"),
     "the key": said({"error": {"message": f"no such key: {KEY}"}, "message": KEY, "detail": KEY}),
 }
 

@@ -188,11 +188,11 @@ class _Outcome:
 
 
 HasEnded: TypeAlias = Callable[[list[Frame], Completion], bool]
-"""Whether these frames, of which this answer was made, hold the end mark."""
+"""Whether these frames, of which this answer was made, hold the terminator."""
 
 
 def decoder_oracle(opens: Sequence[Callable[[], Decoder[Chunk]]], has_ended: HasEnded) -> Oracle:
-    """Each stream gives the same however it is cut, and is whole only where its end mark is."""
+    """Each stream gives the same however it is cut, and is whole only where its terminator is."""
 
     def check(data: bytes) -> None:
         for open_ in opens:
@@ -247,7 +247,7 @@ def _check_end(outcome: _Outcome, frames: list[Frame], has_ended: HasEnded) -> N
     if not answer.choices:
         raise FindingError("a stream without an answer passes for whole")
     if not has_ended(frames, answer):
-        raise FindingError(f"passes for whole without an end mark: {frames!r:.300}")
+        raise FindingError(f"passes for whole without a terminator: {frames!r:.300}")
 
 
 # --- floods -------------------------------------------------------------------------------

@@ -170,7 +170,7 @@ def _never(frames: list[Frame], answer: Completion) -> bool:
         (decoder_oracle([Lazy], _never), b""),
         (reply_oracle([lambda _: Completion([])]), b""),
     ],
-    ids=["a framer that loses bytes", "no end mark", "no answer", "no choice"],
+    ids=["a framer that loses bytes", "no terminator", "no answer", "no choice"],
 )
 def test_what_is_wrong_is_found(oracle: Callable[[bytes], None], data: bytes) -> None:
     """A framer or a decoder that breaks the contract is a finding."""

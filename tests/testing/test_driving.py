@@ -86,7 +86,7 @@ def test_a_flow_has_a_first_request() -> None:
 
 
 def test_reads_no_further_than_the_end() -> None:
-    """What comes after the end mark, in the same piece or in another, is not read."""
+    """What comes after the terminator, in the same piece or in another, is not read."""
     pieces = [b'{"say": "Hi"}\n{"end": "done"}\nnonsense\n', b"nonsense\n"]
     decoder = drive(FakeProvider().stream(ProviderCall("m", [])), [HttpResponse(200)]).result
     assert 2 == len(read_stream(decoder, pieces))

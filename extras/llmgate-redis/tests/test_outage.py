@@ -42,8 +42,8 @@ async def test_a_server_that_stands_still_costs_one_time_limit(
     server: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Then nothing until it is back, which is soon known; each change is said once."""
-    told = list[Change]()
-    store = RedisLimits(server.url, timeout=SHORT, outage="open", on_change=told.append)
+    changes = list[Change]()
+    store = RedisLimits(server.url, timeout=SHORT, outage="open", on_change=changes.append)
     await one(store)
     await asyncio.sleep(0.02)
     with caplog.at_level(logging.WARNING, "llmgate"):
@@ -56,9 +56,9 @@ async def test_a_server_that_stands_still_costs_one_time_limit(
         assert await until(lambda: store.is_available) < 2
         await one(store)
     assert (2, 21) == (store.changes, store.unchecked)
-    assert [False, True] == [change.is_available for change in told]
-    assert told[1].seconds > 0.3
-    assert told[0].reason == "TimeoutError"
+    assert [False, True] == [change.is_available for change in changes]
+    assert changes[1].seconds > 0.3
+    assert changes[0].reason == "TimeoutError"
     messages = [record.getMessage() for record in caplog.records if record.name == "llmgate"]
     assert 2 == len(messages)
     assert "RedisLimits 'llmgate': Redis cannot be reached: TimeoutError" == messages[0]
@@ -92,7 +92,7 @@ async def test_what_calls_cost_while_the_server_stands_still(server: Any) -> Non
 
 
 async def test_calls_that_run_keep_their_leases_over_a_restart(server: Any) -> None:
-    """Redis forgets everything; what is known here is told again."""
+    """Redis forgets everything; what is known here is sent again."""
     store = RedisLimits(server.url, timeout=PATIENT, outage="closed", lease=5)
     running = [await store.admit([SHARE], ONE, 0) for _ in range(3)]
     server.kill()
@@ -272,8 +272,8 @@ async def test_a_call_that_is_cancelled_while_redis_stands_still(server: Any) ->
 
 async def test_a_store_says_that_redis_is_away(server: Any) -> None:
     """At once, until it is back."""
-    told = list[Change]()
-    store = RedisStore(server.url, timeout=PATIENT, on_change=told.append)
+    changes = list[Change]()
+    store = RedisStore(server.url, timeout=PATIENT, on_change=changes.append)
     await store.set("k", b"v")
     server.kill()
     for _ in range(2):
@@ -285,5 +285,5 @@ async def test_a_store_says_that_redis_is_away(server: Any) -> None:
     server.start()
     await until(lambda: store.is_available)
     assert await store.get("k") is None
-    assert 2 == len(told)
+    assert 2 == len(changes)
     await store.aclose()

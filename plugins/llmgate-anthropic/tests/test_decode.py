@@ -215,7 +215,7 @@ def test_answer_of_an_emulated_schema_is_text() -> None:
 
 
 def test_half_characters_are_replaced() -> None:
-    """Half a character is U+FFFD; both halves beside each other are the character."""
+    """Half a character is U+FFFD; both surrogates beside each other are the character."""
     body = encode_json(message(text("@"))).replace(b"@", rb"\ud83d \ud83d\ude00")
     assert "\ufffd 😀" == decode(HttpResponse(200, {}, body), "c1").text
 

@@ -148,7 +148,7 @@ def test_reasoning_and_its_signature() -> None:
 
 
 def test_citations_have_their_place() -> None:
-    """A citation is told when its text is whole, with where that text stands."""
+    """A citation is yielded when its text is whole, with where that text stands."""
     page = {"type": "web_search_result_location", "url": "https://a.example", "title": "A"}
     found = (
         answer(
@@ -181,7 +181,7 @@ def test_unknown_kinds_are_kept_and_skipped() -> None:
 
 
 def test_what_is_said_at_the_end_is_kept() -> None:
-    """The container, the edits and what stopped the answer are told with its end."""
+    """The container, the edits and what stopped the response come with its end."""
     last: Any = {
         "type": "message_delta",
         "delta": {
@@ -313,8 +313,8 @@ def test_a_template_is_for_its_own_message() -> None:
     for event in (START, *TEXT[:2], TEXT[1], other, TEXT[1]):
         for frame in decoder.framer.feed(b"data: " + encode_json(event) + b"\n\n"):
             chunks += decoder.feed(frame)
-    told = [chunk.id for chunk in chunks if chunk.choices[0].delta.content]
-    assert ["msg_1", "msg_1", "msg_2"] == told
+    ids = [chunk.id for chunk in chunks if chunk.choices[0].delta.content]
+    assert ["msg_1", "msg_1", "msg_2"] == ids
 
 
 def test_another_framing_may_carry_the_events() -> None:

@@ -99,7 +99,7 @@ def test_plain_text() -> None:
 
 
 def test_nothing_is_read_after_the_end() -> None:
-    """The message's end is the end mark; ``[DONE]`` is not waited for, and never an error."""
+    """The message's end is the terminator; ``[DONE]`` is not waited for, and never an error."""
     decoder = ChatDecoder("c9")
     assert [*decoder.feed(Frame(b" [DONE]"))] == []
     assert not decoder.finished

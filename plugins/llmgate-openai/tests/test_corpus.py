@@ -57,7 +57,7 @@ class _Recording:
         self.is_stream = self.status == 200 and (asked or "event-stream" in kind)
 
     def frames(self) -> list[Frame]:
-        """The events of the stream, without the end mark."""
+        """The events of the stream, without the terminator."""
         framer = SSEFramer()
         frames = [*framer.feed(self.reply.body), *framer.close()]
         return [frame for frame in frames if frame.data.strip() != b"[DONE]"]

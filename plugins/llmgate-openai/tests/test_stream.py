@@ -289,7 +289,7 @@ def test_both_ways_give_the_same() -> None:
 def test_half_an_answer_is_never_passed_off_as_a_whole_one(
     events: list[bytes], choices: int
 ) -> None:
-    """Without the end mark, every choice that was asked for must have its finish reason."""
+    """Without the terminator, every choice that was asked for must have its finish reason."""
     with pytest.raises(StreamTruncatedError):
         _chunks(*events, choices=choices)
 
@@ -338,7 +338,7 @@ _TEXTS = (" the", "\n", 'a "b"', "é", "", "\U0001f600", "\ud83d", "x", "\ude00"
 @pytest.mark.parametrize("ascii_only", [True, False])
 @pytest.mark.parametrize("padded", [True, False])
 def test_a_template_changes_nothing(*, ascii_only: bool, padded: bool) -> None:
-    """Texts with escapes, halves of characters and padding: as if each event stood alone."""
+    """Texts with escapes, lone surrogates and padding: as if each event stood alone."""
     envelope = json.loads(_event())
     read: list[str | None] = []
     decoder = ChatDecoder("7")
@@ -350,9 +350,9 @@ def test_a_template_changes_nothing(*, ascii_only: bool, padded: bool) -> None:
             read.append(chunk.choices[0].delta.content)
             assert ("chatcmpl-1", "gpt-5", []) == (chunk.id, chunk.model, [*chunk.extra])
     assert 12 == len(read)
-    told = "".join(text or "" for text in read)
-    halves = "\ufffdx\ufffdy\ufffd!" if ascii_only else "?x?y?!"
-    assert f' the\na "b"é\U0001f600{halves}' == told
+    joined = "".join(text or "" for text in read)
+    surrogates = "\ufffdx\ufffdy\ufffd!" if ascii_only else "?x?y?!"
+    assert f' the\na "b"é\U0001f600{surrogates}' == joined
 
 
 def test_half_a_character_in_an_odd_event_is_not_lost() -> None:

@@ -1,4 +1,4 @@
-"""Characters that a host cut in two: joined where both halves come, replaced where one is lost."""
+"""Characters that a host cut in two: joined where both parts come, replaced where one is lost."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _raw(text: str, key: str = "content", **rest: str) -> bytes:
     ],
 )
 def test_half_characters_are_joined_or_replaced(key: str, pieces: list[str], expected: str) -> None:
-    """A character that was cut in two comes whole where both halves came, and as U+FFFD else."""
+    """A character that was cut in two comes whole where both parts came, and as U+FFFD else."""
     answer = accumulate(_chunks(*[_raw(piece, key) for piece in pieces], _DONE))
     field = "reasoning_content" if key == "reasoning" else key
     text = getattr(answer.choices[0].message, field)
@@ -92,7 +92,7 @@ def test_half_a_token_is_no_text_that_goes_on() -> None:
     ids=lambda data: data[:20].decode(),
 )
 def test_half_characters_do_not_hide_what_is_no_chunk(data: bytes) -> None:
-    """With halves or without, however deep: a DecodeError."""
+    """With surrogates or without, however deep: a DecodeError."""
     with pytest.raises(LLMGateError) as caught:
         _chunks(data)
     assert DecodeError is type(caught.value)
@@ -105,7 +105,7 @@ def test_half_characters_do_not_hide_what_is_no_chunk(data: bytes) -> None:
 def test_half_characters_do_not_change_how_deep_is_too_deep(
     text: bytes, depth: int, is_read: bool
 ) -> None:
-    """What is nested deeper than can be written again is refused, with halves or without."""
+    """What is nested deeper than can be written again is refused, with surrogates or without."""
     deep = b"[" * depth + b'"' + text + b'"' + b"]" * depth
     body = b'{"choices":[{"message":{"content":"Hi","x":%s}}]}' % deep
     if is_read:

@@ -607,7 +607,7 @@ STREAMS: list[RecordedExchange] = [
         finish_reason="stop",
     ),
     event_stream(
-        "halves of a character",
+        "surrogates of a character",
         ASK,
         b'data: {"choices":[{"index":0,"delta":{"content":"a\\ud83d"}}]}\n\n',
         b'data: {"choices":[{"index":0,"delta":{"content":"\\ude00b"}}]}\n\n',

@@ -368,7 +368,7 @@ class ChatDecoder:
         return read
 
     def _end(self, terminator: bytes = b"") -> Iterable[Chunk]:
-        """The end of the stream, with what its choices still lack: ids, halves of characters."""
+        """The end of the stream, with what its choices still lack: ids, lone surrogates."""
         if not self._begun:
             raise DecodeError("the stream ended without a choice", frame=terminator)
         self.finished = True

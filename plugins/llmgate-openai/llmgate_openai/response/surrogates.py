@@ -28,7 +28,7 @@ _MAX_DEPTH = 200
 
 
 class SurrogateJoiner:
-    """The halves of characters with which the texts of one stream ended so far."""
+    """The high surrogates with which the texts of one stream ended so far."""
 
     __slots__ = ("_read", "_waiting")
 
@@ -101,7 +101,7 @@ class SurrogateJoiner:
 
 
 def _whole(text: str) -> str:
-    """The text with adjacent halves joined, and any other half replaced."""
+    """The text with adjacent surrogates joined, and any other one replaced."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 

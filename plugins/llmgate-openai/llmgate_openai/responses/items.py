@@ -168,7 +168,7 @@ class Items:
         return ()
 
     def end(self, event: Event) -> Choices:
-        """An item that ends, and what of it no event has told yet."""
+        """An item that ends, and what of it no event has brought yet."""
         given = Fields(event).object("item").payload
         index = event.get("output_index", event.get("item_id"))
         choices: list[ChunkChoice] = []
@@ -193,7 +193,7 @@ class Items:
         return choices
 
     def rest(self, output: list[Any]) -> Choices:
-        """What the items of the whole response have that no event has told: those that have not
+        """What the items of the whole response have that no event has brought: those that have not
         ended, and all where none has."""
         is_told = bool(self._ended)
         choices: list[ChunkChoice] = []
@@ -247,11 +247,11 @@ class Items:
         choices = list[ChunkChoice]()
         if item.call is None:
             choices.append(self._begin_call(item, given))
-        told = "".join(item.pieces)
+        received = "".join(item.pieces)
         key = "input" if item.is_custom else "arguments"
         whole = text_of(given.get(key), key)
-        if len(whole) > len(told) and whole.startswith(told):
-            choices.append(self._arguments(item, item.call or 0, whole[len(told) :]))
+        if len(whole) > len(received) and whole.startswith(received):
+            choices.append(self._arguments(item, item.call or 0, whole[len(received) :]))
         return choices
 
     def _arguments(self, item: _Item, number: int, piece: str) -> ChunkChoice:
