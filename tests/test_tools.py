@@ -15,8 +15,8 @@ from pydantic import BaseModel, Field, TypeAdapter
 from llmgate import tools
 from llmgate._core.check import check_messages, check_parameters
 from llmgate._core.legacy import (
-    LegacyDecoder,
     completion_as_legacy,
+    legacy_decoder,
     uses_functions,
     with_one_call_at_a_time,
     without_functions,
@@ -570,7 +570,7 @@ STREAMS: dict[str, tuple[Chunk, Chunk]] = {
 @pytest.mark.parametrize(("said", "expected"), STREAMS.values(), ids=STREAMS)
 def test_a_stream_speaks_of_function_call(said: Chunk, expected: Chunk) -> None:
     """Chunk by chunk, whether a frame or the end of the bytes brings them."""
-    decoder = LegacyDecoder(Script([said], [said]))
+    decoder = legacy_decoder(Script([said], [said]))
     assert [expected] == list(decoder.feed(Frame(b"")))
     assert [expected] == list(decoder.close())
 
@@ -578,7 +578,7 @@ def test_a_stream_speaks_of_function_call(said: Chunk, expected: Chunk) -> None:
 def test_a_legacy_stream_is_framed_and_ends_as_the_provider_s() -> None:
     """The decoder around it changes words, and nothing else."""
     script = Script([])
-    decoder = LegacyDecoder(script)
+    decoder = legacy_decoder(script)
     assert (script.framer, False) == (decoder.framer, decoder.finished)
     list(decoder.feed(Frame(b"")))
     assert decoder.finished
@@ -606,7 +606,7 @@ def streamed_calls(draw: st.DrawFn) -> list[Chunk]:
 @given(streamed_calls())
 def test_a_legacy_stream_adds_up_to_the_legacy_answer(chunks: list[Chunk]) -> None:
     """Translating the pieces or the whole gives the same."""
-    decoder = LegacyDecoder(Script(chunks))
+    decoder = legacy_decoder(Script(chunks))
     assert completion_as_legacy(accumulate(chunks)) == accumulate(decoder.feed(Frame(b"")))
 
 

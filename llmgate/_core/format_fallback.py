@@ -6,11 +6,12 @@ It changes a call and what comes of it, and sends nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from llmgate._core.abilities import abilities_of
+from llmgate._core.views import MappedDecoder
 from llmgate.provider import Support
 from llmgate.provider.emulation import with_instructions
 from llmgate.types import Choice, Chunk, ChunkChoice, Completion
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from llmgate._core.abilities import Abilities
     from llmgate.options import ChatCall, ChatParameters
     from llmgate.provider import Decoder, Provider, ProviderCall
-    from llmgate.provider.framing import Frame, Framer
     from llmgate.provider.http import Flow
 
 __all__ = ["fallback_view"]
@@ -64,7 +64,8 @@ class _View:
 
     def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
         """The provider's flow."""
-        return _TextDecoder((yield from self.__wrapped__.stream(self._fitted(call))))
+        decoder = yield from self.__wrapped__.stream(self._fitted(call))
+        return MappedDecoder(decoder, _chunk_as_text)
 
     def _fitted(self, call: ProviderCall) -> ProviderCall:
         parameters = cast("dict[str, Any]", {**call.parameters})
@@ -99,31 +100,6 @@ def _as_text(choice: Choice) -> Choice:
 
 def _reason(choice: Choice | ChunkChoice) -> Any:
     return "stop" if choice.finish_reason == "tool_calls" else choice.finish_reason
-
-
-class _TextDecoder:
-    """A decoder whose chunks have the arguments of the first call as text."""
-
-    def __init__(self, decoder: Decoder[Chunk]) -> None:
-        self._decoder = decoder
-
-    @property
-    def framer(self) -> Framer:
-        """The provider's framer."""
-        return self._decoder.framer
-
-    @property
-    def finished(self) -> bool:
-        """Whether the provider's terminator has come."""
-        return self._decoder.finished
-
-    def feed(self, frame: Frame) -> Iterable[Chunk]:
-        """The provider's chunks."""
-        return map(_chunk_as_text, self._decoder.feed(frame))
-
-    def close(self) -> Iterable[Chunk]:
-        """The provider's last chunks."""
-        return map(_chunk_as_text, self._decoder.close())
 
 
 def _chunk_as_text(chunk: Chunk) -> Chunk:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from llmgate._core.settings import as_hooks
-from llmgate._core.views import provider_view
+from llmgate._core.views import MappedDecoder, provider_view
 from llmgate._text.json import is_object
 from llmgate.errors import InvalidRequestError
 from llmgate.hooks import Hook, LoggingHook, as_dictionary
@@ -32,14 +32,13 @@ if TYPE_CHECKING:
     from llmgate.messages import AssistantMessage, FunctionCall, MessageParam, ToolCallParam
     from llmgate.options import ChatParameters
     from llmgate.provider.call import ProviderCall
-    from llmgate.provider.framing import Frame, Framer
 
 __all__ = [
     "EARLY_NAMES",
     "FUNCTIONS",
-    "LegacyDecoder",
     "as_current",
     "completion_as_legacy",
+    "legacy_decoder",
     "legacy_view",
     "prefixed",
     "takes_functions",
@@ -113,7 +112,7 @@ def legacy_view(provider: Provider) -> Provider:
     """A provider whose completions have the form in which they were asked for."""
     if takes_functions(provider):
         return provider
-    return provider_view(provider, completion_as_legacy, LegacyDecoder)
+    return provider_view(provider, completion_as_legacy, legacy_decoder)
 
 
 def uses_functions(parameters: ChatParameters, messages: Iterable[MessageParam]) -> bool:
@@ -267,29 +266,9 @@ def _legacy_reason(reason: Any) -> Any:
     return "function_call" if reason == "tool_calls" else reason
 
 
-class LegacyDecoder:
+def legacy_decoder(decoder: Decoder[Chunk]) -> MappedDecoder:
     """A decoder whose chunks speak of ``function_call`` where the provider spoke of tools."""
-
-    def __init__(self, decoder: Decoder[Chunk]) -> None:
-        self._decoder = decoder
-
-    @property
-    def framer(self) -> Framer:
-        """The provider's framer."""
-        return self._decoder.framer
-
-    @property
-    def finished(self) -> bool:
-        """Whether the provider's terminator has come."""
-        return self._decoder.finished
-
-    def feed(self, frame: Frame) -> Iterable[Chunk]:
-        """The provider's chunks, in the legacy form."""
-        return map(_chunk_as_legacy, self._decoder.feed(frame))
-
-    def close(self) -> Iterable[Chunk]:
-        """The provider's last chunks, in the legacy form."""
-        return map(_chunk_as_legacy, self._decoder.close())
+    return MappedDecoder(decoder, _chunk_as_legacy)
 
 
 def _chunk_as_legacy(chunk: Chunk) -> Chunk:

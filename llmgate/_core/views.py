@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from llmgate.types import Chunk, Completion
@@ -10,9 +10,10 @@ from llmgate.types import Chunk, Completion
 if TYPE_CHECKING:
     from llmgate.provider import Decoder, Provider
     from llmgate.provider.call import ProviderCall
+    from llmgate.provider.framing import Frame, Framer
     from llmgate.provider.http import Flow
 
-__all__ = ["provider_view"]
+__all__ = ["MappedDecoder", "provider_view"]
 
 
 def provider_view(
@@ -44,3 +45,28 @@ class _View:
     def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
         """The provider's flow."""
         return self._decode((yield from self.__wrapped__.stream(call)))
+
+
+class MappedDecoder:
+    """A provider's decoder, each of whose chunks is changed."""
+
+    def __init__(self, decoder: Decoder[Chunk], change: Callable[[Chunk], Chunk]) -> None:
+        self._decoder, self._change = decoder, change
+
+    @property
+    def framer(self) -> Framer:
+        """The provider's framer."""
+        return self._decoder.framer
+
+    @property
+    def finished(self) -> bool:
+        """Whether the provider's terminator has come."""
+        return self._decoder.finished
+
+    def feed(self, frame: Frame) -> Iterable[Chunk]:
+        """The provider's chunks, changed."""
+        return map(self._change, self._decoder.feed(frame))
+
+    def close(self) -> Iterable[Chunk]:
+        """The provider's last chunks, changed."""
+        return map(self._change, self._decoder.close())
