@@ -86,7 +86,9 @@ class Watched:
         self.faults.append(str(error))
 
     def _miss(self, request: Any) -> None:
-        self.faults.append(f"failed: {request.url}")
+        # Leaving a page ends what it still loads: that is the reader's doing, not the site's.
+        if request.failure != "net::ERR_ABORTED":
+            self.faults.append(f"failed: {request.url}: {request.failure}")
 
     def _see(self, request: Any) -> None:
         split = urlsplit(str(request.url))
