@@ -12,6 +12,7 @@ from typing import Any, Literal, Never, TypedDict, Unpack, overload
 from pydantic import TypeAdapter
 from typing_extensions import deprecated
 
+from llmgate._base_error import LLMGateError as LLMGateError
 from llmgate._core.client import Client as _Client
 from llmgate._core.default import defaults as defaults
 from llmgate._core.hosts import add_host as add_host
@@ -51,7 +52,6 @@ from llmgate.errors import DeadlineExceededError as DeadlineExceededError
 from llmgate.errors import DecodeError as DecodeError
 from llmgate.errors import InternalError as InternalError
 from llmgate.errors import InvalidRequestError as InvalidRequestError
-from llmgate.errors import LLMGateError as LLMGateError
 from llmgate.errors import MissingKeyError as MissingKeyError
 from llmgate.errors import NotFoundError as NotFoundError
 from llmgate.errors import OutputError as OutputError

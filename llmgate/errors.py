@@ -6,7 +6,7 @@ LLMGateError
 │   ├── UnsupportedError              .parameter
 │   ├── UnknownProviderError          what is installed, what to do
 │   └── MissingKeyError               which variable to set
-├── ProviderError                     the provider said no
+├── ProviderError                     the provider refused or failed
 │   ├── BadRequestError               400, 422 and other 4xx
 │   │   ├── ContextWindowError
 │   │   └── ContentFilterError
@@ -19,16 +19,16 @@ LLMGateError
 │   │   └── QuotaExceededError        billing: waiting does not help
 │   ├── OverloadedError               503, 529
 │   └── ServerError                   other 5xx
-├── TransportError                    no whole reply
+├── TransportError                    no complete response
 │   ├── ConnectError                  DNS, refused, unreachable
 │   ├── TLSError
 │   ├── ReadError                     reset, cut body
-│   └── ProtocolError                 what came is not HTTP
+│   └── ProtocolError                 not valid HTTP
 ├── DeadlineExceededError (TimeoutError)
-├── StreamTruncatedError              .partial holds the answer so far
+├── StreamTruncatedError              .partial holds the completion so far
 ├── ResponseTooLargeError
-├── DecodeError                       a reply that is no answer
-├── OutputError                       a response that is not of the type that was asked for
+├── DecodeError                       the response is not a valid completion
+├── OutputError                       the response does not fit the requested type
 │   ├── OutputValidationError         .path says where it does not fit
 │   ├── OutputTruncatedError          it was cut by a limit on its length
 │   └── OutputRefusedError            the model, or a filter, declined
@@ -39,14 +39,14 @@ LLMGateError
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from llmgate._base_error import LLMGateError
 from llmgate._text.describe import describe_error, describe_value, excerpt, origin_of
 
 if TYPE_CHECKING:
-    from llmgate.report import Report
-    from llmgate.types import Attempt, Completion, Usage
+    from llmgate.types import Completion, Usage
 
 __all__ = [
     "AuthenticationError",
@@ -92,60 +92,6 @@ __all__ = [
 ]
 
 
-class LLMGateError(Exception):
-    """The root of the tree.
-
-    ``provider`` and ``model`` say whose call it was, ``attempts`` lists every request that was
-    made for it, and ``report`` the deviations of the translated request. Where there was a reply,
-    ``status``, ``code`` (the provider's own), ``request_id``, ``retry_after`` (seconds),
-    ``headers`` (lower-case names) and ``body`` (bytes) hold what it said; otherwise they are None.
-    ``delivered`` says whether anything of the response had been yielded, as chunks of a stream
-    are: where it is False, the same can be asked again without anybody noticing.
-    """
-
-    delivered = False
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        status: int | None = None,
-        code: str | None = None,
-        request_id: str | None = None,
-        retry_after: float | None = None,
-        headers: Mapping[str, str] | None = None,
-        body: bytes | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.status = status
-        self.code = code
-        self.request_id = request_id
-        self.retry_after = retry_after
-        self.headers = headers
-        self.body = body
-        self.provider: str | None = None
-        self.model: str | None = None
-        self.attempts: Sequence[Attempt] = ()
-        self.report: Report | None = None
-
-    def __str__(self) -> str:
-        known = {
-            "provider": self.provider,
-            "model": self.model,
-            "status": self.status,
-            "code": self.code,
-            "request id": self.request_id,
-            "attempts": len(self.attempts) if len(self.attempts) > 1 else None,
-        }
-        context = ", ".join(
-            f"{name} {excerpt(str(value))}"
-            for name, value in known.items()
-            if value not in (None, "")
-        )
-        return f"{self.message} ({context})" if context else self.message
-
-
 class RequestError(LLMGateError, ValueError):
     """The call was refused before anything was sent."""
 
@@ -153,16 +99,16 @@ class RequestError(LLMGateError, ValueError):
 class InvalidRequestError(RequestError):
     """An argument is wrong; ``path`` says which part (``messages[2].content[0].image_url``)."""
 
-    def __init__(self, message: str, *, path: str = "", **reply: Any) -> None:
-        super().__init__(f"{path}: {message}" if path else message, **reply)
+    def __init__(self, message: str, *, path: str = "", **response: Any) -> None:
+        super().__init__(f"{path}: {message}" if path else message, **response)
         self.path = path
 
 
 class UnsupportedError(RequestError):
     """The provider cannot do what ``parameter`` asks, and without it the meaning would change."""
 
-    def __init__(self, message: str, *, parameter: str = "", **reply: Any) -> None:
-        super().__init__(message, **reply)
+    def __init__(self, message: str, *, parameter: str = "", **response: Any) -> None:
+        super().__init__(message, **response)
         self.parameter = parameter
 
 
@@ -175,10 +121,10 @@ class MissingKeyError(RequestError):
 
 
 class ProviderError(LLMGateError):
-    """The provider said no.
+    """The provider refused the request, or failed.
 
-    ``in_stream`` is true when it said so inside a stream that began with status 200. ``retryable``
-    is what the provider's own codes say of trying again; None leaves it to the status.
+    ``in_stream`` is true when the error came inside a stream that began with status 200.
+    ``retryable`` is what the provider's own codes say of a retry; None leaves it to the status.
     """
 
     default_retryable: ClassVar[bool | None] = None
@@ -189,39 +135,39 @@ class ProviderError(LLMGateError):
         *,
         in_stream: bool = False,
         retryable: bool | None = None,
-        **reply: Any,
+        **response: Any,
     ) -> None:
-        super().__init__(message, **reply)
+        super().__init__(message, **response)
         self.in_stream = in_stream
         if retryable is None:
-            retryable = True if self.status in _PASSING else self.default_retryable
+            retryable = True if self.status in _TRANSIENT else self.default_retryable
         self.retryable = retryable
 
 
-_PASSING = frozenset({408, 425})
+_TRANSIENT = frozenset({408, 425})
 """Statuses below 500 that say nothing against the request itself."""
 
 
 class BadRequestError(ProviderError):
-    """The provider refuses the request as it is (400, 422 and other 4xx)."""
+    """The provider rejects the request as invalid (400, 422 and other 4xx)."""
 
     default_retryable = False
 
 
 class ContextWindowError(BadRequestError):
-    """The prompt, or prompt and answer together, do not fit the model's context."""
+    """The prompt, or prompt and completion together, exceed the model's context window."""
 
 
 class ContentFilterError(BadRequestError):
-    """The provider's content filter refused the prompt or withheld the answer.
+    """The provider's content filter refused the prompt or withheld the completion.
 
     ``details`` is what the filter found, in the provider's own form; None where it does not say.
     """
 
     def __init__(
-        self, message: str, *, details: Mapping[str, Any] | None = None, **reply: Any
+        self, message: str, *, details: Mapping[str, Any] | None = None, **response: Any
     ) -> None:
-        super().__init__(message, **reply)
+        super().__init__(message, **response)
         self.details = details
 
 
@@ -273,7 +219,7 @@ class ServerError(ProviderError):
 
 
 class TransportError(LLMGateError):
-    """No whole reply came."""
+    """No complete response came."""
 
 
 class ConnectError(TransportError):
@@ -285,44 +231,44 @@ class TLSError(TransportError):
 
 
 class ReadError(TransportError):
-    """The connection broke before the reply was complete.
+    """The connection was lost before the response was complete.
 
     ``unprocessed`` is True where the server cannot have acted on the request, because the
     connection had ended before the request reached it.
     """
 
-    def __init__(self, message: str, *, unprocessed: bool = False, **reply: Any) -> None:
-        super().__init__(message, **reply)
+    def __init__(self, message: str, *, unprocessed: bool = False, **response: Any) -> None:
+        super().__init__(message, **response)
         self.unprocessed = unprocessed
 
 
 class ProtocolError(TransportError):
     """What came back is not valid HTTP: another protocol, or a response that breaks its rules.
 
-    It is never retried: the request may have been acted on, and the server would answer alike.
+    It is never retried: the request may have been acted on, and the server would respond alike.
     """
 
 
 class DeadlineExceededError(LLMGateError, TimeoutError):
-    """The time limit passed.
+    """The call timed out.
 
     ``phase`` is ``connect``, ``pool``, ``write``, ``first_token``, ``idle`` or ``total``.
     """
 
-    def __init__(self, message: str, *, phase: str = "total", **reply: Any) -> None:
-        super().__init__(message, **reply)
+    def __init__(self, message: str, *, phase: str = "total", **response: Any) -> None:
+        super().__init__(message, **response)
         self.phase = phase
 
 
 class StreamTruncatedError(LLMGateError):
     """The stream ended without the provider's terminator.
 
-    ``partial`` is the answer so far: its message is valid as a message of the next request.
-    It is None where nothing of an answer had come.
+    ``partial`` is the completion so far: its message is valid in the next request. It is None where
+    nothing of it had come.
     """
 
-    def __init__(self, message: str, *, partial: Completion | None = None, **reply: Any) -> None:
-        super().__init__(message, **reply)
+    def __init__(self, message: str, *, partial: Completion | None = None, **response: Any) -> None:
+        super().__init__(message, **response)
         self.partial = partial
 
 
@@ -331,18 +277,18 @@ class ResponseTooLargeError(LLMGateError):
 
 
 class DecodeError(LLMGateError):
-    """The reply is no answer; ``frame`` holds the piece that could not be read, if there is one."""
+    """The response is not a valid completion; ``frame`` is the unreadable part, if there is one."""
 
-    def __init__(self, message: str, *, frame: bytes | None = None, **reply: Any) -> None:
-        super().__init__(message, **reply)
+    def __init__(self, message: str, *, frame: bytes | None = None, **response: Any) -> None:
+        super().__init__(message, **response)
         self.frame = frame
 
 
 class OutputError(LLMGateError):
-    """A response came whole, and is no value of the type that was its ``response_format``.
+    """A complete response that does not fit the type given as ``response_format``.
 
-    ``completion`` is the response, ``text`` the text of the choice that is none, and ``usage`` what
-    all requests of the call were billed, in tokens.
+    ``completion`` is the response, ``text`` the text of the choice that does not fit, and ``usage``
+    the tokens billed for all requests of the call.
     """
 
     def __init__(
@@ -352,18 +298,18 @@ class OutputError(LLMGateError):
         text: str = "",
         completion: Completion | None = None,
         usage: Usage | None = None,
-        **reply: Any,
+        **response: Any,
     ) -> None:
-        super().__init__(message, **reply)
+        super().__init__(message, **response)
         self.text, self.completion, self.usage = text, completion, usage
 
 
 class OutputValidationError(OutputError):
-    """The text is no JSON, or does not fit the type: ``path`` is the first place where it does not
+    """The text is not JSON, or does not fit the type: ``path`` is the first place that does not fit
     (``items[2].price``), empty for the whole."""
 
-    def __init__(self, message: str, *, path: str = "", **reply: Any) -> None:
-        super().__init__(message, **reply)
+    def __init__(self, message: str, *, path: str = "", **response: Any) -> None:
+        super().__init__(message, **response)
         self.path = path
 
 
@@ -380,15 +326,16 @@ class ClosedError(LLMGateError):
 
 
 class InternalError(LLMGateError):
-    """Something happened that nobody foresaw: a bug in llmgate, in a transport or in a library.
+    """An unexpected exception: a bug in llmgate, in a transport or in a library.
 
     ``origin`` is the place where the exception was raised, such as
     ``"llmgate/transports/aiohttp.py:41 in open"``. The exception's text and the values of variables
-    are left out, since they may hold a key. It is never retried: what failed may have been done.
+    are left out, since they may hold a key. It is never retried: the request may have been acted
+    on.
     """
 
-    def __init__(self, message: str, *, origin: str = "", **reply: Any) -> None:
-        super().__init__(f"{message} at {origin}" if origin else message, **reply)
+    def __init__(self, message: str, *, origin: str = "", **response: Any) -> None:
+        super().__init__(f"{message} at {origin}" if origin else message, **response)
         self.origin = origin
 
 
@@ -409,7 +356,7 @@ _BY_STATUS: Mapping[int, type[ProviderError]] = {
 
 
 def error_class(status: int) -> type[ProviderError]:
-    """The class that a status stands for, where the provider's codes say nothing more precise."""
+    """The class of error for a status, where the provider's codes say nothing more precise."""
     if status in _BY_STATUS:
         return _BY_STATUS[status]
     if status >= 500:

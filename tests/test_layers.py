@@ -44,6 +44,7 @@ FLOORS = (
         "_text.hints",
         "_text.shape_loading",
         "_text.pydantic",
+        "_base_error",
         "errors",
         "report",
         "messages",
@@ -306,6 +307,17 @@ PLUGINS = {
     if folder.is_dir()
 }
 OF_PLUGINS = [module for modules in PLUGINS.values() for module in modules]
+SHIPPED = [
+    *HOUSE,
+    *OF_PLUGINS,
+    *(
+        module
+        for folder in sorted(ROOT.glob("extras/*/llmgate_*"))
+        if folder.is_dir()
+        for module in modules_in(folder, folder.name)
+    ),
+]
+"""All that users install."""
 
 
 def findings(
@@ -429,11 +441,30 @@ def test_a_module_opens_with_what_it_is_for() -> None:
     assert {} == findings(lambda module: [] if ast.get_docstring(module.tree) else [""], OF_PLUGINS)
 
 
-def test_no_module_of_a_plugin_is_longer_than_400_lines() -> None:
+def test_no_module_is_longer_than_400_lines() -> None:
     """Who reads one can hold it in mind."""
     assert {} == findings(
-        lambda module: [size] if (size := module.source.count("\n")) > 400 else [], OF_PLUGINS
+        lambda module: [size] if (size := module.source.count("\n")) > 400 else [], SHIPPED
     )
+
+
+def long_functions(module: Module) -> list[str]:
+    """The functions of more than fifty lines; their documentation does not count."""
+    functions = (
+        node
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+    return [node.name for node in functions if len(_lines_of(node) - _documentation(node)) > 50]
+
+
+def _documentation(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[int]:
+    return set() if ast.get_docstring(function) is None else _lines_of(function.body[0])
+
+
+def test_no_function_is_longer_than_50_lines() -> None:
+    """Nor is a method."""
+    assert {} == findings(long_functions, SHIPPED)
 
 
 MUTATORS = {
@@ -633,6 +664,16 @@ def test_a_global_that_holds_state_is_found(source: str, expected: set[str]) -> 
     loaded = ModuleType("m")
     exec(source, vars(loaded))  # noqa: S102 - the sources above
     assert expected == stateful_globals(Module("m", source), loaded)
+
+
+def test_a_long_function_is_found() -> None:
+    """By its own lines."""
+    lines = "\n".join(f"        x = {number}" for number in range(49))
+    source = f"class C:\n    def f(self):\n{lines}"
+    documented = source.replace("(self):\n", '(self):\n        """Sets\n        x."""\n')
+    for text in (source, documented):
+        assert [] == long_functions(Module("m", text))
+        assert ["f"] == long_functions(Module("m", f"{text}\n        return x"))
 
 
 @pytest.mark.parametrize(

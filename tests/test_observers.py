@@ -60,8 +60,8 @@ async def test_a_deadline_holds() -> None:
 async def test_one_that_does_more_brings_the_guard_back() -> None:
     """Copies of the call, and a deadline around all of it."""
     whole, half = client_of(Watch([], "one")), client_of(Watch([], "one"), Middleware())
-    assert "take_through" not in await functions(whole)
-    assert "take_through" in await functions(half)
+    assert "run_middleware" not in await functions(whole)
+    assert "run_middleware" in await functions(half)
 
 
 async def functions(client: Any) -> set[str]:

@@ -223,7 +223,7 @@ def test_the_names_of_models_do_not_pile_up() -> None:
     registry = Registry({"canned": Canned()})
     for number in range(1100):
         assert registry.loading(f"canned/{number}", {}) is None
-    assert 1024 == len(registry.at_hand)
+    assert 1024 == len(registry.ready_models)
 
 
 # --- targets ---

@@ -24,7 +24,7 @@ from llmgate._core.prepare import AnyAsked, fit, hide_credentials, parse, provid
 from llmgate._core.prices import as_prices
 from llmgate._core.registry import Registry
 from llmgate._core.remembered import copied
-from llmgate._core.retry import RetryBudget, RetryPolicy
+from llmgate._core.retry import RetryBudget, RetryPolicy, policy_of_call
 from llmgate._core.settings import (
     HeaderSource,
     as_header_source,
@@ -41,7 +41,7 @@ from llmgate._core.state import AnyCall
 from llmgate._core.stream import Stream
 from llmgate._text.hints import Live
 from llmgate._text.redact import hide_address
-from llmgate.errors import ClosedError, InvalidRequestError, MissingKeyError, describe_value
+from llmgate.errors import ClosedError, InvalidRequestError, MissingKeyError
 from llmgate.hooks import Event, Hook
 from llmgate.options import CallOptions, ChatCall, Timeout
 from llmgate.provider import Provider
@@ -105,7 +105,6 @@ class Client(Operations, Live):
     # What its repr shows, which a traceback may want before the client is whole.
     _closed = False
     _policy = RetryPolicy()
-    _policy_without_retries: RetryPolicy | None = None
     _timeout = Timeout()
     _warns = True
     """Whether there is a ``ResourceWarning`` where connections are left open."""
@@ -179,7 +178,6 @@ class Client(Operations, Live):
             LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else;
                 cancellation passes unchanged.
         """
-        hide_credentials(options)
         began = time.monotonic()
         try:
             try:
@@ -195,7 +193,7 @@ class Client(Operations, Live):
             or call.output is not None
             or call.hedge_after is not None
         ):
-            return await self._take_on(call, began)
+            return await self._run(call, began)
         return await self._perform(call, began)
 
     @described(CallOptions)
@@ -216,13 +214,12 @@ class Client(Operations, Live):
         """
         from llmgate._core.sync import SyncStream, run  # noqa: PLC0415 - a thread, only where asked for
 
-        hide_credentials(options)
         began = time.monotonic()
         try:
             call = self._parse_here(model, messages, stream, options)
         except InvalidRequestError as error:
             raise error.with_traceback(None)  # noqa: B904 - likewise
-        result = run(lambda: self._take_on(call, began))
+        result = run(lambda: self._run(call, began))
         return SyncStream(result) if isinstance(result, Stream) else result
 
     @described(CallOptions)
@@ -242,7 +239,6 @@ class Client(Operations, Live):
         """
         from llmgate._core.preview import preview_of  # noqa: PLC0415 - only where asked for
 
-        hide_credentials(options)
         try:
             call = self._parse_here(model, messages, stream, options)
         except InvalidRequestError as error:
@@ -300,11 +296,8 @@ class Client(Operations, Live):
         stream: bool | None,
         options: CallOptions,
     ) -> ChatCall:
-        if stream is None:
-            stream = False
-        elif type(stream) is not bool:
-            reason = f"expected True or False, got {describe_value(stream)}"
-            raise InvalidRequestError(reason, path="stream")
+        """The call that these arguments ask for, checked; its credentials are hidden first."""
+        hide_credentials(options)
         registry, unsupported = self._registry, self._unsupported
         return parse(model, messages, stream, options, registry=registry, unsupported=unsupported)
 
@@ -329,37 +322,30 @@ class Client(Operations, Live):
         reading = start_in_thread(lambda: read_files(found.messages))
         return await in_time(reading, "a file of the messages", timeout, began)
 
-    async def _take_on(self, call: ChatCall, began: float) -> Completion | Stream:
-        """A call with all that stands around it: the middleware, and the parsing outermost."""
-        has_layers = self._layers(call)
-        perform = self._take_through if has_layers else self._perform
+    async def _run(self, call: ChatCall, began: float) -> Completion | Stream:
+        """Perform a call with the middleware around it, and the parsing of its output outermost."""
+        has_middleware = bool(self._middleware_of(call))
+        perform = self._perform_with_middleware if has_middleware else self._perform
         if call.output is None:
             return await perform(call, began)
         from llmgate._core.parsing import perform_parsed  # noqa: PLC0415 - only for those who want it
 
-        return await perform_parsed(perform, call, began, is_own=not has_layers)
+        return await perform_parsed(perform, call, began, is_own=not has_middleware)
 
-    async def _take_through(self, call: ChatCall, began: float) -> Completion | Stream:
-        from llmgate._core.layers import take_past, take_through  # noqa: PLC0415 - where it is
-
-        middleware, perform = self._layers(call), self._perform
+    async def _perform_with_middleware(self, call: ChatCall, began: float) -> Completion | Stream:
+        middleware, perform = self._middleware_of(call), self._perform
         layers = [each.chat for each in middleware]
         if all(each.observes for each in middleware):
-            return await take_past(layers, call, partial(perform, began=began))
-        return await take_through(
-            layers,
-            copied(call),
-            perform,
-            Stream if call.stream else Completion,
-            registry=self._registry,
-            default=self._timeout,
-            began=began,
-        )
+            from llmgate._core.layers import run_observers  # noqa: PLC0415 - where there are any
+
+            return await run_observers(layers, call, partial(perform, began=began))
+        kind = Stream if call.stream else Completion
+        return await self._run_layers(layers, copied(call), perform, kind, began)
 
     async def _perform(self, call: ChatCall, began: float) -> Completion | Stream:
         """Ask the provider of a call's model."""
-        at_hand = self._registry.at_hand
-        if call.settings or type(call.model) is not str or call.model not in at_hand:  # seldom
+        ready = self._registry.ready_models
+        if call.settings or type(call.model) is not str or call.model not in ready:  # seldom
             await self._load(call, began)
         target = resolve(call, self._registry)
         provider = provider_of(call, target, self._registry)
@@ -391,7 +377,7 @@ class Client(Operations, Live):
             provider=provider,
             transport=await self._connections.transport_for(provider, timeout, began),
             timeout=timeout,
-            policy=self._policy_of(call),
+            policy=policy_of_call(self._policy, call.max_retries),
             budget=self._budget,
             tokens=self._tokens,
             emit=self._emitter(call.hooks),
@@ -402,16 +388,6 @@ class Client(Operations, Live):
         )
         state.deadline.started = began
         return state
-
-    def _policy_of(self, call: AnyAsked) -> RetryPolicy:
-        given = call.max_retries
-        if given is None:
-            return self._policy
-        if type(given) is not int or given != 0:
-            return replace(self._policy, max_retries=given)
-        if self._policy_without_retries is None:
-            self._policy_without_retries = replace(self._policy, max_retries=0)
-        return self._policy_without_retries
 
     def _emitter(self, hooks: tuple[Hook, ...]) -> Callable[[Event], None] | None:
         everyone = self._hooks + hooks

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from llmgate._core.registry import Registry
     from llmgate.middlewares.routing import Models
 
-__all__ = ["as_middleware", "take_past", "take_through"]
+__all__ = ["as_middleware", "run_middleware", "run_observers"]
 
 Call = TypeVar("Call", bound=ChatCall | EmbeddingCall | RerankCall)
 Result = TypeVar("Result")
@@ -45,16 +45,17 @@ _GRACE = 0.05
 is then said by the request that was waited for, and by no mere cancellation of it."""
 
 
-async def take_past(
+async def run_observers(
     layers: Iterable[Layer[Call, Result]], call: Call, perform: Callable[[Call], Awaitable[Result]]
 ) -> Result:
-    """The same for layers that only watch: there is nothing to guard the call against."""
+    """The result of a call that passes layers which only observe: they change nothing, so that
+    neither the call's settings nor its time needs a check."""
     for layer in reversed([*layers]):
         perform = _around(layer, perform)
     return await perform(call)
 
 
-async def take_through(
+async def run_middleware(
     layers: Iterable[Layer[Call, Result]],
     call: Call,
     perform: Callable[[Call, float], Awaitable[Result]],
@@ -64,7 +65,7 @@ async def take_through(
     default: Timeout,
     began: float,
 ) -> Result:
-    """What the outermost layer returns for a call, which is to be of this kind.
+    """The result of a call that passes these layers, outermost first; it must be of this kind.
 
     ``perform`` asks the provider, of a call that began at a time of :func:`time.monotonic`;
     ``default`` is the timeout of a call that has none.

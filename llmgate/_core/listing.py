@@ -69,19 +69,25 @@ class ListingCall:
         return {}
 
 
-def parse_listing(provider: str, options: ListOptions) -> ListingCall:
-    """The call for the models of a provider, checked; any provider's where the name is empty.
+def parse_listing(provider: str | None, options: ListOptions) -> ListingCall:
+    """The call for the models of a provider, checked; for those of all providers if it is None.
 
     Raises:
         InvalidRequestError: naming what is wrong.
     """
-    call = ListingCall(f"{provider}/")
+    if provider is not None and (type(provider) is not str or not provider.strip()):
+        reason = f"expected a provider's name, got {describe_value(provider)}"
+        raise InvalidRequestError(reason, path="provider")
+    call = ListingCall(f"{provider or ''}/")
     own = {name: value for name, value in options.items() if value is not None}
     for name in own:
         check_name(name, ListOptions.__annotations__)
     call.max_age = _checked_age(own.pop("max_age", None))
     if own:
         set_own(call, own)
+    if provider is None and call.settings:
+        named = ", ".join(sorted(call.settings))
+        raise InvalidRequestError(f"name the provider whose {named} this is", path="provider")
     return call
 
 

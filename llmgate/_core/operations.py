@@ -7,24 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from llmgate._core.arguments import described
 from llmgate._core.media import FilesToRead
 from llmgate._core.prepare import AnyAsked, fit, hide_credentials, new_id, provider_of, resolve
 from llmgate._core.registry import Registry, Target
-from llmgate.errors import (
-    InvalidRequestError,
-    MissingKeyError,
-    describe_value,
-)
+from llmgate.errors import InvalidRequestError, MissingKeyError
 from llmgate.options import CallOptions, EmbeddingOptions, ListOptions, RerankOptions
 from llmgate.provider import TokenCounter
 from llmgate.report import Policy, Report
 
 if TYPE_CHECKING:
+    from llmgate._core.layers import Call, Layer
     from llmgate._core.listing import ListingCall
     from llmgate._core.retry import RetryBudget, RetryPolicy
     from llmgate._core.state import AnyCall, CallState
@@ -40,6 +37,8 @@ if TYPE_CHECKING:
     from llmgate.reranking import RerankCall, RerankDocuments, Reranking
 
 __all__ = ["Operations"]
+
+Result = TypeVar("Result")
 
 
 class Operations:
@@ -99,7 +98,6 @@ class Operations:
             LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else;
                 cancellation passes unchanged.
         """
-        hide_credentials(options)
         began = time.monotonic()
         try:
             call = self._parse_embedding(model, input, options)
@@ -117,7 +115,6 @@ class Operations:
         """:meth:`aembedding` for code that is not async; it also works while a loop is running."""
         from llmgate._core.sync import run  # noqa: PLC0415 - a thread, only where asked for
 
-        hide_credentials(options)
         began = time.monotonic()
         try:
             call = self._parse_embedding(model, input, options)
@@ -130,27 +127,41 @@ class Operations:
     ) -> EmbeddingCall:
         from llmgate._core.embed import parse_embedding  # noqa: PLC0415 - not paid for by chat
 
+        hide_credentials(options)
         return parse_embedding(model, given, options, unsupported=self._unsupported)
 
     async def _embed_through(self, call: EmbeddingCall, began: float) -> Embeddings:
         """Ask the provider of a call's model, through the middleware."""
-        layers = self._layers(call)
-        if not layers:
+        middleware = self._middleware_of(call)
+        if not middleware:
             return await self._embed(call, began)
-        from llmgate._core.layers import take_through  # noqa: PLC0415 - only for those who have it
-        from llmgate.embeddings import Embeddings  # noqa: PLC0415 - likewise
+        from llmgate.embeddings import Embeddings  # noqa: PLC0415 - not paid for by chat
 
-        return await take_through(
-            [each.embed for each in layers],
+        layers = [each.embed for each in middleware]
+        return await self._run_layers(layers, call, self._embed, Embeddings, began)
+
+    async def _run_layers(
+        self,
+        layers: Iterable[Layer[Call, Result]],
+        call: Call,
+        perform: Callable[[Call, float], Awaitable[Result]],
+        kind: type[Any],
+        began: float,
+    ) -> Result:
+        """The result of a call that passes these layers of middleware."""
+        from llmgate._core.layers import run_middleware  # noqa: PLC0415 - where there is any
+
+        return await run_middleware(
+            layers,
             call,
-            self._embed,
-            Embeddings,
+            perform,
+            kind,
             registry=self._registry,
             default=self._timeout,
             began=began,
         )
 
-    def _layers(self, call: ChatCall | EmbeddingCall) -> tuple[Middleware, ...]:
+    def _middleware_of(self, call: ChatCall | EmbeddingCall) -> tuple[Middleware, ...]:
         """The middleware, and behind it what tries the other models of a call that has any, and
         what makes one a second time."""
         if not call.fallbacks and call.hedge_after is None:
@@ -204,7 +215,6 @@ class Operations:
             UnsupportedError: when the provider does not rerank documents.
             LLMGateError: of one of the other kinds, as for every call.
         """
-        hide_credentials(options)
         began = time.monotonic()
         try:
             call = self._parse_rerank(model, query, documents, options)
@@ -223,7 +233,6 @@ class Operations:
         """:meth:`arerank` for code that is not async; it also works while a loop is running."""
         from llmgate._core.sync import run  # noqa: PLC0415 - a thread, only where asked for
 
-        hide_credentials(options)
         began = time.monotonic()
         try:
             call = self._parse_rerank(model, query, documents, options)
@@ -236,24 +245,17 @@ class Operations:
     ) -> RerankCall:
         from llmgate._core.rerank import parse_rerank  # noqa: PLC0415 - not paid for by chat
 
+        hide_credentials(options)
         return parse_rerank(model, query, documents, options, unsupported=self._unsupported)
 
     async def _rerank_through(self, call: RerankCall, began: float) -> Reranking:
         """Ask the provider of a call's model, through the middleware."""
         if not self._middleware:
             return await self._rerank(call, began)
-        from llmgate._core.layers import take_through  # noqa: PLC0415 - only for those who have it
-        from llmgate.reranking import Reranking  # noqa: PLC0415 - likewise
+        from llmgate.reranking import Reranking  # noqa: PLC0415 - not paid for by chat
 
-        return await take_through(
-            [each.rerank for each in self._middleware],
-            call,
-            self._rerank,
-            Reranking,
-            registry=self._registry,
-            default=self._timeout,
-            began=began,
-        )
+        layers = [each.rerank for each in self._middleware]
+        return await self._run_layers(layers, call, self._rerank, Reranking, began)
 
     async def _rerank(self, call: RerankCall, began: float) -> Reranking:
         """Ask the provider of a call's model."""
@@ -286,7 +288,6 @@ class Operations:
         Raises:
             LLMGateError: of one of the kinds in :mod:`llmgate.errors`, as for every call.
         """
-        hide_credentials(options)
         began = time.monotonic()
         try:
             call = self._parse(model, messages, False, options)
@@ -305,7 +306,6 @@ class Operations:
         """:meth:`acount_tokens` for code that is not async."""
         from llmgate._core.sync import run  # noqa: PLC0415 - a thread, only where asked for
 
-        hide_credentials(options)
         began = time.monotonic()
         call = self._parse_here(model, messages, False, options)
         return run(lambda: self._count(call, began))
@@ -347,12 +347,10 @@ class Operations:
 
         hide_credentials(options)
         began = time.monotonic()
+        call = parse_listing(provider, options)
         if provider is None:
-            return await self._list_all(parse_listing("", options), began)
-        if type(provider) is not str or not provider.strip():
-            reason = f"expected a provider's name, got {describe_value(provider)}"
-            raise InvalidRequestError(reason, path="provider")
-        return ModelList(await self._list(provider, parse_listing(provider, options), began))
+            return await self._list_all(call, began)
+        return ModelList(await self._list(provider, call, began))
 
     @described(ListOptions)
     def list_models(self, provider: str | None = None, **options: Unpack[ListOptions]) -> ModelList:
@@ -381,9 +379,6 @@ class Operations:
     async def _list_all(self, call: ListingCall, began: float) -> ModelList:
         from llmgate._core.listing import together  # noqa: PLC0415 - not paid for by chat
 
-        if call.settings:
-            named = ", ".join(sorted(call.settings))
-            raise InvalidRequestError(f"name the provider whose {named} this is", path="provider")
         names = self._registry.names()
         lists = [
             self._list(

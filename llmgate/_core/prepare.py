@@ -78,7 +78,7 @@ class AnyAsked(Protocol):
 def parse(
     model: str | Sequence[str],
     messages: Iterable[MessageLike],
-    stream: bool,
+    stream: bool | None,
     options: CallOptions,
     *,
     registry: Registry,
@@ -91,6 +91,11 @@ def parse(
     Raises:
         InvalidRequestError: naming the path of what is wrong.
     """
+    if type(stream) is not bool:
+        if stream is not None:
+            reason = f"expected True or False, got {describe_value(stream)}"
+            raise InvalidRequestError(reason, path="stream")
+        stream = False
     chat, own, switch = _sorted(options, registry)
     changes: list[Deviation] = []
     checked = check_messages(messages, changes, model)

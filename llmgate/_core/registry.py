@@ -202,7 +202,9 @@ class Registry:
         self._given = dict(providers or {})
         self._made: dict[_Key, Provider] = {}
         self._factories: dict[str, ProviderFactory] = {}
-        self.at_hand = set[str]()  # the models whose providers are ready for calls without settings
+        self.ready_models = set[
+            str
+        ]()  # the models whose providers are ready for calls without settings
         self._loading: dict[Hashable, Future[object]] = {}
 
     def knows(self, name: str) -> bool:
@@ -260,9 +262,9 @@ class Registry:
         is_instance = name in self._given and not callable(self._given[name])
         if key in self._made or (is_instance and not settings):
             if not settings:
-                while len(self.at_hand) >= 1024:  # as there is no end of names
-                    self.at_hand.pop()
-                self.at_hand.add(model)
+                while len(self.ready_models) >= 1024:  # as there is no end of names
+                    self.ready_models.pop()
+                self.ready_models.add(model)
             return None
         if name in self._given or name in self._factories:
             under_way = self._start(key, lambda: self._make(key, settings))
@@ -307,7 +309,7 @@ class Registry:
 
     def forget(self, name: str) -> None:
         """Make the provider anew for the next call, as when its key was missing."""
-        self.at_hand.clear()
+        self.ready_models.clear()
         for key in list(self._made):
             if key[0] == name:
                 self._made.pop(key, None)

@@ -11,6 +11,7 @@ import math
 import re
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
@@ -33,9 +34,9 @@ if TYPE_CHECKING:
     from tenacity import RetryCallState
     from tenacity.wait import wait_base
 
-__all__ = ["RetryBudget", "RetryPolicy", "is_async", "parse_retry_after"]
+__all__ = ["RetryBudget", "RetryPolicy", "is_async", "parse_retry_after", "policy_of_call"]
 
-_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
+_TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
 """The statuses that may be gone a moment later, those of Cloudflare (520 to 524) among them. Of
 others the provider says so, or its plugin."""
 
@@ -95,6 +96,16 @@ class RetryPolicy:
 
 
 _NO_LOOP: Any = None
+_NO_RETRIES = RetryPolicy(max_retries=0)
+
+
+def policy_of_call(default: RetryPolicy, max_retries: int | None) -> RetryPolicy:
+    """The retry policy of a call: its client's, with ``max_retries`` of the call if it has any."""
+    if max_retries is None:
+        return default
+    if type(max_retries) is int and max_retries == 0:  # often: whoever retries by other means
+        return _NO_RETRIES
+    return replace(default, max_retries=max_retries)
 
 
 def is_async(function: Callable[..., Any]) -> bool:
@@ -113,7 +124,7 @@ def _is_transient(error: LLMGateError) -> bool:
         case ConflictError():
             return False
         case ProviderError(status=int(status)):
-            return status in _PASSING
+            return status in _TRANSIENT
         case ProviderError():  # sent inside a stream: only its codes say what it is
             return isinstance(error, RateLimitError | OverloadedError | ServerError)
         case DeadlineExceededError():
