@@ -75,14 +75,16 @@ async def abatch(
         ordered: Whether the records come in the order of the calls; at most four times as many
             calls as run at once are then ahead of one that is slow.
         system: Instructions that come before each prompt.
-        max_cost: What all calls together may cost, in the currency of their prices. When it is
-            reached no more are made; those on their way may cost as much again as they do.
+        max_cost: What all calls together may cost, in the currency of their prices, of which there
+            may be one. When it is reached no more are made; those on their way may cost as much
+            again as they do.
         client: Whose limits, hooks and middleware hold; the default one if None.
         options: What every call is given that does not say it itself.
 
     Raises:
         InvalidRequestError: when an argument is wrong; of a call that is wrong there is a record.
-        RequestError: when ``max_cost`` is reached, or a price is not known, after the last record.
+        RequestError: when ``max_cost`` is reached, or a price is not known or in another currency
+            than the others, after the last record.
     """
     if type(concurrency) is not int or concurrency < 1:
         reason = f"expected an integer above 0, got {describe_value(concurrency)}"
@@ -302,6 +304,7 @@ class Budget:
     def __init__(self, most: Decimal | float | None) -> None:
         self._most = None if most is None else _amount(most)
         self._spent = Decimal(0)
+        self._currency = ""
         self._reason = ""
         self.is_refusing = False
         """Whether there was a call that was not made."""
@@ -318,6 +321,16 @@ class Budget:
         if cost is None:
             self._reason = f"what {model or 'the model'} costs is not known"
             return
+        if not cost:
+            return
+        currency = getattr(cost, "currency", self._currency)
+        if self._currency not in ("", currency):
+            self._reason = (
+                f"{model or 'a model'} costs {currency}, others cost {self._currency}, "
+                "and max_cost is of one currency"
+            )
+            return
+        self._currency = currency
         self._spent += cost
         if self._spent >= self._most:
             self._reason = f"{self._spent} was spent, and max_cost is {self._most}"

@@ -213,6 +213,19 @@ async def test_what_has_no_known_price_is_not_bought() -> None:
         await made(["a"] * 99, model="fake/other", client=client, max_cost=0.5, concurrency=2)
 
 
+async def test_costs_in_two_currencies_are_not_added() -> None:
+    """What they come to together nobody knows, so that no more is bought; what is free may be in
+    any."""
+    prices = {**PRICES, "fake/eur": {"input": 0, "output": 1_000_000, "currency": "EUR"}}
+    prices["fake/free"] = {"input": 0, "output": 0, "currency": "GBP"}
+    client = Client(providers={"fake": FakeProvider(["word"] * 99)}, prices=prices)
+    calls = [{"prompt": "a", "model": f"fake/{name}"} for name in ("free", "m", "free")]
+    assert 3 == len(await made(calls, client=client, max_cost=99, concurrency=1))
+    calls.append({"prompt": "a", "model": "fake/eur"})
+    with pytest.raises(RequestError, match="costs EUR, others cost USD, and max_cost is of one"):
+        await made(calls + calls, client=client, max_cost=99, concurrency=1)
+
+
 async def test_a_budget_that_is_spent_by_the_last_call_is_no_error() -> None:
     """Nothing was left out."""
     client = Client(providers={"fake": FakeProvider(["word"] * 9)}, prices=PRICES)

@@ -6,6 +6,7 @@ import asyncio
 import random
 import threading
 import time
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -650,6 +651,27 @@ async def test_groups_that_are_idle_are_forgotten(monkeypatch: pytest.MonkeyPatc
         await ask(client, f"fake/{number}", labels={"tenant": str(number)})
     assert len(groups_in(limits)) <= 21
     assert len(limits._estimates) <= 20
+
+
+async def test_groups_that_are_all_busy_are_not_looked_at_for_each_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What makes room takes as many steps as there were calls, however many groups are in use."""
+    monkeypatch.setattr("llmgate.middlewares.turns._MOST_GROUPS", 10)
+    looked_at = Counter[bool]()
+
+    class Counted(Group):
+        def is_idle(self) -> bool:
+            found = super().is_idle()
+            looked_at[found] += 1
+            return found
+
+    monkeypatch.setattr("llmgate.middlewares.turns.Group", Counted)
+    store, limit = MemoryLimits(), Limit(requests=1, per=3600, burst=1, by="tenant")
+    for number in range(1_000):
+        await store.admit([Share(0, limit, str(number))], ONE, None)
+    assert 1_000 == len(store._groups)
+    assert looked_at[False] <= 2_000  # without, it is half a million
 
 
 async def test_what_makes_room_is_no_group_of_the_call_itself(

@@ -397,8 +397,9 @@ async def test_a_group_that_has_spent_is_not_forgotten(
         await ask(client, labels={"tenant": tenant})
     assert 5 == len(vars(limits._store)["_groups"])
     clock[0] += DAY
-    await ask(client, labels={"tenant": "f"})
-    assert 1 == len(vars(limits._store)["_groups"])
+    for tenant in "fg":
+        await ask(client, labels={"tenant": tenant})
+    assert 2 == len(vars(limits._store)["_groups"])
 
 
 @pytest.mark.parametrize(
@@ -418,6 +419,16 @@ def test_what_may_be_spent_is_checked(given: Any, path: str) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         Limit(**given)
     assert path == caught.value.path
+
+
+async def test_two_currencies_are_never_added() -> None:
+    """A call of one that is held to a limit of another is refused before anything is sent, also
+    where a further limit is of its own."""
+    limits = Limits(Limit(spend=9, per=DAY), Limit(spend=9, per=DAY, currency="EUR", by=""))
+    client = client_of(limits)
+    with pytest.raises(RequestError, match=r"known in USD, and the limit is in EUR"):
+        await ask(client)
+    assert {} == vars(limits._store)["_groups"]
 
 
 def test_a_store_that_cannot_keep_it_is_refused() -> None:

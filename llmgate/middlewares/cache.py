@@ -6,8 +6,8 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 from llmgate._core.stream import Stream
@@ -15,7 +15,7 @@ from llmgate._exchange import Exchange
 from llmgate._text.json import decode_json, sorted_json
 from llmgate._text.redact import is_credential, redact_url
 from llmgate.embeddings import EmbeddingCall, Embeddings
-from llmgate.errors import InvalidRequestError, describe_value
+from llmgate.errors import DeadlineExceededError, InvalidRequestError, describe_value
 from llmgate.middleware import EmbeddingHandler, Handler, Middleware, StreamEnd
 from llmgate.options import ChatCall
 from llmgate.report import Deviation, Report
@@ -27,7 +27,7 @@ __all__ = ["Cache"]
 Whole: TypeAlias = Completion | Embeddings
 Kept = TypeVar("Kept", Completion, Embeddings)
 Scope: TypeAlias = str | Callable[[ChatCall | EmbeddingCall], str]
-_Running: TypeAlias = asyncio.Future[tuple[Any, bytes]]
+_Running: TypeAlias = asyncio.Future[bytes]
 _VERSION = 1
 """Of what is stored: what another one wrote is not read."""
 
@@ -37,7 +37,8 @@ class Cache(Middleware):
 
     Calls are equal that ask the same of the same models with the same parameters, addresses and
     headers; keys, deadlines, retries, hooks and labels do not count, nor whether it is a stream.
-    Equal calls that come while a whole response is waited for wait for it as well.
+    Equal calls that come while a whole response is waited for wait for it as well; where it fails,
+    each of them asks at once.
     ``response.cache`` says ``"hit"`` or ``"miss"``. A hit has the response's usage and report, no
     attempts, and is a response of its own.
 
@@ -76,7 +77,8 @@ class Cache(Middleware):
             completion = _restored(Completion, found)
             return _replayed(completion, call) if call.stream else completion
         if not call.stream:
-            return await self._ask(key, ttl, lambda: cast("Awaitable[Completion]", handler(call)))
+            ask = partial(cast("Callable[[ChatCall], Awaitable[Completion]]", handler), call)
+            return await self._ask(Completion, key, ttl, ask, is_fresh=mode == "refresh")
         stream = cast("Stream", await handler(call)).amend(_missed)
         loop = asyncio.get_running_loop()
         return stream.when_done(lambda end: self._stream_ended(loop, key, ttl, end))
@@ -90,7 +92,8 @@ class Cache(Middleware):
         found = None if mode == "refresh" else await self._find(key)
         if found is not None:
             return _restored(Embeddings, found)
-        return await self._ask(key, self._ttl_of(call), lambda: handler(call))
+        ask, ttl = partial(handler, call), self._ttl_of(call)
+        return await self._ask(Embeddings, key, ttl, ask, is_fresh=mode == "refresh")
 
     async def aclose(self) -> None:
         """Wait for what is being kept, and close the store."""
@@ -100,27 +103,51 @@ class Cache(Middleware):
 
     # --- what is kept ---
 
-    async def _ask(self, key: str, ttl: float | None, ask: Callable[[], Awaitable[Kept]]) -> Kept:
+    async def _ask(
+        self,
+        kind: type[Kept],
+        key: str,
+        ttl: float | None,
+        ask: Callable[[], Awaitable[Kept]],
+        *,
+        is_fresh: bool,
+    ) -> Kept:
         """A new response, which is kept; or that of an equal call that is being made."""
         place = (asyncio.get_running_loop(), key)
         while (running := self._running.get(place)) is not None:
-            with suppress(_NotKeptError):
-                kind, raw = await asyncio.shield(running)
-                return cast("Kept", _restored(kind, decode_json(raw)))
+            try:
+                return _restored(kind, decode_json(await asyncio.shield(running)))
+            except _GivenUpError:  # the first one that gets here asks, and the others wait for it
+                found = None if is_fresh else await self._find(key)
+                if found is not None:
+                    return _restored(kind, found)
+            except _NotKeptError:
+                return (await self._asked(key, ttl, ask))[0]
         future = self._running[place] = place[0].create_future()
         try:
-            response = await ask()
-            written = _written(response)
-            response.exchange = _missed(response.exchange)
+            response, written = await self._asked(key, ttl, ask)
             if written is not None:
-                await self._keep(key, written, ttl)
-                future.set_result((type(response), written))
+                future.set_result(written)
             return response
+        except BaseException as error:
+            future.set_exception(_GivenUpError if _is_given_up(error) else _NotKeptError)
+            raise
         finally:
             del self._running[place]
             if not future.done():
                 future.set_exception(_NotKeptError)
             future.exception()  # nobody has to wait for it
+
+    async def _asked(
+        self, key: str, ttl: float | None, ask: Callable[[], Awaitable[Kept]]
+    ) -> tuple[Kept, bytes | None]:
+        """A new response, and how it is kept, if it may be."""
+        response = await ask()
+        written = _written(response)
+        response.exchange = _missed(response.exchange)
+        if written is not None:
+            await self._keep(key, written, ttl)
+        return response, written
 
     async def _find(self, key: str) -> dict[str, Any] | None:
         """What is kept for a key, as far as this version can read it."""
@@ -182,7 +209,18 @@ class Cache(Middleware):
 
 
 class _NotKeptError(Exception):
-    """The response that others waited for is not to be had: they ask themselves."""
+    """The response that others waited for is not to be had: each of them asks at once."""
+
+
+class _GivenUpError(Exception):
+    """Whoever asked for the response no longer waits for it: another one asks in its place."""
+
+
+def _is_given_up(error: BaseException) -> bool:
+    """Whether a call was ended by its caller, which says nothing of the provider."""
+    if isinstance(error, DeadlineExceededError):
+        return error.phase == "total"
+    return isinstance(error, asyncio.CancelledError)
 
 
 _MODES: tuple[Literal["bypass", "refresh"] | None, ...] = (None, "bypass", "refresh")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, runtime_check
 from llmgate.errors import RateLimitError, excerpt
 
 if TYPE_CHECKING:
-    from llmgate.middlewares.turns import Limit
+    from llmgate.middlewares.limit_definition import Limit
 
 __all__ = ["Admission", "Amounts", "LimitStore", "Share", "refusal"]
 

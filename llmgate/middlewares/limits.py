@@ -19,9 +19,10 @@ from llmgate.errors import (
 )
 from llmgate.middleware import EmbeddingHandler, Handler, Middleware, Shared, StreamEnd
 from llmgate.middlewares.estimates import Estimate, Pricing, length_of, spent
+from llmgate.middlewares.limit_definition import AnyCall, Limit
 from llmgate.middlewares.limit_store import Admission, LimitStore, Share
 from llmgate.middlewares.rate_headers import pause_in
-from llmgate.middlewares.turns import AnyCall, Limit, MemoryLimits
+from llmgate.middlewares.turns import MemoryLimits
 
 if TYPE_CHECKING:
     from llmgate.embeddings import EmbeddingCall, Embeddings

@@ -9,94 +9,13 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Sequence
 from threading import RLock
-from typing import TYPE_CHECKING, TypeAlias
 
-from llmgate.errors import InvalidRequestError, describe_value
-from llmgate.middlewares.estimates import billionths
+from llmgate.middlewares.limit_definition import AMOUNTS, Limit
 from llmgate.middlewares.limit_store import Amounts, Share, refusal
 
-if TYPE_CHECKING:
-    from llmgate.embeddings import EmbeddingCall
-    from llmgate.options import ChatCall
-
-__all__ = ["Group", "Limit", "MemoryLimits", "Turn"]
-
-AnyCall: TypeAlias = "ChatCall | EmbeddingCall"
-By: TypeAlias = "str | Callable[[AnyCall], str | None]"
-
-
-@dataclass(frozen=True)
-class Limit:
-    """What may be used by all calls that have something in common.
-
-    ``by`` is what they have in common: ``"model"``, the name of a label (``"tenant"``), a function
-    that names a group for a call (None for a call that is not limited), or ``""`` for all calls.
-    ``requests`` and ``tokens`` are how many may be used in ``per`` seconds, evenly; ``burst`` is
-    how many requests may come at once after a pause (a tenth of them unless it is given), and
-    tokens may be saved up for a tenth of ``per``. ``concurrency`` is how many calls may run at
-    once, a stream until its end. ``spend`` is what may be spent in each period of ``per`` seconds,
-    in ``currency``; periods are counted from the epoch, so that 86,400 seconds are a day of UTC.
-    """
-
-    requests: float | None = None
-    tokens: float | None = None
-    concurrency: int | None = None
-    per: float = 60.0
-    burst: int | None = None
-    by: By = "model"
-    spend: Decimal | float | None = None
-    currency: str = "USD"
-
-    def __post_init__(self) -> None:
-        for name in (*_AMOUNTS, "per", "burst"):
-            value = getattr(self, name)
-            is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            if name == "spend" and isinstance(value, Decimal):
-                is_number = value.is_finite()
-            if value is not None and not (is_number and 0 < value < math.inf):
-                reason = f"expected a number above 0, got {describe_value(value)}"
-                raise InvalidRequestError(reason, path=f"limit.{name}")
-        if not self.amounts:
-            reason = "one of requests, tokens, concurrency and spend has to be given"
-            raise InvalidRequestError(reason, path="limit")
-        if not isinstance(self.by, str) and not callable(self.by):
-            reason = (
-                f"expected 'model', a label's name or a function, got {describe_value(self.by)}"
-            )
-            raise InvalidRequestError(reason, path="limit.by")
-        if type(self.currency) is not str or not self.currency:
-            reason = f"expected a currency such as 'EUR', got {describe_value(self.currency)}"
-            raise InvalidRequestError(reason, path="limit.currency")
-
-    @property
-    def amounts(self) -> frozenset[str]:
-        """The names of what is limited."""
-        return frozenset(name for name in _AMOUNTS if getattr(self, name) is not None)
-
-    @property
-    def most_spend(self) -> int:
-        """What may be spent in a period, in billionths; 0 where that is not limited."""
-        return 0 if self.spend is None else billionths(Decimal(str(self.spend)))
-
-    def period_end(self, at: float) -> float:
-        """When the period ends that it is at a time, both in seconds since the epoch."""
-        return (at // self.per + 1) * self.per
-
-    def group_of(self, call: AnyCall) -> str | None:
-        """The group of a call; None where this limit is not for it."""
-        if callable(self.by):
-            return self.by(call)
-        if self.by in ("", "model"):
-            return call.model if self.by else ""
-        label = call.labels.get(self.by)
-        return None if label is None else str(label)
-
-
-_AMOUNTS = ("requests", "tokens", "concurrency", "spend")
+__all__ = ["Group", "MemoryLimits", "Turn"]
 
 
 class Group:
@@ -172,10 +91,11 @@ class MemoryLimits:
     stream that the garbage collector finds leaves its groups at any moment.
     """
 
-    amounts = frozenset(_AMOUNTS)
+    amounts = frozenset(AMOUNTS)
 
     def __init__(self) -> None:
         self._groups: dict[tuple[int, str], Group] = {}
+        self._most_groups = _MOST_GROUPS
         self._lock = RLock()
 
     async def admit(
@@ -201,13 +121,16 @@ class MemoryLimits:
 
     def _groups_of(self, shares: Sequence[Share]) -> list[Group]:
         """The groups of a call. Where there are many, those go before new ones are made of which
-        nothing is known that a new one would not say as well."""
+        nothing is known that a new one would not say as well. Where most of them are in use, that
+        is looked at again when there are twice as many, so that it takes the same for each call
+        however many there are."""
         known = self._groups
-        if len(known) >= _MOST_GROUPS and any(
+        if len(known) >= self._most_groups and any(
             (each.number, each.name) not in known for each in shares
         ):
             for key in [key for key, group in known.items() if group.is_idle()]:
                 del known[key]
+            self._most_groups = max(_MOST_GROUPS, 2 * len(known))
         found = list[Group]()
         for share in shares:
             key = (share.number, share.name)

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from llmgate.middlewares.limit_definition import Limit
 from llmgate.middlewares.limit_store import Amounts, Share
-from llmgate.middlewares.turns import Limit
 
 __all__ = ["Budget", "Group", "Rate", "Request", "group_of"]
 

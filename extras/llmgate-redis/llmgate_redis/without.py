@@ -8,8 +8,9 @@ from dataclasses import replace
 from decimal import Decimal
 
 from llmgate.errors import InvalidRequestError, RateLimitError, describe_value
+from llmgate.middlewares.limit_definition import Limit
 from llmgate.middlewares.limit_store import Admission, Amounts, Share
-from llmgate.middlewares.turns import Limit, MemoryLimits
+from llmgate.middlewares.turns import MemoryLimits
 from llmgate_redis.link import RedisUnavailableError
 
 __all__ = ["FREE", "Without"]
