@@ -154,6 +154,7 @@ FLOORS = (
         "middlewares.hedging",
         "middlewares.fallback",
         "middlewares.routing",
+        "middlewares.target_limits",
         "middlewares.cache",
         "middlewares.estimates",
         "middlewares.limit_definition",

@@ -156,8 +156,9 @@ class Run(Generic[Call, Result]):
         return self._hedging.after if target.hedge_after is None else target.hedge_after
 
     def _take_ready(self, waiting: list[TargetState]) -> TargetState:
-        """Take the next target that may be asked; where all that remain are left alone, the one
-        that is so for the shortest time.
+        """Take the next target that may be asked. Where there is none, one that is at its limit is
+        waited for; where all that remain are left alone, it is the one that is so for the shortest
+        time.
 
         Raises:
             LLMGateError: when there is none, or another call is probing that one.
@@ -166,7 +167,8 @@ class Run(Generic[Call, Result]):
             if self._is_single or state.is_ready():
                 break
         else:
-            state = min(waiting, key=lambda each: each.cooling_until)
+            full = [each for each in waiting if each.answers]
+            state = min(full or waiting, key=TargetState.ready_at)
             if state.is_probed and self._failures:
                 raise self.failure()
             if state.is_probed:
@@ -179,13 +181,16 @@ class Run(Generic[Call, Result]):
 
     async def _ask(self, state: TargetState, retries: int | None) -> Result | None:
         """What a target gives, or None where another one may be asked."""
-        asked = _Asked(state.target)
+        asked = _Asked(state.target, time.monotonic())
         self._asked.append(asked)
-        began = time.monotonic()
         is_probe = state.begin()
         is_streaming = False
         try:
-            result = await self._handler(state.target.applied(self.call, retries))
+            call, limits = state.target.applied(self.call, retries), state.limits
+            if limits is None:
+                result = await self._handler(call)
+            else:
+                result = await limits.hold(call, partial(self._begun, asked))
             if isinstance(result, Stream):
                 await result.start()
                 result.when_done(partial(_stream_ended, state))
@@ -194,7 +199,7 @@ class Run(Generic[Call, Result]):
             asked.attempts = error.attempts
             self._failures.append((state.target, error))
             self.error = error
-            if not self._goes_on(state, error, time.monotonic() - began, is_late=not is_probe):
+            if not self._goes_on(state, error, asked.began, is_late=not is_probe):
                 raise self.failure(error) from None
             return None
         except asyncio.CancelledError as error:
@@ -208,15 +213,20 @@ class Run(Generic[Call, Result]):
         asked.result = result
         return result
 
+    async def _begun(self, asked: _Asked, call: Call) -> Result:
+        """What a target gives that had to be waited for: its own time begins now."""
+        asked.began = time.monotonic()
+        return await self._handler(call)
+
     def _goes_on(
-        self, state: TargetState, error: LLMGateError, seconds: float, *, is_late: bool
+        self, state: TargetState, error: LLMGateError, began: float, *, is_late: bool
     ) -> bool:
         """Whether another target may be asked after this error."""
         if isinstance(error, RequestError):  # nothing was sent: this one cannot take such a call
             return len(self.tried) > 1
         if isinstance(error, ContextWindowError | ContentFilterError):
             return True
-        is_fault = _is_fault(error, state.target, seconds)
+        is_fault = _is_fault(error, state.target, time.monotonic() - began)
         if is_fault and error.attempts:  # else it was not asked: a limit in between refused
             state.fail(error, is_late=is_late)
         return is_fault and not error.delivered
@@ -258,9 +268,10 @@ class Run(Generic[Call, Result]):
 
 @dataclass(slots=True, eq=False)
 class _Asked:
-    """A target that was asked, the attempts that have failed, and what it gave."""
+    """A target that was asked, since when, the attempts that have failed, and what it gave."""
 
     target: Target
+    began: float
     attempts: Sequence[Attempt] = ()
     result: Completion | Stream | Embeddings | None = None
 

@@ -93,11 +93,11 @@ class Limits(Middleware):
 
     async def chat(self, call: ChatCall, handler: Handler) -> Completion | Stream:
         """The completion, when it is the call's turn."""
-        return await self._held(call, handler)
+        return await self.hold(call, handler)
 
     async def embed(self, call: EmbeddingCall, handler: EmbeddingHandler) -> Embeddings:
         """The embeddings, when it is the call's turn."""
-        return await self._held(call, handler)
+        return await self.hold(call, handler)
 
     async def aclose(self) -> None:
         """Close the store of the limits."""
@@ -108,7 +108,8 @@ class Limits(Middleware):
         if self._spends:
             self._pricing.add(shared)
 
-    async def _held(self, call: Call, handler: Callable[[Call], Awaitable[Result]]) -> Result:
+    async def hold(self, call: Call, handler: Callable[[Call], Awaitable[Result]]) -> Result:
+        """What a handler gives for a call, when it is the call's turn."""
         held = await self._admitted(call)
         try:
             result = await handler(call)

@@ -112,6 +112,10 @@ class Router(Middleware):
 
     def _state_of(self, target: Target, place: str) -> TargetState:
         state = TargetState(target, self._cooldown)
+        if target.rpm is not None or target.tpm is not None:
+            from llmgate.middlewares.target_limits import TargetLimits  # noqa: PLC0415 - where wanted
+
+            state.limits = TargetLimits(target.rpm, target.tpm)
         if self._shared is not None:
             self._shared.share(state, f"{place}:{target.model}")
         return state

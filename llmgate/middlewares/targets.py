@@ -24,6 +24,7 @@ from llmgate.options import CallOptions, ChatCall, ChatParameters
 if TYPE_CHECKING:
     from llmgate.embeddings import EmbeddingCall
     from llmgate.middlewares.cooldowns import SharedCooldown
+    from llmgate.middlewares.target_limits import TargetLimits
 
 __all__ = ["Cooldown", "Route", "Target", "TargetState"]
 
@@ -39,6 +40,9 @@ class Target:
         priority: Those of the lowest number are tried first.
         price: What it costs, in any unit that is the same for all targets, where the cheapest is
             to be chosen.
+        rpm: How many requests it may be sent a minute; others are asked before it is too many, and
+            where all are at their limits, a call waits for the first that has room.
+        tpm: How many tokens likewise, which are estimated as :class:`~.limits.Limits` do.
         options: What ``acompletion`` takes beside the messages: ``api_key``, ``base_url``,
             ``timeout`` (of this target alone), ``max_retries``, parameters, …; what the call itself
             gives comes before a parameter of these.
@@ -54,6 +58,8 @@ class Target:
         weight: float = 1.0,
         priority: int = 1,
         price: float | None = None,
+        rpm: float | None = None,
+        tpm: float | None = None,
         **options: Unpack[CallOptions],
     ) -> None:
         hide_credentials(options)
@@ -69,7 +75,12 @@ class Target:
         if type(priority) is not int:
             reason = f"expected an integer, got {describe_value(priority)}"
             raise InvalidRequestError(reason, path="target.priority")
+        for name, value in (("rpm", rpm), ("tpm", tpm)):
+            if value is not None and not (_is_amount(value) and value):
+                reason = f"expected a number above 0, got {describe_value(value)}"
+                raise InvalidRequestError(reason, path=f"target.{name}")
         self.model, self.weight, self.priority, self.price = model, weight, priority, price
+        self.rpm, self.tpm = rpm, tpm
         self._given, self._is_plain = _given(options), not options
         self._provider = provider_in(model)
 
@@ -186,7 +197,7 @@ class TargetState:
     the time before which it is left alone. Afterwards one call at a time is its probe, until one
     succeeds. ``cooled`` is for how long it was left alone, 0 after a success; ``probes`` is how
     many probes it has now, more than one where there is no other target; ``shared`` is where other
-    processes learn of it.
+    processes learn of it, and ``limits`` holds its calls to what it may be sent.
     """
 
     target: Target
@@ -197,12 +208,27 @@ class TargetState:
     probes: int = 0
     cooled: float = 0.0
     shared: SharedCooldown | None = field(default=None, repr=False, compare=False)
+    limits: TargetLimits | None = field(default=None, repr=False, compare=False)
 
     def is_ready(self) -> bool:
         """Whether a call may be sent to it."""
         if self.probes:
             return False
-        return not self.cooling_until or self.cooling_until <= time.monotonic()
+        if self.cooling_until and self.cooling_until > time.monotonic():
+            return False
+        return self.limits is None or self.limits.delay(self.target.model) <= 0
+
+    @property
+    def answers(self) -> bool:
+        """Whether it was not left alone, or has answered since."""
+        return not self.cooled
+
+    def ready_at(self) -> float:
+        """When a call may be sent to it, as far as is known; 0 for now."""
+        if self.limits is None:
+            return self.cooling_until
+        delay = self.limits.delay(self.target.model)
+        return max(self.cooling_until, time.monotonic() + delay if delay > 0 else 0.0)
 
     @property
     def is_probed(self) -> bool:

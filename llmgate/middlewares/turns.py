@@ -114,6 +114,11 @@ class MemoryLimits:
             await turn.wait(delay, max_wait)
         return turn
 
+    def delay_of(self, number: int, name: str) -> float:
+        """Seconds until a group's next call may be made; none or less where it may be now."""
+        group = self._groups.get((number, name))
+        return 0.0 if group is None else group.delay(time.monotonic())
+
     async def aclose(self) -> None:
         """Forget everything."""
         with self._lock:
