@@ -216,7 +216,10 @@ async def test_what_has_no_known_price_is_not_bought() -> None:
 async def test_costs_in_two_currencies_are_not_added() -> None:
     """What they come to together nobody knows, so that no more is bought; what is free may be in
     any."""
-    prices = {**PRICES, "fake/eur": {"input": 0, "output": 1_000_000, "currency": "EUR"}}
+    prices: dict[str, Any] = {
+        **PRICES,
+        "fake/eur": {"input": 0, "output": 1_000_000, "currency": "EUR"},
+    }
     prices["fake/free"] = {"input": 0, "output": 0, "currency": "GBP"}
     client = Client(providers={"fake": FakeProvider(["word"] * 99)}, prices=prices)
     calls = [{"prompt": "a", "model": f"fake/{name}"} for name in ("free", "m", "free")]
