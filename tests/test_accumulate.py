@@ -303,6 +303,20 @@ def test_audio_is_joined() -> None:
     assert expected == message.audio
 
 
+@pytest.mark.parametrize(
+    ("pieces", "joined"),
+    [
+        (["QQ==", "QkM="], "QUJD"),  # each of them padded
+        (["QU", "JD", "QQ=="], "QUJDQQ=="),  # cut anywhere
+        (["QQ==", "?"], "QQ==?"),  # not base64
+    ],
+)
+def test_the_bytes_of_audio_are_joined(pieces: list[str], joined: str) -> None:
+    """Also where each piece is base64 by itself."""
+    message = message_of(*(chunk(ChoiceDelta(audio={"data": piece})) for piece in pieces))
+    assert {"data": joined} == message.audio
+
+
 def test_log_probabilities_grow() -> None:
     """One list of tokens; null stays null until there is something."""
     answer = accumulate(

@@ -338,6 +338,11 @@ def test_the_user_and_the_keys_of_an_address_are_added_at_last() -> None:
     official = Settings(ACME, base_url="https://me:hunter2@api.acme.com", api_key="k")
     elsewhere = official.authorized(HttpRequest("GET", "https://stream.acme.com/x"))
     assert ("https://stream.acme.com/x", {"x-api-key": "k"}) == (elsewhere.url, elsewhere.headers)
+    reason = "a key or a signature: leave one of them out"
+    signed = HttpRequest("GET", user.url("/a"), {"Authorization": "signature"})
+    with pytest.raises(InvalidRequestError, match=reason) as caught:
+        user.authorized(signed)
+    assert "base_url" == caught.value.path
 
 
 def test_settings_show_no_secret() -> None:

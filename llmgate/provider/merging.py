@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from base64 import b64decode, b64encode
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llmgate._text.json import is_array, is_object
 
-__all__ = ["Merged", "merge_data", "replace_data", "settled"]
+__all__ = ["Merged", "join_base64", "merge_data", "replace_data", "settled"]
+
+
+def join_base64(pieces: Sequence[str]) -> str:
+    """The base64 of all bytes of these pieces, each of which may be padded by itself.
+
+    Pieces that are not base64 are joined as text.
+    """
+    text = "".join(pieces)
+    if "=" not in text.rstrip("="):  # only the last is padded, if any
+        return text
+    try:
+        return b64encode(b"".join(b64decode(piece, validate=True) for piece in pieces)).decode()
+    except ValueError:
+        return text
 
 
 class _Pieces(list[str]):
     """A text that is still coming, so that joining it costs once."""
+
+    def joined(self) -> str:
+        """The text so far."""
+        return "".join(self)
+
+
+class _Base64Pieces(_Pieces):
+    """Bytes that are still coming, such as those of audio."""
+
+    def joined(self) -> str:
+        """The base64 of the bytes so far."""
+        return join_base64(self)
 
 
 class Merged:
@@ -110,7 +137,7 @@ def _is_continued(before: Any, item: dict[str, Any]) -> bool:
 def _own(key: str, value: Any) -> Any:
     """A first value, as a container that may be changed."""
     if isinstance(value, str) and key in _CONTINUED:
-        return _Pieces([value])
+        return _Base64Pieces([value]) if key in _BASE64 else _Pieces([value])
     if is_object(value):
         owned: dict[str, Any] = {}
         merge_data(owned, value)
@@ -129,7 +156,7 @@ def settled(data: dict[str, Any]) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, _Pieces):
-        return "".join(value)
+        return value.joined()
     if is_object(value):
         return settled(value)
     if is_array(value):
@@ -137,11 +164,11 @@ def _plain(value: Any) -> Any:
     return value
 
 
-_CONTINUED = frozenset(
+_BASE64 = frozenset({"bytes", "data"})
+_CONTINUED = _BASE64 | frozenset(
     {
         "arguments",
         "content",
-        "data",
         "input",
         "reasoning",
         "signature",

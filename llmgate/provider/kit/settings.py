@@ -255,6 +255,7 @@ class Settings:
 
         Raises:
             MissingKeyError: when the host needs a key and the request has none.
+            InvalidRequestError: when an ``Authorization`` contradicts the user of the address.
         """
         if not self.owns(request.url):
             return request
@@ -330,6 +331,9 @@ class Settings:
         if not self._is_same_origin(request.url):
             return request
         user, query = self._user.reveal(), self._private_query.reveal()
+        if user and request.has_header("authorization"):
+            reason = "the user in it is sent as Authorization, and so is a key or a signature"
+            raise InvalidRequestError(f"{reason}: leave one of them out", path="base_url")
         scheme, separator, rest = request.url.partition("://")
         query = query.replace("?", "&", 1) if "?" in rest else query
         return replace(request, url=f"{scheme}{separator}{user}{rest}{query}")

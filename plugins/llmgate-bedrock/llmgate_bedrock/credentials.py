@@ -57,15 +57,17 @@ class Authorizer:
         InvalidRequestError: for one half of an access key.
     """
 
-    __slots__ = ("_clock", "_credentials", "_profile", "_settings", "_uses_chain")
+    __slots__ = ("_credentials", "_profile", "_settings", "clock", "uses_chain")
 
-    def __init__(self, settings: Settings, profile: str | None = None) -> None:
+    def __init__(
+        self, settings: Settings, profile: str | None = None, clock: Clock | None = None
+    ) -> None:
         given = settings.changed()
         if any(given.get(name) is not None for name in CREDENTIALS):
             profile = None  # it says the region alone
         self._settings = settings
         self._profile = profile
-        self._clock = Clock()
+        self.clock = clock or Clock()
         self._credentials: AwsCredentials | None = None
         has_bearer = profile is None and settings.key("api_key") is not None
         names = () if profile is not None or has_bearer else (_ID, _KEY, _TOKEN)
@@ -76,7 +78,7 @@ class Authorizer:
                 raise InvalidRequestError("an access key has an id and a secret", path=missing)
             self._credentials = AwsCredentials(keys[_ID], keys[_KEY], keys.get(_TOKEN))
         is_allowed = profile is not None or settings.trusts_environment
-        self._uses_chain = is_allowed and not (keys or has_bearer)
+        self.uses_chain = is_allowed and not (keys or has_bearer)
 
     async def authorized(
         self, request: HttpRequest, signing: Signing, region: str | None
@@ -93,7 +95,7 @@ class Authorizer:
             TransportError: when the source of the credentials cannot be reached.
         """
         settings = self._settings
-        is_signed = self._credentials is not None or self._uses_chain
+        is_signed = self._credentials is not None or self.uses_chain
         if not is_signed or request.has_header("authorization") or not settings.owns(request.url):
             return settings.authorized(request)
         prepared = settings.authorized(request, {"Authorization": ALGORITHM})
@@ -102,7 +104,7 @@ class Authorizer:
         if region is None:
             raise InvalidRequestError("a region is needed: set AWS_REGION", path="region")
         credentials = self._credentials or await signing.once("credentials", self._load)
-        return sign(prepared, credentials, region, self._clock.now(signing))
+        return sign(prepared, credentials, region, self.clock.now(signing))
 
     async def _load(self) -> AwsCredentials:
         return await run_in_thread(lambda: load_credentials(self._profile))

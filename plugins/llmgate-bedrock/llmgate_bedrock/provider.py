@@ -193,8 +193,11 @@ class Bedrock(Provider, Embedder, ModelLister):
         return await provider._authorizer.authorized(request, signing, region)
 
     def error(self, response: HttpResponse, /) -> ProviderError:
-        """What an error's status and body mean."""
-        return bedrock_error(response)
+        """What an error's status and body mean; one about credentials is retried where they, or
+        the date of the signature, are others the next time."""
+        authorizer = self._authorizer
+        is_skewed = authorizer.clock.is_wrong(response)
+        return bedrock_error(response, is_skewed=is_skewed, is_renewed=authorizer.uses_chain)
 
     def __repr__(self) -> str:
         return f"Bedrock(base_url={self._settings.shown_url!r})"
@@ -218,6 +221,7 @@ class Bedrock(Provider, Embedder, ModelLister):
             return self
         if region not in self._elsewhere:
             self._elsewhere[region] = self.configured(region=region)
+            self._elsewhere[region]._authorizer.clock = self._authorizer.clock
         return self._elsewhere[region]
 
 

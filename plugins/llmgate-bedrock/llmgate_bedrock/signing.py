@@ -15,7 +15,7 @@ from typing import NoReturn
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from llmgate.provider import Signing
-from llmgate.provider.http import HttpRequest, Secret
+from llmgate.provider.http import HttpRequest, HttpResponse, Secret
 
 __all__ = ["ALGORITHM", "AwsCredentials", "Clock", "sign"]
 
@@ -87,25 +87,36 @@ def _secret(key: str | Secret, name: str) -> Secret:
 class Clock:
     """The time at AWS: that of this machine, corrected by what refused requests say it is."""
 
-    __slots__ = ("_offset",)
+    __slots__ = ("_given", "_offset")
 
     def __init__(self) -> None:
         self._offset = timedelta()
+        self._given: datetime | None = None
 
     def now(self, signing: Signing) -> datetime:
         """The time for a signature, in UTC."""
         previous = signing.previous
-        if previous is not None and previous.status in _REFUSED:
-            self._correct(previous.headers.get("date", ""), signing.now)
-        return signing.now + self._offset
+        there = None if previous is None or previous.status not in _REFUSED else _date(previous)
+        if there is not None:
+            offset = there - signing.now
+            self._offset = offset if abs(offset) > _TOLERANCE else timedelta()
+        self._given = signing.now + self._offset
+        return self._given
 
-    def _correct(self, date: str, now: datetime) -> None:
-        try:
-            there = parsedate_to_datetime(date)
-        except ValueError:
-            return
-        offset = (there if there.tzinfo else there.replace(tzinfo=UTC)) - now
-        self._offset = offset if abs(offset) > _TOLERANCE else timedelta()
+    def is_wrong(self, response: HttpResponse) -> bool:
+        """Whether a response says that the last signature had a date that AWS does not take."""
+        there = _date(response)
+        if there is None or self._given is None:
+            return False
+        return abs(there - self._given) > _TOLERANCE
+
+
+def _date(response: HttpResponse) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(response.headers.get("date", ""))
+    except ValueError:
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 def sign(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from llmgate import Client
-from llmgate.errors import AuthenticationError, LLMGateError, MissingKeyError
+from llmgate.errors import AuthenticationError, InvalidRequestError, LLMGateError, MissingKeyError
 from llmgate.testing import RecordedExchange
 from llmgate.types import Completion
 from llmgate_bedrock import Bedrock
@@ -100,14 +101,36 @@ async def test_a_model_that_streams_no_calls() -> None:
 
 
 async def test_a_wrong_secret_is_refused() -> None:
-    """With the error of AWS's code."""
+    """With the error of AWS's code, at once: no retry makes it right."""
+    assert ["InvalidSignatureException"] == await refused_with_a_wrong_secret(verifier())
+
+
+async def test_a_wrong_secret_and_a_wrong_clock_cost_one_retry() -> None:
+    """The one with the right time."""
+    late = verifier(now=lambda: datetime.now(UTC) + timedelta(hours=2))
+    assert ["InvalidSignatureException"] * 2 == await refused_with_a_wrong_secret(late)
+
+
+async def refused_with_a_wrong_secret(verifier: Verifier) -> list[str]:
+    """The codes of what the server refused."""
     wrong = {**KEYS, "aws_secret_access_key": "x" * 40, "aws_session_token": "token/+="}
-    with AwsServer(lambda _: Reply(SAID), verifier()) as server:
+    with AwsServer(lambda _: Reply(SAID), verifier) as server:
         async with Client(providers={"bedrock": provider(server, **wrong)}) as client:
             with pytest.raises(AuthenticationError) as caught:
-                await client.acompletion(f"bedrock/{MODEL}", HI, max_retries=1)
-        assert ["InvalidSignatureException"] * 2 == server.refused
-    assert "InvalidSignatureException" == caught.value.code
+                await client.acompletion(f"bedrock/{MODEL}", HI, max_retries=3)
+        assert "InvalidSignatureException" == caught.value.code
+        return server.refused
+
+
+async def test_a_user_in_the_address_contradicts_a_signature() -> None:
+    """Both are sent as Authorization; nothing is sent, and the error says what to leave out."""
+    with AwsServer(lambda _: Reply(SAID), verifier()) as server:
+        url = server.url.replace("//", "//user@")
+        asked = Bedrock(region="eu-west-1", base_url=url, **KEYS)
+        async with Client(providers={"bedrock": asked}) as client:
+            with pytest.raises(InvalidRequestError, match="a signature: leave one of them out"):
+                await client.acompletion(f"bedrock/{MODEL}", HI)
+        assert [] == server.requests
 
 
 async def test_settings_of_one_call() -> None:

@@ -242,6 +242,40 @@ def test_citations() -> None:
     assert [{"type": "documentPage", "documentPage": cited}] == found.choices[0].message.annotations
 
 
+def native_of(events: Events) -> list[Any]:
+    """The blocks that go back."""
+    data = streamed(events).choices[0].message.provider_data or {}
+    content: list[Any] = data["bedrock"]["content"]
+    return content
+
+
+def test_pieces_of_pictures_and_of_sound() -> None:
+    """Their bytes are joined, also where each piece is padded; the rest is kept beside them."""
+    first, second, joined = (base64.b64encode(data).decode() for data in (b"a", b"b", b"ab"))
+    begun = {"contentBlockIndex": 0, "start": {"audio": {"format": "pcm"}}}
+    events: Events = [
+        ("contentBlockStart", begun),
+        delta({"audio": {"source": {"bytes": first}}}),
+        delta({"audio": {"source": {"bytes": second}}}),
+        delta({"image": {"format": "png", "source": {"bytes": "iVBO"}}}, 1),
+        delta({"image": {"source": {"bytes": "Rw0K"}}}, 1),
+        delta({"image": {"error": {"message": "cut"}}}, 1),
+        *END,
+    ]
+    picture = {"format": "png", "source": {"bytes": "iVBORw0K"}, "error": {"message": "cut"}}
+    sound = {"format": "pcm", "source": {"bytes": joined}}
+    assert [{"audio": sound}, {"image": picture}] == native_of(events)
+
+
+def test_thoughts_of_which_some_are_hidden() -> None:
+    """Both kinds are kept in the block in which they came."""
+    hidden = [base64.b64encode(data).decode() for data in (b"a", b"b", b"ab")]
+    thoughts = [{"text": "Hm"}, *({"redactedContent": data} for data in hidden[:2])]
+    block = {"reasoningText": {"text": "Hm"}, "redactedContent": hidden[2]}
+    events = [delta({"reasoningContent": thought}) for thought in thoughts]
+    assert [{"reasoningContent": block}] == native_of([*events, *END])
+
+
 def test_a_schema_by_a_forced_tool() -> None:
     """Its input is the text, and the response is no call."""
     block = {"toolUse": {"toolUseId": "t", "name": "city", "input": {"city": "Bern"}}}
@@ -368,12 +402,12 @@ def test_an_error_whose_text_is_blank_says_its_code() -> None:
         (400, "ServiceQuotaExceededException", QuotaExceededError, False),
         (403, "AccessDeniedException", PermissionDeniedError, False),
         (403, "UnrecognizedClientException", AuthenticationError, False),
-        (403, "ExpiredTokenException", AuthenticationError, True),
-        (403, "InvalidSignatureException", AuthenticationError, True),
+        (403, "ExpiredTokenException", AuthenticationError, False),
+        (403, "InvalidSignatureException", AuthenticationError, False),
         (404, "ResourceNotFoundException", NotFoundError, False),
         (408, "ModelTimeoutException", RequestTimeoutError, True),
-        (424, "ModelErrorException", BadRequestError, False),
-        (424, "ModelStreamErrorException", BadRequestError, True),
+        (424, "ModelErrorException", ServerError, False),
+        (424, "ModelStreamErrorException", ServerError, True),
         (429, "ThrottlingException", RateLimitError, None),
         (429, "ModelNotReadyException", RateLimitError, None),
         (500, "InternalServerException", ServerError, None),
@@ -409,12 +443,19 @@ def test_errors(status: int, code: str, kind: type[ProviderError], retryable: bo
 
 
 def test_an_error_of_the_model() -> None:
-    """The status that it had says whether to ask again."""
-    for original, retryable in ((500, True), (400, False)):
+    """The status that it had says whose fault it is, and whether to ask again."""
+    for original, retryable, kind in ((500, True, ServerError), (400, False, BadRequestError)):
         body = json.dumps({"message": "no", "originalStatusCode": original}).encode()
-        with pytest.raises(ProviderError) as caught:
+        with pytest.raises(kind) as caught:
             chunks_of(event("modelStreamErrorException", body, "exception"))
         assert (424, retryable) == (caught.value.status, caught.value.retryable)
+
+
+def test_an_expired_token_that_is_renewed() -> None:
+    """Another attempt has the new one, where it is found in AWS's files and not given."""
+    provider = Bedrock(profile="tool", region="us-east-1")
+    headers = {"x-amzn-errortype": "ExpiredTokenException:"}
+    assert provider.error(HttpResponse(403, headers)).retryable
 
 
 def test_errors_without_a_body() -> None:

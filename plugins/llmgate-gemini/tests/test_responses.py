@@ -141,6 +141,18 @@ def test_a_blocked_prompt_is_filtered() -> None:
         assert feedback == found.extra["promptFeedback"]
 
 
+def test_a_response_that_is_blocked_on_its_way() -> None:
+    """What has come is kept, and each choice that is not whole yet ends as filtered."""
+    block = {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}
+    other = {"content": {"parts": [text("Bye")]}, "index": 1}
+    begun = [saying(text("Hi"), reason=None), {"candidates": [other]}]
+    completion = streamed(*begun, saying(reason="STOP"), block)
+    found = [(each.message.content, each.native_finish_reason) for each in completion.choices]
+    assert [("Hi", "STOP"), ("Bye", "PROHIBITED_CONTENT")] == found
+    assert "content_filter" == completion.choices[1].finish_reason
+    assert block["promptFeedback"] == completion.extra["promptFeedback"]
+
+
 def test_several_candidates() -> None:
     """Each is a choice."""
     payload = {

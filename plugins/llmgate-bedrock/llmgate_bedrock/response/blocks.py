@@ -5,7 +5,6 @@ Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Cont
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +13,7 @@ from llmgate.errors import DecodeError
 from llmgate.provider.accumulate import beside
 from llmgate.provider.http import is_array, is_object
 from llmgate.provider.kit import SideFields, read_json
+from llmgate.provider.merging import join_base64, settled
 from llmgate.types import PromptTokensDetails, Usage
 
 __all__ = ["Block", "annotations_of", "is_plain", "text_of", "usage_of"]
@@ -49,34 +49,27 @@ class Block:
             block["citationsContent"] = {**said, "citations": self.citations}
         elif self.texts:
             block |= text
-        for key, value in self.others.items():
+        for key, value in settled(self.others).items():
             before = block.get(key)
             block[key] = {**before, **value} if is_object(before) and is_object(value) else value
         return block
 
     def _known(self) -> dict[str, Any]:
         """What it began with, and what of thoughts, arguments and results has come since."""
-        block = dict(self.start)
+        block, reasoning = dict(self.start), dict[str, Any]()
         if self.thoughts or self.signature is not None:
             signed = {} if self.signature is None else {"signature": self.signature}
-            thought = {"text": "".join(self.thoughts), **signed}
-            block["reasoningContent"] = {"reasoningText": thought}
-        elif self.redacted:
-            block["reasoningContent"] = {"redactedContent": _joined(self.redacted)}
+            reasoning["reasoningText"] = {"text": "".join(self.thoughts), **signed}
+        if self.redacted:
+            reasoning["redactedContent"] = join_base64(self.redacted)
+        if reasoning:
+            block["reasoningContent"] = reasoning
         if is_object(used := block.get("toolUse")):
             named = {key: value for key, value in used.items() if value != "tool_use"}
             block["toolUse"] = {**named, "input": _value_of("".join(self.arguments))}
         if is_object(result := block.get("toolResult")):
             block["toolResult"] = {**result, "content": self.results}
         return block
-
-
-def _joined(pieces: list[str]) -> str:
-    """Base64 of all bytes: each piece is encoded by itself."""
-    try:
-        return b64encode(b"".join(b64decode(piece, validate=True) for piece in pieces)).decode()
-    except ValueError:
-        return "".join(pieces)
 
 
 def _value_of(text: str) -> Any:

@@ -13,9 +13,11 @@ from typing import Any
 
 from llmgate.errors import (
     AuthenticationError,
+    BadRequestError,
     DecodeError,
     ProviderError,
     QuotaExceededError,
+    ServerError,
     error_class,
     excerpt,
 )
@@ -34,23 +36,37 @@ _STATUSES: Mapping[str, int] = {
     "conflict": 409,
     **dict.fromkeys(("model", "modelstream"), 424),
     **dict.fromkeys(("throttling", "modelnotready"), 429),
-    **dict.fromkeys(("internalserver", "internalfailure"), 500),
+    **dict.fromkeys(("internal", "internalserver", "internalfailure"), 500),
     "serviceunavailable": 503,
 }
 """By the code in small letters, without its ending: streams write it with a small first letter."""
-_SIGNED_ANEW = frozenset(
-    {"expiredtoken", "invalidsignature", "requestexpired", "requesttimetooskewed"}
+_ABOUT_TIME = frozenset(
+    {"invalidsignature", "requestexpired", "requesttimetooskewed", "signaturedoesnotmatch"}
 )
-"""Codes that other credentials may mend, or the time of the response: another attempt has both."""
-_CREDENTIALS = _SIGNED_ANEW | {
-    *("unrecognizedclient", "incompletesignature", "missingauthenticationtoken"),
-    *("invalidclienttokenid", "signaturedoesnotmatch"),
+"""Codes of a signature whose date, or whose secret, is wrong."""
+_CREDENTIALS = _ABOUT_TIME | {
+    *("expiredtoken", "incompletesignature", "invalidclienttokenid"),
+    *("missingauthenticationtoken", "unrecognizedclient"),
 }
 """Codes that are about who asks, and not about what they may do."""
 
 
-def bedrock_error(response: HttpResponse) -> ProviderError:
-    """The error that a response with a status of 300 or more stands for."""
+def bedrock_error(
+    response: HttpResponse, *, is_skewed: bool = False, is_renewed: bool = False
+) -> ProviderError:
+    """The error that a response with a status of 300 or more stands for.
+
+    What is about credentials is worth no retry, unless the signature's date was wrong
+    (``is_skewed``), which the response corrects, or an expired token ``is_renewed``.
+    """
+    error = _refusal(response)
+    name = _name_of(error.code)
+    if (is_skewed and name in _ABOUT_TIME) or (is_renewed and name == "expiredtoken"):
+        error.retryable = True
+    return error
+
+
+def _refusal(response: HttpResponse) -> ProviderError:
     try:
         fields = _fields_of(read_json(response.body))
     except DecodeError:
@@ -107,8 +123,7 @@ def _error(fields: Mapping[str, Any], code: str | None, status: int | None) -> P
     code = code or _text(fields.get("__type")) or _text(fields.get("code"))
     # "com.amazon.coral#ThrottlingException", "ThrottlingException:http://…"
     code = None if code is None else code.partition(":")[0].rpartition("#")[2] or None
-    name = (code or "").lower().removesuffix("exception").removesuffix("error")
-    original = fields.get("originalStatusCode")
+    name, original = _name_of(code), fields.get("originalStatusCode")
     if status is None:
         status = _STATUSES.get(name) or _status_in(fields)
     kind = ProviderError if status is None else error_class(status)
@@ -117,11 +132,16 @@ def _error(fields: Mapping[str, Any], code: str | None, status: int | None) -> P
         kind = QuotaExceededError
     elif is_refusal and name in _CREDENTIALS:
         kind = AuthenticationError
-    retryable = True if name in _SIGNED_ANEW or name == "modelstream" else None
-    if status == 424 and type(original) is int:
-        retryable = original >= 500
+    retryable = None
+    if status == 424:  # the model failed: by itself, or at what it was asked
+        retryable = original >= 500 if type(original) is int else name == "modelstream"
+        kind = BadRequestError if type(original) is int and original < 500 else ServerError
     message = str(fields.get("message") or "").strip() or code or "no text"
     return kind(excerpt(message, 2000), status=status, code=code, retryable=retryable)
+
+
+def _name_of(code: str | None) -> str:
+    return (code or "").lower().removesuffix("exception").removesuffix("error")
 
 
 def _status_in(fields: Mapping[str, Any]) -> int | None:

@@ -21,9 +21,9 @@ from llmgate.provider.kit import (
     SideFields,
     add_frame,
     finish_reason,
-    merge_body,
     read_json,
 )
+from llmgate.provider.merging import merge_data
 from llmgate.report import Report
 from llmgate.types import (
     ChoiceDelta,
@@ -260,9 +260,7 @@ class ConverseDecoder:
                 case "toolResult":
                     block.results += value if is_array(value) else [value]
                 case _:
-                    before = block.others.get(key, {})
-                    both = is_object(before) and is_object(value)
-                    block.others[key] = merge_body(before, value) if both else value
+                    merge_data(block.others, {key: value})
         return chunks
 
     def _add_text(self, block: Block, piece: str) -> Iterable[Chunk]:

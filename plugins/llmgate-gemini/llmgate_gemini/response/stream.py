@@ -124,14 +124,25 @@ class ContentDecoder:
         feedback = SideFields(payload, self._report).object("promptFeedback")
         blocked = feedback.text("blockReason")
         if blocked is not None and not candidates:
-            self._is_blocked = True
-            choices = [_blocked(blocked)]
+            choices = self._block(blocked)
         self._read_head(payload)
         is_new = self._sent_counts is None or any(choice.finish_reason for choice in choices)
         self._counts = payload.get("usageMetadata") or self._counts
         return self._chunk(choices, self._usage() if is_new else None)
 
     # --- one event ---
+
+    def _block(self, reason: str) -> list[ChunkChoice]:
+        """End what is still coming, or the one choice of a prompt that was not answered."""
+        ended = [each for each in self._candidates.values() if not each.has_ended]
+        for candidate in ended:
+            candidate.has_ended = True
+        places = [each.index for each in ended] if self._candidates else [0]
+        self._is_blocked = True
+        return [
+            ChunkChoice(ChoiceDelta(), place, "content_filter", native_finish_reason=reason)
+            for place in places
+        ]
 
     def _plain(self, payload: Any) -> Chunk | None:
         """What nearly every event of a stream is: a piece of text, and the counts so far."""
@@ -215,10 +226,3 @@ def _plain_text(candidates: Any) -> tuple[int, str] | None:
 
 _KIND = "chat.completion.chunk"
 _COUNTED = frozenset({"promptTokenCount", "candidatesTokenCount", "totalTokenCount"})
-
-
-def _blocked(reason: str) -> ChunkChoice:
-    """The choice of a prompt that was not answered."""
-    return ChunkChoice(
-        ChoiceDelta(), 0, finish_reason="content_filter", native_finish_reason=reason
-    )
