@@ -862,6 +862,11 @@ def test_custom_tools_are_refused() -> None:
     with pytest.raises(UnsupportedError, match="tool_choice"):
         ToolChoice.of(call_with({"tools": [CUSTOM], "tool_choice": CUSTOM}), "Acme")
     assert [] == function_tools(call_with(), "Acme")
+    own = {"type": "search"}
+    call = call_with({"tools": [own, *TOOLS[:1]]})
+    assert [(1, TOOLS[0])] == function_tools(call, "Acme", ("search",))
+    with pytest.raises(UnsupportedError, match="Acme supports functions and crawl, not 'search'"):
+        function_tools(call, "Acme", ("crawl",))
 
 
 def test_names_are_sent_in_the_characters_that_are_accepted() -> None:

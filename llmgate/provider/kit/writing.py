@@ -170,18 +170,29 @@ def _refuse_constant(name: str) -> NoReturn:
 Tool = Mapping[str, Any]
 
 
-def function_tools(call: ProviderCall, vendor: str) -> list[tuple[int, Tool]]:
-    """The call's tools, each with its place, for a vendor that has functions only.
+def function_tools(
+    call: ProviderCall, vendor: str, own: Collection[str] = ()
+) -> list[tuple[int, Tool]]:
+    """The call's functions, each with its place among the tools.
+
+    Args:
+        call: The call.
+        vendor: Its name, for the error.
+        own: The types of the vendor's own tools, which are left to the caller.
 
     Raises:
-        UnsupportedError: for a custom tool.
+        UnsupportedError: for a tool of another type.
     """
-    tools: list[Tool] = parameter(call, "tools") or []
-    for place, tool in enumerate(tools):
-        if tool["type"] != "function":
-            path = f"tools[{place}]"
-            raise UnsupportedError(f"{path}: {vendor} supports functions only", parameter=path)
-    return [*enumerate(tools)]
+    found: list[tuple[int, Tool]] = []
+    for place, tool in enumerate(parameter(call, "tools") or ()):
+        kind, path = tool["type"], f"tools[{place}]"
+        if kind == "function":
+            found.append((place, tool))
+        elif kind not in own:
+            known = f"functions and {', '.join(sorted(own))}" if own else "functions only"
+            reason = f"{path}: {vendor} supports {known}, not {kind!r:.60}"
+            raise UnsupportedError(reason, parameter=path)
+    return found
 
 
 @slotted

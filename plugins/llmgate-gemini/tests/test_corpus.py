@@ -101,6 +101,21 @@ def test_a_reason_in_every_event(corpus: Path) -> None:
     assert 5 == len(choice.extra["safetyRatings"])
 
 
+def test_code_and_sources_of_a_recording(corpus: Path) -> None:
+    """Code that ran is among the parts, and goes back; what it cites is beside the text."""
+    path = corpus / "gemini-streamgeneratecontent-7433312407.json"
+    choice = completion_of(load_recording(path, expect=None)).choices[0]
+    kinds = [next(iter(part)) for part in choice.message.extra["parts"]]
+    assert "executableCode" in kinds
+    kept = (choice.message.provider_data or {})["gemini"]["parts"]
+    assert [part for part in kept if "executableCode" in part or "codeExecutionResult" in part] == [
+        part for part in choice.message.extra["parts"] if "text" not in part
+    ]
+    sources = choice.extra["groundingMetadata"]
+    cited = sum(len(each["groundingChunkIndices"]) for each in sources["groundingSupports"])
+    assert cited == len(choice.message.annotations or ())
+
+
 def test_the_compatible_route_is_openais(corpus: Path) -> None:
     """Its responses are read by llmgate-openai, and their signatures are there."""
     for path in corpus.glob("gemini-chat-completions-*.json"):

@@ -237,6 +237,47 @@ def test_web_search(sent: Any) -> None:
     assert "toolConfig" not in body
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"type": "urlContext"}, {"urlContext": {}}),
+        ({"type": "googleSearch", "googleSearch": None}, {"googleSearch": {}}),
+        (
+            {"type": "fileSearch", "fileSearch": {"fileSearchStoreNames": ["a"]}},
+            {"fileSearch": {"fileSearchStoreNames": ["a"]}},
+        ),
+    ],
+)
+def test_tools_of_the_server(sent: Any, given: dict[str, Any], expected: dict[str, Any]) -> None:
+    """Gemini's own, by their names, alone or beside functions, which Gemini 3 is told of."""
+    body, call = sent(tools=[given])
+    assert [expected] == body["tools"]
+    assert "toolConfig" not in body
+    assert set() == paths(call)
+    body, _ = sent(tools=[given, tool("f")], tool_choice="required")
+    assert "f" == body["tools"][0]["functionDeclarations"][0]["name"]
+    assert expected == body["tools"][1]
+    mode = {"functionCallingConfig": {"mode": "ANY"}}
+    assert {**mode, "includeServerSideToolInvocations": True} == body["toolConfig"]
+
+
+def test_tools_of_the_server_and_their_fields(sent: Any) -> None:
+    """A search that is asked for twice is sent once, and unknown fields are reported."""
+    code = {"type": "codeExecution", "codeExecution": {}, "name": "x"}
+    body, call = sent(tools=[{"type": "googleSearch"}, code], web_search_options={})
+    assert [{"googleSearch": {}}, {"codeExecution": {}}] == body["tools"]
+    assert {"tools[1].name", "web_search_options"} == paths(call)
+    with pytest.raises(UnsupportedError, match=r"tools\[0\]: Gemini supports functions and code"):
+        sent(tools=[{"type": "web_search"}])
+
+
+def test_vertex_is_not_told_of_both_kinds_of_tools(sent_to_vertex: Any) -> None:
+    """It has no such field."""
+    body, _ = sent_to_vertex(tools=[tool(), {"type": "urlContext"}])
+    assert ["functionDeclarations", "urlContext"] == [next(iter(each)) for each in body["tools"]]
+    assert "toolConfig" not in body
+
+
 # --- formats ------------------------------------------------------------------------------
 
 

@@ -397,9 +397,19 @@ def test_sources_are_annotations() -> None:
 def test_citations_are_annotations() -> None:
     """Of texts that were recited."""
     citations = [{"startIndex": 0, "endIndex": 2, "uri": "https://a.example"}, "x"]
-    choice = whole(saying(text("Hi"), citationMetadata={"citations": citations})).choices[0]
     cited = {"url": "https://a.example", "title": None, "start_index": 0, "end_index": 2}
-    assert [{"type": "url_citation", "url_citation": cited}] == choice.message.annotations
+    for name in ("citations", "citationSources"):  # Vertex AI's, and the Developer API's
+        choice = whole(saying(text("Hi"), citationMetadata={name: citations})).choices[0]
+        assert [{"type": "url_citation", "url_citation": cited}] == choice.message.annotations
+
+
+def test_urls_that_were_read_are_annotations() -> None:
+    """With Gemini's fields, as they are no citations of a place in the text."""
+    page = {"retrievedUrl": "https://a.example", "urlRetrievalStatus": "URL_RETRIEVAL_STATUS_ERROR"}
+    payload = saying(text("Hi"), urlContextMetadata={"urlMetadata": [page]})
+    for found in (whole(payload), streamed(payload)):
+        noted = found.choices[0].message.annotations
+        assert [{"type": "urlMetadata", "urlMetadata": page}] == noted
 
 
 def test_what_a_stream_repeats_is_kept_once() -> None:

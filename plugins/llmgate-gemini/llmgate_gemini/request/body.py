@@ -51,7 +51,7 @@ def encode(call: ProviderCall, api: Api) -> Encoded:
     body: dict[str, Any] = {"contents": conversation.contents}
     if conversation.system:
         body["systemInstruction"] = {"parts": conversation.system}
-    body |= tools_of(call, traits, names)
+    body |= tools_of(call, traits, names, is_vertex=api.is_vertex)
     config = _sampling(call)
     config |= format_of(call, traits) | modalities_of(call)
     thinking = thinking_of(call, traits)

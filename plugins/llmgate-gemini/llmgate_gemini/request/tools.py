@@ -20,6 +20,15 @@ __all__ = ["names_of", "tools_of"]
 
 _VENDOR = "Gemini"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]*")
+_OWN = frozenset(
+    {
+        *("codeExecution", "computerUse", "enterpriseWebSearch", "exaAiSearch", "fileSearch"),
+        *("googleMaps", "googleSearch", "googleSearchRetrieval", "mcpServers"),
+        *("parallelAiSearch", "retrieval", "urlContext"),
+    }
+)
+"""Gemini's own tools: ``{"type": "urlContext", "urlContext": {…}}``."""
+_NO_FIELD = "a tool has no such field"
 
 
 def names_of(call: ProviderCall) -> NameMap:
@@ -38,15 +47,17 @@ def _names_in(call: ProviderCall) -> Iterator[str]:
                 yield function["name"]
 
 
-def tools_of(call: ProviderCall, traits: Traits, names: NameMap) -> dict[str, Any]:
+def tools_of(
+    call: ProviderCall, traits: Traits, names: NameMap, *, is_vertex: bool
+) -> dict[str, Any]:
     """The fields of the body for tools and for the choice among them.
 
     Raises:
-        UnsupportedError: for a custom tool.
+        UnsupportedError: for a tool that is neither a function nor Gemini's own.
         InvalidRequestError: for a choice that is none.
     """
     choice = ToolChoice.of(call, _VENDOR)
-    tools = function_tools(call, _VENDOR)
+    tools, own = function_tools(call, _VENDOR, _OWN), _own_tools(call)
     if choice is not None and choice.mode == "auto" and not traits.validated:
         tools = choice.select(tools)
     body: dict[str, Any] = {}
@@ -57,24 +68,35 @@ def tools_of(call: ProviderCall, traits: Traits, names: NameMap) -> dict[str, An
     calling = _calling(choice, call, traits, names) if tools else None
     if calling is not None:
         config["functionCallingConfig"] = calling
+    if own:
+        body["tools"] = [*body.get("tools", ()), *own]
+    if own and tools and traits.is_third and not is_vertex:
+        config["includeServerSideToolInvocations"] = True
+    return {**body, "toolConfig": config} if config else body
+
+
+def _own_tools(call: ProviderCall) -> list[dict[str, Any]]:
+    """The tools that Google's servers run."""
+    own: list[dict[str, Any]] = []
+    for place, tool in enumerate(parameter(call, "tools") or ()):
+        if (kind := tool["type"]) in _OWN:
+            drop_others(tool, ("type", kind), f"tools[{place}]", call, _NO_FIELD)
+            own.append({kind: tool.get(kind) or {}})
     searching = parameter(call, "web_search_options")
     if searching is not None:
         drop_others(searching, (), "web_search_options", call, "Gemini's search has no options")
         reason = "sent as the server's own tool googleSearch"
         call.report.add("converted", "web_search_options", reason, given=searching)
-        if tools and traits.is_third:
-            config["includeServerSideToolInvocations"] = True
-        body["tools"] = [*body.get("tools", ()), {"googleSearch": {}}]
-    return {**body, "toolConfig": config} if config else body
+        own += [] if any("googleSearch" in tool for tool in own) else [{"googleSearch": {}}]
+    return own
 
 
 def _declaration(
     tool: Mapping[str, Any], place: int, call: ProviderCall, traits: Traits, names: NameMap
 ) -> dict[str, Any]:
     function, path = tool["function"], f"tools[{place}].function"
-    reason = "a declaration has no such field"
-    drop_others(tool, ("type", "function"), f"tools[{place}]", call, reason)
-    drop_others(function, ("name", "description", "parameters", "strict"), path, call, reason)
+    drop_others(tool, ("type", "function"), f"tools[{place}]", call, _NO_FIELD)
+    drop_others(function, ("name", "description", "parameters", "strict"), path, call, _NO_FIELD)
     declared = {"name": names.sent(function["name"], f"{path}.name", call)}
     if function.get("description") is not None:
         declared["description"] = function["description"]

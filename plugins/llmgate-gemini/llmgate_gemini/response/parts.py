@@ -143,9 +143,10 @@ def _token(token: Any) -> dict[str, Any]:
 
 
 def annotations_of(details: Mapping[str, Any], text: str) -> list[dict[str, Any]]:
-    """The sources of a text: a page of the web is OpenAI's ``url_citation``.
+    """The sources of a text: a page of the web that is cited is OpenAI's ``url_citation``.
 
-    Other sources (files, maps) keep Gemini's name and fields. Places are in characters.
+    Other sources (files, maps, pages that were read) keep Gemini's name and fields. Places are in
+    characters.
 
     Args:
         details: What a candidate has beside its content.
@@ -153,11 +154,13 @@ def annotations_of(details: Mapping[str, Any], text: str) -> list[dict[str, Any]
     """
     data = text.encode("utf-8", "replace")
     found = [*_grounding(SideFields(details.get("groundingMetadata")), data)]
-    for citation in SideFields(details.get("citationMetadata")).array("citations"):
+    recited = SideFields(details.get("citationMetadata"))
+    for citation in recited.array("citations") or recited.array("citationSources"):
         if is_object(citation):
             page = {"url": citation.get("uri"), "title": citation.get("title")}
             found.append(_citation("url_citation", {**page, **_place(citation, data)}))
-    return found
+    read = SideFields(details.get("urlContextMetadata")).objects("urlMetadata")
+    return [*found, *(_citation("urlMetadata", page) for page in read)]
 
 
 def _grounding(metadata: SideFields, data: bytes) -> Iterator[dict[str, Any]]:
