@@ -59,6 +59,14 @@ SSE_CASES: dict[str, tuple[bytes, list[Frame]]] = {
     "a tab is no space": (b"data:\ta\n\n", [Frame(b"\ta")]),
     "a colon in the data": (b"data: a: b\n\n", [Frame(b"a: b")]),
     "an event's name": (b"event: delta\ndata: a\n\n", [Frame(b"a", "delta")]),
+    "objects with names": (
+        b'event: a\ndata: {}\n\nevent: a\ndata: {"b":1}\n\nevent: c\ndata: {}\n\n',
+        [Frame(b"{}", "a"), Frame(b'{"b":1}', "a"), Frame(b"{}", "c")],
+    ),
+    "an object in two lines, with a name": (
+        b'event: a\ndata: {\ndata: "b":1}\n\n',
+        [Frame(b'{\n"b":1}', "a")],
+    ),
     "a name after the data": (b"data: a\nevent:delta\n\n", [Frame(b"a", "delta")]),
     "the last name counts": (b"event: x\nevent: y\ndata: a\n\n", [Frame(b"a", "y")]),
     "a name holds for one event": (

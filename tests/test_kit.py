@@ -33,6 +33,7 @@ from llmgate.provider.kit import (
     ToolChoice,
     Vendor,
     add_frame,
+    arguments_delta,
     arguments_object,
     base_url,
     check_text_only,
@@ -46,12 +47,14 @@ from llmgate.provider.kit import (
     merge_body,
     own_data,
     parameter,
+    piece_chunk,
     read_json,
     stop_list,
     token_limit,
     variable,
 )
 from llmgate.report import Report
+from llmgate.types import ChoiceDelta, Chunk, ChunkChoice, FunctionDelta, ToolCallDelta
 
 KEY = "canary-5f1c7d2e9b40"
 HOST = "https://api.acme.com/v1"
@@ -885,3 +888,15 @@ def test_names_are_sent_in_the_characters_that_are_accepted() -> None:
         call.report[0].given,
         call.report[0].sent,
     )
+
+
+def test_a_piece_of_a_stream_is_a_chunk() -> None:
+    """It is equal to a chunk made of all its parts, and has none of what was not given."""
+    head = ("id-1", 1_764_000_000, "model-1")
+    fragment = ToolCallDelta(2, function=FunctionDelta(None, "{"))
+    assert fragment == arguments_delta(2, "{")
+    assert Chunk([ChunkChoice(ChoiceDelta("Hi"))], *head) == piece_chunk(head, "Hi")
+    delta = ChoiceDelta(reasoning_content="Hm", tool_calls=[fragment])
+    made = piece_chunk(head, None, "Hm", [arguments_delta(2, "{")], 3)
+    assert Chunk([ChunkChoice(delta, 3)], *head) == made
+    assert Chunk([ChunkChoice(delta, 3)], *head).model_dump() == made.model_dump()

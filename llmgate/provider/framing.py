@@ -80,6 +80,8 @@ class SSEFramer:
         "_at_start",
         "_head",
         "_is_silent",
+        "_name",
+        "_name_line",
         "_rest",
         "has_joined_events",
     )
@@ -90,6 +92,7 @@ class SSEFramer:
         self._after_carriage_return = False
         self._is_silent = True
         self._head = b""
+        self._name_line, self._name = b"", ""
         self.has_joined_events = False
         """Whether events came that a single line end separates, and were told apart."""
 
@@ -117,8 +120,11 @@ class SSEFramer:
                 return ()
         frames: list[Frame] = []
         for block in self._rest.split(data):
-            if block[:7] == b"data: {" and _LINE_END not in block:  # nearly every event
+            start = block[:7]
+            if start == b"data: {" and _LINE_END not in block:  # nearly every event
                 frames.append(_new(Frame, (block[6:], "", _NO_HEADERS)))
+            elif start == b"event: " and (frame := self._named_event(block)) is not None:
+                frames.append(frame)
             else:
                 frames += self._events(block)
         if frames:
@@ -130,9 +136,18 @@ class SSEFramer:
         self._head = (self._head + data[: _LONGEST_HEAD - len(self._head)]).lstrip()
         return self._head[:1] in (b"{", b"[")
 
+    def _named_event(self, block: bytes) -> Frame | None:
+        """The event of a line with its name and a line with its data; None for any other block."""
+        first, _, second = block.partition(b"\n")
+        if second[:7] != b"data: {" or _LINE_END in second:
+            return None
+        if first != self._name_line:  # nearly always it is as in the event before
+            self._name_line, self._name = first, first[7:].decode("utf-8", "replace")
+        return _new(Frame, (second[6:], self._name, _NO_HEADERS))
+
     def _events(self, block: bytes) -> Iterable[Frame]:
         """The event of a block; or its events, where the host forgot the blank lines between."""
-        frame = _event(block)
+        frame = _event_of_lines(block)
         if frame is None:
             return ()
         if _LINE_END not in frame.data or not _is_joined(frame.data):
@@ -167,20 +182,12 @@ class SSEFramer:
         return head.removeprefix(_BOM)
 
 
-def _event(block: bytes) -> Frame | None:
-    """The event of one block of lines; None when it has no data."""
-    if block[:7] == b"event: ":  # the other common form
-        head, _, rest = block.partition(b"\n")
-        if rest[:6] == b"data: " and _LINE_END not in rest and len(rest) > 6:
-            return _new(Frame, (rest[6:], head[7:].decode("utf-8", "replace"), _NO_HEADERS))
-    return _event_of_lines(block)
-
-
 # The constructor of a named tuple costs as much as all the rest.
 _new: Callable[[type[Frame], tuple[bytes, str, Mapping[str, str]]], Frame] = vars(tuple)["__new__"]
 
 
 def _event_of_lines(block: bytes) -> Frame | None:
+    """The event of one block of lines; None when it has no data."""
     event, data = "", list[bytes]()
     for line in block.split(b"\n"):
         name, _, value = line.partition(b":")

@@ -3,7 +3,7 @@
 Each part stands by itself; a provider takes those that fit its vendor. It knows no vendor.
 """
 
-from llmgate.provider.kit.chunking import completion_chunks
+from llmgate.provider.kit.chunking import arguments_delta, completion_chunks, piece_chunk
 from llmgate.provider.kit.reading import (
     Fields,
     NativeContent,
@@ -48,6 +48,7 @@ __all__ = [
     "ToolChoice",
     "Vendor",
     "add_frame",
+    "arguments_delta",
     "arguments_object",
     "base_url",
     "check_text_only",
@@ -65,6 +66,7 @@ __all__ = [
     "merge_body",
     "own_data",
     "parameter",
+    "piece_chunk",
     "read_json",
     "stop_list",
     "token_limit",

@@ -1,9 +1,10 @@
-"""A whole completion as the chunks of a stream; it invents nothing, and joins none."""
+"""Chunks of what is at hand: a piece of a stream, or a whole completion. It invents nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from llmgate.types import (
     Choice,
@@ -17,7 +18,52 @@ from llmgate.types import (
     ToolCallDelta,
 )
 
-__all__ = ["completion_chunks"]
+__all__ = ["arguments_delta", "completion_chunks", "piece_chunk"]
+
+_new: Any = object.__new__
+"""Makes an object whose fields are then set, each of them: its constructor costs as much again."""
+_KIND = "chat.completion.chunk"
+
+
+def piece_chunk(
+    head: tuple[str, int, str],
+    content: str | None = None,
+    reasoning: str | None = None,
+    calls: list[ToolCallDelta] | None = None,
+    index: int = 0,
+) -> Chunk:
+    """The chunk of one more piece of a choice, as nearly all chunks of a stream are.
+
+    Args:
+        head: The response's id, the time at which it was created, in seconds since the epoch, and
+            the model.
+        content: A piece of the text.
+        reasoning: A piece of the reasoning.
+        calls: Fragments of tool calls.
+        index: Which choice it is a piece of.
+    """
+    delta, choice, chunk = _new(ChoiceDelta), _new(ChunkChoice), _new(Chunk)
+    delta.content, delta.reasoning_content, delta.tool_calls = content, reasoning, calls
+    delta.role = delta.refusal = delta.function_call = delta.provider_data = None
+    delta.raw_annotations = delta.raw_audio = delta.raw_extra = None
+    choice.delta, choice.index = delta, index
+    choice.finish_reason = choice.native_finish_reason = None
+    choice.raw_logprobs = choice.raw_extra = None
+    chunk.choices = [choice]
+    chunk.id, chunk.created, chunk.model = head
+    chunk.object = _KIND
+    chunk.usage = chunk.system_fingerprint = chunk.service_tier = chunk.raw_extra = None
+    return chunk  # type: ignore[no-any-return] # all its fields are set
+
+
+def arguments_delta(call: int, arguments: str) -> ToolCallDelta:
+    """One more piece of the arguments of the call with this number."""
+    function, delta = _new(FunctionDelta), _new(ToolCallDelta)
+    function.name = function.raw_extra = None
+    function.arguments = arguments
+    delta.index, delta.function = call, function
+    delta.id = delta.type = delta.raw_custom = delta.raw_extra = None
+    return delta  # type: ignore[no-any-return] # all its fields are set
 
 
 def completion_chunks(completion: Completion, *, include_usage: bool = True) -> Iterator[Chunk]:

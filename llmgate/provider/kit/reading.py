@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
-from llmgate._text.json import decode_json, is_array, is_object
+from llmgate._text.json import decode_json, is_array, is_object, json_reader
 from llmgate.errors import DecodeError, ProviderError, excerpt
 from llmgate.provider.framing import Frame
 from llmgate.types import FinishReason
@@ -37,6 +37,10 @@ def read_json(data: bytes) -> Any:
     Raises:
         DecodeError: for what is not JSON; ``frame`` holds it.
     """
+    try:
+        return json_reader()(data)  # nearly always
+    except ValueError:
+        pass  # out of here, so that it is no other error's context
     try:
         return decode_json(data)
     except DecodeError:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from llmgate.errors import DecodeError, StreamTruncatedError
-from llmgate.provider.accumulate import Asides, beside
+from llmgate.provider.accumulate import Accumulator, Asides, beside
 from llmgate.provider.framing import Frame, Framer, SSEFramer
 from llmgate.provider.http import is_array, is_object
 from llmgate.provider.kit import (
@@ -18,8 +18,10 @@ from llmgate.provider.kit import (
     PartialObject,
     SideFields,
     add_frame,
+    arguments_delta,
     finish_reason,
     is_done_mark,
+    piece_chunk,
     read_json,
 )
 from llmgate.report import Report
@@ -50,7 +52,7 @@ Event = dict[str, Any]
 
 
 class MessagesDecoder:
-    """Reads one stream of a message.
+    """Reads one stream of a message, and adds what it reads to its ``accumulator``.
 
     Args:
         call_id: What missing ids are made from.
@@ -68,11 +70,11 @@ class MessagesDecoder:
     ) -> None:
         self.framer: Framer = framer or SSEFramer()
         self.finished = False
+        self.accumulator = Accumulator()
         self._call_id = call_id
         self._output_tool = output_tool
         self._report = report
-        self._id = ""
-        self._model = ""
+        self._head = ("", 0, "")
         self._counts: dict[str, Any] = {}
         self._usage = SideFields(self._counts, report, "usage")
         self._unknown = Asides()
@@ -104,14 +106,14 @@ class MessagesDecoder:
         data = frame[0]
         try:
             event: Any = read_json(data) if data[:1] == b"{" and frame[1] != "error" else None
-            chunks = None if event is None else self._plain_delta(event)
-            if chunks is None:
-                event = self._checked_event(event, frame)
-                chunks = () if event is None else self._read(event)
+            chunk = None if event is None else self._piece(event)
+            if chunk is not None:
+                return (chunk,)
+            event = self._checked_event(event, frame)
+            return () if event is None else self._added(self._read(event))
         except DecodeError as error:
             add_frame(error, "the event cannot be read", data)
             raise
-        return chunks
 
     def close(self) -> Iterable[Chunk]:
         """The end of the bytes: fine after a stop reason, with which a message is whole.
@@ -121,24 +123,39 @@ class MessagesDecoder:
         """
         if not self.finished and self._stop_reason is None:
             raise StreamTruncatedError("the stream ended before its terminator")
-        return self._aside(self._unknown.rest())
+        return self._added(self._aside(self._unknown.rest()))
 
-    def _plain_delta(self, event: Event) -> Iterable[Chunk] | None:
+    def _added(self, chunks: Iterable[Chunk]) -> Iterable[Chunk]:
+        for chunk in chunks:
+            self.accumulator.add(chunk)
+        return chunks
+
+    def _piece(self, event: Event) -> Chunk | None:
         """The chunk of one more piece of a block, as nearly all events are; None for any other."""
         try:
             if event["type"] != "content_block_delta" or len(event) != 3:
                 return None
             block, delta = self._blocks[event["index"]], event["delta"]
-            kind, key = delta["type"], _PIECES[delta["type"]]
+            key = _PIECES[delta["type"]]
             piece = delta[key]
         except (KeyError, TypeError):
             return None
         if type(piece) is not str or not piece or len(delta) != 2:
             return None
-        if kind == "input_json_delta":
-            return self._add_input(block, piece)
+        parts = self.accumulator.parts_of(0)
+        if key == "partial_json":
+            if block.call is None:
+                return None
+            block.arguments.append(piece)
+            parts.calls[block.call].arguments.append(piece)
+            return piece_chunk(self._head, None, None, [arguments_delta(block.call, piece)])
         block.partial.pieces(key).append(piece)
-        return self._add_text(piece) if kind == "text_delta" else self._add_thought(piece)
+        if key == "thinking":
+            parts.reasoning.append(piece)
+            return piece_chunk(self._head, None, piece)
+        self._length += len(piece)
+        parts.content.append(piece)
+        return piece_chunk(self._head, piece)
 
     def _checked_event(self, payload: Any, frame: Frame) -> Event | None:
         """The event of a frame; None for one that stands for nothing."""
@@ -169,27 +186,7 @@ class MessagesDecoder:
         return reader(event)
 
     def _aside(self, extra: dict[str, Any]) -> Iterable[Chunk]:
-        return (Chunk([], self._id, 0, self._model, extra=extra),) if extra else ()
-
-    def _chunk(
-        self,
-        content: str | None = None,
-        reasoning: str | None = None,
-        call: ToolCallDelta | None = None,
-    ) -> Chunk:
-        """A chunk of one of these, as nearly all are."""
-        delta, choice, chunk = _new(ChoiceDelta), _new(ChunkChoice), _new(Chunk)
-        delta.content, delta.reasoning_content = content, reasoning
-        delta.tool_calls = None if call is None else [call]
-        delta.role = delta.refusal = delta.function_call = delta.provider_data = None
-        delta.raw_annotations = delta.raw_audio = delta.raw_extra = None
-        choice.delta, choice.index = delta, 0
-        choice.finish_reason = choice.native_finish_reason = None
-        choice.raw_logprobs = choice.raw_extra = None
-        chunk.choices = [choice]
-        chunk.id, chunk.created, chunk.model, chunk.object = self._id, 0, self._model, _KIND
-        chunk.usage = chunk.system_fingerprint = chunk.service_tier = chunk.raw_extra = None
-        return chunk  # type: ignore[no-any-return] # all its fields are set
+        return (Chunk([], *self._head, extra=extra),) if extra else ()
 
     # --- the message ---
 
@@ -197,15 +194,13 @@ class MessagesDecoder:
         message = Fields(event).object("message").payload
         side = SideFields(message, self._report)
         self._has_begun = True
-        self._id = side.text("id") or f"msg_{self._call_id}"
-        self._model = side.text("model") or ""
+        self._head = (side.text("id") or f"msg_{self._call_id}", 0, side.text("model") or "")
         self._add_usage(side)
         tier = self._usage.text("service_tier")
         extra = beside(side.others(*OF_A_MESSAGE), Completion, "anthropic")
         first = ChunkChoice(ChoiceDelta(role="assistant"))
-        head = (self._id, 0, self._model)
         usage = usage_of(self._usage)  # so far: that of the prompt
-        return (Chunk([first], *head, usage=usage, service_tier=tier, extra=extra),)
+        return (Chunk([first], *self._head, usage=usage, service_tier=tier, extra=extra),)
 
     def _message_delta(self, event: Event) -> Iterable[Chunk]:
         delta = Fields(event).object("delta").payload
@@ -220,9 +215,9 @@ class MessagesDecoder:
             self._stop_reason = native
             reason = finish_reason(native, {}, has_calls=self._calls > 0)
             choices = [ChunkChoice(ChoiceDelta(), 0, reason, None, native, stop_extra(delta))]
-            chunks.append(Chunk(choices, self._id, 0, self._model))
+            chunks.append(Chunk(choices, *self._head))
         usage, extra = usage_of(self._usage), beside(extra, Completion, "anthropic")
-        return (*chunks, Chunk([], self._id, 0, self._model, usage=usage, extra=extra))
+        return (*chunks, Chunk([], *self._head, usage=usage, extra=extra))
 
     def _end(self, event: Event) -> Iterable[Chunk]:  # noqa: ARG002 - it says no more
         if self._stop_reason is None and not self._has_content:
@@ -285,7 +280,7 @@ class MessagesDecoder:
         identifier = side.text("id") or f"call_{self._call_id}_{block.call}"
         function = FunctionDelta(name, "")
         begun = ToolCallDelta(block.call, identifier, function, type="function")
-        return (self._chunk(call=begun),)
+        return (piece_chunk(self._head, None, None, [begun]),)
 
     def _delta(self, event: Event) -> Iterable[Chunk]:
         block, delta = self._block_of(event), event.get("delta")
@@ -314,10 +309,10 @@ class MessagesDecoder:
 
     def _add_text(self, piece: str) -> Iterable[Chunk]:
         self._length += len(piece)
-        return (self._chunk(piece),) if piece else ()
+        return (piece_chunk(self._head, piece),) if piece else ()
 
     def _add_thought(self, piece: str) -> Iterable[Chunk]:
-        return (self._chunk(reasoning=piece),) if piece else ()
+        return (piece_chunk(self._head, None, piece),) if piece else ()
 
     def _add_input(self, block: Block, piece: str) -> Iterable[Chunk]:
         if not piece:
@@ -327,8 +322,7 @@ class MessagesDecoder:
             return self._add_text(piece)
         if block.call is None:
             return ()
-        fragment = ToolCallDelta(block.call, function=FunctionDelta(None, piece))
-        return (self._chunk(call=fragment),)
+        return (piece_chunk(self._head, None, None, [arguments_delta(block.call, piece)]),)
 
     def _stop(self, event: Event) -> Iterable[Chunk]:
         self._block_of(event)
@@ -344,7 +338,7 @@ class MessagesDecoder:
         data = native_data(self._native.add(fields))
         if annotations or data is not None:
             last = ChoiceDelta(annotations=annotations or None, provider_data=data)
-            chunks.append(Chunk([ChunkChoice(last)], self._id, 0, self._model))
+            chunks.append(Chunk([ChunkChoice(last)], *self._head))
         return chunks
 
     def _end_input(self, block: Block, fields: dict[str, Any]) -> Iterable[Chunk]:
@@ -363,9 +357,6 @@ class MessagesDecoder:
         return block
 
 
-_new: Any = object.__new__
-"""Makes an object whose fields are then set, each of them: its constructor costs as much again."""
-_KIND = "chat.completion.chunk"
 _PIECES = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json"}
 _OF_DELTA = ("stop_reason", "stop_sequence", "stop_details")
 _OF_EVENT = ("type", "delta", "usage")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmgate.errors import DecodeError, StreamTruncatedError, excerpt
-from llmgate.provider.accumulate import Asides, accumulate, beside
+from llmgate.provider.accumulate import Accumulator, Asides, accumulate, beside
 from llmgate.provider.framing import Frame
 from llmgate.provider.http import HttpResponse, encode_json, is_array, is_object
 from llmgate.provider.kit import (
@@ -20,7 +20,9 @@ from llmgate.provider.kit import (
     NativeContent,
     SideFields,
     add_frame,
+    arguments_delta,
     finish_reason,
+    piece_chunk,
     read_json,
 )
 from llmgate.provider.merging import merge_data
@@ -41,6 +43,7 @@ __all__ = ["Context", "ConverseDecoder", "decode"]
 
 Event = dict[str, Any]
 _PADDING = "p"
+_PIECES = {("reasoningContent", "text"): "thought", ("toolUse", "input"): "arguments"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ def decode(response: HttpResponse, context: Context) -> Completion:
 
 
 class ConverseDecoder:
-    """Reads one stream of a message.
+    """Reads one stream of a message, and adds what it reads to its ``accumulator``.
 
     Args:
         context: What it has to know of the call.
@@ -84,6 +87,7 @@ class ConverseDecoder:
     def __init__(self, context: Context) -> None:
         self.framer = EventStreamFramer()
         self.finished = False
+        self.accumulator = Accumulator()
         self._context = context
         self._report = context.report
         self._head = (context.call_id, 0, context.model)
@@ -114,8 +118,8 @@ class ConverseDecoder:
             raise error
         try:
             event = read_json(frame[0])
-            plain = self._plain_delta(event) if frame[1] == "contentBlockDelta" else None
-            return self._read(event, frame) if plain is None else plain
+            chunk = self._piece(event) if frame[1] == "contentBlockDelta" else None
+            return self._added(self._read(event, frame)) if chunk is None else (chunk,)
         except DecodeError as failure:
             add_frame(failure, "the event cannot be read", frame[0])
             raise
@@ -128,7 +132,12 @@ class ConverseDecoder:
         """
         if self._stop_reason is None:
             raise StreamTruncatedError("the stream ended before its stop reason")
-        return self._aside(self._unknown.rest())
+        return self._added(self._aside(self._unknown.rest()))
+
+    def _added(self, chunks: Iterable[Chunk]) -> Iterable[Chunk]:
+        for chunk in chunks:
+            self.accumulator.add(chunk)
+        return chunks
 
     def whole(self, response: Any) -> Iterable[Chunk]:
         """A whole response as the chunks of its events.
@@ -152,20 +161,33 @@ class ConverseDecoder:
 
     # --- events ---
 
-    def _plain_delta(self, event: Any) -> Iterable[Chunk] | None:
+    def _piece(self, event: Any) -> Chunk | None:
         """The chunk of one more piece of a block, as nearly all events are; None for any other."""
         try:
             block, delta = self._blocks[event["contentBlockIndex"]], event["delta"]
-            if len(delta) != 1 or len(event) != 2 + (_PADDING in event):
-                return None
-            if "text" in delta:
-                piece = delta["text"]
-                return self._add_text(block, piece) if type(piece) is str else None
-            ((_, piece),) = delta["reasoningContent"].items()
-            is_text = "text" in delta["reasoningContent"] and type(piece) is str
-            return self._add_thought(block, piece) if is_text else None
+            ((kind, piece),) = delta.items()
+            if kind != "text":
+                ((key, piece),) = piece.items()
+                kind = _PIECES[kind, key]
         except (KeyError, TypeError, ValueError, AttributeError):
             return None
+        if type(piece) is not str or not piece or len(event) != 2 + (_PADDING in event):
+            return None
+        parts = self.accumulator.parts_of(0)
+        if kind == "text":
+            block.texts.append(piece)
+            self._length += len(piece)
+            parts.content.append(piece)
+            return piece_chunk(self._head, piece)
+        if kind == "thought":
+            block.thoughts.append(piece)
+            parts.reasoning.append(piece)
+            return piece_chunk(self._head, None, piece)
+        if block.call is None:
+            return None
+        block.arguments.append(piece)
+        parts.calls[block.call].arguments.append(piece)
+        return piece_chunk(self._head, None, None, [arguments_delta(block.call, piece)])
 
     def _read(self, event: Any, frame: Frame) -> Iterable[Chunk]:
         reader = self._readers.get(frame.event)
@@ -184,10 +206,6 @@ class ConverseDecoder:
 
     def _aside(self, extra: dict[str, Any]) -> Iterable[Chunk]:
         return (Chunk([], *self._head, extra=extra),) if extra else ()
-
-    def _chunk(self, content: str | None = None, **delta: Any) -> Iterable[Chunk]:
-        """A chunk of one of these, as nearly all are."""
-        return (Chunk([ChunkChoice(ChoiceDelta(content, **delta))], *self._head),)
 
     # --- the message ---
 
@@ -242,7 +260,7 @@ class ConverseDecoder:
         identifier = side.text("toolUseId") or f"call_{self._context.call_id}_{block.call}"
         function = FunctionDelta(self._context.names.given(name), "")
         begun = ToolCallDelta(block.call, identifier, function, type="function")
-        return self._chunk(tool_calls=[begun])
+        return (piece_chunk(self._head, None, None, [begun]),)
 
     def _delta(self, event: Event) -> Iterable[Chunk]:
         block, delta = self._blocks[self._index_in(event)], Fields(event).object("delta")
@@ -268,13 +286,13 @@ class ConverseDecoder:
             return ()
         block.texts.append(piece)
         self._length += len(piece)
-        return self._chunk(piece)
+        return (piece_chunk(self._head, piece),)
 
     def _add_thought(self, block: Block, piece: str) -> Iterable[Chunk]:
         if not piece:
             return ()
         block.thoughts.append(piece)
-        return self._chunk(reasoning_content=piece)
+        return (piece_chunk(self._head, None, piece),)
 
     def _add_reasoning(self, block: Block, given: Fields) -> Iterable[Chunk]:
         signature = given.optional_text("signature")
@@ -290,12 +308,10 @@ class ConverseDecoder:
         block.arguments.append(piece)
         if block.is_output:
             self._length += len(piece)
-            return self._chunk(piece)
+            return (piece_chunk(self._head, piece),)
         if block.call is None:
             return ()
-        return self._chunk(
-            tool_calls=[ToolCallDelta(block.call, function=FunctionDelta(None, piece))]
-        )
+        return (piece_chunk(self._head, None, None, [arguments_delta(block.call, piece)]),)
 
     def _stop(self, event: Event) -> Iterable[Chunk]:
         return self._end_block(self._index_in(event))
@@ -310,7 +326,8 @@ class ConverseDecoder:
         annotations = annotations_of(block.citations, block.begins_at, self._length)
         data = {"bedrock": {"content": content}} if content else None
         if annotations or data:
-            chunks += self._chunk(annotations=annotations or None, provider_data=data)
+            last = ChoiceDelta(annotations=annotations or None, provider_data=data)
+            chunks.append(Chunk([ChunkChoice(last)], *self._head))
         return chunks
 
     def _whole_block(self, index: int, given: Fields) -> Iterable[Chunk]:

@@ -25,8 +25,6 @@ NAME = "gemini"
 
 _READ = ("content", "finishReason", "index", "logprobsResult")
 _CONTENT = ("parts", "role")
-_new: Any = object.__new__
-"""Makes an object whose fields are then set, each of them: its constructor costs as much again."""
 
 
 class Context(NamedTuple):
@@ -65,20 +63,11 @@ class Candidate:
         self._texts: list[str] = []
         self._details: dict[str, Any] = {}
 
-    def say(self, text: str) -> ChunkChoice:
-        """A piece of plain text, which is what most events hold."""
+    def say(self, text: str) -> None:
+        """Take a piece of plain text, which is what most events hold."""
         self.has_content = True
         self._run.append(text)
         self._texts.append(text)
-        delta, choice = _new(ChoiceDelta), _new(ChunkChoice)
-        delta.content = text
-        delta.role = delta.refusal = delta.reasoning_content = delta.tool_calls = None
-        delta.function_call = delta.provider_data = delta.raw_annotations = None
-        delta.raw_audio = delta.raw_extra = None
-        choice.delta, choice.index = delta, self.index
-        choice.finish_reason = choice.native_finish_reason = None
-        choice.raw_logprobs = choice.raw_extra = None
-        return choice  # type: ignore[no-any-return] # all its fields are set
 
     def read(self, candidate: Fields) -> ChunkChoice:
         """What a candidate, or a piece of it, adds to the choice.

@@ -13,7 +13,14 @@ from llmgate.errors import DecodeError, StreamTruncatedError
 from llmgate.provider.accumulate import Accumulator
 from llmgate.provider.framing import Frame
 from llmgate.provider.http import is_object
-from llmgate.provider.kit import Fields, SideFields, add_frame, in_stream_error, read_json
+from llmgate.provider.kit import (
+    Fields,
+    SideFields,
+    add_frame,
+    in_stream_error,
+    piece_chunk,
+    read_json,
+)
 from llmgate.types import ChoiceDelta, Chunk, ChunkChoice, Usage
 from llmgate_gemini.response.candidate import Candidate, Context
 from llmgate_gemini.response.errors import error_from_payload
@@ -29,8 +36,6 @@ _PLAIN_CONTENT = frozenset({"parts", "role"})
 _OBJECT: Any = dict
 _ARRAY: Any = list
 """The classes of JSON's containers, by a name that leaves what is in them to the reader."""
-_new: Any = object.__new__
-"""Makes an object whose fields are then set, each of them: its constructor costs as much again."""
 
 
 class ContentDecoder:
@@ -158,12 +163,8 @@ class ContentDecoder:
         index, text = found
         self.accumulator.add_piece(index, text)
         self._counts = get("usageMetadata") or self._counts
-        chunk = _new(Chunk)
-        chunk.choices = [known.say(text)]
-        chunk.id, chunk.created, chunk.model = self._head
-        chunk.object = _KIND
-        chunk.system_fingerprint = chunk.service_tier = chunk.usage = chunk.raw_extra = None
-        return chunk  # type: ignore[no-any-return] # all its fields are set
+        known.say(text)
+        return piece_chunk(self._head, text, None, None, index)
 
     def _read_candidate(self, fields: Fields, place: int) -> ChunkChoice:
         index = fields.optional_integer("index")
@@ -224,5 +225,4 @@ def _plain_text(candidates: Any) -> tuple[int, str] | None:
     return (index, text) if type(text) is str and text else None
 
 
-_KIND = "chat.completion.chunk"
 _COUNTED = frozenset({"promptTokenCount", "candidatesTokenCount", "totalTokenCount"})
