@@ -21,7 +21,7 @@ from llmgate.errors import (
 from llmgate.messages import MessageParam
 from llmgate.provider import ProviderCall
 from llmgate.provider.framing import Frame
-from llmgate.provider.http import HttpRequest, Secret
+from llmgate.provider.http import HttpRequest, HttpResponse, Secret
 from llmgate.provider.kit import (
     Credential,
     Fields,
@@ -49,6 +49,7 @@ from llmgate.provider.kit import (
     parameter,
     piece_chunk,
     read_json,
+    read_response,
     stop_list,
     token_limit,
     variable,
@@ -645,7 +646,25 @@ def test_calls_decide_whether_a_response_calls(native: str) -> None:
 
 
 def error_in(payload: Any) -> ProviderError | None:
-    return ServerError(payload["error"]) if "error" in payload else None
+    return ServerError(payload["error"], in_stream=True) if "error" in payload else None
+
+
+def test_a_response_is_read() -> None:
+    """An error that it holds is raised, as one of a whole response."""
+    response = HttpResponse(200, body=b'{"n": 5}')
+    assert 5 == read_response(response, lambda payload: Fields(payload).integer("n"), "no number")
+    assert {"n": 5} == read_response(response, dict, "no number", error_in)
+    with pytest.raises(ServerError, match="overloaded") as caught:
+        read_response(HttpResponse(200, body=b'{"error": "overloaded"}'), dict, "no", error_in)
+    assert not caught.value.in_stream
+
+
+def test_a_response_that_cannot_be_read_is_the_frame() -> None:
+    """And the message says what it should have held."""
+    with pytest.raises(DecodeError) as caught:
+        read_response(HttpResponse(200, body=b"[]"), Fields, "it has no models")
+    assert "it has no models (it must be an object, not an array): []" == caught.value.message
+    assert b"[]" == caught.value.frame
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from llmgate.provider.kit.reading import (
     finish_reason,
     in_stream_error,
     read_json,
+    read_response,
 )
 from llmgate.provider.kit.settings import Credential, Settings, Vendor
 from llmgate.provider.kit.side_fields import SideFields
@@ -68,6 +69,7 @@ __all__ = [
     "parameter",
     "piece_chunk",
     "read_json",
+    "read_response",
     "stop_list",
     "token_limit",
     "variable",

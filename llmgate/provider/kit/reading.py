@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from llmgate._text.json import decode_json, is_array, is_object, json_reader
 from llmgate.errors import DecodeError, ProviderError, excerpt
 from llmgate.provider.framing import Frame
+from llmgate.provider.http import HttpResponse
 from llmgate.types import FinishReason
 
 __all__ = [
@@ -23,7 +24,10 @@ __all__ = [
     "finish_reason",
     "in_stream_error",
     "read_json",
+    "read_response",
 ]
+
+Result = TypeVar("Result")
 
 _ESCAPED_SURROGATE = rb"\\u[dD][89a-fA-F]"
 _SURROGATE = "[\ud800-\udfff]"
@@ -64,6 +68,36 @@ def add_frame(error: DecodeError, what: str, data: bytes) -> None:
     """
     message = f"{what} ({error.message}): {excerpt(data)}"
     error.message, error.args, error.frame = message, (message,), data
+
+
+def read_response(
+    response: HttpResponse,
+    read: Callable[[Any], Result],
+    failure: str,
+    error_in: Callable[[Any], ProviderError | None] | None = None,
+) -> Result:
+    """What ``read`` makes of the JSON of a complete response.
+
+    Args:
+        response: A response with a status of 2xx.
+        read: Makes a value of the payload, or raises :class:`DecodeError` where it cannot.
+        failure: How the error's message begins then: ``"the response holds no embeddings"``.
+        error_in: Finds the error that a payload is, where the vendor sends some with status 200.
+
+    Raises:
+        ProviderError: the error that was sent with status 200.
+        DecodeError: for what is not JSON, or cannot be read; ``frame`` is the body.
+    """
+    payload = read_json(response.body)
+    error = None if error_in is None else error_in(payload)
+    if error is not None:
+        error.in_stream = False
+        raise error
+    try:
+        return read(payload)
+    except DecodeError as unreadable:
+        add_frame(unreadable, failure, response.body)
+        raise
 
 
 class Fields:

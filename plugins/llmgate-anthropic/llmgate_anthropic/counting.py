@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llmgate.errors import DecodeError
 from llmgate.models import TokenCount
 from llmgate.provider.http import HttpRequest, HttpResponse
-from llmgate.provider.kit import Fields, add_frame, json_request, read_json
+from llmgate.provider.kit import Fields, json_request, read_response
 
 if TYPE_CHECKING:
     from llmgate_anthropic.request.body import Encoded
@@ -38,9 +37,8 @@ def count_of(response: HttpResponse) -> TokenCount:
     Raises:
         DecodeError: when there is none; ``frame`` is the body.
     """
-    payload = read_json(response.body)
-    try:
-        return TokenCount(Fields(payload).integer("input_tokens"))
-    except DecodeError as failure:
-        add_frame(failure, "the response counts no tokens", response.body)
-        raise
+    return read_response(
+        response,
+        lambda payload: TokenCount(Fields(payload).integer("input_tokens")),
+        "the response counts no tokens",
+    )

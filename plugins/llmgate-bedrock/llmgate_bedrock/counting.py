@@ -9,10 +9,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from llmgate.errors import DecodeError, UnsupportedError
+from llmgate.errors import UnsupportedError
 from llmgate.models import TokenCount
 from llmgate.provider.http import HttpRequest, HttpResponse
-from llmgate.provider.kit import Fields, add_frame, json_request, read_json
+from llmgate.provider.kit import Fields, json_request, read_response
 
 __all__ = ["count_of", "count_request", "counted_model"]
 
@@ -45,9 +45,8 @@ def count_of(response: HttpResponse) -> TokenCount:
     Raises:
         DecodeError: when there is none; ``frame`` is the body.
     """
-    payload = read_json(response.body)
-    try:
-        return TokenCount(Fields(payload).integer("inputTokens"))
-    except DecodeError as failure:
-        add_frame(failure, "the response counts no tokens", response.body)
-        raise
+    return read_response(
+        response,
+        lambda payload: TokenCount(Fields(payload).integer("inputTokens")),
+        "the response counts no tokens",
+    )

@@ -16,7 +16,7 @@ from llmgate.errors import DecodeError, UnsupportedError
 from llmgate.provider import EmbeddingAbilities, Rule, Support
 from llmgate.provider.accumulate import beside
 from llmgate.provider.http import HttpRequest, HttpResponse, is_array
-from llmgate.provider.kit import Fields, SideFields, add_frame, json_request, merge_body, read_json
+from llmgate.provider.kit import Fields, SideFields, json_request, merge_body, read_response
 from llmgate.provider.vectors import vector_of
 from llmgate.types import Usage
 from llmgate_bedrock.response.errors import error_in
@@ -70,18 +70,17 @@ def decode_embeddings(response: HttpResponse, call: EmbeddingCall) -> Embeddings
         ProviderError: when an error was sent with status 200.
         DecodeError: when the response holds no embeddings; ``frame`` is its body.
     """
-    payload = read_json(response.body)
-    error = error_in(payload)
-    if error is not None:
-        error.in_stream = False
-        raise error
-    try:
-        vectors = _vectors_in(Fields(payload))
-    except DecodeError as failure:
-        add_frame(failure, "the response holds no embeddings", response.body)
-        raise
-    side = SideFields(payload, call.report)
-    headers = {name.lower(): value for name, value in response.headers.items()}
+    return read_response(
+        response,
+        lambda payload: _embeddings(Fields(payload), response.headers, call),
+        "the response holds no embeddings",
+        error_in,
+    )
+
+
+def _embeddings(fields: Fields, headers: Mapping[str, str], call: EmbeddingCall) -> Embeddings:
+    vectors, side = _vectors_in(fields), SideFields(fields.payload, call.report)
+    headers = {name.lower(): value for name, value in headers.items()}
     count = side.integer("inputTextTokenCount")
     count = SideFields(headers).integer(_COUNT) if count is None else count
     known = ("embedding", "embeddings", "inputTextTokenCount", "texts", "response_type")

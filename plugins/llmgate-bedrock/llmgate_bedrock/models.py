@@ -7,12 +7,13 @@ API_ListInferenceProfiles.html
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote
 
 from llmgate.errors import DecodeError
 from llmgate.models import Model
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse
-from llmgate.provider.kit import Fields, SideFields, add_frame, read_json
+from llmgate.provider.kit import Fields, SideFields, read_response
 from llmgate_bedrock.response.errors import error_in
 
 __all__ = ["list_models"]
@@ -47,19 +48,15 @@ def list_models(url: str) -> Flow[list[Model]]:
 
 
 def _page(response: HttpResponse, key: str) -> tuple[list[Fields], str]:
-    payload = read_json(response.body)
-    error = error_in(payload)
-    if error is not None:
-        error.in_stream = False
-        raise error
-    try:
+    """The entries of a page, and the token of the next one."""
+
+    def entries_and_token(payload: Any) -> tuple[list[Fields], str]:
         fields = Fields(payload)
         if key not in fields.payload:
             raise DecodeError(f"it has no {key}")
         return fields.objects(key), fields.optional_text("nextToken") or ""
-    except DecodeError as failure:
-        add_frame(failure, "the response lists no models", response.body)
-        raise
+
+    return read_response(response, entries_and_token, "the response lists no models", error_in)
 
 
 def _profile(entry: Fields, by_id: Mapping[str, SideFields]) -> Model:

@@ -12,7 +12,7 @@ from llmgate.errors import DecodeError
 from llmgate.models import TokenCount
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, encode_json, is_array, is_object
-from llmgate.provider.kit import Fields, add_frame, json_request, read_json
+from llmgate.provider.kit import Fields, json_request, read_response
 
 __all__ = ["count_texts"]
 
@@ -30,15 +30,15 @@ def count_texts(call: ProviderCall, url: str) -> Flow[TokenCount]:
     for start in range(0, max(1, len(text)), _LONGEST):
         piece = text[start : start + _LONGEST]
         response = yield json_request(url, {"model": call.model, "text": piece})
-        payload = read_json(response.body)
-        try:
-            if "tokens" not in Fields(payload).payload:
-                raise DecodeError("it has no tokens")
-            count += len(Fields(payload).array("tokens"))
-        except DecodeError as failure:
-            add_frame(failure, "the response counts no tokens", response.body)
-            raise
+        count += read_response(response, _count_in, "the response counts no tokens")
     return TokenCount(count, is_estimate=True, basis=_BASIS)
+
+
+def _count_in(payload: Any) -> int:
+    fields = Fields(payload)
+    if "tokens" not in fields.payload:
+        raise DecodeError("it has no tokens")
+    return len(fields.array("tokens"))
 
 
 def _texts(call: ProviderCall) -> Iterator[str]:

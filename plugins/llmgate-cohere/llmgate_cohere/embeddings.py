@@ -14,7 +14,7 @@ from llmgate.errors import DecodeError
 from llmgate.provider import EmbeddingAbilities, Rule, Support
 from llmgate.provider.accumulate import beside
 from llmgate.provider.http import HttpRequest, HttpResponse, is_array, is_object
-from llmgate.provider.kit import Fields, SideFields, add_frame, json_request, merge_body, read_json
+from llmgate.provider.kit import Fields, SideFields, json_request, merge_body, read_response
 from llmgate.provider.vectors import vector_of
 from llmgate.types import Usage
 from llmgate_cohere.request.history import NAME
@@ -83,16 +83,12 @@ def decode_embeddings(response: HttpResponse, call: EmbeddingCall) -> Embeddings
         ProviderError: when an error was sent with status 200.
         DecodeError: when the response holds no embeddings; ``frame`` is its body.
     """
-    payload = read_json(response.body)
-    error = error_in(payload)
-    if error is not None:
-        error.in_stream = False
-        raise error
-    try:
-        return _embeddings(Fields(payload), call)
-    except DecodeError as failure:
-        add_frame(failure, "the response holds no embeddings", response.body)
-        raise
+    return read_response(
+        response,
+        lambda payload: _embeddings(Fields(payload), call),
+        "the response holds no embeddings",
+        error_in,
+    )
 
 
 def _embeddings(payload: Fields, call: EmbeddingCall) -> Embeddings:

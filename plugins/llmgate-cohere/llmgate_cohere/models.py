@@ -13,7 +13,7 @@ from llmgate.errors import DecodeError
 from llmgate.models import Model
 from llmgate.provider.accumulate import beside
 from llmgate.provider.http import Flow, HttpRequest
-from llmgate.provider.kit import Fields, SideFields, add_frame, read_json
+from llmgate.provider.kit import Fields, SideFields, read_response
 from llmgate_cohere.request.history import NAME
 from llmgate_cohere.response.errors import error_in
 
@@ -51,23 +51,21 @@ def list_models(url: str) -> Flow[list[Model]]:
         response = yield HttpRequest(
             "GET", page + (f"&page_token={quote(token, safe='')}" if token else "")
         )
-        payload = read_json(response.body)
-        error = error_in(payload)
-        if error is not None:
-            error.in_stream = False
-            raise error
-        try:
-            fields = Fields(payload)
-            if "models" not in payload:
-                raise DecodeError("it has no models")
-            models += [_model(entry) for entry in fields.objects("models")]
-            token = fields.optional_text("next_page_token") or ""
-        except DecodeError as failure:
-            add_frame(failure, "the response lists no models", response.body)
-            raise
+        found, token = read_response(
+            response, _models_and_token, "the response lists no models", error_in
+        )
+        models += found
         if not token:
             return models
     raise DecodeError("the pages of the list of models do not end")
+
+
+def _models_and_token(payload: Any) -> tuple[list[Model], str]:
+    fields = Fields(payload)
+    if "models" not in fields.payload:
+        raise DecodeError("it has no models")
+    models = [_model(entry) for entry in fields.objects("models")]
+    return models, fields.optional_text("next_page_token") or ""
 
 
 def _model(entry: Fields) -> Model:

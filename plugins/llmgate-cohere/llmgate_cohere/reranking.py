@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmgate.errors import DecodeError
 from llmgate.provider.accumulate import beside
 from llmgate.provider.http import HttpRequest, HttpResponse, encode_json
-from llmgate.provider.kit import Fields, SideFields, add_frame, json_request, merge_body, read_json
+from llmgate.provider.kit import Fields, SideFields, json_request, merge_body, read_response
 from llmgate.provider.ranking import results_in
 from llmgate.report import Report
 from llmgate.reranking import RerankCall, Reranking, RerankUsage
@@ -51,16 +50,12 @@ def decode_reranking(response: HttpResponse, report: Report) -> Reranking:
         ProviderError: when an error was sent with status 200.
         DecodeError: when the response holds no results; ``frame`` is its body.
     """
-    payload = read_json(response.body)
-    error = error_in(payload)
-    if error is not None:
-        error.in_stream = False
-        raise error
-    try:
-        return _reranking(Fields(payload), report)
-    except DecodeError as failure:
-        add_frame(failure, "the response holds no results", response.body)
-        raise
+    return read_response(
+        response,
+        lambda payload: _reranking(Fields(payload), report),
+        "the response holds no results",
+        error_in,
+    )
 
 
 def _reranking(payload: Fields, report: Report) -> Reranking:

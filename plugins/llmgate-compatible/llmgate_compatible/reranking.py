@@ -9,7 +9,7 @@ from typing import Any
 
 from llmgate.errors import DecodeError
 from llmgate.provider.http import HttpRequest, HttpResponse, is_object
-from llmgate.provider.kit import SideFields, add_frame, json_request, merge_body, read_json
+from llmgate.provider.kit import SideFields, json_request, merge_body, read_response
 from llmgate.provider.ranking import results_in
 from llmgate.reranking import RerankCall, Reranking, RerankUsage
 from llmgate_openai import error_from_payload
@@ -35,16 +35,7 @@ def decode_reranking(response: HttpResponse) -> Reranking:
         ProviderError: when an error was sent with status 200.
         DecodeError: when the response holds no results; ``frame`` is its body.
     """
-    payload = read_json(response.body)
-    error = error_from_payload(payload)
-    if error is not None:
-        error.in_stream = False
-        raise error
-    try:
-        return _reranking(payload)
-    except DecodeError as failure:
-        add_frame(failure, "the response holds no results", response.body)
-        raise
+    return read_response(response, _reranking, "the response holds no results", error_from_payload)
 
 
 def _reranking(payload: Any) -> Reranking:

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llmgate.errors import DecodeError
 from llmgate.models import TokenCount
 from llmgate.provider.http import HttpRequest, HttpResponse
-from llmgate.provider.kit import Fields, add_frame, json_request, read_json
+from llmgate.provider.kit import Fields, json_request, read_response
 from llmgate_gemini.request.address import method_url
 
 __all__ = ["count_of", "count_request"]
@@ -30,9 +29,8 @@ def count_of(response: HttpResponse) -> TokenCount:
     Raises:
         DecodeError: when there is none; ``frame`` is the body.
     """
-    payload = read_json(response.body)
-    try:
-        return TokenCount(Fields(payload).integer("totalTokens"))
-    except DecodeError as failure:
-        add_frame(failure, "the response counts no tokens", response.body)
-        raise
+    return read_response(
+        response,
+        lambda payload: TokenCount(Fields(payload).integer("totalTokens")),
+        "the response counts no tokens",
+    )

@@ -13,14 +13,7 @@ from llmgate.embeddings import Embedding, EmbeddingCall, Embeddings
 from llmgate.errors import DecodeError
 from llmgate.provider import EmbeddingAbilities, Rule, Support
 from llmgate.provider.http import Flow, HttpResponse
-from llmgate.provider.kit import (
-    Fields,
-    SideFields,
-    add_frame,
-    json_request,
-    merge_body,
-    read_json,
-)
+from llmgate.provider.kit import Fields, SideFields, json_request, merge_body, read_response
 from llmgate.provider.vectors import vector_of
 from llmgate.types import Usage
 from llmgate_gemini.request.address import method_url
@@ -123,23 +116,23 @@ def _decoded(response: HttpResponse, call: EmbeddingCall, key: str) -> Embedding
         ProviderError: when an error was sent with status 200.
         DecodeError: when the response holds no embeddings; ``frame`` is its body.
     """
-    payload = read_json(response.body)
-    error = error_from_payload(payload)
-    if error is not None:
-        raise error
-    try:
-        fields = Fields(payload)
-        entries = [fields.object(key)] if key == "embedding" else fields.objects(key)
-        if not entries:
-            raise DecodeError(f"it has no {key}")
-        data = [_embedding(entry, place, call) for place, entry in enumerate(entries)]
-        usage = _usage(payload, entries, call)
-        if fields.payload.get("truncated") is True:
-            _report_truncated(0, call)
-        return Embeddings(data, usage=usage, extra=fields.others(key, "usageMetadata"))
-    except DecodeError as failure:
-        add_frame(failure, "the response holds no embeddings", response.body)
-        raise
+    return read_response(
+        response,
+        lambda payload: _embeddings(Fields(payload), call, key),
+        "the response holds no embeddings",
+        error_from_payload,
+    )
+
+
+def _embeddings(fields: Fields, call: EmbeddingCall, key: str) -> Embeddings:
+    entries = [fields.object(key)] if key == "embedding" else fields.objects(key)
+    if not entries:
+        raise DecodeError(f"it has no {key}")
+    data = [_embedding(entry, place, call) for place, entry in enumerate(entries)]
+    usage = _usage(fields.payload, entries, call)
+    if fields.payload.get("truncated") is True:
+        _report_truncated(0, call)
+    return Embeddings(data, usage=usage, extra=fields.others(key, "usageMetadata"))
 
 
 def _embedding(entry: Fields, place: int, call: EmbeddingCall) -> Embedding:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from llmgate.errors import DecodeError
 from llmgate.models import Model
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse, is_array, is_object
-from llmgate.provider.kit import Fields, SideFields, add_frame, read_json
+from llmgate.provider.kit import Fields, SideFields, read_response
 from llmgate_gemini.response.errors import error_from_payload
 
 __all__ = ["list_pages"]
@@ -50,19 +50,17 @@ def list_pages(url: str, *, size: int = _PAGE) -> Flow[list[Model]]:
 
 def _page(response: HttpResponse) -> tuple[Iterable[Model], str]:
     """The models of a page, and the token of the next one."""
-    payload = read_json(response.body)
-    error = error_from_payload(payload)
-    if error is not None:
-        raise error
-    try:
-        fields = Fields(payload)
-        key = "publisherModels" if "publisherModels" in fields.payload else "models"
-        if key not in fields.payload:
-            raise DecodeError("it has no models")
-        return [*map(_model, fields.objects(key))], fields.optional_text("nextPageToken") or ""
-    except DecodeError as failure:
-        add_frame(failure, "the response lists no models", response.body)
-        raise
+    return read_response(
+        response, _models_and_token, "the response lists no models", error_from_payload
+    )
+
+
+def _models_and_token(payload: Any) -> tuple[Iterable[Model], str]:
+    fields = Fields(payload)
+    key = "publisherModels" if "publisherModels" in fields.payload else "models"
+    if key not in fields.payload:
+        raise DecodeError("it has no models")
+    return [*map(_model, fields.objects(key))], fields.optional_text("nextPageToken") or ""
 
 
 def _model(entry: Fields) -> Model:

@@ -13,7 +13,7 @@ from llmgate.embeddings import Embedding, EmbeddingCall, Embeddings
 from llmgate.errors import DecodeError, UnsupportedError
 from llmgate.provider import EmbeddingAbilities, Rule, Support
 from llmgate.provider.http import HttpRequest, HttpResponse, is_array
-from llmgate.provider.kit import add_frame, json_request, merge_body, read_json
+from llmgate.provider.kit import json_request, merge_body, read_response
 from llmgate.provider.vectors import vector_of
 from llmgate_openai import error_from_payload
 
@@ -57,21 +57,18 @@ def decode_features(response: HttpResponse, call: EmbeddingCall) -> Embeddings:
         ProviderError: when an error was sent with status 200.
         DecodeError: when the response holds no embeddings; ``frame`` is its body.
     """
-    payload = read_json(response.body)
-    error = error_from_payload(payload)
-    if error is not None:
-        error.in_stream = False
-        raise error
-    try:
-        vectors = [vector_of(each, f"[{place}]") for place, each in enumerate(_vectors(payload))]
-    except DecodeError as failure:
-        add_frame(failure, "the response holds no embeddings", response.body)
-        raise
+    vectors = read_response(
+        response, _vectors, "the response holds no embeddings", error_from_payload
+    )
     data = [Embedding(vector, place) for place, vector in enumerate(vectors)]
     return Embeddings(data, model=call.model)
 
 
-def _vectors(payload: Any) -> list[Any]:
+def _vectors(payload: Any) -> list[list[float]]:
+    return [vector_of(each, f"[{place}]") for place, each in enumerate(_arrays(payload))]
+
+
+def _arrays(payload: Any) -> list[Any]:
     if not is_array(payload) or not payload:
         raise DecodeError("it is no list of vectors")
     if not is_array(payload[0]):

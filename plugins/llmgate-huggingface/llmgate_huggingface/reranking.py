@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmgate.errors import DecodeError
 from llmgate.provider.http import HttpRequest, HttpResponse
-from llmgate.provider.kit import add_frame, json_request, merge_body, read_json
+from llmgate.provider.kit import json_request, merge_body, read_response
 from llmgate.provider.ranking import results_in
 from llmgate.reranking import RerankCall, Reranking
 from llmgate_openai import error_from_payload
@@ -30,13 +29,9 @@ def decode_reranking(response: HttpResponse) -> Reranking:
         ProviderError: when an error was sent with status 200.
         DecodeError: when the response holds no results; ``frame`` is its body.
     """
-    payload = read_json(response.body)
-    error = error_from_payload(payload)
-    if error is not None:
-        error.in_stream = False
-        raise error
-    try:
-        return Reranking(results_in(payload, "the response", "score"))
-    except DecodeError as failure:
-        add_frame(failure, "the response holds no results", response.body)
-        raise
+    return read_response(
+        response,
+        lambda payload: Reranking(results_in(payload, "the response", "score")),
+        "the response holds no results",
+        error_from_payload,
+    )

@@ -12,7 +12,7 @@ from llmgate.embeddings import Embedding, EmbeddingCall, Embeddings
 from llmgate.errors import DecodeError
 from llmgate.provider import EmbeddingAbilities, Rule, Support
 from llmgate.provider.http import HttpRequest, HttpResponse
-from llmgate.provider.kit import Fields, SideFields, add_frame, json_request, merge_body, read_json
+from llmgate.provider.kit import Fields, SideFields, json_request, merge_body, read_response
 from llmgate.provider.vectors import vector_of
 from llmgate.report import Report
 from llmgate.types import Usage
@@ -51,16 +51,12 @@ def decode_embeddings(response: HttpResponse, report: Report) -> Embeddings:
         ProviderError: when an error was sent with status 200.
         DecodeError: when the response holds no embeddings; ``frame`` is its body.
     """
-    payload = read_json(response.body)
-    error = error_in(payload)
-    if error is not None:
-        error.in_stream = False
-        raise error
-    try:
-        return _embeddings(Fields(payload), report)
-    except DecodeError as failure:
-        add_frame(failure, "the response holds no embeddings", response.body)
-        raise
+    return read_response(
+        response,
+        lambda payload: _embeddings(Fields(payload), report),
+        "the response holds no embeddings",
+        error_in,
+    )
 
 
 def _embeddings(fields: Fields, report: Report) -> Embeddings:

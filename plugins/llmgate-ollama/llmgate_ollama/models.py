@@ -10,7 +10,7 @@ from typing import Any
 from llmgate.errors import DecodeError
 from llmgate.models import Model
 from llmgate.provider.http import HttpResponse, is_array
-from llmgate.provider.kit import Fields, add_frame, read_json
+from llmgate.provider.kit import Fields, read_response
 from llmgate_ollama.response.errors import error_in
 from llmgate_ollama.response.parts import created_at
 
@@ -34,19 +34,14 @@ def decode_models(response: HttpResponse) -> list[Model]:
         ProviderError: when an error was sent with status 200.
         DecodeError: when the response lists no models; ``frame`` is its body.
     """
-    payload = read_json(response.body)
-    error = error_in(payload)
-    if error is not None:
-        error.in_stream = False
-        raise error
-    try:
-        fields = Fields(payload)
-        if not is_array(fields.payload.get("models")):
-            raise DecodeError("it has no models")
-        return [_model(entry) for entry in fields.objects("models")]
-    except DecodeError as failure:
-        add_frame(failure, "the response lists no models", response.body)
-        raise
+    return read_response(response, _models, "the response lists no models", error_in)
+
+
+def _models(payload: Any) -> list[Model]:
+    fields = Fields(payload)
+    if not is_array(fields.payload.get("models")):
+        raise DecodeError("it has no models")
+    return [_model(entry) for entry in fields.objects("models")]
 
 
 def _model(entry: Fields) -> Model:

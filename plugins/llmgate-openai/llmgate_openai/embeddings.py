@@ -12,7 +12,7 @@ from llmgate.embeddings import Embedding, EmbeddingCall, Embeddings
 from llmgate.errors import DecodeError
 from llmgate.provider import EmbeddingAbilities, Rule, Support
 from llmgate.provider.http import HttpRequest, HttpResponse, is_array, is_object
-from llmgate.provider.kit import SideFields, add_frame, json_request, merge_body, read_json
+from llmgate.provider.kit import SideFields, json_request, merge_body, read_response
 from llmgate.provider.vectors import vector_of
 from llmgate.types import Usage
 from llmgate_openai.response.errors import error_from_payload
@@ -51,16 +51,9 @@ def decode_embeddings(response: HttpResponse) -> Embeddings:
         ProviderError: when an error was sent with status 200.
         DecodeError: when the response holds no embeddings; ``frame`` is its body.
     """
-    payload = read_json(response.body)
-    error = error_from_payload(payload)
-    if error is not None:
-        error.in_stream = False
-        raise error
-    try:
-        return _embeddings(payload)
-    except DecodeError as failure:
-        add_frame(failure, "the response holds no embeddings", response.body)
-        raise
+    return read_response(
+        response, _embeddings, "the response holds no embeddings", error_from_payload
+    )
 
 
 def _embeddings(payload: Any) -> Embeddings:

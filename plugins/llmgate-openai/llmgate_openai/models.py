@@ -11,7 +11,7 @@ from typing import Any
 from llmgate.errors import DecodeError
 from llmgate.models import Model
 from llmgate.provider.http import HttpResponse, is_array, is_object
-from llmgate.provider.kit import add_frame, read_json
+from llmgate.provider.kit import read_response
 from llmgate_openai.response.errors import error_from_payload
 from llmgate_openai.response.parts import seconds_of
 
@@ -28,20 +28,11 @@ def decode_models(response: HttpResponse) -> list[Model]:
         ProviderError: when an error was sent with status 200.
         DecodeError: when the response lists no models; ``frame`` is its body.
     """
-    payload = read_json(response.body)
-    error = error_from_payload(payload)
-    if error is not None:
-        error.in_stream = False
-        raise error
+    return read_response(response, _models, "the response lists no models", error_from_payload)
+
+
+def _models(payload: Any) -> list[Model]:
     entries = payload.get("data") if is_object(payload) else payload
-    try:
-        return _models(entries)
-    except DecodeError as failure:
-        add_frame(failure, "the response lists no models", response.body)
-        raise
-
-
-def _models(entries: Any) -> list[Model]:
     if not is_array(entries):
         raise DecodeError("it is no list")
     return [_model(entry, f"data[{place}]") for place, entry in enumerate(entries)]

@@ -24,6 +24,7 @@ from llmgate.provider.kit import (
     finish_reason,
     piece_chunk,
     read_json,
+    read_response,
 )
 from llmgate.provider.merging import merge_data
 from llmgate.report import Report
@@ -65,16 +66,12 @@ def decode(response: HttpResponse, context: Context) -> Completion:
         ProviderError: when an error was sent with status 200.
         DecodeError: when the response is not Converse's; ``frame`` is its body.
     """
-    payload = read_json(response.body)
-    error = error_in(payload)
-    if error is not None:
-        error.in_stream = False
-        raise error
-    try:
-        return accumulate(ConverseDecoder(context).whole(payload))
-    except DecodeError as failure:
-        add_frame(failure, "the response is not a message", response.body)
-        raise
+    return read_response(
+        response,
+        lambda payload: accumulate(ConverseDecoder(context).whole(payload)),
+        "the response is not a message",
+        error_in,
+    )
 
 
 class ConverseDecoder:

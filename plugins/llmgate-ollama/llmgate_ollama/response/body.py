@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from llmgate.errors import DecodeError
 from llmgate.provider.http import HttpResponse
-from llmgate.provider.kit import Fields, SideFields, add_frame, read_json
+from llmgate.provider.kit import Fields, SideFields, read_response
 from llmgate.report import Report
 from llmgate.types import Completion
 from llmgate_ollama.response.errors import error_in
@@ -28,16 +28,12 @@ def decode(response: HttpResponse, call_id: str, report: Report) -> Completion:
         ProviderError: when an error was sent with status 200.
         DecodeError: when the response is not a completion; ``frame`` is its body.
     """
-    payload = read_json(response.body)
-    error = error_in(payload)
-    if error is not None:
-        error.in_stream = False
-        raise error
-    try:
-        return _completion(Fields(payload), call_id, report)
-    except DecodeError as failure:
-        add_frame(failure, "the response is not a completion", response.body)
-        raise
+    return read_response(
+        response,
+        lambda payload: _completion(Fields(payload), call_id, report),
+        "the response is not a completion",
+        error_in,
+    )
 
 
 def _completion(fields: Fields, call_id: str, report: Report) -> Completion:
