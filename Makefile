@@ -106,7 +106,7 @@ test-all: .venv/dev.stamp
 	@touch $@
 
 test-floor: .tools/floor/floor.stamp
-	@.tools/floor/bin/python -m pytest -q -n $(WORKERS) tests/test_transport.py tests/test_fast_path.py $(ARGS)
+	@.tools/floor/bin/python -m pytest -q -n $(WORKERS) tests/transport tests/test_fast_path.py $(ARGS)
 	@.tools/floor/bin/python -m pytest -q -n $(WORKERS) -m "not exhaustive" tests/test_faults.py -k net/
 
 # As above: environments of their own, with .venv behind them on the path.

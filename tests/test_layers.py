@@ -577,7 +577,11 @@ def test_the_unit_tests_of_the_core_import_no_plugin() -> None:
     assert {} == findings(of_plugins, modules)
 
 
-UNIT_TESTS = [*sorted(ROOT.glob("tests/*.py")), ROOT / "tests/faults/calls.py"]
+UNIT_TESTS = [
+    *sorted(ROOT.glob("tests/*.py")),
+    *sorted(ROOT.glob("tests/transport/*.py")),
+    ROOT / "tests/faults/calls.py",
+]
 """With the helpers that all of them use."""
 
 
