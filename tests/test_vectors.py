@@ -40,6 +40,12 @@ def doubles_of(numbers: list[float]) -> str:
     return b64encode(struct.pack(f"<{len(numbers)}d", *numbers)).decode()
 
 
+def test_signed_bytes() -> None:
+    """Where the provider says that its base64 is of them."""
+    assert [1.0, 127.0, -128.0, -1.0] == vector_of("AX+A/w==", "v", is_int8=True)
+    assert [0.5, 2.0] == vector_of([0.5, 2], "v", is_int8=True)
+
+
 def test_float64_that_was_float32_is_known_by_its_bits() -> None:
     """Read as float32, the vector would be twice as long, and every number of it wrong."""
     numbers: list[float] = [

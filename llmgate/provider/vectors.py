@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["one_for_each", "vector_of"]
 
 
-def vector_of(value: Any, path: str) -> list[float]:
+def vector_of(value: Any, path: str, *, is_int8: bool = False) -> list[float]:
     """A vector from a JSON array of numbers, or from base64 of little-endian float32.
 
     Base64 of float64 that were float32 before is known by its bits, and read as such: servers have
@@ -27,11 +27,13 @@ def vector_of(value: Any, path: str) -> list[float]:
     Args:
         value: What the provider sent.
         path: Where it stands in the response, for the error's text.
+        is_int8: Whether its base64 is of signed bytes, as hosts send that round their numbers.
 
     Raises:
         DecodeError: when it is neither, or empty.
     """
-    numbers = _from_base64(value, path) if isinstance(value, str) else _from_array(value, path)
+    is_text = isinstance(value, str)
+    numbers = _from_base64(value, path, is_int8) if is_text else _from_array(value, path)
     if not numbers:
         raise DecodeError(f"{path}: the vector is empty")
     return numbers.tolist()
@@ -47,9 +49,11 @@ def _from_array(value: Any, path: str) -> array[float]:
     raise DecodeError(f"{path}: {reason}")
 
 
-def _from_base64(text: str, path: str) -> array[float]:
+def _from_base64(text: str, path: str, is_int8: bool) -> array[float]:
     try:
         data = a2b_base64(text, strict_mode=True)
+        if is_int8:
+            return array("d", array("b", data))
         numbers = array("d", data) if _is_widened(data) else array("f", data)
     except (BadBase64Error, ValueError):
         reason = "expected base64 of float32 numbers"

@@ -167,6 +167,7 @@ def _any_value(value: Any) -> Any:
 _VARIABLES = _Column(
     "names of variables, such as ACME_API_KEY", _list(_matching(r"[A-Z][A-Z0-9_]*"))
 )
+_PATH = _Column("a path", _matching(r"(/[A-Za-z0-9._-]+)*"))
 _PATHS = ("embeddings", "models", "rerank", "tokens")
 _ROW: Mapping[str, _Column] = {
     "title": _Column("text", _text),
@@ -181,7 +182,7 @@ _ROW: Mapping[str, _Column] = {
     "docs": _Column("text", _text),
     "claims": _Column("globs of models", _list(_text)),
     "paths": _Column("embeddings, models, rerank or tokens", _list(_among(_PATHS))),
-    "chat_path": _Column("a path", _matching(r"(/[A-Za-z0-9._-]+)*")),
+    "chat_path": _PATH,
     "chat": _Column("a table", _any_object),
     "embedding": _Column("a table", _any_object),
     "rerank": _Column("a table", _any_object),
@@ -198,6 +199,8 @@ _OPERATION: Mapping[str, _Column] = {
     "body": _Column("a table", _any_object),
     "texts_only": _Column("true or false", _flag),
     "objects": _Column("true or false", _flag),
+    "int8": _Column("true or false", _flag),
+    "path": _PATH,
 }
 _PARAMETERS = _among(ChatParameters.__annotations__)
 _LIMITS, _ECHOES, _QUIRKS = ("max_tokens", "max_completion_tokens"), get_args(Echo), get_args(Quirk)

@@ -87,6 +87,7 @@ class _History:
         self._chat = chat
         self._reason = f"{title} does not take it"
         self._quirks = chat.quirks
+        self._signed = {"extra_content"} if "signed_calls" in chat.quirks else set[str]()
         reason = f"{title} takes letters, digits, _ and - only"
         is_mapped = "plain_ids" in chat.quirks
         self._ids = NameMap(_ids_in(call), _PLAIN_ID, reason) if is_mapped else None
@@ -111,7 +112,8 @@ class _History:
             self._drop(sent, "content_parts", path)
         self._fit_reasoning(sent, path)
         if "known_fields" in self._quirks:
-            for name in [name for name in sent if name not in _RESPONSE_FIELDS]:
+            kept = _RESPONSE_FIELDS | self._signed
+            for name in [name for name in sent if name not in kept]:
                 self._drop(sent, name, path)
         if is_array(sent.get("tool_calls")):
             if sent["tool_calls"]:
@@ -130,7 +132,7 @@ class _History:
     def _call_of(self, call: _Message, path: str) -> _Message:
         quirks = self._quirks
         if "known_fields" in quirks:
-            kept = {*_CALL_FIELDS, "extra_content"} if "signed_calls" in quirks else _CALL_FIELDS
+            kept = _CALL_FIELDS | self._signed
             for name in [name for name in call if name not in kept]:
                 self._drop(call, name, path)
         if self._ids is not None:

@@ -43,11 +43,12 @@ class WithEmbeddings(Embedder):
         """One request, all vectors."""
         from llmgate_openai import embeddings  # noqa: PLC0415 - not paid for by chat
 
-        fit, url = self.row.embedding, self._url("/embeddings")
+        fit = self.row.embedding
+        url = self._url(fit.path or "/embeddings")
         if fit != _AS_OPENAI:
             call = _fitted(call, fit, self.row.title)
         response = yield embeddings.embedding_request(call, url, prefers_base64=False)
-        return embeddings.decode_embeddings(response)
+        return embeddings.decode_embeddings(response, is_int8=fit.int8)
 
     def embedding_abilities(self, model: str) -> EmbeddingAbilities:  # noqa: ARG002 - it is the host's
         """What the row says; a host of which it says nothing is sent just what was asked."""
@@ -66,8 +67,9 @@ class WithRerankings(Reranker):
         """One request, a score for each document."""
         from llmgate_compatible import reranking  # noqa: PLC0415 - not paid for by chat
 
-        fitted = _fitted(call, self.row.rerank, self.row.title)
-        response = yield reranking.rerank_request(fitted, self._url("/rerank"))
+        fit = self.row.rerank
+        url = self._url(fit.path or "/rerank")
+        response = yield reranking.rerank_request(_fitted(call, fit, self.row.title), url)
         return reranking.decode_reranking(response)
 
     def rerank_abilities(self, model: str) -> RerankAbilities:  # noqa: ARG002 - it is the host's

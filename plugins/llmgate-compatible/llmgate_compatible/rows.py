@@ -33,7 +33,7 @@ Quirk: TypeAlias = Literal[
     "alternating",  # several messages of one role in a row are refused: they are joined
     "plain_ids",  # ids of tool calls may have letters, digits, _ and - only
     "content_parts",  # content that came in parts is sent back in parts
-    "signed_calls",  # Gemini's: tool calls have signatures, which are sent back
+    "signed_calls",  # Gemini's: messages and their calls have signatures, which are sent back
     "signatures_required",  # and calls that have none are refused
     "named_tool_as_required",  # one function cannot be chosen by its name
     "free_choice_while_thinking",  # tool_choice cannot force a call, unless reasoning is off
@@ -77,8 +77,9 @@ class Operation(NamedTuple):
     ``most`` is the largest number of inputs in one request. ``without`` are the parameters that the
     host lacks, ``renames`` its own names of others, and ``words`` its own words for ``input_type``.
     ``defaults`` are the parameters that are sent where the call has none, and reported; ``body`` is
-    merged into each body. ``texts_only`` says that an input cannot be token ids, and ``objects``
-    that a document may be an object.
+    merged into each body. ``texts_only`` says that an input cannot be token ids, ``objects`` that a
+    document may be an object, and ``int8`` that the base64 of vectors is of signed bytes. ``path``
+    stands in the place of ``/embeddings`` or ``/rerank``.
     """
 
     most: int | None = None
@@ -89,6 +90,8 @@ class Operation(NamedTuple):
     body: Mapping[str, Any] = _NOTHING
     texts_only: bool = False
     objects: bool = False
+    int8: bool = False
+    path: str = ""
 
 
 class Responses(NamedTuple):

@@ -24,7 +24,7 @@ from llmgate.testing import (
 _CORPUS = Path(__file__).parents[4] / "shared" / "corpus" / "dev"
 _FAMILIES = (
     *("groq", "deepseek", "together", "fireworks", "openrouter", "xai", "perplexity", "cerebras"),
-    *("vllm", "local_openai_compat", "other_openai_compat", "cohere"),
+    *("vllm", "local_openai_compat", "other_openai_compat", "cohere", "gemini"),
 )
 _HOSTS: Mapping[str, str] = {
     "api.groq.com": "groq",
@@ -49,6 +49,7 @@ _HOSTS: Mapping[str, str] = {
     "api.studio.nebius.ai": "nebius",
     "<DATABRICKS_BASE_URL>": "databricks",
     "api.cohere.com": "cohere-openai",
+    "generativelanguage.googleapis.com": "gemini-openai",
 }
 """The names of the hosts that were recorded; what is recorded without a host is its family's."""
 _ALIKE = (
@@ -79,7 +80,7 @@ def _expected(exchange: RecordedExchange) -> Mapping[str, Any]:
     return {**said, **_SAID_OTHERWISE.get(exchange.name, {})}
 
 
-_COUNTS_REASONING_BESIDE = ("xai-", "other-openai-compat-chat-completions-6247ce3532")
+_COUNTS_REASONING_BESIDE = ("xai-", "gemini-", "other-openai-compat-chat-completions-6247ce3532")
 _SAID_OTHERWISE: Mapping[str, Mapping[str, Any]] = {
     # The name of the function comes twice, and counts once.
     "openrouter-chat-completions-210a3de0a8": {"tool_calls": (("llm_version", {}),)},

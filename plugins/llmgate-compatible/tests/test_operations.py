@@ -31,6 +31,7 @@ from llmgate.testing import (
     drive,
     with_transport,
 )
+from llmgate.testing.driving import first_request
 
 _CALL: dict[str, Any] = {"model": "m", "query": "q", "documents": ["a", "b"]}
 _USAGE = {"prompt_tokens": 4, "total_tokens": 5}
@@ -156,11 +157,35 @@ class TestVllmEmbeddings(EmbeddingConformance):
     recordings = tuple(_recorded("local-openai-compat"))
 
 
-def test_recordings_of_embeddings_are_played_but_perplexitys() -> None:
-    """Those have numbers of one byte, which its row does not offer: it has no path for them."""
-    assert not hasattr(llmgate_compatible.perplexity, "embed")
-    played = {family: len([*_recorded(family)]) for family in ("openrouter", "voyage")}
-    assert {"openrouter": 1, "voyage": 2} == played or not _CORPUS.is_dir()
+class TestPerplexityEmbeddings(EmbeddingConformance):
+    """A path of its own, and numbers of one byte each, whatever encoding is asked for."""
+
+    provider = llmgate_compatible.perplexity(api_key=CANARY)
+    recordings = (
+        RecordedEmbeddings(
+            "numbers of one byte",
+            {"model": "m", "input": ["a"], "dimensions": 4, "encoding_format": "float"},
+            (_said({"data": [{"index": 0, "embedding": "AX+A/w=="}], "usage": _USAGE}),),
+            body={"model": "m", "input": ["a"], "dimensions": 4},
+            vectors=[[1.0, 127.0, -128.0, -1.0]],
+        ),
+        *_recorded("perplexity"),
+    )
+
+
+def test_a_path_of_its_own() -> None:
+    """Where the host has its embeddings elsewhere than its chat."""
+    provider = llmgate_compatible.perplexity(api_key=CANARY)
+    request = first_request(provider.embed(EmbeddingCall("m", ["a"])))
+    assert "https://api.perplexity.ai/v1/embeddings" == request.url
+
+
+def test_recordings_of_embeddings_are_played() -> None:
+    """All that there are."""
+    families = ("openrouter", "perplexity", "voyage")
+    played = {family: len([*_recorded(family)]) for family in families}
+    expected = {"openrouter": 1, "perplexity": 1, "voyage": 2}
+    assert expected == played or not _CORPUS.is_dir()
 
 
 class TestVoyageEmbeddings(EmbeddingConformance):

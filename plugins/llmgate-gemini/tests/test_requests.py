@@ -263,7 +263,7 @@ def test_tools_of_the_server(sent: Any, given: dict[str, Any], expected: dict[st
 
 def test_tools_of_the_server_and_their_fields(sent: Any) -> None:
     """A search that is asked for twice is sent once, and unknown fields are reported."""
-    code = {"type": "codeExecution", "codeExecution": {}, "name": "x"}
+    code: dict[str, Any] = {"type": "codeExecution", "codeExecution": {}, "name": "x"}
     body, call = sent(tools=[{"type": "googleSearch"}, code], web_search_options={})
     assert [{"googleSearch": {}}, {"codeExecution": {}}] == body["tools"]
     assert {"tools[1].name", "web_search_options"} == paths(call)

@@ -44,23 +44,28 @@ def embedding_request(call: EmbeddingCall, url: str, *, prefers_base64: bool) ->
     return json_request(url, merge_body(body, call.extra_body))
 
 
-def decode_embeddings(response: HttpResponse) -> Embeddings:
+def decode_embeddings(response: HttpResponse, *, is_int8: bool = False) -> Embeddings:
     """The embeddings of a response, in the order in which they came.
+
+    ``is_int8`` says that their base64 is of signed bytes.
 
     Raises:
         ProviderError: when an error was sent with status 200.
         DecodeError: when the response holds no embeddings; ``frame`` is its body.
     """
     return read_response(
-        response, _embeddings, "the response holds no embeddings", error_from_payload
+        response,
+        lambda payload: _embeddings(payload, is_int8=is_int8),
+        "the response holds no embeddings",
+        error_from_payload,
     )
 
 
-def _embeddings(payload: Any) -> Embeddings:
+def _embeddings(payload: Any, *, is_int8: bool) -> Embeddings:
     if not is_object(payload) or not is_array(payload.get("data")):
         raise DecodeError("it has no data")
     return Embeddings(
-        data=[_embedding(item, place) for place, item in enumerate(payload["data"])],
+        data=[_embedding(item, place, is_int8) for place, item in enumerate(payload["data"])],
         model=_model(payload),
         usage=_usage(payload),
         extra={name: value for name, value in payload.items() if name not in _NAMES},
@@ -77,7 +82,7 @@ def _model(payload: Mapping[str, Any]) -> str:
     return model or ""
 
 
-def _embedding(item: Any, place: int) -> Embedding:
+def _embedding(item: Any, place: int, is_int8: bool) -> Embedding:
     path = f"data[{place}]"
     if not is_object(item):
         raise DecodeError(f"{path} is no object")
@@ -87,7 +92,7 @@ def _embedding(item: Any, place: int) -> Embedding:
     if type(index) is not int:
         raise DecodeError(f"{path}.index is no integer")
     return Embedding(
-        embedding=vector_of(item.get("embedding"), f"{path}.embedding"),
+        embedding=vector_of(item.get("embedding"), f"{path}.embedding", is_int8=is_int8),
         index=index,
         extra={name: value for name, value in item.items() if name not in _ITEM_NAMES},
     )
