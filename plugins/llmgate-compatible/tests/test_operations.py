@@ -175,7 +175,7 @@ class TestPerplexityEmbeddings(EmbeddingConformance):
 
 def test_a_path_of_its_own() -> None:
     """Where the host has its embeddings elsewhere than its chat."""
-    provider = llmgate_compatible.perplexity(api_key=CANARY)
+    provider: Any = llmgate_compatible.perplexity(api_key=CANARY)
     request = first_request(provider.embed(EmbeddingCall("m", ["a"])))
     assert "https://api.perplexity.ai/v1/embeddings" == request.url
 
