@@ -159,6 +159,7 @@ FLOORS = (
         "middlewares.estimates",
         "middlewares.limit_definition",
         "middlewares.limit_store",
+        "middlewares.pacing",
         "middlewares.turns",
         "middlewares.rate_headers",
         "middlewares.limits",

@@ -21,7 +21,7 @@ from llmgate.middleware import EmbeddingHandler, Handler, Middleware, Shared, St
 from llmgate.middlewares.estimates import Estimate, Pricing, length_of, spent
 from llmgate.middlewares.limit_definition import AnyCall, Limit
 from llmgate.middlewares.limit_store import Admission, LimitStore, Share
-from llmgate.middlewares.rate_headers import pause_in
+from llmgate.middlewares.rate_headers import advice_in
 from llmgate.middlewares.turns import MemoryLimits
 
 if TYPE_CHECKING:
@@ -239,6 +239,8 @@ class _Held:
             if self._length:
                 self._estimate.learn(self._length, usage.prompt_tokens, usage.completion_tokens)
         self._turn.settle(used)
-        pause = pause_in(headers)
-        if pause:
-            self._turn.hold_back(pause)
+        advice = advice_in(headers, 0 if usage is None else usage.total_tokens)
+        if advice is not None:
+            if advice.pause:
+                self._turn.hold_back(advice.pause)
+            self._turn.pace(advice.gap, advice.seconds)

@@ -5,38 +5,70 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import NamedTuple
 
-__all__ = ["pause_in"]
+__all__ = ["Advice", "advice_in"]
 
 _REMAINING = re.compile(
     r"(?:x-)?(?:[a-z]+-)?ratelimit-(?:(?P<before>[a-z-]+?)-)?remaining(?:-(?P<after>[a-z-]+))?"
 )
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?", re.ASCII)
 _LONGEST = 120.0
 """Seconds. What is reset later may be the quota of a day, of which a refusal says enough."""
 
 
-def pause_in(headers: Mapping[str, str]) -> float:
-    """The seconds until what is used up is there again; 0 where nothing is.
+class Advice(NamedTuple):
+    """What a provider says of its limits: let nobody through for ``pause`` seconds, and then, for
+    ``seconds``, one call in each ``gap``; 0 where there is no need."""
+
+    pause: float
+    gap: float
+    seconds: float
+
+
+def advice_in(headers: Mapping[str, str], tokens: int) -> Advice | None:
+    """What follows from how much is left; None where the headers say nothing of it.
 
     OpenAI and hosts of its format: ``x-ratelimit-remaining-requests: 0`` and
     ``x-ratelimit-reset-requests: 6m0s``. Anthropic: ``anthropic-ratelimit-tokens-remaining: 0`` and
     ``anthropic-ratelimit-tokens-reset``, a time of RFC 3339. Others: ``x-ratelimit-remaining`` and
     ``x-ratelimit-reset``, in seconds or as a time since the epoch.
+
+    Where nothing is left, calls wait until it is. Where less than a quarter of a limit is left
+    (``x-ratelimit-limit-requests: 60``), what is left is spread over the time until then.
+
+    Args:
+        headers: Of a response, with names in small letters.
+        tokens: What its call took; 0 where that is not known. The next ones are thought to take as
+            many.
     """
-    longest = 0.0
+    pause = gap = seconds = 0.0
+    is_known = False
     for name, value in headers.items():
-        if "remaining" in name and _REMAINING.fullmatch(name) and _is_none(value):
-            reset = headers.get(name.replace("remaining", "reset"))
-            longest = max(longest, 0.0 if reset is None else _seconds(reset))
-    return min(longest, _LONGEST)
+        found = _REMAINING.fullmatch(name) if "remaining" in name else None
+        remaining = None if found is None else _number(value)
+        if found is None or remaining is None:
+            continue
+        is_known = True
+        limit = _number(headers.get(name.replace("remaining", "limit"), ""))
+        if remaining > 0 and (limit is None or remaining >= limit / 4):
+            continue
+        left = _seconds(headers.get(name.replace("remaining", "reset"), ""))
+        if remaining <= 0:
+            pause = max(pause, left)
+        elif left <= _LONGEST:
+            kind = found["before"] or found["after"] or ""
+            call = tokens if "token" in kind else 1
+            if call * left / remaining > gap:
+                gap, seconds = call * left / remaining, left
+    return Advice(min(pause, _LONGEST), gap, seconds) if is_known else None
 
 
-def _is_none(value: str) -> bool:
-    try:
-        return float(value) <= 0
-    except ValueError:
-        return False
+def _number(value: str) -> float | None:
+    """The first number of a value such as ``100`` or ``100, 100;w=60``; None for what is none."""
+    found = _NUMBER.match(value)
+    return None if found is None else float(found[0])
 
 
 def _seconds(reset: str) -> float:

@@ -11,24 +11,26 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from threading import RLock
+from typing import NamedTuple
 
 from llmgate.middlewares.limit_definition import AMOUNTS, Limit
 from llmgate.middlewares.limit_store import Amounts, Share, refusal
+from llmgate.middlewares.pacing import Pacing
 
 __all__ = ["Group", "MemoryLimits", "Turn"]
 
 
-class Group:
+class Group(Pacing):
     """What calls with something in common have used of one limit."""
 
     def __init__(self, limit: Limit, name: str) -> None:
+        super().__init__()
         self.limit, self.name = limit, name
         self.next_request = 0.0
         """When the next request would be due if they came evenly (GCRA's theoretical arrival
         time)."""
         self.tokens_at = 0.0
         """When all tokens that were used will have been earned; the same of tokens."""
-        self.held_until = 0.0
         self.most_running = limit.concurrency or 0
         self.running = 0
         self.waiting = deque[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]]()
@@ -37,15 +39,15 @@ class Group:
         self.period_end = 0.0
         """Of what is spent and reserved, in seconds since the epoch."""
         self.most_spend = limit.most_spend
-        self._request = limit.per / limit.requests if limit.requests else 0.0
+        self.interval = limit.per / limit.requests if limit.requests else 0.0
         self._token = limit.per / limit.tokens if limit.tokens else 0.0
         burst = limit.burst or max(1.0, (limit.requests or 0.0) / 10)
-        self._early, self._token_early = (burst - 1) * self._request, limit.per / 10
+        self._early, self._token_early = (burst - 1) * self.interval, limit.per / 10
 
     def delay(self, now: float) -> float:
         """Seconds until another call may be made; none or less where it may be made now."""
-        until = self.held_until
-        if self._request and self.next_request - self._early > until:
+        until = self.next_release
+        if self.interval and self.next_request - self._early > until:
             until = self.next_request - self._early
         if self._token and self.tokens_at - self._token_early > until:
             until = self.tokens_at - self._token_early
@@ -57,18 +59,32 @@ class Group:
 
     def reason(self, now: float, delay: float) -> str:
         """Which of the limits has this delay."""
-        if self._request and delay == self.next_request - self._early - now:
+        if self.held_until > now:
+            return "the provider"
+        if self.interval and delay == self.next_request - self._early - now:
             return "requests"
-        return "the provider" if delay == self.held_until - now else "tokens"
+        return "the provider" if delay == self.next_release - now else "tokens"
 
     def use(self, now: float, requests: float, tokens: float) -> None:
         """Count what is used, or was used less."""
-        if self._request and requests:
+        if self.interval and requests:
             start = self.next_request if self.next_request > now else now  # max() takes longer
-            self.next_request = start + requests * self._request
+            self.next_request = start + requests * self.interval
         if self._token and tokens:
             start = self.tokens_at if self.tokens_at > now else now
             self.tokens_at = start + tokens * self._token
+        if self.is_paced and requests:
+            self.release(now, requests, self.interval)
+
+    def hold(self, now: float, seconds: float) -> float:
+        """Let nobody through for so long; those that wait move in their order, by what is
+        returned."""
+        shift = super().hold(now, seconds)
+        if self.next_request - self._early > now:
+            self.next_request += shift
+        if self.tokens_at - self._token_early > now:
+            self.tokens_at += shift
+        return shift
 
     def begin_period(self, now: float) -> None:
         """Forget what was spent in a period that is over, or that a clock gave which was far ahead
@@ -79,7 +95,7 @@ class Group:
 
     def is_idle(self) -> bool:
         now = time.monotonic()
-        is_used_up = max(self.next_request, self.tokens_at, self.held_until) > now
+        is_used_up = max(self.next_request, self.tokens_at, self.next_release) > now
         is_spent = (self.spent or self.reserved) and time.time() < self.period_end
         return not (self.running or self.waiting or is_used_up or is_spent)
 
@@ -147,17 +163,39 @@ class MemoryLimits:
 
 
 _MOST_GROUPS = 10_000
+_ROUNDED = 0.001
+
+
+class _Due(NamedTuple):
+    """When a call that waits is due in a group, but for the seconds by which the provider moves it:
+    minus infinity where it waits for other calls to end."""
+
+    group: Group
+    without_moves: float
+
+    def at(self) -> float:
+        return self.without_moves + self.group.moved
+
+    def lined_up(self, now: float) -> _Due:
+        """The same, or behind those that wait for the provider where it has not waited for that."""
+        group = self.group
+        if self.at() > group.held_until - _ROUNDED or group.next_release <= now:
+            return self
+        at = group.next_release
+        group.release(now, 1, group.interval)
+        return _Due(group, at - group.moved)
 
 
 class Turn:
     """One call's share of its groups."""
 
-    __slots__ = ("_amounts", "_entered", "_groups", "_lock", "_periods")
+    __slots__ = ("_amounts", "_dues", "_entered", "_groups", "_lock", "_periods")
 
     def __init__(self, groups: list[Group], amounts: Amounts, lock: RLock) -> None:
         self._groups, self._amounts, self._lock = groups, amounts, lock
         self._entered: list[Group] = []
         self._periods: dict[Group, float] | None = None
+        self._dues: list[_Due] = []
 
     def book(self, max_wait: float | None) -> float:
         """Book the turn, so that whoever comes later waits longer; the seconds until then.
@@ -177,6 +215,10 @@ class Turn:
         amounts = self._amounts
         if "spend" in amounts:
             self._periods = self._reserve(amounts["spend"])
+        if delay > 0:
+            self._dues = [
+                _Due(each, now + max(0.0, each.delay(now)) - each.moved) for each in self._groups
+            ]
         for each in self._groups:
             each.use(now, amounts["requests"], amounts["tokens"])
         return delay
@@ -200,25 +242,39 @@ class Turn:
         """
         until = math.inf if max_wait is None else time.monotonic() + max_wait
         try:
-            while delay > 0:
-                await asyncio.sleep(delay)
-                delay = self._held_back(until)
+            await self._wait_until_due(delay, until)
             for each in self._groups:
                 if each.most_running:
                     await self._enter(each, until)
                     self._entered.append(each)
+            await self._wait_until_due(self._still_to_wait(until), until)
         except BaseException:
             self.give_back()
             self.leave()
             raise
 
-    def _held_back(self, until: float) -> float:
-        """How much longer a provider wants to be left alone, which it may have said meanwhile."""
-        now, last = time.monotonic(), max(self._groups, key=lambda each: each.held_until)
-        seconds = last.held_until - now
-        if last.held_until > until and seconds > 0:
-            raise refusal(last.limit, last.name, "the provider", seconds)
-        return seconds
+    async def _wait_until_due(self, delay: float, until: float) -> None:
+        """Wait for so long, and for longer where the provider has moved everybody meanwhile.
+
+        Raises:
+            RateLimitError: when that takes too long.
+        """
+        while delay > 0:
+            await asyncio.sleep(delay)
+            delay = self._still_to_wait(until)
+
+    def _still_to_wait(self, until: float) -> float:
+        """Seconds until the turn comes in all groups, after what the provider has asked for. Who
+        has waited for something else goes behind those that wait for the provider."""
+        with self._lock:
+            now = time.monotonic()
+            dues = self._dues or [_Due(each, -math.inf) for each in self._groups]
+            self._dues = [each.lined_up(now) for each in dues]
+        last = max(self._dues, key=_Due.at)
+        delay = last.at() - now
+        if delay > 0 and now + delay > until:
+            raise refusal(last.group.limit, last.group.name, "the provider", delay)
+        return delay
 
     def _reserve(self, spend: float) -> dict[Group, float]:
         """Set aside what is thought to be spent, of all or of none.
@@ -268,10 +324,19 @@ class Turn:
 
     def hold_back(self, seconds: float) -> None:
         """Let nobody through for so long."""
-        until = time.monotonic() + seconds
         with self._lock:
+            now = time.monotonic()
             for each in self._groups:
-                each.held_until = max(each.held_until, until)
+                each.hold(now, seconds)
+
+    def pace(self, gap: float, seconds: float) -> None:
+        """Let one further call through in each gap, for so many seconds; a gap of 0 ends that."""
+        if not gap and not any(each.is_paced for each in self._groups):
+            return
+        with self._lock:
+            now = time.monotonic()
+            for each in self._groups:
+                each.pace(now, gap, seconds)
 
     def leave(self) -> None:
         """The call is over: those that wait for it to end may go on."""

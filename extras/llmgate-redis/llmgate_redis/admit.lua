@@ -14,6 +14,7 @@ local function keep(key, ms)
   if redis.call('PTTL', key) < ms then redis.call('PEXPIRE', key, math.ceil(ms)) end
 end
 
+-- 'held until' is when the next call may go after a pause, or while calls are paced.
 local function usage(group)
   local names = {'held until'}
   for _, rate in ipairs(group[2]) do names[#names + 1] = rate[1] end
@@ -59,8 +60,31 @@ local function overspent(budget)
   if used + budget[5] > budget[4] then return string.format('%.0f', used) end
 end
 
+-- Let the next call go later: as the provider's headers say, or else faster and faster, as far as
+-- the rate of requests allows.
+local function release(group, known, fields)
+  local pace = redis.call('HMGET', KEYS[group[1]], 'gap', 'paced until', 'released')
+  local start, gap = math.max(tonumber(known[1]), now), 0
+  if start < tonumber(pace[2] or 0) then
+    gap = tonumber(pace[1])
+  elseif tonumber(known[1]) > now then
+    local released, interval = tonumber(pace[3] or 0) + 1, 0
+    for _, rate in ipairs(group[2]) do
+      if rate[1] == 'requests' then interval = rate[3] end
+    end
+    gap = math.max(interval, 500 * math.log(1 + 1 / released) / math.log(2))
+    fields[#fields + 1] = 'released'
+    fields[#fields + 1] = released
+  end
+  if gap == 0 then return 0 end
+  fields[#fields + 1] = 'held until'
+  fields[#fields + 1] = string.format('%.3f', start + gap)
+  return start + gap
+end
+
 local function count(call, group, known, delay)
-  local fields, last = {}, 0
+  local fields = {}
+  local last = known[1] and release(group, known, fields) or 0
   for n, rate in ipairs(group[2]) do
     local at = math.max(tonumber(known[n + 1] or 0), now) + rate[3]
     fields[#fields + 1] = rate[1]

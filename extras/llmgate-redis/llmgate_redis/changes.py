@@ -22,11 +22,12 @@ class Changes:
     def __init__(self) -> None:
         self._used: dict[str, dict[str, float]] = {}
         self._paused: dict[str, float] = {}
+        self._paced: dict[str, tuple[float, float]] = {}
         self._spent: dict[str, tuple[int, float]] = {}
         self._leases = deque[_Operation](maxlen=_MOST)
 
     def __bool__(self) -> bool:
-        return bool(self._used or self._leases or self._spent or self._paused)
+        return bool(self._used or self._leases or self._spent or self._paused or self._paced)
 
     def use(self, usage: str, rate: str, milliseconds: float) -> None:
         """A call took up more of a rate than was counted, or less."""
@@ -36,6 +37,10 @@ class Changes:
     def pause(self, usage: str, until: float) -> None:
         """Nobody may be let through before a time of the event loop's clock."""
         self._paused[usage] = max(self._paused.get(usage, 0.0), until)
+
+    def pace(self, usage: str, gap: float, until: float) -> None:
+        """One call may go in each gap of seconds before a time of the event loop's clock."""
+        self._paced[usage] = (gap, until)
 
     def spend(self, totals: str, amount: int, period_end: float) -> None:
         """So much of a budget was spent, in a period that ends at a time since the epoch."""
@@ -63,6 +68,8 @@ class Changes:
             taken.append(["use", number(usage), [[*rate] for rate in rates.items()]])
         for usage, until in _taken(self._paused):
             taken.append(["pause", number(usage), max(0.0, until - now) * 1000])
+        for usage, (gap, until) in _taken(self._paced):
+            taken.append(["pace", number(usage), gap * 1000, max(0.0, until - now) * 1000])
         for totals, (amount, end) in _taken(self._spent):
             left = max(0.0, end - epoch) * 1000 + _GRACE
             taken.append(["spend", number(totals), amount, left])

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 
 from redis.exceptions import ResponseError
 
+from llmgate.middlewares.pacing import Pacing
 from llmgate_redis.changes import Changes
 from llmgate_redis.link import Link, RedisUnavailableError, Script
-from llmgate_redis.request import Request
+from llmgate_redis.request import Group, Request
 
 __all__ = ["Decision", "Ledger"]
 
@@ -71,7 +72,9 @@ class Ledger:
         self._open = dict[str, tuple[Request, float]]()
         self._renewing: asyncio.TimerHandle | None = None
         self._full = dict[str, asyncio.Event]()
-        self._pauses = dict[str, float]()
+        self._pauses = dict[str, Pacing]()
+        self._most_pauses = _MOST_PAUSES
+        self._paced = dict[str, float]()
         self.waiting = 0
         """Calls that wait for others to end: changes are sent at once."""
         link.on_return = self._returned
@@ -159,21 +162,42 @@ class Ledger:
     def pause(self, request: Request, seconds: float) -> None:
         """Let no call of these groups through for so long."""
         now = self._loop.time()
-        if len(self._pauses) > _MOST_PAUSES:
-            self._pauses = {usage: end for usage, end in self._pauses.items() if end > now}
+        if len(self._pauses) > self._most_pauses:
+            self._pauses = {
+                usage: each for usage, each in self._pauses.items() if each.next_release > now
+            }
+            self._most_pauses = max(_MOST_PAUSES, 2 * len(self._pauses))
         for group in request.groups:
-            until = self._pauses[group.usage] = max(
-                self._pauses.get(group.usage, 0.0), now + seconds
-            )
-            self.changes.pause(group.usage, until)
+            pacing = self._pauses.setdefault(group.usage, Pacing())
+            pacing.hold(now, seconds)
+            self.changes.pause(group.usage, pacing.held_until)
         self._send_soon(now=True)
 
+    def pace(self, request: Request, gap: float, seconds: float) -> None:
+        """Let one further call of these groups through in each gap; a gap of 0 ends that."""
+        now, is_new = self._loop.time(), False
+        for group in request.groups:
+            if gap or self._paced.get(group.usage, 0.0) > now:
+                is_new = True
+                self.changes.pace(group.usage, gap, now + seconds)
+                if len(self._paced) > _MOST_PAUSES:
+                    self._paced.clear()
+                self._paced[group.usage] = now + seconds
+        if is_new:
+            self._send_soon()
+
     def pause_left(self, request: Request) -> float:
-        """Seconds for which this process knows that the groups of a call are held back."""
+        """Seconds until a call may go, as far as this process knows of pauses that came after it
+        was admitted: behind those that wait for the same."""
         if not self._pauses:
             return 0.0
-        until = max(self._pauses.get(group.usage, 0.0) for group in request.groups)
-        return until - self._loop.time()
+        now, at = self._loop.time(), 0.0
+        for group in request.groups:
+            pacing = self._pauses.get(group.usage)
+            if pacing is not None and pacing.held_until > now:
+                at = max(at, pacing.next_release)
+                pacing.release(now, 1, _interval(group))
+        return at - now
 
     def end(self, request: Request) -> None:
         """A call is over."""
@@ -309,6 +333,11 @@ class Ledger:
             if not self._tasks:
                 break
             await asyncio.wait([*self._tasks])
+
+
+def _interval(group: Group) -> float:
+    """Seconds between two requests by the limit of a group; 0 where they are not limited."""
+    return next((rate.unit / 1000 for rate in group.rates if rate.name == "requests"), 0.0)
 
 
 def _decision(given: Sequence[Any]) -> Decision:

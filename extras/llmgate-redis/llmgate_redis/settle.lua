@@ -4,6 +4,7 @@
 -- ARGV[2]: changes, each {what, …}; keys are numbers into KEYS:
 --   {'use', usage key, {{rate, ms more or less}, …}}
 --   {'pause', usage key, ms}
+--   {'pace', usage key, ms between two calls or 0, ms for which that holds}
 --   {'leave', leases key, id}
 --   {'renew', leases key, id, ms}
 --   {'spend', totals key, amount, ms until the period is over}
@@ -40,9 +41,20 @@ function change.use(key, rates)
 end
 
 function change.pause(key, ms)
-  local until_ = math.max(tonumber(redis.call('HGET', key, 'held until') or 0), now + ms)
+  local held = tonumber(redis.call('HGET', key, 'held until') or 0)
+  local until_ = math.max(held, now + ms)
   redis.call('HSET', key, 'held until', string.format('%.3f', until_))
+  if held < now then redis.call('HSET', key, 'released', 0) end
   keep(key, until_ - now + 1000)
+end
+
+function change.pace(key, gap, ms)
+  redis.call('HSET', key, 'gap', gap, 'paced until', string.format('%.3f', now + ms))
+  if gap > 0 then
+    local held = tonumber(redis.call('HGET', key, 'held until') or 0)
+    redis.call('HSET', key, 'held until', string.format('%.3f', math.max(held, now + gap)))
+  end
+  keep(key, math.max(ms, gap) + 1000)
 end
 
 function change.leave(key, id)

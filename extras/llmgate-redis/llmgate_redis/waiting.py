@@ -39,6 +39,10 @@ class Admitted:
         """Let nobody through for so long."""
         self._ledger.from_anywhere(self._ledger.pause, self._request, seconds)
 
+    def pace(self, gap: float, seconds: float) -> None:
+        """Let one further call through in each gap."""
+        self._ledger.from_anywhere(self._ledger.pace, self._request, gap, seconds)
+
     def leave(self) -> None:
         """The call is over."""
         self._ledger.from_anywhere(self._ledger.end, self._request)
@@ -67,6 +71,10 @@ class Unchecked:
     def hold_back(self, seconds: float) -> None:
         """Let nobody through for so long."""
         self._inner.hold_back(seconds)
+
+    def pace(self, gap: float, seconds: float) -> None:
+        """Let one further call through in each gap."""
+        self._inner.pace(gap, seconds)
 
     def leave(self) -> None:
         """The call is over."""

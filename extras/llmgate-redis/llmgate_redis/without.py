@@ -84,6 +84,9 @@ class _Free:
     def hold_back(self, seconds: float) -> None:
         pass
 
+    def pace(self, gap: float, seconds: float) -> None:
+        pass
+
     def leave(self) -> None:
         pass
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import threading
 import time
@@ -161,6 +162,55 @@ async def test_a_call_waits_until_another_one_ends(store: LimitStore) -> None:
     with pytest.raises(RateLimitError):
         await asyncio.gather(*(store.admit([share], ONE, 0.05) for _ in range(3)))
     running[1].leave()
+
+
+async def test_those_that_wait_for_a_pause_go_one_after_the_other(store: LimitStore) -> None:
+    """In their order, faster and faster, and not all at once; whoever comes later is behind."""
+    share = Share(0, Limit(requests=1e6), "m")
+    first = await store.admit([share], ONE, 0)
+    began = time.monotonic()
+    first.hold_back(0.2)
+    await asyncio.sleep(0.05)
+    order = list[tuple[int, float]]()
+
+    async def admitted(number: int) -> None:
+        await store.admit([share], ONE, None)
+        order.append((number, time.monotonic() - began))
+
+    await asyncio.gather(*(admitted(number) for number in range(4)))
+    assert [0, 1, 2, 3] == [number for number, _ in order]
+    for number, seconds in order:
+        assert seconds >= 0.199 + 0.5 * math.log2(number + 1) - 0.01
+    await asyncio.sleep(0.4)
+    await asyncio.wait_for(store.admit([share], ONE, 0), 20)
+
+
+async def test_calls_are_paced_as_a_provider_says(store: LimitStore) -> None:
+    """One in each gap, until that is over or is taken back."""
+    share = Share(0, Limit(requests=1e6), "m")
+    first = await store.admit([share], ONE, 0)
+    first.pace(0.0, 0.0)  # there is nothing to take back
+    first.pace(0.1, 60)
+    began = await paced(store, share)
+    await asyncio.gather(*(store.admit([share], ONE, None) for _ in range(4)))
+    assert time.monotonic() - began >= 0.299
+    first.pace(60, 60)
+    assert "the limit of the provider" in str(await refused(store, share))
+    share = Share(0, Limit(requests=1e6), "other")
+    first = await store.admit([share], ONE, 0)
+    first.pace(0.2, 0.3)
+    await paced(store, share)
+    await asyncio.sleep(0.6)
+    await asyncio.gather(*(store.admit([share], ONE, 0) for _ in "ab"))
+
+
+async def paced(store: LimitStore, share: Share) -> float:
+    """When the store has begun to refuse calls."""
+    while True:
+        try:
+            await store.admit([share], ONE, 0)
+        except RateLimitError:
+            return time.monotonic()
 
 
 async def test_a_pause_holds_all_calls_back(store: LimitStore) -> None:
