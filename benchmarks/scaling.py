@@ -24,6 +24,7 @@ _PICTURE = ROOT / "docs" / "scaling.svg"
 _NAMES = ("llmgate", "tuned")
 _AT_ONCE = (1, 8, 64, 512, 4096)
 _TURNS = (2, 50, 100, 200, 400)
+_STREAMS = (1, 16, 64, 256, 2_000)
 _CHUNKS = (10, 1_000, 2_000, 5_000, 10_000)
 
 
@@ -68,6 +69,17 @@ _SWEEPS = (
         True,
     ),
     Sweep("CPU of a stream, ms", "its chunks", _CHUNKS, _STREAM, "answer", "cpu", True, 1e-3),
+)
+_CROWDS = tuple(
+    Sweep(
+        f"First chunk of {part} %, ms",
+        "streams at once",
+        _STREAMS,
+        {"do": "crowd"},
+        "streams",
+        f"p{part}",
+    )
+    for part in (50, 95)
 )
 _WAITING = Sweep(
     "Memory of calls that wait, MB",
@@ -131,6 +143,7 @@ def main() -> None:
     with Upstream() as upstream:
         with workers(_NAMES, upstream.port) as everyone:
             panels += [_swept(sweep, everyone, chosen.rounds) for sweep in _SWEEPS]
+            panels += [_swept(sweep, everyone, 1) for sweep in _CROWDS]
         panels.insert(1, _waiting(upstream.port))
     print("\n\n".join(_printed(panel) for panel in panels))
     _PICTURE.write_text(drawing(panels), encoding="utf-8")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import math
 import os
 import statistics
 import sys
@@ -60,6 +61,17 @@ class Timed:
             reading = await client.stream()
             delays.append(reading.first - began)
         return statistics.quantiles(delays, n=4)[0] * 1e6
+
+    async def crowd(self, streams: int) -> dict[str, float]:
+        """Milliseconds until the first chunk, by the clock on the wall, of so many streams that
+        begin at once and last for two seconds each: of the slowest of half of them (``p50``), and
+        of 95 in a hundred (``p95``)."""
+        case = CASES["stream"]._replace(answer="openai-stream-20-slow")
+        client = await self._client(case)
+        began = time.perf_counter()
+        readings = await asyncio.gather(*(client.stream() for _ in range(streams)))
+        delays = sorted((reading.first - began) * 1e3 for reading in readings)
+        return {f"p{part}": delays[math.ceil(streams * part / 100) - 1] for part in (50, 95)}
 
     async def waiting(self, calls: int) -> float:
         """Kilobytes of memory for each of so many calls that wait for their answer.
