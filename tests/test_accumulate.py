@@ -1,4 +1,4 @@
-"""Chunks add up to the answer that they are pieces of, at a cost that grows with their number."""
+"""Chunks add up to the completion, and what that costs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmgate._core.check import check_messages
 from llmgate._text.json import is_array, is_object
-from llmgate.provider.accumulate import Accumulator, Asides, accumulate, beside
+from llmgate.provider.accumulate import Accumulator, accumulate
 from llmgate.provider.merging import merge_data, settled
 from llmgate.types import (
     Choice,
@@ -21,7 +20,6 @@ from llmgate.types import (
     ChunkChoice,
     Completion,
     CustomCall,
-    FinishReason,
     Function,
     FunctionDelta,
     Message,
@@ -29,41 +27,9 @@ from llmgate.types import (
     ToolCallDelta,
     Usage,
 )
+from tests.accumulated import TIME, call, chunk, message_of, text
 
-
-def chunk(
-    delta: ChoiceDelta | None = None,
-    *,
-    index: int = 0,
-    reason: FinishReason | None = None,
-    **more: Any,
-) -> Chunk:
-    """A chunk of one choice."""
-    choice = ChunkChoice(delta or ChoiceDelta(), index, reason, **more)
-    return Chunk([choice], id="c1", created=7, model="m")
-
-
-def text(content: str, index: int = 0) -> Chunk:
-    """A piece of text."""
-    return chunk(ChoiceDelta(content=content), index=index)
-
-
-def call(
-    index: int, identifier: str | None = None, name: str | None = None, arguments: str | None = None
-) -> Chunk:
-    """A piece of a tool call."""
-    has_function = name is not None or arguments is not None
-    function = FunctionDelta(name, arguments) if has_function else None
-    return chunk(ChoiceDelta(tool_calls=[ToolCallDelta(index, identifier, function)]))
-
-
-STOP = chunk(reason="stop")
 CALLED = chunk(reason="tool_calls")
-
-
-def message_of(*chunks: Chunk) -> Message:
-    """The first choice's message."""
-    return accumulate(chunks).choices[0].message
 
 
 # --- texts, choices, and what is said of the whole ---
@@ -168,7 +134,6 @@ def test_the_answer_so_far_is_a_copy() -> None:
 # --- tool calls ---
 
 WEATHER = ToolCall("a", Function("weather", '{"city": "Bern"}'))
-TIME = ToolCall("b", Function("time", "{}"))
 
 CALLS: dict[str, tuple[list[Chunk], list[ToolCall]]] = {
     "at once": ([call(0, "a", "weather", '{"city": "Bern"}')], [WEATHER]),
@@ -455,81 +420,6 @@ def test_a_single_fragment_is_itself(pieces: list[dict[str, Any]]) -> None:
         assert piece == settled(whole)
 
 
-# --- answers that were cut ---
-
-PARTIAL: dict[str, tuple[list[Chunk], Message]] = {
-    "a text": ([text("It is su")], Message("It is su")),
-    "a call without its arguments' end": (
-        [text("Hm"), call(0, "b", "time", "{}"), call(1, "a", "weather", '{"city": "Be')],
-        Message("Hm", tool_calls=[TIME]),
-    ),
-    "a call without a name": ([text("Hm"), call(0, "a")], Message("Hm")),
-    "a call whose arguments are no object": ([call(0, "a", "f", "5")], Message()),
-    "a whole call": ([call(0, "b", "time", "{}")], Message(tool_calls=[TIME])),
-    "half a legacy call": (
-        [chunk(ChoiceDelta(content="Hm", function_call=FunctionDelta("f", "{")))],
-        Message("Hm"),
-    ),
-    "a whole legacy call": (
-        [chunk(ChoiceDelta(function_call=FunctionDelta("f", "{}")))],
-        Message(function_call=Function("f", "{}")),
-    ),
-    "half a custom call": (
-        [
-            chunk(
-                ChoiceDelta(tool_calls=[ToolCallDelta(0, "c", custom={"name": "sh", "input": "l"})])
-            )
-        ],
-        Message(tool_calls=[ToolCall("c", custom=CustomCall("sh", "l"), type="custom")]),
-    ),
-    "a custom call without a name": (
-        [chunk(ChoiceDelta(tool_calls=[ToolCallDelta(0, "c", custom={"input": "l"})]))],
-        Message(),
-    ),
-}
-
-
-@pytest.mark.parametrize(("chunks", "expected"), PARTIAL.values(), ids=PARTIAL)
-def test_half_an_answer_is_valid_as_a_message(chunks: list[Chunk], expected: Message) -> None:
-    """As long as no finish reason came, a call that is not whole is left out: it could neither be
-    made nor be sent back."""
-    partial = message_of(*chunks)
-    assert expected == partial
-    check_messages([{"role": "user", "content": "Hi"}, partial])
-
-
-def test_a_whole_answer_keeps_what_the_model_wrote() -> None:
-    """With a finish reason, arguments that are no JSON are the model's doing, and are kept."""
-    chunks = [call(0, "a", "f", '{"a'), chunk(ChoiceDelta(function_call=FunctionDelta("g", "{")))]
-    message = message_of(*chunks, chunk(reason="length"))
-    assert [ToolCall("a", Function("f", '{"a'))] == message.tool_calls
-    assert Function("g", "{") == message.function_call
-
-
-@st.composite
-def prefixes(draw: st.DrawFn) -> list[Chunk]:
-    """Any beginning of an answer of text, reasoning and calls."""
-    arguments = draw(st.sampled_from(["", "{}", '{"city": "Bern", "days": [1, 2]}']))
-    places = sorted(draw(st.lists(st.integers(0, len(arguments)), max_size=4)))
-    cuts = [arguments[a:b] for a, b in zip([0, *places], [*places, len(arguments)], strict=True)]
-    chunks = [
-        chunk(ChoiceDelta(role="assistant", content="", reasoning_content="Let me see")),
-        text("I look"),
-        call(0, "a"),
-        call(0, name="weather"),
-        *(call(0, arguments=cut) for cut in cuts),
-        call(1, "b", "time"),
-        STOP,
-    ]
-    return chunks[: draw(st.integers(1, len(chunks)))]
-
-
-@given(prefixes())
-def test_an_answer_cut_anywhere_can_be_sent_back(chunks: list[Chunk]) -> None:
-    """What is in ``.partial`` of a cut stream is accepted as a message of the next request."""
-    check_messages([{"role": "user", "content": "Hi"}, message_of(*chunks)])
-
-
 # --- cost ---
 
 
@@ -563,90 +453,3 @@ def test_what_every_chunk_repeats_is_kept_once() -> None:
     """What is said of the answer as a whole replaces what was said before, such as citations."""
     chunk = Chunk([], extra={"citations": ["a", "b"]})
     assert {"citations": ["a", "b"]} == accumulate([chunk, chunk, chunk]).extra
-
-
-# --- what decoders tell beside the answer -------------------------------------------------
-
-
-def test_asides_are_told_whole_and_not_with_each_item() -> None:
-    """The first few at once, then when they have doubled, and the rest at the end: what is told is
-    in all a small multiple of what there is."""
-    asides, told = Asides(), list[int]()
-    for number in range(1000):
-        extra = asides.add("logs" if number % 2 else "events", number)
-        if extra:
-            told.append(sum(len(items) for items in extra.values()))
-    assert [*range(1, 17), 32, 64, 128, 256, 512] == told
-    whole = {"events": [*range(0, 1000, 2)], "logs": [*range(1, 1000, 2)]}
-    assert whole == asides.rest()
-    assert {} == asides.rest()
-
-
-def test_what_was_told_does_not_change() -> None:
-    """A chunk that was delivered stays as it is."""
-    asides = Asides()
-    first = asides.add("events", 1)
-    asides.add("events", 2)
-    assert {"events": [1]} == first
-
-
-def test_what_a_provider_says_beside_its_answer_takes_no_place_of_ours() -> None:
-    """A key that means something else in the shape stands under the provider's name, so that what
-    is dumped and loaded is the same."""
-    rest = {"x": 1, "audio": 0, "refusal": "no"}
-    extra = beside(rest, Message, "acme")
-    assert {"x": 1, "acme": {"audio": 0, "refusal": "no"}} == extra
-    message = Message("Hi", extra=extra)
-    assert message == Message.model_validate(message.model_dump())
-    assert {"x": 1} == beside({"x": 1}, Message, "acme")
-
-
-def test_items_with_an_index_are_joined() -> None:
-    """As hosts give them whole: the fragments of one index and type are one item."""
-    pieces: list[dict[str, Any]] = [
-        {"details": [{"index": 0, "type": "text", "text": "Two"}, {"index": 1, "text": "x"}]},
-        {"details": [{"index": 0, "type": "text", "text": " and"}]},
-        {
-            "details": [
-                {"index": 0, "type": "text", "signature": "s"},
-                {"index": 0, "type": "other"},
-            ]
-        },
-        {"details": [5, {"text": "no index"}, {"index": 2, "id": "a"}, {"index": 2, "id": "b"}]},
-    ]
-    whole: dict[str, Any] = {}
-    for piece in pieces:
-        merge_data(whole, piece)
-    assert settled(whole)["details"] == [
-        {"index": 0, "type": "text", "text": "Two and", "signature": "s"},
-        {"index": 1, "text": "x"},
-        {"index": 0, "type": "other"},
-        5,
-        {"text": "no index"},
-        {"index": 2, "id": "a"},
-        {"index": 2, "id": "b"},
-    ]
-    assert pieces[0]["details"][0]["text"] == "Two"
-
-
-def test_many_pieces_of_extra_are_merged() -> None:
-    """Those that repeat the one before count as often as they come."""
-    accumulator = Accumulator()
-    for number in range(200):
-        extra = {"ids": [number // 2]}
-        accumulator.add(Chunk([ChunkChoice(ChoiceDelta("x"), extra=extra)], extra={"a": {"b": 1}}))
-    completion = accumulator.completion()
-    assert completion.choices[0].extra == {"ids": [number // 2 for number in range(200)]}
-    assert completion.extra == {"a": {"b": 1}}
-
-
-def test_pieces_are_added_as_they_are() -> None:
-    """By a decoder that has them at hand."""
-    accumulator = Accumulator()
-    accumulator.add_piece(0, None, "tool", "why", "no", {"a": 1}, {"b": 2}, {"content": [{}]})
-    accumulator.add_piece(0, "text")
-    (choice,) = accumulator.completion().choices
-    message = choice.message
-    assert (message.content, message.role) == ("text", "tool")
-    assert (message.reasoning_content, message.refusal, message.extra) == ("why", "no", {"a": 1})
-    assert (choice.extra, choice.logprobs) == ({"b": 2}, {"content": [{}]})
