@@ -377,7 +377,7 @@ ANSWERS: Mapping[str, Answer] = _Answers(
         "openai-stream-1000-each": partial(_openai, 1_000, pause=0),
         "openai-stream-1000-paced": partial(_openai, 1_000, pause=200),
         "openai-stream-300-spaced": partial(_openai, 300, pause=6_000),
-        "openai-stream-20-slow": partial(_openai, 20, pause=100_000),
+        "openai-stream-20-held": partial(_openai, 20, pause=2_000_000, held=3),
         "openai-stream-1000-padded": partial(_openai, 1_000, padded=True),
         **{f"openai-{name}-300": partial(_family, name, 300) for name in FAMILIES},
         **{
