@@ -80,16 +80,17 @@ class MemoryStore:
 
     async def set(self, key: str, value: bytes, *, ttl: float | None = None) -> None:
         """Keep a value, unless it is larger than the whole store."""
-        size = _size(key, value)
         with self._lock:
-            if key in self._entries:
-                self._remove(key)
-            if size > self._max_bytes:
-                return
-            self._entries[key] = (value, None if ttl is None else time.monotonic() + ttl)
-            self.bytes += size
-            while self.bytes > self._max_bytes or len(self._entries) > self._max_entries:
-                self._remove(next(iter(self._entries)))
+            self._put(key, value, ttl)
+
+    async def add(self, key: str, value: bytes, *, ttl: float | None = None) -> bool:
+        """Keep a value where there is none; whether it is kept."""
+        with self._lock:
+            _, until = self._entries.get(key, (b"", 0.0))
+            if until is None or until > time.monotonic():
+                return False
+            self._put(key, value, ttl)
+            return True
 
     async def delete(self, key: str) -> None:
         """Forget a key, if it is there."""
@@ -102,6 +103,17 @@ class MemoryStore:
         with self._lock:
             self._entries.clear()
             self.bytes = 0
+
+    def _put(self, key: str, value: bytes, ttl: float | None) -> None:
+        size = _size(key, value)
+        if key in self._entries:
+            self._remove(key)
+        if size > self._max_bytes:
+            return
+        self._entries[key] = (value, None if ttl is None else time.monotonic() + ttl)
+        self.bytes += size
+        while self.bytes > self._max_bytes or len(self._entries) > self._max_entries:
+            self._remove(next(iter(self._entries)))
 
     def _remove(self, key: str) -> None:
         value, _ = self._entries.pop(key)
@@ -155,6 +167,22 @@ class SqliteStore:
                 self._make_room(connection)
 
         await self._run(write)
+
+    async def add(self, key: str, value: bytes, *, ttl: float | None = None) -> bool:
+        """Keep a value where there is none, also of another process; whether it is kept."""
+
+        def write(connection: sqlite3.Connection) -> bool:
+            now = time.time()
+            until = None if ttl is None else now + ttl
+            with connection:
+                connection.execute("DELETE FROM entries WHERE key = ? AND until <= ?", (key, now))
+                added = connection.execute(
+                    "INSERT OR IGNORE INTO entries VALUES (?, ?, ?, ?)", (key, value, until, now)
+                ).rowcount
+                self._make_room(connection)
+            return added == 1
+
+        return await self._run(write)
 
     async def delete(self, key: str) -> None:
         """Forget a key, if it is there."""

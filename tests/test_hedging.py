@@ -176,6 +176,21 @@ async def test_a_target_that_is_left_alone_is_no_hedge() -> None:
     assert "from c" == found.text
 
 
+@in_no_time
+async def test_a_hedge_is_no_probe() -> None:
+    """Of a target that is due for one, nor a second one of the target that is being probed."""
+    router, pace = Router(), Pace(a=[9, 60], b=0, c=0)
+    client = client_of({"a": ["from a"], "b": ["b"], "c": ["from c"]}, router, pace)
+    for name in ("a/x", "b/y"):
+        state = router.states(name)[0]
+        state.fail(RateLimitError("slow down", retry_after=1))
+        state.cooling_until = 0.0
+    found = await client.acompletion(["a/x", "b/y"], HI, hedge_after=2)
+    assert "from a" == found.text
+    assert ["a"] == [name for name, _ in pace.asked]
+    assert "from c" == (await client.acompletion(["a/x", "b/y", "c/z"], HI, hedge_after=2)).text
+
+
 # --- one target ---
 
 

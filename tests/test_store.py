@@ -51,6 +51,16 @@ async def test_a_time_ends(store: Store) -> None:
     assert b"2" == await store.get("b")
 
 
+async def test_a_value_is_added_where_there_is_none(store: MemoryStore | SqliteStore) -> None:
+    """By one of those that try, until its time is over."""
+    found = await asyncio.gather(*(store.add("a", b"%d" % n, ttl=0.05) for n in range(9)))
+    assert [True] == [each for each in found if each]
+    assert await store.get("a") == b"%d" % found.index(True)
+    await asyncio.sleep(0.06)
+    assert [True, False] == [await store.add("a", value) for value in (b"x", b"y")]
+    assert b"x" == await store.get("a")
+
+
 async def test_it_is_bounded_in_bytes(store: Store) -> None:
     """The oldest go; what is larger than all is not kept at all, and takes no other's place."""
     for number in range(100):

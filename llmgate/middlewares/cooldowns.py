@@ -25,6 +25,8 @@ _ROUNDED = 0.01
 """Seconds by which clocks and roundings differ."""
 _EVERY = 1.0
 """Seconds after which the store is asked again."""
+_PROBE = 30.0
+"""Seconds for which one probe is the only one: then its process may be gone."""
 
 
 class SharedCooldowns:
@@ -58,6 +60,16 @@ class SharedCooldowns:
         else:
             self.start(due, None)
 
+    async def claim(self, key: str) -> bool:
+        """Whether the probe is this process's to make, and no other one's; without a store that
+        can say so, it is."""
+        add = getattr(self._store, "add", None)
+        try:
+            return add is None or await add(key, b"1", ttl=_PROBE)
+        except Exception:  # noqa: BLE001 - a probe too many does no harm
+            self.failures += 1
+            return True
+
     def start(
         self, read: list[SharedCooldown], write: SharedCooldown | None
     ) -> asyncio.Task[None] | None:
@@ -87,14 +99,18 @@ class SharedCooldowns:
             self.failures += 1
 
     async def _write(self, entry: SharedCooldown) -> None:
-        while entry.is_dirty:
-            entry.is_dirty = False
-            found = entry.value()
+        while entry.is_dirty or entry.gives_up_probe:
             try:
-                if found is None:
-                    await self._store.delete(entry.key)
+                if entry.is_dirty:
+                    entry.is_dirty = False
+                    found = entry.value()
+                    if found is None:
+                        await self._store.delete(entry.key)
+                    else:
+                        await self._store.set(entry.key, found[0], ttl=found[1])
                 else:
-                    await self._store.set(entry.key, found[0], ttl=found[1])
+                    entry.gives_up_probe = False
+                    await self._store.delete(entry.probe_key)
             except Exception:  # noqa: BLE001 - it is told again when it changes
                 self.failures += 1
 
@@ -108,15 +124,42 @@ class SharedCooldown:
 
     def __init__(self, shared: SharedCooldowns, key: str, state: TargetState) -> None:
         self._shared, self._state = shared, state
-        self.key = key
+        self.key, self.probe_key = key, f"{key}:probe"
         self.read_at = -math.inf
-        self.is_dirty = False
+        self.is_dirty = self.gives_up_probe = False
+        self._probed_until = 0.0
         self._writing: asyncio.Task[None] | None = None
         self._known_until = 0.0
+
+    async def claim(self) -> bool:
+        """Whether a probe may be made, which no other process makes then; where it may not, it is
+        asked again in a while."""
+        now = time.monotonic()
+        try:
+            is_ours = await self._shared.claim(self.probe_key)
+        except asyncio.CancelledError:  # it may be ours all the same, and nobody probes
+            self.gives_up_probe = True
+            self._write()
+            raise
+        if is_ours:
+            self._probed_until = now + _PROBE
+            return True
+        self._state.cooling_until = max(self._state.cooling_until, now + _EVERY)
+        return False
+
+    def end_probe(self) -> None:
+        """The probe is over: it is known how it went, when another one may be made."""
+        if self._probed_until > time.monotonic():
+            self._probed_until = 0.0
+            self.gives_up_probe = True
+            self._write()
 
     def publish(self) -> None:
         """The state has changed."""
         self.is_dirty = True
+        self._write()
+
+    def _write(self) -> None:
         if not self._is_writing():
             self._writing = self._shared.start([], self)
 

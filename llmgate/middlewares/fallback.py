@@ -86,6 +86,8 @@ class Run(Generic[Call, Result]):
         """What the next target gives, or another one that is asked when it takes long; None where
         a further one may be asked."""
         state = self._take_ready(waiting)
+        if state.cooled and state.shared is not None:
+            state = await self._take_probe(state, waiting)
         after = self._hedge_after(state.target)
         if after is None:
             result = await self._ask(state, self._retries(state, waiting))
@@ -110,9 +112,10 @@ class Run(Generic[Call, Result]):
         from llmgate.middlewares.hedging import hedged  # noqa: PLC0415 - only for those who want it
 
         def hedge() -> Awaitable[Result | None] | None:
-            other = next((each for each in waiting if each.is_ready()), first.spare)
-            if other is None or not self._hedging.budget.spend():
-                return None
+            ready = (each for each in waiting if each.answers and each.is_ready())
+            other = next(ready, first.spare)
+            if other is None or not (other.answers and self._hedging.budget.spend()):
+                return None  # a hedge is no probe
             if other is first.spare:
                 return self._ask(other, 0)
             waiting.remove(other)
@@ -169,15 +172,33 @@ class Run(Generic[Call, Result]):
         else:
             full = [each for each in waiting if each.answers]
             state = min(full or waiting, key=TargetState.ready_at)
-            if state.is_probed and self._failures:
-                raise self.failure()
             if state.is_probed:
-                raise OverloadedError(
-                    f"every target of {self.call.model!r} has failed and is left alone for a while"
-                )
+                raise self._all_left_alone()
         waiting.remove(state)
         self.tried.append(state)
         return state
+
+    async def _take_probe(self, state: TargetState, waiting: list[TargetState]) -> TargetState:
+        """The target that was taken to be probed, or the next one where another process does so.
+
+        Raises:
+            LLMGateError: when there is none.
+        """
+        while state.cooled and state.shared is not None and not self._is_single:
+            if await state.shared.claim():
+                break
+            self.tried.remove(state)
+            if not waiting:
+                raise self._all_left_alone()
+            state = self._take_ready(waiting)
+        return state
+
+    def _all_left_alone(self) -> LLMGateError:
+        if self._failures:
+            return self.failure()
+        return OverloadedError(
+            f"every target of {self.call.model!r} has failed and is left alone for a while"
+        )
 
     async def _ask(self, state: TargetState, retries: int | None) -> Result | None:
         """What a target gives, or None where another one may be asked."""

@@ -245,6 +245,8 @@ class TargetState:
     def answered(self, *, is_probe: bool) -> None:
         """It is known whether it answers; a stream goes on."""
         self.probes -= is_probe
+        if is_probe and self.shared is not None:
+            self.shared.end_probe()
 
     def end(self) -> None:
         """A call is over."""

@@ -66,9 +66,23 @@ class RedisStore:
         if len(value) > self._largest:
             await self.delete(key)
             return
+        name = self._prefix + key
+        await self._links.current().execute("SET", name, value, "PX", self._milliseconds(ttl))
+
+    async def add(self, key: str, value: bytes, *, ttl: float | None = None) -> bool:
+        """Keep a value where there is none, also of another process; whether it is kept.
+
+        Raises:
+            RedisUnavailableError: when Redis is away.
+        """
+        options = ("PX", self._milliseconds(ttl), "NX")
+        answer = await self._links.current().execute("SET", self._prefix + key, value, *options)
+        return answer is not None
+
+    def _milliseconds(self, ttl: float | None) -> int:
+        """How long a value is kept."""
         seconds = self._longest if ttl is None else min(ttl, self._longest)
-        name, milliseconds = self._prefix + key, max(1, math.ceil(seconds * 1000))
-        await self._links.current().execute("SET", name, value, "PX", milliseconds)
+        return max(1, math.ceil(seconds * 1000))
 
     async def delete(self, key: str) -> None:
         """Forget a key, if it is there.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from llmgate import Client, RateLimitError
+from llmgate.middleware import Middleware
 from llmgate.middlewares.cache import Cache
 from llmgate.middlewares.routing import Router, Target
 from llmgate.store import Store
@@ -52,6 +53,14 @@ async def test_every_value_ends(store: RedisStore, keys: Any) -> None:
     assert 29 * 86_400_000 < left["c"] <= 30 * 86_400_000
     await asyncio.sleep(0.1)
     assert await store.get("a") is None
+
+
+async def test_a_value_is_added_where_there_is_none(store: RedisStore, keys: Any) -> None:
+    """By one of those that try, and for a time, as every value."""
+    found = await asyncio.gather(*(store.add("a", b"%d" % n, ttl=60) for n in range(9)))
+    assert [True] == [each for each in found if each]
+    assert await store.get("a") == b"%d" % found.index(True)
+    assert [59_000 < milliseconds <= 60_000 for milliseconds in keys().values()] == [True]
 
 
 async def test_what_is_too_large_is_not_kept(store: RedisStore) -> None:
@@ -116,6 +125,40 @@ async def test_processes_share_what_a_router_has_seen(shared: Any, namespace: st
         client = Client(providers=providers, middleware=[router], max_retries=0)
         assert "b" == (await client.acompletion("fast", HI)).text
         assert 50 < router.states("fast")[0].cooling_until - time.monotonic() <= 60
+        await router.aclose()
+
+
+async def test_processes_make_one_probe_together(
+    shared: Any, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a target that was left alone; the others go on to the next one meanwhile."""
+    monkeypatch.setattr("llmgate.middlewares.cooldowns._EVERY", 0.0)
+    probes, opened = list[int](), asyncio.Event()
+
+    class Gate(Middleware):
+        async def chat(self, call: Any, handler: Any) -> Any:
+            if call.model == "a/m":
+                probes.append(1)
+                await opened.wait()
+            return await handler(call)
+
+    asked, routers = list[asyncio.Task[Any]](), list[Router]()
+    for _ in range(3):
+        store = RedisStore(shared.url, timeout=PATIENT, namespace=namespace)
+        router = Router({"fast": [Target("a/m"), Target("b/m", priority=2)]}, store=store)
+        routers.append(router)
+        providers = {"a": FakeProvider(["a"] * 9), "b": FakeProvider(["b"] * 9)}
+        client = Client(providers=providers, middleware=[router, Gate()], max_retries=0)
+        state = router.states("fast")[0]
+        state.cooled, state.cooling_until = 1.0, time.monotonic() - 1
+        asked.append(asyncio.create_task(cast("Any", client).acompletion("fast", HI)))
+    _, waiting = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+    while len(waiting) > 1:
+        _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    assert [1] == probes
+    opened.set()
+    assert ["a", "b", "b"] == sorted([(await each).text for each in asked])
+    for router in routers:
         await router.aclose()
 
 
