@@ -73,6 +73,7 @@ FLOORS = (
         "provider.contract",
         "provider.ranking",
         "provider.vectors",
+        "_core.contradictions",
         "_core.type_schemas",
         "tools",
         "_core.tool_calls",

@@ -12,6 +12,7 @@ from itertools import takewhile
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, cast
 
+from llmgate._core.contradictions import refuse_contradictions
 from llmgate._core.media import look_for_files, respelled_parts
 from llmgate._core.refusals import explained, json_fault, kind_of
 from llmgate._core.remembered import found_right_before, leave_out_nulls, messages_right_before
@@ -227,15 +228,19 @@ def check_parameters(
     known = found_right_before(plain)
     others = {name: value for name, value in plain.items() if name not in known}
     try:
-        return cast("ChatParameters", {**parameter_validator().validate_python(others), **known})
+        found = parameter_validator().validate_python(others)
     except ValidationError:
         pass
+    else:
+        refuse_contradictions(found)
+        return cast("ChatParameters", {**found, **known})
     from llmgate._core.received import Received  # noqa: PLC0415 - seldom
 
     received = Received()
     plain = received.parameters(plain)
     unlimited = {name: plain.pop(name) for name in _LIMITS if plain.get(name) == -1}
     checked = _checked(parameter_validator(with_others=True), plain, "")
+    refuse_contradictions(checked)
     if changes is not None:
         changes += received.changes
     return cast("ChatParameters", checked | unlimited)

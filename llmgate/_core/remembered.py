@@ -13,8 +13,10 @@ from functools import cache, lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
+from llmgate._core.contradictions import refuse_contradictions
 from llmgate._core.schemas import message_validator, parameter_validator
 from llmgate._text.json import decode_json, plain_json
+from llmgate.errors import InvalidRequestError
 from llmgate.provider.call import TextMessages
 
 if TYPE_CHECKING:
@@ -67,9 +69,11 @@ def _parameter(name: str, raw: bytes) -> _Known | None:
 
     written = decode_json(raw)
     try:
-        return _Known(written, parameter_validator().validate_python({name: written})[name])
-    except ValidationError:
+        checked = parameter_validator().validate_python({name: written})
+        refuse_contradictions(checked)
+    except (ValidationError, InvalidRequestError):
         return None
+    return _Known(written, checked[name])
 
 
 def messages_right_before(messages: Iterable[Any]) -> list[dict[str, Any]] | None:

@@ -6,25 +6,16 @@ It asks pydantic, which is imported when there is a type to be asked about.
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterator
 from types import UnionType
 from typing import TYPE_CHECKING, Any
 
-from llmgate._text.json import is_array, is_object
+from llmgate._core.contradictions import contradiction_in
 from llmgate.errors import InvalidRequestError
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 __all__ = ["adapter_of", "no_schema", "schema_of"]
-
-_BOUNDS = (
-    *(("minimum", "maximum"), ("exclusiveMinimum", "maximum")),
-    *(("minimum", "exclusiveMaximum"), ("exclusiveMinimum", "exclusiveMaximum")),
-    *(("minLength", "maxLength"), ("minItems", "maxItems"), ("minProperties", "maxProperties")),
-)
-_VALUES = frozenset({"const", "default", "enum", "examples"})
-"""The keywords of a schema that hold values, and no schemas."""
 
 
 def schema_of(kind: Any, name: str, path: str) -> dict[str, Any]:
@@ -41,30 +32,12 @@ def schema_of(kind: Any, name: str, path: str) -> dict[str, Any]:
     except (PydanticUserError, NameError) as error:  # NameError: an annotation that means nothing
         failure = no_schema(name, error, path)
     else:
-        contradiction = next(_contradictions(schema, ""), None)
-        if contradiction is None:
+        found = contradiction_in(schema)
+        if found is None:
             return schema
-        reason = f"the schema of {name} contradicts itself: {contradiction}"
+        reason = f"the schema of {name} contradicts itself: {found}"
         failure = InvalidRequestError(reason, path=path)
     raise failure
-
-
-def _contradictions(schema: Any, place: str) -> Iterator[str]:
-    """Where bounds allow no value, and which ones they are."""
-    if is_array(schema):
-        for number, part in enumerate(schema):
-            yield from _contradictions(part, f"{place}[{number}]")
-    if not is_object(schema):
-        return
-    for lower, upper in _BOUNDS:
-        least, most = schema.get(lower), schema.get(upper)
-        if not (isinstance(least, int | float) and isinstance(most, int | float)):
-            continue
-        if least > most or (least == most and "exclusive" in lower + upper):
-            yield f"{place or 'the value'} has {lower} {least} and {upper} {most}"
-    for name, part in schema.items():
-        if name not in _VALUES:
-            yield from _contradictions(part, f"{place}.{name}" if place else name)
 
 
 def adapter_of(kind: Any) -> TypeAdapter[Any]:
