@@ -24,7 +24,7 @@ from llmgate.errors import (
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from llmgate.messages import ToolDefinition
+    from llmgate.messages import FunctionTool
 
 __all__ = ["McpServer", "McpTool", "mcp_server"]
 
@@ -265,12 +265,12 @@ class McpTool:
         self._max_bytes = max_bytes
 
     @property
-    def definition(self) -> ToolDefinition:
+    def definition(self) -> FunctionTool:
         """The tool in OpenAI's form."""
         function = {"name": self.name, "parameters": self._described.input_schema}
         if self._described.description:
             function["description"] = self._described.description
-        return cast("ToolDefinition", {"type": "function", "function": function})
+        return cast("FunctionTool", {"type": "function", "function": function})
 
     async def run(self, arguments: Mapping[str, Any], context: Any = None) -> Any:
         """What the server returns: a text, or parts of a message.

@@ -24,6 +24,7 @@ __all__ = [
     "FunctionCall",
     "FunctionDefinition",
     "FunctionMessage",
+    "FunctionTool",
     "FunctionToolCall",
     "ImagePart",
     "MessageLike",
@@ -209,6 +210,13 @@ class FunctionDefinition(TypedDict, total=False):
     description: str
     parameters: dict[str, Any]
     strict: bool | None
+
+
+class FunctionTool(TypedDict):
+    """A :class:`ToolDefinition` that is of a function, as those are which ``tool`` makes."""
+
+    type: Literal["function"]
+    function: FunctionDefinition
 
 
 class ToolDefinition(TypedDict, total=False):

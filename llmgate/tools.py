@@ -34,7 +34,7 @@ from llmgate.provider.threads import run_in_thread
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-    from llmgate.messages import ToolDefinition
+    from llmgate.messages import FunctionTool, ToolDefinition
 
 __all__ = [
     "AnyTool",
@@ -76,7 +76,7 @@ class AnyTool(Protocol):
     @property
     def context_names(self) -> tuple[str, ...]: ...
     @property
-    def definition(self) -> ToolDefinition: ...
+    def definition(self) -> ToolDefinition | FunctionTool: ...
     async def run(self, arguments: Mapping[str, Any], context: Any = None) -> Any:
         """What comes of a call with these arguments."""
         ...
@@ -125,7 +125,7 @@ class Tool(Generic[Parameters, Returned]):
         return f"<Tool {self.name}>"
 
     @property
-    def definition(self) -> ToolDefinition:
+    def definition(self) -> FunctionTool:
         """The tool in OpenAI's form.
 
         Raises:
@@ -139,7 +139,7 @@ class Tool(Generic[Parameters, Returned]):
         return self._context_names
 
     @cached_property
-    def _definition(self) -> ToolDefinition:
+    def _definition(self) -> FunctionTool:
         schema = schema_of(self._described, self.name, "tools")
         if schema.get("type", "object") != "object":
             reason = f"{self.name} has parameters without a name: {_BY_NAME}"
@@ -152,7 +152,7 @@ class Tool(Generic[Parameters, Returned]):
         description = documented.text if self._description is None else self._description
         if description:
             definition["description"] = description
-        return cast("ToolDefinition", {"type": "function", "function": definition})
+        return cast("FunctionTool", {"type": "function", "function": definition})
 
     @cached_property
     def _context_names(self) -> tuple[str, ...]:
@@ -263,7 +263,7 @@ def check_names(tools: Iterable[AnyTool]) -> None:
         names.add(each.name)
 
 
-def function_tool(function: Callable[..., Any]) -> ToolDefinition:
+def function_tool(function: Callable[..., Any]) -> FunctionTool:
     """A Python function as a tool in OpenAI's form: its name, what its docstring says, and the
     schema of its parameters.
 

@@ -34,6 +34,7 @@ from llmgate.testing import (
     RecordedEmbeddings,
     RecordedModels,
 )
+from llmgate.types import Usage
 from tests.faults.server import wait_for
 
 ROOT = Path(__file__).parents[1]
@@ -113,7 +114,7 @@ def test_tools_run(capsys: pytest.CaptureFixture[str]) -> None:
     asyncio.run(run_in_order(ROOT / "docs" / "tools.md"))
     printed = capsys.readouterr().out.splitlines()
     assert "'description': 'How many days ahead.'" in printed[0]
-    assert printed[1] == "['table']"
+    assert printed[1].startswith("{'table': {")
     roles = ["user", "assistant", "tool", "tool", "assistant"]
     assert printed[2].startswith("Five degrees, three orders. ")
     assert printed[2].endswith(str(roles))
@@ -127,7 +128,7 @@ def test_structured_output_runs(capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out.splitlines()
     assert printed[0] == "nut 0.5"
     assert printed[1].startswith("0.5 response_format split: asked once more")
-    assert printed[2:5] == ['name {"name": 1} 3', "nut", "nut"]
+    assert printed[2:5] == [f'name {{"name": 1}} {Usage(1, 2, 3)}', "nut", "nut"]
     assert printed[-1] == "name='nut' price=0.5"
 
 

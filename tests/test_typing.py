@@ -1,7 +1,7 @@
 """What type checkers and editors see: the result of a call, its keywords, and mistakes in them.
 
-mypy and pyright run once each, strictly, over a folder of snippets; the README's examples, and
-those of the manual's pages, are among them. A line that bears ``# error`` must have one, and no
+mypy and pyright run once each, strictly, over a folder of snippets; the examples of the README and
+of all pages are among them. A line that bears ``# error`` must have one, and no
 other line may; mypy cannot tell a mistake in a part of a message from a variable that is one.
 """
 
@@ -25,20 +25,12 @@ import llmgate
 from llmgate import Client, Completion, Stream, SyncStream
 from llmgate._core import arguments
 from llmgate.options import CallOptions, EmbeddingOptions, ListOptions, RerankOptions
-from tests.pages.examples import examples_of
-from tests.pages.scripts import SCRIPTS
-from tests.shown import CODE, programs_of
+from tests.pages.typed import MODULES
+from tests.shown import CODE
 
 ROOT = Path(__file__).parents[1]
 jedi: Any = import_module("jedi")  # it has no types
-PAGES = [ROOT / "README.md", ROOT / "docs" / "five-programs.md"]
-EXAMPLES = [
-    code
-    for page in PAGES
-    for code in re.findall(
-        r"^```python\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
-    )
-]
+EXAMPLES = CODE.findall((ROOT / "README.md").read_text(encoding="utf-8"))
 
 PRELUDE = """
 from collections.abc import Mapping, Sequence
@@ -247,38 +239,21 @@ async def mistakes(client: Client, text: str, stream: bool) -> None:
     await aembedding("m", "x", temperature=0)  # error
 """
 
-OTHERS = re.compile(r"^(?:from|import) (?:openai|langchain|llmgate_litellm)", re.MULTILINE)
-"""Programs of other SDKs, which stand beside ours."""
-OF_PAGES = {
-    f"{page.replace('-', '_')}_{number}": code
-    for page in (
-        "from-langchain",
-        "from-litellm",
-        "from-openai",
-        "logging-and-traces",
-        "proxies-and-certificates",
-        "security",
-    )
-    for number, (code, _) in enumerate(programs_of(page), 1)
-    if not OTHERS.search(code)
-}
 SERVICE = "".join(CODE.findall((ROOT / "docs" / "web-services.md").read_text(encoding="utf-8")))
 
 SNIPPETS = {
-    **OF_PAGES,
+    **MODULES,
     "web_services": SERVICE,
     **{f"readme_{number}": code for number, code in enumerate(EXAMPLES)},
-    **{
-        f"{page.replace('-', '_')}_{number}": example.code
-        for page in SCRIPTS
-        for number, example in enumerate(examples_of(page), 1)
-    },
     "results": PRELUDE + RESULTS,
     "messages": PRELUDE + MESSAGES,
     "keywords": PRELUDE + KEYWORDS,
     "mistakes": PRELUDE + MISTAKES,
 }
-UNUSED = {"reportUnusedImport", "reportUnusedExpression", "reportUnusedCoroutine"}
+UNUSED = {
+    *("reportUnusedClass", "reportUnusedCoroutine", "reportUnusedExpression"),
+    *("reportUnusedFunction", "reportUnusedImport", "reportUnusedVariable"),
+}
 """Rules about what a snippet makes of the result, which is nothing."""
 
 

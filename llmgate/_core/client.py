@@ -128,7 +128,7 @@ class Client(Operations, Live):
         headers: Headers = MappingProxyType({}),
         middleware: Iterable[Middleware | str] = (),
         models: Models | None = None,
-        prices: Mapping[str, Mapping[str, Any]] | None = None,
+        prices: Mapping[str, Any] | None = None,
     ) -> None:
         address = hide_address(proxy) if isinstance(proxy, str) else proxy
         del proxy  # no traceback shows its password

@@ -7,7 +7,7 @@ Settings are assigned to the module, as with litellm. What is not here raises At
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmgate_litellm import (
     _logging,
@@ -173,6 +173,25 @@ model_cost: dict[str, dict[str, Any]] = ModelCost()
 provider_list = list(LlmProviders)
 model_list: list[str] = []
 globals().update(initial())
+if TYPE_CHECKING:  # what may be assigned
+    api_base: str | None
+    api_key: str | None
+    api_version: str | None
+    cache: Cache | None
+    callbacks: list[Any]
+    disable_aiohttp_transport: bool
+    drop_params: bool
+    failure_callback: list[Any]
+    max_budget: float | None
+    modify_params: bool
+    num_retries: int | None
+    organization: str | None
+    request_timeout: float
+    set_verbose: bool
+    ssl_verify: bool | str | None
+    success_callback: list[Any]
+    suppress_debug_info: bool
+    telemetry: bool
 
 
 class _Lacking:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Literal, overload
 
 import llmgate
 from llmgate.cost import load_prices
@@ -47,6 +47,16 @@ __all__ = [
 ]
 
 
+@overload
+def completion(
+    model: str, messages: Iterable[Any] = (), *, stream: Literal[True], **kwargs: Any
+) -> SyncStream: ...
+@overload
+def completion(
+    model: str, messages: Iterable[Any] = (), *, stream: Literal[False] | None = None, **kwargs: Any
+) -> ModelResponse: ...
+@overload
+def completion(model: str, messages: Iterable[Any] = (), *, stream: Any, **kwargs: Any) -> Any: ...
 def completion(
     model: str, messages: Iterable[Any] = (), **kwargs: Any
 ) -> ModelResponse | CustomStreamWrapper:
@@ -66,6 +76,18 @@ def completion(
     raise failures[0]
 
 
+@overload
+async def acompletion(
+    model: str, messages: Iterable[Any] = (), *, stream: Literal[True], **kwargs: Any
+) -> AsyncStream: ...
+@overload
+async def acompletion(
+    model: str, messages: Iterable[Any] = (), *, stream: Literal[False] | None = None, **kwargs: Any
+) -> ModelResponse: ...
+@overload
+async def acompletion(
+    model: str, messages: Iterable[Any] = (), *, stream: Any, **kwargs: Any
+) -> Any: ...
 async def acompletion(
     model: str, messages: Iterable[Any] = (), **kwargs: Any
 ) -> ModelResponse | CustomStreamWrapper:

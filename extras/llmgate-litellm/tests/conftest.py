@@ -165,7 +165,8 @@ def _ask(server: Server) -> Callable[..., Any]:
             "api_key": "k",
         }
         messages: Any = [{"role": "user", "content": text}]
-        return llmgate_litellm.completion(**{**given, "messages": messages, **arguments})
+        answer: Any = llmgate_litellm.completion(**{**given, "messages": messages, **arguments})
+        return answer
 
     return ask
 

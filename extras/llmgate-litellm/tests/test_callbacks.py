@@ -52,8 +52,8 @@ def test_success_and_failure(ask: Ask, server: Any) -> None:
         raise ValueError("no harm")
 
     recorder = Recorder()
-    litellm.success_callback = [keep]  # type: ignore[attr-defined] # pyright: ignore
-    litellm.callbacks = [recorder]  # type: ignore[attr-defined] # pyright: ignore
+    litellm.success_callback = [keep]
+    litellm.callbacks = [recorder]
     response = ask(metadata={"who": "me"})
     kwargs, given, *_ = seen.get(timeout=5)
     assert given is response
@@ -73,7 +73,7 @@ def test_success_and_failure(ask: Ask, server: Any) -> None:
 def test_a_stream(ask: Ask) -> None:
     """Each chunk, and at the end the whole."""
     recorder = Recorder()
-    litellm.callbacks = [recorder]  # type: ignore[attr-defined] # pyright: ignore
+    litellm.callbacks = [recorder]
     chunks = [*ask(stream=True, stream_options={"include_usage": True})]
     seen = [recorder.seen.get(timeout=5)[2] for _ in range(len(chunks) + 1)]
     assert seen[:-1] == chunks
@@ -84,7 +84,7 @@ def test_a_stream(ask: Ask) -> None:
 async def test_async(server: Any) -> None:
     """The async method is called for an async call."""
     recorder = Recorder()
-    litellm.callbacks = [recorder]  # type: ignore[attr-defined] # pyright: ignore
+    litellm.callbacks = [recorder]
     await litellm.acompletion(
         "openai/x", [{"role": "user", "content": "Hi"}], api_key="k", api_base=server.address
     )
@@ -102,7 +102,7 @@ async def test_functions_of_one_call(server: Any) -> None:
     host: dict[str, Any] = {"api_key": "k", "api_base": server.address, "num_retries": 0}
     host |= {"success_callback": [keep], "failure_callback": [keep]}
     messages = [{"role": "user", "content": "Hi"}]
-    response = await litellm.acompletion("openai/x", messages, **host)
+    response: Any = await litellm.acompletion("openai/x", messages, **host)
     server((404, {"error": {"message": "no"}}))
     with pytest.raises(litellm.NotFoundError):
         await litellm.acompletion("openai/x", messages, **host)
@@ -115,7 +115,7 @@ async def test_functions_of_one_call(server: Any) -> None:
 
 def test_a_callback_that_is_a_name(ask: Ask, caplog: pytest.LogCaptureFixture) -> None:
     """Nobody has it here; that is said once, and the call is made."""
-    litellm.success_callback = ["a-dashboard"]  # type: ignore[attr-defined] # pyright: ignore
+    litellm.success_callback = ["a-dashboard"]
     for _ in range(2):
         assert ask().choices[0].message.content == "Good day."
     said = [record.message for record in caplog.records if "a-dashboard" in record.message]

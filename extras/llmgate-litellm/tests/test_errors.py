@@ -124,7 +124,7 @@ def test_a_parameter_that_the_model_refuses(ask: Ask, server: Any) -> None:
     said = {"type": "text", "text": "Good day."}
     server({"type": "message", "id": "m", "content": [said], "stop_reason": "end_turn"})
     assert ask(**given, drop_params=True).choices[0].message.content == "Good day."
-    litellm.drop_params = True  # type: ignore[attr-defined] # pyright: ignore
+    litellm.drop_params = True
     assert ask(**given).choices[0].message.content == "Good day."
     assert len(server.bodies) == 2
     assert not any("frequency_penalty" in body for body in server.bodies)
