@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import os
 import re
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 import pytest
 
-from llmgate.errors import MissingKeyError, RequestError
+from llmgate.errors import LLMGateError, MissingKeyError, RequestError
 from llmgate.provider import Provider
 from llmgate.provider.http import HttpRequest
 from llmgate.testing._basis import CANARY, Case, check
@@ -100,10 +100,38 @@ class Authorization(Encoding):
         """A golden call is sent with its headers."""
         if golden.headers is None:
             pytest.skip("the golden call expects no headers")
-        headers = self.authorized(self.request(self.call(golden.call))).headers
+        provider = self.provider_of(golden)
+        request = self.request_by(provider, call_of(provider, golden.call))
+        headers = asyncio.run(authorize(provider, request, self.make_signing())).headers
         sent = {name.lower(): text for name, text in headers.items()}
         for name, text in golden.headers.items():
             check(sent.get(name.lower()) == text, f"the header {name} is not as expected")
+
+    # --- settings ---
+
+    def test_configured_keeps_the_other_settings(self) -> None:
+        """A setting that was given stays when others are changed by ``configured``."""
+        own: Any = self.make_provider()
+        if not hasattr(own, "configured"):
+            pytest.skip("the provider has no method `configured`")
+        for name, setting in inspect.signature(type(own)).parameters.items():
+            value = _SETTINGS.get(str(setting.annotation))
+            if value is None:
+                continue
+            given = self._sent_with({name: value})
+            kept = self._sent_with({name: value}, {})
+            what = f"the setting {name} is lost when `configured` changes another"
+            check(given == kept, f"{what}: sent was {given!r:.300}, and then {kept!r:.300}")
+
+    def _sent_with(self, *changes: Mapping[str, Any]) -> Any:
+        """What is sent after these changes of settings, or why nothing is."""
+        provider: Any = self.make_provider()
+        try:
+            for settings in changes:
+                provider = provider.configured(**settings)
+            return self._request_of(provider)
+        except LLMGateError as error:
+            return type(error), error.message
 
     # --- other hosts ---
 
@@ -157,6 +185,13 @@ class Authorization(Encoding):
             "it is for the vendor's own hosts, and for an address from the environment",
         )
 
+
+_SETTINGS: Mapping[str, Any] = {
+    "str | None": "setting-4700",
+    "str | Secret | None": "setting-4701",
+    "Mapping[str, str] | None": {"X-Setting": "4702"},
+}
+"""Values for settings of these types; those of other types are not made up."""
 
 _CREDENTIAL = re.compile("KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL")
 

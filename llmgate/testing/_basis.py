@@ -5,12 +5,14 @@ It runs nothing of a provider by itself.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import ceil
 from types import MappingProxyType
 from typing import Any, ClassVar, NoReturn
+from unittest.mock import patch
 
 import pytest
 
@@ -84,6 +86,18 @@ class Basis:
         """The provider under test."""
         return self.provider
 
+    def provider_of(self, golden: GoldenCall) -> Provider:
+        """The provider that sends a golden call."""
+        own: Any = self.make_provider()
+        if golden.environment:
+            with patch.dict(os.environ, golden.environment):
+                made: Provider = type(own)(**golden.settings)
+                return made
+        if golden.settings and not hasattr(own, "configured"):
+            fail(f"{golden.name} has settings, but the provider has no method `configured`")
+        configured: Provider = own.configured(**golden.settings) if golden.settings else own
+        return configured
+
     def make_signing(self) -> Signing:
         """What ``authorize`` may use; a provider that asks for a token needs its response there."""
         return FixedSigning()
@@ -111,7 +125,8 @@ class Basis:
                 for stream in streams
                 if stream.name in recorded
             ],
-            "golden": self.calls,
+            "golden": [golden for golden in self.calls if golden.error is None],
+            "refused": [golden for golden in self.calls if golden.error is not None],
             "case": self._calls(),
         }
 
@@ -122,7 +137,7 @@ class Basis:
             for exchange in self.exchanges
             if exchange.error is None or not issubclass(exchange.error, RequestError)
         ]
-        golden = [Case(golden.name, golden.call) for golden in self.calls]
+        golden = [Case(golden.name, golden.call) for golden in self.calls if golden.is_plain]
         found = dict[object, Case]()
         for case in (Case("greeting", self.greeting()), *golden, *sent):
             found.setdefault(_key_of(case.call), case)
@@ -219,6 +234,7 @@ _LACKING = {
     "stream": "no recorded stream was given in `exchanges`",
     "pair": "no exchange was given both whole and streamed under one name in `exchanges`",
     "golden": "no golden call was given in `calls`",
+    "refused": "no golden call with an `error` was given in `calls`",
 }
 
 
@@ -245,6 +261,11 @@ def only_our_errors(doing: str) -> Generator[None]:
     """Report an exception that is none of llmgate's; llmgate's own pass."""
     try:
         yield
+    except DecodeError as error:
+        frame: object = error.frame
+        is_data = frame is None or isinstance(frame, bytes)
+        check(is_data, f"{doing} raised {error!r:.200}, whose frame is no bytes: {frame!r:.100}")
+        raise
     except (LLMGateError, AssertionError):
         raise
     except Exception as error:

@@ -10,14 +10,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from llmgate.errors import DecodeError, RequestError
+from llmgate.errors import DecodeError, LLMGateError, RequestError
 from llmgate.options import ChatParameters
-from llmgate.provider import Support
+from llmgate.provider import Provider, Support
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, decode_json
 from llmgate.testing._basis import Basis, Case, check, fail
 from llmgate.testing._samples import SAMPLES
-from llmgate.testing._values import occurs
+from llmgate.testing._values import occurs, value_at
 from llmgate.testing.driving import call_of, first_request
 from llmgate.testing.recordings import Asked, GoldenCall
 
@@ -58,7 +58,8 @@ class Encoding(Basis):
 
     def test_golden_bodies(self, golden: GoldenCall) -> None:
         """A golden call is sent as it is written down."""
-        request = self.request(self.call(golden.call))
+        provider = self.provider_of(golden)
+        request = self.request_by(provider, call_of(provider, golden.call))
         body = body_of(request)
         check(body == golden.body, f"expected {golden.body!r}, sent {body!r}")
         if golden.url is not None:
@@ -68,10 +69,37 @@ class Encoding(Basis):
         """What is not sent as it was asked is in the report, and nothing else is."""
         if golden.report is None:
             pytest.skip("the golden call expects nothing of the report")
-        call = self.call(golden.call)
-        self.request(call)
+        provider = self.provider_of(golden)
+        call = call_of(provider, golden.call)
+        self.request_by(provider, call)
         found = [f"{deviation.path} {deviation.kind}" for deviation in call.report]
         check(sorted(found) == sorted(golden.report), f"expected {golden.report}, found {found}")
+
+    def test_golden_calls_are_refused(self, refused: GoldenCall) -> None:
+        """A golden call with an ``error`` raises it, and nothing is sent."""
+        provider, expected = self.provider_of(refused), refused.error
+        try:
+            request = self.request_by(provider, call_of(provider, refused.call))
+        except LLMGateError as error:
+            what = f"expected {getattr(expected, '__name__', None)}, raised {error!r}"
+            check(expected is not None and isinstance(error, expected), what)
+            return
+        fail(f"expected {getattr(expected, '__name__', None)}, sent {body_of(request)!r:.500}")
+
+    def test_reports_values_as_they_are(self, case: Case) -> None:
+        """What the report calls ``given`` stands in the call at its path, ``sent`` in the body."""
+        call = self.call(case.call)
+        asked = {"messages": call.messages, **call.parameters}
+        body = body_of(self.request(call))
+        for deviation in call.report:
+            given, sent = deviation.given, deviation.sent
+            value = value_at(asked, deviation.path)
+            what = f"given is {given!r:.200}, but the call has {value!r:.200} there"
+            check(None in (value, given) or occurs(given, value), f"{deviation}: {what}")
+            if deviation.kind not in _IN_THE_BODY:
+                continue
+            what = f"sent is {sent!r:.200}, which the body does not have: {body!r:.500}"
+            check(occurs(sent, body), f"{deviation}: {what}")
 
     def test_extra_body_wins(self) -> None:
         """Where ``extra_body`` has a field that the provider sends, the caller's value is sent."""
@@ -110,7 +138,10 @@ class Encoding(Basis):
 
     def request(self, call: ProviderCall) -> HttpRequest:
         """What is sent for a call; the flow is then abandoned."""
-        provider = self.make_provider()
+        return self.request_by(self.make_provider(), call)
+
+    def request_by(self, provider: Provider, call: ProviderCall) -> HttpRequest:
+        """The same, of this provider."""
         flow: Flow[Any] = provider.stream(call) if call.stream else provider.complete(call)
         return first_request(flow, self.preliminary_replies)
 
@@ -135,6 +166,10 @@ class Encoding(Basis):
             return body_of(self.request(without_it))
         except RequestError:
             return None
+
+
+_IN_THE_BODY = frozenset({"clamped", "defaulted", "injected"})
+"""What is then sent is a value that the body has; of other kinds it may be a description."""
 
 
 def _other(value: Any) -> Any:

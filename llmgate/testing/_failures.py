@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,8 +16,10 @@ from llmgate.testing._samples import (
     ERROR_SHAPES,
     ERROR_TEXTS,
     MALFORMED,
+    ODD,
     STATUSES,
     damaged,
+    odd,
     shaped,
 )
 from llmgate.testing.driving import OutOfRepliesError, drive
@@ -86,6 +89,28 @@ class Failures(Basis):
             our_own = suppress(LLMGateError, OutOfRepliesError)
             with our_own, only_our_errors(f"an answer with {what}"):
                 _check_sound(self.answer_with(whole, encode_json(payload)), what)
+
+    def test_odd_values_are_kept_or_reported(self, whole: RecordedExchange) -> None:
+        """A value of another type than usual is an error, or it is in the answer or its report."""
+        whole = self.ready(whole)
+        usual = self.answer(whole).model_dump_json()
+        for where, payload in odd(json_of(whole), usual, 120):
+            call = self.call(whole.call)
+            replies = (
+                *whole.replies[:-1],
+                replace(whole.replies[-1], body=encode_json(payload)),
+            )
+            try:
+                answer = self.decoding(replace(whole, replies=replies), call)()
+            except (LLMGateError, OutOfRepliesError):
+                continue
+            is_kept = ODD in answer.model_dump_json()
+            is_reported = any(ODD in repr(deviation.given) for deviation in call.report)
+            check(
+                is_kept or is_reported,
+                f"{where} was {ODD!r}, which is lost: it is neither in the answer, such as in its "
+                "`extra`, nor is it `given` in an entry of the report",
+            )
 
     def test_half_an_answer_is_no_answer(self, whole: RecordedExchange) -> None:
         """A truncated body raises one of our errors."""

@@ -116,6 +116,7 @@ def _answered(**fields: Any) -> dict[str, Any]:
     return {"messages": [_user(), _message("assistant", "4311 it is.", **fields), _user("Go on.")]}
 
 
+_MARK = {"type": "ephemeral"}
 _PNG = "iVBORw0KGgo0MzEy"
 _PDF = "JVBERi0xLjQ0MzEz"
 _IMAGE = _parts(
@@ -164,6 +165,14 @@ HISTORIES: Mapping[str, History] = {
     ),
     "an image": History("messages[0].content[1].image_url.url", {"messages": _IMAGE}, _PNG),
     "an image's type": History("messages[0].content[1].image_url.url", {"messages": _IMAGE}, "png"),
+    **{
+        f"the type of a {kind}": History(
+            "messages[0].content[0].image_url.url",
+            {"messages": _parts(("image_url", {"url": f"data:image/{kind};base64,{_PNG}"}))},
+            kind,
+        )
+        for kind in ("gif", "jpeg", "webp")
+    },
     "an image's detail": History("messages[0].content[1].image_url.detail", {"messages": _IMAGE}),
     "an image's address": History(
         "messages[0].content[0].image_url.url",
@@ -237,6 +246,21 @@ HISTORIES: Mapping[str, History] = {
             },
         },
         "Of Europe, 4303.",
+    ),
+    "a mark of a part": History(
+        "messages[0].content[0].cache_control",
+        {"messages": [_user([{"type": "text", "text": "Say 4302.", "cache_control": _MARK}])]},
+        _MARK["type"],
+    ),
+    "a mark of a message": History(
+        "messages[0].cache_control",
+        {"messages": [_message("system", "Be brief.", cache_control=_MARK), _user()]},
+        _MARK["type"],
+    ),
+    "a mark of a tool": History(
+        "tools[0].cache_control",
+        {"messages": [_user()], "tools": [{**_TOOLS[1], "cache_control": _MARK}]},
+        _MARK["type"],
     ),
     "a second stop": History("stop[1]", {"messages": [_user()], "stop": ["4328", "4329"]}, "4329"),
 }

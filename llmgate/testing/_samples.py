@@ -12,9 +12,11 @@ __all__ = [
     "ERROR_SHAPES",
     "ERROR_TEXTS",
     "MALFORMED",
+    "ODD",
     "SAMPLES",
     "STATUSES",
     "damaged",
+    "odd",
     "shaped",
 ]
 
@@ -154,6 +156,38 @@ def damaged(payload: Any, most: int) -> Iterator[tuple[str, Any]]:
             yield f"{where} = {wrong!r}", _changed(payload, place, wrong, remove=False)
 
 
+_TAGS = ("object", "role", "type")
+ODD = "odd-4600"
+"""A text that no response has."""
+
+
+def odd(payload: Any, usual: str, most: int) -> Iterator[tuple[str, Any]]:
+    """A JSON value with one thing in it replaced by :data:`ODD`, or by an object that holds it
+    where a text was; each comes with its place, about ``most`` of them.
+
+    Left alone are flags, what only says of which kind an object is, texts that occur twice, and
+    texts that are not in ``usual``, which is the answer to the payload as it is.
+    """
+    said = encode_json(payload).decode()
+    places = [
+        place
+        for place in _places(payload, ())
+        if place[-1] not in _TAGS and _is_told(_at(payload, place), said, usual)
+    ]
+    for place in places[:: max(1, len(places) // most)]:
+        wrong: Any = {"x_odd": ODD} if isinstance(_at(payload, place), str) else ODD
+        where = ".".join(map(str, place))
+        yield where, _changed(payload, place, wrong, remove=False)
+
+
+def _is_told(value: Any, said: str, usual: str) -> bool:
+    """Whether an answer says what its response says at one place and nowhere else."""
+    if not isinstance(value, str):
+        return not isinstance(value, bool)
+    text = encode_json(value).decode()
+    return bool(value) and said.count(text) == 1 and text[1:-1] in usual
+
+
 Place = tuple[str | int, ...]
 
 
@@ -168,6 +202,12 @@ def _items(value: Any) -> list[tuple[Any, Any]]:
     if isinstance(value, dict):
         return list(children.items())
     return [*enumerate(children)] if isinstance(value, list) else []
+
+
+def _at(value: Any, place: Place) -> Any:
+    for key in place:
+        value = value[key]
+    return value
 
 
 def _changed(value: Any, place: Place, wrong: Any, *, remove: bool) -> Any:

@@ -12,17 +12,19 @@ import pytest
 
 from llmgate.errors import DecodeError, LLMGateError, StreamTruncatedError
 from llmgate.provider import Decoder
-from llmgate.provider.accumulate import accumulate
+from llmgate.provider.accumulate import Accumulator, accumulate
 from llmgate.provider.framing import Frame, SSEFramer
 from llmgate.provider.http import decode_json, encode_json
 from llmgate.testing._answers import essence
 from llmgate.testing._basis import Basis, check, fail, near_the_end, only_our_errors, spread
 from llmgate.testing._samples import MALFORMED, damaged
+from llmgate.testing._values import differences
 from llmgate.testing.canned import Canned
 from llmgate.testing.driving import (
     GREETING,
     Outcome,
     StreamReader,
+    drive,
     frames_of,
     read_stream,
     watch_stream,
@@ -45,6 +47,25 @@ class Streams(Basis):
         for place in spread(len(body), self.most_splits):
             chunks = self._chunks(stream, [body[:place], body[place:]])
             check(whole == chunks, f"the chunks differ when the bytes are split after {place}")
+
+    def test_leaves_its_response_to_the_decoder(self, stream: RecordedExchange) -> None:
+        """The last request of a flow of ``stream`` says that its response is to be streamed."""
+        provider, call = self.make_provider(), self.call(stream.call)
+        driven = drive(provider.stream(call), stream.replies, error=provider.error)
+        what = "the request has no stream=True, so the response would be read to its end first"
+        check(driven.requests[-1].stream, what)
+
+    def test_accumulates_what_its_chunks_say(self, stream: RecordedExchange) -> None:
+        """A decoder with an accumulator of its own adds to it just what its chunks say."""
+        decoder = self.open(stream)
+        chunks = read_stream(decoder, [stream.replies[-1].body])
+        accumulator: Accumulator | None = getattr(decoder, "accumulator", None)
+        if accumulator is None:
+            pytest.skip("the decoder leaves it to others to add up its chunks")
+        for path, value, found in differences(
+            accumulate(chunks).model_dump(), accumulator.completion().model_dump()
+        ):
+            fail(f"{path}: the chunks say {value!r:.300}, the decoder's accumulator {found!r:.300}")
 
     def test_line_ends_do_not_matter(self, stream: RecordedExchange) -> None:
         """Server-sent events may end their lines with CRLF or CR as well as with LF."""

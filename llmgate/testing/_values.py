@@ -17,6 +17,7 @@ __all__ = [
     "parsed",
     "says",
     "text_of",
+    "value_at",
     "without_counts",
 ]
 
@@ -74,6 +75,18 @@ def occurs(value: Any, body: Any) -> bool:
 def is_same(one: Any, other: Any) -> bool:
     """JSON's equality: True is not 1."""
     return isinstance(one, bool) == isinstance(other, bool) and one == other
+
+
+def value_at(value: Any, path: str) -> Any:
+    """What stands at a path such as ``messages[1].name``; None where nothing does."""
+    for step in re.findall(r"\w+", path):
+        if is_object(value):
+            value = value.get(step)
+        elif is_array(value) and step.isdigit() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return None
+    return value
 
 
 def differences(expected: Any, found: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:

@@ -44,15 +44,26 @@ class GoldenCall:
 
     What else is expected may be left out: ``url``, before ``authorize``; ``headers``, among those
     after it, with ``CANARY`` as the key; and the whole ``report`` of the call, as texts such as
-    ``"seed dropped"``: a path and a kind.
+    ``"seed dropped"``: a path and a kind. ``error`` is the class of what is raised in place of a
+    request; ``body`` is then None. ``settings`` and ``environment`` are with which arguments of its
+    class, and under which variables, the provider is made for it; without the latter it is the
+    provider under test, configured with these settings.
     """
 
     name: str
     call: Asked
-    body: Any
+    body: Any = None
     url: str | None = None
     headers: Mapping[str, str] | None = field(default=None, repr=False)
     report: Sequence[str] | None = None
+    error: type[LLMGateError] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the provider under test sends it as it is."""
+        return self.error is None and not self.settings and not self.environment
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,9 +122,9 @@ class CompatibleHost(Provider):
         fit = self._fit(call.model)
         response = yield self._chat_request(call, fit)
         if not fit.is_adjusted:
-            return decode(response, call.id)
+            return decode(response, call.id, call.report)
         try:
-            return adjusted(decode(response, call.id), fit.chat)
+            return adjusted(decode(response, call.id, call.report), fit.chat)
         except ProviderError as error:
             named = named_error(error, fit.chat.errors, response)
         raise named
@@ -135,7 +135,7 @@ class CompatibleHost(Provider):
             return (yield from stream_there(call, self._url("/responses"), self.row, self._api))
         fit = self._fit(call.model)
         yield self._chat_request(call, fit)
-        decoder = ChatDecoder(call.id, choices=call.parameters.get("n", 1))
+        decoder = ChatDecoder(call.id, choices=call.parameters.get("n", 1), report=call.report)
         return HostDecoder(decoder, fit.chat) if fit.is_adjusted else decoder
 
     async def authorize(self, request: HttpRequest, _: Signing, /) -> HttpRequest:

@@ -64,8 +64,7 @@ def main() -> int:
     began = perf_counter()
     chosen = list(drawn(options.seed, options.each))
     with ProcessPoolExecutor(options.workers) as pool:
-        verdicts = list(pool.map(tried, chosen, chunksize=4))
-    counted, share = report(verdicts)
+        counted, share = report(pool.map(tried, chosen, chunksize=4))
     seconds = perf_counter() - began
     print(f"seed {options.seed}, {counted} mutants, {share:.1%} found, {seconds:.0f} s")
     return 0 if share >= LEAST else 1
@@ -84,11 +83,11 @@ def report(verdicts: Iterable[Verdict]) -> tuple[int, float]:
             continue
         if verdict.found_by is None and (reason := reason_of(verdict.mutant)):
             equivalent += 1
-            print(f"equivalent  {verdict.mutant} ({reason})")
+            print(f"equivalent  {verdict.mutant} ({reason})", flush=True)
             continue
         rules[rule] += 1
         if verdict.found_by is None:
-            print(f"survived    {verdict.mutant}")
+            print(f"survived    {verdict.mutant}", flush=True)
         else:
             found[rule] += 1
             hangs = "HangsError" in verdict.finding

@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import Any
 
 from llmgate.testing import CANARY
-from tests.testing.mutation import anthropic_calls, anthropic_exchanges, openai_exchanges
+from tests.testing.mutation import anthropic, openai
 from tests.testing.mutation.trial import Subject
 
 __all__ = ["SUBJECTS"]
@@ -22,8 +22,8 @@ OPENAI = Subject(
     "llmgate_openai",
     _openai,
     {
-        "exchanges": openai_exchanges.EXCHANGES,
-        "calls": openai_exchanges.CALLS,
+        "exchanges": openai.EXCHANGES,
+        "calls": openai.CALLS,
         "model": "gpt-4o",
         "most_splits": 20,
         "most_cuts": 20,
@@ -46,8 +46,8 @@ ANTHROPIC = Subject(
     "llmgate_anthropic",
     _anthropic,
     {
-        "exchanges": anthropic_exchanges.EXCHANGES,
-        "calls": anthropic_calls.CALLS,
+        "exchanges": anthropic.EXCHANGES,
+        "calls": anthropic.CALLS,
         "model": "claude-haiku-4-5",
         "most_splits": 20,
         "most_cuts": 20,

@@ -122,10 +122,17 @@ _COUNTED = (
 )
 
 
+def _first(fields: SideFields, *names: str) -> int | None:
+    """The count that is given under one of these names, of which each is read."""
+    counts = [fields.integer(name) for name in names]
+    return next((count for count in counts if count is not None), None)
+
+
 def usage_of(fields: SideFields) -> Usage | None:
     """The usage: the prompt with cache reads and writes. None without a count."""
     uncached, output = fields.integer("inputTokens"), fields.integer("outputTokens")
-    read, written = fields.integer("cacheReadInputTokens"), fields.integer("cacheWriteInputTokens")
+    read = _first(fields, "cacheReadInputTokens", "cacheReadInputTokenCount")
+    written = _first(fields, "cacheWriteInputTokens", "cacheWriteInputTokenCount")
     if uncached is output is written is read is None:
         return None
     prompt, total = (uncached or 0) + (written or 0) + (read or 0), fields.integer("totalTokens")

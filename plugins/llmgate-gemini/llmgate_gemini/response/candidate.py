@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from llmgate.errors import DecodeError
 from llmgate.provider.http import encode_json, is_array, is_object
-from llmgate.provider.kit import Fields, NameMap, NativeContent
+from llmgate.provider.kit import Fields, NameMap, NativeContent, SideFields
 from llmgate.report import Report
 from llmgate.types import ChoiceDelta, ChunkChoice, FunctionDelta, ToolCallDelta
 from llmgate_gemini.response.partial_args import PartialCall
@@ -84,17 +84,22 @@ class Candidate:
             for part in parts:
                 self.has_content = self.has_content or bool(part.payload)
                 self._read_part(part, delta)
-        native = native_reason(candidate.payload.get("finishReason"))
+        ending = candidate.payload.get("finishReason")
+        native = native_reason(ending)
         if native is not None:
             self.has_ended = True
             self._end_partial(delta)
-        _merge(self._details, candidate.others(*_READ))
+        side = SideFields(candidate.payload, self._report, "candidates")
+        if not (ending is None or isinstance(ending, str | int)):
+            side.drop("finishReason", "a string")
+        logprobs = side.object("logprobsResult").payload or None
+        _merge(self._details, side.others(*_READ))
         return ChunkChoice(
             delta,
             self.index,
             finish_reason=reason_of(native, has_calls=self._calls > 0),
             native_finish_reason=native,
-            logprobs=logprobs_of(candidate.payload.get("logprobsResult"), self._report),
+            logprobs=logprobs_of(logprobs, self._report),
         )
 
     def end(self) -> ChunkChoice | None:

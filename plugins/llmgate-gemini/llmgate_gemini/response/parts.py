@@ -120,18 +120,18 @@ def logprobs_of(payload: Any, report: Report) -> dict[str, Any] | None:
     if payload is None:
         return None
     fields = SideFields(payload, report, "logprobsResult")
-    chosen, alternatives = fields.array("chosenCandidates"), fields.array("topCandidates")
+    chosen, alternatives = fields.objects("chosenCandidates"), fields.array("topCandidates")
     content: list[dict[str, Any]] = []
     for place, token in enumerate(chosen):
         others = alternatives[place] if place < len(alternatives) else None
         tokens: Any = others.get("candidates") if is_object(others) else None
-        top = [_token(other) for other in tokens] if is_array(tokens) else []
-        content.append({**_token(token), "top_logprobs": top})
+        top = [_token(other, report) for other in tokens] if is_array(tokens) else []
+        content.append({**_token(token, report), "top_logprobs": top})
     return {"content": content, **fields.others("chosenCandidates", "topCandidates")}
 
 
-def _token(token: Any) -> dict[str, Any]:
-    fields = SideFields(token)
+def _token(token: Any, report: Report) -> dict[str, Any]:
+    fields = SideFields(token, report, "logprobsResult")
     text = fields.text("token") or ""
     logprob = fields.payload.get("logProbability", 0.0)
     known = {"token": text, "logprob": logprob, "bytes": [*text.encode("utf-8", "replace")]}

@@ -12,7 +12,6 @@ from typing import Any
 from llmgate.errors import DecodeError, StreamTruncatedError
 from llmgate.provider.accumulate import Accumulator
 from llmgate.provider.framing import Frame
-from llmgate.provider.http import is_object
 from llmgate.provider.kit import (
     Fields,
     SideFields,
@@ -185,9 +184,9 @@ class ContentDecoder:
         identifier = fields.text("responseId") or identifier
         model = fields.text("modelVersion") or model
         self._head = (identifier, created, model)
+        counts = fields.object("usageMetadata").payload
         extra = fields.others(*_READ)
-        counts = payload.get("usageMetadata")
-        if is_object(counts) and "serviceTier" not in counts and not _COUNTED & counts.keys():
+        if counts and "serviceTier" not in counts and not _COUNTED & counts.keys():
             extra["usageMetadata"] = counts  # it counts nothing, and says how it was served
         self._extra |= extra
 

@@ -210,15 +210,16 @@ class Items:
         start = min(item.starts.values(), default=self._length)
         choices, is_told, annotations = list[ChunkChoice](), bool(item.starts), list[Any]()
         for part in filter(is_object, parts):
+            side = SideFields(part, self._report, "content")
             refusal = text_of(part.get("refusal"), "refusal")
             if refusal and not item.has_refused:
                 choices.append(ChunkChoice(ChoiceDelta(refusal=refusal)))
             text = text_of(part.get("text"), "text")
             if text and not is_told:
                 self._length += len(text)
-                logprobs = logprobs_of(part.get("logprobs"))
+                logprobs = logprobs_of(side.array("logprobs"))
                 choices.append(ChunkChoice(ChoiceDelta(content=text), logprobs=logprobs))
-            cited = SideFields(part, self._report, "content").array("annotations")
+            cited = side.array("annotations")
             annotations += [annotation_of(each, start) for each in cited]
             start += len(text)
         rest = [each for each in annotations[item.annotations :] if each is not None]

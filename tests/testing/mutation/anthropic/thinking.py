@@ -1,0 +1,89 @@
+"""What is sent to Anthropic for reasoning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llmgate.testing import GoldenCall
+from tests.testing.mutation.anthropic.sent import SAMPLED, SENT_TOOLS, golden
+from tests.testing.mutation.anthropic.values import TOOLS
+
+__all__ = ["THINKING"]
+
+BUDGET = {"type": "enabled", "budget_tokens": 1024}
+
+
+def effort(model: str, given: str, **sent: Any) -> GoldenCall:
+    """A call that asks for reasoning."""
+    report = ["reasoning_effort converted"]
+    options = {"model": model, "reasoning_effort": given}
+    return golden(f"{model} {given}", options, report, model=model, **sent)
+
+
+THINKING = [
+    golden("odd effort", {"reasoning_effort": "strange"}, ["reasoning_effort dropped"]),
+    *[
+        golden(
+            f"{name} while thinking",
+            {"model": "claude-sonnet-4-6", name: value, "reasoning_effort": "high"},
+            ["reasoning_effort converted"],
+            version=SAMPLED,
+            model="claude-sonnet-4-6",
+            thinking={"type": "adaptive"},
+            output_config={"effort": "high"},
+            **{name: value},
+        )
+        for name, value in (("temperature", 1), ("top_p", 0.95))
+    ],
+    golden("top_p", {"top_p": 0.5}, version=SAMPLED, top_p=0.5),
+    effort("claude-haiku-4-5", "high", thinking=BUDGET),
+    effort("claude-haiku-4-5", "none", thinking={"type": "disabled"}),
+    effort(
+        "claude-opus-4-7", "xhigh", thinking={"type": "adaptive"}, output_config={"effort": "xhigh"}
+    ),
+    effort("claude-opus-4-5", "minimal", thinking=BUDGET),
+    effort(
+        "claude-sonnet-4-6",
+        "xhigh",
+        thinking={"type": "adaptive"},
+        output_config={"effort": "high"},
+    ),
+    effort("claude-sonnet-5", "minimal", output_config={"effort": "low"}),
+    effort("claude-opus-5-5", "none", output_config={"effort": "low"}),
+    *[
+        golden(
+            f"budget {given}",
+            {"reasoning_effort": given, "max_tokens": 60_000, "stream": True},
+            ["reasoning_effort converted"],
+            max_tokens=60_000,
+            stream=True,
+            thinking={"type": "enabled", "budget_tokens": budget},
+        )
+        for given, budget in (
+            ("minimal", 1_024),
+            ("low", 2_048),
+            ("medium", 8_192),
+            ("high", 16_384),
+            ("xhigh", 30_000),
+        )
+    ],
+    golden(
+        "no room",
+        {"reasoning_effort": "low", "max_tokens": 1024},
+        ["reasoning_effort dropped"],
+        max_tokens=1024,
+    ),
+    golden(
+        "never thinks",
+        {"model": "claude-3-haiku", "reasoning_effort": "low"},
+        ["reasoning_effort dropped"],
+        model="claude-3-haiku",
+    ),
+    golden(
+        "forced",
+        {"reasoning_effort": "low", "tools": TOOLS, "tool_choice": "required"},
+        ["reasoning_effort dropped"],
+        tools=SENT_TOOLS,
+        tool_choice={"type": "any"},
+    ),
+]
