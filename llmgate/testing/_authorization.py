@@ -114,7 +114,8 @@ class Authorization(Encoding):
         own: Any = self.make_provider()
         if not hasattr(own, "configured"):
             pytest.skip("the provider has no method `configured`")
-        for name, setting in inspect.signature(type(own)).parameters.items():
+        factory: Any = type(own)
+        for name, setting in inspect.signature(factory).parameters.items():
             value = _SETTINGS.get(str(setting.annotation))
             if value is None:
                 continue

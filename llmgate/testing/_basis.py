@@ -262,7 +262,7 @@ def only_our_errors(doing: str) -> Generator[None]:
     try:
         yield
     except DecodeError as error:
-        frame: object = error.frame
+        frame: Any = error.frame
         is_data = frame is None or isinstance(frame, bytes)
         check(is_data, f"{doing} raised {error!r:.200}, whose frame is no bytes: {frame!r:.100}")
         raise

@@ -100,7 +100,8 @@ class Regional(FakeProvider):
 
     def configured(self, **settings: Any) -> Regional:
         """The same provider with another region."""
-        return type(self)(**{"region": self.region, **settings})
+        changed: dict[str, Any] = {"region": self.region, **settings}
+        return type(self)(**changed)
 
     def complete(self, call: ProviderCall) -> Flow[Completion]:
         """One request, to the region."""
@@ -126,7 +127,7 @@ class Forgetful(Regional):
 
 def golden(url: str, settings: Mapping[str, Any], environment: Mapping[str, str]) -> GoldenCall:
     """A call that goes to this address."""
-    body = {"model": "fake-1", "conversation": asked()["messages"], "with": {}}
+    body: dict[str, Any] = {"model": "fake-1", "conversation": asked()["messages"], "with": {}}
     return GoldenCall("g", asked(), body, url, {}, [], settings=settings, environment=environment)
 
 
