@@ -114,8 +114,7 @@ class Authorization(Encoding):
         own: Any = self.make_provider()
         if not hasattr(own, "configured"):
             pytest.skip("the provider has no method `configured`")
-        factory: Any = type(own)
-        for name, setting in inspect.signature(factory).parameters.items():
+        for name, setting in inspect.signature(own.__class__).parameters.items():
             value = _SETTINGS.get(str(setting.annotation))
             if value is None:
                 continue
