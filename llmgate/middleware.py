@@ -81,6 +81,14 @@ class Middleware:
     for hooks, waits for nothing else, and returns what it was returned, or a stream of it that is
     mapped. A client all of whose middleware does so makes no copies and no deadline around it."""
 
+    def only_asks(self, call: ChatCall | EmbeddingCall) -> bool:
+        """Whether this middleware waits, for such a call, for nothing but what its handler returns,
+        changes nothing of the call in place, and returns what it was returned. Where all of a
+        client's do so or observe, no call is copied, and no deadline is set around them: each
+        request has that of the call anyway."""
+        del call
+        return False
+
     def used_by(self, shared: Shared) -> None:
         """What each client that has this middleware tells it when it is made."""
 

@@ -6,7 +6,7 @@ What a call asks for is parsed in ``prepare``; its requests are driven and sent 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
@@ -19,11 +19,10 @@ from llmgate._core.dispatch import Dispatcher
 from llmgate._core.live import LiveSource
 from llmgate._core.loading import check_loop, in_time, load
 from llmgate._core.media import FilesToRead, read_files
-from llmgate._core.operations import Operations
+from llmgate._core.operations import Operations, load_layers
 from llmgate._core.prepare import AnyAsked, fit, hide_credentials, parse, provider_of, resolve
 from llmgate._core.prices import as_prices
 from llmgate._core.registry import Registry
-from llmgate._core.remembered import copied
 from llmgate._core.retry import RetryBudget, RetryPolicy, policy_of_call
 from llmgate._core.settings import (
     HeaderSource,
@@ -324,23 +323,27 @@ class Client(Operations, Live):
 
     async def _run(self, call: ChatCall, began: float) -> Completion | Stream:
         """Perform a call with the middleware around it, and the parsing of its output outermost."""
-        has_middleware = bool(self._middleware_of(call))
-        perform = self._perform_with_middleware if has_middleware else self._perform
+        middleware = self._middleware_of(call)
         if call.output is None:
-            return await perform(call, began)
+            return await (
+                self._run_layers(middleware, call, began)
+                if middleware
+                else self._perform(call, began)
+            )
         from llmgate._core.parsing import perform_parsed  # noqa: PLC0415 - only for those who want it
 
-        return await perform_parsed(perform, call, began, is_own=not has_middleware)
+        perform = partial(self._run_layers, middleware) if middleware else self._perform
+        return await perform_parsed(perform, call, began, is_own=not middleware)
 
-    async def _perform_with_middleware(self, call: ChatCall, began: float) -> Completion | Stream:
-        middleware, perform = self._middleware_of(call), self._perform
-        layers = [each.chat for each in middleware]
-        if all(each.observes for each in middleware):
-            from llmgate._core.layers import run_observers  # noqa: PLC0415 - where there are any
-
-            return await run_observers(layers, call, partial(perform, began=began))
-        kind = Stream if call.stream else Completion
-        return await self._run_layers(layers, copied(call), perform, kind, began)
+    def _run_layers(
+        self, middleware: tuple[Middleware, ...], call: ChatCall, began: float
+    ) -> Awaitable[Completion | Stream]:
+        perform, kind = self._perform, Stream if call.stream else Completion
+        shared = self._registry, self._timeout
+        result: Awaitable[Completion | Stream] = load_layers().run_chat(
+            middleware, call, perform, kind, *shared, began
+        )
+        return result
 
     async def _perform(self, call: ChatCall, began: float) -> Completion | Stream:
         """Ask the provider of a call's model."""

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from llmgate._core.deadline import Deadline
+from llmgate._core.remembered import copied
 from llmgate._core.settings import is_iterable
 from llmgate.embeddings import EmbeddingCall
 from llmgate.errors import (
@@ -32,9 +33,11 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
     from llmgate._core.registry import Registry
+    from llmgate._core.stream import Stream
     from llmgate.middlewares.routing import Models
+    from llmgate.types import Completion
 
-__all__ = ["as_middleware", "run_middleware", "run_observers"]
+__all__ = ["as_middleware", "run_askers", "run_chat", "run_middleware", "run_observers"]
 
 Call = TypeVar("Call", bound=ChatCall | EmbeddingCall | RerankCall)
 Result = TypeVar("Result")
@@ -45,14 +48,36 @@ _GRACE = 0.05
 is then said by the request that was waited for, and by no mere cancellation of it."""
 
 
-async def run_observers(
+def run_chat(
+    middleware: Sequence[Middleware],
+    call: ChatCall,
+    perform: Callable[[ChatCall, float], Awaitable[Completion | Stream]],
+    kind: type[Any],
+    registry: Registry,
+    default: Timeout,
+    began: float,
+) -> Awaitable[Completion | Stream]:
+    """The same for chat, guarded as far as what the middleware says of itself makes necessary."""
+    layers, observes = [each.chat for each in middleware], True
+    for each in middleware:
+        if not each.observes:
+            observes = False
+            if not each.only_asks(call):
+                return run_middleware(layers, copied(call), perform, kind, registry, default, began)
+    if observes:
+        return run_observers(layers, call, partial(perform, began=began))
+    return run_askers(layers, call, perform, registry, default, began)
+
+
+def run_observers(
     layers: Iterable[Layer[Call, Result]], call: Call, perform: Callable[[Call], Awaitable[Result]]
-) -> Result:
+) -> Awaitable[Result]:
     """The result of a call that passes layers which only observe: they change nothing, so that
     neither the call's settings nor its time needs a check."""
-    for layer in reversed([*layers]):
+    outermost, *further = layers
+    for layer in reversed(further):
         perform = _around(layer, perform)
-    return await perform(call)
+    return outermost(call, perform)
 
 
 async def run_middleware(
@@ -60,7 +85,6 @@ async def run_middleware(
     call: Call,
     perform: Callable[[Call, float], Awaitable[Result]],
     kind: type[Any],
-    *,
     registry: Registry,
     default: Timeout,
     began: float,
@@ -73,27 +97,10 @@ async def run_middleware(
     Raises:
         DeadlineExceededError: when the whole time of the call is over, whoever spent it.
     """
-    timeout, model, settings = call.timeout or default, call.model, call.settings
-    whole = _whole(timeout.total)
-    deadline = Deadline(whole)
+    model, timeout = call.model, call.timeout or default
+    deadline = Deadline(_whole(timeout.total))
     deadline.started = began + _GRACE
-
-    is_first = True
-
-    async def innermost(call: Call) -> Result:
-        nonlocal is_first
-        if call.settings is settings and call.model != model:
-            _check_settings(call, model, registry)
-        own, was_first = call.timeout or default, is_first
-        is_first = False
-        if was_first and (own is timeout or own == timeout):
-            return await perform(call, began)
-        left = _left(whole, began)
-        total = min(math.inf if own.total is None else own.total, left)
-        own = replace(own, total=None if total == math.inf else total)
-        return await perform(replace(call, timeout=own), time.monotonic())
-
-    handler: Callable[[Call], Awaitable[Result]] = innermost
+    handler = _innermost(call, perform, registry, default, began)
     for layer in reversed([*layers]):
         handler = _around(layer, handler)
     try:
@@ -104,6 +111,47 @@ async def run_middleware(
     late = deadline.exceeded()
     late.model = model
     raise late
+
+
+def run_askers(
+    layers: Iterable[Layer[Call, Result]],
+    call: Call,
+    perform: Callable[[Call, float], Awaitable[Result]],
+    registry: Registry,
+    default: Timeout,
+    began: float,
+) -> Awaitable[Result]:
+    """The same for layers that wait for nothing but what they ask for, which has the deadline of
+    the call, and return nothing else."""
+    handler = _innermost(call, perform, registry, default, began)
+    return run_observers(layers, call, handler)
+
+
+def _innermost(
+    call: Call,
+    perform: Callable[[Call, float], Awaitable[Result]],
+    registry: Registry,
+    default: Timeout,
+    began: float,
+) -> Callable[[Call], Awaitable[Result]]:
+    """What asks the provider, each time within what is left of the time of the call."""
+    timeout, model, settings = call.timeout or default, call.model, call.settings
+    is_first = True
+
+    async def innermost(call: Call) -> Result:
+        nonlocal is_first
+        if settings and call.settings is settings and call.model != model:
+            _check_settings(call, model, registry)
+        own, was_first = call.timeout or default, is_first
+        is_first = False
+        if was_first and (own is timeout or own == timeout):
+            return await perform(call, began)
+        left = _left(_whole(timeout.total), began)
+        total = min(math.inf if own.total is None else own.total, left)
+        own = replace(own, total=None if total == math.inf else total)
+        return await perform(replace(call, timeout=own), time.monotonic())
+
+    return innermost
 
 
 @lru_cache(maxsize=64)
@@ -120,7 +168,7 @@ def _check_settings(
     """
     with suppress(UnknownProviderError):
         owner, receiver = registry.target(asked).provider, registry.target(call.model).provider
-        if call.settings and owner != receiver:
+        if owner != receiver:
             named = ", ".join(sorted(call.settings))
             raise RequestError(
                 f"{named} of this call is meant for {owner}, and a middleware sends it to "

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from llmgate._core.arguments import described
@@ -21,7 +22,6 @@ from llmgate.provider import TokenCounter
 from llmgate.report import Policy, Report
 
 if TYPE_CHECKING:
-    from llmgate._core.layers import Call, Layer
     from llmgate._core.listing import ListingCall
     from llmgate._core.retry import RetryBudget, RetryPolicy
     from llmgate._core.state import AnyCall, CallState
@@ -36,9 +36,17 @@ if TYPE_CHECKING:
     from llmgate.provider import Provider
     from llmgate.reranking import RerankCall, RerankDocuments, Reranking
 
-__all__ = ["Operations"]
+__all__ = ["Operations", "load_layers"]
 
 Result = TypeVar("Result")
+
+
+@cache
+def load_layers() -> Any:
+    """The module that takes calls through middleware, for clients that have any."""
+    from llmgate._core import layers  # noqa: PLC0415 - an import statement costs much on each call
+
+    return layers
 
 
 class Operations:
@@ -48,6 +56,8 @@ class Operations:
     """How many bytes a token has, once a count was asked for."""
     _router: Router | None = None
     """What tries the models of a list in turn, once a call gave one."""
+    _with_router: tuple[Middleware, ...] = ()
+    """The middleware, and that behind it."""
 
     if TYPE_CHECKING:
         _lists: dict[str, tuple[float, list[Model]]]
@@ -138,42 +148,26 @@ class Operations:
         from llmgate.embeddings import Embeddings  # noqa: PLC0415 - not paid for by chat
 
         layers = [each.embed for each in middleware]
-        return await self._run_layers(layers, call, self._embed, Embeddings, began)
-
-    async def _run_layers(
-        self,
-        layers: Iterable[Layer[Call, Result]],
-        call: Call,
-        perform: Callable[[Call, float], Awaitable[Result]],
-        kind: type[Any],
-        began: float,
-    ) -> Result:
-        """The result of a call that passes these layers of middleware."""
-        from llmgate._core.layers import run_middleware  # noqa: PLC0415 - where there is any
-
-        return await run_middleware(
-            layers,
-            call,
-            perform,
-            kind,
-            registry=self._registry,
-            default=self._timeout,
-            began=began,
+        shared = self._registry, self._timeout
+        result: Embeddings = await load_layers().run_middleware(
+            layers, call, self._embed, Embeddings, *shared, began
         )
+        return result
 
     def _middleware_of(self, call: ChatCall | EmbeddingCall) -> tuple[Middleware, ...]:
         """The middleware, and behind it what tries the other models of a call that has any, and
         what makes one a second time."""
         if not call.fallbacks and call.hedge_after is None:
             return self._middleware
-        from llmgate.middlewares.routing import Router  # noqa: PLC0415 - only where asked for
-
         if self._router is None:
+            from llmgate.middlewares.routing import Router  # noqa: PLC0415 - only where asked for
+
             found = (each for each in self._middleware if isinstance(each, Router))
             self._router = next(found, None) or Router()
             self._router.used_by(self._shared())
-        is_there = self._router in self._middleware
-        return self._middleware if is_there else (*self._middleware, self._router)
+            is_there = self._router in self._middleware
+            self._with_router = self._middleware if is_there else (*self._middleware, self._router)
+        return self._with_router
 
     def _shared(self) -> Shared:
         """What middleware is told of this client."""

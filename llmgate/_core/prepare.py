@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from random import Random
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -130,9 +130,17 @@ def first_and_rest(model: Any) -> tuple[str, tuple[str, ...]]:
     Raises:
         InvalidRequestError: when one of the list is no model's name.
     """
-    if not isinstance(model, list | tuple):
+    if not isinstance(model, _LISTS):
         return model, ()
-    names = cast("list[Any]", model)
+    names = tuple(cast("list[Any]", model))
+    for name in names:
+        if type(name) is not str:
+            return _checked_names.__wrapped__(names)
+    return _checked_names(names)
+
+
+@lru_cache(maxsize=256)
+def _checked_names(names: tuple[Any, ...]) -> tuple[str, tuple[str, ...]]:
     for number, name in enumerate(names):
         if not isinstance(name, str) or not name.strip():
             reason = f"expected 'provider/model', got {describe_value(name)}"
@@ -140,6 +148,9 @@ def first_and_rest(model: Any) -> tuple[str, tuple[str, ...]]:
     if not names:
         raise InvalidRequestError("expected at least one model", path="model")
     return names[0], tuple(dict.fromkeys(names[1:]))
+
+
+_LISTS = (list, tuple)
 
 
 def _output(kind: Any, repair: Any) -> Output | None:

@@ -6,15 +6,14 @@ may be, is left to ``check``, which explains it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import copy, deepcopy
-from dataclasses import fields
 from functools import cache, lru_cache
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from llmgate._core.contradictions import refuse_contradictions
 from llmgate._core.schemas import message_validator, parameter_validator
+from llmgate._text.dataclass import copier
 from llmgate._text.json import decode_json, plain_json
 from llmgate.errors import InvalidRequestError
 from llmgate.provider.call import TextMessages
@@ -136,13 +135,11 @@ def copied(call: ChatCall) -> ChatCall:
 
 
 def another(call: Call) -> Call:
-    """Another call with the same values, which may be changed; ``dataclasses.replace`` takes ten
-    times as long."""
-    kind: Any = type(call)
-    copy: Call = kind(*_values_of(kind)(call))
+    """Another call with the same values, which may be changed."""
+    copy: Call = _copier_of(type(call))(call)
     return copy
 
 
 @cache
-def _values_of(kind: type[Any]) -> attrgetter[Any]:
-    return attrgetter(*(field.name for field in fields(kind)))
+def _copier_of(kind: type[Any]) -> Callable[[Any], Any]:
+    return copier(kind)

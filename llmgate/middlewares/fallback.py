@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from llmgate.options import ChatCall
     from llmgate.types import Completion
 
-__all__ = ["Hedging", "Run"]
+__all__ = ["Hedging", "Run", "ask_simple", "retries_of"]
 
 Call = TypeVar("Call", bound="ChatCall | EmbeddingCall")
 Result = TypeVar("Result", bound="Completion | Stream | Embeddings")
@@ -145,13 +145,7 @@ class Run(Generic[Call, Result]):
         return is_allowed and seconds <= due - time.monotonic()
 
     def _retries(self, state: TargetState, followers: list[TargetState]) -> int | None:
-        """How often a target is retried: not at all before another one, unless that was said."""
-        given = state.target.retries_of(self.call)
-        if given is None:
-            for each in followers:
-                if each.is_ready():
-                    return 0
-        return given
+        return retries_of(self.call, state, followers)
 
     def _hedge_after(self, target: Target) -> float | None:
         if self.call.hedge_after is not None:
@@ -217,11 +211,7 @@ class Run(Generic[Call, Result]):
                 result.when_done(partial(_stream_ended, state))
                 is_streaming = True
         except LLMGateError as error:
-            asked.attempts = error.attempts
-            self._failures.append((state.target, error))
-            self.error = error
-            if not self._goes_on(state, error, asked.began, is_late=not is_probe):
-                raise self.failure(error) from None
+            self._record(state, asked, error, is_late=not is_probe)
             return None
         except asyncio.CancelledError as error:
             asked.attempts = attempts_of(error)
@@ -233,6 +223,27 @@ class Run(Generic[Call, Result]):
         state.succeed(is_late=not is_probe)
         asked.result = result
         return result
+
+    def failed(self, state: TargetState, error: LLMGateError, began: float) -> None:
+        """Go on behind a target that was asked before, and was no probe.
+
+        Raises:
+            LLMGateError: where no other one may be asked.
+        """
+        self.tried.append(state)
+        asked = _Asked(state.target, began)
+        self._asked.append(asked)
+        self._record(state, asked, error, is_late=True)
+
+    def _record(
+        self, state: TargetState, asked: _Asked, error: LLMGateError, *, is_late: bool
+    ) -> None:
+        """Note what a target failed with, which is raised where no other one may be asked."""
+        asked.attempts = error.attempts
+        self._failures.append((state.target, error))
+        self.error = error
+        if not self._goes_on(state, error, asked.began, is_late=is_late):
+            raise self.failure(error) from None
 
     async def _begun(self, asked: _Asked, call: Call) -> Result:
         """What a target gives that had to be waited for: its own time begins now."""
@@ -285,6 +296,38 @@ class Run(Generic[Call, Result]):
             if other is not error:
                 error.add_note(f"{target.model} failed as well: {type(other).__name__}")
         return error.with_traceback(None)
+
+
+def retries_of(
+    call: ChatCall | EmbeddingCall, state: TargetState, followers: Iterable[TargetState]
+) -> int | None:
+    """How often a target is retried: not at all before another one, unless that was said."""
+    given = state.target.retries_of(call)
+    if given is None:
+        for each in followers:
+            if each.is_ready():
+                return 0
+    return given
+
+
+async def ask_simple(
+    state: TargetState, call: Call, handler: Callable[[Call], Awaitable[Result]]
+) -> Result:
+    """What a target gives to which this is a simple call; :class:`Run` goes on where it fails."""
+    state.busy += 1
+    is_streaming = False
+    try:
+        result = await handler(call)
+        if isinstance(result, Stream):
+            await result.start()
+            result.when_done(partial(_stream_ended, state))
+            is_streaming = True
+    finally:
+        if not is_streaming:
+            state.busy -= 1
+    if state.failures:
+        state.succeed(is_late=True)
+    return result
 
 
 @dataclass(slots=True, eq=False)

@@ -5,6 +5,7 @@ How one follows another is in ``fallback``.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -15,12 +16,13 @@ from llmgate.errors import (
     ContentFilterError,
     ContextWindowError,
     InvalidRequestError,
+    LLMGateError,
     UnknownProviderError,
     describe_value,
 )
 from llmgate.middleware import EmbeddingHandler, Handler, Middleware, Shared
 from llmgate.middlewares.cooldowns import SharedCooldowns
-from llmgate.middlewares.fallback import Hedging, Run
+from llmgate.middlewares.fallback import Hedging, Run, ask_simple, retries_of
 from llmgate.middlewares.strategies import Choose, Strategy, as_strategy
 from llmgate.middlewares.targets import Cooldown, Route, Target, TargetState, as_route
 
@@ -96,6 +98,18 @@ class Router(Middleware):
         }
 
         self._unnamed = dict[str, list[TargetState]]()
+        self._orders = dict[tuple[str, ...], list[TargetState]]()
+        hedged = (hedge_after, *(route.hedge_after for route in self._routes.values()))
+        targets = [each for states in self._states.values() for each in states]
+        self._waits = (
+            store is not None
+            or any(after is not None for after in hedged)
+            or any(each.target.hedge_after is not None or each.limits for each in targets)
+        )
+
+    def only_asks(self, call: ChatCall | EmbeddingCall) -> bool:
+        """Whether it hedges nothing, and waits for no store and for no limit of a target."""
+        return not self._waits and call.hedge_after is None and type(self) is Router
 
     def used_by(self, shared: Shared) -> None:
         """Take the retries that hedges are made of from the client's."""
@@ -107,6 +121,7 @@ class Router(Middleware):
         if found is None:
             if len(self._unnamed) >= _MOST_UNNAMED:
                 self._unnamed.clear()
+                self._orders.clear()
             found = self._unnamed[model] = [self._state_of(Target(model), "")]
         return found
 
@@ -134,25 +149,45 @@ class Router(Middleware):
         return await self._route(call, handler)
 
     async def _route(self, call: Call, handler: Callable[[Call], Awaitable[Result]]) -> Result:
-        route, hedging = self._routes.get(call.model), self._hedging
-        if route is not None and route.hedge_after is not None:
-            hedging = hedging._replace(after=route.hedge_after)
-        is_hedged = call.hedge_after is not None or hedging.after is not None
+        route, after = self._routes.get(call.model), self._hedging.after
+        if route is not None:
+            after = after if route.hedge_after is None else route.hedge_after
+            if call.settings:
+                reason = f"{call.model!r} stands for several targets: give each Target its own"
+                raise InvalidRequestError(reason, path=", ".join(sorted(call.settings)))
+        is_hedged = after is not None or call.hedge_after is not None
         if route is None and not call.fallbacks and not is_hedged:
-            try:
-                return await handler(call)
-            except UnknownProviderError as error:
-                if self._routes and "/" not in call.model:  # it may have been meant for one of them
-                    named = ", ".join(map(describe_value, [*self._routes][:9]))
-                    error.message += f"; names of the client's own: {named}"
-                raise
-        if call.settings and route is not None:
-            reason = f"{call.model!r} stands for several targets: give each Target its own"
-            raise InvalidRequestError(reason, path=", ".join(sorted(call.settings)))
-        waiting = self._ordered([call.model, *call.fallbacks], call)
+            return await self._pass_on(call, handler)
+        models = (call.model, *call.fallbacks)
+        order = self._orders.get(models) or self._ordered(models, call)
         if self._shared is not None:
-            await self._shared.refresh(waiting)
-        run = Run(call, handler, hedging, is_single=len(waiting) == 1)
+            await self._shared.refresh(order)
+        first, *further = order
+        if is_hedged or not first.is_simple():
+            run = Run(call, handler, self._hedging._replace(after=after), is_single=not further)
+            return await self._fall_back(run, [*order])
+        began = time.monotonic()
+        try:
+            asked = first.target.applied(call, retries_of(call, first, further))
+            return await ask_simple(first, asked, handler)
+        except LLMGateError as error:
+            failure = error.with_traceback(None)
+        run = Run(call, handler, self._hedging._replace(after=after), is_single=not further)
+        run.failed(first, failure, began)
+        return await self._fall_back(run, self._alternatives(run) or further)
+
+    async def _pass_on(self, call: Call, handler: Callable[[Call], Awaitable[Result]]) -> Result:
+        """What a model gives that is none of the router's."""
+        try:
+            return await handler(call)
+        except UnknownProviderError as error:
+            if self._routes and "/" not in call.model:  # it may have been meant for one of them
+                named = ", ".join(map(describe_value, [*self._routes][:9]))
+                error.message += f"; names of the client's own: {named}"
+            raise
+
+    async def _fall_back(self, run: Run[Call, Result], waiting: list[TargetState]) -> Result:
+        """What the first of these targets gives that gives anything."""
         while waiting:
             result = await run.ask(waiting)
             if result is not None:
@@ -160,7 +195,9 @@ class Router(Middleware):
             waiting = self._alternatives(run) or waiting
         raise run.failure()
 
-    def _ordered(self, models: Iterable[str], call: ChatCall | EmbeddingCall) -> list[TargetState]:
+    def _ordered(
+        self, models: tuple[str, ...], call: ChatCall | EmbeddingCall
+    ) -> list[TargetState]:
         """All targets in the order in which they are tried, each once."""
         found: list[TargetState] = []
         for model in models:
@@ -172,6 +209,11 @@ class Router(Middleware):
             for priority in sorted({state.target.priority for state in states}):
                 peers = [each for each in states if each.target.priority == priority]
                 found += [each for each in choose(peers, call) if each not in found]
+        if self._routes.keys().isdisjoint(models):  # always the same, unless it was forgotten
+            if len(self._orders) >= _MOST_UNNAMED:
+                self._orders.clear()
+            if all(model in self._unnamed for model in models):
+                self._orders[models] = found
         return found
 
     def _alternatives(self, run: Run[Any, Any]) -> list[TargetState]:
@@ -185,7 +227,7 @@ class Router(Middleware):
         route = self._routes.get(run.call.model, Route(()))
         is_long = isinstance(run.error, ContextWindowError)
         names = route.context_window if is_long else route.content_filter
-        found = [each for each in self._ordered(names, run.call) if each not in run.tried]
+        found = [each for each in self._ordered((*names,), run.call) if each not in run.tried]
         if not found:
             raise run.failure()
         return found

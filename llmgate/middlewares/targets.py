@@ -83,17 +83,14 @@ class Target:
         self.rpm, self.tpm = rpm, tpm
         self._given, self._is_plain = _given(options), not options
         self._provider = provider_in(model)
+        self.hedge_after = self._given.hedge_after
+        """Seconds that it has until another target is asked as well, where it has its own."""
 
     @property
     def timeout(self) -> float | None:
         """Seconds that it has for a call, where it has a limit of its own."""
         limit = self._given.timeout
         return None if limit is None else limit.total
-
-    @property
-    def hedge_after(self) -> float | None:
-        """Seconds that it has until another target is asked as well, where it has its own."""
-        return self._given.hedge_after
 
     def retries_of(self, call: ChatCall | EmbeddingCall) -> int | None:
         """How often a call is retried here, where the target or the call says so."""
@@ -109,7 +106,7 @@ class Target:
         asked = another(call)
         asked.model, asked.max_retries = self.model, retries
         asked.fallbacks, asked.hedge_after = (), None
-        if self._provider != provider_in(call.model):
+        if call.settings and self._provider != provider_in(call.model):
             asked.settings = {}
         if not self._is_plain:
             self._apply(asked)
@@ -229,6 +226,11 @@ class TargetState:
             return self.cooling_until
         delay = self.limits.delay(self.target.model)
         return max(self.cooling_until, time.monotonic() + delay if delay > 0 else 0.0)
+
+    def is_simple(self) -> bool:
+        """Whether a call to it is no probe, and neither limited here nor made a second time."""
+        is_known_bad = self.cooled or self.cooling_until or self.probes
+        return not is_known_bad and self.limits is None and self.target.hedge_after is None
 
     @property
     def is_probed(self) -> bool:
