@@ -64,7 +64,17 @@ async def test_one_that_does_more_brings_the_guard_back() -> None:
     assert "run_middleware" in await functions(half)
 
 
-async def functions(client: Any) -> set[str]:
+async def test_models_in_turn_need_no_guard() -> None:
+    """Each request has the call's deadline, and a router waits for nothing else; where another one
+    may be asked beside the first, it does."""
+    models = ["fake/m", "fake/n"]
+    assert "run_middleware" not in await functions(client_of(), models)
+    assert "run_middleware" not in await functions(client_of(Watch([], "one")), models)
+    assert "run_middleware" in await functions(client_of(Middleware()), models)
+    assert "run_middleware" in await functions(client_of(), models, hedge_after=9)
+
+
+async def functions(client: Any, model: Any = "fake/m", **options: Any) -> set[str]:
     """The names of the functions that a call enters."""
     entered: set[str] = set()
 
@@ -75,7 +85,7 @@ async def functions(client: Any) -> set[str]:
     before = sys.getprofile()
     sys.setprofile(note)
     try:
-        await client.acompletion("fake/m", HI)
+        await client.acompletion(model, HI, **options)
     finally:
         sys.setprofile(before)
     return entered

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -287,3 +288,30 @@ async def test_a_deadline_that_was_over_before_anybody_was_asked() -> None:
     with pytest.raises(DeadlineExceededError):
         await ask(client, ["a/x", "b/y"])
     assert 0 == router.states("a/x")[0].failures
+
+
+async def test_the_time_of_a_call_is_that_of_all_its_models() -> None:
+    """The second one has what the first one has left, with no deadline around both."""
+    hanging = Canned(body=[b'{"say": "one "}\n'], hang=True)
+    provider = FakeProvider([Canned(503), hanging])
+    client: Any = Client(providers={"fake": provider}, timeout=0.3)
+    began = time.monotonic()
+    with pytest.raises(DeadlineExceededError) as caught:
+        await client.acompletion(["fake/a", "fake/b", "fake/c"], HI)
+    assert time.monotonic() - began >= 0.3
+    assert ["fake/a", "fake/b"] == [each.target for each in caught.value.attempts]
+
+
+async def test_what_is_known_of_unnamed_models_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists of models are forgotten with them, and go on to be asked in their order."""
+    monkeypatch.setattr("llmgate.middlewares.routing._MOST_UNNAMED", 3)
+    router, provider = Router(), FakeProvider(["word"] * 10)
+    client: Any = Client(providers={"fake": provider}, middleware=[router])
+    for first, second in ("ab", "ba", "ac", "ca", "de", "ab"):
+        completion = await client.acompletion([f"fake/{first}", f"fake/{second}"], HI)
+        assert "word" == completion.text
+        assert len(vars(router)["_orders"]) <= 3
+        assert len(vars(router)["_unnamed"]) <= 3
+    names = [f"fake/{letter}" for letter in "wxyz"]
+    assert "word" == (await client.acompletion(names, HI)).text
+    assert tuple(names) not in vars(router)["_orders"]

@@ -326,16 +326,16 @@ class Client(Operations, Live):
         middleware = self._middleware_of(call)
         if call.output is None:
             return await (
-                self._run_layers(middleware, call, began)
+                self._run_chat(middleware, call, began)
                 if middleware
                 else self._perform(call, began)
             )
         from llmgate._core.parsing import perform_parsed  # noqa: PLC0415 - only for those who want it
 
-        perform = partial(self._run_layers, middleware) if middleware else self._perform
+        perform = partial(self._run_chat, middleware) if middleware else self._perform
         return await perform_parsed(perform, call, began, is_own=not middleware)
 
-    def _run_layers(
+    def _run_chat(
         self, middleware: tuple[Middleware, ...], call: ChatCall, began: float
     ) -> Awaitable[Completion | Stream]:
         perform, kind = self._perform, Stream if call.stream else Completion

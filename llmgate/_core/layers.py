@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from llmgate._core.deadline import Deadline
@@ -65,7 +65,7 @@ def run_chat(
             if not each.only_asks(call):
                 return run_middleware(layers, copied(call), perform, kind, registry, default, began)
     if observes:
-        return run_observers(layers, call, partial(perform, began=began))
+        return run_observers(layers, call, lambda call: perform(call, began))
     return run_askers(layers, call, perform, registry, default, began)
 
 

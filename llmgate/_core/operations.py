@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
@@ -22,6 +22,7 @@ from llmgate.provider import TokenCounter
 from llmgate.report import Policy, Report
 
 if TYPE_CHECKING:
+    from llmgate._core.layers import Call, Layer
     from llmgate._core.listing import ListingCall
     from llmgate._core.retry import RetryBudget, RetryPolicy
     from llmgate._core.state import AnyCall, CallState
@@ -148,10 +149,19 @@ class Operations:
         from llmgate.embeddings import Embeddings  # noqa: PLC0415 - not paid for by chat
 
         layers = [each.embed for each in middleware]
-        shared = self._registry, self._timeout
-        result: Embeddings = await load_layers().run_middleware(
-            layers, call, self._embed, Embeddings, *shared, began
-        )
+        return await self._run_layers(layers, call, self._embed, Embeddings, began)
+
+    async def _run_layers(
+        self,
+        layers: Iterable[Layer[Call, Result]],
+        call: Call,
+        perform: Callable[[Call, float], Awaitable[Result]],
+        kind: type[Any],
+        began: float,
+    ) -> Result:
+        """The result of a call that passes these layers of middleware."""
+        given = layers, call, perform, kind, self._registry, self._timeout, began
+        result: Result = await load_layers().run_middleware(*given)
         return result
 
     def _middleware_of(self, call: ChatCall | EmbeddingCall) -> tuple[Middleware, ...]:

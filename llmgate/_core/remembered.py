@@ -136,10 +136,11 @@ def copied(call: ChatCall) -> ChatCall:
 
 def another(call: Call) -> Call:
     """Another call with the same values, which may be changed."""
-    copy: Call = _copier_of(type(call))(call)
+    kind: Any = type(call)
+    copy: Call = _copier_of(kind)(call)
     return copy
 
 
 @cache
-def _copier_of(kind: type[Any]) -> Callable[[Any], Any]:
+def _copier_of(kind: Any) -> Callable[[Any], Any]:
     return copier(kind)
