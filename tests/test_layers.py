@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 COMMANDS = (
     *("arguments", "asking", "batch", "chat", "commands", "completion", "configuration"),
     *("conversations", "cost", "doctor", "embed", "explain", "hosts", "interactive", "lines"),
-    *("mock", "models", "new_provider", "output", "preview", "providers", "rendering"),
+    *("mock", "models", "new_provider", "output", "preview", "progress", "providers", "rendering"),
 )
 FLOORS = (
     (

@@ -5,19 +5,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-import time
-from decimal import Decimal
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any
 
 from llmgate.batch_files import batch_file
 from llmgate.cli.arguments import add_call, add_connection, add_model, options_of
 from llmgate.cli.configuration import configured
+from llmgate.cli.progress import Progress
 from llmgate.errors import InvalidRequestError
-
-if TYPE_CHECKING:
-    from llmgate.cost import Cost
 
 __all__ = ["add_arguments", "run"]
 
@@ -67,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     configuration = configured()
     given = arguments.model or configuration.model
     model = None if given is None else configuration.model_of(given)
-    progress = _Progress(sys.stderr)
+    progress = Progress(sys.stderr)
     try:
         asyncio.run(_run(arguments, model, options, progress))
     except BaseException:
@@ -79,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _run(
-    arguments: argparse.Namespace, model: str | None, options: dict[str, Any], progress: _Progress
+    arguments: argparse.Namespace, model: str | None, options: dict[str, Any], progress: Progress
 ) -> None:
     if arguments.ray is not None:
         options |= {"address": arguments.ray, "workers": arguments.workers}
@@ -117,64 +113,3 @@ def _of_package(name: str) -> Any:
         return point.load()
     reason = f"this needs the package llmgate-{name}, which is not installed"
     raise InvalidRequestError(reason, path=f"--{name}")
-
-
-class _Progress:
-    """One line that is written over on a terminal, and a new one every ten seconds elsewhere."""
-
-    def __init__(self, output: TextIO) -> None:
-        self._output, self._is_terminal = output, output.isatty()
-        self._began = self._shown = time.monotonic()
-        self.done = self.failed = 0
-        self._cost, self._currency = Decimal(0), ""
-        self.total = self._reached = 0
-
-    def add(self, failure: str | None, cost: Cost | None = None, index: int = 0) -> None:
-        """Another record is there, of the call in this place."""
-        self.done += 1
-        self._reached = max(self._reached, index + 1)
-        if failure is not None:
-            self.failed += 1
-            if self.failed <= _MOST_FAILURES:
-                self._line(f"llmgate: {failure}", over=False)
-        if cost is not None:
-            self._cost += cost
-            self._currency = cost.currency
-        now = time.monotonic()
-        if now - self._shown >= (0.2 if self._is_terminal else 10):
-            self._shown = now
-            self._line(self._text(now) + self._left(now), over=True)
-
-    def end(self) -> None:
-        """Say how it ended."""
-        if self.failed > _MOST_FAILURES:
-            more = self.failed - _MOST_FAILURES
-            self._line(f"llmgate: {more} more failures are in the output", over=False)
-        self._line(self._text(time.monotonic()), over=False)
-
-    def _text(self, now: float) -> str:
-        seconds = max(now - self._began, 0.001)
-        text = f"{self.done} calls, {self.failed} failed, {self.done / seconds:.1f} a second"
-        return f"{text}, {self._cost:.4f} {self._currency}" if self._currency else text
-
-    def _left(self, now: float) -> str:
-        """How long the calls take that were not read yet, if they go as those of this run did."""
-        calls = self.total - self._reached
-        seconds = calls * (now - self._began) / self.done
-        return f", about {_span(seconds)} left" if calls > 0 else ""
-
-    def _line(self, text: str, *, over: bool) -> None:
-        if self._is_terminal:
-            text = f"\r\x1b[K{text}"
-        self._output.write(text + ("" if over and self._is_terminal else "\n"))
-        self._output.flush()
-
-
-_MOST_FAILURES = 5
-
-
-def _span(seconds: float) -> str:
-    """A time as people say it."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6_000 else f"{seconds / 3600:.0f} h"

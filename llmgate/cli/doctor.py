@@ -19,7 +19,7 @@ from llmgate._name_clash import name_clash
 __all__ = ["add_arguments", "run"]
 
 _EXTRAS = {
-    "rich": "markdown on a terminal",
+    "rich": "markdown and progress on a terminal",
     "prompt_toolkit": "editing of several lines",
     "argcomplete": "completion in shells",
     "genai-prices": "public prices",

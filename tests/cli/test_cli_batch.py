@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import sys
 from collections.abc import Sequence
 from decimal import Decimal
 from importlib import import_module
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from llmgate.cli import main
+from llmgate.cli.progress import Progress
 from llmgate.cost import Cost
 
 # --- batch ---
@@ -171,7 +173,7 @@ def test_a_batch_that_ends_early_says_how_far_it_came(
 def test_progress_says_what_was_spent() -> None:
     """As far as prices are known."""
     output = io.StringIO()
-    progress = import_module("llmgate.cli.batch")._Progress(output)
+    progress = Progress(output)
     for _ in range(2):
         progress.add(None, Cost({"input": Decimal("0.25")}, "EUR"))
     progress.end()
@@ -186,11 +188,11 @@ def test_progress_says_when_it_ends(
     seconds: float, left: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the calls of this run: one of ten was made before it, and five of ten are made now."""
-    module = import_module("llmgate.cli.batch")
+    module = import_module("llmgate.cli.progress")
     times = [0.0, *[0.0] * 3, seconds / 5 * 4 + 1e-6, seconds]
     monkeypatch.setattr(module.time, "monotonic", iter(times).__next__)
     output = io.StringIO()
-    progress = module._Progress(output)
+    progress = Progress(output)
     progress.total = 10
     for index in (1, 2, 4):
         progress.add(None, index=index)
@@ -207,28 +209,34 @@ def test_a_batch_counts_the_rows_of_its_file(
 ) -> None:
     """So that it knows when it ends; of what can be read once it does not."""
     module, seen = import_module("llmgate.cli.batch"), list[int]()
-    end = module._Progress.end
+    end = Progress.end
 
     def ended(progress: Any) -> None:
         seen.append(progress.total)
         end(progress)
 
-    monkeypatch.setattr(module._Progress, "end", ended)
+    monkeypatch.setattr(Progress, "end", ended)
     assert 0 == main(batch_of(tmp_path, '"one"', "", '"two"', '"three"'))
     assert "3 calls" in capsys.readouterr().err
     os.mkfifo(tmp_path / "pipe")
     assert [3, 0] == [*seen, module._rows_in(tmp_path / "pipe")]
 
 
-def test_a_terminal_has_one_line_of_progress(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is written over."""
+class Terminal(io.StringIO):
+    """One that shows styles."""
 
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
+    def isatty(self) -> bool:
+        return True
 
+
+@pytest.mark.parametrize("why", ["no rich", "no styles"])
+def test_a_terminal_has_one_line_of_progress(why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is written over, where no bar can be drawn."""
+    monkeypatch.setenv("TERM", "dumb" if why == "no styles" else "xterm")
+    if why == "no rich":
+        monkeypatch.setitem(sys.modules, "rich.console", None)
     terminal = Terminal()
-    progress = import_module("llmgate.cli.batch")._Progress(terminal)
+    progress = Progress(terminal)
     progress._shown -= 1
     progress.add(None)
     progress.add("a: oops")
@@ -237,3 +245,39 @@ def test_a_terminal_has_one_line_of_progress(monkeypatch: pytest.MonkeyPatch) ->
     assert ["", "1 calls, 0 failed", "llmgate: a: oops\n", "2 calls, 1 failed"] == [
         line.rpartition(",")[0] or line for line in lines
     ]
+
+
+def test_a_terminal_has_a_bar_where_rich_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Below the failures, which no provider can write over with; at its end there is a line, and
+    the cursor was never away."""
+    for name in ("NO_COLOR", "COLUMNS", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    terminal = Terminal()
+    progress = Progress(terminal)
+    progress.total = 4
+    progress._shown -= 1
+    progress.add(None, index=0)
+    half = terminal.getvalue()
+    progress.add("b: [bold]oops\x1b[2J :smile:", index=1)
+    progress._shown -= 1
+    progress.add(None, index=3)
+    progress.end()
+    shown = terminal.getvalue()
+    assert "━" in half
+    assert "1 calls, 0 failed" in half
+    assert half.rindex("\x1b[?25h") > half.rindex("\x1b[?25l")
+    assert "llmgate: b: [bold]oops\\x1b[2J :smile:\n" in shown
+    assert shown.endswith(" a second\n")
+    assert "3 calls, 1 failed" in shown.splitlines()[-1]
+    assert "━" not in shown.splitlines()[-1]
+
+
+def test_amounts_of_two_currencies_are_two_amounts() -> None:
+    """Nobody knows what they come to together."""
+    output = io.StringIO()
+    progress = Progress(output)
+    for currency in ("EUR", "USD", "EUR"):
+        progress.add(None, Cost({"input": Decimal("0.25")}, currency))
+    progress.end()
+    assert output.getvalue().endswith(" a second, 0.5000 EUR, 0.2500 USD\n")
