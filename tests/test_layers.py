@@ -8,19 +8,27 @@ from __future__ import annotations
 
 import ast
 import importlib
-import io
 import re
 import sys
-import tokenize
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
-from functools import cached_property
-from graphlib import CycleError, TopologicalSorter
+from collections.abc import Callable, Iterable
+from graphlib import TopologicalSorter
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
-import pytest
+from tests.source_modules import (
+    CLIENTS,
+    HTTP,
+    SDKS,
+    VENDORS,
+    Module,
+    changing_globals,
+    code_words,
+    edges_of,
+    imports_of,
+    long_functions,
+    plugin_faults,
+    stateful_globals,
+    upward,
+)
 
 ROOT = Path(__file__).parents[1]
 
@@ -207,8 +215,6 @@ REASONED = {
     "llmgate._core.sync._background": "a process has one background loop, a forked child another",
 }
 """What may change at run time though it belongs to a module, and why."""
-
-HTTP = {"aiohttp", "yarl", "multidict"}
 OVER_AIOHTTP = {
     "llmgate.transports.aiohttp",
     "llmgate.transports._addresses",
@@ -220,43 +226,6 @@ OVER_AIOHTTP = {
     "llmgate.transports._session",
 }
 """The only modules that import it."""
-SDKS = {"anthropic", "azure", "boto3", "botocore", "cohere", "google", "openai", "replicate"}
-CLIENTS = {"httpx", "httpcore", "requests", "urllib3", "urllib.request", "http.client", "socket"}
-VENDORS = re.compile(
-    "anthropic|cohere|azure|replicate|bedrock|gemini|vertex|mistral|ollama|hugging_?face|cerebras"
-    r"|deepseek|fireworks|groq|jina|nvidia|openrouter|perplexity|voyage",
-    re.IGNORECASE,
-)
-
-
-@dataclass(frozen=True)
-class Module:
-    """One file, parsed."""
-
-    name: str
-    source: str
-
-    @cached_property
-    def tree(self) -> ast.Module:
-        return ast.parse(self.source)
-
-
-@dataclass(frozen=True)
-class Import:
-    """One imported module, and one name of it if there is one."""
-
-    module: str
-    name: str | None
-    is_for_types: bool
-    is_at_top: bool
-
-    @property
-    def top(self) -> str:
-        return self.module.partition(".")[0]
-
-    @property
-    def path(self) -> str:
-        return f"{self.module}.{self.name}" if self.name else self.module
 
 
 def modules_in(folder: Path, name: str) -> list[Module]:
@@ -267,39 +236,6 @@ def modules_in(folder: Path, name: str) -> list[Module]:
         dotted = ".".join((name, *(part for part in parts if part != "__init__")))
         found.append(Module(dotted, path.read_text("utf-8")))
     return found
-
-
-def imports_of(module: Module) -> list[Import]:
-    """What a module imports, wherever the statement stands."""
-    return [*_imports(module.tree.body, for_types=False, at_top=True)]
-
-
-def _imports(body: Iterable[ast.AST], *, for_types: bool, at_top: bool) -> Iterator[Import]:
-    for node in body:
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield Import(alias.name, None, for_types, at_top)
-        elif isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                yield Import(node.module or ".", alias.name, for_types, at_top)
-        elif isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
-            yield from _imports(node.body, for_types=True, at_top=at_top)
-            yield from _imports(node.orelse, for_types=for_types, at_top=at_top)
-        else:
-            is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-            inner = ast.iter_child_nodes(node)
-            yield from _imports(inner, for_types=for_types, at_top=at_top and not is_function)
-
-
-def edges_of(module: Module, known: Iterable[str]) -> set[str]:
-    """The modules of the house that a module needs at run time."""
-    names = set(known)
-    needed = [found for found in imports_of(module) if not found.is_for_types]
-    return {
-        found.path if found.path in names else found.module
-        for found in needed
-        if found.top == "llmgate"
-    } - {module.name}
 
 
 HOUSE = modules_in(ROOT / "llmgate", "llmgate")
@@ -338,12 +274,6 @@ def findings(
 def test_the_table_names_every_module_and_no_other() -> None:
     """Who adds a module says on which floor it lives."""
     assert set(FLOOR_OF) == {module.name for module in STOREYS}
-
-
-def upward(module: Module, floor_of: dict[str, int]) -> list[str]:
-    """The imports that lead up."""
-    floor = floor_of[module.name]
-    return sorted(name for name in edges_of(module, floor_of) if floor_of[name] > floor)
 
 
 def test_a_module_imports_from_lower_floors_only() -> None:
@@ -404,28 +334,6 @@ def test_large_libraries_are_imported_when_they_are_needed() -> None:
     assert {} == findings(foreign, STOREYS)
 
 
-def code_words(source: str) -> str:
-    """A module's text without comments and docstrings."""
-    tree = ast.parse(source)
-    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    lines: set[int] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, documented) and ast.get_docstring(node) is not None:
-            lines |= _lines_of(node.body[0])
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    kept = [
-        token.string
-        for token in tokens
-        if token.type != tokenize.COMMENT
-        and not (token.type == tokenize.STRING and token.start[0] in lines)
-    ]
-    return " ".join(kept)
-
-
-def _lines_of(node: ast.stmt) -> set[int]:
-    return set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
-
-
 def test_the_core_names_no_vendor() -> None:
     """But in documentation: what a provider needs is said by its plugin."""
     assert {} == findings(lambda module: VENDORS.findall(code_words(module.source)), STOREYS)
@@ -452,79 +360,9 @@ def test_no_module_is_longer_than_400_lines() -> None:
     )
 
 
-def long_functions(module: Module) -> list[str]:
-    """The functions of more than fifty lines; their documentation does not count."""
-    functions = (
-        node
-        for node in ast.walk(module.tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    )
-    return [node.name for node in functions if len(_lines_of(node) - _documentation(node)) > 50]
-
-
-def _documentation(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[int]:
-    return set() if ast.get_docstring(function) is None else _lines_of(function.body[0])
-
-
 def test_no_function_is_longer_than_50_lines() -> None:
     """Nor is a method."""
     assert {} == findings(long_functions, SHIPPED)
-
-
-MUTATORS = {
-    *("add", "append", "appendleft", "clear", "discard", "extend", "extendleft", "insert", "pop"),
-    *("popitem", "popleft", "put", "remove", "reverse", "setdefault", "sort", "update"),
-}
-
-
-def changing_globals(module: Module) -> set[str]:
-    """The module's own names whose values are changed after it was imported."""
-    names = {name for node in module.tree.body for name in _assigned(node)}
-    return {name for node in ast.walk(module.tree) for name in _changed(node)} & names
-
-
-def _assigned(node: ast.stmt) -> Iterator[str]:
-    targets: Sequence[ast.expr] = ()
-    if isinstance(node, ast.Assign):
-        targets = node.targets
-    elif isinstance(node, ast.AnnAssign):
-        targets = [node.target]
-    for target in targets:
-        yield from (item.id for item in ast.walk(target) if isinstance(item, ast.Name))
-
-
-def _changed(node: ast.AST) -> Iterator[str]:
-    match node:
-        case ast.Global(names=names):
-            yield from names
-        case ast.Attribute(value=ast.Name(id=name), attr=attribute) if attribute in MUTATORS:
-            yield name
-        case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store() | ast.Del()):
-            yield name
-        case ast.AugAssign(target=ast.Name(id=name)):
-            yield name
-        case _:
-            pass
-
-
-def stateful_globals(module: Module, loaded: ModuleType) -> set[str]:
-    """The module's own names that hold objects made to change."""
-    names = {name for node in module.tree.body for name in _assigned(node)}
-    return {name for name in names if not _is_constant(getattr(loaded, name, None))}
-
-
-def _is_constant(value: Any) -> bool:
-    """Whether a value is a type, a number, a text, or a table or dataclass of such."""
-    if isinstance(value, tuple | frozenset | list | set):
-        return all(map(_is_constant, value))  # pyright: ignore[reportUnknownArgumentType] # any items
-    if isinstance(value, dict):
-        return all(map(_is_constant, value.values()))  # pyright: ignore[reportUnknownArgumentType] # likewise
-    kind: Any = value.__class__
-    parameters: Any = getattr(kind, "__dataclass_params__", None)
-    if parameters is not None:
-        return all(_is_constant(getattr(value, field.name)) for field in fields(kind))
-    home = kind.__module__
-    return callable(value) or home in {"builtins", "typing", "types", "re", "json.decoder"}
 
 
 def test_a_module_holds_no_state_but_for_a_reason() -> None:
@@ -536,30 +374,6 @@ def test_a_module_holds_no_state_but_for_a_reason() -> None:
         | stateful_globals(module, importlib.import_module(module.name))
     }
     assert set(REASONED) == changing
-
-
-# --- plugins ---
-
-
-def plugin_faults(module: Module) -> list[str]:
-    """What a plugin imports that it may not."""
-    package = module.name.partition(".")[0]
-    faults = list[str]()
-    for item in imports_of(module):
-        steps = item.path.split(".")
-        if item.top in HTTP | SDKS or item.module in CLIENTS:
-            faults.append(f"{item.path} does I/O")
-        elif item.top.startswith("llmgate") and item.top != package:
-            if any(step.startswith("_") for step in steps):
-                faults.append(f"{item.path} is private")
-            elif item.top == "llmgate" and not _is_public(item):
-                faults.append(f"{item.path} is not in __all__")
-    return faults
-
-
-def _is_public(item: Import) -> bool:
-    home = importlib.import_module(item.module)
-    return item.name is None or item.name in getattr(home, "__all__", ())
 
 
 def test_a_plugin_uses_public_names_and_does_no_io() -> None:
@@ -590,135 +404,3 @@ UNIT_TESTS = [
 def test_there_are_plugins() -> None:
     """The tests above have something to test."""
     assert {"llmgate_openai", "llmgate_local"} <= set(PLUGINS)
-
-
-# --- the checks themselves, on modules that were made to fail ---
-
-LITTLE = {"llmgate.low": 0, "llmgate.mid": 1, "llmgate.high": 2, "llmgate": 3}
-
-
-@pytest.mark.parametrize(
-    ("source", "expected"),
-    [
-        ("from llmgate.low import x", []),
-        ("from llmgate import low", []),
-        ("from llmgate.mid import x", []),
-        ("from llmgate.high import x", ["llmgate.high"]),
-        ("from llmgate import high", ["llmgate.high"]),
-        ("import llmgate", ["llmgate"]),
-        ("from llmgate import __version__", ["llmgate"]),
-        ("def f():\n    from llmgate.high import x", ["llmgate.high"]),
-        ("class A:\n    def f(self):\n        import llmgate.high", ["llmgate.high"]),
-        ("try:\n    import llmgate.high\nexcept ImportError:\n    pass", ["llmgate.high"]),
-        ("if TYPE_CHECKING:\n    from llmgate.high import x", []),
-        ("if typing.TYPE_CHECKING:\n    from llmgate.high import x", []),
-        ("if TYPE_CHECKING:\n    pass\nelse:\n    import llmgate.high", ["llmgate.high"]),
-        ("import json", []),
-    ],
-)
-def test_an_upward_import_is_found_wherever_it_stands(source: str, expected: list[str]) -> None:
-    """In functions, classes and branches."""
-    assert expected == upward(Module("llmgate.mid", source), LITTLE)
-
-
-def test_a_cycle_is_found() -> None:
-    """Two modules of one floor that need each other."""
-    names = {"llmgate.a": "from llmgate.b import x", "llmgate.b": "def f():\n    import llmgate.a"}
-    graph = {name: edges_of(Module(name, source), names) for name, source in names.items()}
-    with pytest.raises(CycleError):
-        TopologicalSorter(graph).prepare()
-
-
-CHANGING: list[tuple[str, set[str]]] = [
-    ("names = []\ndef f():\n    names.append(1)", {"names"}),
-    ("names = {}\ndef f():\n    names['a'] = 1", {"names"}),
-    ("names = {}\ndef f():\n    del names['a']", {"names"}),
-    ("tasks = set()\ntask.add_done_callback(tasks.discard)", {"tasks"}),
-    ("count = 0\ndef f():\n    global count\n    count += 1", {"count"}),
-    ("table: dict = {'a': 1}\ndef f():\n    return table['a'], table.get('b')", set()),
-    ("def f():\n    names = []\n    names.append(1)", set()),
-]
-
-
-@pytest.mark.parametrize(("source", "expected"), CHANGING)
-def test_a_changing_global_is_found(source: str, expected: set[str]) -> None:
-    """By what is done with it."""
-    assert expected == changing_globals(Module("m", source))
-
-
-STATEFUL: list[tuple[str, set[str]]] = [
-    ("import threading\nlock = threading.Lock()", {"lock"}),
-    ("from collections import deque\nqueue = deque()", {"queue"}),
-    ("from weakref import WeakSet\nalive = WeakSet()", {"alive"}),
-    ("from collections import deque\ntable = {'a': (deque(),)}", {"table"}),
-    ("from llmgate.report import Report\nempty = Report()", {"empty"}),
-    (
-        "from llmgate.types import Exchange\nfrom llmgate.report import Report\n"
-        "nowhere = Exchange('', Report())",
-        {"nowhere"},
-    ),
-    ("from llmgate.types import ChoiceDelta\nsilence = ChoiceDelta()", set()),
-    (
-        "import re\nword = re.compile('a')\nsize = 5\nnames = ('a', b'b')\ntable = {'a': {1}}",
-        set(),
-    ),
-    ("from typing import TypeVar\nT = TypeVar('T')\nText = str | bytes", set()),
-]
-
-
-@pytest.mark.parametrize(("source", "expected"), STATEFUL)
-def test_a_global_that_holds_state_is_found(source: str, expected: set[str]) -> None:
-    """By what it is."""
-    loaded = ModuleType("m")
-    exec(source, vars(loaded))  # noqa: S102 - the sources above
-    assert expected == stateful_globals(Module("m", source), loaded)
-
-
-def test_a_long_function_is_found() -> None:
-    """By its own lines."""
-    lines = "\n".join(f"        x = {number}" for number in range(49))
-    source = f"class C:\n    def f(self):\n{lines}"
-    documented = source.replace("(self):\n", '(self):\n        """Sets\n        x."""\n')
-    for text in (source, documented):
-        assert [] == long_functions(Module("m", text))
-        assert ["f"] == long_functions(Module("m", f"{text}\n        return x"))
-
-
-@pytest.mark.parametrize(
-    ("source", "expected"),
-    [
-        ("from llmgate.provider.http import HttpRequest, encode_json", []),
-        ("from llmgate import acompletion", []),
-        ("import llmgate.errors", []),
-        ("from llmgate_openai import OpenAI", []),
-        ("from llmgate_mine._inner import x", []),
-        ("from llmgate._text.json import is_object", ["llmgate._text.json.is_object is private"]),
-        ("from llmgate._core import drive", ["llmgate._core.drive is private"]),
-        ("from llmgate.provider import excerpt", ["llmgate.provider.excerpt is not in __all__"]),
-        ("from llmgate_openai._parts import x", ["llmgate_openai._parts.x is private"]),
-        ("import aiohttp", ["aiohttp does I/O"]),
-        ("def f():\n    import openai", ["openai does I/O"]),
-        ("if TYPE_CHECKING:\n    from anthropic import Client", ["anthropic.Client does I/O"]),
-        ("import urllib.request", ["urllib.request does I/O"]),
-        ("from urllib.parse import quote", []),
-    ],
-)
-def test_what_a_plugin_may_not_import_is_found(source: str, expected: list[str]) -> None:
-    """Also where only a type checker reads it: the SDK would have to be installed for that."""
-    assert expected == plugin_faults(Module("llmgate_mine.provider", source))
-
-
-@pytest.mark.parametrize(
-    ("source", "expected"),
-    [
-        ('"""Not Azure."""\n# nor Cohere\nx = 1', []),
-        ('def f():\n    """Nor Replicate."""', []),
-        ('x = "azure"', ["azure"]),
-        ("def azure_key(): ...", ["azure"]),
-        ('class Cohere:\n    """Says: cohere."""', ["Cohere"]),
-        ('x = f"anthropic {x}"', ["anthropic"]),
-    ],
-)
-def test_a_vendor_s_name_in_code_is_found(source: str, expected: list[str]) -> None:
-    """As a text or as a part of a name; documentation does not count."""
-    assert expected == VENDORS.findall(code_words(source))
