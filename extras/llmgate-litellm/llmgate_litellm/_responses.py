@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 
 from llmgate.provider.http import is_array, is_object
@@ -53,7 +53,8 @@ def responses(input: Any = "", model: str = "", **kwargs: Any) -> Any:
     Raises:
         NotImplementedError: for what only OpenAI's own route can do.
     """
-    made = completion(**_chat_call(input, model, kwargs))
+    call: Callable[..., Any] = completion
+    made = call(**_chat_call(input, model, kwargs))
     return _events(made) if kwargs.get("stream") else _response(made)
 
 
@@ -63,7 +64,8 @@ async def aresponses(input: Any = "", model: str = "", **kwargs: Any) -> Any:
     Raises:
         NotImplementedError: for what only OpenAI's own route can do.
     """
-    made = await acompletion(**_chat_call(input, model, kwargs))
+    call: Callable[..., Any] = acompletion
+    made = await call(**_chat_call(input, model, kwargs))
     return _async_events(made) if kwargs.get("stream") else _response(made)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, overload
 
@@ -324,9 +324,11 @@ def batch_completion(
 ) -> list[Any]:
     """A response for each conversation, in order; in place of a failed one stands its exception."""
 
+    call: Callable[..., Any] = completion
+
     def one(conversation: list[Any]) -> Any:
         try:
-            return completion(model, conversation, **kwargs)
+            return call(model, conversation, **kwargs)
         except Exception as error:  # noqa: BLE001 - it is handed back
             return error
 

@@ -165,8 +165,8 @@ def _ask(server: Server) -> Callable[..., Any]:
             "api_key": "k",
         }
         messages: Any = [{"role": "user", "content": text}]
-        answer: Any = llmgate_litellm.completion(**{**given, "messages": messages, **arguments})
-        return answer
+        completion: Any = llmgate_litellm.completion
+        return completion(**{**given, "messages": messages, **arguments})
 
     return ask
 

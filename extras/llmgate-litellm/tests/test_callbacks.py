@@ -102,7 +102,8 @@ async def test_functions_of_one_call(server: Any) -> None:
     host: dict[str, Any] = {"api_key": "k", "api_base": server.address, "num_retries": 0}
     host |= {"success_callback": [keep], "failure_callback": [keep]}
     messages = [{"role": "user", "content": "Hi"}]
-    response: Any = await litellm.acompletion("openai/x", messages, **host)
+    acompletion: Any = litellm.acompletion
+    response = await acompletion("openai/x", messages, **host)
     server((404, {"error": {"message": "no"}}))
     with pytest.raises(litellm.NotFoundError):
         await litellm.acompletion("openai/x", messages, **host)
