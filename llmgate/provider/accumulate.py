@@ -101,21 +101,8 @@ class Accumulator:
         logprobs: dict[str, Any] | None = None,
     ) -> None:
         """Add what a delta of a choice has, and what else there is in its choice."""
-        parts = self._choices.get(index)
-        if parts is None:
-            parts = self.parts_of(index)
-        if content is not None:
-            parts.content.append(content)
-        if reasoning is not None:
-            parts.reasoning.append(reasoning)
-        if role:
-            parts.role = role
-        if refusal is not None:
-            parts.refusal.append(refusal)
-        if extra:
-            parts.message_extra.add(extra)
-        if choice_extra:
-            parts.extra.add(choice_extra)
+        parts = self.parts_of(index)
+        parts.add_piece(content, role, reasoning, refusal, extra, choice_extra)
         if logprobs:
             parts.logprobs.add(logprobs)
 

@@ -90,6 +90,29 @@ class ChoiceParts:
         ):
             self._add_rare(delta, raw)
 
+    def add_piece(
+        self,
+        content: str | None,
+        role: str | None,
+        reasoning: str | None,
+        refusal: str | None,
+        extra: dict[str, Any] | None,
+        choice_extra: dict[str, Any] | None,
+    ) -> None:
+        """Add what a delta has, and what else there is in its choice."""
+        if content is not None:
+            self.content.append(content)
+        if reasoning is not None:
+            self.reasoning.append(reasoning)
+        if role:
+            self.role = role
+        if refusal is not None:
+            self.refusal.append(refusal)
+        if extra:
+            self.message_extra.add(extra)
+        if choice_extra:
+            self.extra.add(choice_extra)
+
     def add_fragment(self, fragment: ToolCallDelta) -> None:
         call = self.calls.get(fragment.index)
         if call is None:

@@ -42,51 +42,46 @@ class _Base64Pieces(_Pieces):
 
 
 class Merged:
-    """JSON that comes in pieces, which are merged only when somebody asks for it.
+    """JSON that comes in pieces. A piece that repeats the one before it, as the findings of a
+    content filter do, is counted, and merged when another one comes or somebody asks."""
 
-    A piece that repeats the one before it, as the findings of a content filter do, is counted.
-    """
-
-    __slots__ = ("_last", "_pieces", "_times", "_whole")
+    __slots__ = ("_last", "_times", "_whole")
 
     def __init__(self) -> None:
         self._whole: dict[str, Any] = {}
-        self._pieces: list[tuple[dict[str, Any], int]] = []
         self._last: dict[str, Any] = {}
         self._times = 0
 
     def add(self, piece: dict[str, Any]) -> None:
-        if piece is self._last or piece == self._last:
+        if piece == self._last:
             self._times += 1
             return
-        self._pieces.append((self._last, self._times))
+        self._merge()
         self._last, self._times = piece, 1
-        if len(self._pieces) >= _MOST_PIECES:
-            self._merge()
 
     def settled(self) -> dict[str, Any]:
         """What the pieces so far add up to; it shares no container with what is still to come."""
-        self._pieces.append((self._last, self._times))
-        self._last, self._times = {}, 0
         self._merge()
+        self._last = {}
         return settled(self._whole)
 
     def _merge(self) -> None:
-        for piece, times in self._pieces:
-            for _ in range(times):
-                merge_data(self._whole, piece)
-        self._pieces.clear()
+        while self._times:
+            merge_data(self._whole, self._last)
+            self._times -= 1
 
 
-_MOST_PIECES = 64
+_OBJECT: Any = dict
+_ARRAY: Any = list
+"""The classes of JSON's containers, by a name that leaves what is in them to the reader."""
 
 
 def replace_data(whole: dict[str, Any], piece: Mapping[str, Any]) -> None:
     """Add what is said of a whole response again and again: objects merge, all else is replaced."""
     for key, value in piece.items():
-        before = whole.get(key)
-        if is_object(value):
-            if not is_object(before):
+        if isinstance(value, _OBJECT):
+            before: Any = whole.get(key)
+            if not isinstance(before, _OBJECT):
                 before = whole[key] = {}
             replace_data(before, value)
         elif value is not None or key not in whole:
@@ -102,36 +97,45 @@ def merge_data(whole: dict[str, Any], piece: Mapping[str, Any]) -> None:
     fragment itself is never changed.
     """
     for key, value in piece.items():
-        before = whole.get(key)
-        if isinstance(before, _Pieces) and isinstance(value, str):
-            before.append(value)
-        elif is_array(before) and is_array(value) and not isinstance(before, _Pieces):
+        before: Any = whole.get(key)
+        if before is None:
+            if value is not None or key not in whole:
+                whole[key] = _own(key, value)
+        elif value is before or value is None:
+            pass
+        elif type(before) is _ARRAY and isinstance(value, _ARRAY):
             _extend(before, value)
-        elif is_object(before) and is_object(value):
+        elif isinstance(before, _Pieces) and isinstance(value, str):
+            before.append(value)
+        elif isinstance(before, _OBJECT) and isinstance(value, _OBJECT):
             merge_data(before, value)
-        elif value is not None or key not in whole:
+        else:
             whole[key] = _own(key, value)
 
 
 def _extend(whole: list[Any], items: list[Any]) -> None:
     """Add items to a list; the ones with an index to that of the same index and type, if any."""
     for item in items:
-        if not is_object(item) or type(item.get("index")) is not int:
+        if not isinstance(item, _OBJECT) or type(item.get("index")) is not int:
             whole.append(item)
-            continue
-        counterpart = next((each for each in reversed(whole) if _is_continued(each, item)), None)
-        if counterpart is None:
+        elif (counterpart := _counterpart(whole, item)) is None:
             whole.append(_own("", item))
         else:
             merge_data(counterpart, item)
 
 
-def _is_continued(before: Any, item: dict[str, Any]) -> bool:
-    """Whether an item of a list is a fragment of one before it."""
-    if not is_object(before) or before.get("index") != item["index"]:
-        return False
-    pairs = ((before.get(key), item.get(key)) for key in ("type", "id"))
-    return all(one == other or one is None or other is None for one, other in pairs)
+def _counterpart(whole: list[Any], item: dict[str, Any]) -> dict[str, Any] | None:
+    """The last item of a list that another one is a fragment of."""
+    index, kind, identifier = item["index"], item.get("type"), item.get("id")
+    for each in reversed(whole):
+        if (
+            is_object(each)
+            and each.get("index") == index
+            and (kind is None or each.get("type") in (None, kind))
+            and (identifier is None or each.get("id") in (None, identifier))
+        ):
+            return each
+    return None
 
 
 def _own(key: str, value: Any) -> Any:

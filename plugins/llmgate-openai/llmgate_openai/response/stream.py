@@ -152,13 +152,13 @@ class ChatDecoder:
         payload.pop("obfuscation", None)  # random padding
         usage = None
         if payload != self._fields:  # nearly always it is as in the event before
-            extra = dict(payload)
+            extra = payload.copy()
             usage = extra.pop("usage", None)
             if not self._read_fields(extra):
                 return self._odd_chunk(read, payload)
             if usage is not None or "x_groq" in extra:
                 usage = read_usage(usage, extra, self._report)
-            if self.accumulator is not None:
+            if self.accumulator is not None and (extra or usage is not None):
                 self.accumulator.add_rest(usage, extra)
             self._fields = payload if usage is None else None
             self._extra = extra or None
@@ -202,24 +202,58 @@ class ChatDecoder:
             return self._unusual_choice(item)
         choice: dict[str, Any] = item
         delta = choice.pop("delta", None)
-        if choice == self._choice_fields and (read := self._text_piece(delta)) is not None:
-            index, logprobs, extra = self._index, None, self._choice_extra
-        else:
-            usual = self._usual_choice(choice, delta)
-            if usual is None:
-                return self._unusual_choice({**choice, "delta": delta})
-            read, index, logprobs, extra = usual
+        is_new = choice != self._choice_fields
+        read = None
+        if type(delta) is _OBJECT and not (is_new and not self._read_choice(choice)):
+            read = self._text_piece(delta) or self._delta(delta)
+        if read is None:
+            self._choice_fields = None
+            return self._unusual_choice({**choice, "delta": delta})
         made = _new(ChunkChoice)
         made.delta = read
-        made.index = index
-        made.finish_reason = made.native_finish_reason = None
-        made.raw_logprobs = logprobs
-        made.raw_extra = extra
+        made.index = self._index
+        made.finish_reason = made.native_finish_reason = made.raw_logprobs = None
+        made.raw_extra = self._choice_extra
+        if is_new:
+            self._begun.add(self._index)
+            if (logprobs := choice.get("logprobs")) is not None:
+                made.raw_logprobs = logprobs
+                if self._parts is not None:
+                    self._parts.logprobs.add(logprobs)
         return made  # type: ignore[no-any-return] # all its fields are set
 
-    def _text_piece(self, delta: Any) -> ChoiceDelta | None:
-        """A delta that is a piece of text and nothing else, of the choice that was read last."""
-        if type(delta) is not _OBJECT or type(text := delta.get("content")) is not str:
+    def _read_choice(self, choice: dict[str, Any]) -> bool:
+        """Take what stands beside the delta of a choice; False where the choice is over, or has a
+        field of another type than OpenAI's."""
+        extra = choice.copy()
+        pop = extra.pop
+        index, reason, logprobs = pop("index", 0), pop("finish_reason", None), pop("logprobs", None)
+        native = pop("native_finish_reason") if "native_finish_reason" in extra else None
+        message = pop("message") if "message" in extra else None
+        if (
+            type(index) is not int
+            or reason is not None
+            or native is not None
+            or (logprobs is not None and type(logprobs) is not _OBJECT)
+            or (message is not None and not self._repeats(message, index))
+            or "error" in extra
+        ):
+            return False
+        self._choice_fields = choice if logprobs is None and message is None else None
+        self._choice_extra = extra or None
+        if index != self._index or self._parts is None:
+            self._index = index
+            if self.accumulator is not None:
+                self._parts = self.accumulator.parts_of(index)
+        return True
+
+    def _repeats(self, message: Any, index: int) -> bool:
+        """Whether a message beside the delta says nothing new (Perplexity)."""
+        return index in self._begun and is_object(message) and not message.get("tool_calls")
+
+    def _text_piece(self, delta: dict[str, Any]) -> ChoiceDelta | None:
+        """A delta that is a piece of text and nothing else."""
+        if type(text := delta.get("content")) is not str:
             return None
         role = None
         if len(delta) > 1 and (len(delta) > 2 or (role := delta.get("role")) != "assistant"):
@@ -238,78 +272,37 @@ class ChatDecoder:
         made.provider_data = made.raw_annotations = made.raw_audio = made.raw_extra = None
         return made  # type: ignore[no-any-return] # all its fields are set
 
-    def _usual_choice(
-        self, choice: dict[str, Any], delta: Any
-    ) -> tuple[ChoiceDelta, int, Any, dict[str, Any] | None] | None:
-        """A choice that is not over, and whose fields are as OpenAI has them: its delta, its index,
-        its logprobs and what else it has. None for any other."""
-        extra = dict(choice)
+    def _delta(self, delta: dict[str, Any]) -> ChoiceDelta | None:
+        """A delta whose fields are as OpenAI has them; None for any other, and for an empty one."""
+        extra = delta.copy()
         pop = extra.pop
-        index, reason = pop("index", 0), pop("finish_reason", None)
-        logprobs, native = pop("logprobs", None), pop("native_finish_reason", None)
-        message = pop("message", None) if extra else None
+        content, fragments, role = pop("content", None), pop("tool_calls", None), None
+        reasoning = refusal = None
+        if extra:
+            role, reasoning = pop("role", None), pop("reasoning_content", None)
+            refusal = pop("refusal", None) if extra else None
         if (
-            type(index) is not int
-            or type(delta) is not _OBJECT
-            or reason is not None
-            or native is not None
-            or (logprobs is not None and type(logprobs) is not _OBJECT)
-            or (message is not None and not self._repeats(message, index))
-            or "error" in extra
+            not delta
+            or (content is not None and type(content) is not str)
+            or (fragments is not None and type(fragments) is not _ARRAY)
+            or (role is not None and type(role) is not str)
+            or (reasoning is not None and type(reasoning) is not str)
+            or (refusal is not None and type(refusal) is not str)
+            or (extra and not extra.keys().isdisjoint(_RARE))
         ):
             return None
-        read = self._delta(delta, index, extra, logprobs)
-        if read is None:
-            return None
-        self._begun.add(index)
-        if logprobs is None and message is None:
-            self._choice_fields, self._choice_extra, self._index = choice, extra or None, index
-            if self.accumulator is not None:
-                self._parts = self.accumulator.parts_of(index)
-        return read, index, logprobs, extra or None
-
-    def _repeats(self, message: Any, index: int) -> bool:
-        """Whether a message beside the delta says nothing new (Perplexity)."""
-        return index in self._begun and is_object(message) and not message.get("tool_calls")
-
-    def _delta(
-        self, delta: dict[str, Any], index: int, choice: dict[str, Any], logprobs: Any
-    ) -> ChoiceDelta | None:
-        """A delta whose fields are as OpenAI has them; any other is left as it was, for None."""
-        if not delta:
-            return None
-        pop = delta.pop
-        content, role = pop("content", None), pop("role", None)
-        reasoning = refusal = fragments = None
-        is_plain = (content is None or type(content) is str) and (role is None or type(role) is str)
-        if delta:
-            reasoning, refusal = pop("reasoning_content", None), pop("refusal", None)
-            fragments = pop("tool_calls", None)
-            is_plain = (
-                is_plain
-                and (reasoning is None or type(reasoning) is str)
-                and (refusal is None or type(refusal) is str)
-                and (fragments is None or type(fragments) is _ARRAY)
-                and (not delta or delta.keys().isdisjoint(_RARE))
-            )
-            if delta and not reasoning and type(other := delta.get("reasoning")) is str:
-                reasoning = other
-        if not is_plain:
-            delta.update(content=content, role=role, reasoning_content=reasoning)
-            delta.update(refusal=refusal, tool_calls=fragments)
-            return None
+        if extra and not reasoning and type(other := extra.get("reasoning")) is str:
+            reasoning = other
         made = _new(ChoiceDelta)
         made.content = content
         made.role = role
         made.refusal = refusal
         made.reasoning_content = reasoning
-        made.tool_calls = self._calls.read(fragments, index) if fragments else None
+        made.tool_calls = self._calls.read(fragments, self._index) if fragments else None
         made.function_call = made.provider_data = made.raw_annotations = made.raw_audio = None
-        made.raw_extra = delta or None
-        if self.accumulator is not None:
-            self.accumulator.add_piece(
-                index, content, role, reasoning, refusal, delta, choice, logprobs
-            )
+        made.raw_extra = extra or None
+        if self._parts is not None:
+            self._parts.add_piece(content, role, reasoning, refusal, extra, self._choice_extra)
         return made  # type: ignore[no-any-return] # all its fields are set
 
     # --- what is not a piece of one text: begins, ends, and whatever hosts make of them ---

@@ -16,6 +16,7 @@ from llmgate.types import CompletionTokensDetails, PromptTokensDetails, Usage
 
 __all__ = ["is_plain_usage", "read_usage"]
 
+_new: Any = object.__new__
 Details = TypeVar("Details", PromptTokensDetails, CompletionTokensDetails)
 
 
@@ -36,7 +37,7 @@ def read_usage(usage: Any, extra: dict[str, Any], report: Report) -> Usage | Non
     if not usage and (usage is None or is_object(usage)):
         return None
     if is_plain_usage(usage):
-        return Usage.model_validate(usage)
+        return _plain_usage(usage)
     side = SideFields({"usage": usage}, report).object("usage")
     read = None if side.payload is not usage else _usage(side, report)
     if read is None:
@@ -48,16 +49,33 @@ def is_plain_usage(usage: Any) -> TypeGuard[dict[str, Any]]:
     """Whether it is as OpenAI writes it, and as its numbers have to be."""
     if not is_object(usage):
         return False
-    parts: list[Any] = [usage.get(name) for name in _FIELDS[:3]]
-    details = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
-    for part in parts:
-        if type(part) is not int or part >= _MOST:
-            return False
-    for detail in details:
+    get = usage.get
+    prompt, completion, total = get("prompt_tokens"), get("completion_tokens"), get("total_tokens")
+    if type(prompt) is not int or type(completion) is not int or type(total) is not int:
+        return False
+    if prompt >= _MOST or completion >= _MOST or total >= _MOST or prompt + completion != total:
+        return False
+    for detail in (get("prompt_tokens_details"), get("completion_tokens_details")):
         if detail is not None and not (is_object(detail) and _are_counts(detail)):
             return False
-    is_sum: bool = parts[0] + parts[1] == parts[2]
-    return is_sum and usage.keys().isdisjoint(_OTHER_NAMES)
+    return usage.keys().isdisjoint(_OTHER_NAMES)
+
+
+def _plain_usage(usage: dict[str, Any]) -> Usage:
+    """A usage as OpenAI writes it. One without details, as hosts have that send it in each event,
+    is made by hand."""
+    extra = usage.copy()
+    pop = extra.pop
+    made = _new(Usage)
+    made.prompt_tokens, made.completion_tokens = pop("prompt_tokens"), pop("completion_tokens")
+    made.total_tokens = pop("total_tokens")
+    made.prompt_tokens_details = made.completion_tokens_details = None
+    if extra:
+        details = pop("prompt_tokens_details", None), pop("completion_tokens_details", None)
+        if details != (None, None):
+            return Usage.model_validate(usage)
+    made.raw_extra = extra or None
+    return made  # type: ignore[no-any-return] # all its fields are set
 
 
 def _are_counts(details: dict[str, Any]) -> bool:
