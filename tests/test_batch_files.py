@@ -253,15 +253,15 @@ def test_a_killed_process_loses_nothing(times: int, tmp_path: Path) -> None:
 
 @pytest.mark.exhaustive
 async def test_memory_does_not_grow_with_the_number_of_calls() -> None:
-    """From two thousand calls to fifteen thousand."""
+    """From ten thousand calls to a hundred thousand."""
     resident = Path("/proc/self/statm")
 
     def pages() -> int:
         return int(resident.read_text("utf-8").split()[1])
 
     first, count, began = 0, 0, time.monotonic()
-    async for _ in abatch(("a" for _ in range(15_000)), model="fake/m", client=client_of()):
+    async for _ in abatch(("a" for _ in range(100_000)), model="fake/m", client=client_of()):
         count += 1
-        first = pages() if count == 2_000 else first
-    assert 15_000 == count
+        first = pages() if count == 10_000 else first
+    assert 100_000 == count
     assert (pages() - first) * os.sysconf("SC_PAGE_SIZE") < 3_000_000, time.monotonic() - began
