@@ -13,10 +13,9 @@ from benchmarks.payloads import (
     SCHEMA,
     Answer,
     Dialect,
-    conversation,
-    tools,
     with_calls,
 )
+from benchmarks.questions import conversation, tools
 
 __all__ = ["CASES", "Action", "Case", "task_of"]
 
@@ -159,6 +158,10 @@ CASES = {
     ),
     "anthropic-stream-300": Case(
         "Anthropic: stream of 300, a chunk", "anthropic-stream-300", "stream", runs=2
+    ),
+    "gemini-stream": Case("Gemini: stream of 300, a chunk", "gemini-stream-300", "stream", runs=2),
+    "bedrock-stream": Case(
+        "Bedrock: stream of 300, a chunk", "bedrock-stream-300", "stream", runs=2
     ),
     "iterate": Case(
         "iterating an answer of 10,000 chunks, a chunk", "openai-stream-10000", "iterate", runs=1

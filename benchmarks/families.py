@@ -10,9 +10,18 @@ import json
 import random
 import string
 from collections.abc import Callable, Mapping, Sequence
+from struct import pack
 from typing import Any, TypeAlias
+from zlib import crc32
 
-__all__ = ["FAMILIES", "anthropic_events", "family_events", "responses_events"]
+__all__ = [
+    "FAMILIES",
+    "anthropic_events",
+    "bedrock_events",
+    "family_events",
+    "gemini_events",
+    "responses_events",
+]
 
 JSON: TypeAlias = dict[str, Any]
 
@@ -163,6 +172,57 @@ def responses_events(pieces: Sequence[str]) -> list[bytes]:
         + b"\n\n"
         for number, (kind, fields) in enumerate(events)
     ]
+
+
+def gemini_events(pieces: Sequence[str]) -> list[bytes]:
+    """The events of a stream of Gemini's, each of which repeats the counts so far."""
+    details = [{"modality": "TEXT", "tokenCount": 31}]
+    events: list[JSON] = []
+    for at, piece in enumerate(pieces, 1):
+        counts = {"promptTokenCount": 31, "candidatesTokenCount": at, "totalTokenCount": 31 + at}
+        candidate: JSON = {"content": {"parts": [{"text": piece}], "role": "model"}, "index": 0}
+        if at == len(pieces):
+            candidate["finishReason"] = "STOP"
+        events.append(
+            {
+                "candidates": [candidate],
+                "usageMetadata": {**counts, "promptTokensDetails": details},
+                "modelVersion": "gemini-2.5-flash",
+                "responseId": "Lh7QaZfKx3mUnsEPtY6u2Ao",
+            }
+        )
+    return [b"data: " + _encoded(event) + b"\r\n\r\n" for event in events]
+
+
+def bedrock_events(pieces: Sequence[str]) -> list[bytes]:
+    """The messages of a stream of Bedrock's, in its binary framing, padded as it pads them."""
+    place: JSON = {"contentBlockIndex": 0}
+    usage = {"inputTokens": 31, "outputTokens": 18, "totalTokens": 49}
+    events: list[tuple[str, JSON]] = [
+        ("messageStart", {"role": "assistant"}),
+        *(("contentBlockDelta", {**place, "delta": {"text": piece}}) for piece in pieces),
+        ("contentBlockStop", place),
+        ("messageStop", {"stopReason": "end_turn"}),
+        ("metadata", {"metrics": {"latencyMs": 608}, "usage": usage}),
+    ]
+    return [_message(kind, {**fields, "p": _padding(53)}) for kind, fields in events]
+
+
+def _message(kind: str, payload: JSON) -> bytes:
+    """One message of AWS's event streams: lengths, headers, payload, and two checksums."""
+    headers = {
+        ":event-type": kind,
+        ":content-type": "application/json",
+        ":message-type": "event",
+    }
+    written = b""
+    for name, value in headers.items():
+        text = value.encode()
+        written += bytes([len(name)]) + name.encode() + b"\x07" + pack("!H", len(text)) + text
+    data = _encoded(payload)
+    prelude = pack("!II", len(written) + len(data) + 16, len(written))
+    message = prelude + pack("!I", crc32(prelude)) + written + data
+    return message + pack("!I", crc32(message))
 
 
 def _encoded(value: object) -> bytes:

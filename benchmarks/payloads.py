@@ -14,7 +14,14 @@ from functools import partial
 from itertools import repeat
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from benchmarks.families import FAMILIES, anthropic_events, family_events, responses_events
+from benchmarks.families import (
+    FAMILIES,
+    anthropic_events,
+    bedrock_events,
+    family_events,
+    gemini_events,
+    responses_events,
+)
 from benchmarks.texts import CITY, SENTENCE, fragments, prose, response_head, words
 
 __all__ = [
@@ -23,19 +30,19 @@ __all__ = [
     "SCHEMA",
     "Answer",
     "Dialect",
-    "conversation",
     "table",
-    "tools",
     "with_calls",
 ]
 
-Dialect: TypeAlias = Literal["openai", "anthropic", "responses"]
+Dialect: TypeAlias = Literal["openai", "anthropic", "responses", "gemini", "bedrock"]
 JSON: TypeAlias = dict[str, Any]
 
 MODELS: dict[Dialect, str] = {
     "openai": "gpt-4.1-mini",
     "anthropic": "claude-haiku-4-5",
     "responses": "gpt-4.1-mini",
+    "gemini": "gemini-2.5-flash",
+    "bedrock": "amazon.nova-lite-v1:0",
 }
 _CREATED = 1_764_000_000
 
@@ -50,36 +57,6 @@ class Answer(NamedTuple):
     """Microseconds before every write but the first."""
     wait: int = 0
     """Microseconds before the first write."""
-
-
-def conversation(turns: int, length: int) -> list[JSON]:
-    """A system message and turns of about this many bytes each; the last one asks."""
-    said = prose(length)
-    messages: list[JSON] = [{"role": "system", "content": "Answer in one sentence."}]
-    for turn in range(turns - 2):
-        role = "assistant" if turn % 2 else "user"
-        messages.append({"role": role, "content": f"{turn}: {said}"})
-    messages.append({"role": "user", "content": "How many lines has the keeper written?"})
-    return messages
-
-
-def tools(count: int) -> list[JSON]:
-    """Functions with four parameters each, described as people describe them."""
-    return [{"type": "function", "function": _function(at)} for at in range(count)]
-
-
-def _function(at: int) -> JSON:
-    fields: JSON = {
-        "city": {"type": "string", "description": "The city, with its country where in doubt"},
-        "days": {"type": "integer", "minimum": 1, "maximum": 14, "description": "How far ahead"},
-        "unit": {"type": "string", "enum": ["celsius", "fahrenheit"]},
-        "hours": {"type": "array", "items": {"type": "integer"}, "description": "None for all"},
-    }
-    return {
-        "name": f"forecast_{at}",
-        "description": "The weather of the days to come, as the lighthouse's own station sees it.",
-        "parameters": {"type": "object", "properties": fields, "required": ["city", "days"]},
-    }
 
 
 def with_calls(messages: list[JSON], count: int) -> list[JSON]:
@@ -235,12 +212,12 @@ def _anthropic_event(kind: str, **fields: Any) -> bytes:
     return f"event: {kind}\n".encode() + b"data: " + data + b"\n\n"
 
 
-def _anthropic_words(count: int) -> list[bytes]:
+def _anthropic_words(pieces: list[str]) -> list[bytes]:
     def delta(word: str) -> bytes:
         piece = {"type": "text_delta", "text": word}
         return _anthropic_event("content_block_delta", index=0, delta=piece)
 
-    return _anthropic_stream(list(map(delta, words(count))), {"type": "text", "text": ""})
+    return _anthropic_stream(list(map(delta, pieces)), {"type": "text", "text": ""})
 
 
 def _anthropic_stream(deltas: list[bytes], block: JSON) -> list[bytes]:
@@ -269,7 +246,12 @@ def _whole(body: JSON, text: str) -> Answer:
 
 
 def _streamed(
-    events: list[bytes], text: str, chunks: int, pause: int | None = None, held: int = 0
+    events: list[bytes],
+    text: str,
+    chunks: int,
+    pause: int | None = None,
+    held: int = 0,
+    kind: str = "text/event-stream; charset=utf-8",
 ) -> Answer:
     """A stream whose events are HTTP chunks; in one write, or with a pause one write for each.
 
@@ -277,9 +259,7 @@ def _streamed(
     """
     framed = [b"%x\r\n" % len(event) + event + b"\r\n" for event in events]
     framed[-1] += b"0\r\n\r\n"
-    head = response_head(
-        "Content-Type: text/event-stream; charset=utf-8", "Transfer-Encoding: chunked"
-    )
+    head = response_head(f"Content-Type: {kind}", "Transfer-Encoding: chunked")
     if pause is None:
         framed = [b"".join(framed)]
     elif held:
@@ -330,18 +310,14 @@ def _openai(count: int, pause: int | None = None, held: int = 0, *, padded: bool
     return _streamed(events, "".join(words(count)), count, pause, held)
 
 
-def _anthropic(count: int) -> Answer:
-    return _streamed(_anthropic_words(count), "".join(words(count)), count)
-
-
-def _family(name: str, count: int) -> Answer:
+def _said(
+    events_of: Callable[[list[str]], list[bytes]],
+    count: int,
+    kind: str = "text/event-stream; charset=utf-8",
+) -> Answer:
+    """So many words in the events that are made of them."""
     pieces = words(count)
-    return _streamed(family_events(name, pieces), "".join(pieces), count)
-
-
-def _responses(count: int) -> Answer:
-    pieces = words(count)
-    return _streamed(responses_events(pieces), "".join(pieces), count)
+    return _streamed(events_of(pieces), "".join(pieces), count, kind=kind)
 
 
 def _anthropic_kind(kind: str, block: JSON, count: int) -> Answer:
@@ -373,18 +349,28 @@ ANSWERS: Mapping[str, Answer] = _Answers(
         "openai-calls-1000": partial(_arguments, 1_000),
         "anthropic-short": _anthropic_short,
         **{f"openai-stream-{count}": partial(_openai, count) for count in _LENGTHS},
-        **{f"anthropic-stream-{count}": partial(_anthropic, count) for count in _LENGTHS},
+        **{
+            f"anthropic-stream-{count}": partial(_said, _anthropic_words, count)
+            for count in _LENGTHS
+        },
         "openai-stream-1000-each": partial(_openai, 1_000, pause=0),
         "openai-stream-1000-paced": partial(_openai, 1_000, pause=200),
         "openai-stream-300-spaced": partial(_openai, 300, pause=6_000),
         "openai-stream-20-held": partial(_openai, 20, pause=2_000_000, held=3),
         "openai-stream-1000-padded": partial(_openai, 1_000, padded=True),
-        **{f"openai-{name}-300": partial(_family, name, 300) for name in FAMILIES},
+        **{
+            f"openai-{name}-300": partial(_said, partial(family_events, name), 300)
+            for name in FAMILIES
+        },
         **{
             f"anthropic-{kind}-300": partial(_anthropic_kind, kind, block, 300)
             for kind, block in _BLOCKS.items()
         },
-        "responses-stream-300": partial(_responses, 300),
+        "responses-stream-300": partial(_said, responses_events, 300),
+        "gemini-stream-300": partial(_said, gemini_events, 300),
+        "bedrock-stream-300": partial(
+            _said, bedrock_events, 300, "application/vnd.amazon.eventstream"
+        ),
         "openai-stream-1000-held": partial(_openai, 1_000, pause=4_000_000, held=3),
     }
 )

@@ -62,7 +62,7 @@ PEERS = {
         "llmgate_client",
         ".venv",
         imports="import llmgate",
-        dialects=(*_BOTH, "responses"),
+        dialects=(*_BOTH, "responses", "gemini", "bedrock"),
         actions=("call", "stream", "iterate", "assemble", "call_sync", "stream_sync"),
         has_hooks=True,
     ),

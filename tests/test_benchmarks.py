@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from struct import unpack
 from typing import Any
 from xml.etree import ElementTree
+from zlib import crc32
 
 import pytest
 
@@ -18,8 +20,9 @@ from benchmarks.counted import run as run_case
 from benchmarks.curves import Curve, Panel, drawing
 from benchmarks.drivers import Reading, Task
 from benchmarks.drivers.wire import DIALECTS, body_of, events_of
-from benchmarks.payloads import ANSWERS, conversation, table
+from benchmarks.payloads import ANSWERS, table
 from benchmarks.peers import PEERS
+from benchmarks.questions import conversation
 from benchmarks.report import (
     figure_rows,
     limit_rows,
@@ -163,16 +166,31 @@ def test_a_stream_says_what_its_answer_promises(name: str) -> None:
     while rest:
         size, _, rest = rest.partition(b"\r\n")
         body, rest = body + rest[: int(size, 16)], rest[int(size, 16) + 2 :]
-    events, left = events_of(body)
     dialect = name.partition("-")[0]
-    delta = _delta_of_responses if dialect == "responses" else DIALECTS[dialect].delta
+    is_binary = dialect == "bedrock"
+    events, left = _messages_of(body) if is_binary else events_of(body.replace(b"\r\n", b"\n"))
+    delta = _DELTAS.get(dialect) or DIALECTS[dialect].delta
     texts = [text for text in map(delta, map(json.loads, events)) if text]
     assert ("".join(texts), len(texts), left) == (answer.text, answer.chunks, b"")
 
 
-def _delta_of_responses(event: Any) -> Any:
-    """The text of an event of the Responses API."""
-    return event.get("delta")
+_DELTAS: dict[str, Callable[[Any], Any]] = {
+    "responses": lambda event: event.get("delta"),
+    "gemini": lambda event: event["candidates"][0]["content"]["parts"][0]["text"],
+    "bedrock": lambda event: event.get("delta", {}).get("text"),
+}
+"""The text of an event, for the dialects that only llmgate is measured with."""
+
+
+def _messages_of(data: bytes) -> tuple[list[bytes], bytes]:
+    """The payloads of AWS's event stream, whose checksums have to match, and what is left."""
+    found: list[bytes] = []
+    while data:
+        size, headers, checksum = unpack("!III", data[:12])
+        message, data = data[:size], data[size:]
+        assert (crc32(message[:8]), crc32(message[:-4])) == (checksum, *unpack("!I", message[-4:]))
+        found.append(message[12 + headers : -4])
+    return found, data
 
 
 def test_the_table_for_the_upstream_holds_every_byte() -> None:

@@ -129,11 +129,21 @@ def _said(answer: Completion) -> str:
 
 
 def _provider(task: Task) -> Provider:
-    if task.dialect != "anthropic":
-        from llmgate_openai import OpenAI  # noqa: PLC0415 - only the one that is called
+    match task.dialect:  # only the one that is called is imported
+        case "anthropic":
+            from llmgate_anthropic import Anthropic  # noqa: PLC0415
 
-        api: Any = "responses" if task.dialect == "responses" else None
-        return OpenAI(api_key=KEY, base_url=f"{task.url}/v1", api=api)
-    from llmgate_anthropic import Anthropic  # noqa: PLC0415 - only the one that is called
+            return Anthropic(api_key=KEY, base_url=task.url)
+        case "gemini":
+            from llmgate_gemini import Gemini  # noqa: PLC0415
 
-    return Anthropic(api_key=KEY, base_url=task.url)
+            return Gemini(api_key=KEY, base_url=task.url)
+        case "bedrock":
+            from llmgate_bedrock import Bedrock  # noqa: PLC0415
+
+            return Bedrock(api_key=KEY, base_url=task.url, region="us-east-1")
+        case _:
+            from llmgate_openai import OpenAI  # noqa: PLC0415
+
+            api: Any = "responses" if task.dialect == "responses" else None
+            return OpenAI(api_key=KEY, base_url=f"{task.url}/v1", api=api)

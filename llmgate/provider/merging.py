@@ -107,7 +107,7 @@ def merge_data(whole: dict[str, Any], piece: Mapping[str, Any]) -> None:
             _extend(before, value)
         elif isinstance(before, _Pieces) and isinstance(value, str):
             before.append(value)
-        elif isinstance(before, _OBJECT) and isinstance(value, _OBJECT):
+        elif is_object(before) and is_object(value):
             merge_data(before, value)
         else:
             whole[key] = _own(key, value)
