@@ -78,6 +78,7 @@ async def use_everything(connect: Any) -> None:
         await asyncio.sleep(0.4)
         admission.settle({"tokens": 10, "spend": 2000})
         admission.hold_back(0.01)
+        admission.pace(0.01, 0.02)
         admission.leave()
         await asyncio.sleep(0.05)
     with pytest.raises(RateLimitError, match="60 requests"):
@@ -87,6 +88,7 @@ async def use_everything(connect: Any) -> None:
     await asyncio.gather(*(store.set(f"k{n}", b"v") for n in range(20)))
     assert [b"v"] * 20 == await asyncio.gather(*(store.get(f"k{n}") for n in range(20)))
     await store.delete("k1")
+    assert [True, False] == [await store.add("k1", b"v") for _ in range(2)]
     await store.aclose()
     assert (True, 0, True) == (limits.is_available, limits.unchecked, store.is_available)
 

@@ -359,6 +359,7 @@ async def test_every_key_ends(
     admissions = [await store.admit([Share(0, limit, "m")], ONE, 0) for _ in range(3)]
     admissions[0].settle({"tokens": 300})
     admissions[0].hold_back(0.5)
+    admissions[0].pace(0.1, 0.4)
     await asyncio.sleep(0.1)
     left = keys()
     assert 3 == len(left)
@@ -367,6 +368,41 @@ async def test_every_key_ends(
     for admission in admissions:
         admission.leave()
     await store.aclose()
+
+
+async def test_a_pace_that_is_taken_back_is_forgotten(
+    shared: Any, stores: Any, keys: Callable[[], dict[str, int]]
+) -> None:
+    """Also where nothing else was left to remember."""
+    share = Share(0, Limit(requests=1e6), "m")
+    running = await stores[0].admit([share], ONE, 0)
+    running.pace(0.01, 60)
+    await paced(stores[1], share)
+    shared.client.delete(*keys())
+    running.pace(0, 0)
+    await asyncio.sleep(0.05)
+    assert all(0 < milliseconds <= 3_600_000 for milliseconds in keys().values())
+    running.leave()
+
+
+async def test_many_calls_on_one_key_are_few_commands(shared: Any, stores: Any) -> None:
+    """A thousand of them take a thousandth of a second of the server each at most, and wait for no
+    lock of one another: so it bears as many in a second."""
+    share = Share(0, Limit(requests=1e6, tokens=1e9, concurrency=10_000), "hot")
+
+    def used() -> tuple[int, float]:
+        found = shared.client.info("all")
+        commands = found.get("cmdstat_evalsha", {"calls": 0})["calls"]
+        return commands, found["used_cpu_user"] + found["used_cpu_sys"]
+
+    await stores[0].admit([share], ONE, 0)
+    commands, seconds = used()
+    admitted = await asyncio.gather(*(stores[0].admit([share], ONE, None) for _ in range(1_000)))
+    later = used()
+    assert 1 <= later[0] - commands <= 20
+    assert later[1] - seconds < 1
+    for admission in admitted:
+        admission.leave()
 
 
 async def test_a_bucket_that_has_ended_is_full(
