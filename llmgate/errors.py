@@ -345,6 +345,7 @@ class PluginError(InternalError):
 
 _BY_STATUS: Mapping[int, type[ProviderError]] = {
     401: AuthenticationError,
+    402: QuotaExceededError,
     403: PermissionDeniedError,
     404: NotFoundError,
     408: RequestTimeoutError,

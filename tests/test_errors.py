@@ -229,7 +229,7 @@ def test_a_provider_s_own_word_on_trying_again_wins_over_its_class(marked: bool)
         (304, ProviderError),
         (400, BadRequestError),
         (401, errors.AuthenticationError),
-        (402, BadRequestError),
+        (402, QuotaExceededError),
         (403, errors.PermissionDeniedError),
         (404, NotFoundError),
         (408, RequestTimeoutError),

@@ -4,18 +4,31 @@ Each part stands by itself; a provider takes those that fit its vendor. It knows
 """
 
 from llmgate.provider.kit.chunking import arguments_delta, completion_chunks, piece_chunk
+from llmgate.provider.kit.history import (
+    BASE64_OF_PDF,
+    call_ids,
+    called_functions,
+    function_names,
+    inline_data,
+    is_answered_next,
+)
+from llmgate.provider.kit.paging import read_pages
+from llmgate.provider.kit.parts import PartWriter
 from llmgate.provider.kit.reading import (
     Fields,
     NativeContent,
     PartialObject,
     add_frame,
+    arguments_text,
     finish_reason,
     in_stream_error,
+    parsed_arguments,
     read_json,
     read_response,
 )
 from llmgate.provider.kit.settings import Credential, Settings, Vendor
 from llmgate.provider.kit.side_fields import SideFields
+from llmgate.provider.kit.tokens import ask_for_token
 from llmgate.provider.kit.unusual_framing import (
     completion_of_events,
     is_done_mark,
@@ -39,10 +52,12 @@ from llmgate.provider.kit.writing import (
 )
 
 __all__ = [
+    "BASE64_OF_PDF",
     "Credential",
     "Fields",
     "NameMap",
     "NativeContent",
+    "PartWriter",
     "PartialObject",
     "Settings",
     "SideFields",
@@ -51,15 +66,22 @@ __all__ = [
     "add_frame",
     "arguments_delta",
     "arguments_object",
+    "arguments_text",
+    "ask_for_token",
     "base_url",
+    "call_ids",
+    "called_functions",
     "check_text_only",
     "completion_chunks",
     "completion_of_events",
     "drop_others",
     "finish_reason",
+    "function_names",
     "function_tools",
     "headers",
     "in_stream_error",
+    "inline_data",
+    "is_answered_next",
     "is_done_mark",
     "is_event_stream",
     "json_request",
@@ -67,8 +89,10 @@ __all__ = [
     "merge_body",
     "own_data",
     "parameter",
+    "parsed_arguments",
     "piece_chunk",
     "read_json",
+    "read_pages",
     "read_response",
     "stop_list",
     "token_limit",

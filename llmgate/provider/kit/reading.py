@@ -10,10 +10,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, TypeVar
 
-from llmgate._text.json import decode_json, is_array, is_object, json_reader
+from llmgate._text.json import decode_json, encode_json, is_array, is_object, json_reader
 from llmgate.errors import DecodeError, ProviderError, excerpt
 from llmgate.provider.framing import Frame
 from llmgate.provider.http import HttpResponse
+from llmgate.report import Report
 from llmgate.types import FinishReason
 
 __all__ = [
@@ -21,8 +22,10 @@ __all__ = [
     "NativeContent",
     "PartialObject",
     "add_frame",
+    "arguments_text",
     "finish_reason",
     "in_stream_error",
+    "parsed_arguments",
     "read_json",
     "read_response",
 ]
@@ -225,6 +228,33 @@ _WORDS: Mapping[FinishReason, str] = {
 _CUSTOMARY: Mapping[str, FinishReason] = {
     word: reason for reason, words in _WORDS.items() for word in words.split()
 }
+
+
+def arguments_text(given: Any, path: str, report: Report | None) -> str:
+    """The arguments of a call as JSON text, for a vendor that sends them as an object.
+
+    A text in its place is JSON already, and is recorded as odd.
+    """
+    if given is None or is_object(given):
+        return encode_json(given or {}).decode()
+    if report is not None:
+        reason = f"the response has {excerpt(repr(given), 60)} in place of an object"
+        report.add("converted", f"response.{path}", f"{reason}: it is the text of the arguments")
+    return given if isinstance(given, str) else encode_json(given).decode()
+
+
+def parsed_arguments(text: str) -> Any:
+    """The arguments of a call as a value; what is not JSON, such as where it was cut, as text."""
+    try:
+        if "NaN" in text or "Infinity" in text:  # which readers accept, and JSON lacks
+            json.loads(text, parse_constant=_refuse)
+        return read_json(text.encode()) if text.strip() else {}
+    except (DecodeError, ValueError):
+        return text
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)
 
 
 def in_stream_error(

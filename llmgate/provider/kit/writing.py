@@ -138,13 +138,16 @@ def _as_object(value: Any, path: str) -> dict[str, Any]:
     return value
 
 
-def arguments_object(arguments: str, path: str, call: ProviderCall) -> dict[str, Any]:
+def arguments_object(given: Any, path: str, call: ProviderCall) -> dict[str, Any]:
     """The arguments of an earlier tool call, for a vendor that accepts nothing but an object.
 
     A model may be cut off in them, or write something else than a JSON object. That text is then
-    the one value of an object, and reported, so that the conversation can go on. An empty text
-    stands for no arguments.
+    the one value of an object, and reported, so that the conversation can go on. None and an empty
+    text stand for no arguments, and an object for itself.
     """
+    if given is None or is_object(given):
+        return given or {}
+    arguments = given if isinstance(given, str) else encode_json(given).decode()
     if not arguments.strip():
         return {}
     try:

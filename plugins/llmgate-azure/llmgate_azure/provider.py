@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from inspect import isawaitable, iscoroutinefunction
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 from llmgate.errors import (
     ContentFilterError,
     InvalidRequestError,
-    LLMGateError,
-    MissingKeyError,
     ProviderError,
     UnsupportedError,
 )
@@ -24,8 +21,7 @@ from llmgate.provider import Decoder, EmbeddingAbilities, Provider, Rule, Signin
 from llmgate.provider.accumulate import Accumulator
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Secret
-from llmgate.provider.kit import Credential, Settings, Vendor, key_from, variable
-from llmgate.provider.threads import run_in_thread
+from llmgate.provider.kit import Credential, Settings, Vendor, ask_for_token, key_from, variable
 from llmgate.types import Chunk, Completion
 from llmgate_azure.endpoint import Endpoint, Family, endpoint_of
 from llmgate_azure.response.errors import azure_error, filter_findings
@@ -221,7 +217,7 @@ class AzureOpenAI(Provider):
         """The request with the key, or with a fresh token."""
         headers: dict[str, str] = {}
         if self._token_provider and not request.has_header("authorization", "api-key"):
-            token = Secret(await _ask(self._token_provider), name="token")
+            token = Secret(await ask_for_token(self._token_provider), name="token")
             headers["Authorization"] = f"Bearer {token.reveal()}"
         return self._settings.authorized(request, headers)
 
@@ -308,19 +304,3 @@ class AzureOpenAI(Provider):
                 path="base_url",
             )
         return self._endpoint
-
-
-async def _ask(provider: TokenProvider) -> str:
-    """A fresh token. A provider that is not async may block, so it is called on a thread.
-
-    Raises:
-        MissingKeyError: when it fails; it names the exception's class, whose text may be a secret.
-    """
-    try:
-        asked = provider() if iscoroutinefunction(provider) else await run_in_thread(provider)
-        return await asked if isawaitable(asked) else asked
-    except LLMGateError:
-        raise
-    except Exception as error:  # noqa: BLE001 - a stranger's callable may raise anything
-        kind = type(error).__name__
-    raise MissingKeyError(f"the token provider failed with {kind}")

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 from llmgate.errors import DecodeError
 from llmgate.models import Model
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse
-from llmgate.provider.kit import Fields, SideFields, read_response
+from llmgate.provider.kit import Fields, SideFields, read_pages, read_response
 from llmgate_bedrock.response.errors import error_in
 
 __all__ = ["list_models"]
-
-_MOST_PAGES = 100
 
 
 def list_models(url: str) -> Flow[list[Model]]:
@@ -36,15 +33,12 @@ def list_models(url: str) -> Flow[list[Model]]:
         for name, side in by_id.items()
         if "ON_DEMAND" in (side.array("inferenceTypesSupported") or ("ON_DEMAND",))
     ]
-    token = ""
-    for _ in range(_MOST_PAGES):
-        page = f"&nextToken={quote(token, safe='')}" if token else ""
-        response = yield HttpRequest("GET", f"{url}/inference-profiles?maxResults=1000{page}")
-        profiles, token = _page(response, "inferenceProfileSummaries")
-        models += [_profile(each, by_id) for each in profiles]
-        if not token:
-            return models
-    raise DecodeError(f"the list of profiles has no end: {_MOST_PAGES} pages were read")
+    profiles = yield from read_pages(
+        f"{url}/inference-profiles?maxResults=1000",
+        "nextToken",
+        lambda response: _page(response, "inferenceProfileSummaries"),
+    )
+    return models + [_profile(each, by_id) for each in profiles]
 
 
 def _page(response: HttpResponse, key: str) -> tuple[list[Fields], str]:

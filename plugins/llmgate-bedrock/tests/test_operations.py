@@ -153,7 +153,7 @@ def test_lists_that_are_none() -> None:
     with pytest.raises(DecodeError, match="no models"):
         drive(PROVIDER.list_models(), [*replies({"data": []})])
     endless = {**PROFILES, "nextToken": "a"}
-    with pytest.raises(DecodeError, match="no end"):
+    with pytest.raises(DecodeError, match="do not end"):
         drive(PROVIDER.list_models(), [*replies(MODELS, *[endless] * 101)])
 
 

@@ -7,20 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 from llmgate.errors import DecodeError
 from llmgate.models import Model
 from llmgate.provider.accumulate import beside
-from llmgate.provider.http import Flow, HttpRequest
-from llmgate.provider.kit import Fields, SideFields, read_response
+from llmgate.provider.http import Flow
+from llmgate.provider.kit import Fields, SideFields, read_pages, read_response
 from llmgate_cohere.request.history import NAME
 from llmgate_cohere.response.errors import error_in
 
 __all__ = ["list_models"]
 
 _PAGE = 1000
-_MOST_PAGES = 100
 _ENDPOINTS: Mapping[str, str] = {
     "chat": "chat",
     "embed": "embedding",
@@ -43,21 +41,11 @@ def list_models(url: str) -> Flow[list[Model]]:
         ProviderError: when an error was sent with status 200.
         DecodeError: when a response lists no models, or when its pages do not end.
     """
-    models, seen = list[Model](), set[str]()
     page = f"{url}{'&' if '?' in url else '?'}page_size={_PAGE}"
-    token = ""
-    while token not in seen and len(seen) < _MOST_PAGES:
-        seen.add(token)
-        response = yield HttpRequest(
-            "GET", page + (f"&page_token={quote(token, safe='')}" if token else "")
-        )
-        found, token = read_response(
-            response, _models_and_token, "the response lists no models", error_in
-        )
-        models += found
-        if not token:
-            return models
-    raise DecodeError("the pages of the list of models do not end")
+    failure = "the response lists no models"
+    return read_pages(
+        page, "page_token", lambda each: read_response(each, _models_and_token, failure, error_in)
+    )
 
 
 def _models_and_token(payload: Any) -> tuple[list[Model], str]:

@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
-from inspect import isawaitable, iscoroutinefunction
 from pathlib import Path
 from threading import Lock
 from typing import Any, NoReturn, TypeAlias
@@ -26,6 +25,7 @@ from llmgate.errors import (
 )
 from llmgate.provider import AccessToken, Signing
 from llmgate.provider.http import HttpRequest, HttpResponse, Secret, decode_json, is_object
+from llmgate.provider.kit import ask_for_token
 from llmgate.provider.threads import run_in_thread
 
 __all__ = ["GoogleCredentials", "TokenProvider", "token_of"]
@@ -48,18 +48,10 @@ async def token_of(provider: TokenProvider, signing: Signing) -> AccessToken:
     Raises:
         MissingKeyError: when it fails; it names the exception's class, whose text may be a secret.
     """
-    try:
-        asked = provider() if iscoroutinefunction(provider) else await run_in_thread(provider)
-        token = await asked if isawaitable(asked) else asked
-    except LLMGateError:
-        raise
-    except Exception as error:  # noqa: BLE001 - a stranger's callable may raise anything
-        kind = type(error).__name__
-    else:
-        if isinstance(token, AccessToken):
-            return token
-        return AccessToken(Secret(token, name="token_provider"), signing.now + _LIFE_OF_TEXT)
-    raise MissingKeyError(f"the token provider failed with {kind}")
+    token = await ask_for_token(provider)
+    if isinstance(token, AccessToken):
+        return token
+    return AccessToken(Secret(token, name="token_provider"), signing.now + _LIFE_OF_TEXT)
 
 
 # --- google-auth --------------------------------------------------------------------------

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import quote
 
 from llmgate.errors import DecodeError
 from llmgate.models import Model
-from llmgate.provider.http import Flow, HttpRequest, HttpResponse, is_array, is_object
-from llmgate.provider.kit import Fields, SideFields, read_response
+from llmgate.provider.http import Flow, HttpResponse, is_array, is_object
+from llmgate.provider.kit import Fields, SideFields, read_pages, read_response
 from llmgate_gemini.response.errors import error_from_payload
 
 __all__ = ["list_pages"]
 
 _PAGE = 1000
-_MOST_PAGES = 100
 _METHODS: Mapping[str, str] = {
     "generateContent": "chat",
     "streamGenerateContent": "streaming",
@@ -35,17 +33,8 @@ def list_pages(url: str, *, size: int = _PAGE) -> Flow[list[Model]]:
         ProviderError: when an error was sent with status 200.
         DecodeError: when a response lists no models, or there is no end of them.
     """
-    models: list[Model] = []
-    token = ""
-    mark = "&" if "?" in url else "?"
-    for _ in range(_MOST_PAGES):
-        page = f"&pageToken={quote(token, safe='')}" if token else ""
-        response = yield HttpRequest("GET", f"{url}{mark}pageSize={size}{page}")
-        found, token = _page(response)
-        models += found
-        if not token:
-            return models
-    raise DecodeError(f"the list of models has no end: {_MOST_PAGES} pages were read")
+    first = f"{url}{'&' if '?' in url else '?'}pageSize={size}"
+    return read_pages(first, "pageToken", _page)
 
 
 def _page(response: HttpResponse) -> tuple[Iterable[Model], str]:

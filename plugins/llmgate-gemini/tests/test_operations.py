@@ -247,7 +247,7 @@ def test_what_is_no_list(payload: Any) -> None:
 def test_a_list_without_an_end() -> None:
     """Its pages are not followed for ever."""
     page = response({"models": [], "nextPageToken": "x"})
-    with pytest.raises(DecodeError, match="no end"):
+    with pytest.raises(DecodeError, match="do not end"):
         drive(GEMINI.list_models(), [page] * 200)
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 from llmgate.errors import InvalidRequestError
 from llmgate.provider.call import ProviderCall
-from llmgate.provider.http import encode_json, is_array, is_object
+from llmgate.provider.http import is_array, is_object
 from llmgate.provider.kit import arguments_object, own_data
 from llmgate_anthropic.request.parts import Block, is_blank
 from llmgate_anthropic.rules import Traits
 
-__all__ = ["PROVIDER", "earlier_blocks", "json_text"]
+__all__ = ["PROVIDER", "earlier_blocks"]
 
 PROVIDER = "anthropic"
 """The key of our blocks in a message's ``provider_data``."""
@@ -70,18 +70,11 @@ def _native_blocks(
             reason = f"it has no signature, without which {call.model} refuses a thought"
             call.report.add("dropped", own, reason)
         elif block["type"] == "tool_use" and not is_object(block.get("input")):
-            text = json_text(block.get("input"))
-            native.append({**block, "input": arguments_object(text, f"{own}.input", call)})
+            given = arguments_object(block.get("input"), f"{own}.input", call)
+            native.append({**block, "input": given})
         else:
             native.append(block)
     return native
-
-
-def json_text(arguments: Any) -> str:
-    """The arguments of a call as JSON text; a text is JSON already, or was to be."""
-    if arguments is None or isinstance(arguments, str):
-        return arguments or ""
-    return encode_json(arguments).decode()
 
 
 def _report_reasoning(message: Mapping[str, Any], path: str, call: ProviderCall) -> None:

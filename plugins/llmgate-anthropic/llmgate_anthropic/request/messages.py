@@ -9,15 +9,21 @@ Source: https://platform.claude.com/docs/en/api/messages/create (messages, syste
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 from llmgate.errors import InvalidRequestError, UnsupportedError
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import is_object
-from llmgate.provider.kit import NameMap, arguments_object, drop_others
-from llmgate_anthropic.request.history import earlier_blocks, json_text
+from llmgate.provider.kit import (
+    NameMap,
+    arguments_object,
+    call_ids,
+    drop_others,
+    is_answered_next,
+)
+from llmgate_anthropic.request.history import earlier_blocks
 from llmgate_anthropic.request.parts import Block, blocks_of, with_cache_mark
 from llmgate_anthropic.rules import Traits
 
@@ -68,7 +74,7 @@ def conversation_of(call: ProviderCall, traits: Traits) -> Conversation:
     conversation = Conversation()
     messages = cast("list[Said]", call.messages)
     ids = NameMap(
-        _ids_in(messages), _IDS, "Anthropic refuses its characters in an id", longest=_ANY_LENGTH
+        call_ids(messages), _IDS, "Anthropic refuses its characters in an id", longest=_ANY_LENGTH
     )
     for index, message in enumerate(messages):
         path, role = f"messages[{index}]", message["role"]
@@ -90,14 +96,6 @@ def conversation_of(call: ProviderCall, traits: Traits) -> Conversation:
     return conversation
 
 
-def _ids_in(messages: Iterable[Said]) -> Iterable[str]:
-    for message in messages:
-        if message.get("tool_call_id"):
-            yield message["tool_call_id"]
-        for item in message.get("tool_calls") or ():
-            yield item["id"]
-
-
 def _blocks(message: Said, role: str, path: str, call: ProviderCall) -> list[Block]:
     blocks = blocks_of(message.get("content"), role, f"{path}.content", call)
     return with_cache_mark(blocks, message.get("cache_control"))
@@ -116,18 +114,12 @@ def _add_system(
         conversation.system.extend(blocks)
         return
     follows_user = conversation.turns[-1]["role"] in ("user", "system")
-    if traits.inner_system and follows_user and _is_answered_next(call.messages[index + 1 :]):
+    if traits.inner_system and follows_user and is_answered_next(call.messages[index + 1 :]):
         conversation.add("system", blocks, path, call)
         return
     conversation.system.extend(blocks)
     reason = "moved to the system prompt: the model takes no instructions at that place"
     call.report.add("converted", path, reason)
-
-
-def _is_answered_next(following: Iterable[Any]) -> bool:
-    """Whether a message of the assistant, or the end, follows."""
-    roles = (message["role"] for message in following)
-    return next((r for r in roles if r not in ("system", "developer")), "assistant") == "assistant"
 
 
 # --- responses and results ----------------------------------------------------------------
@@ -160,7 +152,6 @@ def _tool_use(item: Said, path: str, call: ProviderCall, ids: NameMap) -> Block:
     if item["type"] != "function":
         reason = "sent as the call of a function"
         call.report.add("converted", f"{path}.type", reason, given=item["type"])
-    text = json_text(function.get("arguments"))
     others = {
         key: value
         for key, value in item.items()
@@ -170,7 +161,7 @@ def _tool_use(item: Said, path: str, call: ProviderCall, ids: NameMap) -> Block:
         "type": "tool_use",
         "id": ids.sent(item["id"], f"{path}.id", call),
         "name": function["name"],
-        "input": arguments_object(text, f"{path}.function.arguments", call),
+        "input": arguments_object(function.get("arguments"), f"{path}.function.arguments", call),
         **others,
     }
 

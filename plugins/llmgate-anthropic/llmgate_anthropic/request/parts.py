@@ -14,7 +14,7 @@ from typing import Any
 from llmgate.errors import InvalidRequestError, UnsupportedError
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import is_array
-from llmgate.provider.kit import drop_others
+from llmgate.provider.kit import BASE64_OF_PDF, drop_others, inline_data
 
 __all__ = ["Block", "blocks_of", "is_blank", "with_cache_mark"]
 
@@ -145,7 +145,7 @@ def _image(part: Mapping[str, Any], path: str, call: ProviderCall) -> Block:
     drop_others(image, ("url",), f"{path}.image_url", call, "an image block has no such field")
     if not url.startswith("data:"):
         return {"type": "image", "source": {"type": "url", "url": url}}
-    media_type, data = _split(url, f"{path}.image_url.url")
+    media_type, data = inline_data(url, f"{path}.image_url.url")
     return _inline_image(media_type, data, f"{path}.image_url.url")
 
 
@@ -178,16 +178,15 @@ def _file(part: Mapping[str, Any], path: str, call: ProviderCall) -> Block:
 
 _OF_A_FILE = ("filename", "file_data", "file_id")
 _PDF = "application/pdf"
-_BASE64_OF_PDF = "JVBERi"  # "%PDF"
 
 
 def _inline_file(data: str, path: str, call: ProviderCall) -> Block:
     if data.startswith(("https://", "http://")):
         return {"type": "document", "source": {"type": "url", "url": data}}
-    if data.startswith(_BASE64_OF_PDF):
+    if data.startswith(BASE64_OF_PDF):
         media_type = _PDF
     else:
-        media_type, data = _split(data, path)
+        media_type, data = inline_data(data, path)
     if media_type == _PDF:
         source = {"type": "base64", "media_type": _PDF, "data": data}
     elif media_type.startswith("text/"):
@@ -197,15 +196,6 @@ def _inline_file(data: str, path: str, call: ProviderCall) -> Block:
     else:
         return _inline_image(media_type, data, path)
     return {"type": "document", "source": source}
-
-
-def _split(url: str, path: str) -> tuple[str, str]:
-    """The media type and the base64 text of a data URL."""
-    head, comma, data = url.partition(",")
-    kind, *parameters = head.removeprefix("data:").split(";")
-    if not (url.startswith("data:") and comma and "base64" in parameters):
-        raise InvalidRequestError("must be data:<mime type>;base64,<data>", path=path)
-    return kind.strip().lower(), data
 
 
 def _decoded(data: str, path: str) -> str:

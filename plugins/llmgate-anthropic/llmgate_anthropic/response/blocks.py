@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from llmgate.provider.kit import Fields, PartialObject, SideFields
+from llmgate.provider.kit import Fields, PartialObject, SideFields, arguments_text
 from llmgate.report import Report
-from llmgate_anthropic.response.parts import arguments_of
 
 __all__ = ["Block", "index_of", "text_in"]
 
@@ -36,7 +35,7 @@ class Block:
         piece = delta.get("partial_json")
         if piece is None or isinstance(piece, str):
             return text_in(delta, "partial_json")
-        return arguments_of(piece, f"{self.path}.input", report)
+        return arguments_text(piece, f"{self.path}.input", report)
 
     def continue_with(self, delta: Mapping[str, Any]) -> None:
         """A kind of delta that is not known here: its texts go on, its other values replace."""

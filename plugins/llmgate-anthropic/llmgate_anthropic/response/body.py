@@ -17,6 +17,7 @@ from llmgate.provider.kit import (
     NativeContent,
     SideFields,
     add_frame,
+    arguments_text,
     completion_of_events,
     finish_reason,
     is_event_stream,
@@ -29,7 +30,6 @@ from llmgate_anthropic.response.errors import error_in
 from llmgate_anthropic.response.parts import (
     OF_A_MESSAGE,
     annotations_of,
-    arguments_of,
     native_content,
     native_data,
     stop_extra,
@@ -145,7 +145,7 @@ class _Parts:
         return start
 
     def _add_call(self, name: str, side: SideFields, path: str) -> None:
-        arguments = arguments_of(side.payload.get("input"), f"{path}.input", self.report)
+        arguments = arguments_text(side.payload.get("input"), f"{path}.input", self.report)
         if name == self.output_tool:
             self._add_text(arguments)
             return

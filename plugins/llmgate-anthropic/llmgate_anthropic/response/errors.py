@@ -61,8 +61,6 @@ def messages_error(response: HttpResponse) -> ProviderError:
     if fields is not None:
         return _error(fields, response.status, payload)
     error = status_error(response)
-    if response.status == 402:
-        return QuotaExceededError(error.message, status=402)
     if response.status in _TRANSIENT:
         error.retryable = True
     return error
@@ -148,7 +146,7 @@ def _error(fields: Mapping[str, Any], status: int | None, payload: Any) -> Provi
 
 
 def _class_of(status: int | None, kind: str | None, code: str | None) -> type[ProviderError]:
-    is_spent = code in _SPENT or kind == "billing_error" or status == 402
+    is_spent = code in _SPENT or kind == "billing_error"
     if is_spent and (status is None or 400 <= status < 500):
         return QuotaExceededError
     return ProviderError if status is None else error_class(status)

@@ -7,24 +7,18 @@ Source: https://platform.claude.com/docs/en/api/messages (content blocks, stop r
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn
+from typing import Any
 
-from llmgate.errors import DecodeError, excerpt
 from llmgate.provider.accumulate import beside
-from llmgate.provider.http import encode_json, is_object
-from llmgate.provider.kit import NativeContent, SideFields, read_json
-from llmgate.report import Report
+from llmgate.provider.kit import NativeContent, SideFields
 from llmgate.types import CompletionTokensDetails, PromptTokensDetails, Usage
 
 __all__ = [
     "OF_A_MESSAGE",
     "annotations_of",
-    "arguments_of",
     "native_content",
     "native_data",
-    "parsed_input",
     "stop_extra",
     "usage_of",
 ]
@@ -108,30 +102,6 @@ def _annotation(citation: Mapping[str, Any], start: int, end: int) -> dict[str, 
         return {"type": "url_citation", "url_citation": {**page, **place}}
     source = {key: value for key, value in citation.items() if key != "type"}
     return {"type": kind, kind: {**source, **place}}
-
-
-def arguments_of(given: Any, path: str, report: Report | None) -> str:
-    """The input of a call as JSON text. A text that is JSON already is not written as one again."""
-    if given is None or is_object(given):
-        return encode_json(given or {}).decode()
-    if report is not None:
-        reason = f"the response has {excerpt(repr(given), 60)} in place of an object"
-        report.add("converted", f"response.{path}", f"{reason}: it is the text of the arguments")
-    return given if isinstance(given, str) else encode_json(given).decode()
-
-
-def parsed_input(text: str) -> Any:
-    """The input of a call as a value; what is not JSON, such as where it was truncated, as text."""
-    try:
-        if "NaN" in text or "Infinity" in text:  # which readers accept, and JSON lacks
-            json.loads(text, parse_constant=_refuse)
-        return read_json(text.encode())
-    except (DecodeError, ValueError):
-        return text
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(constant)
 
 
 def native_content() -> NativeContent:

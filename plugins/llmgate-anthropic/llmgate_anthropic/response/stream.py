@@ -19,8 +19,10 @@ from llmgate.provider.kit import (
     SideFields,
     add_frame,
     arguments_delta,
+    arguments_text,
     finish_reason,
     is_done_mark,
+    parsed_arguments,
     piece_chunk,
     read_json,
 )
@@ -38,10 +40,8 @@ from llmgate_anthropic.response.errors import error_from_event, error_in
 from llmgate_anthropic.response.parts import (
     OF_A_MESSAGE,
     annotations_of,
-    arguments_of,
     native_content,
     native_data,
-    parsed_input,
     stop_extra,
     usage_of,
 )
@@ -344,9 +344,9 @@ class MessagesDecoder:
     def _end_input(self, block: Block, fields: dict[str, Any]) -> Iterable[Chunk]:
         """The input as a value, for the way back; one that came whole is a fragment only now."""
         if block.arguments:
-            fields["input"] = parsed_input("".join(block.arguments))
+            fields["input"] = parsed_arguments("".join(block.arguments))
             return ()
-        text = arguments_of(fields["input"], f"{block.path}.input", self._report)
+        text = arguments_text(fields["input"], f"{block.path}.input", self._report)
         fields["input"] = fields["input"] or {}
         return self._add_input(block, text)
 

@@ -13,9 +13,16 @@ from typing import Any, cast
 
 from llmgate.errors import InvalidRequestError, UnsupportedError
 from llmgate.provider.call import ProviderCall
-from llmgate.provider.http import encode_json, is_array, is_object
-from llmgate.provider.kit import NameMap, arguments_object, drop_others, own_data
-from llmgate_bedrock.request.parts import Block, Writer, is_blank
+from llmgate.provider.http import is_array, is_object
+from llmgate.provider.kit import (
+    NameMap,
+    arguments_object,
+    call_ids,
+    drop_others,
+    is_answered_next,
+    own_data,
+)
+from llmgate_bedrock.request.parts import TEXTS, Block, Writer, is_blank
 from llmgate_bedrock.response.blocks import text_of
 from llmgate_bedrock.rules import Traits
 
@@ -52,7 +59,7 @@ class Conversation:
         self._writer = Writer(call, traits)
         messages = cast("list[Said]", call.messages)
         reason = "Bedrock accepts letters, digits and _.:- alone in an id, and 64 of them"
-        self._ids = NameMap(_ids_in(messages), _IDS, reason)
+        self._ids = NameMap(call_ids(messages), _IDS, reason)
         for index, message in enumerate(messages):
             self._add(message, index)
         self._finish()
@@ -67,14 +74,14 @@ class Conversation:
         elif role == "tool":
             self._turn("user", self._tool_result(message, path), message, path)
         else:
-            blocks = self._writer.blocks(message["content"], f"{path}.content")
+            blocks = self._writer.parts(message["content"], f"{path}.content")
             self._turn("user", blocks, message, path)
 
     def _turn(self, role: str, blocks: list[Block], message: Said, path: str) -> None:
         """Append a message's blocks, to the last turn where that is of the same role."""
         if not blocks:
             return
-        blocks = [*blocks, *self._writer.cache_points(message, path)]
+        blocks = [*blocks, *self._writer.beside(message, path)]
         if not self.turns or self.turns[-1]["role"] != role:
             self.turns.append({"role": role, "content": blocks})
             return
@@ -85,26 +92,21 @@ class Conversation:
         """Instructions: before the turns, or among them where the model takes them there."""
         path, writer, claude = f"messages[{index}]", self._writer, self._traits.claude
         content, where = message["content"], f"{path}.content"
-        blocks = writer.blocks(content, where, text_only=True, place="system")
+        blocks = writer.parts(content, where, only=TEXTS, place="system")
+        following = self._call.messages[index + 1 :]
         follows_user = bool(self.turns) and self.turns[-1]["role"] in ("user", "system")
         if not self._traits.system:
             self._turn("user", blocks, message, path)
             reason = f"{self._call.model} has no system prompt: sent as the user's words"
             self._report.add("converted", path, reason)
-        elif claude and claude.inner_system and follows_user and self._ends_turn(index):
+        elif claude and claude.inner_system and follows_user and is_answered_next(following):
             self._turn("system", blocks, message, path)
         else:
-            points = writer.cache_points(message, path, "system")
+            points = writer.beside(message, path, "system")
             self.system += [*blocks, *points] if blocks else []
             if self.turns:
                 reason = "moved to the system prompt: the model takes no instructions there"
                 self._report.add("converted", path, reason)
-
-    def _ends_turn(self, index: int) -> bool:
-        """Whether a message of the assistant, or the end, follows a system message."""
-        roles = [message["role"] for message in self._call.messages[index + 1 :]]
-        others = [role for role in roles if role not in ("system", "developer")]
-        return not others or others[0] == "assistant"
 
     # --- earlier responses, and results of tools ---
 
@@ -113,7 +115,7 @@ class Conversation:
         if message.get("audio"):
             where = f"{path}.audio"
             raise UnsupportedError(f"{where}: Bedrock has no spoken responses", parameter=where)
-        texts = self._writer.blocks(message.get("content"), f"{path}.content", text_only=True)
+        texts = self._writer.parts(message.get("content"), f"{path}.content", only=TEXTS)
         if message.get("refusal"):
             texts.append({"text": message["refusal"]})
             self._report.add("converted", f"{path}.refusal", "an earlier refusal, sent as text")
@@ -150,7 +152,8 @@ class Conversation:
         for place, block in enumerate(sent):
             used = block.get("toolUse")
             if is_object(used) and not is_object(used.get("input")):
-                given = self._arguments(used.get("input"), f"{where}[{place}].toolUse.input")
+                own = f"{where}[{place}].toolUse.input"
+                given = arguments_object(used.get("input"), own, self._call)
                 sent[place] = {"toolUse": {**used, "input": given}}
         return sent
 
@@ -163,16 +166,12 @@ class Conversation:
         used = {
             "toolUseId": self._ids.sent(item["id"], f"{path}.id", self._call),
             "name": self._names.sent(function["name"], f"{where}.name", self._call),
-            "input": self._arguments(function.get("arguments"), f"{where}.arguments"),
+            "input": arguments_object(function.get("arguments"), f"{where}.arguments", self._call),
         }
         return {"toolUse": used}
 
-    def _arguments(self, given: Any, path: str) -> dict[str, Any]:
-        text = given if isinstance(given, str) else encode_json(given).decode() if given else ""
-        return arguments_object(text, path, self._call)
-
     def _tool_result(self, message: Said, path: str) -> list[Block]:
-        content = self._writer.blocks(message["content"], f"{path}.content")
+        content = self._writer.parts(message["content"], f"{path}.content")
         points = [block for block in content if "cachePoint" in block]
         content = [block for block in content if "cachePoint" not in block]
         if not content:

@@ -7,16 +7,16 @@ Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Cont
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from llmgate.errors import InvalidRequestError, UnsupportedError
 from llmgate.provider.call import ProviderCall
-from llmgate.provider.http import is_array, is_object
-from llmgate.provider.kit import drop_others
+from llmgate.provider.http import is_object
+from llmgate.provider.kit import BASE64_OF_PDF, PartWriter, drop_others, inline_data
 from llmgate_bedrock.rules import Traits
 
-__all__ = ["MARKS", "Block", "Writer", "is_blank"]
+__all__ = ["MARKS", "TEXTS", "Block", "Writer", "is_blank"]
 
 Block = dict[str, Any]
 Part = Mapping[str, Any]
@@ -29,6 +29,8 @@ _NATIVE = frozenset(
     }
 )
 """Converse's own blocks, for those who know them: ``{"type": "cachePoint", "cachePoint": {…}}``."""
+TEXTS = ("text", "refusal", *_NATIVE)
+"""What may stand where media may not."""
 
 _FORMATS: Mapping[str, tuple[str, ...]] = {
     "image": ("png", "jpeg", "gif", "webp"),
@@ -48,7 +50,6 @@ _OTHER_NAMES: Mapping[str, str] = {
 }
 """Formats by what stands behind the slash of a media type, or the dot of a name."""
 MARKS = ("cache_control", "prompt_cache_breakpoint")
-_BASE64_OF_PDF = "JVBERi"  # "%PDF"
 _NO_FIELD = "a block has no such field"
 
 
@@ -57,50 +58,38 @@ def is_blank(block: Block) -> bool:
     return block.keys() == {"text"} and not str(block["text"]).strip()
 
 
-class Writer:
-    """Writes the parts of one call; names of documents are unique in it.
+class Writer(PartWriter):
+    """Writes the parts of one call; names of documents are unique in it."""
 
-    Raises:
-        UnsupportedError: for a part that Converse has no block for.
-        InvalidRequestError: for a part that is not what its kind says.
-    """
+    vendor, no_text = "Bedrock", "text without a word is refused by the API"
+    own, marks = _NATIVE, MARKS
 
     def __init__(self, call: ProviderCall, traits: Traits) -> None:
-        self._call = call
+        super().__init__(call)
         self._traits = traits
         self._names: set[str] = set()
-        self._kinds: Mapping[str, Callable[[Part, str], Block]] = {
-            "text": lambda part, _: {"text": part["text"]},
-            "refusal": self._refusal,
+        self.kinds |= {
             "image_url": self._linked,
             "video_url": self._linked,
             "input_audio": self._audio,
             "file": self._file,
         }
 
-    def blocks(
-        self, content: Any, path: str, *, text_only: bool = False, place: str = "messages"
-    ) -> list[Block]:
-        """The blocks of a message's content; blank text is left out, which is reported."""
-        if content is None:
-            return []
-        if not is_array(content):
-            return self._without_blank([({"text": content}, path)])
-        written: list[tuple[Block, str]] = []
-        for index, part in enumerate(content):
-            where = f"{path}[{index}]"
-            if text_only and part["type"] not in ("text", "refusal", *_NATIVE):
-                reason = f"{where}: Bedrock takes text alone here, not {part['type']!r:.60}"
-                raise UnsupportedError(reason, parameter=where)
-            written.append((self._block(part, where), where))
-            written += [(point, where) for point in self.cache_points(part, where, place)]
-        return self._without_blank(written)
+    def is_blank(self, written: Block) -> bool:
+        """Whether it is a text without a word."""
+        return is_blank(written)
 
-    def cache_points(self, item: Part, path: str, place: str = "messages") -> list[Block]:
+    def own_part(self, part: Part, path: str) -> Block:
+        """A block of Converse's, which has no field beside it."""
+        kind = part["type"]
+        drop_others(part, ("type", kind, *MARKS), path, self.call, _NO_FIELD)
+        return {kind: part[kind]}
+
+    def beside(self, part: Part, path: str, place: str = "messages") -> list[Block]:
         """The cache point that ``cache_control``, or OpenAI's mark, stands for, if any."""
         points = list[Block]()
         for name in MARKS:
-            given, point = item.get(name), {"type": "default"}
+            given, point = part.get(name), {"type": "default"}
             if given is None:
                 continue
             if is_object(given) and given.get("ttl") is not None:
@@ -108,43 +97,20 @@ class Writer:
             if place in self._traits.caches:
                 points = [{"cachePoint": point}]
                 reason = "sent as a cache point after it"
-                self._call.report.add("converted", f"{path}.{name}", reason, given=given)
+                self.call.report.add("converted", f"{path}.{name}", reason, given=given)
             else:
-                reason = f"{self._call.model} has no cache points there"
-                self._call.report.add("dropped", f"{path}.{name}", reason, given=given)
+                reason = f"{self.call.model} has no cache points there"
+                self.call.report.add("dropped", f"{path}.{name}", reason, given=given)
         return points
 
-    def _without_blank(self, written: Iterable[tuple[Block, str]]) -> list[Block]:
-        kept: list[Block] = []
-        for block, path in written:
-            if is_blank(block):
-                reason = "text without a word is refused by the API"
-                self._call.report.add("dropped", path, reason, given=block["text"])
-            elif kept or "cachePoint" not in block:
-                kept.append(block)
-        return kept
-
-    def _block(self, part: Part, path: str) -> Block:
-        kind = part["type"]
-        write = self._kinds.get(kind)
-        if write is None and not (kind in _NATIVE and is_object(part.get(kind))):
-            reason = f"{path}: Bedrock has nothing for a part of type {kind!r:.60}"
-            raise UnsupportedError(reason, parameter=path)
-        drop_others(part, ("type", kind, *MARKS), path, self._call, _NO_FIELD)
-        return {kind: part[kind]} if write is None else write(part, path)
-
     # --- one for each kind ---
-
-    def _refusal(self, part: Part, path: str) -> Block:
-        self._call.report.add("converted", path, "an earlier refusal, sent as text")
-        return {"text": part["refusal"]}
 
     def _linked(self, part: Part, path: str) -> Block:
         path = f"{path}.{part['type']}"
         media = part[part["type"]]
         if not is_object(media) or not isinstance(media.get("url"), str):
             raise InvalidRequestError("has no url", path=path)
-        drop_others(media, ("url", "format"), path, self._call, _NO_FIELD)
+        drop_others(media, ("url", "format"), path, self.call, _NO_FIELD)
         return self._media(media["url"], media.get("format"), "", path)
 
     def _audio(self, part: Part, path: str) -> Block:  # noqa: ARG002 - one signature
@@ -153,7 +119,7 @@ class Writer:
 
     def _file(self, part: Part, path: str) -> Block:
         file, path = part["file"], f"{path}.file"
-        drop_others(file, ("file_data", "filename", "format"), path, self._call, _NO_FIELD)
+        drop_others(file, ("file_data", "filename", "format"), path, self.call, _NO_FIELD)
         if not isinstance(file.get("file_data"), str):
             reason = "Bedrock needs file_data: it has no files of its own"
             raise InvalidRequestError(reason, path=path)
@@ -165,10 +131,10 @@ class Writer:
         media_type, source = "", dict[str, Any]()
         if url.startswith("s3://"):
             source["s3Location"] = {"uri": url}
-        elif url.startswith(_BASE64_OF_PDF):
+        elif url.startswith(BASE64_OF_PDF):
             media_type, source["bytes"] = "application/pdf", url
         elif url.startswith("data:"):
-            media_type, source["bytes"] = _split(url, path)
+            media_type, source["bytes"] = inline_data(url, path)
         else:
             reason = "Bedrock fetches nothing from the web: give the data itself, or s3://…"
             raise UnsupportedError(f"{path}: {reason}", parameter=path)
@@ -178,7 +144,7 @@ class Writer:
         if kind == "document":
             written["name"] = self._document_name(name, path)
         elif name:
-            self._call.report.drop(f"{path}.filename", f"the {kind} has no name", given=name)
+            self.call.report.drop(f"{path}.filename", f"the {kind} has no name", given=name)
         return {kind: written}
 
     def _document_name(self, given: str, path: str) -> str:
@@ -192,7 +158,7 @@ class Writer:
         self._names.add(name)
         if name != given:
             reason = "a document's name is unique, of letters, digits, single spaces and -()[]"
-            self._call.report.add("converted", f"{path}.filename", reason, given=given, sent=name)
+            self.call.report.add("converted", f"{path}.filename", reason, given=given, sent=name)
         return name
 
 
@@ -207,12 +173,3 @@ def _kind_of(given: str, media_type: str, name: str, path: str) -> tuple[str, st
         return "document", "txt"
     reason = f"Bedrock takes no {media_type or name!r:.60}; format says which of its formats it is"
     raise UnsupportedError(f"{path}: {reason}", parameter=path)
-
-
-def _split(url: str, path: str) -> tuple[str, str]:
-    """The media type and the base64 text of a data URL."""
-    head, comma, data = url.partition(",")
-    kind, *parameters = head.removeprefix("data:").split(";")
-    if not (comma and "base64" in parameters):
-        raise InvalidRequestError("must be data:<mime type>;base64,<data>", path=path)
-    return kind.strip().lower(), data

@@ -6,13 +6,20 @@ Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Tool
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from llmgate.errors import UnsupportedError
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import is_object
-from llmgate.provider.kit import NameMap, ToolChoice, drop_others, parameter
+from llmgate.provider.kit import (
+    NameMap,
+    ToolChoice,
+    called_functions,
+    drop_others,
+    function_names,
+    parameter,
+)
 from llmgate_bedrock.request.parts import MARKS, Writer
 from llmgate_bedrock.rules import Traits
 
@@ -26,18 +33,8 @@ _AUTO = ToolChoice("auto")
 
 def names_of(call: ProviderCall) -> NameMap:
     """The functions' names in the characters that Bedrock accepts."""
-    tools: list[Any] = parameter(call, "tools") or []
-    offered = [each["function"]["name"] for each in tools if is_object(each.get("function"))]
     reason = "Bedrock accepts letters, digits, _ and - alone"
-    return NameMap([*offered, *_called_in(call)], _NAME, reason)
-
-
-def _called_in(call: ProviderCall) -> Iterator[str]:
-    for message in call.messages:
-        calls: Any = message.get("tool_calls")
-        for called in calls or ():
-            if is_object(function := called.get("function")):
-                yield function["name"]
+    return NameMap(function_names(call), _NAME, reason)
 
 
 def add_tools(body: dict[str, Any], call: ProviderCall, traits: Traits, names: NameMap) -> None:
@@ -80,7 +77,8 @@ def _offered(
 ) -> list[dict[str, Any]]:
     """The tools that are sent: all, or those that may be called, where no choice says so."""
     given = [*enumerate(parameter(call, "tools") or ())]
-    called, asked = [*dict.fromkeys(_called_in(call))], parameter(call, "tool_choice")
+    called = [*dict.fromkeys(each["name"] for each in called_functions(call))]
+    asked = parameter(call, "tool_choice")
     if choice.mode == "none" and traits.claude is None:
         reason = "Bedrock has no such choice: no tool is sent"
         if called:
@@ -94,7 +92,7 @@ def _offered(
     writer, tools = Writer(call, traits), list[dict[str, Any]]()
     for place, tool in given:
         tools.append(_tool(tool, f"tools[{place}]", call, traits, names))
-        tools += writer.cache_points(tool, f"tools[{place}]", "tools")
+        tools += writer.beside(tool, f"tools[{place}]", "tools")
     if called and not (tools or "toolConfig" in call.extra_body):
         reason = "Bedrock refuses earlier calls without their tools"
         call.report.add("injected", "tools", reason, sent=called)

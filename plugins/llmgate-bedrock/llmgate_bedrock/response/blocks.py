@@ -9,10 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from llmgate.errors import DecodeError
 from llmgate.provider.accumulate import beside
 from llmgate.provider.http import is_array, is_object
-from llmgate.provider.kit import SideFields, read_json
+from llmgate.provider.kit import SideFields, parsed_arguments
 from llmgate.provider.merging import join_base64, settled
 from llmgate.types import PromptTokensDetails, Usage
 
@@ -66,18 +65,10 @@ class Block:
             block["reasoningContent"] = reasoning
         if is_object(used := block.get("toolUse")):
             named = {key: value for key, value in used.items() if value != "tool_use"}
-            block["toolUse"] = {**named, "input": _value_of("".join(self.arguments))}
+            block["toolUse"] = {**named, "input": parsed_arguments("".join(self.arguments))}
         if is_object(result := block.get("toolResult")):
             block["toolResult"] = {**result, "content": self.results}
         return block
-
-
-def _value_of(text: str) -> Any:
-    """The input of a call; what is not JSON, such as where it was truncated, as text."""
-    try:
-        return read_json(text.encode()) if text.strip() else {}
-    except DecodeError:
-        return text
 
 
 def is_plain(block: Mapping[str, Any], place: int) -> bool:

@@ -74,8 +74,7 @@ def _refusal(response: HttpResponse) -> ProviderError:
     headers = {name.lower(): value for name, value in response.headers.items()}
     code = headers.get("x-amzn-errortype")
     if fields is None and code is None:
-        error = status_error(response)
-        return QuotaExceededError(error.message, status=402) if response.status == 402 else error
+        return status_error(response)
     return _error(fields or {}, code, response.status)
 
 
@@ -128,7 +127,7 @@ def _error(fields: Mapping[str, Any], code: str | None, status: int | None) -> P
         status = _STATUSES.get(name) or _status_in(fields)
     kind = ProviderError if status is None else error_class(status)
     is_refusal = status is not None and 400 <= status < 500
-    if is_refusal and (name == "servicequotaexceeded" or status == 402):
+    if is_refusal and name == "servicequotaexceeded":
         kind = QuotaExceededError
     elif is_refusal and name in _CREDENTIALS:
         kind = AuthenticationError

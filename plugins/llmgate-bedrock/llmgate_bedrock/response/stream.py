@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from llmgate.errors import DecodeError, StreamTruncatedError, excerpt
+from llmgate.errors import DecodeError, StreamTruncatedError
 from llmgate.provider.accumulate import Accumulator, Asides, accumulate, beside
 from llmgate.provider.framing import Frame
-from llmgate.provider.http import HttpResponse, encode_json, is_array, is_object
+from llmgate.provider.http import HttpResponse, is_array
 from llmgate.provider.kit import (
     Fields,
     NameMap,
@@ -21,6 +21,7 @@ from llmgate.provider.kit import (
     SideFields,
     add_frame,
     arguments_delta,
+    arguments_text,
     finish_reason,
     piece_chunk,
     read_json,
@@ -341,7 +342,9 @@ class ConverseDecoder:
                     used = given.object(key)
                     block.start = {key: used.payload}
                     chunks += self._begin_call(block)
-                    chunks += self._add_input(block, self._arguments(used.payload.get("input")))
+                    given_input = used.payload.get("input")
+                    text = arguments_text(given_input, _CONTENT, self._report)
+                    chunks += self._add_input(block, text)
                 case "reasoningContent":
                     said = given.object(key).optional_object("reasoningText")
                     chunks += () if said is None else self._add_reasoning(block, said)
@@ -352,16 +355,8 @@ class ConverseDecoder:
                     pass  # it is native, below
         return (*chunks, *self._end_block(index, given.payload))
 
-    def _arguments(self, given: Any) -> str:
-        """The input of a call as JSON text. A text that is JSON is not written as one again."""
-        if given is None or is_object(given):
-            return encode_json(given or {}).decode()
-        reason = f"the response has {excerpt(repr(given), 60)} in place of an object"
-        reason = f"{reason}: it is the text of the arguments"
-        self._report.add("converted", "response.output.message.content", reason)
-        return given if isinstance(given, str) else encode_json(given).decode()
 
-
+_CONTENT = "output.message.content"
 _OF_AN_END = frozenset({"stopReason", "additionalModelResponseFields"})
 
 

@@ -8,10 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from llmgate.provider.call import ProviderCall
-from llmgate.provider.kit import NameMap, ToolChoice, drop_others, function_tools, parameter
+from llmgate.provider.kit import (
+    NameMap,
+    ToolChoice,
+    drop_others,
+    function_names,
+    function_tools,
+    parameter,
+)
 
 __all__ = ["add_tools", "names_of"]
 
@@ -23,14 +30,8 @@ _LONGEST = 1000  # Cohere documents no limit
 
 def names_of(call: ProviderCall) -> NameMap:
     """The names of all functions that the call offers or has called before."""
-    messages = cast("list[Named]", call.messages)
-    called = [item for message in messages for item in message.get("tool_calls") or ()]
     return NameMap(
-        [
-            item["function"]["name"]
-            for item in (*(parameter(call, "tools") or ()), *called)
-            if item["type"] == "function"
-        ],
+        function_names(call),
         _ACCEPTED,
         "Cohere accepts letters, digits and underscores; responses have the name as given",
         longest=_LONGEST,

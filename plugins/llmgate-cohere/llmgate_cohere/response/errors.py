@@ -14,7 +14,6 @@ from llmgate.errors import (
     ContextWindowError,
     DecodeError,
     ProviderError,
-    QuotaExceededError,
     ServerError,
     error_class,
     excerpt,
@@ -27,7 +26,6 @@ from llmgate.provider.kit import in_stream_error
 __all__ = ["chat_error", "error_from_event", "error_in", "failure_of"]
 
 _CLASSES: Mapping[int, type[ProviderError]] = {
-    402: QuotaExceededError,
     498: AuthenticationError,  # "invalid token"
 }
 _TOO_LONG = "TOO_MANY_TOKENS"

@@ -75,7 +75,7 @@ class Conversation:
                 reason = "moved to the system instruction, which stands before all turns"
                 self._call.report.add("converted", path, reason)
             where = f"{path}.content"
-            self.system += self._writer.parts(message["content"], where, text_only=True)
+            self.system += self._writer.parts(message["content"], where, only=("text",))
         elif role == "tool":
             self._add_result(message, path)
         elif role == "assistant":

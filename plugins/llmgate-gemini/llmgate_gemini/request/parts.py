@@ -7,23 +7,21 @@ of video, audio and documents.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from mimetypes import types_map
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from llmgate.errors import InvalidRequestError, UnsupportedError
+from llmgate.errors import InvalidRequestError
 from llmgate.provider.call import ProviderCall
-from llmgate.provider.http import is_array, is_object
-from llmgate.provider.kit import drop_others
+from llmgate.provider.http import is_object
+from llmgate.provider.kit import BASE64_OF_PDF, PartWriter, drop_others, inline_data
 from llmgate_gemini.traits import Traits
 
 __all__ = ["Api", "Part", "Writer"]
 
 Part = dict[str, Any]
 
-_NATIVE = frozenset({"inlineData", "fileData", "executableCode", "codeExecutionResult"})
-_BASE64_OF_PDF = "JVBERi"  # "%PDF"
 _VIDEO = ("https://www.youtube.com/", "https://youtube.com/", "https://youtu.be/")
 _RESOLUTIONS = {"low": "MEDIA_RESOLUTION_LOW", "high": "MEDIA_RESOLUTION_HIGH"}
 _MORE_TYPES = {".webp": "image/webp", ".heic": "image/heic", ".heif": "image/heif"}
@@ -39,84 +37,41 @@ class Api(NamedTuple):
     files_url: str = ""
 
 
-class Writer:
+class Writer(PartWriter):
     """Writes the parts of one call's messages."""
 
+    vendor, no_text = "Gemini", "an empty text says nothing"
+    own = frozenset({"inlineData", "fileData", "executableCode", "codeExecutionResult"})
+
     def __init__(self, call: ProviderCall, traits: Traits, api: Api) -> None:
-        self._call = call
+        super().__init__(call)
         self._traits = traits
         self._api = api
-        self._kinds: Mapping[str, Callable[[Mapping[str, Any], str], Part]] = {
-            "text": _text,
+        self.kinds |= {
             "image_url": self._image,
             "input_audio": self._audio,
             "video_url": self._video,
             "file": self._file,
-            "refusal": self._refusal,
         }
-
-    def parts(self, content: Any, path: str, *, text_only: bool = False) -> list[Part]:
-        """The parts of a message's content; text that says nothing is left out, and reported.
-
-        Raises:
-            UnsupportedError: for a part that Gemini has nothing for.
-            InvalidRequestError: for a part that is not what its kind says.
-        """
-        if content is None:
-            return []
-        if not is_array(content):
-            return self._without_empty([({"text": content}, path)])
-        written = list[tuple[Part, str]]()
-        for index, part in enumerate(content):
-            where = f"{path}[{index}]"
-            if text_only and part["type"] != "text":
-                reason = f"{where}: Gemini takes text alone here"
-                raise UnsupportedError(reason, parameter=where)
-            written.append((self._part(part, where), where))
-        return self._without_empty(written)
-
-    def _without_empty(self, written: list[tuple[Part, str]]) -> list[Part]:
-        kept: list[Part] = []
-        for part, path in written:
-            if part.get("text") == "":
-                self._call.report.add("dropped", path, "an empty text says nothing")
-            else:
-                kept.append(part)
-        return kept
-
-    def _part(self, part: Mapping[str, Any], path: str) -> Part:
-        kind = part["type"]
-        write = self._kinds.get(kind)
-        if write is None:
-            if kind in _NATIVE and kind in part:
-                return {name: value for name, value in part.items() if name != "type"}
-            reason = f"{path}: Gemini has nothing for a part of type {kind!r:.60}"
-            raise UnsupportedError(reason, parameter=path)
-        drop_others(part, ("type", kind), path, self._call, "a part has no such field")
-        return write(part, path)
 
     # --- one for each kind ---
 
-    def _refusal(self, part: Mapping[str, Any], path: str) -> Part:
-        self._call.report.add("converted", path, "an earlier refusal, sent as text")
-        return {"text": part["refusal"]}
-
     def _image(self, part: Mapping[str, Any], path: str) -> Part:
         image, where = part["image_url"], f"{path}.image_url"
-        drop_others(image, ("url", "detail", "format"), where, self._call, "has no such field")
+        drop_others(image, ("url", "detail", "format"), where, self.call, "has no such field")
         written = self._media(image["url"], f"{where}.url", image.get("format"), "image/jpeg")
         detail = image.get("detail")
         if detail in _RESOLUTIONS and self._traits.is_third:
             written["mediaResolution"] = {"level": _RESOLUTIONS[detail]}
         elif detail not in (None, "auto"):
-            self._call.report.drop(f"{where}.detail", "the model has no such detail", given=detail)
+            self.call.report.drop(f"{where}.detail", "the model has no such detail", given=detail)
         return written
 
     def _video(self, part: Mapping[str, Any], path: str) -> Part:
         video, where = part["video_url"], f"{path}.video_url"
         if not is_object(video) or not isinstance(video.get("url"), str):
             raise InvalidRequestError("has no url", path=where)
-        drop_others(video, ("url", "format"), where, self._call, "has no such field")
+        drop_others(video, ("url", "format"), where, self.call, "has no such field")
         return self._media(video["url"], f"{where}.url", video.get("format"), "video/mp4")
 
     def _audio(self, part: Mapping[str, Any], path: str) -> Part:  # noqa: ARG002 - one signature
@@ -128,7 +83,7 @@ class Writer:
         data, identifier = file.get("file_data"), file.get("file_id")
         name, kind = file.get("filename"), file.get("format") or file.get("mime_type")
         known = ("file_data", "file_id", "filename", "format", "mime_type")
-        drop_others(file, known, where, self._call, "has no such field")
+        drop_others(file, known, where, self.call, "has no such field")
         if isinstance(identifier, str):
             url = identifier
             if identifier.startswith("files/"):
@@ -141,29 +96,25 @@ class Writer:
         if name is not None and self._api.is_vertex and "inlineData" in written:
             written["inlineData"]["displayName"] = name
         elif name is not None:
-            self._call.report.drop(f"{where}.filename", "a part has no name", given=name)
+            self.call.report.drop(f"{where}.filename", "a part has no name", given=name)
         return written
 
     def _media(self, url: str, path: str, kind: str | None, default: str) -> Part:
         """What a URL points to, or what is inline in it."""
-        if url.startswith(_BASE64_OF_PDF):
+        if url.startswith(BASE64_OF_PDF):
             return _inline(_PDF, url)
         if url.startswith("data:"):
-            return _inline(*_split(url, path))
+            return _inline(*inline_data(url, path))
         if kind is None and url.startswith(_VIDEO):
             kind = "video/mp4"
         kind = kind or _type_of(urlsplit(url).path)
         if kind is None:
             reason = "the address does not say what is there; its type can be given as format"
-            self._call.report.add("defaulted", path, reason, sent=default)
+            self.call.report.add("defaulted", path, reason, sent=default)
         return _by_uri(url, kind or default)
 
 
 _PDF = "application/pdf"
-
-
-def _text(part: Mapping[str, Any], path: str) -> Part:  # noqa: ARG001 - one signature
-    return {"text": part["text"]}
 
 
 def _inline(kind: str, data: str) -> Part:
@@ -178,12 +129,3 @@ def _type_of(path: str) -> str | None:
     """The type that a name's ending stands for, without the tables of this machine."""
     _, dot, ending = path.rpartition(".")
     return (types_map | _MORE_TYPES).get(f".{ending.lower()}") if dot else None
-
-
-def _split(url: str, path: str) -> tuple[str, str]:
-    """The media type and the base64 text of a data URL."""
-    head, comma, data = url.partition(",")
-    kind, *parameters = head.removeprefix("data:").split(";")
-    if not (comma and kind and "base64" in parameters):
-        raise InvalidRequestError("expected data:<mime type>;base64,<data>", path=path)
-    return kind.strip().lower(), data

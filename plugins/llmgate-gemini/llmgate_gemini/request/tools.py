@@ -6,12 +6,18 @@ Source: https://ai.google.dev/gemini-api/docs/function-calling
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from llmgate.provider.call import ProviderCall
-from llmgate.provider.http import is_object
-from llmgate.provider.kit import NameMap, ToolChoice, drop_others, function_tools, parameter
+from llmgate.provider.kit import (
+    NameMap,
+    ToolChoice,
+    drop_others,
+    function_names,
+    function_tools,
+    parameter,
+)
 from llmgate_gemini.request.format import report_edits
 from llmgate_gemini.request.schema import gemini_schema
 from llmgate_gemini.traits import Traits
@@ -33,18 +39,7 @@ _NO_FIELD = "a tool has no such field"
 
 def names_of(call: ProviderCall) -> NameMap:
     """The functions' names in the characters that Gemini accepts."""
-    return NameMap(_names_in(call), _NAME, "Gemini accepts letters, digits and _.:- alone")
-
-
-def _names_in(call: ProviderCall) -> Iterator[str]:
-    for tool in parameter(call, "tools") or ():
-        if is_object(tool.get("function")):
-            yield tool["function"]["name"]
-    for message in call.messages:
-        calls: Any = message.get("tool_calls")
-        for called in calls or ():
-            if is_object(function := called.get("function")):
-                yield function["name"]
+    return NameMap(function_names(call), _NAME, "Gemini accepts letters, digits and _.:- alone")
 
 
 def tools_of(

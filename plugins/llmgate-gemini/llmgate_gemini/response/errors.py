@@ -61,8 +61,7 @@ def content_error(response: HttpResponse) -> ProviderError:
         fields = None
     if fields is not None:
         return _error(fields, response.status)
-    error = status_error(response)
-    return QuotaExceededError(error.message, status=402) if response.status == 402 else error
+    return status_error(response)
 
 
 def vertex_error(response: HttpResponse) -> ProviderError:
@@ -117,7 +116,7 @@ def _error(fields: Mapping[str, Any], status: int | None) -> ProviderError:
     named = next((_REASONS[reason] for reason in reasons if reason in _REASONS), None)
     code = fields.get("status") or fields.get("code")
     by_status = ProviderError if status is None else error_class(status)
-    if status == 402 or (status == 429 and any(map(_is_long_period, details))):
+    if status == 429 and any(map(_is_long_period, details)):
         named = QuotaExceededError
     is_refusal = status is None or 400 <= status < 500
     kind = named if named is not None and is_refusal else by_status

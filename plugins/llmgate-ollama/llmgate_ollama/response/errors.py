@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llmgate.errors import DecodeError, ProviderError, QuotaExceededError, error_class, excerpt
+from llmgate.errors import DecodeError, ProviderError, error_class, excerpt
 from llmgate.provider import status_error
 from llmgate.provider.http import HttpResponse, is_object
 from llmgate.provider.kit import read_json
@@ -24,8 +24,7 @@ def ollama_error(response: HttpResponse) -> ProviderError:
     except DecodeError:
         message = None
     if message is None or response.status < 400:
-        error = status_error(response)
-        return _error(error.message, 402) if response.status == 402 else error
+        return status_error(response)
     return _error(message, response.status)
 
 
@@ -43,7 +42,7 @@ def error_in(payload: Any) -> ProviderError | None:
 
 
 def _error(message: str, status: int) -> ProviderError:
-    named = QuotaExceededError if status == 402 else error_class(status)
+    named = error_class(status)
     return named(excerpt(message, 2000), status=status)
 
 

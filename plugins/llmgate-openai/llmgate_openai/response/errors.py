@@ -94,7 +94,7 @@ _TRANSIENT = frozenset({408, 409, 425})
 
 def chat_error(response: HttpResponse) -> ProviderError:
     """The error that a response with a status of 400 or more stands for."""
-    error = _described_error(response) or _status_error(response)
+    error = _described_error(response) or status_error(response)
     if response.status in _TRANSIENT:
         error.retryable = True
     return error
@@ -106,12 +106,6 @@ def _described_error(response: HttpResponse) -> ProviderError | None:
     except DecodeError:
         return None
     return None if fields is None else _error(fields, response.status)
-
-
-def _status_error(response: HttpResponse) -> ProviderError:
-    """The error of a response whose body describes none."""
-    error = status_error(response)
-    return QuotaExceededError(error.message, status=402) if response.status == 402 else error
 
 
 def error_from_payload(payload: Any) -> ProviderError | None:
@@ -226,7 +220,7 @@ def _class_of(status: int | None, code: str | None, kind: str | None) -> type[Pr
         named = None  # the type alone is too coarse: the code says what it is
     if status is None:
         return named or ProviderError
-    by_status = QuotaExceededError if status == 402 else error_class(status)
+    by_status = error_class(status)
     refines = named is not None and issubclass(named, _REFINEMENTS) and 400 <= status < 500
     return named if refines and named is not None else by_status
 

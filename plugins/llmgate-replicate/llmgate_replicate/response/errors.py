@@ -16,7 +16,6 @@ from llmgate.errors import (
     DecodeError,
     OverloadedError,
     ProviderError,
-    QuotaExceededError,
     ServerError,
     error_class,
     excerpt,
@@ -67,7 +66,7 @@ def _described_error(payload: Any, status: int | None) -> ProviderError | None:
 def _class_of(status: int | None) -> type[ProviderError]:
     if status is None:
         return ProviderError
-    return QuotaExceededError if status == 402 else error_class(status)
+    return error_class(status)
 
 
 def _text(value: Any) -> str | None:
