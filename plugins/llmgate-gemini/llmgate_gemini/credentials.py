@@ -48,7 +48,7 @@ async def token_of(provider: TokenProvider, signing: Signing) -> AccessToken:
     Raises:
         MissingKeyError: when it fails; it names the exception's class, whose text may be a secret.
     """
-    token = await ask_for_token(provider)
+    token: str | AccessToken = await ask_for_token(provider)
     if isinstance(token, AccessToken):
         return token
     return AccessToken(Secret(token, name="token_provider"), signing.now + _LIFE_OF_TEXT)

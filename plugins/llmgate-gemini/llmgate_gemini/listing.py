@@ -5,7 +5,7 @@ Source: https://ai.google.dev/api/models; Vertex AI's ``publishers.models.list``
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from llmgate.errors import DecodeError
@@ -37,14 +37,14 @@ def list_pages(url: str, *, size: int = _PAGE) -> Flow[list[Model]]:
     return read_pages(first, "pageToken", _page)
 
 
-def _page(response: HttpResponse) -> tuple[Iterable[Model], str]:
+def _page(response: HttpResponse) -> tuple[list[Model], str]:
     """The models of a page, and the token of the next one."""
     return read_response(
         response, _models_and_token, "the response lists no models", error_from_payload
     )
 
 
-def _models_and_token(payload: Any) -> tuple[Iterable[Model], str]:
+def _models_and_token(payload: Any) -> tuple[list[Model], str]:
     fields = Fields(payload)
     key = "publisherModels" if "publisherModels" in fields.payload else "models"
     if key not in fields.payload:

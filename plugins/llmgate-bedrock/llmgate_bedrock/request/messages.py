@@ -8,7 +8,7 @@ Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Mess
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from llmgate.errors import InvalidRequestError, UnsupportedError
@@ -207,14 +207,6 @@ class Conversation:
                 turn["content"] = [*turn["content"], _PLACEHOLDER]
                 reason = "Bedrock refuses a document without a text beside it"
                 self._report.add("injected", "messages", reason, sent=_PLACEHOLDER)
-
-
-def _ids_in(messages: Iterable[Said]) -> Iterator[str]:
-    for message in messages:
-        if message.get("tool_call_id"):
-            yield message["tool_call_id"]
-        for item in message.get("tool_calls") or ():
-            yield item["id"]
 
 
 def _results_first(blocks: list[Block]) -> list[Block]:
