@@ -69,6 +69,7 @@ FLOORS = (
         "reranking",
         "provider.http",
         "provider.framing",
+        "provider.array_framing",
         "provider.merging",
         "media",
         "_core.media",

@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
-from llmgate.errors import DecodeError, ResponseTooLargeError, StreamTruncatedError
+from llmgate.errors import DecodeError, StreamTruncatedError
 from llmgate.provider.accumulate import accumulate
 from llmgate.provider.http import HttpResponse
 from llmgate.testing.driving import call_of, drive, read_stream
 from llmgate.types import Chunk, Completion
 from llmgate_gemini import Gemini
-from llmgate_gemini.response.framing import ContentFramer
 
 PROVIDER = Gemini(api_key="k")
 ASKED: dict[str, Any] = {
@@ -508,34 +507,6 @@ def test_a_stream_as_one_array() -> None:
     for given in (body, b"\xef\xbb\xbf \n" + body, body + b"\n"):
         assert expected == read(given)
         assert expected == read(*(given[i : i + 1] for i in range(len(given))))
-    framer = ContentFramer()
-    assert [b"5", b"{}"] == [frame.data for frame in framer.feed(b"[5, {}")]
-    assert [b"[1]", b'"x"'] == [frame.data for frame in framer.feed(b', [1], "x"] ] [')]
-    assert [] == [*framer.close()]
-
-
-def test_an_array_that_has_no_end() -> None:
-    """An element has the limit of every event."""
-    framer = ContentFramer(limit=10)
-    assert [] == [*framer.feed(b'["12345')]
-    with pytest.raises(ResponseTooLargeError):
-        list(framer.feed(b"6789012"))
-
-
-def test_nothing_but_space_is_no_stream() -> None:
-    """Which framing it is has not been told by then; what comes is not held, and has a limit."""
-    framer = ContentFramer()
-    assert [] == [*framer.feed(b" \n"), *framer.close()]
-    for blanks, events in ((b" \n", [b"1"]), (b"\n ", []), (b"\xef\xbb\xbf\t\r\n", [b"1"])):
-        framer = ContentFramer()
-        for blank in blanks:
-            assert [] == [*framer.feed(bytes([blank]))]
-        assert events == [frame.data for frame in framer.feed(b"data: 1\n\n")]
-    framer = ContentFramer(limit=1000)
-    for _ in range(1000):
-        framer.feed(b" ")
-    with pytest.raises(ResponseTooLargeError):
-        framer.feed(b" ")
 
 
 def test_runs_of_plain_events_are_read_at_once() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from llmgate.errors import DecodeError, StreamTruncatedError
 from llmgate.provider.accumulate import Accumulator
+from llmgate.provider.array_framing import EventOrArrayFramer
 from llmgate.provider.framing import Frame
 from llmgate.provider.kit import (
     Fields,
@@ -23,7 +24,6 @@ from llmgate.provider.kit import (
 from llmgate.types import ChoiceDelta, Chunk, ChunkChoice, Usage
 from llmgate_gemini.response.candidate import Candidate, Context
 from llmgate_gemini.response.errors import error_from_payload
-from llmgate_gemini.response.framing import ContentFramer
 from llmgate_gemini.response.parts import seconds_of, usage_of
 
 __all__ = ["ContentDecoder"]
@@ -45,7 +45,7 @@ class ContentDecoder:
     """
 
     def __init__(self, context: Context) -> None:
-        self.framer = ContentFramer()
+        self.framer = EventOrArrayFramer()
         self.finished = False
         self.accumulator = Accumulator()
         self._context = context

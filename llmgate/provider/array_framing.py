@@ -1,8 +1,7 @@
-"""Cuts a stream of Gemini's into its events: server-sent events, or one JSON array of them.
+"""Cuts a stream into its events: server-sent events, or one JSON array of them.
 
-The array is what the API sends where nobody asks for events; it is told by its first character.
-Each element is given as soon as it is complete. It reads no element.
-Source: https://ai.google.dev/api/generate-content#method:-models.streamgeneratecontent
+An array is what some hosts send where nobody asks for events; it is told by its first character.
+Each element is yielded as soon as it is complete. It reads no element.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from collections.abc import Iterable
 from llmgate.errors import ResponseTooLargeError
 from llmgate.provider.framing import MAX_FRAME, Frame, SSEFramer
 
-__all__ = ["ContentFramer"]
+__all__ = ["EventOrArrayFramer"]
 
 _BLANK = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
@@ -21,7 +20,7 @@ _OUTSIDE = re.compile(rb'["{}\[\],]')
 _INSIDE = re.compile(rb'["\\]')
 
 
-class ContentFramer(SSEFramer):
+class EventOrArrayFramer(SSEFramer):
     """Server-sent events, or the elements of a JSON array."""
 
     def __init__(self, limit: int = MAX_FRAME) -> None:
