@@ -122,6 +122,27 @@ async def test_those_that_wait_for_tokens_keep_their_order_as_well() -> None:
 
 
 @in_no_time
+async def test_others_wait_as_soon_as_a_call_is_refused_that_will_be_retried() -> None:
+    """They do not run into the same refusal until its retries are used up; limits that stand
+    around one another are all told."""
+    arrivals = Arrivals()
+    answers: list[Any] = ["word", refusal(10)]
+    outer, inner = Limits(MANY), Limits(Limit(requests=1e9, by=""))
+    provider = FakeProvider([*answers, *["word"] * 99])
+    client = Client(providers={"fake": provider}, middleware=[outer, inner, arrivals])
+    await after(0, client, "first")
+    retried = asyncio.create_task(after(0, client, "retried"))
+    await asyncio.gather(*(after(n, client, n) for n in range(1, 9)))
+    completion = await retried
+    assert ["RateLimitError", None] == [each.error for each in completion.attempts]
+    assert ["first", "retried", *"12345678"] == [name for name, _ in arrivals.times]
+    assert 10 == arrivals.times[2][1]
+    for limits in (outer, inner):
+        store: Any = limits._store
+        assert [virtual_time.BEGINNING + 10] == [each.held_until for each in store._groups.values()]
+
+
+@in_no_time
 async def test_another_pause_moves_all_of_them() -> None:
     """In their order."""
     arrivals = Arrivals()

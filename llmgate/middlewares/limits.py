@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from llmgate._core.retried import TOLD
 from llmgate._core.state import attempts_of
 from llmgate._core.stream import Stream
 from llmgate.errors import (
@@ -111,6 +112,8 @@ class Limits(Middleware):
     async def hold(self, call: Call, handler: Callable[[Call], Awaitable[Result]]) -> Result:
         """What a handler gives for a call, when it is the call's turn."""
         held = await self._admitted(call)
+        told = TOLD.get()
+        TOLD.set((*told, held.retried))
         try:
             result = await handler(call)
         except LLMGateError as error:
@@ -119,6 +122,8 @@ class Limits(Middleware):
         except BaseException as error:
             held.cancelled(error)
             raise
+        finally:
+            TOLD.set(told)  # reset() raises where a loop that ends closes what was not awaited
         if isinstance(result, Stream):
             result.when_done(held.stream_ended)
         else:
@@ -204,6 +209,11 @@ class _Held:
             if isinstance(error, RateLimitError):
                 self._turn.hold_back(error.retry_after or 0.0)
         self._turn.leave()
+
+    def retried(self, error: LLMGateError) -> None:
+        """An attempt failed, and the call goes on: others need not find out for themselves."""
+        if isinstance(error, RateLimitError) and error.retry_after:
+            self._turn.hold_back(error.retry_after)
 
     def cancelled(self, error: BaseException) -> None:
         """It was ended before it gave anything; what was sent by then may be billed."""
