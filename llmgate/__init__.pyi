@@ -318,7 +318,7 @@ class Client(_Client):
         replicate: bool | None = None,
         **unknown: Never,
     ) -> Completion[Any]:
-        """What a model adds to a conversation, in OpenAI's shape.
+        """A model's completion of a conversation, in OpenAI's shape.
 
         An argument that is None counts as absent.
 
@@ -628,7 +628,7 @@ class Client(_Client):
         stream: ForMypy | None,
         **keywords: Unpack[_Keywords],
     ) -> Completion[Any] | Stream:
-        """What a model adds to a conversation, in OpenAI's shape.
+        """A model's completion of a conversation, in OpenAI's shape.
 
         An argument that is None counts as absent.
 
@@ -1417,7 +1417,7 @@ class Client(_Client):
         hedge_after: float | None = None,
         repair: int | None = None,
     ) -> TokenCount:
-        """How many tokens the prompt of such a call has, tools included; no model is asked.
+        """The number of tokens in the prompt of a call, tools included; no completion is made.
 
         The provider counts where it can; elsewhere it is an estimate, and says so, from the bytes
         of the prompt and from what the usage of this client's calls says since the first count.
@@ -2063,7 +2063,7 @@ async def acompletion(
     replicate: bool | None = None,
     **unknown: Never,
 ) -> Completion[Any]:
-    """What a model adds to a conversation, in OpenAI's shape; the default client asks it.
+    """A model's completion of a conversation, in OpenAI's shape, by the default client.
 
     An argument that is None counts as absent.
 
@@ -2362,7 +2362,7 @@ async def acompletion(
     stream: ForMypy | None,
     **keywords: Unpack[_Keywords],
 ) -> Completion[Any] | Stream:
-    """What a model adds to a conversation, in OpenAI's shape; the default client asks it.
+    """A model's completion of a conversation, in OpenAI's shape, by the default client.
 
     An argument that is None counts as absent.
 
@@ -2948,7 +2948,7 @@ async def acount_tokens(
     hedge_after: float | None = None,
     repair: int | None = None,
 ) -> TokenCount:
-    """How many tokens the prompt of such a call has, tools included; no model is asked.
+    """The number of tokens in the prompt of a call, tools included; no completion is made.
 
     The provider counts where it can; elsewhere it is an estimate, and says so, from the bytes of
     the prompt and from what the usage of earlier calls says since the first count.
@@ -3197,7 +3197,7 @@ async def aembedding(
     verbose: bool | None = None,
     hedge_after: float | None = None,
 ) -> Embeddings:
-    """The embeddings of texts, in OpenAI's shape and in their order; the default client asks.
+    """The embeddings of texts, in OpenAI's shape and in their order, by the default client.
 
     An argument that is None counts as absent.
 
@@ -3336,7 +3336,7 @@ async def arerank(
     verbose: bool | None = None,
     return_documents: bool | None = None,
 ) -> Reranking:
-    """Documents by their relevance to a query, the most relevant first; the default client asks.
+    """Documents by their relevance to a query, the most relevant first, by the default client.
 
     An argument that is None counts as absent. All documents go in one request, since scores of
     different requests cannot be compared.

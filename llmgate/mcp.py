@@ -155,7 +155,7 @@ class McpServer:
         except LLMGateError:
             await self.close_tools()
             raise
-        except Exception as error:  # noqa: BLE001 - a stranger's server may fail in any way
+        except Exception as error:  # noqa: BLE001 - a third-party server may fail in any way
             await self.close_tools()
             reason = "it took too long" if isinstance(error, TimeoutError) else _inner(error)
         except BaseException:

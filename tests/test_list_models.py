@@ -170,7 +170,7 @@ def test_what_nobody_foresaw_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     async def load(*_: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(Client, "_load", load)
+    monkeypatch.setattr(Client, "_load_provider", load)
     with FaultServer(hang) as server, pytest.raises(ZeroDivisionError):
         listing(server, None)
 

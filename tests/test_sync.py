@@ -429,7 +429,7 @@ def test_a_forked_child_begins_with_a_loop_of_its_own(monkeypatch: pytest.Monkey
     """Its parent's thread does not exist in it."""
     before = _sync._background
     monkeypatch.setattr(_sync, "_background", before)
-    _sync._start_anew()
+    _sync._reset_in_child()
     assert before is not _sync._background
 
 

@@ -34,7 +34,7 @@ def abilities_of(provider: Provider, model: str, parameters: ChatParameters) -> 
         abilities = provider.abilities(model, parameters)
     except LLMGateError:
         raise
-    except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
+    except Exception as error:  # noqa: BLE001 - third-party code may raise anything
         failure = plugin_error(error, provider, f"say what {describe_value(model)} supports")
     else:
         if isinstance(abilities, Mapping | None):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -57,7 +57,7 @@ def declared(
         abilities = declare(model)
     except LLMGateError:
         raise
-    except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
+    except Exception as error:  # noqa: BLE001 - third-party code may raise anything
         failure = plugin_error(error, provider, "say what a model takes")
     else:
         if isinstance(abilities, kind):

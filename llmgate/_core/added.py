@@ -133,7 +133,7 @@ def _loaded(name: str) -> Callable[..., Any]:
         raise UnknownProviderError(several if found else none)
     try:
         loaded: Callable[..., Any] = next(iter(found.values())).load()
-    except Exception as error:  # noqa: BLE001 - a stranger's module may raise anything
+    except Exception as error:  # noqa: BLE001 - a third-party module may raise anything
         reason = f"what reads rows of hosts failed to load: {describe_error(error)}"
     else:
         return loaded

@@ -37,10 +37,10 @@ async def embed_in_batches(state: CallState, most: int | None) -> Embeddings:
     """
     inputs = len(_call_of(state).input)
     if most is None or inputs <= most:
-        embeddings = await drive.conclude(lambda: _embedded(state), state)
+        embeddings = await drive.run_call(lambda: _embedded(state), state)
     else:
         state.deadline.begun = True  # each request has its own wait for a first byte
-        embeddings = await drive.conclude(lambda: _in_batches(state, max(1, most)), state)
+        embeddings = await drive.run_call(lambda: _in_batches(state, max(1, most)), state)
     state.end("ok", usage=embeddings.usage)
     return embeddings
 

@@ -74,14 +74,14 @@ def check_messages(
     changes = [] if changes is None else changes
     checked = messages_right_before(dictionaries)
     if checked is None:
-        _refuse_strangers(dictionaries)
+        _refuse_foreign_messages(dictionaries)
         look_for_files(dictionaries)
         checked = _checked_messages(dictionaries, given, changes)
         for message in checked:
             leave_out_nulls(message)
     for index, message in enumerate(checked):  # of which few need anything
         if "function_call" in message and "tool_calls" in message:
-            _say_once(checked, index, changes)
+            _drop_second_form(checked, index, changes)
     return cast("list[MessageParam]", checked)
 
 
@@ -109,7 +109,7 @@ def _checked_messages(
     return cast("list[dict[str, Any]]", checked)
 
 
-def _say_once(messages: list[dict[str, Any]], index: int, changes: list[Deviation]) -> None:
+def _drop_second_form(messages: list[dict[str, Any]], index: int, changes: list[Deviation]) -> None:
     """Leave out one of the two forms of a call which a message holds in both of them: the one to
     which no result follows."""
     message = messages[index]
@@ -174,14 +174,14 @@ def refuse_one_tool(tools: Any) -> None:
         raise InvalidRequestError(reason, path="tools")
 
 
-def _refuse_strangers(messages: list[Any]) -> None:
+def _refuse_foreign_messages(messages: list[Any]) -> None:
     """Refuse what has no role, and is known to be something else than a message."""
     for index, message in enumerate(messages):
         if is_object(message) and "role" in message:
             continue
-        from llmgate._core.foreign import describe_stranger  # noqa: PLC0415 - as above
+        from llmgate._core.foreign import describe_foreign_message  # noqa: PLC0415 - as above
 
-        reason = describe_stranger(message)
+        reason = describe_foreign_message(message)
         if reason is not None:
             raise InvalidRequestError(reason, path=f"messages[{index}]")
 

@@ -1,6 +1,6 @@
-"""The client: what many calls share, and the calls themselves.
+"""The client: settings that many calls share, and the calls for chat.
 
-What a call asks for is parsed in ``prepare``; its requests are driven and sent elsewhere.
+``prepare`` parses a call's arguments; ``drive`` and ``send`` make its requests.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from llmgate._core.live import LiveSource
 from llmgate._core.loading import check_loop, in_time, load
 from llmgate._core.media import FilesToRead, read_files
 from llmgate._core.operations import Operations, load_layers
-from llmgate._core.prepare import AnyAsked, fit, hide_credentials, parse, provider_of, resolve
+from llmgate._core.prepare import fit, hide_credentials, parse, provider_of, resolve
 from llmgate._core.prices import as_prices
 from llmgate._core.registry import Registry
 from llmgate._core.retry import RetryBudget, RetryPolicy, policy_of_call
@@ -36,7 +36,7 @@ from llmgate._core.settings import (
     explained,
 )
 from llmgate._core.signing import TokenCache
-from llmgate._core.state import AnyCall
+from llmgate._core.state import FittedCall
 from llmgate._core.stream import Stream
 from llmgate._text.hints import Live
 from llmgate._text.redact import hide_address
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     import ssl
     from os import PathLike
 
+    from llmgate._core.prepare import UnresolvedCall
     from llmgate._core.preview import Preview
     from llmgate._core.sync import SyncStream
     from llmgate.messages import MessageLike
@@ -82,9 +83,9 @@ class Client(Operations, Live):
         retry: The whole policy.
         unsupported: ``"drop"`` drops and reports a parameter that a provider lacks,
             ``"raise"`` refuses the call.
-        hooks: Callables that are given each event of each call, on a thread of the client's own.
+        hooks: Callables that are given each event of each call, on one thread of the client.
         hook_timeout: Seconds that :meth:`aclose`, and the end of the process, wait for hooks that
-            are not done; what is lost then is said in a ``RuntimeWarning``.
+            are not done; a ``RuntimeWarning`` says how many events are lost then.
         verify: True, False, a CA bundle's path, or an ``ssl.SSLContext``.
         proxy: The URL of an HTTP proxy.
         trust_env: Whether the environment may name proxies.
@@ -95,13 +96,13 @@ class Client(Operations, Live):
             closes it. A provider that has a transport of its own keeps that.
         headers: Headers of every request, or a callable that gives them. It is called on each
             attempt, on the task of the call, with the :class:`~llmgate.hooks.AttemptStarted` of it.
-        middleware: What stands around each call, outermost first; see :mod:`llmgate.middleware`.
+        middleware: Wraps each call, outermost first; see :mod:`llmgate.middleware`.
             A text names an installed one.
         prices: Your own prices by model; see docs/cost.md.
-        models: Names of your own, and the targets behind each; see ``middlewares.routing``.
+        models: Your own model names, and the targets of each; see ``middlewares.routing``.
     """
 
-    # What its repr shows, which a traceback may want before the client is whole.
+    # A traceback may show the repr of a client whose constructor failed.
     _closed = False
     _policy = RetryPolicy()
     _timeout = Timeout()
@@ -169,7 +170,7 @@ class Client(Operations, Live):
         stream: bool | None = False,
         **options: Unpack[CallOptions],
     ) -> Completion | Stream:
-        """What a model adds to a conversation, in OpenAI's shape.
+        """A model's completion of a conversation, in OpenAI's shape.
 
         An argument that is None counts as absent.
 
@@ -182,7 +183,7 @@ class Client(Operations, Live):
             try:
                 call = self._parse(model, messages, stream, options)
             except FilesToRead as found:
-                messages = await self._read(found, options, began)
+                messages = await self._read_files(found, options, began)
                 call = self._parse(model, messages, stream, options)
         except InvalidRequestError as error:
             raise error.with_traceback(None)  # noqa: B904 - it is the same error, which says where
@@ -215,7 +216,7 @@ class Client(Operations, Live):
 
         began = time.monotonic()
         try:
-            call = self._parse_here(model, messages, stream, options)
+            call = self._parse_blocking(model, messages, stream, options)
         except InvalidRequestError as error:
             raise error.with_traceback(None)  # noqa: B904 - likewise
         result = run(lambda: self._run(call, began))
@@ -239,7 +240,7 @@ class Client(Operations, Live):
         from llmgate._core.preview import preview_of  # noqa: PLC0415 - only where asked for
 
         try:
-            call = self._parse_here(model, messages, stream, options)
+            call = self._parse_blocking(model, messages, stream, options)
         except InvalidRequestError as error:
             raise error.with_traceback(None)  # noqa: B904 - likewise
         target = resolve(call, self._registry)
@@ -250,12 +251,12 @@ class Client(Operations, Live):
 
     @property
     def lost_events(self) -> int:
-        """How many events no hook was given, because hooks were too slow; see ``hook_timeout``."""
+        """How many events were dropped because hooks were too slow; see ``hook_timeout``."""
         return self._dispatcher.lost
 
     async def aclose(self) -> None:
         """Close the running loop's connections, and the transports of providers that have their
-        own; the client is then used up.
+        own. The client cannot be used again.
 
         When it returns, hooks have been called with every event so far. It waits for that at most
         ``hook_timeout`` seconds; then it drops the events that remain, and warns of them.
@@ -300,21 +301,23 @@ class Client(Operations, Live):
         registry, unsupported = self._registry, self._unsupported
         return parse(model, messages, stream, options, registry=registry, unsupported=unsupported)
 
-    def _parse_here(
+    def _parse_blocking(
         self,
         model: str | Sequence[str],
         messages: Iterable[MessageLike],
         stream: bool | None,
         options: CallOptions,
     ) -> ChatCall:
-        """The same where files may be read on this thread."""
+        """The same call, for code without ``await``: files are read on this thread."""
         try:
             return self._parse(model, messages, stream, options)
         except FilesToRead as found:
             waiting = found.messages
         return self._parse(model, read_files(waiting), stream, options)
 
-    async def _read(self, found: FilesToRead, options: CallOptions, began: float) -> list[Any]:
+    async def _read_files(
+        self, found: FilesToRead, options: CallOptions, began: float
+    ) -> list[Any]:
         """The messages with the contents of files, which are read on a thread."""
         given = options.get("timeout")
         timeout = self._timeout if given is None else as_timeout(given)
@@ -349,28 +352,28 @@ class Client(Operations, Live):
         """Ask the provider of a call's model."""
         ready = self._registry.ready_models
         if call.settings or type(call.model) is not str or call.model not in ready:  # seldom
-            await self._load(call, began)
+            await self._load_provider(call, began)
         target = resolve(call, self._registry)
         provider = provider_of(call, target, self._registry)
-        state = await self._begin(call, fit(call, target, provider), provider, began)
+        state = await self._new_state(call, fit(call, target, provider), provider, began)
         try:
             if call.stream:
                 opened = await drive.open_stream(state)
                 return Stream(LiveSource(opened, bare_chunks=call.wants_usage_chunk))
             return await drive.complete(state)
-        except MissingKeyError:  # it is looked for again when it may have been set
+        except MissingKeyError:  # the next call reads the environment again
             self._registry.forget(target.provider)
             raise
 
-    async def _load(self, call: AnyAsked, began: float) -> None:
-        """Get the provider of a call's model ready, where that was not done before."""
+    async def _load_provider(self, call: UnresolvedCall, began: float) -> None:
+        """Import and make the provider of a call's model, unless that is done."""
         check_loop()
         await load(self._registry, call, call.timeout or self._timeout, began)
 
-    async def _begin(
-        self, call: AnyAsked, fitted: AnyCall, provider: Provider, began: float
+    async def _new_state(
+        self, call: UnresolvedCall, fitted: FittedCall, provider: Provider, began: float
     ) -> drive.CallState:
-        """The state of a call that is about to be made."""
+        """The state of a call that begins now."""
         check_loop()
         if self._closed:
             raise ClosedError("the client was closed")

@@ -1,6 +1,6 @@
-"""What carries a client's requests: one pool of connections for each event loop, or what was given.
+"""The transports of a client: one connection pool for each event loop, or the one passed to it.
 
-It opens connections when the first call needs them, and knows nothing of calls.
+Connections are opened when the first call needs them.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ __all__ = ["Connections", "interceptors"]
 _TRANSPORT = "llmgate.transports.aiohttp"
 
 interceptors: list[Callable[[Callable[[], Awaitable[Transport]]], Transport]] = []
-"""What stands in front of the transports of all clients, such as a recording of tests. Each is
-given a function that makes the transport, so that none is made without need."""
+"""Functions that wrap the transports of all clients, such as recordings of tests. Each is called
+with a function that makes the transport, so that none is made without need."""
 
 
 class Connections:
@@ -59,8 +59,8 @@ class Connections:
     async def transport_for(
         self, provider: Provider, timeout: Timeout, began: float, *, intercepted: bool = True
     ) -> Transport:
-        """What carries the requests of a provider: its own transport, or HTTP; or what the last of
-        the ``interceptors`` makes of that."""
+        """The transport of a provider, its own or the client's; wrapped by the last interceptor, if
+        there is any."""
         if interceptors and intercepted:
             real = partial(self.transport_for, provider, timeout, began, intercepted=False)
             return interceptors[-1](real)
@@ -90,7 +90,7 @@ class Connections:
         return pool
 
     async def _http_settings(self, timeout: Timeout, began: float) -> HttpSettings:
-        """Import the transport and read the certificates, in which the loop is not held up."""
+        """Import the transport and read the certificates on a thread, without blocking the loop."""
         loading = self._settings
         if loading is None or (loading.done() and loading.exception()):
             loading = self._settings = start_in_thread(lambda: _loaded(self._http))
@@ -116,7 +116,7 @@ def _loaded(settings: HttpSettings) -> HttpSettings:
 
 
 def _forget(pools: ReferenceType[Pools], loop: ReferenceType[asyncio.AbstractEventLoop]) -> None:
-    """Drop the pool of a loop that has ended, without keeping client or loop alive till then."""
+    """Drop the pool of a loop that has ended. The references are weak, so that both can end."""
     pool_of, ended = pools(), loop()
     if pool_of is not None and ended is not None:
         pool_of.pop(ended, None)

@@ -23,7 +23,7 @@ __all__ = ["Deadline", "mark_phase"]
 
 
 class Deadline:
-    """Bounds what is awaited under ``with``, which is left in silence when a limit has passed::
+    """Bounds what is awaited under ``with``, which is left in idle when a limit has passed::
 
     with deadline.limit():
         return await something
@@ -31,16 +31,16 @@ class Deadline:
     """
 
     __slots__ = (
-        "_alarm",
         "_allowed",
-        "_cancels",
+        "_cancellations",
+        "_cancelling_before",
         "_expire",
         "_loop",
         "_phase",
-        "_rings",
         "_seconds",
-        "_strikes",
         "_task",
+        "_timer",
+        "_timer_at",
         "_until",
         "begun",
         "started",
@@ -52,11 +52,11 @@ class Deadline:
         self.timeout = timeout
         self.started = time.monotonic()
         self.begun = False  # once an answer has begun, first_token is no limit
-        self._alarm: asyncio.Handle | None = None
+        self._timer: asyncio.Handle | None = None
         self._expire: Callable[[], object] | None = None
-        self._rings = self._until = math.inf
+        self._timer_at = self._until = math.inf
         self._task: asyncio.Task[object] | None = None
-        self._strikes = 0  # how often what is awaited was cancelled, since a limit had passed
+        self._cancellations = 0  # how often what is awaited was cancelled, since a limit had passed
 
     def elapsed(self) -> float:
         """Seconds since the call began."""
@@ -67,15 +67,15 @@ class Deadline:
         total = self.timeout.total
         return math.inf if total is None else total - self.elapsed()
 
-    def limit(self, *, silence: bool = False) -> Self:
-        """The limits as they are now. ``silence`` says that a piece of a body is waited for."""
+    def limit(self, *, idle: bool = False) -> Self:
+        """The limits as they are now. ``idle`` says that a piece of a body is waited for."""
         timeout, now = self.timeout, time.monotonic()
         elapsed = now - self.started
         self._seconds = self._allowed = math.inf
         self._phase = "total"
         if timeout.total is not None:
             self._allowed, self._seconds = timeout.total, timeout.total - elapsed
-        if silence and timeout.idle is not None and timeout.idle < self._seconds:
+        if idle and timeout.idle is not None and timeout.idle < self._seconds:
             self._allowed, self._seconds, self._phase = timeout.idle, timeout.idle, "idle"
         first = timeout.first_token
         if not self.begun and first is not None and first - elapsed < self._seconds:
@@ -83,29 +83,29 @@ class Deadline:
         self._until = now + self._seconds
         return self
 
-    def move(self, *, silence: bool = False) -> None:
+    def update(self, *, idle: bool = False) -> None:
         """Go on, under ``with``, within the limits as they are now."""
-        if not self._strikes:
-            self.limit(silence=silence)
-            if silence and self._seconds <= 0:  # what is ready at once would not be interrupted
+        if not self._cancellations:
+            self.limit(idle=idle)
+            if idle and self._seconds <= 0:  # what is ready at once would not be interrupted
                 raise self.exceeded()
-            self._set()
+            self._schedule()
 
     def watch(self, expire: Callable[[], object]) -> None:
         """From now on, call this when the whole time is over while nothing is awaited."""
         self._expire, self._loop = expire, asyncio.get_running_loop()
-        if self._alarm is None:
-            self._wind(self.remaining())
+        if self._timer is None:
+            self._start_timer(self.remaining())
 
     def close(self) -> None:
         """Forget the timer: the call is over."""
         self._expire = None
-        self._cancel_alarm()
+        self._cancel_timer()
 
-    def _cancel_alarm(self) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def exceeded(self) -> DeadlineExceededError:
         """The error for the limit that passed."""
@@ -114,7 +114,7 @@ class Deadline:
 
     def explains(self, error: BaseException | None) -> bool:
         """Whether a cancellation is due to a limit that passed."""
-        if self._strikes and isinstance(error, asyncio.CancelledError):
+        if self._cancellations and isinstance(error, asyncio.CancelledError):
             self._phase = getattr(error, _MARK, self._phase)
             return True
         return False
@@ -123,9 +123,9 @@ class Deadline:
         if self._seconds <= 0:  # what is ready at once would never be interrupted
             raise self.exceeded()
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
-        self._cancels = self._task.cancelling() if self._task is not None else 0
-        self._strikes = 0
-        self._set()
+        self._cancelling_before = self._task.cancelling() if self._task is not None else 0
+        self._cancellations = 0
+        self._schedule()
 
     def __exit__(
         self,
@@ -134,57 +134,57 @@ class Deadline:
         traceback: TracebackType | None,
     ) -> bool:
         task, self._task = self._task, None
-        if not self._strikes or task is None:
+        if not self._cancellations or task is None:
             return False
-        self._cancel_alarm()
-        left = [task.uncancel() for _ in range(self._strikes)]
-        by_others = left[-1] > self._cancels
+        self._cancel_timer()
+        left = [task.uncancel() for _ in range(self._cancellations)]
+        by_others = left[-1] > self._cancelling_before
         return not by_others and self.explains(error)
 
-    def _set(self) -> None:
+    def _schedule(self) -> None:
         """Let the timer go off at the limit or before: it then looks whether that has moved."""
-        if self._alarm is None or self._until < self._rings:
-            self._cancel_alarm()
-            idle = self.timeout.idle  # so soon at the latest, lest silence has to wind it again
-            self._wind(self._seconds if idle is None else min(idle, self._seconds))
+        if self._timer is None or self._until < self._timer_at:
+            self._cancel_timer()
+            idle = self.timeout.idle  # so soon at the latest, lest idle has to wind it again
+            self._start_timer(self._seconds if idle is None else min(idle, self._seconds))
 
-    def _wind(self, seconds: float) -> None:
+    def _start_timer(self, seconds: float) -> None:
         if seconds < math.inf:
-            self._rings = time.monotonic() + seconds
-            self._alarm = self._loop.call_later(seconds, self._ring)
+            self._timer_at = time.monotonic() + seconds
+            self._timer = self._loop.call_later(seconds, self._on_timer)
 
-    def _ring(self) -> None:
+    def _on_timer(self) -> None:
         """See whether the limit has passed. What came while the loop was held up is taken first."""
-        if self._is_due():
-            self._alarm = self._loop.call_soon(self._strike)
+        if self._has_passed():
+            self._timer = self._loop.call_soon(self._cancel_task)
 
-    def _strike(self) -> None:
+    def _cancel_task(self) -> None:
         """Cancel what is awaited; again a little later, should that have been swallowed."""
-        if self._is_due() and self._task is not None:
-            self._strikes += 1
+        if self._has_passed() and self._task is not None:
+            self._cancellations += 1
             self._task.cancel()
-            self._wind(_BETWEEN_STRIKES)
+            self._start_timer(_CANCEL_INTERVAL)
 
-    def _is_due(self) -> bool:
-        self._alarm = None
+    def _has_passed(self) -> bool:
+        self._timer = None
         if self._task is None:  # nothing is awaited
-            self._look_at_the_whole()
+            self._check_total()
             return False
         left = self._until - time.monotonic()
         if left > 0:
-            self._wind(left)
+            self._start_timer(left)
         return left <= 0
 
-    def _look_at_the_whole(self) -> None:
+    def _check_total(self) -> None:
         left, expire = self.remaining(), self._expire
         if expire is not None and left > 0:
-            self._wind(left)
+            self._start_timer(left)
         elif expire is not None:
             self.limit()  # for the name and length of what was exceeded
             expire()
 
 
-_BETWEEN_STRIKES = 0.15
+_CANCEL_INTERVAL = 0.15
 """Seconds. What is sent to abandon a call, after the first, takes less."""
 _WAITED_FOR = {
     "connect": "no connection",

@@ -1,4 +1,4 @@
-"""The default client, and the functions that use it: what everybody begins with."""
+"""The default client, and the functions of the package that use it."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ async def acompletion(
     stream: bool | None = False,
     **options: Unpack[CallOptions],
 ) -> Completion | Stream:
-    """What a model adds to a conversation, in OpenAI's shape; the default client asks it.
+    """A model's completion of a conversation, in OpenAI's shape, by the default client.
 
     An argument that is None counts as absent.
 
@@ -114,7 +114,7 @@ async def aembedding(
     input: EmbeddingInput,
     **options: Unpack[EmbeddingOptions],
 ) -> Embeddings:
-    """The embeddings of texts, in OpenAI's shape and in their order; the default client asks.
+    """The embeddings of texts, in OpenAI's shape and in their order, by the default client.
 
     An argument that is None counts as absent.
 
@@ -150,7 +150,7 @@ async def arerank(
     documents: RerankDocuments,
     **options: Unpack[RerankOptions],
 ) -> Reranking:
-    """Documents by their relevance to a query, the most relevant first; the default client asks.
+    """Documents by their relevance to a query, the most relevant first, by the default client.
 
     An argument that is None counts as absent. All documents go in one request, since scores of
     different requests cannot be compared.
@@ -186,7 +186,7 @@ async def acount_tokens(
     messages: Iterable[MessageLike],
     **options: Unpack[CallOptions],
 ) -> TokenCount:
-    """How many tokens the prompt of such a call has, tools included; no model is asked.
+    """The number of tokens in the prompt of a call, tools included; no completion is made.
 
     The provider counts where it can; elsewhere it is an estimate, and says so, from the bytes of
     the prompt and from what the usage of earlier calls says since the first count.

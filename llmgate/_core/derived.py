@@ -34,7 +34,7 @@ __all__ = ["MappedSource", "ReplayedSource"]
 class MappedSource:
     """The chunks of a stream, each of them changed."""
 
-    has_more_at_hand = False
+    has_undecoded_bytes = False
 
     def __init__(
         self,
@@ -202,7 +202,7 @@ class _Changes:
 class ReplayedSource:
     """The chunks of a completion that is at hand."""
 
-    has_more_at_hand = False
+    has_undecoded_bytes = False
 
     def __init__(self, completion: Completion, *, include_usage: bool) -> None:
         self.ready: deque[Chunk] = deque()

@@ -1,6 +1,7 @@
-"""Drives a provider's flows: from a call to its completion, or to the stream of it.
+"""Drives a provider's flow from a call to its completion or stream.
 
-It names no provider and reads no provider's format; what a response means is the provider's to say.
+A flow is a generator without I/O: it yields requests and is sent responses. No provider's format is
+read here.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from llmgate._core.send import (
     with_client_headers,
     with_given_headers,
 )
-from llmgate._core.state import AnyCall, CallState
+from llmgate._core.state import CallState, FittedCall
 from llmgate.errors import (
     LLMGateError,
     PluginError,
@@ -41,9 +42,9 @@ __all__ = [
     "OpenStream",
     "abandon",
     "complete",
-    "conclude",
     "open_stream",
     "reopen_stream",
+    "run_call",
     "run_flow",
     "start_abandoning",
 ]
@@ -57,7 +58,7 @@ Made = TypeVar("Made")
 
 @dataclass(slots=True, repr=False, eq=False)
 class OpenStream:
-    """A response that is to be streamed, with the decoder of it, and the call that it is for."""
+    """An open streamed response, with its decoder and the state of its call."""
 
     state: CallState
     decoder: Decoder[Chunk]
@@ -70,24 +71,24 @@ async def complete(state: CallState) -> Completion:
     Raises:
         LLMGateError: always one of our own; cancellation passes unchanged.
     """
-    completion = await conclude(lambda: _completed(state), state)
+    completion = await run_call(lambda: _complete(state), state)
     sealed = with_exchange(completion, state.exchange())
     state.end("ok", completion=sealed)
     return sealed
 
 
 async def open_stream(state: CallState) -> OpenStream:
-    """The stream of a call, open and unread; whoever holds it closes it.
+    """The stream of a call, open and unread; the caller closes it.
 
     Raises:
         LLMGateError: always one of our own; cancellation passes unchanged.
     """
-    return await conclude(lambda: _opened(state), state)
+    return await run_call(lambda: _open(state), state)
 
 
 async def reopen_stream(state: CallState, error: LLMGateError) -> OpenStream | None:
-    """The stream again, when it failed before anything of it was delivered; None when it is not to
-    be retried.
+    """The stream of another attempt, after one that failed before anything was delivered; None when
+    it is not to be retried.
 
     Raises:
         LLMGateError: when it fails in another way.
@@ -97,12 +98,12 @@ async def reopen_stream(state: CallState, error: LLMGateError) -> OpenStream | N
         return None
     with state.deadline.limit():
         await asyncio.sleep(wait)
-        return await _opened(state)
+        return await _open(state)
     raise state.deadline.exceeded()
 
 
-async def conclude(work: Callable[[], Awaitable[Result]], state: CallState) -> Result:
-    """Do a call's work within its limits; tell the hooks, and complete its error."""
+async def run_call(work: Callable[[], Awaitable[Result]], state: CallState) -> Result:
+    """Run the work of a call within its deadline; emit its events, and explain its error."""
     state.start()
     try:
         with state.deadline.limit():
@@ -117,7 +118,7 @@ async def conclude(work: Callable[[], Awaitable[Result]], state: CallState) -> R
         raise
 
 
-async def _completed(state: CallState) -> Completion:
+async def _complete(state: CallState) -> Completion:
     completion = await run_flow(state.provider.complete, state)
     if not isinstance(completion, Completion):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise PluginError(
@@ -126,7 +127,7 @@ async def _completed(state: CallState) -> Completion:
     return completion
 
 
-async def _opened(state: CallState) -> OpenStream:
+async def _open(state: CallState) -> OpenStream:
     async with ResponseScope() as scope:
         decoder = await run_flow(state.provider.stream, state, scope)
         if not state.run(_is_decoder, decoder):
@@ -140,9 +141,9 @@ async def run_flow(
     begin: Callable[[Any], Flow[Result]], state: CallState, scope: ResponseScope | None = None
 ) -> Result:
     """Run a flow to its end, sending what it yields."""
-    flow = _encoded(state, _start_flow, begin, state.call)
+    flow = _run_before_sending(state, _start_flow, begin, state.call)
     try:
-        request: HttpRequest = _encoded(state, flow.send, None, may_stop=True)
+        request: HttpRequest = _run_before_sending(state, flow.send, None, may_stop=True)
         while isinstance(request, HttpRequest):  # pyright: ignore[reportUnnecessaryIsInstance]
             state.on_abandon = request.on_abandon
             if state.attempts:
@@ -161,13 +162,16 @@ async def run_flow(
             f"the provider's flow yielded {describe_value(request)}, not a request"
         )
     finally:
-        with suppress(Exception):  # a stranger's generator may raise anything
+        with suppress(Exception):  # a third-party generator may raise anything
             flow.close()
     raise failure
 
 
-def _encoded(state: CallState, step: Callable[..., Made], *given: Any, **how: bool) -> Made:
-    """A step before the first request; what it cannot write is named as the caller wrote it."""
+def _run_before_sending(
+    state: CallState, step: Callable[..., Made], *given: Any, **how: bool
+) -> Made:
+    """Run a step of the flow before its first request; a value that cannot be encoded is named by
+    its path in the caller's messages."""
     try:
         return state.run(step, *given, **how)
     except (RequestError, PluginError) as error:
@@ -177,7 +181,7 @@ def _encoded(state: CallState, step: Callable[..., Made], *given: Any, **how: bo
     raise failure
 
 
-def _start_flow(begin: Callable[[Any], Flow[Result]], call: AnyCall) -> Flow[Result]:
+def _start_flow(begin: Callable[[Any], Flow[Result]], call: FittedCall) -> Flow[Result]:
     flow = begin(call)
     if not callable(flow.send):
         raise TypeError(f"{describe_value(flow)} is not a flow")
@@ -185,18 +189,18 @@ def _start_flow(begin: Callable[[Any], Flow[Result]], call: AnyCall) -> Flow[Res
 
 
 def _is_decoder(decoder: Decoder[Chunk]) -> bool:
-    """Whether it is a decoder, as far as can be seen."""
+    """Whether it has the methods of a decoder."""
     parts = (decoder, "feed"), (decoder, "close"), (getattr(decoder, "framer", None), "feed")
     return all(callable(getattr(owner, name, None)) for owner, name in parts)
 
 
-# --- what is sent when a call is abandoned ------------------------------------------------
+# --- cancelling an abandoned call at its provider ------------------------------------------------
 
 
 async def abandon(state: CallState) -> None:
-    """Tell the provider that the call is abandoned, even while this task is being cancelled.
+    """Send the request that cancels the call at its provider, even while this task is cancelled.
 
-    That is waited for within the deadline, and goes on behind it.
+    It is awaited within the deadline, and continues in the background after it.
     """
     task = start_abandoning(state)
     if task is not None:
@@ -205,7 +209,7 @@ async def abandon(state: CallState) -> None:
 
 
 def start_abandoning(state: CallState) -> asyncio.Task[None] | None:
-    """Begin to tell the provider so, where its flow has given a request for that."""
+    """Start to send that request, if the flow has provided one."""
     request, state.on_abandon = state.on_abandon, None
     if request is None:
         return None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from llmgate._core.abilities import apply_abilities, declared
 from llmgate._core.batches import embed_in_batches
 from llmgate._core.check import check_embedding_parameters, check_input, check_name
-from llmgate._core.prepare import first_and_rest, new_id, set_own
+from llmgate._core.prepare import new_id, primary_and_fallbacks, set_call_options
 from llmgate._core.settings import as_hedge_after
 from llmgate.embeddings import EmbeddingCall
 from llmgate.errors import UnsupportedError
@@ -38,18 +38,18 @@ def parse_embedding(
     Raises:
         InvalidRequestError: naming the path of what is wrong.
     """
-    parameters, own = _sorted(options)
+    parameters, own = _split_options(options)
     checked = check_embedding_parameters(parameters) if parameters else EmbeddingParameters()
-    first, fallbacks = first_and_rest(model)
+    first, fallbacks = primary_and_fallbacks(model)
     call = EmbeddingCall(first, check_input(given), checked, unsupported=unsupported)
     call.fallbacks = fallbacks
     if own:
-        set_own(call, own)
+        set_call_options(call, own)
         call.hedge_after = as_hedge_after(own.get("hedge_after"))
     return call
 
 
-def _sorted(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The arguments that have a value: the provider's parameters, and ours."""
     parameters = EmbeddingParameters.__annotations__
     given = {name: value for name, value in options.items() if value is not None}

@@ -13,9 +13,9 @@ from llmgate.errors import excerpt
 __all__ = [
     "describe_argument",
     "describe_client_setting",
+    "describe_foreign_message",
     "describe_messages",
     "describe_setting",
-    "describe_stranger",
 ]
 
 _HOSTS_OWN = (
@@ -263,7 +263,7 @@ _SHAPES: Iterable[tuple[frozenset[str], str]] = (
 )
 
 
-def describe_stranger(message: Any) -> str | None:
+def describe_foreign_message(message: Any) -> str | None:
     """What stands where a message should, if it is known to be something else."""
     if hasattr(message, "model_dump"):
         message = message.model_dump()
@@ -289,7 +289,7 @@ def describe_messages(messages: Any, model: Any = None) -> str:
         if any(not isinstance(each, str) for each in _several(model)):
             return "; the model comes first: completion(model, messages)"
         return f"; write [{_as_message(messages)}]"
-    stranger = describe_stranger(messages)
+    stranger = describe_foreign_message(messages)
     if stranger is not None:
         return f"; {stranger}"
     is_message = hasattr(messages, "role") or isinstance(messages, Mapping)

@@ -254,7 +254,7 @@ def _made(point: EntryPoint) -> Middleware:
     """The middleware of an entry point, which names a class or a function that makes one."""
     try:
         made = point.load()()
-    except Exception as error:  # noqa: BLE001 - a stranger's module may raise anything
+    except Exception as error:  # noqa: BLE001 - a third-party module may raise anything
         reason = f"failed to load: {describe_error(error)}"
     else:
         if isinstance(made, Middleware):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from llmgate._core import drive
 from llmgate._core.check import check_name
-from llmgate._core.prepare import new_id, set_own
+from llmgate._core.prepare import new_id, set_call_options
 from llmgate.errors import (
     InvalidRequestError,
     LLMGateError,
@@ -84,7 +84,7 @@ def parse_listing(provider: str | None, options: ListOptions) -> ListingCall:
         check_name(name, ListOptions.__annotations__)
     call.max_age = _checked_age(own.pop("max_age", None))
     if own:
-        set_own(call, own)
+        set_call_options(call, own)
     if provider is None and call.settings:
         named = ", ".join(sorted(call.settings))
         raise InvalidRequestError(f"name the provider whose {named} this is", path="provider")
@@ -115,7 +115,7 @@ async def listed(
     if call.max_age is not None and not call.is_special and time.monotonic() - at <= call.max_age:
         state.deadline.close()
         return [copy(model) for model in known]
-    models = await drive.conclude(lambda: _listed(state, name), state)
+    models = await drive.run_call(lambda: _listed(state, name), state)
     state.end("ok")
     for model in models:
         model.provider = name

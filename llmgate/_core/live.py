@@ -14,7 +14,7 @@ from functools import partial
 from weakref import proxy
 
 from llmgate._core.drive import OpenStream, abandon, reopen_stream, start_abandoning
-from llmgate._core.send import is_own
+from llmgate._core.send import must_propagate
 from llmgate._core.source import CLOSED, STATES, StreamEnd, WhenDone, notify
 from llmgate._core.state import Outcome
 from llmgate._exchange import Exchange
@@ -56,10 +56,10 @@ class LiveSource:
         self._answer = self._accumulator()
         self._failure: LLMGateError | None = None
         self._error: LLMGateError | None = None
-        self._rest = b""
-        self._break = ""
+        self._undecoded = b""
+        self._cut_reason = ""
         self._has_begun = False
-        self._held = list[Chunk]()
+        self._held_back = list[Chunk]()
         self._is_read = False
         self._steps = 0
         self._outcome: Outcome | None = None
@@ -84,9 +84,9 @@ class LiveSource:
         return not self._has_begun
 
     @property
-    def has_more_at_hand(self) -> bool:
+    def has_undecoded_bytes(self) -> bool:
         """Whether bytes of the last read are still to be decoded."""
-        return bool(self._rest) and self._outcome is None
+        return bool(self._undecoded) and self._outcome is None
 
     # --- its end ---
 
@@ -109,14 +109,14 @@ class LiveSource:
         except RuntimeError:
             is_here = False
         if is_here:
-            self._leave()
+            self._abandon_here()
             return
         try:
-            self._loop.call_soon_threadsafe(self._leave)
+            self._loop.call_soon_threadsafe(self._abandon_here)
         except RuntimeError:  # the loop was closed, and its connections with it
             self._finish("abandoned")
 
-    def _leave(self) -> None:
+    def _abandon_here(self) -> None:
         if self._outcome is None:
             self._finish("abandoned")
             start_abandoning(self._context)
@@ -179,7 +179,7 @@ class LiveSource:
     async def _advance(self) -> None:
         """Take what comes next; begin anew after an error before which nothing was delivered."""
         try:
-            self._digest(await self._read())
+            self._decode_piece(await self._read())
         except ProviderError as error:
             error.in_stream = True
             if self._has_begun:
@@ -189,28 +189,28 @@ class LiveSource:
             opened = await reopen_stream(self._context, error)
             if opened is None:
                 raise
-            self._adopt(opened)
+            self._use_response(opened)
 
     async def _read(self) -> bytes:
         """The next piece of the body, of a size that does not hold up the loop."""
-        if self._rest:
+        if self._undecoded:
             self._steps += 1
             if self._steps % _STEPS_IN_A_ROW == 0:
                 await asyncio.sleep(0)  # the turn of others
         else:
-            self._rest = await self._receive()
-            if not isinstance(self._rest, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
-                given, self._rest = self._rest, b""
+            self._undecoded = await self._receive()
+            if not isinstance(self._undecoded, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
+                given, self._undecoded = self._undecoded, b""
                 raise DecodeError(
                     f"the transport gave {describe_value(given)} for a piece of the stream"
                 )
-        piece, self._rest = self._rest[:_LARGEST_STEP], self._rest[_LARGEST_STEP:]
+        piece, self._undecoded = self._undecoded[:_LARGEST_STEP], self._undecoded[_LARGEST_STEP:]
         return piece
 
     async def _receive(self) -> bytes:
         deadline = self._context.deadline
         try:
-            with deadline.limit(silence=True):
+            with deadline.limit(idle=True):
                 return await self._incoming.read()
         except LLMGateError as error:
             is_break = isinstance(error, TransportError)
@@ -219,17 +219,17 @@ class LiveSource:
                 raise
             reason = error.message
         except BaseException as error:
-            if is_own(error):
+            if must_propagate(error):
                 raise
             reason = describe_error(error)
         else:
             raise deadline.exceeded()
-        self._break = f"the stream broke off: {reason}"
+        self._cut_reason = f"the stream broke off: {reason}"
         return b""
 
-    def _digest(self, data: bytes) -> None:
+    def _decode_piece(self, data: bytes) -> None:
         """Decode what was read; at the end of the bytes, or at a break, what that completes."""
-        if not data and not self._break:
+        if not data and not self._cut_reason:
             self._read_unframed()
         try:
             self._context.run(self._decode, data)
@@ -237,13 +237,13 @@ class LiveSource:
             if data:
                 raise
         except StreamTruncatedError:
-            if not self._break:
+            if not self._cut_reason:
                 raise
         else:
             if not data or self._decoder.finished:
                 self._finish("ok")
             return
-        raise StreamTruncatedError(self._break or "the stream ended within an event")
+        raise StreamTruncatedError(self._cut_reason or "the stream ended within an event")
 
     def _read_unframed(self) -> None:
         """Read what stands in place of a stream: a whole response, or the provider's error.
@@ -293,7 +293,7 @@ class LiveSource:
         if self._has_begun:
             self.ready.append(chunk)
             return
-        self._held.append(chunk)
+        self._held_back.append(chunk)
         if any(map(_says_something, chunk.choices)):
             self._begin()
 
@@ -302,21 +302,21 @@ class LiveSource:
         Until then nothing is delivered, and so a failure can be retried."""
         context = self._context
         self._has_begun = context.deadline.begun = True
-        self._deliver_held()
+        self._deliver_held_back()
         if context.emit is not None:
             seconds = context.deadline.elapsed()
             context.emit(FirstToken(context.call.id, seconds, context.labels))
 
-    def _deliver_held(self) -> None:
-        self.ready.extend(self._held)
-        self._held.clear()
+    def _deliver_held_back(self) -> None:
+        self.ready.extend(self._held_back)
+        self._held_back.clear()
 
-    def _adopt(self, opened: OpenStream) -> None:
+    def _use_response(self, opened: OpenStream) -> None:
         self._decoder, self._framer = opened.decoder, opened.decoder.framer
         self._incoming = opened.incoming
-        self._rest, self._break = b"", ""
+        self._undecoded, self._cut_reason = b"", ""
         self._answer = self._accumulator()
-        self._held.clear()
+        self._held_back.clear()
 
     def _accumulator(self) -> Accumulator:
         """What the chunks are added to, by the decoder itself where it has one."""
@@ -337,10 +337,10 @@ class LiveSource:
         self._outcome, self._error = outcome, error
         leave = self._incoming.close
         if outcome == "ok":
-            self._deliver_held()
+            self._deliver_held_back()
             self._context.on_abandon = None
             leave = getattr(self._incoming, "release", leave)  # see ReusableResponse
-        with suppress(Exception):  # a stranger's transport may raise anything
+        with suppress(Exception):  # a third-party transport may raise anything
             leave()
         if outcome == "abandoned":
             self.ready.clear()  # whoever goes on reading it learns that it was closed

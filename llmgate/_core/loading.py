@@ -1,4 +1,4 @@
-"""Gets a call's provider ready, as far as that may take its time or fail in a stranger's code."""
+"""Gets a call's provider ready, as far as that may take its time or fail in third-party code."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping
     from concurrent.futures import Future
 
-    from llmgate._core.prepare import AnyAsked
+    from llmgate._core.prepare import UnresolvedCall
     from llmgate._core.registry import Registry
     from llmgate.options import Timeout
     from llmgate.provider import Provider
@@ -48,7 +48,7 @@ def check_loop() -> None:
     )
 
 
-async def load(registry: Registry, call: AnyAsked, timeout: Timeout, began: float) -> None:
+async def load(registry: Registry, call: UnresolvedCall, timeout: Timeout, began: float) -> None:
     """Have the provider of a call's model imported and made, within the limits of the call."""
     if type(call.model) is not str:
         return
@@ -113,7 +113,7 @@ def transport_of(
             transport = transports.setdefault(provider, transport)
     except LLMGateError:
         raise
-    except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
+    except Exception as error:  # noqa: BLE001 - third-party code may raise anything
         reason = describe_error(error)
     else:
         return transport

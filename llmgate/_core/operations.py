@@ -1,6 +1,6 @@
-"""What a client does besides chat: embeddings, rerankings, counts of tokens, lists of models.
+"""A client's operations beside chat: embeddings, reranking, token counts, lists of models.
 
-How such a call is checked and driven is in modules that are imported when one is made.
+The modules that check and drive such a call are imported when one is made.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from llmgate._core.arguments import described
 from llmgate._core.media import FilesToRead
-from llmgate._core.prepare import AnyAsked, fit, hide_credentials, new_id, provider_of, resolve
+from llmgate._core.prepare import fit, hide_credentials, new_id, provider_of, resolve
 from llmgate._core.registry import Registry, Target
 from llmgate.errors import InvalidRequestError, MissingKeyError
 from llmgate.options import CallOptions, EmbeddingOptions, ListOptions, RerankOptions
@@ -24,8 +24,9 @@ from llmgate.report import Policy, Report
 if TYPE_CHECKING:
     from llmgate._core.layers import Call, Layer
     from llmgate._core.listing import ListingCall
+    from llmgate._core.prepare import UnresolvedCall
     from llmgate._core.retry import RetryBudget, RetryPolicy
-    from llmgate._core.state import AnyCall, CallState
+    from llmgate._core.state import CallState, FittedCall
     from llmgate._core.tokens import Ratios
     from llmgate.cost import Prices
     from llmgate.embeddings import EmbeddingCall, EmbeddingInput, Embeddings
@@ -51,7 +52,7 @@ def load_layers() -> Any:
 
 
 class Operations:
-    """What a client does besides chat. Each call of it is one call of the client's."""
+    """A client's operations beside chat."""
 
     _ratios: Ratios | None = None
     """How many bytes a token has, once a count was asked for."""
@@ -77,19 +78,19 @@ class Operations:
             stream: bool | None,
             options: CallOptions,
         ) -> ChatCall: ...
-        def _parse_here(
+        def _parse_blocking(
             self,
             model: str | Sequence[str],
             messages: Iterable[MessageLike],
             stream: bool | None,
             options: CallOptions,
         ) -> ChatCall: ...
-        async def _read(
+        async def _read_files(
             self, found: FilesToRead, options: CallOptions, began: float
         ) -> list[Any]: ...
-        async def _load(self, call: AnyAsked, began: float) -> None: ...
-        async def _begin(
-            self, call: AnyAsked, fitted: AnyCall, provider: Provider, began: float
+        async def _load_provider(self, call: UnresolvedCall, began: float) -> None: ...
+        async def _new_state(
+            self, call: UnresolvedCall, fitted: FittedCall, provider: Provider, began: float
         ) -> CallState: ...
 
     # --- embeddings ---
@@ -165,8 +166,7 @@ class Operations:
         return result
 
     def _middleware_of(self, call: ChatCall | EmbeddingCall) -> tuple[Middleware, ...]:
-        """The middleware, and behind it what tries the other models of a call that has any, and
-        what makes one a second time."""
+        """The client's middleware; with a router innermost if the call has fallbacks or a hedge."""
         if not call.fallbacks and call.hedge_after is None:
             return self._middleware
         if self._router is None:
@@ -180,7 +180,7 @@ class Operations:
         return self._with_router
 
     def _shared(self) -> Shared:
-        """What middleware is told of this client."""
+        """What the client shares with its middleware: retries, prices, targets."""
         from llmgate.middleware import Shared  # noqa: PLC0415 - only for those who have it
 
         return Shared(self._policy, self._budget, self._prices, self._registry.target)
@@ -189,14 +189,14 @@ class Operations:
         """Ask the provider of a call's model."""
         from llmgate._core.embed import embed_in_batches, fit_embedding  # noqa: PLC0415 - likewise
 
-        await self._load(call, began)
+        await self._load_provider(call, began)
         target = resolve(call, self._registry)
         provider = provider_of(call, target, self._registry)
         fitted, abilities = fit_embedding(call, target, provider)
-        state = await self._begin(call, fitted, provider, began)
+        state = await self._new_state(call, fitted, provider, began)
         try:
             return await embed_in_batches(state, abilities.max_batch)
-        except MissingKeyError:  # it is looked for again when it may have been set
+        except MissingKeyError:  # the next call reads the environment again
             self._registry.forget(target.provider)
             raise
 
@@ -265,13 +265,13 @@ class Operations:
         """Ask the provider of a call's model."""
         from llmgate._core.rerank import fit_rerank, reranked  # noqa: PLC0415 - likewise
 
-        await self._load(call, began)
+        await self._load_provider(call, began)
         target = resolve(call, self._registry)
         provider = provider_of(call, target, self._registry)
-        state = await self._begin(call, fit_rerank(call, target, provider), provider, began)
+        state = await self._new_state(call, fit_rerank(call, target, provider), provider, began)
         try:
             return await reranked(state, call)
-        except MissingKeyError:  # it is looked for again when it may have been set
+        except MissingKeyError:  # the next call reads the environment again
             self._registry.forget(target.provider)
             raise
 
@@ -284,7 +284,7 @@ class Operations:
         messages: Iterable[MessageLike],
         **options: Unpack[CallOptions],
     ) -> TokenCount:
-        """How many tokens the prompt of such a call has, tools included; no model is asked.
+        """The number of tokens in the prompt of a call, tools included; no completion is made.
 
         The provider counts where it can; elsewhere it is an estimate, and says so, from the bytes
         of the prompt and from what the usage of this client's calls says since the first count.
@@ -296,7 +296,7 @@ class Operations:
         try:
             call = self._parse(model, messages, False, options)
         except FilesToRead as found:
-            read = await self._read(found, options, began)
+            read = await self._read_files(found, options, began)
             call = self._parse(model, read, False, options)
         return await self._count(call, began)
 
@@ -311,7 +311,7 @@ class Operations:
         from llmgate._core.sync import run  # noqa: PLC0415 - a thread, only where asked for
 
         began = time.monotonic()
-        call = self._parse_here(model, messages, False, options)
+        call = self._parse_blocking(model, messages, False, options)
         return run(lambda: self._count(call, began))
 
     async def _count(self, call: ChatCall, began: float) -> TokenCount:
@@ -322,12 +322,12 @@ class Operations:
         if ratios is None:
             ratios = self._ratios = Ratios()
             self._middleware = (ratios, *self._middleware)
-        await self._load(call, began)
+        await self._load_provider(call, began)
         target = resolve(call, self._registry)
         provider = provider_of(call, target, self._registry)
         if isinstance(provider, TokenCounter):
             fitted = as_count(fit(call, target, provider))
-            found = await counted(await self._begin(call, fitted, provider, began))
+            found = await counted(await self._new_state(call, fitted, provider, began))
             if found is not None:
                 return found
         return ratios.estimate(call, provider.name, target.model)
@@ -369,14 +369,14 @@ class Operations:
     ) -> list[Model]:
         from llmgate._core.listing import is_configured, listed  # noqa: PLC0415 - not paid for by chat
 
-        await self._load(call, began)
+        await self._load_provider(call, began)
         provider = provider_of(call, Target(name, ""), self._registry)
         if not (is_named or is_configured(provider)):
             return []
-        state = await self._begin(call, replace(call, model=""), provider, began)
+        state = await self._new_state(call, replace(call, model=""), provider, began)
         try:
             return await listed(state, name, self._lists)
-        except MissingKeyError:  # it is looked for again when it may have been set
+        except MissingKeyError:  # the next call reads the environment again
             self._registry.forget(name)
             raise
 

@@ -1,4 +1,4 @@
-"""From a call's arguments to what its provider reads, in three steps: parse, resolve, fit.
+"""Turns a call's arguments into what its provider reads, in three steps: parse, resolve, fit.
 
 ``parse`` knows no provider, ``resolve`` chooses one, ``fit`` applies what that one declares. None
 of them does any I/O, and the same call can be resolved and fitted again, for another provider.
@@ -43,20 +43,20 @@ if TYPE_CHECKING:
     from llmgate.options import Timeout
 
 __all__ = [
-    "AnyAsked",
-    "first_and_rest",
+    "UnresolvedCall",
     "fit",
     "hide_credentials",
     "new_id",
     "parse",
+    "primary_and_fallbacks",
     "provider_of",
     "resolve",
-    "set_own",
+    "set_call_options",
 ]
 
 
-class AnyAsked(Protocol):
-    """What all calls have in common before their provider is chosen, whatever they ask for."""
+class UnresolvedCall(Protocol):
+    """The fields that calls of every operation have before their provider is chosen."""
 
     model: str
     unsupported: Policy
@@ -72,7 +72,7 @@ class AnyAsked(Protocol):
     def parameters(self) -> Mapping[str, object]: ...
 
 
-# --- parse: what is asked for -------------------------------------------------------------
+# --- parse: checked arguments -------------------------------------------------------------
 
 
 def parse(
@@ -96,24 +96,24 @@ def parse(
             reason = f"expected True or False, got {describe_value(stream)}"
             raise InvalidRequestError(reason, path="stream")
         stream = False
-    chat, own, switch = _sorted(options, registry)
+    chat, own, switch = _split_options(options, registry)
     changes: list[Deviation] = []
     checked = check_messages(messages, changes, model)
     parameters: ChatParameters = {}
     if chat:
-        parameters = check_parameters(_completed(chat, changes), changes)
+        parameters = check_parameters(_with_schemas(chat, changes), changes)
     if not stream and "stream_options" in parameters:
         reason = "only a stream has options: set stream=True"
         raise InvalidRequestError(reason, path="stream_options")
     first: Any = model
     fallbacks: tuple[str, ...] = ()
     if not isinstance(model, str):
-        first, fallbacks = first_and_rest(model)
+        first, fallbacks = primary_and_fallbacks(model)
     if switch is not None:
         first = legacy.prefixed(first, switch)
     call = ChatCall(first, checked, parameters, stream, unsupported, {}, {}, None, None, {}, (), {})
     if own:  # seldom
-        set_own(call, own)
+        set_call_options(call, own)
         call.hedge_after = as_hedge_after(own.get("hedge_after"))
     if changes:
         call.deviations = tuple(changes)
@@ -124,8 +124,8 @@ def parse(
     return call
 
 
-def first_and_rest(model: Any) -> tuple[str, tuple[str, ...]]:
-    """A list of models as the one to ask and those to ask where it fails; anything else as it is.
+def primary_and_fallbacks(model: Any) -> tuple[str, tuple[str, ...]]:
+    """The first model of a list and its fallbacks; anything else unchanged, without fallbacks.
 
     Raises:
         InvalidRequestError: when one of the list is no model's name.
@@ -154,12 +154,12 @@ _LISTS = (list, tuple)
 
 
 def _output(kind: Any, repair: Any) -> Output | None:
-    """What the response is to be parsed as; None where the format is no Python type."""
+    """The Python type to parse the response as; None where the format is none."""
     if type(repair) is not int or repair < 0:
         raise InvalidRequestError(
             f"expected 0 or more, got {describe_value(repair)}", path="repair"
         )
-    if kind is not None and not isinstance(kind, _NO_TYPES):
+    if kind is not None and not isinstance(kind, _NOT_TYPES):
         return Output(kind, repair)
     if repair:
         reason = "nothing can be checked: give a Python type as response_format"
@@ -167,11 +167,11 @@ def _output(kind: Any, repair: Any) -> Output | None:
     return None
 
 
-def _sorted(
+def _split_options(
     options: CallOptions, registry: Registry
 ) -> tuple[dict[str, Any], dict[str, Any], str | None]:
-    """The arguments that have a value: OpenAI's parameters, ours, and the provider that a call
-    names as ``<name>=True``, which is an argument of this API's early form."""
+    """The options that are not None: OpenAI's parameters, options of this library, and the provider
+    that a call names as ``<name>=True``, as early versions of this API did."""
     chat: dict[str, Any] = {}
     own: dict[str, Any] = {}
     switch: str | None = None
@@ -196,15 +196,15 @@ def _chat_names() -> frozenset[str]:
     return frozenset(ChatParameters.__annotations__)
 
 
-def _completed(given: dict[str, Any], changes: list[Deviation]) -> dict[str, Any]:
-    """The parameters with schemas in place of the types and functions that stand for them."""
+def _with_schemas(given: dict[str, Any], changes: list[Deviation]) -> dict[str, Any]:
+    """The parameters with JSON schemas in place of Python types and functions."""
     parameters = dict(given)
     kind = parameters.get("response_format")
     if isinstance(kind, str | list):
         expected = 'expected a type, or a dictionary such as {"type": "json_object"}'
         reason = f"{expected}; got {describe_value(cast('object', kind))}"
         raise InvalidRequestError(reason, path="response_format")
-    if kind is not None and not isinstance(kind, _NO_TYPES):
+    if kind is not None and not isinstance(kind, _NOT_TYPES):
         from llmgate._core.formats import format_of  # noqa: PLC0415 - only for those who pass one
 
         parameters["response_format"], deviations = format_of(kind)
@@ -213,12 +213,12 @@ def _completed(given: dict[str, Any], changes: list[Deviation]) -> dict[str, Any
     if callable(tools):
         refuse_one_tool(tools)
     if is_iterable(tools) and not isinstance(tools, str | bytes | Mapping):
-        parameters["tools"] = _defined([*tools])
+        parameters["tools"] = _with_definitions([*tools])
     return parameters
 
 
-def _defined(tools: list[Any]) -> list[Any]:
-    """The tools, functions by their definitions."""
+def _with_definitions(tools: list[Any]) -> list[Any]:
+    """The tools, with definitions in place of Python functions."""
     if not any(map(callable, tools)):
         return tools
     from llmgate.tools import as_tool, check_names  # noqa: PLC0415 - only where functions are given
@@ -229,12 +229,12 @@ def _defined(tools: list[Any]) -> list[Any]:
     return [tool if mine is None else mine.definition for tool, mine in pairs]
 
 
-_NO_TYPES = (Mapping, str, bytes, int, float, list, tuple, set)
-"""What a ``response_format`` may be given as by mistake, beside OpenAI's own dictionaries."""
+_NOT_TYPES = (Mapping, str, bytes, int, float, list, tuple, set)
+"""Values of a ``response_format`` that are no Python types: OpenAI's dictionaries, and mistakes."""
 
 
-def set_own(call: AnyAsked, own: Mapping[str, Any]) -> None:
-    """Set what a call gives beside OpenAI's parameters."""
+def set_call_options(call: UnresolvedCall, own: Mapping[str, Any]) -> None:
+    """Set the options of a call that are not OpenAI's parameters."""
     if not legacy.EARLY_NAMES.isdisjoint(own):
         own = legacy.as_current(own)
     call.settings = as_settings(own)
@@ -248,11 +248,11 @@ def set_own(call: AnyAsked, own: Mapping[str, Any]) -> None:
         call.timeout = as_timeout(own["timeout"])
 
 
-# --- resolve: whom it is asked of ---------------------------------------------------------
+# --- resolve: the provider and its model ---------------------------------------------------------
 
 
-def resolve(call: AnyAsked, registry: Registry) -> Target:
-    """Where a call goes.
+def resolve(call: UnresolvedCall, registry: Registry) -> Target:
+    """The provider, and the provider's model, that a call names.
 
     Raises:
         UnknownProviderError: when no provider has such a model: what is installed, what to do.
@@ -260,8 +260,8 @@ def resolve(call: AnyAsked, registry: Registry) -> Target:
     return registry.target(call.model)
 
 
-def provider_of(call: AnyAsked, target: Target, registry: Registry) -> Provider:
-    """The provider, set up as the call wants it; no frame that holds the key in clear is shown."""
+def provider_of(call: UnresolvedCall, target: Target, registry: Registry) -> Provider:
+    """The provider with the call's settings; no frame of a traceback holds the revealed key."""
     try:
         provider = registry.provider(target.provider, revealed(call.settings))
     except LLMGateError as error:
@@ -281,7 +281,7 @@ def provider_of(call: AnyAsked, target: Target, registry: Registry) -> Provider:
 
 
 def _is_wrapped(call: ChatCall) -> bool:
-    """Whether the value that a call asks for comes in an object that was made around it."""
+    """Whether the schema of a call's response was wrapped in an object."""
     if not call.deviations:
         return False
     from llmgate._core.formats import WRAPPED  # noqa: PLC0415 - seldom
@@ -289,11 +289,11 @@ def _is_wrapped(call: ChatCall) -> bool:
     return any(each.reason == WRAPPED for each in call.deviations)
 
 
-# --- fit: how that provider is asked ------------------------------------------------------
+# --- fit: the call as that provider takes it ------------------------------------------------------
 
 
 def fit(call: ChatCall, target: Target, provider: Provider) -> ProviderCall:
-    """The call as its provider is to read it, with a report of what differs.
+    """The call as its provider reads it, with a report of what was changed.
 
     Raises:
         UnsupportedError: when the provider lacks what the call cannot do without.
@@ -322,7 +322,7 @@ def fit(call: ChatCall, target: Target, provider: Provider) -> ProviderCall:
 
 
 def _without_stream_options(call: ProviderCall) -> ProviderCall:
-    """The call without ``stream_options``, which are for us: every stream ends with its usage."""
+    """The call without ``stream_options``, which no provider reads: every stream reports usage."""
     parameters = call.parameters.copy()
     options = parameters.pop("stream_options")
     for name, value in options.items():
@@ -346,8 +346,7 @@ os.register_at_fork(after_in_child=_ids.seed)
 
 
 def hide_credentials(options: OwnOptions) -> None:
-    """Put keys and passwords out of sight before anything can fail: a traceback may show our
-    frames.
+    """Wrap keys and passwords before anything can fail: a traceback may show these frames.
 
     Raises:
         InvalidRequestError: when the key cannot be one; its text is not quoted.
@@ -373,4 +372,4 @@ def hide_credentials(options: OwnOptions) -> None:
 
 
 _CREDENTIALS = frozenset({"api_key", "extra_headers", "provider_settings", "base_url", "api_base"})
-"""The arguments that may hold them."""
+"""The arguments that may hold credentials."""

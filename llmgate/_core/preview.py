@@ -79,7 +79,7 @@ def _first_of(
             flow.close()
     except LLMGateError as error:
         failure: LLMGateError = error
-    except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
+    except Exception as error:  # noqa: BLE001 - third-party code may raise anything
         failure = plugin_error(error, provider, "encode the call")
     else:
         return first

@@ -1,4 +1,4 @@
-"""Looks at what a stranger's factory made, and describes what its code raised.
+"""Looks at what a third-party factory made, and describes what its code raised.
 
 It calls nothing of a provider beyond its attributes.
 """
@@ -15,7 +15,7 @@ __all__ = ["checked", "describe_failure"]
 
 
 def describe_failure(error: BaseException) -> str:
-    """What a stranger's code raised, whatever that is; an interrupt of the process goes on."""
+    """What third-party code raised, whatever that is; an interrupt of the process goes on."""
     if isinstance(error, KeyboardInterrupt) and current_thread() is main_thread():
         raise error
     return describe_error(error)
@@ -25,7 +25,7 @@ def checked(provider: Provider, described: str) -> Provider:
     """The provider, if it is one as far as can be seen."""
     try:
         flaw = _flaw(provider)
-    except Exception as error:  # noqa: BLE001 - a stranger's attributes may be code
+    except Exception as error:  # noqa: BLE001 - third-party attributes may be code
         flaw = f"is broken: {describe_error(error)}"
     if flaw:
         raise UnknownProviderError(f"the provider {described} {flaw}")

@@ -1,4 +1,4 @@
-"""Finds providers: those that the client was given, and installed ones by their entry points.
+"""Finds providers: those passed to the client, then installed ones by their entry points.
 
 Only a provider that a call asks for is imported; everything else is read from metadata.
 """
@@ -43,7 +43,7 @@ __all__ = [
 
 @slotted
 class InstalledProvider:
-    """What the metadata of an installed package says of a provider.
+    """A provider as the metadata of its package declares it.
 
     ``rival`` is another package's entry point of the same name, if there is one. ``keys`` are the
     variables that may hold its key, as far as the package says.
@@ -79,13 +79,13 @@ class InstalledProvider:
             )
         try:
             return cast("ProviderFactory", self.entry_point.load())
-        except BaseException as error:  # noqa: BLE001 - a stranger's module may raise anything
+        except BaseException as error:  # noqa: BLE001 - a third-party module may raise anything
             reason = describe_failure(error)
         raise UnknownProviderError(f"the provider {self.described} failed to load: {reason}")
 
     @property
     def described(self) -> str:
-        """Its name, and whose it is."""
+        """Its name, package and version, for errors."""
         return f"{self.name!r} of the package {self.distribution} {self.version}"
 
 
@@ -95,7 +95,7 @@ _Key: TypeAlias = tuple[str, frozenset[tuple[str, Any]]]
 
 @slotted
 class Target:
-    """Where a call goes: a provider's name, and that provider's own name of the model."""
+    """A provider's name, and the model as that provider names it."""
 
     provider: str
     model: str
@@ -134,7 +134,7 @@ def installed_providers() -> Mapping[str, KnownProvider]:
 
 
 def _claimed(points: EntryPoints, group: str) -> dict[tuple[int, str], tuple[str, ...]]:
-    """What each package declares for its own providers; nobody claims for another package."""
+    """The entry points of a group, by the provider of the same package that they belong to."""
     claims: dict[tuple[int, str], tuple[str, ...]] = {}
     for claim in points.select(group=group):
         key = (id(claim.dist), claim.value)
@@ -152,7 +152,7 @@ def _known(name: str) -> KnownProvider | None:
 
 
 def _entry_points() -> EntryPoints:
-    """Those of all packages that have some for us, and whose metadata can be read."""
+    """The entry points of all packages that declare any of ours and have readable metadata."""
     from importlib import metadata  # noqa: PLC0415 - slow to import
 
     found: dict[str, list[EntryPoint]] = {}
@@ -166,7 +166,7 @@ def _entry_points() -> EntryPoints:
 
 
 def _folder(distribution: Distribution) -> str:
-    """A package's name, as its folder says it: what is inside it costs more to read."""
+    """A package's name from its folder, which costs less than reading its metadata."""
     path = getattr(distribution, "_path", None)
     return distribution.name if path is None else path.name.partition("-")[0].lower()
 
@@ -186,7 +186,7 @@ def _allowed() -> set[str]:
 
 
 def _owner(point: EntryPoint) -> tuple[str, str]:
-    """The name and version of a package; where it does not say its name, that of its folder."""
+    """The name and version of an entry point's package; its folder's name if it declares none."""
     if point.dist is None:
         return "?", "?"
     metadata = point.dist.metadata
@@ -196,7 +196,7 @@ def _owner(point: EntryPoint) -> tuple[str, str]:
 
 
 class Registry:
-    """The providers of one client: those that it was given first, then installed ones."""
+    """The providers of one client: first those passed to it, then installed ones."""
 
     def __init__(self, providers: Mapping[str, Provider | ProviderFactory] | None = None) -> None:
         self._given = dict(providers or {})
@@ -216,7 +216,7 @@ class Registry:
         return [*dict.fromkeys([*self._given, *known_providers()])]
 
     def target(self, model: str) -> Target:
-        """Where a model's calls go: ``provider/model``, or a name without a prefix that one claims.
+        """The target of ``provider/model``, or of an unprefixed name that one provider claims.
 
         Raises:
             UnknownProviderError: for a name that none has: what is installed, and what to do.
@@ -241,7 +241,7 @@ class Registry:
         raise self._unknown(model)
 
     def provider(self, name: str, settings: Mapping[str, Any]) -> Provider:
-        """The provider of that name, set up with what this call gives (key, endpoint, …)."""
+        """The provider of that name with a call's settings (key, base URL, …)."""
         key = _key(name, settings)
         made = self._made.get(key)
         return self._make(key, settings) if made is None else made
@@ -249,13 +249,13 @@ class Registry:
     def loading(
         self, model: str, settings: Mapping[str, Any]
     ) -> tuple[Future[object], str, str] | None:
-        """What a thread does next to get a model's provider ready, as a call sets it up, with that
-        provider's name and description; None when it is ready, or when there is none.
+        """The next step of loading a model's provider, under way on a thread, with the provider's
+        name and description; None when it is ready, or when there is no such provider.
 
-        The import comes first, and all calls share it. A stranger's code may take long, or never
+        The import comes first, and all calls share it. Third-party code may take long, or never
         come to an end; no other call waits for that.
         """
-        name = self._name_in(model)
+        name = self._provider_name(model)
         if name is None:
             return None
         key = _key(name, settings)
@@ -279,7 +279,7 @@ class Registry:
             under_way.add_done_callback(lambda _: self._loading.pop(step, None))
         return under_way
 
-    def _name_in(self, model: str) -> str | None:
+    def _provider_name(self, model: str) -> str | None:
         """The provider of a model, if there is exactly one."""
         prefix, slash, _ = model.partition("/")
         names = [prefix] if slash and self.knows(prefix) else self._claimants(model)
@@ -308,7 +308,7 @@ class Registry:
             raise self._unknown(f"{name}/")
 
     def forget(self, name: str) -> None:
-        """Make the provider anew for the next call, as when its key was missing."""
+        """Make the provider again for the next call, such as when its key was missing."""
         self.ready_models.clear()
         for key in list(self._made):
             if key[0] == name:
@@ -348,19 +348,19 @@ class Registry:
                     f"the provider {name!r} was passed as an instance: set {names} there"
                 )
             factory = given.configured
-        return self._started(factory, name, settings)
+        return self._construct(factory, name, settings)
 
-    def _started(
+    def _construct(
         self, factory: ProviderFactory, name: str, settings: Mapping[str, Any]
     ) -> Provider:
-        """The provider that a stranger's callable makes."""
+        """The provider that its factory makes."""
         given, described = self._given.get(name), self._described(name)
         try:
             check_settings(factory, name, settings)
             return checked(factory(**settings), described)
         except LLMGateError:
             raise
-        except BaseException as error:  # noqa: BLE001 - a stranger's constructor may, too
+        except BaseException as error:  # noqa: BLE001 - third-party code may raise anything
             reason = describe_failure(error)
         if given is not None and not callable(given):  # set up anew by its class, as a rule
             check_settings(type(given), name, settings)
@@ -384,5 +384,5 @@ class Registry:
 
 
 def _key(name: str, settings: Mapping[str, Any]) -> _Key:
-    """What a provider is remembered by."""
+    """The key under which a provider with these settings is cached."""
     return name, frozenset((k, key_of(k, value)) for k, value in settings.items())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from llmgate._core import drive
 from llmgate._core.abilities import apply_abilities, declared
 from llmgate._core.check import check_documents, check_name, check_query, check_rerank_parameters
-from llmgate._core.prepare import new_id, set_own
+from llmgate._core.prepare import new_id, set_call_options
 from llmgate.errors import PluginError, UnsupportedError, describe_value
 from llmgate.options import OwnOptions, RerankOptions, RerankParameters
 from llmgate.provider import Provider, RerankAbilities, Reranker
@@ -53,7 +53,7 @@ def parse_rerank(
     call.return_documents = checked.pop("return_documents", False)
     call.parameters = cast("RerankParameters", checked)
     if own:
-        set_own(call, own)
+        set_call_options(call, own)
     return call
 
 
@@ -109,7 +109,7 @@ async def reranked(state: CallState, asked: RerankCall) -> Reranking:
     Raises:
         LLMGateError: always one of our own; cancellation passes unchanged.
     """
-    reranking = await drive.conclude(lambda: _reranked(state, asked), state)
+    reranking = await drive.run_call(lambda: _reranked(state, asked), state)
     state.end("ok", usage=_counted(reranking.usage))
     return reranking
 

@@ -1,6 +1,6 @@
-"""Sends one request of a flow: credentials, the response, what its status means, and retries.
+"""Sends one request of a flow: credentials, retries, and the response with its status checked.
 
-What the response's body says is the provider's to read.
+The provider reads the response's body.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ __all__ = [
     "ResponseScope",
     "attempt_started",
     "authorize_request",
-    "is_own",
+    "must_propagate",
     "pause_before_next",
     "send_with_retries",
     "with_client_headers",
@@ -57,16 +57,15 @@ __all__ = [
 ]
 
 MAX_BODY = 64 * 1024 * 1024
-"""The largest body of an answer, in bytes after decompression."""
+"""The largest body of a completion, in bytes after decompression."""
 MAX_ERROR_BODY = 1024 * 1024
-"""The largest body of an error, likewise; what is beyond it is not read."""
+"""The largest body of an error, likewise; the rest is not read."""
 _ERROR_SECONDS = 5.0
-"""How long an error's body is read; likewise."""
+"""How long an error's body is read, in seconds."""
 
 
 class ResponseScope:
-    """Owns the response that a flow leaves open, and closes it at the end of the scope; a stream
-    that takes it over detaches it."""
+    """Owns an open response, and closes it at the end of the scope unless a stream detaches it."""
 
     def __init__(self) -> None:
         self._incoming: IncomingResponse | None = None
@@ -97,9 +96,9 @@ class ResponseScope:
 async def send_with_retries(
     request: HttpRequest, state: CallState, scope: ResponseScope | None
 ) -> HttpResponse:
-    """The response to a request, which is sent again as often as the policy allows.
+    """The response to a request, which is retried as the policy allows.
 
-    With a scope, the response to a request that asks for a stream is left open; the scope owns it.
+    With a scope, the response to a streaming request is left open, and the scope owns it.
     """
     request = with_given_headers(request, state.extra_headers)
     if request.delay > 0:
@@ -110,7 +109,7 @@ async def send_with_retries(
         try:
             response = await attempt.send_once(scope)
         except LLMGateError as error:
-            other = _other_request(request, error, state)
+            other = _request_after_refusal(request, error, state)
             pause = attempt.pause_after(error)
             if pause is None:
                 raise
@@ -123,11 +122,11 @@ async def send_with_retries(
         await asyncio.sleep(wait)
 
 
-def _other_request(
+def _request_after_refusal(
     request: HttpRequest, error: LLMGateError, state: CallState
 ) -> HttpRequest | None:
-    """What the provider would send in place of a request which the host refused, if it has
-    anything. It is an attempt like any other, and the error says so where none is left."""
+    """The request to send in place of one that the host refused, if the provider has any. It counts
+    as a retry; where none is left, the error says that a retry would have helped."""
     if request.on_refusal is None or not isinstance(error, ProviderError):
         return None
     other = state.run(request.on_refusal, error)
@@ -166,10 +165,10 @@ def pause_before_next(error: LLMGateError, state: CallState, *, answered: bool) 
 def _pause_of(
     policy: RetryPolicy, error: LLMGateError, number: int, *, answered: bool
 ) -> float | None:
-    """The seconds that a policy wants to be waited; None where it wants no other attempt."""
+    """The pause that the policy asks for, in seconds; None where it allows no other attempt."""
     if not policy.allows(error, number, answered=answered):
         return None
-    # where the request was not processed, the server is asked once in all
+    # a request that was not processed is sent again at once
     return 0.0 if is_unprocessed(error) else policy.pause(error, number)
 
 
@@ -183,8 +182,8 @@ def attempt_started(
 
 
 def with_given_headers(request: HttpRequest, headers: Mapping[str, str]) -> HttpRequest:
-    """The request as ``authorize`` is to see it: with the headers that the caller gave for this
-    call, in place of its own of the same name."""
+    """The request with the call's ``extra_headers``, which replace its own of the same name.
+    ``authorize`` sees them."""
     if not headers:
         return request
     given = frozenset(name.lower() for name in headers)
@@ -194,7 +193,7 @@ def with_given_headers(request: HttpRequest, headers: Mapping[str, str]) -> Http
 def with_client_headers(
     request: HttpRequest, headers: HeaderSource, started: AttemptStarted
 ) -> HttpRequest:
-    """The request with what the client gives for this attempt; the call's own headers win."""
+    """The request with the client's headers for this attempt; the call's own headers win."""
     try:
         given = as_headers(headers(started), "headers")
         if not given:
@@ -204,7 +203,7 @@ def with_client_headers(
         return replace(request, given_headers=request.given_headers | names)
     except LLMGateError:
         raise
-    except Exception as error:  # noqa: BLE001 - it is a stranger's
+    except Exception as error:  # noqa: BLE001 - it is third-party code
         kind, origin = type(error).__name__, origin_of(error)
     raise RequestError(f"the client's headers could not be made ({kind} in {origin})")
 
@@ -216,7 +215,7 @@ async def authorize_request(request: HttpRequest, state: CallState) -> HttpReque
     except LLMGateError:
         raise
     except BaseException as error:
-        if is_own(error):
+        if must_propagate(error):
             raise
         failure = authorize_error(error, state.provider)
     else:
@@ -227,27 +226,27 @@ async def authorize_request(request: HttpRequest, state: CallState) -> HttpReque
 
 
 def is_unprocessed(error: LLMGateError) -> bool:
-    """Whether the server cannot have acted on the request that failed so."""
+    """Whether the server cannot have acted on the request that failed with this error."""
     return isinstance(error, ReadError) and error.unprocessed
 
 
-def is_own(error: BaseException) -> bool:
-    """Whether an exception is for us, and no accident of a stranger's code: a cancellation of this
-    task, an interrupt of the process."""
+def must_propagate(error: BaseException) -> bool:
+    """Whether an exception must reach the caller unchanged: a cancellation of this task, or an
+    interrupt of the process. Third-party code may raise the same types by itself."""
     if isinstance(error, asyncio.CancelledError):
         task = asyncio.current_task()
         return task is None or task.cancelling() > 0
     return not isinstance(error, Exception | GeneratorExit)
 
 
-def _joined(pieces: list[bytes]) -> bytes:
+def _join_and_clear(pieces: list[bytes]) -> bytes:
     body = b"".join(pieces)
     pieces.clear()
     return body
 
 
-_NOT_DONE = frozenset({408, 425, 429, 503, 529})
-"""The statuses that say so; behind a gateway's 502 or 504 the request may well have been done."""
+_NOT_PROCESSED = frozenset({408, 425, 429, 503, 529})
+"""Statuses of requests that were not processed; after a gateway's 502 or 504, one may have been."""
 
 
 class _Attempt:
@@ -265,16 +264,17 @@ class _Attempt:
     def pause_after(self, error: LLMGateError) -> float | None:
         """The seconds to wait before another attempt; None when there is to be no other."""
         response = self._state.response
-        was_not_done = response is not None and response.status in _NOT_DONE
-        never_left = isinstance(error, ConnectError | DeadlineExceededError)  # of connecting alone
-        is_harmless = self._request.idempotent or was_not_done or never_left
-        is_asked_for = isinstance(error, ReadError) and self._state.policy.retry_reads
-        if not (is_harmless or is_unprocessed(error) or is_asked_for):
-            return None  # it could be done twice
+        was_not_processed = response is not None and response.status in _NOT_PROCESSED
+        # a DeadlineExceededError is retried only in its phase ``connect``
+        was_not_sent = isinstance(error, ConnectError | DeadlineExceededError)
+        is_harmless = self._request.idempotent or was_not_processed or was_not_sent
+        is_requested = isinstance(error, ReadError) and self._state.policy.retry_reads
+        if not (is_harmless or is_unprocessed(error) or is_requested):
+            return None  # the server may have acted on it
         return pause_before_next(error, self._state, answered=bool(self.answered))
 
     async def send_once(self, scope: ResponseScope | None) -> HttpResponse:
-        """The response; a streamed one is left open with the scope."""
+        """Send the request once; a streamed response is left open, owned by the scope."""
         state = self._state
         state.response = state.response_headers = state.sent = None
         if state.headers is not None:
@@ -320,18 +320,18 @@ class _Attempt:
             if state.emit is None:
                 incoming = await state.transport.open(signed, state.timeout)
             else:
-                with on_pool_wait(partial(self._tell_of_wait, state.emit)):
+                with on_pool_wait(partial(self._emit_pool_wait, state.emit)):
                     incoming = await state.transport.open(signed, state.timeout)
             return await self._receive(incoming, scope)
         except LLMGateError:
             raise
         except BaseException as error:
-            if is_own(error):
+            if must_propagate(error):
                 raise
             kind, origin = type(error).__name__, origin_of(error)
         raise InternalError(f"the transport failed with {kind}", origin=origin)
 
-    def _tell_of_wait(self, emit: Callable[[Event], object]) -> None:
+    def _emit_pool_wait(self, emit: Callable[[Event], object]) -> None:
         state = self._state
         emit(ConnectionQueued(state.call.id, self._number, LONG_WAIT, state.labels))
 
@@ -355,14 +355,16 @@ class _Attempt:
             raise
         finally:
             incoming.close()
-        response = state.response = HttpResponse(response.status, response.headers, _joined(pieces))
+        response = state.response = HttpResponse(
+            response.status, response.headers, _join_and_clear(pieces)
+        )
         if self.answered:
             return response
         raise self._error_of(response)
 
     async def _read_error_body(self, incoming: IncomingResponse, pieces: list[bytes]) -> None:
-        """Collect what comes of an error's body. The status is known: a body that is cut, endless,
-        slow or unreadable does not hide it."""
+        """Read as much of an error's body as arrives in time. A body that is truncated, endless,
+        slow or unreadable does not hide the status, which is known."""
         timeout, remaining = self._state.timeout, self._state.deadline.remaining()
         patience = min(_ERROR_SECONDS, 0.9 * remaining, 0.9 * (timeout.idle or math.inf))
         with suppress(LLMGateError, TimeoutError):
@@ -375,7 +377,7 @@ class _Attempt:
         limit = MAX_BODY if self.answered else MAX_ERROR_BODY
         deadline.begun = True
         try:
-            deadline.move(silence=True)
+            deadline.update(idle=True)
             while piece := await incoming.read():
                 if not isinstance(piece, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
                     raise TypeError(f"{describe_value(piece)} is not a piece of a body")
@@ -383,13 +385,13 @@ class _Attempt:
                 size += len(piece)
                 if size > limit:
                     raise ResponseTooLargeError(f"the response is larger than {limit} bytes")
-                deadline.move(silence=True)
-        finally:  # whatever follows, another step or another attempt, is to bring the answer
+                deadline.update(idle=True)
+        finally:  # the next request or attempt has its own first token
             deadline.begun = False
-            deadline.move()
+            deadline.update()
 
     def _error_of(self, response: HttpResponse) -> LLMGateError:
-        """The error that a status of 300 or more stands for, as the provider explains it."""
+        """The provider's error for a response with a status of 300 or more."""
         with suppress(Exception, asyncio.CancelledError, GeneratorExit):  # it may raise anything
             error = self._state.provider.error(response)
             if isinstance(error, LLMGateError):  # pyright: ignore[reportUnnecessaryIsInstance]

@@ -79,7 +79,7 @@ class Source(Protocol):
         ...
 
     @property
-    def has_more_at_hand(self) -> bool:
+    def has_undecoded_bytes(self) -> bool:
         """Whether a ``pull`` would decode what has come already, and wait for nothing."""
         ...
 
@@ -99,7 +99,7 @@ def notify(callbacks: Iterable[WhenDone], end: StreamEnd) -> None:
     for callback in callbacks:
         try:
             callback(end)
-        except Exception as error:  # noqa: BLE001 - it is a stranger's
+        except Exception as error:  # noqa: BLE001 - it is third-party code
             logging.getLogger("llmgate").warning(
                 "a callback of a stream failed: %s", describe_error(error)
             )

@@ -40,12 +40,12 @@ Result = TypeVar("Result")
 Outcome: TypeAlias = Literal["ok", "error", "cancelled", "abandoned"]
 
 
-_STRANGE = (Exception, CancelledError, GeneratorExit)
+_PLUGIN_ERRORS = (Exception, CancelledError, GeneratorExit)
 """What a provider's code may raise by itself. Anything else is an interrupt that found it at work,
 and a step that awaits nothing cannot be cancelled."""
 
 
-class AnyCall(Protocol):
+class FittedCall(Protocol):
     """What all calls have in common, whatever they ask for."""
 
     @property
@@ -72,7 +72,7 @@ class CallState:
     ``headers`` are asked on each attempt, ``extra_headers`` are those of the call.
     """
 
-    call: AnyCall
+    call: FittedCall
     provider: Provider
     transport: Transport
     timeout: Timeout
@@ -199,7 +199,7 @@ class CallState:
             return step(*arguments)
         except BaseException as error:
             is_end = may_stop and isinstance(error, StopIteration)
-            if is_end or isinstance(error, LLMGateError) or not isinstance(error, _STRANGE):
+            if is_end or isinstance(error, LLMGateError) or not isinstance(error, _PLUGIN_ERRORS):
                 raise
             action = "encode the call" if self.response is None else "decode the response"
             failure = plugin_error(error, self.provider, action)
@@ -213,7 +213,7 @@ class CallState:
         error.report = self.call.report
         with suppress(
             AttributeError, TypeError, ValueError
-        ):  # if a stranger gave what is no response
+        ):  # a provider may give an invalid response
             if self.response is not None and not isinstance(error, RequestError):
                 is_unread = self.call.stream and 200 <= self.response.status < 300
                 _add_response(
@@ -245,14 +245,14 @@ def _add_response(error: LLMGateError, response: HttpResponse, *, with_body: boo
     if error.body is None and with_body:
         error.body = response.body
     if isinstance(error, DecodeError):
-        _name_page(error, response.headers)
+        _describe_html_page(error, response.headers)
     if error.retry_after is None:
         error.retry_after = parse_retry_after(response.headers)
 
 
-def _name_page(error: DecodeError, headers: Mapping[str, str]) -> None:
+def _describe_html_page(error: DecodeError, headers: Mapping[str, str]) -> None:
     """Say that a web page came, where one did: a login, a proxy's notice, a wrong address."""
-    text = (error.body or error.frame or b"")[:_MOST_OF_A_PAGE].lstrip()
+    text = (error.body or error.frame or b"")[:_PAGE_HEAD].lstrip()
     is_labelled = "html" in headers.get("content-type", "").lower()
     if not (_PAGE.match(text) or (is_labelled and text[:1] == b"<" and text[:5] != b"<?xml")):
         return
@@ -265,7 +265,7 @@ def _name_page(error: DecodeError, headers: Mapping[str, str]) -> None:
     error.args = (error.message,)
 
 
-_MOST_OF_A_PAGE = 4096
+_PAGE_HEAD = 4096
 _PAGE = re.compile(rb"(<\?xml[^>]*>\s*)?(<!--[^>]*-->\s*)?<(!doctype\s+html|html)\b", re.IGNORECASE)
 _TITLE = re.compile(rb"<title[^>]*>\s*([^<]*[^<\s])", re.IGNORECASE)
 

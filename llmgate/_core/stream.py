@@ -114,7 +114,7 @@ class Stream(AsyncOnly, Live, HasExchange):
 
     async def next_batch(self) -> list[Chunk]:
         """The chunks of what is read at once, at least one; empty at the end."""
-        while not self._ready or self._source.has_more_at_hand:
+        while not self._ready or self._source.has_undecoded_bytes:
             if not await self._pull():
                 break
         batch = [*self._ready]

@@ -48,11 +48,11 @@ class _Background:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._started: Future[_Served] | None = None
-        self._here: _CallersThread | None = None
+        self._started: Future[_BackgroundLoop] | None = None
+        self._here: _CallerLoop | None = None
         self.is_stopped = False
 
-    def served(self) -> _Served | None:
+    def served(self) -> _BackgroundLoop | None:
         """The loop of the background thread; None when the process is ending without one."""
         with self._lock:
             if _is_to_start(self._started) and threading.main_thread().is_alive():
@@ -60,7 +60,7 @@ class _Background:
             started = self._started
         return None if started is None or self.is_stopped else started.result()
 
-    def submit(self, make: Callable[[], Awaitable[Result]]) -> Future[Result | _Passed] | None:
+    def submit(self, make: Callable[[], Awaitable[Result]]) -> Future[Result | _Interrupt] | None:
         """Have something awaited on the background loop; None where there is none, or no more.
 
         Nothing is submitted once it is stopping: nobody would run it.
@@ -71,13 +71,13 @@ class _Background:
                 return None
             return asyncio.run_coroutine_threadsafe(_await(make), served.loop)
 
-    def here(self) -> _CallersThread:
+    def here(self) -> _CallerLoop:
         """The loop that calling threads run themselves."""
         if self.is_stopped and threading.current_thread().daemon:
             raise SystemExit  # which no thread does that the process waits for
         with self._lock:
             if self._here is None:
-                self._here = _CallersThread()
+                self._here = _CallerLoop()
                 atexit.register(self._here.close)
             return self._here
 
@@ -86,8 +86,8 @@ class _Background:
         if self._here is not None:
             self._here.tidy()
 
-    def _start(self) -> Future[_Served] | None:
-        started: Future[_Served] = Future()
+    def _start(self) -> Future[_BackgroundLoop] | None:
+        started: Future[_BackgroundLoop] = Future()
         thread = threading.Thread(target=_serve, args=(started,), name="llmgate-sync", daemon=True)
         try:
             thread.start()
@@ -106,21 +106,21 @@ class _Background:
 
 
 @dataclass(frozen=True, slots=True)
-class _Served:
+class _BackgroundLoop:
     """A loop that another thread runs until it is stopped."""
 
     loop: asyncio.AbstractEventLoop
     stopped: asyncio.Event
 
 
-def _is_to_start(started: Future[_Served] | None) -> bool:
+def _is_to_start(started: Future[_BackgroundLoop] | None) -> bool:
     return started is None or (started.done() and started.exception() is not None)
 
 
-def _serve(started: Future[_Served]) -> None:
+def _serve(started: Future[_BackgroundLoop]) -> None:
     async def serve() -> None:
         stopped = asyncio.Event()
-        started.set_result(_Served(asyncio.get_running_loop(), stopped))
+        started.set_result(_BackgroundLoop(asyncio.get_running_loop(), stopped))
         await stopped.wait()
 
     try:
@@ -131,7 +131,7 @@ def _serve(started: Future[_Served]) -> None:
         started.set_exception(LLMGateError(reason))
 
 
-class _CallersThread:
+class _CallerLoop:
     """A loop that whoever calls runs itself, one thread at a time.
 
     It is closed as soon as no stream is open, since nothing is called after the last ``atexit``.
@@ -142,7 +142,7 @@ class _CallersThread:
         self._runner = asyncio.Runner()
         self._streams = WeakSet[Stream]()
 
-    def run(self, make: Callable[[], Awaitable[Result]]) -> Result | _Passed:
+    def run(self, make: Callable[[], Awaitable[Result]]) -> Result | _Interrupt:
         """Await something on it.
 
         Raises:
@@ -194,14 +194,14 @@ _ENDING = "the process is ending, and can make no call inside a running event lo
 _background = _Background()
 
 
-def _start_anew() -> None:
+def _reset_in_child() -> None:
     """A forked child has no thread of its parent's, and so needs a loop of its own."""
     global _background  # noqa: PLW0603 - the one process-wide thing there is
     _background = _Background()
 
 
 with suppress(AttributeError):  # there is no forking on Windows
-    os.register_at_fork(after_in_child=_start_anew)
+    os.register_at_fork(after_in_child=_reset_in_child)
 
 
 def run(make: Callable[[], Awaitable[Result]]) -> Result:
@@ -210,12 +210,12 @@ def run(make: Callable[[], Awaitable[Result]]) -> Result:
     background = _background
     future = background.submit(make)
     result = background.here().run(make) if future is None else _result_of(future, background)
-    if isinstance(result, _Passed):
+    if isinstance(result, _Interrupt):
         raise result.error
     return result
 
 
-def _result_of(future: Future[Result | _Passed], background: _Background) -> Result | _Passed:
+def _result_of(future: Future[Result | _Interrupt], background: _Background) -> Result | _Interrupt:
     try:
         _wait_for(future)
         return future.result()
@@ -245,19 +245,19 @@ _BETWEEN_LOOKS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class _Passed:
+class _Interrupt:
     """What would end the background loop, for everybody, if it were raised there."""
 
     error: BaseException
 
 
-async def _await(make: Callable[[], Awaitable[Result]]) -> Result | _Passed:
+async def _await(make: Callable[[], Awaitable[Result]]) -> Result | _Interrupt:
     try:
         return await make()
     except BaseException as error:
         if isinstance(error, Exception | asyncio.CancelledError):
             raise
-        return _Passed(error)
+        return _Interrupt(error)
 
 
 def _each_of(values: ValueIterator[Result]) -> Iterator[Result]:

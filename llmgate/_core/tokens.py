@@ -57,7 +57,7 @@ async def counted(state: CallState) -> TokenCount | None:
     Raises:
         LLMGateError: always one of our own; cancellation passes unchanged.
     """
-    found = await drive.conclude(lambda: _counted(state), state)
+    found = await drive.run_call(lambda: _counted(state), state)
     state.end("ok")
     return found
 

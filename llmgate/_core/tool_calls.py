@@ -116,7 +116,7 @@ class ToolCaller:
                 content = as_content(await tool.run(arguments, self._context))
                 seconds = time.monotonic() - began
                 return ToolCalled(name, arguments, content, seconds, call.id, is_repaired)
-        except Exception as error:  # noqa: BLE001 - a stranger's function may raise anything
+        except Exception as error:  # noqa: BLE001 - a third-party function may raise anything
             failure = describe_error(error)
         return ToolFailed(name, text, f"Error: {failure}", time.monotonic() - began, call.id)
 

@@ -21,11 +21,11 @@ def excerpt(text: bytes | str, limit: int = 300) -> str:
 
 
 def describe_error(error: BaseException) -> str:
-    """A stranger's exception: its kind, and what it says, if it can say anything."""
+    """An exception of third-party code: its kind, and what it says, if it can say anything."""
     kind = type(error).__name__
     try:
         return excerpt(f"{kind}: {error}")
-    except Exception:  # noqa: BLE001 - its own text may be code of the stranger's
+    except Exception:  # noqa: BLE001 - its ``__str__`` is third-party code
         return kind
 
 
@@ -33,7 +33,7 @@ def describe_value(value: object) -> str:
     """The beginning of a caller's value, fit for a message."""
     try:
         return excerpt(repr(value), 60)
-    except Exception:  # noqa: BLE001 - a stranger's object; and integers of 5,000 digits have none
+    except Exception:  # noqa: BLE001 - a third-party object; and integers of 5,000 digits have none
         return f"a value of type {type(value).__name__}"
 
 

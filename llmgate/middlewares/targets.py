@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
 from llmgate._core.check import check_name, check_parameters
-from llmgate._core.prepare import hide_credentials, set_own
+from llmgate._core.prepare import hide_credentials, set_call_options
 from llmgate._core.remembered import another
 from llmgate._core.settings import as_hedge_after, is_iterable, is_mapping
 from llmgate.errors import (
@@ -143,7 +143,7 @@ def _given(options: CallOptions) -> ChatCall:
             check_name(name)
         (chat if name in ChatParameters.__annotations__ else own)[name] = value
     call = ChatCall("", [])
-    set_own(call, own)
+    set_call_options(call, own)
     call.hedge_after = as_hedge_after(own.get("hedge_after"))
     if chat:
         call.parameters = check_parameters(chat, [])

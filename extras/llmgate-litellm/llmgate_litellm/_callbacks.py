@@ -129,7 +129,7 @@ def _threads() -> ThreadPoolExecutor:
 def _called(function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     try:
         function(*arguments)
-    except Exception as error:  # noqa: BLE001 - a stranger's function
+    except Exception as error:  # noqa: BLE001 - a third-party function
         _log.warning("a callback raised %s", type(error).__name__)
 
 
