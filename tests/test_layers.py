@@ -175,6 +175,7 @@ FLOORS = (
         "middlewares.limit_definition",
         "middlewares.limit_store",
         "middlewares.pacing",
+        "middlewares.limit_groups",
         "middlewares.turns",
         "middlewares.rate_headers",
         "middlewares.limits",

@@ -223,7 +223,7 @@ async def test_tokens_are_estimated_and_then_counted() -> None:
     began = time.monotonic()
     await ask(client, max_tokens=10)
     assert 9.9 < group_of(limits).tokens_at - began < 10.5
-    estimate = limits._estimates["fake/m"]
+    estimate = limits._models["fake/m"].estimate
     assert estimate._tokens_per_byte > 1
     assert estimate._completion < 250
 
@@ -235,13 +235,13 @@ async def test_estimates_learn_what_calls_take() -> None:
     client = client_of(limits)
     for _ in range(100):
         await ask(client)
-    estimate = limits._estimates["fake/m"]
+    estimate = limits._models["fake/m"].estimate
     assert 1 <= estimate._completion < 1.1
     length = 33  # of the JSON of HI
     one = sum(estimate.of(ChatCall("fake/m", HI), length))
     assert 1.5 < one < 3
     assert sum(estimate.of(ChatCall("fake/m", HI, {"n": 3}), length)) > one + 2
-    limits._estimates["fake/m"]._completion = 500
+    limits._models["fake/m"].estimate._completion = 500
     assert 11 < sum(estimate.of(ChatCall("fake/m", HI, {"max_tokens": 10}), length)) < 12
     assert sum(estimate.of(EmbeddingCall("fake/m", ["Hi"]), length)) < 2
 

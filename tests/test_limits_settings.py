@@ -84,7 +84,7 @@ async def test_groups_that_are_idle_are_forgotten(monkeypatch: pytest.MonkeyPatc
     for number in range(100):
         await ask(client, f"fake/{number}", labels={"tenant": str(number)})
     assert len(groups_in(limits)) <= 21
-    assert len(limits._estimates) <= 20
+    assert len(limits._models) <= 20
 
 
 async def test_groups_that_are_all_busy_are_not_looked_at_for_each_call(

@@ -56,15 +56,22 @@ class Estimate:
 
     def of(self, call: AnyCall, length: int) -> Tokens:
         """What a call of so many bytes is thought to take."""
-        prompt = length * self._tokens_per_byte
+        return Tokens(self.prompt_of(length), self.completion_of(call))
+
+    def prompt_of(self, length: int) -> float:
+        """What so many bytes are thought to take."""
+        return length * self._tokens_per_byte
+
+    def completion_of(self, call: AnyCall) -> float:
+        """What the completion of a call is thought to take."""
         if not isinstance(call, ChatCall):
-            return Tokens(prompt, 0.0)
+            return 0.0
         given = call.parameters
         if not given:
-            return Tokens(prompt, self._completion)
+            return self._completion
         most = given.get("max_completion_tokens") or given.get("max_tokens")
         expected = self._completion if most is None else min(most, self._completion)
-        return Tokens(prompt, expected * (given.get("n") or 1))
+        return expected * (given.get("n") or 1)
 
     def learn(self, length: int, prompt: int, completion: int) -> None:
         """What a call of so many bytes has taken."""

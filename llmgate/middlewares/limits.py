@@ -5,7 +5,8 @@ What a call used is read from its response; whose turn it is, a store decides, b
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from llmgate._core.retried import TOLD
@@ -87,7 +88,8 @@ class Limits(Middleware):
             reason = f"expected a number of calls, got {describe_value(max_waiting)}"
             raise InvalidRequestError(reason, path="max_waiting")
         self._max_waiting, self._waiting = max_waiting, 0
-        self._estimates: dict[str, Estimate] = {}
+        self._models: dict[str, _Model] = {}
+        self._is_by_model = all(limit.by in ("", "model") for limit in limits)
         self._pricing = Pricing()
         self._spends = any(limit.spend is not None for limit in limits)
         self._weighs = self._spends or any(limit.tokens is not None for limit in limits)
@@ -132,14 +134,16 @@ class Limits(Middleware):
 
     async def _admitted(self, call: AnyCall) -> _Held:
         """A call whose turn it is."""
-        shares, length, currency = self._shares_of(call), 0, ""
-        estimate = self._estimate_of(call.model)
+        model = self._model_of(call)
+        shares, estimate, length, currency = model.shares, model.estimate, 0, ""
+        if shares is None:
+            shares = self._shares_of(call)
         amounts: dict[str, float] = {"requests": 1, "tokens": 0}
         if self._weighs and shares:
             length = length_of(call)
-            tokens = estimate.of(call, length)
-            amounts["tokens"] = tokens.prompt + tokens.completion
+            amounts["tokens"] = estimate.prompt_of(length) + estimate.completion_of(call)
             if self._spends:
+                tokens = estimate.of(call, length)
                 for share in shares:
                     if share.limit.spend is not None:
                         currency = share.limit.currency
@@ -164,12 +168,13 @@ class Limits(Middleware):
                 found.append(Share(number, limit, name))
         return found
 
-    def _estimate_of(self, model: str) -> Estimate:
-        found = self._estimates.get(model)
+    def _model_of(self, call: AnyCall) -> _Model:
+        found = self._models.get(call.model)
         if found is None:
-            if len(self._estimates) >= _MOST_MODELS:
-                self._estimates.clear()
-            found = self._estimates[model] = Estimate()
+            if len(self._models) >= _MOST_MODELS:
+                self._models.clear()
+            shares = self._shares_of(call) if self._is_by_model else None
+            found = self._models[call.model] = _Model(shares, Estimate())
         return found
 
 
@@ -177,6 +182,15 @@ _MOST_MODELS = 10_000
 _LATE = 1.0
 """Seconds by which a turn comes too late for a call for certain. A call that waits for others to
 end, of which nobody knows when they do, is ended by its deadline before."""
+
+
+@dataclass(slots=True, eq=False)
+class _Model:
+    """What is the same for calls of one model: what they are held to, where nothing else of a call
+    decides about that, and what they are thought to use."""
+
+    shares: Sequence[Share] | None
+    estimate: Estimate
 
 
 class _Held:
@@ -249,7 +263,7 @@ class _Held:
             if self._length:
                 self._estimate.learn(self._length, usage.prompt_tokens, usage.completion_tokens)
         self._turn.settle(used)
-        advice = advice_in(headers, 0 if usage is None else usage.total_tokens)
+        advice = advice_in(headers, 0 if usage is None else usage.total_tokens) if headers else None
         if advice is not None:
             if advice.pause:
                 self._turn.hold_back(advice.pause)

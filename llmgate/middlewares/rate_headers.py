@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 __all__ = ["Advice", "advice_in"]
@@ -27,6 +28,9 @@ class Advice(NamedTuple):
     seconds: float
 
 
+_AT_EASE = Advice(0.0, 0.0, 0.0)
+
+
 def advice_in(headers: Mapping[str, str], tokens: int) -> Advice | None:
     """What follows from how much is left; None where the headers say nothing of it.
 
@@ -43,31 +47,58 @@ def advice_in(headers: Mapping[str, str], tokens: int) -> Advice | None:
         tokens: What its call took; 0 where that is not known. The next ones are thought to take as
             many.
     """
+    told = _told_by((*headers,))
+    if not told:
+        return None
     pause = gap = seconds = 0.0
     is_known = False
-    for name, value in headers.items():
-        found = _REMAINING.fullmatch(name) if "remaining" in name else None
-        remaining = None if found is None else _number(value)
-        if found is None or remaining is None:
+    for each in told:
+        remaining = _number(headers[each.remaining])
+        if remaining is None:
             continue
         is_known = True
-        limit = _number(headers.get(name.replace("remaining", "limit"), ""))
+        limit = _number(headers.get(each.limit, ""))
         if remaining > 0 and (limit is None or remaining >= limit / 4):
             continue
-        left = _seconds(headers.get(name.replace("remaining", "reset"), ""))
+        left = _seconds(headers.get(each.reset, ""))
         if remaining <= 0:
             pause = max(pause, left)
         elif left <= _LONGEST:
-            kind = found["before"] or found["after"] or ""
-            call = tokens if "token" in kind else 1
+            call = tokens if each.is_of_tokens else 1
             if call * left / remaining > gap:
                 gap, seconds = call * left / remaining, left
-    return Advice(min(pause, _LONGEST), gap, seconds) if is_known else None
+    if not is_known:
+        return None
+    return Advice(min(pause, _LONGEST), gap, seconds) if pause or gap else _AT_EASE
+
+
+class _Told(NamedTuple):
+    """The names of the headers that tell of one limit, and whether it is one of tokens."""
+
+    remaining: str
+    limit: str
+    reset: str
+    is_of_tokens: bool
+
+
+@lru_cache(maxsize=256)
+def _told_by(names: tuple[str, ...]) -> tuple[_Told, ...]:
+    """What the headers of these names tell of; a host's responses all have the same names."""
+    told: list[_Told] = []
+    for name in names:
+        found = _REMAINING.fullmatch(name) if "remaining" in name else None
+        if found is not None:
+            limit, reset = (name.replace("remaining", kind) for kind in ("limit", "reset"))
+            kind = found["before"] or found["after"] or ""
+            told.append(_Told(name, limit, reset, "token" in kind))
+    return tuple(told)
 
 
 def _number(value: str) -> float | None:
     """The first number of a value such as ``100`` or ``100, 100;w=60``; None for what is none."""
-    found = _NUMBER.match(value)
+    if value.isascii() and value.isdecimal():
+        return float(value)
+    found = _NUMBER.match(value) if value else None
     return None if found is None else float(found[0])
 
 

@@ -1,4 +1,4 @@
-"""What calls with something in common have used of a limit, and whose turn it is, in this process.
+"""Whose turn it is among calls that are held to limits, in this process.
 
 It decides by the clock of :func:`time.monotonic`; it knows no response.
 """
@@ -8,96 +8,15 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from threading import RLock
 from typing import NamedTuple
 
-from llmgate.middlewares.limit_definition import AMOUNTS, Limit
+from llmgate.middlewares.limit_definition import AMOUNTS
+from llmgate.middlewares.limit_groups import Group
 from llmgate.middlewares.limit_store import Amounts, Share, refusal
-from llmgate.middlewares.pacing import Pacing
 
 __all__ = ["Group", "MemoryLimits", "Turn"]
-
-
-class Group(Pacing):
-    """What calls with something in common have used of one limit."""
-
-    def __init__(self, limit: Limit, name: str) -> None:
-        super().__init__()
-        self.limit, self.name = limit, name
-        self.next_request = 0.0
-        """When the next request would be due if they came evenly (GCRA's theoretical arrival
-        time)."""
-        self.tokens_at = 0.0
-        """When all tokens that were used will have been earned; the same of tokens."""
-        self.most_running = limit.concurrency or 0
-        self.running = 0
-        self.waiting = deque[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]]()
-        self.spent = 0
-        self.reserved = 0
-        self.period_end = 0.0
-        """Of what is spent and reserved, in seconds since the epoch."""
-        self.most_spend = limit.most_spend
-        self.interval = limit.per / limit.requests if limit.requests else 0.0
-        self._token = limit.per / limit.tokens if limit.tokens else 0.0
-        burst = limit.burst or max(1.0, (limit.requests or 0.0) / 10)
-        self._early, self._token_early = (burst - 1) * self.interval, limit.per / 10
-
-    def delay(self, now: float) -> float:
-        """Seconds until another call may be made; none or less where it may be made now."""
-        until = self.next_release
-        if self.interval and self.next_request - self._early > until:
-            until = self.next_request - self._early
-        if self._token and self.tokens_at - self._token_early > until:
-            until = self.tokens_at - self._token_early
-        return until - now
-
-    def is_full(self) -> bool:
-        """Whether as many calls run as may."""
-        return self.running >= self.most_running > 0
-
-    def reason(self, now: float, delay: float) -> str:
-        """Which of the limits has this delay."""
-        if self.held_until > now:
-            return "the provider"
-        if self.interval and delay == self.next_request - self._early - now:
-            return "requests"
-        return "the provider" if delay == self.next_release - now else "tokens"
-
-    def use(self, now: float, requests: float, tokens: float) -> None:
-        """Count what is used, or was used less."""
-        if self.interval and requests:
-            start = self.next_request if self.next_request > now else now  # max() takes longer
-            self.next_request = start + requests * self.interval
-        if self._token and tokens:
-            start = self.tokens_at if self.tokens_at > now else now
-            self.tokens_at = start + tokens * self._token
-        if self.is_paced and requests:
-            self.release(now, requests, self.interval)
-
-    def hold(self, now: float, seconds: float) -> float:
-        """Let nobody through for so long; those that wait move in their order, by what is
-        returned."""
-        shift = super().hold(now, seconds)
-        if self.next_request - self._early > now:
-            self.next_request += shift
-        if self.tokens_at - self._token_early > now:
-            self.tokens_at += shift
-        return shift
-
-    def begin_period(self, now: float) -> None:
-        """Forget what was spent in a period that is over, or that a clock gave which was far ahead
-        and was set right; ``now`` is since the epoch."""
-        if now >= self.period_end or now < self.period_end - 2 * self.limit.per:
-            self.spent = self.reserved = 0
-            self.period_end = self.limit.period_end(now)
-
-    def is_idle(self) -> bool:
-        now = time.monotonic()
-        is_used_up = max(self.next_request, self.tokens_at, self.next_release) > now
-        is_spent = (self.spent or self.reserved) and time.time() < self.period_end
-        return not (self.running or self.waiting or is_used_up or is_spent)
 
 
 class MemoryLimits:
@@ -124,6 +43,8 @@ class MemoryLimits:
         """
         with self._lock:
             turn = Turn(self._groups_of(shares), amounts, self._lock)
+            if turn.begin_at_once():
+                return turn
             delay = turn.book(max_wait)
             has_to_wait = delay > 0 or turn.is_crowded()
         if has_to_wait:
@@ -141,14 +62,22 @@ class MemoryLimits:
             self._groups.clear()
 
     def _groups_of(self, shares: Sequence[Share]) -> list[Group]:
-        """The groups of a call. Where there are many, those go before new ones are made of which
-        nothing is known that a new one would not say as well. Where most of them are in use, that
-        is looked at again when there are twice as many, so that it takes the same for each call
-        however many there are."""
         known = self._groups
-        if len(known) >= self._most_groups and any(
-            (each.number, each.name) not in known for each in shares
-        ):
+        found: list[Group] = []
+        for number, _, name in shares:
+            group = known.get((number, name))
+            if group is None:
+                return self._made_for(shares)
+            found.append(group)
+        return found
+
+    def _made_for(self, shares: Sequence[Share]) -> list[Group]:
+        """The groups of a call, of which one is not known yet. Where there are many, those go
+        before of which nothing is known that a new one would not say as well. Where most of them
+        are in use, that is looked at again when there are twice as many, so that it takes the same
+        for each call however many there are."""
+        known = self._groups
+        if len(known) >= self._most_groups:
             for key in [key for key, group in known.items() if group.is_idle()]:
                 del known[key]
             self._most_groups = max(_MOST_GROUPS, 2 * len(known))
@@ -189,13 +118,35 @@ class _Due(NamedTuple):
 class Turn:
     """One call's share of its groups."""
 
-    __slots__ = ("_amounts", "_dues", "_entered", "_groups", "_lock", "_periods")
+    _entered: Sequence[Group] = ()
+    """Those in which it counts among the running calls."""
+    _periods: Mapping[Group, float] | None = None
+    _dues: Sequence[_Due] = ()
 
     def __init__(self, groups: list[Group], amounts: Amounts, lock: RLock) -> None:
         self._groups, self._amounts, self._lock = groups, amounts, lock
-        self._entered: list[Group] = []
-        self._periods: dict[Group, float] | None = None
-        self._dues: list[_Due] = []
+
+    def begin_at_once(self) -> bool:
+        """Whether it may run at once; then it is counted, and does. What it may spend is not looked
+        at here."""
+        amounts = self._amounts
+        if "spend" in amounts:
+            return False
+        now = time.monotonic()
+        for each in self._groups:
+            if not each.is_free(now):
+                return False
+        for each in self._groups:
+            each.use(now, amounts["requests"], amounts["tokens"])
+        self._enter_all()
+        return True
+
+    def _enter_all(self) -> None:
+        """Count it among the running calls, where those are limited."""
+        for each in self._groups:
+            if each.most_running:
+                each.running += 1
+                self._entered = self._groups
 
     def book(self, max_wait: float | None) -> float:
         """Book the turn, so that whoever comes later waits longer; the seconds until then.
@@ -228,10 +179,7 @@ class Turn:
         for each in self._groups:
             if each.waiting or each.running >= each.most_running > 0:
                 return True
-        for each in self._groups:
-            if each.most_running:
-                each.running += 1
-                self._entered.append(each)
+        self._enter_all()
         return False
 
     async def wait(self, delay: float, max_wait: float | None) -> None:
@@ -241,12 +189,13 @@ class Turn:
             RateLimitError: when that takes too long; nothing is used then.
         """
         until = math.inf if max_wait is None else time.monotonic() + max_wait
+        self._entered = entered = list[Group]()
         try:
             await self._wait_until_due(delay, until)
             for each in self._groups:
                 if each.most_running:
                     await self._enter(each, until)
-                    self._entered.append(each)
+                    entered.append(each)
             await self._wait_until_due(self._still_to_wait(until), until)
         except BaseException:
             self.give_back()
@@ -296,8 +245,8 @@ class Turn:
     def settle(self, amounts: Amounts) -> None:
         """Count what was really used, where it is known."""
         thought = self._amounts
-        requests = amounts.get("requests", thought["requests"]) - thought["requests"]
-        tokens = amounts.get("tokens", thought["tokens"]) - thought["tokens"]
+        requests = amounts["requests"] - thought["requests"] if "requests" in amounts else 0
+        tokens = amounts["tokens"] - thought["tokens"] if "tokens" in amounts else 0
         with self._lock:
             if requests or tokens:
                 now = time.monotonic()
@@ -340,14 +289,15 @@ class Turn:
 
     def leave(self) -> None:
         """The call is over: those that wait for it to end may go on."""
-        if not self._entered:
+        entered, self._entered = self._entered, ()
+        if not entered:
             return
         with self._lock:
-            while self._entered:
-                group = self._entered.pop()
-                group.running -= 1
-                if group.waiting:
-                    _wake(group)
+            for group in entered:
+                if group.most_running:
+                    group.running -= 1
+                    if group.waiting:
+                        _wake(group)
 
     async def _enter(self, group: Group, until: float) -> None:
         """Wait until another call may run, behind those that have waited for longer."""
