@@ -7,6 +7,7 @@ Settings are assigned to the module, as with litellm. What is not here raises At
 from __future__ import annotations
 
 import os
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from llmgate_litellm import (
@@ -19,7 +20,7 @@ from llmgate_litellm import (
     utils,
 )
 from llmgate_litellm._arguments import CHAT_PARAMETERS as OPENAI_CHAT_COMPLETION_PARAMS
-from llmgate_litellm._cache import Cache
+from llmgate_litellm._cache import Cache, disable_cache, enable_cache, update_cache
 from llmgate_litellm._cost import completion_cost, cost_per_token, register_model
 from llmgate_litellm._install import install, uninstall
 from llmgate_litellm._models import (
@@ -29,17 +30,32 @@ from llmgate_litellm._models import (
     get_model_info,
     get_supported_openai_params,
     supports_audio_input,
+    supports_audio_output,
     supports_function_calling,
+    supports_parallel_function_calling,
+    supports_pdf_input,
+    supports_prompt_caching,
     supports_reasoning,
     supports_response_schema,
+    supports_system_messages,
+    supports_tool_choice,
     supports_vision,
+    supports_web_search,
     validate_environment,
 )
 from llmgate_litellm._responses import ResponsesAPIResponse, aresponses, responses
 from llmgate_litellm._settings import initial
+from llmgate_litellm._several import (
+    acompletion_with_retries,
+    batch_completion_models,
+    batch_completion_models_all_responses,
+    completion_with_retries,
+)
 from llmgate_litellm._text import atext_completion, text_completion
 from llmgate_litellm._tokens import decode, encode, token_counter
+from llmgate_litellm._verbose import turn_on_debug as _turn_on_debug
 from llmgate_litellm.exceptions import (
+    LITELLM_EXCEPTION_TYPES,
     APIConnectionError,
     APIError,
     APIResponseValidationError,
@@ -91,6 +107,7 @@ from llmgate_litellm.types.utils import (
 
 __all__ = [
     "LACKING",
+    "LITELLM_EXCEPTION_TYPES",
     "OPENAI_CHAT_COMPLETION_PARAMS",
     "APIConnectionError",
     "APIError",
@@ -130,18 +147,25 @@ __all__ = [
     "UnsupportedParamsError",
     "Usage",
     "_logging",
+    "_turn_on_debug",
     "acompletion",
+    "acompletion_with_retries",
     "aembedding",
     "arerank",
     "aresponses",
     "atext_completion",
     "batch_completion",
+    "batch_completion_models",
+    "batch_completion_models_all_responses",
     "completion",
     "completion_cost",
+    "completion_with_retries",
     "cost_calculator",
     "cost_per_token",
     "decode",
+    "disable_cache",
     "embedding",
+    "enable_cache",
     "encode",
     "exceptions",
     "get_llm_provider",
@@ -157,23 +181,35 @@ __all__ = [
     "responses",
     "stream_chunk_builder",
     "supports_audio_input",
+    "supports_audio_output",
     "supports_function_calling",
+    "supports_parallel_function_calling",
+    "supports_pdf_input",
+    "supports_prompt_caching",
     "supports_reasoning",
     "supports_response_schema",
+    "supports_system_messages",
+    "supports_tool_choice",
     "supports_vision",
+    "supports_web_search",
     "text_completion",
     "token_counter",
     "types",
     "uninstall",
+    "update_cache",
     "utils",
     "validate_environment",
+    "verbose_logger",
 ]
 
 model_cost: dict[str, dict[str, Any]] = ModelCost()
+verbose_logger = _logging.verbose_logger
 provider_list = list(LlmProviders)
 model_list: list[str] = []
 globals().update(initial())
 if TYPE_CHECKING:  # what may be assigned
+    _current_cost: float
+    anthropic_key: str | None
     api_base: str | None
     api_key: str | None
     api_version: str | None
@@ -185,6 +221,7 @@ if TYPE_CHECKING:  # what may be assigned
     max_budget: float | None
     modify_params: bool
     num_retries: int | None
+    openai_key: str | None
     organization: str | None
     request_timeout: float
     set_verbose: bool
@@ -203,20 +240,29 @@ class _Lacking:
     def __call__(self, *_: Any, **__: Any) -> Any:
         raise NotImplementedError(self._reason)
 
+    def __mro_entries__(self, _: Any) -> Any:
+        raise NotImplementedError(self._reason)
 
-LACKING = dict.fromkeys(
-    [
-        "aimage_generation",
-        "amoderation",
-        "aspeech",
-        "atranscription",
-        "image_generation",
-        "moderation",
-        "speech",
-        "transcription",
-    ],
-    "call the provider's own SDK",
-)
+
+LACKING = {
+    **dict.fromkeys(
+        [
+            *("aimage_edit", "aimage_generation", "amoderation", "aspeech", "atranscription"),
+            *("image_edit", "image_generation", "image_variation", "moderation", "speech"),
+            "transcription",
+        ],
+        "call the provider's own SDK",
+    ),
+    **dict.fromkeys(
+        ["acreate_batch", "acreate_file", "create_batch", "create_file"],
+        "llmgate.batch runs many calls, and resumes them",
+    ),
+    "BudgetManager": "litellm.max_budget holds for the process, and llmgate's "
+    "Limits(Limit(spend=…, by=…)) for each user",
+    "CustomLLM": "write a provider (llmgate new-provider), and install it",
+    "check_valid_key": "llmgate.list_models(provider, api_key=…) raises AuthenticationError",
+    "get_valid_models": "llmgate.list_models(provider) asks the provider",
+}
 """What is not to be had, and what to do instead."""
 globals().update({name: _Lacking(name, instead) for name, instead in LACKING.items()})
 
@@ -225,3 +271,14 @@ def get_secret_bool(secret_name: str, default_value: bool | None = None) -> bool
     """Whether a variable of the environment says true."""
     said = os.environ.get(secret_name)
     return default_value if said is None else said.strip().lower() in {"1", "true"}
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        reason = f"litellm on llmgate has no {name!r}"
+        near = get_close_matches(name, __all__, 1, 0.8)
+        hint = (
+            f"; did you mean {near[0]!r}?" if near else ": docs/from-litellm.md has what there is"
+        )
+        raise AttributeError(reason + hint, name=name)

@@ -105,24 +105,31 @@ def asked_for(model: str, given: Mapping[str, Any]) -> Asked:
     asked = Asked(provider, own, named)
     asked.retries = _retries(named)
     asked.drop_params = bool(named.get("drop_params", _settings.value("drop_params")))
-    options = asked.options = _settings_of_call(named)
+    options = asked.options = _settings_of_call(named, provider)
     options["max_retries"] = asked.retries
     options["unsupported"] = "drop" if asked.drop_params else "raise"
     _add_timeout(options, named)
     _add_parameters(options, named)
+    if named.get("ssl_verify", _settings.value("ssl_verify")) is not None:
+        _settings.warn_of("ssl_verify", "llmgate.defaults(verify=…), before the first call")
     asked.llmgate_model = llmgate_model(provider, own, options)
     if not asked.llmgate_model.startswith("azure/"):
         options.pop("api_version", None)  # programs give it for every provider; it is Azure's
-    if asked.llmgate_model.startswith("bedrock/"):
+    prefix = asked.llmgate_model.partition("/")[0]
+    if prefix == "bedrock":
         _add_settings_of_aws(options, named)
+    found = {own: named[each] for each, own in _OF_CLOUDS.get(prefix, {}).items() if each in named}
+    if found:
+        options["provider_settings"] = found
     return asked
 
 
-def _settings_of_call(named: Mapping[str, Any]) -> dict[str, Any]:
+def _settings_of_call(named: Mapping[str, Any], provider: str) -> dict[str, Any]:
     """Key, address, version and headers, of the call or of the module."""
     address = named.get("base_url") or named.get("api_base") or _settings.value("api_base")
+    key = named.get("api_key") or _settings.value(f"{provider}_key") or _settings.value("api_key")
     found: dict[str, Any] = {
-        "api_key": named.get("api_key") or _settings.value("api_key"),
+        "api_key": key,
         "base_url": address,
         "api_version": named.get("api_version") or _settings.value("api_version"),
         "extra_headers": {
@@ -188,9 +195,19 @@ _OF_AWS: Mapping[str, str] = {
     "aws_session_token": "aws_session_token",
 }
 """What llmgate calls the settings of Bedrock."""
+_OF_CLOUDS: Mapping[str, Mapping[str, str]] = {
+    "azure": {"azure_ad_token": "token", "azure_ad_token_provider": "token_provider"},
+    "vertex": {
+        "vertex_credentials": "credentials",
+        "vertex_location": "location",
+        "vertex_project": "project",
+    },
+}
+"""The same of those of Azure and Vertex AI."""
 _OPTIONS = frozenset(
     [
         *_OF_AWS,
+        *(name for names in _OF_CLOUDS.values() for name in names),
         "api_base",
         "api_key",
         "api_version",

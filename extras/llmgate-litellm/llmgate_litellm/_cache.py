@@ -16,7 +16,7 @@ from llmgate_litellm import _settings
 from llmgate_litellm._arguments import Asked
 from llmgate_litellm.types.utils import ModelResponse
 
-__all__ = ["Cache", "get", "key_of", "put"]
+__all__ = ["Cache", "disable_cache", "enable_cache", "get", "key_of", "put", "update_cache"]
 
 
 class Cache:
@@ -34,7 +34,10 @@ class Cache:
         **_: Any,
     ) -> None:
         if type != "local":
-            raise NotImplementedError(f"Cache(type={type!r}): only 'local' is to be had here")
+            raise NotImplementedError(
+                f"Cache(type={type!r}): only 'local' is to be had here; "
+                "llmgate's own Client(middleware=[Cache(store)]) has files and Redis"
+            )
         self.ttl, self.max_size = ttl, max_size
         self._held: OrderedDict[str, tuple[float, dict[str, Any]]] = OrderedDict()
         self._lock = Lock()
@@ -61,6 +64,30 @@ class Cache:
             self._held.clear()
 
 
+def enable_cache(type: str = "local", **settings: Any) -> None:
+    """Have equal calls answered from memory, unless they are already.
+
+    Raises:
+        NotImplementedError: for another type than ``"local"``.
+    """
+    if _settings.value("cache") is None:
+        update_cache(type, **settings)
+
+
+def update_cache(type: str = "local", **settings: Any) -> None:
+    """Begin with another, empty cache.
+
+    Raises:
+        NotImplementedError: for another type than ``"local"``.
+    """
+    _settings.assign("cache", Cache(type, **settings))
+
+
+def disable_cache() -> None:
+    """Forget what is kept, and keep nothing."""
+    _settings.assign("cache", None)
+
+
 def key_of(asked: Asked, messages: list[Any]) -> str | None:
     """What equal calls have in common; None where nothing is to be cached."""
     own = asked.given.get("cache")
@@ -72,7 +99,7 @@ def key_of(asked: Asked, messages: list[Any]) -> str | None:
     sent = {
         name: value
         for name, value in asked.options.items()
-        if name not in {"api_key", "extra_headers", "timeout", "max_retries"}
+        if name not in {"api_key", "extra_headers", "hooks", "timeout", "max_retries"}
     }
     try:
         return json.dumps([asked.llmgate_model, messages, sent], sort_keys=True)

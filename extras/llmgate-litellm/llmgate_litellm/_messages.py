@@ -22,12 +22,14 @@ _OPTIONAL = frozenset(
 )
 
 
-def as_messages(messages: Iterable[Any]) -> list[Any]:
+def as_messages(messages: Iterable[Any]) -> Any:
     """The same messages: objects as dictionaries, without fields that are None.
 
     What only the model's provider understands comes back under litellm's name for it,
     ``provider_specific_fields``; signed thoughts are part of that.
     """
+    if isinstance(messages, str):
+        return messages  # which llmgate refuses, saying what to write
     return [_as_message(message) for message in messages]
 
 

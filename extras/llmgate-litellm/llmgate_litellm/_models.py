@@ -23,10 +23,17 @@ __all__ = [
     "get_model_info",
     "get_supported_openai_params",
     "supports_audio_input",
+    "supports_audio_output",
     "supports_function_calling",
+    "supports_parallel_function_calling",
+    "supports_pdf_input",
+    "supports_prompt_caching",
     "supports_reasoning",
     "supports_response_schema",
+    "supports_system_messages",
+    "supports_tool_choice",
     "supports_vision",
+    "supports_web_search",
     "validate_environment",
 ]
 
@@ -81,7 +88,7 @@ def _supports(feature: str, model: str, provider: str | None) -> bool:
         target = llmgate_model(name, own, {})
     except Exception:  # noqa: BLE001 - of an unknown provider nothing is known
         return False
-    known = _ability(target, _ABILITIES[feature])
+    known = _ability(target, _ABILITIES[feature]) if feature in _ABILITIES else None
     if known is not None:
         return known
     parameter = _PARAMETERS.get(feature)
@@ -102,7 +109,12 @@ _ABILITIES = {
     "response_schema": "schema",
     "vision": "vision",
 }
-_PARAMETERS = {"function_calling": "tools", "response_schema": "response_format"}
+_PARAMETERS = {
+    "function_calling": "tools",
+    "parallel_function_calling": "parallel_tool_calls",
+    "response_schema": "response_format",
+    "tool_choice": "tool_choice",
+}
 
 
 def supports_function_calling(model: str, custom_llm_provider: str | None = None) -> bool:
@@ -123,6 +135,58 @@ def supports_vision(model: str, custom_llm_provider: str | None = None) -> bool:
 def supports_audio_input(model: str, custom_llm_provider: str | None = None) -> bool:
     """Whether a model hears; False where that is not known."""
     return _supports("audio_input", model, custom_llm_provider)
+
+
+def supports_audio_output(model: str, custom_llm_provider: str | None = None) -> bool:
+    """Whether a model speaks; False where nobody registered it."""
+    return _supports("audio_output", model, custom_llm_provider)
+
+
+def supports_parallel_function_calling(model: str, custom_llm_provider: str | None = None) -> bool:
+    """Whether a model may call several functions at once; False where that is not known."""
+    return _supports_with_tools("parallel_function_calling", model, custom_llm_provider)
+
+
+def supports_pdf_input(model: str, custom_llm_provider: str | None = None) -> bool:
+    """Whether a model reads PDFs; False where nobody registered it."""
+    return _supports("pdf_input", model, custom_llm_provider)
+
+
+def supports_prompt_caching(model: str, custom_llm_provider: str | None = None) -> bool:
+    """Whether a model has a price for tokens of a cache; False where that is not known."""
+    return _supports("prompt_caching", model, custom_llm_provider) or (
+        "cache_read_input_token_cost" in _token_prices(model, custom_llm_provider)
+    )
+
+
+def supports_system_messages(model: str, custom_llm_provider: str | None = None) -> bool:
+    """Whether a model takes instructions, as those of every installed provider do."""
+    entry = entry_of(model, custom_llm_provider) or {}
+    try:
+        known = bool(llmgate_model(*split(model, custom_llm_provider), {}))
+    except Exception:  # noqa: BLE001 - of an unknown provider nothing is known
+        known = False
+    return bool(entry.get("supports_system_messages", known))
+
+
+def supports_tool_choice(model: str, custom_llm_provider: str | None = None) -> bool:
+    """Whether it can be said which function a model calls; False where that is not known."""
+    return _supports_with_tools("tool_choice", model, custom_llm_provider)
+
+
+def supports_web_search(model: str, custom_llm_provider: str | None = None) -> bool:
+    """Whether a model searches the web; False where nobody registered it."""
+    return _supports("web_search", model, custom_llm_provider)
+
+
+def _supports_with_tools(feature: str, model: str, provider: str | None) -> bool:
+    """Of a model that calls functions, whether its provider takes a parameter about them."""
+    entry = entry_of(model, provider) or {}
+    if f"supports_{feature}" in entry:
+        return bool(entry[f"supports_{feature}"])
+    if not _supports("function_calling", model, provider):
+        return False
+    return _PARAMETERS[feature] in (_declared(*split(model, provider)) or ())
 
 
 def supports_reasoning(model: str, custom_llm_provider: str | None = None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.metadata import entry_points
@@ -100,14 +101,23 @@ def split(model: str, custom_llm_provider: str | None = None) -> tuple[str, str]
     owner = _claimant(model)
     if owner is not None:
         return owner, model
+    hint = _hint(prefix if slash else "", rest, model)
     raise theirs.BadRequestError(
         message=(
             "litellm.BadRequestError: LLM Provider NOT provided. Pass in the LLM provider you are "
-            f"trying to call. You passed model={model}: write provider/model, as in openai/{model}"
+            f"trying to call. You passed model={model}: {hint}"
         ),
         model=model,
         llm_provider="",
     )
+
+
+def _hint(prefix: str, rest: str, model: str) -> str:
+    """What to write in place of a name that nobody knows."""
+    near = get_close_matches(prefix, [*_installed(), *_ALIASES, *COMPATIBLE], 1) if prefix else []
+    if near:
+        return f"did you mean {near[0]}/{rest}?"
+    return f"write provider/model, as in openai/{model}"
 
 
 def _claimant(model: str) -> str | None:

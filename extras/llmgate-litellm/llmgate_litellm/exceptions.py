@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
 __all__ = [
+    "LITELLM_EXCEPTION_TYPES",
     "APIConnectionError",
     "APIError",
     "APIResponseValidationError",
@@ -238,3 +239,28 @@ class BudgetExceededError(Exception):
             f"Budget has been exceeded! Current cost: {current_cost}, Max budget: {max_budget}"
         )
         super().__init__(self.message)
+
+
+LITELLM_EXCEPTION_TYPES = [
+    APIConnectionError,
+    APIError,
+    APIResponseValidationError,
+    AuthenticationError,
+    BadGatewayError,
+    BadRequestError,
+    BudgetExceededError,
+    ContentPolicyViolationError,
+    ContextWindowExceededError,
+    InternalServerError,
+    InvalidRequestError,
+    JSONSchemaValidationError,
+    NotFoundError,
+    OpenAIError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServiceUnavailableError,
+    Timeout,
+    UnprocessableEntityError,
+    UnsupportedParamsError,
+]
+"""All of them, for code that loops over them."""

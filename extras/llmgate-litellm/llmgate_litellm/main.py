@@ -9,7 +9,7 @@ from typing import Any, Literal, overload
 
 import llmgate
 from llmgate.cost import load_prices
-from llmgate_litellm import _cache
+from llmgate_litellm import _budget, _cache, _verbose
 from llmgate_litellm._arguments import Asked, asked_for
 from llmgate_litellm._builder import stream_chunk_builder
 from llmgate_litellm._callbacks import Watch
@@ -133,12 +133,14 @@ class _Call:
         self.asked = asked
         self.streams = bool(asked.given.get("stream"))
         self.messages = as_messages(asked.given.get("messages") or ())
+        _verbose.watch(asked)
         self.watch = Watch(asked, is_async=is_async)
         self.key = _cache.key_of(asked, self.messages)
 
     def run(self) -> ModelResponse | CustomStreamWrapper:
         """Make the call here."""
         try:
+            _budget.check()
             known = self._known()
             if known is not None:
                 return self._stream(iter(as_chunks(known)), SyncStream) if self.streams else known
@@ -157,6 +159,7 @@ class _Call:
     async def arun(self) -> ModelResponse | CustomStreamWrapper:
         """Make the call on the running loop."""
         try:
+            _budget.check()
             known = self._known()
             if known is not None:
                 chunks = _all_of(as_chunks(known))
@@ -200,6 +203,7 @@ class _Call:
         asked = self.asked
         cost = cost_or_none(response, model=asked.model, provider=asked.provider)
         response.hide(response_cost=cost, model=asked.model)
+        _budget.add(cost)
         self.watch.succeeded(response, cost)
         return response
 

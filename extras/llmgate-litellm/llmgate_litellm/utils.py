@@ -8,13 +8,21 @@ from llmgate_litellm._models import (
     get_model_info,
     get_supported_openai_params,
     supports_audio_input,
+    supports_audio_output,
     supports_function_calling,
+    supports_parallel_function_calling,
+    supports_pdf_input,
+    supports_prompt_caching,
     supports_reasoning,
     supports_response_schema,
+    supports_system_messages,
+    supports_tool_choice,
     supports_vision,
+    supports_web_search,
     validate_environment,
 )
 from llmgate_litellm._tokens import decode, encode, token_counter
+from llmgate_litellm._trimming import trim_messages
 from llmgate_litellm.litellm_core_utils.streaming_handler import CustomStreamWrapper
 from llmgate_litellm.types.utils import (
     ChatCompletionDeltaToolCall,
@@ -54,10 +62,18 @@ __all__ = [
     "register_model",
     "stream_chunk_builder",
     "supports_audio_input",
+    "supports_audio_output",
     "supports_function_calling",
+    "supports_parallel_function_calling",
+    "supports_pdf_input",
+    "supports_prompt_caching",
     "supports_reasoning",
     "supports_response_schema",
+    "supports_system_messages",
+    "supports_tool_choice",
     "supports_vision",
+    "supports_web_search",
     "token_counter",
+    "trim_messages",
     "validate_environment",
 ]

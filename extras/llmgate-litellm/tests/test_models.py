@@ -53,6 +53,44 @@ def test_bedrock(model: str) -> None:
     assert "/eu-west-1/bedrock/aws4_request" in asked.headers["authorization"]
 
 
+def test_the_settings_of_vertex_are_not_sent() -> None:
+    """They name the project and the place; the body has none of them."""
+    given: dict[str, Any] = {"vertex_project": "p-1", "vertex_location": "europe-west1"}
+    body = (
+        b'{"candidates": [{"content": {"role": "model", "parts": [{"text": "Hi"}]},'
+        b' "finishReason": "STOP"}]}'
+    )
+    with SdkServer(body) as server:
+        litellm.completion(
+            "vertex_ai/gemini-2.5-flash",
+            [{"role": "user", "content": "Hi"}],
+            api_base=server.url,
+            vertex_credentials=None,
+            api_key="k",
+            **given,
+        )
+    (asked,) = server.asked
+    assert ["contents"] == [*asked.json]
+
+
+def test_more_abilities() -> None:
+    """Those that a provider declares, that prices show, and that somebody registered."""
+    assert litellm.supports_parallel_function_calling("gpt-4o")
+    assert litellm.supports_tool_choice("openai/gpt-4o")
+    assert litellm.supports_system_messages("anthropic/claude-opus-4-5")
+    assert litellm.supports_prompt_caching("gpt-4o")
+    asked = [
+        *(litellm.supports_audio_output, litellm.supports_parallel_function_calling),
+        *(litellm.supports_pdf_input, litellm.supports_prompt_caching),
+        *(litellm.supports_system_messages, litellm.supports_tool_choice),
+        litellm.supports_web_search,
+    ]
+    assert [False] * 7 == [ask("nobody-knows-it") for ask in asked]
+    known = {ask.__name__: True for ask in asked}
+    litellm.register_model({"openai/mine": known})
+    assert [True] * 7 == [ask("openai/mine") for ask in asked]
+
+
 def test_abilities() -> None:
     """Of an unknown model, or of an unknown provider, nothing is known."""
     assert litellm.supports_function_calling("gpt-4o")
