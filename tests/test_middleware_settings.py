@@ -105,8 +105,8 @@ def test_a_package_that_does_not_work(installed: Any, source: str, reason: str) 
 WRONG: list[tuple[Any, str]] = [
     ([Middleware], r"is a class, and no instance of it: write Middleware\(…\)"),
     ([5], "5 is no Middleware"),
-    (Middleware(), r"is no list of middleware; write \[item\]"),
-    ("mine", "is no list of middleware"),
+    (Middleware(), r"is not a list of middleware; write \[item\]"),
+    ("mine", "is not a list of middleware"),
 ]
 
 

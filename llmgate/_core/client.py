@@ -72,8 +72,8 @@ class Client(Operations, Live):
     each loop. ``async with`` or :meth:`aclose` closes the pool of the running loop; a pool is also
     closed when its loop ends.
 
-    Requests take a shorter way than aiohttp's public API where the installed version allows it;
-    where the environment has ``LLMGATE_FAST_PATH=0`` when a pool is begun, they never do.
+    Requests take a faster path than aiohttp's public API where the installed version allows it, but
+    not if ``LLMGATE_FAST_PATH=0`` is set when a pool is opened.
 
     Args:
         providers: Providers by name, ready-made or callables that make them; beside these, all

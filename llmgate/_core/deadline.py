@@ -1,8 +1,8 @@
 """The time limits of one call, and the one timer that enforces whichever of them comes first.
 
-Nothing is cancelled but what is awaited under it: while the caller holds a stream, the timer only
-reports that the whole time is over. It does what ``asyncio.timeout`` does, knows by name what was
-exceeded, and costs a third.
+It cancels only what is awaited under ``with``; for a stream that nobody reads, it calls a function
+when the total is over. It does what ``asyncio.timeout`` does, names the limit that was exceeded,
+and costs a third.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["Deadline", "mark_phase"]
 
 
 class Deadline:
-    """Bounds what is awaited under ``with``, which is left in idle when a limit has passed::
+    """Bounds what is awaited under ``with``, which ends without an exception when a limit passes::
 
     with deadline.limit():
         return await something
@@ -51,12 +51,12 @@ class Deadline:
     def __init__(self, timeout: Timeout) -> None:
         self.timeout = timeout
         self.started = time.monotonic()
-        self.begun = False  # once an answer has begun, first_token is no limit
+        self.begun = False  # whether the response has begun: then first_token is no limit
         self._timer: asyncio.Handle | None = None
         self._expire: Callable[[], object] | None = None
         self._timer_at = self._until = math.inf
         self._task: asyncio.Task[object] | None = None
-        self._cancellations = 0  # how often what is awaited was cancelled, since a limit had passed
+        self._cancellations = 0  # how often the task was cancelled since the limit passed
 
     def elapsed(self) -> float:
         """Seconds since the call began."""
@@ -68,7 +68,7 @@ class Deadline:
         return math.inf if total is None else total - self.elapsed()
 
     def limit(self, *, idle: bool = False) -> Self:
-        """The limits as they are now. ``idle`` says that a piece of a body is waited for."""
+        """The limits from now on; ``idle`` when the next piece of a body is awaited."""
         timeout, now = self.timeout, time.monotonic()
         elapsed = now - self.started
         self._seconds = self._allowed = math.inf
@@ -84,7 +84,7 @@ class Deadline:
         return self
 
     def update(self, *, idle: bool = False) -> None:
-        """Go on, under ``with``, within the limits as they are now."""
+        """Compute the limits again, under ``with``."""
         if not self._cancellations:
             self.limit(idle=idle)
             if idle and self._seconds <= 0:  # what is ready at once would not be interrupted
@@ -92,13 +92,13 @@ class Deadline:
             self._schedule()
 
     def watch(self, expire: Callable[[], object]) -> None:
-        """From now on, call this when the whole time is over while nothing is awaited."""
+        """Call this when the total is over while nothing is awaited."""
         self._expire, self._loop = expire, asyncio.get_running_loop()
         if self._timer is None:
             self._start_timer(self.remaining())
 
     def close(self) -> None:
-        """Forget the timer: the call is over."""
+        """Cancel the timer: the call has ended."""
         self._expire = None
         self._cancel_timer()
 
@@ -113,7 +113,7 @@ class Deadline:
         return DeadlineExceededError(reason, phase=self._phase)
 
     def explains(self, error: BaseException | None) -> bool:
-        """Whether a cancellation is due to a limit that passed."""
+        """Whether a limit that passed caused this cancellation."""
         if self._cancellations and isinstance(error, asyncio.CancelledError):
             self._phase = getattr(error, _MARK, self._phase)
             return True
@@ -142,10 +142,11 @@ class Deadline:
         return not by_others and self.explains(error)
 
     def _schedule(self) -> None:
-        """Let the timer go off at the limit or before: it then looks whether that has moved."""
+        """Start a timer for the limit, or reuse a running one that fires before: it then checks
+        whether the limit has moved."""
         if self._timer is None or self._until < self._timer_at:
             self._cancel_timer()
-            idle = self.timeout.idle  # so soon at the latest, lest idle has to wind it again
+            idle = self.timeout.idle  # at most that, so that idle limits need no new timer
             self._start_timer(self._seconds if idle is None else min(idle, self._seconds))
 
     def _start_timer(self, seconds: float) -> None:
@@ -154,12 +155,12 @@ class Deadline:
             self._timer = self._loop.call_later(seconds, self._on_timer)
 
     def _on_timer(self) -> None:
-        """See whether the limit has passed. What came while the loop was held up is taken first."""
+        """Check the limit; cancel one loop iteration later, after data that has arrived is read."""
         if self._has_passed():
             self._timer = self._loop.call_soon(self._cancel_task)
 
     def _cancel_task(self) -> None:
-        """Cancel what is awaited; again a little later, should that have been swallowed."""
+        """Cancel the task, and again after a while in case the cancellation was swallowed."""
         if self._has_passed() and self._task is not None:
             self._cancellations += 1
             self._task.cancel()
@@ -180,12 +181,12 @@ class Deadline:
         if expire is not None and left > 0:
             self._start_timer(left)
         elif expire is not None:
-            self.limit()  # for the name and length of what was exceeded
+            self.limit()  # sets the phase and the seconds of the error
             expire()
 
 
 _CANCEL_INTERVAL = 0.15
-"""Seconds. What is sent to abandon a call, after the first, takes less."""
+"""Seconds; longer than the request that cancels a call at its provider may take."""
 _WAITED_FOR = {
     "connect": "no connection",
     "pool": "no free connection",
@@ -198,6 +199,6 @@ _MARK = "_llmgate_phase"
 
 
 def mark_phase(cancelled: asyncio.CancelledError, phase: str) -> None:
-    """Note on a cancellation what it interrupted, for the deadline that may have caused it."""
+    """Attach to a cancellation the phase that it interrupted, for the deadline's error."""
     if not hasattr(cancelled, _MARK):
         setattr(cancelled, _MARK, phase)

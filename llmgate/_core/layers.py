@@ -1,6 +1,6 @@
-"""Takes a call through its client's middleware, outermost first, within the call's one deadline.
+"""Runs a call through its client's middleware, outermost first, within the call's deadline.
 
-A client without middleware never comes here.
+It is imported only for clients that have middleware.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ def _check_settings(
 
 
 def _left(whole: Timeout, began: float) -> float:
-    """The seconds that are left of the whole time of a call, if any."""
+    """The remaining seconds of a call's total timeout."""
     deadline = Deadline(whole)
     deadline.started = began
     if deadline.remaining() <= 0:
@@ -198,18 +198,20 @@ def _checked(result: Result, kind: type[Any]) -> Result:
     raise InternalError(f"the middleware returned {describe_value(result)}, and no {kind.__name__}")
 
 
-# --- what a client is given ---------------------------------------------------------------
+# --- the middleware of a client ---------------------------------------------------------------
 
 
 def as_middleware(given: Any, models: Models | None = None) -> tuple[Middleware, ...]:
-    """The middleware, installed ones by their names, and behind them the router of ``models``.
+    """The middleware, with installed ones for names, and innermost the router of ``models``.
 
     Raises:
         InvalidRequestError: for what is none, or a name that nothing installed has.
         RequestError: when an installed one cannot be imported or made.
     """
     if not is_iterable(given) or isinstance(given, str):
-        reason = f"{describe_value(given)} is no list of middleware; write [item] for one of it"
+        reason = (
+            f"{describe_value(given)} is not a list of middleware; write [item] for a single one"
+        )
         raise InvalidRequestError(reason, path="middleware")
     found = tuple(_one(item) for item in given)
     if not models:
@@ -251,7 +253,7 @@ def _installed(name: str) -> Middleware:
 
 
 def _made(point: EntryPoint) -> Middleware:
-    """The middleware of an entry point, which names a class or a function that makes one."""
+    """The middleware that an entry point's class or function makes."""
     try:
         made = point.load()()
     except Exception as error:  # noqa: BLE001 - a third-party module may raise anything

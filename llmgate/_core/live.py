@@ -1,4 +1,4 @@
-"""The chunks of a connection: read on demand, decoded as they come; and the connection's end.
+"""The chunks of an open connection: read on demand, decoded as they arrive, closed at the end.
 
 Nothing is read ahead of the user and no task, lock or cancel scope is open between two chunks.
 """
@@ -39,9 +39,9 @@ __all__ = ["LiveSource"]
 
 
 class LiveSource:
-    """Chunks that come over a connection, and go through their provider's decoder."""
+    """Reads a streamed response, and decodes it by its provider's decoder."""
 
-    _outcome: Outcome | None = "error"  # until it has been made: then there is nothing to close
+    _outcome: Outcome | None = "error"  # until ``__init__`` is done, there is nothing to close
 
     def __init__(self, opened: OpenStream, *, bare_chunks: bool = False) -> None:
         """``bare_chunks`` also delivers chunks without a choice, such as that of the usage."""
@@ -63,19 +63,19 @@ class LiveSource:
         self._is_read = False
         self._steps = 0
         self._outcome: Outcome | None = None
-        # held weakly, or letting go of the stream would not close it
+        # a weak reference, so that an unreferenced stream is collected, and closed
         self._context.deadline.watch(partial(LiveSource._expire, proxy(self)))
 
     # --- what it tells ---
 
     @property
     def usage(self) -> Usage | None:
-        """What was billed, as far as the provider has said; it says so at the end."""
+        """The usage as far as the provider has reported it, as a rule in the last chunk."""
         return self._answer.usage
 
     @property
     def exchange(self) -> Exchange:
-        """How it is obtained: headers, request id, attempts, report."""
+        """How the response was obtained: headers, request id, attempts, report."""
         return self._context.exchange()
 
     @property
@@ -92,7 +92,7 @@ class LiveSource:
 
     @property
     def is_open(self) -> bool:
-        """Whether its connection is open: it was neither read to its end, nor closed."""
+        """Whether the connection is open: neither read to the end nor closed."""
         return self._outcome is None
 
     async def aclose(self) -> None:
@@ -122,7 +122,7 @@ class LiveSource:
             start_abandoning(self._context)
 
     def _expire(self) -> None:
-        """Close a stream that nobody reads: its time is over. It is raised after what came."""
+        """Close a stream whose deadline is over while nobody reads; the next read raises."""
         self._failure = self._context.deadline.exceeded()
         self._fail(self._failure)
         start_abandoning(self._context)
@@ -131,11 +131,11 @@ class LiveSource:
         self.drop()
 
     def watch(self, callback: WhenDone) -> None:
-        """Have this called at the end."""
+        """Call this at the end."""
         self._callbacks += (callback,)
 
     def describe(self) -> str:
-        """Whose it is, and its state, for people."""
+        """The provider, model and state, for a repr."""
         call = self._context.call
         state = "open" if self._outcome is None else STATES[self._outcome]
         return f"{self._context.provider.name}/{call.model}, {state}"
@@ -143,7 +143,7 @@ class LiveSource:
     # --- how it is read ---
 
     async def pull(self) -> bool:
-        """Read once and decode what came; False when the answer is over."""
+        """Read once and decode; False when the stream has ended."""
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
@@ -177,7 +177,7 @@ class LiveSource:
         return True
 
     async def _advance(self) -> None:
-        """Take what comes next; begin anew after an error before which nothing was delivered."""
+        """Read and decode; open the stream again after an error before the first chunk."""
         try:
             self._decode_piece(await self._read())
         except ProviderError as error:
@@ -192,11 +192,11 @@ class LiveSource:
             self._use_response(opened)
 
     async def _read(self) -> bytes:
-        """The next piece of the body, of a size that does not hold up the loop."""
+        """The next piece of the body, small enough not to block the loop."""
         if self._undecoded:
             self._steps += 1
             if self._steps % _STEPS_IN_A_ROW == 0:
-                await asyncio.sleep(0)  # the turn of others
+                await asyncio.sleep(0)  # let other tasks run
         else:
             self._undecoded = await self._receive()
             if not isinstance(self._undecoded, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -228,7 +228,7 @@ class LiveSource:
         return b""
 
     def _decode_piece(self, data: bytes) -> None:
-        """Decode what was read; at the end of the bytes, or at a break, what that completes."""
+        """Decode a piece, or at the end of the body what that completes."""
         if not data and not self._cut_reason:
             self._read_unframed()
         try:
@@ -246,7 +246,7 @@ class LiveSource:
         raise StreamTruncatedError(self._cut_reason or "the stream ended within an event")
 
     def _read_unframed(self) -> None:
-        """Read what stands in place of a stream: a whole response, or the provider's error.
+        """Decode a response that is no stream: a complete one, or the provider's error.
 
         Raises:
             DecodeError: when it is neither, such as a page.
@@ -287,7 +287,7 @@ class LiveSource:
             self._take(chunk)
 
     def _take(self, chunk: Chunk) -> None:
-        """Deliver a chunk, or hold it back as long as nothing has begun."""
+        """Deliver a chunk, or hold it back before the first token."""
         if not (chunk.choices or self._bare_chunks):
             return
         if self._has_begun:
@@ -298,8 +298,8 @@ class LiveSource:
             self._begin()
 
     def _begin(self) -> None:
-        """The first token is here, and with it all that was held back: who speaks, and the like.
-        Until then nothing is delivered, and so a failure can be retried."""
+        """Deliver the first token, and the chunks before it, such as that of the role. They were
+        held back so that a failure before it can be retried."""
         context = self._context
         self._has_begun = context.deadline.begun = True
         self._deliver_held_back()
@@ -319,13 +319,13 @@ class LiveSource:
         self._held_back.clear()
 
     def _accumulator(self) -> Accumulator:
-        """What the chunks are added to, by the decoder itself where it has one."""
+        """The decoder's own accumulator, to which it adds its chunks, or a new one."""
         own: Accumulator | None = getattr(self._decoder, "accumulator", None)  # see Accumulating
         self._adds_itself = own is not None
         return Accumulator() if own is None else own
 
     def _fail(self, error: LLMGateError) -> None:
-        """End it, with all that is known about the failure."""
+        """End the stream with an error that says all that is known of the call."""
         error.delivered = self._has_begun
         if isinstance(error, StreamTruncatedError) and self._has_begun:
             error.partial = self._completion_so_far()
@@ -343,7 +343,7 @@ class LiveSource:
         with suppress(Exception):  # a third-party transport may raise anything
             leave()
         if outcome == "abandoned":
-            self.ready.clear()  # whoever goes on reading it learns that it was closed
+            self.ready.clear()  # the next read raises ClosedError
         is_watched = self._callbacks or self._context.emit is not None
         completion = self._completion_so_far() if is_watched else None
         self._context.end(outcome, error, completion)
@@ -352,7 +352,7 @@ class LiveSource:
 
     @property
     def end(self) -> StreamEnd | None:
-        """How it ended; None while it is open."""
+        """How the stream ended; None while it is open."""
         if self._outcome is None:
             return None
         return StreamEnd(self._outcome, self._completion_so_far(), self.usage, self._error)
@@ -364,10 +364,10 @@ class LiveSource:
         return None
 
     def completion(self) -> Completion:
-        """What has come so far."""
+        """The completion of the chunks so far."""
         try:
             completion = self._context.run(self._answer.completion)
-        except LLMGateError as error:  # only now it is seen what the pieces are
+        except LLMGateError as error:  # the pieces are only read now
             self._context.explain(error)
             raise
         return replace(completion, exchange=self._context.exchange())

@@ -1,4 +1,4 @@
-"""Whether and when a failed attempt is made again; it decides, and the engine waits and sends.
+"""Decides whether and when a failed attempt is retried; ``send`` waits and sends.
 
 tenacity's strategies are the vocabulary, but tenacity is imported after a first failure only: its
 loop would cost every call that succeeds at once.
@@ -37,20 +37,20 @@ if TYPE_CHECKING:
 __all__ = ["RetryBudget", "RetryPolicy", "is_async", "parse_retry_after", "policy_of_call"]
 
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
-"""The statuses that may be gone a moment later, those of Cloudflare (520 to 524) among them. Of
-others the provider says so, or its plugin."""
+"""Statuses of transient failures, with those of Cloudflare (520 to 524). A provider or its plugin
+can mark an error of any other status as retryable."""
 
 
 @slotted
 class RetryPolicy:
-    """How often, after which pause and after what a call is retried.
+    """How often, after which pause and after which errors a call is retried.
 
     ``max_retries`` bounds the requests to one more than itself. ``wait`` is any of tenacity's wait
-    strategies; by default the pause is drawn between 0 and 0.5 s doubled at each attempt, at most
-    8 s (full jitter). ``retry`` is asked of each error that may be retried at all, and can only
-    narrow that; where it or ``wait`` raises, the call fails with the error that was to be retried,
-    whose message says so. ``retry_reads`` also retries an answer that broke while it was read, and
-    a request that is not idempotent whose connection ended: the provider may bill both twice.
+    strategies; the default is exponential backoff with full jitter (base 0.5 s, at most 8 s).
+    ``retry`` is asked of each error that may be retried at all, and can only narrow that; where it
+    or ``wait`` raises, the call fails with the error that was to be retried, whose message says so.
+    ``retry_reads`` also retries a response that was cut off while it was read, and a request that
+    is not idempotent whose connection was lost: the provider may bill both twice.
     """
 
     max_retries: int = 2
@@ -83,7 +83,7 @@ class RetryPolicy:
         return self.retry is None or self.retry(error)
 
     def pause(self, error: LLMGateError, attempt: int) -> float:
-        """The seconds to wait: what the provider asks for, or else what the strategy says."""
+        """The seconds to wait: the provider's ``retry_after``, or else by the strategy."""
         if error.retry_after is not None:
             return error.retry_after
         import tenacity  # noqa: PLC0415 - only after a failure
@@ -109,7 +109,7 @@ def policy_of_call(default: RetryPolicy, max_retries: int | None) -> RetryPolicy
 
 
 def is_async(function: Callable[..., Any]) -> bool:
-    """Whether it gives a coroutine, which nobody would await here."""
+    """Whether it returns a coroutine, which would not be awaited here."""
     call = getattr(function, "__call__", None)  # noqa: B004 - it is callable
     return iscoroutinefunction(function) or iscoroutinefunction(call)
 
@@ -162,7 +162,7 @@ class RetryBudget:
 
 
 def parse_retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
-    """The seconds that a response asks to wait; None when it does not ask, or asks for nonsense.
+    """The seconds that a response asks to wait; None where its headers have no valid value.
 
     ``retry-after-ms`` (milliseconds) comes before ``retry-after`` (seconds, also fractions, or an
     HTTP date). ``now`` is the time in seconds since the epoch that a date is compared with.
@@ -184,7 +184,7 @@ def parse_retry_after(headers: Mapping[str, str], now: float | None = None) -> f
 
 
 def _positive(given: str | float | None) -> float | None:
-    """A positive number; infinity is one, NaN and garbage are none."""
+    """A positive number, or infinity; None for anything else."""
     if isinstance(given, str) and ("_" in given or not given.isascii()):
         return None  # Python's own ways to write a number
     try:

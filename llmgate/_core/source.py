@@ -1,6 +1,6 @@
-"""Where a stream's chunks come from, and what it says of its end: what each kind of source offers.
+"""The protocol of a stream's source of chunks, and how a stream ended; declarations only.
 
-These are declarations; the kinds are ``live`` and ``derived``.
+``live`` and ``derived`` implement it.
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ WhenDone: TypeAlias = Callable[[StreamEnd], object]
 
 
 class Source(Protocol):
-    """What a :class:`llmgate.Stream` reads from."""
+    """Where a :class:`llmgate.Stream` reads its chunks from."""
 
     ready: deque[Chunk]
-    """What is here and was not read."""
+    """The chunks that have arrived and were not read."""
 
     async def pull(self) -> bool:
-        """Put what comes next into ``ready``; False when there is nothing more to come."""
+        """Add the next chunks to ``ready``; False at the end of the stream."""
         ...
 
     async def aclose(self) -> None:
-        """Close what is open, and forget what was not read."""
+        """Close the connection, and drop the chunks that were not read."""
         ...
 
     def drop(self) -> None:
@@ -59,16 +59,16 @@ class Source(Protocol):
         ...
 
     def completion(self) -> Completion:
-        """What has come so far."""
+        """The completion of the chunks so far."""
         ...
 
     def watch(self, callback: WhenDone) -> None:
-        """Have this called at the end, which is still to come."""
+        """Call this at the end of the stream."""
         ...
 
     @property
     def end(self) -> StreamEnd | None:
-        """How it ended; None while it is open."""
+        """How the stream ended; None while it is open."""
         ...
 
     @property
@@ -80,7 +80,7 @@ class Source(Protocol):
 
     @property
     def has_undecoded_bytes(self) -> bool:
-        """Whether a ``pull`` would decode what has come already, and wait for nothing."""
+        """Whether ``pull`` has bytes to decode, and would not wait."""
         ...
 
     @property
@@ -88,12 +88,12 @@ class Source(Protocol):
     @property
     def exchange(self) -> Exchange: ...
     def describe(self) -> str:
-        """Whose it is, and its state, for people."""
+        """The provider, model and state, for a repr."""
         ...
 
 
 def notify(callbacks: Iterable[WhenDone], end: StreamEnd) -> None:
-    """Call each of them; what one raises harms neither the stream nor the others."""
+    """Call each of them; an exception is logged, and the others are still called."""
     import logging  # noqa: PLC0415 - only where there are callbacks
 
     for callback in callbacks:

@@ -1,6 +1,6 @@
-"""One call while it runs: what the parts of the engine share, its events for hooks, and its errors.
+"""The state of a running call: what its request and stream share, its events, and its errors.
 
-It sends nothing and waits for nothing.
+It sends nothing and awaits nothing.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ Outcome: TypeAlias = Literal["ok", "error", "cancelled", "abandoned"]
 
 
 _PLUGIN_ERRORS = (Exception, CancelledError, GeneratorExit)
-"""What a provider's code may raise by itself. Anything else is an interrupt that found it at work,
-and a step that awaits nothing cannot be cancelled."""
+"""What a provider's code may raise. Anything else is an interrupt of the process; code that awaits
+nothing cannot be cancelled."""
 
 
 class FittedCall(Protocol):
-    """What all calls have in common, whatever they ask for."""
+    """The fields that calls of every operation have when their provider is known."""
 
     @property
     def operation(self) -> str: ...
@@ -62,7 +62,7 @@ class FittedCall(Protocol):
 
 @slotted
 class CallState:
-    """One call while it runs.
+    """The state of one running call.
 
     ``response`` is what has come of the last attempt's response, ``response_headers`` are its
     headers without credentials, once the attempt has ended. ``previous`` is the response of the
@@ -104,19 +104,19 @@ class CallState:
         return f"CallState({self.provider.name!r}, {self.call.model!r})"
 
     def reserve_number(self) -> int:
-        """The number of the attempt that follows: no two attempts of a call have the same, also
-        where several of its requests are on their way at once."""
+        """The number of the next attempt. Attempts of one call have different numbers, also when
+        several of its requests run at once."""
         self.reserved = self.reserved or next(self.numbers)
         return self.reserved
 
     def take_number(self) -> int:
-        """The same, for the attempt that has it from now on."""
+        """Reserve the number of an attempt, and use it."""
         number = self.reserve_number()
         self.reserved = 0
         return number
 
     def exchange(self) -> Exchange:
-        """What an answer tells of how it was got."""
+        """How the response was obtained, for completions and streams."""
         headers = self.response_headers or {}
         return Exchange(
             provider=self.provider.name,
@@ -143,10 +143,10 @@ class CallState:
         request, sent = self.sent
         return find_secrets(request.headers, request.url, sent.headers, sent.url)
 
-    # --- its events ---
+    # --- events ---
 
     def start(self) -> None:
-        """Tell the hooks that the call begins."""
+        """Emit the event that the call begins."""
         if self.emit is not None:
             call = self.call
             name = self.provider.name
@@ -161,12 +161,12 @@ class CallState:
         completion: Completion | None = None,
         usage: Usage | None = None,
     ) -> None:
-        """Close the call, and emit its last event; only the first time counts."""
+        """Stop the deadline, and emit the event that the call has ended; once."""
         self.deadline.close()
         if self.ended or self.emit is None:
             return
         self.ended = True
-        if completion is not None:  # the caller's own is left as the provider wrote it
+        if completion is not None:  # the caller's own is not redacted
             completion = _redact_completion(completion, self._secrets())
             usage = completion.usage
         self.emit(
@@ -186,10 +186,10 @@ class CallState:
             )
         )
 
-    # --- its errors ---
+    # --- errors ---
 
     def cancelled(self, error: BaseException) -> None:
-        """Note on a cancellation which attempts it has ended, for :func:`attempts_of`."""
+        """Attach the attempts so far to a cancellation, for :func:`attempts_of`."""
         vars(error)[_MARK] = (*attempts_of(error), *self.attempts)
 
     def run(self, step: Callable[..., Result], *arguments: Any, may_stop: bool = False) -> Result:
@@ -206,7 +206,7 @@ class CallState:
         raise failure
 
     def explain(self, error: LLMGateError) -> LLMGateError:
-        """The error with whose call it was, what was tried, and what the response itself says."""
+        """The error with the provider, model, attempts, report and response of the call."""
         error.provider = error.provider or self.provider.name
         error.model = error.model or self.call.model
         error.attempts = tuple(self.attempts)
@@ -229,7 +229,7 @@ _MARK = "_llmgate_attempts"
 
 
 def attempts_of(error: BaseException) -> tuple[Attempt, ...]:
-    """The attempts that were made until something was cancelled."""
+    """The attempts that were made before a cancellation."""
     found: tuple[Attempt, ...] = vars(error).get(_MARK, ())
     return found
 
@@ -251,7 +251,7 @@ def _add_response(error: LLMGateError, response: HttpResponse, *, with_body: boo
 
 
 def _describe_html_page(error: DecodeError, headers: Mapping[str, str]) -> None:
-    """Say that a web page came, where one did: a login, a proxy's notice, a wrong address."""
+    """Name an HTML page that came in place of a response: a login, a proxy's notice."""
     text = (error.body or error.frame or b"")[:_PAGE_HEAD].lstrip()
     is_labelled = "html" in headers.get("content-type", "").lower()
     if not (_PAGE.match(text) or (is_labelled and text[:1] == b"<" and text[:5] != b"<?xml")):
@@ -274,7 +274,7 @@ _REQUEST_ID_HEADERS = (
     *("apim-request-id", "x-ms-request-id", "x-ms-client-request-id", "x-goog-request-id"),
     *("x-trace-id", "x-correlation-id", "cf-ray"),
 )
-"""Those of vendors first, then those of what may stand in front of them."""
+"""Headers of vendors first, then those of proxies in front of them."""
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:

@@ -1,6 +1,6 @@
-"""A streamed completion as the user holds it: how it is read, changed, and watched.
+"""The stream that a call returns: how it is read, changed, and observed.
 
-Where its chunks come from is its source's matter.
+Its chunks come from a source (see ``source``).
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ class Stream(AsyncOnly, Live, HasExchange):
         self._source = source
         self._ready, self._pull = source.ready, source.pull
 
-    # --- what it tells ---
+    # --- properties ---
 
     @property
     def usage(self) -> Usage | None:
-        """What was billed, as far as the provider has said; it says so at the end."""
+        """The usage as far as the provider has reported it, as a rule in the last chunk."""
         return self._source.usage
 
     @property
     def cost(self) -> Cost | None:
-        """What it cost, once the provider has said what was billed; otherwise as a completion's."""
+        """The cost, once the usage is known; see :attr:`Completion.cost`."""
         if self.usage is None:
             return None
         from llmgate.cost import cost_of  # noqa: PLC0415 - only where asked for
@@ -63,7 +63,7 @@ class Stream(AsyncOnly, Live, HasExchange):
 
     @property
     def exchange(self) -> Exchange:
-        """How it is obtained: headers, request id, attempts, report."""
+        """How the response was obtained: headers, request id, attempts, report."""
         exchange = self._source.exchange
         for amendment in self._amendments:
             exchange = amendment(exchange)
@@ -71,23 +71,23 @@ class Stream(AsyncOnly, Live, HasExchange):
 
     @property
     def is_open(self) -> bool:
-        """Whether its connection is open: it was neither read to its end, nor closed."""
+        """Whether the connection is open: neither read to the end nor closed."""
         return self._source.is_open
 
-    # --- how it is read ---
+    # --- reading ---
 
     def __aiter__(self) -> ChunkIterator:
         return ChunkIterator(self, self._ready, self._pull)
 
     def text(self) -> TextIterator:
-        """Only the text of the first choice, piece by piece."""
+        """The text of the first choice, piece by piece."""
         return TextIterator(self)
 
     async def __anext__(self) -> Chunk:
         return await aiter(self).__anext__()
 
     def partials(self, kind: type[Value] | TypeAdapter[Value]) -> ValueIterator[Value]:
-        """The first choice's value while it grows: objects of the type with what has come.
+        """The first choice's value while it grows: objects of the type with the fields so far.
 
         A field that has not come has its default, or None; nothing is validated as a whole but the
         last value. Read nothing of the stream before.
@@ -113,7 +113,7 @@ class Stream(AsyncOnly, Live, HasExchange):
         return ValueIterator(self, ItemReader(kind), self._source.completion)
 
     async def next_batch(self) -> list[Chunk]:
-        """The chunks of what is read at once, at least one; empty at the end."""
+        """All chunks of one read from the connection; an empty list at the end."""
         while not self._ready or self._source.has_undecoded_bytes:
             if not await self._pull():
                 break
@@ -122,7 +122,7 @@ class Stream(AsyncOnly, Live, HasExchange):
         return batch
 
     async def completion(self) -> Completion:
-        """The whole completion, reading what is left of it.
+        """The complete response, reading the rest of the stream.
 
         Raises:
             OutputError: when it is no value of the type that was the ``response_format``.
@@ -138,10 +138,10 @@ class Stream(AsyncOnly, Live, HasExchange):
 
         return with_parsed(completion, self.output.kind)
 
-    # --- what middleware does with it ---
+    # --- for middleware ---
 
     async def start(self) -> Self:
-        """Wait until the first chunk is here, or the end. It is not taken: reading begins with it.
+        """Wait for the first chunk, or the end. Reading still begins with that chunk.
 
         What is raised here has ``delivered`` False: nothing of the response was yielded, and the
         call can be made again, or of another model, without anybody noticing.
@@ -155,7 +155,7 @@ class Stream(AsyncOnly, Live, HasExchange):
         change: Callable[[Chunk], Chunk | None],
         flush: Callable[[], Iterable[Chunk]] | None = None,
     ) -> Stream:
-        """This stream with each chunk changed; it takes the place of this one, and closes it.
+        """A stream of this one's chunks, each changed. It replaces this one, and closes it.
 
         Args:
             change: Gives the chunk that is to be delivered, or None for none. A chunk may come
@@ -168,12 +168,12 @@ class Stream(AsyncOnly, Live, HasExchange):
         return Stream(MappedSource(self, self._source, change, flush))
 
     def amend(self, change: Callable[[Exchange], Exchange]) -> Self:
-        """Have what is said of how this stream, and its completion, was obtained changed."""
+        """Change the :class:`Exchange` of this stream and of its completion."""
         self._amendments = (*self._amendments, change)
         return self
 
     def when_done(self, callback: WhenDone) -> Self:
-        """Have this called once with a :class:`StreamEnd`, however the stream ends.
+        """Call this once with a :class:`StreamEnd`, however the stream ends.
 
         That is when its connection is closed: by its end, an error, ``aclose``, the deadline, or
         when nobody holds the stream any more. It is called at once if that is over, and on
@@ -196,7 +196,7 @@ class Stream(AsyncOnly, Live, HasExchange):
 
     @staticmethod
     def replay(completion: Completion, *, include_usage: bool = False) -> Stream:
-        """A stream of a completion that is at hand, with nothing open.
+        """A stream of a complete response, without a connection.
 
         ``include_usage`` delivers a last chunk with the usage, as ``stream_options`` asks for.
         """
@@ -204,7 +204,7 @@ class Stream(AsyncOnly, Live, HasExchange):
 
         return Stream(ReplayedSource(completion, include_usage=include_usage))
 
-    # --- its end ---
+    # --- closing ---
 
     async def aclose(self) -> None:
         """Close the connection; the provider is notified, where it has a request for that."""

@@ -107,7 +107,7 @@ class _Background:
 
 @dataclass(frozen=True, slots=True)
 class _BackgroundLoop:
-    """A loop that another thread runs until it is stopped."""
+    """An event loop that a background thread runs until it is stopped."""
 
     loop: asyncio.AbstractEventLoop
     stopped: asyncio.Event
@@ -276,22 +276,22 @@ class SyncStream(SyncOnly, Live, HasExchange):
 
     @property
     def usage(self) -> Usage | None:
-        """What was billed, as far as the provider has said; it says so at the end."""
+        """The usage as far as the provider has reported it, as a rule in the last chunk."""
         return self._stream.usage
 
     @property
     def cost(self) -> Cost | None:
-        """What it cost, once the provider has said what was billed; otherwise as a completion's."""
+        """The cost, once the usage is known; see :attr:`Completion.cost`."""
         return self._stream.cost
 
     @property
     def exchange(self) -> Exchange:
-        """How it is obtained: headers, request id, attempts, report."""
+        """How the response was obtained: headers, request id, attempts, report."""
         return self._stream.exchange
 
     @property
     def is_open(self) -> bool:
-        """Whether its connection is open: it was neither read to its end, nor closed."""
+        """Whether the connection is open: neither read to the end nor closed."""
         return self._stream.is_open
 
     # --- what it gives ---
@@ -321,7 +321,7 @@ class SyncStream(SyncOnly, Live, HasExchange):
         return bool(batch)
 
     def text(self) -> Iterator[str]:
-        """Only the text of the first choice, piece by piece."""
+        """The text of the first choice, piece by piece."""
         return filter(None, map(text_of, self))
 
     def partials(self, kind: type[Result] | TypeAdapter[Result]) -> Iterator[Result]:
@@ -333,7 +333,7 @@ class SyncStream(SyncOnly, Live, HasExchange):
         return _each_of(self._stream.items(kind))
 
     def completion(self) -> Completion:
-        """The whole answer, reading what is left of it."""
+        """The complete response, reading the rest of the stream."""
         self._ready.clear()
         return run(self._stream.completion)
 
