@@ -440,3 +440,34 @@ async def test_a_hit_asks_no_target() -> None:
     assert [2, 0] == [len(each.attempts) for each in found]
     kept = json.dumps([each.model_dump() for each in found])
     assert "from b" in kept
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        10**30,
+        -(2**70),
+        2**63,
+        float("inf"),
+        "NaN",
+        "\ud83d",
+        "\U0001f600",
+        [[0.1, None]],
+        {"a": {}},
+    ],
+)
+async def test_a_hit_says_the_same(value: Any) -> None:
+    """Numbers of any size, halves of characters, and a provider's nulls are what they were."""
+
+    class Beside(Middleware):
+        async def chat(self, call: ChatCall, handler: Any) -> Any:
+            completion = await handler(call)
+            completion.extra["beside"] = value
+            return completion
+
+    provider = FakeProvider(["a"])
+    client: Any = Client(providers={"fake": provider}, middleware=[Cache(), Beside()])
+    first, second = await ask(client), await ask(client)
+    assert ["miss", "hit"] == [first.cache, second.cache]
+    assert first.model_dump() == second.model_dump()
+    assert repr(value) == repr(second.extra["beside"])

@@ -5,7 +5,9 @@ It knows no provider and no shape of a reply.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache, partial
 from typing import Any, TypeGuard
 
@@ -19,7 +21,9 @@ __all__ = [
     "json_reader",
     "parse_arguments",
     "plain_json",
+    "read_own_json",
     "sorted_json",
+    "write_own_json",
 ]
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -112,6 +116,38 @@ def _sorting_writer() -> Callable[[Any], bytes]:
     import orjson  # noqa: PLC0415 - first use
 
     return partial(orjson.dumps, default=str, option=orjson.OPT_SORT_KEYS)
+
+
+def write_own_json(value: Any) -> bytes:
+    """JSON for :func:`read_own_json`; what is no JSON is in it as its text."""
+    from json import dumps  # noqa: PLC0415 - for those who keep something
+
+    raw = dumps(value, default=str).encode()
+    if _UNUSUAL.search(raw) is None:
+        with suppress(ValueError):  # halves of characters, great depth
+            _quick_reader()(raw)
+            return raw
+    return b" " + raw
+
+
+def read_own_json(raw: bytes) -> Any:
+    """What :func:`write_own_json` wrote, by the quickest reader that reads it as it was."""
+    if not raw.startswith(b" "):
+        return _quick_reader()(raw)
+    from json import loads  # noqa: PLC0415 - seldom
+
+    return loads(raw)
+
+
+_UNUSUAL = re.compile(rb"[0-9]{19}|NaN|Infinity")
+"""What the quickest reader reads as something else, or not at all."""
+
+
+@cache
+def _quick_reader() -> Callable[[bytes], Any]:
+    from orjson import loads  # noqa: PLC0415 - first use
+
+    return loads
 
 
 @cache

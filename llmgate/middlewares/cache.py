@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, replace
 from functools import partial
@@ -12,7 +11,7 @@ from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 from llmgate._core.stream import Stream
 from llmgate._exchange import Exchange
-from llmgate._text.json import decode_json, sorted_json
+from llmgate._text.json import read_own_json, sorted_json, write_own_json
 from llmgate._text.redact import is_credential, redact_url
 from llmgate.embeddings import EmbeddingCall, Embeddings
 from llmgate.errors import DeadlineExceededError, InvalidRequestError, describe_value
@@ -28,7 +27,7 @@ Whole: TypeAlias = Completion | Embeddings
 Kept = TypeVar("Kept", Completion, Embeddings)
 Scope: TypeAlias = str | Callable[[ChatCall | EmbeddingCall], str]
 _Running: TypeAlias = asyncio.Future[bytes]
-_VERSION = 1
+_VERSION = 2
 """Of what is stored: what another one wrote is not read."""
 
 
@@ -116,7 +115,7 @@ class Cache(Middleware):
         place = (asyncio.get_running_loop(), key)
         while (running := self._running.get(place)) is not None:
             try:
-                return _restored(kind, decode_json(await asyncio.shield(running)))
+                return _restored(kind, read_own_json(await asyncio.shield(running)))
             except _GivenUpError:  # the first one that gets here asks, and the others wait for it
                 found = None if is_fresh else await self._find(key)
                 if found is not None:
@@ -153,7 +152,7 @@ class Cache(Middleware):
         """What is kept for a key, as far as this version can read it."""
         try:
             raw = await self._store.get(key)
-            kept = None if raw is None else decode_json(raw)
+            kept = None if raw is None else read_own_json(raw)
             if kept is not None and kept["version"] == _VERSION:
                 return cast("dict[str, Any]", kept)
         except Exception:  # noqa: BLE001 - whatever became of the store: the provider can be asked
@@ -194,8 +193,8 @@ class Cache(Middleware):
             "parameters": parameters,
             "extra_body": call.extra_body,
             "unsupported": call.unsupported,
-            "settings": _harmless(call.settings),
-            "headers": _harmless(call.extra_headers),
+            "settings": _harmless(call.settings) if call.settings else {},
+            "headers": _harmless(call.extra_headers) if call.extra_headers else {},
         }
         if isinstance(call, ChatCall):
             asked["messages"] = call.messages
@@ -223,11 +222,13 @@ def _is_given_up(error: BaseException) -> bool:
     return isinstance(error, asyncio.CancelledError)
 
 
-_MODES: tuple[Literal["bypass", "refresh"] | None, ...] = (None, "bypass", "refresh")
+_MODES: tuple[Literal["bypass", "refresh"], ...] = ("bypass", "refresh")
 
 
 def _mode_of(call: ChatCall | EmbeddingCall) -> Literal["bypass", "refresh"] | None:
     given = call.labels.get("cache")
+    if given is None:
+        return None
     for mode in _MODES:
         if given == mode:
             return mode
@@ -267,23 +268,19 @@ def _written(response: Whole) -> bytes | None:
     exchange = response.exchange
     kept = {
         "version": _VERSION,
-        "response": response.model_dump(),
+        "response": response.to_dict(),
         "provider": exchange.provider,
         "request_id": exchange.request_id,
         "deviations": [asdict(deviation) for deviation in exchange.report],
     }
-    return json.dumps(kept, default=str).encode()
+    return write_own_json(kept)
 
 
 def _restored(kind: type[Kept], kept: dict[str, Any]) -> Kept:
     """A response that is kept, as a new one."""
     response = kind.model_validate(kept["response"])
-    response.exchange = Exchange(
-        provider=kept["provider"],
-        report=Report(deviations=[Deviation(**each) for each in kept["deviations"]]),
-        request_id=kept["request_id"],
-        cache="hit",
-    )
+    report = Report("drop", [Deviation(**each) for each in kept["deviations"]])
+    response.exchange = Exchange(kept["provider"], report, {}, b"", kept["request_id"], (), "hit")
     return response
 
 
