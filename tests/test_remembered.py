@@ -14,6 +14,7 @@ from llmgate._core.check import check_messages, check_parameters
 from llmgate.errors import InvalidRequestError
 from llmgate.middleware import Middleware
 from llmgate.options import ChatCall
+from llmgate.provider.http import decode_json, encode_json
 from llmgate.report import Deviation
 from llmgate.testing import FakeProvider
 
@@ -165,3 +166,26 @@ def test_middleware_may_change_all_of_a_call() -> None:
         client.completion("fake/m", [*HI, called()], tools=[tool("renamed")], seed=1)
     client.close()
     assert ["a_2", "renamed_2"] * 3 == seen
+
+
+def test_what_was_added_to_a_written_list_is_written() -> None:
+    """Its JSON is that of what it holds, and a copy of it can be changed at will."""
+    names = [tool("written"), tool("again")]
+    tools = checked(*names)
+    assert encode_json({"tools": names}) == encode_json({"tools": tools})
+    copies: list[Any] = [copy.copy(tools), copy.deepcopy(tools)]
+    for each in copies:
+        each[0] = tool("changed")
+        assert list is type(each)
+        assert encode_json({"tools": [tool("changed"), names[1]]}) == encode_json({"tools": each})
+    tools[0] = tool("in place")
+    assert encode_json({"tools": [tool("in place"), names[1]]}) == encode_json({"tools": tools})
+    tools.append(tool("added"))
+    assert encode_json({"tools": [*tools]}) == encode_json({"tools": tools})
+
+
+def test_what_is_beside_a_written_list_may_be_large() -> None:
+    """An integer that the quicker writer does not take is written, and the list with it."""
+    tools = checked(tool("beside"))
+    written = encode_json({"tools": tools, "seed": 2**70})
+    assert {"tools": [tool("beside")], "seed": 2**70} == decode_json(written)

@@ -227,6 +227,8 @@ def check_parameters(
     plain = {name: _without_tuple(value) for name, value in parameters.items()}
     known = found_right_before(plain)
     others = {name: value for name, value in plain.items() if name not in known}
+    if not others:
+        return cast("ChatParameters", known)
     try:
         found = parameter_validator().validate_python(others)
     except ValidationError:

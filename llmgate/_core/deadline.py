@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 from llmgate.errors import DeadlineExceededError
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from llmgate.options import Timeout
 
 __all__ = ["Deadline", "mark_phase"]
+
+_Limit: TypeAlias = tuple[float, float, str]
+"""When it passes, its length in seconds, and the name of its phase."""
 
 
 class Deadline:
@@ -31,17 +34,16 @@ class Deadline:
     """
 
     __slots__ = (
-        "_allowed",
         "_cancellations",
         "_cancelling_before",
         "_expire",
+        "_received_at",
         "_loop",
-        "_phase",
-        "_seconds",
+        "_passed",
         "_task",
         "_timer",
         "_timer_at",
-        "_until",
+        "_total_at",
         "begun",
         "started",
         "timeout",
@@ -54,7 +56,9 @@ class Deadline:
         self.begun = False  # whether the response has begun: then first_token is no limit
         self._timer: asyncio.Handle | None = None
         self._expire: Callable[[], object] | None = None
-        self._timer_at = self._until = math.inf
+        self._timer_at = self._total_at = math.inf
+        self._received_at: float | None = None  # the last piece, while the next is awaited
+        self._passed: _Limit | None = None
         self._task: asyncio.Task[object] | None = None
         self._cancellations = 0  # how often the task was cancelled since the limit passed
 
@@ -69,27 +73,33 @@ class Deadline:
 
     def limit(self, *, idle: bool = False) -> Self:
         """The limits from now on; ``idle`` when the next piece of a body is awaited."""
-        timeout, now = self.timeout, time.monotonic()
-        elapsed = now - self.started
-        self._seconds = self._allowed = math.inf
-        self._phase = "total"
-        if timeout.total is not None:
-            self._allowed, self._seconds = timeout.total, timeout.total - elapsed
-        if idle and timeout.idle is not None and timeout.idle < self._seconds:
-            self._allowed, self._seconds, self._phase = timeout.idle, timeout.idle, "idle"
-        first = timeout.first_token
-        if not self.begun and first is not None and first - elapsed < self._seconds:
-            self._allowed, self._seconds, self._phase = first, first - elapsed, "first_token"
-        self._until = now + self._seconds
+        self._received_at = time.monotonic() if idle else None
+        self._passed = None
         return self
 
     def update(self, *, idle: bool = False) -> None:
         """Compute the limits again, under ``with``."""
-        if not self._cancellations:
-            self.limit(idle=idle)
-            if idle and self._seconds <= 0:  # what is ready at once would not be interrupted
-                raise self.exceeded()
-            self._schedule()
+        if self._cancellations:
+            return
+        if not idle:
+            self._received_at = None
+            self._schedule(self._soonest()[0], time.monotonic())
+            return
+        self._received_at = time.monotonic()
+        if self._received_at >= self._total_at:  # what is ready at once would not be interrupted
+            raise self.exceeded()
+
+    def _soonest(self) -> _Limit:
+        """The limit that passes first."""
+        timeout, started, heard = self.timeout, self.started, self._received_at
+        total, idle, first = timeout.total, timeout.idle, timeout.first_token
+        soonest = _NO_LIMIT if total is None else (started + total, total, "total")
+        self._total_at = soonest[0]
+        if heard is not None and idle is not None and heard + idle < soonest[0]:
+            soonest = heard + idle, idle, "idle"
+        if first is not None and not self.begun and started + first < soonest[0]:
+            soonest = started + first, first, "first_token"
+        return soonest
 
     def watch(self, expire: Callable[[], object]) -> None:
         """Call this when the total is over while nothing is awaited."""
@@ -109,23 +119,27 @@ class Deadline:
 
     def exceeded(self) -> DeadlineExceededError:
         """The error for the limit that passed."""
-        reason = f"{_WAITED_FOR[self._phase]} within {self._allowed:.3g} s"
-        return DeadlineExceededError(reason, phase=self._phase)
+        _, allowed, phase = self._passed or self._soonest()
+        reason = f"{_WAITED_FOR[phase]} within {allowed:.3g} s"
+        return DeadlineExceededError(reason, phase=phase)
 
     def explains(self, error: BaseException | None) -> bool:
         """Whether a limit that passed caused this cancellation."""
-        if self._cancellations and isinstance(error, asyncio.CancelledError):
-            self._phase = getattr(error, _MARK, self._phase)
-            return True
-        return False
+        if self._passed is None or not isinstance(error, asyncio.CancelledError):
+            return False
+        at, allowed, phase = self._passed
+        self._passed = at, allowed, getattr(error, _MARK, phase)
+        return True
 
     def __enter__(self) -> None:
-        if self._seconds <= 0:  # what is ready at once would never be interrupted
+        until, now = self._soonest()[0], time.monotonic()
+        if until <= now:  # what is ready at once would never be interrupted
             raise self.exceeded()
-        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
-        self._cancelling_before = self._task.cancelling() if self._task is not None else 0
+        self._loop = loop = asyncio.get_running_loop()
+        self._task = task = asyncio.current_task(loop)
+        self._cancelling_before = task.cancelling() if task is not None else 0
         self._cancellations = 0
-        self._schedule()
+        self._schedule(until, now)
 
     def __exit__(
         self,
@@ -141,15 +155,19 @@ class Deadline:
         by_others = left[-1] > self._cancelling_before
         return not by_others and self.explains(error)
 
-    def _schedule(self) -> None:
+    def _schedule(self, until: float, now: float) -> None:
         """Start a timer for the limit, or reuse a running one that fires before: it then checks
         whether the limit has moved."""
-        if self._timer is None or self._until < self._timer_at:
+        if self._timer is None or until < self._timer_at:
             self._cancel_timer()
-            idle = self.timeout.idle  # at most that, so that idle limits need no new timer
-            self._start_timer(self._seconds if idle is None else min(idle, self._seconds))
+            self._start_timer(until - now)
 
     def _start_timer(self, seconds: float) -> None:
+        """Start a timer of so many seconds, and at most of the idle limit, so that idle limits need no
+        new one."""
+        idle = self.timeout.idle
+        if idle is not None and idle < seconds:
+            seconds = idle
         if seconds < math.inf:
             self._timer_at = time.monotonic() + seconds
             self._timer = self._loop.call_later(seconds, self._on_timer)
@@ -162,6 +180,7 @@ class Deadline:
     def _cancel_task(self) -> None:
         """Cancel the task, and again after a while in case the cancellation was swallowed."""
         if self._has_passed() and self._task is not None:
+            self._passed = self._passed or self._soonest()
             self._cancellations += 1
             self._task.cancel()
             self._start_timer(_CANCEL_INTERVAL)
@@ -171,7 +190,7 @@ class Deadline:
         if self._task is None:  # nothing is awaited
             self._check_total()
             return False
-        left = self._until - time.monotonic()
+        left = (self._passed or self._soonest())[0] - time.monotonic()
         if left > 0:
             self._start_timer(left)
         return left <= 0
@@ -181,7 +200,7 @@ class Deadline:
         if expire is not None and left > 0:
             self._start_timer(left)
         elif expire is not None:
-            self.limit()  # sets the phase and the seconds of the error
+            self.limit()  # for the phase and the seconds of the error
             expire()
 
 
@@ -196,6 +215,7 @@ _WAITED_FOR = {
     "total": "no complete response",
 }
 _MARK = "_llmgate_phase"
+_NO_LIMIT: _Limit = math.inf, math.inf, "total"
 
 
 def mark_phase(cancelled: asyncio.CancelledError, phase: str) -> None:

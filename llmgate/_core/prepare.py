@@ -262,8 +262,9 @@ def resolve(call: UnresolvedCall, registry: Registry) -> Target:
 
 def provider_of(call: UnresolvedCall, target: Target, registry: Registry) -> Provider:
     """The provider with the call's settings; no frame of a traceback holds the revealed key."""
+    settings = call.settings
     try:
-        provider = registry.provider(target.provider, revealed(call.settings))
+        provider = registry.provider(target.provider, revealed(settings) if settings else settings)
     except LLMGateError as error:
         error.__cause__ = error.__context__ = None
         raise error.with_traceback(None)  # noqa: B904 - it is the same error

@@ -385,4 +385,6 @@ class Registry:
 
 def _key(name: str, settings: Mapping[str, Any]) -> _Key:
     """The key under which a provider with these settings is cached."""
+    if not settings:  # nearly always
+        return name, frozenset()
     return name, frozenset((k, key_of(k, value)) for k, value in settings.items())

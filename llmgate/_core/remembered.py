@@ -1,11 +1,13 @@
 """Messages and large parameters that were found right before: what is written alike is alike.
 
-Nothing is remembered by identity, since whoever holds a dictionary may change it. What is wrong, or
-may be, is left to ``check``, which explains it.
+Parameters are written in Python's own format, which tells apart what JSON does not. Nothing is
+remembered by identity, since whoever holds a dictionary may change it. What is wrong, or may be, is
+left to ``check``, which explains it.
 """
 
 from __future__ import annotations
 
+import marshal
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy, deepcopy
 from functools import cache, lru_cache
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 from llmgate._core.contradictions import refuse_contradictions
 from llmgate._core.schemas import message_validator, parameter_validator
 from llmgate._text.dataclass import copier
-from llmgate._text.json import decode_json, plain_json
+from llmgate._text.json import WrittenList, decode_json, is_array, plain_json
 from llmgate.errors import InvalidRequestError
 from llmgate.provider.call import TextMessages
 
@@ -38,7 +40,7 @@ _MOST_BYTES_OF_A_MESSAGE = 8 * 1024
 
 
 class _Known(NamedTuple):
-    """A value as it was written and as it was checked. JSON has a list for a tuple and a null for
+    """A message as it was written and as it was checked. JSON has a list for a tuple and a null for
     what is no number: only the comparison with what was written tells them apart."""
 
     written: Any
@@ -54,25 +56,36 @@ def found_right_before(parameters: Mapping[str, Any]) -> dict[str, Any]:
     found = dict[str, Any]()
     for name in LARGE:
         value = parameters.get(name)
-        raw = plain_json(value) if value else None
-        known = None if raw is None or len(raw) > _MOST_BYTES else _parameter(name, raw)
-        if known is not None and known.written == value:
-            found[name] = copy(known.checked)
+        known = _known_parameter(name, value) if value else None
+        if known is not None:
+            value, json = known
+            found[name] = copy(value) if json is None else WrittenList(value, json)
     return found
 
 
+def _known_parameter(name: str, value: Any) -> tuple[Any, bytes | None] | None:
+    """A parameter as it was checked, and its JSON where it is a list; None where it is not right,
+    or too large to be remembered."""
+    try:
+        raw = marshal.dumps(value)
+    except ValueError:  # an object of a class, or too deep
+        return None
+    return None if len(raw) > _MOST_BYTES else _parameter(name, raw)
+
+
 @lru_cache(maxsize=64)
-def _parameter(name: str, raw: bytes) -> _Known | None:
+def _parameter(name: str, raw: bytes) -> tuple[Any, bytes | None] | None:
     """A parameter, where it is right."""
     from pydantic_core import ValidationError  # noqa: PLC0415 - loaded with the validator
 
-    written = decode_json(raw)
+    written = marshal.loads(raw)  # noqa: S302 - it was written right before, and by us
     try:
-        checked = parameter_validator().validate_python({name: written})
-        refuse_contradictions(checked)
+        parameters = parameter_validator().validate_python({name: written})
+        refuse_contradictions(parameters)
     except (ValidationError, InvalidRequestError):
         return None
-    return _Known(written, checked[name])
+    checked = parameters[name]
+    return checked, plain_json(checked) if is_array(checked) else None
 
 
 def messages_right_before(messages: Iterable[Any]) -> list[dict[str, Any]] | None:

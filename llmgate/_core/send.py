@@ -355,9 +355,7 @@ class _Attempt:
             raise
         finally:
             incoming.close()
-        response = state.response = HttpResponse(
-            response.status, response.headers, _join_and_clear(pieces)
-        )
+        response.body = _join_and_clear(pieces)
         if self.answered:
             return response
         raise self._error_of(response)

@@ -18,7 +18,7 @@ from llmgate._core.deadline import Deadline
 from llmgate._core.failures import plugin_error
 from llmgate._core.signing import TokenCache
 from llmgate._text.dataclass import slotted
-from llmgate._text.redact import find_secrets, is_repeated, redact
+from llmgate._text.redact import find_secrets, has_any, is_repeated, redact
 from llmgate.errors import DecodeError, LLMGateError, ProviderError, RequestError, excerpt
 from llmgate.hooks import CallEnded, CallStarted, Event
 from llmgate.provider.http import HttpRequest, HttpResponse, Transport
@@ -119,12 +119,12 @@ class CallState:
         """How the response was obtained, for completions and streams."""
         headers = self.response_headers or {}
         return Exchange(
-            provider=self.provider.name,
-            report=self.call.report,
-            headers=headers,
-            raw=b"" if self.response is None else self.response.body,
-            request_id=request_id(headers),
-            attempts=tuple(self.attempts),
+            self.provider.name,
+            self.call.report,
+            headers,
+            b"" if self.response is None else self.response.body,
+            request_id(headers),
+            tuple(self.attempts),
             model=self.call.model,
             prices=self.prices,
         )
@@ -132,7 +132,7 @@ class CallState:
     def redacted_headers(self, response: HttpResponse) -> Mapping[str, str]:
         """The headers of a response, without the credentials that a server repeats."""
         headers, secrets = response.headers, self._secrets()
-        if is_repeated((*headers.values(), *headers), secrets):
+        if is_repeated("\n".join(headers.values()), secrets) or has_any((*headers,), secrets):
             return {redact(name, secrets): redact(headers[name], secrets) for name in headers}
         return headers
 
@@ -291,7 +291,7 @@ def _redact_completion(completion: Completion, secrets: Collection[str]) -> Comp
     raw = completion.raw
     is_plain = raw and raw.find(b"\\u00") < 0 and raw.find(b"\\/") < 0
     is_plain = is_plain and not any('"' in secret or "\\" in secret for secret in secrets)
-    if is_plain and not is_repeated((raw.decode("latin-1"),), secrets):
+    if is_plain and not is_repeated(raw.decode("latin-1"), secrets):
         return completion
     return cast("Completion", redact(completion, secrets))
 

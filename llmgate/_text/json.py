@@ -9,11 +9,13 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, partial
-from typing import Any, TypeGuard
+from operator import is_
+from typing import Any, SupportsIndex, TypeGuard
 
 from llmgate.errors import DecodeError, InvalidRequestError, excerpt
 
 __all__ = [
+    "WrittenList",
     "decode_json",
     "encode_json",
     "is_array",
@@ -46,7 +48,7 @@ def encode_json(value: Any) -> bytes:
     ``InvalidRequestError`` only for what a plugin put there itself.
     """
     try:
-        return _writer()(value)
+        return _writer()(_with_written(value) if is_object(value) else value)
     except TypeError:  # what only the slower writer takes: large integers, and great depth
         pass
     from pydantic_core import PydanticSerializationError, to_json  # noqa: PLC0415 - first use
@@ -56,6 +58,38 @@ def encode_json(value: Any) -> bytes:
     except (PydanticSerializationError, ValueError) as error:
         failure = InvalidRequestError(f"the request cannot be written as JSON: {error}")
     raise failure
+
+
+class WrittenList(list[Any]):
+    """A list that many calls repeat, with its JSON. What is in it must not be changed; where
+    something was added or removed, it is written anew. A copy of it is a plain list."""
+
+    __slots__ = ("_items", "_json")
+
+    def __init__(self, items: list[Any], json: bytes) -> None:
+        super().__init__(items)
+        self._items, self._json = tuple(items), json
+
+    def json(self) -> bytes | None:
+        """Its JSON, as long as its items are those with which it was made."""
+        is_same = len(self) == len(self._items) and all(map(is_, self, self._items))
+        return self._json if is_same else None
+
+    def __copy__(self) -> list[Any]:
+        return [*self]
+
+    def __reduce_ex__(self, _: SupportsIndex) -> tuple[Any, ...]:
+        return list, ([*self],)
+
+
+def _with_written(value: dict[str, Any]) -> dict[str, Any]:
+    """An object with what was written before in place of the values that say so."""
+    if WrittenList not in map(type, value.values()):
+        return value
+    from orjson import Fragment  # noqa: PLC0415 - first use
+
+    written = {name: part.json() for name, part in value.items() if type(part) is WrittenList}
+    return value | {name: Fragment(json) for name, json in written.items() if json is not None}
 
 
 def plain_json(value: Any) -> bytes | None:

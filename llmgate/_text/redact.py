@@ -22,6 +22,7 @@ __all__ = [
     "HiddenSettings",
     "HiddenUrl",
     "find_secrets",
+    "has_any",
     "has_credentials",
     "hide_address",
     "is_credential",
@@ -227,10 +228,15 @@ def _forms(secret: str) -> Iterator[str]:
     yield b2a_base64(raw[: len(raw) // 3 * 3], newline=False).decode("ascii")
 
 
-def is_repeated(texts: Iterable[str], secrets: Iterable[str]) -> bool:
-    """Whether a secret, or a long beginning of one, stands in one of these texts."""
-    whole = "\n".join(texts)
-    return any(secret[:_LONG_BEGINNING] in whole for secret in secrets)
+def is_repeated(text: str, secrets: Iterable[str]) -> bool:
+    """Whether a secret, or a long beginning of one, stands in a text."""
+    return any(secret[:_LONG_BEGINNING] in text for secret in secrets)
+
+
+@lru_cache(maxsize=64)
+def has_any(names: tuple[str, ...], secrets: tuple[str, ...]) -> bool:
+    """The same of the names of headers, which hardly differ from one response to the next."""
+    return is_repeated("\n".join(names), secrets)
 
 
 def redact(value: Any, secrets: Iterable[str]) -> Any:

@@ -188,7 +188,7 @@ def _compiled(cls: Any) -> Callable[[Any], Any]:
             lines += _assignment(each, loaders[each.name], cls.json_slots)
     if any(each.name == "extra" for each in dataclasses.fields(cls)):
         rest = "{key: value for key, value in data.items() if key not in known}"
-        lines.append(f"    self.raw_extra = None if data.keys() <= known else {rest}")
+        lines.append(f"    self.raw_extra = None if known.issuperset(data) else {rest}")
     if hasattr(cls, "__post_init__"):  # its arguments stand for what no JSON has
         lines.append("    self.__post_init__(None)")
     lines.append("    return self")

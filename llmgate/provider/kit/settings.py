@@ -260,20 +260,20 @@ class Settings:
         if not self.owns(request.url):
             return request
         added = {**self._headers}
-        if headers:
-            own = self._own_names
-            added |= {name: text for name, text in headers.items() if name.lower() not in own}
-        if not self._is_key_brought(request, headers):
+        is_brought = False
+        if headers or request.given_headers:
+            own, more = self._own_names, headers or {}
+            added |= {name: text for name, text in more.items() if name.lower() not in own}
+            is_brought = self._is_key_brought(request, more)
+        if not is_brought:
             self._add_key(request, added)
         if added:
             request = request.with_headers(added)
         return self._with_private_parts(request) if self._has_private_parts else request
 
-    def _is_key_brought(self, request: HttpRequest, headers: Mapping[str, str] | None) -> bool:
+    def _is_key_brought(self, request: HttpRequest, headers: Mapping[str, str]) -> bool:
         """Whether the caller, or the provider itself, has a credential of whatever kind."""
-        if not (request.given_headers or headers):
-            return False
-        brought = request.given_headers.union(name.lower() for name in headers or ())
+        brought = request.given_headers.union(name.lower() for name in headers)
         return not brought.isdisjoint(self._key_headers())
 
     def _add_key(self, request: HttpRequest, added: dict[str, str]) -> None:

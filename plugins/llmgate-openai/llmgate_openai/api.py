@@ -119,7 +119,7 @@ def _refused_by_chat(name: str, parameters: ChatParameters) -> str | None:
     if parameters.get("n", 1) != 1 or "audio" in parameters:
         return None  # which the Responses API does not have
     types: set[str] = {tool["type"] for tool in parameters.get("tools") or ()}
-    hosted = next((each for each in sorted(types) if _is_one(each, _HOSTED)), None)
+    hosted = next((each for each in sorted(types) if _is_hosted(each)), None)
     if hosted is not None:
         return f"chat completions have no tool of the type {hosted}"
     if "function" not in types and not parameters.get("functions"):
@@ -135,6 +135,11 @@ _OF_TOOLS = frozenset({"functions", "tools"})
 @lru_cache(maxsize=256)
 def _has_no_chat(name: str) -> bool:
     return _is_one(name, _WITHOUT_CHAT)
+
+
+@lru_cache(maxsize=256)
+def _is_hosted(kind: str) -> bool:
+    return _is_one(kind, _HOSTED)
 
 
 def _is_one(name: str, globs: tuple[str, ...]) -> bool:

@@ -98,11 +98,13 @@ def abilities_of(
     return {**EVERYTHING, **_rules_of(model, effort, has_tools)}
 
 
+@lru_cache(maxsize=256)
 def is_unreasoning_with_tools(model: str) -> bool:
     """Whether a model takes tools only with a ``reasoning_effort`` of ``none``."""
     return _is_one(model.removeprefix("ft:"), _NO_REASONING_WITH_TOOLS)
 
 
+@lru_cache(maxsize=256)
 def refuses_tools(name: str, effort: str | None) -> bool:
     """Whether chat completions refuse functions of a call with that ``reasoning_effort``."""
     if effort is None:

@@ -6,6 +6,7 @@ Source: https://platform.openai.com/docs/api-reference/chat/object
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 
 from llmgate.errors import DecodeError, ProviderError
@@ -84,6 +85,11 @@ def completion_of(payload: Any, call_id: str, report: Report | None = None) -> C
         ProviderError: when it is an error, or one of its choices is.
         DecodeError: when it is something else.
     """
+    if _prepare_plain(payload):
+        try:
+            return Completion.model_validate(payload)
+        except DecodeError:  # of something beside its text
+            pass
     report = Report() if report is None else report
     error = error_from_payload(payload)
     if error is not None:
@@ -92,11 +98,6 @@ def completion_of(payload: Any, call_id: str, report: Report | None = None) -> C
     if not choices:
         error = error_without_choices(payload)
         raise DecodeError("it has no choices") if error is None else error
-    if _prepare_plain(payload):
-        try:
-            return Completion.model_validate(payload)
-        except DecodeError:  # of something beside its text
-            pass
     extra = {key: value for key, value in payload.items() if key not in _HEAD}
     head = head_fields(payload, extra, report)
     read = [_choice(choice, place, call_id, report) for place, choice in enumerate(choices)]
@@ -106,34 +107,36 @@ def completion_of(payload: Any, call_id: str, report: Report | None = None) -> C
 _HEAD = HEAD_FIELDS | {"choices"}
 
 
-def _prepare_plain(payload: dict[str, Any]) -> bool:
+def _prepare_plain(payload: Any) -> bool:
     """Whether it is one choice of text with every field, as nearly all are.
 
     It then gets the native finish reason, which is all that it lacks of a completion.
     """
-    if not payload.keys() >= _PLAIN_PAYLOAD or "error" in payload:
+    try:
+        _, _, kind, created, (choice,), usage = _PLAIN_VALUES(payload)
+        message, reason, index = _PLAIN_CHOICE_VALUES(choice)
+        text, role = _PLAIN_MESSAGE_VALUES(message)
+    except (KeyError, TypeError, ValueError, IndexError):
         return False
-    choices, usage = payload["choices"], payload["usage"]
-    if len(choices) != 1 or type(payload["created"]) is not int:
+    is_known = _PLAIN_CHOICE.issuperset(choice) and _PLAIN_MESSAGE.issuperset(message)
+    if not is_known or kind != "chat.completion" or "error" in payload:
         return False
-    if payload["object"] != "chat.completion":
+    if type(text) is not str or role != "assistant" or type(reason) is not str:
         return False
-    choice = choices[0]
-    message, reason = choice.get("message"), choice.get("finish_reason")
-    if not (choice.keys() <= _PLAIN_CHOICE and is_object(message)):
+    if type(created) is not int or type(index) is not int or reason not in _PLAIN_REASONS:
         return False
-    has_text = type(message.get("content")) is str and message.get("role") == "assistant"
-    has_reason = type(reason) is str and reason in ("stop", "length", "content_filter")
-    is_plain = has_text and has_reason and message.keys() <= _PLAIN_MESSAGE
-    if not (is_plain and type(choice.get("index")) is int and is_plain_usage(usage)):
+    if not is_plain_usage(usage):
         return False
     choice["native_finish_reason"] = reason
     return True
 
 
-_PLAIN_PAYLOAD = frozenset({"id", "object", "created", "model", "choices", "usage"})
+_PLAIN_VALUES = itemgetter("id", "model", "object", "created", "choices", "usage")
+_PLAIN_CHOICE_VALUES = itemgetter("message", "finish_reason", "index")
+_PLAIN_MESSAGE_VALUES = itemgetter("content", "role")
 _PLAIN_CHOICE = frozenset({"index", "message", "finish_reason", "logprobs"})
 _PLAIN_MESSAGE = frozenset({"role", "content", "refusal", "annotations"})
+_PLAIN_REASONS = frozenset({"stop", "length", "content_filter"})
 
 
 def _choice(fields: Fields, place: int, call_id: str, report: Report) -> Choice:

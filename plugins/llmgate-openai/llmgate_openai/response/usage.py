@@ -58,7 +58,7 @@ def is_plain_usage(usage: Any) -> TypeGuard[dict[str, Any]]:
     for detail in (get("prompt_tokens_details"), get("completion_tokens_details")):
         if detail is not None and not (is_object(detail) and _are_counts(detail)):
             return False
-    return usage.keys().isdisjoint(_OTHER_NAMES)
+    return _OTHER_NAMES.isdisjoint(usage)
 
 
 def _plain_usage(usage: dict[str, Any]) -> Usage:
