@@ -67,10 +67,10 @@ def check_messages(
         InvalidRequestError: naming the path of what is wrong.
     """
     given: list[Any] = [*messages] if type(messages) is list else listed(messages, model)
-    plain = _plain_messages(given)
+    plain = None if _is_tool_result(given[-2:]) else _plain_messages(given)
     if plain is not None:
         return plain
-    dictionaries = [*map(_as_dictionary, given)]
+    dictionaries = given if {*map(type, given)} == {dict} else [*map(_as_dictionary, given)]
     changes = [] if changes is None else changes
     checked = messages_right_before(dictionaries)
     if checked is None:
@@ -203,6 +203,11 @@ def _plain_messages(messages: list[Any]) -> TextMessages | None:
     except (KeyError, TypeError):
         return None
     return plain if is_plain else None
+
+
+def _is_tool_result(messages: list[Any]) -> bool:
+    """Whether one is the result of a tool, as among the last in a conversation with tools."""
+    return any(is_object(each) and each.get("role") == "tool" for each in messages)
 
 
 _copied: Callable[[Any], Any] = dict[str, str].copy

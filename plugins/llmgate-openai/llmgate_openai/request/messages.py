@@ -43,7 +43,7 @@ def messages_of(call: ProviderCall, dialect: Dialect) -> list[MessageParam]:
 def _is_plain(message: AssistantMessage) -> bool:
     """Whether it is only text, or only calls of tools, as OpenAI itself writes them."""
     instead = "content" if len(message) == 2 else "tool_calls"
-    return bool(message.get(instead)) and message.keys() <= _PLAIN and "content" in message
+    return bool(message.get(instead)) and _PLAIN.issuperset(message) and "content" in message
 
 
 _PLAIN = frozenset({"role", "content", "tool_calls"})
