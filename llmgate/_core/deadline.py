@@ -37,9 +37,9 @@ class Deadline:
         "_cancellations",
         "_cancelling_before",
         "_expire",
-        "_received_at",
         "_loop",
         "_passed",
+        "_received_at",
         "_task",
         "_timer",
         "_timer_at",
@@ -163,8 +163,8 @@ class Deadline:
             self._start_timer(until - now)
 
     def _start_timer(self, seconds: float) -> None:
-        """Start a timer of so many seconds, and at most of the idle limit, so that idle limits need no
-        new one."""
+        """Start a timer of so many seconds, and at most of the idle limit, so that idle limits
+        need no new one."""
         idle = self.timeout.idle
         if idle is not None and idle < seconds:
             seconds = idle
