@@ -45,6 +45,9 @@ def of_chat_call(call: ChatCall, provider: str | None) -> Attributes:
         for name, attribute in names.PARAMETERS.items()
         if parameters.get(name) is not None
     }
+    body = call.extra_body
+    found |= {name: body[key] for key, name in names.OF_BODY.items() if key in body}
+    found |= {key: each for key, each in call.labels.items() if key.startswith(names.OWN_LABELS)}
     if call.stream:
         found[names.REQUEST_STREAM] = True
     stop = parameters.get("stop")
@@ -55,7 +58,10 @@ def of_chat_call(call: ChatCall, provider: str | None) -> Attributes:
         found[names.CHOICE_COUNT] = count
     if "service_tier" in parameters and provider in names.OPENAIS:
         found[names.OPENAI_REQUEST_TIER] = parameters["service_tier"]
-    if format is not None:
+    media = parameters.get("modalities") or ()
+    if "audio" in media or "image" in media:
+        found[names.OUTPUT_TYPE] = "speech" if "audio" in media else "image"
+    elif format is not None:
         found[names.OUTPUT_TYPE] = "text" if format.get("type") == "text" else "json"
     return found
 
@@ -98,8 +104,11 @@ def of_usage(usage: Usage | None) -> Attributes:
         names.CACHE_WRITE: None if prompt is None else prompt.cache_write_tokens,
         names.REASONING: None if completion is None else completion.reasoning_tokens,
     }
-    details = (names.CACHE_READ, names.CACHE_WRITE, names.REASONING)
-    return {name: v for name, v in found.items() if v or (v is not None and name not in details)}
+    for kind, details in ((names.INPUT_TOKENS, prompt), (names.OUTPUT_TOKENS, completion)):
+        for modality, name in names.BY_MODALITY[kind].items():
+            found[name] = getattr(details, f"{modality}_tokens", None)
+    always = (names.INPUT_TOKENS, names.OUTPUT_TOKENS)
+    return {name: v for name, v in found.items() if v or (v is not None and name in always)}
 
 
 def of_address(url: str) -> Attributes:

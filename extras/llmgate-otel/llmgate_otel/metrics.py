@@ -49,13 +49,24 @@ class Metrics:
                     self._tokens.record(usage[name], labelled, context=context)
         for name, counter in self._counters.items():
             if name in usage or name in _ALWAYS:
-                labelled = {**counted, names.TOKEN_MODALITY: "unknown"}
-                counter.add(usage.get(name, 0), labelled, context=context)
+                for modality, tokens in _by_modality(name, usage).items():
+                    labelled = {**counted, names.TOKEN_MODALITY: modality}
+                    counter.add(tokens, labelled, context=context)
 
 
 _KINDS = ((names.INPUT_TOKENS, "input"), (names.OUTPUT_TOKENS, "output"))
 _ALWAYS = frozenset({names.INPUT_TOKENS, names.OUTPUT_TOKENS})
 """What is counted as 0 where the provider does not say what it billed."""
+
+
+def _by_modality(name: str, usage: Mapping[str, int]) -> dict[str, int]:
+    """The tokens of each modality; ``unknown`` are those of which nobody says it."""
+    known = names.BY_MODALITY.get(name, {})
+    parts = {each: usage[own] for each, own in known.items() if own in usage}
+    rest = usage.get(name, 0) - sum(parts.values())
+    if rest < 0:  # they overlap
+        return {"unknown": usage.get(name, 0)}
+    return {**parts, "unknown": rest} if rest or not parts else parts
 
 
 def _tokens(meter: Meter, name: str) -> Histogram:

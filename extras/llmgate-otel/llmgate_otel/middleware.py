@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
 from opentelemetry import trace
@@ -21,7 +21,16 @@ from opentelemetry.trace import SpanKind, TracerProvider, set_span_in_context
 from llmgate import Completion, Stream
 from llmgate.embeddings import Embeddings
 from llmgate.hooks import AttemptStarted
-from llmgate.middleware import ChatCall, EmbeddingCall, EmbeddingHandler, Handler, Middleware
+from llmgate.middleware import (
+    ChatCall,
+    EmbeddingCall,
+    EmbeddingHandler,
+    Handler,
+    Middleware,
+    RerankCall,
+    RerankHandler,
+)
+from llmgate.reranking import Reranking
 from llmgate_otel import attributes, names
 from llmgate_otel.content import request_content
 from llmgate_otel.metrics import Metrics
@@ -31,6 +40,7 @@ from llmgate_otel.record import CallRecord, StreamWatch
 
 __all__ = ["OpenTelemetry"]
 
+AnyCall: TypeAlias = ChatCall | EmbeddingCall | RerankCall
 Call = TypeVar("Call")
 Result = TypeVar("Result")
 HeaderSource = Callable[[AttemptStarted], Mapping[str, str]]
@@ -144,6 +154,15 @@ class OpenTelemetry(Middleware):
         record.embedded(embeddings)
         return embeddings
 
+    async def rerank(self, call: RerankCall, handler: RerankHandler) -> Reranking:
+        """A reranking, with its span."""
+        record = self._begin(names.RERANK, call)
+        if record is None:
+            return await handler(call)
+        reranking = await self._within(record, handler, call)
+        record.reranked(reranking)
+        return reranking
+
     async def _within(
         self, record: CallRecord, handler: Callable[[Call], Awaitable[Result]], call: Call
     ) -> Result:
@@ -160,7 +179,7 @@ class OpenTelemetry(Middleware):
 
     # --- the beginning ---
 
-    def _begin(self, operation: str, call: ChatCall | EmbeddingCall) -> CallRecord | None:
+    def _begin(self, operation: str, call: AnyCall) -> CallRecord | None:
         """The record of a call; None where nobody would see it."""
         if not self.is_enabled or self._is_silent():
             return None
@@ -196,7 +215,9 @@ _TRACES, _METERS = "opentelemetry.trace", "opentelemetry.metrics._internal"
 """Where the providers of the API alone are, which record nothing."""
 
 
-def _details(call: ChatCall | EmbeddingCall, provider: str | None) -> attributes.Attributes:
+def _details(call: AnyCall, provider: str | None) -> attributes.Attributes:
     if isinstance(call, ChatCall):
         return attributes.of_chat_call(call, provider)
+    if isinstance(call, RerankCall):
+        return {}
     return attributes.of_embedding_call(call)

@@ -47,6 +47,15 @@ PARAMETERS: Mapping[str, str] = MappingProxyType(
     }
 )
 """The parameters that are recorded as they are."""
+OF_BODY: Mapping[str, str] = MappingProxyType(
+    {
+        "previous_response_id": "gen_ai.request.previous_response.id",
+        "top_k": "gen_ai.request.top_k",
+    }
+)
+"""Those of them that stand in ``extra_body``, as OpenAI's chats have no such parameter."""
+OWN_LABELS = "gen_ai."
+"""Labels of a call that begin so are attributes: ``gen_ai.conversation.id``, for example."""
 
 RESPONSE_ID = "gen_ai.response.id"
 RESPONSE_MODEL = "gen_ai.response.model"
@@ -61,11 +70,25 @@ CACHE_READ = "gen_ai.usage.cache_read.input_tokens"
 CACHE_WRITE = "gen_ai.usage.cache_write.input_tokens"
 REASONING = "gen_ai.usage.reasoning.output_tokens"
 
+MODALITIES = ("text", "image", "audio")
+BY_MODALITY: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        kind: MappingProxyType(
+            {each: kind.replace("gen_ai.usage", f"gen_ai.usage.{each}") for each in MODALITIES}
+        )
+        for kind in (INPUT_TOKENS, OUTPUT_TOKENS)
+    }
+)
+"""The same for the tokens of one modality, by the name for all and by the modality."""
+
 INPUT_MESSAGES = "gen_ai.input.messages"
 OUTPUT_MESSAGES = "gen_ai.output.messages"
 SYSTEM_INSTRUCTIONS = "gen_ai.system_instructions"
 TOOL_DEFINITIONS = "gen_ai.tool.definitions"
 DETAILS_EVENT = "gen_ai.client.inference.operation.details"
+EXCEPTION_EVENT = "gen_ai.client.operation.exception"
+EXCEPTION_TYPE = "exception.type"
+EXCEPTION_MESSAGE = "exception.message"
 
 HTTP_METHOD = "http.request.method"
 HTTP_URL = "url.full"
@@ -75,7 +98,7 @@ HTTP_RESEND_COUNT = "http.request.resend_count"
 TOKEN_TYPE = "gen_ai.token.type"  # noqa: S105 - no password
 TOKEN_MODALITY = "gen_ai.token.modality"  # noqa: S105 - likewise
 
-CHAT, EMBEDDINGS = "chat", "embeddings"
+CHAT, EMBEDDINGS, RERANK = "chat", "embeddings", "rerank"  # the last is llmgate's own
 
 PROVIDERS: Mapping[str, str] = MappingProxyType(
     {

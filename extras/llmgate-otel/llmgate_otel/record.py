@@ -18,6 +18,7 @@ from llmgate.embeddings import Embeddings
 from llmgate.errors import LLMGateError, excerpt
 from llmgate.hooks import AttemptEnded, AttemptStarted, Event, FirstToken
 from llmgate.middleware import StreamEnd
+from llmgate.reranking import Reranking
 from llmgate.types import Attempt, Chunk, Completion
 from llmgate_otel import attributes, names
 from llmgate_otel.content import as_attributes, response_content
@@ -128,6 +129,15 @@ class CallRecord:
         used.pop(names.OUTPUT_TOKENS, None)
         self._end(embeddings.provider, None, used)
 
+    def reranked(self, reranking: Reranking) -> None:
+        """End it with documents in their order."""
+        self._attempts_ended(reranking.attempts)
+        if reranking.model:
+            self.span.set_attribute(names.RESPONSE_MODEL, reranking.model)
+        tokens = None if reranking.usage is None else reranking.usage.prompt_tokens
+        used = {} if tokens is None else {names.INPUT_TOKENS: tokens}
+        self._end(reranking.provider, None, used)
+
     def stream_ended(self, end: StreamEnd) -> None:
         """End it as its stream ended; one that was left early is no failure."""
         completion, error = end.completion, end.error
@@ -148,7 +158,19 @@ class CallRecord:
         kind = attributes.error_type(error)
         self._asked = {**self._asked, names.ERROR_TYPE: kind}
         self.span.set_attribute(names.ERROR_TYPE, kind)
-        self.span.set_status(Status(StatusCode.ERROR, excerpt(str(error), 500)))
+        said = excerpt(str(error), 500)
+        self.span.set_status(Status(StatusCode.ERROR, said))
+        if self._telemetry.logger is not None:
+            self._telemetry.logger.emit(
+                event_name=names.EXCEPTION_EVENT,
+                severity_number=SeverityNumber.WARN,
+                attributes={
+                    **self._asked,
+                    names.EXCEPTION_TYPE: kind,
+                    names.EXCEPTION_MESSAGE: said,
+                },
+                context=self.context,
+            )
 
     def _end(
         self, provider: str, completion: Completion | None, used: attributes.Attributes

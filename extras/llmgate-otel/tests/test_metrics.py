@@ -7,9 +7,20 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from opentelemetry._logs import SeverityNumber
 
 from llmgate import InvalidRequestError, RateLimitError
-from llmgate.types import Function, ToolCall
+from llmgate.middleware import ChatCall
+from llmgate.types import (
+    Choice,
+    Completion,
+    CompletionTokensDetails,
+    Function,
+    Message,
+    PromptTokensDetails,
+    ToolCall,
+    Usage,
+)
 from llmgate_otel import OpenTelemetry, names
 
 Record = Callable[..., Any]
@@ -233,6 +244,72 @@ def test_usage_in_parts() -> None:
     assert [9, 5, 3, 2, 4] == [*found.values()]
     assert "gen_ai.usage.cache_write.input_tokens" in found
     assert {} == of_usage(None)
+
+
+async def test_the_tokens_of_each_modality(record: Record) -> None:
+    """On the span, and in the counters; what nobody says is unknown, and the sum is the whole."""
+    made = record(generation="latest")
+    audio = PromptTokensDetails(cached_tokens=3, audio_tokens=40, image_tokens=20)
+    spoken = CompletionTokensDetails(reasoning_tokens=1, audio_tokens=6, text_tokens=4)
+    overlapping = PromptTokensDetails(text_tokens=9, audio_tokens=9)
+    for usage in (Usage(100, 10, 110, audio, spoken), Usage(10, 0, 10, overlapping)):
+        await answered(made, usage)
+    found = [dict(each.attributes or {}) for each in made.spans if " " in each.name]
+    assert {
+        "gen_ai.usage.input_tokens": 100,
+        "gen_ai.usage.output_tokens": 10,
+        "gen_ai.usage.cache_read.input_tokens": 3,
+        "gen_ai.usage.reasoning.output_tokens": 1,
+        "gen_ai.usage.image.input_tokens": 20,
+        "gen_ai.usage.audio.input_tokens": 40,
+        "gen_ai.usage.text.output_tokens": 4,
+        "gen_ai.usage.audio.output_tokens": 6,
+    } == {name: value for name, value in found[0].items() if ".usage." in name}
+    counted = {
+        (name.rpartition(".usage.")[2], point.attributes["gen_ai.token.modality"]): point.value
+        for name, points in made.metrics.items()
+        for point in points
+        if ".usage." in name
+    }
+    assert {
+        ("input_tokens", "audio"): 40,
+        ("input_tokens", "image"): 20,
+        ("input_tokens", "unknown"): 40 + 10,
+        ("output_tokens", "audio"): 6,
+        ("output_tokens", "text"): 4,
+        ("output_tokens", "unknown"): 0,
+        ("cache_read.input_tokens", "unknown"): 3,
+        ("reasoning.output_tokens", "unknown"): 1,
+    } == counted
+
+
+async def answered(made: Any, usage: Usage) -> None:
+    """A call whose response says that this was billed."""
+
+    async def respond(_: Any) -> Completion:
+        message = Message("Paris.")
+        return Completion([Choice(message, 0, "stop")], model="m", usage=usage)
+
+    await made.telemetry.chat(ChatCall("fake/m", made.hi, {}), respond)
+
+
+async def test_the_event_of_a_failure(record: Record) -> None:
+    """Where events are asked for: the class and the message, and no traceback."""
+    made = record(RateLimitError("slow down", status=429), events=True, client={"max_retries": 0})
+    with pytest.raises(RateLimitError):
+        await ask(made)
+    event, details = made.events
+    assert "gen_ai.client.operation.exception" == event.event_name
+    assert SeverityNumber.WARN == event.severity_number
+    assert "llmgate.errors.RateLimitError" == event.attributes["exception.type"]
+    assert str(event.attributes["exception.message"]).startswith("slow down")
+    assert "fake" == event.attributes["gen_ai.provider.name"]
+    assert "exception.stacktrace" not in event.attributes
+    assert made.call.context.span_id == event.span_id == details.span_id
+    silent = record(RateLimitError("no", status=429), client={"max_retries": 0})
+    with pytest.raises(RateLimitError):
+        await ask(silent)
+    assert [] == silent.events
 
 
 def test_tools_of_other_types() -> None:
