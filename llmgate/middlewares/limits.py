@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from llmgate._core.retried import TOLD
+from llmgate._core.retried import end_telling, tell_until_end
 from llmgate._core.state import attempts_of
 from llmgate._core.stream import Stream
 from llmgate.errors import (
@@ -114,8 +114,7 @@ class Limits(Middleware):
     async def hold(self, call: Call, handler: Callable[[Call], Awaitable[Result]]) -> Result:
         """What a handler gives for a call, when it is the call's turn."""
         held = await self._admitted(call)
-        told = TOLD.get()
-        TOLD.set((*told, held.retried))
+        task = tell_until_end(held.retried)
         try:
             result = await handler(call)
         except LLMGateError as error:
@@ -125,7 +124,7 @@ class Limits(Middleware):
             held.cancelled(error)
             raise
         finally:
-            TOLD.set(told)  # reset() raises where a loop that ends closes what was not awaited
+            end_telling(task)
         if isinstance(result, Stream):
             result.when_done(held.stream_ended)
         else:

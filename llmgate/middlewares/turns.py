@@ -280,8 +280,12 @@ class Turn:
 
     def pace(self, gap: float, seconds: float) -> None:
         """Let one further call through in each gap, for so many seconds; a gap of 0 ends that."""
-        if not gap and not any(each.is_paced for each in self._groups):
-            return
+        if not gap:
+            for each in self._groups:
+                if each.is_paced:
+                    break
+            else:
+                return
         with self._lock:
             now = time.monotonic()
             for each in self._groups:
