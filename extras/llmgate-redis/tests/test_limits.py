@@ -385,6 +385,31 @@ async def test_a_pace_that_is_taken_back_is_forgotten(
     running.leave()
 
 
+async def test_pauses_that_are_over_are_forgotten(
+    stores: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that has seen many groups remembers no more of them, and those that are held back
+    it does not forget."""
+    monkeypatch.setattr("llmgate_redis.ledger._MOST_PAUSES", 5)
+    limit, loop = Limit(requests=1e6, by="tenant"), asyncio.get_running_loop()
+    for number in range(30):
+        admission = await stores[0].admit([Share(0, limit, f"t{number}")], ONE, None)
+        admission.hold_back(0.001 if number else 60)
+        admission.pace(0.001, 0.001)
+        await asyncio.sleep(0.002)
+    ledger: Any = stores[0]._desks[loop][0]
+    assert len(ledger._pauses) <= 6
+    assert len(ledger._paced) <= 6
+    assert "the limit of the provider" in str(await refused(stores[0], Share(0, limit, "t0")))
+    ledger._most_pauses = 5
+    for number in range(30):
+        admission = await stores[0].admit([Share(0, limit, f"u{number}")], ONE, None)
+        admission.hold_back(60)
+    await asyncio.sleep(0.01)
+    assert 31 <= len(ledger._pauses) <= 37
+    assert 31 <= ledger._most_pauses <= 80
+
+
 async def test_many_calls_on_one_key_are_few_commands(shared: Any, stores: Any) -> None:
     """A thousand of them take a thousandth of a second of the server each at most, and wait for no
     lock of one another: so it bears as many in a second."""
