@@ -179,7 +179,11 @@ class LiveSource:
     async def _advance(self) -> None:
         """Read and decode; open the stream again after an error before the first chunk."""
         try:
-            self._decode_piece(await self._read())
+            if not self._undecoded:
+                self._undecoded = await self._receive()
+            elif self._is_turn_of_others():
+                await asyncio.sleep(0)
+            self._decode_piece(self._next_piece())
         except ProviderError as error:
             error.in_stream = True
             if self._has_begun:
@@ -191,20 +195,19 @@ class LiveSource:
                 raise
             self._use_response(opened)
 
-    async def _read(self) -> bytes:
+    def _is_turn_of_others(self) -> bool:
+        """Whether so many pieces were decoded in a row that other tasks should run."""
+        self._steps += 1
+        return self._steps % _STEPS_IN_A_ROW == 0
+
+    def _next_piece(self) -> bytes:
         """The next piece of the body, small enough not to block the loop."""
-        if self._undecoded:
-            self._steps += 1
-            if self._steps % _STEPS_IN_A_ROW == 0:
-                await asyncio.sleep(0)  # let other tasks run
-        else:
-            self._undecoded = await self._receive()
-            if not isinstance(self._undecoded, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
-                given, self._undecoded = self._undecoded, b""
-                raise DecodeError(
-                    f"the transport gave {describe_value(given)} for a piece of the stream"
-                )
-        piece, self._undecoded = self._undecoded[:_LARGEST_STEP], self._undecoded[_LARGEST_STEP:]
+        piece, self._undecoded = self._undecoded, b""
+        if not isinstance(piece, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
+            reason = f"the transport gave {describe_value(piece)} for a piece of the stream"
+            raise DecodeError(reason)
+        if len(piece) > _LARGEST_STEP:
+            piece, self._undecoded = piece[:_LARGEST_STEP], piece[_LARGEST_STEP:]
         return piece
 
     async def _receive(self) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from llmgate._text.json import is_array, is_object
@@ -42,35 +43,65 @@ class _Base64Pieces(_Pieces):
 
 
 class Merged:
-    """JSON that comes in pieces. A piece that repeats the one before it, as the findings of a
-    content filter do, is counted, and merged when another one comes or somebody asks."""
+    """JSON that comes in pieces, which are merged many at once: key by key, as no key has to do
+    with another. A piece that repeats the one before it, as the findings of a content filter do, is
+    counted, and merged when somebody asks."""
 
-    __slots__ = ("_last", "_times", "_whole")
+    __slots__ = ("_last", "_pieces", "_repeats", "_whole")
 
     def __init__(self) -> None:
         self._whole: dict[str, Any] = {}
+        self._pieces: list[dict[str, Any]] = []
         self._last: dict[str, Any] = {}
-        self._times = 0
+        self._repeats = 0
 
     def add(self, piece: dict[str, Any]) -> None:
         if piece == self._last:
-            self._times += 1
+            self._repeats += 1
             return
-        self._merge()
-        self._last, self._times = piece, 1
+        if self._repeats:
+            self._add_repeats()
+        self._last = piece
+        self._pieces.append(piece)
+        if len(self._pieces) >= _MOST_PIECES:
+            self._merge()
 
     def settled(self) -> dict[str, Any]:
         """What the pieces so far add up to; it shares no container with what is still to come."""
+        self._add_repeats()
         self._merge()
-        self._last = {}
         return settled(self._whole)
 
+    def _add_repeats(self) -> None:
+        self._pieces += [self._last] * self._repeats
+        self._repeats = 0
+
     def _merge(self) -> None:
-        while self._times:
-            merge_data(self._whole, self._last)
-            self._times -= 1
+        pieces, self._pieces = self._pieces, []
+        for key in dict.fromkeys(chain.from_iterable(pieces)):
+            _merge_values(self._whole, key, [piece[key] for piece in pieces if key in piece])
 
 
+def _merge_values(whole: dict[str, Any], key: str, values: list[Any]) -> None:
+    """Add what came under one key, one value after the other."""
+    if key not in whole:
+        whole[key], values = _own(key, values[0]), values[1:]
+    before, kinds = whole[key], {*map(type, values)}
+    if isinstance(before, _Pieces) and kinds == {str}:
+        before.extend(values)
+    elif type(before) is _ARRAY and kinds == {_ARRAY}:
+        items = [*chain.from_iterable(values)]
+        if {*map(type, items)} <= _SCALARS:
+            before.extend(items)
+        else:
+            _extend(before, items)
+    else:
+        for value in values:
+            merge_data(whole, {key: value})
+
+
+_MOST_PIECES = 64
+_SCALARS = frozenset({int, float, str, bool, type(None)})
 _OBJECT: Any = dict
 _ARRAY: Any = list
 """The classes of JSON's containers, by a name that leaves what is in them to the reader."""

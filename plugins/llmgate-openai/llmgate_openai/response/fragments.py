@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from llmgate.provider.kit import arguments_delta
 from llmgate.report import Report
-from llmgate.types import FunctionDelta, ToolCallDelta
+from llmgate.types import ToolCallDelta
 from llmgate_openai.response.tool_calls import ToolCallIndex
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["CallFragments"]
 
 _OBJECT: Any = dict
-_new: Any = object.__new__
 
 
 class CallFragments:
@@ -64,15 +64,9 @@ class CallFragments:
         number = calls.continue_call(native, text) if type(text) is str else None
         if number is None:
             return None
-        piece, made = _new(FunctionDelta), _new(ToolCallDelta)
-        piece.name = piece.raw_extra = None
-        piece.arguments = text
-        made.index = number
-        made.function = piece
-        made.id = made.type = made.raw_custom = made.raw_extra = None
         if self._accumulator is not None:
             self._accumulator.add_arguments(index, number, text)
-        return [made]
+        return [arguments_delta(number, text)]
 
     def place(self, fragments: list[Any], index: int) -> list[ToolCallDelta] | None:
         """Fragments of any kind, with the numbers of their calls. They are not added."""

@@ -76,14 +76,17 @@ class ChatDecoder:
         self._ended: set[int] = set()
         self._surrogates = SurrogateJoiner()
         self._read_json = self._surrogates.read_json
-        # What stood in the event before beside its choices, and beside the delta of the choice read
-        # last: where the next event has the same, as nearly always, only its text is looked at.
+        # What stood in the event before beside its choices, its delta and its text. Where the next
+        # event has the same, as nearly always, only its text is looked at.
         self._fields: Any = None
         self._head: tuple[Any, ...] = ()
         self._extra: dict[str, Any] | None = None
         self._choice_fields: Any = None
         self._index = 0
         self._choice_extra: dict[str, Any] | None = None
+        self._delta_fields: Any = None
+        self._role: str | None = None
+        self._delta_extra: dict[str, Any] | None = None
         self._parts: ChoiceParts | None = None
 
     def feed(self, frame: Frame) -> Iterable[Chunk]:
@@ -149,7 +152,8 @@ class ChatDecoder:
             read = [self._choice(choices[0])]
         else:
             read = [self._choice(item) for item in choices]
-        payload.pop("obfuscation", None)  # random padding
+        if "obfuscation" in payload:
+            payload.pop("obfuscation")  # random padding
         usage = None
         if payload != self._fields:  # nearly always it is as in the event before
             extra = payload.copy()
@@ -204,8 +208,12 @@ class ChatDecoder:
         delta = choice.pop("delta", None)
         is_new = choice != self._choice_fields
         read = None
-        if type(delta) is _OBJECT and not (is_new and not self._read_choice(choice)):
-            read = self._text_piece(delta) or self._delta(delta)
+        if type(delta) is _OBJECT and delta and not (is_new and not self._read_choice(choice)):
+            content = delta.pop("content", None)
+            if delta == self._delta_fields and type(content) is str:
+                read = self._text_piece(content)
+            else:
+                read = self._delta(delta, content)
         if read is None:
             self._choice_fields = None
             return self._unusual_choice({**choice, "delta": delta})
@@ -251,48 +259,47 @@ class ChatDecoder:
         """Whether a message beside the delta says nothing new (Perplexity)."""
         return index in self._begun and is_object(message) and not message.get("tool_calls")
 
-    def _text_piece(self, delta: dict[str, Any]) -> ChoiceDelta | None:
-        """A delta that is a piece of text and nothing else."""
-        if type(text := delta.get("content")) is not str:
-            return None
-        role = None
-        if len(delta) > 1 and (len(delta) > 2 or (role := delta.get("role")) != "assistant"):
-            return None
-        parts = self._parts
+    def _text_piece(self, text: str) -> ChoiceDelta:
+        """A delta that differs from the one before in nothing but its text."""
+        role, extra, parts = self._role, self._delta_extra, self._parts
         if parts is not None:
             parts.content.append(text)
-            if role is not None:
+            if role:
                 parts.role = role
+            if extra is not None:
+                parts.message_extra.add(extra)
             if self._choice_extra is not None:
                 parts.extra.add(self._choice_extra)
         made = _new(ChoiceDelta)
         made.content = text
         made.role = role
         made.refusal = made.reasoning_content = made.tool_calls = made.function_call = None
-        made.provider_data = made.raw_annotations = made.raw_audio = made.raw_extra = None
+        made.provider_data = made.raw_annotations = made.raw_audio = None
+        made.raw_extra = extra
         return made  # type: ignore[no-any-return] # all its fields are set
 
-    def _delta(self, delta: dict[str, Any]) -> ChoiceDelta | None:
-        """A delta whose fields are as OpenAI has them; None for any other, and for an empty one."""
+    def _delta(self, delta: dict[str, Any], content: Any) -> ChoiceDelta | None:
+        """A delta whose fields are as OpenAI has them; None for any other, which is left whole."""
         extra = delta.copy()
         pop = extra.pop
-        content, fragments, role = pop("content", None), pop("tool_calls", None), None
-        reasoning = refusal = None
+        fragments, role, reasoning, refusal = pop("tool_calls", None), None, None, None
         if extra:
             role, reasoning = pop("role", None), pop("reasoning_content", None)
             refusal = pop("refusal", None) if extra else None
         if (
-            not delta
-            or (content is not None and type(content) is not str)
+            (content is not None and type(content) is not str)
             or (fragments is not None and type(fragments) is not _ARRAY)
             or (role is not None and type(role) is not str)
             or (reasoning is not None and type(reasoning) is not str)
             or (refusal is not None and type(refusal) is not str)
             or (extra and not extra.keys().isdisjoint(_RARE))
         ):
+            delta["content"] = content
             return None
         if extra and not reasoning and type(other := extra.get("reasoning")) is str:
             reasoning = other
+        if reasoning is refusal is None and not fragments:
+            self._delta_fields, self._role, self._delta_extra = delta, role, extra or None
         made = _new(ChoiceDelta)
         made.content = content
         made.role = role
@@ -301,7 +308,8 @@ class ChatDecoder:
         made.tool_calls = self._calls.read(fragments, self._index) if fragments else None
         made.function_call = made.provider_data = made.raw_annotations = made.raw_audio = None
         made.raw_extra = extra or None
-        if self._parts is not None:
+        is_fragment = fragments and content is None and len(delta) == 1
+        if self._parts is not None and not (is_fragment and self._choice_extra is None):
             self._parts.add_piece(content, role, reasoning, refusal, extra, self._choice_extra)
         return made  # type: ignore[no-any-return] # all its fields are set
 
@@ -388,6 +396,4 @@ _BRACE = ord("{")
 _KIND = "chat.completion.chunk"
 _HEAD = ("id", "created", "model", "object", "system_fingerprint", "service_tier", "usage")
 _RARE = frozenset({"function_call", "annotations", "audio", "provider_data"})
-_CHOICE_FIELDS = (
-    *("delta", "message", "index", "finish_reason", "logprobs", "native_finish_reason"),
-)
+_CHOICE_FIELDS = ("delta", "message", "index", "finish_reason", "logprobs", "native_finish_reason")

@@ -1,0 +1,46 @@
+"""Fragments of JSON are merged alike one by one and many at once."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, TypeAlias
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmgate.provider.merging import Merged, merge_data, settled
+
+Object: TypeAlias = dict[str, Any]
+_KEYS = st.sampled_from(["text", "data", "ids", "name"])
+_SCALARS = st.none() | st.booleans() | st.integers(0, 3) | st.sampled_from(["a", "b"])
+_ITEMS = st.fixed_dictionaries(
+    {"index": st.integers(0, 1)}, optional={"type": st.just("x"), "text": st.sampled_from("ab")}
+)
+_VALUES = _SCALARS | st.lists(_SCALARS | _ITEMS, max_size=2) | st.dictionaries(_KEYS, _SCALARS)
+
+
+@given(st.lists(st.tuples(st.dictionaries(_KEYS, _VALUES), st.integers(1, 3)), max_size=90))
+def test_pieces_merge_alike_one_by_one_and_many_at_once(runs: list[tuple[Object, int]]) -> None:
+    """Whatever they hold, however often each is repeated, and whenever somebody asks."""
+    one_by_one: Object = {}
+    merged = Merged()
+    for number, (piece, times) in enumerate(runs):
+        for _ in range(times):
+            merge_data(one_by_one, piece)
+            merged.add(copy.deepcopy(piece))
+        if number % 40 == 7:
+            assert settled(one_by_one) == merged.settled()
+    assert settled(one_by_one) == merged.settled()
+
+
+def test_pieces_of_one_kind_merge_alike() -> None:
+    """Texts, numbers and fragments with an index, as hosts send them with each token."""
+    one_by_one: Object = {}
+    merged = Merged()
+    for number in range(200):
+        details = [{"index": 0, "type": "x", "text": f"{number} "}]
+        piece = {"text": f"{number},", "token_ids": [number, None], "details": details, "name": "n"}
+        merge_data(one_by_one, piece)
+        merged.add(copy.deepcopy(piece))
+    assert settled(one_by_one) == merged.settled()
+    assert merged.settled()["text"] == "".join(f"{number}," for number in range(200))
