@@ -1,3 +1,5 @@
-"""One call, from top to bottom, in files that are read in this order: client, prepare, registry,
-operations, connections, drive, send, live, stream; and, for clients that have middleware, layers.
-Nothing outside imports from here but ``llmgate`` itself."""
+"""The engine of a call. Its files are read in this order: client, prepare, registry, connections,
+drive, send, live, stream; then operations (calls beside chat) and layers (middleware).
+
+Only ``llmgate`` itself imports from here.
+"""

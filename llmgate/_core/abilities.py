@@ -1,4 +1,4 @@
-"""What a model does with the parameters of a call: some are dropped, renamed or refused. Pure."""
+"""Applies a model's abilities to a call: parameters are dropped, renamed or refused. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Declared = TypeVar("Declared")
 
 
 def abilities_of(provider: Provider, model: str, parameters: ChatParameters) -> Abilities:
-    """How a model takes these parameters, as its provider says.
+    """What a provider declares of these parameters for a model.
 
     Raises:
         PluginError: when the provider's code fails, or says something else.
@@ -48,7 +48,7 @@ def abilities_of(provider: Provider, model: str, parameters: ChatParameters) -> 
 def declared(
     provider: Any, declare: Callable[[str], Declared], model: str, kind: type[Declared]
 ) -> Declared:
-    """What a provider declares of a model for an operation beside chat, which is to be of a kind.
+    """What a provider declares of a model for an operation beside chat, checked for its type.
 
     Raises:
         PluginError: when the provider's code fails, or says something else.
@@ -74,7 +74,7 @@ def apply_abilities(
     abilities: Abilities,
     meaningful: Container[str] = MEANINGFUL,
 ) -> Fitted:
-    """The call as the model can take it; what is changed is in the call's report.
+    """The call as the model takes it; changes are recorded in its report.
 
     ``meaningful`` are the parameters without which the result would mean something else.
 

@@ -1,10 +1,9 @@
-"""Providers that rows of data stand for, beside the installed ones; what a row may hold is a
-package's to say.
+"""Providers that rows of data describe, beside the installed ones; a package defines the columns.
 
 That package has the entry points ``row`` and ``file`` of the group ``llmgate.hosts``: ``row(name,
-**columns)`` returns what makes the provider, and ``file(path, names, variables)`` all those of a
-file, in which no name and no variable among these may occur; its keyword ``table`` names the table
-of that file that holds them.
+**columns)`` returns the provider's factory, and ``file(path, names, variables)`` those of all rows
+of a file, which may use none of these names and variables; its keyword ``table`` names the table of
+the file that holds them.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ ProviderFactory = Callable[..., Provider]
 
 @slotted
 class AddedHost:
-    """A provider that a row stands for.
+    """A provider that a row of data describes.
 
     ``distribution`` says where the row is from, as an installed provider's says whose it is, and
     ``columns`` is the row as it was given.
@@ -50,12 +49,12 @@ class AddedHost:
         return ""
 
     def load(self) -> ProviderFactory:
-        """What makes the provider."""
+        """The provider's factory."""
         return self.factory
 
     @property
     def described(self) -> str:
-        """Its name, and where it is from."""
+        """Its name and its source, for errors."""
         return f"{self.name!r} of {self.distribution}"
 
 
@@ -106,7 +105,7 @@ def hosts_in(
 
 
 def customary_key(name: str) -> str:
-    """The variable that most often holds the key of a provider of this name."""
+    """The customary environment variable of the key of a provider of this name."""
     return f"{name.upper().replace('-', '_')}_API_KEY"
 
 

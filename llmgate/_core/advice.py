@@ -1,4 +1,4 @@
-"""Says what to do about a model that no provider takes; it names no package but our own.
+"""Writes the error for a model without a provider; it names packages of this project only.
 
 A name that somebody typed is never made into the name of a package: anybody could publish that.
 """
@@ -51,7 +51,7 @@ def describe_unknown(model: str, claims: Mapping[str, Collection[str]], *, restr
 
 
 def _listed(names: Collection[str]) -> str:
-    """The names, or the first of many, and what lists all."""
+    """The names, or the first of many and the command that lists all."""
     listed = sorted(names)
     if len(listed) <= _MOST_LISTED:
         return ", ".join(listed) or "none"
@@ -119,7 +119,7 @@ def _on_a_path(model: str, known: Collection[str]) -> str:
 
 
 def _on_a_claim(model: str, claims: Mapping[str, Collection[str]]) -> str:
-    """``gpt4o``, ``GPT-4o`` and ``gtp-4o`` are nearly names of the pattern ``gpt-*``."""
+    """The match of a misspelled name: ``gpt4o`` and ``GPT-4o`` are near ``gpt-*``."""
     name = _letters(model)
     for provider, patterns in claims.items():
         for pattern in patterns:

@@ -1,6 +1,6 @@
-"""What each argument of a call means: the one place from which help and type stubs are made.
+"""Describes each argument of a call; help and type stubs are generated from it.
 
-It describes; what arguments are worth is checked in ``check`` and ``settings``.
+``check`` and ``settings`` check the values.
 """
 
 from __future__ import annotations
@@ -123,12 +123,12 @@ ACCEPTED = {
 
 @cache
 def meanings() -> dict[str, str]:
-    """From the name of an argument to what it means, in one line or more."""
+    """The description of each argument, by its name."""
     return dict(re.findall(r"^(\w+): (.*(?:\n    .*)*)$", _MEANINGS, re.MULTILINE))
 
 
 def described(options: type) -> Callable[[Function], Function]:
-    """Give a function the signature and the docstring of all that its ``**options`` take.
+    """Extend a function's signature and docstring by the arguments of its ``**options``.
 
     ``options`` is the ``TypedDict`` of them.
     """
@@ -154,7 +154,7 @@ def described(options: type) -> Callable[[Function], Function]:
 
 @cache
 def _keywords(options: type) -> tuple[Parameter, ...]:
-    """The options as parameters; one that is None is as good as absent."""
+    """The options as parameters of a signature; None counts as absent."""
     return tuple(starmap(_keyword, options.__annotations__.items()))
 
 
@@ -166,7 +166,7 @@ def _keyword(name: str, declared: Any) -> Parameter:
 
 
 class _Annotation(str):
-    """The text of an annotation, which help shows as it is written."""
+    """An annotation that help shows as it is written."""
 
     __slots__ = ()
 
@@ -179,7 +179,7 @@ def _as_written(annotation: Any) -> Any:
 
 
 def _with_meanings(text: str, names: Iterable[str]) -> str:
-    """A docstring, and in it what these arguments mean, before what is raised."""
+    """A docstring with these arguments described before its Raises section."""
     summary, *rest = cleandoc(text).partition("\n\nRaises:")
     known = meanings()
     entries = [f"{name}: {known[name]}" for name in names if name in known]

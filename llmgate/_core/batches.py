@@ -1,6 +1,6 @@
-"""A call for embeddings in as many requests as it takes: split, sent at once, joined in order.
+"""Splits a call for embeddings into requests, sends them at once, and joins the results in order.
 
-It knows no provider; each request is driven as a call's only one would be.
+It knows no provider; each request is driven as a single one is.
 """
 
 from __future__ import annotations
@@ -63,14 +63,14 @@ async def _embedded(state: CallState) -> Embeddings:
 
 @dataclass(slots=True)
 class _Batch:
-    """One of several requests of a call: from which input on, and how it is driven."""
+    """One of several requests of a call: its first input, and how it is driven."""
 
     start: int
     state: CallState
     embeddings: Embeddings | None = None
 
     async def run(self, free: asyncio.Semaphore) -> None:
-        """Send it when it may be sent, within the limits of the whole call."""
+        """Send it when a slot is free, within the deadline of the call."""
         async with free:
             deadline, timeout = self.state.deadline, self.state.timeout
             if timeout.first_token is not None:  # counted from here on
@@ -126,7 +126,7 @@ def _part(state: CallState, start: int, most: int) -> CallState:
 
 
 def _gather_reports(report: Report, batches: Iterable[_Batch]) -> None:
-    """Note what the reports of the requests say, each thing once, by the inputs' own numbers."""
+    """Merge the reports of the requests: each deviation once, with the numbers of the inputs."""
     noted = {(each.kind, each.path) for each in report}
     for batch in batches:
         for each in batch.state.call.report:
@@ -141,7 +141,7 @@ def _shifted(path: str, start: int) -> str:
 
 
 def _joined(state: CallState, batches: Sequence[_Batch]) -> Embeddings:
-    """One response of several, in the order of the input."""
+    """The responses as one, in the order of the input."""
     parts = [(batch.start, cast("Embeddings", batch.embeddings)) for batch in batches]
     for start, part in parts:
         for item in part.data:
@@ -157,7 +157,7 @@ def _joined(state: CallState, batches: Sequence[_Batch]) -> Embeddings:
 
 
 def _summed(usages: Sequence[Usage | None]) -> Usage | None:
-    """The usage of all requests; None where one of them has none, since a part is not the whole."""
+    """The usage of all requests; None where one has none, as a partial sum would mislead."""
     known = [usage for usage in usages if usage is not None]
     if len(known) < len(usages):
         return None

@@ -1,7 +1,7 @@
-"""Checks what the caller gave, in compiled code, and turns it into the values of a call.
+"""Validates a caller's arguments, in compiled code, and converts them to the values of a call.
 
-It refuses what is wrong with the path of the wrong part; it never repairs anything in silence. What
-is right is said in ``schemas``; ``received`` reads what is merely spelled otherwise.
+An error names the path of the wrong part; nothing is repaired silently. ``schemas`` declares what
+is valid; ``received`` reads other spellings of the same values.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from llmgate._core.contradictions import refuse_contradictions
 from llmgate._core.media import look_for_files, respelled_parts
 from llmgate._core.refusals import explained, json_fault, kind_of
-from llmgate._core.remembered import found_right_before, leave_out_nulls, messages_right_before
+from llmgate._core.remembered import drop_nulls, valid_large_parameters, valid_messages
 from llmgate._core.schemas import (
     embedding_parameter_validator,
     json_validator,
@@ -72,13 +72,13 @@ def check_messages(
         return plain
     dictionaries = given if {*map(type, given)} == {dict} else [*map(_as_dictionary, given)]
     changes = [] if changes is None else changes
-    checked = messages_right_before(dictionaries)
+    checked = valid_messages(dictionaries)
     if checked is None:
         _refuse_foreign_messages(dictionaries)
         look_for_files(dictionaries)
         checked = _checked_messages(dictionaries, given, changes)
         for message in checked:
-            leave_out_nulls(message)
+            drop_nulls(message)
     for index, message in enumerate(checked):  # of which few need anything
         if "function_call" in message and "tool_calls" in message:
             _drop_second_form(checked, index, changes)
@@ -88,7 +88,7 @@ def check_messages(
 def _checked_messages(
     dictionaries: list[Any], given: list[Any], changes: list[Deviation]
 ) -> list[dict[str, Any]]:
-    """The messages, checked: as they are, or else in the form that they are known to mean."""
+    """The checked messages: unchanged, or converted from another known spelling."""
     from pydantic_core import ValidationError  # noqa: PLC0415 - loaded with the validator
 
     respelled: list[tuple[str, Any]] = []
@@ -110,8 +110,8 @@ def _checked_messages(
 
 
 def _drop_second_form(messages: list[dict[str, Any]], index: int, changes: list[Deviation]) -> None:
-    """Leave out one of the two forms of a call which a message holds in both of them: the one to
-    which no result follows."""
+    """Drop one of the two forms in which a message may hold the same call: ``tool_calls`` or
+    ``function_call``, whichever has no result."""
     message = messages[index]
     called, calls = message["function_call"], message["tool_calls"]
     same = [call for call in calls if _function_of(call) == _function_of({"function": called})]
@@ -137,13 +137,13 @@ def _count_results(messages: Iterable[Mapping[str, Any]], name: str) -> int:
 
 
 def _function_of(call: Mapping[str, Any]) -> tuple[str, str] | None:
-    """What a call calls, however its JSON is spaced."""
+    """The name and arguments of a call, for comparison whatever the spacing of its JSON."""
     function = call.get("function")
     return None if function is None else (function["name"], "".join(function["arguments"].split()))
 
 
 def listed(messages: Any, model: Any = None) -> list[Any]:
-    """The items of what was given for a list of messages; none of them is looked at.
+    """The items of a list of messages, unchecked.
 
     Args:
         messages: What was given.
@@ -163,7 +163,7 @@ def listed(messages: Any, model: Any = None) -> list[Any]:
 
 
 def refuse_one_tool(tools: Any) -> None:
-    """Refuse a tool, or a text, where a list of tools belongs.
+    """Refuse a single tool, or a text, in place of a list of tools.
 
     Raises:
         InvalidRequestError: saying what to write.
@@ -175,7 +175,7 @@ def refuse_one_tool(tools: Any) -> None:
 
 
 def _refuse_foreign_messages(messages: list[Any]) -> None:
-    """Refuse what has no role, and is known to be something else than a message."""
+    """Refuse messages of other libraries, which have no role."""
     for index, message in enumerate(messages):
         if is_object(message) and "role" in message:
             continue
@@ -187,7 +187,7 @@ def _refuse_foreign_messages(messages: list[Any]) -> None:
 
 
 def _plain_messages(messages: list[Any]) -> TextMessages | None:
-    """The messages, if each is but a role and a text, as most are, and so needs no further look.
+    """The messages, if each is only a role and a text, as most are; they need no further check.
 
     Each question is asked of all in compiled code: this looks at the whole history in every call.
     Whether a text has half a character, whoever writes it as JSON finds out: see
@@ -230,7 +230,7 @@ def check_parameters(
     from pydantic_core import ValidationError  # noqa: PLC0415 - loaded with the validator
 
     plain = {name: _without_tuple(value) for name, value in parameters.items()}
-    known = found_right_before(plain)
+    known = valid_large_parameters(plain)
     others = {name: value for name, value in plain.items() if name not in known}
     if not others:
         return cast("ChatParameters", known)
@@ -258,7 +258,7 @@ _LIMITS = ("max_tokens", "max_completion_tokens")
 
 
 def check_input(given: Any) -> list[str] | list[list[int]]:
-    """What is to be embedded, with one item for each vector: texts, or the token ids of texts.
+    """The input of embeddings, one item for each vector: texts, or lists of token ids.
 
     Raises:
         InvalidRequestError: naming the path of what is wrong.
@@ -305,7 +305,7 @@ def check_rerank_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_query(given: Any) -> str:
-    """What documents are to be compared with: a text that is not empty.
+    """The query of a reranking: a text that is not empty.
 
     Raises:
         InvalidRequestError: when it is something else.
@@ -347,7 +347,7 @@ def check_json(value: Any, path: str) -> Any:
 
 
 def check_name(name: str, known: Collection[str] | None = None) -> None:
-    """Refuse a keyword that a function does not have, naming the nearest that it has.
+    """Refuse an unknown keyword, naming the closest known one.
 
     ``known`` are the names that it has; by default those of ``acompletion``.
 
@@ -369,7 +369,7 @@ def _option_names() -> frozenset[str]:
 
 
 def _as_dictionary(message: Any) -> Any:
-    """The message of an earlier answer, or a pydantic model, as the dictionary it stands for."""
+    """A response's message, or a pydantic model, as a dictionary."""
     if is_object(message):
         return message
     if isinstance(message, Mapping):
@@ -388,5 +388,5 @@ def _checked(validator: SchemaValidator, value: Any, path: str, context: Any = N
 
 
 def unwritable(messages: list[MessageParam]) -> InvalidRequestError | None:
-    """What in messages has kept a request from being written, such as half a character."""
+    """The error for the part of messages that cannot be encoded, such as a lone surrogate."""
     return json_fault(messages, "messages")

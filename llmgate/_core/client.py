@@ -153,9 +153,7 @@ class Client(Operations, Live):
         self._prices = as_prices(prices)
         self._middleware: tuple[Middleware, ...] = ()
         if middleware or models:
-            from llmgate._core.layers import as_middleware  # noqa: PLC0415 - only for those who have it
-
-            self._middleware = as_middleware(middleware, models)
+            self._middleware = load_layers().as_middleware(middleware, models)
             for each in self._middleware:
                 each.used_by(self._shared())
 

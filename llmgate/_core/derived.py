@@ -1,6 +1,6 @@
-"""Chunks that are made of something else: of another stream's, or of a completion at hand.
+"""Sources of chunks that are derived: from another stream, or from a complete response.
 
-They open nothing, and close what they were made of.
+They open nothing, and close the stream that they derive from.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class MappedSource:
         stream.when_done(self._changes.stream_ended)
 
     async def pull(self) -> bool:
-        """Read what comes next, and change it."""
+        """Read the next chunks, and change them."""
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
@@ -79,7 +79,7 @@ class MappedSource:
         return bool(self.ready) or not is_over
 
     async def aclose(self) -> None:
-        """Close the stream, and forget what was not read."""
+        """Close the stream, and drop the chunks that were not read."""
         self.ready.clear()
         await self._stream.aclose()
 
@@ -92,16 +92,16 @@ class MappedSource:
         self._changes.leave()
 
     def completion(self) -> Completion:
-        """What the changed chunks add up to."""
+        """The completion of the changed chunks so far."""
         return self._changes.completion_like(self._source.completion())
 
     def watch(self, callback: WhenDone) -> None:
-        """Have this called at the end."""
+        """Call this at the end."""
         self._changes.callbacks += (callback,)
 
     @property
     def end(self) -> StreamEnd | None:
-        """How it ended; None while it is open."""
+        """How the stream ended; None while it is open."""
         return self._changes.announced
 
     @property
@@ -116,12 +116,12 @@ class MappedSource:
 
     @property
     def usage(self) -> Usage | None:
-        """What was billed."""
+        """The usage, as the provider has reported it."""
         return self._stream.usage
 
     @property
     def exchange(self) -> Exchange:
-        """How it is obtained."""
+        """How the response was obtained."""
         return self._stream.exchange
 
     def describe(self) -> str:
@@ -200,7 +200,7 @@ class _Changes:
 
 
 class ReplayedSource:
-    """The chunks of a completion that is at hand."""
+    """The chunks of a complete response."""
 
     has_undecoded_bytes = False
 
@@ -215,7 +215,7 @@ class ReplayedSource:
         self._callbacks: tuple[WhenDone, ...] = ()
 
     async def pull(self) -> bool:
-        """Nothing comes but the end."""
+        """The end: all chunks are ready from the beginning."""
         if self.end is None:
             self._finish("ok")
         elif self.end.outcome != "ok":
@@ -223,7 +223,7 @@ class ReplayedSource:
         return False
 
     async def aclose(self) -> None:
-        """Forget what was not read."""
+        """Drop the chunks that were not read."""
         self.drop()
 
     def drop(self) -> None:
@@ -244,7 +244,7 @@ class ReplayedSource:
         return self._completion
 
     def watch(self, callback: WhenDone) -> None:
-        """Have this called at the end."""
+        """Call this at the end."""
         self._callbacks += (callback,)
 
     @property

@@ -1,4 +1,4 @@
-"""Delivers events to hooks on a thread of their own; it holds up no call, and knows nothing of any.
+"""Delivers events to hooks on a thread of their own, so that hooks delay no call.
 
 Each client has one queue and one daemon thread, which is started by the first event; where no
 thread can be started, whoever emits an event delivers it. The queue is bounded: see
@@ -45,7 +45,7 @@ without an event is a marker: it says that all entries before it were delivered.
 
 
 class Dispatcher:
-    """The hooks of one client: events go in without waiting, and are delivered one by one.
+    """The hooks of one client: events are queued without waiting, and delivered one by one.
 
     Args:
         timeout: Seconds that :meth:`aclose`, and the end of the process, wait for hooks.
@@ -135,7 +135,7 @@ def _emit_if_wanted(
 
 
 class _EventQueue:
-    """The events that wait, and the thread that delivers them.
+    """The queued events, and the thread that delivers them.
 
     The thread holds this object, and not the dispatcher: a client that nobody holds is collected,
     which ends the thread after the events that wait.
@@ -165,7 +165,7 @@ class _EventQueue:
     # --- what emits ---
 
     def put(self, deliver: Deliver, event: Event) -> None:
-        """Have an event delivered soon, unless there is no room for it."""
+        """Queue an event, unless the queue is full."""
         measure = _SIZES.get(type(event))
         size = 0 if measure is None else measure(event)
         entries = self._ends if isinstance(event, CallEnded) else self._others
@@ -275,14 +275,14 @@ class _EventQueue:
         return not self.when_delivered(delivered.set) or delivered.wait(seconds)
 
     def end(self) -> None:
-        """Let the thread end as soon as no event waits."""
+        """End the thread as soon as the queue is empty."""
         with self._lock:
             self._is_ending = True
             if self._sleeps:
                 self._wake()
 
     def discard(self) -> None:
-        """Lose the events that wait; whoever waits for them waits no longer."""
+        """Drop the queued events; who waits for them waits no longer."""
         with self._lock:
             entries = [*self._ends, *self._others]
             self._ends.clear()
@@ -304,7 +304,7 @@ class _EventQueue:
         self.report()
 
     def report(self) -> None:
-        """Warn of the events that were lost since the last report."""
+        """Warn of the events that were dropped since the last report."""
         with self._lock:
             number, self._reported = self.lost - self._reported, self.lost
         if number:

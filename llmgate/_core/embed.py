@@ -1,6 +1,6 @@
-"""One call for embeddings: its arguments checked, its provider's abilities applied, and driven.
+"""Calls for embeddings: arguments are checked, and the provider's abilities applied.
 
-It reads no provider's format; what a response means is the provider's to say.
+The provider reads the response.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str
 def fit_embedding(
     call: EmbeddingCall, target: Target, provider: Provider
 ) -> tuple[EmbeddingCall, EmbeddingAbilities]:
-    """The call as its provider is to read it, with a report of what differs.
+    """The call as its provider reads it, with a report of what was changed.
 
     Raises:
         UnsupportedError: when the provider lacks what the call cannot do without.

@@ -1,4 +1,4 @@
-"""Errors for bugs in a provider's code: what its code raised, and where. Nothing is raised here."""
+"""Makes errors for bugs in a provider's code: what it raised, and where. Nothing is raised here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["authorize_error", "plugin_error"]
 
 
 def plugin_error(error: BaseException, provider: Provider, action: str) -> PluginError:
-    """The error for an exception that a provider's code raised, and that is none of ours.
+    """The error for an exception of a provider's code that is not an ``LLMGateError``.
 
     ``action`` completes "the provider failed to …". With ``LLMGATE_DEBUG=1`` in the environment,
     the traceback is a note of it: lines of code, and no values of variables.

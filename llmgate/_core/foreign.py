@@ -1,6 +1,6 @@
-"""Where that belongs which people bring from other libraries: arguments, settings, messages.
+"""Advice on arguments, settings and messages of other libraries, for errors.
 
-It knows names and shapes only, and is imported on the way to an error.
+It knows names and shapes only, and is imported when an error is raised.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ _EARLY = frozenset({"api_base", "forceTimeout", "force_timeout", "logger_fn", "v
 
 
 def describe_argument(name: str, known: Collection[str]) -> str:
-    """What to do about a keyword that a function does not have.
+    """The advice for a keyword that a function does not have.
 
     Args:
         name: The keyword.
@@ -179,7 +179,7 @@ def describe_argument(name: str, known: Collection[str]) -> str:
 
 
 def _plain(name: str) -> str:
-    """A name without what differs between spellings: ``maxTokens``, ``max-tokens``."""
+    """A name in one spelling: ``maxTokens`` and ``max-tokens`` are the same."""
     words = "".join(f"_{letter}" if letter.isupper() else letter for letter in name)
     return words.lower().replace("-", "_").replace("__", "_").strip("_")
 
@@ -264,7 +264,7 @@ _SHAPES: Iterable[tuple[frozenset[str], str]] = (
 
 
 def describe_foreign_message(message: Any) -> str | None:
-    """What stands where a message should, if it is known to be something else."""
+    """The advice for a value in place of a message, if its library is known."""
     if hasattr(message, "model_dump"):
         message = message.model_dump()
     if isinstance(message, Mapping):
@@ -289,9 +289,9 @@ def describe_messages(messages: Any, model: Any = None) -> str:
         if any(not isinstance(each, str) for each in _several(model)):
             return "; the model comes first: completion(model, messages)"
         return f"; write [{_as_message(messages)}]"
-    stranger = describe_foreign_message(messages)
-    if stranger is not None:
-        return f"; {stranger}"
+    advice = describe_foreign_message(messages)
+    if advice is not None:
+        return f"; {advice}"
     is_message = hasattr(messages, "role") or isinstance(messages, Mapping)
     return "; write [message] for one message" if is_message else ""
 

@@ -1,4 +1,4 @@
-"""A provider whose model takes no schemas, seen as one that does: by a forced tool, or in words.
+"""Schemas for models that take none: by a forced tool, or by instructions in the prompt.
 
 It changes a call and what comes of it, and sends nothing.
 """
@@ -28,7 +28,7 @@ _FORMAT = "response_format"
 
 
 def fallback_view(provider: Provider, model: str, call: ChatCall) -> Provider:
-    """The provider, where its model takes schemas, or else one that does without."""
+    """The provider, if its model takes schemas; otherwise a view of it that emulates them."""
     abilities = abilities_of(provider, model, call.parameters)
     if abilities is None or _is_supported(abilities, _FORMAT, Support.EMULATED):
         return provider

@@ -1,7 +1,6 @@
-"""Python types as response formats: their schemas, in the form that hosts hold a model to.
+"""Python types as response formats: their schemas, in the strict form that hosts enforce.
 
-It reads schemas and sends nothing. What a model writes for a value in an object is in
-``unwrapping``.
+It reads schemas and sends nothing; ``unwrapping`` reads values that were wrapped in an object.
 Source: https://platform.openai.com/docs/guides/structured-outputs (supported schemas)
 """
 

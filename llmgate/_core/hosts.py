@@ -1,4 +1,4 @@
-"""Adds a host by a row of data; what a row may hold, the package that reads it says."""
+"""Adds a host by a row of data; the package that reads it defines the columns."""
 
 from __future__ import annotations
 

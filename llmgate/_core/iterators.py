@@ -1,4 +1,4 @@
-"""The chunks of a stream, and its text, one by one. These read through it, and close nothing."""
+"""Iterators over the chunks and over the text of a stream; they close nothing."""
 
 from __future__ import annotations
 

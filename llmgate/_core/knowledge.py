@@ -1,4 +1,4 @@
-"""What is known of a model, and by whom; it allows nothing and refuses nothing.
+"""Facts about models, and their sources; no call depends on them.
 
 Packages that ship such facts have an entry point in the group ``llmgate.knowledge``: a function of
 a provider's name and a model's that returns the facts, and where they are from.
@@ -30,7 +30,7 @@ def model_info(
     entries: Mapping[str, Mapping[str, Any]] | None = None,
     listed: Iterable[Model] = (),
 ) -> ModelInfo:
-    """What is known of a model: its limits, what it takes, and whether it is deprecated.
+    """The facts known of a model: limits, abilities, and whether it is deprecated.
 
     Each value is that of the first who knows it: ``entries``, then ``listed``, then the facts that
     installed packages ship, such as those of llmgate-compatible. ``sources`` says who that was.

@@ -1,6 +1,6 @@
-"""Arguments of earlier days: functions before there were tools, and the early form of this API.
+"""Legacy arguments: ``functions`` in place of tools, and the early form of this API.
 
-Everything that only they need is here: without this module nothing is lost but them.
+Everything that only they need is here.
 """
 
 from __future__ import annotations
@@ -104,12 +104,12 @@ FUNCTIONS = frozenset({"functions", "function_call"})
 
 
 def takes_functions(provider: Provider) -> bool:
-    """Whether a provider takes ``functions`` as they are."""
+    """Whether a provider takes ``functions`` natively."""
     return isinstance(provider, LegacyFunctions) and provider.takes_legacy_functions()
 
 
 def legacy_view(provider: Provider) -> Provider:
-    """A provider whose completions have the form in which they were asked for."""
+    """A view of a provider whose completions use ``function_call``."""
     if takes_functions(provider):
         return provider
     return provider_view(provider, completion_as_legacy, legacy_decoder)

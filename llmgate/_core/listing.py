@@ -1,6 +1,6 @@
-"""Lists of models: one call to a provider, or one to each of them.
+"""Lists of models: of one provider, or of all.
 
-Pages are followed by the provider's flow; nothing is known here of what a list looks like.
+The provider's flow follows pages and reads their format.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _checked_age(given: Any) -> float | None:
 async def listed(
     state: CallState, name: str, kept: dict[str, tuple[float, list[Model]]]
 ) -> list[Model]:
-    """The models of the provider that has this name, each once.
+    """The models of the named provider, each once.
 
     ``kept`` holds the lists of earlier calls that had no settings of their own, each with its time:
     a call that says how old a list may be is given the one that is there. Nobody else's key
@@ -125,12 +125,12 @@ async def listed(
 
 
 def is_configured(provider: Provider) -> bool:
-    """Whether a provider has what it needs to be asked, as far as it says."""
+    """Whether a provider has its settings, such as a key, as far as it says."""
     return not isinstance(provider, MayBeUnconfigured) or provider.is_configured()
 
 
 def together(names: Iterable[str], results: Iterable[list[Model] | BaseException]) -> ModelList:
-    """The lists of several providers as one, with the errors of those that have none to give.
+    """The lists of several providers as one, with the errors of those that failed.
 
     Raises:
         BaseException: what is none of our errors.

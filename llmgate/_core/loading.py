@@ -1,4 +1,4 @@
-"""Gets a call's provider ready, as far as that may take its time or fail in third-party code."""
+"""Imports and makes a call's provider on a thread, as third-party code may block or fail."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def check_loop() -> None:
 
 
 async def load(registry: Registry, call: UnresolvedCall, timeout: Timeout, began: float) -> None:
-    """Have the provider of a call's model imported and made, within the limits of the call."""
+    """Import and make the provider of a call's model, within the call's deadline."""
     if type(call.model) is not str:
         return
     try:
@@ -76,7 +76,7 @@ async def _step(
 
 
 async def in_time(loading: Future[Result], what: str, timeout: Timeout, began: float) -> Result:
-    """What is loaded on a thread, within the limits of the call that needs it.
+    """Await the result of a thread, within the deadline of the call that needs it.
 
     Raises:
         DeadlineExceededError: naming what did not load in time.
@@ -97,7 +97,7 @@ async def in_time(loading: Future[Result], what: str, timeout: Timeout, began: f
 def transport_of(
     provider: Provider, transports: MutableMapping[Provider, Transport]
 ) -> Transport | None:
-    """What carries a provider's requests, when that is not HTTP.
+    """The provider's own transport, if it has one.
 
     ``transports`` are those of the client, which asks each provider once.
 

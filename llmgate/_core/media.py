@@ -1,6 +1,6 @@
-"""Media in messages: their URLs and types in the one spelling that hosts know, and files to read.
+"""Media in messages: URLs and types in their standard spelling, and files to read.
 
-It knows no host. What a host does not take is for its provider to say.
+It knows no host; providers refuse what theirs does not take.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Responses as values of the Python type that was their ``response_format``.
+"""Parses responses as values of the Python type given as ``response_format``.
 
 It reads whole texts, and sends a call again where the caller allows a repair. Which schema a type
 stands for is in ``formats``; pieces of a text are read in ``partial``.

@@ -1,4 +1,4 @@
-"""Looks at what a third-party factory made, and describes what its code raised.
+"""Checks the provider that a third-party factory made, and describes what the factory raised.
 
 It calls nothing of a provider beyond its attributes.
 """

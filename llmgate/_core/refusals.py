@@ -1,6 +1,6 @@
-"""Says what is wrong with a value that was refused: the path of the wrong part, and why.
+"""Explains why a value was refused: the path of the wrong part, and the reason.
 
-It decides nothing; what is right is said in ``schemas``.
+It decides nothing; ``schemas`` declares what is valid.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _DEEPEST = 200
 
 
 def json_fault(value: Any, path: str) -> InvalidRequestError | None:
-    """What in a value JSON cannot carry, found without recursion; None when it is all right."""
+    """The part of a value that is not valid JSON, found without recursion; None if all is."""
     waiting: list[tuple[Any, str, int]] = [(value, path, 0)]
     while waiting:
         item, where, depth = waiting.pop()
@@ -42,7 +42,7 @@ def json_fault(value: Any, path: str) -> InvalidRequestError | None:
 
 
 def _fault(item: Any) -> str | None:
-    """Why this very item is no JSON value; what is inside it is not looked at."""
+    """Why this item itself is not a JSON value; its own items are not looked at."""
     if is_object(item):
         keys: list[Any] = list(item)
         wrong = [key for key in keys if not (isinstance(key, str) and _is_unicode(key))]

@@ -1,4 +1,4 @@
-"""Messages and large parameters that were found right before: what is written alike is alike.
+"""A cache of messages and large parameters that passed the checks: equal JSON is checked once.
 
 Parameters are written in Python's own format, which tells apart what JSON does not. Nothing is
 remembered by identity, since whoever holds a dictionary may change it. What is wrong, or may be, is
@@ -27,9 +27,9 @@ __all__ = [
     "LARGE",
     "another",
     "copied",
-    "found_right_before",
-    "leave_out_nulls",
-    "messages_right_before",
+    "drop_nulls",
+    "valid_large_parameters",
+    "valid_messages",
 ]
 
 Call = TypeVar("Call")
@@ -47,8 +47,8 @@ class _Known(NamedTuple):
     checked: Any
 
 
-def found_right_before(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the large parameters that are right, as they were checked.
+def valid_large_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The checked forms of the large parameters that need no full check.
 
     What is in them is the same for all calls, and nobody must change it: whoever is free to change
     a call has it :func:`copied`.
@@ -75,7 +75,7 @@ def _known_parameter(name: str, value: Any) -> tuple[Any, bytes | None] | None:
 
 @lru_cache(maxsize=64)
 def _parameter(name: str, raw: bytes) -> tuple[Any, bytes | None] | None:
-    """A parameter, where it is right."""
+    """A checked parameter, and its JSON if it is a list; None if it needs the full check."""
     from pydantic_core import ValidationError  # noqa: PLC0415 - loaded with the validator
 
     written = marshal.loads(raw)  # noqa: S302 - it was written right before, and by us
@@ -88,8 +88,9 @@ def _parameter(name: str, raw: bytes) -> tuple[Any, bytes | None] | None:
     return checked, plain_json(checked) if is_array(checked) else None
 
 
-def messages_right_before(messages: Iterable[Any]) -> list[dict[str, Any]] | None:
-    """The messages, if all are right as they are; None where one has to be looked at.
+def valid_messages(messages: Iterable[Any]) -> list[dict[str, Any]] | None:
+    """The checked messages, each from the cache where equal JSON was checked before; None if one
+    needs the full check.
 
     A conversation grows by a few messages from call to call, and the others are known. Each is a
     copy, but for what is in its parts and calls.
@@ -109,7 +110,7 @@ def messages_right_before(messages: Iterable[Any]) -> list[dict[str, Any]] | Non
 
 @lru_cache(maxsize=1024)
 def _message(raw: bytes) -> _Known | None:
-    """A message, where it is right and spelled as it is sent."""
+    """The message of this JSON with its checked form; None if it needs the full check."""
     from pydantic_core import ValidationError  # noqa: PLC0415 - loaded with the validator
 
     written, respelled = decode_json(raw), list[Any]()
@@ -119,12 +120,12 @@ def _message(raw: bytes) -> _Known | None:
         return None
     if respelled:
         return None
-    leave_out_nulls(checked)
+    drop_nulls(checked)
     return _Known(written, checked)
 
 
-def leave_out_nulls(message: dict[str, Any]) -> None:
-    """Leave out the keys that hold nothing, as in the dump of a message; only ``content`` says
+def drop_nulls(message: dict[str, Any]) -> None:
+    """Drop the keys that are None, as in the dump of a message; only ``content`` says
     something by being null, and some hosts want it."""
     if None not in message.values():
         return
@@ -136,7 +137,7 @@ def leave_out_nulls(message: dict[str, Any]) -> None:
 
 
 def copied(call: ChatCall) -> ChatCall:
-    """The call with messages and large parameters that nobody else has."""
+    """The call with its own copies of messages and large parameters."""
     copy, own = another(call), cast("dict[str, Any]", call.parameters.copy())
     for name in LARGE:
         if name in own:
@@ -148,7 +149,7 @@ def copied(call: ChatCall) -> ChatCall:
 
 
 def another(call: Call) -> Call:
-    """Another call with the same values, which may be changed."""
+    """A copy of the call whose fields may be changed."""
     kind: Any = type(call)
     copy: Call = _copier_of(kind)(call)
     return copy

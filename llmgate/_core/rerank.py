@@ -1,6 +1,6 @@
-"""One call for a reranking: its arguments checked, its provider's abilities applied, and driven.
+"""Calls for rerankings: arguments are checked, and the provider's abilities applied.
 
-It reads no provider's format; what a response means is the provider's to say.
+The provider reads the response.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def parse_rerank(
 
 
 def fit_rerank(call: RerankCall, target: Target, provider: Provider) -> RerankCall:
-    """The call as its provider is to read it, with a report of what differs.
+    """The call as its provider reads it, with a report of what was changed.
 
     Raises:
         UnsupportedError: when the provider lacks what the call cannot do without.
@@ -134,7 +134,7 @@ def _as_object(document: str | Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _counted(usage: RerankUsage | None) -> Usage | None:
-    """The tokens, as hooks are given them; None where the provider counts something else."""
+    """The tokens for the events of hooks; None where the provider counts something else."""
     if usage is None or usage.total_tokens is None:
         return None
     prompt = usage.total_tokens if usage.prompt_tokens is None else usage.prompt_tokens

@@ -1,6 +1,6 @@
-"""The shapes of messages and parameters, as validators in compiled code.
+"""Validators of messages and parameters, in compiled code.
 
-They say what is accepted; ``check`` applies them and explains what they refuse. They are built
+``check`` applies them and explains what they refuse. They are built
 when the first call needs them, so that importing costs nothing.
 """
 

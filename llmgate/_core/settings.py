@@ -1,7 +1,4 @@
-"""What a client or a call sets beside OpenAI's parameters, each checked by itself.
-
-These are checks of values; what the values do is for others to say.
-"""
+"""Checks of the settings of clients and calls that are not OpenAI's parameters, each by itself."""
 
 from __future__ import annotations
 
@@ -111,8 +108,8 @@ def as_hooks(hooks: Any, path: str = "hooks") -> tuple[Hook, ...]:
 
 
 def as_settings(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What is for the provider's factory: ``api_key``, ``base_url``, ``api_version``, and whatever
-    ``provider_settings`` holds, each value of which is hidden."""
+    """The arguments of the provider's factory: ``api_key``, ``base_url``, ``api_version``, and the
+    ``provider_settings``, whose values are hidden."""
     settings = {name: given[name] for name in _TEXTS if name in given}
     for name, value in settings.items():
         if not isinstance(value, str | HiddenUrl):
@@ -148,7 +145,7 @@ def as_headers(headers: Any, path: str = "extra_headers") -> Mapping[str, str]:
 
 
 def as_hedge_after(given: Any) -> float | None:
-    """Seconds without a response, after which another one is asked for.
+    """Seconds without a response after which a second request is sent.
 
     Raises:
         InvalidRequestError: when they are none.
@@ -161,7 +158,7 @@ def as_hedge_after(given: Any) -> float | None:
 
 
 def as_header_source(given: Any) -> HeaderSource | None:
-    """What ``Client(headers=…)`` gives, as what is asked on each attempt; None for nothing."""
+    """The headers of ``Client(headers=…)`` as a function called on each attempt; None if empty."""
     if callable(given) and not is_async(given):
         return cast("HeaderSource", given)  # what it returns is checked each time
     if callable(given):
@@ -207,7 +204,7 @@ def _is_text(value: Any) -> bool:
 
 
 def explained(init: Init) -> Init:
-    """A constructor of a client, which says where an argument belongs that it does not have.
+    """A constructor of a client whose errors for unknown arguments give advice.
 
     It raises a ``TypeError``, as Python does.
     """

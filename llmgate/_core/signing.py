@@ -1,4 +1,4 @@
-"""What ``authorize`` may use: the clock, requests for tokens, and the tokens that calls share.
+"""What a provider's ``authorize`` may use: the clock, requests for tokens, and a cache of tokens.
 
 It signs nothing itself, and reads no provider's format.
 """
@@ -49,7 +49,7 @@ class CallSigning:
 
     @property
     def now(self) -> datetime:
-        """The time, in UTC and aware of it."""
+        """The time, as an aware datetime in UTC."""
         return _now()
 
     @property
@@ -77,7 +77,7 @@ class CallSigning:
         return HttpResponse(incoming.status, incoming.headers, b"".join(pieces))
 
     async def once(self, key: str, make: Callable[[], Awaitable[Token]]) -> Token:
-        """What ``make`` returned, for all calls of the client to this provider."""
+        """The token that ``make`` returned, shared by all calls of the client to this provider."""
         call, previous = self._call, self.previous
         is_refused = previous is not None and previous.status in _REFUSED
         refused = call.tokens_used.get(key) if is_refused else None
@@ -97,7 +97,7 @@ class PreviewSigning:
 
     @property
     def now(self) -> datetime:
-        """The time, in UTC and aware of it."""
+        """The time, as an aware datetime in UTC."""
         return _now()
 
     async def send(self, request: HttpRequest) -> HttpResponse:
@@ -116,7 +116,7 @@ def _now() -> datetime:
 
 
 class _AbandonedError(Exception):
-    """The event loop on which a token was being made has ended, and that with it."""
+    """The event loop on which a token was being made has ended."""
 
 
 class TokenCache:
@@ -136,7 +136,7 @@ class TokenCache:
         make: Callable[[], Awaitable[Expiring]],
         refused: Expiring | None,
     ) -> Expiring:
-        """The token of that key, made where there is none that can be used.
+        """The cached token of that key, made if none is valid.
 
         ``refused`` is the token that the provider did not accept a moment ago.
         """
@@ -167,7 +167,7 @@ class TokenCache:
 
 
 class _Entry:
-    """One token: it is being made by a task of its own, or it is made, or that failed."""
+    """One token: being made by a task of its own, made, or failed."""
 
     def __init__(self, provider: Provider) -> None:
         self.provider = provider  # held, so that no other object has its id meanwhile
@@ -182,7 +182,7 @@ class _Entry:
         self._task = self._loop.create_task(self._make(make))
 
     def is_usable(self, refused: Expiring | None) -> bool:
-        """Whether the token can be used, or will come."""
+        """Whether the token is valid, or is being made."""
         if not self._future.done():
             return self._loop.is_running()
         if self._future.exception() is not None:
@@ -228,7 +228,7 @@ def _timed_out() -> DeadlineExceededError:
 
 
 def _usable_until(token: Expiring) -> float:
-    """Until when a token that was just made is used, in seconds since the epoch."""
+    """The time until which a new token is used, in seconds since the epoch."""
     expires: Any = token.expires
     if expires is None:
         return float("inf")

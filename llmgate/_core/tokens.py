@@ -1,6 +1,6 @@
-"""Counts the tokens of a prompt: by its provider, or by what earlier calls have taught.
+"""Counts the tokens of a prompt: by its provider, or estimated from the usage of earlier calls.
 
-Nothing is downloaded, and no tokenizer is known. Only a client that was asked for a count looks at
+Nothing is downloaded, and no tokenizer is used. Only a client that was asked for a count looks at
 the usage of its calls.
 """
 
@@ -45,14 +45,14 @@ class CountCall(ProviderCall):
 
 
 def as_count(call: ProviderCall) -> CountCall:
-    """The call, to be counted and not to be made."""
+    """The call as one whose prompt is counted."""
     return CountCall(
         call.model, call.messages, call.parameters, False, call.extra_body, call.id, call.report
     )
 
 
 async def counted(state: CallState) -> TokenCount | None:
-    """What the provider counts; None where its host has no path for that.
+    """The provider's count; None where its host has no endpoint for that.
 
     Raises:
         LLMGateError: always one of our own; cancellation passes unchanged.
@@ -81,13 +81,13 @@ async def _counted(state: CallState) -> TokenCount | None:
 
 
 class Ratios(Middleware):
-    """How many bytes a token has, by model, as the usage of a client's calls teaches."""
+    """The bytes per token of each model, learned from the usage of a client's calls."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], tuple[float, float, int]] = {}
 
     async def chat(self, call: ChatCall, handler: Handler) -> Completion | Stream:
-        """The completion or the stream, whose usage is remembered when it is there."""
+        """Pass the call on, and learn from the usage of its completion or stream."""
         result = await handler(call)
         size, media = _size_of(call)
         if not media:
@@ -115,7 +115,7 @@ class Ratios(Middleware):
         self._known[key] = learnt
 
     def estimate(self, call: ChatCall, provider: str, model: str) -> TokenCount:
-        """About how many tokens the prompt of a call has."""
+        """An estimate of the tokens of a call's prompt."""
         size, media = _size_of(call)
         bytes_, tokens, calls = self._known.get((provider, model), (0.0, 0.0, 0))
         if tokens:

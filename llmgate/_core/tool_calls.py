@@ -1,6 +1,6 @@
-"""The calls that a model makes of a program's tools: found, checked, and run at once.
+"""Runs the tool calls of a completion: looked up, checked, and run concurrently.
 
-It asks no model; who is asked, and how often, is the tool loop's matter.
+It makes no calls to a model; ``tool_rounds`` does.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Content: TypeAlias = "str | list[Any]"
 
 @dataclass(slots=True)
 class ToolCalled:
-    """A tool was run: its name and arguments, what the model is given, and seconds.
+    """A tool was run: its name and arguments, the result for the model, and the seconds.
 
     ``result`` is a text, or a list of parts (texts, images, files). ``repaired`` says that the
     arguments were no JSON as the model wrote them, and were read as what it meant.
@@ -45,7 +45,7 @@ class ToolCalled:
 
 @dataclass(slots=True)
 class ToolFailed:
-    """A call of the model's came to nothing; ``result`` is what the model is given of that."""
+    """A tool call failed; ``result`` is the text that the model is given."""
 
     name: str
     arguments: str
@@ -55,7 +55,7 @@ class ToolFailed:
 
 
 class ToolCaller:
-    """Some tools by their names, with what all calls of them share."""
+    """Tools by their names, with the settings that their calls share."""
 
     def __init__(self, tools: Iterable[AnyTool], *, timeout: float | None, context: Any) -> None:
         """``timeout`` is that of a tool that has none of its own.
@@ -77,7 +77,7 @@ class ToolCaller:
     async def call_all(
         self, calls: Sequence[ToolCall], seconds: float | None
     ) -> list[ToolCalled | ToolFailed]:
-        """Run calls, all at once; what came of each is in their order.
+        """Run calls concurrently; the outcomes are in the order of the calls.
 
         Raises:
             DeadlineExceededError: when that takes longer than so many seconds.
@@ -153,7 +153,7 @@ def _text_part(item: Any) -> dict[str, Any]:
 
 
 def _is_part(value: Any) -> bool:
-    """Whether a value is a part of a message: a text, an image, a file, a sound."""
+    """Whether a value is a content part of a message: text, image, file or audio."""
     if isinstance(value, LocalFile):
         return True
     kind = value.get("type") if is_object(value) else None

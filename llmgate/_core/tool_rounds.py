@@ -1,4 +1,4 @@
-"""The rounds of a tool loop: a model is asked, what it calls is run, and it is asked again.
+"""The rounds of a tool loop: call the model, run its tool calls, and call it again.
 
 It makes ordinary calls of a client, and knows neither providers nor HTTP.
 """
@@ -43,7 +43,7 @@ __all__ = [
 
 
 class Completes(Protocol):
-    """What makes the calls: a :class:`~llmgate.Client`."""
+    """A client, as far as a tool loop needs one: :class:`~llmgate.Client`."""
 
     async def acompletion(self, model: str, messages: Any, **options: Any) -> Any:
         """One call."""
@@ -72,7 +72,7 @@ Tools: TypeAlias = "Sequence[Callable[..., Any] | ToolSource]"
 
 @dataclass(slots=True)
 class ToolRun:
-    """What came of a tool loop.
+    """The result of a tool loop.
 
     ``messages`` is the whole history, the model's last message included: append to it to go on.
     ``completions`` are all responses in order, each with its own usage and report.
@@ -98,13 +98,13 @@ class ToolRun:
 
     @property
     def usage(self) -> Usage | None:
-        """What all calls were billed, in tokens; None where no provider said anything of it."""
+        """The usage of all calls, in tokens; None where no provider reported any."""
         given = [each.usage for each in self.completions if each.usage is not None]
         return reduce(add, given) if given else None
 
     @property
     def cost(self) -> Cost | None:
-        """What all calls cost; None where the cost of one of them is not known."""
+        """The cost of all calls; None where that of one is not known."""
         return total_cost([each.cost for each in self.completions])
 
 
@@ -189,7 +189,7 @@ def _ignore(_: ToolEvent) -> None:
 
 @dataclass(slots=True, kw_only=True)
 class LoopSettings:
-    """What a loop is given beside the options of its calls."""
+    """The settings of a loop that are no options of its calls."""
 
     max_rounds: int = 8
     max_calls: int | None = None
@@ -231,7 +231,7 @@ class Loop:
         return ToolCaller(tools, timeout=settings.tool_timeout, context=settings.context)
 
     async def events(self) -> AsyncIterator[ToolEvent]:
-        """Go round until the model calls nothing; what happens on the way."""
+        """Run rounds until the model calls no tool; yield their events."""
         async with AsyncExitStack() as stack:
             if self._sources:
                 self._caller = self._caller_of(await self._opened(stack))
@@ -259,7 +259,7 @@ class Loop:
         return found
 
     async def _ask(self) -> AsyncIterator[Chunk]:
-        """Ask the model, and add what it says to the history."""
+        """Call the model, and add its message to the history."""
         options = self._options_now()
         if self._caller.definitions:
             options["tools"] = self._caller.definitions
@@ -277,13 +277,13 @@ class Loop:
         self.history.messages.append(message)
 
     def _options_now(self) -> dict[str, Any]:
-        """The options of the next call: it has what is left of the time."""
+        """The options of the next call, with the remaining time as its timeout."""
         if self._timeout is None or self._timeout.total is None:
             return {**self._options}
         return {**self._options, "timeout": replace(self._timeout, total=self._left())}
 
     def _left(self) -> float | None:
-        """How many seconds are left of the whole loop; None where it has no limit."""
+        """The remaining seconds of the loop; None where it has no timeout."""
         if self._timeout is None or self._timeout.total is None:
             return None
         left = self._timeout.total - (time.monotonic() - self._began)
@@ -292,7 +292,7 @@ class Loop:
         return left
 
     async def _answer(self, calls: list[ToolCall]) -> list[ToolCalled | ToolFailed]:
-        """Run what was called, and add the results to the history in the order of the calls."""
+        """Run the tool calls, and add the results to the history in the order of the calls."""
         self._called += len(calls)
         most, run = self._settings.max_calls, self.history
         if most is not None and self._called > most:

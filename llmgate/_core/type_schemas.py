@@ -1,6 +1,6 @@
-"""Python types and functions as JSON schemas, and what validates their values.
+"""JSON schemas and validators of Python types and functions, by pydantic.
 
-It asks pydantic, which is imported when there is a type to be asked about.
+Pydantic is imported when the first type is given.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def schema_of(kind: Any, name: str, path: str) -> dict[str, Any]:
 
 
 def adapter_of(kind: Any) -> TypeAdapter[Any]:
-    """What describes and validates a Python type, or the ``TypeAdapter`` itself.
+    """The ``TypeAdapter`` of a Python type, or the given ``TypeAdapter`` itself.
 
     Raises:
         PydanticUserError: when pydantic cannot describe it.
@@ -84,7 +84,7 @@ def _with_readable_typed_dicts(kind: Any) -> Any:
 
 
 def no_schema(name: str, error: Exception, path: str) -> InvalidRequestError:
-    """What is raised for a type that has no schema."""
+    """The error for a type that has no schema."""
     reason, _, more = str(error).partition("\n")[0].partition(". Set `arbitrary_types_allowed")
     if more:  # which would let anything through
         reason += "; give a class: a pydantic model, a dataclass or a TypedDict"

@@ -1,6 +1,6 @@
-"""Takes the value of a response out of the object in which it was asked for.
+"""Takes the value of a response out of the object that its schema was wrapped in.
 
-It is imported for calls whose format was wrapped, and knows no provider.
+It is imported for calls with such schemas, and knows no provider.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["UnwrappingDecoder", "unwrapped", "unwrapping_view"]
 
 
 def unwrapping_view(provider: Provider) -> Provider:
-    """A provider whose completions have the value alone."""
+    """A view of a provider whose completions have the value alone."""
     return provider_view(provider, unwrapped, UnwrappingDecoder)
 
 
@@ -93,7 +93,7 @@ class _Unwrapper:
         self._is_begun = self._is_plain = False
 
     def feed(self, piece: str) -> str:
-        """What is certain to be of the value by now."""
+        """The text that is certainly part of the value so far."""
         if self._is_plain:
             return piece
         self._waiting += piece

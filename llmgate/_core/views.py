@@ -1,4 +1,4 @@
-"""A provider seen with its completions changed; what changes them is given, and nothing is sent."""
+"""A view of a provider whose completions and chunks are changed by given functions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def provider_view(
     change: Callable[[Completion], Completion],
     decode: Callable[[Decoder[Chunk]], Decoder[Chunk]],
 ) -> Provider:
-    """The provider, whose completions are changed and whose decoders are wrapped."""
+    """A view of the provider with changed completions and wrapped decoders."""
     return cast("Provider", _View(provider, change, decode))
 
 
