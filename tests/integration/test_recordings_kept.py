@@ -92,7 +92,6 @@ def is_implied(path: str) -> bool:
     return path in REPLACED or path.rpartition(".")[2] in IMPLIED | COUNTED
 
 
-@pytest.mark.exhaustive
 @pytest.mark.parametrize("file", sorted(FILES), ids=lambda file: f"{file.parts[-3]}-{file.stem}")
 def test_nothing_of_a_recording_is_lost(file: Path) -> None:
     """Text, calls, counts, ids, sources, traces and whatever else there is."""
