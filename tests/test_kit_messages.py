@@ -14,6 +14,7 @@ from llmgate.errors import (
     MissingKeyError,
     UnsupportedError,
 )
+from llmgate.models import TokenCount
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import HttpRequest, HttpResponse
 from llmgate.provider.kit import (
@@ -28,6 +29,7 @@ from llmgate.provider.kit import (
     is_answered_next,
     parsed_arguments,
     read_pages,
+    read_token_count,
 )
 from llmgate.report import Report
 from llmgate.testing.driving import drive
@@ -280,3 +282,14 @@ async def test_a_callable_that_fails() -> None:
     assert "canary" not in str(caught.value)
     with pytest.raises(OwnError):
         await ask_for_token(_fails)
+
+
+# --- counts of tokens ---------------------------------------------------------------------
+
+
+def test_a_count_of_tokens() -> None:
+    """The number under a key; what has none is an error that holds the body."""
+    assert TokenCount(7) == read_token_count(HttpResponse(200, {}, b'{"tokens": 7}'), "tokens")
+    with pytest.raises(DecodeError, match="the response counts no tokens") as caught:
+        read_token_count(HttpResponse(200, {}, b"{}"), "tokens")
+    assert b"{}" == caught.value.frame

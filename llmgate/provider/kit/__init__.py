@@ -25,6 +25,7 @@ from llmgate.provider.kit.reading import (
     parsed_arguments,
     read_json,
     read_response,
+    read_token_count,
 )
 from llmgate.provider.kit.settings import Credential, Settings, Vendor
 from llmgate.provider.kit.side_fields import SideFields
@@ -94,6 +95,7 @@ __all__ = [
     "read_json",
     "read_pages",
     "read_response",
+    "read_token_count",
     "stop_list",
     "token_limit",
     "variable",

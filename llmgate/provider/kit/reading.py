@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from llmgate._text.json import decode_json, encode_json, is_array, is_object, json_reader
 from llmgate.errors import DecodeError, ProviderError, excerpt
@@ -16,6 +16,9 @@ from llmgate.provider.framing import Frame
 from llmgate.provider.http import HttpResponse
 from llmgate.report import Report
 from llmgate.types import FinishReason
+
+if TYPE_CHECKING:
+    from llmgate.models import TokenCount
 
 __all__ = [
     "Fields",
@@ -28,6 +31,7 @@ __all__ = [
     "parsed_arguments",
     "read_json",
     "read_response",
+    "read_token_count",
 ]
 
 Result = TypeVar("Result")
@@ -101,6 +105,20 @@ def read_response(
     except DecodeError as unreadable:
         add_frame(unreadable, failure, response.body)
         raise
+
+
+def read_token_count(response: HttpResponse, key: str) -> TokenCount:
+    """The number of tokens that a response has under a key.
+
+    Raises:
+        DecodeError: when there is none; ``frame`` is the body.
+    """
+    from llmgate.models import TokenCount  # noqa: PLC0415 - seldom
+
+    failure = "the response counts no tokens"
+    return read_response(
+        response, lambda payload: TokenCount(Fields(payload).integer(key)), failure
+    )
 
 
 class Fields:

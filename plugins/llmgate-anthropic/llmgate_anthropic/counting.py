@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llmgate.models import TokenCount
-from llmgate.provider.http import HttpRequest, HttpResponse
-from llmgate.provider.kit import Fields, json_request, read_response
+from llmgate.provider.http import HttpRequest
+from llmgate.provider.kit import json_request
 
 if TYPE_CHECKING:
     from llmgate_anthropic.request.body import Encoded
 
-__all__ = ["count_of", "count_request"]
+__all__ = ["count_request"]
 
 _COUNTED = frozenset(
     {
@@ -29,16 +28,3 @@ def count_request(encoded: Encoded, url: str) -> HttpRequest:
     """The request, without credentials."""
     body = {name: value for name, value in encoded.body.items() if name in _COUNTED}
     return json_request(url, body, {"anthropic-version": encoded.version})
-
-
-def count_of(response: HttpResponse) -> TokenCount:
-    """The number in a response.
-
-    Raises:
-        DecodeError: when there is none; ``frame`` is the body.
-    """
-    return read_response(
-        response,
-        lambda payload: TokenCount(Fields(payload).integer("input_tokens")),
-        "the response counts no tokens",
-    )

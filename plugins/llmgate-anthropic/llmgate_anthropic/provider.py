@@ -15,7 +15,14 @@ from llmgate.options import ChatParameters
 from llmgate.provider import Decoder, Provider, Rule, Signing, Support
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Secret
-from llmgate.provider.kit import Credential, Settings, Vendor, json_request, key_from
+from llmgate.provider.kit import (
+    Credential,
+    Settings,
+    Vendor,
+    json_request,
+    key_from,
+    read_token_count,
+)
 from llmgate.types import Chunk, Completion
 from llmgate_anthropic.request.body import WITH_SAMPLING, Encoded, encode
 from llmgate_anthropic.response.body import decode
@@ -115,12 +122,12 @@ class Anthropic(Provider):
 
     def count_tokens(self, call: ProviderCall) -> Flow[TokenCount]:
         """One request, with what of the call is its prompt."""
-        from llmgate_anthropic.counting import count_of, count_request  # noqa: PLC0415 - seldom
+        from llmgate_anthropic.counting import count_request  # noqa: PLC0415 - seldom
 
         encoded = encode(replace(call, stream=False), self._version)
         url = self._settings.url("/v1/messages/count_tokens")
         response = yield count_request(encoded, url)
-        return count_of(response)
+        return read_token_count(response, "input_tokens")
 
     async def authorize(self, request: HttpRequest, _: Signing, /) -> HttpRequest:
         """The request with the key or the token, where there is one; never with both."""

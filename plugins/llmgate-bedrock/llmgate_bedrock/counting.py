@@ -10,11 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmgate.errors import UnsupportedError
-from llmgate.models import TokenCount
-from llmgate.provider.http import HttpRequest, HttpResponse
-from llmgate.provider.kit import Fields, json_request, read_response
+from llmgate.provider.http import HttpRequest
+from llmgate.provider.kit import json_request
 
-__all__ = ["count_of", "count_request", "counted_model"]
+__all__ = ["count_request", "counted_model"]
 
 _COUNTED = frozenset({"messages", "system", "toolConfig", "additionalModelRequestFields"})
 """What of a call's body is its prompt; the operation has no place for anything else."""
@@ -37,16 +36,3 @@ def count_request(body: Mapping[str, Any], url: str) -> HttpRequest:
     """The request, without credentials."""
     counted = {name: value for name, value in body.items() if name in _COUNTED}
     return json_request(url, {"input": {"converse": counted}})
-
-
-def count_of(response: HttpResponse) -> TokenCount:
-    """The number in a response.
-
-    Raises:
-        DecodeError: when there is none; ``frame`` is the body.
-    """
-    return read_response(
-        response,
-        lambda payload: TokenCount(Fields(payload).integer("inputTokens")),
-        "the response counts no tokens",
-    )

@@ -23,7 +23,7 @@ from llmgate.provider import (
 )
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Secret
-from llmgate.provider.kit import Settings, Vendor, json_request, key_from
+from llmgate.provider.kit import Settings, Vendor, json_request, key_from, read_token_count
 from llmgate.provider.kit import base_url as plain_url
 from llmgate.types import Chunk, Completion
 from llmgate_bedrock.address import hosts_of, model_path, region_in, runtime_url
@@ -147,7 +147,7 @@ class Bedrock(Provider, Embedder, ModelLister):
         encoded = encode(call, traits_of(model))
         url = self._url(call.model, "count-tokens", model)
         response = yield counting.count_request(encoded.body, url)
-        return counting.count_of(response)
+        return read_token_count(response, "inputTokens")
 
     def _prepared(
         self, call: ProviderCall, operation: str

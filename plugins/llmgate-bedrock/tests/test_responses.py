@@ -28,7 +28,7 @@ from llmgate.provider.accumulate import accumulate
 from llmgate.provider.framing import Frame
 from llmgate.provider.http import HttpResponse
 from llmgate.testing import load_recording
-from llmgate.testing.driving import call_of, drive
+from llmgate.testing.driving import call_of, drive, first_request
 from llmgate.types import Chunk, Completion, ToolCall
 from llmgate_bedrock import Bedrock
 from llmgate_bedrock.event_stream import EventStreamFramer
@@ -265,6 +265,20 @@ def test_pieces_of_pictures_and_of_sound() -> None:
     picture = {"format": "png", "source": {"bytes": "iVBORw0K"}, "error": {"message": "cut"}}
     sound = {"format": "pcm", "source": {"bytes": joined}}
     assert [{"audio": sound}, {"image": picture}] == native_of(events)
+
+
+def test_pictures() -> None:
+    """In the form of an image part, as other providers' are; they go back as they came."""
+    block = {"image": {"format": "png", "source": {"bytes": "iVBO"}}}
+    streamed_block = [delta({"image": {"format": "png", "source": {"bytes": "iVBO"}}}), *END]
+    url = {"url": "data:image/png;base64,iVBO"}
+    for found in (whole(said(block)), streamed(streamed_block)):
+        message = found.choices[0].message
+        assert [{"type": "image_url", "image_url": url}] == message.extra["images"]
+        call = call_of(PROVIDER, {"model": CLAUDE, "messages": [HI, message, HI]})
+        body = json.loads(first_request(PROVIDER.complete(call)).body)
+        assert [block] == body["messages"][1]["content"]
+        assert "images" not in str([each.path for each in call.report])
 
 
 def test_thoughts_of_which_some_are_hidden() -> None:

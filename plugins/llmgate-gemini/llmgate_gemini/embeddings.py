@@ -16,7 +16,7 @@ from llmgate.provider.http import Flow, HttpResponse
 from llmgate.provider.kit import Fields, SideFields, json_request, merge_body, read_response
 from llmgate.provider.vectors import vector_of
 from llmgate.types import Usage
-from llmgate_gemini.request.address import method_url
+from llmgate_gemini.request.address import full_name, method_url
 from llmgate_gemini.response.errors import error_from_payload
 from llmgate_gemini.response.parts import usage_of
 
@@ -38,7 +38,7 @@ def batch_abilities(model: str) -> EmbeddingAbilities:
 
 def embed_batch(call: EmbeddingCall, model_url: str) -> Flow[Embeddings]:
     """All texts in one request."""
-    name = call.model if "/" in call.model else f"models/{call.model}"
+    name = full_name(call.model)
     config = _config(call)
     requests = [{"model": name, "content": _content(text), **config} for text in call.input]
     body = merge_body({"requests": requests}, call.extra_body)

@@ -23,9 +23,16 @@ from llmgate.provider import (
 )
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Secret
-from llmgate.provider.kit import Credential, Settings, Vendor, json_request, key_from
+from llmgate.provider.kit import (
+    Credential,
+    Settings,
+    Vendor,
+    json_request,
+    key_from,
+    read_token_count,
+)
 from llmgate.types import Chunk, Completion
-from llmgate_gemini.request.address import method_url
+from llmgate_gemini.request.address import full_name, method_url
 from llmgate_gemini.request.body import encode
 from llmgate_gemini.request.parts import Api
 from llmgate_gemini.response.body import decode
@@ -109,12 +116,11 @@ class Gemini(Provider, Embedder, ModelLister):
 
     def count_tokens(self, call: ProviderCall) -> Flow[TokenCount]:
         """One request, with what would be sent."""
-        from llmgate_gemini.counting import count_of, count_request  # noqa: PLC0415 - seldom
-
-        body, _ = encode(call, self._api())
         url = self._settings.url(self._path(call.model))
-        response = yield count_request(body, call.model, url)
-        return count_of(response)
+        asked = {"model": full_name(call.model), **encode(call, self._api()).body}
+        body = {"generateContentRequest": asked}
+        response = yield json_request(method_url(url, "countTokens"), body)
+        return read_token_count(response, "totalTokens")
 
     def embed(self, call: EmbeddingCall) -> Flow[Embeddings]:
         """One request, all vectors."""
@@ -146,8 +152,7 @@ class Gemini(Provider, Embedder, ModelLister):
         return f"Gemini(base_url={self._settings.shown_url!r})"
 
     def _path(self, model: str) -> str:
-        name = model if "/" in model else f"models/{model}"
-        return f"/{self._version}/{quote(name)}"
+        return f"/{self._version}/{quote(full_name(model))}"
 
     def _api(self) -> Api:
         return Api(is_vertex=False, files_url=f"{self._settings.base_url}/{self._version}")

@@ -36,6 +36,7 @@ _KNOWN: Mapping[str, tuple[str, ...]] = {
     "assistant": (
         *("role", "content", "refusal", "tool_calls", "reasoning_content", "annotations"),
         *("audio", "provider_data", "cache_control"),
+        "images",  # of Bedrock's own responses, whose blocks are in provider_data
     ),
 }
 _IDS = re.compile(r"[a-zA-Z0-9_.:-]+")

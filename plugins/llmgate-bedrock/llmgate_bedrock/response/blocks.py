@@ -15,7 +15,7 @@ from llmgate.provider.kit import SideFields, parsed_arguments
 from llmgate.provider.merging import join_base64, settled
 from llmgate.types import PromptTokensDetails, Usage
 
-__all__ = ["Block", "annotations_of", "is_plain", "text_of", "usage_of"]
+__all__ = ["Block", "annotations_of", "images_of", "is_plain", "text_of", "usage_of"]
 
 
 @dataclass(slots=True)
@@ -105,6 +105,14 @@ def _annotation(citation: Mapping[str, Any], start: int, end: int) -> dict[str, 
     source |= {**location.object(kind).payload, "start_index": start, "end_index": end}
     kind = "url_citation" if kind == "web" else kind
     return {"type": kind, kind: source}
+
+
+def images_of(block: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The picture that a block is, in the form of an image part; none of any other."""
+    image = SideFields(block).object("image")
+    form, data = image.text("format"), image.object("source").text("bytes")
+    url = f"data:image/{form};base64,{data}"
+    return [{"type": "image_url", "image_url": {"url": url}}] if form and data else []
 
 
 _COUNTED = (

@@ -38,7 +38,14 @@ from llmgate.types import (
     ToolCallDelta,
 )
 from llmgate_bedrock.event_stream import EventStreamFramer
-from llmgate_bedrock.response.blocks import Block, annotations_of, is_plain, text_of, usage_of
+from llmgate_bedrock.response.blocks import (
+    Block,
+    annotations_of,
+    images_of,
+    is_plain,
+    text_of,
+    usage_of,
+)
 from llmgate_bedrock.response.errors import error_in, error_in_frame
 
 __all__ = ["Context", "ConverseDecoder", "decode"]
@@ -324,7 +331,8 @@ class ConverseDecoder:
         annotations = annotations_of(block.citations, block.begins_at, self._length)
         data = {"bedrock": {"content": content}} if content else None
         if annotations or data:
-            last = ChoiceDelta(annotations=annotations or None, provider_data=data)
+            images = {"images": images_of(native)} if "image" in native else None
+            last = ChoiceDelta(annotations=annotations or None, provider_data=data, extra=images)
             chunks.append(Chunk([ChunkChoice(last)], *self._head))
         return chunks
 

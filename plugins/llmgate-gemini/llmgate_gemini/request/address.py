@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-__all__ = ["method_url", "resource"]
+__all__ = ["full_name", "method_url", "resource"]
 
 _PUBLISHERS = {"claude": "anthropic"}
 
@@ -14,6 +14,11 @@ def method_url(model_url: str, method: str, query: str = "") -> str:
     address, mark, given = model_url.partition("?")
     queries = "&".join(each for each in (query, given) if each)
     return f"{address}:{method}{'?' if mark or query else ''}{queries}"
+
+
+def full_name(model: str) -> str:
+    """A model's name on the Developer API, which has a kind before it, such as ``models/``."""
+    return model if "/" in model else f"models/{model}"
 
 
 def resource(model: str) -> str:
