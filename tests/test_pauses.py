@@ -143,6 +143,26 @@ async def test_others_wait_as_soon_as_a_call_is_refused_that_will_be_retried() -
 
 
 @in_no_time
+async def test_what_a_provider_says_is_for_its_model() -> None:
+    """Not for other models of the same tenant, nor for all calls; where no limit is for each model,
+    it is for whatever they are held to."""
+    client = client_of(Limits(MANY, Limit(requests=1e9, by="")), answers=[refusal(10)])
+    await after(0, client, "refused")
+    began = time.monotonic()
+    await client.acompletion("fake/other", HI)
+    assert began == time.monotonic()
+    await client.acompletion("fake/m", HI)
+    assert 10 == time.monotonic() - began
+    client = client_of(Limits(Limit(requests=1e9, by="name")), answers=[refusal(10)])
+    await after(0, client, "a")
+    began = time.monotonic()
+    await after(0, client, "b")
+    assert began == time.monotonic()
+    await after(0, client, "a")
+    assert 10 == time.monotonic() - began
+
+
+@in_no_time
 async def test_another_pause_moves_all_of_them() -> None:
     """In their order."""
     arrivals = Arrivals()

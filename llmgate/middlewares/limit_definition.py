@@ -73,6 +73,11 @@ class Limit:
         return frozenset(name for name in AMOUNTS if getattr(self, name) is not None)
 
     @property
+    def is_of_model(self) -> bool:
+        """Whether it is for each model: what a provider says of one says nothing of another."""
+        return self.by == "model"
+
+    @property
     def most_spend(self) -> int:
         """What may be spent in a period, in billionths; 0 where that is not limited."""
         return 0 if self.spend is None else billionths(Decimal(str(self.spend)))

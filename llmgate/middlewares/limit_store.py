@@ -42,13 +42,14 @@ class Admission(Protocol):
         ...
 
     def hold_back(self, seconds: float) -> None:
-        """Let no further call of these groups through for so long; those that have waited for that
-        go one after the other, and not all at once."""
+        """Let no further call through for so long, as a provider has asked: of the groups of its
+        model, or of all where no limit is for each model. Those that have waited for that go one
+        after the other, and not all at once."""
         ...
 
     def pace(self, gap: float, seconds: float) -> None:
-        """Let one further call of these groups through in each gap, for so many seconds; a gap of
-        0 ends that."""
+        """Let one further call of the same groups through in each gap, for so many seconds; a gap
+        of 0 ends that."""
         ...
 
     def leave(self) -> None:

@@ -275,7 +275,7 @@ class Turn:
         """Let nobody through for so long."""
         with self._lock:
             now = time.monotonic()
-            for each in self._groups:
+            for each in self._of_provider():
                 each.hold(now, seconds)
 
     def pace(self, gap: float, seconds: float) -> None:
@@ -288,8 +288,12 @@ class Turn:
                 return
         with self._lock:
             now = time.monotonic()
-            for each in self._groups:
+            for each in self._of_provider():
                 each.pace(now, gap, seconds)
+
+    def _of_provider(self) -> Sequence[Group]:
+        """The groups that what a provider says is for."""
+        return [each for each in self._groups if each.limit.is_of_model] or self._groups
 
     def leave(self) -> None:
         """The call is over: those that wait for it to end may go on."""

@@ -167,7 +167,7 @@ class Ledger:
                 usage: each for usage, each in self._pauses.items() if each.next_release > now
             }
             self._most_pauses = max(_MOST_PAUSES, 2 * len(self._pauses))
-        for group in request.groups:
+        for group in request.of_provider:
             pacing = self._pauses.setdefault(group.usage, Pacing())
             pacing.hold(now, seconds)
             self.changes.pause(group.usage, pacing.held_until)
@@ -176,7 +176,7 @@ class Ledger:
     def pace(self, request: Request, gap: float, seconds: float) -> None:
         """Let one further call of these groups through in each gap; a gap of 0 ends that."""
         now, is_new = self._loop.time(), False
-        for group in request.groups:
+        for group in request.of_provider:
             if gap or self._paced.get(group.usage, 0.0) > now:
                 is_new = True
                 self.changes.pace(group.usage, gap, now + seconds)

@@ -63,6 +63,11 @@ class Request:
         return tuple(group.usage for group in self.groups)
 
     @property
+    def of_provider(self) -> Sequence[Group]:
+        """The groups that what a provider says is for."""
+        return [each for each in self.groups if each.share.limit.is_of_model] or self.groups
+
+    @property
     def leases(self) -> list[str]:
         """The keys of its leases."""
         return [group.leases for group in self.groups if group.leases]
