@@ -18,19 +18,21 @@ from llmgate.models import TokenCount
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import HttpRequest, HttpResponse
 from llmgate.provider.kit import (
-    PartWriter,
     arguments_object,
     arguments_text,
-    ask_for_token,
+    parsed_arguments,
+    read_token_count,
+)
+from llmgate.provider.kit.history import (
     call_ids,
     called_functions,
     function_names,
     inline_data,
     is_answered_next,
-    parsed_arguments,
-    read_pages,
-    read_token_count,
 )
+from llmgate.provider.kit.paging import read_pages
+from llmgate.provider.kit.parts import PartWriter
+from llmgate.provider.kit.tokens import ask_for_token
 from llmgate.report import Report
 from llmgate.testing.driving import drive
 

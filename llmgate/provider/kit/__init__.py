@@ -1,19 +1,10 @@
 """What most providers need and no vendor owns: settings, reading responses, writing requests.
 
-Each part stands by itself; a provider takes those that fit its vendor. It knows no vendor.
+Each part stands by itself; a provider takes those that fit its vendor. It knows no vendor. What few
+providers need is in modules of its own: ``history``, ``paging``, ``parts``, ``tokens``.
 """
 
 from llmgate.provider.kit.chunking import arguments_delta, completion_chunks, piece_chunk
-from llmgate.provider.kit.history import (
-    BASE64_OF_PDF,
-    call_ids,
-    called_functions,
-    function_names,
-    inline_data,
-    is_answered_next,
-)
-from llmgate.provider.kit.paging import read_pages
-from llmgate.provider.kit.parts import PartWriter
 from llmgate.provider.kit.reading import (
     Fields,
     NativeContent,
@@ -29,7 +20,6 @@ from llmgate.provider.kit.reading import (
 )
 from llmgate.provider.kit.settings import Credential, Settings, Vendor
 from llmgate.provider.kit.side_fields import SideFields
-from llmgate.provider.kit.tokens import ask_for_token
 from llmgate.provider.kit.unusual_framing import (
     completion_of_events,
     is_done_mark,
@@ -53,12 +43,10 @@ from llmgate.provider.kit.writing import (
 )
 
 __all__ = [
-    "BASE64_OF_PDF",
     "Credential",
     "Fields",
     "NameMap",
     "NativeContent",
-    "PartWriter",
     "PartialObject",
     "Settings",
     "SideFields",
@@ -68,21 +56,15 @@ __all__ = [
     "arguments_delta",
     "arguments_object",
     "arguments_text",
-    "ask_for_token",
     "base_url",
-    "call_ids",
-    "called_functions",
     "check_text_only",
     "completion_chunks",
     "completion_of_events",
     "drop_others",
     "finish_reason",
-    "function_names",
     "function_tools",
     "headers",
     "in_stream_error",
-    "inline_data",
-    "is_answered_next",
     "is_done_mark",
     "is_event_stream",
     "json_request",
@@ -93,7 +75,6 @@ __all__ = [
     "parsed_arguments",
     "piece_chunk",
     "read_json",
-    "read_pages",
     "read_response",
     "read_token_count",
     "stop_list",

@@ -21,7 +21,14 @@ from llmgate.provider import Decoder, EmbeddingAbilities, Provider, Rule, Signin
 from llmgate.provider.accumulate import Accumulator
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse, Secret
-from llmgate.provider.kit import Credential, Settings, Vendor, ask_for_token, key_from, variable
+from llmgate.provider.kit import (
+    Credential,
+    Settings,
+    Vendor,
+    key_from,
+    variable,
+)
+from llmgate.provider.kit.tokens import ask_for_token
 from llmgate.types import Chunk, Completion
 from llmgate_azure.endpoint import Endpoint, Family, endpoint_of
 from llmgate_azure.response.errors import azure_error, filter_findings

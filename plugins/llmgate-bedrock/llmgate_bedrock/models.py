@@ -12,7 +12,8 @@ from typing import Any
 from llmgate.errors import DecodeError
 from llmgate.models import Model
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse
-from llmgate.provider.kit import Fields, SideFields, read_pages, read_response
+from llmgate.provider.kit import Fields, SideFields, read_response
+from llmgate.provider.kit.paging import read_pages
 from llmgate_bedrock.response.errors import error_in
 
 __all__ = ["list_models"]

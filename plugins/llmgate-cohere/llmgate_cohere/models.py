@@ -12,7 +12,8 @@ from llmgate.errors import DecodeError
 from llmgate.models import Model
 from llmgate.provider.accumulate import beside
 from llmgate.provider.http import Flow
-from llmgate.provider.kit import Fields, SideFields, read_pages, read_response
+from llmgate.provider.kit import Fields, SideFields, read_response
+from llmgate.provider.kit.paging import read_pages
 from llmgate_cohere.request.history import NAME
 from llmgate_cohere.response.errors import error_in
 

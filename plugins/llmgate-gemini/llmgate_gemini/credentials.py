@@ -25,7 +25,7 @@ from llmgate.errors import (
 )
 from llmgate.provider import AccessToken, Signing
 from llmgate.provider.http import HttpRequest, HttpResponse, Secret, decode_json, is_object
-from llmgate.provider.kit import ask_for_token
+from llmgate.provider.kit.tokens import ask_for_token
 from llmgate.provider.threads import run_in_thread
 
 __all__ = ["GoogleCredentials", "TokenProvider", "token_of"]

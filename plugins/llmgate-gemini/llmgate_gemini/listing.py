@@ -11,7 +11,8 @@ from typing import Any
 from llmgate.errors import DecodeError
 from llmgate.models import Model
 from llmgate.provider.http import Flow, HttpResponse, is_array, is_object
-from llmgate.provider.kit import Fields, SideFields, read_pages, read_response
+from llmgate.provider.kit import Fields, SideFields, read_response
+from llmgate.provider.kit.paging import read_pages
 from llmgate_gemini.response.errors import error_from_payload
 
 __all__ = ["list_pages"]

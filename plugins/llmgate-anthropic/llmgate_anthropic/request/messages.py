@@ -16,13 +16,8 @@ from typing import Any, cast
 from llmgate.errors import InvalidRequestError, UnsupportedError
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import is_object
-from llmgate.provider.kit import (
-    NameMap,
-    arguments_object,
-    call_ids,
-    drop_others,
-    is_answered_next,
-)
+from llmgate.provider.kit import NameMap, arguments_object, drop_others
+from llmgate.provider.kit.history import call_ids, is_answered_next
 from llmgate_anthropic.request.history import earlier_blocks
 from llmgate_anthropic.request.parts import Block, blocks_of, with_cache_mark
 from llmgate_anthropic.rules import Traits

@@ -14,7 +14,8 @@ from typing import Any
 from llmgate.errors import InvalidRequestError, UnsupportedError
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import is_array
-from llmgate.provider.kit import BASE64_OF_PDF, drop_others, inline_data
+from llmgate.provider.kit import drop_others
+from llmgate.provider.kit.history import BASE64_OF_PDF, inline_data
 
 __all__ = ["Block", "blocks_of", "is_blank", "with_cache_mark"]
 

@@ -14,14 +14,8 @@ from typing import Any, cast
 from llmgate.errors import InvalidRequestError, UnsupportedError
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import is_array, is_object
-from llmgate.provider.kit import (
-    NameMap,
-    arguments_object,
-    call_ids,
-    drop_others,
-    is_answered_next,
-    own_data,
-)
+from llmgate.provider.kit import NameMap, arguments_object, drop_others, own_data
+from llmgate.provider.kit.history import call_ids, is_answered_next
 from llmgate_bedrock.request.parts import TEXTS, Block, Writer, is_blank
 from llmgate_bedrock.response.blocks import text_of
 from llmgate_bedrock.rules import Traits

@@ -13,7 +13,9 @@ from typing import Any
 from llmgate.errors import InvalidRequestError, UnsupportedError
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import is_object
-from llmgate.provider.kit import BASE64_OF_PDF, PartWriter, drop_others, inline_data
+from llmgate.provider.kit import drop_others
+from llmgate.provider.kit.history import BASE64_OF_PDF, inline_data
+from llmgate.provider.kit.parts import PartWriter
 from llmgate_bedrock.rules import Traits
 
 __all__ = ["MARKS", "TEXTS", "Block", "Writer", "is_blank"]

@@ -12,14 +12,8 @@ from typing import Any
 from llmgate.errors import UnsupportedError
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import is_object
-from llmgate.provider.kit import (
-    NameMap,
-    ToolChoice,
-    called_functions,
-    drop_others,
-    function_names,
-    parameter,
-)
+from llmgate.provider.kit import NameMap, ToolChoice, drop_others, parameter
+from llmgate.provider.kit.history import called_functions, function_names
 from llmgate_bedrock.request.parts import MARKS, Writer
 from llmgate_bedrock.rules import Traits
 

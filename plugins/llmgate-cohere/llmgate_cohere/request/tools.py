@@ -15,10 +15,10 @@ from llmgate.provider.kit import (
     NameMap,
     ToolChoice,
     drop_others,
-    function_names,
     function_tools,
     parameter,
 )
+from llmgate.provider.kit.history import function_names
 
 __all__ = ["add_tools", "names_of"]
 

@@ -15,7 +15,9 @@ from urllib.parse import urlsplit
 from llmgate.errors import InvalidRequestError
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import is_object
-from llmgate.provider.kit import BASE64_OF_PDF, PartWriter, drop_others, inline_data
+from llmgate.provider.kit import drop_others
+from llmgate.provider.kit.history import BASE64_OF_PDF, inline_data
+from llmgate.provider.kit.parts import PartWriter
 from llmgate_gemini.traits import Traits
 
 __all__ = ["Api", "Part", "Writer"]

@@ -14,10 +14,10 @@ from llmgate.provider.kit import (
     NameMap,
     ToolChoice,
     drop_others,
-    function_names,
     function_tools,
     parameter,
 )
+from llmgate.provider.kit.history import function_names
 from llmgate_gemini.request.format import report_edits
 from llmgate_gemini.request.schema import gemini_schema
 from llmgate_gemini.traits import Traits
