@@ -298,6 +298,39 @@ def test_headers_slow_calls_down_before_any_is_refused(is_bucket: bool, tokens: 
     assert 170 < seconds < 270
 
 
+def test_what_the_headers_of_a_stream_say_counts_when_they_come() -> None:
+    """At its end they are long out of date."""
+
+    async def main() -> tuple[float, float]:
+        says = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "5s"}
+        hanging = Canned(headers=says, body=[b'{"say": "one "}\n'], hang=True)
+        client = client_of(Limits(MANY), answers=[hanging])
+        stream = await client.acompletion("fake/m", HI, stream=True)
+        began = time.monotonic()
+        await after(0, client, "second")
+        second = time.monotonic() - began
+        await asyncio.sleep(60)
+        await stream.aclose()
+        began = time.monotonic()
+        await after(0, client, "third")
+        return second, time.monotonic() - began
+
+    assert (5, 0) == virtual_time.run(main)
+
+
+@in_no_time
+async def test_a_refusal_within_a_stream_holds_others_back() -> None:
+    """As one before it does."""
+    broken = Canned(body=[b'{"say": "one "}\n'], then=refusal(10))
+    client = client_of(Limits(MANY), answers=[broken])
+    stream = await client.acompletion("fake/m", HI, stream=True)
+    with pytest.raises(RateLimitError):
+        await stream.completion()
+    began = time.monotonic()
+    await after(0, client, "second")
+    assert 10 == time.monotonic() - began
+
+
 QUARTER = {"x-ratelimit-limit-requests": "60", "x-ratelimit-reset-requests": "30s"}
 
 

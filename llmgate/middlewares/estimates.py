@@ -48,9 +48,11 @@ def length_of(call: AnyCall) -> int:
 class Estimate:
     """How many tokens calls of one model take: a mean in which the latest calls count most."""
 
-    __slots__ = ("_completion", "_tokens_per_byte")
+    __slots__ = ("_completion", "_tokens_per_byte", "last")
 
     def __init__(self) -> None:
+        self.last = 0
+        """The tokens of the last call whose usage is known."""
         self._tokens_per_byte = 0.25
         self._completion = 250.0
 

@@ -126,6 +126,7 @@ class Limits(Middleware):
         finally:
             end_telling(task)
         if isinstance(result, Stream):
+            held.heed(result.exchange.headers)
             result.when_done(held.stream_ended)
         else:
             held.succeeded(result)
@@ -208,7 +209,8 @@ class _Held:
             self._turn.give_back()
         else:
             cost = spent(result.cost, self._currency) if self._currency else None
-            self._settle(result.usage, len(exchange.attempts), exchange.headers, cost)
+            self._settle(result.usage, len(exchange.attempts), cost)
+            self.heed(exchange.headers)
         self._turn.leave()
 
     def failed(self, error: LLMGateError) -> None:
@@ -218,7 +220,8 @@ class _Held:
             self._turn.give_back()
         else:
             cost = 0 if is_refused or isinstance(error, ConnectError) else None
-            self._settle(None, len(error.attempts), error.headers or {}, cost)
+            self._settle(None, len(error.attempts), cost)
+            self.heed(error.headers or {})
             if isinstance(error, RateLimitError):
                 self._turn.hold_back(error.retry_after or 0.0)
         self._turn.leave()
@@ -247,23 +250,26 @@ class _Held:
         else:
             whole = end.completion
             cost = spent(whole.cost, self._currency) if whole and self._currency else None
-            self._settle(end.usage, len(known.attempts), known.headers or {}, cost)
+            self._settle(end.usage, len(known.attempts), cost)
+            if isinstance(end.error, RateLimitError):
+                self._turn.hold_back(end.error.retry_after or 0.0)
         self._turn.leave()
 
-    def _settle(
-        self, usage: Usage | None, attempts: int, headers: Mapping[str, str], cost: int | None
-    ) -> None:
+    def heed(self, headers: Mapping[str, str]) -> None:
+        """Do what a provider's headers ask for, when they come: a stream ends much later."""
+        advice = advice_in(headers, self._estimate.last) if headers else None
+        if advice is not None:
+            if advice.pause:
+                self._turn.hold_back(advice.pause)
+            self._turn.pace(advice.gap, advice.seconds)
+
+    def _settle(self, usage: Usage | None, attempts: int, cost: int | None) -> None:
         """Count what a call used, and learn from it."""
         used: dict[str, float] = {"requests": max(attempts, 1)}
         if cost is not None:
             used["spend"] = cost
         if usage is not None:
-            used["tokens"] = usage.total_tokens
+            used["tokens"] = self._estimate.last = usage.total_tokens
             if self._length:
                 self._estimate.learn(self._length, usage.prompt_tokens, usage.completion_tokens)
         self._turn.settle(used)
-        advice = advice_in(headers, 0 if usage is None else usage.total_tokens) if headers else None
-        if advice is not None:
-            if advice.pause:
-                self._turn.hold_back(advice.pause)
-            self._turn.pace(advice.gap, advice.seconds)
