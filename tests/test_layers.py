@@ -179,6 +179,7 @@ FLOORS = (
         "middlewares.turns",
         "middlewares.rate_headers",
         "middlewares.limits",
+        "_core.guard",
         "_core.layers",
         "_core.preview",
         "_core.loading",

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from llmgate._core.deadline import Deadline
+from llmgate._core.guard import Guard
 from llmgate._core.remembered import copied
 from llmgate._core.settings import is_iterable
 from llmgate.embeddings import EmbeddingCall
@@ -51,7 +52,7 @@ is then said by the request that was waited for, and by no mere cancellation of 
 def run_chat(
     middleware: Sequence[Middleware],
     call: ChatCall,
-    perform: Callable[[ChatCall, float], Awaitable[Completion | Stream]],
+    perform: Callable[[ChatCall, float], Coroutine[Any, Any, Completion | Stream]],
     kind: type[Any],
     registry: Registry,
     default: Timeout,
@@ -83,7 +84,7 @@ def run_observers(
 async def run_middleware(
     layers: Iterable[Layer[Call, Result]],
     call: Call,
-    perform: Callable[[Call, float], Awaitable[Result]],
+    perform: Callable[[Call, float], Coroutine[Any, Any, Result]],
     kind: type[Any],
     registry: Registry,
     default: Timeout,
@@ -97,26 +98,25 @@ async def run_middleware(
     Raises:
         DeadlineExceededError: when the whole time of the call is over, whoever spent it.
     """
-    model, timeout = call.model, call.timeout or default
-    deadline = Deadline(_whole(timeout.total))
-    deadline.started = began + _GRACE
-    handler = _innermost(call, perform, registry, default, began)
-    for layer in reversed([*layers]):
-        handler = _around(layer, handler)
-    try:
-        with deadline.limit():
-            return _checked(await handler(call), kind)
-    finally:
-        deadline.close()
-    late = deadline.exceeded()
-    late.model = model
-    raise late
+    whole, started = _whole((call.timeout or default).total), began + _GRACE
+    if whole.total is not None and time.monotonic() - started >= whole.total:
+        _left(whole, started)  # what is ready at once would not be interrupted
+    guard = Guard(whole, started, call.model)
+
+    async def work() -> Result:
+        def bounded(call: Call, began: float) -> Awaitable[Result]:
+            return guard.bounded(perform(call, began))
+
+        handler = _innermost(call, bounded, registry, default, began)
+        return await run_observers(layers, call, handler)
+
+    return _checked(await guard.guarded(work()), kind)
 
 
 def run_askers(
     layers: Iterable[Layer[Call, Result]],
     call: Call,
-    perform: Callable[[Call, float], Awaitable[Result]],
+    perform: Callable[[Call, float], Coroutine[Any, Any, Result]],
     registry: Registry,
     default: Timeout,
     began: float,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
@@ -156,7 +156,7 @@ class Operations:
         self,
         layers: Iterable[Layer[Call, Result]],
         call: Call,
-        perform: Callable[[Call, float], Awaitable[Result]],
+        perform: Callable[[Call, float], Coroutine[Any, Any, Result]],
         kind: type[Any],
         began: float,
     ) -> Result:
