@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmgate.provider.kit import arguments_delta
 from llmgate.report import Report
-from llmgate.types import ToolCallDelta
+from llmgate.types import ChoiceDelta, ToolCallDelta
 from llmgate_openai.response.tool_calls import ToolCallIndex
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["CallFragments"]
 
 _OBJECT: Any = dict
+_ARRAY: Any = list
+_new: Any = object.__new__
 
 
 class CallFragments:
@@ -40,19 +42,13 @@ class CallFragments:
         """Whether a choice has calls."""
         return index in self._calls
 
-    def read(self, fragments: list[Any], index: int) -> list[ToolCallDelta] | None:
-        """Fragments of calls: nearly always one, of the arguments of a call that has begun."""
-        read = self._continued(fragments, index)
-        if read is None:
-            read = self.place(fragments, index)
-            if self._accumulator is not None and read is not None:
-                self._accumulator.add_fragments(index, read)
-        return read
-
-    def _continued(self, fragments: list[Any], index: int) -> list[ToolCallDelta] | None:
-        """A single fragment of nothing but arguments, which can be no other call's."""
-        calls = self._calls.get(index)
-        if calls is None or len(fragments) != 1:
+    def continued(self, delta: dict[str, Any], index: int) -> ChoiceDelta | None:
+        """A delta that is nothing but a single fragment of arguments, which can be no other call's
+        than the one that it names; None for any other. It may say who speaks, as some hosts do."""
+        calls, fragments, role = self._calls.get(index), delta["tool_calls"], None
+        if calls is None or type(fragments) is not _ARRAY or len(fragments) != 1:
+            return None
+        if len(delta) > 1 and (len(delta) > 2 or (role := delta.get("role")) != "assistant"):
             return None
         fragment = fragments[0]
         if type(fragment) is not _OBJECT or len(fragment) != 2:
@@ -66,7 +62,22 @@ class CallFragments:
             return None
         if self._accumulator is not None:
             self._accumulator.add_arguments(index, number, text)
-        return [arguments_delta(number, text)]
+            if role is not None:
+                self._accumulator.parts_of(index).role = role
+        made = _new(ChoiceDelta)
+        made.tool_calls = [arguments_delta(number, text)]
+        made.role = role
+        made.content = made.refusal = made.reasoning_content = None
+        made.function_call = made.provider_data = made.raw_annotations = None
+        made.raw_audio = made.raw_extra = None
+        return made  # type: ignore[no-any-return] # all its fields are set
+
+    def read(self, fragments: list[Any], index: int) -> list[ToolCallDelta] | None:
+        """Fragments of any kind, which are added."""
+        read = self.place(fragments, index)
+        if self._accumulator is not None and read is not None:
+            self._accumulator.add_fragments(index, read)
+        return read
 
     def place(self, fragments: list[Any], index: int) -> list[ToolCallDelta] | None:
         """Fragments of any kind, with the numbers of their calls. They are not added."""

@@ -212,6 +212,8 @@ class ChatDecoder:
             content = delta.pop("content", None)
             if delta == self._delta_fields and type(content) is str:
                 read = self._text_piece(content)
+            elif content is None and "tool_calls" in delta and self._choice_extra is None:
+                read = self._calls.continued(delta, self._index) or self._delta(delta, content)
             else:
                 read = self._delta(delta, content)
         if read is None:
@@ -308,8 +310,7 @@ class ChatDecoder:
         made.tool_calls = self._calls.read(fragments, self._index) if fragments else None
         made.function_call = made.provider_data = made.raw_annotations = made.raw_audio = None
         made.raw_extra = extra or None
-        is_fragment = fragments and content is None and len(delta) == 1
-        if self._parts is not None and not (is_fragment and self._choice_extra is None):
+        if self._parts is not None:
             self._parts.add_piece(content, role, reasoning, refusal, extra, self._choice_extra)
         return made  # type: ignore[no-any-return] # all its fields are set
 

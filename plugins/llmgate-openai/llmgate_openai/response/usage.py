@@ -55,6 +55,8 @@ def is_plain_usage(usage: Any) -> TypeGuard[dict[str, Any]]:
         return False
     if prompt >= _MOST or completion >= _MOST or total >= _MOST or prompt + completion != total:
         return False
+    if len(usage) == len(_COUNTS):  # there is nothing else
+        return True
     for detail in (get("prompt_tokens_details"), get("completion_tokens_details")):
         if detail is not None and not (is_object(detail) and _are_counts(detail)):
             return False
@@ -64,16 +66,16 @@ def is_plain_usage(usage: Any) -> TypeGuard[dict[str, Any]]:
 def _plain_usage(usage: dict[str, Any]) -> Usage:
     """A usage as OpenAI writes it. One without details, as hosts have that send it in each event,
     is made by hand."""
-    extra = usage.copy()
-    pop = extra.pop
-    made = _new(Usage)
-    made.prompt_tokens, made.completion_tokens = pop("prompt_tokens"), pop("completion_tokens")
-    made.total_tokens = pop("total_tokens")
-    made.prompt_tokens_details = made.completion_tokens_details = None
-    if extra:
-        details = pop("prompt_tokens_details", None), pop("completion_tokens_details", None)
+    extra = None
+    if len(usage) > len(_COUNTS):
+        extra = {key: value for key, value in usage.items() if key not in _COUNTS}
+        details = extra.pop(_FIELDS[3], None), extra.pop(_FIELDS[4], None)
         if details != (None, None):
             return Usage.model_validate(usage)
+    made = _new(Usage)
+    made.prompt_tokens, made.completion_tokens = usage["prompt_tokens"], usage["completion_tokens"]
+    made.total_tokens = usage["total_tokens"]
+    made.prompt_tokens_details = made.completion_tokens_details = None
     made.raw_extra = extra or None
     return made  # type: ignore[no-any-return] # all its fields are set
 
@@ -125,13 +127,8 @@ def _usage(side: SideFields, report: Report) -> Usage | None:
 
 
 _PATH = "response.usage.completion_tokens"
-_FIELDS = (
-    "prompt_tokens",
-    "completion_tokens",
-    "total_tokens",
-    "prompt_tokens_details",
-    "completion_tokens_details",
-)
+_COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
+_FIELDS = (*_COUNTS, "prompt_tokens_details", "completion_tokens_details")
 _PROMPT_DETAILS = ("prompt_tokens_details", "input_tokens_details", "prompt_token_details")
 _COMPLETION_DETAILS = ("completion_tokens_details", "output_tokens_details")
 _IN_PROMPT: Mapping[str, tuple[str, ...]] = {
