@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import fields
 from typing import Any, cast
 
 import pytest
 
-from llmgate.errors import LLMGateError
-from llmgate.provider.http import decode_json, encode_json
+from llmgate.errors import LLMGateError, ProviderError
+from llmgate.provider.http import decode_json, encode_json, is_object
 from llmgate.testing._basis import Basis, Pair, check, fail, json_of, only_our_errors
-from llmgate.testing._values import differences, nodes_of, parsed
+from llmgate.testing._values import differences, nodes_of, occurs, parsed
 from llmgate.testing.recordings import RecordedExchange
 from llmgate.types import Choice, Completion, ToolCall
 
@@ -55,6 +56,31 @@ class Answers(Basis):
         check(Completion.model_validate(decode_json(text)) == answer, "its JSON loses something")
         check(pickle.loads(pickle.dumps(answer)) == answer, "pickle loses something")  # noqa: S301 - made here
 
+    def test_nothing_is_told_twice(self, answered: RecordedExchange) -> None:
+        """What has a field of its own is not in ``extra`` as well, where a dump would hide it."""
+        own = self.make_provider().name
+        answer = self.answer(answered)
+        shapes: list[Any] = [answer, answer.usage, *answer.choices]
+        for shape in (*shapes, *(choice.message for choice in answer.choices)):
+            if shape is None:
+                continue
+            beside = shape.extra.get(own)
+            others = {**(beside if is_object(beside) else {}), **shape.extra}
+            for name in others.keys() & {field.name for field in fields(shape)}:
+                value, said = others[name], getattr(shape, name)
+                where = f"extra of {type(shape).__name__} and in its field {name}: {value!r:.200}"
+                check(value is None or said != value, f"the same is in {where}")
+
+    def test_reports_of_responses_are_whole(self, answered: RecordedExchange) -> None:
+        """Where a response was converted, the report says from what and into what, or neither."""
+        call = self.call(answered.call)
+        self.decoding(answered, call)()
+        for deviation in call.report:
+            given, sent = deviation.given, deviation.sent
+            if deviation.path.startswith("response.") and deviation.kind == "converted":
+                what = f"{deviation}: it says only one of {given=}, {sent=}"
+                check((given is None) == (sent is None), f"{what:.600}")
+
     def test_tool_calls_are_whole(self, answered: RecordedExchange) -> None:
         """Each tool call has an id of its own, a name, and arguments that are never empty text."""
         for choice in self.answer(answered).choices:
@@ -69,13 +95,13 @@ class Answers(Basis):
 
     def test_arguments_are_objects(self, answered: RecordedExchange) -> None:
         """Arguments parse to an object, unless it is the model that wrote something else."""
-        received = "".join(
-            node for node in nodes_of(self.payloads(answered)) if isinstance(node, str)
-        )
+        payloads = self.payloads(answered)
+        received = "".join(node for node in nodes_of(payloads) if isinstance(node, str))
         for choice in self.answer(answered).choices:
             for call in choice.message.tool_calls or []:
                 arguments = call.function.arguments if call.function else "{}"
-                is_object = isinstance(parsed(arguments), dict)
+                value = parsed(arguments)
+                is_object = isinstance(value, dict) or occurs(value, payloads)
                 what = f"the arguments are no object, and not the model's: {arguments!r:.300}"
                 check(is_object or arguments in received, what)
 
@@ -163,10 +189,12 @@ def _check_expected(exchange: RecordedExchange, completion: Completion) -> None:
 
 
 def _check_error(exchange: RecordedExchange, error: LLMGateError) -> None:
-    for name in ("code", "retryable", "message"):
+    for name in ("code", "retryable", "message", "status", "request_id"):
         expected = getattr(exchange, name)
         if expected is not None:
             _check_same(f"{name} of {error!r}", expected, getattr(error, name, None))
+    if exchange.is_stream and not exchange.is_refusal and isinstance(error, ProviderError):
+        check(error.in_stream, f"{error!r} came inside a stream, but its in_stream is false")
     if exchange.is_refusal:
         _check_same(f"the status of {error!r}", exchange.replies[-1].status, error.status)
 

@@ -90,7 +90,7 @@ class Basis:
         """The provider that sends a golden call."""
         own: Any = self.make_provider()
         if golden.environment:
-            with patch.dict(os.environ, golden.environment):
+            with patch.dict(os.environ, golden.environment, clear=True):
                 made: Provider = type(own)(**golden.settings)
                 return made
         if golden.settings and not hasattr(own, "configured"):

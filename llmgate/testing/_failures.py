@@ -104,7 +104,7 @@ class Failures(Basis):
                 answer = self.decoding(replace(whole, replies=replies), call)()
             except (LLMGateError, OutOfRepliesError):
                 continue
-            is_kept = ODD in answer.model_dump_json()
+            is_kept = ODD in f"{answer.model_dump_json()}{answer.extra!r}"
             is_reported = any(ODD in repr(deviation.given) for deviation in call.report)
             check(
                 is_kept or is_reported,

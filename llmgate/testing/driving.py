@@ -66,6 +66,9 @@ def drive(
 ) -> Driven[Result]:
     """Run a flow to its end, as the engine does: a streamed reply's body is left to the decoder.
 
+    Where a reply is a refusal, and the request has another to be sent in its place, the next reply
+    is that one's.
+
     Raises:
         ProviderError: what ``error`` makes of a status that is no success.
         OutOfRepliesError: when the flow sends more requests than there are replies.
@@ -75,7 +78,15 @@ def drive(
         request = next(flow)
         while True:
             requests.append(request)
-            request = flow.send(_reply_to(request, waiting, error))
+            try:
+                reply = _reply_to(request, waiting, error)
+            except ProviderError as refusal:
+                other = request.on_refusal(refusal) if request.on_refusal else None
+                if other is None:
+                    raise
+                request = other
+            else:
+                request = flow.send(reply)
     except StopIteration as stop:
         return Driven(stop.value, tuple(requests))
     finally:
@@ -92,7 +103,9 @@ def _reply_to(
         raise OutOfRepliesError(f"the flow sent {request!r} when no reply was left")
     headers = {name.lower(): value for name, value in reply.headers.items()}
     if not 200 <= reply.status < 300:
-        raise error(replace(reply, headers=headers))
+        refusal = error(replace(reply, headers=headers))
+        refusal.body = reply.body
+        raise refusal
     return replace(reply, headers=headers, body=b"" if request.stream else reply.body)
 
 

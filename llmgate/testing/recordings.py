@@ -46,8 +46,8 @@ class GoldenCall:
     after it, with ``CANARY`` as the key; and the whole ``report`` of the call, as texts such as
     ``"seed dropped"``: a path and a kind. ``error`` is the class of what is raised in place of a
     request; ``body`` is then None. ``settings`` and ``environment`` are with which arguments of its
-    class, and under which variables, the provider is made for it; without the latter it is the
-    provider under test, configured with these settings.
+    class, and under which variables alone, the provider is made for it; without the latter it is
+    the provider under test, configured with these settings.
     """
 
     name: str
@@ -77,7 +77,8 @@ class RecordedExchange:
     and ``usage`` (the counts to look at). ``completion`` holds whatever else is expected of the
     whole, as ``model_dump()`` writes it; what it does not mention is not looked at. ``error`` is
     the class of what is to be raised in place of an answer, ``code`` and ``retryable`` are what it
-    is expected to say, and ``message`` is its text. ``report`` is the whole report at the
+    is expected to say, ``message`` is its text, and ``status`` and ``request_id`` are what the
+    response says of these where its own status is a success. ``report`` is the whole report at the
     end, of what was sent and of what was decoded, as texts such as ``"seed dropped"``.
     ``request`` is what was sent for it, by whomever; ``tags`` are free words about the recording.
     """
@@ -95,6 +96,8 @@ class RecordedExchange:
     code: str | None = None
     retryable: bool | None = None
     message: str | None = None
+    status: int | None = None
+    request_id: str | None = None
     report: Sequence[str] | None = None
     request: HttpRequest | None = field(default=None, repr=False)
     tags: frozenset[str] = frozenset()

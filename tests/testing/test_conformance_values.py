@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from llmgate.errors import DecodeError, InvalidRequestError, UnsupportedError
+from llmgate.errors import DecodeError, InvalidRequestError, ProviderError, UnsupportedError
 from llmgate.provider.accumulate import Accumulator
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.framing import Frame
@@ -19,7 +19,7 @@ from llmgate.testing._samples import odd
 from llmgate.testing._values import value_at
 from llmgate.testing.fake import FakeDecoder
 from llmgate.types import Chunk, Completion
-from tests.testing.mutants import answering, kit, run, sending, streaming
+from tests.testing.mutants import answering, kit, reworded, run, sending, streaming
 from tests.testing.recorded import TEXT, TEXT_STREAM, asked
 
 ODD = "test_odd_values_are_kept_or_reported"
@@ -82,6 +82,40 @@ def test_finds_reports_of_other_values(provider: FakeProvider, finding: str) -> 
     with pytest.raises(AssertionError, match=finding):
         run(kit(provider, TEXT), REPORTS)
     run(kit(reporting("clamped", 0.5, 0.5), TEXT), REPORTS)
+
+
+def test_finds_what_is_told_twice() -> None:
+    """What has a field is not in ``extra`` as well, nor beside it under the provider's name."""
+    test = "test_nothing_is_told_twice"
+    run(kit(reworded(extra={"index": None, "message": "another"})), test)
+    with pytest.raises(AssertionError, match="extra of Choice and in its field finish_reason"):
+        run(kit(reworded(finish_reason="stop", extra={"finish_reason": "stop"})), test)
+    with pytest.raises(AssertionError, match="extra of Choice and in its field index"):
+        run(kit(reworded(extra={"fake": {"index": 0}})), test)
+
+
+def test_finds_reports_of_responses_that_lack_a_half() -> None:
+    """What was converted was something before, and is something afterwards."""
+    test = "test_reports_of_responses_are_whole"
+    for given, sent, path in ((5, 6, "response.n"), (None, None, "response.n"), (5, None, "n")):
+        run(kit(Converting(given, sent, path), TEXT), test)
+    for given, sent in ((5, None), (None, 6)):
+        with pytest.raises(AssertionError, match=f"only one of given={given}, sent={sent}"):
+            run(kit(Converting(given, sent, "response.n"), TEXT), test)
+
+
+class Converting(FakeProvider):
+    """A provider that reports this of what it decoded."""
+
+    def __init__(self, given: Any, sent: Any, path: str) -> None:
+        super().__init__(api_key=CANARY)
+        self.given, self.sent, self.path = given, sent, path
+
+    def complete(self, call: ProviderCall) -> Flow[Completion]:
+        """One request, one completion, one entry of the report."""
+        completion = yield from super().complete(call)
+        call.report.add("converted", self.path, "why", given=self.given, sent=self.sent)
+        return completion
 
 
 # --- golden calls -------------------------------------------------------------------------
@@ -239,3 +273,31 @@ def test_finds_errors_whose_frame_is_no_data() -> None:
     """The frame of an error is a piece of the response."""
     with pytest.raises(AssertionError, match="whose frame is no bytes"):
         run(kit(answering(with_a_text_as_frame)), "test_nonsense_is_no_answer")
+
+
+# --- errors -------------------------------------------------------------------------------
+
+
+def raising(error: ProviderError) -> FakeProvider:
+    """A provider whose streams bring this error."""
+
+    class Failing(FakeDecoder):
+        def feed(self, frame: Frame) -> Iterable[Chunk]:
+            raise error
+
+    return streaming(Failing)
+
+
+def test_finds_errors_that_say_something_else() -> None:
+    """The status, the request and the place of an error in a stream are compared."""
+    test = "test_decodes_what_was_recorded"
+    failed = replace(TEXT_STREAM, error=ProviderError, status=503, request_id="r1", text=None)
+    right = ProviderError("busy", status=503, in_stream=True, request_id="r1")
+    run(kit(raising(right), failed), test)
+    for wrong, finding in (
+        (ProviderError("busy", status=503, request_id="r1"), "its in_stream is false"),
+        (ProviderError("busy", status=500, in_stream=True, request_id="r1"), "status of"),
+        (ProviderError("busy", status=503, in_stream=True), "request_id of"),
+    ):
+        with pytest.raises(AssertionError, match=finding):
+            run(kit(raising(wrong), failed), test)

@@ -18,7 +18,7 @@ from time import monotonic
 import pytest
 
 import llmgate.testing
-from llmgate.errors import RateLimitError
+from llmgate.errors import ProviderError, RateLimitError
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse
 from llmgate.testing import (
@@ -68,6 +68,25 @@ def test_raises_what_a_status_stands_for() -> None:
     """A status that is no success ends the flow, as the engine would."""
     with pytest.raises(RateLimitError):
         drive(polling(1), [HttpResponse(429)])
+
+
+def test_sends_another_request_where_one_is_refused() -> None:
+    """A request may have another for a refusal, with whose reply the flow goes on."""
+    seen: list[bytes | None] = []
+
+    def other(error: ProviderError) -> HttpRequest | None:
+        seen.append(error.body)
+        return HttpRequest("GET", "https://a.invalid/other") if error.status == 400 else None
+
+    def asked() -> Flow[list[HttpResponse]]:
+        return _replies([HttpRequest("GET", "https://a.invalid/0", on_refusal=other)])
+
+    driven = drive(asked(), [HttpResponse(400, {}, b"no"), HttpResponse(200, {}, b"yes")])
+    assert [HttpResponse(200, {}, b"yes")] == driven.result
+    assert ["https://a.invalid/0", "https://a.invalid/other"] == [r.url for r in driven.requests]
+    with pytest.raises(RateLimitError):
+        drive(asked(), [HttpResponse(429, {}, b"slow")])
+    assert [b"no", b"slow"] == seen
 
 
 def test_says_when_replies_run_out() -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from time import perf_counter
 
-from tests.testing.mutation.equivalents import reason_of
+from tests.testing.mutation.equivalents import reason_beyond, reason_equivalent
 from tests.testing.mutation.rules import Mutant
 from tests.testing.mutation.subjects import SUBJECTS
 from tests.testing.mutation.trial import (
@@ -75,15 +75,19 @@ def report(verdicts: Iterable[Verdict]) -> tuple[int, float]:
     rules: Counter[str] = Counter()
     found: Counter[str] = Counter()
     finders: Counter[str] = Counter()
-    equivalent = stillborn = 0
+    not_counted: Counter[str] = Counter()
     for verdict in verdicts:
         rule = verdict.mutant.rule
         if verdict.found_by == NOT_IMPORTED:
-            stillborn += 1
+            not_counted["do not import"] += 1
             continue
-        if verdict.found_by is None and (reason := reason_of(verdict.mutant)):
-            equivalent += 1
+        if verdict.found_by is None and (reason := reason_equivalent(verdict.mutant)):
+            not_counted["change nothing that can be seen"] += 1
             print(f"equivalent  {verdict.mutant} ({reason})", flush=True)
+            continue
+        if verdict.found_by is None and (reason := reason_beyond(verdict.mutant)):
+            not_counted["are beyond the kit"] += 1
+            print(f"beyond      {verdict.mutant} ({reason})", flush=True)
             continue
         rules[rule] += 1
         if verdict.found_by is None:
@@ -98,7 +102,8 @@ def report(verdicts: Iterable[Verdict]) -> tuple[int, float]:
     print("\nfound   of  by rule")
     for rule, count in sorted(rules.items()):
         print(f"{found[rule]:5} {count:4}  {rule}")
-    print(f"not counted: {equivalent} that change no behaviour, {stillborn} that do not import")
+    for why, count in not_counted.items():
+        print(f"not counted: {count} that {why}")
     return rules.total(), found.total() / max(1, rules.total())
 
 

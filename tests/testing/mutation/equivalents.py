@@ -1,35 +1,69 @@
-"""Mutants that change nothing that anybody could see, by rule, each with its reason."""
+"""Mutants that are not counted, by rule, each with its reason; one that is found always counts.
+
+Those of the first table change nothing that anybody could see. Those of the second change what the
+kit is not about, or what the exchanges of this folder do not reach.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from tests.testing.mutation.rules import Mutant
 
-__all__ = ["reason_of"]
+__all__ = ["reason_beyond", "reason_equivalent"]
 
-_REASONS = {
-    r"\((_make_plain|_plain_\w+|_teach)\)": "a shortcut: what it refuses takes the general way",
+_SHORTCUT = "a shortcut: what it refuses takes the general way, to the same end"
+
+_EQUIVALENT: Mapping[str, str] = {
+    r"\((_prepare_plain|is_plain_usage|is_plain_head|_are_counts|_plain_\w+)\)": _SHORTCUT,
+    r"\((_continued|continue_call|_text_piece|_plain|_may_be_marked)\)": _SHORTCUT,
+    r"openai\.request\.messages:\d+ \(_is_plain\)": _SHORTCUT,
+    r"openai\.response\.body:\d+ \(the module\)": _SHORTCUT,
+    r"openai\.request\.messages:4\d \(the module\)": _SHORTCUT,
+    r"\(_is_same\)": "it only saves a copy of what has not changed",
     r"\(__repr__\)": "what a provider is called in a debugger",
-    r"arguments of HttpRequest .*models": "of a request that the kit does not make",
-    r"\(_report_address\)": "of a variable of the environment, which the kit does not set",
-    r"\(_ask_for_usage\).*'dropped'|\((_forgo_usage|other_request|_without_usage)\)": (
-        "of a host that refuses a request, which the kit's does not"
+    r"\(is_whole\).* 2 to 3": "it only decides how often long arguments are looked at",
+    r"\(seconds_of\).*(2 to 3|53 to 54)": "above 2**53 the general way reads a float alike",
+    r"anthropic\.request\.messages:\d+ \(the module\).*(2 to 3|31 to 32)": "any length will do",
+    r"anthropic\.request\.messages:\d+ \(the module\).*'audio'": "audio is refused either way",
+    r"anthropic\.request\.parts:\d+ \(the module\).*'(text|file|image_url)'": (
+        "these kinds are taken, or refused, before this table is asked"
     ),
-    r"\((list_models|embed|route_url)\)": "of what is no completion",
+    r"\(_reason\)|arguments of _reason": "the words of a reason in the report",
+    r"of \w+\.model_validate": "where an error says that something is wrong",
+}
+"""Patterns of mutants that may survive, with the reason."""
+
+_BEYOND: Mapping[str, str] = {
+    r"\(_report_address\)": "how the report names an address, which golden calls do not compare",
+    r"\((list_models|embed|embedding_abilities|count_tokens|route_url|chat_url|base_url_of)\)": (
+        "of what is no completion"
+    ),
     r"_restore_reasoning\).*('reasoning_content'|'merged')|unlimited_tokens of Dialect": (
         "of other hosts than the kit's"
     ),
     r"\(_forbid_reasoning\)": "of models that go to the Responses API, unless it is forbidden",
-    r"\(is_whole\).* 2 to 3": "it only decides how often long arguments are looked at",
-    r"request\.messages.*\(_is_plain\)|\(_are_counts\)|response\.body:\d+ \(the module\)": (
-        "a shortcut: what it refuses takes the general way"
+    r"\(_responses_\w+\)|decode_response|_responses_request|responses_abilities|choose_api": (
+        "of the Responses API, of which these exchanges are not"
     ),
+    r"provider:\d+ \(the module\).*('[\w:.-]*\*'|'responses/\*')": (
+        "names of models: which are the vendor's is a fact that no exchange shows"
+    ),
+    r"openai\.request\.dialect": "of other hosts than the kit's",
 }
-"""Patterns of mutants that may survive, with the reason."""
 
 
-def reason_of(mutant: Mutant) -> str | None:
-    """Why a mutant that survived is no mutant; None where it is one."""
-    found = (why for pattern, why in _REASONS.items() if re.search(pattern, str(mutant)))
+def reason_equivalent(mutant: Mutant) -> str | None:
+    """Why a mutant that survived changes nothing; None where it does."""
+    return _reason(mutant, _EQUIVALENT)
+
+
+def reason_beyond(mutant: Mutant) -> str | None:
+    """Why the kit, with these exchanges, cannot judge a mutant; None where it should."""
+    return _reason(mutant, _BEYOND)
+
+
+def _reason(mutant: Mutant, table: Mapping[str, str]) -> str | None:
+    found = (why for pattern, why in table.items() if re.search(pattern, str(mutant)))
     return next(found, None)

@@ -168,11 +168,14 @@ def _dropped_keywords(node: ast.Call) -> Iterator[_Change]:
 
 
 _SYMMETRIC = frozenset({"max", "min", "isinstance", "zip", "getattr", "sorted"})
+_SYMMETRIC_METHODS = (".union", ".isdisjoint")
 
 
 def _swapped_arguments(node: ast.Call) -> Iterator[_Change]:
     function = ast.unparse(node.func)
     if _is_report(node) or function in _SYMMETRIC or "Error" in function:
+        return
+    if function.endswith(_SYMMETRIC_METHODS):
         return
     for place in range(len(node.args) - 1):
 

@@ -13,7 +13,7 @@ import pkgutil
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,13 +37,13 @@ SECONDS = 30.0
 class Subject:
     """A plugin, and what its author tells the kit.
 
-    ``make`` makes the provider out of the package as it was loaded. ``beyond`` are modules and
-    folders of it that the kit cannot judge with these exchanges, with the reason.
+    Each of ``suites`` makes a provider out of the package as it was loaded, and has the attributes
+    of its kit. ``beyond`` are modules and folders of it that the kit cannot judge with these
+    exchanges, with the reason.
     """
 
     package: str
-    make: Callable[[ModuleType], Any]
-    attributes: Mapping[str, Any]
+    suites: Sequence[tuple[Callable[[ModuleType], Any], Mapping[str, Any]]]
     beyond: Mapping[str, str]
 
 
@@ -167,10 +167,21 @@ _FEW = 2
 
 
 def _first_finding(subject: Subject, package: ModuleType) -> tuple[str, str] | None:
+    found = (_finding_of(make, package, attributes) for make, attributes in subject.suites)
+    return next((finding for finding in found if finding is not None), None)
+
+
+def _finding_of(
+    make: Callable[[ModuleType], Any], package: ModuleType, attributes: Mapping[str, Any]
+) -> tuple[str, str] | None:
     tested: Any = None
+
+    def make_provider(_: object) -> Any:
+        return make(package)
+
     try:
-        provider = subject.make(package)
-        kit = type("Kit", (ProviderConformance,), {**subject.attributes, "provider": provider})
+        make(package)
+        kit = type("Kit", (ProviderConformance,), {**attributes, "make_provider": make_provider})
         tested = kit()
     except Exception as error:  # noqa: BLE001 - whatever it is, the author sees it
         return "making the provider", repr(error)

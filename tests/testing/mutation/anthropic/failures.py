@@ -28,6 +28,13 @@ ERRORS = [
     failed(401, errors.AuthenticationError, "authentication_error"),
     failed(402, errors.QuotaExceededError, "payment"),
     failed(403, errors.PermissionDeniedError, "permission_error"),
+    failed(400, errors.QuotaExceededError, "invalid_request_error", "contract_spend_limit_reached"),
+    *[
+        failed(
+            400, errors.QuotaExceededError, "invalid_request_error", f"linked_organization_{why}"
+        )
+        for why in ("spend_limit_reached", "billing_unavailable")
+    ],
     failed(404, errors.NotFoundError, "not_found_error"),
     failed(409, errors.ProviderError, "conflict_error", retryable=True),
     failed(429, errors.RateLimitError, "rate_limit_error"),
@@ -41,6 +48,12 @@ ERRORS = [
         for code, payload in [
             ("odd_error", {"type": "odd_error", "error": "No."}),
             ("odd_error", {"type": "odd_error", "detail": "No."}),
+            ("odd_error", {"type": "odd_error", "title": "No."}),
+            ("odd_error", {"type": "odd_error", "message": "No.", "error": None}),
+            ("odd_error", {"errors": [{"type": "odd_error", "message": "No."}]}),
+            ("77", {"error": {"code": 77, "message": "No."}}),
+            ("c", {"error": {"code": "c", "message": "No."}}),
+            (None, {"error": "No.", "message": "No."}),
             ("odd_error", [{"error": {"type": "odd_error", "message": "No."}}]),
             ("1004", {"base_resp": {"status_code": 1004, "status_msg": "No."}}),
         ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.testing.mutation.anthropic.sent import block, golden
 
 __all__ = ["FORMATS"]
@@ -41,6 +43,45 @@ OPEN = {
         "schema": {"additionalProperties": {"type": "string"}},
     },
 }
+KEPT: dict[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "type": "object",
+    "properties": {
+        **{
+            name: {"type": "string", "format": name}
+            for name in (
+                *("date", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "time"),
+                *("uri", "uuid"),
+            )
+        },
+        "kind": {"const": "a", "default": "a", "title": "Kind"},
+        "part": {"$ref": "#/$defs/part"},
+        "all": {"allOf": [{"type": "string"}]},
+        "any": {"type": "array", "items": {"type": "string"}, "minItems": 0},
+    },
+    "$defs": {"part": {"type": "string", "enum": ["a"]}},
+    "required": ["kind"],
+    "additionalProperties": False,
+}
+UNTYPED: dict[str, Any] = {
+    "properties": {
+        "a": {"type": ["object", "null"], "required": []},
+        "b": {"type": "array", "items": {"type": "string", "format": "colour"}, "minItems": 2},
+    },
+    "definitions": {"c": {"type": "object"}},
+}
+CLOSED: dict[str, Any] = {
+    "properties": {
+        "a": {"type": ["object", "null"], "required": [], "additionalProperties": False},
+        "b": {
+            "type": "array",
+            "items": {"type": "string", "description": "{format: colour}"},
+            "description": "{minItems: 2}",
+        },
+    },
+    "definitions": {"c": {"type": "object", "additionalProperties": False}},
+    "additionalProperties": False,
+}
 JSON_ONLY = "Answer with one JSON object and nothing else: no words around it, no code fence."
 
 
@@ -71,6 +112,36 @@ FORMATS = [
         ["reasoning_effort converted"],
         model="claude-sonnet-5",
         output_config={"format": {"type": "json_schema", "schema": STRICT}, "effort": "low"},
+    ),
+    golden(
+        "all that a schema keeps",
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": KEPT}}},
+        output_config={"format": {"type": "json_schema", "schema": KEPT}},
+    ),
+    golden(
+        "objects that do not say so",
+        {
+            "response_format": {
+                "type": "json_schema",
+                "json_schema": {"name": "a", "schema": UNTYPED},
+            }
+        },
+        ["response_format.json_schema.schema converted"],
+        output_config={"format": {"type": "json_schema", "schema": CLOSED}},
+    ),
+    golden(
+        "open schema without a name",
+        {
+            "model": "claude-3-haiku",
+            "response_format": {
+                "type": "json_schema",
+                "json_schema": {"name": "n" * 64, "schema": {"type": "object"}},
+            },
+        },
+        ["response_format emulated"],
+        model="claude-3-haiku",
+        tools=[{"name": "n" * 64, "input_schema": {"type": "object"}}],
+        tool_choice={"type": "tool", "name": "n" * 64, "disable_parallel_tool_use": True},
     ),
     golden(
         "open schema",

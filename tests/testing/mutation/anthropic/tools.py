@@ -40,6 +40,35 @@ CHOICES = [
         tool_choice={"type": "none"},
     ),
     golden(
+        "own tools",
+        {"tools": [{"type": "bash_20250124"}, {"type": "text_20250728", "name": "edit"}]},
+        tools=[
+            {"name": "bash_20250124", "type": "bash_20250124"},
+            {"type": "text_20250728", "name": "edit"},
+        ],
+    ),
+    golden(
+        "one allowed",
+        {
+            "tools": TOOLS,
+            "tool_choice": {
+                "type": "allowed_tools",
+                "allowed_tools": {
+                    "mode": "auto",
+                    "tools": [{"type": "function", "function": {"name": "time"}}],
+                },
+            },
+        },
+        ["tool_choice converted"],
+        tools=SENT_TOOLS[1:],
+        tool_choice={"type": "auto"},
+    ),
+    golden(
+        "without a description",
+        {"tools": [{"type": "function", "function": {"name": "a"}}]},
+        tools=[{"name": "a", "input_schema": {"type": "object", "properties": {}}}],
+    ),
+    golden(
         "no tools",
         {"tool_choice": "auto", "parallel_tool_calls": True},
         ["tool_choice dropped", "parallel_tool_calls dropped"],

@@ -64,6 +64,10 @@ ERRORS = [
         refused(ASK, 422, payload, errors.BadRequestError, message="No.", code=code)
         for code, payload in [
             ("odd", {"code": "odd", "error": "No."}),
+            ("odd", {"code": "odd", "title": "No."}),
+            ("odd", {"code": "odd", "detail": [{"message": "No."}]}),
+            ("odd", {"error": [{"code": "odd", "message": "No."}]}),
+            ("odd", {"code": "odd", "error": "Not this.", "message": "No."}),
             ("odd", {"code": "odd", "message": "No."}),
             ("odd", {"code": "odd", "msg": "No."}),
             ("odd", [{"error": {"code": "odd", "message": "No."}}]),
@@ -73,6 +77,15 @@ ERRORS = [
             ("1004", {"base_resp": {"status_code": 1004, "status_msg": "No."}}),
         ]
     ],
+    refused(
+        ASK,
+        500,
+        {"error": {"message": "no", "metadata": {"reasons": ["violence"]}}},
+        errors.ServerError,
+    ),
+    failed(500, errors.ServerError, "insufficient_quota"),
+    failed(429, errors.RateLimitError, "tokens", "insufficient_quota"),
+    failed(429, errors.QuotaExceededError, None, "insufficient_quota"),
     refused(ASK, 402, [], errors.QuotaExceededError),
     refused(ASK, 408, [], errors.ProviderError, retryable=True),
 ]

@@ -25,6 +25,19 @@ from tests.testing.mutation.writing import whole
 
 __all__ = ["WHOLE"]
 
+_STATUSES: dict[type[errors.LLMGateError], int] = {
+    errors.BadRequestError: 400,
+    errors.ContentFilterError: 400,
+    errors.AuthenticationError: 401,
+    errors.PermissionDeniedError: 403,
+    errors.NotFoundError: 404,
+    errors.RateLimitError: 429,
+    errors.QuotaExceededError: 429,
+    errors.ServerError: 500,
+    errors.OverloadedError: 503,
+}
+"""With which status these errors are otherwise sent."""
+
 WHOLE: list[RecordedExchange] = [
     whole(
         "text",
@@ -214,9 +227,19 @@ WHOLE: list[RecordedExchange] = [
     ),
     *[
         whole(
-            f"{code} in 200", ASK, {"error": {"message": "x", "code": code}}, error=kind, code=code
+            f"{code} in 200",
+            ASK,
+            {"error": {"message": "x", "code": code}},
+            error=kind,
+            code=code,
+            status=_STATUSES[kind],
         )
         for code, kind in [
+            ("rate_limit_exceeded", errors.RateLimitError),
+            ("bio_policy", errors.ContentFilterError),
+            ("misalignment_policy_violation", errors.ContentFilterError),
+            ("invalid_prompt", errors.BadRequestError),
+            ("vector_store_timeout", errors.ServerError),
             ("authentication_error", errors.AuthenticationError),
             ("invalid_api_key", errors.AuthenticationError),
             ("insufficient_quota", errors.QuotaExceededError),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from llmgate import errors
 from llmgate.testing import CANARY, GoldenCall
-from tests.testing.mutation.openai.values import ASK, USER, WITH_TOOLS
+from tests.testing.mutation.openai.values import ASK, TOOLS, TWO, USER, WITH_TOOLS
 
-__all__ = ["CALLS"]
+__all__ = ["ASK", "HEADERS", "SENT", "URL"]
 
 URL = "https://api.openai.com/v1/chat/completions"
 HEADERS = {"authorization": f"Bearer {CANARY}", "content-type": "application/json"}
@@ -21,6 +22,8 @@ def golden(
     return GoldenCall(name, call, sent, URL, HEADERS, report or [])
 
 
+MARK = {"type": "ephemeral"}
+PART = {"type": "text", "text": "Weather?"}
 REASONING = {**ASK, "model": "o3"}
 SAMPLING = {
     "temperature": 0.5,
@@ -43,7 +46,7 @@ def earlier(name: str, report: list[str], sent: dict[str, Any], **fields: Any) -
     return golden(name, call, report, messages=[*USER, kept, *USER])
 
 
-CALLS = (
+SENT = (
     golden("plain", ASK),
     golden("functions", {**ASK, "functions": [{"name": "f"}], "function_call": "auto"}),
     golden(
@@ -102,6 +105,75 @@ CALLS = (
         {"content_parts": ..., "reasoning_details": ...},
         content_parts=[{"type": "text", "text": "Rain."}],
         reasoning_details=[{"type": "a"}],
+    ),
+    earlier(
+        "images",
+        ["messages[1].images dropped"],
+        {"images": ...},
+        images=[{"type": "image_url"}],
+    ),
+    earlier(
+        "items of the Responses API",
+        ["messages[1].provider_data.openai.items dropped"],
+        {"provider_data": ...},
+        provider_data={"openai": {"items": [{"type": "reasoning"}]}},
+    ),
+    earlier(
+        "calls beside no text",
+        [],
+        {"content": None, "x_a": 1, "provider_data": ...},
+        content=None,
+        tool_calls=TWO,
+        provider_data={"openai": {"x_a": 1}},
+    ),
+    golden(
+        "plain calls",
+        {
+            **WITH_TOOLS,
+            "messages": [
+                *USER,
+                {"role": "assistant", "content": None, "tool_calls": TWO},
+                {"role": "tool", "tool_call_id": "call_a", "content": "Rain"},
+                {"role": "tool", "tool_call_id": "call_b", "content": "Noon"},
+            ],
+        },
+    ),
+    golden(
+        "marks",
+        {
+            **ASK,
+            "messages": [
+                {"role": "system", "content": "Brief.", "cache_control": MARK},
+                {"role": "user", "content": [{**PART, "cache_control": MARK}, PART]},
+            ],
+            "tools": [{**TOOLS[0], "cache_control": MARK}, TOOLS[1]],
+        },
+        [
+            "tools[0].cache_control dropped",
+            "messages[0].cache_control dropped",
+            "messages[1].content[0].cache_control dropped",
+        ],
+        messages=[
+            {"role": "system", "content": "Brief."},
+            {"role": "user", "content": [PART, PART]},
+        ],
+        tools=TOOLS,
+    ),
+    golden(
+        "a mark of a part alone",
+        {**ASK, "messages": [{"role": "user", "content": [{**PART, "cache_control": MARK}]}]},
+        ["messages[0].content[0].cache_control dropped"],
+        messages=[{"role": "user", "content": [PART]}],
+    ),
+    *[
+        GoldenCall(f"no limit of {name}", {**ASK, name: -1}, error=errors.InvalidRequestError)
+        for name in ("max_tokens", "max_completion_tokens")
+    ],
+    earlier(
+        "audio by its id",
+        [],
+        {},
+        audio={"id": "audio_1"},
     ),
     earlier(
         "audio",

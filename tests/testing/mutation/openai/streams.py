@@ -18,7 +18,7 @@ from tests.testing.mutation.openai.values import (
 )
 from tests.testing.mutation.writing import event_stream
 
-__all__ = ["STREAMS"]
+__all__ = ["CHUNK", "DONE", "STREAMS", "calls", "chunk", "fragment"]
 
 CHUNK = {**HEAD, "object": "chat.completion.chunk"}
 DONE = b"data: [DONE]\n\n"
