@@ -121,7 +121,7 @@ class Authorization(Encoding):
             given = self._sent_with({name: value})
             kept = self._sent_with({name: value}, {})
             what = f"the setting {name} is lost when `configured` changes another"
-            check(given == kept, f"{what}: sent was {given!r:.300}, and then {kept!r:.300}")
+            check(given == kept, f"{what}: sent was {_shown(given)}, and then {_shown(kept)}")
 
     def _sent_with(self, *changes: Mapping[str, Any]) -> Any:
         """What is sent after these changes of settings, or why nothing is."""
@@ -184,6 +184,12 @@ class Authorization(Encoding):
             f"a key from the environment is sent to {FOREIGN}, which is given in code: "
             "it is for the vendor's own hosts, and for an address from the environment",
         )
+
+
+def _shown(sent: Any) -> str:
+    """A request, with the names of its headers; their values may be secret."""
+    names = f" with the headers {', '.join(sent.headers)}" if isinstance(sent, HttpRequest) else ""
+    return f"{sent!r:.300}{names}"
 
 
 _SETTINGS: Mapping[str, Any] = {

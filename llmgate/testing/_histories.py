@@ -13,7 +13,7 @@ from typing import Any
 
 from llmgate.provider.http import encode_json
 
-__all__ = ["HISTORIES", "IN_ORDER", "LATE_SYSTEM", "VARIANTS", "History", "Turns"]
+__all__ = ["HISTORIES", "IN_ORDER", "LATE_SYSTEM", "ROLES", "VARIANTS", "History", "Turns"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +291,12 @@ LATE_SYSTEM = Turns(
     },
     ("Two, 4337.", "Be brief, 4338.", "Three, 4339."),
 )
+
+ROLES: Sequence[tuple[str, str, Sequence[Mapping[str, Any]]]] = [
+    ("system", "user", [_message("", "Be brief, 4340."), _user()]),
+    ("assistant", "user", [_user(), _message("", "Two, 4341."), _user("Go on.")]),
+]
+"""Two roles, and messages of which the one without a role may be of either."""
 
 # --- values of parameters -----------------------------------------------------------------
 

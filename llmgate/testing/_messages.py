@@ -13,7 +13,7 @@ from llmgate.errors import RequestError
 from llmgate.provider.call import ProviderCall
 from llmgate.testing._basis import check, fail
 from llmgate.testing._encoding import Encoding, body_of, is_reported, is_reported_near
-from llmgate.testing._histories import HISTORIES, IN_ORDER, LATE_SYSTEM, VARIANTS, History
+from llmgate.testing._histories import HISTORIES, IN_ORDER, LATE_SYSTEM, ROLES, VARIANTS, History
 from llmgate.testing._values import nodes_of, parsed, text_of
 
 __all__ = ["Messages"]
@@ -28,6 +28,20 @@ class Messages(Encoding):
             encoded = self._encoded(history.options)
             if encoded is not None:
                 self._check_sent(name, history, *encoded)
+
+    def test_who_speaks_makes_a_difference(self) -> None:
+        """What one role says is sent otherwise than the same from another, or it is reported."""
+        for one, other, messages in ROLES:
+            encoded = [
+                self._encoded({"messages": [{**m, "role": m["role"] or role} for m in messages]})
+                for role in (one, other)
+            ]
+            reports = [call.report for call, _ in filter(None, encoded)]
+            bodies = [body for _, body in filter(None, encoded)]
+            is_told = len(bodies) < 2 or bodies[0] != bodies[1] or any(reports)
+            check(
+                is_told, f"a message of the {one} is sent like one of the {other}: {bodies!r:.500}"
+            )
 
     def test_turns_keep_their_order(self) -> None:
         """What was said first is sent first."""

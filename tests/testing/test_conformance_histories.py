@@ -187,7 +187,12 @@ RETURNED: list[tuple[str, FakeProvider, RecordedExchange, str]] = [
         TOOL,
         "no object",
     ),
-    ("test_usage_is_not_invented", changed(usage=Usage(1, 2, 3)), TEXT, "nothing was counted"),
+    (
+        "test_usage_is_not_invented",
+        changed(usage=Usage(1, 2, 3)),
+        TEXT,
+        "something is counted, but",
+    ),
     (
         "test_decodes_what_was_recorded",
         FakeProvider(),

@@ -18,8 +18,8 @@ from llmgate.testing import CANARY, FakeProvider, GoldenCall
 from llmgate.testing._samples import odd
 from llmgate.testing._values import value_at
 from llmgate.testing.fake import FakeDecoder
-from llmgate.types import Chunk, Completion
-from tests.testing.mutants import answering, kit, reworded, run, sending, streaming
+from llmgate.types import Chunk, Completion, Usage
+from tests.testing.mutants import answering, kit, reworded, run, sending, sending_body, streaming
 from tests.testing.recorded import TEXT, TEXT_STREAM, asked
 
 ODD = "test_odd_values_are_kept_or_reported"
@@ -82,6 +82,7 @@ def test_finds_reports_of_other_values(provider: FakeProvider, finding: str) -> 
     with pytest.raises(AssertionError, match=finding):
         run(kit(provider, TEXT), REPORTS)
     run(kit(reporting("clamped", 0.5, 0.5), TEXT), REPORTS)
+    run(kit(reporting("converted", 0.5, "half"), TEXT), REPORTS)
 
 
 def test_finds_what_is_told_twice() -> None:
@@ -116,6 +117,33 @@ class Converting(FakeProvider):
         completion = yield from super().complete(call)
         call.report.add("converted", self.path, "why", given=self.given, sent=self.sent)
         return completion
+
+
+def test_counts_under_other_names_are_no_invention() -> None:
+    """A response that counts under a name of the vendor's own is not judged."""
+    body = b'{"say": "Hi", "end": "done", "cost": {"in": 71, "out": 2}}'
+    text = replace(TEXT, replies=(HttpResponse(200, {}, body),))
+
+    def counted(response: HttpResponse, right: Completion | None) -> Completion:
+        if right is None:
+            raise DecodeError("it is no completion")
+        return replace(right, usage=Usage(71, 2, 73))
+
+    with pytest.raises(pytest.skip.Exception):
+        run(kit(answering(counted), text), "test_usage_is_not_invented")
+
+
+def with_one_role(body: dict[str, Any], call: ProviderCall) -> dict[str, Any]:
+    """A body in which everybody is the user."""
+    return {**body, "conversation": [{**m, "role": "user"} for m in body["conversation"]]}
+
+
+def test_finds_roles_that_are_sent_alike() -> None:
+    """Instructions that are sent as words of the user are found."""
+    test = "test_who_speaks_makes_a_difference"
+    run(kit(FakeProvider(api_key=CANARY)), test)
+    with pytest.raises(AssertionError, match="of the system is sent like one of the user"):
+        run(kit(sending_body(with_one_role)), test)
 
 
 # --- golden calls -------------------------------------------------------------------------
