@@ -5,7 +5,7 @@ A timer is set when it waits for anything else for the first time, which most ca
 
 from __future__ import annotations
 
-import time
+import math
 from collections.abc import Coroutine, Generator
 from types import coroutine
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -19,9 +19,6 @@ __all__ = ["Guard"]
 
 Result = TypeVar("Result")
 Work: TypeAlias = Coroutine[Any, Any, Result]
-
-_SOON = 1e-6
-"""Seconds. What is late already, and waits, is cancelled so soon."""
 
 
 class Guard:
@@ -78,11 +75,11 @@ class Guard:
         except StopIteration as stop:
             return stop.value  # type: ignore[no-any-return] # likewise
         deadline = Deadline(self._timeout)
-        deadline.started, total = self._started, self._timeout.total
-        if total is not None:
-            deadline.started = max(self._started, time.monotonic() - total + _SOON)
+        deadline.started = math.inf  # to enter also late: what waits already is then cancelled
         try:
             with deadline.limit():
+                deadline.started = self._started
+                deadline.update()
                 return (yield from _continued(work, waited))
         finally:
             deadline.close()
