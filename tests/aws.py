@@ -11,17 +11,17 @@ import hmac
 import json
 import re
 import struct
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 from uuid import UUID
 from zlib import crc32
+
+from tests.loopback import LoopbackServer
 
 __all__ = [
     "AwsKey",
@@ -234,7 +234,7 @@ class Reply:
 
 
 @dataclass
-class AwsServer:
+class AwsServer(LoopbackServer):
     """A server on loopback for as long as its ``with`` block, which refuses what AWS refuses.
 
     ``answer`` gives the reply to each request that is accepted; ``requests`` are all that came, and
@@ -245,11 +245,6 @@ class AwsServer:
     verifier: Verifier | None = field(default_factory=Verifier)
     requests: list[Verified] = field(default_factory=list[Verified])
     refused: list[str] = field(default_factory=list[str])
-
-    @property
-    def url(self) -> str:
-        """Its address."""
-        return f"http://127.0.0.1:{self._http.server_port}"
 
     def reply(self, request: Verified) -> Reply:
         """The reply to one request."""
@@ -263,22 +258,9 @@ class AwsServer:
             return Reply(body, error.status, {"x-amzn-errortype": f"{error.code}:http://internal/"})
         return self.answer(request)
 
-    def __enter__(self) -> Self:
-        handler = type("Handler", (_Handler,), {"owner": self})
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,))
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        frames: TracebackType | None,
-    ) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
+    def handler(self) -> type[BaseHTTPRequestHandler]:
+        """The class that answers requests."""
+        return _Handler
 
 
 class _Handler(BaseHTTPRequestHandler):

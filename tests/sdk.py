@@ -6,12 +6,12 @@ It answers every request with the same bytes, and keeps what it was asked; it ch
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+from tests.loopback import LoopbackServer
 
 __all__ = ["LEGACY_CALLS", "OPENAI_ANSWER", "OPENAI_CALLS", "Asked", "SdkServer"]
 
@@ -27,34 +27,16 @@ class Asked:
 
 
 @dataclass
-class SdkServer:
+class SdkServer(LoopbackServer):
     """Lasts as long as its ``with`` block. ``answer`` is the body, or what gives it for a path."""
 
     answer: bytes | Callable[[str], bytes] = b"{}"
     status: int = 200
     asked: list[Asked] = field(default_factory=list[Asked])
 
-    @property
-    def url(self) -> str:
-        """Its address."""
-        return f"http://127.0.0.1:{self._http.server_port}"
-
-    def __enter__(self) -> Self:
-        handler = type("Handler", (_Handler,), {"owner": self})
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,))
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        frames: TracebackType | None,
-    ) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
+    def handler(self) -> type[BaseHTTPRequestHandler]:
+        """The class that answers requests."""
+        return _Handler
 
 
 class _Handler(BaseHTTPRequestHandler):

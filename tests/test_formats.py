@@ -20,7 +20,7 @@ from llmgate._core import formats
 from llmgate._core.check import check_parameters
 from llmgate._core.formats import VALUE, WRAPPED, format_of
 from llmgate._core.remembered import copied
-from llmgate._core.unwrapping import UnwrappingDecoder, unwrapped
+from llmgate._core.unwrapping import unwrapped, unwrapping_decoder
 from llmgate.errors import InvalidRequestError
 from llmgate.options import ChatCall
 from llmgate.testing import FakeProvider
@@ -316,7 +316,7 @@ def streamed(pieces: Iterable[str], end: bool = True) -> tuple[str, list[str]]:
     script: Any = Mock(framer="framer", finished=True)
     script.feed.side_effect = lambda frame: [next(chunks)]  # pyright: ignore[reportUnknownLambdaType] # no frame
     script.close.side_effect = lambda: [*chunks]
-    decoder = UnwrappingDecoder(script)
+    decoder = unwrapping_decoder(script)
     assert (script.framer, True) == (decoder.framer, decoder.finished)
     frame: Any = None
     made = [*decoder.feed(frame), *decoder.close()]

@@ -6,25 +6,21 @@ It is imported for calls with such schemas, and knows no provider.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llmgate._core.formats import VALUE
-from llmgate._core.views import provider_view
+from llmgate._core.views import MappedDecoder, provider_view
 from llmgate._text.json import is_object
 from llmgate.provider import Decoder, Provider
 from llmgate.types import Choice, Chunk, ChunkChoice, Completion
 
-if TYPE_CHECKING:
-    from llmgate.provider.framing import Frame, Framer
-
-__all__ = ["UnwrappingDecoder", "unwrapped", "unwrapping_view"]
+__all__ = ["unwrapped", "unwrapping_decoder", "unwrapping_view"]
 
 
 def unwrapping_view(provider: Provider) -> Provider:
     """A view of a provider whose completions have the value alone."""
-    return provider_view(provider, unwrapped, UnwrappingDecoder)
+    return provider_view(provider, unwrapped, unwrapping_decoder)
 
 
 def unwrapped(completion: Completion) -> Completion:
@@ -46,32 +42,19 @@ def _unwrapped_choice(choice: Choice) -> Choice:
     )
 
 
-class UnwrappingDecoder:
-    """A decoder whose chunks have the text of the value alone."""
+def unwrapping_decoder(decoder: Decoder[Chunk]) -> Decoder[Chunk]:
+    """The decoder with the text of the value alone in its chunks."""
+    return MappedDecoder(decoder, _ChunkUnwrapper().chunk)
 
-    def __init__(self, decoder: Decoder[Chunk]) -> None:
-        self._decoder = decoder
+
+class _ChunkUnwrapper:
+    """The chunks of one stream, each with the text that is certainly part of the value."""
+
+    def __init__(self) -> None:
         self._parts: dict[int, _Unwrapper] = {}
 
-    @property
-    def framer(self) -> Framer:
-        """The provider's framer."""
-        return self._decoder.framer
-
-    @property
-    def finished(self) -> bool:
-        """Whether the provider's terminator has come."""
-        return self._decoder.finished
-
-    def feed(self, frame: Frame) -> Iterable[Chunk]:
-        """The provider's chunks, each with what is certain to be of the value."""
-        return map(self._chunk, self._decoder.feed(frame))
-
-    def close(self) -> Iterable[Chunk]:
-        """The provider's last chunks, likewise."""
-        return map(self._chunk, self._decoder.close())
-
-    def _chunk(self, chunk: Chunk) -> Chunk:
+    def chunk(self, chunk: Chunk) -> Chunk:
+        """One chunk after the others."""
         return replace(chunk, choices=[*map(self._choice, chunk.choices)])
 
     def _choice(self, choice: ChunkChoice) -> ChunkChoice:

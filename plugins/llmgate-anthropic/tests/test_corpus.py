@@ -15,11 +15,12 @@ import pytest
 
 from llmgate.errors import OverloadedError, ProviderError, error_class
 from llmgate.provider.accumulate import accumulate
-from llmgate.provider.http import decode_json, encode_json, is_array, is_object
+from llmgate.provider.http import decode_json, encode_json
 from llmgate.testing import RecordedExchange, load_corpus
 from llmgate.testing.driving import call_of, drive, read_stream
 from llmgate.types import Completion
 from llmgate_anthropic import Anthropic
+from tests.json_leaves import leaves
 from tests.sdk import SdkServer
 
 NOT_DECODED: Mapping[str, str] = json.loads(
@@ -55,18 +56,6 @@ def answered(recordings: Iterable[RecordedExchange]) -> Iterator[RecordedExchang
         failed = exchange.tags & {"mid_stream_error", "error_as_first_event"}
         if not exchange.is_refusal and not failed:
             yield exchange
-
-
-def leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Every text and number in a JSON value, with its key."""
-    if is_object(value):
-        for name, child in value.items():
-            yield from leaves(child, name)
-    elif is_array(value):
-        for child in value:
-            yield from leaves(child, key)
-    elif value is not None:
-        yield key, value
 
 
 def test_excuses_are_of_recordings_that_fail(corpus: Path) -> None:

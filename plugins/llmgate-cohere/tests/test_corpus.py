@@ -7,7 +7,7 @@ A recording that cannot be decoded stands in ``not_decoded.json``, by its id, wi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from llmgate.testing import RecordedExchange, drive, load_corpus, read_stream
 from llmgate.testing.driving import call_of, first_request
 from llmgate.types import Completion
 from llmgate_cohere import Cohere
+from tests.json_leaves import leaves
 
 NOT_DECODED: Mapping[str, str] = json.loads(
     Path(__file__).with_name("not_decoded.json").read_text()
@@ -84,18 +85,6 @@ def message_of(exchange: RecordedExchange) -> dict[str, Any]:
             case _:
                 pass
     return joined
-
-
-def leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Every text and number in a JSON value, with its key."""
-    if isinstance(value, dict):
-        for name, child in value.items():  # pyright: ignore[reportUnknownVariableType]
-            yield from leaves(child, name)  # pyright: ignore[reportUnknownArgumentType]
-    elif isinstance(value, list):
-        for child in value:  # pyright: ignore[reportUnknownVariableType]
-            yield from leaves(child, key)
-    elif value is not None:
-        yield key, value
 
 
 def test_excuses_are_of_recordings_that_exist(corpus: Path) -> None:

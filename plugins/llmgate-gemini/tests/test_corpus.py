@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,14 @@ import pytest
 
 from llmgate.provider import Provider
 from llmgate.provider.accumulate import accumulate
-from llmgate.provider.http import HttpResponse, decode_json, encode_json, is_array, is_object
+from llmgate.provider.http import HttpResponse, decode_json, encode_json, is_array
 from llmgate.testing import RecordedExchange, load_corpus, load_recording
 from llmgate.testing.driving import call_of, drive, first_request, read_stream
 from llmgate.types import Completion
 from llmgate_anthropic import Anthropic
 from llmgate_gemini import Gemini
 from llmgate_openai import OpenAI
+from tests.json_leaves import leaves
 
 CORPUS = Path(__file__).parents[4] / "shared" / "corpus" / "dev" / "gemini"
 PROVIDER = Gemini(api_key="k")
@@ -49,18 +50,6 @@ def values_of(exchange: RecordedExchange) -> list[Any]:
         value = decode_json(body)
         return value if is_array(value) else [value]
     return [decode_json(line[5:]) for line in body.splitlines() if line.startswith(b"data:")]
-
-
-def leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Every text and number in a JSON value, with its key."""
-    if is_object(value):
-        for name, child in value.items():
-            yield from leaves(child, name)
-    elif is_array(value):
-        for child in value:
-            yield from leaves(child, key)
-    elif value is not None:
-        yield key, value
 
 
 IMPLIED = frozenset({"role", "index", "thought", "willContinue", "jsonPath"})

@@ -5,7 +5,6 @@ Recordings of another endpoint are excused; their errors are read all the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from llmgate.provider.http import decode_json
 from llmgate.testing import RecordedExchange, drive, load_corpus
 from llmgate.testing.driving import call_of
 from llmgate_huggingface import HuggingFace
+from tests.json_leaves import leaves
 
 EXCUSED = {
     "endpoint:text-generation": "a text is completed there, and no chat is asked for; the host of "
@@ -30,17 +30,6 @@ def recordings(corpus: Path) -> list[RecordedExchange]:
     return load_corpus(corpus, expect=None)
 
 
-def leaves(value: Any) -> Iterator[Any]:
-    """Every text and number in a JSON value."""
-    if isinstance(value, dict):
-        value = list(value.values())  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-    if isinstance(value, list):
-        for child in value:  # pyright: ignore[reportUnknownVariableType]
-            yield from leaves(child)
-    elif value is not None:
-        yield value
-
-
 def test_nothing_is_lost(recordings: list[RecordedExchange]) -> None:
     """Each text and number of a whole response is somewhere in the completion."""
     checked = 0
@@ -49,8 +38,8 @@ def test_nothing_is_lost(recordings: list[RecordedExchange]) -> None:
             continue
         call = call_of(PROVIDER, {"model": "m", "messages": [{"role": "user", "content": "Hi"}]})
         completion = drive(PROVIDER.complete(call), exchange.replies).result
-        kept: set[Any] = {(type(each), each) for each in leaves(completion.model_dump())}
-        for value in leaves(decode_json(exchange.replies[-1].body)):
+        kept: set[Any] = {(type(each), each) for _, each in leaves(completion.model_dump())}
+        for _, value in leaves(decode_json(exchange.replies[-1].body)):
             assert value == "" or (type(value), value) in kept, f"{exchange.name}: {value!r}"
             checked += 1
     assert checked > 100

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from llmgate.testing import RecordedExchange, drive, load_corpus, read_stream
 from llmgate.testing.driving import call_of, first_request
 from llmgate.types import Completion
 from llmgate_mistral import Mistral
+from tests.json_leaves import leaves
 
 PROVIDER = Mistral(api_key="mistral-test")
 HELLO = [{"role": "user", "content": "Hello"}]
@@ -36,28 +36,19 @@ def answer_to(exchange: RecordedExchange) -> Completion:
     return accumulate(read_stream(decoder, [exchange.replies[-1].body]))
 
 
-def leaves(value: Any) -> Iterator[Any]:
-    """Every text and number in a JSON value."""
-    if isinstance(value, dict):
-        value = list(value.values())  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-    if isinstance(value, list):
-        for child in value:  # pyright: ignore[reportUnknownVariableType]
-            yield from leaves(child)
-    elif value is not None:
-        yield value
-
-
 def test_nothing_is_lost(recordings: list[RecordedExchange]) -> None:
     """Each text and number of a whole response is somewhere in the completion."""
     checked = 0
     for exchange in recordings:
         if exchange.is_refusal or exchange.is_stream:
             continue
-        kept: set[Any] = {(type(each), each) for each in leaves(answer_to(exchange).model_dump())}
+        kept: set[Any] = {
+            (type(each), each) for _, each in leaves(answer_to(exchange).model_dump())
+        }
         payload = decode_json(exchange.replies[-1].body)
         if "prompt_audio_seconds" in payload["usage"]:
             del payload["usage"]["prompt_tokens"]  # those of the audio are added to them
-        for value in leaves(payload):
+        for _, value in leaves(payload):
             is_made_whole = value == ""  # no arguments are the empty object
             assert is_made_whole or (type(value), value) in kept, f"{exchange.name}: {value!r}"
             checked += 1
