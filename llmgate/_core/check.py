@@ -67,7 +67,7 @@ def check_messages(
         InvalidRequestError: naming the path of what is wrong.
     """
     given: list[Any] = [*messages] if type(messages) is list else listed(messages, model)
-    plain = None if _is_tool_result(given[-2:]) else _plain_messages(given)
+    plain = _plain_messages(given)
     if plain is not None:
         return plain
     dictionaries = given if {*map(type, given)} == {dict} else [*map(_as_dictionary, given)]
@@ -194,20 +194,15 @@ def _plain_messages(messages: list[Any]) -> TextMessages | None:
     :func:`unwritable`.
     """
     try:
+        if not _PLAIN_ROLES.issuperset(map(_ROLE, messages)):
+            return None
         plain = TextMessages(map(_copied, messages))  # of dictionaries; there is no other way in
-        is_plain = (
-            _PLAIN_ROLES.issuperset(map(_ROLE, plain))
-            and [*map(type, map(_CONTENT, plain))].count(str) == len(plain) > 0
-            and sum(map(len, plain)) == 2 * len(plain)
-        )
-    except (KeyError, TypeError):
+        is_plain = [*map(type, map(_CONTENT, plain))].count(str) == len(plain) > 0 and sum(
+            map(len, plain)
+        ) == 2 * len(plain)
+    except Exception:  # noqa: BLE001 - a stranger's message may raise anything
         return None
     return plain if is_plain else None
-
-
-def _is_tool_result(messages: list[Any]) -> bool:
-    """Whether one is the result of a tool, as among the last in a conversation with tools."""
-    return any(is_object(each) and each.get("role") == "tool" for each in messages)
 
 
 _copied: Callable[[Any], Any] = dict[str, str].copy

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from asyncio import CancelledError
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import field
 from functools import partial
@@ -81,10 +81,10 @@ class CallState:
     emit: Callable[[Event], None] | None = None
     extra_headers: Mapping[str, str] = field(default_factory=dict[str, str])
     tokens: TokenCache = field(default_factory=TokenCache)
-    tokens_used: dict[str, Expiring] = field(default_factory=dict[str, "Expiring"])
     headers: HeaderSource | None = None
     labels: Mapping[str, Any] = field(default_factory=dict[str, Any])
     prices: Prices | None = None
+    tokens_used: dict[str, Expiring] = field(default_factory=dict[str, "Expiring"])
     attempts: list[Attempt] = field(default_factory=list[Attempt])
     numbers: Iterator[int] = field(default_factory=partial(iter, range(1, sys.maxsize)))
     reserved: int = 0
@@ -125,8 +125,9 @@ class CallState:
             b"" if self.response is None else self.response.body,
             request_id(headers),
             tuple(self.attempts),
-            model=self.call.model,
-            prices=self.prices,
+            None,
+            self.call.model,
+            self.prices,
         )
 
     def redacted_headers(self, response: HttpResponse) -> Mapping[str, str]:
@@ -285,7 +286,7 @@ def request_id(headers: Mapping[str, str]) -> str | None:
     return None
 
 
-def _redact_completion(completion: Completion, secrets: Collection[str]) -> Completion:
+def _redact_completion(completion: Completion, secrets: tuple[str, ...]) -> Completion:
     """A completion without the secrets. Where its body is at hand, a look at that is enough, unless
     an escape of JSON could hide one there."""
     raw = completion.raw

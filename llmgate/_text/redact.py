@@ -228,9 +228,14 @@ def _forms(secret: str) -> Iterator[str]:
     yield b2a_base64(raw[: len(raw) // 3 * 3], newline=False).decode("ascii")
 
 
-def is_repeated(text: str, secrets: Iterable[str]) -> bool:
+def is_repeated(text: str, secrets: tuple[str, ...]) -> bool:
     """Whether a secret, or a long beginning of one, stands in a text."""
-    return any(secret[:_LONG_BEGINNING] in text for secret in secrets)
+    return any(map(text.__contains__, _beginnings(secrets)))
+
+
+@lru_cache(maxsize=64)
+def _beginnings(secrets: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(secret[:_LONG_BEGINNING] for secret in secrets))
 
 
 @lru_cache(maxsize=64)

@@ -36,9 +36,9 @@ def chat_request(
     if on_usage_refused is not None and "stream_options" in body:
         on_refusal = _without_usage(call, url, dialect, on_usage_refused)
     headers = {"content-type": "application/json"}
-    return HttpRequest(
-        "POST", url, headers, encode_json(body), stream=call.stream, on_refusal=on_refusal
-    )
+    request = HttpRequest("POST", url, headers, encode_json(body), 0.0, call.stream)
+    request.on_refusal = on_refusal
+    return request
 
 
 def _without_usage(
