@@ -136,7 +136,8 @@ class HasExchange:
     def cost(self) -> Cost | None:
         """What it cost; None where its usage or its price is not known. See docs/cost.md.
 
-        The first time, this may import the package genai-prices, which takes some 200 ms.
+        The first time, this may import the package genai-prices, which takes 70 to 200 ms, unless
+        the client has ``prices={}`` (or ``llmgate.defaults(prices={})``): then a thread does it.
         """
         from llmgate.cost import cost_of  # noqa: PLC0415 - only where asked for
 

@@ -350,7 +350,10 @@ assert "genai_prices" not in sys.modules
 client = llmgate.Client(providers={"fake": FakeProvider(["a"])})
 answer = client.completion("fake/fake-1", [{"role": "user", "content": "Hi"}])
 assert not {"genai_prices", "llmgate.cost"} & {*sys.modules}, "a call without a price needs none"
-client = llmgate.Client(prices={})
+if sys.argv[1] == "client":
+    client = llmgate.Client(prices={})
+else:
+    llmgate.defaults(prices={})
 for _ in range(6000):
     if "genai_prices.data" in sys.modules:
         break
@@ -360,9 +363,11 @@ else:
 """
 
 
-def test_the_package_is_imported_when_it_is_used() -> None:
-    """Never by importing, nor by a call; on a thread by a client that has prices."""
-    subprocess.run([sys.executable, "-c", PROGRAM], check=True, timeout=120)
+@pytest.mark.parametrize("asks", ["client", "defaults"])
+def test_the_package_is_imported_when_it_is_used(asks: str) -> None:
+    """Never by importing, nor by a call; on a thread by a client that has prices, and by defaults
+    for the default client."""
+    subprocess.run([sys.executable, "-c", PROGRAM, asks], check=True, timeout=120)
 
 
 def test_prices_are_among_what_is_known_of_a_model() -> None:
