@@ -100,7 +100,9 @@ __all__ = [*_MODULE_OF]  # noqa: PLE0604 # pyright: ignore[reportUnsupportedDund
 
 def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from llmgate._text.hints import missing_name  # noqa: PLC0415 - seldom
+
+        raise missing_name(name, __all__)
     from importlib import import_module  # noqa: PLC0415 - not paid for by `import llmgate`
 
     value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)

@@ -43,6 +43,13 @@ UNKNOWN = {
     ),
     "acnned-9": ("no installed provider claims 'acnned-9'", "did you mean a name like 'canned-*'?"),
     "acme/x": ("no provider 'acme' is installed", SERVER),
+    "acme/canned-9": (
+        "no provider 'acme' is installed",
+        f"did you mean 'canned/canned-9'? Or, {SERVER}",
+    ),
+    "acme/x/y": ("no provider 'acme' is installed", SERVER),
+    "opnai/x ": ("no provider 'opnai' is installed", SERVER),
+    " caned/x ": ("no installed provider claims ' caned/x '", "did you mean 'canned/x'?"),
     "meta-llama/Llama-3-8b": ("no provider 'meta-llama' is installed", SERVER),
     "localhost:8000/x": ("no installed provider claims 'localhost:8000/x'", SERVER),
     "http://u:p@host/v1?key=k": ("an address is no model's name", SERVER),

@@ -173,6 +173,15 @@ def test_a_contradiction_is_found_beside_a_tool_of_a_host() -> None:
     assert str(caught.value).endswith("did you mean 'string'?")
 
 
+def test_a_schema_that_is_no_format_is_refused() -> None:
+    """It says where a schema goes."""
+    schema = {"type": "object", "properties": {"city": {"type": "string"}}}
+    client = Client(providers={"fake": FakeProvider([])})
+    with pytest.raises(InvalidRequestError, match=r'write \{"type": "json_schema"') as caught:
+        client.preview("fake/1", [{"role": "user", "content": "hi"}], response_format=schema)
+    assert "response_format" == caught.value.path
+
+
 async def test_a_format_without_a_schema_passes() -> None:
     """Some hosts take the name of a schema that they know."""
     formats = [{"type": "json_object"}, {"type": "json_schema", "json_schema": {"name": "known"}}]

@@ -213,6 +213,31 @@ def test_every_public_name_is_there(name: str) -> None:
     assert name in dir(llmgate)
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("OpenAI", "; Client() is for every provider: call its completion("),
+        (
+            "chat",
+            "; call acompletion(model, messages), or completion(model, messages) without await",
+        ),
+        ("set_api_key", "; set the provider's variable, such as OPENAI_API_KEY, or pass api_key="),
+        ("Router", "; a list of models is tried in order: completion([first, second], messages)"),
+        ("completions", "; did you mean 'completion'?"),
+        ("RateLimitEror", "; did you mean 'RateLimitError'?"),
+        ("nothing_like_it", ""),
+        ("__version_info__", ""),
+    ],
+)
+def test_a_name_that_is_not_there_says_what_was_meant(name: str, hint: str) -> None:
+    """What people look for out of habit, and what is misspelt."""
+    with pytest.raises(AttributeError) as caught:
+        getattr(llmgate, name)
+    message = str(caught.value)
+    assert message.startswith(f"module 'llmgate' has no attribute {name!r}{hint}")
+    assert bool(hint) == (";" in message)
+
+
 def test_other_names_are_not_there() -> None:
     """As with any module; the version is one that is."""
     name = "Colour"

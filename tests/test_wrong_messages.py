@@ -87,6 +87,21 @@ BAD_MESSAGES: dict[str, tuple[Any, str, str]] = {
     "a role that is none": (after({"role": None}), "messages[1].role", "; got 'None'"),
     "a role that is a list": (after({"role": ["user"]}), "messages[1].role", "must be one of"),
     "no content": (after({"role": "user"}), "messages[1].content", "is missing"),
+    "content under another library's name": (
+        after({"role": "user", "parts": [{"text": "x"}]}),
+        "messages[1].content",
+        "is missing; write content in place of parts",
+    ),
+    "a role and a text in a tuple": (
+        after(("user", "Hi")),
+        "messages[1]",
+        'expected a dictionary, got tuple; write {"role": "user", "content": "…"}',
+    ),
+    "a misspelt role": (
+        after({"role": "asistant", "content": "x"}),
+        "messages[1].role",
+        "got 'asistant'; did you mean 'assistant'?",
+    ),
     "content that is none": (
         user(None),
         "messages[0].content",
@@ -122,7 +137,7 @@ BAD_MESSAGES: dict[str, tuple[Any, str, str]] = {
     "a part of an empty type": (
         user([{"type": ""}]),
         "messages[0].content[0].type",
-        "at least 1 character",
+        "must not be empty",
     ),
     "a part whose type is a number": (
         user([{"type": 5}]),
@@ -177,7 +192,7 @@ BAD_MESSAGES: dict[str, tuple[Any, str, str]] = {
     "audio without data": (
         user([{"type": "input_audio", "input_audio": {"data": "", "format": "wav"}}]),
         "messages[0].content[0].input_audio.data",
-        "at least 1 character",
+        "must not be empty",
     ),
     "audio without a format": (
         user([{"type": "input_audio", "input_audio": {"data": "x"}}]),
@@ -197,7 +212,7 @@ BAD_MESSAGES: dict[str, tuple[Any, str, str]] = {
     "a tool message with an empty id": (
         after({"role": "tool", "content": "x", "tool_call_id": ""}),
         "messages[1].tool_call_id",
-        "at least 1 character",
+        "must not be empty",
     ),
     "a tool message without content": (
         after({"role": "tool", "tool_call_id": "a"}),
@@ -217,7 +232,7 @@ BAD_MESSAGES: dict[str, tuple[Any, str, str]] = {
     "a call of an empty type": (
         after({"role": "assistant", "tool_calls": [{"id": "a", "type": ""}]}),
         "messages[1].tool_calls[0].type",
-        "at least 1 character",
+        "must not be empty",
     ),
     "calls that are no list": (
         after({"role": "assistant", "tool_calls": {}}),

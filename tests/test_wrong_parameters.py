@@ -44,10 +44,15 @@ BAD_PARAMETERS: dict[str, tuple[dict[str, Any], str, str]] = {
     "no answers": ({"n": 0}, "n", "expected greater than or equal to 1"),
     "a seed that no machine holds": ({"seed": 2**64}, "seed", "expected less than"),
     "a seed below them all": ({"seed": -(2**63) - 1}, "seed", "greater than or equal to"),
+    "a tool without a type": (
+        {"tools": [{"name": "f", "parameters": {}}]},
+        "tools[0].type",
+        'is missing; write {"type": "function", "function": {"name": …, "parameters": …}}',
+    ),
     "a custom tool without a name": (
         {"tools": [{"type": "custom", "custom": {"name": ""}}]},
         "tools[0].custom.name",
-        "at least 1 character",
+        "must not be empty",
     ),
     "a seed in words": ({"seed": "1"}, "seed", "expected a valid integer, got '1'"),
     "a flag in words": ({"logprobs": "yes"}, "logprobs", "expected a valid boolean, got 'yes'"),
@@ -81,7 +86,7 @@ BAD_PARAMETERS: dict[str, tuple[dict[str, Any], str, str]] = {
     "a tool without a name": (
         {"tools": [{"type": "function", "function": {"name": ""}}]},
         "tools[0].function.name",
-        "at least 1 character",
+        "must not be empty",
     ),
     "a tool whose schema has a set": (
         {"tools": [{"type": "function", "function": {"name": "f", "parameters": {"enum": {1}}}}]},

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from fnmatch import fnmatchcase
 from functools import cache
 
 from llmgate.errors import describe_value
@@ -88,6 +89,7 @@ def _advice(model: str, claims: Mapping[str, Collection[str]]) -> str:
         _correction(model, claims)
         or _on_a_path(model, claims)
         or _on_a_claim(model, claims)
+        or _on_what_is_claimed(model, claims)
         or (_on_servers(claims) if "/" in model else _on_providers(claims))
     )
 
@@ -98,7 +100,7 @@ def _correction(model: str, known: Collection[str]) -> str:
     near = _nearest(prefixed[1], {*known, *installable()}) if prefixed else None
     if prefixed is None or near is None:
         return ""
-    meant = f"{near}/{prefixed[2] or '<model>'}"
+    meant = f"{near}/{(prefixed[2] or '').strip() or '<model>'}"
     hint = "" if model.startswith(f"{near}/") else f"did you mean {describe_value(meant)}?"
     return "; ".join(filter(None, (hint, _installing(near, known))))
 
@@ -123,13 +125,30 @@ def _on_a_claim(model: str, claims: Mapping[str, Collection[str]]) -> str:
     name = _letters(model)
     for provider, patterns in claims.items():
         for pattern in patterns:
-            stem = _letters(re.split(r"[*?[]", pattern, maxsplit=1)[0])
+            stem = _stem(pattern)
             if len(stem) > 2 and name.startswith(stem):
                 meant = describe_value(f"{provider}/{model}")
                 return f"did you mean a name like {pattern!r}, or {meant}?"
             if len(stem) > 2 and sorted(name[: len(stem)]) == sorted(stem):  # gtp-4o
                 return f"did you mean a name like {pattern!r}?"
     return ""
+
+
+def _on_what_is_claimed(model: str, claims: Mapping[str, Collection[str]]) -> str:
+    """``google/gemini-2.5-pro``: what follows the prefix is a name that one provider claims."""
+    _, slash, rest = model.partition("/")
+    owners = [
+        provider
+        for provider, patterns in claims.items()
+        if slash and any(len(_stem(each)) > 2 and fnmatchcase(rest, each) for each in patterns)
+    ]
+    if len(owners) != 1:
+        return ""
+    return f"did you mean {describe_value(f'{owners[0]}/{rest}')}? Or, {_on_servers(claims)}"
+
+
+def _stem(pattern: str) -> str:
+    return _letters(re.split(r"[*?[]", pattern, maxsplit=1)[0])
 
 
 def _letters(name: str) -> str:

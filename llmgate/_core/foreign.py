@@ -280,6 +280,8 @@ def describe_foreign_message(message: Any) -> str | None:
         )
     if isinstance(message, str):
         return f"expected a dictionary, got str; write {_as_message(message)}"
+    if isinstance(message, tuple):
+        return 'expected a dictionary, got tuple; write {"role": "user", "content": "…"}'
     return None
 
 

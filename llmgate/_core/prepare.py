@@ -28,6 +28,7 @@ from llmgate._core.settings import (
     as_timeout,
     is_iterable,
 )
+from llmgate._text.json import is_object
 from llmgate._text.redact import HiddenHeaders, HiddenSettings, hide_address
 from llmgate.errors import InvalidRequestError, LLMGateError, describe_value
 from llmgate.options import CallOptions, ChatCall, ChatParameters, Output, OwnOptions
@@ -203,6 +204,12 @@ def _with_schemas(given: dict[str, Any], changes: list[Deviation]) -> dict[str, 
     if isinstance(kind, str | list):
         expected = 'expected a type, or a dictionary such as {"type": "json_object"}'
         reason = f"{expected}; got {describe_value(cast('object', kind))}"
+        raise InvalidRequestError(reason, path="response_format")
+    if is_object(kind) and kind.get("type") == "object" and "properties" in kind:
+        reason = (
+            'a schema stands inside of the format: write {"type": "json_schema", '
+            '"json_schema": {"name": "response", "schema": …}}'
+        )
         raise InvalidRequestError(reason, path="response_format")
     if kind is not None and not isinstance(kind, _NOT_TYPES):
         from llmgate._core.formats import format_of  # noqa: PLC0415 - only for those who pass one

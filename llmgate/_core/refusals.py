@@ -129,11 +129,14 @@ def _plain(found: ErrorDetails, context: Mapping[str, Any], where: str) -> str:
     given, field = found["input"], where.rpartition(".")[2]
     match found["type"]:
         case "missing" | "union_tag_not_found":
-            return "is missing"
+            return f"is missing{_in_place_of(given, where)}"
         case "union_tag_invalid":
             return (
                 f"must be one of {context['expected_tags']}; got {describe_value(context['tag'])}"
+                f"{_nearest(context['tag'], context['expected_tags'])}"
             )
+        case "string_too_short":
+            return "must not be empty"
         case "too_short":  # of one item, the least that anything has
             return "must not be empty"
         case "model_attributes_type" | "dict_type":
@@ -153,6 +156,29 @@ def _plain(found: ErrorDetails, context: Mapping[str, Any], where: str) -> str:
     if is_object(given) or is_array(given):
         return f"{text}, got {kind_of(given)}" if text.startswith("expected") else text
     return f"{text}, got {describe_value(given)}"
+
+
+_HABITS = ("text", "parts", "message")
+"""Where other libraries have the content of a message."""
+
+
+def _in_place_of(given: Any, where: str) -> str:
+    """What to write where something else stands than what is missing."""
+    path, _, field = where.rpartition(".")
+    names: Any = given if is_object(given) else ()
+    if field == "content":
+        found = [name for name in _HABITS if name in names]
+        return f"; write content in place of {found[0]}" if found else ""
+    if field == "type" and path.startswith("tools[") and "name" in names:
+        return '; write {"type": "function", "function": {"name": …, "parameters": …}}'
+    return ""
+
+
+def _nearest(given: Any, expected: str) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415 - only on the way to an error
+
+    near = get_close_matches(str(given), [each.strip(" '") for each in expected.split(",")], 1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _joined(where: str, key: object) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn
 
@@ -90,6 +90,32 @@ def missing_attribute(owner: object, name: str) -> AttributeError:
     hint = next((f"; {hint}" for hint in hints if hint), "")
     text = f"{kind.__name__!r} object has no attribute {name!r}{hint}"
     return AttributeError(text, name=name, obj=owner)
+
+
+def missing_name(name: str, known: Iterable[str]) -> AttributeError:
+    """The error for a name that the package lacks; it says what was meant, if that is known."""
+    hint = _OF_THE_PACKAGE.get(name)
+    if hint is None and not name.startswith("_"):
+        from difflib import get_close_matches  # noqa: PLC0415 - only on the way to an error
+
+        near = get_close_matches(name, known, 1, 0.75)
+        hint = f"did you mean {near[0]!r}?" if near else None
+    text = f"module 'llmgate' has no attribute {name!r}{f'; {hint}' if hint else ''}"
+    return AttributeError(text, name=name)
+
+
+_OF_THE_PACKAGE: Mapping[str, str] = {
+    **dict.fromkeys(("ChatCompletion", "chat", "create", "generate", "responses"), _CALL),
+    **dict.fromkeys(
+        ("AsyncOpenAI", "LLM", "OpenAI"),
+        "Client() is for every provider: call its completion(model, messages)",
+    ),
+    **dict.fromkeys(
+        ("api_key", "configure", "set_api_key"),
+        "set the provider's variable, such as OPENAI_API_KEY, or pass api_key= to a call",
+    ),
+    "Router": "a list of models is tried in order: completion([first, second], messages)",
+}
 
 
 class AsyncOnly:

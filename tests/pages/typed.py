@@ -36,7 +36,6 @@ FUTURE = "from __future__ import annotations\n"
 TAKEN_FOR_GRANTED = """
 from typing import Any
 
-import llmgate
 from llmgate import Client, acompletion, completion
 from llmgate.messages import MessageLike
 from llmgate.middleware import Middleware as Outermost

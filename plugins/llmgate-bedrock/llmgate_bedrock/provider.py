@@ -210,7 +210,9 @@ class Bedrock(Provider, Embedder, ModelLister):
 
     def _check_region(self) -> None:
         if self._settings.shown_url is None:
-            reason = "Bedrock needs a region: set AWS_REGION or pass region"
+            reason = (
+                "Bedrock needs a region: set AWS_REGION, or pass provider_settings={'region': …}"
+            )
             raise InvalidRequestError(reason, path="region")
 
     def _in_region_of(self, text: str) -> Bedrock:

@@ -226,7 +226,10 @@ class VertexAI(Provider, Embedder, ModelLister):
 
     def _parent(self) -> str:
         if self._project is None:
-            reason = "Vertex AI needs a project: set GOOGLE_CLOUD_PROJECT or pass project"
+            reason = (
+                "Vertex AI needs a project: set GOOGLE_CLOUD_PROJECT, or pass "
+                "provider_settings={'project': …}"
+            )
             raise InvalidRequestError(reason, path="project")
         return f"projects/{self._project}/locations/{self._location}"
 
