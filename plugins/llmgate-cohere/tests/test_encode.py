@@ -479,7 +479,7 @@ def test_formats(given: Any, sent: Any, reported: Any) -> None:
             {"type": "string", "description": "{pattern: ^[a-z]+$}"},
         ),
         ({"oneOf": [{"type": "null"}]}, {"anyOf": [{"type": "null"}]}),
-        ({"allOf": [{"$ref": "#/$defs/A"}]}, {"$ref": "#/$defs/A"}),
+        ({"allOf": [{"$ref": "#/properties/p"}]}, {"$ref": "#/properties/p"}),
         ({"items": {"not": {}}}, {"items": {"description": "{not: {}}"}}),
         ({"properties": {"minimum": {"type": "number"}}},) * 2,
         ({"$defs": {"A": {"minItems": 1}}}, {"$defs": {"A": {"description": "{minItems: 1}"}}}),
