@@ -28,6 +28,7 @@ from llmgate_openai.response.parts import (
     head_fields,
     is_plain_head,
     message_fields,
+    without_padding,
 )
 from llmgate_openai.response.surrogates import SurrogateJoiner
 from llmgate_openai.response.usage import read_usage
@@ -152,10 +153,11 @@ class ChatDecoder:
             read = [self._choice(choices[0])]
         else:
             read = [self._choice(item) for item in choices]
+        usage = None
         if "obfuscation" in payload:
             payload.pop("obfuscation")  # random padding
-        usage = None
-        if payload != self._fields:  # nearly always it is as in the event before
+        # nearly always they are as in the event before
+        if payload != self._fields and without_padding(payload) != self._fields:
             extra = payload.copy()
             usage = extra.pop("usage", None)
             if not self._read_fields(extra):
@@ -169,9 +171,7 @@ class ChatDecoder:
         chunk = _new(Chunk)
         chunk.choices = read
         chunk.id, chunk.created, chunk.model, kind, fingerprint, tier = self._head
-        chunk.object = kind
-        chunk.system_fingerprint = fingerprint
-        chunk.service_tier = tier
+        chunk.object, chunk.system_fingerprint, chunk.service_tier = kind, fingerprint, tier
         chunk.usage = usage
         chunk.raw_extra = self._extra
         return chunk  # type: ignore[no-any-return] # all its fields are set

@@ -68,7 +68,9 @@ def _plain_usage(usage: dict[str, Any]) -> Usage:
     is made by hand."""
     extra = None
     if len(usage) > len(_COUNTS):
-        extra = {key: value for key, value in usage.items() if key not in _COUNTS}
+        extra = usage.copy()
+        for name in _COUNTS:
+            del extra[name]
         details = extra.pop(_FIELDS[3], None), extra.pop(_FIELDS[4], None)
         if details != (None, None):
             return Usage.model_validate(usage)
