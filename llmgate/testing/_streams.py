@@ -154,7 +154,10 @@ class Streams(Basis):
                 self._check_partial(where, outcome.completion, whole)
                 return
             said, complete = essence(outcome.completion), essence(whole)
-            check(said == complete, f"{where}: passed off as whole: {said!r:.300}")
+            check(
+                said == complete,
+                f"{where}: passed off as whole, no StreamTruncatedError: {said!r:.300}",
+            )
             return
         if not isinstance(error, StreamTruncatedError):
             fail(f"{where}: expected StreamTruncatedError, raised {error!r}")

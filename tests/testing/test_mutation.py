@@ -29,7 +29,7 @@ def f(call, limit: int = 3) -> dict:
 
 def test_makes_mutants_by_rule() -> None:
     """Fields are dropped and swapped, results emptied, reports skipped, constants changed."""
-    made = [f"{m.line} {m.function} {m.rule}: {m.what}" for m in mutants_of("m", SOURCE)]
+    made = [f"{m.line} {m.place} {m.rule}: {m.what}" for m in mutants_of("m", SOURCE)]
     assert made == [
         "5 f change a constant: 3 to 4",
         "7 f skip a report entry: call.report.add('dropped', 'seed', 'there is none')",

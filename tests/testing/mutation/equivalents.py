@@ -19,15 +19,15 @@ _EQUIVALENT: Mapping[str, str] = {
     r"\((_prepare_plain|is_plain_usage|is_plain_head|_are_counts|_plain_\w+)\)": _SHORTCUT,
     r"\((_continued|continue_call|_text_piece|_plain|_may_be_marked)\)": _SHORTCUT,
     r"openai\.request\.messages:\d+ \(_is_plain\)": _SHORTCUT,
-    r"openai\.response\.body:\d+ \(the module\)": _SHORTCUT,
-    r"openai\.request\.messages:4\d \(the module\)": _SHORTCUT,
+    r"openai\.response\.body:\d+ \(_PLAIN_\w+\)": _SHORTCUT,
+    r"openai\.request\.messages:\d+ \(_PLAIN\)": _SHORTCUT,
     r"\(_is_same\)": "it only saves a copy of what has not changed",
     r"\(__repr__\)": "what a provider is called in a debugger",
     r"\(is_whole\).* 2 to 3": "it only decides how often long arguments are looked at",
     r"\(seconds_of\).*(2 to 3|53 to 54)": "above 2**53 the general way reads a float alike",
-    r"anthropic\.request\.messages:\d+ \(the module\).*(2 to 3|31 to 32)": "any length will do",
-    r"anthropic\.request\.messages:\d+ \(the module\).*'audio'": "audio is refused either way",
-    r"anthropic\.request\.parts:\d+ \(the module\).*'(text|file|image_url)'": (
+    r"\(_ANY_LENGTH\)": "any length will do",
+    r"anthropic\.request\.messages:\d+ \(_KNOWN\).*'audio'": "audio is refused either way",
+    r"anthropic\.request\.parts:\d+ \(_ROLES\).*'(text|file|image_url)'": (
         "these kinds are taken, or refused, before this table is asked"
     ),
     r"\(_reason\)|arguments of _reason": "the words of a reason in the report",
@@ -47,7 +47,7 @@ _BEYOND: Mapping[str, str] = {
     r"\(_responses_\w+\)|decode_response|_responses_request|responses_abilities|choose_api": (
         "of the Responses API, of which these exchanges are not"
     ),
-    r"provider:\d+ \(the module\).*('[\w:.-]*\*'|'responses/\*')": (
+    r"provider:\d+ \(models\)": (
         "names of models: which are the vendor's is a fact that no exchange shows"
     ),
     r"openai\.request\.dialect": "of other hosts than the kit's",

@@ -24,13 +24,13 @@ class Mutant(NamedTuple):
 
     module: str
     line: int
-    function: str
+    place: str
     rule: str
     what: str
     number: int
 
     def __str__(self) -> str:
-        return f"{self.module}:{self.line} ({self.function}) {self.rule}: {self.what}"
+        return f"{self.module}:{self.line} ({self.place}) {self.rule}: {self.what}"
 
 
 class _Change(NamedTuple):
@@ -43,17 +43,26 @@ class _Change(NamedTuple):
 def mutants_of(module: str, source: str) -> list[Mutant]:
     """All mutants of a module."""
     tree = ast.parse(source)
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     return [
-        Mutant(module, c.line, _function_at(c.line, functions), c.rule, c.what, number)
+        Mutant(module, c.line, _place_of(c.line, tree), c.rule, c.what, number)
         for number, c in enumerate(_changes(tree))
     ]
 
 
-def _function_at(line: int, functions: list[ast.FunctionDef]) -> str:
-    """The innermost function that holds a line."""
-    holding = [f for f in functions if f.lineno <= line <= (f.end_lineno or f.lineno)]
-    return max(holding, key=lambda f: f.lineno).name if holding else "the module"
+def _place_of(line: int, tree: ast.Module) -> str:
+    """The innermost function that holds a line; else the constant whose value is there."""
+    named: list[tuple[bool, int, str]] = []
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name=name):
+                pass
+            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+                pass
+            case _:
+                continue
+        if node.lineno <= line <= (node.end_lineno or node.lineno):
+            named.append((isinstance(node, ast.FunctionDef), node.lineno, name))
+    return max(named)[2] if named else "the module"
 
 
 def compile_mutant(mutant: Mutant, source: str) -> Any:
