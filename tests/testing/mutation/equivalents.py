@@ -21,6 +21,10 @@ _EQUIVALENT: Mapping[str, str] = {
     r"openai\.request\.messages:\d+ \(_is_plain\)": _SHORTCUT,
     r"openai\.response\.body:\d+ \(_PLAIN_\w+\)": _SHORTCUT,
     r"openai\.request\.messages:\d+ \(_PLAIN\)": _SHORTCUT,
+    r"\((without_cache_control|_message)\) swap two: arguments of map": (
+        "two things are one, whichever is named first"
+    ),
+    r"openai\.response\.stream:\d+ \(__init__\).* 0 to 1": "it is set before it is read",
     r"\(_is_same\)": "it only saves a copy of what has not changed",
     r"\(__repr__\)": "what a provider is called in a debugger",
     r"\(is_whole\).* 2 to 3": "it only decides how often long arguments are looked at",
@@ -43,7 +47,6 @@ _BEYOND: Mapping[str, str] = {
     r"_restore_reasoning\).*('reasoning_content'|'merged')|unlimited_tokens of Dialect": (
         "of other hosts than the kit's"
     ),
-    r"\(_forbid_reasoning\)": "of models that go to the Responses API, unless it is forbidden",
     r"\(_responses_\w+\)|decode_response|_responses_request|responses_abilities|choose_api": (
         "of the Responses API, of which these exchanges are not"
     ),

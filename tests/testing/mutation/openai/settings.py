@@ -7,6 +7,7 @@ from typing import Any
 from llmgate import errors
 from llmgate.testing import CANARY, GoldenCall
 from tests.testing.mutation.openai.sent import ASK, HEADERS, URL
+from tests.testing.mutation.openai.values import TOOLS
 
 __all__ = ["SETTINGS"]
 
@@ -36,7 +37,23 @@ def configured(name: str, url: str = URL, sent: Any = None, **settings: Any) -> 
     return GoldenCall(name, ASK, ASK, url, {**GIVEN, **(sent or {})}, [], settings=settings)
 
 
+FUNCTIONS = {"functions": [{"name": "f"}], "function_call": "auto"}
+
+
+def forced(name: str, report: list[str], sent: dict[str, Any], **options: Any) -> GoldenCall:
+    """A call that goes to chat completions though its model wants another API for it."""
+    call = {**ASK, "model": "gpt-5.5", **options}
+    return GoldenCall(name, call, {**call, **sent}, URL, GIVEN, report, settings={"api": "chat"})
+
+
+QUIET = {"reasoning_effort": "none"}
+INJECTED = ["reasoning_effort injected"]
 SETTINGS = (
+    forced("tools", INJECTED, QUIET, tools=TOOLS),
+    forced("functions", INJECTED, QUIET, **FUNCTIONS),
+    forced("an effort", [], {}, tools=TOOLS, reasoning_effort="none"),
+    forced("no tools", [], {}),
+    forced("another model", [], {}, model="gpt-5", tools=TOOLS),
     *[
         made(f"an address with {end or 'nothing'}", GIVEN, RELAY, OPENAI_BASE_URL=address + end)
         for address in ("https://relay.invalid/v1",)

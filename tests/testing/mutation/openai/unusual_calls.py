@@ -143,6 +143,19 @@ CALLS = [
         completion=in_message(tool_calls=[{"function": {"x_signature": "s"}}]),
     ),
     calling(
+        "arguments that do not grow",
+        [("weather", {"a": 1})],
+        calls(fragment(0, '{"a"', "weather", id="a")),
+        calls(fragment(0, '{"a"')),
+        calls(fragment(0, '{"a": 1}')),
+    ),
+    calling(
+        "a name with each fragment",
+        [("weather", {"a": 1})],
+        calls(fragment(None, '{"a"', "weather")),
+        calls(fragment(None, ": 1}", "weather")),
+    ),
+    calling(
         "fields of a call",
         [("time", {})],
         calls(fragment(0, "{}", "time", id="a", x_signature="s")),

@@ -191,6 +191,12 @@ FORMS = [
         completion=in_message(refusal="No.", audio={"id": "a"}, role="assistant"),
     ),
     streamed(
+        "a function whose arguments are an object",
+        chunk(role="assistant", function_call={"name": "f", "arguments": {"a": 1}}),
+        chunk("stop"),
+        completion=in_message(function_call={"name": "f", "arguments": '{"a":1}'}),
+    ),
+    streamed(
         "heads that change",
         {**chunk(content="Ra"), "id": "", "model": "a", "service_tier": None},
         {**chunk(content="in."), "id": "c_2", "model": "b", "service_tier": "flex"},
@@ -275,6 +281,12 @@ FAILURES = [
     streamed(f"{name} in place of an event", chunk(content="R"), event, error=kind, message=message)
     for name, kind, message, event in [
         ("a text", errors.ProviderError, "x", {"error": "x"}),
+        (
+            "an error beside choices",
+            errors.ServerError,
+            "x",
+            {**chunk(content="x"), "error": {"message": "x", "code": 500}},
+        ),
         ("a message", errors.ProviderError, "x", {"message": "x"}),
         ("no success", errors.ProviderError, None, {"success": False}),
         (
