@@ -81,6 +81,11 @@ class Middleware:
     for hooks, waits for nothing else, and returns what it was returned, or a stream of it that is
     mapped. A client all of whose middleware does so makes no copies and no deadline around it."""
 
+    changes_calls = True
+    """False where a middleware changes nothing of a call in place, as by changing its messages: a
+    call that it hands on differently is another one. Where no middleware of a client's does, no
+    call is copied for them."""
+
     def only_asks(self, call: ChatCall | EmbeddingCall) -> bool:
         """Whether this middleware waits, for such a call, for nothing but what its handler returns,
         changes nothing of the call in place, and returns what it was returned. Where all of a

@@ -11,9 +11,11 @@ import pytest
 from llmgate import Client
 from llmgate.errors import DeadlineExceededError
 from llmgate.middleware import ChatCall, Handler, Middleware
+from llmgate.middlewares.cache import Cache
 from llmgate.testing import Canned, FakeProvider
 
 HI: Any = [{"role": "user", "content": "Hi"}]
+TOOLS: Any = [{"type": "function", "function": {"name": "weather", "parameters": {}}}]
 HANGING = Canned(body=[b'{"say": "one "}\n'], hang=True)
 
 
@@ -72,6 +74,12 @@ async def test_models_in_turn_need_no_guard() -> None:
     assert "run_middleware" not in await functions(client_of(Watch([], "one")), models)
     assert "run_middleware" in await functions(client_of(Middleware()), models)
     assert "run_middleware" in await functions(client_of(), models, hedge_after=9)
+
+
+async def test_a_call_is_copied_for_those_that_change_it() -> None:
+    """Where one of them may, it is, for all of them."""
+    assert "deepcopy" not in await functions(client_of(Cache()), tools=TOOLS)
+    assert "deepcopy" in await functions(client_of(Cache(), Middleware()), tools=TOOLS)
 
 
 async def functions(client: Any, model: Any = "fake/m", **options: Any) -> set[str]:

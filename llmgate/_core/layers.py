@@ -59,12 +59,17 @@ def run_chat(
     began: float,
 ) -> Awaitable[Completion | Stream]:
     """The same for chat, guarded as far as what the middleware says of itself makes necessary."""
-    layers, observes = [each.chat for each in middleware], True
+    layers = [each.chat for each in middleware]
+    is_guarded = is_copied = False
+    observes = True
     for each in middleware:
         if not each.observes:
             observes = False
             if not each.only_asks(call):
-                return run_middleware(layers, copied(call), perform, kind, registry, default, began)
+                is_guarded, is_copied = True, is_copied or each.changes_calls
+    if is_guarded:
+        given = copied(call) if is_copied else call
+        return run_middleware(layers, given, perform, kind, registry, default, began)
     if observes:
         return run_observers(layers, call, lambda call: perform(call, began))
     return run_askers(layers, call, perform, registry, default, began)

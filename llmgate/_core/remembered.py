@@ -11,7 +11,7 @@ import marshal
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy, deepcopy
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from llmgate._core.contradictions import refuse_contradictions
 from llmgate._core.schemas import message_validator, parameter_validator
@@ -21,7 +21,7 @@ from llmgate.errors import InvalidRequestError
 from llmgate.provider.call import TextMessages
 
 if TYPE_CHECKING:
-    from llmgate.options import ChatCall, ChatParameters
+    from llmgate.options import ChatCall
 
 __all__ = [
     "LARGE",
@@ -138,11 +138,13 @@ def drop_nulls(message: dict[str, Any]) -> None:
 
 def copied(call: ChatCall) -> ChatCall:
     """The call with its own copies of messages and large parameters."""
-    copy, own = another(call), cast("dict[str, Any]", call.parameters.copy())
-    for name in LARGE:
-        if name in own:
-            own[name] = deepcopy(own[name])
-    copy.parameters = cast("ChatParameters", own)
+    copy = another(call)
+    own: Any = call.parameters.copy()
+    if own:
+        for name in LARGE:
+            if name in own:
+                own[name] = deepcopy(own[name])
+    copy.parameters = own
     if not isinstance(call.messages, TextMessages):
         copy.messages = deepcopy(call.messages)
     return copy

@@ -51,6 +51,8 @@ class Cache(Middleware):
             as ``lambda call: call.labels["tenant"]``. Calls of two scopes are never equal.
     """
 
+    changes_calls = False
+
     def __init__(
         self, store: Store | None = None, *, ttl: float | None = 3600.0, scope: Scope = ""
     ) -> None:
@@ -152,9 +154,9 @@ class Cache(Middleware):
         """What is kept for a key, as far as this version can read it."""
         try:
             raw = await self._store.get(key)
-            kept = None if raw is None else read_own_json(raw)
+            kept: dict[str, Any] | None = None if raw is None else read_own_json(raw)
             if kept is not None and kept["version"] == _VERSION:
-                return cast("dict[str, Any]", kept)
+                return kept
         except Exception:  # noqa: BLE001 - whatever became of the store: the provider can be asked
             self.failures += 1
         return None
@@ -183,24 +185,17 @@ class Cache(Middleware):
     def _key(self, call: ChatCall | EmbeddingCall) -> str:
         """The same text for calls that are equal, and for no others."""
         scope = self._scope if isinstance(self._scope, str) else self._scope(call)
-        parameters = cast("dict[str, Any]", call.parameters)
+        parameters: Any = call.parameters
         if "stream_options" in parameters:
             parameters = {name: parameters[name] for name in parameters if name != "stream_options"}
-        asked: dict[str, Any] = {
-            "version": _VERSION,
-            "scope": scope,
-            "models": [call.model, *call.fallbacks],
-            "parameters": parameters,
-            "extra_body": call.extra_body,
-            "unsupported": call.unsupported,
-            "settings": _harmless(call.settings) if call.settings else {},
-            "headers": _harmless(call.extra_headers) if call.extra_headers else {},
-        }
-        if isinstance(call, ChatCall):
-            asked["messages"] = call.messages
-        else:
-            asked["input"] = call.input
-        return f"llmgate:{hashlib.blake2b(sorted_json(asked), digest_size=32).hexdigest()}"
+        settings = _harmless(call.settings) if call.settings else {}
+        headers = _harmless(call.extra_headers) if call.extra_headers else {}
+        options = (parameters, call.extra_body, call.unsupported, settings, headers)
+        given = (
+            (call.messages, "chat") if isinstance(call, ChatCall) else (call.input, "embeddings")
+        )
+        asked = sorted_json((_VERSION, scope, call.model, call.fallbacks, options, given))
+        return f"llmgate:{hashlib.blake2b(asked, digest_size=32).hexdigest()}"
 
     def _ttl_of(self, call: ChatCall | EmbeddingCall) -> float | None:
         given = call.labels.get("cache_ttl")

@@ -63,6 +63,8 @@ class Limits(Middleware):
         InvalidRequestError: where there is no limit, or one that the store cannot enforce.
     """
 
+    changes_calls = False
+
     def __init__(
         self,
         *limits: Limit,

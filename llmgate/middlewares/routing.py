@@ -69,6 +69,8 @@ class Router(Middleware):
             same models in the same order share it.
     """
 
+    changes_calls = False
+
     def __init__(
         self,
         models: Models | None = None,
