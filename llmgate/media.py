@@ -43,7 +43,7 @@ class LocalFile:
             with open(self.path, "rb") as opened:
                 data = opened.read(MOST_BYTES + 1)
         except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "it is no path"
+            reason = getattr(error, "strerror", None) or "it is not a path"
         else:
             return _part(self.kind, data, os.path.basename(self.path), self.options)
         raise InvalidRequestError(f"{describe_value(self.path)} cannot be read: {reason}")
@@ -97,7 +97,7 @@ def _from(kind: str, source: Any, name: str, options: dict[str, Any]) -> Any:
         )
     path = os.fsdecode(cast("str | os.PathLike[str]", source))
     if path[:8].lower().startswith(("http://", "https://")):
-        reason = f"{describe_value(path)} is no file: load it, and pass the bytes"
+        reason = f"{describe_value(path)} is not a file: load it, and pass the bytes"
         raise InvalidRequestError(reason, path="source")
     if path[:7].lower() == "file://":
         path = unquote(urlsplit(path).path)

@@ -289,7 +289,7 @@ def parse_answer(text: str | None, kind: type[Parsed] | TypeAdapter[Parsed]) -> 
         parsed: Parsed = adapter_of(kind).validate_json(text or "")
         return parsed
     except ValidationError as error:
-        failure = DecodeError(f"the answer is no {name}: {excerpt(str(error), 1000)}")
+        failure = DecodeError(f"the completion is not a {name}: {excerpt(str(error), 1000)}")
     except PydanticUserError as error:
         failure = no_schema(name, error, "kind")
     raise failure

@@ -39,10 +39,10 @@ def place_of(file: Path) -> Path:
     written for people to ``project/``, and any other file is shown as code under ``files/``.
 
     Raises:
-        DeadLinkError: when it is no file of this repository.
+        DeadLinkError: when it is not a file of this repository.
     """
     if not file.is_file() or not file.is_relative_to(ROOT):
-        raise DeadLinkError(f"{file} is no file of this repository")
+        raise DeadLinkError(f"{file} is not a file of this repository")
     if file.is_relative_to(DOCS):
         return file.relative_to(DOCS)
     path = file.relative_to(ROOT)

@@ -8,14 +8,14 @@ from typing import Any
 from llmgate._core.schemas import LARGEST
 
 NOT_JSON: dict[str, tuple[Any, str, str]] = {
-    "bytes": (b"x", "", "bytes is no JSON value"),
-    "a set": ({1}, "", "set is no JSON value"),
-    "a tuple": ((1,), "", "tuple is no JSON value"),
-    "an object": (object(), "", "object is no JSON value"),
-    "a complex number": (1j, "", "complex is no JSON value"),
-    "not a number": (math.nan, "", "nan is no JSON number"),
-    "infinity": ([math.inf], "[0]", "inf is no JSON number"),
-    "negative infinity": ({"a": -math.inf}, ".a", "-inf is no JSON number"),
+    "bytes": (b"x", "", "bytes is not a JSON value"),
+    "a set": ({1}, "", "set is not a JSON value"),
+    "a tuple": ((1,), "", "tuple is not a JSON value"),
+    "an object": (object(), "", "object is not a JSON value"),
+    "a complex number": (1j, "", "complex is not a JSON value"),
+    "not a number": (math.nan, "", "nan is not a JSON number"),
+    "infinity": ([math.inf], "[0]", "inf is not a JSON number"),
+    "negative infinity": ({"a": -math.inf}, ".a", "-inf is not a JSON number"),
     "a lone surrogate": (["a\ud800"], "[0]", "a lone surrogate"),
     "half a pair": ("\udc00", "", "a lone surrogate"),
     "a surrogate in a key": ({"\ud800": 1}, "", r"the key '\ud800' is no text"),
@@ -23,6 +23,6 @@ NOT_JSON: dict[str, tuple[Any, str, str]] = {
     "none as key": ({"a": {None: 2}}, ".a", "the key None is no text"),
     "five thousand digits": (10**5000, "", "an integer of more than 1,200 digits"),
     "as many below zero": (-LARGEST, "", "an integer of more than 1,200 digits"),
-    "deep inside": ([1, {"a": [None, {"b": b"x"}]}], "[1].a[1].b", "bytes is no JSON value"),
-    "the first of several": ([{"a": {1}}, b"x"], "[0].a", "set is no JSON value"),
+    "deep inside": ([1, {"a": [None, {"b": b"x"}]}], "[1].a[1].b", "bytes is not a JSON value"),
+    "the first of several": ([{"a": {1}}, b"x"], "[0].a", "set is not a JSON value"),
 }

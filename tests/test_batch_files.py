@@ -50,7 +50,7 @@ def test_a_line_that_cannot_be_read_spoils_no_other(tmp_path: Path) -> None:
     first, second, third, fourth = calls_in(path)
     assert ("a", "ä") == (first, fourth)
     assert ["line 2", "line 3"] == [second.path, third.path]
-    assert "no JSON" in second.message
+    assert "not JSON" in second.message
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"])
@@ -115,7 +115,7 @@ async def test_a_line_that_is_no_call_has_a_record(tmp_path: Path) -> None:
     write(tmp_path / "in.jsonl", "{no json", '"a"')
     lines = await run_file(tmp_path, Echo())
     [failed] = [line["error"]["message"] for line in lines if "error" in line]
-    assert "no JSON" in failed
+    assert "not JSON" in failed
     assert 2 == len(lines)
 
 

@@ -134,7 +134,7 @@ async def coroutine(end: StreamEnd) -> None:
 async def test_a_callback_is_a_plain_function(callback: Any) -> None:
     """What cannot be called is refused where it is given."""
     async with streaming("one") as stream:
-        with pytest.raises(InvalidRequestError, match="no plain function"):
+        with pytest.raises(InvalidRequestError, match="is not a plain function"):
             stream.when_done(callback)
         await stream.aclose()
 

@@ -199,7 +199,7 @@ def test_messages_of_the_tool_loop_are_a_list() -> None:
     [
         ("json", 'a dictionary such as {"type": "json_object"}; got \'json\''),
         ([int], 'a dictionary such as {"type": "json_object"}; got '),
-        ({"a": int}, "the class int is no JSON value"),
+        ({"a": int}, "the class int is not a JSON value"),
         (object, "give a type that says what is in it"),
         (type("Plain", (), {}), "give a class: a pydantic model, a dataclass or a TypedDict"),
         (

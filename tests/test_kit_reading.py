@@ -196,7 +196,7 @@ def test_an_odd_value_is_recorded_once_for_each_path() -> None:
         (" \n", {}, None),
         ('{"a": "b', {"arguments": '{"a": "b'}, "Unterminated string"),
         ("[1]", {"arguments": "[1]"}, "not a JSON object"),
-        ('{"a": NaN}', {"arguments": '{"a": NaN}'}, "NaN is no JSON number"),
+        ('{"a": NaN}', {"arguments": '{"a": NaN}'}, "NaN is not a JSON number"),
         ('{"a": -Infinity}', {"arguments": '{"a": -Infinity}'}, "-Infinity"),
         ("[" * 100_000, {"arguments": "[" * 100_000}, "not valid JSON"),
     ],

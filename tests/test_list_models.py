@@ -81,7 +81,7 @@ def test_a_host_without_a_list_says_so(status: int) -> None:
 
 
 def test_failures_of_a_list_are_those_of_chat() -> None:
-    """A status, and what is no list of models."""
+    """A status, and what is not a list of models."""
     with FaultServer(reply(401)) as server, pytest.raises(AuthenticationError):
         listing(server)
 

@@ -183,7 +183,7 @@ def test_bytes_and_addresses_are_parts_at_once() -> None:
     ("make", "name", "reason"),
     [
         (llmgate.image, "none.png", "cannot be read: No such file"),
-        (llmgate.image, "\0.png", "cannot be read: it is no path"),
+        (llmgate.image, "\0.png", "cannot be read: it is not a path"),
         (llmgate.file, "", "cannot be read: Is a directory"),
         (llmgate.image, "empty", "is empty"),
         (llmgate.file, "large", f"is larger than {MOST_BYTES:,} bytes"),
@@ -229,7 +229,7 @@ async def test_a_file_is_read_within_the_deadline_and_off_the_loop(tmp_path: Pat
 def test_an_address_is_no_file(url: str) -> None:
     """What is loaded is for the caller to say; an image's address alone is every provider's."""
     for make in (llmgate.file, llmgate.audio):
-        with pytest.raises(InvalidRequestError, match="is no file: load it, and pass the bytes"):
+        with pytest.raises(InvalidRequestError, match="is not a file: load it, and pass the bytes"):
             make(url)
 
 

@@ -263,7 +263,7 @@ async def test_a_forgotten_return_is_named(stream: bool, kind: str) -> None:
         await handler(call)
 
     async with client_of(Of(chat)) as client:
-        message = f"the middleware returned None, and no {kind}"
+        message = f"the middleware returned None, not a {kind}"
         with pytest.raises(InternalError, match=message):
             await client.acompletion("fake/m", HI, stream=stream)
         gc.collect()

@@ -91,7 +91,7 @@ def test_a_name_that_two_packages_have(installed: Any) -> None:
     [
         ("raise KeyError('x')", r"failed to load: KeyError: 'x'"),
         ("def Mine(): raise KeyError('x')", r"failed to load: KeyError: 'x'"),
-        ("def Mine(): return 5", "gave 5, which is none"),
+        ("def Mine(): return 5", "gave 5, which is not a Middleware"),
         ("Mine = 5", "failed to load: TypeError"),
     ],
 )
@@ -103,7 +103,7 @@ def test_a_package_that_does_not_work(installed: Any, source: str, reason: str) 
 
 
 WRONG: list[tuple[Any, str]] = [
-    ([Middleware], r"is a class, and no instance of it: write Middleware\(…\)"),
+    ([Middleware], r"is a class, not an instance: write Middleware\(…\)"),
     ([5], "5 is no Middleware"),
     (Middleware(), r"is not a list of middleware; write \[item\]"),
     ("mine", "is not a list of middleware"),

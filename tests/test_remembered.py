@@ -131,7 +131,7 @@ def test_what_is_no_number_is_no_null(odd: float) -> None:
     conversation(called(own=None))
     conversation(called(own={"a": None}))
     for _ in range(2):
-        with pytest.raises(InvalidRequestError, match="is no JSON number"):
+        with pytest.raises(InvalidRequestError, match="is not a JSON number"):
             conversation(called(own={"a": odd}))
 
 

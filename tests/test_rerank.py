@@ -205,11 +205,11 @@ def answering(payload: Mapping[str, Any]) -> Any:
         ([{"index": 0, "relevance_score": 1}] * 2, "two results for one document"),
         ([], "no result for 3 documents"),
         ({}, "expected a list of results, got dict"),
-        ([5], r"scores\[0\] is no object"),
-        ([{"relevance_score": 1}], r"scores\[0\].index is no integer"),
-        ([{"index": True, "relevance_score": 1}], "is no integer"),
-        ([{"index": 0}], r"scores\[0\].relevance_score is no number"),
-        ([{"index": 0, "relevance_score": True}], "is no number"),
+        ([5], r"scores\[0\] is not an object"),
+        ([{"relevance_score": 1}], r"scores\[0\].index is not an integer"),
+        ([{"index": True, "relevance_score": 1}], "is not an integer"),
+        ([{"index": 0}], r"scores\[0\].relevance_score is not a number"),
+        ([{"index": 0, "relevance_score": True}], "is not a number"),
     ],
 )
 def test_results_that_do_not_fit_are_refused(scores: Any, said: str) -> None:

@@ -102,7 +102,7 @@ async def test_a_transport_of_one_s_own() -> None:
 @pytest.mark.parametrize("transport", [5, CannedTransport, object()], ids=["5", "a class", "other"])
 def test_what_is_no_transport_is_refused(transport: Any) -> None:
     """Where it is given, not by the first call."""
-    with pytest.raises(InvalidRequestError, match="is no transport") as caught:
+    with pytest.raises(InvalidRequestError, match="is not a transport") as caught:
         client_of(transport)
     assert "transport" == caught.value.path
 

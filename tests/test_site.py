@@ -67,7 +67,7 @@ def test_where_a_file_stands(file: str, place: str) -> None:
 @pytest.mark.parametrize("file", ["docs/none.md", "docs", "../elsewhere.md"])
 def test_what_is_no_file_has_no_place(file: str) -> None:
     """A link to it is dead."""
-    with pytest.raises(site_pages.DeadLinkError, match="is no file of this repository"):
+    with pytest.raises(site_pages.DeadLinkError, match="is not a file of this repository"):
         site_pages.place_of((ROOT / file).resolve())
 
 

@@ -254,7 +254,7 @@ def opaque(thing: Database) -> None:
 
 
 def impossible(n: Annotated[int, Field(ge=5, le=1)]) -> None:
-    """Takes what is no number."""
+    """Takes what is not a number."""
 
 
 @pytest.mark.parametrize(

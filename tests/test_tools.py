@@ -172,7 +172,7 @@ def test_an_answer_is_parsed_as_the_type_that_was_asked_for(
 @pytest.mark.parametrize("text", [None, "", "Sure!", "{", '{"x": "a\nb"}', '{"y": 1}', "\ud800"])
 def test_an_answer_that_does_not_fit_is_a_decode_error(text: str | None) -> None:
     """It names the type, on one line, as the text is a provider's."""
-    with pytest.raises(DecodeError, match="the answer is no Point: ") as caught:
+    with pytest.raises(DecodeError, match="the completion is not a Point: ") as caught:
         parse_answer(text, Point)
     assert "\n" not in str(caught.value)
 
@@ -186,7 +186,7 @@ def test_an_answer_cannot_be_parsed_as_a_type_without_a_schema() -> None:
 def test_arguments_are_parsed_here_too() -> None:
     """The same function serves calls that are no :class:`Function`."""
     assert ({}, {"a": 1}) == (parse_arguments(" "), parse_arguments('{"a":1}'))
-    with pytest.raises(DecodeError, match=r"no JSON object: \[1\]"):
+    with pytest.raises(DecodeError, match=r"not a JSON object: \[1\]"):
         parse_arguments("[1]")
 
 

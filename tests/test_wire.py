@@ -212,7 +212,7 @@ def test_nan_is_read_too() -> None:
 )
 def test_what_is_no_json_is_a_decode_error(data: bytes | str) -> None:
     """Cut, nested without end, in another encoding: our own error, with bytes and an excerpt."""
-    with pytest.raises(DecodeError, match=r"^the reply is no JSON \(") as caught:
+    with pytest.raises(DecodeError, match=r"^the response is not JSON \(") as caught:
         decode_json(data)
     expected = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
     assert expected == caught.value.frame

@@ -117,7 +117,7 @@ BAD_MESSAGES: dict[str, tuple[Any, str, str]] = {
         "messages[0].content",
         "expected a string or a list of parts, got dict; write [part] for one part",
     ),
-    "content that is a tuple": (user((TEXT,)), "messages[0].content", "tuple is no JSON value"),
+    "content that is a tuple": (user((TEXT,)), "messages[0].content", "tuple is not a JSON value"),
     "a name that is a number": (
         user("x", name=5),
         "messages[0].name",
@@ -227,7 +227,7 @@ BAD_MESSAGES: dict[str, tuple[Any, str, str]] = {
     "arguments that JSON cannot carry": (
         called(name="f", arguments={"a": math.nan}),
         "messages[0].tool_calls[0].function.arguments.a",
-        "nan is no JSON number",
+        "nan is not a JSON number",
     ),
     "a call of an empty type": (
         after({"role": "assistant", "tool_calls": [{"id": "a", "type": ""}]}),

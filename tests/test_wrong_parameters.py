@@ -26,7 +26,7 @@ BAD_PARAMETERS: dict[str, tuple[dict[str, Any], str, str]] = {
     "a temperature that is not a number": (
         {"temperature": math.nan},
         "temperature",
-        "nan is no JSON number",
+        "nan is not a JSON number",
     ),
     "a temperature without bounds": (
         {"top_p": 10**5000},
@@ -91,7 +91,7 @@ BAD_PARAMETERS: dict[str, tuple[dict[str, Any], str, str]] = {
     "a tool whose schema has a set": (
         {"tools": [{"type": "function", "function": {"name": "f", "parameters": {"enum": {1}}}}]},
         "tools[0].function.parameters.enum",
-        "set is no JSON value",
+        "set is not a JSON value",
     ),
     "a choice that is a number": (
         {"tool_choice": 5},
@@ -113,14 +113,14 @@ BAD_PARAMETERS: dict[str, tuple[dict[str, Any], str, str]] = {
         "reasoning_effort",
         "expected a valid string",
     ),
-    "a user that is bytes": ({"user": b"x"}, "user", "bytes is no JSON value"),
+    "a user that is bytes": ({"user": b"x"}, "user", "bytes is not a JSON value"),
     "options that are a flag": (
         {"stream_options": True},
         "stream_options",
         "expected a dictionary, got bool",
     ),
     "metadata that are a text": ({"metadata": "x"}, "metadata", "expected a dictionary, got str"),
-    "metadata with bytes": ({"metadata": {"a": b"x"}}, "metadata.a", "bytes is no JSON value"),
+    "metadata with bytes": ({"metadata": {"a": b"x"}}, "metadata.a", "bytes is not a JSON value"),
     "audio that is a word": ({"audio": "wav"}, "audio", "expected a dictionary, got str"),
 }
 

@@ -41,7 +41,7 @@ def describe_unknown(model: str, claims: Mapping[str, Collection[str]], *, restr
     """
     provider = _PROVIDER.match(model)
     if _ADDRESS.match(model):  # which may hold a key
-        what = "an address is no model's name"
+        what = "an address is not a model's name"
     elif provider:
         state = "installed and admitted" if restricted else "installed"
         what = f"no provider {describe_value(provider[1])} is {state}"

@@ -150,7 +150,7 @@ def listed(messages: Any, model: Any = None) -> list[Any]:
         model: What was given for the model, where both may have changed places.
 
     Raises:
-        InvalidRequestError: for one message, a text, and what else is no list of any.
+        InvalidRequestError: for one message, a text, and what else is not a list of any.
     """
     is_one = isinstance(messages, str | bytes | Mapping | Shape) or hasattr(messages, "__anext__")
     if is_one or not isinstance(messages, Iterable):

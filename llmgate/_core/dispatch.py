@@ -51,7 +51,7 @@ class Dispatcher:
         timeout: Seconds that :meth:`aclose`, and the end of the process, wait for hooks.
 
     Raises:
-        InvalidRequestError: when ``timeout`` is no number of seconds.
+        InvalidRequestError: when ``timeout`` is not a number of seconds.
     """
 
     def __init__(self, timeout: float = 5.0) -> None:

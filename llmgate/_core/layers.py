@@ -200,7 +200,7 @@ def _around(
 def _checked(result: Result, kind: type[Any]) -> Result:
     if isinstance(result, kind):
         return result
-    raise InternalError(f"the middleware returned {describe_value(result)}, and no {kind.__name__}")
+    raise InternalError(f"the middleware returned {describe_value(result)}, not a {kind.__name__}")
 
 
 # --- the middleware of a client ---------------------------------------------------------------
@@ -232,9 +232,7 @@ def _one(item: Any) -> Middleware:
     if isinstance(item, Middleware):
         return item
     is_class = isinstance(item, type)
-    hint = (
-        f"a class, and no instance of it: write {item.__name__}(…)" if is_class else "no Middleware"
-    )
+    hint = f"a class, not an instance: write {item.__name__}(…)" if is_class else "no Middleware"
     raise InvalidRequestError(f"{describe_value(item)} is {hint}", path="middleware")
 
 
@@ -266,7 +264,7 @@ def _made(point: EntryPoint) -> Middleware:
     else:
         if isinstance(made, Middleware):
             return made
-        reason = f"gave {describe_value(made)}, which is none"
+        reason = f"gave {describe_value(made)}, which is not a Middleware"
     raise RequestError(f"the middleware {point.name!r} of the package {_owner(point)} {reason}")
 
 

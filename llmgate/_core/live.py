@@ -262,7 +262,7 @@ class LiveSource:
             if unframed.lstrip()[:1] in (b"{", b"["):  # JSON is the provider's to explain
                 self._context.run(lambda: chunks.extend(self._decoder.feed(Frame(unframed))))
         if not any(chunk.choices for chunk in chunks):
-            reason = f"the response is no stream of events: {excerpt(unframed)}"
+            reason = f"the response is not a stream of events: {excerpt(unframed)}"
             raise DecodeError(reason, frame=unframed)
         self._deliver(chunks)
 

@@ -109,7 +109,7 @@ def transport_of(
         if transport is None and (transport := provider.transport) is not None:
             given: Any = transport
             if not (callable(given.open) and callable(given.aclose)):
-                raise TypeError(f"{describe_value(transport)} is no transport")
+                raise TypeError(f"{describe_value(transport)} is not a transport")
             transport = transports.setdefault(provider, transport)
     except LLMGateError:
         raise

@@ -185,7 +185,9 @@ def _validated(read: Callable[[Any], Any], data: Any, kind: Any, within: str) ->
     except Exception as error:  # noqa: BLE001 - a validator of the type may raise anything
         first, reason = within, describe_error(error)
     raise OutputValidationError(
-        f"the response is no {_name_of(kind)}: {excerpt(reason, 1000)}", path=first, text=str(data)
+        f"the response is not a {_name_of(kind)}: {excerpt(reason, 1000)}",
+        path=first,
+        text=str(data),
     )
 
 

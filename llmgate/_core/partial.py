@@ -122,7 +122,7 @@ class ItemReader:
             yield from self._passed(mark)
 
     def end(self, text: str) -> Iterator[Any]:
-        """None: all are here, or the text is no list."""
+        """None: all are here, or the text is not a list."""
         if not self._is_over:
             validate(text, list)  # which says what is wrong with it
             raise OutputValidationError("the list was read in part before", text=text)

@@ -129,7 +129,7 @@ def primary_and_fallbacks(model: Any) -> tuple[str, tuple[str, ...]]:
     """The first model of a list and its fallbacks; anything else unchanged, without fallbacks.
 
     Raises:
-        InvalidRequestError: when one of the list is no model's name.
+        InvalidRequestError: when one of the list is not a model's name.
     """
     if not isinstance(model, _LISTS):
         return model, ()

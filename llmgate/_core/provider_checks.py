@@ -42,7 +42,7 @@ def _flaw(provider: Provider) -> str:
             f"and {_accepted()}: upgrade whichever is older"
         )
     if isinstance(provider, type):
-        return "is a class, and no instance of it"
+        return "is a class, not an instance"
     lacking = [name for name in _METHODS if not callable(getattr(provider, name, None))]
     if not isinstance(getattr(provider, "parameters", 0), Mapping | None):
         lacking.append("a mapping of its parameters")

@@ -51,15 +51,15 @@ def _fault(item: Any) -> str | None:
         case None | bool() | list():
             return None
         case str():
-            return None if _is_unicode(item) else "a lone surrogate, which is no valid Unicode text"
+            return None if _is_unicode(item) else "a lone surrogate, which is not valid Unicode"
         case int():
             return None if abs(item) < LARGEST else "an integer of more than 1,200 digits"
         case float():
-            return None if math.isfinite(item) else f"{item} is no JSON number"
+            return None if math.isfinite(item) else f"{item} is not a JSON number"
         case type():
-            return f"the class {item.__name__} is no JSON value"
+            return f"the class {item.__name__} is not a JSON value"
         case _:
-            return f"{kind_of(item)} is no JSON value"
+            return f"{kind_of(item)} is not a JSON value"
 
 
 def _is_unicode(text: str) -> bool:

@@ -41,7 +41,7 @@ _MOST_BYTES_OF_A_MESSAGE = 8 * 1024
 
 class _Known(NamedTuple):
     """A message as it was written and as it was checked. JSON has a list for a tuple and a null for
-    what is no number: only the comparison with what was written tells them apart."""
+    what is not a number: only the comparison with what was written tells them apart."""
 
     written: Any
     checked: Any

@@ -65,7 +65,7 @@ def as_providers(given: Any) -> Mapping[str, Provider | Callable[..., Provider]]
     for name, provider in given.items():
         if not isinstance(name, str) or not name.strip() or "/" in name:
             reason = (
-                f"{describe_value(name)} is no name of a provider: expected text without a slash"
+                f"{describe_value(name)} is not a provider's name: expected text without a slash"
             )
             raise InvalidRequestError(reason, path="providers")
         if type(provider).__module__ == "builtins" and not callable(provider):
@@ -91,7 +91,7 @@ def as_retry(given: Any) -> RetryPolicy:
 def as_hooks(hooks: Any, path: str = "hooks") -> tuple[Hook, ...]:
     """The hooks, each of which can be called from a thread that has no event loop."""
     if not is_iterable(hooks):
-        reason = f"{describe_value(hooks)} is no list of callables; write [hook] for one hook"
+        reason = f"{describe_value(hooks)} is not a list of callables; write [hook] for one hook"
         raise InvalidRequestError(reason, path=path)
     found = tuple(hooks)
     for hook in found:
@@ -186,7 +186,7 @@ def as_transport(given: Any) -> Transport | None:
     lacking = [name for name in ("open", "aclose") if not callable(getattr(given, name, None))]
     if lacking or isinstance(given, type):
         needs = " and ".join(lacking) or "to be made"
-        reason = f"{describe_value(given)} is no transport: it needs {needs}"
+        reason = f"{describe_value(given)} is not a transport: it needs {needs}"
         raise InvalidRequestError(reason, path="transport")
     return cast("Transport", given)  # as far as can be seen
 

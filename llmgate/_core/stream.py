@@ -185,7 +185,7 @@ class Stream(AsyncOnly, Live, HasExchange):
         """
         given: Any = callback
         if not callable(given) or iscoroutinefunction(given):
-            reason = f"{describe_value(given)} is no plain function"
+            reason = f"{describe_value(given)} is not a plain function"
             raise InvalidRequestError(reason, path="callback")
         end = self._source.end
         if end is None:

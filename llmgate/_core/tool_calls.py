@@ -125,7 +125,7 @@ def _arguments(text: str) -> tuple[dict[str, Any], bool]:
     """The arguments, and whether they had to be repaired.
 
     Raises:
-        DecodeError: when they are no JSON object, and mean none.
+        DecodeError: when they are not a JSON object, and mean none.
     """
     try:
         return parse_arguments(text), False

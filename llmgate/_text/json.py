@@ -95,7 +95,7 @@ def _with_written(value: dict[str, Any]) -> dict[str, Any]:
 def plain_json(value: Any) -> bytes | None:
     """The JSON of a value; None where it holds a subclass, a dataclass, or what only the slower
     writer takes. A tuple is written as a list, a UUID and a member of an enumeration as their
-    values, and what is no number as null."""
+    values, and what is not a number as null."""
     dumps, refused = _plain_writer()
     try:
         return dumps(value, None, refused)  # by place: names cost as much as a short message
@@ -126,7 +126,7 @@ def decode_json(data: bytes | str) -> Any:
         return json_reader()(data.removeprefix(_BYTE_ORDER_MARK))
     except ValueError as error:
         reason = str(error)
-    raise DecodeError(f"the reply is no JSON ({reason}): {excerpt(data)}", frame=data)
+    raise DecodeError(f"the response is not JSON ({reason}): {excerpt(data)}", frame=data)
 
 
 @cache
@@ -201,5 +201,5 @@ def parse_arguments(arguments: str) -> dict[str, Any]:
     """
     value: Any = decode_json(arguments) if arguments.strip() else {}
     if not is_object(value):
-        raise DecodeError(f"the arguments are no JSON object: {excerpt(arguments)}")
+        raise DecodeError(f"the arguments are not a JSON object: {excerpt(arguments)}")
     return value

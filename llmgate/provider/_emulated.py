@@ -103,7 +103,7 @@ def _whole(text: str) -> tuple[str, list[Any]]:
     """The value that the text is, if it may be nothing but a call.
 
     Raises:
-        ValueError: when it is no JSON value, or there is more.
+        ValueError: when it is not a JSON value, or there is more.
     """
     if not _may_be_call(text):
         return "", []
@@ -117,7 +117,7 @@ def _marked(text: str) -> tuple[str, list[Any]]:
     """The words outside the marks, and the values within them.
 
     Raises:
-        ValueError: when what is within is no JSON value.
+        ValueError: when what is within is not a JSON value.
     """
     words, start = "", 0
     values: list[Any] = []

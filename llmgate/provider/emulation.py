@@ -110,7 +110,7 @@ class _Choice:
         known = {function["name"] for function in functions}
         names = known if self.names is None else self.names
         if not names <= known:
-            reason = f"{', '.join(sorted(names - known))} is none of the tools"
+            reason = f"{', '.join(sorted(names - known))} is not among the tools"
             raise InvalidRequestError(reason, path="tool_choice")
         if self.forces and not names:
             raise InvalidRequestError("there are no tools to choose from", path="tool_choice")

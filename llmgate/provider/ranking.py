@@ -32,12 +32,12 @@ def results_in(items: Any, path: str, score: str = "relevance_score") -> list[Re
 
 def _result(item: Any, path: str, score: str) -> RerankResult:
     if not is_object(item):
-        raise DecodeError(f"{path} is no object")
+        raise DecodeError(f"{path} is not an object")
     index, value = item.get("index"), item.get(score)
     if type(index) is not int:
-        raise DecodeError(f"{path}.index is no integer")
+        raise DecodeError(f"{path}.index is not an integer")
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-        raise DecodeError(f"{path}.{score} is no number")
+        raise DecodeError(f"{path}.{score} is not a number")
     known = {"index", score, "document", "text", "object"}
     extra = {name: value for name, value in item.items() if name not in known}
     return RerankResult(index, float(value), extra=extra)

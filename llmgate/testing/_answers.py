@@ -129,7 +129,7 @@ class Answers(Basis):
             pytest.skip("this provider declares that replies have no place for unknown fields")
         payload = json_of(whole)
         if not isinstance(payload, dict):
-            pytest.skip("the reply is no object")
+            pytest.skip("the reply is not an object")
         body = encode_json({**cast("dict[str, Any]", payload), "x_llmgate_new": "kept as it is"})
         dumped = self.answer_with(whole, body).model_dump_json()
         check("kept as it is" in dumped, "an unknown field of the reply is lost")

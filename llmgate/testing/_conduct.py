@@ -42,7 +42,7 @@ class Conduct(Basis):
         provider, call = self.make_provider(), self.call(self.greeting())
         flows: list[Any] = [provider.complete(call), provider.stream(call)]
         for flow in flows:
-            check(isinstance(flow, Generator), f"{flow!r} is no generator")
+            check(isinstance(flow, Generator), f"{flow!r} is not a generator")
             flow.close()
 
     def test_transport_can_carry_requests(self) -> None:

@@ -217,7 +217,7 @@ def body_of(request: HttpRequest) -> Any:
     try:
         return decode_json(request.body) if request.body else None
     except DecodeError as error:
-        fail(f"the body of {request!r} is no JSON: {error}")
+        fail(f"the body of {request!r} is not JSON: {error}")
 
 
 def is_reported(name: str, call: ProviderCall) -> bool:

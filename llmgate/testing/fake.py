@@ -143,7 +143,7 @@ def _request(call: ProviderCall) -> HttpRequest:
 def _shaped(payload: Any, part: str) -> Mapping[str, Any]:
     """The provider's object in OpenAI's shape; ``model_validate`` checks the types."""
     if not isinstance(payload, dict):
-        raise DecodeError("the reply is no object")
+        raise DecodeError("the reply is not an object")
     rest = dict(cast("dict[str, Any]", payload))
     if not rest.keys() & _PARTS[part]:
         raise DecodeError(f"neither an answer nor a part of one: {excerpt(repr(rest))}")

@@ -68,7 +68,7 @@ class NoConnectionError(ExplainedError):
 class InvalidAddressError(Exception):
     """Something is no URL."""
 
-    def __init__(self, reason: str = "it is no http or https URL") -> None:
+    def __init__(self, reason: str = "it is not an http or https URL") -> None:
         super().__init__(reason)
 
 

@@ -175,5 +175,5 @@ CASES: tuple[Scene, ...] = (
         BOTH,
     ),
     Scene("a refusal that is not explained", lambda player: refusing(player, REFUSALS), ONE),
-    scene("what is no transport", ours, TRANSPORTS, BOTH),
+    scene("what is not a transport", ours, TRANSPORTS, BOTH),
 )

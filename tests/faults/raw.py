@@ -1,6 +1,6 @@
 """Replies written byte by byte: what the families about HTTP and about bodies share.
 
-    broken("a chunk's size is no number", lambda answer: answer.head(CHUNKED) + b"zz\\r\\n")
+    broken("a chunk's size is not a number", lambda answer: answer.head(CHUNKED) + b"zz\\r\\n")
 
 It knows no provider; what an answer says, whole or streamed, comes from the dialects.
 """

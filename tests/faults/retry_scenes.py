@@ -331,7 +331,7 @@ CASES: tuple[Case | Scene, ...] = (
     # no other provider's request makes something that is billed by itself
     Scene("a prediction that may have been made", predictions, providers=("replicate",)),
     Scene("a request that never left", never_left),
-    Scene("what is no number of retries", no_counts),
+    Scene("what is not a number of retries", no_counts),
     Scene("waits with full jitter", in_virtual_time(full_jitter), ways=ASYNC),
     Scene("waits of minutes and of a day", in_virtual_time(hours), ways=ASYNC),
     Scene("a wait for ever", in_virtual_time(not_for_ever), ways=ASYNC),

@@ -237,7 +237,7 @@ _LINES: tuple[tuple[str, Change], ...] = (
     ("an id with a NUL byte", within(b"id: \x007")),
     ("an id without a value", within(b"id")),
     ("retry", within(b"retry: 3000")),
-    ("retry that is no number", within(b"retry: never\nretry: -1\nretry:")),
+    ("retry that is not a number", within(b"retry: never\nretry: -1\nretry:")),
     ("unknown fields", within(b"foo: bar\nx\n data: {broken\ndata : {broken")),
     ("field names in capitals, which are others", within(b"DATA: {broken\nData: {broken")),
     ("fields with broken UTF-8 in their names", within(b"\xff\xfe: x\n\xc3")),

@@ -118,7 +118,7 @@ def test_says_what_it_skips(test: str, attributes: dict[str, Any], reason: str) 
 
 @pytest.mark.parametrize("body", [b"plain text", b"[1]"])
 def test_skips_replies_without_fields(body: bytes) -> None:
-    """Where a reply is no JSON object there is nothing to damage, and no place for a field."""
+    """Where a reply is not a JSON object there is nothing to damage, and no place for a field."""
     told = RecordedExchange("told", asked(), (HttpResponse(200, {}, body),))
     tested = kit(answering(gullible), told)
     with pytest.raises(pytest.skip.Exception):

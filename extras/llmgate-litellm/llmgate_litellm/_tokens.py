@@ -49,7 +49,9 @@ def decode(model: str = "", tokens: Iterable[int] = (), **_: Any) -> str:  # noq
 def _text_of(token: int) -> str:
     data = token.to_bytes((token.bit_length() + 7) // 8)
     if data[:1] != b"\x01":
-        raise ValueError(f"{token} is no number that encode() gives: a model's own are not known")
+        raise ValueError(
+            f"{token} is not a number that encode() gives: a model's own are not known"
+        )
     return data[1:].decode("utf-8", "surrogatepass")
 
 

@@ -22,7 +22,7 @@ CALLS = [f"p{number}" for number in range(400)]
 
 async def test_each_call_has_a_record_and_a_line(batch: Any) -> None:
     """Both workers make calls, and close their clients; what is no call, and what failed, too."""
-    calls = [*CALLS, {"id": "x", "prompt": "fail"}, InvalidRequestError("no JSON", path="line 9")]
+    calls = [*CALLS, {"id": "x", "prompt": "fail"}, InvalidRequestError("not JSON", path="line 9")]
     records = await batch.run(calls)
     assert [*range(402)] == sorted(record.index for record in records)
     lines = batch.lines()
@@ -33,7 +33,7 @@ async def test_each_call_has_a_record_and_a_line(batch: Any) -> None:
     assert lines[7] == known[7].as_dict()
     assert (None, "ServerError: oops") == (known[400].text, (known[400].error or "")[:17])
     assert "InvalidRequestError: line 9: no JSON" == known[401].error
-    assert "no JSON" in lines[401]["error"]["message"]
+    assert "not JSON" in lines[401]["error"]["message"]
     assert {0, 1} == {number for number, count in batch.cluster.blocks if count}
     assert 2 == batch.cluster.closed
     assert sorted([*CALLS, "fail"]) == sorted(batch.prompts)

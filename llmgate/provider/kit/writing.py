@@ -166,7 +166,7 @@ def arguments_object(given: Any, path: str, call: ProviderCall) -> dict[str, Any
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 # --- tools --------------------------------------------------------------------------------

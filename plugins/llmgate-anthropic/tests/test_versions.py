@@ -123,7 +123,7 @@ def test_schema_agrees_with_the_sdk() -> None:
 
 
 def test_schema_may_be_true() -> None:
-    """A schema that is no object, as JSON Schema allows, stays what it is."""
+    """A schema that is not an object, as JSON Schema allows, stays what it is."""
     assert {"type": "array", "items": True} == strict_schema({"type": "array", "items": True})
 
 

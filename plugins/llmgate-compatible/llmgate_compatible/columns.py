@@ -27,7 +27,7 @@ def row_of(name: str, columns: Mapping[str, Any]) -> Row:
     """
     if _host_name(name) is None:
         allowed = "lower-case letters, digits, '.', '_' and '-'"
-        reason = f"{describe_value(name)} is no host's name: {allowed}"
+        reason = f"{describe_value(name)} is not a host's name: {allowed}"
         raise InvalidRequestError(reason, path="name")
     if columns.get("base_url") is None:
         raise InvalidRequestError("a host needs an address", path=f"{name}.base_url")

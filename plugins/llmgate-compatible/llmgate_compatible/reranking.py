@@ -40,7 +40,7 @@ def decode_reranking(response: HttpResponse) -> Reranking:
 
 def _reranking(payload: Any) -> Reranking:
     if not is_object(payload):
-        raise DecodeError("it is no object")
+        raise DecodeError("it is not an object")
     name = "results" if "results" in payload else "data"
     side = SideFields(payload)
     return Reranking(

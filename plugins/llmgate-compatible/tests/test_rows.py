@@ -114,7 +114,7 @@ def test_a_row_may_be_an_address_alone() -> None:
 
 
 WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
-    "name": ({}, "Acme!", "'Acme!' is no host's name"),
+    "name": ({}, "Acme!", "'Acme!' is not a host's name"),
     "acme.base_url": ({"base_url": None}, "acme", "a host needs an address"),
     "acme.color": ({"color": 1}, "acme", "no such column: it is one of title, base_url"),
     "acme.key": (

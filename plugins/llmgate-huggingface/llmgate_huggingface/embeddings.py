@@ -70,7 +70,7 @@ def _vectors(payload: Any) -> list[list[float]]:
 
 def _arrays(payload: Any) -> list[Any]:
     if not is_array(payload) or not payload:
-        raise DecodeError("it is no list of vectors")
+        raise DecodeError("it is not a list of vectors")
     if not is_array(payload[0]):
         return [payload]
     if payload[0] and is_array(payload[0][0]):

@@ -78,19 +78,19 @@ _NAMES = frozenset({"data", "model", "object", "usage"})
 def _model(payload: Mapping[str, Any]) -> str:
     model = payload.get("model")
     if model is not None and not isinstance(model, str):
-        raise DecodeError("model is no text")
+        raise DecodeError("model is not a string")
     return model or ""
 
 
 def _embedding(item: Any, place: int, is_int8: bool) -> Embedding:
     path = f"data[{place}]"
     if not is_object(item):
-        raise DecodeError(f"{path} is no object")
+        raise DecodeError(f"{path} is not an object")
     index = item.get("index")
     if index is None:
         index = place
     if type(index) is not int:
-        raise DecodeError(f"{path}.index is no integer")
+        raise DecodeError(f"{path}.index is not an integer")
     return Embedding(
         embedding=vector_of(item.get("embedding"), f"{path}.embedding", is_int8=is_int8),
         index=index,

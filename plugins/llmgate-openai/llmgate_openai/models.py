@@ -34,13 +34,13 @@ def decode_models(response: HttpResponse) -> list[Model]:
 def _models(payload: Any) -> list[Model]:
     entries = payload.get("data") if is_object(payload) else payload
     if not is_array(entries):
-        raise DecodeError("it is no list")
+        raise DecodeError("it is not a list")
     return [_model(entry, f"data[{place}]") for place, entry in enumerate(entries)]
 
 
 def _model(entry: Any, path: str) -> Model:
     if not is_object(entry):
-        raise DecodeError(f"{path} is no object")
+        raise DecodeError(f"{path} is not an object")
     described = {_NATIVE.get(name, name): value for name, value in entry.items()}
     described |= {
         "object": "model",
@@ -56,6 +56,6 @@ _NATIVE = {name: f"native_{name}" for name in ("capabilities", "provider")}
 
 
 def _limit(entry: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
-    """The first of these numbers of tokens that the host gives; what is no number is not one."""
+    """The first of these numbers of tokens that the host gives; what is not a number is not one."""
     values = (entry.get(name) for name in names)
     return next((value for value in values if type(value) is int and value > 0), None)

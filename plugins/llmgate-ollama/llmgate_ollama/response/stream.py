@@ -49,7 +49,7 @@ class ChatDecoder:
         try:
             return (self._chunk(Fields(payload)),)
         except DecodeError as failure:
-            add_frame(failure, "a line of the stream is no part of a completion", frame.data)
+            add_frame(failure, "a line of the stream is not part of a completion", frame.data)
             raise
 
     def close(self) -> Iterable[Chunk]:

@@ -125,7 +125,7 @@ class ResponsesDecoder:
     # --- events ---
 
     def _no_event(self, frame: Frame) -> Iterable[Chunk]:
-        """A sign of life, a terminator or an error that is no JSON object."""
+        """A sign of life, a terminator or an error that is not a JSON object."""
         data = frame.data.strip()
         if is_done_mark(data):
             raise StreamTruncatedError("the stream ended before its response")

@@ -76,7 +76,9 @@ class EventDecoder:
     def _done(self, text: str) -> Iterable[Chunk]:
         payload = decode_json(text)
         if not is_object(payload):
-            raise DecodeError(f"the event done is no object: {excerpt(text)}", frame=text.encode())
+            raise DecodeError(
+                f"the event done is not an object: {excerpt(text)}", frame=text.encode()
+            )
         reason = payload.get("reason")
         if reason in ("canceled", "aborted", "error", "failed"):
             state = "failed" if reason == "error" else str(reason)
@@ -111,7 +113,7 @@ class EventDecoder:
         if isinstance(payload, str) or (is_object(payload) and any(map(payload.get, _ERROR_KEYS))):
             raise prediction_error("failed", _detail(text))
         if not is_object(payload):
-            raise DecodeError(f"the event is no object: {excerpt(text)}", frame=text.encode())
+            raise DecodeError(f"the event is not an object: {excerpt(text)}", frame=text.encode())
         return self._aside(self._asides.add("events", {"event": "", "data": text}))
 
     def _aside(self, extra: dict[str, Any]) -> Iterable[Chunk]:
