@@ -277,34 +277,36 @@ HALVES = [
     ),
 ]
 
+_FAILED: list[tuple[str, type[errors.LLMGateError], str | None, Any]] = [
+    ("a text", errors.ProviderError, "x", {"error": "x"}),
+    (
+        "an error beside choices",
+        errors.ServerError,
+        "x",
+        {**chunk(content="x"), "error": {"message": "x", "code": 500}},
+    ),
+    ("a message", errors.ProviderError, "x", {"message": "x"}),
+    ("no success", errors.ProviderError, None, {"success": False}),
+    (
+        "an error of a choice",
+        errors.ServerError,
+        "x",
+        {**CHUNK, "choices": [{"index": 0, "error": {"message": "x", "code": 502}}]},
+    ),
+    ("choices that are text", errors.DecodeError, None, {**CHUNK, "choices": "x"}),
+    ("a choice that is text", errors.DecodeError, None, {**CHUNK, "choices": ["x"]}),
+    (
+        "a named error",
+        errors.OverloadedError,
+        "x",
+        b'event: error\ndata: {"message": "x", "status": 503}\n\n',
+    ),
+    ("a null error", errors.ProviderError, None, b"event: error\ndata: null\n\n"),
+]
+
 FAILURES = [
     streamed(f"{name} in place of an event", chunk(content="R"), event, error=kind, message=message)
-    for name, kind, message, event in [
-        ("a text", errors.ProviderError, "x", {"error": "x"}),
-        (
-            "an error beside choices",
-            errors.ServerError,
-            "x",
-            {**chunk(content="x"), "error": {"message": "x", "code": 500}},
-        ),
-        ("a message", errors.ProviderError, "x", {"message": "x"}),
-        ("no success", errors.ProviderError, None, {"success": False}),
-        (
-            "an error of a choice",
-            errors.ServerError,
-            "x",
-            {**CHUNK, "choices": [{"index": 0, "error": {"message": "x", "code": 502}}]},
-        ),
-        ("choices that are text", errors.DecodeError, None, {**CHUNK, "choices": "x"}),
-        ("a choice that is text", errors.DecodeError, None, {**CHUNK, "choices": ["x"]}),
-        (
-            "a named error",
-            errors.OverloadedError,
-            "x",
-            b'event: error\ndata: {"message": "x", "status": 503}\n\n',
-        ),
-        ("a null error", errors.ProviderError, None, b"event: error\ndata: null\n\n"),
-    ]
+    for name, kind, message, event in _FAILED
 ] + [streamed("a terminator alone", error=errors.DecodeError)]
 
 UNUSUAL_STREAMS = [*FORMS, *CALLS, *HALVES, *FAILURES]
