@@ -21,6 +21,7 @@ _BOUNDS = (
     *(("minimum", "exclusiveMaximum"), ("exclusiveMinimum", "exclusiveMaximum")),
     *(("minLength", "maxLength"), ("minItems", "maxItems"), ("minProperties", "maxProperties")),
 )
+_BOUNDED = frozenset(lower for lower, _ in _BOUNDS)
 _TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
 _MEANT: Mapping[str, str] = {
     **dict.fromkeys(("dict", "map", "mapping"), "object"),
@@ -30,9 +31,11 @@ _MEANT: Mapping[str, str] = {
     **{"int": "integer", "long": "integer", "bool": "boolean", "none": "null"},
 }
 """The types that other languages have for JSON's."""
-_OF_SCHEMAS = ("properties", "patternProperties", "dependentSchemas", "$defs", "definitions")
-_LISTS = ("anyOf", "oneOf", "allOf", "prefixItems", "items")
-_ONE = ("items", "additionalItems", "additionalProperties", "contains", "propertyNames")
+_OF_SCHEMAS = frozenset(
+    {"properties", "patternProperties", "dependentSchemas", "$defs", "definitions"}
+)
+_LISTS = frozenset({"anyOf", "oneOf", "allOf", "prefixItems", "items"})
+_ONE = frozenset({"items", "additionalItems", "additionalProperties", "contains", "propertyNames"})
 """The keywords that hold schemas by name, in a list, or one. What stands under ``not`` and ``if``
 may well be impossible."""
 
@@ -97,26 +100,29 @@ def _contradictions(
 
 def _parts(schema: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """The schemas in a schema, and where they stand."""
-    for keyword in _OF_SCHEMAS:
-        named = schema.get(keyword)
-        if is_object(named):
-            yield from ((f"{keyword}.{name}", part) for name, part in named.items())
-    for keyword in _LISTS:
-        listed = schema.get(keyword)
-        if is_array(listed):
-            yield from ((f"{keyword}[{number}]", part) for number, part in enumerate(listed))
-    yield from ((keyword, schema.get(keyword)) for keyword in _ONE)
+    for keyword, value in schema.items():
+        if is_object(value):
+            if keyword in _OF_SCHEMAS:
+                for name, part in value.items():
+                    yield f"{keyword}.{name}", part
+            elif keyword in _ONE:
+                yield keyword, value
+        elif keyword in _LISTS and is_array(value):
+            for number, part in enumerate(value):
+                yield f"{keyword}[{number}]", part
 
 
 def _own(schema: dict[str, Any], place: str) -> Iterator[Contradiction]:
     """What the keywords of one schema say against each other."""
     types = schema.get("type")
     for kind in types if is_array(types) else [types]:
-        if isinstance(kind, str) and kind.lower() not in _TYPES:  # some hosts want capitals
+        if (
+            kind not in _TYPES and isinstance(kind, str) and kind.lower() not in _TYPES
+        ):  # some hosts want capitals
             yield Contradiction(_joined(place, "type"), _no_type(kind))
     if schema.get("enum") == []:
         yield Contradiction(_joined(place, "enum"), "is empty: it allows no value")
-    for lower, upper in _BOUNDS:
+    for lower, upper in () if _BOUNDED.isdisjoint(schema) else _BOUNDS:
         least, most = schema.get(lower), schema.get(upper)
         if not (_is_number(least) and _is_number(most)):
             continue

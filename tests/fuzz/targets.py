@@ -21,6 +21,7 @@ from llmgate.provider._emulated import EmulatedDecoder, completion_with_calls
 from llmgate.provider.accumulate import accumulate
 from llmgate.provider.framing import Frame, Framer, NDJSONFramer, SSEFramer
 from llmgate.provider.http import decode_json, encode_json, is_object
+from llmgate.report import Deviation
 from llmgate.types import Choice, ChoiceDelta, Chunk, ChunkChoice, Completion, Message, Usage
 from llmgate_bedrock.event_stream import EventStreamFramer
 from tests.aws import with_checksums
@@ -138,7 +139,9 @@ def _request(data: bytes) -> None:
 def _check_named(parameters: Mapping[str, Any]) -> Any:
     for name in parameters:
         check_name(name)
-    return check_parameters(parameters)
+    changes: list[Deviation] = []
+    checked = check_parameters(parameters, changes)
+    return parameters if changes else checked  # what is read as meant is recorded, and no fault
 
 
 def _unchanged(check: Callable[[Any], Any], value: Any) -> None:
