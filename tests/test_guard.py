@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from llmgate import Client
 from llmgate._core.guard import Guard
 from llmgate._core.layers import run_middleware
 from llmgate._core.registry import Registry
 from llmgate.errors import DeadlineExceededError
 from llmgate.middleware import Middleware
 from llmgate.options import ChatCall, Timeout
+from llmgate.testing import FakeProvider
 
 
 def guard_of(total: float | None = 0.05) -> Guard:
@@ -142,6 +144,17 @@ async def test_closing_reaches_what_waits(*, is_bounded: bool) -> None:
     coroutine.send(None)
     coroutine.close()
     assert ["closed"] == seen
+
+
+async def test_what_is_no_coroutine_is_awaited_as_well() -> None:
+    """As when a middleware begins a task, and returns that."""
+
+    class Begun(Middleware):
+        def chat(self, call: ChatCall, handler: Any) -> Any:
+            return asyncio.ensure_future(handler(call))
+
+    client: Any = Client(providers={"fake": FakeProvider(["word"])}, middleware=[Begun()])
+    assert "word" == (await client.acompletion("fake/m", [{"role": "user", "content": "Hi"}])).text
 
 
 async def test_a_call_that_is_late_begins_nothing() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from llmgate._core.deadline import Deadline
@@ -108,14 +109,18 @@ async def run_middleware(
         _left(whole, started)  # what is ready at once would not be interrupted
     guard = Guard(whole, started, call.model)
 
-    async def work() -> Result:
-        def bounded(call: Call, began: float) -> Awaitable[Result]:
-            return guard.bounded(perform(call, began))
+    def bounded(call: Call, began: float) -> Awaitable[Result]:
+        return guard.bounded(perform(call, began))
 
-        handler = _innermost(call, bounded, registry, default, began)
-        return await run_observers(layers, call, handler)
+    work: Any = run_observers(layers, call, _innermost(call, bounded, registry, default, began))
+    if type(work) is not CoroutineType:  # a future, say
+        work = _coroutine_of(work)
+    result: Result = await guard.guarded(work)
+    return _checked(result, kind)
 
-    return _checked(await guard.guarded(work()), kind)
+
+async def _coroutine_of(work: Awaitable[Result]) -> Result:
+    return await work
 
 
 def run_askers(

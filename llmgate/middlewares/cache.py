@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, replace
 from functools import partial
+from hashlib import blake2b
 from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 from llmgate._core.stream import Stream
@@ -195,7 +195,7 @@ class Cache(Middleware):
             (call.messages, "chat") if isinstance(call, ChatCall) else (call.input, "embeddings")
         )
         asked = sorted_json((_VERSION, scope, call.model, call.fallbacks, options, given))
-        return f"llmgate:{hashlib.blake2b(asked, digest_size=32).hexdigest()}"
+        return f"llmgate:{blake2b(asked, digest_size=32).hexdigest()}"
 
     def _ttl_of(self, call: ChatCall | EmbeddingCall) -> float | None:
         given = call.labels.get("cache_ttl")
