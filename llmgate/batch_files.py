@@ -71,7 +71,7 @@ def _json_lines(path: Path) -> Iterator[Any]:
             try:
                 yield json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
             except (ValueError, RecursionError) as error:
-                yield InvalidRequestError(f"no JSON: {error}", path=f"line {number}")
+                yield InvalidRequestError(f"not JSON: {error}", path=f"line {number}")
 
 
 def _filled(template: str, row: Any) -> Any:
