@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from llmgate._core.deadline import Deadline
 from llmgate._core.guard import Guard
@@ -112,11 +112,10 @@ async def run_middleware(
     def bounded(call: Call, began: float) -> Awaitable[Result]:
         return guard.bounded(perform(call, began))
 
-    work: Any = run_observers(layers, call, _innermost(call, bounded, registry, default, began))
-    if type(work) is not CoroutineType:  # a future, say
-        work = _coroutine_of(work)
-    result: Result = await guard.guarded(work)
-    return _checked(result, kind)
+    given = run_observers(layers, call, _innermost(call, bounded, registry, default, began))
+    is_coroutine = isinstance(given, CoroutineType)  # and no future, say
+    work = cast("Coroutine[Any, Any, Result]", given) if is_coroutine else _coroutine_of(given)
+    return _checked(await guard.guarded(work), kind)
 
 
 async def _coroutine_of(work: Awaitable[Result]) -> Result:
