@@ -31,7 +31,7 @@ def test_calls_in_files(tmp_path: Path) -> None:
     lines = write(tmp_path / "in.jsonl", '"a"', "", {"id": "x", "name": "b"}, "{no json")
     first, second, third = calls_in(lines)
     assert ("a", {"id": "x", "name": "b"}) == (first, second)
-    assert "line 4: no JSON" in str(third)
+    assert "line 4: not JSON" in str(third)
     one, two, three = calls_in(lines, "Say {name}")
     assert "KeyError" in str(one)
     assert {"prompt": "Say b", "id": "x"} == two

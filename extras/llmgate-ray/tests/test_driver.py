@@ -32,7 +32,7 @@ async def test_each_call_has_a_record_and_a_line(batch: Any) -> None:
     assert ("p7", None) == (known[7].text, known[7].error)
     assert lines[7] == known[7].as_dict()
     assert (None, "ServerError: oops") == (known[400].text, (known[400].error or "")[:17])
-    assert "InvalidRequestError: line 9: no JSON" == known[401].error
+    assert "InvalidRequestError: line 9: not JSON" == known[401].error
     assert "not JSON" in lines[401]["error"]["message"]
     assert {0, 1} == {number for number, count in batch.cluster.blocks if count}
     assert 2 == batch.cluster.closed
