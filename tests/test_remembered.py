@@ -64,6 +64,7 @@ def test_a_call_has_its_own_list_and_nothing_of_the_callers() -> None:
         tool(default="\ud800"),
         tool(default={1: 2}),
         tool(default=("a",)),
+        tool(default=object),
         "no tool",
     ],
     ids=repr,
