@@ -11,6 +11,7 @@ from typing import Any
 
 from llmgate.errors import DecodeError, StreamTruncatedError
 from llmgate.provider.accumulate import Accumulator, Asides, beside
+from llmgate.provider.choice_parts import ChoiceParts
 from llmgate.provider.framing import Frame, Framer, SSEFramer
 from llmgate.provider.http import is_array, is_object
 from llmgate.provider.kit import (
@@ -71,6 +72,7 @@ class MessagesDecoder:
         self.framer: Framer = framer or SSEFramer()
         self.finished = False
         self.accumulator = Accumulator()
+        self._parts = ChoiceParts(0)  # until the message has begun
         self._call_id = call_id
         self._output_tool = output_tool
         self._report = report
@@ -142,7 +144,7 @@ class MessagesDecoder:
             return None
         if type(piece) is not str or not piece or len(delta) != 2:
             return None
-        parts = self.accumulator.parts_of(0)
+        parts = self._parts
         if key == "partial_json":
             if block.call is None:
                 return None
@@ -194,6 +196,7 @@ class MessagesDecoder:
         message = Fields(event).object("message").payload
         side = SideFields(message, self._report)
         self._has_begun = True
+        self._parts = self.accumulator.parts_of(0)
         self._head = (side.text("id") or f"msg_{self._call_id}", 0, side.text("model") or "")
         self._add_usage(side)
         tier = self._usage.text("service_tier")
