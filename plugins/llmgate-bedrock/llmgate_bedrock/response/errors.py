@@ -13,7 +13,6 @@ from typing import Any
 
 from llmgate.errors import (
     AuthenticationError,
-    BadRequestError,
     DecodeError,
     ProviderError,
     QuotaExceededError,
@@ -134,7 +133,10 @@ def _error(fields: Mapping[str, Any], code: str | None, status: int | None) -> P
     retryable = None
     if status == 424:  # the model failed: by itself, or at what it was asked
         retryable = original >= 500 if type(original) is int else name == "modelstream"
-        kind = BadRequestError if type(original) is int and original < 500 else ServerError
+        is_of_the_call = name not in ("model", "modelstream") or (
+            type(original) is int and original < 500
+        )
+        kind = kind if is_of_the_call else ServerError
     message = str(fields.get("message") or "").strip() or code or "no text"
     return kind(excerpt(message, 2000), status=status, code=code, retryable=retryable)
 
