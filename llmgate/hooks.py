@@ -86,7 +86,7 @@ class ConnectionQueued:
 
 @slotted
 class AttemptEnded:
-    """An attempt is over: a reply's headers and, where it is not a stream, its body have come.
+    """An attempt is over: a response's headers and, where it is not a stream, its body have come.
 
     ``seconds`` is how long it took; ``error`` is None when it succeeded.
     """
@@ -116,7 +116,7 @@ class RetryScheduled:
 
 @slotted
 class FirstToken:
-    """The first piece of a streamed answer is here, ``seconds`` after the call began."""
+    """The first token of a streamed completion has arrived, ``seconds`` after the call began."""
 
     call_id: str
     seconds: float

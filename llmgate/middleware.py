@@ -1,4 +1,4 @@
-"""The contract of middleware: what stands around every call of a client, and may change it.
+"""The contract of middleware: code that runs around every call of a client, and may change it.
 
 A client is given middleware outermost first, ``Client(middleware=[Cache(), Fallback()])``; each is
 called on the task of the call, inside the call's deadline. Installed packages offer theirs as entry
@@ -44,7 +44,7 @@ RerankHandler: TypeAlias = Callable[[RerankCall], Awaitable[Reranking]]
 
 
 class Shared(NamedTuple):
-    """What a client has in common with its middleware.
+    """What a client shares with its middleware.
 
     ``policy`` says how often a call is retried whose ``max_retries`` is None. ``budget`` is what
     all retries of the client come from: who sends a call again without being told by an error asks
@@ -60,7 +60,7 @@ class Shared(NamedTuple):
 
 
 class Middleware:
-    """What stands around the calls of a client. Each method passes its call on by default.
+    """Code that runs around the calls of a client. Each method passes its call on by default.
 
     A method may change the call (give the handler another one, made by
     :func:`dataclasses.replace`; what it was given stays as it is), return something of its own

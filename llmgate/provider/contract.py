@@ -93,7 +93,7 @@ class Decoder(Protocol[Piece_co]):
 
     @property
     def framer(self) -> Framer:
-        """What cuts the bytes into frames."""
+        """The framer that splits the bytes into frames."""
         ...
 
     @property
@@ -102,7 +102,7 @@ class Decoder(Protocol[Piece_co]):
         ...
 
     def feed(self, frame: Frame) -> Iterable[Piece_co]:
-        """The pieces that this frame stands for.
+        """The pieces decoded from one frame.
 
         Raises:
             ProviderError: for an error that the provider sends inside the stream.
@@ -111,7 +111,7 @@ class Decoder(Protocol[Piece_co]):
         ...
 
     def close(self) -> Iterable[Piece_co]:
-        """The pieces that the end of the bytes completes.
+        """The last pieces, when the bytes have ended.
 
         Raises:
             StreamTruncatedError: when the provider's terminator never came.
@@ -124,7 +124,7 @@ class Expiring(Protocol):
 
     @property
     def expires(self) -> datetime | None:
-        """When, with a time zone; None is never."""
+        """The time of expiry, with a time zone; None for never."""
         ...
 
 
@@ -169,7 +169,7 @@ class Signing(Protocol):
         ...
 
     async def once(self, key: str, make: Callable[[], Awaitable[Token]]) -> Token:
-        """What ``make`` returned, for all calls of the client to this provider, on any event loop.
+        """The token of ``make``, shared by a client's calls to this provider, on any event loop.
 
         ``make`` is called when there is no token of that ``key`` yet, when it is about to expire,
         or when the previous attempt was refused with it (401 or 403). Calls that need the token
@@ -209,11 +209,11 @@ class Provider(Protocol):
         return self.parameters
 
     def complete(self, call: ProviderCall) -> Flow[Completion]:
-        """The flow of a call whose completion comes whole."""
+        """The flow of a call that is not streamed."""
         ...
 
     def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
-        """The flow that ends with a response to be streamed, and the decoder of it."""
+        """The flow of a streamed call: its last response is streamed; it returns the decoder."""
         ...
 
     async def authorize(
@@ -230,12 +230,12 @@ class Provider(Protocol):
         return request
 
     def error(self, response: HttpResponse, /) -> ProviderError:
-        """What a response with a status of 300 or more means."""
+        """The error for a response with a status of 300 or more."""
         return status_error(response)
 
     @property
     def transport(self) -> Transport | None:
-        """What carries the requests when that is not HTTP.
+        """The provider's own transport, if it does not use HTTP.
 
         Each client asks a provider once, and closes what it got when it is closed itself. A
         provider that has a transport must be hashable, and open to weak references.
@@ -331,14 +331,14 @@ class TokenCounter(Protocol):
 
 @runtime_checkable
 class MayBeUnconfigured(Protocol):
-    """The ability of a provider to say that nobody has set it up.
+    """The ability of a provider to say that its settings are missing.
 
     It is for one that needs no key, such as a server on this machine: a list of the models of all
     providers leaves it out until somebody has named its address or its key.
     """
 
     def is_configured(self) -> bool:
-        """Whether somebody has set it up."""
+        """Whether it has the settings that it needs, such as a key."""
         ...
 
 
@@ -364,7 +364,7 @@ class Configurable(Protocol):
 
 
 def status_error(response: HttpResponse) -> ProviderError:
-    """The error that a status alone stands for; its text is the beginning of the body."""
+    """The error for a status alone; its message is the beginning of the body."""
     text = excerpt(response.body) or "no text"
     if 300 <= response.status < 400:
         target = excerpt(response.headers.get("location", "nowhere"))
