@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmgate.provider.merging import Merged, merge_data, settled
+from llmgate.provider.merging import Merged, merge_data, replace_data, settled
 
 Object: TypeAlias = dict[str, Any]
 _KEYS = st.sampled_from(["text", "data", "ids", "name"])
@@ -39,8 +39,16 @@ def test_pieces_of_one_kind_merge_alike() -> None:
     merged = Merged()
     for number in range(200):
         details = [{"index": 0, "type": "x", "text": f"{number} "}]
-        piece = {"text": f"{number},", "token_ids": [number, None], "details": details, "name": "n"}
+        piece: Object = {"text": f"{number},", "token_ids": [number, None], "details": details}
+        piece |= {"name": "n", "nothing": None}
         merge_data(one_by_one, piece)
         merged.add(copy.deepcopy(piece))
     assert settled(one_by_one) == merged.settled()
     assert merged.settled()["text"] == "".join(f"{number}," for number in range(200))
+
+
+def test_what_is_said_again_is_replaced() -> None:
+    """Objects merge, and null takes no value's place."""
+    whole: Object = {"a": 1, "b": {"c": 1}, "d": 1}
+    replace_data(whole, {"a": None, "b": {"e": 2}, "d": {"f": 3}, "g": None})
+    assert {"a": 1, "b": {"c": 1, "e": 2}, "d": {"f": 3}, "g": None} == whole
