@@ -17,7 +17,7 @@ _SHORTCUT = "a shortcut: what it refuses takes the general way, to the same end"
 
 _EQUIVALENT: Mapping[str, str] = {
     r"\((_prepare_plain|is_plain_usage|is_plain_head|_are_counts|_plain_\w+)\)": _SHORTCUT,
-    r"\((_continued|continue_call|_text_piece|_plain|_may_be_marked)\)": _SHORTCUT,
+    r"\((_?continued|continue_call|_text_piece|_plain|_may_be_marked)\)": _SHORTCUT,
     r"openai\.request\.messages:\d+ \(_is_plain\)": _SHORTCUT,
     r"openai\.response\.body:\d+ \(_PLAIN_\w+\)": _SHORTCUT,
     r"openai\.request\.messages:\d+ \(_PLAIN\)": _SHORTCUT,
@@ -27,7 +27,7 @@ _EQUIVALENT: Mapping[str, str] = {
     r"openai\.response\.stream:\d+ \(__init__\).* 0 to 1": "it is set before it is read",
     r"\(_is_same\)": "it only saves a copy of what has not changed",
     r"\(__repr__\)": "what a provider is called in a debugger",
-    r"\(is_whole\).* 2 to 3": "it only decides how often long arguments are looked at",
+    r"\(is_whole\).* 2 to 3|\(_LONG\)": "it only decides how often long arguments are looked at",
     r"\(seconds_of\).*(2 to 3|53 to 54)": "above 2**53 the general way reads a float alike",
     r"\(_ANY_LENGTH\)": "any length will do",
     r"anthropic\.request\.messages:\d+ \(_KNOWN\).*'audio'": "audio is refused either way",

@@ -8,6 +8,7 @@ from llmgate import errors
 from llmgate.testing import RecordedExchange
 from tests.testing.mutation.openai.values import (
     ASK,
+    CITED,
     COUNTS,
     WITH_TOOLS,
     answered,
@@ -25,7 +26,7 @@ TEXT = choice("stop", content="Rain.")
 def said(name: str, report: list[str], completion: dict[str, Any], **message: Any) -> Any:
     """A response with this message."""
     said: dict[str, Any] = {"content": "Rain.", **message}
-    given = answered({**TEXT, "message": {"role": "assistant", **said}})
+    given = answered({**TEXT, "finish_reason": "eos", "message": {"role": "assistant", **said}})
     return whole(name, ASK, given, report=report, completion=completion)
 
 
@@ -137,6 +138,7 @@ MESSAGES = [
         in_message(annotations=None),
         annotations=[5],
     ),
+    said("citations", [], in_message(annotations=CITED), annotations=CITED),
     said("data of its own", [], in_message(provider_data={"a": 1}), provider_data={"a": 1}),
     said("a sound", [], in_message(audio={"id": "a"}), audio={"id": "a"}),
     said(
