@@ -308,3 +308,12 @@ def test_a_format_without_embeddings() -> None:
     for make in (lambda: shape.inputs(Asked("chat")), lambda: shape.embeddings([], Asked("chat"))):
         with pytest.raises(NotImplementedError):
             make()
+
+
+def test_a_port_that_there_is_not_is_refused() -> None:
+    """At once, and not by a thread that dies while the program waits."""
+    with (
+        pytest.raises(RequestError, match=r"no server can listen on .+, port 99999: "),
+        server(port=99_999),
+    ):
+        pass

@@ -136,10 +136,10 @@ class MockServer:
         self._thread.start()
         try:
             started.result()
-        except OSError as error:
+        except (OSError, OverflowError) as error:  # the latter for a port that there is not
             self._thread.join()
             self._thread = None
-            reason = error.strerror or describe_error(error)
+            reason = getattr(error, "strerror", None) or describe_error(error)
         else:
             return self
         raise RequestError(f"no server can listen on {self._host}, port {self._port}: {reason}")
@@ -180,7 +180,7 @@ class MockServer:
             await site.start()
             self._port = runner.addresses[0][1]
             self._stop = lambda: loop.call_soon_threadsafe(stopped.set)
-        except OSError as error:
+        except (OSError, OverflowError) as error:
             started.set_exception(error)
         else:
             started.set_result(None)
