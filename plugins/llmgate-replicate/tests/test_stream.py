@@ -127,7 +127,7 @@ ERRORS: list[tuple[tuple[str, str], type[LLMGateError], str]] = [
     (("error", '{"detail": 5}'), ServerError, "detail"),
     (("done", '{"reason": "error"}'), ServerError, r"failed: .*prediction p1"),
     (("done", '{"reason": "canceled"}'), ProviderError, "was canceled"),
-    (("done", "[]"), DecodeError, "no object"),
+    (("done", "[]"), DecodeError, "not an object"),
     (("done", "x"), DecodeError, "JSON"),
 ]
 
