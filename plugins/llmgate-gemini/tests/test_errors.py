@@ -154,6 +154,7 @@ def test_errors_of_claude_on_vertex_are_anthropics() -> None:
         ({"message": "no"}, "no"),
         ({"detail": "no"}, "no"),
         ({"error": True}, "no text"),
+        ({"error": {"message": " "}}, "no text"),
     ],
 )
 def test_errors_that_a_proxy_writes(payload: Any, message: str) -> None:

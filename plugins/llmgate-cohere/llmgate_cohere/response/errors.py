@@ -120,7 +120,7 @@ def failure_of(native: str | None, described: Any) -> ProviderError | None:
     if native not in _FAILURES and not described:
         return None
     text = described if isinstance(described, str) else repr(described)
-    message = excerpt(text, 2000) if described else ""
+    message = excerpt(text.strip(), 2000) if described else ""
     return ServerError(
         message or f"the generation failed, with finish reason {native}",
         status=_FAILURES.get(native or "", 500),

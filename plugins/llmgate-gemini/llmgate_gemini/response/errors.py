@@ -111,7 +111,7 @@ def _fields_of(payload: Any) -> dict[str, Any] | None:
 
 def _error(fields: Mapping[str, Any], status: int | None) -> ProviderError:
     details = [*_details(fields)]
-    message = excerpt(str(fields.get("message") or "no text"), 2000)
+    message = excerpt(str(fields.get("message") or "").strip() or "no text", 2000)
     reasons = (str(each.get("reason")) for each in details)
     named = next((_REASONS[reason] for reason in reasons if reason in _REASONS), None)
     code = fields.get("status") or fields.get("code")
