@@ -102,7 +102,7 @@ STREAMS: list[tuple[str, FakeProvider, RecordedExchange, str]] = [
         TEXT_STREAM,
         "JSON",
     ),
-    ("test_line_ends_do_not_matter", framing(EventDecoder, Lenient), EVENTS, "no JSON"),
+    ("test_line_ends_do_not_matter", framing(EventDecoder, Lenient), EVENTS, "not JSON"),
     ("test_streams_share_no_state", streaming(Remembering), TEXT_STREAM, "in turns"),
     (
         "test_half_an_answer_is_never_passed_off_as_whole",
