@@ -188,6 +188,12 @@ def test_parts_that_say_nothing() -> None:
 # --- calls --------------------------------------------------------------------------------
 
 
+def test_texts_that_are_null() -> None:
+    """They say nothing, as if they were not there."""
+    parts = [{"text": None}, {"text": None, "thought": True}, text("Hi")]
+    assert "Hi" == whole(saying(*parts)).text == streamed(saying(*parts)).text
+
+
 def test_calls_have_ids() -> None:
     """Gemini's own, or made from the call's; their arguments are never empty."""
     calls = whole(saying(call(id="its", args={"a": [1]}), call())).choices[0].message.tool_calls

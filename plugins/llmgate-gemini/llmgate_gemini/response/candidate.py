@@ -119,7 +119,8 @@ class Candidate:
         if "functionCall" in payload:
             self._read_call(part, delta)
         elif "text" in payload and payload.get("thought") is True:
-            delta.reasoning_content = (delta.reasoning_content or "") + part.text("text")
+            thought = part.optional_text("text") or ""
+            delta.reasoning_content = (delta.reasoning_content or "") + thought
             if payload.get("thoughtSignature"):
                 self._keep(payload, delta)
         elif "text" in payload:
@@ -129,7 +130,7 @@ class Candidate:
             self._keep(payload, delta)
 
     def _read_text(self, part: Fields, delta: ChoiceDelta) -> None:
-        text = part.text("text")
+        text = part.optional_text("text") or ""
         if text:
             delta.content = (delta.content or "") + text
             self._texts.append(text)
