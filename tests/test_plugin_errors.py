@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from llmgate import Client, InternalError, PluginError
+from llmgate import AuthenticationError, Client, InternalError, PluginError
 from llmgate._core.retry import RetryPolicy
 from llmgate.errors import DecodeError, InvalidRequestError
 from llmgate.provider.framing import Frame
@@ -171,6 +171,22 @@ async def test_a_framer_that_raises(error: Exception, kind: type[Exception]) -> 
             await stream.completion()
     assert kind is type(caught.value)
     assert 0 == transport.still_open
+
+
+async def test_a_flow_that_raises_when_it_is_closed() -> None:
+    """The call's error is what ended it."""
+
+    class Untidy(FakeProvider):
+        def complete(self, call: Any) -> Flow[Any]:
+            try:
+                yield HttpRequest("POST", "https://fake.invalid")
+            except GeneratorExit:
+                raise KeyError from None
+
+    provider = with_transport(Untidy(), CannedTransport([Canned(401)]))
+    async with Client(providers={"fake": provider}) as client:
+        with pytest.raises(AuthenticationError):
+            await client.acompletion("fake/fake-1", HI)
 
 
 async def test_what_authorize_returned() -> None:

@@ -56,7 +56,7 @@ def test_a_batch_says_what_failed(tmp_path: Path, capsys: pytest.CaptureFixture[
     """The first few; the exit code says that some did."""
     assert 1 == main(batch_of(tmp_path, '"one"', *["{"] * 7))
     printed = capsys.readouterr().err
-    assert "llmgate: 1: line 2: no JSON" in printed
+    assert "llmgate: 1: line 2: not JSON" in printed
     assert "llmgate: 2 more failures are in the output" in printed
     assert "8 calls, 7 failed," in printed
 

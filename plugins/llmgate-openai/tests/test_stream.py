@@ -170,9 +170,6 @@ def test_what_has_no_place_is_in_extra() -> None:
     )
     assert {"moderation": {"input": 1}} == chunk.extra
     assert {"content_filter_results": {"hate": {}}} == chunk.choices[0].extra
-    events = [_event({"content": "x"}, p=padding) for padding in ("aB", "aBc", 0.5)]
-    chunks = [chunk for event in events for chunk in ChatDecoder("7").feed(Frame(event))]
-    assert [{}, {}, {"p": 0.5}] == [chunk.extra for chunk in chunks]
 
 
 def test_the_answer_so_far_is_not_read_twice() -> None:

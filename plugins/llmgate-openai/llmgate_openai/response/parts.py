@@ -30,7 +30,6 @@ __all__ = [
     "seconds_of",
     "text_or_none",
     "tool_call",
-    "without_padding",
 ]
 
 
@@ -75,13 +74,6 @@ def head_fields(
     kind = side.text("object")
     extra |= side.odd
     return head if kind is None else {**head, "object": kind}
-
-
-def without_padding(fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields of an event but for the random letters that Mistral adds to them."""
-    if type(fields.get("p")) is str:
-        del fields["p"]
-    return fields
 
 
 def is_plain_head(

@@ -28,7 +28,6 @@ from llmgate_openai.response.parts import (
     head_fields,
     is_plain_head,
     message_fields,
-    without_padding,
 )
 from llmgate_openai.response.surrogates import SurrogateJoiner
 from llmgate_openai.response.usage import read_usage
@@ -156,8 +155,7 @@ class ChatDecoder:
         usage = None
         if "obfuscation" in payload:
             payload.pop("obfuscation")  # random padding
-        # nearly always they are as in the event before
-        if payload != self._fields and without_padding(payload) != self._fields:
+        if payload != self._fields:  # nearly always it is as in the event before
             extra = payload.copy()
             usage = extra.pop("usage", None)
             if not self._read_fields(extra):
