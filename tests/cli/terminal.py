@@ -21,6 +21,8 @@ import pyte
 
 COLUMNS, LINES = 80, 24
 LONGEST_WAIT = 20.0
+_PATIENCE = 4.0
+"""Seconds after which a ^C is pressed again."""
 
 
 _OWN = """
@@ -85,14 +87,16 @@ class Terminal:
 
     def interrupt(self, expected: str) -> None:
         """Press ^C until another such text is on the screen: Python's readline can miss a signal
-        that comes while it draws, and heeds the next one."""
+        that comes while it draws, and heeds the next one. One that comes too soon would interrupt
+        what the first one began."""
         before = self.text.count(expected)
-        for _ in range(int(LONGEST_WAIT)):
+        for _ in range(int(LONGEST_WAIT / _PATIENCE)):
             self.type("\x03")
-            self._read()
-            self._read()
-            if self.text.count(expected) > before:
-                return
+            again = time.monotonic() + _PATIENCE
+            while time.monotonic() < again:
+                self._read()
+                if self.text.count(expected) > before:
+                    return
         raise AssertionError(self.text)
 
     def wait_for(self, condition: str | Callable[[str], bool]) -> str:
