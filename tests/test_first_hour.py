@@ -181,25 +181,3 @@ def test_what_is_installed_is_what_the_readme_says() -> None:
     lines = [line for line in install.splitlines() if line.startswith("pip ")]
     assert 2 == len(lines)
     assert all(f"\n{line}" in readme for line in lines)
-
-
-def test_the_folders_that_are_installed_are_distributions() -> None:
-    """Whatever the shell makes of ``./plugins/…*``: pip refuses a file among them."""
-    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
-    lines = [
-        line.partition("#")[0]
-        for page in pages
-        for line in page.read_text(encoding="utf-8").splitlines()
-        if "pip install " in line
-    ]
-    folders = {word for line in lines for word in re.findall(r"(?<!\S)\./[\w./*-]+", line)}
-    assert {"./llmgate/testing", "./plugins/llmgate-*", "./extras/llmgate-*"} <= folders
-    found = {folder: [*ROOT.glob(folder)] for folder in folders if "…" not in folder}
-    assert [] == [folder for folder, paths in found.items() if not paths]
-    wrong = [
-        path
-        for paths in found.values()
-        for path in paths
-        if not (path / "pyproject.toml").is_file()
-    ]
-    assert [] == wrong

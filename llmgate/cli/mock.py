@@ -54,6 +54,5 @@ def run(arguments: argparse.Namespace) -> int:
         return serve(arguments)
     raise RequestError(
         f"llmgate mock needs the package llmgate-testing (no module {missing}); install it by "
-        "pip install ./llmgate/testing in a checkout, or from wheels by "
-        "pip install --no-index --find-links dist llmgate-testing"
+        "pip install --no-index --find-links dist llmgate-testing, after make wheels in a checkout"
     )

@@ -164,7 +164,7 @@ def test_the_command_without_its_package(
     assert 1 == main(["mock"])
     said = capsys.readouterr().err
     assert "needs the package llmgate-testing (no module llmgate.testing" in said
-    assert "pip install ./llmgate/testing in a checkout" in said
+    assert "pip install --no-index --find-links dist llmgate-testing" in said
 
 
 def test_the_command_in_this_process(
