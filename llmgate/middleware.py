@@ -47,7 +47,7 @@ class Shared(NamedTuple):
     """What a client shares with its middleware.
 
     ``policy`` says how often a call is retried whose ``max_retries`` is None. ``budget`` is what
-    all retries of the client come from: who sends a call again without being told by an error asks
+    all retries of the client come from: who sends a call again for a reason of its own asks
     ``budget.spend()``, and leaves it where that is False. ``prices`` are the client's own.
     ``target`` gives the provider and its own name of a model as a call names it, and raises an
     :class:`~llmgate.errors.UnknownProviderError` where it is nobody's.

@@ -16,21 +16,21 @@ from llmgate.types import (
 # --- what decoders tell beside the answer -------------------------------------------------
 
 
-def test_asides_are_told_whole_and_not_with_each_item() -> None:
-    """The first few at once, then when they have doubled, and the rest at the end: what is told is
-    in all a small multiple of what there is."""
-    asides, told = Asides(), list[int]()
+def test_asides_are_emitted_whole_and_not_with_each_item() -> None:
+    """The first few at once, then when they have doubled, and the rest at the end: all that is
+    emitted is a small multiple of what there is."""
+    asides, emitted = Asides(), list[int]()
     for number in range(1000):
         extra = asides.add("logs" if number % 2 else "events", number)
         if extra:
-            told.append(sum(len(items) for items in extra.values()))
-    assert [*range(1, 17), 32, 64, 128, 256, 512] == told
+            emitted.append(sum(len(items) for items in extra.values()))
+    assert [*range(1, 17), 32, 64, 128, 256, 512] == emitted
     whole = {"events": [*range(0, 1000, 2)], "logs": [*range(1, 1000, 2)]}
     assert whole == asides.rest()
     assert {} == asides.rest()
 
 
-def test_what_was_told_does_not_change() -> None:
+def test_what_was_emitted_does_not_change() -> None:
     """A chunk that was delivered stays as it is."""
     asides = Asides()
     first = asides.add("events", 1)

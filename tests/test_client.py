@@ -182,7 +182,7 @@ async def test_extra_body(server: FaultServer) -> None:
 
 
 async def test_hooks_of_a_call(server: FaultServer) -> None:
-    """They are told beside the client's, of this call only."""
+    """They are notified beside the client's, of this call only."""
     always, once = Recorder(), Recorder()
     async with client_of(server, hooks=[always]) as client:
         await client.acompletion(MODEL, HI, hooks=[once])
@@ -193,13 +193,13 @@ async def test_hooks_of_a_call(server: FaultServer) -> None:
 async def test_two_clients_at_once() -> None:
     """Their keys, hooks and policies do not mix."""
     with FaultServer(reply(503)) as one, FaultServer(ANSWER) as other:
-        told = Recorder(), Recorder()
+        hooks = Recorder(), Recorder()
         clients = [
             Client(
                 providers={"openai": PlainProvider(api_key="sk-1", base_url=one.url)},
-                hooks=[told[0]],
+                hooks=[hooks[0]],
             ),
-            client_of(other, hooks=[told[1]]),
+            client_of(other, hooks=[hooks[1]]),
         ]
         clients[0]._policy = replace(AT_ONCE, max_retries=3)
         calls = [client.acompletion(MODEL, HI) for client in clients for _ in range(5)]
@@ -210,7 +210,7 @@ async def test_two_clients_at_once() -> None:
     assert (20, 5) == (len(one.requests), len(other.requests))
     assert {"Bearer sk-1"} == {seen.headers["authorization"] for seen in one.requests}
     assert {f"Bearer {KEY}"} == {seen.headers["authorization"] for seen in other.requests}
-    assert (5, 5) == tuple(len(hook.all(CallEnded)) for hook in told)
+    assert (5, 5) == tuple(len(hook.all(CallEnded)) for hook in hooks)
 
 
 async def test_the_logger_of_old(server: FaultServer) -> None:

@@ -36,7 +36,7 @@ def contents(emulation: ToolEmulation) -> list[Any]:
 
 
 def test_offered_functions_are_described_in_a_system_message_of_their_own() -> None:
-    """The model is told of each function and how to call it; nothing forces it to."""
+    """The prompt names each function and how to call it; nothing forces it to."""
     call = ToolEmulation.of(make_call(temperature=0.5)).call
     [system, user] = call.messages
     assert "system" == system["role"]
@@ -127,7 +127,7 @@ def test_a_forced_call_needs_tools(choice: Any) -> None:
 
 
 def test_custom_tools_are_refused() -> None:
-    """Their free text cannot be told from an answer."""
+    """Their free text cannot be distinguished from an answer."""
     with pytest.raises(UnsupportedError, match=r"tools\[1\]: only functions"):
         ToolEmulation.of(
             make_call(tools=[*tools(CLOCK), {"type": "custom", "custom": {"name": "x"}}])
@@ -236,7 +236,7 @@ def test_a_result_that_is_no_text_is_refused() -> None:
 
 
 def test_a_history_of_calls_needs_no_tools() -> None:
-    """It is put into words, and the model is told of no functions."""
+    """It is put into words, and the prompt names no functions."""
     message = {"role": "tool", "tool_call_id": "1", "content": "21"}
     emulation = ToolEmulation.of(make_call(USER, message, tools=None))
     assert ["user", "user"] == [message["role"] for message in emulation.call.messages]
@@ -282,8 +282,8 @@ def test_the_report_names_everything_and_the_call_stays_as_it_is(
         expected |= {f"messages[{index}]"} if message["role"] == "tool" else set()
         expected |= {f"messages[{index}].tool_calls"} if "tool_calls" in message else set()
     assert expected == {deviation.path for deviation in call.report}
-    [told] = [deviation for deviation in call.report if deviation.path == "tools"]
-    assert tools(WEATHER, CLOCK) == told.given
+    [entry] = [deviation for deviation in call.report if deviation.path == "tools"]
+    assert tools(WEATHER, CLOCK) == entry.given
     again = ToolEmulation.of(make_call(*history, tool_choice=choice, parallel_tool_calls=parallel))
     assert emulation.call.messages == again.call.messages
     assert emulation.call.parameters == again.call.parameters

@@ -127,9 +127,9 @@ ANY_EVENT = pytest.mark.parametrize(
 )
 def test_an_event_is_a_flat_dictionary(name: str, event: Event, values: dict[str, Any]) -> None:
     """Its name, its time, the call's id, and its own values in plain types."""
-    told = as_dictionary(event)
-    assert (event.at, event.monotonic) == (told.pop("time"), told.pop("monotonic"))
-    assert {"event": name, "call_id": "c"} | values == told
+    fields = as_dictionary(event)
+    assert (event.at, event.monotonic) == (fields.pop("time"), fields.pop("monotonic"))
+    assert {"event": name, "call_id": "c"} | values == fields
 
 
 @pytest.mark.parametrize("kind", [CallStarted, AttemptStarted, FirstToken])

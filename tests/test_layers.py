@@ -217,7 +217,7 @@ REASONED = {
     "llmgate._text.shape_loading._quick_loaders": "a class's loader is compiled when used again",
     "llmgate._core.prepare._ids": "ids differ by what came before them",
     "llmgate.middlewares.strategies._random": "what is drawn differs by what was drawn before",
-    "llmgate._core.retried._told": "each task has its own, and only while it calls",
+    "llmgate._core.retried._listeners": "each task has its own, and only while it calls",
     "llmgate._core.pool_wait._listener": "each task has its own, and only while it sends",
     "llmgate._core.drive._abandoning": "a loop holds its tasks weakly, and these must end",
     "llmgate._core.dispatch._queues": "at its end and after a fork, a process serves all clients",

@@ -94,7 +94,7 @@ def explained(error: ValidationError, value: Any, path: str) -> InvalidRequestEr
 def _real_steps(location: tuple[int | str, ...], value: Any) -> Iterable[int | str]:
     """The steps that lead through the value, without the names of union branches.
 
-    Branches are named ``~…`` in the schemas, or by the tag that chose them; a tag is told
+    Branches are named ``~…`` in the schemas, or by the tag that chose them; a tag is distinguished
     from a key by being what the value's own ``role`` or ``type`` says, right after an index.
     """
     after_index = False

@@ -1,6 +1,7 @@
-"""Who is told at once that a call is retried: what holds other calls back needs not await its end.
+"""Listeners of the retries of a call, notified at once: who holds other calls back cannot wait for
+the end of this one.
 
-Nobody is told unless a middleware asks for it, around the handler that makes the call.
+There are none unless a middleware listens, around the handler that makes the call.
 """
 
 from __future__ import annotations
@@ -11,35 +12,36 @@ from typing import Any, TypeAlias
 
 from llmgate.errors import LLMGateError
 
-__all__ = ["Told", "end_telling", "tell_of_retry", "tell_until_end"]
+__all__ = ["Listeners", "listen_for_retries", "notify_of_retry", "stop_listening"]
 
-Told: TypeAlias = "tuple[Callable[[LLMGateError], None], Told | None]"
-"""A function that neither waits nor raises, and what stands around it."""
+Listeners: TypeAlias = "tuple[Callable[[LLMGateError], None], Listeners | None]"
+"""A function that neither waits nor raises, and those that listened before it."""
 
-_told: dict[asyncio.Task[Any] | None, Told] = {}
+_listeners: dict[asyncio.Task[Any] | None, Listeners] = {}
 """Of the tasks whose calls are under way: a variable of their contexts would cost ten times as
-much. A task that a call starts tells nobody."""
+much. A task that a call starts has none."""
 
 
-def tell_until_end(tell: Callable[[LLMGateError], None]) -> asyncio.Task[Any] | None:
-    """Have a function told of the retries in this task, until ``end_telling``."""
+def listen_for_retries(listener: Callable[[LLMGateError], None]) -> asyncio.Task[Any] | None:
+    """Have a function called with the error of each retry in this task, until
+    ``stop_listening``."""
     task = asyncio.current_task()
-    _told[task] = (tell, _told.get(task))
+    _listeners[task] = (listener, _listeners.get(task))
     return task
 
 
-def end_telling(task: asyncio.Task[Any] | None) -> None:
-    """Tell the last one that asked no more."""
-    outer = _told[task][1]
-    if outer is None:
-        del _told[task]
+def stop_listening(task: asyncio.Task[Any] | None) -> None:
+    """Take away the listener that came last."""
+    earlier = _listeners[task][1]
+    if earlier is None:
+        del _listeners[task]
     else:
-        _told[task] = outer
+        _listeners[task] = earlier
 
 
-def tell_of_retry(error: LLMGateError) -> None:
-    """Tell with which error an attempt has failed that is followed by another one."""
-    told = _told.get(asyncio.current_task()) if _told else None
-    while told is not None:
-        told[0](error)
-        told = told[1]
+def notify_of_retry(error: LLMGateError) -> None:
+    """Call the listeners with the error of an attempt that is followed by another one."""
+    listeners = _listeners.get(asyncio.current_task()) if _listeners else None
+    while listeners is not None:
+        listeners[0](error)
+        listeners = listeners[1]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from llmgate._core.failures import authorize_error
 from llmgate._core.pool_wait import LONG_WAIT, on_pool_wait
-from llmgate._core.retried import tell_of_retry
+from llmgate._core.retried import notify_of_retry
 from llmgate._core.settings import HeaderSource, as_headers
 from llmgate._core.signing import CallSigning
 from llmgate._core.state import CallState, request_id
@@ -155,7 +155,7 @@ def pause_before_next(error: LLMGateError, state: CallState, *, answered: bool) 
     ):
         return None
     state.retries += 1
-    tell_of_retry(error)
+    notify_of_retry(error)
     if state.emit is not None:
         following = state.reserve_number()
         state.emit(RetryScheduled(state.call.id, following, wait, error, state.labels))

@@ -1,6 +1,6 @@
 """``llmgate doctor``: what is installed and set, and what is wrong with it.
 
-It imports no provider, shows no key, and sends nothing unless it is told to reach somebody.
+It imports no provider, shows no key, and sends nothing unless it is asked to reach somebody.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ class SharedCooldowns:
                 else:
                     entry.gives_up_probe = False
                     await self._store.delete(entry.probe_key)
-            except Exception:  # noqa: BLE001 - it is told again when it changes
+            except Exception:  # noqa: BLE001 - it is written again when it changes
                 self.failures += 1
 
 

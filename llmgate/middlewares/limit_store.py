@@ -1,6 +1,6 @@
 """The contract of what keeps the state of limits, in this process or for many; it keeps nothing.
 
-A store is asked before a call, which may have to wait or is refused, and is told afterwards what
+A store is asked before a call, which may have to wait or is refused, and afterwards settles what
 was used. Amounts are numbers by the names of what is limited: ``requests``, ``tokens``, and
 ``spend`` in whole billionths of a limit's currency.
 """

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from llmgate._core.retried import end_telling, tell_until_end
+from llmgate._core.retried import listen_for_retries, stop_listening
 from llmgate._core.state import attempts_of
 from llmgate._core.stream import Stream
 from llmgate.errors import (
@@ -116,7 +116,7 @@ class Limits(Middleware):
     async def hold(self, call: Call, handler: Callable[[Call], Awaitable[Result]]) -> Result:
         """What a handler gives for a call, when it is the call's turn."""
         held = await self._admitted(call)
-        task = tell_until_end(held.retried)
+        task = listen_for_retries(held.retried)
         try:
             result = await handler(call)
         except LLMGateError as error:
@@ -126,7 +126,7 @@ class Limits(Middleware):
             held.cancelled(error)
             raise
         finally:
-            end_telling(task)
+            stop_listening(task)
         if isinstance(result, Stream):
             held.heed(result.exchange.headers)
             result.when_done(held.stream_ended)

@@ -26,7 +26,7 @@ class Pacing:
         self.moved = 0.0
         """Seconds by which all that wait were moved, by one pause after the other."""
         self.is_paced = False
-        """Whether ``release`` has to be told of calls."""
+        """Whether ``release`` has to be called for calls."""
         self._released = 0
         self._gap = self._paced_until = 0.0
 

@@ -47,12 +47,12 @@ def advice_in(headers: Mapping[str, str], tokens: int) -> Advice | None:
         tokens: What its call took; 0 where that is not known. The next ones are thought to take as
             many.
     """
-    told = _told_by((*headers,))
-    if not told:
+    limits = _limits_in((*headers,))
+    if not limits:
         return None
     pause = gap = seconds = 0.0
     is_known = False
-    for each in told:
+    for each in limits:
         remaining = _number(headers[each.remaining])
         if remaining is None:
             continue
@@ -72,8 +72,8 @@ def advice_in(headers: Mapping[str, str], tokens: int) -> Advice | None:
     return Advice(min(pause, _LONGEST), gap, seconds) if pause or gap else _AT_EASE
 
 
-class _Told(NamedTuple):
-    """The names of the headers that tell of one limit, and whether it is one of tokens."""
+class _LimitHeaders(NamedTuple):
+    """The names of the headers of one limit, and whether it is one of tokens."""
 
     remaining: str
     limit: str
@@ -82,16 +82,16 @@ class _Told(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def _told_by(names: tuple[str, ...]) -> tuple[_Told, ...]:
-    """What the headers of these names tell of; a host's responses all have the same names."""
-    told: list[_Told] = []
+def _limits_in(names: tuple[str, ...]) -> tuple[_LimitHeaders, ...]:
+    """The limits that headers of these names describe: the same for all responses of a host."""
+    limits: list[_LimitHeaders] = []
     for name in names:
         found = _REMAINING.fullmatch(name) if "remaining" in name else None
         if found is not None:
             limit, reset = (name.replace("remaining", kind) for kind in ("limit", "reset"))
             kind = found["before"] or found["after"] or ""
-            told.append(_Told(name, limit, reset, "token" in kind))
-    return tuple(told)
+            limits.append(_LimitHeaders(name, limit, reset, "token" in kind))
+    return tuple(limits)
 
 
 def _number(value: str) -> float | None:

@@ -160,31 +160,31 @@ class Accumulating(Protocol):
 
 
 class Asides:
-    """Lists that grow with a stream and are told in ``extra``, whole each time.
+    """Lists that grow with a stream and are emitted in ``extra``, whole each time.
 
-    Telling them anew with each item would take time in the square of their length: after the first
-    few they are told when they have doubled, and :meth:`rest` at the end.
+    Emitting them anew with each item would take time in the square of their length: after the first
+    few they are emitted when they have doubled, and :meth:`rest` at the end.
     """
 
-    __slots__ = ("_count", "_lists", "_told")
+    __slots__ = ("_count", "_emitted", "_lists")
 
     def __init__(self) -> None:
         self._lists: dict[str, list[Any]] = {}
         self._count = 0
-        self._told = 0
+        self._emitted = 0
 
     def add(self, name: str, item: Any) -> dict[str, Any]:
-        """Add to a list; all lists so far, or nothing when it is too early to tell them again."""
+        """Add to a list; all lists so far, or nothing when it is too early to emit them again."""
         self._lists.setdefault(name, []).append(item)
         self._count += 1
-        is_time = self._count <= _FEW or self._count >= 2 * self._told
+        is_time = self._count <= _FEW or self._count >= 2 * self._emitted
         return self.rest() if is_time else {}
 
     def rest(self) -> dict[str, Any]:
-        """All lists so far, if there is something in them that was not told yet."""
-        if self._told == self._count:
+        """All lists so far, if there is something in them that was not emitted yet."""
+        if self._emitted == self._count:
             return {}
-        self._told = self._count
+        self._emitted = self._count
         return {name: [*items] for name, items in self._lists.items()}
 
 

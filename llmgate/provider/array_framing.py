@@ -1,6 +1,6 @@
 """Cuts a stream into its events: server-sent events, or one JSON array of them.
 
-An array is what some hosts send where nobody asks for events; it is told by its first character.
+An array is what some hosts send where nobody asks for events; its first character shows it.
 Each element is yielded as soon as it is complete. It reads no element.
 """
 

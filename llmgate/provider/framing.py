@@ -94,7 +94,7 @@ class SSEFramer:
         self._head = b""
         self._name_line, self._name = b"", ""
         self.has_joined_events = False
-        """Whether events came that a single line end separates, and were told apart."""
+        """Whether events came that a single line end separates, and were distinguished."""
 
     @property
     def unframed(self) -> bytes:

@@ -56,7 +56,7 @@ class Answers(Basis):
         check(Completion.model_validate(decode_json(text)) == answer, "its JSON loses something")
         check(pickle.loads(pickle.dumps(answer)) == answer, "pickle loses something")  # noqa: S301 - made here
 
-    def test_nothing_is_told_twice(self, answered: RecordedExchange) -> None:
+    def test_nothing_stands_twice(self, answered: RecordedExchange) -> None:
         """What has a field of its own is not in ``extra`` as well, where a dump would hide it."""
         own = self.make_provider().name
         answer = self.answer(answered)

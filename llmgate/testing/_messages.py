@@ -38,9 +38,10 @@ class Messages(Encoding):
             ]
             reports = [call.report for call, _ in filter(None, encoded)]
             bodies = [body for _, body in filter(None, encoded)]
-            is_told = len(bodies) < 2 or bodies[0] != bodies[1] or any(reports)
+            is_distinct = len(bodies) < 2 or bodies[0] != bodies[1] or any(reports)
             check(
-                is_told, f"a message of the {one} is sent like one of the {other}: {bodies!r:.500}"
+                is_distinct,
+                f"a message of the {one} is sent like one of the {other}: {bodies!r:.500}",
             )
 
     def test_turns_keep_their_order(self) -> None:

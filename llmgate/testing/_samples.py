@@ -172,7 +172,7 @@ def odd(payload: Any, usual: str, most: int) -> Iterator[tuple[str, Any]]:
     places = [
         place
         for place in _places(payload, ())
-        if place[-1] not in _TAGS and _is_told(_at(payload, place), said, usual)
+        if place[-1] not in _TAGS and _is_shown(_at(payload, place), said, usual)
     ]
     for place in places[:: max(1, len(places) // most)]:
         wrong: Any = {"x_odd": ODD} if isinstance(_at(payload, place), str) else ODD
@@ -180,7 +180,7 @@ def odd(payload: Any, usual: str, most: int) -> Iterator[tuple[str, Any]]:
         yield where, _changed(payload, place, wrong, remove=False)
 
 
-def _is_told(value: Any, said: str, usual: str) -> bool:
+def _is_shown(value: Any, said: str, usual: str) -> bool:
     """Whether an answer says what its response says at one place and nowhere else."""
     if not isinstance(value, str):
         return not isinstance(value, bool)

@@ -162,9 +162,9 @@ class Streams(Basis):
         if not isinstance(error, StreamTruncatedError):
             fail(f"{where}: expected StreamTruncatedError, raised {error!r}")
         has_come = any(chunk.choices for chunk in outcome.chunks)
-        is_told = f"{where}: chunks came: {has_come}, but the error's partial is {error.partial!r}"
+        message = f"{where}: chunks came: {has_come}, but the error's partial is {error.partial!r}"
         is_silent = error.partial is None or not _says_something(error.partial)
-        check(error.partial is not None if has_come else is_silent, is_told)
+        check(error.partial is not None if has_come else is_silent, message)
         if error.partial is not None:
             self._check_partial(where, error.partial, whole)
 

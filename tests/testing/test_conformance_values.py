@@ -85,9 +85,9 @@ def test_finds_reports_of_other_values(provider: FakeProvider, finding: str) -> 
     run(kit(reporting("converted", 0.5, "half"), TEXT), REPORTS)
 
 
-def test_finds_what_is_told_twice() -> None:
+def test_finds_what_stands_twice() -> None:
     """What has a field is not in ``extra`` as well, nor beside it under the provider's name."""
-    test = "test_nothing_is_told_twice"
+    test = "test_nothing_stands_twice"
     run(kit(reworded(extra={"index": None, "message": "another"})), test)
     with pytest.raises(AssertionError, match="extra of Choice and in its field finish_reason"):
         run(kit(reworded(finish_reason="stop", extra={"finish_reason": "stop"})), test)

@@ -98,7 +98,7 @@ def asked_for(model: str, given: Mapping[str, Any]) -> Asked:
     """A call's arguments; one that is None counts as not given.
 
     Raises:
-        BadRequestError: when no provider can be told from the model's name.
+        BadRequestError: when no provider can be found in the model's name.
     """
     named = {name: value for name, value in given.items() if value is not None}
     provider, own = split(model, named.get("custom_llm_provider"))

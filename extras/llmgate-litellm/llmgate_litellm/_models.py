@@ -48,7 +48,7 @@ def get_llm_provider(
     """The provider's own name of a model, the provider, the key and the address that were given.
 
     Raises:
-        BadRequestError: when no provider can be told from the name.
+        BadRequestError: when no provider can be found in the name.
     """
     provider, own = split(model, custom_llm_provider)
     return own, provider, api_key, api_base

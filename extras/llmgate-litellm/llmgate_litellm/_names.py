@@ -89,7 +89,7 @@ def split(model: str, custom_llm_provider: str | None = None) -> tuple[str, str]
     """The provider, as litellm calls it, and its own name of the model.
 
     Raises:
-        BadRequestError: when no provider can be told from the name.
+        BadRequestError: when no provider can be found in the name.
     """
     if custom_llm_provider:
         return custom_llm_provider, model.removeprefix(f"{custom_llm_provider}/")

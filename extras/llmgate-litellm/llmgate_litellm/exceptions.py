@@ -131,7 +131,7 @@ class APIError(_Described, _APIError):
 
 
 class BadRequestError(_Described, _BadRequest):
-    """The request is refused as it is (400, 422), or no provider can be told from the model."""
+    """The request is refused as it is (400, 422), or no provider can be found in the model."""
 
     usual_status = 400
     positions = _MODEL_FIRST

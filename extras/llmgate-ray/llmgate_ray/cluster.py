@@ -24,7 +24,7 @@ class RayCluster:
 
     Args:
         ray: The module.
-        settings: What all workers are told.
+        settings: What all workers are given.
         count: How many there are; None for one on each node.
         cpus: How many of a node's CPUs each of them reserves.
     """

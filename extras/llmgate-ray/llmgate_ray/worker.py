@@ -29,7 +29,7 @@ ClientFactory: TypeAlias = Callable[[WorkerPlace], Client]
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """What all workers of a batch are told."""
+    """What all workers of a batch are given."""
 
     common: Mapping[str, Any]
     concurrency: int
@@ -52,7 +52,7 @@ class BatchWorker:
 
     Args:
         place: Which worker it is.
-        settings: What all of them are told.
+        settings: What all of them are given.
     """
 
     def __init__(self, place: WorkerPlace, settings: WorkerSettings) -> None:

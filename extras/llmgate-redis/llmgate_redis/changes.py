@@ -1,4 +1,4 @@
-"""What is still to be told to Redis: added up by keys, in one batch at a time; it sends nothing."""
+"""What is still to be written to Redis: by keys, in one batch at a time; it sends nothing."""
 
 from __future__ import annotations
 

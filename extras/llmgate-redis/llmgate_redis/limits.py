@@ -37,7 +37,7 @@ class RedisLimits:
         namespace: What keys begin with, as a tag: all of them are in one slot of a cluster.
         timeout: Seconds that Redis has for one decision.
         lease: Seconds for which a call counts whose process does not say that it still runs.
-        on_change: Is told when Redis goes away, and when it is back.
+        on_change: Called when Redis goes away, and when it is back.
 
     Raises:
         InvalidRequestError: naming what is wrong.

@@ -25,7 +25,7 @@ class RedisStore:
         timeout: Seconds that Redis has for one command.
         largest: The bytes of the largest value that is kept.
         longest: Seconds after which a key ends that has no end of its own.
-        on_change: Is told when Redis goes away, and when it is back.
+        on_change: Called when Redis goes away, and when it is back.
     """
 
     def __init__(

@@ -54,7 +54,7 @@ def beside(amounts: Amounts) -> Callable[[str, float], float]:
 
 
 class Unchecked:
-    """A call that was let through while Redis was away; Redis is told later what it spent."""
+    """A call that was let through while Redis was away; Redis gets later what it spent."""
 
     def __init__(self, ledger: Ledger, request: Request, inner: Admission) -> None:
         self._ledger, self._request, self._inner = ledger, request, inner
@@ -83,7 +83,7 @@ class Unchecked:
 
 @dataclass
 class _Line:
-    """Those that wait for the same groups. The first one asks; ``last`` is what it was told."""
+    """Those that wait for the same groups. The first one asks; ``last`` is the response it had."""
 
     last: Decision
     first: asyncio.Lock = field(default_factory=asyncio.Lock)
