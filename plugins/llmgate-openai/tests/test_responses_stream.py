@@ -1,45 +1,29 @@
-"""Events of responses: what they say, how they end, and what hosts leave out or write otherwise."""
+"""Streams of the Responses API: what their events say, and how they end."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
 from llmgate.errors import (
-    BadRequestError,
-    ContentFilterError,
-    DecodeError,
-    LLMGateError,
-    OverloadedError,
-    ProviderError,
-    RateLimitError,
-    ServerError,
     StreamTruncatedError,
 )
-from llmgate.provider.accumulate import accumulate
-from llmgate.provider.http import HttpResponse
 from llmgate.report import Report
-from llmgate.testing import drive, read_stream
-from llmgate.testing.driving import call_of
-from llmgate.types import Chunk, Completion, Message
-from llmgate_openai import OpenAI
-from llmgate_openai.responses import ResponsesDecoder
+from llmgate.types import Message
+from tests.integration.openai_response_events import (
+    COMPLETED,
+    CREATED,
+    DONE,
+    HEAD,
+    added,
+    event,
+    items_in,
+    read,
+    text,
+)
 
-HELLO: list[Any] = [{"role": "user", "content": "Hello"}]
-HEAD = {"id": "resp_1", "object": "response", "created_at": 7.0, "model": "gpt-5"}
-USAGE = {"input_tokens": 2, "output_tokens": 3, "total_tokens": 5}
-DONE: dict[str, Any] = {
-    **HEAD,
-    "status": "completed",
-    "output": [],
-    "usage": USAGE,
-    "service_tier": "flex",
-}
-CREATED = {"type": "response.created", "response": {**HEAD, "status": "in_progress"}}
-COMPLETED: dict[str, Any] = {"type": "response.completed", "response": DONE}
 CALL = {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "weather", "arguments": ""}
 MESSAGE: dict[str, Any] = {"type": "message", "id": "msg_1", "role": "assistant", "content": []}
 THOUGHT: dict[str, Any] = {
@@ -51,52 +35,14 @@ THOUGHT: dict[str, Any] = {
 CITED = {"type": "url_citation", "url": "https://a.example", "start_index": 0, "end_index": 2}
 
 
-def event(kind: str, **fields: Any) -> dict[str, Any]:
-    """An event of the first item."""
-    return {"type": f"response.{kind}", "output_index": 0, **fields}
-
-
-def added(item: dict[str, Any], place: int = 0) -> dict[str, Any]:
-    """An item begins."""
-    return event("output_item.added", output_index=place, item=item)
-
-
 def ended(item: dict[str, Any], place: int = 0) -> dict[str, Any]:
     """An item ends."""
     return event("output_item.done", output_index=place, item=item)
 
 
-def text(piece: Any, place: Any = 0, **fields: Any) -> dict[str, Any]:
-    """A piece of a text."""
-    return event("output_text.delta", output_index=place, delta=piece, content_index=0, **fields)
-
-
-def written(events: Iterable[Any]) -> bytes:
-    """Events as they come."""
-    return b"".join(
-        b"data: " + (each if isinstance(each, bytes) else json.dumps(each).encode()) + b"\n\n"
-        for each in events
-    )
-
-
-def read(*events: Any, report: Report | None = None, **settings: Any) -> Completion:
-    """What events add up to."""
-    decoder = ResponsesDecoder("7", report=report, **settings)
-    added_up = accumulate(read_stream(decoder, [written(events)]))
-    assert added_up == decoder.accumulator.completion()
-    return added_up
-
-
 def message_of(*events: Any, **settings: Any) -> Message:
     """The message of a response with these events in it."""
     return read(CREATED, *events, COMPLETED, **settings).choices[0].message
-
-
-def items_in(message: Message) -> list[Any]:
-    """The host's own items."""
-    own: dict[str, Any] = (message.provider_data or {}).get("openai", {})
-    items: list[Any] = own.get("items", [])
-    return items
 
 
 def test_a_text() -> None:
@@ -384,152 +330,3 @@ def test_what_the_host_removed_is_reported() -> None:
     read(CREATED, {"type": "response.completed", "response": done}, report=report)
     assert ["dropped messages"] == [f"{each.kind} {each.path}" for each in report]
     assert "model_mismatch" in report[0].reason
-
-
-# --- errors ---------------------------------------------------------------------------------
-
-BUSY = {"code": "server_is_overloaded", "message": "busy"}
-
-
-@pytest.mark.parametrize(
-    ("failure", "kind", "code"),
-    [
-        ({"type": "error", "error": {**BUSY, "type": "x"}}, OverloadedError, BUSY["code"]),
-        ({"type": "error", **BUSY, "param": None}, OverloadedError, BUSY["code"]),
-        ({"type": "error", "message": "no"}, ProviderError, None),
-        ({"type": "error"}, LLMGateError, None),
-        ({"error": {"message": "no", "code": "rate_limit_exceeded"}}, RateLimitError, ...),
-        (b"upstream gone", ProviderError, None),
-        (b"[1]", DecodeError, None),
-    ],
-)
-def test_errors_inside_a_stream(failure: Any, kind: type[LLMGateError], code: Any) -> None:
-    """Nested, as they are sent, or flat, as they are documented."""
-    with pytest.raises(kind) as caught:
-        read(CREATED, failure)
-    if code is not ...:
-        assert code == getattr(caught.value, "code", None)
-
-
-@pytest.mark.parametrize(
-    ("status", "error", "kind"),
-    [
-        ("failed", {"code": "server_error", "message": "no"}, ServerError),
-        ("failed", {"code": "rate_limit_exceeded", "message": "no"}, RateLimitError),
-        ("failed", {"code": "bio_policy", "message": "no"}, ContentFilterError),
-        ("failed", {"code": "vector_store_timeout", "message": "no"}, ServerError),
-        ("failed", {"code": "invalid_prompt", "message": "no"}, BadRequestError),
-        ("failed", None, ServerError),
-        ("cancelled", None, ProviderError),
-        ("queued", None, ProviderError),
-    ],
-)
-@pytest.mark.parametrize("is_stream", [True, False])
-def test_a_response_that_failed(
-    status: str, error: Any, kind: type[ProviderError], is_stream: bool
-) -> None:
-    """It raises, whichever way it came; some hosts send it with status 200."""
-    response: dict[str, Any] = {**DONE, "status": status, "error": error}
-    events: list[Any] = [CREATED, {"type": f"response.{status}", "response": response}]
-    if status == "queued":
-        events[1] = COMPLETED | {"response": response}
-    with pytest.raises(kind) as caught:
-        read(*events) if is_stream else whole(response)
-    assert is_stream == caught.value.in_stream
-
-
-# --- whole responses ------------------------------------------------------------------------
-
-
-def whole(payload: Any) -> Completion:
-    """The completion of a whole response, or of what came in its place."""
-    provider = OpenAI(api_key="sk-test", api="responses")
-    call = call_of(provider, {"model": "gpt-5", "messages": HELLO})
-    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-    return drive(provider.complete(call), [HttpResponse(200, {}, body)]).result
-
-
-def test_events_in_place_of_a_whole_response() -> None:
-    """They are read."""
-    assert "Hm." == whole(written([CREATED, text("Hm."), COMPLETED])).text
-
-
-def test_content_that_is_one_text() -> None:
-    """As small servers write it; a part that is none is left out, and kept."""
-    assert "Hm." == whole({**DONE, "output": [{"type": "message", "content": "Hm."}]}).text
-    odd = {"type": "message", "content": [7, {"type": "output_text", "text": "Hm."}]}
-    answer = whole({**DONE, "output": [odd]})
-    assert ("Hm.", [odd]) == (answer.text, items_in(answer.choices[0].message))
-
-
-def test_an_error_in_place_of_a_whole_response() -> None:
-    """With status 200, as some proxies send it."""
-    with pytest.raises(RateLimitError) as caught:
-        whole({"error": {"message": "no", "code": "rate_limit_exceeded"}})
-    assert not caught.value.in_stream
-
-
-def test_the_end_of_the_bytes_after_the_end() -> None:
-    """It says no more."""
-    decoder = ResponsesDecoder("7")
-    read_stream(decoder, [written([CREATED, COMPLETED])])
-    assert () == decoder.close()
-
-
-@pytest.mark.parametrize(
-    "payload",
-    [
-        {"output": None},
-        {"output": [7]},
-        {"output": [{"type": "function_call", "arguments": "{}"}]},
-        {"output": [{"type": "message", "content": [{"text": 7}]}]},
-        {"output": [{"type": "message", "content": [{"text": "Hm."}, {"refusal": [1]}]}]},
-    ],
-)
-def test_a_response_that_says_something_else(payload: Any) -> None:
-    """What it is about is read strictly."""
-    with pytest.raises(DecodeError, match="not one of the Responses API") as caught:
-        whole({**DONE, **payload})
-    assert caught.value.frame is not None
-
-
-@pytest.mark.parametrize(
-    "odd",
-    [
-        {"type": ["x"]},
-        text("Hm.", [1]),
-        event("output_text.delta", delta="Hm.", content_index=[1]),
-        text([7]),
-        added({"type": "function_call"}),
-        {"type": "response.completed", "response": 7},
-    ],
-)
-def test_events_that_say_something_else(odd: Any) -> None:
-    """They raise with the event."""
-    with pytest.raises(DecodeError, match="the event cannot be read") as caught:
-        read(CREATED, odd)
-    assert caught.value.frame is not None
-
-
-def test_odd_values_beside_the_content_lose_nothing() -> None:
-    """They are reported, and stand in extra as they came."""
-    report = Report()
-    done = {**DONE, "usage": "many", "service_tier": [1], "input_transformations": 7, "output": 7}
-    answer = read(CREATED, text("Hm."), COMPLETED | {"response": done}, report=report)
-    assert ("Hm.", None, None) == (answer.text, answer.usage, answer.service_tier)
-    assert ("many", [1], 7) == (
-        answer.extra["usage"],
-        answer.extra["service_tier"],
-        answer.extra["input_transformations"],
-    )
-    assert len(report) >= 2
-
-
-def test_every_chunk_has_the_head() -> None:
-    """Also those of a stream that begins without it, which are then without."""
-    decoder = ResponsesDecoder("7")
-    chunks = read_stream(decoder, [written([CREATED, text("Hm."), COMPLETED])])
-    assert {"resp_1"} == {chunk.id for chunk in chunks}
-    assert all(isinstance(chunk, Chunk) for chunk in chunks)
-    late = read_stream(ResponsesDecoder("7"), [written([text("Hm."), COMPLETED])])
-    assert ["", "resp_1"] == [late[0].id, late[-1].id]
