@@ -50,7 +50,7 @@ async def ray_batch(  # noqa: PLR0913 - each is something that one may say of a 
     Args:
         calls: A file, as for :func:`llmgate.batch_files.batch_file`; prompts or arguments of calls;
             or a ``ray.data.Dataset`` whose rows are such. They have to be the same, in the same
-            order, when it is run again; a dataset is told to keep its order.
+            order, when it is run again; a dataset is set to keep its order.
         output: The directory, which is made if it is not there.
         template: What makes the prompt of each call of a file, as ``"Translate: {text}"``.
         system: Instructions that come before each prompt.

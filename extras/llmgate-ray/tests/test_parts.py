@@ -206,7 +206,7 @@ def test_calls_come_from_files_and_all_that_can_be_iterated_over(tmp_path: Path)
 
 
 def test_a_dataset_keeps_its_order() -> None:
-    """It is told so before its rows are read: otherwise it could not be resumed."""
+    """That is set before its rows are read: otherwise it could not be resumed."""
     options = SimpleNamespace(preserve_order=False)
     context = SimpleNamespace(execution_options=options)
     rows = [{"id": "a", "prompt": "A"}]
