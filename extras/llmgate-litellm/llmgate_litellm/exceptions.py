@@ -241,26 +241,7 @@ class BudgetExceededError(Exception):
         super().__init__(self.message)
 
 
-LITELLM_EXCEPTION_TYPES = [
-    APIConnectionError,
-    APIError,
-    APIResponseValidationError,
-    AuthenticationError,
-    BadGatewayError,
-    BadRequestError,
-    BudgetExceededError,
-    ContentPolicyViolationError,
-    ContextWindowExceededError,
-    InternalServerError,
-    InvalidRequestError,
-    JSONSchemaValidationError,
-    NotFoundError,
-    OpenAIError,
-    PermissionDeniedError,
-    RateLimitError,
-    ServiceUnavailableError,
-    Timeout,
-    UnprocessableEntityError,
-    UnsupportedParamsError,
+LITELLM_EXCEPTION_TYPES: list[type[Exception]] = [
+    globals()[name] for name in __all__ if name != "LITELLM_EXCEPTION_TYPES"
 ]
 """All of them, for code that loops over them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -216,6 +217,17 @@ def test_a_name_that_is_not_there_says_so() -> None:
     with pytest.raises(AttributeError, match=r"docs/from-litellm\.md"):
         _ = module.models_by_provider
     assert litellm.RateLimitError in litellm.LITELLM_EXCEPTION_TYPES
+
+
+def test_each_exception_is_listed_once() -> None:
+    """All classes of exceptions that the module has, for code that loops over them."""
+    expected = Counter(
+        value
+        for name, value in vars(litellm.exceptions).items()
+        if isinstance(value, type) and issubclass(value, Exception)
+        if name[0] != "_" and name != "LLMGateError"
+    )
+    assert expected == Counter(litellm.LITELLM_EXCEPTION_TYPES)
 
 
 def test_a_misspelt_provider_is_told_the_right_one() -> None:
