@@ -1,4 +1,4 @@
-"""Chat parameters, messages and tools as the Messages API takes them."""
+"""Chat parameters as the Messages API takes them, and what is refused."""
 
 from __future__ import annotations
 
@@ -9,34 +9,13 @@ import pytest
 from llmgate.errors import InvalidRequestError, RequestError, UnsupportedError
 from llmgate.testing.driving import call_of
 from llmgate_anthropic import Anthropic, encode
+from tests.integration.anthropic_calls import HAIKU, HELLO, OLD, OPUS, encoded
 
-HELLO: Any = [{"role": "user", "content": "Hello"}]
-HAIKU, OPUS, OLD = "claude-haiku-4-5", "claude-opus-5-5", "claude-3-5-haiku-latest"
 TOOLS: Any = [{"type": "function", "function": {"name": "now"}}]
-SYSTEM: Any = {"role": "system", "content": "In French."}
-CALL: Any = {
-    "role": "assistant",
-    "tool_calls": [
-        {"id": "call.1", "type": "function", "function": {"name": "now", "arguments": "{}"}}
-    ],
-}
-RESULT: Any = {"role": "tool", "tool_call_id": "call.1", "content": "Noon"}
 SCHEMA: Any = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 1}}}
 FORMAT: Any = {"type": "json_schema", "json_schema": {"name": "n", "schema": SCHEMA}}
 MAP: Any = {"type": "object", "additionalProperties": {"type": "string"}}
 MAP_FORMAT: Any = {"type": "json_schema", "json_schema": {"name": "m", "schema": MAP}}
-
-
-def encoded(
-    provider: Anthropic, messages: Any = HELLO, model: str = HAIKU, **options: Any
-) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-    """The body, and the kind and path of each deviation."""
-    asked = {"model": model, "messages": messages, "max_tokens": 1000} | options
-    call = call_of(provider, {key: value for key, value in asked.items() if value is not None})
-    body = encode(call).body
-    return body, [(deviation.kind, deviation.path) for deviation in call.report]
-
-
 PARAMETERS: Any = [
     (
         {"max_tokens": None, "stream": True},
@@ -251,129 +230,6 @@ def test_parameter_that_is_not_sent_as_given_is_reported(
     body, found = encoded(provider, **options)
     assert expected == {key: body.get(key, ...) for key in expected}
     assert report == found
-
-
-def text(said: str) -> dict[str, str]:
-    """A block of text."""
-    return {"type": "text", "text": said}
-
-
-USE: Any = {"type": "tool_use", "id": "call_1", "name": "now", "input": {}}
-NOON: Any = {"type": "tool_result", "tool_use_id": "call_1", "content": "Noon"}
-ASK: Any = {"role": "user", "content": [text("Hello")]}
-
-
-@pytest.mark.parametrize(
-    ("messages", "turns", "system", "report"),
-    [
-        (
-            [*HELLO, *HELLO],
-            [{"role": "user", "content": [text("Hello"), text("Hello")]}],
-            None,
-            [("merged", "messages[1]")],
-        ),
-        (
-            [*HELLO, {"role": "user", "content": " "}],
-            [ASK],
-            None,
-            [("dropped", "messages[1].content")],
-        ),
-        (
-            [*HELLO, {"role": "assistant", "content": "Hi "}],
-            [ASK, {"role": "assistant", "content": [text("Hi")]}],
-            None,
-            [("converted", "messages[1].content")],
-        ),
-        (
-            [*HELLO, SYSTEM],
-            [ASK],
-            [text("In French.")],
-            [("converted", "messages[1]")],
-        ),
-        (
-            [{**HELLO[0], "name": "Ann"}],
-            [ASK],
-            None,
-            [("dropped", "messages[0].name")],
-        ),
-        (
-            [*HELLO, {"role": "assistant", "refusal": "No."}, *HELLO],
-            [ASK, {"role": "assistant", "content": [text("No.")]}, ASK],
-            None,
-            [("converted", "messages[1].refusal")],
-        ),
-        (
-            [*HELLO, {"role": "assistant", "content": "Hi", "reasoning_content": "Hm."}, *HELLO],
-            [ASK, {"role": "assistant", "content": [text("Hi")]}, ASK],
-            None,
-            [("dropped", "messages[1].reasoning_content")],
-        ),
-        (
-            [*HELLO, CALL, HELLO[0], RESULT],
-            [
-                ASK,
-                {"role": "assistant", "content": [USE]},
-                {"role": "user", "content": [NOON, text("Hello")]},
-            ],
-            None,
-            [
-                ("converted", "messages[1].tool_calls[0].id"),
-                ("converted", "messages[3].tool_call_id"),
-                ("merged", "messages[3]"),
-            ],
-        ),
-        (
-            [
-                {
-                    "role": "user",
-                    "content": [
-                        {
-                            "type": "image_url",
-                            "image_url": {"url": "https://a.example", "detail": "low"},
-                        }
-                    ],
-                }
-            ],
-            [
-                {
-                    "role": "user",
-                    "content": [
-                        {"type": "image", "source": {"type": "url", "url": "https://a.example"}}
-                    ],
-                }
-            ],
-            None,
-            [("dropped", "messages[0].content[0].image_url.detail")],
-        ),
-    ],
-)
-def test_message_that_is_not_sent_as_given_is_reported(
-    messages: Any, turns: Any, system: Any, report: Any, provider: Anthropic
-) -> None:
-    """Turns are as Anthropic wants them, and the report names what was moved, joined or dropped."""
-    body, found = encoded(provider, messages)
-    assert turns == body["messages"]
-    assert system == body.get("system")
-    assert report == found
-
-
-@pytest.mark.parametrize(
-    ("messages", "is_inline"),
-    [
-        ([*HELLO, SYSTEM], True),
-        ([*HELLO, SYSTEM, SYSTEM], True),
-        ([*HELLO, SYSTEM, {"role": "assistant", "content": "Oui."}, *HELLO], True),
-        ([*HELLO, SYSTEM, *HELLO], False),
-        ([*HELLO, {"role": "assistant", "content": "Hi."}, SYSTEM, *HELLO], False),
-    ],
-)
-def test_instructions_keep_their_place_where_the_model_takes_them(
-    messages: Any, is_inline: bool, provider: Anthropic
-) -> None:
-    """A system message stays after the user's turn and before an answer; else it moves."""
-    body, _ = encoded(provider, messages, model=OPUS)
-    roles = [turn["role"] for turn in body["messages"]]
-    assert is_inline == ("system" in roles) == ("system" not in body)
 
 
 def part(kind: str, value: Any) -> list[dict[str, Any]]:
