@@ -1,8 +1,9 @@
-"""What the tests of this plugin share: what is sent for a call."""
+"""What the tests of this plugin share: what is sent for a call, and a home for credentials."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,3 +29,25 @@ def sent() -> Sent:
         return decode_json(first_request(provider.complete(call)).body), call
 
     return body_of
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home without files, and no metadata service but one that a test names."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    tmp_path.joinpath(".aws").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def files(home: Path) -> Callable[..., None]:
+    """Writes the shared files."""
+
+    def write(credentials: str = "", config: str = "") -> None:
+        home.joinpath(".aws/credentials").write_text(credentials)
+        home.joinpath(".aws/config").write_text(config)
+
+    return write
