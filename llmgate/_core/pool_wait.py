@@ -1,4 +1,4 @@
-"""Tells whoever asked that a request waits long for a connection. It knows no pool and no hook."""
+"""Notifies a listener that a request waits long for a connection. It knows no pool and no hook."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _listener: ContextVar[Callable[[], None] | None] = ContextVar("llmgate_pool_wait
 
 
 @contextmanager
-def on_pool_wait(tell: Callable[[], None]) -> Generator[None]:
-    """Have ``tell`` called once, while its request waits within this, if that takes long."""
-    token = _listener.set(tell)
+def on_pool_wait(listener: Callable[[], None]) -> Generator[None]:
+    """Have ``listener`` called once, while its request waits within this, if that takes long."""
+    token = _listener.set(listener)
     try:
         yield
     finally:
@@ -27,6 +27,8 @@ def on_pool_wait(tell: Callable[[], None]) -> Generator[None]:
 
 def after_long_wait() -> asyncio.TimerHandle | None:
     """What a transport starts where a request begins to wait, and cancels where it has waited;
-    None where nobody wants to know."""
-    tell = _listener.get()
-    return None if tell is None else asyncio.get_running_loop().call_later(LONG_WAIT, tell)
+    None where nobody listens."""
+    listener = _listener.get()
+    if listener is None:
+        return None
+    return asyncio.get_running_loop().call_later(LONG_WAIT, listener)

@@ -9,6 +9,7 @@ import zlib
 
 import pytest
 
+from llmgate._core.pool_wait import after_long_wait, on_pool_wait
 from llmgate.errors import (
     ClosedError,
     InvalidRequestError,
@@ -172,6 +173,17 @@ async def test_a_long_wait_for_a_connection_is_said(monkeypatch: pytest.MonkeyPa
         ended = {each.call_id: each.outcome for each in recorder.all(CallEnded)}
         assert (1, "ok", 3) == (event.number, ended[event.call_id], len(ended))
         assert 1 == server.connections
+
+
+async def test_no_timer_runs_where_nobody_listens_for_a_long_wait() -> None:
+    """As for a transport that is used without a client; within a request whose client listens,
+    one does."""
+    assert after_long_wait() is None
+    with on_pool_wait(lambda: None):
+        timer = after_long_wait()
+    assert timer is not None
+    timer.cancel()
+    assert after_long_wait() is None
 
 
 @pytest.mark.parametrize(
