@@ -15,6 +15,7 @@ from typing import Any, SupportsIndex, TypeGuard
 from llmgate.errors import DecodeError, InvalidRequestError, excerpt
 
 __all__ = [
+    "INTEGER_LIMIT",
     "WrittenList",
     "decode_json",
     "encode_json",
@@ -28,6 +29,9 @@ __all__ = [
     "write_own_json",
 ]
 
+INTEGER_LIMIT = 2**63
+"""Integers that a provider sends must be smaller than this in magnitude: sums of larger ones can
+grow beyond what Python turns into text."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 

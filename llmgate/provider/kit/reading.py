@@ -10,7 +10,14 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from llmgate._text.json import decode_json, encode_json, is_array, is_object, json_reader
+from llmgate._text.json import (
+    INTEGER_LIMIT,
+    decode_json,
+    encode_json,
+    is_array,
+    is_object,
+    json_reader,
+)
 from llmgate.errors import DecodeError, ProviderError, excerpt
 from llmgate.provider.framing import Frame
 from llmgate.provider.http import HttpResponse
@@ -156,7 +163,7 @@ class Fields:
         value = self.payload.get(key)
         if isinstance(value, float) and value.is_integer():
             value = int(value)
-        if type(value) is not int or abs(value) >= _MOST:
+        if type(value) is not int or abs(value) >= INTEGER_LIMIT:
             self._refuse(key, "an integer")
         return int(value)
 
@@ -198,10 +205,6 @@ class Fields:
         raise DecodeError(
             f"{self._path(key)} must be {expected}, not {_kind(self.payload.get(key))}"
         )
-
-
-_MOST = 2**63
-"""Sums of what is larger can grow beyond what Python turns into text."""
 
 
 def _kind(value: Any) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from llmgate._text.json import is_array, is_object
+from llmgate._text.json import INTEGER_LIMIT, is_array, is_object
 from llmgate.errors import excerpt
 from llmgate.report import DeviationKind, Report
 
@@ -16,10 +16,8 @@ __all__ = ["SideFields"]
 
 Value = TypeVar("Value")
 
-_MOST = 2**63
-"""Sums of what is larger can grow beyond what Python turns into text."""
 _LONGEST = 19
-"""The most characters of a number below that."""
+"""Digits in a text that are too many to be sure that it is below ``INTEGER_LIMIT``."""
 
 
 class SideFields:
@@ -53,9 +51,9 @@ class SideFields:
     def integer(self, key: str) -> int | None:
         """An integer; some hosts write it as a float or as a string. A fraction is rounded."""
         value = self.payload.get(key)
-        if value is None or (type(value) is int and abs(value) < _MOST):  # nearly always
+        if value is None or (type(value) is int and abs(value) < INTEGER_LIMIT):  # nearly always
             return value
-        if isinstance(value, float) and value.is_integer() and abs(value) < _MOST:
+        if isinstance(value, float) and value.is_integer() and abs(value) < INTEGER_LIMIT:
             return int(value)
         return self._read(key, "an integer", _as_integer)
 
@@ -116,11 +114,11 @@ class SideFields:
 
 def _as_text(value: Any) -> str | None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return str(value) if is_number and abs(value) < _MOST else None
+    return str(value) if is_number and abs(value) < INTEGER_LIMIT else None
 
 
 def _as_integer(value: Any) -> int | None:
     if type(value) is int or isinstance(value, float):
-        return round(value) if abs(value) < _MOST else None
+        return round(value) if abs(value) < INTEGER_LIMIT else None
     is_number = isinstance(value, str) and value.isascii() and value.isdecimal()
     return int(value) if is_number and len(value) < _LONGEST else None
