@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     asking the vendor's own SDK what it makes of them."""
     chosen = dict[type, set[int]]()
     for item in items:
-        if item.path.name == "test_sdk.py":
+        if item.path.name in {"test_sdk.py", "test_sdk_reading.py"}:
             item.add_marker(pytest.mark.exhaustive)
         if not (isinstance(item, pytest.Function) and hasattr(item, "callspec")):
             continue
