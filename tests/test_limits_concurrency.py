@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from llmgate import RateLimitError, ServerError
+from llmgate.middlewares.limit_groups import Group
 from llmgate.middlewares.limit_store import Share
 from llmgate.middlewares.limits import Limit, Limits
 from llmgate.middlewares.rate_headers import advice_in
-from llmgate.middlewares.turns import Group, MemoryLimits
+from llmgate.middlewares.turns import MemoryLimits
 from llmgate.testing import Canned
 from tests import virtual_time
 from tests.limited_calls import HI, ONE, Slow, ask, client_of, group_of, groups_in

@@ -10,9 +10,10 @@ import pytest
 
 from llmgate import RateLimitError
 from llmgate.errors import InvalidRequestError
+from llmgate.middlewares.limit_groups import Group
 from llmgate.middlewares.limit_store import Share
 from llmgate.middlewares.limits import Limit, Limits
-from llmgate.middlewares.turns import Group, MemoryLimits
+from llmgate.middlewares.turns import MemoryLimits
 from tests.limited_calls import ONE, Slow, ask, client_of, groups_in
 
 # --- what is given, and what is kept ---

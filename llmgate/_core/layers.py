@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from llmgate.middlewares.routing import Models
     from llmgate.types import Completion
 
-__all__ = ["as_middleware", "run_askers", "run_chat", "run_middleware", "run_observers"]
+__all__ = ["as_middleware", "run_chat", "run_middleware"]
 
 Call = TypeVar("Call", bound=ChatCall | EmbeddingCall | RerankCall)
 Result = TypeVar("Result")

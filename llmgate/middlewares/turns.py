@@ -16,7 +16,7 @@ from llmgate.middlewares.limit_definition import AMOUNTS
 from llmgate.middlewares.limit_groups import Group
 from llmgate.middlewares.limit_store import Amounts, Share, refusal
 
-__all__ = ["Group", "MemoryLimits", "Turn"]
+__all__ = ["MemoryLimits", "Turn"]
 
 
 class MemoryLimits:

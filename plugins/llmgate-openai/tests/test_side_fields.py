@@ -9,6 +9,7 @@ import pytest
 
 from llmgate.report import Report
 from llmgate.types import Completion
+from llmgate_openai.response.usage import read_usage
 from tests.integration.openai_bodies import (
     TOOL_CALL,
     USAGE,
@@ -176,7 +177,21 @@ _COUNTS: list[tuple[Any, tuple[int, int, int] | None]] = [
     ({**USAGE, "prompt_tokens_details": []}, (3, 2, 5)),
     ({**USAGE, "prompt_tokens_details": {"cached_tokens": "2"}}, (3, 2, 5)),
     ({"prompt_tokens": 2**70, "completion_tokens": 2, "total_tokens": 5}, (0, 5, 5)),
+    ({"prompt_tokens": -(2**70), "completion_tokens": 2, "total_tokens": 2 - 2**70}, (0, 2, 2)),
+    ({"prompt_tokens": 2**70, "completion_tokens": -(2**70), "total_tokens": 0}, (0, 0, 0)),
 ]
+
+
+def test_large_counts_of_details_are_left_out() -> None:
+    """Below zero as above it."""
+    for count in (2**70, -(2**70)):
+        report = Report()
+        usage = {**USAGE, "prompt_tokens_details": {"cached_tokens": count}}
+        read = read_usage(usage, {}, report)
+        assert read is not None
+        assert read.prompt_tokens_details is not None
+        assert None is read.prompt_tokens_details.cached_tokens
+        assert ["response.usage.prompt_tokens_details.cached_tokens"] == [x.path for x in report]
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])

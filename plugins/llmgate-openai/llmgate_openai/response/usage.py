@@ -53,7 +53,9 @@ def is_plain_usage(usage: Any) -> TypeGuard[dict[str, Any]]:
     prompt, completion, total = get("prompt_tokens"), get("completion_tokens"), get("total_tokens")
     if type(prompt) is not int or type(completion) is not int or type(total) is not int:
         return False
-    if prompt >= _MOST or completion >= _MOST or total >= _MOST or prompt + completion != total:
+    if prompt + completion != total or not (-_MOST < total < _MOST):
+        return False
+    if not (-_MOST < prompt < _MOST and -_MOST < completion < _MOST):
         return False
     if len(usage) == len(_COUNTS):  # there is nothing else
         return True
@@ -84,7 +86,7 @@ def _plain_usage(usage: dict[str, Any]) -> Usage:
 
 def _are_counts(details: dict[str, Any]) -> bool:
     for value in details.values():
-        if value is not None and (type(value) is not int or value >= _MOST):
+        if value is not None and (type(value) is not int or abs(value) >= _MOST):
             return False
     return True
 
