@@ -19,20 +19,14 @@ from llmgate.types import (
     Chunk,
     ChunkChoice,
     Completion,
-    CustomCall,
-    Function,
     FunctionDelta,
     Message,
-    ToolCall,
     ToolCallDelta,
     Usage,
 )
-from tests.accumulated import TIME, call, chunk, message_of, text
+from tests.accumulated import chunk, message_of, text
 
-CALLED = chunk(reason="tool_calls")
-
-
-# --- texts, choices, and what is said of the whole ---
+# --- texts, choices, and what is said of the whole --------------------------------------
 
 
 def test_pieces_of_text_are_joined() -> None:
@@ -131,128 +125,7 @@ def test_the_answer_so_far_is_a_copy() -> None:
     assert "aa" == accumulator.completion().text
 
 
-# --- tool calls ---
-
-WEATHER = ToolCall("a", Function("weather", '{"city": "Bern"}'))
-
-CALLS: dict[str, tuple[list[Chunk], list[ToolCall]]] = {
-    "at once": ([call(0, "a", "weather", '{"city": "Bern"}')], [WEATHER]),
-    "in pieces": (
-        [
-            call(0, "a", "weather", ""),
-            call(0, None, None, '{"city"'),
-            call(0, arguments=': "Bern"}'),
-        ],
-        [WEATHER],
-    ),
-    "interleaved": (
-        [
-            call(0, "a", "weather"),
-            call(1, "b", "time"),
-            call(0, arguments='{"city": '),
-            call(1, arguments="{}"),
-            call(0, arguments='"Bern"}'),
-        ],
-        [WEATHER, TIME],
-    ),
-    "in another order": (
-        [call(1, "b", "time", "{}"), call(0, "a", "weather", '{"city": "Bern"}')],
-        [WEATHER, TIME],
-    ),
-    "with gaps in the indexes": (
-        [call(3, "a", "weather", '{"city": "Bern"}'), call(7, "b", "time")],
-        [WEATHER, TIME],
-    ),
-    "a late id and name": (
-        [call(0, None, None, '{"city": "Bern"}'), call(0, name="weather"), call(0, "a")],
-        [WEATHER],
-    ),
-    "ids and names repeated": (
-        [call(0, "a", "weather", '{"city": '), call(0, "a", "weather", '"Bern"}')],
-        [WEATHER],
-    ),
-    "without an id": (
-        [call(0, None, "f", "{}"), call(1, "", "g", "{}")],
-        [ToolCall("call_0", Function("f")), ToolCall("call_1", Function("g"))],
-    ),
-    "without arguments": ([call(0, "b", "time")], [TIME]),
-    "with empty arguments": ([call(0, "b", "time", ""), call(0, arguments=" ")], [TIME]),
-    "with arguments that are no JSON": (
-        [call(0, "a", "f", '{"a": '), call(0, arguments="oops")],
-        [ToolCall("a", Function("f", '{"a": oops'))],
-    ),
-    "a custom tool": (
-        [
-            chunk(
-                ChoiceDelta(tool_calls=[ToolCallDelta(0, "c", custom={"name": "sh", "input": "l"})])
-            ),
-            chunk(ChoiceDelta(tool_calls=[ToolCallDelta(0, custom={"input": "s"}, type="custom")])),
-        ],
-        [ToolCall("c", custom=CustomCall("sh", "ls"), type="custom")],
-    ),
-    "of a type of their own": (
-        [
-            chunk(
-                ChoiceDelta(
-                    tool_calls=[ToolCallDelta(0, "a", FunctionDelta("f"), type="builtin_function")]
-                )
-            )
-        ],
-        [ToolCall("a", Function("f"), type="builtin_function")],
-    ),
-    "with keys that OpenAI does not have": (
-        [
-            chunk(
-                ChoiceDelta(
-                    tool_calls=[
-                        ToolCallDelta(
-                            0,
-                            "a",
-                            FunctionDelta("f", "{}", {"signature": "x"}),
-                            extra={"meta": {"thinking": "y"}},
-                        )
-                    ]
-                )
-            ),
-            chunk(
-                ChoiceDelta(
-                    tool_calls=[
-                        ToolCallDelta(
-                            0,
-                            function=FunctionDelta(extra={"signature": "X"}),
-                            extra={"meta": {"thinking": "Y"}},
-                        )
-                    ]
-                )
-            ),
-        ],
-        [
-            ToolCall(
-                "a", Function("f", "{}", {"signature": "xX"}), extra={"meta": {"thinking": "yY"}}
-            )
-        ],
-    ),
-}
-
-
-@pytest.mark.parametrize(("chunks", "expected"), CALLS.values(), ids=CALLS)
-def test_fragments_add_up_to_tool_calls(chunks: list[Chunk], expected: list[ToolCall]) -> None:
-    """By their index, whatever the order; the model's text is kept verbatim."""
-    assert expected == message_of(*chunks, CALLED).tool_calls
-
-
-def test_fragments_add_up_to_a_legacy_call() -> None:
-    """``function_call`` comes in pieces, too."""
-    message = message_of(
-        chunk(ChoiceDelta(function_call=FunctionDelta("f", ""))),
-        chunk(ChoiceDelta(function_call=FunctionDelta(None, '{"a"'))),
-        chunk(ChoiceDelta(function_call=FunctionDelta(None, ":1}"))),
-        chunk(reason="function_call"),
-    )
-    assert Message(function_call=Function("f", '{"a":1}')) == message
-
-
-# --- what comes beside the text ---
+# --- what comes beside the text ---------------------------------------------------------
 
 
 def test_audio_is_joined() -> None:
@@ -420,7 +293,7 @@ def test_a_single_fragment_is_itself(pieces: list[dict[str, Any]]) -> None:
         assert piece == settled(whole)
 
 
-# --- cost ---
+# --- cost -------------------------------------------------------------------------------
 
 
 def seconds(count: int) -> float:

@@ -1,6 +1,6 @@
 """Events, and the hooks that log them: nothing secret is shown, and no line is forged.
 
-How hooks are called is in ``test_dispatch``.
+How hooks are called is in ``dispatch/``.
 """
 
 from __future__ import annotations
