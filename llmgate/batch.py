@@ -207,7 +207,8 @@ class _Run:
                     index, call = await self._next()
                 async with self._limit:
                     record = await self._made(index, call)
-                self._limit.learn(record)
+                result = cast("Completion | LLMGateError", record.completion or record.error)
+                self._limit.learn(result.attempts, record.error)
                 self._budget.spend(record.completion)
                 self._records.put_nowait(record)
         except StopAsyncIteration:

@@ -14,7 +14,7 @@ from llmgate._core.adaptive import AdaptiveLimit
 from llmgate._exchange import Attempt
 from llmgate.batch import BatchRecord, abatch, batch
 from llmgate.batch_files import batch_file
-from llmgate.errors import InvalidRequestError, RequestError
+from llmgate.errors import InvalidRequestError, LLMGateError, RequestError
 from llmgate.middleware import Middleware
 from llmgate.testing import FakeProvider
 from llmgate.types import Choice, Completion, Message
@@ -231,15 +231,9 @@ def test_the_same_without_async() -> None:
 # --- how many at once ---
 
 
-def record_of(status: int | None = None, error: Any = None) -> BatchRecord:
-    """One whose first attempt had this status."""
-    completion = Completion([])
-    attempts = (Attempt(1, 0.1, status=status),)
-    if error is not None:
-        error.attempts = attempts
-        return BatchRecord(0, "0", error=error)
-    completion.exchange = completion.exchange.__class__(attempts=attempts)
-    return BatchRecord(0, "0", completion)
+def attempts_of(status: int | None) -> tuple[Attempt, ...]:
+    """Those of a call whose first attempt had this status."""
+    return (Attempt(1, 0.1, status=status),)
 
 
 async def test_more_run_while_all_goes_well() -> None:
@@ -247,40 +241,42 @@ async def test_more_run_while_all_goes_well() -> None:
     limit = AdaptiveLimit(100)
     assert 8 == limit.limit
     for _ in range(8):
-        limit.learn(record_of(200))
+        limit.learn(attempts_of(200), None)
     assert 16 == limit.limit
-    limit.learn(record_of(429))
+    limit.learn(attempts_of(429), None)
     assert 8 == limit.limit
     for _ in range(8):
-        limit.learn(record_of(200))
+        limit.learn(attempts_of(200), None)
     assert 8.5 < limit.limit <= 9
     for _ in range(20_000):
-        limit.learn(record_of(200))
+        limit.learn(attempts_of(200), None)
     assert 100 == limit.limit
 
 
 @pytest.mark.parametrize(
-    "refused",
+    ("status", "error"),
     [
-        record_of(429),
-        record_of(529),
-        record_of(503, ServerError("oops")),
-        record_of(None, RateLimitError("slow down")),
-        record_of(None, OverloadedError("busy")),
+        (429, None),
+        (529, None),
+        (503, ServerError("oops")),
+        (None, RateLimitError("slow down")),
+        (None, OverloadedError("busy")),
     ],
 )
-async def test_refusals_of_one_round_halve_it_once(refused: BatchRecord) -> None:
+async def test_refusals_of_one_round_halve_it_once(
+    status: int | None, error: LLMGateError | None
+) -> None:
     """All that were on their way by then were sent before anybody knew."""
     limit = AdaptiveLimit(64)
     limit.limit, limit.running = 64.0, 64
     for _ in range(64):
-        limit.learn(refused)
+        limit.learn(attempts_of(status), error)
     assert 32 == limit.limit
     for _ in range(64):
-        limit.learn(refused)
+        limit.learn(attempts_of(status), error)
     assert 16 >= limit.limit
     for _ in range(1_000):
-        limit.learn(refused)
+        limit.learn(attempts_of(status), error)
     assert 1 == limit.limit
 
 

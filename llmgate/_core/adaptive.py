@@ -1,15 +1,13 @@
-"""How many calls of a batch run at once. It learns from records, and makes no call."""
+"""How many calls of a batch run at once. It learns from their attempts, and makes no call."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-from llmgate.errors import OverloadedError, RateLimitError
-
-if TYPE_CHECKING:
-    from llmgate.batch import BatchRecord
+from llmgate.errors import LLMGateError, OverloadedError, RateLimitError
+from llmgate.types import Attempt
 
 __all__ = ["AdaptiveLimit"]
 
@@ -44,11 +42,12 @@ class AdaptiveLimit:
         self.running -= 1
         self._wake()
 
-    def learn(self, record: BatchRecord) -> None:
-        """Take notice of how a call went, its attempts included."""
+    def learn(self, attempts: Iterable[Attempt], error: LLMGateError | None) -> None:
+        """Take notice of how a call went: its attempts, and what it failed with, if it did."""
         if self._unaffected:
             self._unaffected -= 1
-        if _was_refused(record):
+        is_refusal = isinstance(error, RateLimitError | OverloadedError)
+        if is_refusal or any(attempt.status in _REFUSALS for attempt in attempts):
             if not self._unaffected:
                 self.limit = max(1.0, self.limit / 2)
                 self._unaffected = self.running + 1
@@ -69,12 +68,3 @@ class AdaptiveLimit:
 
 
 _REFUSALS = frozenset({429, 503, 529})
-
-
-def _was_refused(record: BatchRecord) -> bool:
-    if isinstance(record.error, RateLimitError | OverloadedError):
-        return True
-    attempts = record.error.attempts if record.error else ()
-    if record.completion is not None:
-        attempts = record.completion.attempts
-    return any(attempt.status in _REFUSALS for attempt in attempts)

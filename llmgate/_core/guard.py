@@ -6,7 +6,7 @@ A timer is set when it waits for anything else for the first time, which most ca
 from __future__ import annotations
 
 import math
-from collections.abc import Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from types import coroutine
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -21,85 +21,68 @@ Result = TypeVar("Result")
 Work: TypeAlias = Coroutine[Any, Any, Result]
 
 
-class Guard:
-    """Drives a coroutine from wait to wait, and sees at each whether that is for bounded work.
+class Guard(Deadline):
+    """A deadline that begins to count when what it bounds waits for other than bounded work.
 
     ``timeout`` is the time of a call of this model that has started at a time of
     :func:`time.monotonic`.
     """
 
-    __slots__ = ("_is_bounded", "_model", "_started", "_timeout")
+    __slots__ = ("_call_started", "_is_bounded", "_model")
 
     def __init__(self, timeout: Timeout, started: float, model: str) -> None:
-        self._timeout, self._started, self._model = timeout, started, model
+        super().__init__(timeout)
+        self._call_started, self._model, self._is_bounded = started, model, False
 
-    @coroutine
-    def bounded(self, work: Work[Result]) -> Generator[Any, Any, Result]:
+    def __enter__(self) -> None:
+        """Nothing: most calls need no timer."""
+
+    def bounded(self, work: Work[Result]) -> Awaitable[Result]:
         """What work gives that has a deadline of its own, awaited within what is guarded."""
-        failures: list[BaseException] = []
-        try:
-            while True:
-                waited = work.throw(failures.pop()) if failures else work.send(None)
-                self._is_bounded = True
-                try:
-                    yield waited
-                except GeneratorExit:
-                    work.close()
-                    raise
-                except BaseException as error:  # noqa: BLE001 - whatever it is, it is for the work
-                    failures.append(error)
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return] # typeshed does not say which
+        return _driven(work, self._bounded_work_waits)
 
-    @coroutine
-    def guarded(self, work: Work[Result]) -> Generator[Any, Any, Result]:
+    async def guarded(self, work: Work[Result]) -> Result:
         """What work gives within the time of a call.
 
         Raises:
             DeadlineExceededError: when it is over before, and is waited for.
         """
-        failures: list[BaseException] = []
         try:
-            while True:
-                self._is_bounded = False
-                waited = work.throw(failures.pop()) if failures else work.send(None)
-                if not self._is_bounded:
-                    break
-                try:
-                    yield waited
-                except GeneratorExit:
-                    work.close()
-                    raise
-                except BaseException as error:  # noqa: BLE001 - likewise
-                    failures.append(error)
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return] # likewise
-        deadline = Deadline(self._timeout)
-        deadline.started = math.inf  # to enter also late: what waits already is then cancelled
-        try:
-            with deadline.limit():
-                deadline.started = self._started
-                deadline.update()
-                return (yield from _continued(work, waited))
+            with self:
+                return await _driven(work, self._work_waits)
         finally:
-            deadline.close()
-        late = deadline.exceeded()
+            self.close()
+        late = self.exceeded()
         late.model = self._model
         raise late
 
+    def _bounded_work_waits(self) -> None:
+        self._is_bounded = True
 
-def _continued(work: Work[Result], waited: Any) -> Generator[Any, Any, Result]:
-    """What work gives that waits for something now."""
+    def _work_waits(self) -> None:
+        if self._is_bounded:
+            self._is_bounded = False
+        elif self._task is None:
+            self.started = math.inf  # to enter also late: what waits already is then cancelled
+            super().__enter__()
+            self.started = self._call_started
+            self.update()
+
+
+@coroutine
+def _driven(work: Work[Result], waits: Callable[[], None]) -> Generator[Any, Any, Result]:
+    """What work gives; ``waits`` is called each time it waits for something."""
     failures: list[BaseException] = []
     try:
         while True:
+            waited = work.throw(failures.pop()) if failures else work.send(None)
+            waits()
             try:
                 yield waited
             except GeneratorExit:
                 work.close()
                 raise
-            except BaseException as error:  # noqa: BLE001 - likewise
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it is for the work
                 failures.append(error)
-            waited = work.throw(failures.pop()) if failures else work.send(None)
     except StopIteration as stop:
-        return stop.value  # type: ignore[no-any-return] # likewise
+        return stop.value  # type: ignore[no-any-return] # typeshed does not say which
