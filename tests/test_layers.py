@@ -127,10 +127,10 @@ FLOORS = (
         "transports._session",
         "transports._heads",
         "transports._unprocessed",
+        "transports._waiting",
         "_core",
         "_core.arguments",
         "_core.deadline",
-        "_core.pool_wait",
         "_core.retried",
         "_core.signing",
         "_core.failures",
@@ -218,7 +218,7 @@ REASONED = {
     "llmgate._core.prepare._ids": "ids differ by what came before them",
     "llmgate.middlewares.strategies._random": "what is drawn differs by what was drawn before",
     "llmgate._core.retried._listeners": "each task has its own, and only while it calls",
-    "llmgate._core.pool_wait._listener": "each task has its own, and only while it sends",
+    "llmgate.transports._waiting._listener": "each task has its own, and only while it sends",
     "llmgate._core.drive._abandoning": "a loop holds its tasks weakly, and these must end",
     "llmgate._core.dispatch._queues": "at its end and after a fork, a process serves all clients",
     "llmgate._core.sync._background": "a process has one background loop, a forked child another",
@@ -304,6 +304,17 @@ def test_the_house_does_not_lean_on_its_testing_kit() -> None:
         return [path for path in paths if path.startswith("llmgate.testing")]
 
     assert {} == findings(of_the_kit, STOREYS)
+
+
+def test_what_the_engine_stands_on_does_not_know_it() -> None:
+    """Transports, providers' parts and texts import nothing of it, not even for types."""
+    below = tuple(f"llmgate.{name}" for name in ("_text", "provider", "transports"))
+
+    def of_the_engine(module: Module) -> list[str]:
+        paths = [item.path for item in imports_of(module)] if module.name.startswith(below) else []
+        return [path for path in paths if path.startswith("llmgate._core")]
+
+    assert {} == findings(of_the_engine, STOREYS)
 
 
 # --- what stays out ---

@@ -15,11 +15,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeAlias
 
 from llmgate.errors import DeadlineExceededError
+from llmgate.transports._waiting import phase_of
 
 if TYPE_CHECKING:
     from llmgate.options import Timeout
 
-__all__ = ["Deadline", "mark_phase"]
+__all__ = ["Deadline"]
 
 _Limit: TypeAlias = tuple[float, float, str]
 """When it passes, its length in seconds, and the name of its phase."""
@@ -128,7 +129,7 @@ class Deadline:
         if self._passed is None or not isinstance(error, asyncio.CancelledError):
             return False
         at, allowed, phase = self._passed
-        self._passed = at, allowed, getattr(error, _MARK, phase)
+        self._passed = at, allowed, phase_of(error) or phase
         return True
 
     def __enter__(self) -> None:
@@ -214,11 +215,4 @@ _WAITED_FOR = {
     "idle": "nothing came",
     "total": "no complete response",
 }
-_MARK = "_llmgate_phase"
 _NO_LIMIT: _Limit = math.inf, math.inf, "total"
-
-
-def mark_phase(cancelled: asyncio.CancelledError, phase: str) -> None:
-    """Attach to a cancellation the phase that it interrupted, for the deadline's error."""
-    if not hasattr(cancelled, _MARK):
-        setattr(cancelled, _MARK, phase)

@@ -15,7 +15,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from llmgate._core.failures import authorize_error
-from llmgate._core.pool_wait import LONG_WAIT, on_pool_wait
 from llmgate._core.retried import notify_of_retry
 from llmgate._core.settings import HeaderSource, as_headers
 from llmgate._core.signing import CallSigning
@@ -38,6 +37,7 @@ from llmgate.errors import (
 from llmgate.hooks import AttemptEnded, AttemptStarted, ConnectionQueued, Event, RetryScheduled
 from llmgate.provider import status_error
 from llmgate.provider.http import HttpRequest, HttpResponse, IncomingResponse
+from llmgate.transports._waiting import LONG_WAIT, on_pool_wait
 from llmgate.types import Attempt
 
 if TYPE_CHECKING:

@@ -16,8 +16,6 @@ from typing import Any, cast
 import aiohttp
 from yarl import URL
 
-from llmgate._core.deadline import mark_phase
-from llmgate._core.pool_wait import after_long_wait
 from llmgate.provider.http import HttpRequest
 from llmgate.transports._failures import (
     ExplainedError,
@@ -27,6 +25,7 @@ from llmgate.transports._failures import (
 )
 from llmgate.transports._limits import ConnectLimit
 from llmgate.transports._unprocessed import RequestMark, has_input
+from llmgate.transports._waiting import after_long_wait, mark_phase
 
 __all__ = [
     "LARGE_BODY",

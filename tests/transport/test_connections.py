@@ -9,7 +9,6 @@ import zlib
 
 import pytest
 
-from llmgate._core.pool_wait import after_long_wait, on_pool_wait
 from llmgate.errors import (
     ClosedError,
     InvalidRequestError,
@@ -19,6 +18,7 @@ from llmgate.errors import (
 from llmgate.hooks import CallEnded, ConnectionQueued
 from llmgate.options import Timeout
 from llmgate.provider.http import HttpRequest
+from llmgate.transports._waiting import after_long_wait, on_pool_wait
 from tests.faults.calls import HI, KEY, MODEL, Recorder, client_of, is_ours
 from tests.faults.server import (
     COMPLETION,
@@ -150,7 +150,7 @@ async def test_the_end_of_a_stream_that_never_comes() -> None:
 
 async def test_a_long_wait_for_a_connection_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """Once, by an event of the request that waits; not of one that waits no more."""
-    monkeypatch.setattr("llmgate._core.pool_wait.LONG_WAIT", 0.1)
+    monkeypatch.setattr("llmgate.transports._waiting.LONG_WAIT", 0.1)
     recorder, free = Recorder(), threading.Event()  # the server has a loop of its own
 
     async def answer_late(peer: Peer) -> None:

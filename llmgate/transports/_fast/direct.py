@@ -14,8 +14,6 @@ from typing import Any, cast
 import aiohttp
 from yarl import URL
 
-from llmgate._core.deadline import mark_phase
-from llmgate._core.pool_wait import after_long_wait
 from llmgate.provider.http import HttpRequest
 from llmgate.transports._failures import (
     BrokenConnectionError,
@@ -24,6 +22,7 @@ from llmgate.transports._failures import (
 from llmgate.transports._fast.wire import Wire
 from llmgate.transports._limits import ConnectLimit
 from llmgate.transports._session import LONGEST_HEADER, READ_BUFFER, STREAM_BUFFER, Connector
+from llmgate.transports._waiting import after_long_wait, mark_phase
 
 __all__ = ["READING", "DirectResponse", "FastConnector", "Route", "RouteTimeout"]
 

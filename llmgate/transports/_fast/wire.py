@@ -16,10 +16,10 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.hdrs import CONTENT_LENGTH
 from aiohttp.http import HttpProcessingError
 
-from llmgate._core.deadline import mark_phase
 from llmgate.transports._failures import ExplainedError, broken_connection
 from llmgate.transports._session import READ_BUFFER
 from llmgate.transports._unprocessed import RequestMark, input_poll
+from llmgate.transports._waiting import mark_phase
 
 __all__ = ["Body", "Wire"]
 

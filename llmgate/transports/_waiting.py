@@ -1,4 +1,6 @@
-"""Notifies a listener that a request waits long for a connection. It knows no pool and no hook."""
+"""What a transport tells of a request that waits: the phase that was interrupted, and a long wait
+for a connection. It knows no pool, no deadline and no hook.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,9 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-__all__ = ["LONG_WAIT", "after_long_wait", "on_pool_wait"]
+__all__ = ["LONG_WAIT", "after_long_wait", "mark_phase", "on_pool_wait", "phase_of"]
+
+_PHASE = "_llmgate_phase"
 
 LONG_WAIT = 1.0
 """Seconds of waiting for a connection after which it is said."""
@@ -32,3 +36,15 @@ def after_long_wait() -> asyncio.TimerHandle | None:
     if listener is None:
         return None
     return asyncio.get_running_loop().call_later(LONG_WAIT, listener)
+
+
+def mark_phase(cancelled: asyncio.CancelledError, phase: str) -> None:
+    """Attach to a cancellation the phase that it interrupted, for the deadline's error."""
+    if not hasattr(cancelled, _PHASE):
+        setattr(cancelled, _PHASE, phase)
+
+
+def phase_of(cancelled: asyncio.CancelledError) -> str | None:
+    """The phase that a cancellation interrupted; None where no transport has said it."""
+    phase: str | None = getattr(cancelled, _PHASE, None)
+    return phase
