@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from llmgate.provider.call import ProviderCall
+from llmgate.provider.call import ProviderCall, TextMessages
 from llmgate.provider.kit import check_text_only, merge_body, parameter, stop_list, token_limit
 from llmgate_anthropic.request.format import add_format
 from llmgate_anthropic.request.messages import Conversation, conversation_of
@@ -53,6 +53,20 @@ def encode(call: ProviderCall, version: str | None = None) -> Encoded:
         **({"system": conversation.system} if conversation.system else {}),
         "messages": conversation.turns,
     }
+    output_tool = None
+    if not _LIMITS.issuperset(call.parameters):  # most calls have no others
+        output_tool = _add_parameters(body, call, traits)
+    _add_stream(body, call)
+    if call.extra_body:
+        body = merge_body(body, call.extra_body)
+    return Encoded(body, version or _version(body, call, conversation), output_tool)
+
+
+_LIMITS = frozenset({"max_completion_tokens", "max_tokens"})
+
+
+def _add_parameters(body: dict[str, Any], call: ProviderCall, traits: Traits) -> str | None:
+    """Put all parameters but the limits into the body; the tool whose input is to be the text."""
     add_tools(body, call, traits)
     output_tool = add_format(body, call, traits)
     add_thinking(body, call, traits)
@@ -61,15 +75,17 @@ def encode(call: ProviderCall, version: str | None = None) -> Encoded:
     _add_user(body, call)
     _add_tier(body, call)
     check_text_only(call, "Anthropic")
-    _add_stream(body, call)
-    if call.extra_body:
-        body = merge_body(body, call.extra_body)
-    return Encoded(body, version or _version(body, conversation), output_tool)
+    return output_tool
 
 
-def _version(body: Mapping[str, Any], conversation: Conversation) -> str:
-    is_sampled = any(name in body for name in ("temperature", "top_p", "top_k"))
-    return WITH_SAMPLING if is_sampled or _needs_old(conversation.turns) else NEWEST
+def _version(body: Mapping[str, Any], call: ProviderCall, conversation: Conversation) -> str:
+    if not _SAMPLING.isdisjoint(body):
+        return WITH_SAMPLING
+    has_blocks = not isinstance(call.messages, TextMessages)
+    return WITH_SAMPLING if has_blocks and _needs_old(conversation.turns) else NEWEST
+
+
+_SAMPLING = frozenset({"temperature", "top_p", "top_k"})
 
 
 def _needs_old(turns: Iterable[Mapping[str, Any]]) -> bool:
@@ -178,7 +194,7 @@ def _add_tier(body: dict[str, Any], call: ProviderCall) -> None:
 def _add_stream(body: dict[str, Any], call: ProviderCall) -> None:
     if call.stream:
         body["stream"] = True
-    elif {**body, **call.extra_body}["max_tokens"] > _LONGEST_UNSTREAMED:
+    elif call.extra_body.get("max_tokens", body["max_tokens"]) > _LONGEST_UNSTREAMED:
         body["stream"] = True
         reason = (
             "a completion this long is requested as a stream, so that the connection is not idle"

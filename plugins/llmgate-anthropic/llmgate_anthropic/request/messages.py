@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from llmgate.errors import InvalidRequestError, UnsupportedError
-from llmgate.provider.call import ProviderCall
+from llmgate.provider.call import ProviderCall, TextMessages
 from llmgate.provider.http import is_object
 from llmgate.provider.kit import NameMap, arguments_object, drop_others
 from llmgate.provider.kit.history import call_ids, is_answered_next
@@ -66,6 +66,10 @@ def conversation_of(call: ProviderCall, traits: Traits) -> Conversation:
         UnsupportedError: for a part or a call that Anthropic cannot carry.
         InvalidRequestError: when nothing is left to be sent.
     """
+    if isinstance(call.messages, TextMessages):
+        plain = _plain_conversation(call.messages)
+        if plain is not None:
+            return plain
     conversation = Conversation()
     messages = cast("list[Said]", call.messages)
     ids = NameMap(
@@ -89,6 +93,30 @@ def conversation_of(call: ProviderCall, traits: Traits) -> Conversation:
         raise InvalidRequestError("no message has content to respond to", path="messages")
     _finish_last_turn(conversation.turns[-1], call, traits)
     return conversation
+
+
+def _plain_conversation(messages: TextMessages) -> Conversation | None:
+    """Texts of the user and responses in turn, after instructions; None where there is more to do,
+    or to report, than to write each as a block."""
+    system: list[Block] = []
+    turns: list[dict[str, Any]] = []
+    before = None
+    for message in cast("list[Said]", messages):
+        role, text = message["role"], message["content"]
+        if role == before or not text or text.isspace():
+            return None
+        block: Block = {"type": "text", "text": text}
+        if role in _INSTRUCTIONS:
+            if before is not None:
+                return None
+            system.append(block)
+        else:
+            before = role
+            turns.append({"role": role, "content": [block]})
+    return Conversation(system, turns) if before == "user" else None
+
+
+_INSTRUCTIONS = ("system", "developer")
 
 
 def _blocks(message: Said, role: str, path: str, call: ProviderCall) -> list[Block]:

@@ -35,9 +35,10 @@ from llmgate_anthropic.response.parts import (
     stop_extra,
     usage_of,
 )
+from llmgate_anthropic.response.plain import plain_completion
 from llmgate_anthropic.response.stream import MessagesDecoder
 
-__all__ = ["decode"]
+__all__ = ["completion_of", "decode"]
 
 
 def decode(
@@ -66,20 +67,38 @@ def decode(
             report.add("converted", "response", reason)
         decoder = MessagesDecoder(call_id, output_tool, report=report)
         return completion_of_events(body, decoder)
-    payload = read_json(without_terminator(body))
+    payload = _read(body)
+    plain = plain_completion(payload) if output_tool is None else None
+    if plain is not None:
+        return plain
     error = error_in(payload, "content")
     if error is not None:
         raise error
     try:
-        return _completion(payload, call_id, output_tool, report)
+        return completion_of(payload, call_id, output_tool, report)
     except DecodeError as failure:
         add_frame(failure, "the response is not a message", body)
         raise
 
 
-def _completion(
-    payload: Any, call_id: str, output_tool: str | None, report: Report | None
+def _read(body: bytes) -> Any:
+    try:
+        return read_json(body)
+    except DecodeError:
+        whole = without_terminator(body)
+        if whole == body:
+            raise
+    return read_json(whole)
+
+
+def completion_of(
+    payload: Any, call_id: str, output_tool: str | None = None, report: Report | None = None
 ) -> Completion:
+    """The completion of a message, read block by block.
+
+    Raises:
+        DecodeError: when it is not a message.
+    """
     content = Fields(payload).payload.get("content")
     if not is_array(content):
         raise DecodeError("it has no content")
