@@ -29,7 +29,11 @@ __all__ = [
     "usage_of",
 ]
 
-_PART_OF_MESSAGE = ("content", "role", "tool_calls", "function_call")
+_OF_RESPONSES = ("usage", "hidden_params", "system_fingerprint", "service_tier")
+_PART_OF_MESSAGE = (
+    *("content", "role", "tool_calls", "function_call"),
+    *("provider_data", "provider_specific_fields", "thinking_blocks"),
+)
 
 
 def model_response(completion: Completion, *, model: str = "") -> ModelResponse:
@@ -44,21 +48,21 @@ def model_response(completion: Completion, *, model: str = "") -> ModelResponse:
                 index=choice.index,
                 message=_message(choice.message),
                 logprobs=_plain(choice.logprobs),
-                **_plain(choice.extra),
+                **_without(choice.extra, Choices, "logprobs"),
             )
             for choice in completion.choices
         ],
         usage=None if completion.usage is None else usage_of(completion.usage),
         system_fingerprint=completion.system_fingerprint,
         service_tier=completion.service_tier,
-        **_without(completion.extra, ModelResponse),
+        **_without(completion.extra, ModelResponse, *_OF_RESPONSES),
     )
 
 
-def _without(extra: Mapping[str, Any], kind: type[Any]) -> dict[str, Any]:
+def _without(extra: Mapping[str, Any], kind: type[Any], *more: str) -> dict[str, Any]:
     """Fields of the provider's own that do not hide one of the shape's."""
     plain: dict[str, Any] = _plain(extra)
-    taken = {*kind.model_fields, "usage", "hidden_params", "system_fingerprint", "service_tier"}
+    taken = {*kind.model_fields, *more}
     return {name: value for name, value in plain.items() if name not in taken}
 
 
@@ -78,17 +82,22 @@ def _plain(value: Any) -> Any:
 
 def _message(message: Any) -> Message:
     dumped = message.model_dump(exclude_none=True)
-    native = dumped.pop("provider_data", None)
-    thinking = _thinking_blocks(native)
+    thinking = _thinking_blocks(dumped.get("provider_data"))
     return Message(
         content=message.content,
         role=message.role,
         tool_calls=dumped.get("tool_calls"),
         function_call=dumped.get("function_call"),
-        provider_specific_fields=native,
-        thinking_blocks=thinking,
+        provider_specific_fields=_specific(dumped),
+        thinking_blocks=thinking or dumped.get("thinking_blocks"),
         **{name: value for name, value in dumped.items() if name not in _PART_OF_MESSAGE},
     )
+
+
+def _specific(dumped: dict[str, Any]) -> Any:
+    """What only the provider knows: the format's own, and what the host itself has so named."""
+    native, told = dumped.get("provider_data"), dumped.get("provider_specific_fields")
+    return {**told, **native} if is_object(told) and is_object(native) else native or told
 
 
 def _thinking_blocks(native: Any) -> list[Any] | None:
@@ -121,19 +130,19 @@ def stream_response(chunk: Chunk, *, model: str, ident: str, created: int) -> Mo
             for choice in chunk.choices
         ],
         system_fingerprint=chunk.system_fingerprint,
-        **_without(chunk.extra, ModelResponseStream),
+        **_without(chunk.extra, ModelResponseStream, *_OF_RESPONSES),
     )
 
 
 def _delta(delta: Any) -> Delta:
     dumped = delta.model_dump(exclude_none=True)
-    native = dumped.pop("provider_data", None)
     return Delta(
         content=delta.content,
         role=delta.role,
         tool_calls=dumped.get("tool_calls"),
         function_call=dumped.get("function_call"),
-        provider_specific_fields=native,
+        provider_specific_fields=_specific(dumped),
+        thinking_blocks=dumped.get("thinking_blocks"),
         **{name: value for name, value in dumped.items() if name not in _PART_OF_MESSAGE},
     )
 
@@ -146,7 +155,7 @@ def usage_of(usage: OurUsage) -> Usage:
         "cache_read_input_tokens": details.get("cached_tokens"),
         "cache_creation_input_tokens": details.get("cache_write_tokens"),
     }
-    return Usage(**dumped, **cached)
+    return Usage(**{**dumped, **{name: n for name, n in cached.items() if n is not None}})
 
 
 def embedding_response(embeddings: Embeddings, *, model: str) -> EmbeddingResponse:

@@ -152,6 +152,7 @@ class Delta(OpenAIObject):
     tool_calls: list[ChatCompletionDeltaToolCall] | None
     if TYPE_CHECKING:
         reasoning_content: str
+        thinking_blocks: list[Any]
         provider_specific_fields: dict[str, Any] | None
 
     def __init__(

@@ -1,0 +1,61 @@
+"""Fields beside OpenAI's in a response: those that carry one of litellm's own names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from llmgate import Chunk, Completion
+from llmgate_litellm._convert import model_response, stream_response
+
+Ask = Callable[..., Any]
+THOUGHT = {"type": "thinking", "thinking": "Well.", "signature": "s"}
+SIDE_FIELDS = {"provider_specific_fields": {"citations": [1]}, "thinking_blocks": [THOUGHT]}
+
+
+def test_what_a_litellm_proxy_sends_is_kept(ask: Ask, server: Any) -> None:
+    """Its fields have the names that the shapes have already."""
+    answer = server.answer()
+    answer["choices"][0]["message"].update(SIDE_FIELDS)
+    answer["usage"].update(cache_read_input_tokens=3, cache_creation_input_tokens=4)
+    server(answer)
+    response = ask()
+    message = response.choices[0].message
+    assert {"citations": [1]} == message.provider_specific_fields
+    assert [THOUGHT] == message.thinking_blocks
+    assert (2, 4) == (
+        response.usage.cache_read_input_tokens,
+        response.usage.cache_creation_input_tokens,
+    )
+
+
+def test_what_a_litellm_proxy_streams_is_kept() -> None:
+    """In each chunk."""
+    delta = {"content": "x", **SIDE_FIELDS}
+    chunk = Chunk.model_validate({"choices": [{"index": 0, "delta": delta}]})
+    streamed = stream_response(chunk, model="m", ident="1", created=1).choices[0].delta
+    assert {"citations": [1]} == streamed.provider_specific_fields
+    assert [THOUGHT] == streamed.thinking_blocks
+
+
+def test_fields_of_the_format_itself_join_those_of_the_host() -> None:
+    """Neither hides the other."""
+    native = {"anthropic": {"content": [THOUGHT]}}
+    message = {"content": "x", "provider_data": native, "provider_specific_fields": {"a": 1}}
+    completion = Completion.model_validate({"choices": [{"index": 0, "message": message}]})
+    made = model_response(completion).choices[0].message
+    assert {"a": 1, **native} == made.provider_specific_fields
+    assert [THOUGHT] == made.thinking_blocks
+
+
+@pytest.mark.parametrize("odd", [{"index": "first"}, {"finish_reason": 7}, {"logprobs": [1]}])
+def test_odd_values_in_a_choice_are_no_error(ask: Ask, server: Any, odd: dict[str, Any]) -> None:
+    """The shape's own value stands; the response reads as without them."""
+    answer = server.answer()
+    answer["choices"][0].update(odd)
+    server(json.loads(json.dumps(answer)))
+    choice = ask().choices[0]
+    assert (0, "stop", "Good day.") == (choice.index, choice.finish_reason, choice.message.content)
