@@ -37,7 +37,7 @@ def abilities_of(provider: Provider, model: str, parameters: ChatParameters) -> 
     except Exception as error:  # noqa: BLE001 - third-party code may raise anything
         failure = plugin_error(error, provider, f"say what {describe_value(model)} supports")
     else:
-        if isinstance(abilities, Mapping | None):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if abilities is None or isinstance(abilities, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
             return abilities
         failure = PluginError(
             f"the provider's abilities are {describe_value(abilities)}, not a mapping"
@@ -85,8 +85,16 @@ def apply_abilities(
     if abilities is None:
         return call
     given = cast("Mapping[str, Any]", call.parameters)
-    if all(_is_sent_unchanged(abilities.get(name)) for name in given):
-        return call
+    for name in given:  # no generator: this is done in every call with parameters
+        if not _is_sent_unchanged(abilities.get(name)):
+            return _fitted(call, provider, abilities, meaningful)
+    return call
+
+
+def _fitted(
+    call: Fitted, provider: str, abilities: Mapping[str, Support | Rule], meaningful: Container[str]
+) -> Fitted:
+    given = cast("Mapping[str, Any]", call.parameters)
     fitted, dropped = dict[str, Any](), list[str]()
     for name, value in given.items():
         ability = abilities.get(name, Support.UNSUPPORTED)
@@ -109,7 +117,10 @@ def apply_abilities(
 
 
 def _is_sent_unchanged(ability: Support | Rule | None) -> bool:
-    return isinstance(ability, Support) and ability is not Support.UNSUPPORTED
+    return isinstance(ability, Support) and ability is not _UNSUPPORTED
+
+
+_UNSUPPORTED = Support.UNSUPPORTED  # Python 3.11 takes a thousand instructions to find a member
 
 
 def _refusal(value: Any, ability: Support | Rule, provider: str) -> str | None:

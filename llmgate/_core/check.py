@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from llmgate._core.contradictions import refuse_contradictions
 from llmgate._core.media import look_for_files, respelled_parts
 from llmgate._core.refusals import explained, json_fault, kind_of
-from llmgate._core.remembered import drop_nulls, valid_large_parameters, valid_messages
+from llmgate._core.remembered import LARGE, drop_nulls, valid_large_parameters, valid_messages
 from llmgate._core.schemas import (
     embedding_parameter_validator,
     json_validator,
@@ -222,19 +222,19 @@ def check_parameters(
     Raises:
         InvalidRequestError: naming the parameter and the path inside it.
     """
-    from pydantic_core import ValidationError  # noqa: PLC0415 - loaded with the validator
-
     plain = {name: _without_tuple(value) for name, value in parameters.items()}
-    known = valid_large_parameters(plain)
-    others = {name: value for name, value in plain.items() if name not in known}
+    has_schemas = not _WITH_SCHEMAS.isdisjoint(plain)  # most calls have none
+    known = valid_large_parameters(plain) if has_schemas else {}
+    others = {name: value for name, value in plain.items() if name not in known} if known else plain
     if not others:
         return cast("ChatParameters", known)
     try:
         found = parameter_validator().validate_python(others)
-    except ValidationError:
+    except ValueError:  # the validator's own is one, and importing that costs a third of the check
         pass
     else:
-        refuse_contradictions(found)
+        if has_schemas:
+            refuse_contradictions(found)
         return cast("ChatParameters", {**found, **known})
     from llmgate._core.received import Received  # noqa: PLC0415 - seldom
 
@@ -248,6 +248,7 @@ def check_parameters(
     return cast("ChatParameters", checked | unlimited)
 
 
+_WITH_SCHEMAS = frozenset(LARGE)
 _LIMITS = ("max_tokens", "max_completion_tokens")
 """The parameters for which -1 stands for no limit, at some hosts."""
 
