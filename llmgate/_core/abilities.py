@@ -117,10 +117,7 @@ def _fitted(
 
 
 def _is_sent_unchanged(ability: Support | Rule | None) -> bool:
-    return isinstance(ability, Support) and ability is not _UNSUPPORTED
-
-
-_UNSUPPORTED = Support.UNSUPPORTED  # Python 3.11 takes a thousand instructions to find a member
+    return isinstance(ability, Support) and ability is not Support.UNSUPPORTED
 
 
 def _refusal(value: Any, ability: Support | Rule, provider: str) -> str | None:
