@@ -2063,7 +2063,7 @@ async def acompletion(
     replicate: bool | None = None,
     **unknown: Never,
 ) -> Completion[Any]:
-    """A model's completion of a conversation, in OpenAI's shape, by the default client.
+    """A model's completion of a conversation, in OpenAI's shape.
 
     An argument that is None counts as absent.
 
@@ -2144,8 +2144,8 @@ async def acompletion(
             asked for again, with what is wrong; 0 by default.
 
     Raises:
-        LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else; cancellation
-            passes unchanged.
+        LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else;
+            cancellation passes unchanged.
     """
 
 @overload
@@ -2362,7 +2362,7 @@ async def acompletion(
     stream: ForMypy | None,
     **keywords: Unpack[_Keywords],
 ) -> Completion[Any] | Stream:
-    """A model's completion of a conversation, in OpenAI's shape, by the default client.
+    """A model's completion of a conversation, in OpenAI's shape.
 
     An argument that is None counts as absent.
 
@@ -2443,8 +2443,8 @@ async def acompletion(
             asked for again, with what is wrong; 0 by default.
 
     Raises:
-        LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else; cancellation
-            passes unchanged.
+        LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else;
+            cancellation passes unchanged.
     """
 
 @overload
@@ -2950,8 +2950,8 @@ async def acount_tokens(
 ) -> TokenCount:
     """The number of tokens in the prompt of a call, tools included; no completion is made.
 
-    The provider counts where it can; elsewhere it is an estimate, and says so, from the bytes of
-    the prompt and from what the usage of earlier calls says since the first count.
+    The provider counts where it can; elsewhere it is an estimate, and says so, from the bytes
+    of the prompt and from what the usage of this client's calls says since the first count.
 
     Args:
         model: ``provider/model``, an unprefixed name that an installed provider claims, or a
@@ -3089,7 +3089,7 @@ def count_tokens(
     hedge_after: float | None = None,
     repair: int | None = None,
 ) -> TokenCount:
-    """:func:`acount_tokens` for code that is not async; it also works while a loop is running.
+    """:func:`acount_tokens` for code that is not async.
 
     Args:
         model: ``provider/model``, an unprefixed name that an installed provider claims, or a
@@ -3165,9 +3165,6 @@ def count_tokens(
             the next model of a list if there is one; the first response counts.
         repair: How often a response that is no value of the type in ``response_format`` is
             asked for again, with what is wrong; 0 by default.
-
-    Raises:
-        LLMGateError: of one of the kinds in :mod:`llmgate.errors`, as for every call.
     """
 
 async def aembedding(
@@ -3197,7 +3194,7 @@ async def aembedding(
     verbose: bool | None = None,
     hedge_after: float | None = None,
 ) -> Embeddings:
-    """The embeddings of texts, in OpenAI's shape and in their order, by the default client.
+    """The embeddings of texts, in OpenAI's shape and in the order of the texts.
 
     An argument that is None counts as absent.
 
@@ -3237,8 +3234,8 @@ async def aembedding(
             the next model of a list if there is one; the first response counts.
 
     Raises:
-        LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else; cancellation
-            passes unchanged.
+        LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else;
+            cancellation passes unchanged.
     """
 
 def embedding(
@@ -3270,8 +3267,6 @@ def embedding(
 ) -> Embeddings:
     """:func:`aembedding` for code that is not async; it also works while a loop is running.
 
-    An argument that is None counts as absent.
-
     Args:
         model: ``provider/model``, an unprefixed name that an installed provider claims, or a
             name that the client's ``models`` give. Of a list, the next one is asked where one
@@ -3306,9 +3301,6 @@ def embedding(
             error.
         hedge_after: Seconds without a response after which the call is made a second time, to
             the next model of a list if there is one; the first response counts.
-
-    Raises:
-        LLMGateError: of one of the kinds in :mod:`llmgate.errors`.
     """
 
 async def arerank(
@@ -3336,10 +3328,10 @@ async def arerank(
     verbose: bool | None = None,
     return_documents: bool | None = None,
 ) -> Reranking:
-    """Documents by their relevance to a query, the most relevant first, by the default client.
+    """Documents by their relevance to a query, the most relevant first.
 
-    An argument that is None counts as absent. All documents go in one request, since scores of
-    different requests cannot be compared.
+    An argument that is None counts as absent. All documents go in one request, since scores
+    of different requests cannot be compared.
 
     Args:
         model: ``provider/model``, an unprefixed name that an installed provider claims, or a
@@ -3432,10 +3424,6 @@ def rerank(
         verbose: Whether this call's events, with prompt and output, are written to standard
             error.
         return_documents: Whether each result holds its document.
-
-    Raises:
-        UnsupportedError: when the provider does not rerank documents.
-        LLMGateError: of one of the other kinds, as for every call.
     """
 
 async def alist_models(
@@ -3460,6 +3448,8 @@ async def alist_models(
     max_age: float | None = None,
 ) -> ModelList:
     """The models that a provider lists, or those of every provider that has a key.
+
+    An argument that is None counts as absent.
 
     Args:
         provider: The provider's name. Without one, all known providers that can list their
@@ -3540,8 +3530,4 @@ def list_models(
             error.
         max_age: Seconds for which a list that this client was given before is good enough; by
             default it is asked for anew.
-
-    Raises:
-        UnsupportedError: when the provider does not list its models.
-        LLMGateError: of one of the other kinds, as for every call.
     """

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from functools import cache
-from typing import TYPE_CHECKING, Any, Unpack
+from functools import cache, update_wrapper
+from inspect import iscoroutinefunction, signature
+from typing import Any
 
-from llmgate._core.arguments import described
 from llmgate._core.client import Client
 from llmgate._core.prepare import hide_credentials
 from llmgate.errors import RequestError
-from llmgate.options import CallOptions, EmbeddingOptions, ListOptions, RerankOptions
-
-if TYPE_CHECKING:
-    from llmgate._core.stream import Stream
-    from llmgate._core.sync import SyncStream
-    from llmgate.embeddings import EmbeddingInput, Embeddings
-    from llmgate.messages import MessageLike
-    from llmgate.models import ModelList, TokenCount
-    from llmgate.reranking import RerankDocuments, Reranking
-    from llmgate.types import Completion
 
 __all__ = [
     "acompletion",
@@ -69,169 +58,35 @@ def defaults(**settings: Any) -> None:
     _prepared["client"] = _DefaultClient(**settings)
 
 
-@described(CallOptions)
-async def acompletion(
-    model: str | Sequence[str],
-    messages: Iterable[MessageLike],
-    *,
-    stream: bool | None = False,
-    **options: Unpack[CallOptions],
-) -> Completion | Stream:
-    """A model's completion of a conversation, in OpenAI's shape, by the default client.
+def _of_default_client(method: Any) -> Any:
+    """A function with the signature of a client's method that calls it on the default client."""
+    name = method.__name__
 
-    An argument that is None counts as absent.
+    async def await_method(*arguments: Any, **options: Any) -> Any:
+        hide_credentials(options)
+        return await getattr(default_client(), name)(*arguments, **options)
 
-    Raises:
-        LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else; cancellation
-            passes unchanged.
-    """
-    hide_credentials(options)
-    return await default_client().acompletion(model, messages, stream=stream, **options)
+    def call_method(*arguments: Any, **options: Any) -> Any:
+        hide_credentials(options)
+        return getattr(default_client(), name)(*arguments, **options)
 
-
-@described(CallOptions)
-def completion(
-    model: str | Sequence[str],
-    messages: Iterable[MessageLike],
-    *,
-    stream: bool | None = False,
-    **options: Unpack[CallOptions],
-) -> Completion | SyncStream:
-    """:func:`acompletion` for code that is not async; it also works while a loop is running.
-
-    An argument that is None counts as absent.
-
-    Raises:
-        LLMGateError: of one of the kinds in :mod:`llmgate.errors`.
-    """
-    hide_credentials(options)
-    return default_client().completion(model, messages, stream=stream, **options)
+    function: Any = await_method if iscoroutinefunction(method) else call_method
+    update_wrapper(function, method)
+    function.__module__, function.__qualname__ = __name__, name
+    function.__doc__ = (method.__doc__ or "").replace(":meth:", ":func:")  # none under -OO
+    method_signature = signature(method)
+    parameters = [*method_signature.parameters.values()][1:]
+    function.__signature__ = method_signature.replace(parameters=parameters)
+    return function
 
 
-@described(EmbeddingOptions)
-async def aembedding(
-    model: str | Sequence[str],
-    input: EmbeddingInput,
-    **options: Unpack[EmbeddingOptions],
-) -> Embeddings:
-    """The embeddings of texts, in OpenAI's shape and in their order, by the default client.
-
-    An argument that is None counts as absent.
-
-    Raises:
-        LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else; cancellation
-            passes unchanged.
-    """
-    hide_credentials(options)
-    return await default_client().aembedding(model, input, **options)
-
-
-@described(EmbeddingOptions)
-def embedding(
-    model: str | Sequence[str],
-    input: EmbeddingInput,
-    **options: Unpack[EmbeddingOptions],
-) -> Embeddings:
-    """:func:`aembedding` for code that is not async; it also works while a loop is running.
-
-    An argument that is None counts as absent.
-
-    Raises:
-        LLMGateError: of one of the kinds in :mod:`llmgate.errors`.
-    """
-    hide_credentials(options)
-    return default_client().embedding(model, input, **options)
-
-
-@described(RerankOptions)
-async def arerank(
-    model: str,
-    query: str,
-    documents: RerankDocuments,
-    **options: Unpack[RerankOptions],
-) -> Reranking:
-    """Documents by their relevance to a query, the most relevant first, by the default client.
-
-    An argument that is None counts as absent. All documents go in one request, since scores of
-    different requests cannot be compared.
-
-    Raises:
-        UnsupportedError: when the provider does not rerank documents.
-        LLMGateError: of one of the other kinds, as for every call.
-    """
-    hide_credentials(options)
-    return await default_client().arerank(model, query, documents, **options)
-
-
-@described(RerankOptions)
-def rerank(
-    model: str,
-    query: str,
-    documents: RerankDocuments,
-    **options: Unpack[RerankOptions],
-) -> Reranking:
-    """:func:`arerank` for code that is not async; it also works while a loop is running.
-
-    Raises:
-        UnsupportedError: when the provider does not rerank documents.
-        LLMGateError: of one of the other kinds, as for every call.
-    """
-    hide_credentials(options)
-    return default_client().rerank(model, query, documents, **options)
-
-
-@described(CallOptions)
-async def acount_tokens(
-    model: str,
-    messages: Iterable[MessageLike],
-    **options: Unpack[CallOptions],
-) -> TokenCount:
-    """The number of tokens in the prompt of a call, tools included; no completion is made.
-
-    The provider counts where it can; elsewhere it is an estimate, and says so, from the bytes of
-    the prompt and from what the usage of earlier calls says since the first count.
-
-    Raises:
-        LLMGateError: of one of the kinds in :mod:`llmgate.errors`, as for every call.
-    """
-    hide_credentials(options)
-    return await default_client().acount_tokens(model, messages, **options)
-
-
-@described(CallOptions)
-def count_tokens(
-    model: str,
-    messages: Iterable[MessageLike],
-    **options: Unpack[CallOptions],
-) -> TokenCount:
-    """:func:`acount_tokens` for code that is not async; it also works while a loop is running.
-
-    Raises:
-        LLMGateError: of one of the kinds in :mod:`llmgate.errors`, as for every call.
-    """
-    hide_credentials(options)
-    return default_client().count_tokens(model, messages, **options)
-
-
-@described(ListOptions)
-async def alist_models(provider: str | None = None, **options: Unpack[ListOptions]) -> ModelList:
-    """The models that a provider lists, or those of every provider that has a key.
-
-    Raises:
-        UnsupportedError: when the provider does not list its models.
-        LLMGateError: of one of the other kinds, as for every call.
-    """
-    hide_credentials(options)
-    return await default_client().alist_models(provider, **options)
-
-
-@described(ListOptions)
-def list_models(provider: str | None = None, **options: Unpack[ListOptions]) -> ModelList:
-    """:func:`alist_models` for code that is not async.
-
-    Raises:
-        UnsupportedError: when the provider does not list its models.
-        LLMGateError: of one of the other kinds, as for every call.
-    """
-    hide_credentials(options)
-    return default_client().list_models(provider, **options)
+acompletion = _of_default_client(Client.acompletion)
+completion = _of_default_client(Client.completion)
+aembedding = _of_default_client(Client.aembedding)
+embedding = _of_default_client(Client.embedding)
+arerank = _of_default_client(Client.arerank)
+rerank = _of_default_client(Client.rerank)
+acount_tokens = _of_default_client(Client.acount_tokens)
+count_tokens = _of_default_client(Client.count_tokens)
+alist_models = _of_default_client(Client.alist_models)
+list_models = _of_default_client(Client.list_models)

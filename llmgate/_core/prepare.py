@@ -31,7 +31,7 @@ from llmgate._core.settings import (
 from llmgate._text.json import is_object
 from llmgate._text.redact import HiddenHeaders, HiddenSettings, hide_address
 from llmgate.errors import InvalidRequestError, LLMGateError, describe_value
-from llmgate.options import CallOptions, ChatCall, ChatParameters, Output, OwnOptions
+from llmgate.options import CallOptions, ChatCall, ChatParameters, Output
 from llmgate.provider import Provider
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Secret
@@ -353,7 +353,7 @@ os.register_at_fork(after_in_child=_ids.seed)
 # --- credentials among the arguments ------------------------------------------------------
 
 
-def hide_credentials(options: OwnOptions) -> None:
+def hide_credentials(options: Any) -> None:
     """Wrap keys and passwords before anything can fail: a traceback may show these frames.
 
     Raises:
@@ -361,7 +361,7 @@ def hide_credentials(options: OwnOptions) -> None:
     """
     if _CREDENTIALS.isdisjoint(options):
         return
-    given = cast("dict[str, Any]", options)
+    given: dict[str, Any] = options
     key = given.pop("api_key", None)
     try:
         if key is not None:
