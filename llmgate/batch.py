@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack, cast
 
 from llmgate._core.adaptive import AdaptiveLimit
+from llmgate._core.base_client import run_blocking
 from llmgate._core.default import default_client
 from llmgate._core.settings import is_mapping
 from llmgate.errors import (
@@ -135,7 +136,6 @@ def batch(
     Raises:
         InvalidRequestError: when an argument is wrong.
     """
-    from llmgate._core.sync import run  # noqa: PLC0415 - a thread, only where asked for
 
     async def collected() -> list[BatchRecord]:
         records = abatch(
@@ -149,7 +149,7 @@ def batch(
         )
         return [record async for record in records]
 
-    return run(collected)
+    return run_blocking(collected)
 
 
 class _Run:

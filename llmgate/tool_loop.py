@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from llmgate._core.base_client import run_blocking
 from llmgate._core.tool_calls import ToolCalled, ToolFailed
 from llmgate._core.tool_rounds import (
     Completes,
@@ -175,8 +176,8 @@ def run_tools(
         ToolLoopError: as there.
         LLMGateError: as for every call.
     """
-    from llmgate._core.sync import run  # noqa: PLC0415 - a thread, only where asked for
-
     begin: Any = arun_tools  # which of its overloads it is depends on ``stream``
-    result: ToolRun = run(lambda: begin(model, messages, tools=tools, stream=stream, **arguments))
+    result: ToolRun = run_blocking(
+        lambda: begin(model, messages, tools=tools, stream=stream, **arguments)
+    )
     return SyncToolStream(result) if isinstance(result, ToolStream) else result

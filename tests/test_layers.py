@@ -190,6 +190,7 @@ FLOORS = (
         "_core.prices",
         "_core.rerank",
         "_core.tokens",
+        "_core.base_client",
         "_core.operations",
         "_core.client",
         "_core.sync",

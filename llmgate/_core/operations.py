@@ -7,91 +7,37 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from llmgate._core.arguments import described
+from llmgate._core.base_client import BaseClient, run_blocking
 from llmgate._core.media import FilesToRead
 from llmgate._core.prepare import fit, hide_credentials, new_id, provider_of, resolve
-from llmgate._core.registry import Registry, Target
+from llmgate._core.registry import Target
 from llmgate.errors import InvalidRequestError, MissingKeyError
 from llmgate.options import CallOptions, EmbeddingOptions, ListOptions, RerankOptions
 from llmgate.provider import TokenCounter
-from llmgate.report import Policy, Report
+from llmgate.report import Report
 
 if TYPE_CHECKING:
-    from llmgate._core.layers import Call, Layer
     from llmgate._core.listing import ListingCall
-    from llmgate._core.prepare import UnresolvedCall
-    from llmgate._core.retry import RetryBudget, RetryPolicy
-    from llmgate._core.state import CallState, FittedCall
     from llmgate._core.tokens import Ratios
-    from llmgate.cost import Prices
     from llmgate.embeddings import EmbeddingCall, EmbeddingInput, Embeddings
     from llmgate.messages import MessageLike
-    from llmgate.middleware import Middleware, Shared
-    from llmgate.middlewares.routing import Router
     from llmgate.models import Model, ModelList, TokenCount
-    from llmgate.options import ChatCall, Timeout
-    from llmgate.provider import Provider
+    from llmgate.options import ChatCall
     from llmgate.reranking import RerankCall, RerankDocuments, Reranking
 
-__all__ = ["Operations", "load_layers"]
-
-Result = TypeVar("Result")
+__all__ = ["Operations"]
 
 
-@cache
-def load_layers() -> Any:
-    """The module that takes calls through middleware, for clients that have any."""
-    from llmgate._core import layers  # noqa: PLC0415 - an import statement costs much on each call
-
-    return layers
-
-
-class Operations:
+class Operations(BaseClient):
     """A client's operations beside chat."""
 
     _ratios: Ratios | None = None
     """How many bytes a token has, once a count was asked for."""
-    _router: Router | None = None
-    """What tries the models of a list in turn, once a call gave one."""
-    _with_router: tuple[Middleware, ...] = ()
-    """The middleware, and that behind it."""
-
-    if TYPE_CHECKING:
-        _lists: dict[str, tuple[float, list[Model]]]
-        _middleware: tuple[Middleware, ...]
-        _policy: RetryPolicy
-        _budget: RetryBudget
-        _prices: Prices | None
-        _registry: Registry
-        _timeout: Timeout
-        _unsupported: Policy
-
-        def _parse(
-            self,
-            model: str | Sequence[str],
-            messages: Iterable[MessageLike],
-            stream: bool | None,
-            options: CallOptions,
-        ) -> ChatCall: ...
-        def _parse_blocking(
-            self,
-            model: str | Sequence[str],
-            messages: Iterable[MessageLike],
-            stream: bool | None,
-            options: CallOptions,
-        ) -> ChatCall: ...
-        async def _read_files(
-            self, found: FilesToRead, options: CallOptions, began: float
-        ) -> list[Any]: ...
-        async def _load_provider(self, call: UnresolvedCall, began: float) -> None: ...
-        async def _new_state(
-            self, call: UnresolvedCall, fitted: FittedCall, provider: Provider, began: float
-        ) -> CallState: ...
 
     # --- embeddings ---
 
@@ -111,10 +57,7 @@ class Operations:
                 cancellation passes unchanged.
         """
         began = time.monotonic()
-        try:
-            call = self._parse_embedding(model, input, options)
-        except InvalidRequestError as error:
-            raise error.with_traceback(None)  # noqa: B904 - it is the same error, which says where
+        call = self._parse_embedding(model, input, options)
         return await self._embed_through(call, began)
 
     @described(EmbeddingOptions)
@@ -125,14 +68,9 @@ class Operations:
         **options: Unpack[EmbeddingOptions],
     ) -> Embeddings:
         """:meth:`aembedding` for code that is not async; it also works while a loop is running."""
-        from llmgate._core.sync import run  # noqa: PLC0415 - a thread, only where asked for
-
         began = time.monotonic()
-        try:
-            call = self._parse_embedding(model, input, options)
-        except InvalidRequestError as error:
-            raise error.with_traceback(None)  # noqa: B904 - likewise
-        return run(lambda: self._embed_through(call, began))
+        call = self._parse_embedding(model, input, options)
+        return run_blocking(lambda: self._embed_through(call, began))
 
     def _parse_embedding(
         self, model: str | Sequence[str], given: EmbeddingInput, options: EmbeddingOptions
@@ -140,7 +78,10 @@ class Operations:
         from llmgate._core.embed import parse_embedding  # noqa: PLC0415 - not paid for by chat
 
         hide_credentials(options)
-        return parse_embedding(model, given, options, unsupported=self._unsupported)
+        try:
+            return parse_embedding(model, given, options, unsupported=self._unsupported)
+        except InvalidRequestError as error:
+            raise error.with_traceback(None)  # noqa: B904 - it is the same error, which says where
 
     async def _embed_through(self, call: EmbeddingCall, began: float) -> Embeddings:
         """Ask the provider of a call's model, through the middleware."""
@@ -151,39 +92,6 @@ class Operations:
 
         layers = [each.embed for each in middleware]
         return await self._run_layers(layers, call, self._embed, Embeddings, began)
-
-    async def _run_layers(
-        self,
-        layers: Iterable[Layer[Call, Result]],
-        call: Call,
-        perform: Callable[[Call, float], Coroutine[Any, Any, Result]],
-        kind: type[Any],
-        began: float,
-    ) -> Result:
-        """The result of a call that passes these layers of middleware."""
-        given = layers, call, perform, kind, self._registry, self._timeout, began
-        result: Result = await load_layers().run_middleware(*given)
-        return result
-
-    def _middleware_of(self, call: ChatCall | EmbeddingCall) -> tuple[Middleware, ...]:
-        """The client's middleware; with a router innermost if the call has fallbacks or a hedge."""
-        if not call.fallbacks and call.hedge_after is None:
-            return self._middleware
-        if self._router is None:
-            from llmgate.middlewares.routing import Router  # noqa: PLC0415 - only where asked for
-
-            found = (each for each in self._middleware if isinstance(each, Router))
-            self._router = next(found, None) or Router()
-            self._router.used_by(self._shared())
-            is_there = self._router in self._middleware
-            self._with_router = self._middleware if is_there else (*self._middleware, self._router)
-        return self._with_router
-
-    def _shared(self) -> Shared:
-        """What the client shares with its middleware: retries, prices, targets."""
-        from llmgate.middleware import Shared  # noqa: PLC0415 - only for those who have it
-
-        return Shared(self._policy, self._budget, self._prices, self._registry.target)
 
     async def _embed(self, call: EmbeddingCall, began: float) -> Embeddings:
         """Ask the provider of a call's model."""
@@ -220,10 +128,7 @@ class Operations:
             LLMGateError: of one of the other kinds, as for every call.
         """
         began = time.monotonic()
-        try:
-            call = self._parse_rerank(model, query, documents, options)
-        except InvalidRequestError as error:
-            raise error.with_traceback(None)  # noqa: B904 - likewise
+        call = self._parse_rerank(model, query, documents, options)
         return await self._rerank_through(call, began)
 
     @described(RerankOptions)
@@ -235,14 +140,9 @@ class Operations:
         **options: Unpack[RerankOptions],
     ) -> Reranking:
         """:meth:`arerank` for code that is not async; it also works while a loop is running."""
-        from llmgate._core.sync import run  # noqa: PLC0415 - a thread, only where asked for
-
         began = time.monotonic()
-        try:
-            call = self._parse_rerank(model, query, documents, options)
-        except InvalidRequestError as error:
-            raise error.with_traceback(None)  # noqa: B904 - likewise
-        return run(lambda: self._rerank_through(call, began))
+        call = self._parse_rerank(model, query, documents, options)
+        return run_blocking(lambda: self._rerank_through(call, began))
 
     def _parse_rerank(
         self, model: str, query: str, documents: RerankDocuments, options: RerankOptions
@@ -250,7 +150,10 @@ class Operations:
         from llmgate._core.rerank import parse_rerank  # noqa: PLC0415 - not paid for by chat
 
         hide_credentials(options)
-        return parse_rerank(model, query, documents, options, unsupported=self._unsupported)
+        try:
+            return parse_rerank(model, query, documents, options, unsupported=self._unsupported)
+        except InvalidRequestError as error:
+            raise error.with_traceback(None)  # noqa: B904 - likewise
 
     async def _rerank_through(self, call: RerankCall, began: float) -> Reranking:
         """Ask the provider of a call's model, through the middleware."""
@@ -308,11 +211,9 @@ class Operations:
         **options: Unpack[CallOptions],
     ) -> TokenCount:
         """:meth:`acount_tokens` for code that is not async."""
-        from llmgate._core.sync import run  # noqa: PLC0415 - a thread, only where asked for
-
         began = time.monotonic()
         call = self._parse_blocking(model, messages, False, options)
-        return run(lambda: self._count(call, began))
+        return run_blocking(lambda: self._count(call, began))
 
     async def _count(self, call: ChatCall, began: float) -> TokenCount:
         """Ask the provider of a call's model, or estimate."""
@@ -359,10 +260,8 @@ class Operations:
     @described(ListOptions)
     def list_models(self, provider: str | None = None, **options: Unpack[ListOptions]) -> ModelList:
         """:meth:`alist_models` for code that is not async."""
-        from llmgate._core.sync import run  # noqa: PLC0415 - a thread, only where asked for
-
         hide_credentials(options)
-        return run(lambda: self.alist_models(provider, **options))
+        return run_blocking(lambda: self.alist_models(provider, **options))
 
     async def _list(
         self, name: str, call: ListingCall, began: float, *, is_named: bool = True

@@ -13,6 +13,7 @@ from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias, cast, runtime_checkable
 
+from llmgate._core.base_client import run_blocking
 from llmgate._core.check import listed, refuse_one_tool
 from llmgate._core.default import default_client
 from llmgate._core.settings import as_timeout
@@ -165,16 +166,12 @@ class SyncToolStream(ToolRun):
         self._stream = stream
 
     def __iter__(self) -> Iterator[ToolEvent]:
-        from llmgate._core.sync import run  # noqa: PLC0415 - a thread, only where asked for
-
-        while (event := run(self._stream.next_event)) is not None:
+        while (event := run_blocking(self._stream.next_event)) is not None:
             yield event
 
     def close(self) -> None:
         """End the loop where it is."""
-        from llmgate._core.sync import run  # noqa: PLC0415 - likewise
-
-        run(self._stream.aclose)
+        run_blocking(self._stream.aclose)
 
     def __enter__(self) -> Self:
         return self
