@@ -9,7 +9,7 @@ from typing import Any, Literal, overload
 
 import llmgate
 from llmgate.cost import load_prices
-from llmgate_litellm import _budget, _cache, _verbose
+from llmgate_litellm import _budget, _cache, _schema, _verbose
 from llmgate_litellm._arguments import Asked, asked_for
 from llmgate_litellm._builder import stream_chunk_builder
 from llmgate_litellm._callbacks import Watch
@@ -107,11 +107,6 @@ async def acompletion(
     raise failures[0]
 
 
-def _as_it_came(error: llmgate.OutputError) -> Any:
-    """The response to a class that it does not fit: here that is the caller's to find out."""
-    return error.completion
-
-
 def _targets(model: str, kwargs: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """The model, then its fallbacks: names, or dictionaries of arguments that differ."""
     found: list[tuple[str, dict[str, Any]]] = [(model, {})]
@@ -148,7 +143,7 @@ class _Call:
                 self.asked.llmgate_model, self.messages, stream=self.streams, **self.asked.options
             )
         except llmgate.OutputError as error:
-            answer = _as_it_came(error)
+            answer = self._as_it_came(error)
         except Exception as error:
             raise self.failed(error) from error
         if self.streams:
@@ -168,7 +163,7 @@ class _Call:
                 self.asked.llmgate_model, self.messages, stream=self.streams, **self.asked.options
             )
         except llmgate.OutputError as error:
-            answer = _as_it_came(error)
+            answer = self._as_it_came(error)
         except Exception as error:
             raise self.failed(error) from error
         if self.streams:
@@ -184,6 +179,13 @@ class _Call:
         self.watch.failed(made)
         return made
 
+    def _as_it_came(self, error: llmgate.OutputError) -> Any:
+        """The response to a class that it does not fit: that is the caller's to find out, unless
+        validation was asked for."""
+        if _schema.is_checked(self.asked):
+            raise self.failed(_schema.misfit(self.asked, error.text, str(error))) from error
+        return error.completion
+
     def _known(self) -> ModelResponse | None:
         """A response that needs no request: a made up one, or one of the cache."""
         if "mock_response" in self.asked.given:
@@ -192,6 +194,10 @@ class _Call:
 
     def _whole(self, answer: Any) -> ModelResponse:
         response = model_response(answer, model=self.asked.model)
+        try:
+            _schema.check(self.asked, response)
+        except Exception as error:
+            raise self.failed(error) from error
         response.hide(**hidden_params(answer, provider=self.asked.provider))
         seconds = sum(each.seconds + each.wait for each in answer.attempts)
         response.record(answer.headers, 1000 * seconds)
