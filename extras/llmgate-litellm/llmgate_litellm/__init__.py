@@ -217,6 +217,7 @@ if TYPE_CHECKING:  # what may be assigned
     callbacks: list[Any]
     disable_aiohttp_transport: bool
     drop_params: bool
+    enable_json_schema_validation: bool
     failure_callback: list[Any]
     max_budget: float | None
     modify_params: bool

@@ -46,7 +46,11 @@ def test_validation_that_is_asked_for(ask: Ask, server: Any, wanted: Any, text: 
     """By the module, which a call overrules; what fits is returned."""
     litellm.enable_json_schema_validation = True
     seen: Queue[Any] = Queue()
-    litellm.failure_callback = [lambda kwargs, *_: seen.put(kwargs["exception"])]
+
+    def keep(kwargs: dict[str, Any], *_: Any) -> None:
+        seen.put(kwargs["exception"])
+
+    litellm.failure_callback = [keep]
     server(server.answer(text))
     with pytest.raises(litellm.JSONSchemaValidationError, match="raw_response: ") as caught:
         ask(response_format=wanted)
