@@ -88,8 +88,7 @@ async def abatch(
             than the others, after the last record.
     """
     if type(concurrency) is not int or concurrency < 1:
-        reason = f"expected an integer above 0, got {describe_value(concurrency)}"
-        raise InvalidRequestError(reason, path="concurrency")
+        raise InvalidRequestError.expected("an integer above 0", concurrency, "concurrency")
     given: Any = calls
     if isinstance(given, str | Mapping) or not isinstance(given, Iterable | AsyncIterable):
         reason = "expected calls to iterate over, got " + describe_value(cast("object", given))
@@ -263,8 +262,7 @@ def arguments_of(call: Any, index: int, common: Mapping[str, Any]) -> dict[str, 
     if isinstance(call, str):
         call = {"prompt": call}
     if not is_mapping(call):
-        reason = f"expected a prompt or a dictionary, got {describe_value(call)}"
-        raise InvalidRequestError(reason, path=f"calls[{index}]")
+        raise InvalidRequestError.expected("a prompt or a dictionary", call, f"calls[{index}]")
     given = {str(name): value for name, value in call.items()}
     given.pop("id", None)
     given.pop("custom_id", None)
@@ -350,6 +348,5 @@ class Budget:
 def _amount(given: Any) -> Decimal:
     is_number = isinstance(given, int | float | Decimal) and not isinstance(given, bool)
     if not is_number or not given > 0:
-        reason = f"expected an amount above 0, got {describe_value(given)}"
-        raise InvalidRequestError(reason, path="max_cost")
+        raise InvalidRequestError.expected("an amount above 0", given, "max_cost")
     return Decimal(str(given))

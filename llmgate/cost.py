@@ -15,7 +15,6 @@ from importlib import import_module
 from typing import Any, Protocol, Self, TypeGuard
 
 from llmgate._text.dataclass import slotted
-from llmgate._text.describe import describe_value
 from llmgate.errors import InvalidRequestError
 
 __all__ = ["Cost", "Prices", "Rates", "cost_by", "cost_of", "load_prices", "rates_of", "total_cost"]
@@ -101,8 +100,7 @@ class Prices:
             InvalidRequestError: naming the price that is wrong.
         """
         if not _is_table(given):
-            reason = f"expected prices by model, got {describe_value(given)}"
-            raise InvalidRequestError(reason, path="prices")
+            raise InvalidRequestError.expected("prices by model", given, "prices")
         self._rates = {str(model): _own_rates(model, given[model]) for model in given}
 
     def find(self, provider: str, models: tuple[str, ...]) -> Rates | None:
@@ -124,13 +122,11 @@ def _is_table(value: Any) -> TypeGuard[Mapping[Any, Any]]:
 def _own_rates(model: Any, given: Any) -> Rates:
     path = f"prices[{model!r}]"
     if not _is_table(given):
-        reason = f"expected the prices of a million tokens, got {describe_value(given)}"
-        raise InvalidRequestError(reason, path=path)
+        raise InvalidRequestError.expected("the prices of a million tokens", given, path)
     columns = {str(name): value for name, value in given.items()}
     currency = columns.pop("currency", "USD")
     if not isinstance(currency, str) or not currency:
-        reason = f"expected a currency such as 'EUR', got {describe_value(currency)}"
-        raise InvalidRequestError(reason, path=f"{path}.currency")
+        raise InvalidRequestError.expected("a currency such as 'EUR'", currency, f"{path}.currency")
     unknown = [name for name in columns if name not in _RATES]
     if unknown:
         reason = f"there is no such price: it is one of {', '.join(_RATES)}"
@@ -145,7 +141,7 @@ def _price(given: Any, path: str) -> Decimal:
     except InvalidOperation:
         price = None
     if price is None or not price.is_finite():
-        raise InvalidRequestError(f"expected a number, got {describe_value(given)}", path=path)
+        raise InvalidRequestError.expected("a number", given, path)
     if price < 0:
         raise InvalidRequestError(f"a price cannot be negative: {given}", path=path)
     return price

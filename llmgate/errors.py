@@ -40,7 +40,7 @@ LLMGateError
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from llmgate._base_error import LLMGateError
 from llmgate._text.describe import describe_error, describe_value, excerpt, origin_of
@@ -102,6 +102,11 @@ class InvalidRequestError(RequestError):
     def __init__(self, message: str, *, path: str = "", **response: Any) -> None:
         super().__init__(f"{path}: {message}" if path else message, **response)
         self.path = path
+
+    @classmethod
+    def expected(cls, what: str, given: object, path: str) -> Self:
+        """The error for a value in place of what was expected."""
+        return cls(f"expected {what}, got {describe_value(given)}", path=path)
 
 
 class UnsupportedError(RequestError):

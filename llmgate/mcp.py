@@ -18,7 +18,6 @@ from llmgate.errors import (
     LLMGateError,
     RequestError,
     describe_error,
-    describe_value,
 )
 
 if TYPE_CHECKING:
@@ -69,8 +68,7 @@ def mcp_server(
             raise InvalidRequestError("env and cwd are for a command", path="server")
     else:
         if not server or not all(isinstance(each, str) for each in cast("Sequence[Any]", server)):
-            reason = f"expected a command as a list of texts, got {describe_value(server)}"
-            raise InvalidRequestError(reason, path="server")
+            raise InvalidRequestError.expected("a command as a list of texts", server, "server")
         if headers is not None:
             raise InvalidRequestError("headers are for an address", path="headers")
     return McpServer(

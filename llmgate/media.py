@@ -92,9 +92,7 @@ def _from(kind: str, source: Any, name: str, options: dict[str, Any]) -> Any:
     if isinstance(source, bytes):
         return _part(kind, source, name, options)
     if not isinstance(source, str | os.PathLike):
-        raise InvalidRequestError(
-            f"expected a path or bytes, got {describe_value(source)}", path="source"
-        )
+        raise InvalidRequestError.expected("a path or bytes", source, "source")
     path = os.fsdecode(cast("str | os.PathLike[str]", source))
     if path[:8].lower().startswith(("http://", "https://")):
         reason = f"{describe_value(path)} is not a file: load it, and pass the bytes"

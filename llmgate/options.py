@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
 
 from llmgate._text.dataclass import slotted
-from llmgate.errors import InvalidRequestError, describe_value
+from llmgate.errors import InvalidRequestError
 from llmgate.report import Deviation, Policy
 
 if TYPE_CHECKING:
@@ -56,9 +56,10 @@ class Timeout:
         for name in ("total", "connect", "first_token", "idle"):
             value = getattr(self, name)
             if value is not None and not _is_duration(value):
-                raise InvalidRequestError(
-                    f"expected a positive number of seconds, got {describe_value(value)}",
-                    path="timeout" if name == "total" else f"timeout.{name}",
+                raise InvalidRequestError.expected(
+                    "a positive number of seconds",
+                    value,
+                    "timeout" if name == "total" else f"timeout.{name}",
                 )
 
 

@@ -76,8 +76,7 @@ def parse_listing(provider: str | None, options: ListOptions) -> ListingCall:
         InvalidRequestError: naming what is wrong.
     """
     if provider is not None and (type(provider) is not str or not provider.strip()):
-        reason = f"expected a provider's name, got {describe_value(provider)}"
-        raise InvalidRequestError(reason, path="provider")
+        raise InvalidRequestError.expected("a provider's name", provider, "provider")
     call = ListingCall(f"{provider or ''}/")
     own = {name: value for name, value in options.items() if value is not None}
     for name in own:
@@ -94,8 +93,7 @@ def parse_listing(provider: str | None, options: ListOptions) -> ListingCall:
 def _checked_age(given: Any) -> float | None:
     if given is None or (isinstance(given, int | float) and given >= 0):
         return given
-    reason = f"expected a number of seconds, got {describe_value(given)}"
-    raise InvalidRequestError(reason, path="max_age")
+    raise InvalidRequestError.expected("a number of seconds", given, "max_age")
 
 
 async def listed(

@@ -94,8 +94,7 @@ def parse(
     """
     if type(stream) is not bool:
         if stream is not None:
-            reason = f"expected True or False, got {describe_value(stream)}"
-            raise InvalidRequestError(reason, path="stream")
+            raise InvalidRequestError.expected("True or False", stream, "stream")
         stream = False
     chat, own, switch = _split_options(options, registry)
     changes: list[Deviation] = []
@@ -144,8 +143,7 @@ def primary_and_fallbacks(model: Any) -> tuple[str, tuple[str, ...]]:
 def _checked_names(names: tuple[Any, ...]) -> tuple[str, tuple[str, ...]]:
     for number, name in enumerate(names):
         if not isinstance(name, str) or not name.strip():
-            reason = f"expected 'provider/model', got {describe_value(name)}"
-            raise InvalidRequestError(reason, path=f"model[{number}]")
+            raise InvalidRequestError.expected("'provider/model'", name, f"model[{number}]")
     if not names:
         raise InvalidRequestError("expected at least one model", path="model")
     return names[0], tuple(dict.fromkeys(names[1:]))
@@ -157,9 +155,7 @@ _LISTS = (list, tuple)
 def _output(kind: Any, repair: Any) -> Output | None:
     """The Python type to parse the response as; None where the format is none."""
     if type(repair) is not int or repair < 0:
-        raise InvalidRequestError(
-            f"expected 0 or more, got {describe_value(repair)}", path="repair"
-        )
+        raise InvalidRequestError.expected("0 or more", repair, "repair")
     if kind is not None and not isinstance(kind, _NOT_TYPES):
         return Output(kind, repair)
     if repair:

@@ -222,9 +222,7 @@ class Registry:
             UnknownProviderError: for a name that none has: what is installed, and what to do.
         """
         if type(model) is not str or not model.strip():
-            raise InvalidRequestError(
-                f"expected a model's name, got {describe_value(model)}", path="model"
-            )
+            raise InvalidRequestError.expected("a model's name", model, "model")
         prefix, slash, rest = model.partition("/")
         if slash and self.knows(prefix):
             if not rest.strip():

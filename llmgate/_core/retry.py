@@ -27,7 +27,6 @@ from llmgate.errors import (
     RateLimitError,
     ReadError,
     ServerError,
-    describe_value,
 )
 
 if TYPE_CHECKING:
@@ -60,16 +59,19 @@ class RetryPolicy:
 
     def __post_init__(self) -> None:
         if type(self.max_retries) is not int or self.max_retries < 0:
-            reason = f"expected an integer of 0 or more, got {describe_value(self.max_retries)}"
-            raise InvalidRequestError(reason, path="max_retries")
+            raise InvalidRequestError.expected(
+                "an integer of 0 or more", self.max_retries, "max_retries"
+            )
         for name in ("wait", "retry"):
             given = getattr(self, name)
             if given is not None and (not callable(given) or is_async(given)):
-                reason = f"expected a function that is not async, got {describe_value(given)}"
-                raise InvalidRequestError(reason, path=f"retry.{name}")
+                raise InvalidRequestError.expected(
+                    "a function that is not async", given, f"retry.{name}"
+                )
         if type(self.retry_reads) is not bool:
-            reason = f"expected True or False, got {describe_value(self.retry_reads)}"
-            raise InvalidRequestError(reason, path="retry.retry_reads")
+            raise InvalidRequestError.expected(
+                "True or False", self.retry_reads, "retry.retry_reads"
+            )
 
     def allows(self, error: LLMGateError, attempt: int, *, answered: bool) -> bool:
         """Whether attempt number ``attempt`` (from 1) may be followed by another.

@@ -50,8 +50,7 @@ def as_timeout(timeout: float | Timeout) -> Timeout:
 
 def as_policy(value: Any) -> Policy:
     if value not in ("drop", "raise"):
-        reason = f"expected 'drop' or 'raise', got {describe_value(value)}"
-        raise InvalidRequestError(reason, path="unsupported")
+        raise InvalidRequestError.expected("'drop' or 'raise'", value, "unsupported")
     return "drop" if value == "drop" else "raise"
 
 
@@ -60,8 +59,7 @@ def as_providers(given: Any) -> Mapping[str, Provider | Callable[..., Provider]]
     if given is None:
         return {}
     if not is_mapping(given):
-        reason = f"expected a dictionary of providers by name, got {describe_value(given)}"
-        raise InvalidRequestError(reason, path="providers")
+        raise InvalidRequestError.expected("a dictionary of providers by name", given, "providers")
     for name, provider in given.items():
         if not isinstance(name, str) or not name.strip() or "/" in name:
             reason = (
@@ -153,8 +151,7 @@ def as_hedge_after(given: Any) -> float | None:
     is_number = isinstance(given, int | float) and not isinstance(given, bool)
     if given is None or (is_number and 0 < given < math.inf):
         return cast("float | None", given)
-    reason = f"expected a positive number of seconds, got {describe_value(given)}"
-    raise InvalidRequestError(reason, path="hedge_after")
+    raise InvalidRequestError.expected("a positive number of seconds", given, "hedge_after")
 
 
 def as_header_source(given: Any) -> HeaderSource | None:
@@ -175,8 +172,9 @@ def as_labels(given: Any) -> dict[str, str | int | float | bool]:
         raise InvalidRequestError(reason, path="labels")
     for name, value in given.items():
         if not (isinstance(name, str) and isinstance(value, str | int | float | bool)):
-            reason = f"expected a text, a number, or a bool, got {describe_value(value)}"
-            raise InvalidRequestError(reason, path=f"labels.{describe_value(name)}")
+            raise InvalidRequestError.expected(
+                "a text, a number, or a bool", value, f"labels.{describe_value(name)}"
+            )
     return dict(given)
 
 

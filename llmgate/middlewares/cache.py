@@ -14,7 +14,7 @@ from llmgate._exchange import Exchange
 from llmgate._text.json import read_own_json, sorted_json, write_own_json
 from llmgate._text.redact import is_credential, redact_url
 from llmgate.embeddings import EmbeddingCall, Embeddings
-from llmgate.errors import DeadlineExceededError, InvalidRequestError, describe_value
+from llmgate.errors import DeadlineExceededError, InvalidRequestError
 from llmgate.middleware import EmbeddingHandler, Handler, Middleware, StreamEnd
 from llmgate.options import ChatCall
 from llmgate.report import Deviation, Report
@@ -58,8 +58,7 @@ class Cache(Middleware):
     ) -> None:
         self._store = MemoryStore() if store is None else store
         if not isinstance(self._store, Store):  # pyright: ignore[reportUnnecessaryIsInstance]
-            reason = f"expected a store, got {describe_value(store)}"
-            raise InvalidRequestError(reason, path="store")
+            raise InvalidRequestError.expected("a store", store, "store")
         self._ttl = _checked_ttl(ttl, "ttl")
         self._scope = scope
         self._running: dict[tuple[asyncio.AbstractEventLoop, str], _Running] = {}
@@ -227,16 +226,14 @@ def _mode_of(call: ChatCall | EmbeddingCall) -> Literal["bypass", "refresh"] | N
     for mode in _MODES:
         if given == mode:
             return mode
-    reason = f"expected 'bypass' or 'refresh', got {describe_value(given)}"
-    raise InvalidRequestError(reason, path="labels.cache")
+    raise InvalidRequestError.expected("'bypass' or 'refresh'", given, "labels.cache")
 
 
 def _checked_ttl(given: Any, path: str) -> float | None:
     is_number = isinstance(given, int | float) and not isinstance(given, bool)
     if given is None or (is_number and given > 0):
         return cast("float | None", given)
-    reason = f"expected a number of seconds above 0, got {describe_value(given)}"
-    raise InvalidRequestError(reason, path=path)
+    raise InvalidRequestError.expected("a number of seconds above 0", given, path)
 
 
 def _harmless(values: Mapping[str, Any]) -> dict[str, Any]:

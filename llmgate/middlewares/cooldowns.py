@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from llmgate.errors import InvalidRequestError, describe_value
+from llmgate.errors import InvalidRequestError
 from llmgate.store import Store
 
 if TYPE_CHECKING:
@@ -34,8 +34,7 @@ class SharedCooldowns:
 
     def __init__(self, store: Store) -> None:
         if not isinstance(store, Store):  # pyright: ignore[reportUnnecessaryIsInstance]
-            reason = f"expected a store, got {describe_value(store)}"
-            raise InvalidRequestError(reason, path="store")
+            raise InvalidRequestError.expected("a store", store, "store")
         self._store = store
         self._tasks = set[asyncio.Task[None]]()
         self.failures = 0

@@ -86,8 +86,7 @@ class Router(Middleware):
         self._choose = as_strategy(choose)
         given: Any = {} if models is None else models
         if not is_mapping(given):
-            reason = f"expected a dictionary, got {describe_value(given)}"
-            raise InvalidRequestError(reason, path="models")
+            raise InvalidRequestError.expected("a dictionary", given, "models")
         routes = {name: as_route(given[name], f"models.{name}") for name in given}
         self._routes = {name: route for name, (route, _) in routes.items()}
         self._choices = {

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast
 
-from llmgate.errors import InvalidRequestError, describe_value
+from llmgate.errors import InvalidRequestError
 
 if TYPE_CHECKING:
     from llmgate.embeddings import EmbeddingCall
@@ -42,8 +42,7 @@ def as_strategy(given: Choose | Strategy | None) -> Choose:
     found = _STRATEGIES.get(given) if isinstance(given, str) else given
     if not callable(found):
         known = ", ".join(_STRATEGIES)
-        reason = f"expected one of {known}, or a function, got {describe_value(given)}"
-        raise InvalidRequestError(reason, path="choose")
+        raise InvalidRequestError.expected(f"one of {known}, or a function", given, "choose")
     return cast("Choose", found)
 
 

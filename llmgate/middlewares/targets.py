@@ -17,7 +17,6 @@ from llmgate.errors import (
     LLMGateError,
     QuotaExceededError,
     RateLimitError,
-    describe_value,
 )
 from llmgate.options import CallOptions, ChatCall, ChatParameters
 
@@ -64,21 +63,16 @@ class Target:
     ) -> None:
         hide_credentials(options)
         if type(model) is not str or not model.strip():
-            reason = f"expected 'provider/model', got {describe_value(model)}"
-            raise InvalidRequestError(reason, path="target.model")
+            raise InvalidRequestError.expected("'provider/model'", model, "target.model")
         if not _is_amount(weight) or weight == 0:
-            reason = f"expected a number above 0, got {describe_value(weight)}"
-            raise InvalidRequestError(reason, path="target.weight")
+            raise InvalidRequestError.expected("a number above 0", weight, "target.weight")
         if price is not None and not _is_amount(price):
-            reason = f"expected a number of 0 or more, got {describe_value(price)}"
-            raise InvalidRequestError(reason, path="target.price")
+            raise InvalidRequestError.expected("a number of 0 or more", price, "target.price")
         if type(priority) is not int:
-            reason = f"expected an integer, got {describe_value(priority)}"
-            raise InvalidRequestError(reason, path="target.priority")
+            raise InvalidRequestError.expected("an integer", priority, "target.priority")
         for name, value in (("rpm", rpm), ("tpm", tpm)):
             if value is not None and not (_is_amount(value) and value):
-                reason = f"expected a number above 0, got {describe_value(value)}"
-                raise InvalidRequestError(reason, path=f"target.{name}")
+                raise InvalidRequestError.expected("a number above 0", value, f"target.{name}")
         self.model, self.weight, self.priority, self.price = model, weight, priority, price
         self.rpm, self.tpm = rpm, tpm
         self._given, self._is_plain = _given(options), not options
@@ -296,8 +290,7 @@ def as_target(given: object, path: str) -> Target:
         return given
     if isinstance(given, str) and given.strip():
         return Target(given)
-    reason = f"expected a Target or a model's name, got {describe_value(given)}"
-    raise InvalidRequestError(reason, path=path)
+    raise InvalidRequestError.expected("a Target or a model's name", given, path)
 
 
 def as_route(given: object, path: str) -> tuple[Route, list[Target]]:
@@ -305,8 +298,7 @@ def as_route(given: object, path: str) -> tuple[Route, list[Target]]:
     route = given if isinstance(given, Route) else Route(cast("Iterable[Any]", given))
     listed: Any = route.targets
     if is_mapping(listed) or isinstance(listed, str) or not is_iterable(listed):
-        reason = f"expected a list of targets, got {describe_value(listed)}"
-        raise InvalidRequestError(reason, path=path)
+        raise InvalidRequestError.expected("a list of targets", listed, path)
     targets = [as_target(each, f"{path}[{n}]") for n, each in enumerate(listed)]
     if not targets:
         raise InvalidRequestError("expected at least one target", path=path)

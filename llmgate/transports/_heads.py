@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 
-from llmgate.errors import InvalidRequestError, describe_value
+from llmgate.errors import InvalidRequestError
 from llmgate.provider.http import HttpRequest
 
 __all__ = ["LowerNames", "check_head"]
@@ -22,8 +22,7 @@ def check_head(request: HttpRequest) -> None:
         InvalidRequestError: naming the method or the header; no value is quoted.
     """
     if not _METHOD.fullmatch(request.method):
-        reason = f"expected a method of capital letters, got {describe_value(request.method)}"
-        raise InvalidRequestError(reason, path="method")
+        raise InvalidRequestError.expected("a method of capital letters", request.method, "method")
     if _OF_THE_BODY.isdisjoint(map(str.lower, request.headers)):
         return
     for name, value in request.headers.items():

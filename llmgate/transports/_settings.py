@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from llmgate._text.dataclass import slotted
 from llmgate._text.redact import HiddenUrl, hide_address
-from llmgate.errors import InvalidRequestError, describe_value
+from llmgate.errors import InvalidRequestError
 
 __all__ = ["HttpSettings", "scheme_and_host"]
 
@@ -49,23 +49,19 @@ class HttpSettings:
             del proxy  # or a traceback may show it
             raise InvalidRequestError("expected the http URL of a proxy", path="proxy")
         if self.limit is not None and (type(self.limit) is not int or self.limit < 1):
-            reason = f"expected a positive integer, got {describe_value(self.limit)}"
-            raise InvalidRequestError(reason, path="limit")
+            raise InvalidRequestError.expected("a positive integer", self.limit, "limit")
 
     def _check_types(self, verify: Any, proxy: Any, trust_env: Any) -> None:
         if isinstance(verify, os.PathLike):
             self.verify = verify = os.fspath(cast("os.PathLike[str]", verify))
         if verify == "" or not isinstance(verify, bool | str | ssl.SSLContext):
             expected = "True, False, the path of a CA bundle or an ssl.SSLContext"
-            raise InvalidRequestError(
-                f"expected {expected}, got {describe_value(verify)}", path="verify"
-            )
+            raise InvalidRequestError.expected(f"{expected}", verify, "verify")
         if not isinstance(proxy, str | HiddenUrl | None):  # what it is may hold a password
             kind = type(proxy).__name__
             raise InvalidRequestError(f"expected the http URL of a proxy, got {kind}", path="proxy")
         if not isinstance(trust_env, bool):
-            reason = f"expected True or False, got {describe_value(trust_env)}"
-            raise InvalidRequestError(reason, path="trust_env")
+            raise InvalidRequestError.expected("True or False", trust_env, "trust_env")
 
     def proxy_url(self) -> str | None:
         """The proxy's URL as it is given to it, with its password."""
