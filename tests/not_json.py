@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from llmgate._core.schemas import LARGEST
+from llmgate._core.refusals import LARGEST
 
 NOT_JSON: dict[str, tuple[Any, str, str]] = {
     "bytes": (b"x", "", "bytes is not a JSON value"),

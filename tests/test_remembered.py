@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from llmgate import Client, Completion, Stream
-from llmgate._core import remembered
 from llmgate._core.check import check_messages, check_parameters
 from llmgate.errors import InvalidRequestError
 from llmgate.middleware import Middleware
@@ -39,7 +38,7 @@ def test_what_is_written_alike_is_looked_at_once(monkeypatch: pytest.MonkeyPatch
     """And what is not is looked at: a list that was changed meanwhile is another one."""
     tools = [tool("looked_at_once")]
     first = checked(*tools)
-    monkeypatch.setattr(remembered, "parameter_validator", None)
+    monkeypatch.setattr("llmgate._core.remembered.validator", None)
     assert tools == first == checked(tool("looked_at_once"))
     tools[0]["function"]["name"] = "another"
     with pytest.raises(TypeError):
@@ -106,7 +105,7 @@ def conversation(*messages: Any) -> list[Any]:
 def test_messages_of_earlier_calls_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """But for long ones. What differs in anything is another message."""
     first = conversation(called('{"looked": "at once"}'))
-    monkeypatch.setattr(remembered, "message_validator", None)
+    monkeypatch.setattr("llmgate._core.remembered.validator", None)
     assert first == conversation(called('{"looked": "at once"}'))
     assert first[1] is not conversation(called('{"looked": "at once"}'))[1]
     for other in (called('{"looked": "twice"}'), called('{"looked": "at once"}', name="n")):

@@ -16,15 +16,7 @@ from llmgate._core.contradictions import refuse_contradictions
 from llmgate._core.media import look_for_files, respelled_parts
 from llmgate._core.refusals import explained, json_fault, kind_of
 from llmgate._core.remembered import LARGE, drop_nulls, valid_large_parameters, valid_messages
-from llmgate._core.schemas import (
-    embedding_parameter_validator,
-    json_validator,
-    message_validator,
-    parameter_validator,
-    rerank_parameter_validator,
-    text_validator,
-    token_validator,
-)
+from llmgate._core.validators import validator
 from llmgate._text.json import is_object
 from llmgate._text.shape import Shape
 from llmgate.errors import InvalidRequestError, describe_value
@@ -33,8 +25,7 @@ from llmgate.provider.call import TextMessages
 from llmgate.report import Deviation
 
 if TYPE_CHECKING:
-    from pydantic_core import SchemaValidator
-
+    from llmgate._core.schemas import Kind
     from llmgate.messages import MessageParam
 
 
@@ -89,12 +80,10 @@ def _checked_messages(
     dictionaries: list[Any], given: list[Any], changes: list[Deviation]
 ) -> list[dict[str, Any]]:
     """The checked messages: unchanged, or converted from another known spelling."""
-    from pydantic_core import ValidationError  # noqa: PLC0415 - loaded with the validator
-
     respelled: list[tuple[str, Any]] = []
     try:
-        checked = message_validator().validate_python(dictionaries, context=respelled)
-    except ValidationError:
+        checked = validator("messages").validate_python(dictionaries, context=respelled)
+    except ValueError:  # the validator's own is one
         pass
     else:
         changes += respelled_parts(checked, respelled)
@@ -104,7 +93,7 @@ def _checked_messages(
     received = Received()
     dictionaries = received.messages(dictionaries, given)
     respelled = []
-    checked = _checked(message_validator(with_others=True), dictionaries, "messages", respelled)
+    checked = _checked("messages", dictionaries, "messages", respelled)
     changes += [*received.changes, *respelled_parts(checked, respelled)]
     return cast("list[dict[str, Any]]", checked)
 
@@ -229,8 +218,8 @@ def check_parameters(
     if not others:
         return cast("ChatParameters", known)
     try:
-        found = parameter_validator().validate_python(others)
-    except ValueError:  # the validator's own is one, and importing that costs a third of the check
+        found = validator("parameters").validate_python(others)
+    except ValueError:  # the validator's own is one
         pass
     else:
         if has_schemas:
@@ -241,7 +230,7 @@ def check_parameters(
     received = Received()
     plain = received.parameters(plain)
     unlimited = {name: plain.pop(name) for name in _LIMITS if plain.get(name) == -1}
-    checked = _checked(parameter_validator(with_others=True), plain, "")
+    checked = _checked("parameters", plain, "")
     refuse_contradictions(checked)
     if changes is not None:
         changes += received.changes
@@ -264,14 +253,14 @@ def check_input(given: Any) -> list[str] | list[list[int]]:
     items = _items(given, "input")
     first = items[0] if items else None
     if isinstance(first, int):
-        return [_checked(token_validator(), items, "input")]
+        return [_checked("tokens", items, "input")]
     if isinstance(first, Iterable) and not isinstance(first, str):
         return [_token_ids(item, f"input[{place}]") for place, item in enumerate(items)]
-    return cast("list[str]", _checked(text_validator(), items, "input"))
+    return cast("list[str]", _checked("texts", items, "input"))
 
 
 def _token_ids(given: Any, path: str) -> list[int]:
-    return cast("list[int]", _checked(token_validator(), _items(given, path), path))
+    return cast("list[int]", _checked("tokens", _items(given, path), path))
 
 
 def _items(given: Any, path: str, expected: str = "text, token ids or a list") -> list[Any]:
@@ -287,7 +276,7 @@ def check_embedding_parameters(parameters: Mapping[str, Any]) -> EmbeddingParame
     Raises:
         InvalidRequestError: naming the parameter.
     """
-    checked = _checked(embedding_parameter_validator(), dict(parameters), "")
+    checked = _checked("embedding_parameters", dict(parameters), "")
     return cast("EmbeddingParameters", checked)
 
 
@@ -297,7 +286,7 @@ def check_rerank_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InvalidRequestError: naming the parameter.
     """
-    return dict(_checked(rerank_parameter_validator(), dict(parameters), ""))
+    return dict(_checked("rerank_parameters", dict(parameters), ""))
 
 
 def check_query(given: Any) -> str:
@@ -339,7 +328,7 @@ def check_json(value: Any, path: str) -> Any:
     Raises:
         InvalidRequestError: naming the path of what it cannot.
     """
-    return _checked(json_validator(), value, path)
+    return _checked("json", value, path)
 
 
 def check_name(name: str, known: Collection[str] | None = None) -> None:
@@ -373,13 +362,12 @@ def _as_dictionary(message: Any) -> Any:
     return message.model_dump(exclude_none=True) if hasattr(message, "model_dump") else message
 
 
-def _checked(validator: SchemaValidator, value: Any, path: str, context: Any = None) -> Any:
-    from pydantic_core import ValidationError  # noqa: PLC0415 - loaded with the validator
-
+def _checked(kind: Kind, value: Any, path: str, context: Any = None) -> Any:
+    """The value, if it is of this kind, whatever the types of its tools; or else raise."""
     try:
-        return validator.validate_python(value, context=context)
-    except ValidationError as error:
-        failure = json_fault(value, path) or explained(error, value, path)
+        return validator(kind, with_others=True).validate_python(value, context=context)
+    except ValueError as error:  # likewise
+        failure = json_fault(value, path) or explained(cast("Any", error), value, path)
     raise failure
 
 

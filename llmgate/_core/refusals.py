@@ -9,15 +9,16 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from llmgate._core.schemas import LARGEST
 from llmgate._text.json import is_array, is_object
 from llmgate.errors import InvalidRequestError, describe_value, excerpt
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails, ValidationError
 
-__all__ = ["explained", "json_fault", "kind_of"]
+__all__ = ["LARGEST", "explained", "json_fault", "kind_of"]
 
+LARGEST = 2**4095
+"""The integers that are accepted are smaller, by absolute value: they have up to 1,232 digits."""
 _DEEPEST = 200
 """How many levels a JSON value may be nested; more than any provider accepts."""
 

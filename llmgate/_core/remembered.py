@@ -14,10 +14,9 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from llmgate._core.contradictions import refuse_contradictions
-from llmgate._core.schemas import message_validator, parameter_validator
+from llmgate._core.validators import validator
 from llmgate._text.dataclass import copier
 from llmgate._text.json import WrittenList, decode_json, is_array, plain_json
-from llmgate.errors import InvalidRequestError
 from llmgate.provider.call import TextMessages
 
 if TYPE_CHECKING:
@@ -76,13 +75,11 @@ def _known_parameter(name: str, value: Any) -> tuple[Any, bytes | None] | None:
 @lru_cache(maxsize=64)
 def _parameter(name: str, raw: bytes) -> tuple[Any, bytes | None] | None:
     """A checked parameter, and its JSON if it is a list; None if it needs the full check."""
-    from pydantic_core import ValidationError  # noqa: PLC0415 - loaded with the validator
-
     written = marshal.loads(raw)  # noqa: S302 - it was written right before, and by us
     try:
-        parameters = parameter_validator().validate_python({name: written})
+        parameters = validator("parameters").validate_python({name: written})
         refuse_contradictions(parameters)
-    except (ValidationError, InvalidRequestError):
+    except ValueError:  # the validator's own, or of a contradiction
         return None
     checked = parameters[name]
     return checked, plain_json(checked) if is_array(checked) else None
@@ -111,12 +108,10 @@ def valid_messages(messages: Iterable[Any]) -> list[dict[str, Any]] | None:
 @lru_cache(maxsize=1024)
 def _message(raw: bytes) -> _Known | None:
     """The message of this JSON with its checked form; None if it needs the full check."""
-    from pydantic_core import ValidationError  # noqa: PLC0415 - loaded with the validator
-
     written, respelled = decode_json(raw), list[Any]()
     try:
-        (checked,) = message_validator().validate_python([written], context=respelled)
-    except ValidationError:
+        (checked,) = validator("messages").validate_python([written], context=respelled)
+    except ValueError:
         return None
     if respelled:
         return None

@@ -1,118 +1,38 @@
-"""Validators of messages and parameters, in compiled code.
+"""What messages and parameters must be like, as schemas for pydantic's compiled code.
 
-``check`` applies them and explains what they refuse. They are built
-when the first call needs them, so that importing costs nothing.
+``validators`` imports it when the first call is checked, and nobody else does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from pydantic_core import core_schema as cs
 
 from llmgate._core.media import as_audio, as_data_url, as_url
+from llmgate._core.refusals import LARGEST
 from llmgate.options import ChatParameters
 
 if TYPE_CHECKING:
-    from pydantic_core import SchemaValidator
     from pydantic_core.core_schema import CoreSchema, TypedDictSchema, ValidationInfo
 
-__all__ = [
-    "LARGEST",
-    "embedding_parameter_validator",
-    "json_validator",
-    "message_validator",
-    "parameter_validator",
-    "rerank_parameter_validator",
-    "text_validator",
-    "token_validator",
+__all__ = ["Kind", "schema_of"]
+
+Kind: TypeAlias = Literal[
+    "json",
+    "messages",
+    "parameters",
+    "texts",
+    "tokens",
+    "embedding_parameters",
+    "rerank_parameters",
 ]
 
-LARGEST = 2**4095
-"""The integers that are accepted are smaller, by absolute value: they have up to 1,232 digits."""
 
-# Text has min_length=0 because only a constrained str validator refuses lone surrogates.
-
-
-@cache
-def json_validator() -> SchemaValidator:
-    from pydantic_core import SchemaValidator  # noqa: PLC0415 - first use
-
-    return SchemaValidator(_with_json(_any_json()))
-
-
-@cache
-def message_validator(*, with_others: bool = False) -> SchemaValidator:
-    """A call's messages; ``with_others`` takes calls of any type as well, which takes longer."""
-    from pydantic_core import SchemaValidator  # noqa: PLC0415 - first use
-    from pydantic_core import core_schema as cs  # noqa: PLC0415
-
-    return SchemaValidator(
-        _with_json(cs.list_schema(_message(with_others), min_length=1, strict=True))
-    )
-
-
-@cache
-def parameter_validator(*, with_others: bool = False) -> SchemaValidator:
-    """OpenAI's parameters; ``with_others`` takes tools of any type as well."""
-    from pydantic_core import SchemaValidator  # noqa: PLC0415 - first use
-
-    return SchemaValidator(_with_json(_parameters(with_others)))
-
-
-@cache
-def text_validator() -> SchemaValidator:
-    """Texts to be embedded, none of them empty."""
-    from pydantic_core import SchemaValidator  # noqa: PLC0415 - first use
-    from pydantic_core import core_schema as cs  # noqa: PLC0415
-
-    return SchemaValidator(cs.list_schema(_text(1), min_length=1, strict=True))
-
-
-@cache
-def token_validator() -> SchemaValidator:
-    """The token ids of one text."""
-    from pydantic_core import SchemaValidator  # noqa: PLC0415 - first use
-    from pydantic_core import core_schema as cs  # noqa: PLC0415
-
-    token = cs.int_schema(strict=True, ge=0, lt=2**63)
-    return SchemaValidator(cs.list_schema(token, min_length=1, strict=True))
-
-
-@cache
-def embedding_parameter_validator() -> SchemaValidator:
-    from pydantic_core import SchemaValidator  # noqa: PLC0415 - first use
-    from pydantic_core import core_schema as cs  # noqa: PLC0415
-
-    flag = cs.bool_schema(strict=True)
-    schemas: dict[str, CoreSchema] = {
-        "dimensions": cs.int_schema(strict=True, ge=1, lt=2**63),
-        "encoding_format": cs.literal_schema(["float", "base64"]),
-        "input_type": _text(1),
-        "truncate": cs.union_schema([(flag, "~flag"), (_text(1), "~text")], mode="left_to_right"),
-        "user": _text(),
-    }
-    fields = {name: cs.typed_dict_field(item, required=False) for name, item in schemas.items()}
-    return SchemaValidator(cs.typed_dict_schema(fields))
-
-
-@cache
-def rerank_parameter_validator() -> SchemaValidator:
-    from pydantic_core import SchemaValidator  # noqa: PLC0415 - first use
-    from pydantic_core import core_schema as cs  # noqa: PLC0415
-
-    schemas: dict[str, CoreSchema] = {
-        "return_documents": cs.bool_schema(strict=True),
-        "top_n": cs.int_schema(strict=True, ge=1, lt=2**63),
-        "truncate": cs.bool_schema(strict=True),
-    }
-    fields = {name: cs.typed_dict_field(item, required=False) for name, item in schemas.items()}
-    return SchemaValidator(cs.typed_dict_schema(fields))
-
-
-def _with_json(schema: CoreSchema) -> CoreSchema:
-    from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
-
+def schema_of(kind: Kind, with_others: bool) -> CoreSchema:
+    """The schema of arguments of a kind; ``with_others`` also takes tools, and calls of tools, of
+    types that OpenAI does not have."""
     value = cs.union_schema(
         [
             _text(),
@@ -125,12 +45,13 @@ def _with_json(schema: CoreSchema) -> CoreSchema:
         mode="left_to_right",
         ref="json",
     )
-    return cs.definitions_schema(schema, [value])
+    return cs.definitions_schema(_SCHEMAS[kind](with_others), [value])
+
+
+# Text has min_length=0 because only a constrained str validator refuses lone surrogates.
 
 
 def _numbers() -> Sequence[CoreSchema]:
-    from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
-
     return (
         cs.int_schema(strict=True, lt=LARGEST, gt=-LARGEST),
         cs.float_schema(strict=True, allow_inf_nan=False),
@@ -138,30 +59,36 @@ def _numbers() -> Sequence[CoreSchema]:
 
 
 def _any_json() -> CoreSchema:
-    from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
-
     return cs.definition_reference_schema("json")
 
 
 def _text(minimum: int = 0) -> CoreSchema:
-    from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
-
     return cs.str_schema(strict=True, min_length=minimum)
 
 
 def _object(required: Mapping[str, CoreSchema], **optional: CoreSchema) -> TypedDictSchema:
     """An object with these keys; others must be JSON and are kept."""
-    from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
-
     fields = {name: cs.typed_dict_field(schema) for name, schema in required.items()}
     for name, schema in optional.items():
         fields[name] = cs.typed_dict_field(cs.nullable_schema(schema), required=False)
     return cs.typed_dict_schema(fields, extra_behavior="allow", extras_schema=_any_json())
 
 
-def _message(with_others: bool) -> CoreSchema:
-    from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
+def _optional(schemas: Mapping[str, CoreSchema]) -> TypedDictSchema:
+    """An object that may have these keys, and no others."""
+    fields = {name: cs.typed_dict_field(item, required=False) for name, item in schemas.items()}
+    return cs.typed_dict_schema(fields)
 
+
+def _count(lowest: int = 1) -> CoreSchema:
+    return cs.int_schema(strict=True, ge=lowest, lt=2**63)
+
+
+def _several(schema: CoreSchema) -> CoreSchema:
+    return cs.list_schema(schema, min_length=1, strict=True)
+
+
+def _message(with_others: bool) -> CoreSchema:
     text, content = _text(), _content()
     said = _object({"role": text, "content": content}, name=text)
     assistant = _object(
@@ -170,7 +97,7 @@ def _message(with_others: bool) -> CoreSchema:
         name=text,
         refusal=text,
         reasoning_content=text,
-        tool_calls=cs.list_schema(_tool_call(with_others), min_length=1, strict=True),
+        tool_calls=_several(_tool_call(with_others)),
         function_call=_object({"name": _text(1), "arguments": _arguments()}),
     )
     return cs.tagged_union_schema(
@@ -187,8 +114,6 @@ def _message(with_others: bool) -> CoreSchema:
 
 
 def _content() -> CoreSchema:
-    from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
-
     text = _text()
     known = cs.tagged_union_schema(
         {
@@ -202,7 +127,7 @@ def _content() -> CoreSchema:
     )
     other = cs.no_info_after_validator_function(_as_other_part, _object({"type": _text(1)}))
     part = cs.union_schema([(known, "~known"), (other, "~other")], mode="left_to_right")
-    parts = cs.list_schema(part, min_length=1, strict=True)
+    parts = _several(part)
     return cs.union_schema([(text, "~text"), (parts, "~parts")], mode="left_to_right")
 
 
@@ -216,7 +141,6 @@ def _as_other_part(part: dict[str, Any]) -> dict[str, Any]:
 def _read(read: Callable[[str], Any], schema: CoreSchema) -> CoreSchema:
     """A text that is read so. Where that makes something else of it, the pair is added to the list
     which is the context of the validation."""
-    from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
 
     def read_and_record(text: str, info: ValidationInfo[list[tuple[str, Any]] | None]) -> Any:
         value = read(text)
@@ -228,8 +152,6 @@ def _read(read: Callable[[str], Any], schema: CoreSchema) -> CoreSchema:
 
 
 def _image_url() -> CoreSchema:
-    from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
-
     url = _read(as_url, _text(1))
     text = _read(lambda url: {"url": as_url(url)}, _text(1))
     return cs.union_schema(
@@ -238,8 +160,6 @@ def _image_url() -> CoreSchema:
 
 
 def _audio() -> CoreSchema:
-    from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
-
     text = _read(as_audio, _text(1))
     whole = _object({"data": _text(1), "format": _text()})
     return cs.union_schema([(whole, "~object"), (text, "~text")], mode="left_to_right")
@@ -254,8 +174,6 @@ def _as_file_data(data: str) -> str:
 
 
 def _tool_call(with_others: bool) -> CoreSchema:
-    from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
-
     text, name = _text(), _text(1)
     function = _object({"name": name, "arguments": _arguments()})
     known = cs.tagged_union_schema(
@@ -272,8 +190,6 @@ def _tool_call(with_others: bool) -> CoreSchema:
 
 def _or_of_a_host(known: CoreSchema) -> CoreSchema:
     """A tool, or a call of one, of these types or of one that a host invented."""
-    from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
-
     other = cs.no_info_after_validator_function(_as_of_a_host, _object({"type": _text(1)}))
     return cs.union_schema([(known, "~known"), (other, "~other")], mode="left_to_right")
 
@@ -285,8 +201,6 @@ def _as_of_a_host(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _arguments() -> CoreSchema:
-    from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
-
     return cs.no_info_after_validator_function(_as_json_text, _text())
 
 
@@ -296,8 +210,6 @@ def _as_json_text(arguments: str) -> str:
 
 
 def _parameters(with_others: bool) -> CoreSchema:
-    from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
-
     text, flag = _text(), cs.bool_schema(strict=True)
     number = cs.union_schema(
         [*_numbers()],
@@ -306,12 +218,12 @@ def _parameters(with_others: bool) -> CoreSchema:
         mode="left_to_right",
     )
     anything = _object({})
-    count = cs.int_schema(strict=True, ge=1, lt=2**63)
+    count = _count()
     choice = cs.union_schema([(text, "~text"), (anything, "~object")], mode="left_to_right")
     function = _object({"name": _text(1)}, description=text, parameters=anything)
     schemas: dict[str, CoreSchema] = {
         "function_call": choice,
-        "functions": cs.list_schema(function, min_length=1, strict=True),
+        "functions": _several(function),
         "logit_bias": cs.dict_schema(text, number, strict=True),
         "modalities": cs.list_schema(text, strict=True),
         "n": count,
@@ -328,13 +240,12 @@ def _parameters(with_others: bool) -> CoreSchema:
     )
     schemas |= dict.fromkeys(("max_completion_tokens", "max_tokens"), count)
     schemas |= dict.fromkeys(("seed",), cs.int_schema(strict=True, ge=-(2**63), lt=2**64))
-    schemas |= dict.fromkeys(("top_logprobs",), cs.int_schema(strict=True, ge=0, lt=2**63))
+    schemas |= dict.fromkeys(("top_logprobs",), _count(0))
     schemas |= dict.fromkeys(("logprobs", "parallel_tool_calls", "store"), flag)
     schemas |= dict.fromkeys(_TEXTS, text)
     for name in ChatParameters.__annotations__:
         schemas.setdefault(name, anything)
-    fields = {name: cs.typed_dict_field(item, required=False) for name, item in schemas.items()}
-    return cs.typed_dict_schema(fields)
+    return _optional(schemas)
 
 
 _TEXTS = (
@@ -349,8 +260,6 @@ _TEXTS = (
 
 
 def _tool(function: CoreSchema, with_others: bool) -> CoreSchema:
-    from pydantic_core import core_schema as cs  # noqa: PLC0415 - loaded with the validator
-
     known = cs.tagged_union_schema(
         {
             "function": _object({"type": _text(), "function": function}),
@@ -359,3 +268,34 @@ def _tool(function: CoreSchema, with_others: bool) -> CoreSchema:
         discriminator="type",
     )
     return _or_of_a_host(known) if with_others else known
+
+
+def _embedding_parameters() -> CoreSchema:
+    flag = cs.bool_schema(strict=True)
+    return _optional(
+        {
+            "dimensions": _count(),
+            "encoding_format": cs.literal_schema(["float", "base64"]),
+            "input_type": _text(1),
+            "truncate": cs.union_schema(
+                [(flag, "~flag"), (_text(1), "~text")], mode="left_to_right"
+            ),
+            "user": _text(),
+        }
+    )
+
+
+def _rerank_parameters() -> CoreSchema:
+    flag = cs.bool_schema(strict=True)
+    return _optional({"return_documents": flag, "top_n": _count(), "truncate": flag})
+
+
+_SCHEMAS: Mapping[Kind, Callable[[bool], CoreSchema]] = {
+    "json": lambda _: _any_json(),
+    "messages": lambda with_others: _several(_message(with_others)),
+    "parameters": _parameters,
+    "texts": lambda _: _several(_text(1)),
+    "tokens": lambda _: _several(_count(0)),  # the token ids of one text
+    "embedding_parameters": lambda _: _embedding_parameters(),
+    "rerank_parameters": lambda _: _rerank_parameters(),
+}

@@ -1,0 +1,31 @@
+"""Validators of a call's arguments, each built when it is first needed.
+
+``schemas`` declares what they accept. It is imported here, since ``import llmgate`` does not pay
+for pydantic.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic_core import SchemaValidator
+
+    from llmgate._core.schemas import Kind
+
+__all__ = ["validator"]
+
+
+@cache
+def validator(kind: Kind, *, with_others: bool = False) -> SchemaValidator:
+    """What checks arguments of a kind. It raises pydantic's ``ValidationError``, a ``ValueError``.
+
+    ``with_others`` also takes tools, and calls of tools, whose types OpenAI does not have; that
+    takes longer.
+    """
+    from pydantic_core import SchemaValidator  # noqa: PLC0415 - first use
+
+    from llmgate._core.schemas import schema_of  # noqa: PLC0415
+
+    return SchemaValidator(schema_of(kind, with_others))
