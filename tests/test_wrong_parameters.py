@@ -11,8 +11,7 @@ from llmgate._core.check import (
     check_json,
     check_parameters,
 )
-from llmgate._core.refusals import json_fault
-from llmgate._core.refusals import LARGEST
+from llmgate._core.refusals import LARGEST, json_fault
 from llmgate.errors import InvalidRequestError
 from tests.not_json import NOT_JSON
 
