@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,8 @@ from llmgate_litellm.integrations.custom_logger import CustomLogger
 
 __all__ = ["Watch"]
 
+_SECRET = ("api_key", "extra_headers", "provider_settings")
+"""Options that hold keys, or may; callbacks log what they are given."""
 _log = logging.getLogger("llmgate.litellm")
 
 
@@ -74,7 +77,7 @@ class Watch:
             "custom_llm_provider": asked.provider,
             "stream": bool(asked.given.get("stream")),
             "optional_params": {
-                name: value for name, value in asked.options.items() if name != "api_key"
+                name: value for name, value in asked.options.items() if name not in _SECRET
             },
             "litellm_params": {"metadata": asked.metadata, "api_base": asked.given.get("api_base")},
             "litellm_call_id": asked.given.get("litellm_call_id"),
@@ -112,18 +115,29 @@ def _warn_of(name: str) -> None:
 
 
 _tasks = set[asyncio.Task[None]]()
-_lock = threading.Lock()
 
 
-@cache
-def _made_threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(1, thread_name_prefix="llmgate-litellm-callbacks")
-
-
-def _threads() -> ThreadPoolExecutor:
+class _Threads:
     """One thread, so that callbacks come in order; the process waits for it at its end."""
-    with _lock:
-        return _made_threads()
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._made: ThreadPoolExecutor | None = None
+
+    def __call__(self) -> ThreadPoolExecutor:
+        with self._lock:
+            if self._made is None:
+                self._made = ThreadPoolExecutor(1, thread_name_prefix="llmgate-litellm-callbacks")
+            return self._made
+
+    def begin_anew(self) -> None:
+        """A forked process has not the thread, and perhaps a lock that nobody will release."""
+        self._lock, self._made = threading.Lock(), None
+
+
+_threads = _Threads()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_threads.begin_anew)
 
 
 def _called(function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from queue import Queue
 from typing import Any
@@ -112,6 +115,52 @@ async def test_functions_of_one_call(server: Any) -> None:
     assert first == (response, None)
     assert second[0] is None
     assert isinstance(second[1], litellm.NotFoundError)
+
+
+FORKED = """
+import os, sys, threading
+import llmgate_litellm as litellm
+
+def ask():
+    called = threading.Event()
+    litellm.success_callback = [lambda *_: called.set()]
+    litellm.completion("openai/x", [{"role": "user", "content": "Hi"}], mock_response="Hi.")
+    return called.wait(5)
+
+assert ask()
+child = os.fork()
+if child:
+    _, status = os.waitpid(child, 0)
+    sys.exit(os.waitstatus_to_exitcode(status))
+os._exit(0 if ask() else 1)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no forking here")
+def test_callbacks_of_a_forked_process() -> None:
+    """They are called there too, though the parent's thread is not."""
+    assert 0 == subprocess.run([sys.executable, "-c", FORKED], timeout=60, check=False).returncode
+
+
+def test_callbacks_are_given_no_secret(ask: Ask, server: Any) -> None:
+    """Neither key, nor headers, nor the settings of a cloud; they log what they are given."""
+    seen: Queue[Any] = Queue()
+
+    def keep(kwargs: dict[str, Any], *_: Any) -> None:
+        seen.put(kwargs["optional_params"])
+
+    litellm.success_callback = [keep]
+    ask(temperature=0, extra_headers={"x-gateway-key": "secret"})
+    given = seen.get(timeout=5)
+    assert "secret" not in repr(given)
+    assert 0 == given["temperature"]
+    ask(
+        model="azure/deployed",
+        api_base=server.address.removesuffix("/v1"),
+        api_key=None,
+        azure_ad_token="secret",
+    )
+    assert "secret" not in repr(seen.get(timeout=5))
 
 
 def test_a_callback_that_is_a_name(ask: Ask, caplog: pytest.LogCaptureFixture) -> None:
