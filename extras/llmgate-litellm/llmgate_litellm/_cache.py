@@ -109,7 +109,8 @@ def key_of(asked: Asked, messages: list[Any]) -> str | None:
 
 def get(key: str) -> ModelResponse | None:
     """A new response like the one that was kept."""
-    dump = _settings.value("cache").get_cache(key)
+    cache = _settings.value("cache")  # another thread may have disabled it meanwhile
+    dump = None if cache is None else cache.get_cache(key)
     if dump is None:
         return None
     response = ModelResponse(**dump)
@@ -118,5 +119,7 @@ def get(key: str) -> ModelResponse | None:
 
 
 def put(key: str, response: ModelResponse) -> None:
-    """Keep a response."""
-    _settings.value("cache").add_cache(response.model_dump(), key)
+    """Keep a response, if responses still are."""
+    cache = _settings.value("cache")
+    if cache is not None:
+        cache.add_cache(response.model_dump(), key)

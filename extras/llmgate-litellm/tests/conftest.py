@@ -89,6 +89,7 @@ class Server:
         self.address = ""
         self.answer = answer
         self.pause = 0.0
+        self.during: Callable[[], Any] = str  # called before each answer
 
     def __call__(self, *script: Any) -> None:
         """Set the answers: bodies, or pairs of a status and a body."""
@@ -124,6 +125,7 @@ def handler(server: Server) -> type[BaseHTTPRequestHandler]:
             server.bodies.append(body)
             server.headers.append({name.lower(): value for name, value in self.headers.items()})
             time.sleep(server.pause)
+            server.during()
             status, whole = server.next()
             kind = "application/json"
             data = json.dumps(whole)

@@ -244,3 +244,13 @@ def test_the_key_of_one_provider(ask: Ask, server: Any) -> None:
     litellm.api_key = "k-of-all"
     ask(api_key=None)
     assert "Bearer k-of-openai" == server.headers[-1]["authorization"]
+
+
+def test_a_cache_that_is_disabled_during_a_call(ask: Ask, server: Any) -> None:
+    """The call is no error; its response is not kept."""
+    litellm.enable_cache()
+    server.during = litellm.disable_cache
+    assert "Good day." == ask().choices[0].message.content
+    assert litellm.cache is None
+    ask()
+    assert 2 == len(server.bodies)
