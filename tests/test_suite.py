@@ -69,7 +69,7 @@ def test_no_test_hangs(tmp_path: Path) -> None:
 @pytest.mark.exhaustive
 def test_interrupts_arrive_also_from_a_background_shell() -> None:
     """Such a shell has the tests started with SIGINT ignored."""
-    tests = ("tests/cli", "tests/test_lifecycle.py", "tests/test_sync.py")
+    tests = ("tests/cli", "tests/test_lifecycle.py", "tests/sync")
     chosen = ("-n", "0", "-p", "no:cacheprovider", "-k", "interrupt", *tests)
     ran = subprocess.run(
         ["/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh", sys.executable, "-m", "pytest", *chosen],

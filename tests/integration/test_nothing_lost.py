@@ -4,51 +4,23 @@ and nobody has recorded."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from llmgate.provider import Provider
-from llmgate.provider.accumulate import accumulate
-from llmgate.provider.http import HttpResponse
-from llmgate.testing.driving import call_of, drive, read_stream
-from llmgate.types import Completion
 from llmgate_anthropic import Anthropic
-from llmgate_bedrock import Bedrock
 from llmgate_cohere import Cohere
 from llmgate_gemini import Gemini
 from llmgate_openai import OpenAI
-from tests.aws import event
+from tests.integration.nothing_lost import TEXT, asked, check
 from tests.kept import lost
 
 ANTHROPIC = Anthropic(api_key="k")
-BEDROCK = Bedrock(api_key="k", region="us-east-1")
 COHERE = Cohere(api_key="k")
 GEMINI = Gemini(api_key="k")
 OPENAI = OpenAI(api_key="k")
 RESPONSES = OpenAI(api_key="k", api="responses")
-IMPLIED = frozenset({"type", "role", "object", "contentBlockIndex"})
-"""Names of fields whose values say how a payload is built, and no more."""
-HI = {"role": "user", "content": "Hi"}
-TEXT = {"text": "hello"}
-
-
-def asked(provider: Provider, *, stream: bool, body: bytes) -> tuple[Completion, Any]:
-    """What a response becomes, and the call."""
-    call = call_of(provider, {"model": "model", "messages": [HI], "stream": stream})
-    if not stream:
-        return drive(provider.complete(call), [HttpResponse(200, {}, body)]).result, call
-    decoder = drive(provider.stream(call), [HttpResponse(200, {}, b"")]).result
-    return accumulate(read_stream(decoder, [body])), call
-
-
-def check(provider: Provider, payloads: Iterable[Any], body: bytes, *, stream: bool) -> Completion:
-    """The completion, in which everything is."""
-    completion, call = asked(provider, stream=stream, body=body)
-    found = lost(completion, call.report, payloads)
-    assert set() == {each for each in found if each[0].rpartition(".")[2] not in IMPLIED}
-    return completion
 
 
 def test_what_is_lost_is_found() -> None:
@@ -67,7 +39,7 @@ def test_what_is_lost_is_found() -> None:
     )
 
 
-# --- Gemini -------------------------------------------------------------------------------
+# --- Gemini -----------------------------------------------------------------------------
 
 
 def candidate(*parts: Any, reason: str = "STOP", **more: Any) -> dict[str, Any]:
@@ -159,93 +131,8 @@ def test_of_gemini(payload: dict[str, Any]) -> None:
     assert whole.model_dump() == streamed.model_dump()
 
 
-# --- Bedrock ------------------------------------------------------------------------------
+# --- Anthropic, OpenAI, Cohere ----------------------------------------------------------
 
-TRACE = {
-    "guardrail": {
-        "modelOutput": ["mo"],
-        "inputAssessment": {"g": {"topicPolicy": {"topics": [{"name": "n", "detected": True}]}}},
-        "actionReason": "Guardrail blocked.",
-    },
-    "promptRouter": {"invokedModelId": "arn:x"},
-}
-CITED = {
-    "title": "t",
-    "source": "s",
-    "location": {"documentPage": {"documentIndex": 8, "start": 6, "end": 9}},
-    "sourceContent": [{"text": "sc"}],
-}
-SERVER_USE = {"toolUseId": "t", "name": "web", "type": "server_tool_use"}
-BLOCKS: Mapping[str, list[dict[str, Any]]] = {
-    "hidden thoughts": [{"reasoningContent": {"redactedContent": "UkVE"}}, TEXT],
-    "signed thoughts": [{"reasoningContent": {"reasoningText": {"text": "hm", "signature": "s"}}}],
-    "citations": [TEXT, {"citationsContent": {"content": [TEXT], "citations": [CITED]}}],
-    "a picture": [{"image": {"format": "png", "source": {"bytes": "iVBO"}}}, TEXT],
-    "a failed picture": [{"image": {"format": "png", "source": {}, "error": {"message": "no"}}}],
-    "a video": [{"video": {"format": "mp4", "source": {"s3Location": {"uri": "s3://b/k"}}}}],
-    "sound": [{"audio": {"format": "wav", "source": {"bytes": "AAAA"}}}],
-    "a document": [{"document": {"format": "pdf", "name": "n", "source": {"bytes": "JVBE"}}}],
-    "a call of the server": [
-        {"toolUse": {**SERVER_USE, "input": {"q": "x"}}},
-        {"toolResult": {"toolUseId": "t", "status": "success", "content": [{"json": {"k": "v"}}]}},
-    ],
-    "an unknown block": [{"hologram": {"z": "zz"}}, TEXT],
-}
-
-
-@pytest.mark.parametrize("blocks", BLOCKS.values(), ids=BLOCKS.keys())
-def test_of_bedrock(blocks: list[dict[str, Any]]) -> None:
-    """Blocks that few models send, beside traces and counts."""
-    payload = {
-        "output": {"message": {"role": "assistant", "content": blocks}},
-        "stopReason": "guardrail_intervened",
-        "usage": {
-            "inputTokens": 11,
-            "outputTokens": 22,
-            "totalTokens": 33,
-            "cacheDetails": [{"a": 5}],
-        },
-        "metrics": {"latencyMs": 987},
-        "trace": TRACE,
-        "performanceConfig": {"latency": "optimized"},
-        "additionalModelResponseFields": {"stop_sequence": "XX"},
-    }
-    check(BEDROCK, [payload], json.dumps(payload).encode(), stream=False)
-
-
-DELTAS: Mapping[str, list[dict[str, Any]]] = {
-    "hidden thoughts": [{"reasoningContent": {"redactedContent": "UkVE"}}],
-    "both kinds of thoughts": [
-        {"reasoningContent": {"text": "hm"}},
-        {"reasoningContent": {"redactedContent": "UkVE"}},
-        {"reasoningContent": {"signature": "s"}},
-    ],
-    "citations": [TEXT, {"citation": CITED}],
-    "a picture": [
-        {"image": {"format": "png", "source": {"bytes": "iVBO"}}},
-        {"image": {"source": {"bytes": "Rw0K"}}},
-    ],
-    "an unknown delta": [{"hologram": {"x": "yy"}}],
-}
-
-
-@pytest.mark.parametrize("deltas", DELTAS.values(), ids=DELTAS.keys())
-def test_of_bedrocks_streams(deltas: list[dict[str, Any]]) -> None:
-    """Deltas of one block, an unknown event, and metadata before the end."""
-    usage = {"inputTokens": 11, "outputTokens": 22, "totalTokens": 33}
-    events: list[tuple[str, Any]] = [
-        ("messageStart", {"role": "assistant"}),
-        *(("contentBlockDelta", {"contentBlockIndex": 0, "delta": each}) for each in deltas),
-        ("contentBlockStop", {"contentBlockIndex": 0}),
-        ("futureEvent", {"a": "bbb"}),
-        ("metadata", {"usage": usage, "trace": TRACE, "metrics": {"latencyMs": 987}}),
-        ("messageStop", {"stopReason": "end_turn", "additionalModelResponseFields": {"c": "dd"}}),
-    ]
-    body = b"".join(event(name, json.dumps(payload).encode()) for name, payload in events)
-    check(BEDROCK, [payload for _, payload in events], body, stream=True)
-
-
-# --- Anthropic, OpenAI, Cohere ------------------------------------------------------------
 
 PLACES = [
     {"type": "char_location", "cited_text": "c1", "document_index": 8, "start_char_index": 6},

@@ -1,10 +1,9 @@
-"""The synchronous calls: the same answers, errors and clean-up, from any thread."""
+"""How calls without async end: interrupts, and the end of the process."""
 
 from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import contextvars
 import os
 import signal
 import sys
@@ -16,178 +15,19 @@ from typing import Any
 
 import pytest
 
-from llmgate import Client, SyncStream
 from llmgate._core import sync as _sync
 from llmgate.errors import (
-    DeadlineExceededError,
     LLMGateError,
 )
-from llmgate.hooks import CallEnded, Event
-from llmgate.testing import Canned, CannedTransport
-from llmgate.types import Completion, Usage
-from tests.faults.calls import HI, KEY, MODEL, Recorder, client_of, lasting
+from llmgate.hooks import CallEnded
+from tests.faults.calls import HI, MODEL, Recorder, client_of, lasting
 from tests.faults.server import (
-    COMPLETION,
-    END,
-    STREAM_HEAD,
     FaultServer,
-    chunk,
-    event,
-    framed,
     hang,
-    reply,
     stream,
-    then,
     wait_for,
 )
-
-ANSWER = reply(body=COMPLETION)
-ENDLESS = then(STREAM_HEAD, framed(event(chunk("a")) + event(chunk("b"))), last=hang)
-
-
-@pytest.fixture
-def server() -> Iterator[FaultServer]:
-    """A server that answers every call."""
-    with FaultServer(ANSWER) as running:
-        yield running
-
-
-def test_an_answer(server: FaultServer) -> None:
-    """The same as with async."""
-    answer = client_of(server).completion(MODEL, HI)
-    assert isinstance(answer, Completion)
-    assert "Hi" == answer.text
-
-
-def test_the_first_call_from_many_threads(
-    server: FaultServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """They start one background loop between them."""
-    made = _sync._Background()
-    monkeypatch.setattr(_sync, "_background", made)
-    before = _background_threads()
-    client = client_of(server)
-    with ThreadPoolExecutor(8) as threads:
-        for answer in [threads.submit(client.completion, MODEL, HI) for _ in range(8)]:
-            answer.result()
-    assert 1 == _background_threads() - before
-    _stop(made)
-
-
-def _background_threads() -> int:
-    return sum(thread.name == "llmgate-sync" for thread in threading.enumerate())
-
-
-def _stop(background: Any) -> None:
-    """End a background loop of a test's own, as the end of the process would."""
-    thread = next(
-        thread for thread in reversed(threading.enumerate()) if thread.name == "llmgate-sync"
-    )
-    background._stop(thread)
-    assert not thread.is_alive()
-    background._stop(thread)
-
-
-def test_context_variables_reach_hooks(server: FaultServer) -> None:
-    """Those of the caller, though the call runs on another thread."""
-    variable = contextvars.ContextVar("variable", default="none")
-    seen: list[str] = []
-
-    def hook(_: Event) -> None:
-        seen.append(variable.get())
-
-    variable.set("mine")
-    client = client_of(server)
-    client.completion(MODEL, HI, hooks=[hook])
-    _sync.run(client.aclose)  # which lets hooks finish
-    assert {"mine"} == {*seen}
-
-
-# --- streams ------------------------------------------------------------------------------
-
-
-def test_a_stream() -> None:
-    """Chunk by chunk, with all that an async stream tells."""
-    with FaultServer(stream("a", "b")) as server:
-        answer = client_of(server).completion(MODEL, HI, stream=True)
-        assert isinstance(answer, SyncStream)
-        assert ["a", "b", None] == [each.choices[0].delta.content for each in answer]
-        assert Usage(1, 2, 3) == answer.usage
-        assert ("openai", None, {}, 1) == (
-            answer.provider,
-            answer.request_id,
-            answer.rate_limit,
-            len(answer.attempts),
-        )
-        assert "text/event-stream" == answer.headers["content-type"]
-        assert ["stream_options.include_usage"] == [each.path for each in answer.report]
-        assert "openai" == answer.exchange.provider
-        assert [] == [*answer]
-
-
-def test_what_was_read_at_once_is_handed_over_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each time that the calling thread waits for the other costs more than many chunks."""
-    waits = list[object]()
-    run = _sync.run
-
-    def counted(make: Any) -> Any:
-        waits.append(make)
-        return run(make)
-
-    body = b"".join(event(chunk("word")) for _ in range(300)) + END
-    assert len(body) > 4 * 8192  # of which one step decodes 8 KiB
-    transport = CannedTransport([Canned(body=[body])])
-    answer = Client(transport=transport).completion(MODEL, HI, stream=True, api_key=KEY)
-    monkeypatch.setattr(_sync, "run", counted)
-    assert 300 == "".join(answer.text()).count("word")
-    assert 2 == len(waits)  # all of it, and the end
-
-
-def test_text_and_completion() -> None:
-    """Only the text; or the rest as a whole."""
-    other = event(chunk(choices=[{"index": 1, "delta": {"content": "other"}}]))
-    with FaultServer(stream("a", "b"), stream("a", end=other + event("[DONE]")), stream("a")) as (
-        server
-    ):
-        client = client_of(server)
-        assert ["a", "b"] == [*client.completion(MODEL, HI, stream=True).text()]
-        assert ["a"] == [*client.completion(MODEL, HI, stream=True).text()]
-        with client.completion(MODEL, HI, stream=True) as answer:
-            assert answer.is_open
-            assert "a" == next(answer).choices[0].delta.content
-            assert "a" == answer.completion().text
-            assert not answer.is_open
-            with pytest.raises(StopIteration):
-                next(answer)
-
-
-def test_a_loop_that_was_left_is_resumed() -> None:
-    """By another loop, by ``text()`` and by ``completion()``, each from where it was left."""
-    with FaultServer(stream(*"abcdef")) as server:
-        answer = client_of(server).completion(MODEL, HI, stream=True)
-        assert "<SyncStream of openai/gpt-4o, open>" == repr(answer)
-        texts = [next(iter(answer)).choices[0].delta.content]
-        for each in answer:
-            texts.append(each.choices[0].delta.content)
-            break
-        for text in answer.text():
-            texts.append(text)
-            break
-        assert ["a", "b", "c"] == texts
-        assert ["d", "e", "f", None] == [each.choices[0].delta.content for each in answer]
-        assert "abcdef" == answer.completion().text
-
-
-def test_the_deadline_of_a_stream_that_nobody_reads() -> None:
-    """It closes the connection, though no loop runs on this thread."""
-    with FaultServer(ENDLESS) as server:
-        answer = client_of(server).completion(MODEL, HI, stream=True, timeout=0.3)
-        assert wait_for(lambda: server.open_connections == 0, 2.0)
-        with pytest.raises(DeadlineExceededError):
-            answer.completion()
-
-
-# --- interrupts and ends ------------------------------------------------------------------
+from tests.sync.calls import ANSWER, ENDLESS, background_threads, stop
 
 
 def is_waiting_in_ours() -> bool:
@@ -237,7 +77,7 @@ def test_a_call_that_is_under_way_at_exit(monkeypatch: pytest.MonkeyPatch) -> No
         thread = threading.Thread(target=call, args=(client_of(server),), daemon=True)
         thread.start()
         assert wait_for(lambda: bool(server.requests))
-        _stop(made)
+        stop(made)
         thread.join(5)
         assert server.wait_until_left()
     assert [SystemExit] == [type(error) for error in raised]
@@ -265,12 +105,12 @@ def test_calls_while_the_process_ends(ending: Any) -> None:
     """Whoever calls runs the loop; whole processes that end are in ``test_exit``."""
     with FaultServer(ANSWER, stream("a", "b"), ANSWER) as server:
         client = client_of(server)
-        before = _background_threads()
+        before = background_threads()
         assert "Hi" == client.completion(MODEL, HI).text
         assert ["a", "b"] == [*client.completion(MODEL, HI, stream=True).text()]
         with ThreadPoolExecutor(1) as thread:
             assert "Hi" == thread.submit(client.completion, MODEL, HI, stream=False).result().text
-        assert before == _background_threads()
+        assert before == background_threads()
         assert server.wait_until_left()
         ending.here().close()
 
@@ -356,7 +196,7 @@ def test_a_thread_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> Non
         assert threading.current_thread().name == _sync.run(name)
     assert "llmgate-sync" == _sync.run(name)  # when there are fewer again
     made.here().close()
-    _stop(made)
+    stop(made)
 
 
 def test_a_loop_that_cannot_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -376,7 +216,7 @@ def test_a_loop_that_cannot_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(LLMGateError, match="Too many open files"):
             _sync.run(here)
     assert "here" == _sync.run(here)
-    _stop(made)
+    stop(made)
 
 
 def test_an_interrupt_while_the_loop_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -396,13 +236,13 @@ def test_an_interrupt_while_the_loop_is_started(monkeypatch: pytest.MonkeyPatch)
         return "here"
 
     monkeypatch.setattr(_sync, "_serve", serve_late)
-    before = _background_threads()
+    before = background_threads()
     with lasting(0.1, at_least=0), pytest.raises(KeyboardInterrupt):
         _sync.run(here)
     released.set()
     assert "here" == _sync.run(here)
-    assert 1 == _background_threads() - before
-    _stop(made)
+    assert 1 == background_threads() - before
+    stop(made)
 
 
 def test_what_cancels_itself() -> None:
