@@ -14,10 +14,7 @@ from tests.faults.calls import (
     HI,
     MODEL,
 )
-from tests.faults.server import (
-    COMPLETION,
-    reply,
-)
+from tests.faults.server import COMPLETION, reply
 
 ANSWER = reply(body=COMPLETION)
 

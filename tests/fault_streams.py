@@ -9,13 +9,9 @@ from typing import Any
 from llmgate import Stream
 from llmgate.types import Usage
 from tests.faults.calls import HI, MODEL, client_of
-from tests.faults.server import (
-    COMPLETION,
-    FaultServer,
-    Step,
-    reply,
-    wait_for_async,
-)
+from tests.faults.peer import Step
+from tests.faults.server import COMPLETION, FaultServer, reply
+from tests.machine import wait_for_async
 
 ANSWER = reply(body=COMPLETION)
 USAGE = Usage(prompt_tokens=1, completion_tokens=2, total_tokens=3)

@@ -14,6 +14,7 @@ promise about collections of garbage, which go over all that a run of tests hold
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import time
@@ -21,7 +22,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
 
-__all__ = ["Delay", "undisturbed"]
+__all__ = ["Delay", "undisturbed", "wait_for", "wait_for_async"]
 
 _TASKS = "/proc/self/task"
 _FRESH = 0.02
@@ -106,3 +107,23 @@ def _waited(thread: str) -> int | None:
         return None
     finally:
         os.close(file)
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
+    """Whether a condition comes true within this time, and what the machine delays it."""
+    end, delay = time.monotonic() + seconds, Delay()
+    while not condition():
+        if time.monotonic() > end and time.monotonic() > end + delay.seconds:
+            return False
+        time.sleep(0.003)
+    return True
+
+
+async def wait_for_async(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
+    """The same, while the loop goes on."""
+    end, delay = time.monotonic() + seconds, Delay()
+    while not condition():
+        if time.monotonic() > end and time.monotonic() > end + delay.seconds:
+            return False
+        await asyncio.sleep(0.003)
+    return True

@@ -20,7 +20,8 @@ from llmgate.errors import ConnectError, DeadlineExceededError, InvalidRequestEr
 from llmgate.hooks import Event
 from llmgate.transports._resolver import ThreadResolver
 from tests.faults.calls import HI, MODEL, client_of, lasting
-from tests.faults.server import COMPLETION, FaultServer, reply, wait_for_async
+from tests.faults.server import COMPLETION, FaultServer, reply
+from tests.machine import wait_for_async
 
 ROOT = Path(__file__).parents[1]
 ANSWER = reply(body=COMPLETION)

@@ -30,7 +30,8 @@ from llmgate.provider.http import Flow, HttpRequest, encode_json
 from llmgate.testing import Canned, CannedTransport, FakeProvider, with_transport
 from llmgate.types import Chunk, Completion, Function, ToolCall
 from tests.faults.calls import HI, KEY, MODEL, client_of
-from tests.faults.server import COMPLETION, FaultServer, reply, stream, wait_for_async
+from tests.faults.server import COMPLETION, FaultServer, reply, stream
+from tests.machine import wait_for_async
 from tests.plain_provider import PlainProvider
 
 ANSWER = reply(body=COMPLETION)

@@ -32,7 +32,7 @@ from tests.canned_streams import (
     streaming,
     texts,
 )
-from tests.faults.server import wait_for
+from tests.machine import wait_for
 
 
 def saying(text: str) -> Chunk:

@@ -35,7 +35,7 @@ from llmgate.testing import (
     RecordedModels,
 )
 from llmgate.types import Usage
-from tests.faults.server import wait_for
+from tests.machine import wait_for
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(

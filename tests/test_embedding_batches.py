@@ -19,7 +19,9 @@ from llmgate.hooks import AttemptEnded, AttemptStarted, CallEnded, CallStarted, 
 from llmgate.provider import (
     EmbeddingAbilities,
 )
-from tests.faults.server import FaultServer, Peer, Step, hang, reply, wait_for_async
+from tests.faults.peer import Peer, Step
+from tests.faults.server import FaultServer, hang, reply
+from tests.machine import wait_for_async
 from tests.vectors_provider import Vectors, embed, run, vectors
 
 

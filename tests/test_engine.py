@@ -34,17 +34,9 @@ from tests.faults.calls import (
     lasting,
     limits,
 )
-from tests.faults.server import (
-    STREAM_HEAD,
-    FaultServer,
-    Step,
-    close,
-    hang,
-    reply,
-    stream,
-    then,
-    wait_for_async,
-)
+from tests.faults.peer import Step
+from tests.faults.server import STREAM_HEAD, FaultServer, close, hang, reply, stream, then
+from tests.machine import wait_for_async
 from tests.plain_provider import PlainProvider
 
 

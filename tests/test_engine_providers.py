@@ -33,10 +33,10 @@ from tests.faults.calls import (
     is_ours,
     lasting,
 )
+from tests.faults.peer import Step
 from tests.faults.server import (
     STREAM_HEAD,
     FaultServer,
-    Step,
     chunk,
     close,
     event,
@@ -45,8 +45,8 @@ from tests.faults.server import (
     reply,
     stream,
     then,
-    wait_for_async,
 )
+from tests.machine import wait_for_async
 from tests.plain_provider import PlainProvider
 
 BODY = ANSWER.partition(b"\r\n\r\n")[2]

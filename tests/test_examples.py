@@ -31,8 +31,8 @@ from tests.faults.server import (
     reply,
     stream,
     then,
-    wait_for_async,
 )
+from tests.machine import wait_for_async
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.peer import Step
 from tests.faults.server import (
     COMPLETION,
     STREAM_HEAD,
     FaultServer,
-    Step,
     chunk,
     event,
     framed,

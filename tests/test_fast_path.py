@@ -24,10 +24,10 @@ from llmgate.transports._fast.direct import DirectResponse, FastConnector, Route
 from llmgate.transports._fast.wire import Body, Wire
 from llmgate.transports._session import STREAM_BUFFER
 from llmgate.transports.aiohttp import AiohttpTransport, HttpSettings, Stats
+from tests.faults.peer import Peer
 from tests.faults.server import (
     COMPLETION,
     FaultServer,
-    Peer,
     close,
     hang,
     head,
@@ -35,8 +35,8 @@ from tests.faults.server import (
     reset,
     stream,
     then,
-    wait_for_async,
 )
+from tests.machine import wait_for_async
 
 # --- when it is taken ---
 

@@ -32,9 +32,9 @@ from tests.faults.server import (
     hang,
     reply,
     stream,
-    wait_for_async,
 )
 from tests.hedged_calls import HANGING, HI, Pace, attempts, client_of, in_no_time, sent
+from tests.machine import wait_for_async
 
 # --- deadlines, cancellation ---
 

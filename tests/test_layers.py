@@ -6,14 +6,15 @@ in functions too; what only a type checker reads (``if TYPE_CHECKING:``) may com
 
 from __future__ import annotations
 
-import ast
 import importlib
-import re
 import sys
-from collections.abc import Callable, Iterable
 from graphlib import TopologicalSorter
-from pathlib import Path
 
+from tests.own_modules import (
+    HOUSE,
+    STOREYS,
+    findings,
+)
 from tests.source_modules import (
     CLIENTS,
     HTTP,
@@ -24,13 +25,9 @@ from tests.source_modules import (
     code_words,
     edges_of,
     imports_of,
-    long_functions,
-    plugin_faults,
     stateful_globals,
     upward,
 )
-
-ROOT = Path(__file__).parents[1]
 
 COMMANDS = (
     *("arguments", "asking", "batch", "chat", "commands", "completion", "configuration"),
@@ -239,46 +236,6 @@ OVER_AIOHTTP = {
 """The only modules that import it."""
 
 
-def modules_in(folder: Path, name: str) -> list[Module]:
-    """Every module of a package."""
-    found: list[Module] = []
-    for path in sorted(folder.rglob("*.py")):
-        parts = path.relative_to(folder).with_suffix("").parts
-        dotted = ".".join((name, *(part for part in parts if part != "__init__")))
-        found.append(Module(dotted, path.read_text("utf-8")))
-    return found
-
-
-HOUSE = modules_in(ROOT / "llmgate", "llmgate")
-TESTING = [module for module in HOUSE if module.name.startswith("llmgate.testing")]
-STOREYS = [module for module in HOUSE if module not in TESTING]
-PLUGINS = {
-    folder.name: modules_in(folder, folder.name)
-    for folder in sorted(ROOT.glob("plugins/*/llmgate_*"))
-    if folder.is_dir()
-}
-OF_PLUGINS = [module for modules in PLUGINS.values() for module in modules]
-SHIPPED = [
-    *HOUSE,
-    *OF_PLUGINS,
-    *(
-        module
-        for folder in sorted(ROOT.glob("extras/*/llmgate_*"))
-        if folder.is_dir()
-        for module in modules_in(folder, folder.name)
-    ),
-]
-"""All that users install."""
-
-
-def findings(
-    check: Callable[[Module], Iterable[object]], modules: Iterable[Module]
-) -> dict[str, list[object]]:
-    """What a check finds, by the names of the modules where it finds something."""
-    found = {module.name: [*check(module)] for module in modules}
-    return {name: finding for name, finding in found.items() if finding}
-
-
 # --- the table ---
 
 
@@ -367,32 +324,6 @@ def test_the_core_names_no_vendor() -> None:
     assert {} == findings(lambda module: VENDORS.findall(code_words(module.source)), STOREYS)
 
 
-# --- what a module is like ---
-
-
-def test_a_module_opens_with_what_it_is_for() -> None:
-    """In a docstring whose first line is a sentence of its own, in the core at least."""
-
-    def is_silent(module: Module) -> list[str]:
-        first = (ast.get_docstring(module.tree) or "").partition("\n")[0]
-        return [] if re.fullmatch(r".{10,}[.:;,a-z]", first) else [first]
-
-    assert {} == findings(is_silent, HOUSE)
-    assert {} == findings(lambda module: [] if ast.get_docstring(module.tree) else [""], OF_PLUGINS)
-
-
-def test_no_module_is_longer_than_400_lines() -> None:
-    """Who reads one can hold it in mind."""
-    assert {} == findings(
-        lambda module: [size] if (size := module.source.count("\n")) > 400 else [], SHIPPED
-    )
-
-
-def test_no_function_is_longer_than_50_lines() -> None:
-    """Nor is a method."""
-    assert {} == findings(long_functions, SHIPPED)
-
-
 def test_a_module_holds_no_state_but_for_a_reason() -> None:
     """Everything that changes belongs to a client, a call or a stream."""
     changing = {
@@ -402,33 +333,3 @@ def test_a_module_holds_no_state_but_for_a_reason() -> None:
         | stateful_globals(module, importlib.import_module(module.name))
     }
     assert set(REASONED) == changing
-
-
-def test_a_plugin_uses_public_names_and_does_no_io() -> None:
-    """Neither an HTTP library nor a vendor's SDK, nor what may change without notice."""
-    assert {} == findings(plugin_faults, OF_PLUGINS)
-
-
-def test_the_unit_tests_of_the_core_import_no_plugin() -> None:
-    """``FakeProvider`` and ``PlainProvider`` serve them. Tests of the core with plugins are
-    in ``tests/integration``, and suites of their own (``faults``, ``fuzz``, ``soak``)."""
-    modules = [Module(path.stem, path.read_text("utf-8")) for path in UNIT_TESTS]
-    plugins = set(PLUGINS) | {module.name for module in OF_PLUGINS}
-
-    def of_plugins(module: Module) -> list[str]:
-        return [item.path for item in imports_of(module) if item.top in plugins]
-
-    assert {} == findings(of_plugins, modules)
-
-
-UNIT_TESTS = [
-    *sorted(ROOT.glob("tests/*.py")),
-    *sorted(ROOT.glob("tests/transport/*.py")),
-    ROOT / "tests/faults/calls.py",
-]
-"""With the helpers that all of them use."""
-
-
-def test_there_are_plugins() -> None:
-    """The tests above have something to test."""
-    assert {"llmgate_openai", "llmgate_local"} <= set(PLUGINS)

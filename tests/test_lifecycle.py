@@ -36,9 +36,8 @@ from tests.faults.server import (
     hang,
     reply,
     then,
-    wait_for,
-    wait_for_async,
 )
+from tests.machine import wait_for, wait_for_async
 
 ANSWER = reply(body=COMPLETION)
 ENDLESS = then(STREAM_HEAD, framed(event(chunk("a"))), last=hang)

@@ -28,18 +28,18 @@ from llmgate.provider.http import Flow, HttpRequest
 from llmgate.testing import FakeProvider
 from llmgate.types import Completion
 from tests.faults.calls import HI, KEY, MODEL, Recorder, chain, client_of
+from tests.faults.peer import Step
 from tests.faults.server import (
     COMPLETION,
     STREAM_HEAD,
     FaultServer,
-    Step,
     hang,
     head,
     reply,
     reset,
     stream,
-    wait_for,
 )
+from tests.machine import wait_for
 from tests.plain_provider import PlainProvider
 
 ODD_KEY = "sk/odd+canary=0123&4567"

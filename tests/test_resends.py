@@ -21,16 +21,9 @@ from llmgate.provider import ProviderCall
 from llmgate.provider.http import Flow
 from llmgate.transports import _unprocessed
 from tests.faults.calls import AT_ONCE, HI, KEY, MODEL, Recorder
-from tests.faults.server import (
-    COMPLETION,
-    FaultServer,
-    Peer,
-    Step,
-    close,
-    reply,
-    reset,
-    wait_for_async,
-)
+from tests.faults.peer import Peer, Step
+from tests.faults.server import COMPLETION, FaultServer, close, reply, reset
+from tests.machine import wait_for_async
 from tests.plain_provider import PlainProvider
 
 ANSWER = reply(body=COMPLETION)

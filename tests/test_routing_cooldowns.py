@@ -23,7 +23,7 @@ from llmgate.middleware import Middleware
 from llmgate.middlewares.routing import Cooldown, Router, Target
 from llmgate.options import ChatCall
 from tests import virtual_time
-from tests.faults.server import wait_for_async
+from tests.machine import wait_for_async
 from tests.routed_calls import HANGING, HI, ask, client_of, named, sent
 
 # --- who is left alone ---

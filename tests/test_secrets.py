@@ -23,16 +23,8 @@ from llmgate.errors import LLMGateError, RateLimitError
 from llmgate.transports.aiohttp import HttpSettings
 from llmgate.types import Attempt
 from tests.faults.calls import HI, KEY, MODEL, Recorder, chain, client_of
-from tests.faults.server import (
-    COMPLETION,
-    FaultServer,
-    Step,
-    close,
-    event,
-    hang,
-    reply,
-    stream,
-)
+from tests.faults.peer import Step
+from tests.faults.server import COMPLETION, FaultServer, close, event, hang, reply, stream
 from tests.plain_provider import PlainProvider
 
 OTHER = "other-canary-987654321"

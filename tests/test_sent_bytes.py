@@ -12,7 +12,8 @@ from llmgate.options import Timeout
 from llmgate.provider.http import HttpRequest
 from llmgate.transports.aiohttp import AiohttpTransport, HttpSettings
 from tests.faults.calls import AT_ONCE, HI, KEY, MODEL
-from tests.faults.server import COMPLETION, FaultServer, Peer, reply
+from tests.faults.peer import Peer
+from tests.faults.server import COMPLETION, FaultServer, reply
 from tests.test_signing import Signer
 
 PATHS = ["public", "fast"] if find_spec("llmgate.transports._fast") else ["public"]

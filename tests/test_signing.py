@@ -12,7 +12,8 @@ from llmgate import Client, Stream
 from llmgate.provider import Signing
 from llmgate.provider.http import HttpRequest
 from tests.faults.calls import AT_ONCE, HI, KEY, MODEL
-from tests.faults.server import COMPLETION, FaultServer, Seen, reply
+from tests.faults.peer import Seen
+from tests.faults.server import COMPLETION, FaultServer, reply
 from tests.plain_provider import PlainProvider
 
 ANSWER = reply(body=COMPLETION)

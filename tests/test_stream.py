@@ -26,9 +26,8 @@ from tests.faults.server import (
     reply,
     stream,
     then,
-    wait_for_async,
 )
-from tests.machine import undisturbed
+from tests.machine import undisturbed, wait_for_async
 
 NONE: Any = {}
 

@@ -29,11 +29,11 @@ from llmgate.testing import Canned, CannedTransport, with_transport
 from llmgate.types import Chunk, Completion
 from tests.fault_streams import USAGE, left, streaming
 from tests.faults.calls import HI, KEY, MODEL, Recorder, client_of, is_ours
+from tests.faults.peer import Peer
 from tests.faults.server import (
     LAST,
     STREAM_HEAD,
     FaultServer,
-    Peer,
     chunk,
     close,
     event,
@@ -41,8 +41,8 @@ from tests.faults.server import (
     hang,
     stream,
     then,
-    wait_for_async,
 )
+from tests.machine import wait_for_async
 from tests.plain_provider import PlainProvider
 
 PIECES = [framed(event(chunk(text))) for text in ("a", "b")]

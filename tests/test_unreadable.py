@@ -12,7 +12,8 @@ from llmgate import Client
 from llmgate.errors import DecodeError, ProviderError, StreamTruncatedError
 from llmgate.types import Completion
 from tests.faults.calls import AT_ONCE, HI
-from tests.faults.dialects import DIALECTS, TEXT, Dialect
+from tests.faults.dialect import TEXT, Dialect
+from tests.faults.dialects import DIALECTS
 from tests.faults.server import STREAM_HEAD, FaultServer, close, framed, head, reply, then
 
 EACH = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)

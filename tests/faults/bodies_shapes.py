@@ -17,9 +17,10 @@ from llmgate.errors import (
     RateLimitError,
     ServerError,
 )
-from tests.faults.dialects import TEXT, Dialect
+from tests.faults.dialect import TEXT, Dialect
+from tests.faults.peer import Step
 from tests.faults.raw import Rows, in_turn, play_lines
-from tests.faults.server import Step, reply
+from tests.faults.server import reply
 from tests.faults.shapes import MISSING, Path, paths_in, sayings, set_in, usable
 from tests.faults.table import (
     Case,

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 
 from llmgate.errors import DecodeError, ProviderError, StreamTruncatedError
-from tests.faults.dialects import TEXT
+from tests.faults.dialect import TEXT
 from tests.faults.raw import Build, Rows, broken, in_turn, play_lines, steps_of
 from tests.faults.server import reply
 from tests.faults.shapes import usable

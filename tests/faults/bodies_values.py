@@ -18,7 +18,7 @@ from tests.faults.bodies_shapes import (
     each_in_turn,
     refused,
 )
-from tests.faults.dialects import Dialect
+from tests.faults.dialect import Dialect
 from tests.faults.raw import Rows, in_turn
 from tests.faults.shapes import MISSING, Path, get_in, path_of, paths_in, sayings, set_in, usable
 from tests.faults.table import Case, Check, Outcome, Player, Scene, either

@@ -29,7 +29,7 @@ from tests.faults.deadlines_checks import (
     streamed,
     whole,
 )
-from tests.faults.dialects import TEXT
+from tests.faults.dialect import TEXT
 from tests.faults.endless import CHUNKED, LARGE, PINGS, UNTIL_CLOSE, again, always, begun, endlessly
 from tests.faults.networks import black_hole
 from tests.faults.retry_checks import said

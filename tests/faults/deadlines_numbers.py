@@ -16,9 +16,10 @@ from llmgate import Timeout
 from llmgate.errors import DeadlineExceededError, InvalidRequestError
 from tests.faults.calls import SLACK, limits
 from tests.faults.deadlines_scenes import answer
-from tests.faults.dialects import TEXT
+from tests.faults.dialect import TEXT
 from tests.faults.endless import again, begun
-from tests.faults.server import STREAM_HEAD, Step, framed, hang, head, then
+from tests.faults.peer import Step
+from tests.faults.server import STREAM_HEAD, framed, hang, head, then
 from tests.faults.table import (
     Case,
     Outcome,

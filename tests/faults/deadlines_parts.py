@@ -23,7 +23,7 @@ from tests.faults.deadlines_checks import (
     streamed,
     whole,
 )
-from tests.faults.dialects import TEXT
+from tests.faults.dialect import TEXT
 from tests.faults.endless import PINGS, UNTIL_CLOSE, again, always, begun, endlessly
 from tests.faults.server import STREAM_HEAD, framed, hang, head, reset, then
 from tests.faults.table import (

@@ -17,7 +17,7 @@ from llmgate.provider.http import HttpRequest
 from llmgate_azure import AzureOpenAI
 from tests.faults.calls import HI, KEY, SLACK, limits
 from tests.faults.deadlines_checks import LIMIT
-from tests.faults.dialects import TEXT, Dialect
+from tests.faults.dialect import TEXT, Dialect
 from tests.faults.server import STREAM_HEAD, FaultServer, framed, hang, reply, then
 from tests.faults.table import (
     Case,

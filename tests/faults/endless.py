@@ -7,7 +7,8 @@ import itertools
 from collections.abc import Mapping
 
 from tests.faults.dialects import DIALECTS
-from tests.faults.server import STREAM_HEAD, Peer, Step, chunk, event, framed, head, trickle
+from tests.faults.peer import Peer, Step
+from tests.faults.server import STREAM_HEAD, chunk, event, framed, head, trickle
 from tests.faults.table import Steps
 
 __all__ = [

@@ -9,9 +9,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from llmgate.errors import BadRequestError, DeadlineExceededError, ReadError
+from tests.faults.peer import Peer
 from tests.faults.raw import Rows
-from tests.faults.server import FaultServer, Peer, close, reply, reset, wait_for_async
+from tests.faults.server import FaultServer, close, reply, reset
 from tests.faults.table import Check, Player, Scene, calling, check_always, either, raises, serving
+from tests.machine import wait_for_async
 
 __all__ = ["CASES"]
 

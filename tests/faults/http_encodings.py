@@ -13,6 +13,7 @@ from llmgate.errors import (
     ReadError,
     StreamTruncatedError,
 )
+from tests.faults.peer import Step
 from tests.faults.raw import (
     CHUNKED,
     Answer,
@@ -26,7 +27,7 @@ from tests.faults.raw import (
     in_turn,
     whole,
 )
-from tests.faults.server import Step, close, then
+from tests.faults.server import close, then
 from tests.faults.table import (
     answers,
     either,

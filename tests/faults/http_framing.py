@@ -14,6 +14,7 @@ from llmgate.errors import (
     ServerError,
     StreamTruncatedError,
 )
+from tests.faults.peer import Peer
 from tests.faults.raw import (
     CHUNKED,
     Answer,
@@ -28,16 +29,7 @@ from tests.faults.raw import (
     steps_of,
     whole,
 )
-from tests.faults.server import (
-    Peer,
-    close,
-    hang,
-    head,
-    noting,
-    reset,
-    then,
-    wait_for_async,
-)
+from tests.faults.server import close, hang, head, noting, reset, then
 from tests.faults.table import (
     EVENTS,
     Player,
@@ -49,6 +41,7 @@ from tests.faults.table import (
     raises,
     serving,
 )
+from tests.machine import wait_for_async
 
 __all__ = ["CASES"]
 

@@ -14,6 +14,7 @@ from llmgate.errors import (
     ServerError,
     StreamTruncatedError,
 )
+from tests.faults.peer import Step
 from tests.faults.raw import (
     Answer,
     Build,
@@ -25,7 +26,7 @@ from tests.faults.raw import (
     in_turn,
     whole,
 )
-from tests.faults.server import Step, close, then
+from tests.faults.server import close, then
 from tests.faults.table import Case, Check, Outcome, answers, either, raises
 
 __all__ = ["CASES"]

@@ -7,8 +7,9 @@ from typing import Any
 
 from llmgate.errors import AuthenticationError, BadRequestError, DecodeError, ProviderError
 from tests.faults.calls import AT_ONCE, KEY
+from tests.faults.peer import Seen
 from tests.faults.raw import Build, Rows, both, in_turn
-from tests.faults.server import FaultServer, Seen, reply
+from tests.faults.server import FaultServer, reply
 from tests.faults.table import (
     Outcome,
     Player,

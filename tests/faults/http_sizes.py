@@ -6,10 +6,11 @@ import zlib
 from functools import cache
 
 from llmgate.errors import NotFoundError, ResponseTooLargeError
-from tests.faults.dialects import TEXT, Dialect
+from tests.faults.dialect import TEXT, Dialect
 from tests.faults.http_encodings import WINDOWS, Coding, pressed
+from tests.faults.peer import Step
 from tests.faults.raw import CHUNKED, Answer, Build, Rows, both, flood, only, steps_of
-from tests.faults.server import Step, close, then
+from tests.faults.server import close, then
 from tests.faults.table import (
     Case,
     Check,

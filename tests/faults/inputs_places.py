@@ -19,9 +19,9 @@ from llmgate import Client
 from llmgate.errors import InvalidRequestError, MissingKeyError, RequestError
 from llmgate.provider.http import Secret
 from tests.faults.calls import KEY
-from tests.faults.dialects import Dialect
+from tests.faults.dialect import Dialect
+from tests.faults.peer import Peer
 from tests.faults.refusals import Wrong, check_refused, refused, said
-from tests.faults.server import Peer
 from tests.faults.table import (
     EVERYONE,
     Case,

@@ -9,20 +9,11 @@ from typing import Any
 from llmgate.errors import LLMGateError, NotFoundError, ReadError
 from tests.faults import life_awaits, life_cancel, life_leave, life_loops, life_pool, life_process
 from tests.faults.calls import AT_ONCE
-from tests.faults.server import (
-    Peer,
-    Step,
-    close,
-    hang,
-    head,
-    noting,
-    reply,
-    reset,
-    then,
-    wait_for_async,
-)
+from tests.faults.peer import Peer, Step
+from tests.faults.server import close, hang, head, noting, reply, reset, then
 from tests.faults.stage import good, open_stage
 from tests.faults.table import Case, Player, Scene, raises
+from tests.machine import wait_for_async
 
 __all__ = ["CASES"]
 

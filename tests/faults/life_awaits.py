@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.faults.networks import server_tls, trusting, tunnel
-from tests.faults.server import FaultServer, then, wait_for_async
+from tests.faults.server import FaultServer, then
 from tests.faults.stage import ASYNC, Stage, good, open_stage
 from tests.faults.table import Case, Player, Scene, calling, serving
+from tests.machine import wait_for_async
 
 __all__ = ["CASES"]
 

@@ -15,18 +15,11 @@ from llmgate.errors import DeadlineExceededError, LLMGateError
 from llmgate.hooks import AttemptEnded, AttemptStarted, CallEnded
 from tests.faults.calls import HI, Recorder
 from tests.faults.networks import black_hole
-from tests.faults.server import (
-    STREAM_HEAD,
-    FaultServer,
-    Peer,
-    Step,
-    hang,
-    head,
-    then,
-    wait_for_async,
-)
+from tests.faults.peer import Peer, Step
+from tests.faults.server import STREAM_HEAD, FaultServer, hang, head, then
 from tests.faults.stage import ASYNC, Stage, endless, good, open_stage, requested
 from tests.faults.table import Case, Player, Scene, calling, client_for, serving
+from tests.machine import wait_for_async
 
 __all__ = ["CASES"]
 

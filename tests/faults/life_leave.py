@@ -14,9 +14,10 @@ from tests.faults.leaving import (
     leave_on_this_thread,
     on_a_thread,
 )
-from tests.faults.server import hang, wait_for_async
+from tests.faults.server import hang
 from tests.faults.stage import Stage, endless, good, open_stage, requested
 from tests.faults.table import Case, Player, Scene, client_for, serving
+from tests.machine import wait_for_async
 
 __all__ = ["CASES"]
 

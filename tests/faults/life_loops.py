@@ -17,11 +17,11 @@ from llmgate._core import default as _default
 from llmgate._core.sync import run as run_sync
 from llmgate.errors import LLMGateError
 from tests.faults.calls import HI
-from tests.faults.dialects import TEXT
-from tests.faults.server import FaultServer, hang, wait_for
+from tests.faults.dialect import TEXT
+from tests.faults.server import FaultServer, hang
 from tests.faults.stage import ASYNC, endless, good, open_stage
 from tests.faults.table import Case, Player, Scene, client_for, serving
-from tests.machine import Delay
+from tests.machine import Delay, wait_for
 
 __all__ = ["CASES"]
 

@@ -10,9 +10,11 @@ from typing import Any
 from llmgate.errors import LLMGateError
 from tests.faults.calls import AT_ONCE
 from tests.faults.networks import server_tls, trusting
-from tests.faults.server import STREAM_HEAD, Peer, hang, then, wait_for_async
+from tests.faults.peer import Peer
+from tests.faults.server import STREAM_HEAD, hang, then
 from tests.faults.stage import ASYNC, Stage, endless, good, open_stage
 from tests.faults.table import Case, Player, Scene, calling, serving
+from tests.machine import wait_for_async
 
 __all__ = ["CASES"]
 

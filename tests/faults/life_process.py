@@ -21,8 +21,9 @@ from llmgate_cohere import Cohere
 from llmgate_openai import OpenAI
 from llmgate_replicate import Replicate
 from tests.faults.calls import KEY
-from tests.faults.dialects import Dialect
+from tests.faults.dialect import Dialect
 from tests.faults.networks import server_tls
+from tests.faults.peer import Peer
 from tests.faults.programs import (
     AT_ONCE,
     EVERYTHING_LEFT,
@@ -34,8 +35,9 @@ from tests.faults.programs import (
     UNCAUGHT,
     WATCHED,
 )
-from tests.faults.server import FaultServer, Peer, hang, wait_for_async
+from tests.faults.server import FaultServer, hang
 from tests.faults.table import Case, Player, Scene, serving
+from tests.machine import wait_for_async
 
 __all__ = ["CASES"]
 

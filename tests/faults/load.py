@@ -15,11 +15,12 @@ from typing import Any
 from llmgate import Client
 from llmgate.errors import DeadlineExceededError
 from tests.faults.calls import HI, SLACK
-from tests.faults.dialects import TEXT
+from tests.faults.dialect import TEXT
 from tests.faults.endless import begun
-from tests.faults.server import FaultServer, Peer, Seen, Step, hang, then, wait_for_async
+from tests.faults.peer import Peer, Seen, Step
+from tests.faults.server import FaultServer, hang, then
 from tests.faults.table import Case, Outcome, Player, Scene, calling, check_always, serving
-from tests.machine import Delay
+from tests.machine import Delay, wait_for_async
 
 __all__ = ["CASES"]
 

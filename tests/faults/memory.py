@@ -14,8 +14,8 @@ from llmgate.provider.http import HttpRequest
 from llmgate.testing import Canned, CannedTransport, with_transport
 from llmgate.types import Chunk, Completion
 from tests.faults.calls import HI
-from tests.faults.dialects import Dialect
-from tests.faults.server import Seen
+from tests.faults.dialect import Dialect
+from tests.faults.peer import Seen
 
 __all__ = ["NOWHERE", "Reader"]
 

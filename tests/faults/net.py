@@ -27,11 +27,8 @@ from tests.faults.networks import (
     named,
     tried,
 )
-from tests.faults.server import (
-    FaultServer,
-    Step,
-    hang,
-)
+from tests.faults.peer import Step
+from tests.faults.server import FaultServer, hang
 from tests.faults.table import (
     Case,
     Check,

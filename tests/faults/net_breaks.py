@@ -20,9 +20,10 @@ from llmgate.errors import (
     TLSError,
 )
 from tests.faults.calls import AT_ONCE, SLACK
-from tests.faults.dialects import TEXT, Dialect
+from tests.faults.dialect import TEXT, Dialect
 from tests.faults.networks import server_tls, tried, trusting
-from tests.faults.server import STREAM_HEAD, Peer, Step, close, hang, head, reset, then, until
+from tests.faults.peer import Peer, Step
+from tests.faults.server import STREAM_HEAD, close, hang, head, reset, then, until
 from tests.faults.several import several
 from tests.faults.table import (
     EVERYONE,

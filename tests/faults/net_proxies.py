@@ -19,19 +19,8 @@ from llmgate.errors import (
 )
 from tests.faults.calls import AT_ONCE, KEY, SLACK, limits
 from tests.faults.networks import black_hole, free_port, server_tls, trusting, tunnel
-from tests.faults.server import (
-    FaultServer,
-    Peer,
-    Step,
-    close,
-    hang,
-    head,
-    reply,
-    reset,
-    then,
-    trickle,
-    until,
-)
+from tests.faults.peer import Peer, Step
+from tests.faults.server import FaultServer, close, hang, head, reply, reset, then, trickle, until
 from tests.faults.table import (
     Case,
     Check,

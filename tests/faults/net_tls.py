@@ -21,7 +21,8 @@ from llmgate.errors import (
 )
 from tests.faults.calls import AT_ONCE, limits
 from tests.faults.networks import AUTHORITY, at, server_tls, shaking, trusting
-from tests.faults.server import Peer, Step, close, hang, head, reset, then, trickle
+from tests.faults.peer import Peer, Step
+from tests.faults.server import close, hang, head, reset, then, trickle
 from tests.faults.table import (
     Case,
     Check,

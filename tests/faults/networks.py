@@ -18,7 +18,8 @@ from typing import Any, TypeAlias
 import trustme
 
 from llmgate.errors import LLMGateError
-from tests.faults.server import FaultServer, Peer
+from tests.faults.peer import Peer
+from tests.faults.server import FaultServer
 from tests.faults.table import Check, Outcome
 
 __all__ = [

@@ -16,7 +16,8 @@ from llmgate._core.registry import installed_providers
 from llmgate.errors import DeadlineExceededError, RequestError, UnknownProviderError
 from tests.faults import plugins_outside, plugins_protocol
 from tests.faults.calls import SLACK
-from tests.faults.dialects import DIALECTS, TEXT
+from tests.faults.dialect import TEXT
+from tests.faults.dialects import DIALECTS
 from tests.faults.server import FaultServer
 from tests.faults.strangers import described, installed, package, released
 from tests.faults.table import Case, Outcome, Player, Scene, check_always, serving

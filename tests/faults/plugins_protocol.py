@@ -9,7 +9,7 @@ from typing import Any
 
 from llmgate.errors import PluginError
 from llmgate.provider.http import HttpRequest
-from tests.faults.dialects import TEXT
+from tests.faults.dialect import TEXT
 from tests.faults.plugins_strange import (
     BOTH,
     STREAMED,

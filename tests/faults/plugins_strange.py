@@ -15,7 +15,7 @@ from llmgate.errors import (
 from llmgate.provider import Provider
 from llmgate.provider.framing import Frame, SSEFramer
 from llmgate.provider.http import HttpRequest, HttpResponse
-from tests.faults.dialects import TEXT
+from tests.faults.dialect import TEXT
 from tests.faults.plugins_values import (
     completion,
     said,

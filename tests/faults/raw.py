@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from llmgate.errors import LLMGateError, StreamTruncatedError
-from tests.faults.dialects import TEXT, Dialect
-from tests.faults.server import FaultServer, Peer, Step, then, wait_for_async
+from tests.faults.dialect import TEXT, Dialect
+from tests.faults.peer import Peer, Step
+from tests.faults.server import FaultServer, then
 from tests.faults.server import close as close_connection
 from tests.faults.table import (
     EVERYONE,
@@ -30,6 +31,7 @@ from tests.faults.table import (
     raises,
     serving,
 )
+from tests.machine import wait_for_async
 
 __all__ = [
     "CHUNKED",

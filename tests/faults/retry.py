@@ -21,8 +21,9 @@ from llmgate.errors import (
 )
 from tests.faults import retry_scenes, retry_waits
 from tests.faults.calls import AT_ONCE
-from tests.faults.dialects import TEXT, Dialect
+from tests.faults.dialect import TEXT, Dialect
 from tests.faults.endless import always, begun
+from tests.faults.peer import Step
 from tests.faults.retry_checks import (
     BUSY,
     EXCEPT_REPLICATE,
@@ -34,7 +35,7 @@ from tests.faults.retry_checks import (
     said,
     tried,
 )
-from tests.faults.server import STREAM_HEAD, Step, close, event, framed, head, reply, reset, then
+from tests.faults.server import STREAM_HEAD, close, event, framed, head, reply, reset, then
 from tests.faults.table import Case, Scene, Steps, answers, raises, together
 
 __all__ = ["CASES"]

@@ -8,8 +8,8 @@ from typing import Any
 
 from llmgate.errors import LLMGateError, OverloadedError, ProviderError, ServerError
 from tests.faults.calls import AT_ONCE
-from tests.faults.dialects import Dialect
-from tests.faults.server import Seen, Step
+from tests.faults.dialect import Dialect
+from tests.faults.peer import Seen, Step
 from tests.faults.table import Case, Check, Outcome, Scene, Steps, answers, together
 
 __all__ = [

@@ -25,7 +25,7 @@ from llmgate.provider.http import HttpRequest
 from llmgate.testing import Canned, CannedTransport, with_transport
 from tests import virtual_time
 from tests.faults.calls import AT_ONCE, HI, limits
-from tests.faults.dialects import TEXT
+from tests.faults.dialect import TEXT
 from tests.faults.server import FaultServer, close, hang, reply, reset
 from tests.faults.table import (
     Case,

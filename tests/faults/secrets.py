@@ -19,12 +19,12 @@ from llmgate.provider.http import Secret
 from llmgate.testing import CannedTransport
 from tests.faults import secrets_logs, secrets_outside
 from tests.faults.calls import HI, KEY, Recorder, no_pause
-from tests.faults.dialects import Dialect
+from tests.faults.dialect import Dialect
 from tests.faults.memory import Reader
+from tests.faults.peer import Step
 from tests.faults.server import (
     LAST,
     STREAM_HEAD,
-    Step,
     close,
     event,
     framed,

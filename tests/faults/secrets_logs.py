@@ -12,8 +12,9 @@ import structlog
 from llmgate.errors import LLMGateError
 from llmgate.hooks import LoggingHook, StructlogHook
 from tests.faults.calls import KEY, chain
-from tests.faults.dialects import Dialect
-from tests.faults.server import Step, event, reply, reset
+from tests.faults.dialect import Dialect
+from tests.faults.peer import Step
+from tests.faults.server import event, reply, reset
 from tests.faults.several import several
 from tests.faults.spills import has, listening
 from tests.faults.table import Case, Outcome, Player, Scene, Steps, calling

@@ -20,8 +20,9 @@ from unittest.mock import patch
 from llmgate import Client
 from llmgate.errors import LLMGateError
 from tests.faults.calls import KEY
+from tests.faults.peer import Seen
 from tests.faults.secrets_logs import all_ways
-from tests.faults.server import FaultServer, Seen, reply
+from tests.faults.server import FaultServer, reply
 from tests.faults.table import Case, Outcome, Player, Scene, answers, calling
 
 __all__ = ["CASES"]

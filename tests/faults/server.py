@@ -12,20 +12,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import ssl
-import struct
-import sys
 import threading
-import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from fcntl import ioctl
-from termios import TIOCOUTQ
+from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, Self
 
-from tests.machine import Delay
+from tests.faults.peer import Peer, Seen, Step
+from tests.machine import wait_for
 
 COMPLETION: dict[str, Any] = {
     "id": "chatcmpl-1",
@@ -37,130 +31,6 @@ COMPLETION: dict[str, Any] = {
     ],
     "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
 }
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A request as it came."""
-
-    method: str
-    target: str
-    headers: Mapping[str, str]
-    body: bytes
-    at: float = field(default_factory=time.monotonic)
-
-    @property
-    def json(self) -> Any:
-        """Its body."""
-        return json.loads(self.body)
-
-
-Step: TypeAlias = "bytes | Callable[[Peer], Awaitable[None]]"
-
-
-class Peer(asyncio.Protocol):
-    """The server's end of one connection."""
-
-    def __init__(self, server: FaultServer) -> None:
-        self.server = server
-        self.gone = asyncio.Event()
-        self.gone_at: float | None = None
-        self.transport: asyncio.Transport
-        self._received = bytearray()
-        self._arrival = asyncio.Event()
-
-    # --- what asyncio calls ---
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-        self.server.begin(self)
-
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        self._arrival.set()
-
-    def eof_received(self) -> None:
-        self._leave()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._leave()
-
-    def _leave(self) -> None:
-        self.gone_at = self.gone_at or time.monotonic()
-        self.gone.set()
-        self._arrival.set()
-
-    # --- what steps use ---
-
-    async def send(self, *parts: bytes, pause: float = 0.0) -> None:
-        """Write the parts, waiting before each but the first."""
-        for index, part in enumerate(parts):
-            if index:
-                await asyncio.sleep(pause)
-            self.transport.write(part)
-
-    def close(self) -> None:
-        """End the connection in order."""
-        self.transport.close()
-
-    def reset(self) -> None:
-        """End the connection with a reset, unless the client was quicker."""
-        if self.gone.is_set():
-            return
-        raw: socket.socket = self.transport.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.transport.abort()
-
-    async def delivered(self) -> None:
-        """Until the client's system has all that was sent, or knows that nothing more comes."""
-        if self.transport.is_closing():
-            await self.gone.wait()
-        assert await wait_for_async(lambda: not self._under_way())
-
-    def _under_way(self) -> int:
-        """How many bytes the client's system has not confirmed."""
-        if self.gone.is_set():
-            return 0
-        raw: socket.socket = self.transport.get_extra_info("socket")
-        return int.from_bytes(ioctl(raw.fileno(), TIOCOUTQ, bytes(4)), sys.byteorder)
-
-    async def arrived(self) -> None:
-        """Until something has come, or the client has gone."""
-        while not (self._received or self.gone.is_set()):
-            self._arrival.clear()
-            await self._arrival.wait()
-
-    def taken(self) -> bytes:
-        """What has come, which is then no part of a request."""
-        data = bytes(self._received)
-        self._received.clear()
-        return data
-
-    async def request(self) -> Seen | None:
-        """The next request; None when the client has gone."""
-        while (seen := self._parsed()) is None:
-            if self.gone.is_set():
-                return None
-            self._arrival.clear()
-            await self._arrival.wait()
-        return seen
-
-    def _parsed(self) -> Seen | None:
-        head, blank, rest = bytes(self._received).partition(b"\r\n\r\n")
-        if not blank:
-            return None
-        first, *lines = head.decode("latin-1").split("\r\n")
-        headers = {
-            name.strip().lower(): value.strip()
-            for name, _, value in (line.partition(":") for line in lines)
-        }
-        length = int(headers.get("content-length", "0"))
-        if len(rest) < length:
-            return None
-        del self._received[: len(head) + 4 + length]
-        method, target, _ = first.split(" ")
-        return Seen(method, target, headers, rest[:length])
 
 
 class FaultServer:
@@ -276,26 +146,6 @@ class FaultServer:
         for peer in self.peers:
             peer.transport.abort()
         await asyncio.sleep(0.02 if self._tls else 0)  # TLS takes several turns to say goodbye
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
-    """Whether a condition comes true within this time, and what the machine delays it."""
-    end, delay = time.monotonic() + seconds, Delay()
-    while not condition():
-        if time.monotonic() > end and time.monotonic() > end + delay.seconds:
-            return False
-        time.sleep(0.003)
-    return True
-
-
-async def wait_for_async(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
-    """The same, while the loop goes on."""
-    end, delay = time.monotonic() + seconds, Delay()
-    while not condition():
-        if time.monotonic() > end and time.monotonic() > end + delay.seconds:
-            return False
-        await asyncio.sleep(0.003)
-    return True
 
 
 # --- what is sent -------------------------------------------------------------------------

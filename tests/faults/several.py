@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.faults.calls import SLACK
-from tests.faults.server import wait_for_async
 from tests.faults.table import (
     EVERYONE,
     Check,
@@ -16,6 +15,7 @@ from tests.faults.table import (
     calling,
     check_always,
 )
+from tests.machine import wait_for_async
 
 __all__ = ["several"]
 

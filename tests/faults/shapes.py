@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from llmgate.provider.http import is_array, is_object
 from llmgate.types import Completion
-from tests.faults.dialects import TEXT, Dialect
+from tests.faults.dialect import TEXT, Dialect
 from tests.faults.table import Check, Outcome
 
 __all__ = [

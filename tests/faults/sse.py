@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tests.faults import sse_arrival, sse_ends, sse_errors, sse_floods, sse_partial
-from tests.faults.dialects import TEXT, Dialect
+from tests.faults.dialect import TEXT, Dialect
 from tests.faults.memory import Reader
 from tests.faults.server import LAST, STREAM_HEAD, close, framed, head, then
 from tests.faults.table import STREAMING, Case, Outcome, Player, Scene, Steps, answers

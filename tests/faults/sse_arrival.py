@@ -10,10 +10,12 @@ from typing import Any
 
 from llmgate import Client
 from tests.faults.calls import HI
-from tests.faults.dialects import PIECES, TEXT, Dialect
-from tests.faults.server import LAST, STREAM_HEAD, Peer, framed, head, wait_for_async
+from tests.faults.dialect import PIECES, TEXT, Dialect
+from tests.faults.peer import Peer
+from tests.faults.server import LAST, STREAM_HEAD, framed, head
 from tests.faults.several import several
 from tests.faults.table import Case, Player, Scene, answers, calling
+from tests.machine import wait_for_async
 
 __all__ = ["CASES"]
 

@@ -7,20 +7,9 @@ from collections.abc import Awaitable, Callable
 
 from llmgate import Timeout
 from llmgate.errors import DeadlineExceededError, StreamTruncatedError
-from tests.faults.dialects import PIECES, TEXT, Dialect
-from tests.faults.server import (
-    LAST,
-    STREAM_HEAD,
-    Peer,
-    Step,
-    close,
-    event,
-    framed,
-    hang,
-    head,
-    reset,
-    then,
-)
+from tests.faults.dialect import PIECES, TEXT, Dialect
+from tests.faults.peer import Peer, Step
+from tests.faults.server import LAST, STREAM_HEAD, close, event, framed, hang, head, reset, then
 from tests.faults.several import several
 from tests.faults.table import TERMINATED, Case, Outcome, Scene, Steps, answers, raises
 

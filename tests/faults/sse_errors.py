@@ -16,9 +16,10 @@ from llmgate.errors import (
 )
 from llmgate.types import Completion
 from tests.faults.calls import is_ours
-from tests.faults.dialects import PIECES, TEXT, Dialect
+from tests.faults.dialect import PIECES, TEXT, Dialect
 from tests.faults.memory import Reader
-from tests.faults.server import Step, chunk, event, hang, reply, then
+from tests.faults.peer import Step
+from tests.faults.server import chunk, event, hang, reply, then
 from tests.faults.several import several
 from tests.faults.table import (
     STREAMING,

@@ -12,9 +12,10 @@ from llmgate.errors import (
     ResponseTooLargeError,
 )
 from llmgate.provider.framing import MAX_FRAME
-from tests.faults.dialects import Dialect
+from tests.faults.dialect import Dialect
 from tests.faults.memory import Reader
-from tests.faults.server import STREAM_HEAD, Step, framed, trickle
+from tests.faults.peer import Step
+from tests.faults.server import STREAM_HEAD, framed, trickle
 from tests.faults.table import Case, Outcome, Player, Scene, answers, raises
 
 __all__ = ["CASES"]

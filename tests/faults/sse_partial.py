@@ -10,9 +10,10 @@ from llmgate import Stream
 from llmgate.errors import StreamTruncatedError
 from llmgate.types import Completion, Usage
 from tests.faults.calls import HI
-from tests.faults.dialects import TEXT, Dialect
-from tests.faults.server import STREAM_HEAD, chunk, event, framed, hang, then, wait_for_async
+from tests.faults.dialect import TEXT, Dialect
+from tests.faults.server import STREAM_HEAD, chunk, event, framed, hang, then
 from tests.faults.table import Case, Player, Scene, answers, calling, raises
+from tests.machine import wait_for_async
 
 __all__ = ["CASES", "begun_twice"]
 

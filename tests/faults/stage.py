@@ -11,8 +11,10 @@ from typing import Any
 
 from llmgate import Client, Stream, SyncStream
 from tests.faults.calls import HI
-from tests.faults.server import FaultServer, Peer, Step, hang, then, wait_for_async
+from tests.faults.peer import Peer, Step
+from tests.faults.server import FaultServer, hang, then
 from tests.faults.table import Outcome, Player, answers, calling, check_always, serving
+from tests.machine import wait_for_async
 
 __all__ = ["ASYNC", "Stage", "endless", "good", "open_stage", "requested"]
 

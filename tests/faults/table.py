@@ -22,9 +22,11 @@ from llmgate._core import sync as _sync
 from llmgate.errors import LLMGateError
 from llmgate.types import Chunk
 from tests.faults.calls import HI, KEY, SLACK, chain, is_ours
-from tests.faults.dialects import DIALECTS, TEXT, Dialect
-from tests.faults.server import FaultServer, Step, wait_for_async
-from tests.machine import Delay, undisturbed
+from tests.faults.dialect import TEXT, Dialect
+from tests.faults.dialects import DIALECTS
+from tests.faults.peer import Step
+from tests.faults.server import FaultServer
+from tests.machine import Delay, undisturbed, wait_for_async
 
 __all__ = [
     "EVENTS",

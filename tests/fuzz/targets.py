@@ -25,7 +25,7 @@ from llmgate.report import Deviation
 from llmgate.types import Choice, ChoiceDelta, Chunk, ChunkChoice, Completion, Message, Usage
 from llmgate_bedrock.event_stream import EventStreamFramer
 from tests.aws import with_checksums
-from tests.fuzz import seeds
+from tests.fuzz import formats, seeds
 from tests.fuzz.oracles import (
     FindingError,
     decoder_oracle,
@@ -207,7 +207,7 @@ TARGETS: Mapping[str, Target] = {
     **{key: target for name in VENDORS for key, target in _vendor_targets(name).items()},
     "retry-after": _fixed(_retry_after, seeds.RETRY_AFTER),
     "emulation": _fixed(_emulation, seeds.EMULATION),
-    "model-validate": _fixed(_validate, seeds.SHAPES),
-    "request": _fixed(_request, seeds.REQUESTS),
+    "model-validate": _fixed(_validate, formats.SHAPES),
+    "request": _fixed(_request, formats.REQUESTS),
 }
 """Every target, in the order in which the report names them."""

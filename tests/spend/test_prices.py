@@ -17,7 +17,7 @@ from llmgate.errors import (
 from llmgate.middlewares.limits import Limit, Limits
 from llmgate.middlewares.routing import Router
 from llmgate.middlewares.turns import MemoryLimits
-from tests.faults.server import wait_for_async
+from tests.machine import wait_for_async
 from tests.spend.calls import COST, DAY, ESTIMATE, PRICES, USED, Gate, ask, client_of, spent
 
 

@@ -5,16 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from tests.faults.server import (
-    COMPLETION,
-    STREAM_HEAD,
-    chunk,
-    event,
-    framed,
-    hang,
-    reply,
-    then,
-)
+from tests.faults.server import COMPLETION, STREAM_HEAD, chunk, event, framed, hang, reply, then
 
 ANSWER = reply(body=COMPLETION)
 ENDLESS = then(STREAM_HEAD, framed(event(chunk("a")) + event(chunk("b"))), last=hang)

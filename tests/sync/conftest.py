@@ -6,9 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.server import (
-    FaultServer,
-)
+from tests.faults.server import FaultServer
 from tests.sync.calls import ANSWER
 
 

@@ -17,14 +17,8 @@ from llmgate.hooks import Event
 from llmgate.testing import Canned, CannedTransport
 from llmgate.types import Completion, Usage
 from tests.faults.calls import HI, KEY, MODEL, client_of
-from tests.faults.server import (
-    END,
-    FaultServer,
-    chunk,
-    event,
-    stream,
-    wait_for,
-)
+from tests.faults.server import END, FaultServer, chunk, event, stream
+from tests.machine import wait_for
 from tests.sync.calls import ENDLESS, background_threads, stop
 
 

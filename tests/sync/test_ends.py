@@ -21,12 +21,8 @@ from llmgate.errors import (
 )
 from llmgate.hooks import CallEnded
 from tests.faults.calls import HI, MODEL, Recorder, client_of, lasting
-from tests.faults.server import (
-    FaultServer,
-    hang,
-    stream,
-    wait_for,
-)
+from tests.faults.server import FaultServer, hang, stream
+from tests.machine import wait_for
 from tests.sync.calls import ANSWER, ENDLESS, background_threads, stop
 
 

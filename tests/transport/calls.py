@@ -12,10 +12,7 @@ from llmgate.errors import (
 )
 from llmgate.transports.aiohttp import AiohttpTransport, HttpSettings
 from tests.faults.calls import HI, MODEL, client_of, is_ours
-from tests.faults.server import (
-    COMPLETION,
-    reply,
-)
+from tests.faults.server import COMPLETION, reply
 
 ANSWER = reply(body=COMPLETION)
 PATHS = ["public", "fast"] if find_spec("llmgate.transports._fast") else ["public"]

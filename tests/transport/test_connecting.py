@@ -24,13 +24,8 @@ from llmgate.provider.http import HttpRequest
 from llmgate.transports.aiohttp import AiohttpTransport, HttpSettings, Stats
 from tests.faults.calls import HI, MODEL, client_of, is_ours
 from tests.faults.networks import black_hole
-from tests.faults.server import (
-    FaultServer,
-    Peer,
-    head,
-    reset,
-    then,
-)
+from tests.faults.peer import Peer
+from tests.faults.server import FaultServer, head, reset, then
 from tests.transport.calls import ANSWER, PATHS, failure_of, transport
 
 

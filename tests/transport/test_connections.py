@@ -20,12 +20,11 @@ from llmgate.options import Timeout
 from llmgate.provider.http import HttpRequest
 from llmgate.transports._waiting import after_long_wait, on_pool_wait
 from tests.faults.calls import HI, KEY, MODEL, Recorder, client_of, is_ours
+from tests.faults.peer import Peer, Step
 from tests.faults.server import (
     COMPLETION,
     LAST,
     FaultServer,
-    Peer,
-    Step,
     close,
     hang,
     head,
@@ -34,8 +33,8 @@ from tests.faults.server import (
     reset,
     stream,
     then,
-    wait_for_async,
 )
+from tests.machine import wait_for_async
 from tests.transport.calls import ANSWER, drained, failure_of, transport
 
 # --- what is sent -------------------------------------------------------------------------

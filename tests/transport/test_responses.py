@@ -38,18 +38,9 @@ from llmgate.options import Timeout
 from llmgate.provider.http import HttpRequest
 from llmgate.transports._failures import failure_of as error_of
 from tests.faults.calls import AT_ONCE, HI, KEY, MODEL, client_of, is_ours, limits
-from tests.faults.server import (
-    COMPLETION,
-    FaultServer,
-    Step,
-    close,
-    head,
-    reply,
-    reset,
-    then,
-    trickle,
-    wait_for_async,
-)
+from tests.faults.peer import Step
+from tests.faults.server import COMPLETION, FaultServer, close, head, reply, reset, then, trickle
+from tests.machine import wait_for_async
 from tests.transport.calls import ANSWER, drained, failure_of, transport
 
 BODY = ANSWER.partition(b"\r\n\r\n")[2]

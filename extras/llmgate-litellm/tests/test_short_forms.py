@@ -13,7 +13,7 @@ import llmgate_litellm as litellm
 from llmgate_litellm import _settings
 from llmgate_litellm._verbose import _show_records
 from llmgate_litellm.utils import trim_messages
-from tests.faults.server import wait_for
+from tests.machine import wait_for
 
 Ask = Callable[..., Any]
 MESSAGES = [{"role": "user", "content": "Hi"}]

@@ -17,6 +17,7 @@ from llmgate.options import Timeout
 from llmgate.provider.http import HttpRequest
 from llmgate_local import Local
 from llmgate_local.models import find_model
+from tests.integration.local_processes import OTHERS, children, until
 
 
 @pytest.fixture(scope="session")
@@ -86,3 +87,12 @@ async def until_idle(
 
     yield wait
     await transport.aclose()
+
+
+@pytest.fixture
+async def no_child_is_left() -> AsyncIterator[None]:
+    """No test leaves a child. Those of other modules, as of the default client, do not count."""
+    OTHERS.clear()
+    OTHERS.update(children())
+    yield
+    await until(lambda: not children())

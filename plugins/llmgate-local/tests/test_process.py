@@ -7,6 +7,7 @@ import shutil
 import sys
 import threading
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -31,10 +32,17 @@ from tests.integration.local_processes import (
 
 pytestmark = [
     pytest.mark.anyio,
-    pytest.mark.usefixtures("weights"),
+    pytest.mark.usefixtures("weights", "no_child_is_left"),
     pytest.mark.timeout(90),
     pytest.mark.skipif(sys.platform != "linux", reason="processes are looked for in /proc"),
 ]
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Client]:
+    """A client with a small model, which retries nothing."""
+    async with client_of() as made:
+        yield made
 
 
 # --- how many there are -----------------------------------------------------------------

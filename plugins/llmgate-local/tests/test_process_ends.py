@@ -9,7 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
@@ -28,6 +28,21 @@ from tests.integration.local_processes import (
     started,
     until,
 )
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.usefixtures("weights", "no_child_is_left"),
+    pytest.mark.timeout(90),
+    pytest.mark.skipif(sys.platform != "linux", reason="processes are looked for in /proc"),
+]
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Client]:
+    """A client with a small model, which retries nothing."""
+    async with client_of() as made:
+        yield made
+
 
 # --- crashes ----------------------------------------------------------------------------
 
