@@ -16,10 +16,10 @@ __all__ = ["reason_beyond", "reason_equivalent"]
 _SHORTCUT = "a shortcut: what it refuses takes the general way, to the same end"
 
 _EQUIVALENT: Mapping[str, str] = {
-    r"\((_prepare_plain|is_plain_usage|is_plain_head|_are_counts|_plain_\w+)\)": _SHORTCUT,
+    r"\((plain_completion|plain_usage|is_plain_head|_are_counts|_plain_\w+)\)": _SHORTCUT,
     r"\((_?continued|continue_call|_text_piece|_plain|_may_be_marked)\)": _SHORTCUT,
     r"openai\.request\.messages:\d+ \(_is_plain\)": _SHORTCUT,
-    r"openai\.response\.body:\d+ \(_PLAIN_\w+\)": _SHORTCUT,
+    r"\.response\.plain:\d+ ": _SHORTCUT,
     r"openai\.request\.messages:\d+ \(_PLAIN\)": _SHORTCUT,
     r"\((without_cache_control|_message)\) swap two: arguments of map": (
         "two things are one, whichever is named first"

@@ -6,7 +6,6 @@ Source: https://platform.openai.com/docs/api-reference/chat/object
 
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import Any
 
 from llmgate.errors import DecodeError, ProviderError
@@ -32,10 +31,10 @@ from llmgate_openai.response.parts import (
     message_fields,
     tool_call,
 )
+from llmgate_openai.response.plain import plain_completion
 from llmgate_openai.response.stream import ChatDecoder
-from llmgate_openai.response.usage import is_plain_usage
 
-__all__ = ["completion_of", "decode"]
+__all__ = ["any_completion", "completion_of", "decode"]
 
 
 def decode(response: HttpResponse, call_id: str, report: Report | None = None) -> Completion:
@@ -85,12 +84,14 @@ def completion_of(payload: Any, call_id: str, report: Report | None = None) -> C
         ProviderError: when it is an error, or one of its choices is.
         DecodeError: when it is something else.
     """
-    if _prepare_plain(payload):
-        try:
-            return Completion.model_validate(payload)
-        except DecodeError:  # of something beside its text
-            pass
-    report = Report() if report is None else report
+    plain = plain_completion(payload)
+    if plain is not None:
+        return plain
+    return any_completion(payload, call_id, Report() if report is None else report)
+
+
+def any_completion(payload: Any, call_id: str, report: Report) -> Completion:
+    """The same, field by field, which is the definition of what each means."""
     error = error_from_payload(payload)
     if error is not None:
         raise error
@@ -105,38 +106,6 @@ def completion_of(payload: Any, call_id: str, report: Report | None = None) -> C
 
 
 _HEAD = HEAD_FIELDS | {"choices"}
-
-
-def _prepare_plain(payload: Any) -> bool:
-    """Whether it is one choice of text with every field, as nearly all are.
-
-    It then gets the native finish reason, which is all that it lacks of a completion.
-    """
-    try:
-        _, _, kind, created, (choice,), usage = _PLAIN_VALUES(payload)
-        message, reason, index = _PLAIN_CHOICE_VALUES(choice)
-        text, role = _PLAIN_MESSAGE_VALUES(message)
-    except (KeyError, TypeError, ValueError, IndexError):
-        return False
-    is_known = _PLAIN_CHOICE.issuperset(choice) and _PLAIN_MESSAGE.issuperset(message)
-    if not is_known or kind != "chat.completion" or "error" in payload:
-        return False
-    if type(text) is not str or role != "assistant" or type(reason) is not str:
-        return False
-    if type(created) is not int or type(index) is not int or reason not in _PLAIN_REASONS:
-        return False
-    if not is_plain_usage(usage):
-        return False
-    choice["native_finish_reason"] = reason
-    return True
-
-
-_PLAIN_VALUES = itemgetter("id", "model", "object", "created", "choices", "usage")
-_PLAIN_CHOICE_VALUES = itemgetter("message", "finish_reason", "index")
-_PLAIN_MESSAGE_VALUES = itemgetter("content", "role")
-_PLAIN_CHOICE = frozenset({"index", "message", "finish_reason", "logprobs"})
-_PLAIN_MESSAGE = frozenset({"role", "content", "refusal", "annotations"})
-_PLAIN_REASONS = frozenset({"stop", "length", "content_filter"})
 
 
 def _choice(fields: Fields, place: int, call_id: str, report: Report) -> Choice:

@@ -7,14 +7,15 @@ Source: https://platform.openai.com/docs/api-reference/chat/object (usage); reco
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeGuard, TypeVar
+from operator import itemgetter
+from typing import Any, TypeVar
 
 from llmgate.provider.http import is_object
 from llmgate.provider.kit import SideFields
 from llmgate.report import Report
 from llmgate.types import CompletionTokensDetails, PromptTokensDetails, Usage
 
-__all__ = ["is_plain_usage", "read_usage"]
+__all__ = ["plain_usage", "read_usage"]
 
 _new: Any = object.__new__
 Details = TypeVar("Details", PromptTokensDetails, CompletionTokensDetails)
@@ -36,8 +37,9 @@ def read_usage(usage: Any, extra: dict[str, Any], report: Report) -> Usage | Non
         usage = groq.get("usage")
     if not usage and (usage is None or is_object(usage)):
         return None
-    if is_plain_usage(usage):
-        return _plain_usage(usage)
+    plain = plain_usage(usage)
+    if plain is not None:
+        return plain
     side = SideFields({"usage": usage}, report).object("usage")
     read = None if side.payload is not usage else _usage(side, report)
     if read is None:
@@ -45,46 +47,56 @@ def read_usage(usage: Any, extra: dict[str, Any], report: Report) -> Usage | Non
     return read
 
 
-def is_plain_usage(usage: Any) -> TypeGuard[dict[str, Any]]:
-    """Whether it is as OpenAI writes it, and as its numbers have to be."""
-    if not is_object(usage):
-        return False
-    get = usage.get
-    prompt, completion, total = get("prompt_tokens"), get("completion_tokens"), get("total_tokens")
+def plain_usage(usage: Any) -> Usage | None:
+    """The usage, where it is as OpenAI writes it and its numbers are as they have to be; else None.
+
+    It is made by hand, since some hosts send one in each event.
+    """
+    try:
+        prompt, completion, total = _COUNTED(usage)
+    except (KeyError, TypeError):
+        return None
     if type(prompt) is not int or type(completion) is not int or type(total) is not int:
-        return False
+        return None
     if prompt + completion != total or not (-_MOST < total < _MOST):
-        return False
+        return None
     if not (-_MOST < prompt < _MOST and -_MOST < completion < _MOST):
-        return False
-    if len(usage) == len(_COUNTS):  # there is nothing else
-        return True
-    for detail in (get("prompt_tokens_details"), get("completion_tokens_details")):
-        if detail is not None and not (is_object(detail) and _are_counts(detail)):
-            return False
-    return _OTHER_NAMES.isdisjoint(usage)
-
-
-def _plain_usage(usage: dict[str, Any]) -> Usage:
-    """A usage as OpenAI writes it. One without details, as hosts have that send it in each event,
-    is made by hand."""
-    extra = None
-    if len(usage) > len(_COUNTS):
-        extra = usage.copy()
-        for name in _COUNTS:
-            del extra[name]
-        details = extra.pop(_FIELDS[3], None), extra.pop(_FIELDS[4], None)
-        if details != (None, None):
-            return Usage.model_validate(usage)
+        return None
     made = _new(Usage)
-    made.prompt_tokens, made.completion_tokens = usage["prompt_tokens"], usage["completion_tokens"]
-    made.total_tokens = usage["total_tokens"]
-    made.prompt_tokens_details = made.completion_tokens_details = None
-    made.raw_extra = extra or None
+    made.prompt_tokens, made.completion_tokens, made.total_tokens = prompt, completion, total
+    made.prompt_tokens_details = made.completion_tokens_details = made.raw_extra = None
+    if len(usage) > len(_COUNTS) and not _add_rest(made, usage):
+        return None
     return made  # type: ignore[no-any-return] # all its fields are set
 
 
-def _are_counts(details: dict[str, Any]) -> bool:
+def _add_rest(made: Usage, usage: dict[str, Any]) -> bool:
+    """Add what a usage has beside its counts; False where that is not as OpenAI writes it."""
+    prompt, completion = usage.get(_FIELDS[3]), usage.get(_FIELDS[4])
+    are_plain = _are_counts(prompt) and _are_counts(completion)
+    if not are_plain or not _OTHER_NAMES.isdisjoint(usage):
+        return False
+    if prompt is not None:
+        made.prompt_tokens_details = _plain(PromptTokensDetails, _PROMPT_PARTS, prompt)
+    if completion is not None:
+        made.completion_tokens_details = _plain(
+            CompletionTokensDetails, _COMPLETION_PARTS, completion
+        )
+    if not _KNOWN.issuperset(usage):
+        made.extra = {key: value for key, value in usage.items() if key not in _KNOWN}
+    return True
+
+
+def _plain(cls: type[Details], parts: frozenset[str], counts: dict[str, Any]) -> Details:
+    return cls(**counts) if parts.issuperset(counts) else cls.model_validate(counts)
+
+
+def _are_counts(details: Any) -> bool:
+    """Whether there are no details, or all that they say are counts."""
+    if details is None:
+        return True
+    if not is_object(details):
+        return False
     for value in details.values():
         if value is not None and (type(value) is not int or abs(value) >= _MOST):
             return False
@@ -130,9 +142,16 @@ def _usage(side: SideFields, report: Report) -> Usage | None:
     )
 
 
+def _parts_of(cls: type[PromptTokensDetails | CompletionTokensDetails]) -> tuple[str, ...]:
+    return tuple(name for name in cls.__dataclass_fields__ if name != "extra")
+
+
+_PROMPT_PARTS = frozenset(_parts_of(PromptTokensDetails))
+_COMPLETION_PARTS = frozenset(_parts_of(CompletionTokensDetails))
 _PATH = "response.usage.completion_tokens"
 _COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 _FIELDS = (*_COUNTS, "prompt_tokens_details", "completion_tokens_details")
+_COUNTED, _KNOWN = itemgetter(*_COUNTS), frozenset(_FIELDS)
 _PROMPT_DETAILS = ("prompt_tokens_details", "input_tokens_details", "prompt_token_details")
 _COMPLETION_DETAILS = ("completion_tokens_details", "output_tokens_details")
 _IN_PROMPT: Mapping[str, tuple[str, ...]] = {
@@ -174,7 +193,3 @@ def _details(
         if is_empty and not is_object(side.payload.get(names[0]))
         else cls(**parts, extra=extra)
     )
-
-
-def _parts_of(cls: type[PromptTokensDetails | CompletionTokensDetails]) -> tuple[str, ...]:
-    return tuple(name for name in cls.__dataclass_fields__ if name != "extra")
