@@ -107,6 +107,69 @@ def test_references() -> None:
     assert "string" == result["type"]
 
 
+def test_a_schema_that_holds_itself_beside_other_keywords() -> None:
+    """``allOf`` of one reference, as Pydantic wrote it, ends in both dialects."""
+    beside = {"allOf": [{"$ref": "#/$defs/Node"}], "default": None}
+    node = {"type": "object", "properties": {"next": beside}}
+    tree = {"$defs": {"Node": node}, "properties": {"first": {"$ref": "#/$defs/Node"}}}
+    result, edits = modern(tree)
+    reference = {"$ref": "#/$defs/Node"}
+    inner = {"type": "object", "properties": {"next": reference}, "default": None}
+    expected = {"type": "object", "properties": {"next": inner}}
+    assert {"$defs": {"Node": expected}, "properties": {"first": reference}} == result
+    assert "$defs.Node.properties.next.properties.next dropped" in edits
+    result, _ = older(tree)
+    again = {"type": "object", "description": "Again: Node"}
+    assert {"first": {"type": "object", "properties": {"next": again}}} == result["properties"]
+    alone = {"$defs": {"A": {"type": "string"}}, "items": {"allOf": [{"$ref": "#/$defs/A"}]}}
+    assert {**alone, "items": {"$ref": "#/$defs/A"}} == modern(alone)[0]
+    assert {"items": {"type": "string"}} == older(alone)[0]
+
+
+def test_definitions_that_only_hold_each_other() -> None:
+    """They end, too."""
+    a, b = ({"allOf": [{"$ref": f"#/$defs/{name}"}]} for name in "AB")
+    circle = {"$defs": {"A": b, "B": a}, "$ref": "#/$defs/A"}
+    assert {"$ref": "#/$defs/A"} == modern(circle)[0]
+    assert {"type": "object", "description": "Again: A"} == older(circle)[0]
+
+
+def test_a_reference_to_another_place() -> None:
+    """The place becomes a definition, or is written out; one to nothing is kept as it is."""
+    a, text = {"type": "string", "title": "A"}, {"type": "string"}
+    schema: dict[str, Any] = {
+        "properties": {
+            "a": a,
+            "b": {"$ref": "#/properties/a"},
+            "whole": {"$ref": "#"},
+            "c": {"$ref": "#/$defs/x~1y"},
+            "d": {"$ref": "#/properties/e/anyOf/0"},
+            "e": {"anyOf": [text]},
+            "none": {"$ref": "#/properties/e/anyOf/9"},
+            "host": {"$ref": "https://example.com/schema"},
+        },
+        "$defs": {"x/y": {"type": "integer"}},
+    }
+    result, edits = modern(schema)
+    changed = {"b": {"$ref": "#/$defs/a"}, "whole": {"$ref": "#/$defs/root"}}
+    properties = {**schema["properties"], **changed, "d": {"$ref": "#/$defs/0"}}
+    assert properties == result["properties"]
+    root = {"properties": properties}
+    assert {"x/y": {"type": "integer"}, "a": a, "root": root, "0": text} == result["$defs"]
+    assert [] == edits
+    result, _ = older(schema)
+    assert {
+        "a": a,
+        "b": a,
+        "whole": {"type": "object", "description": "Again: root"},
+        "c": {"type": "integer"},
+        "d": text,
+        "e": {"anyOf": [text]},
+        "none": {"type": "object", "description": "Again: 9"},
+        "host": {"type": "object", "description": "Again: schema"},
+    } == result["properties"]
+
+
 def test_openapi_has_no_references() -> None:
     """They are written out; one that holds itself ends."""
     result, edits = older(TREE)

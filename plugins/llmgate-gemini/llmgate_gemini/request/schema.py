@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from llmgate.provider.http import is_array, is_object
 from llmgate.report import DeviationKind
+from llmgate_gemini.request.references import definitions_of, reference_to
 
 __all__ = ["SchemaEdit", "gemini_schema"]
 
@@ -34,7 +35,6 @@ _LISTS = frozenset({"anyOf", "prefixItems"})
 _FORMATS = frozenset({"enum", "date-time", "int32", "int64", "float", "double"})
 _SILENT = frozenset({"$schema", "$comment", "$defs", "additionalProperties", "examples", "$id"})
 """What is left out without a word to the model: it tells it nothing, or what it does anyway."""
-_REFERENCE = "#/$defs/"
 
 
 class SchemaEdit(NamedTuple):
@@ -56,8 +56,8 @@ def gemini_schema(schema: Any, *, json_schema: bool) -> tuple[Any, list[SchemaEd
     edits: list[SchemaEdit] = []
     if not is_object(schema):
         return schema, edits
-    definitions = {**_object(schema.get("definitions")), **_object(schema.get("$defs"))}
-    writer = _Writer(definitions, edits, json_schema=json_schema)
+    definitions, names = definitions_of(schema)
+    writer = _Writer(definitions, names, edits, json_schema=json_schema)
     return writer.root(schema), edits
 
 
@@ -67,52 +67,80 @@ def _object(value: Any) -> dict[str, Any]:
 
 class _Writer:
     def __init__(
-        self, definitions: dict[str, Any], edits: list[SchemaEdit], *, json_schema: bool
+        self,
+        definitions: dict[str, Any],
+        names: dict[str, str],
+        edits: list[SchemaEdit],
+        *,
+        json_schema: bool,
     ) -> None:
-        self._definitions = definitions
+        self._definitions, self._names = definitions, names
         self._edits = edits
         self._is_json_schema = json_schema
         self._known = _JSON_SCHEMA if json_schema else _OPEN_API
-        self._open: list[str] = []
+        self._open = [names["#"]] if "#" in names else []
 
     def root(self, schema: Mapping[str, Any]) -> dict[str, Any]:
         given = {key: value for key, value in schema.items() if key != "definitions"}
-        name = _referenced(given)
-        if name is not None and name in self._definitions:
-            self._edit("", "converted", "a reference at the top is written out", schema["$ref"])
-            given = {**_object(self._definitions[name]), **given}
-            del given["$ref"]
         if self._is_json_schema and self._definitions:
             given["$defs"] = self._definitions
-        whole: dict[str, Any] = self.written(given, "")
+        whole: dict[str, Any] = self.written(given, "", is_top=True)
         return whole
 
-    def written(self, schema: Any, path: str) -> Any:
-        """One schema in the dialect."""
+    def written(self, schema: Any, path: str, *, is_top: bool = False) -> Any:
+        """One schema in the dialect. At the top no reference may stand."""
         if not is_object(schema):
             return schema
-        given = dict(schema)
-        name = _referenced(given)
-        if name is not None:
-            if self._is_json_schema:
+        given, opened = dict(schema), list[str]()
+        while True:
+            is_merged = self._merge(given, path)
+            name = self._referenced(given)
+            if name is None:
+                break
+            is_closed = name not in self._definitions or name in {*self._open, *opened}
+            if self._is_json_schema and (is_closed or not (is_top or is_merged)):
                 return self._reference(given, name, path)
-            if name in self._open or name not in self._definitions:
+            if is_closed:
                 self._edit(path, "dropped", "a schema cannot hold itself here", given["$ref"])
                 return {"type": "object", "description": f"Again: {name}"}
             self._edit(path, "converted", "a reference is written out", given.pop("$ref"))
             given = {**_object(self._definitions[name]), **given}
-        self._open.append(name or "")
-        try:
-            return self._rewritten(given, path)
-        finally:
-            self._open.pop()
+            opened.append(name)
+        if not is_top:
+            self._open += opened
+        whole = self._rewritten(given, path)
+        if opened and not is_top:
+            del self._open[-len(opened) :]
+        return whole
+
+    def _merge(self, given: dict[str, Any], path: str) -> bool:
+        """Put the only schema of an ``allOf`` in its place; whether others are beside it."""
+        is_merged = False
+        while True:
+            parts = given.get("allOf")
+            if not (is_array(parts) and len(parts) == 1 and is_object(parts[0])):
+                return is_merged
+            if "$ref" in given:
+                return is_merged
+            del given["allOf"]
+            is_merged = is_merged or bool(given)
+            given |= {key: value for key, value in parts[0].items() if key not in given}
+            self._edit(path, "converted", "allOf of one schema is that schema", None)
+
+    def _referenced(self, schema: Mapping[str, Any]) -> str | None:
+        """The name of the definition that a schema refers to."""
+        reference = schema.get("$ref")
+        if not isinstance(reference, str):
+            return None
+        return self._names.get(reference) or reference.rpartition("/")[2]
 
     def _reference(self, given: dict[str, Any], name: str, path: str) -> dict[str, Any]:
         """A reference, beside which nothing else may stand."""
         others = {key: value for key, value in given.items() if not key.startswith("$")}
         if others:
             self._edit(path, "dropped", "nothing may stand beside a reference", others)
-        return {"$ref": f"{_REFERENCE}{name}"}
+        is_known = given["$ref"] in self._names
+        return {"$ref": reference_to(name) if is_known else given["$ref"]}
 
     def _rewritten(self, given: dict[str, Any], path: str) -> dict[str, Any]:
         self._rename(given, path)
@@ -127,7 +155,7 @@ class _Writer:
                 kind: DeviationKind = "dropped" if key in _SILENT else "converted"
                 reason = "Gemini has no such keyword" if key in _SILENT else _MOVED
                 self._edit(where, kind, reason, value)
-                if key not in _SILENT or is_object(value):
+                if key not in _SILENT or (key == "additionalProperties" and is_object(value)):
                     moved[key] = value
             else:
                 written[key] = self._value(key, value, where)
@@ -156,13 +184,6 @@ class _Writer:
         if is_array(given.get("oneOf")) and "anyOf" not in given:
             given["anyOf"] = given.pop("oneOf")
             self._edit(path, "converted", "oneOf is sent as anyOf", None)
-        parts = given.get("allOf")
-        if is_array(parts) and len(parts) == 1 and is_object(parts[0]):
-            del given["allOf"]
-            name = _referenced(parts[0])
-            whole = parts[0] if name is None else _object(self._definitions.get(name))
-            given |= {key: value for key, value in whole.items() if key not in given}
-            self._edit(path, "converted", "allOf of one schema is that schema", None)
 
     def _narrow_type(self, given: dict[str, Any], path: str) -> None:
         """One type, and ``nullable`` beside it: OpenAPI has neither lists of types nor null."""
@@ -194,14 +215,6 @@ class _Writer:
 
 
 _MOVED = "Gemini has no such keyword: it is said in the description"
-
-
-def _referenced(schema: Mapping[str, Any]) -> str | None:
-    """The name of the definition that a schema refers to."""
-    reference = schema.get("$ref")
-    if not isinstance(reference, str):
-        return None
-    return reference.removeprefix("#/definitions/").removeprefix(_REFERENCE)
 
 
 def _described(description: Any, moved: Mapping[str, Any]) -> str:
