@@ -140,6 +140,21 @@ def test_pictures_sound_and_code() -> None:
     assert {"data": "AAAA" * 3, "mime_type": "audio/L16"} == message.audio
 
 
+def test_sounds_of_one_event_are_joined() -> None:
+    """Byte for byte, where each is padded by itself."""
+    sounds = [{"inlineData": {"mimeType": "audio/wav", "data": data}} for data in ("AA==", "AQ==")]
+    audio = {"data": "AAE=", "mime_type": "audio/wav"}
+    assert audio == whole(saying(*sounds)).choices[0].message.audio
+
+
+def test_null_beside_what_a_part_holds() -> None:
+    """It counts as absent."""
+    message = whole(saying({"text": "Hi", "functionCall": None})).choices[0].message
+    assert ("Hi", None) == (message.content, message.tool_calls)
+    png = {"inlineData": {"mimeType": "image/png", "data": "AAAA"}, "text": None}
+    assert whole(saying(png)).choices[0].message.extra["images"]
+
+
 def test_parts_that_say_nothing() -> None:
     """An empty part, and empty text, are none."""
     message = whole(saying({}, text(""), text("Hi"))).choices[0].message

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from llmgate.errors import DecodeError
 from llmgate.provider.http import encode_json, is_array, is_object
 from llmgate.provider.kit import Fields, NameMap, NativeContent, SideFields
+from llmgate.provider.merging import join_base64
 from llmgate.report import Report
 from llmgate.types import ChoiceDelta, ChunkChoice, FunctionDelta, ToolCallDelta
 from llmgate_gemini.response.partial_args import PartialCall
@@ -116,14 +117,15 @@ class Candidate:
 
     def _read_part(self, part: Fields, delta: ChoiceDelta) -> None:
         payload = part.payload
-        if "functionCall" in payload:
+        has_text = payload.get("text") is not None
+        if payload.get("functionCall") is not None:
             self._read_call(part, delta)
-        elif "text" in payload and payload.get("thought") is True:
+        elif has_text and payload.get("thought") is True:
             thought = part.optional_text("text") or ""
             delta.reasoning_content = (delta.reasoning_content or "") + thought
             if payload.get("thoughtSignature"):
                 self._keep(payload, delta)
-        elif "text" in payload:
+        elif has_text:
             self._read_text(part, delta)
         elif payload:
             _show(part, delta)
@@ -224,7 +226,7 @@ def _show(part: Fields, delta: ChoiceDelta) -> None:
         _add_extra(delta, "images", {"type": "image_url", "image_url": {"url": url}})
     elif kind.startswith("audio/"):
         before: dict[str, Any] = delta.audio or {}
-        sound = f"{before.get('data', '')}{data.text('data')}"
+        sound = join_base64([before.get("data", ""), data.text("data")])
         delta.audio = {"data": sound, "mime_type": kind}
     else:
         _add_extra(delta, "parts", part.payload)
