@@ -20,7 +20,8 @@ from llmgate._core import formats
 from llmgate._core.check import check_parameters
 from llmgate._core.formats import VALUE, WRAPPED, format_of
 from llmgate._core.remembered import copied
-from llmgate._core.unwrapping import unwrapped, unwrapping_decoder
+from llmgate._core.unwrapping import ChunkUnwrapper, unwrapped
+from llmgate._core.views import MappedDecoder
 from llmgate.errors import InvalidRequestError
 from llmgate.options import ChatCall
 from llmgate.testing import FakeProvider
@@ -316,7 +317,7 @@ def streamed(pieces: Iterable[str], end: bool = True) -> tuple[str, list[str]]:
     script: Any = Mock(framer="framer", finished=True)
     script.feed.side_effect = lambda frame: [next(chunks)]  # pyright: ignore[reportUnknownLambdaType] # no frame
     script.close.side_effect = lambda: [*chunks]
-    decoder = unwrapping_decoder(script)
+    decoder = MappedDecoder(script, ChunkUnwrapper().chunk)
     assert (script.framer, True) == (decoder.framer, decoder.finished)
     frame: Any = None
     made = [*decoder.feed(frame), *decoder.close()]

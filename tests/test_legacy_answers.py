@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from llmgate._core.check import check_messages
 from llmgate._core.legacy import (
+    chunk_as_legacy,
     completion_as_legacy,
-    legacy_decoder,
     without_functions,
 )
+from llmgate._core.views import MappedDecoder
 from llmgate.options import ChatParameters
 from llmgate.provider.accumulate import accumulate
 from llmgate.provider.call import ProviderCall
@@ -142,7 +143,7 @@ STREAMS: dict[str, tuple[Chunk, Chunk]] = {
 @pytest.mark.parametrize(("said", "expected"), STREAMS.values(), ids=STREAMS)
 def test_a_stream_speaks_of_function_call(said: Chunk, expected: Chunk) -> None:
     """Chunk by chunk, whether a frame or the end of the bytes brings them."""
-    decoder = legacy_decoder(Script([said], [said]))
+    decoder = MappedDecoder(Script([said], [said]), chunk_as_legacy)
     assert [expected] == list(decoder.feed(Frame(b"")))
     assert [expected] == list(decoder.close())
 
@@ -150,7 +151,7 @@ def test_a_stream_speaks_of_function_call(said: Chunk, expected: Chunk) -> None:
 def test_a_legacy_stream_is_framed_and_ends_as_the_provider_s() -> None:
     """The decoder around it changes words, and nothing else."""
     script = Script([])
-    decoder = legacy_decoder(script)
+    decoder = MappedDecoder(script, chunk_as_legacy)
     assert (script.framer, False) == (decoder.framer, decoder.finished)
     list(decoder.feed(Frame(b"")))
     assert decoder.finished
@@ -178,7 +179,7 @@ def streamed_calls(draw: st.DrawFn) -> list[Chunk]:
 @given(streamed_calls())
 def test_a_legacy_stream_adds_up_to_the_legacy_answer(chunks: list[Chunk]) -> None:
     """Translating the pieces or the whole gives the same."""
-    decoder = legacy_decoder(Script(chunks))
+    decoder = MappedDecoder(Script(chunks), chunk_as_legacy)
     assert completion_as_legacy(accumulate(chunks)) == accumulate(decoder.feed(Frame(b"")))
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from llmgate._core.abilities import abilities_of
-from llmgate._core.views import MappedDecoder
+from llmgate._core.views import ProviderView
 from llmgate.provider import Support
 from llmgate.provider.emulation import with_instructions
 from llmgate.types import Choice, Chunk, ChunkChoice, Completion
@@ -19,8 +19,7 @@ from llmgate.types import Choice, Chunk, ChunkChoice, Completion
 if TYPE_CHECKING:
     from llmgate._core.abilities import Abilities
     from llmgate.options import ChatCall, ChatParameters
-    from llmgate.provider import Decoder, Provider, ProviderCall
-    from llmgate.provider.http import Flow
+    from llmgate.provider import Provider, ProviderCall
 
 __all__ = ["fallback_view"]
 
@@ -44,30 +43,18 @@ def _is_supported(abilities: Abilities, name: str, *others: Support) -> bool:
     return (abilities or {}).get(name) in (Support.NATIVE, Support.TRANSLATED, *others)
 
 
-class _View:
+class _View(ProviderView):
     def __init__(self, provider: Provider, *, forces: bool) -> None:
-        self.__wrapped__ = provider
+        super().__init__(provider, _completion_as_text, lambda: _chunk_as_text)
         self._forces = forces
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.__wrapped__, name)
 
     def abilities(self, model: str, parameters: ChatParameters) -> Mapping[str, Any]:
         """The provider's, and schemas."""
         own = self.__wrapped__.abilities(model, parameters) or {}
         return {**own, _FORMAT: Support.EMULATED}
 
-    def complete(self, call: ProviderCall) -> Flow[Completion]:
-        """The provider's flow."""
-        completion = yield from self.__wrapped__.complete(self._fitted(call))
-        return replace(completion, choices=[*map(_as_text, completion.choices)])
-
-    def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
-        """The provider's flow."""
-        decoder = yield from self.__wrapped__.stream(self._fitted(call))
-        return MappedDecoder(decoder, _chunk_as_text)
-
-    def _fitted(self, call: ProviderCall) -> ProviderCall:
+    def fitted(self, call: ProviderCall) -> ProviderCall:
+        """The call with the schema as a forced tool, or in words."""
         parameters = cast("dict[str, Any]", {**call.parameters})
         given = parameters.pop(_FORMAT)["json_schema"]
         if self._forces:
@@ -87,6 +74,10 @@ class _View:
 
 _DESCRIPTION = "Gives the whole response."
 _IN_WORDS = "Answer with nothing but JSON that fits this JSON schema:\n{}"
+
+
+def _completion_as_text(completion: Completion) -> Completion:
+    return replace(completion, choices=[*map(_as_text, completion.choices)])
 
 
 def _as_text(choice: Choice) -> Choice:

@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from llmgate._core.settings import as_hooks
-from llmgate._core.views import MappedDecoder, provider_view
+from llmgate._core.views import ProviderView
 from llmgate._text.json import is_object
 from llmgate.errors import InvalidRequestError
 from llmgate.hooks import Hook, LoggingHook, as_dictionary
-from llmgate.provider import Decoder, LegacyFunctions, Provider, Support
+from llmgate.provider import LegacyFunctions, Provider, Support
 from llmgate.provider.call import TextMessages
 from llmgate.types import (
     Choice,
@@ -37,8 +37,8 @@ __all__ = [
     "EARLY_NAMES",
     "FUNCTIONS",
     "as_current",
+    "chunk_as_legacy",
     "completion_as_legacy",
-    "legacy_decoder",
     "legacy_view",
     "prefixed",
     "takes_functions",
@@ -112,7 +112,7 @@ def legacy_view(provider: Provider) -> Provider:
     """A view of a provider whose completions use ``function_call``."""
     if takes_functions(provider):
         return provider
-    return provider_view(provider, completion_as_legacy, legacy_decoder)
+    return cast("Provider", ProviderView(provider, completion_as_legacy, lambda: chunk_as_legacy))
 
 
 def uses_functions(parameters: ChatParameters, messages: Iterable[MessageParam]) -> bool:
@@ -266,12 +266,8 @@ def _legacy_reason(reason: Any) -> Any:
     return "function_call" if reason == "tool_calls" else reason
 
 
-def legacy_decoder(decoder: Decoder[Chunk]) -> MappedDecoder:
-    """A decoder whose chunks speak of ``function_call`` where the provider spoke of tools."""
-    return MappedDecoder(decoder, _chunk_as_legacy)
-
-
-def _chunk_as_legacy(chunk: Chunk) -> Chunk:
+def chunk_as_legacy(chunk: Chunk) -> Chunk:
+    """The chunk with ``function_call`` where the provider spoke of tools."""
     return replace(chunk, choices=[_delta_as_legacy(choice) for choice in chunk.choices])
 
 

@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from llmgate._core.formats import VALUE
-from llmgate._core.views import MappedDecoder, provider_view
+from llmgate._core.views import ProviderView
 from llmgate._text.json import is_object
-from llmgate.provider import Decoder, Provider
+from llmgate.provider import Provider
 from llmgate.types import Choice, Chunk, ChunkChoice, Completion
 
-__all__ = ["unwrapped", "unwrapping_decoder", "unwrapping_view"]
+__all__ = ["ChunkUnwrapper", "unwrapped", "unwrapping_view"]
 
 
 def unwrapping_view(provider: Provider) -> Provider:
     """A view of a provider whose completions have the value alone."""
-    return provider_view(provider, unwrapped, unwrapping_decoder)
+    view = ProviderView(provider, unwrapped, lambda: ChunkUnwrapper().chunk)
+    return cast("Provider", view)
 
 
 def unwrapped(completion: Completion) -> Completion:
@@ -42,12 +43,7 @@ def _unwrapped_choice(choice: Choice) -> Choice:
     )
 
 
-def unwrapping_decoder(decoder: Decoder[Chunk]) -> Decoder[Chunk]:
-    """The decoder with the text of the value alone in its chunks."""
-    return MappedDecoder(decoder, _ChunkUnwrapper().chunk)
-
-
-class _ChunkUnwrapper:
+class ChunkUnwrapper:
     """The chunks of one stream, each with the text that is certainly part of the value."""
 
     def __init__(self) -> None:

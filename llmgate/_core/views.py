@@ -3,48 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from llmgate.types import Chunk, Completion
 
 if TYPE_CHECKING:
     from llmgate.provider import Decoder, Provider
     from llmgate.provider.call import ProviderCall
-    from llmgate.provider.framing import Frame, Framer
+    from llmgate.provider.framing import Frame
     from llmgate.provider.http import Flow
 
-__all__ = ["MappedDecoder", "provider_view"]
+__all__ = ["MappedDecoder", "ProviderView"]
 
 
-def provider_view(
-    provider: Provider,
-    change: Callable[[Completion], Completion],
-    decode: Callable[[Decoder[Chunk]], Decoder[Chunk]],
-) -> Provider:
-    """A view of the provider with changed completions and wrapped decoders."""
-    return cast("Provider", _View(provider, change, decode))
+class ProviderView:
+    """A provider with changed completions and chunks; all else is its own."""
 
-
-class _View:
     def __init__(
         self,
         provider: Provider,
         change: Callable[[Completion], Completion],
-        decode: Callable[[Decoder[Chunk]], Decoder[Chunk]],
+        new_chunk_change: Callable[[], Callable[[Chunk], Chunk]],
     ) -> None:
+        """``new_chunk_change`` gives the change for the chunks of one stream."""
         self.__wrapped__ = provider
-        self._change, self._decode = change, decode
+        self._change, self._new_chunk_change = change, new_chunk_change
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__wrapped__, name)
 
     def complete(self, call: ProviderCall) -> Flow[Completion]:
         """The provider's flow."""
-        return self._change((yield from self.__wrapped__.complete(call)))
+        return self._change((yield from self.__wrapped__.complete(self.fitted(call))))
 
     def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
         """The provider's flow."""
-        return self._decode((yield from self.__wrapped__.stream(call)))
+        decoder = yield from self.__wrapped__.stream(self.fitted(call))
+        return MappedDecoder(decoder, self._new_chunk_change())
+
+    def fitted(self, call: ProviderCall) -> ProviderCall:
+        """The call as the provider is given it."""
+        return call
 
 
 class MappedDecoder:
@@ -52,11 +51,7 @@ class MappedDecoder:
 
     def __init__(self, decoder: Decoder[Chunk], change: Callable[[Chunk], Chunk]) -> None:
         self._decoder, self._change = decoder, change
-
-    @property
-    def framer(self) -> Framer:
-        """The provider's framer."""
-        return self._decoder.framer
+        self.framer = decoder.framer
 
     @property
     def finished(self) -> bool:

@@ -31,7 +31,7 @@ from llmgate.types import (
 
 if TYPE_CHECKING:
     from llmgate.provider import Decoder
-    from llmgate.provider.framing import Frame, Framer
+    from llmgate.provider.framing import Frame
 
 __all__ = ["CLOSE", "OPEN", "EmulatedDecoder", "completion_with_calls", "read_calls"]
 
@@ -235,11 +235,7 @@ class EmulatedDecoder:
         self._call_id = call_id
         self._held: dict[int, _Held] = {}
         self._last = Chunk([])
-
-    @property
-    def framer(self) -> Framer:
-        """The other decoder's framer."""
-        return self._decoder.framer
+        self.framer = decoder.framer
 
     @property
     def finished(self) -> bool:
