@@ -185,7 +185,6 @@ FLOORS = (
         "_core.batches",
         "_core.embed",
         "_core.listing",
-        "_core.prices",
         "_core.rerank",
         "_core.tokens",
         "_core.base_client",

@@ -30,41 +30,31 @@ def abilities_of(provider: Provider, model: str, parameters: ChatParameters) -> 
     Raises:
         PluginError: when the provider's code fails, or says something else.
     """
-    try:
-        abilities = provider.abilities(model, parameters)
-    except LLMGateError:
-        raise
-    except Exception as error:  # noqa: BLE001 - third-party code may raise anything
-        failure = plugin_error(error, provider, f"say what {describe_value(model)} supports")
-    else:
-        if abilities is None or isinstance(abilities, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
-            return abilities
-        failure = PluginError(
-            f"the provider's abilities are {describe_value(abilities)}, not a mapping"
-        )
-    raise failure
+    return declared(provider, provider.abilities, (model, parameters), Mapping | None)
 
 
 def declared(
-    provider: Any, declare: Callable[[str], Declared], model: str, kind: type[Declared]
+    provider: Any, declare: Callable[..., Declared], arguments: tuple[Any, ...], kind: Any
 ) -> Declared:
-    """What a provider declares of a model for an operation beside chat, checked for its type.
+    """What a provider declares of a model, of which these arguments begin with the name; checked to
+    be of this kind.
 
     Raises:
         PluginError: when the provider's code fails, or says something else.
     """
     try:
-        abilities = declare(model)
+        abilities = declare(*arguments)
     except LLMGateError:
         raise
     except Exception as error:  # noqa: BLE001 - third-party code may raise anything
-        failure = plugin_error(error, provider, "say what a model takes")
+        action = f"say what {describe_value(arguments[0])} supports"
+        failure = plugin_error(error, provider, action)
     else:
         if isinstance(abilities, kind):
             return abilities
-        failure = PluginError(
-            f"the provider said {describe_value(abilities)} of what a model takes"
-        )
+        expected = getattr(kind, "__name__", "a mapping")
+        given = describe_value(abilities)
+        failure = PluginError(f"the provider's abilities are {given}, not {expected}")
     raise failure
 
 

@@ -16,7 +16,6 @@ from llmgate._core.dispatch import Dispatcher
 from llmgate._core.loading import check_loop, in_time, load
 from llmgate._core.media import FilesToRead, read_files
 from llmgate._core.prepare import hide_credentials, parse
-from llmgate._core.prices import as_prices
 from llmgate._core.registry import Registry
 from llmgate._core.retry import RetryBudget, RetryPolicy, policy_of_call
 from llmgate._core.settings import (
@@ -24,6 +23,7 @@ from llmgate._core.settings import (
     as_header_source,
     as_hooks,
     as_policy,
+    as_prices,
     as_providers,
     as_retry,
     as_timeout,

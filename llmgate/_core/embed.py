@@ -5,13 +5,13 @@ The provider reads the response.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
 
 from llmgate._core.abilities import apply_abilities, declared
 from llmgate._core.batches import embed_in_batches
-from llmgate._core.check import check_embedding_parameters, check_input, check_name
-from llmgate._core.prepare import new_id, primary_and_fallbacks, set_call_options
+from llmgate._core.check import check_embedding_parameters, check_input
+from llmgate._core.prepare import new_id, primary_and_fallbacks, set_call_options, split_options
 from llmgate._core.settings import as_hedge_after
 from llmgate.embeddings import EmbeddingCall
 from llmgate.errors import UnsupportedError
@@ -38,7 +38,7 @@ def parse_embedding(
     Raises:
         InvalidRequestError: naming the path of what is wrong.
     """
-    parameters, own = _split_options(options)
+    parameters, own = split_options(options, EmbeddingOptions)
     checked = check_embedding_parameters(parameters) if parameters else EmbeddingParameters()
     first, fallbacks = primary_and_fallbacks(model)
     call = EmbeddingCall(first, check_input(given), checked, unsupported=unsupported)
@@ -47,16 +47,6 @@ def parse_embedding(
         set_call_options(call, own)
         call.hedge_after = as_hedge_after(own.get("hedge_after"))
     return call
-
-
-def _split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The arguments that have a value: the provider's parameters, and ours."""
-    parameters = EmbeddingParameters.__annotations__
-    given = {name: value for name, value in options.items() if value is not None}
-    for name in given:
-        check_name(name, [*EmbeddingOptions.__annotations__])
-    theirs = {name: value for name, value in given.items() if name in parameters}
-    return theirs, {name: value for name, value in given.items() if name not in parameters}
 
 
 def fit_embedding(
@@ -69,7 +59,9 @@ def fit_embedding(
     """
     if not isinstance(provider, Embedder):
         raise UnsupportedError(f"{provider.name} makes no embeddings", parameter="input")
-    abilities = declared(provider, provider.embedding_abilities, target.model, EmbeddingAbilities)
+    abilities = declared(
+        provider, provider.embedding_abilities, (target.model,), EmbeddingAbilities
+    )
     if not (abilities.takes_tokens or isinstance(call.input[0], str)):
         reason = f"{provider.name} takes no token ids: give it the text"
         raise UnsupportedError(reason, parameter="input")

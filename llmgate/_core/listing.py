@@ -13,8 +13,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any, cast
 
 from llmgate._core import drive
-from llmgate._core.check import check_name
-from llmgate._core.prepare import new_id, set_call_options
+from llmgate._core.prepare import new_id, set_call_options, split_options
 from llmgate.errors import (
     InvalidRequestError,
     LLMGateError,
@@ -78,10 +77,8 @@ def parse_listing(provider: str | None, options: ListOptions) -> ListingCall:
     if provider is not None and (type(provider) is not str or not provider.strip()):
         raise InvalidRequestError.expected("a provider's name", provider, "provider")
     call = ListingCall(f"{provider or ''}/")
-    own = {name: value for name, value in options.items() if value is not None}
-    for name in own:
-        check_name(name, ListOptions.__annotations__)
-    call.max_age = _checked_age(own.pop("max_age", None))
+    parameters, own = split_options(options, ListOptions)
+    call.max_age = _checked_age(parameters.get("max_age"))
     if own:
         set_call_options(call, own)
     if provider is None and call.settings:

@@ -31,7 +31,7 @@ from llmgate._core.settings import (
 from llmgate._text.json import is_object
 from llmgate._text.redact import HiddenHeaders, HiddenSettings, hide_address
 from llmgate.errors import InvalidRequestError, LLMGateError, describe_value
-from llmgate.options import CallOptions, ChatCall, ChatParameters, Output
+from llmgate.options import CallOptions, ChatCall, ChatParameters, Output, OwnOptions
 from llmgate.provider import Provider
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Secret
@@ -53,6 +53,7 @@ __all__ = [
     "provider_of",
     "resolve",
     "set_call_options",
+    "split_options",
 ]
 
 
@@ -186,6 +187,22 @@ def _split_options(
                 registry.refuse_switch(name)
             check_name(name)
     return chat, own, switch
+
+
+def split_options(options: Mapping[str, Any], known: type) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The options that are not None of an operation beside chat, whose ``TypedDict`` says which
+    there are: the parameters of its own, and options that all operations have.
+
+    Raises:
+        InvalidRequestError: for an option that it does not have.
+    """
+    own, others = dict[str, Any](), dict[str, Any]()
+    for name, value in options.items():
+        if value is not None:
+            check_name(name, known.__annotations__)
+            is_own = name in OwnOptions.__annotations__ or name == "hedge_after"
+            (others if is_own else own)[name] = value
+    return own, others
 
 
 @cache

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from llmgate._core import drive
 from llmgate._core.abilities import apply_abilities, declared
-from llmgate._core.check import check_documents, check_name, check_query, check_rerank_parameters
-from llmgate._core.prepare import new_id, set_call_options
+from llmgate._core.check import check_documents, check_query, check_rerank_parameters
+from llmgate._core.prepare import new_id, set_call_options, split_options
 from llmgate.errors import PluginError, UnsupportedError, describe_value
-from llmgate.options import OwnOptions, RerankOptions, RerankParameters
+from llmgate.options import RerankOptions, RerankParameters
 from llmgate.provider import Provider, RerankAbilities, Reranker
 from llmgate.provider.http import is_object
 from llmgate.provider.ranking import by_relevance
@@ -42,12 +42,8 @@ def parse_rerank(
     Raises:
         InvalidRequestError: naming the path of what is wrong.
     """
-    given = {name: value for name, value in options.items() if value is not None}
-    known = [*RerankOptions.__annotations__]
-    for name in given:
-        check_name(name, known)
-    own = {name: value for name, value in given.items() if name in OwnOptions.__annotations__}
-    checked = check_rerank_parameters({n: given[n] for n in given if n not in own})
+    parameters, own = split_options(options, RerankOptions)
+    checked = check_rerank_parameters(parameters)
     call = RerankCall(model, check_query(query), check_documents(documents))
     call.unsupported = unsupported
     call.return_documents = checked.pop("return_documents", False)
@@ -65,7 +61,7 @@ def fit_rerank(call: RerankCall, target: Target, provider: Provider) -> RerankCa
     """
     if not isinstance(provider, Reranker):
         raise UnsupportedError(f"{provider.name} does not rerank documents", parameter="documents")
-    abilities = declared(provider, provider.rerank_abilities, target.model, RerankAbilities)
+    abilities = declared(provider, provider.rerank_abilities, (target.model,), RerankAbilities)
     fitted = RerankCall(
         target.model,
         call.query,

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from inspect import signature
-from typing import Any, TypeAlias, TypeGuard, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, TypeVar, cast
 
 from llmgate._core.check import check_json
 from llmgate._core.provider_settings import as_provider_settings
@@ -18,7 +18,11 @@ from llmgate.hooks import AttemptStarted, Hook
 from llmgate.options import Timeout
 from llmgate.provider import Provider
 from llmgate.provider.http import Transport
+from llmgate.provider.threads import start_in_thread
 from llmgate.report import Policy
+
+if TYPE_CHECKING:
+    from llmgate.cost import Prices
 
 __all__ = [
     "HeaderSource",
@@ -29,6 +33,7 @@ __all__ = [
     "as_hooks",
     "as_labels",
     "as_policy",
+    "as_prices",
     "as_providers",
     "as_retry",
     "as_settings",
@@ -176,6 +181,21 @@ def as_labels(given: Any) -> dict[str, str | int | float | bool]:
                 "a text, a number, or a bool", value, f"labels.{describe_value(name)}"
             )
     return dict(given)
+
+
+def as_prices(given: Any) -> Prices | None:
+    """The prices that a client was given; the public ones are being loaded when it returns.
+
+    Raises:
+        InvalidRequestError: naming the price that is wrong.
+    """
+    if given is None:
+        return None
+    from llmgate.cost import Prices, load_prices  # noqa: PLC0415 - only for those who have prices
+
+    prices = Prices(given)
+    start_in_thread(load_prices)
+    return prices
 
 
 def as_transport(given: Any) -> Transport | None:
