@@ -6,7 +6,7 @@ A timer is set when it waits for anything else for the first time, which most ca
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Coroutine, Generator
 from types import coroutine
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -21,25 +21,23 @@ Result = TypeVar("Result")
 Work: TypeAlias = Coroutine[Any, Any, Result]
 
 
-class Guard(Deadline):
-    """A deadline that begins to count when what it bounds waits for other than bounded work.
+class Guard:
+    """Drives a coroutine from wait to wait, and sees at each whether that is for bounded work.
 
     ``timeout`` is the time of a call of this model that has started at a time of
     :func:`time.monotonic`.
     """
 
-    __slots__ = ("_call_started", "_is_bounded", "_model")
+    __slots__ = ("_deadline", "_is_bounded", "_model", "_started", "_timeout")
 
     def __init__(self, timeout: Timeout, started: float, model: str) -> None:
-        super().__init__(timeout)
-        self._call_started, self._model, self._is_bounded = started, model, False
-
-    def __enter__(self) -> None:
-        """Nothing: most calls need no timer."""
+        self._timeout, self._started, self._model = timeout, started, model
+        self._is_bounded = False
+        self._deadline: Deadline | None = None
 
     def bounded(self, work: Work[Result]) -> Awaitable[Result]:
         """What work gives that has a deadline of its own, awaited within what is guarded."""
-        return _driven(work, self._bounded_work_waits)
+        return self._driven(work, True)
 
     async def guarded(self, work: Work[Result]) -> Result:
         """What work gives within the time of a call.
@@ -48,41 +46,54 @@ class Guard(Deadline):
             DeadlineExceededError: when it is over before, and is waited for.
         """
         try:
-            with self:
-                return await _driven(work, self._work_waits)
-        finally:
-            self.close()
-        late = self.exceeded()
+            result = await self._driven(work, False)
+        except BaseException as error:
+            deadline = self._deadline
+            if deadline is None or not _has_ended(deadline, error):
+                raise
+        else:
+            if self._deadline is not None:
+                _has_ended(self._deadline, None)
+            return result
+        late = deadline.exceeded()
         late.model = self._model
         raise late
 
-    def _bounded_work_waits(self) -> None:
-        self._is_bounded = True
+    @coroutine
+    def _driven(self, work: Work[Result], is_bounded: bool) -> Generator[Any, Any, Result]:
+        failures: list[BaseException] = []
+        try:
+            while True:
+                waited = work.throw(failures.pop()) if failures else work.send(None)
+                if is_bounded:
+                    self._is_bounded = True
+                elif self._is_bounded:
+                    self._is_bounded = False
+                elif self._deadline is None:
+                    self._deadline = self._begun()
+                try:
+                    yield waited
+                except GeneratorExit:
+                    work.close()
+                    raise
+                except BaseException as error:  # noqa: BLE001 - whatever it is, it is for the work
+                    failures.append(error)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return] # typeshed does not say which
 
-    def _work_waits(self) -> None:
-        if self._is_bounded:
-            self._is_bounded = False
-        elif self._task is None:
-            self.started = math.inf  # to enter also late: what waits already is then cancelled
-            super().__enter__()
-            self.started = self._call_started
-            self.update()
+    def _begun(self) -> Deadline:
+        """The deadline, which cancels from now on; what is late already is cancelled at once."""
+        deadline = Deadline(self._timeout)
+        deadline.started = math.inf  # else it would not be entered
+        deadline.limit().__enter__()
+        deadline.started = self._started
+        deadline.update()
+        return deadline
 
 
-@coroutine
-def _driven(work: Work[Result], waits: Callable[[], None]) -> Generator[Any, Any, Result]:
-    """What work gives; ``waits`` is called each time it waits for something."""
-    failures: list[BaseException] = []
+def _has_ended(deadline: Deadline, error: BaseException | None) -> bool:
+    """Leave a deadline; whether its end is what has interrupted the work."""
     try:
-        while True:
-            waited = work.throw(failures.pop()) if failures else work.send(None)
-            waits()
-            try:
-                yield waited
-            except GeneratorExit:
-                work.close()
-                raise
-            except BaseException as error:  # noqa: BLE001 - whatever it is, it is for the work
-                failures.append(error)
-    except StopIteration as stop:
-        return stop.value  # type: ignore[no-any-return] # typeshed does not say which
+        return deadline.__exit__(None if error is None else type(error), error, None)
+    finally:
+        deadline.close()
