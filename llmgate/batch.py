@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, Unpack, cast
 from llmgate._core.adaptive import AdaptiveLimit
 from llmgate._core.base_client import run_blocking
 from llmgate._core.default import default_client
-from llmgate._core.settings import is_mapping
+from llmgate._text.json import is_mapping, is_number
 from llmgate.errors import (
     InvalidRequestError,
     LLMGateError,
@@ -346,7 +346,6 @@ class Budget:
 
 
 def _amount(given: Any) -> Decimal:
-    is_number = isinstance(given, int | float | Decimal) and not isinstance(given, bool)
-    if not is_number or not given > 0:
+    if not (is_number(given) or isinstance(given, Decimal)) or not given > 0:
         raise InvalidRequestError.expected("an amount above 0", given, "max_cost")
     return Decimal(str(given))

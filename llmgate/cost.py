@@ -12,9 +12,10 @@ from decimal import Decimal, InvalidOperation
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib import import_module
-from typing import Any, Protocol, Self, TypeGuard
+from typing import Any, Protocol, Self
 
 from llmgate._text.dataclass import slotted
+from llmgate._text.json import is_mapping
 from llmgate.errors import InvalidRequestError
 
 __all__ = ["Cost", "Prices", "Rates", "cost_by", "cost_of", "load_prices", "rates_of", "total_cost"]
@@ -99,7 +100,7 @@ class Prices:
         Raises:
             InvalidRequestError: naming the price that is wrong.
         """
-        if not _is_table(given):
+        if not is_mapping(given):
             raise InvalidRequestError.expected("prices by model", given, "prices")
         self._rates = {str(model): _own_rates(model, given[model]) for model in given}
 
@@ -115,13 +116,9 @@ class Prices:
         return None
 
 
-def _is_table(value: Any) -> TypeGuard[Mapping[Any, Any]]:
-    return isinstance(value, Mapping)
-
-
 def _own_rates(model: Any, given: Any) -> Rates:
     path = f"prices[{model!r}]"
-    if not _is_table(given):
+    if not is_mapping(given):
         raise InvalidRequestError.expected("the prices of a million tokens", given, path)
     columns = {str(name): value for name, value in given.items()}
     currency = columns.pop("currency", "USD")
@@ -364,7 +361,7 @@ def _count(details: Any, name: str) -> int:
 def _hour_writes(extra: Any) -> int:
     """The tokens that were written to a cache that lasts an hour, as some providers say beside."""
     written = extra.get("cache_creation")
-    count = written.get("ephemeral_1h_input_tokens") if _is_table(written) else None
+    count = written.get("ephemeral_1h_input_tokens") if is_mapping(written) else None
     return count if isinstance(count, int) else 0
 
 

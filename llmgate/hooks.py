@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import field, fields
-from typing import Any, Literal, Protocol, TypeAlias, assert_never, runtime_checkable
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from llmgate._text.dataclass import slotted
 from llmgate.errors import LLMGateError, excerpt
@@ -204,23 +204,19 @@ def as_dictionary(event: Event) -> dict[str, Any]:
 
 
 def _name(event: Event) -> str:
-    match event:
-        case CallStarted():
-            return "call"
-        case AttemptStarted():
-            return "request"
-        case ConnectionQueued():
-            return "connection_queued"
-        case AttemptEnded():
-            return "attempt"
-        case RetryScheduled():
-            return "retry"
-        case FirstToken():
-            return "first_token"
-        case CallEnded():
-            return {"ok": "reply", "error": "failure"}.get(event.outcome, event.outcome)
-        case _:
-            assert_never(event)
+    if isinstance(event, CallEnded):
+        return {"ok": "reply", "error": "failure"}.get(event.outcome, event.outcome)
+    return _NAMES[type(event)]
+
+
+_NAMES: Mapping[type[Event], str] = {
+    CallStarted: "call",
+    AttemptStarted: "request",
+    ConnectionQueued: "connection_queued",
+    AttemptEnded: "attempt",
+    RetryScheduled: "retry",
+    FirstToken: "first_token",
+}
 
 
 def _plain(value: Any) -> Any:

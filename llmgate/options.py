@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
 
 from llmgate._text.dataclass import slotted
+from llmgate._text.json import is_number
 from llmgate.errors import InvalidRequestError
 from llmgate.report import Deviation, Policy
 
@@ -55,18 +56,13 @@ class Timeout:
     def __post_init__(self) -> None:
         for name in ("total", "connect", "first_token", "idle"):
             value = getattr(self, name)
-            if value is not None and not _is_duration(value):
+            is_duration = is_number(value) and 0 < value <= sys.float_info.max
+            if value is not None and not is_duration:
                 raise InvalidRequestError.expected(
                     "a positive number of seconds",
                     value,
                     "timeout" if name == "total" else f"timeout.{name}",
                 )
-
-
-def _is_duration(value: object) -> bool:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return False
-    return 0 < value <= sys.float_info.max
 
 
 class ChatParameters(TypedDict, total=False):

@@ -319,8 +319,7 @@ def streamed(pieces: Iterable[str], end: bool = True) -> tuple[str, list[str]]:
     script.close.side_effect = lambda: [*chunks]
     decoder = MappedDecoder(script, ChunkUnwrapper().chunk)
     assert (script.framer, True) == (decoder.framer, decoder.finished)
-    frame: Any = None
-    made = [*decoder.feed(frame), *decoder.close()]
+    made = [*decoder.feed(Mock()), *decoder.close()]
     texts = [chunk.choices[0].delta.content or "" for chunk in made]
     return "".join(texts), texts
 

@@ -8,10 +8,10 @@ Source: https://json-schema.org/draft/2020-12 (core and validation)
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from llmgate._text.json import is_array, is_object
+from llmgate._text.json import is_array, is_number, is_object
 from llmgate.errors import InvalidRequestError, describe_value
 
 __all__ = ["Contradiction", "contradiction_in", "refuse_contradictions"]
@@ -124,7 +124,7 @@ def _own(schema: dict[str, Any], place: str) -> Iterator[Contradiction]:
         yield Contradiction(_joined(place, "enum"), "is empty: it allows no value")
     for lower, upper in () if _BOUNDED.isdisjoint(schema) else _BOUNDS:
         least, most = schema.get(lower), schema.get(upper)
-        if not (_is_number(least) and _is_number(most)):
+        if not (is_number(least) and is_number(most)):
             continue
         if least > most or (least == most and "exclusive" in lower + upper):
             reason = f"has {lower} {least} and {upper} {most}"
@@ -152,10 +152,6 @@ def _no_type(kind: str) -> str:
     meant = _MEANT.get(kind.lower())
     hint = f"did you mean {meant!r}?" if meant else f"it must be one of {', '.join(_TYPES)}"
     return f"is {describe_value(kind)}, which is no type of JSON; {hint}"
-
-
-def _is_number(value: Any) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _leads_nowhere(reference: Any, around: tuple[dict[str, Any], ...]) -> bool:

@@ -21,6 +21,7 @@ from functools import cache, partial
 from typing import Any, TypeAlias
 from weakref import finalize, ref
 
+from llmgate._text.json import is_number
 from llmgate.errors import InvalidRequestError, describe_value
 from llmgate.hooks import (
     AttemptEnded,
@@ -55,7 +56,7 @@ class Dispatcher:
     """
 
     def __init__(self, timeout: float = 5.0) -> None:
-        if not _is_duration(timeout):
+        if not (is_number(timeout) and 0 <= timeout <= threading.TIMEOUT_MAX):
             reason = f"must be a number of seconds, 0 or more; got {describe_value(timeout)}"
             raise InvalidRequestError(reason, path="hook_timeout")
         self._queue = _EventQueue(timeout)
@@ -93,12 +94,6 @@ class Dispatcher:
                 queue.discard()
         queue.end()
         queue.report()
-
-
-def _is_duration(value: object) -> bool:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return False
-    return 0 <= value <= threading.TIMEOUT_MAX
 
 
 def _set_done(future: asyncio.Future[None]) -> None:

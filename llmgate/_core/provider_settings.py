@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeGuard, cast
+from typing import Any, cast
 
+from llmgate._text.json import is_mapping
 from llmgate._text.redact import Hidden, HiddenUrl, redact, redact_url
 from llmgate.errors import InvalidRequestError, describe_value
 from llmgate.provider.http import Secret
@@ -34,7 +35,7 @@ def as_provider_settings(given: Any) -> dict[str, Hidden]:
     Raises:
         InvalidRequestError: when they are not a dictionary of names.
     """
-    if not _is_mapping(given):
+    if not is_mapping(given):
         reason = f"expected a dictionary, got {type(given).__name__}"
         raise InvalidRequestError(reason, path="provider_settings")
     for name in given:
@@ -104,7 +105,7 @@ def key_of(name: str, value: Any) -> Secret | Hidden:
 def _fixed(value: object) -> Any:
     """A value that equals what it was, in a form that cannot change."""
     kind = type(value)
-    if _is_mapping(value):
+    if is_mapping(value):
         return kind, frozenset((name, _fixed(each)) for name, each in value.items())
     if isinstance(value, list | tuple | set):
         fixed = map(_fixed, cast("Iterable[Any]", value))
@@ -129,12 +130,8 @@ def _may_be_secret(name: str, text: str) -> bool:
 
 
 def _texts_in(value: Any) -> list[str]:
-    if _is_mapping(value):
+    if is_mapping(value):
         value = [*value.values()]
     if isinstance(value, list | tuple | set):
         return [text for each in cast("Iterable[Any]", value) for text in _texts_in(each)]
     return [value] if isinstance(value, str) else []
-
-
-def _is_mapping(value: Any) -> TypeGuard[Mapping[Any, Any]]:
-    return isinstance(value, Mapping)

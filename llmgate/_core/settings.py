@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, TypeVar, cast
 from llmgate._core.check import check_json
 from llmgate._core.provider_settings import as_provider_settings
 from llmgate._core.retry import RetryPolicy, is_async
+from llmgate._text.json import is_mapping, is_number
 from llmgate._text.redact import HiddenHeaders, HiddenUrl
 from llmgate.errors import InvalidRequestError, describe_value
 from llmgate.hooks import AttemptStarted, Hook
@@ -41,7 +42,6 @@ __all__ = [
     "as_transport",
     "explained",
     "is_iterable",
-    "is_mapping",
 ]
 
 Init = TypeVar("Init", bound=Callable[..., None])
@@ -153,9 +153,8 @@ def as_hedge_after(given: Any) -> float | None:
     Raises:
         InvalidRequestError: when they are none.
     """
-    is_number = isinstance(given, int | float) and not isinstance(given, bool)
-    if given is None or (is_number and 0 < given < math.inf):
-        return cast("float | None", given)
+    if given is None or (is_number(given) and 0 < given < math.inf):
+        return given
     raise InvalidRequestError.expected("a positive number of seconds", given, "hedge_after")
 
 
@@ -250,7 +249,3 @@ def _refuse_unknown(owner: str, settings: Iterable[str], known: list[str]) -> No
 
 def is_iterable(value: Any) -> TypeGuard[Iterable[Any]]:
     return isinstance(value, Iterable)
-
-
-def is_mapping(value: Any) -> TypeGuard[Mapping[Any, Any]]:
-    return isinstance(value, Mapping)

@@ -6,7 +6,7 @@ It knows no provider and no shape of a reply.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache, partial
 from operator import is_
@@ -20,6 +20,8 @@ __all__ = [
     "decode_json",
     "encode_json",
     "is_array",
+    "is_mapping",
+    "is_number",
     "is_object",
     "json_reader",
     "parse_arguments",
@@ -43,6 +45,16 @@ def is_object(value: Any) -> TypeGuard[dict[str, Any]]:
 def is_array(value: Any) -> TypeGuard[list[Any]]:
     """Whether a JSON value is an array."""
     return isinstance(value, list)
+
+
+def is_number(value: Any) -> TypeGuard[int | float]:
+    """Whether a JSON value is a number, which a bool is not."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_mapping(value: Any) -> TypeGuard[Mapping[Any, Any]]:
+    """Whether a value is a dictionary of some kind."""
+    return isinstance(value, Mapping)
 
 
 def encode_json(value: Any) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 from llmgate._core.stream import Stream
 from llmgate._exchange import Exchange
-from llmgate._text.json import read_own_json, sorted_json, write_own_json
+from llmgate._text.json import is_number, read_own_json, sorted_json, write_own_json
 from llmgate._text.redact import is_credential, redact_url
 from llmgate.embeddings import EmbeddingCall, Embeddings
 from llmgate.errors import DeadlineExceededError, InvalidRequestError
@@ -230,9 +230,8 @@ def _mode_of(call: ChatCall | EmbeddingCall) -> Literal["bypass", "refresh"] | N
 
 
 def _checked_ttl(given: Any, path: str) -> float | None:
-    is_number = isinstance(given, int | float) and not isinstance(given, bool)
-    if given is None or (is_number and given > 0):
-        return cast("float | None", given)
+    if given is None or (is_number(given) and given > 0):
+        return given
     raise InvalidRequestError.expected("a number of seconds above 0", given, path)
 
 

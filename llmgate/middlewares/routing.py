@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from llmgate._core.retry import RetryBudget, RetryPolicy
-from llmgate._core.settings import as_hedge_after, is_mapping
+from llmgate._core.settings import as_hedge_after
 from llmgate._core.stream import Stream
+from llmgate._text.json import is_mapping
 from llmgate.errors import (
     ContentFilterError,
     ContextWindowError,

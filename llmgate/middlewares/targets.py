@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 from llmgate._core.check import check_name, check_parameters
 from llmgate._core.prepare import hide_credentials, set_call_options
 from llmgate._core.remembered import another
-from llmgate._core.settings import as_hedge_after, is_iterable, is_mapping
+from llmgate._core.settings import as_hedge_after, is_iterable
+from llmgate._text.json import is_mapping, is_number
 from llmgate.errors import (
     InvalidRequestError,
     LLMGateError,
@@ -121,9 +122,7 @@ class Target:
 
 
 def _is_amount(value: object) -> bool:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return False
-    return 0 <= value < math.inf
+    return is_number(value) and 0 <= value < math.inf
 
 
 def _given(options: CallOptions) -> ChatCall:

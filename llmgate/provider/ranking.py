@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import isfinite
 from typing import Any
 
+from llmgate._text.json import is_number
 from llmgate.errors import DecodeError
 from llmgate.provider.http import is_array, is_object
 from llmgate.reranking import RerankResult
@@ -36,7 +37,7 @@ def _result(item: Any, path: str, score: str) -> RerankResult:
     index, value = item.get("index"), item.get(score)
     if type(index) is not int:
         raise DecodeError(f"{path}.index is not an integer")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+    if not (is_number(value) and isfinite(value)):
         raise DecodeError(f"{path}.{score} is not a number")
     known = {"index", score, "document", "text", "object"}
     extra = {name: value for name, value in item.items() if name not in known}
