@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from llmgate.middleware import Middleware
 from llmgate.middlewares.limit_store import Share
 from llmgate.middlewares.limits import Limit, Limits
 from llmgate_redis import RedisLimits
 from tests.integration.shared_limits import ONE, PATIENT, paced, refused
+from tests.limited_calls import Slow
 
 
 @pytest.fixture
@@ -26,24 +26,6 @@ async def stores(shared: Any, namespace: str) -> Any:
     yield stores
     for store in stores:
         await store.aclose()
-
-
-class Slow(Middleware):
-    """Takes a while; counts how many calls there are at once."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self.running = self.most = self.calls = 0
-
-    async def chat(self, call: Any, handler: Any) -> Any:
-        self.running += 1
-        self.calls += 1
-        self.most = max(self.most, self.running)
-        try:
-            await asyncio.sleep(self.seconds)
-            return await handler(call)
-        finally:
-            self.running -= 1
 
 
 # --- what processes share ---

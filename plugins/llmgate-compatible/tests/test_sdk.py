@@ -10,11 +10,9 @@ from typing import Any
 import pytest
 
 import llmgate_compatible
-from llmgate.provider.accumulate import accumulate
 from llmgate.provider.http import decode_json
-from llmgate.testing import RecordedExchange, drive, load_corpus, read_stream
-from llmgate.testing.driving import call_of, first_request
-from llmgate.types import Completion
+from llmgate.testing import RecordedExchange, load_corpus
+from tests.driven import body_of, completion_of
 from tests.generated_calls import Twice, generated_calls, keys_of
 from tests.sdk import OPENAI_ANSWER, SdkServer
 
@@ -112,9 +110,7 @@ CALLS = generated_calls(MESSAGES, PARAMETERS, count=200)
 
 def sent(ours: Mapping[str, Any]) -> dict[str, Any]:
     """The body of a call."""
-    call = call_of(PROVIDER, {"model": MODEL, **ours})
-    flow: Any = PROVIDER.stream(call) if call.stream else PROVIDER.complete(call)
-    return dict(decode_json(first_request(flow).body))
+    return body_of(PROVIDER, {"model": MODEL, **ours})
 
 
 @pytest.fixture(scope="module")
@@ -149,15 +145,6 @@ def test_both_send_the_same(server: SdkServer) -> None:
 # --- responses ----------------------------------------------------------------------------
 
 
-def ours_of(exchange: RecordedExchange) -> Completion:
-    """What we read in a recording."""
-    call = call_of(PROVIDER, {"model": "m", "messages": HELLO, "stream": exchange.is_stream})
-    if not exchange.is_stream:
-        return drive(PROVIDER.complete(call), exchange.replies).result
-    decoder = drive(PROVIDER.stream(call), exchange.replies).result
-    return accumulate(read_stream(decoder, [exchange.replies[-1].body]))
-
-
 def theirs_of(exchange: RecordedExchange) -> list[Any]:
     """What the package reads in it: a completion, or chunks."""
     chat = groq.types.chat
@@ -175,7 +162,7 @@ def test_both_read_the_same() -> None:
     for exchange in recordings:
         if exchange.is_refusal or b'"error":' in exchange.replies[-1].body:
             continue
-        ours, theirs = ours_of(exchange), theirs_of(exchange)
+        ours, theirs = completion_of(PROVIDER, exchange), theirs_of(exchange)
         chosen = [each.choices[0] for each in theirs if each.choices]
         said = [each.delta if exchange.is_stream else each.message for each in chosen]
         message = ours.choices[0].message

@@ -11,12 +11,9 @@ from typing import Any
 
 import pytest
 
-from llmgate.provider.accumulate import accumulate
-from llmgate.provider.http import decode_json
-from llmgate.testing import RecordedExchange, drive, load_corpus, read_stream
-from llmgate.testing.driving import call_of, first_request
-from llmgate.types import Completion
+from llmgate.testing import load_corpus
 from llmgate_huggingface import HuggingFace
+from tests.driven import body_of, completion_of
 from tests.generated_calls import Twice, generated_calls, keys_of
 from tests.sdk import OPENAI_ANSWER, SdkServer
 
@@ -109,9 +106,7 @@ CALLS = generated_calls(MESSAGES, PARAMETERS, count=180)
 
 def sent(ours: Mapping[str, Any]) -> dict[str, Any]:
     """The body of a call."""
-    call = call_of(TGI, {"model": "tgi", **ours})
-    flow: Any = TGI.stream(call) if call.stream else TGI.complete(call)
-    return dict(decode_json(first_request(flow).body))
+    return body_of(TGI, {"model": "tgi", **ours})
 
 
 @pytest.fixture(scope="module")
@@ -145,22 +140,13 @@ def test_both_send_the_same(server: SdkServer) -> None:
         assert sent(call.ours) == theirs, call.name
 
 
-def ours_of(exchange: RecordedExchange) -> Completion:
-    """What this plugin reads in a recording."""
-    call = call_of(TGI, {"model": "m", "messages": HELLO, "stream": exchange.is_stream})
-    if not exchange.is_stream:
-        return drive(TGI.complete(call), exchange.replies).result
-    decoder = drive(TGI.stream(call), exchange.replies).result
-    return accumulate(read_stream(decoder, [exchange.replies[-1].body]))
-
-
 def test_both_read_the_same(corpus: Path) -> None:
     """Texts, calls and reason of every recording are those of the package."""
     read = 0
     for exchange in load_corpus(corpus, expect=None):
         if "endpoint:chat.completions" not in exchange.tags or exchange.is_refusal:
             continue
-        answer, body = ours_of(exchange), exchange.replies[-1].body
+        answer, body = completion_of(TGI, exchange), exchange.replies[-1].body
         if exchange.is_stream:
             lines = [line[5:] for line in body.splitlines() if line.startswith(b"data: {")]
             theirs = [HUB.ChatCompletionStreamOutput.parse_obj(json.loads(line)) for line in lines]

@@ -11,12 +11,10 @@ from typing import Any
 
 import pytest
 
-from llmgate.provider.accumulate import accumulate
-from llmgate.provider.http import decode_json, is_array
-from llmgate.testing import RecordedExchange, drive, load_corpus, read_stream
-from llmgate.testing.driving import call_of, first_request
-from llmgate.types import Completion
+from llmgate.provider.http import is_array
+from llmgate.testing import load_corpus
 from llmgate_mistral import Mistral
+from tests.driven import body_of, completion_of
 from tests.generated_calls import Twice, generated_calls, keys_of
 from tests.sdk import OPENAI_ANSWER, SdkServer
 
@@ -137,9 +135,7 @@ CALLS = generated_calls(MESSAGES, PARAMETERS, count=180)
 
 def sent(ours: Mapping[str, Any]) -> dict[str, Any]:
     """The body of a call."""
-    call = call_of(PROVIDER, {"model": "mistral-small-latest", **ours})
-    flow: Any = PROVIDER.stream(call) if call.stream else PROVIDER.complete(call)
-    return dict(decode_json(first_request(flow).body))
+    return body_of(PROVIDER, {"model": "mistral-small-latest", **ours})
 
 
 def without_defaults(body: dict[str, Any]) -> dict[str, Any]:
@@ -189,15 +185,6 @@ def test_both_send_the_same(server: SdkServer) -> None:
         assert sent(call.ours) == without_defaults(asked.json), call.name
 
 
-def ours_of(exchange: RecordedExchange) -> Completion:
-    """What this plugin reads in a recording."""
-    call = call_of(PROVIDER, {"model": "m", "messages": HELLO, "stream": exchange.is_stream})
-    if not exchange.is_stream:
-        return drive(PROVIDER.complete(call), exchange.replies).result
-    decoder = drive(PROVIDER.stream(call), exchange.replies).result
-    return accumulate(read_stream(decoder, [exchange.replies[-1].body]))
-
-
 def texts_of(content: Any, kind: str) -> str:
     """The texts, or the thinking, of a content that the package has read."""
     if not is_array(content):
@@ -214,7 +201,7 @@ def test_both_read_the_same(corpus: Path) -> None:
     for exchange in load_corpus(corpus, expect=None):
         if exchange.is_refusal:
             continue
-        answer, body = ours_of(exchange), exchange.replies[-1].body
+        answer, body = completion_of(PROVIDER, exchange), exchange.replies[-1].body
         if exchange.is_stream:
             lines = [line[6:] for line in body.splitlines() if line.startswith(b"data: {")]
             theirs = [MODELS.CompletionChunk.model_validate_json(line) for line in lines]

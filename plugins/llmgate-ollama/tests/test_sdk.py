@@ -11,12 +11,9 @@ from typing import Any
 import ollama
 import pytest
 
-from llmgate.provider.accumulate import accumulate
-from llmgate.provider.http import decode_json
-from llmgate.testing import RecordedExchange, drive, load_corpus, read_stream
-from llmgate.testing.driving import call_of, first_request
-from llmgate.types import Completion
+from llmgate.testing import load_corpus
 from llmgate_ollama import Ollama
+from tests.driven import body_of, completion_of
 from tests.generated_calls import Twice, generated_calls, keys_of
 from tests.sdk import SdkServer
 
@@ -132,9 +129,7 @@ CALLS = generated_calls(MESSAGES, PARAMETERS, count=160)
 
 def sent(ours: Mapping[str, Any]) -> dict[str, Any]:
     """The body of a call."""
-    call = call_of(PROVIDER, {"model": "qwen3", **ours})
-    flow: Any = PROVIDER.stream(call) if call.stream else PROVIDER.complete(call)
-    return dict(decode_json(first_request(flow).body))
+    return body_of(PROVIDER, {"model": "qwen3", **ours})
 
 
 def as_the_package_has_it(body: dict[str, Any]) -> dict[str, Any]:
@@ -175,15 +170,6 @@ def test_both_send_the_same(server: SdkServer) -> None:
         assert as_the_package_has_it(sent(call.ours)) == theirs, call.name
 
 
-def ours_of(exchange: RecordedExchange) -> Completion:
-    """What this plugin reads in a recording."""
-    call = call_of(PROVIDER, {"model": "m", "messages": HELLO, "stream": exchange.is_stream})
-    if not exchange.is_stream:
-        return drive(PROVIDER.complete(call), exchange.replies).result
-    decoder = drive(PROVIDER.stream(call), exchange.replies).result
-    return accumulate(read_stream(decoder, [exchange.replies[-1].body]))
-
-
 def test_both_read_the_same(corpus: Path) -> None:
     """Texts, thinking, calls, reason and counts of every recording are those of the package."""
     read = 0
@@ -193,7 +179,7 @@ def test_both_read_the_same(corpus: Path) -> None:
         body = exchange.replies[-1].body
         lines = body.splitlines() if exchange.is_stream else [body]
         theirs = [ollama.ChatResponse.model_validate_json(line) for line in lines if line.strip()]
-        answer = ours_of(exchange)
+        answer = completion_of(PROVIDER, exchange)
         message, usage = answer.choices[0].message, answer.usage
         assert message.content == ("".join(each.message.content or "" for each in theirs) or None)
         thinking = "".join(each.message.thinking or "" for each in theirs)

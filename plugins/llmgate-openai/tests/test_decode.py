@@ -9,39 +9,13 @@ import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from llmgate.provider.framing import Frame
-from llmgate.provider.http import HttpResponse
-from llmgate.types import Completion, ToolCall
-from llmgate_openai import ChatDecoder, decode
-
-_USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
-
-
-def _payload(message: Any = None, **rest: Any) -> dict[str, Any]:
-    """A reply with one choice; ``rest`` overrides parts of the choice, or of the envelope."""
-    if message is None:
-        message = {"role": "assistant", "content": "Paris"}
-    choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
-    for name in ("index", "finish_reason", "logprobs"):
-        if name in rest:
-            choice[name] = rest.pop(name)
-    envelope = {
-        "id": "chatcmpl-1",
-        "object": "chat.completion",
-        "created": 1784728648,
-        "model": "gpt-5",
-        "choices": [choice],
-        "usage": _USAGE,
-    }
-    return {**envelope, **rest}
-
-
-def _decoded(payload: Any) -> Completion:
-    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-    return decode(HttpResponse(200, {}, body), "7")
+from llmgate.types import ToolCall
+from llmgate_openai import ChatDecoder
+from tests.integration.openai_responses import USAGE, completion_of, response_of
 
 
 def _calls(message: Any, **rest: Any) -> list[ToolCall]:
-    calls = _decoded(_payload(message, **rest)).choices[0].message.tool_calls
+    calls = completion_of(response_of(message, **rest)).choices[0].message.tool_calls
     assert calls is not None
     return calls
 
@@ -111,14 +85,14 @@ _SAID: dict[str, tuple[Any, dict[str, Any]]] = {
 def test_messages_are_read(kind: str) -> None:
     """Every field of a message, in OpenAI's form and in those of its imitators."""
     message, expected = _SAID[kind]
-    read = _decoded(_payload(message)).choices[0].message
+    read = completion_of(response_of(message)).choices[0].message
     assert expected == {name: getattr(read, name) for name in expected}
 
 
 def test_the_envelope_is_read() -> None:
     """Every field of OpenAI's has its place, and what is unknown is in ``extra``."""
-    answer = _decoded(
-        _payload(service_tier="flex", system_fingerprint="fp", moderation={"input": 1})
+    answer = completion_of(
+        response_of(service_tier="flex", system_fingerprint="fp", moderation={"input": 1})
     )
     assert ("chatcmpl-1", "gpt-5", 1784728648) == (answer.id, answer.model, answer.created)
     assert ("flex", "fp") == (answer.service_tier, answer.system_fingerprint)
@@ -132,20 +106,20 @@ def test_the_envelope_is_read() -> None:
 )
 def test_an_envelope_may_be_bare(envelope: dict[str, Any]) -> None:
     """What some hosts leave out, or send as null, spoils no answer."""
-    assert "Paris" == _decoded(_payload(**envelope)).text
+    assert "Paris" == completion_of(response_of(**envelope)).text
 
 
 def test_every_choice_is_read() -> None:
     """With n > 1 each choice has its index, also where the host numbers none."""
     choices = [{"message": {"content": text}, "finish_reason": "stop"} for text in "ab"]
-    read = _decoded(_payload(choices=choices)).choices
+    read = completion_of(response_of(choices=choices)).choices
     assert [(0, "a"), (1, "b")] == [(choice.index, choice.message.content) for choice in read]
 
 
 def test_logprobs_are_kept() -> None:
     """They are handed on as they came, refusals included."""
     logprobs = {"content": [{"token": "x", "logprob": -9999.0, "bytes": None}], "refusal": []}
-    assert logprobs == _decoded(_payload(logprobs=logprobs)).choices[0].logprobs
+    assert logprobs == completion_of(response_of(logprobs=logprobs)).choices[0].logprobs
 
 
 # --- calls ----------------------------------------------------------------------------------
@@ -169,7 +143,8 @@ def test_arguments_are_text(arguments: Any, expected: str) -> None:
     (call,) = _calls({"tool_calls": [{"id": "a", "function": function}]})
     assert call.function is not None
     assert expected == call.function.arguments
-    legacy = _decoded(_payload({"content": None, "function_call": function})).choices[0].message
+    read = completion_of(response_of({"content": None, "function_call": function}))
+    legacy = read.choices[0].message
     assert legacy.function_call is not None
     assert expected == legacy.function_call.arguments
 
@@ -179,7 +154,7 @@ def test_missing_ids_are_made() -> None:
     function = {"name": "f", "arguments": "{}"}
     message = {"tool_calls": [{"function": function}, {"id": "", "function": function}]}
     choices = [{"message": message}, {"message": message}]
-    read = _decoded(_payload(choices=choices)).choices
+    read = completion_of(response_of(choices=choices)).choices
     assert [
         ["call_7_0_0", "call_7_0_1"],
         ["call_7_1_0", "call_7_1_1"],
@@ -238,14 +213,14 @@ def test_calls_of_an_unknown_kind_are_kept() -> None:
 )
 def test_finish_reasons(native: Any, message: Any, expected: Any) -> None:
     """OpenAI's word for the reason, the host's own beside it, and none where there is none."""
-    choice = _decoded(_payload(message, finish_reason=native)).choices[0]
+    choice = completion_of(response_of(message, finish_reason=native)).choices[0]
     assert (expected, native or None) == (choice.finish_reason, choice.native_finish_reason)
 
 
 def test_what_a_filter_withheld_whole_is_an_answer() -> None:
     """Azure leaves out the message then; the reason says what happened."""
     choice: Any = {"index": 0, "finish_reason": "content_filter", "content_filter_results": {}}
-    read = _decoded(_payload(choices=[choice])).choices[0]
+    read = completion_of(response_of(choices=[choice])).choices[0]
     assert (None, "content_filter") == (read.message.content, read.finish_reason)
 
 
@@ -255,21 +230,21 @@ def test_what_a_filter_withheld_whole_is_an_answer() -> None:
 @pytest.mark.parametrize(
     ("usage", "expected"),
     [
-        (_USAGE, (3, 2, 5, None)),
+        (USAGE, (3, 2, 5, None)),
         ({"prompt_tokens": 3, "completion_tokens": 2}, (3, 2, 5, None)),
-        ({**_USAGE, "prompt_tokens_details": {"cached_tokens": 1}}, (3, 2, 5, 1)),
+        ({**USAGE, "prompt_tokens_details": {"cached_tokens": 1}}, (3, 2, 5, 1)),
         (
-            {**_USAGE, "prompt_tokens_details": None, "completion_tokens_details": None},
+            {**USAGE, "prompt_tokens_details": None, "completion_tokens_details": None},
             (3, 2, 5, None),
         ),
-        ({**_USAGE, "prompt_cache_hit_tokens": 2, "prompt_cache_miss_tokens": 1}, (3, 2, 5, 2)),
+        ({**USAGE, "prompt_cache_hit_tokens": 2, "prompt_cache_miss_tokens": 1}, (3, 2, 5, 2)),
         ({"prompt_tokens": 3.0, "completion_tokens": 2, "total_tokens": 5}, (3, 2, 5, None)),
-        ({**_USAGE, "queue_time": 0.1, "cost": None}, (3, 2, 5, None)),
+        ({**USAGE, "queue_time": 0.1, "cost": None}, (3, 2, 5, None)),
     ],
 )
 def test_usage_is_read(usage: Any, expected: tuple[int, int, int, int | None]) -> None:
     """Parts stay parts: cached tokens are among the prompt's, and nothing is counted twice."""
-    read = _decoded(_payload(usage=usage)).usage
+    read = completion_of(response_of(usage=usage)).usage
     assert read is not None
     details = read.prompt_tokens_details
     cached = None if details is None else details.cached_tokens
@@ -279,7 +254,7 @@ def test_usage_is_read(usage: Any, expected: tuple[int, int, int, int | None]) -
 @pytest.mark.parametrize("usage", [None, {}])
 def test_no_usage_is_none(usage: Any) -> None:
     """Where nothing is said, nothing is invented."""
-    assert _decoded(_payload(usage=usage)).usage is None
+    assert completion_of(response_of(usage=usage)).usage is None
 
 
 # --- as the vendor's own SDK reads it ------------------------------------------------------
@@ -288,7 +263,7 @@ def test_no_usage_is_none(usage: Any) -> None:
 def test_the_answer_reads_as_the_vendors_own_sdk_reads_it() -> None:
     """The OpenAI package makes the same of a reply, field by field."""
     function = {"name": "f", "arguments": "{}"}
-    payload = _payload(
+    payload = response_of(
         {
             "role": "assistant",
             "content": "x",
@@ -299,14 +274,14 @@ def test_the_answer_reads_as_the_vendors_own_sdk_reads_it() -> None:
         logprobs={"content": [], "refusal": None},
     )
     theirs = ChatCompletion.model_validate(payload).model_dump(exclude_none=True)
-    ours = _decoded(payload).model_dump(exclude_none=True)
+    ours = completion_of(payload).model_dump(exclude_none=True)
     del ours["choices"][0]["native_finish_reason"], ours["choices"][0]["logprobs"]["refusal"]
     assert theirs == ours
 
 
 def test_the_vendors_own_sdk_reads_our_chunks() -> None:
     """A dumped chunk is a chunk of OpenAI's."""
-    event = _payload()
+    event = response_of()
     event["object"] = "chat.completion.chunk"
     event["choices"] = [{"index": 0, "delta": {"content": "x"}, "finish_reason": None}]
     (chunk,) = ChatDecoder("7").feed(Frame(json.dumps(event).encode()))

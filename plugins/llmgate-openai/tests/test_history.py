@@ -13,37 +13,17 @@ from llmgate.errors import InvalidRequestError
 from llmgate.testing import Canned, CannedTransport, with_transport
 from llmgate.types import Function, Message, ToolCall
 from llmgate_openai import OpenAI
+from tests.integration.openai_requests import ANSWER, ELSEWHERE, HELLO, sent_request
 
 _PARTS: list[Any] = [
     {"type": "thinking", "thinking": [{"type": "text", "text": "Hm"}]},
     {"type": "text", "text": "Four."},
 ]
 _CONTENT = "messages[1].content"
-_HELLO: list[Any] = [{"role": "user", "content": "Hello"}]
-_ANSWER = b'{"choices":[{"index":0,"message":{"role":"assistant","content":"Hi"}}]}'
-_STREAM = b'data: {"choices":[{"index":0,"delta":{"content":"Hi"}}]}\n\ndata: [DONE]\n\n'
-_ELSEWHERE = "https://compatible.invalid/v1"
-
-
-async def _sent(**given: Any) -> tuple[dict[str, Any], Mapping[str, str]]:
-    """The body that a call sends, and the paths of its report with their kinds."""
-    options: dict[str, Any] = {"model": "gpt-4o", "messages": _HELLO, "base_url": None, **given}
-    base_url, model = options.pop("base_url"), options.pop("model")
-    is_stream = bool(options.get("stream"))
-    transport = CannedTransport([Canned(body=_STREAM if is_stream else _ANSWER)])
-    provider = with_transport(OpenAI(api_key="sk-test", base_url=base_url), transport)
-    async with Client(providers={"openai": provider}) as client:
-        call: Any = client.acompletion  # which of its overloads is meant, only the options tell
-        answer = await call(f"openai/{model}", **options)
-        if is_stream:
-            await answer.completion()
-    (request,) = transport.requests
-    reported = {deviation.path: deviation.kind for deviation in answer.report}
-    return json.loads(request.body), reported
 
 
 async def _sent_back(message: Any, base_url: str | None = None) -> tuple[Any, Mapping[str, str]]:
-    sent, reported = await _sent(messages=[*_HELLO, message, *_HELLO], base_url=base_url)
+    sent, reported = await sent_request(messages=[*HELLO, message, *HELLO], base_url=base_url)
     return sent["messages"][1], reported
 
 
@@ -66,13 +46,13 @@ async def _sent_back(message: Any, base_url: str | None = None) -> tuple[Any, Ma
             },
         ),
         (
-            _ELSEWHERE,
+            ELSEWHERE,
             Message(content="x", reasoning_content="Hm"),
             {"role": "assistant", "content": "x", "reasoning_content": "Hm"},
             {},
         ),
         (
-            _ELSEWHERE,
+            ELSEWHERE,
             Message(
                 content="x",
                 reasoning_content="Hm",
@@ -87,7 +67,7 @@ async def _sent_back(message: Any, base_url: str | None = None) -> tuple[Any, Ma
             {"messages[1].reasoning_content": "merged"},
         ),
         (
-            _ELSEWHERE,
+            ELSEWHERE,
             Message(
                 content="4",
                 reasoning_content="Hm",
@@ -100,7 +80,7 @@ async def _sent_back(message: Any, base_url: str | None = None) -> tuple[Any, Ma
             {},
         ),
         (
-            _ELSEWHERE,
+            ELSEWHERE,
             Message(content="Five.", reasoning_content="Hm", extra={"content_parts": _PARTS}),
             {
                 "role": "assistant",
@@ -109,13 +89,13 @@ async def _sent_back(message: Any, base_url: str | None = None) -> tuple[Any, Ma
             {},
         ),
         (
-            _ELSEWHERE,
+            ELSEWHERE,
             Message(content="Five.", extra={"content_parts": _PARTS[1:]}),
             {"role": "assistant", "content": "Five."},
             {},
         ),
         (
-            _ELSEWHERE,
+            ELSEWHERE,
             Message(extra={"content_parts": _PARTS[:1]}),
             {"role": "assistant", "content": _PARTS[:1]},
             {},
@@ -127,21 +107,21 @@ async def _sent_back(message: Any, base_url: str | None = None) -> tuple[Any, Ma
             {"messages[1].images": "dropped"},
         ),
         (
-            _ELSEWHERE,
+            ELSEWHERE,
             Message(content="x", extra={"images": [1]}),
             {"role": "assistant", "content": "x", "images": [1]},
             {},
         ),
         (None, Message(), {"role": "assistant", "content": ""}, {_CONTENT: "converted"}),
-        (_ELSEWHERE, Message(), {"role": "assistant", "content": ""}, {_CONTENT: "converted"}),
+        (ELSEWHERE, Message(), {"role": "assistant", "content": ""}, {_CONTENT: "converted"}),
         (
-            _ELSEWHERE,
+            ELSEWHERE,
             Message(refusal="No."),
             {"role": "assistant", "content": None, "refusal": "No."},
             {},
         ),
         (
-            _ELSEWHERE,
+            ELSEWHERE,
             Message(tool_calls=[ToolCall("a", Function("f", '{"a": 1,}'))]),
             {
                 "role": "assistant",
@@ -226,14 +206,14 @@ async def test_tools_and_calls_of_a_hosts_own_pass_through() -> None:
     ]
     body = {"message": {"role": "assistant", "content": None, "tool_calls": calls}, "index": 0}
     response = Canned(body=json.dumps({"choices": [body]}).encode())
-    transport = CannedTransport([response, Canned(body=_ANSWER), Canned(body=_ANSWER)])
-    provider = with_transport(OpenAI(api_key="sk-test", base_url=_ELSEWHERE), transport)
+    transport = CannedTransport([response, Canned(body=ANSWER), Canned(body=ANSWER)])
+    provider = with_transport(OpenAI(api_key="sk-test", base_url=ELSEWHERE), transport)
     async with Client(providers={"openai": provider}) as client:
-        answer = await client.acompletion("openai/m", _HELLO, tools=tools)
+        answer = await client.acompletion("openai/m", HELLO, tools=tools)
         message = answer.choices[0].message
         for form in (message, message.model_dump()):
             results: Any = [{"role": "tool", "tool_call_id": each, "content": "x"} for each in "ab"]
-            history: Any = [*_HELLO, form, *results]
+            history: Any = [*HELLO, form, *results]
             again = await client.acompletion("openai/m", history, tools=tools)
             sent = json.loads(transport.requests[-1].body)
             assert (tools, calls) == (sent["tools"], sent["messages"][1]["tool_calls"])

@@ -8,36 +8,7 @@ from typing import Any
 import pytest
 
 from llmgate.errors import ContentFilterError, DecodeError, LLMGateError, ProviderError, ServerError
-from llmgate.provider.http import HttpResponse
-from llmgate.types import Completion
-from llmgate_openai import decode
-
-_USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
-
-
-def _payload(message: Any = None, **rest: Any) -> dict[str, Any]:
-    """A reply with one choice; ``rest`` overrides parts of the choice, or of the envelope."""
-    if message is None:
-        message = {"role": "assistant", "content": "Paris"}
-    choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
-    for name in ("index", "finish_reason", "logprobs"):
-        if name in rest:
-            choice[name] = rest.pop(name)
-    envelope = {
-        "id": "chatcmpl-1",
-        "object": "chat.completion",
-        "created": 1784728648,
-        "model": "gpt-5",
-        "choices": [choice],
-        "usage": _USAGE,
-    }
-    return {**envelope, **rest}
-
-
-def _decoded(payload: Any) -> Completion:
-    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-    return decode(HttpResponse(200, {}, body), "7")
-
+from tests.integration.openai_responses import completion_of, response_of
 
 _NO_ANSWERS: list[Any] = [
     b"",
@@ -69,25 +40,25 @@ _NO_ANSWERS: list[Any] = [
     {"choices": [{"message": {"role": "assistant"}}]},
     {"choices": [{"message": {}, "finish_reason": "stop"}]},
     {"choices": [{"text": "x", "finish_reason": "stop"}]},
-    _payload({"content": 5}),
-    _payload({"content": True}),
-    _payload({"content": {"text": "x"}}),
-    _payload({"content": [5]}),
-    _payload({"content": [{"type": "text", "text": 5}]}),
-    _payload({"content": [{"type": "thinking", "thinking": 5}]}),
-    _payload({"content": "x", "tool_calls": 5}),
-    _payload({"content": "x", "tool_calls": {"id": "a"}}),
-    _payload({"content": "x", "tool_calls": "f"}),
-    _payload({"tool_calls": [None]}),
-    _payload({"tool_calls": [[]]}),
-    _payload({"tool_calls": [{}]}),
-    _payload({"tool_calls": [{"id": "a", "function": None}]}),
-    _payload({"tool_calls": [{"id": "a", "function": "f"}]}),
-    _payload({"tool_calls": [{"id": "a", "function": {"arguments": "{}"}}]}),
-    _payload({"tool_calls": [{"id": "a", "function": {"name": ""}}]}),
-    _payload({"tool_calls": [{"id": "a", "function": {"name": 5}}]}),
-    _payload({"tool_calls": [{"id": "a", "type": "custom"}]}),
-    _payload({"function_call": {"arguments": "{}"}}),
+    response_of({"content": 5}),
+    response_of({"content": True}),
+    response_of({"content": {"text": "x"}}),
+    response_of({"content": [5]}),
+    response_of({"content": [{"type": "text", "text": 5}]}),
+    response_of({"content": [{"type": "thinking", "thinking": 5}]}),
+    response_of({"content": "x", "tool_calls": 5}),
+    response_of({"content": "x", "tool_calls": {"id": "a"}}),
+    response_of({"content": "x", "tool_calls": "f"}),
+    response_of({"tool_calls": [None]}),
+    response_of({"tool_calls": [[]]}),
+    response_of({"tool_calls": [{}]}),
+    response_of({"tool_calls": [{"id": "a", "function": None}]}),
+    response_of({"tool_calls": [{"id": "a", "function": "f"}]}),
+    response_of({"tool_calls": [{"id": "a", "function": {"arguments": "{}"}}]}),
+    response_of({"tool_calls": [{"id": "a", "function": {"name": ""}}]}),
+    response_of({"tool_calls": [{"id": "a", "function": {"name": 5}}]}),
+    response_of({"tool_calls": [{"id": "a", "type": "custom"}]}),
+    response_of({"function_call": {"arguments": "{}"}}),
 ]
 
 
@@ -95,7 +66,7 @@ _NO_ANSWERS: list[Any] = [
 def test_what_is_no_answer_is_refused(body: Any) -> None:
     """Whatever is no completion is a DecodeError that holds the body, and is never an answer."""
     with pytest.raises(DecodeError) as caught:
-        _decoded(body)
+        completion_of(body)
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     assert data == caught.value.frame
     assert len(str(caught.value)) < 3000
@@ -117,7 +88,7 @@ def test_an_error_with_status_200_is_an_error(
 ) -> None:
     """The host says no in a reply that looks fine."""
     with pytest.raises(ProviderError) as caught:
-        _decoded(body)
+        completion_of(body)
     assert (kind, status, False) == (
         type(caught.value),
         caught.value.status,
@@ -128,8 +99,8 @@ def test_an_error_with_status_200_is_an_error(
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        (b"\xef\xbb\xbf" + json.dumps(_payload()).encode(), "Paris"),
-        (b"\n\n  " + json.dumps(_payload()).encode() + b"\n", "Paris"),
+        (b"\xef\xbb\xbf" + json.dumps(response_of()).encode(), "Paris"),
+        (b"\n\n  " + json.dumps(response_of()).encode() + b"\n", "Paris"),
         (rb'{"choices":[{"message":{"content":"\ud83d\ude00"}}]}', "😀"),
         (rb'{"choices":[{"message":{"content":"a\ud83d"}}]}', "a\ufffd"),
         (rb'{"choices":[{"message":{"content":"\ude00b"}}]}', "\ufffdb"),
@@ -141,6 +112,6 @@ def test_an_error_with_status_200_is_an_error(
 )
 def test_odd_json_is_read(body: bytes, expected: str) -> None:
     """A mark before it, white space, halves of characters, numbers that are none, keys twice."""
-    answer = _decoded(body)
+    answer = completion_of(body)
     assert expected == answer.text
     assert answer.text.encode()

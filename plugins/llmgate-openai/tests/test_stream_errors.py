@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -19,32 +18,8 @@ from llmgate.errors import (
 )
 from llmgate.provider.accumulate import accumulate
 from llmgate.provider.framing import Frame
-from llmgate.types import Chunk
 from llmgate_openai import ChatDecoder
-
-
-def _event(delta: Any = None, *, finish: Any = None, choice: int = 0, **rest: Any) -> bytes:
-    """One event, with one choice unless ``rest`` says otherwise."""
-    said: Any = {} if delta is None else delta
-    chosen = {"index": choice, "delta": said, "finish_reason": finish}
-    envelope = {
-        "id": "chatcmpl-1",
-        "object": "chat.completion.chunk",
-        "created": 1784728648,
-        "model": "gpt-5",
-        "choices": [chosen],
-        "usage": None,
-    }
-    return json.dumps({**envelope, **rest}).encode()
-
-
-def _chunks(*events: bytes | Frame, choices: int = 1) -> list[Chunk]:
-    decoder = ChatDecoder("7", choices=choices)
-    read: list[Chunk] = []
-    for event in events:
-        read += decoder.feed(event if isinstance(event, Frame) else Frame(event))
-    return [*read, *decoder.close()]
-
+from tests.integration.openai_events import chunks_of, event_of
 
 # --- errors inside --------------------------------------------------------------------------
 
@@ -78,7 +53,7 @@ _ERRORS: list[tuple[Frame, type[ProviderError], int | None, str | None]] = [
     (Frame(b"<html>Bad gateway</html>"), ProviderError, None, None),
     (Frame(b"\xff\xfe"), ProviderError, None, None),
     (
-        Frame(_event(choices=[{"index": 0, "error": {"message": "m", "code": 502}}])),
+        Frame(event_of(choices=[{"index": 0, "error": {"message": "m", "code": 502}}])),
         ServerError,
         502,
         None,
@@ -92,7 +67,7 @@ def test_errors_inside_a_stream_are_typed(
 ) -> None:
     """In whichever shape: the class and status follow from the codes, and it says where it was."""
     decoder = ChatDecoder("7")
-    _ = decoder.feed(Frame(_event({"content": "x"})))
+    _ = decoder.feed(Frame(event_of({"content": "x"})))
     with pytest.raises(ProviderError) as caught:
         _ = decoder.feed(frame)
     assert kind is type(caught.value)
@@ -105,7 +80,7 @@ def test_errors_inside_a_stream_are_typed(
 @pytest.mark.parametrize("error", [None, {}, "", [], False, 0])
 def test_an_empty_error_is_none(error: Any) -> None:
     """A field that says nothing ends no stream."""
-    answer = accumulate(_chunks(_event({"content": "x"}, error=error), b"[DONE]"))
+    answer = accumulate(chunks_of(event_of({"content": "x"}, error=error), b"[DONE]"))
     assert "x" == answer.choices[0].message.content
 
 
@@ -131,21 +106,21 @@ def test_an_empty_error_is_none(error: Any) -> None:
         b'{"choices":[null]}',
         b'{"choices":["x"]}',
         b'{"choices":[[]]}',
-        _event(choices=[{"index": 0, "delta": "x"}]),
-        _event(choices=[{"index": 0, "delta": [["content", "x"]]}]),
-        _event({"content": 5}),
-        _event({"content": {"text": "x"}}),
-        _event({"content": [5]}),
-        _event({"content": [{"type": "text", "text": ["x"]}]}),
-        _event({"content": [{"type": "thinking", "thinking": 5}]}),
-        _event({"function_call": {"name": 5}}),
+        event_of(choices=[{"index": 0, "delta": "x"}]),
+        event_of(choices=[{"index": 0, "delta": [["content", "x"]]}]),
+        event_of({"content": 5}),
+        event_of({"content": {"text": "x"}}),
+        event_of({"content": [5]}),
+        event_of({"content": [{"type": "text", "text": ["x"]}]}),
+        event_of({"content": [{"type": "thinking", "thinking": 5}]}),
+        event_of({"function_call": {"name": 5}}),
     ],
     ids=lambda data: data[:60].decode("ascii", "replace"),
 )
 def test_what_is_no_chunk_is_refused(data: bytes) -> None:
     """Every wrong type is a DecodeError that holds the event, whatever came before."""
     decoder = ChatDecoder("7")
-    _ = decoder.feed(Frame(_event({"content": "x"})))
+    _ = decoder.feed(Frame(event_of({"content": "x"})))
     with pytest.raises(DecodeError) as caught:
         _ = decoder.feed(Frame(data))
     assert data == caught.value.frame
@@ -165,4 +140,4 @@ def test_what_is_no_chunk_is_refused(data: bytes) -> None:
 )
 def test_odd_json_is_read(data: bytes) -> None:
     """Not a number, infinities, huge numbers, keys that come twice, white space."""
-    assert "x" == accumulate(_chunks(data)).choices[0].message.content
+    assert "x" == accumulate(chunks_of(data)).choices[0].message.content
