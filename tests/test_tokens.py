@@ -202,6 +202,29 @@ async def test_a_token_that_was_refused_is_made_anew_once() -> None:
     assert 2 == make.made
 
 
+async def test_a_second_refusal_is_final() -> None:
+    """Another token was made, and was refused, too: no retry is spent on a third."""
+    make = Counter()
+    client = client_of(make, lambda _: Canned(401, body=b"no"))
+    async with client:
+        for made in (2, 3):  # the second call begins with the token that was made last
+            with pytest.raises(AuthenticationError) as caught:
+                await ask(client, max_retries=5)
+            assert 2 == len(caught.value.attempts)
+            assert made == make.made
+
+
+async def test_a_failure_between_two_refusals() -> None:
+    """The second one is of the token made before that failure; another may be made."""
+    make, failures = Counter(), [Canned(401), Canned(then=ConnectError("no")), Canned(401)]
+
+    def answer(request: HttpRequest) -> Canned:
+        return failures.pop(0) if failures else good(request)
+
+    async with client_of(make, answer) as client:
+        assert "token-3" == await ask(client, max_retries=5)
+
+
 async def test_signing_tells_of_the_call_and_of_the_attempt_before() -> None:
     """The time is that of UTC; a response of the attempt before has its headers."""
     provider = TokenProvider(Counter())

@@ -271,6 +271,8 @@ class _Attempt:
         is_requested = isinstance(error, ReadError) and self._state.policy.retry_reads
         if not (is_harmless or is_unprocessed(error) or is_requested):
             return None  # the server may have acted on it
+        if self._state.is_refused_again(error):
+            return None
         return pause_before_next(error, self._state, answered=bool(self.answered))
 
     async def send_once(self, scope: ResponseScope | None) -> HttpResponse:

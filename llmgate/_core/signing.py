@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from llmgate.provider import Provider, ProviderCall
     from llmgate.provider.contract import Expiring
 
-__all__ = ["CallSigning", "PreviewSigning", "TokenCache"]
+__all__ = ["REFUSED", "CallSigning", "PreviewSigning", "TokenCache"]
 
 Token = TypeVar("Token", bound="Expiring")
 Key: TypeAlias = tuple[int, str]
@@ -36,7 +36,8 @@ _MARGIN_SECONDS = 60.0
 _CHECK_SECONDS = 1.0
 """How often a call looks whether the loop on which another one makes the token still runs."""
 _MAX_TOKENS = 256
-_REFUSED = (401, 403)
+REFUSED = (401, 403)
+"""Statuses of a request whose credentials may be why it was refused."""
 
 
 class CallSigning:
@@ -79,7 +80,7 @@ class CallSigning:
     async def once(self, key: str, make: Callable[[], Awaitable[Token]]) -> Token:
         """The token that ``make`` returned, shared by all calls of the client to this provider."""
         call, previous = self._call, self.previous
-        is_refused = previous is not None and previous.status in _REFUSED
+        is_refused = previous is not None and previous.status in REFUSED
         refused = call.tokens_used.get(key) if is_refused else None
         provider = getattr(call.provider, "__wrapped__", call.provider)
         token = await call.tokens.get(provider, key, make, refused)

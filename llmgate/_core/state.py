@@ -16,10 +16,17 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar, ca
 
 from llmgate._core.deadline import Deadline
 from llmgate._core.failures import plugin_error
-from llmgate._core.signing import TokenCache
+from llmgate._core.signing import REFUSED, TokenCache
 from llmgate._text.dataclass import slotted
 from llmgate._text.redact import find_secrets, has_any, is_repeated, redact
-from llmgate.errors import DecodeError, LLMGateError, ProviderError, RequestError, excerpt
+from llmgate.errors import (
+    AuthenticationError,
+    DecodeError,
+    LLMGateError,
+    ProviderError,
+    RequestError,
+    excerpt,
+)
 from llmgate.hooks import CallEnded, CallStarted, Event
 from llmgate.provider.http import HttpRequest, HttpResponse, Transport
 from llmgate.types import Attempt, Completion, Exchange
@@ -114,6 +121,12 @@ class CallState:
         number = self.reserve_number()
         self.reserved = 0
         return number
+
+    def is_refused_again(self, error: LLMGateError) -> bool:
+        """Whether credentials were refused that were made after a refusal: these are final."""
+        before = self.previous
+        is_refusal = isinstance(error, AuthenticationError)
+        return is_refusal and before is not None and before.status in REFUSED
 
     def exchange(self) -> Exchange:
         """How the response was obtained, for completions and streams."""
