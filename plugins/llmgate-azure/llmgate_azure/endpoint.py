@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
@@ -42,7 +42,8 @@ class Endpoint:
 
     ``root`` is the address up to the family's own path. ``deployment`` is the one that the pasted
     address names; it takes precedence over a call's model. ``version`` is the ``api-version``, None
-    for none. ``is_default`` says that none was given although the family needs one.
+    for none. ``is_default`` says that none was given although the family needs one. ``query`` is
+    what else the address asked for, such as the subscription of a gateway.
     """
 
     root: str
@@ -50,6 +51,7 @@ class Endpoint:
     version: str | None = None
     deployment: str | None = None
     is_default: bool = False
+    query: str = field(default="", repr=False)
 
     def chat_url(self, model: str) -> str:
         """Where to ask for a chat completion of a deployment."""
@@ -101,8 +103,9 @@ class Endpoint:
         return rules
 
     def _url(self, path: str) -> str:
-        query = f"?api-version={quote(self.version, safe='')}" if self.version else ""
-        return f"{self.root}{path}{query}"
+        version = f"api-version={quote(self.version, safe='')}" if self.version else ""
+        query = "&".join(filter(None, [version, self.query]))
+        return f"{self.root}{path}{'?' if query else ''}{query}"
 
     def _path(self, deployment: str) -> str:
         match self.family:
@@ -140,12 +143,19 @@ def endpoint_of(address: str, version: str | None) -> Endpoint:
     project = _PROJECT.fullmatch(path)
     if project:
         path = project["root"] + ("/openai/v1" if given is None else "")
+    others = [each for each in parts.query.split("&") if each.partition("=")[0] != "api-version"]
+    return replace(_found(host, path, given), query="&".join(others))
+
+
+def _found(host: str, path: str, version: str | None) -> Endpoint:
+    """The endpoint by the path."""
     for pattern, family in _PATHS:
         found = pattern.fullmatch(path)
         if found:
             deployment = found.groupdict().get("deployment")
-            return _endpoint(f"{host}{found['root']}".rstrip("/"), family, given, deployment)
-    return _endpoint(f"{host}{path}", _family_of(parts.hostname or "", given), given, None)
+            return _endpoint(f"{host}{found['root']}".rstrip("/"), family, version, deployment)
+    name = urlsplit(host).hostname or ""
+    return _endpoint(f"{host}{path}", _family_of(name, version), version, None)
 
 
 _ROUTE = "(/+(deployments|responses|models|realtime|files|batches|assistants|threads)(/.*)?)?"

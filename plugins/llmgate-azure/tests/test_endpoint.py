@@ -94,6 +94,13 @@ def test_a_deployment_that_the_address_names_wins() -> None:
     assert "/deployments/my%20own/" in endpoint.chat_url("another")
 
 
+def test_what_else_an_address_asks_for_stays_in_it() -> None:
+    """Gateways tell their users apart by it."""
+    endpoint = endpoint_of(f"{HOST}/openai?tenant=a%20b&api-version=2024-10-21&x", None)
+    assert f"{DATED}2024-10-21&tenant=a%20b&x" == endpoint.chat_url("gpt")
+    assert f"{HOST}/openai/v1/models?tenant=a" == endpoint_of(f"{HOST}?tenant=a", None).models_url()
+
+
 def test_a_deployment_is_one_segment_of_the_path() -> None:
     """A name with a slash cannot lead elsewhere."""
     assert "/deployments/a%2F..%2Fb/" in endpoint_of(HOST, "2024-10-21").chat_url("a/../b")
