@@ -132,9 +132,10 @@ class AzureOpenAI(Provider):
         self._refuses_usage = False
 
     def configured(self, **settings: Any) -> AzureOpenAI:
-        """The same provider with some of its settings changed; a new key replaces a token."""
-        if "api_key" in settings or "token" in settings:
-            settings = {"token_provider": None, **settings}
+        """The same provider with some of its settings changed; a credential replaces another."""
+        names = ("api_key", "token", "token_provider")
+        if any(settings.get(name) is not None for name in names):
+            settings = {**dict.fromkeys(names), **settings}
         return type(self)(**self._settings.changed(**settings))
 
     def abilities(

@@ -233,6 +233,23 @@ async def test_settings_can_be_changed_for_a_call() -> None:
     assert "api-version=2024-10-21" in sent_by(made, ProviderCall("gpt", HELLO)).url
 
 
+CREDENTIALS: list[dict[str, Any]] = [
+    {"api_key": KEY},
+    {"token": "a-token"},
+    {"token_provider": lambda: "a-fresh-token"},
+]
+
+
+@pytest.mark.parametrize("first", CREDENTIALS)
+@pytest.mark.parametrize("second", CREDENTIALS)
+async def test_a_credential_replaces_any_other(
+    first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    """Only the last one is sent."""
+    made = provider(**first).configured(**second)
+    assert await authorized(provider(**second)) == await authorized(made)
+
+
 async def test_another_endpoint_keeps_the_key_that_was_given() -> None:
     """Only what the call names is changed."""
     made = provider(api_key=KEY).configured(base_url="https://other.openai.azure.com")
