@@ -20,7 +20,7 @@ from llmgate._core.validators import validator
 from llmgate._text.json import is_object
 from llmgate._text.shape import Shape
 from llmgate.errors import InvalidRequestError, describe_value
-from llmgate.options import CallOptions, ChatParameters, EmbeddingParameters
+from llmgate.options import CallOptions, ChatParameters
 from llmgate.provider.call import TextMessages
 from llmgate.report import Deviation
 
@@ -31,14 +31,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check_documents",
-    "check_embedding_parameters",
     "check_input",
     "check_json",
     "check_messages",
     "check_name",
+    "check_own_parameters",
     "check_parameters",
     "check_query",
-    "check_rerank_parameters",
     "listed",
     "refuse_one_tool",
     "unwritable",
@@ -270,23 +269,13 @@ def _items(given: Any, path: str, expected: str = "text, token ids or a list") -
     return [*given]
 
 
-def check_embedding_parameters(parameters: Mapping[str, Any]) -> EmbeddingParameters:
-    """The parameters of a call for embeddings, each of its type.
+def check_own_parameters(kind: Kind, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of an operation beside chat, each of its type.
 
     Raises:
         InvalidRequestError: naming the parameter.
     """
-    checked = _checked("embedding_parameters", dict(parameters), "")
-    return cast("EmbeddingParameters", checked)
-
-
-def check_rerank_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of a reranking, each of its type.
-
-    Raises:
-        InvalidRequestError: naming the parameter.
-    """
-    return dict(_checked("rerank_parameters", dict(parameters), ""))
+    return dict(_checked(kind, dict(parameters), "")) if parameters else {}
 
 
 def check_query(given: Any) -> str:

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
-from llmgate._core.loading import in_time, transport_of
+from llmgate._core.loading import in_time
+from llmgate.errors import LLMGateError, RequestError, describe_error, describe_value
 from llmgate.provider import Provider
 from llmgate.provider.http import Transport
 from llmgate.provider.threads import start_in_thread
@@ -64,7 +65,7 @@ class Connections:
         if interceptors and intercepted:
             real = partial(self.transport_for, provider, timeout, began, intercepted=False)
             return interceptors[-1](real)
-        transport = transport_of(provider, self._own)
+        transport = _own_transport(provider, self._own)
         if transport is not None:
             return transport
         if self._given is not None:
@@ -120,3 +121,29 @@ def _forget(pools: ReferenceType[Pools], loop: ReferenceType[asyncio.AbstractEve
     pool_of, ended = pools(), loop()
     if pool_of is not None and ended is not None:
         pool_of.pop(ended, None)
+
+
+def _own_transport(
+    provider: Provider, transports: MutableMapping[Provider, Transport]
+) -> Transport | None:
+    """The provider's own transport, if it has one.
+
+    ``transports`` are those of the client, which asks each provider once.
+
+    Raises:
+        RequestError: when it cannot say.
+    """
+    try:
+        transport = transports.get(provider) if transports else None
+        if transport is None and (transport := provider.transport) is not None:
+            given: Any = transport
+            if not (callable(given.open) and callable(given.aclose)):
+                raise TypeError(f"{describe_value(transport)} is not a transport")
+            transport = transports.setdefault(provider, transport)
+    except LLMGateError:
+        raise
+    except Exception as error:  # noqa: BLE001 - third-party code may raise anything
+        reason = describe_error(error)
+    else:
+        return transport
+    raise RequestError(f"the provider {provider.name!r} has no transport: {reason}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from llmgate._core.deadline import Deadline
 from llmgate._core.provider_settings import revealed
@@ -11,21 +11,16 @@ from llmgate.errors import (
     DeadlineExceededError,
     LLMGateError,
     RequestError,
-    describe_error,
-    describe_value,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
     from concurrent.futures import Future
 
     from llmgate._core.prepare import UnresolvedCall
     from llmgate._core.registry import Registry
     from llmgate.options import Timeout
-    from llmgate.provider import Provider
-    from llmgate.provider.http import Transport
 
-__all__ = ["check_loop", "in_time", "load", "transport_of"]
+__all__ = ["check_loop", "in_time", "load"]
 
 Result = TypeVar("Result")
 
@@ -92,29 +87,3 @@ async def in_time(loading: Future[Result], what: str, timeout: Timeout, began: f
         deadline.close()
     late = deadline.exceeded()
     raise DeadlineExceededError(f"{what} did not load: {late.message}", phase=late.phase)
-
-
-def transport_of(
-    provider: Provider, transports: MutableMapping[Provider, Transport]
-) -> Transport | None:
-    """The provider's own transport, if it has one.
-
-    ``transports`` are those of the client, which asks each provider once.
-
-    Raises:
-        RequestError: when it cannot say.
-    """
-    try:
-        transport = transports.get(provider) if transports else None
-        if transport is None and (transport := provider.transport) is not None:
-            given: Any = transport
-            if not (callable(given.open) and callable(given.aclose)):
-                raise TypeError(f"{describe_value(transport)} is not a transport")
-            transport = transports.setdefault(provider, transport)
-    except LLMGateError:
-        raise
-    except Exception as error:  # noqa: BLE001 - third-party code may raise anything
-        reason = describe_error(error)
-    else:
-        return transport
-    raise RequestError(f"the provider {provider.name!r} has no transport: {reason}")

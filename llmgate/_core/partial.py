@@ -25,14 +25,13 @@ from typing import (
     is_typeddict,
 )
 
-from llmgate._core.iterators import text_of
 from llmgate._core.parsing import check_ending, locate, validate, validate_value
+from llmgate._core.stream import Stream, text_of
 from llmgate._text.hints import AsyncOnly
 from llmgate._text.json import is_array, is_object
 from llmgate.errors import OutputValidationError
 
 if TYPE_CHECKING:
-    from llmgate._core.stream import Stream
     from llmgate.types import Chunk, Completion
 
 __all__ = ["ItemReader", "PartialReader", "ValueIterator"]

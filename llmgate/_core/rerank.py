@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from llmgate._core import drive
 from llmgate._core.abilities import apply_abilities, declared
-from llmgate._core.check import check_documents, check_query, check_rerank_parameters
+from llmgate._core.check import check_documents, check_own_parameters, check_query
 from llmgate._core.prepare import new_id, set_call_options, split_options
 from llmgate.errors import PluginError, UnsupportedError, describe_value
 from llmgate.options import RerankOptions, RerankParameters
@@ -43,7 +43,7 @@ def parse_rerank(
         InvalidRequestError: naming the path of what is wrong.
     """
     parameters, own = split_options(options, RerankOptions)
-    checked = check_rerank_parameters(parameters)
+    checked = check_own_parameters("rerank_parameters", parameters)
     call = RerankCall(model, check_query(query), check_documents(documents))
     call.unsupported = unsupported
     call.return_documents = checked.pop("return_documents", False)
