@@ -26,12 +26,13 @@ from typing import (
 )
 
 from llmgate._core.parsing import check_ending, locate, validate, validate_value
-from llmgate._core.stream import Stream, text_of
+from llmgate._core.source import text_of
 from llmgate._text.hints import AsyncOnly
 from llmgate._text.json import is_array, is_object
 from llmgate.errors import OutputValidationError
 
 if TYPE_CHECKING:
+    from llmgate._core.stream import Stream
     from llmgate.types import Chunk, Completion
 
 __all__ = ["ItemReader", "PartialReader", "ValueIterator"]

@@ -1,4 +1,4 @@
-"""The protocol of a stream's source of chunks, and how a stream ended; declarations only.
+"""The protocol of a stream's source of chunks, the text of a chunk, and how a stream ended.
 
 ``live`` and ``derived`` implement it.
 """
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from llmgate._exchange import Exchange
     from llmgate.types import Chunk, Completion, Usage
 
-__all__ = ["CLOSED", "STATES", "Source", "StreamEnd", "WhenDone", "notify"]
+__all__ = ["CLOSED", "STATES", "Source", "StreamEnd", "WhenDone", "notify", "text_of"]
 
 CLOSED = "the stream was closed before its end; call again for another"
 STATES = {"ok": "complete", "error": "failed", "cancelled": "cancelled", "abandoned": "closed"}
@@ -103,3 +103,9 @@ def notify(callbacks: Iterable[WhenDone], end: StreamEnd) -> None:
             logging.getLogger("llmgate").warning(
                 "a callback of a stream failed: %s", describe_error(error)
             )
+
+
+def text_of(chunk: Chunk) -> str:
+    """The text that a chunk adds to the first choice; empty where it adds none."""
+    first = next((choice for choice in chunk.choices if choice.index == 0), None)
+    return (first.delta.content or "") if first is not None else ""

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from llmgate._core.source import Source, StreamEnd, WhenDone, notify
+from llmgate._core.source import Source, StreamEnd, WhenDone, notify, text_of
 from llmgate._exchange import Exchange, HasExchange
 from llmgate._text.hints import AsyncOnly, Live
 from llmgate.errors import InvalidRequestError, describe_value
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from llmgate.cost import Cost
     from llmgate.options import Output
 
-__all__ = ["Stream", "StreamEnd", "text_of"]
+__all__ = ["Stream", "StreamEnd"]
 
 Value = TypeVar("Value")
 
@@ -268,9 +268,3 @@ class TextIterator(AsyncOnly):
         while not (text := text_of(await self._chunks.__anext__())):
             pass
         return text
-
-
-def text_of(chunk: Chunk) -> str:
-    """The text that a chunk adds to the first choice; empty where it adds none."""
-    first = next((choice for choice in chunk.choices if choice.index == 0), None)
-    return (first.delta.content or "") if first is not None else ""

@@ -19,7 +19,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from weakref import WeakSet
 
-from llmgate._core.stream import Stream, text_of
+from llmgate._core.source import text_of
+from llmgate._core.stream import Stream
 from llmgate._exchange import Exchange, HasExchange
 from llmgate._text.hints import Live, SyncOnly
 from llmgate.errors import LLMGateError, describe_error
