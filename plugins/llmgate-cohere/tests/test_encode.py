@@ -169,6 +169,8 @@ def test_formats(given: Any, sent: Any, reported: Any) -> None:
         ),
         ({"oneOf": [{"type": "null"}]}, {"anyOf": [{"type": "null"}]}),
         ({"allOf": [{"$ref": "#/properties/p"}]}, {"$ref": "#/properties/p"}),
+        ({"allOf": [True]}, {"description": "{allOf: [True]}"}),
+        ({"format": ["uuid"]}, {"description": "{format: ['uuid']}"}),
         ({"items": {"not": {}}}, {"items": {"description": "{not: {}}"}}),
         ({"properties": {"minimum": {"type": "number"}}},) * 2,
         ({"$defs": {"A": {"minItems": 1}}}, {"$defs": {"A": {"description": "{minItems: 1}"}}}),

@@ -123,6 +123,7 @@ ERRORS: list[tuple[Any, type[ProviderError], str, int | None]] = [
     ({"code": "503", "message": "later"}, OverloadedError, "later", 503),
     ({"detail": "no such host"}, ProviderError, "no such host", None),
     ({"errors": [{"message": "one"}]}, ProviderError, "one", None),
+    ({"errors": [], "message": "none"}, ProviderError, "none", None),
     ({"errors": ["one"]}, ProviderError, "one", None),
     ({"error": {"message": "key", "status": 401}}, AuthenticationError, "key", 401),
     ({"error": "bare"}, ProviderError, "bare", None),

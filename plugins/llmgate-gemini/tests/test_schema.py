@@ -190,6 +190,7 @@ def test_openapi_has_one_type() -> None:
             "d": {"enum": [1, 2], "type": "integer"},
             "e": {"type": "string", "format": "uuid"},
             "f": {"type": ["null"]},
+            "g": {"format": ["date-time"]},
         },
         "additionalProperties": {"type": "string"},
     }
@@ -201,6 +202,7 @@ def test_openapi_has_one_type() -> None:
         "d": {"type": "integer", "description": "values: [1, 2]"},
         "e": {"type": "string", "description": 'format: "uuid"'},
         "f": {"nullable": True},
+        "g": {"description": 'format: ["date-time"]'},
     } == result["properties"]
     assert 'additionalProperties: {"type": "string"}' == result["description"]
 

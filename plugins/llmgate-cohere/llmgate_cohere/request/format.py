@@ -97,7 +97,7 @@ def dialect_of(schema: Any) -> Any:
             sent[key] = {name: dialect_of(item) for name, item in value.items()}
         elif key in ("items", "additionalProperties"):
             sent[key] = dialect_of(value)
-        elif key == "allOf" and is_array(value) and len(value) == 1:
+        elif key == "allOf" and is_array(value) and len(value) == 1 and is_object(value[0]):
             sent |= dialect_of(value[0])
         elif _is_unknown(key, value):
             lacking[key] = value
@@ -111,7 +111,7 @@ def dialect_of(schema: Any) -> Any:
 def _is_unknown(key: str, value: Any) -> bool:
     if key == "pattern":
         return any(sign in str(value) for sign in _NOT_IN_PATTERNS)
-    return key in _UNKNOWN or (key == "format" and value not in _FORMATS)
+    return key in _UNKNOWN or (key == "format" and str(value) not in _FORMATS)
 
 
 def _described(description: Any, lacking: Mapping[str, Any]) -> str:

@@ -78,7 +78,7 @@ def _nested_error(payload: Mapping[str, Any]) -> Any:
     """The error object, text or list, under one of the keys in use; None where there is none."""
     nested = payload.get("error") or payload.get("errors")
     if is_array(nested):
-        nested = nested[0]
+        nested = next(iter(nested), None)
     status = payload.get("base_resp")
     if nested is None and is_object(status) and status.get("status_code"):
         return {"message": status.get("status_msg"), "code": status["status_code"]}

@@ -165,7 +165,7 @@ class _Writer:
 
     def _takes(self, key: str, value: Any) -> bool:
         if key == "format" and not self._is_json_schema:
-            return value in _FORMATS
+            return str(value) in _FORMATS
         return key in self._known
 
     def _value(self, key: str, value: Any, path: str) -> Any:
