@@ -102,7 +102,8 @@ def parse(
     checked = check_messages(messages, changes, model)
     parameters: ChatParameters = {}
     if chat:
-        parameters = check_parameters(_with_schemas(chat, changes), changes)
+        has_types = not _MAYBE_TYPES.isdisjoint(chat)
+        parameters = check_parameters(_with_schemas(chat, changes) if has_types else chat, changes)
     if not stream and "stream_options" in parameters:
         reason = "only a stream has options: set stream=True"
         raise InvalidRequestError(reason, path="stream_options")
@@ -208,6 +209,10 @@ def split_options(options: Mapping[str, Any], known: type) -> tuple[dict[str, An
 @cache
 def _chat_names() -> frozenset[str]:
     return frozenset(ChatParameters.__annotations__)
+
+
+_MAYBE_TYPES = frozenset({"response_format", "tools"})
+"""The parameters that may hold Python types and functions."""
 
 
 def _with_schemas(given: dict[str, Any], changes: list[Deviation]) -> dict[str, Any]:
