@@ -102,7 +102,7 @@ def parse(
     checked = check_messages(messages, changes, model)
     parameters: ChatParameters = {}
     if chat:
-        has_types = not _MAYBE_TYPES.isdisjoint(chat)
+        has_types = "tools" in chat or "response_format" in chat
         parameters = check_parameters(_with_schemas(chat, changes) if has_types else chat, changes)
     if not stream and "stream_options" in parameters:
         reason = "only a stream has options: set stream=True"
@@ -209,10 +209,6 @@ def split_options(options: Mapping[str, Any], known: type) -> tuple[dict[str, An
 @cache
 def _chat_names() -> frozenset[str]:
     return frozenset(ChatParameters.__annotations__)
-
-
-_MAYBE_TYPES = frozenset({"response_format", "tools"})
-"""The parameters that may hold Python types and functions."""
 
 
 def _with_schemas(given: dict[str, Any], changes: list[Deviation]) -> dict[str, Any]:
