@@ -114,7 +114,7 @@ class Clock:
 def _date(response: HttpResponse) -> datetime | None:
     try:
         date = parsedate_to_datetime(response.headers.get("date", ""))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return date if date.tzinfo else date.replace(tzinfo=UTC)
 

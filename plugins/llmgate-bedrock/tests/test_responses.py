@@ -149,6 +149,19 @@ def test_streamed_calls() -> None:
     assert ("tool_calls", None) == (choice.finish_reason, choice.message.provider_data)
 
 
+def test_a_function_of_the_name_of_a_kind() -> None:
+    """It keeps its name, in a block that is kept for the way back as well."""
+    used: dict[str, Any] = {**USED, "name": "tool_use", "type": "tool_use", "more": 1}
+    events: Events = [
+        ("contentBlockStart", {"contentBlockIndex": 0, "start": {"toolUse": used}}),
+        ("contentBlockStop", {"contentBlockIndex": 0}),
+        ("messageStop", {"stopReason": "tool_use"}),
+    ]
+    message = streamed(events).choices[0].message
+    block: dict[str, Any] = {"toolUse": {**USED, "name": "tool_use", "more": 1, "input": {}}}
+    assert {"bedrock": {"content": [block]}} == message.provider_data
+
+
 def test_a_call_of_the_server() -> None:
     """It is nobody else's to answer, and stays with its result for the way back."""
     server = {**USED, "type": "server_tool_use"}

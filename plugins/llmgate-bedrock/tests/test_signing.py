@@ -274,6 +274,7 @@ def test_a_wrong_clock_is_corrected_by_what_refused_a_request() -> None:
         refusal("Sun, 30 Aug 2015 12:35:00 GMT"),  # a minute is no matter
         refusal("Sun, 30 Aug 2015 09:00:00 GMT", 429),  # it says when the wait began
         refusal("yesterday"),
+        refusal(f"Sun, 30 Aug 2015 09:00:00 +{'9' * 30}"),
         refusal(""),
     ],
 )

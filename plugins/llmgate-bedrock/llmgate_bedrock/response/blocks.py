@@ -64,7 +64,8 @@ class Block:
         if reasoning:
             block["reasoningContent"] = reasoning
         if is_object(used := block.get("toolUse")):
-            named = {key: value for key, value in used.items() if value != "tool_use"}
+            pairs = used.items()
+            named = {key: value for key, value in pairs if (key, value) != ("type", "tool_use")}
             block["toolUse"] = {**named, "input": parsed_arguments("".join(self.arguments))}
         if is_object(result := block.get("toolResult")):
             block["toolResult"] = {**result, "content": self.results}
