@@ -32,6 +32,14 @@ def test_a_module_opens_with_what_it_is_for() -> None:
     assert {} == findings(lambda module: [] if ast.get_docstring(module.tree) else [""], OF_PLUGINS)
 
 
+def test_the_reading_order_names_every_module_of_the_engine() -> None:
+    """Once; ``CONTRIBUTING.md`` says in which order a call passes them, and which they serve."""
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    section = text.partition("## One call, in the order of the code")[2].partition("## Words")[0]
+    files = [path.name for path in (ROOT / "llmgate/_core").glob("[a-z]*.py")]
+    assert sorted(files) == sorted(re.findall(r"`(\w+\.py)`", section))
+
+
 def test_no_module_is_longer_than_400_lines() -> None:
     """Who reads one can hold it in mind."""
     assert {} == findings(

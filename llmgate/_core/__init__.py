@@ -1,5 +1,5 @@
-"""The engine of a call. Its files are read in this order: client, prepare, registry, connections,
-drive, send, live, stream; then operations (calls beside chat) and layers (middleware).
+"""The engine of a call. Its files are read in this order: client, base_client, prepare, registry,
+connections, drive, send, live, stream; CONTRIBUTING.md says which of them the others serve.
 
 Only ``llmgate`` itself imports from here.
 """
