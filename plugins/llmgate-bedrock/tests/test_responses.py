@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from llmgate.errors import UnsupportedError
 from llmgate.testing import load_recording
 from llmgate.testing.driving import call_of, first_request
 from llmgate.types import Completion, ToolCall
@@ -147,6 +148,26 @@ def test_streamed_calls() -> None:
     functions = [call.function for call in choice.message.tool_calls or ()]
     assert ['{"a": 1}', "{}"] == [each.arguments for each in functions if each]
     assert ("tool_calls", None) == (choice.finish_reason, choice.message.provider_data)
+
+
+@pytest.mark.parametrize("is_streamed", [True, False])
+def test_sounds_are_where_users_look_for_them(is_streamed: bool) -> None:
+    """As bytes in base64, with their type; they go back as they came, and no others do."""
+    block: dict[str, Any] = {"audio": {"format": "wav", "source": {"bytes": "AA=="}}}
+    events = [delta(block), delta({"audio": {"source": {"bytes": "AQ=="}}}), *END]
+    if not is_streamed:
+        block["audio"]["source"]["bytes"] = "AAE="
+    completion = streamed(events) if is_streamed else whole(said(block))
+    message = completion.choices[0].message
+    assert {"data": "AAE=", "mime_type": "audio/wav"} == message.audio
+    call = call_of(PROVIDER, {"model": CLAUDE, "messages": [HI, message, HI]})
+    sound = {"audio": {"format": "wav", "source": {"bytes": "AAE="}}}
+    body = json.loads(first_request(PROVIDER.complete(call)).body)
+    assert [sound] == body["messages"][1]["content"]
+    stranger = {**message.model_dump(exclude_none=True), "provider_data": None}
+    call = call_of(PROVIDER, {"model": CLAUDE, "messages": [HI, stranger, HI]})
+    with pytest.raises(UnsupportedError, match="no spoken responses but its own"):
+        first_request(PROVIDER.complete(call))
 
 
 def test_a_function_of_the_name_of_a_kind() -> None:

@@ -107,9 +107,11 @@ class Conversation:
 
     def _assistant(self, message: Said, path: str) -> list[Block]:
         """An earlier response: as it came where it came from here, else made of what it says."""
-        if message.get("audio"):
+        given = self._native(message, path)
+        if message.get("audio") and not any("audio" in block for block in given):
             where = f"{path}.audio"
-            raise UnsupportedError(f"{where}: Bedrock has no spoken responses", parameter=where)
+            reason = "Bedrock takes no spoken responses but its own"
+            raise UnsupportedError(f"{where}: {reason}", parameter=where)
         texts = self._writer.parts(message.get("content"), f"{path}.content", only=TEXTS)
         if message.get("refusal"):
             texts.append({"text": message["refusal"]})
@@ -118,7 +120,6 @@ class Conversation:
             self._tool_use(item, f"{path}.tool_calls[{place}]")
             for place, item in enumerate(message.get("tool_calls") or ())
         ]
-        given = self._native(message, path)
         native = [block for block in given if not is_blank(block)]
         if not native:
             return texts + calls

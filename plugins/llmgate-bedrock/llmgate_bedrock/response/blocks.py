@@ -15,7 +15,15 @@ from llmgate.provider.kit import SideFields, parsed_arguments
 from llmgate.provider.merging import join_base64, settled
 from llmgate.types import PromptTokensDetails, Usage
 
-__all__ = ["Block", "annotations_of", "images_of", "is_plain", "text_of", "usage_of"]
+__all__ = [
+    "Block",
+    "annotations_of",
+    "audio_of",
+    "images_of",
+    "is_plain",
+    "text_of",
+    "usage_of",
+]
 
 
 @dataclass(slots=True)
@@ -114,6 +122,13 @@ def images_of(block: Mapping[str, Any]) -> list[dict[str, Any]]:
     form, data = image.text("format"), image.object("source").text("bytes")
     url = f"data:image/{form};base64,{data}"
     return [{"type": "image_url", "image_url": {"url": url}}] if form and data else []
+
+
+def audio_of(block: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The sound that a block is, as base64, with its type; None of any other."""
+    audio = SideFields(block).object("audio")
+    form, data = audio.text("format"), audio.object("source").text("bytes")
+    return {"data": data, "mime_type": f"audio/{form}"} if form and data else None
 
 
 _COUNTED = (

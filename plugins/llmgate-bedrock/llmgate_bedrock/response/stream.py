@@ -41,6 +41,7 @@ from llmgate_bedrock.event_stream import EventStreamFramer
 from llmgate_bedrock.response.blocks import (
     Block,
     annotations_of,
+    audio_of,
     images_of,
     is_plain,
     text_of,
@@ -332,7 +333,12 @@ class ConverseDecoder:
         data = {"bedrock": {"content": content}} if content else None
         if annotations or data:
             images = {"images": images_of(native)} if "image" in native else None
-            last = ChoiceDelta(annotations=annotations or None, provider_data=data, extra=images)
+            last = ChoiceDelta(
+                annotations=annotations or None,
+                provider_data=data,
+                audio=audio_of(native),
+                extra=images,
+            )
             chunks.append(Chunk([ChunkChoice(last)], *self._head))
         return chunks
 
