@@ -2,7 +2,8 @@
 
     from llmgate import acompletion
 
-    answer = await acompletion(model="openai/gpt-4o", messages=[{"role": "user", "content": "Hi"}])
+    messages = [{"role": "user", "content": "Hi"}]
+    response = await acompletion(model="openai/gpt-4o", messages=messages)
 
 Importing this does nothing but import this: every name below is loaded when it is first used. Type
 checkers and editors read the stub beside this file, which ``scripts/stubs.py`` makes.

@@ -231,7 +231,7 @@ class LoggingHook:
     """Writes each event to a standard logger: failures, and long waits for a connection, as
     warnings, the rest as ``level``.
 
-    Prompts and answers are left out unless ``bodies`` is true.
+    Prompts and completions are left out unless ``bodies`` is true.
     """
 
     def __init__(self, logger: Any = None, *, level: str = "info", bodies: bool = False) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["McpServer", "McpTool", "mcp_server"]
 
 _MOST_PAGES = 100
-_PATIENCE_AT_THE_END = 5.0
+_CLOSE_SECONDS = 5.0
 
 
 def mcp_server(
@@ -72,7 +72,7 @@ def mcp_server(
         if headers is not None:
             raise InvalidRequestError("headers are for an address", path="headers")
     return McpServer(
-        _Way(server, env, cwd, headers),
+        _ServerParameters(server, env, cwd, headers),
         only=None if only is None else frozenset(only),
         prefix=prefix,
         timeout=timeout,
@@ -80,7 +80,7 @@ def mcp_server(
     )
 
 
-class _Way:
+class _ServerParameters:
     """How a server is reached; what of it may be a credential is in no ``repr``."""
 
     def __init__(
@@ -119,20 +119,20 @@ class McpServer:
 
     def __init__(
         self,
-        way: _Way,
+        parameters: _ServerParameters,
         *,
         only: frozenset[str] | None,
         prefix: str,
         timeout: float,
         max_bytes: int,
     ) -> None:
-        self._way, self._only, self._prefix = way, only, prefix
+        self._parameters, self._only, self._prefix = parameters, only, prefix
         self._timeout, self._max_bytes = timeout, max_bytes
         self._users = 0
         self._connection: _Connection | None = None
 
     def __repr__(self) -> str:
-        server = self._way.server
+        server = self._parameters.server
         named = "at an address" if isinstance(server, str) else f"of {server[0]!r}"
         return f"<McpServer {named}, {'open' if self._connection else 'closed'}>"
 
@@ -147,7 +147,7 @@ class McpServer:
         try:
             async with asyncio.timeout(self._timeout):
                 if self._connection is None:
-                    self._connection = _Connection(self._way)
+                    self._connection = _Connection(self._parameters)
                 client = await self._connection.client()
                 found = await _listed(client)
         except LLMGateError:
@@ -195,10 +195,10 @@ class _Connection:
     """A connection that a task of its own holds: what is opened there is closed there, whichever
     task asks for that."""
 
-    def __init__(self, way: _Way) -> None:
+    def __init__(self, parameters: _ServerParameters) -> None:
         self._closing = asyncio.Event()
         self._ready: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._task = asyncio.create_task(self._hold(way))
+        self._task = asyncio.create_task(self._hold(parameters))
 
     async def client(self) -> Any:
         """The client of the package ``mcp``, once it is connected."""
@@ -209,18 +209,18 @@ class _Connection:
         self._closing.set()
         if not self._ready.done():
             self._task.cancel()
-        await asyncio.wait({self._task}, timeout=_PATIENCE_AT_THE_END)
+        await asyncio.wait({self._task}, timeout=_CLOSE_SECONDS)
         self._task.cancel()
         self._ready.cancel()
 
-    async def _hold(self, way: _Way) -> None:
+    async def _hold(self, parameters: _ServerParameters) -> None:
         try:
             try:
                 from mcp import Client  # noqa: PLC0415 - an extra, imported when first used
             except ImportError:
                 reason = "servers of tools need the extra: llmgate-core[mcp]"
                 raise RequestError(reason) from None
-            async with Client(way.streams()) as client:
+            async with Client(parameters.streams()) as client:
                 self._ready.set_result(client)
                 await self._closing.wait()
         except Exception as error:  # noqa: BLE001 - whoever waits is to have it

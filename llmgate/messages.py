@@ -90,7 +90,7 @@ class FilePart(TypedDict):
 
 
 class RefusalPart(TypedDict):
-    """A refusal that an earlier answer contained."""
+    """A refusal that an earlier completion contained."""
 
     type: Literal["refusal"]
     refusal: str
@@ -157,7 +157,7 @@ class UserMessage(TypedDict, total=False):
 
 
 class AssistantMessage(TypedDict, total=False):
-    """An earlier answer.
+    """An earlier message of the model.
 
     ``provider_data`` maps a provider's name to what only that provider understands of it (such as
     signed reasoning blocks), exactly as :attr:`llmgate.types.Message.provider_data` gave it.
@@ -200,7 +200,7 @@ MessageParam: TypeAlias = (
     | FunctionMessage
 )
 MessageLike: TypeAlias = "MessageParam | Message | Mapping[str, Any]"
-"""What a caller may put into ``messages``: a dictionary, or the message of an earlier answer."""
+"""What a caller may put into ``messages``: a dictionary, or an earlier completion's message."""
 
 
 class FunctionDefinition(TypedDict, total=False):

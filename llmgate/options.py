@@ -44,8 +44,8 @@ class Timeout:
     """Limits of one call, in seconds; None is no limit.
 
     ``total`` is the wall clock of the whole call with its retries, waits and stream. ``connect``
-    bounds making a connection, ``first_token`` the time until the first piece of an answer (who
-    speaks, and signs of life, are none), and ``idle`` the silence between two pieces.
+    bounds making a connection, ``first_token`` the time until the first token (comments and a delta
+    with a role alone do not count), and ``idle`` the silence between two pieces.
     """
 
     total: float | None = 600.0
@@ -107,7 +107,8 @@ class ChatParameters(TypedDict, total=False):
 MEANINGFUL = frozenset(
     {"audio", "function_call", "functions", "modalities", "n", "response_format", "tools"}
 )
-"""The parameters without which the answer is another answer: a provider that lacks one refuses."""
+"""The parameters without which a completion would mean something else: where a provider lacks one,
+the call is refused."""
 
 
 class OwnOptions(TypedDict, total=False):

@@ -1,4 +1,4 @@
-"""The tool loop: a model is asked, what it calls is run, and it is asked again, until it answers.
+"""The tool loop: a model is called, its tool calls are run, and it is called with their results.
 
 What happens in each round is in ``_core.tool_rounds``.
 """

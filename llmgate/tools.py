@@ -274,7 +274,7 @@ def function_tool(function: Callable[..., Any]) -> FunctionTool:
 
 
 def parse_answer(text: str | None, kind: type[Parsed] | TypeAdapter[Parsed]) -> Parsed:
-    """An answer's JSON text as a value of a Python type that was its ``response_format``.
+    """A completion's JSON text as a value of a Python type that was its ``response_format``.
 
     Raises:
         DecodeError: when the text does not fit the type.

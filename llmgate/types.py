@@ -48,7 +48,7 @@ else:
 FinishReason: TypeAlias = Literal[
     "stop", "length", "tool_calls", "content_filter", "function_call", "other"
 ]
-"""Why the answer ended; ``other`` is a reason that OpenAI has no word for (see the native one)."""
+"""Why a completion ended; ``other`` is a reason that OpenAI has no word for, see the native one."""
 
 
 @shape
@@ -114,7 +114,7 @@ class ShapeWithParsed(Shape):
 
 @shape
 class Message(ShapeWithParsed, Generic[Parsed]):
-    """The answer's message; append it to ``messages`` as it is.
+    """The message of a completion; append it to ``messages`` unchanged.
 
     ``content`` is the text, None where there is none. ``parsed`` is its value where a Python type
     was the ``response_format``; it is in no dump. ``reasoning_content`` is the model's reasoning in
@@ -143,7 +143,7 @@ class Message(ShapeWithParsed, Generic[Parsed]):
 
 @shape
 class Choice(Shape, Generic[Parsed]):
-    """One answer of ``n``.
+    """One of the ``n`` completions of a prompt.
 
     ``finish_reason`` is OpenAI's word for why it ended, and ``native_finish_reason`` the
     provider's own; both are None where the provider gave none.
@@ -183,7 +183,8 @@ class CompletionTokensDetails(Shape):
 
 @shape
 class Usage(Shape):
-    """What was billed, in tokens: prompt with cache reads and writes, answer with reasoning."""
+    """What was billed, in tokens: prompt with cache reads and writes, completion with
+    reasoning."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0

@@ -178,7 +178,7 @@ def _plain_messages(messages: list[Any]) -> TextMessages | None:
     """The messages, if each is only a role and a text, as most are; they need no further check.
 
     Each question is asked of all in compiled code: this looks at the whole history in every call.
-    Whether a text has half a character, whoever writes it as JSON finds out: see
+    Whether a text has a lone surrogate, whoever writes it as JSON finds out: see
     :func:`unwritable`.
     """
     try:
@@ -188,7 +188,7 @@ def _plain_messages(messages: list[Any]) -> TextMessages | None:
         is_plain = [*map(type, map(_CONTENT, plain))].count(str) == len(plain) > 0 and sum(
             map(len, plain)
         ) == 2 * len(plain)
-    except Exception:  # noqa: BLE001 - a stranger's message may raise anything
+    except Exception:  # noqa: BLE001 - a third-party message may raise anything
         return None
     return plain if is_plain else None
 

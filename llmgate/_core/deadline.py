@@ -92,12 +92,12 @@ class Deadline:
 
     def _soonest(self) -> _Limit:
         """The limit that passes first."""
-        timeout, started, heard = self.timeout, self.started, self._received_at
+        timeout, started, received = self.timeout, self.started, self._received_at
         total, idle, first = timeout.total, timeout.idle, timeout.first_token
         soonest = _NO_LIMIT if total is None else (started + total, total, "total")
         self._total_at = soonest[0]
-        if heard is not None and idle is not None and heard + idle < soonest[0]:
-            soonest = heard + idle, idle, "idle"
+        if received is not None and idle is not None and received + idle < soonest[0]:
+            soonest = received + idle, idle, "idle"
         if first is not None and not self.begun and started + first < soonest[0]:
             soonest = started + first, first, "first_token"
         return soonest

@@ -206,8 +206,8 @@ async def abandon(state: CallState) -> None:
     """
     task = start_abandoning(state)
     if task is not None:
-        patience = min(_ABANDON_SECONDS, state.deadline.remaining())
-        await asyncio.wait({task}, timeout=max(patience, _ABANDON_SECONDS_AFTER_DEADLINE))
+        seconds = min(_ABANDON_SECONDS, state.deadline.remaining())
+        await asyncio.wait({task}, timeout=max(seconds, _ABANDON_SECONDS_AFTER_DEADLINE))
 
 
 def start_abandoning(state: CallState) -> asyncio.Task[None] | None:

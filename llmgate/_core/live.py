@@ -53,7 +53,7 @@ class LiveSource:
         self._loop = asyncio.get_running_loop()
         self.ready: deque[Chunk] = deque()
         self._callbacks: tuple[WhenDone, ...] = ()
-        self._answer = self._accumulator()
+        self._accumulated = self._accumulator()
         self._failure: LLMGateError | None = None
         self._error: LLMGateError | None = None
         self._undecoded = b""
@@ -71,7 +71,7 @@ class LiveSource:
     @property
     def usage(self) -> Usage | None:
         """The usage as far as the provider has reported it, as a rule in the last chunk."""
-        return self._answer.usage
+        return self._accumulated.usage
 
     @property
     def exchange(self) -> Exchange:
@@ -268,7 +268,7 @@ class LiveSource:
 
     def _decode(self, data: bytes) -> None:
         decoder, has_begun, deliver = self._decoder, self._has_begun, self.ready.append
-        feed, add = decoder.feed, None if self._adds_itself else self._answer.add
+        feed, add = decoder.feed, None if self._adds_itself else self._accumulated.add
         for frame in self._framer.feed(data) if data else self._framer.close():
             for chunk in feed(frame):
                 if add is not None:
@@ -286,7 +286,7 @@ class LiveSource:
     def _deliver(self, chunks: Iterable[Chunk]) -> None:
         for chunk in chunks:
             if not self._adds_itself:
-                self._answer.add(chunk)
+                self._accumulated.add(chunk)
             self._take(chunk)
 
     def _take(self, chunk: Chunk) -> None:
@@ -318,7 +318,7 @@ class LiveSource:
         self._decoder, self._framer = opened.decoder, opened.decoder.framer
         self._incoming = opened.incoming
         self._undecoded, self._cut_reason = b"", ""
-        self._answer = self._accumulator()
+        self._accumulated = self._accumulator()
         self._held_back.clear()
 
     def _accumulator(self) -> Accumulator:
@@ -361,7 +361,7 @@ class LiveSource:
         return StreamEnd(self._outcome, self._completion_so_far(), self.usage, self._error)
 
     def _completion_so_far(self) -> Completion | None:
-        if not self._answer.is_empty:
+        if not self._accumulated.is_empty:
             with suppress(LLMGateError):  # of pieces that are none
                 return self.completion()
         return None
@@ -369,7 +369,7 @@ class LiveSource:
     def completion(self) -> Completion:
         """The completion of the chunks so far."""
         try:
-            completion = self._context.run(self._answer.completion)
+            completion = self._context.run(self._accumulated.completion)
         except LLMGateError as error:  # the pieces are only read now
             self._context.explain(error)
             raise

@@ -205,7 +205,7 @@ def _arguments() -> CoreSchema:
 
 
 def _as_json_text(arguments: str) -> str:
-    """Arguments as they are, but that no text at all stands for none, as in every answer."""
+    """Arguments as they are, but that no text at all stands for none, as in completions."""
     return arguments if arguments.strip() else "{}"
 
 

@@ -366,9 +366,9 @@ class _Attempt:
         """Read as much of an error's body as arrives in time. A body that is truncated, endless,
         slow or unreadable does not hide the status, which is known."""
         timeout, remaining = self._state.timeout, self._state.deadline.remaining()
-        patience = min(_ERROR_SECONDS, 0.9 * remaining, 0.9 * (timeout.idle or math.inf))
+        seconds = min(_ERROR_SECONDS, 0.9 * remaining, 0.9 * (timeout.idle or math.inf))
         with suppress(LLMGateError, TimeoutError):
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(seconds):
                 await self._read(incoming, pieces)
 
     async def _read(self, incoming: IncomingResponse, pieces: list[bytes]) -> None:

@@ -232,8 +232,8 @@ class Stream(AsyncOnly, Live, HasExchange):
 class ChunkIterator(AsyncOnly):
     """The chunks of a stream, from where it was left; it keeps the stream open.
 
-    It has at hand what each chunk needs: a stream explains the attributes that it lacks, which
-    makes those that it has slow to read.
+    It holds what each chunk needs, since the attributes of a class with a ``__getattr__``, such as
+    a stream's, are slow to read.
     """
 
     __slots__ = ("_pull", "_ready", "_stream")

@@ -36,7 +36,7 @@ __all__ = ["SyncStream", "run"]
 
 Result = TypeVar("Result")
 
-_PATIENCE_AT_EXIT = 2.0
+_EXIT_SECONDS = 2.0
 
 
 class _Background:
@@ -102,7 +102,7 @@ class _Background:
                 self.is_stopped = True
             served = self._started.result()
             served.loop.call_soon_threadsafe(served.stopped.set)
-            thread.join(_PATIENCE_AT_EXIT)
+            thread.join(_EXIT_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,12 +235,12 @@ def _wait_for(future: Future[Any]) -> None:
     if task is None:
         return
     cancels = task.cancelling()
-    while not wait((future,), _BETWEEN_LOOKS).done:
+    while not wait((future,), _CHECK_SECONDS).done:
         if task.cancelling() > cancels:
             raise KeyboardInterrupt
 
 
-_BETWEEN_LOOKS = 0.2
+_CHECK_SECONDS = 0.2
 """Seconds."""
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["CountCall", "Ratios", "as_count", "counted"]
 
 _USUAL = 4.0
-"""Bytes for a token of English text, where nothing was learnt."""
+"""Bytes for a token of English text, where nothing was learned."""
 _OF_A_MESSAGE = 4
 _OF_AN_IMAGE = 765
 _MEDIA = frozenset({"image_url", "input_audio", "file"})
@@ -111,8 +111,8 @@ class Ratios(Middleware):
         key = (exchange.provider, exchange.model)
         bytes_, tokens, calls = self._known.get(key, (0.0, 0.0, 0))
         kept = 1.0 if calls < _MOST_CALLS else 1 - 1 / _MOST_CALLS
-        learnt = (bytes_ * kept + size, tokens * kept + usage.prompt_tokens, calls + 1)
-        self._known[key] = learnt
+        learned = (bytes_ * kept + size, tokens * kept + usage.prompt_tokens, calls + 1)
+        self._known[key] = learned
 
     def estimate(self, call: ChatCall, provider: str, model: str) -> TokenCount:
         """An estimate of the tokens of a call's prompt."""

@@ -1,6 +1,6 @@
 """JSON values: reading, writing, and telling their kinds apart with types to match.
 
-It knows no provider and no shape of a reply.
+It knows no provider and no shape of a response.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ def write_own_json(value: Any) -> bytes:
 
     raw = dumps(value, default=str).encode()
     if _UNUSUAL.search(raw) is None:
-        with suppress(ValueError):  # halves of characters, great depth
+        with suppress(ValueError):  # lone surrogates, great depth
             _quick_reader()(raw)
             return raw
     return b" " + raw

@@ -84,12 +84,12 @@ async def _stop(works: Iterable[asyncio.Task[Outcome[Result]]]) -> None:
         work.cancel()
     if not late:
         return
-    done, _ = await asyncio.wait(late, timeout=_PATIENCE)
+    done, _ = await asyncio.wait(late, timeout=_CANCEL_SECONDS)
     for work in done:
         result = None if work.cancelled() else work.result()
         if isinstance(result, Stream):
             await result.aclose()
 
 
-_PATIENCE = 0.2
-"""Seconds."""
+_CANCEL_SECONDS = 0.2
+"""How long the end of a work that was cancelled is waited for."""

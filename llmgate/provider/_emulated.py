@@ -1,10 +1,9 @@
-"""Reads the calls that a model wrote as text: in a whole answer, and in a stream as it comes.
+"""Reads the calls that a model wrote as text: in a whole completion, and in a stream as it comes.
 
-It is the answer's side of :mod:`llmgate.provider.emulation`. A call is
-``{"name": …, "arguments": {…}}``
-between ``<tool_call>`` and ``</tool_call>``, or an answer that is nothing but such an object or a
-list of them. Where anything in it is wrong (it is cut off, or names what was not offered) the text
-stays text, unchanged.
+It is the response's side of :mod:`llmgate.provider.emulation`. A call is
+``{"name": …, "arguments": {…}}`` between ``<tool_call>`` and ``</tool_call>``, or a completion that
+is nothing but such an object or a list of them. Where anything in it is wrong (it is cut off, or
+names what was not offered) the text stays text, unchanged.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ _HEADS = [
     for bracket in ("", "[")
     for key in ('"name"', '"arguments"')
 ]
-"""How an answer begins that is nothing but a call, white space apart."""
+"""How a completion begins that is nothing but a call, white space apart."""
 
 
 def completion_with_calls(

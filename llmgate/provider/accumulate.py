@@ -33,7 +33,7 @@ def accumulate(chunks: Iterable[Chunk]) -> Completion:
 
 
 class Accumulator:
-    """The answer so far. ``completion()`` may be asked for at any time."""
+    """The completion so far. ``completion()`` may be called at any time."""
 
     def __init__(self) -> None:
         self.usage: Usage | None = None
@@ -43,7 +43,7 @@ class Accumulator:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing of an answer has come."""
+        """Whether no choice has begun."""
         return not self._choices
 
     def add(self, chunk: Chunk) -> None:
@@ -142,7 +142,7 @@ def _counts(usage: Usage) -> bool:
     return bool(usage.prompt_tokens or usage.completion_tokens or usage.total_tokens)
 
 
-# --- what decoders tell beside the answer -------------------------------------------------
+# --- what decoders tell beside the completion ---------------------------------------------
 
 
 class Accumulating(Protocol):
@@ -192,7 +192,7 @@ _FEW = 16
 
 
 def beside(rest: Mapping[str, Any], shape: type[Shape], name: str) -> dict[str, Any]:
-    """What a provider says beside its answer, fit for the ``extra`` of this shape.
+    """What a provider says beside its completion, fit for the ``extra`` of this shape.
 
     A key that means something else in the shape would take its place in a dump, so such keys stand
     together under the provider's name.

@@ -1,11 +1,11 @@
 """Tools for a model that knows none: described in the prompt, forced by a schema, read from text.
 
-This is the request's side; everything it does stands in the call's report. A provider uses it where
-its model or its API has no tools of its own:
+This is the request's side; everything it does is recorded in the call's report. A provider uses it
+where its model or its API has no tools of its own:
 
     emulation = ToolEmulation.of(call)
-    reply = yield request_of(emulation.call)
-    return emulation.completion(decode(reply))      # or emulation.decoder(decoder) for a stream
+    response = yield request_of(emulation.call)
+    return emulation.completion(decode(response))   # or emulation.decoder(decoder) for a stream
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = ["EmulatedDecoder", "ToolEmulation", "tool_schema", "with_instructions
 
 @dataclass(frozen=True, slots=True)
 class ToolEmulation:
-    """One call with emulated tools: ``call`` is what to send, and the rest reads its answer.
+    """One call with emulated tools: ``call`` is what to send, and the rest reads its response.
 
     ``names`` are those of the functions that may be called, and ``forces`` says whether one of them
     must be.
@@ -46,8 +46,8 @@ class ToolEmulation:
     def of(cls, call: ProviderCall) -> ToolEmulation:
         """Put the tools of a call, and the tool messages of its history, into words.
 
-        ``tool_choice="required"`` or a named function constrains the answer to a call's schema, by
-        ``response_format``; ``auto`` leaves the choice to the model. The given call stays as it is.
+        ``tool_choice="required"`` or a named function constrains the completion to a call's schema,
+        by ``response_format``; ``auto`` leaves the choice to the model. The given call stays as is.
 
         Raises:
             InvalidRequestError: when the choice is none of OpenAI's, or names none of the tools.
@@ -62,13 +62,13 @@ class ToolEmulation:
             shape = _FORCED if choice.forces else _OFFERED
             messages = with_instructions(messages, shape.format(_described(functions)))
             _constrain(parameters, functions, choice, call)
-        _tell(call, tools, functions, choice, parameters.pop("parallel_tool_calls", None))
+        _record(call, tools, functions, choice, parameters.pop("parallel_tool_calls", None))
         changed = replace(call, messages=messages, parameters=cast("ChatParameters", parameters))
         names = frozenset(function["name"] for function in functions)
         return cls(changed, names, call.id, choice.forces)
 
     def completion(self, completion: Completion) -> Completion:
-        """The answer with the calls that its text holds."""
+        """The completion with the calls that its text holds."""
         return completion_with_calls(completion, self.names, self.call_id)
 
     def decoder(self, decoder: Decoder[Chunk]) -> EmulatedDecoder:
@@ -145,33 +145,35 @@ def _constrain(
     choice: _Choice,
     call: ProviderCall,
 ) -> None:
-    """Have the answer be a call, where one is forced."""
+    """Have the completion be a call, where one is forced."""
     given: dict[str, Any] = parameters.get("response_format", {"type": "text"})
     wants_text = given.get("type") == "text"
     if not choice.forces:
         if not wants_text:
             raise UnsupportedError(
-                "tools are emulated here, so that an answer may be a call or of the "
+                "tools are emulated here, so that a completion may be a call or of the "
                 'response_format, not either: give only one, or tool_choice="required"',
                 parameter="response_format",
             )
         return
     if not wants_text:
-        call.report.add("dropped", "response_format", "the answer is a forced call", given=given)
+        call.report.add(
+            "dropped", "response_format", "the completion is a forced call", given=given
+        )
     if "stop" in parameters:
         call.report.drop("stop", "it could cut a forced call short", given=parameters.pop("stop"))
     schema = {"name": "call", "schema": tool_schema(functions)}
     parameters["response_format"] = {"type": "json_schema", "json_schema": schema}
 
 
-def _tell(
+def _record(
     call: ProviderCall,
     tools: Sequence[dict[str, Any]],
     functions: Sequence[dict[str, Any]],
     choice: _Choice,
     parallel: bool | None,
 ) -> None:
-    """Write into the report what became of the tools and of what was said about them."""
+    """Record what became of the tools and of what was said about them."""
     names = [function["name"] for function in functions]
     if functions:
         reason = "described in the system message"
@@ -182,7 +184,9 @@ def _tell(
         call.report.add("dropped", "tools", "tool_choice allows none", given=tools)
     if choice.given is not None:
         reason = (
-            "forced by a schema of the answer" if choice.forces else "a matter of what is described"
+            "forced by a schema of the completion"
+            if choice.forces
+            else "a matter of what is described"
         )
         call.report.add("emulated", "tool_choice", reason, given=choice.given)
     if parallel is not None:

@@ -87,7 +87,7 @@ class SSEFramer:
     )
 
     def __init__(self, limit: int = MAX_FRAME) -> None:
-        self._rest = _Rest(b"\n\n", limit)
+        self._rest = _Remainder(b"\n\n", limit)
         self._at_start = True
         self._after_carriage_return = False
         self._is_silent = True
@@ -114,7 +114,7 @@ class SSEFramer:
         data = self._with_plain_line_ends(data)
         if self._is_silent:
             if self._at_start:
-                data = self._without_mark(data)
+                data = self._without_byte_order_mark(data)
             if self._is_json(data):
                 self._rest.keep(data)
                 return ()
@@ -172,7 +172,7 @@ class SSEFramer:
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         return data
 
-    def _without_mark(self, data: bytes) -> bytes:
+    def _without_byte_order_mark(self, data: bytes) -> bytes:
         """The stream without a byte order mark, which may arrive in pieces itself."""
         head = self._rest.take() + data
         if len(head) < len(_BOM) and _BOM.startswith(head):
@@ -227,7 +227,7 @@ class NDJSONFramer:
     __slots__ = ("_rest", "_start", "unframed")
 
     def __init__(self, limit: int = MAX_FRAME) -> None:
-        self._rest = _Rest(b"\n", limit)
+        self._rest = _Remainder(b"\n", limit)
         self._start = b""
         self.unframed = b""
 
@@ -246,26 +246,26 @@ class NDJSONFramer:
         return [Frame(rest)] if rest else []
 
 
-class _Rest:
+class _Remainder:
     """What is not yet complete, kept in pieces: a large frame is joined once, not at every read."""
 
-    __slots__ = ("_last", "_limit", "_mark", "_pieces", "_size")
+    __slots__ = ("_last", "_limit", "_pieces", "_separator", "_size")
 
-    def __init__(self, mark: bytes, limit: int) -> None:
-        self._mark = mark
+    def __init__(self, separator: bytes, limit: int) -> None:
+        self._separator = separator
         self._limit = limit
         self._pieces: list[bytes] = []
         self._size = 0
         self._last = b""
 
     def split(self, data: bytes) -> list[bytes]:
-        """The blocks that end with the mark, now that these bytes have come."""
-        mark = self._mark
-        if data.find(mark) < 0 and (self._last + data[:1]).find(mark) < 0:
+        """The blocks that end with the separator, now that these bytes have come."""
+        separator = self._separator
+        if data.find(separator) < 0 and (self._last + data[:1]).find(separator) < 0:
             self.keep(data)
             return []
         joined = self.take() + data if self._pieces else data
-        blocks = joined.split(mark)
+        blocks = joined.split(separator)
         self.keep(blocks.pop())
         if len(joined) > self._limit:
             for block in blocks:
@@ -278,7 +278,9 @@ class _Rest:
             self._pieces.append(data)
             self._size += len(data)
             self._last = data[-1:]
-            self._check(self._size - len(self._mark) + 1)  # the end may be a part of the mark
+            self._check(
+                self._size - len(self._separator) + 1
+            )  # the end may be a part of the separator
 
     def take(self) -> bytes:
         """The rest, which is empty afterwards."""

@@ -179,7 +179,7 @@ def _merged(headers: Mapping[str, str], newer: Mapping[str, str]) -> dict[str, s
 
 
 Flow: TypeAlias = Generator[HttpRequest, HttpResponse, Result]
-"""A generator that yields requests, is sent their replies, and returns its result."""
+"""A generator that yields requests, is sent their responses, and returns its result."""
 
 
 class IncomingResponse(Protocol):

@@ -58,7 +58,7 @@ class BrokenConnectionError(ExplainedError):
 
 
 class BrokenTLSError(ExplainedError):
-    """A connection ended by an alert in place of a reply."""
+    """A connection ended by an alert in place of a response."""
 
 
 class NoConnectionError(ExplainedError):

@@ -27,7 +27,7 @@ class HttpSettings:
     a password. ``trust_env`` lets the environment name proxies (and ``NO_PROXY`` exceptions).
     ``limit`` is the number of connections to one host at a time; None stands for 1,000, or for
     half of the files that this process may open if that is less. ``fast_path`` says whether
-    requests may take a shorter way than aiohttp's public API where the installed version allows
+    requests may take a faster path than aiohttp's public API where the installed version allows
     it; None leaves that to the environment, where ``LLMGATE_FAST_PATH=0`` forbids it.
 
     Raises:
@@ -74,7 +74,7 @@ class HttpSettings:
         return max(1, min(_MOST_CONNECTIONS, _most_files() // 2))
 
     def allows_fast_path(self) -> bool:
-        """Whether requests may take the shorter way."""
+        """Whether requests may take the fast path."""
         if self.fast_path is None:
             return os.environ.get("LLMGATE_FAST_PATH") != "0"
         return self.fast_path

@@ -1,4 +1,4 @@
-"""HTTP by aiohttp: a pool of connections on one event loop, and the replies that come over them.
+"""HTTP by aiohttp: a pool of connections on one event loop, and the responses that come over them.
 
 It makes one attempt and retries nothing, follows no redirect, keeps no cookie and reads no
 environment unless asked to. Beside it, only modules of this
@@ -50,7 +50,7 @@ _LINGER = 0.05
 
 @dataclass(slots=True)
 class Stats:
-    """How many requests went through aiohttp's public API, and how many the short way."""
+    """How many requests went through aiohttp's public API, and how many the fast path."""
 
     public: int = 0
     fast: int = 0
@@ -65,7 +65,7 @@ class AiohttpTransport:
         """Use :meth:`start`, which also binds the pool to the running loop's end."""
         self.stats = Stats()
         self._settings = settings
-        self._replies = set[_Reply]()
+        self._responses = set[_OpenResponse]()
         self._lower_names = LowerNames()
         self._sockets = OpenSockets(asyncio.get_running_loop())
         fast = _fast_module() if settings.allows_fast_path() else None
@@ -96,13 +96,13 @@ class AiohttpTransport:
         pool is collected, or while its loop is closed by hand.
         """
         transport = cls(settings)
-        pool = _Pool(transport._session, transport._replies, transport._sockets, on_close, warns)
+        pool = _Pool(transport._session, transport._responses, transport._sockets, on_close, warns)
         transport._keeper = Keeper(pool.close, pool.abandon, pool.warn_of_owner)
         await transport._keeper.start(transport)
         return transport
 
     async def open(self, request: HttpRequest, timeout: Timeout) -> IncomingResponse:
-        """Send the request and return when the reply's headers have come."""
+        """Send the request and return when the response's headers have come."""
         try:
             response = await self._send(request, timeout)
         except Exception as error:  # noqa: BLE001 - whatever aiohttp raises becomes ours
@@ -111,7 +111,7 @@ class AiohttpTransport:
         except BaseException as cancelled:  # noqa: BLE001 - it goes on at once
             raise cancelled.with_traceback(None)  # noqa: B904 - it is the same one
         else:
-            return _Reply(response, self._replies, self._lower_names)
+            return _OpenResponse(response, self._responses, self._lower_names)
         try:
             raise failure
         finally:
@@ -149,7 +149,7 @@ class AiohttpTransport:
 
 
 def _fast_module() -> ModuleType | None:
-    """The short way; None where it is not there, or not with this aiohttp."""
+    """The fast path; None where it is not there, or not with this aiohttp."""
     try:
         from llmgate.transports import _fast  # noqa: PLC0415 - what it imports may be missing
     except ImportError:
@@ -162,7 +162,7 @@ class _Pool:
     """What a transport leaves to be closed."""
 
     session: aiohttp.ClientSession
-    replies: set[_Reply]
+    responses: set[_OpenResponse]
     sockets: OpenSockets
     on_close: Callable[[], object]
     warns: bool
@@ -170,8 +170,8 @@ class _Pool:
     async def close(self) -> None:
         """Close every connection, on its loop."""
         self.on_close()
-        for reply in list(self.replies):
-            reply.close()
+        for response in list(self.responses):
+            response.close()
         await self.session.close()
 
     def abandon(self) -> None:
@@ -182,9 +182,9 @@ class _Pool:
         with suppress(StopIteration, RuntimeError):  # it has nothing to wait for any more
             closing.send(None)
         closing.close()
-        for reply in list(self.replies):
+        for response in list(self.responses):
             with suppress(Exception):
-                reply.close()
+                response.close()
         self.sockets.close()
         self._warn(count, "its event loop was closed")
 
@@ -198,21 +198,21 @@ class _Pool:
             warnings.warn(what, ResourceWarning, stacklevel=2)
 
 
-class _Reply:
+class _OpenResponse:
     """aiohttp's response, as an :class:`~llmgate.provider.http.IncomingResponse`."""
 
     __slots__ = ("_open", "_response", "headers", "status")
 
     def __init__(
-        self, response: Response, open_replies: set[_Reply], lower_names: LowerNames
+        self, response: Response, open_responses: set[_OpenResponse], lower_names: LowerNames
     ) -> None:
         self._response = response
-        self._open = open_replies
+        self._open = open_responses
         self.status = response.status
         self.headers: Mapping[str, str] = {
             lower_names[name]: value for name, value in response.headers.items()
         }
-        open_replies.add(self)
+        open_responses.add(self)
 
     async def read(self) -> bytes:
         """The next piece as it arrives; empty at the end."""

@@ -1,4 +1,4 @@
-"""The short way to send: in one piece, on a connection of aiohttp's pool (ADR 0008).
+"""The fast path to send: in one piece, on a connection of aiohttp's pool (ADR 0008).
 
 It relies on names that aiohttp keeps private, and is used only where :func:`is_supported` finds
 that they mean what they did. Whoever deletes this folder loses speed, and the promises that

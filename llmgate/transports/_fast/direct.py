@@ -163,7 +163,7 @@ def _joined(lines: list[str]) -> str:
 
 
 class DirectResponse:
-    """The reply to a request that was written at once, in the terms of aiohttp's own."""
+    """The response to a request that was written at once, in the terms of aiohttp's own."""
 
     __slots__ = ("_connection", "content", "headers", "status", "url")
     content: aiohttp.StreamReader
@@ -175,7 +175,7 @@ class DirectResponse:
         self.url = url
 
     async def exchange(self, request: bytes, *, stream: bool = False) -> None:
-        """Send the bytes of a request, and wait for the head of its reply."""
+        """Send the bytes of a request, and wait for the head of its response."""
         wire: Wire = self._connection.protocol
         try:
             wire.set_response_params(**(STREAMING if stream else READING))

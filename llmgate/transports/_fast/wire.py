@@ -29,7 +29,7 @@ _BLANK_LINE = re.compile(rb"(?<=\r\n\r\n)")
 
 
 class Wire(ResponseHandler):
-    """A connection that knows how often it has served, and whether a reply has begun."""
+    """A connection that knows how often it has served, and whether a response has begun."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
@@ -86,7 +86,7 @@ class Wire(ResponseHandler):
             self._payload.set_exception(malformed)
 
     def rest(self) -> None:
-        """A reply has ended, and the connection waits for the next request."""
+        """A response has ended, and the connection waits for the next request."""
         self._rested_at = time.monotonic()
         self.answers = False
         if not self._reads:  # else what is left of a piece is still to be looked at
@@ -94,11 +94,11 @@ class Wire(ResponseHandler):
             self._last_piece = b""
 
     def _has_begun_another(self) -> bool:
-        """Whether a part of another head came with the end of a reply, which nobody asked for.
+        """Whether a part of another head came with the end of a response, which nobody asked for.
 
         aiohttp tells of whole heads only. Its parser, which has done its work, is asked: it takes
         one more for what it is, or begins in the midst of another. That is spared where a piece
-        ends with a blank line, and so holds whole heads, or is a reply of the length that it names.
+        ends with a blank line, and so holds whole heads, or is a response of the length it names.
         """
         piece = self._last_piece
         if not piece or piece.endswith(b"\r\n\r\n"):
@@ -116,11 +116,11 @@ class Wire(ResponseHandler):
         return heads != [(204, "Another", ())]
 
     def feed_data(self, data: Any, size: int = 0) -> None:
-        """The head of a reply. Those that only announce one (1xx) are not without end."""
+        """The head of a response. Those that only announce one (1xx) are not without end."""
         self._announced += data[0].code < 200
         self._length = data[0].headers.get(CONTENT_LENGTH)
         if self._announced > _MOST_ANNOUNCEMENTS:
-            self.set_exception(aiohttp.ClientPayloadError("it only announces a reply"))
+            self.set_exception(aiohttp.ClientPayloadError("it only announces a response"))
             return
         if type(data[1]) is aiohttp.StreamReader:
             data[1].__class__ = Body
@@ -129,8 +129,8 @@ class Wire(ResponseHandler):
     def set_exception(self, exc: BaseException, *cause: Any, **named: Any) -> None:
         """Something is no HTTP, or the connection broke.
 
-        Of a piece that is not all HTTP, aiohttp forgets the replies before the rubbish. It is read
-        again up to there, from one blank line to the next.
+        Of a piece that is not all HTTP, aiohttp forgets the responses before the rest. It is
+        read again up to there, from one blank line to the next.
         """
         if cause and isinstance(cause[0], BaseException):
             exc.__cause__ = cause[0]  # aiohttp notes it only where somebody waits
@@ -178,7 +178,7 @@ class Wire(ResponseHandler):
     def explained(
         self, error: aiohttp.ClientOSError | aiohttp.ServerDisconnectedError
     ) -> ExplainedError:
-        """Why there is no reply."""
+        """Why there is no response."""
         return broken_connection(error, unprocessed=self._unprocessed)
 
     def mark(self, cancelled: asyncio.CancelledError) -> None:
@@ -191,7 +191,7 @@ class Body(aiohttp.StreamReader):
     """A body that is read as it comes: without a note of where HTTP's chunks end, and without a
     word to the connection at each of them, which was the larger part of what a chunk cost.
 
-    It takes the place of aiohttp's own when the head of a reply has come.
+    It takes the place of aiohttp's own when the head of a response has come.
     """
 
     __slots__ = ()
