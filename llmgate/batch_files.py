@@ -192,7 +192,7 @@ class Journal:
     ) -> None:
         if self._flushing is not None:
             await asyncio.wait({self._flushing})
-        await self._run(self._close)
+        await self._run(self._file.close)
         self._thread.shutdown(wait=False)
         if error is None:
             self._check()
@@ -298,9 +298,6 @@ class Journal:
         self._file.write(b"".join(lines))
         self._file.flush()
         os.fsync(self._file.fileno())
-
-    def _close(self) -> None:
-        self._file.close()
 
 
 _COMMIT_SECONDS = 0.05

@@ -5,7 +5,6 @@ The provider reads the response.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from llmgate._core import drive
@@ -62,10 +61,14 @@ def fit_rerank(call: RerankCall, target: Target, provider: Provider) -> RerankCa
     if not isinstance(provider, Reranker):
         raise UnsupportedError(f"{provider.name} does not rerank documents", parameter="documents")
     abilities = declared(provider, provider.rerank_abilities, (target.model,), RerankAbilities)
+    documents: list[str | dict[str, Any]] = [
+        each if abilities.takes_objects else _text_of(each, place, provider.name)
+        for place, each in enumerate(call.documents)
+    ]
     fitted = RerankCall(
         target.model,
         call.query,
-        call.documents if abilities.takes_objects else _as_texts(call, provider.name),
+        documents,
         _without_limit(call.parameters, abilities),
         extra_body=call.extra_body,
         id=new_id(),
@@ -74,12 +77,8 @@ def fit_rerank(call: RerankCall, target: Target, provider: Provider) -> RerankCa
     return apply_abilities(fitted, provider.name, abilities.parameters, ())
 
 
-def _as_texts(call: RerankCall, provider: str) -> list[str | dict[str, Any]]:
-    """The documents where each has to be a text."""
-    return [_text_of(each, place, provider) for place, each in enumerate(call.documents)]
-
-
 def _text_of(document: str | dict[str, Any], place: int, provider: str) -> str:
+    """A document where each has to be a text."""
     if isinstance(document, str):
         return document
     text = document.get("text")
@@ -119,14 +118,11 @@ async def _reranked(state: CallState, asked: RerankCall) -> Reranking:
     found.results = state.run(by_relevance, found.results, len(asked.documents), most)
     if asked.return_documents:
         for result in found.results:
-            result.document = _as_object(asked.documents[result.index])
+            document = asked.documents[result.index]
+            result.document = dict(document) if is_object(document) else {"text": document}
     found.model = found.model or state.call.model
     found.exchange = state.exchange()
     return found
-
-
-def _as_object(document: str | Mapping[str, Any]) -> dict[str, Any]:
-    return dict(document) if is_object(document) else {"text": document}
 
 
 def _counted(usage: RerankUsage | None) -> Usage | None:

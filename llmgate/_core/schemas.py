@@ -88,6 +88,12 @@ def _several(schema: CoreSchema) -> CoreSchema:
     return cs.list_schema(schema, min_length=1, strict=True)
 
 
+def _either(**branches: CoreSchema) -> CoreSchema:
+    """The first of these that fits; an error's path shows no name that begins with ``~``."""
+    named = [(schema, f"~{name}") for name, schema in branches.items()]
+    return cs.union_schema([*named], mode="left_to_right")
+
+
 def _message(with_others: bool) -> CoreSchema:
     text, content = _text(), _content()
     said = _object({"role": text, "content": content}, name=text)
@@ -115,20 +121,19 @@ def _message(with_others: bool) -> CoreSchema:
 
 def _content() -> CoreSchema:
     text = _text()
+    file = _object({}, file_data=_read(_as_file_data, text))
     known = cs.tagged_union_schema(
         {
             "text": _object({"type": text, "text": text}),
             "image_url": _object({"type": text, "image_url": _image_url()}),
             "input_audio": _object({"type": text, "input_audio": _audio()}),
-            "file": _object({"type": text, "file": _file()}),
+            "file": _object({"type": text, "file": file}),
             "refusal": _object({"type": text, "refusal": text}),
         },
         discriminator="type",
     )
     other = cs.no_info_after_validator_function(_as_other_part, _object({"type": _text(1)}))
-    part = cs.union_schema([(known, "~known"), (other, "~other")], mode="left_to_right")
-    parts = _several(part)
-    return cs.union_schema([(text, "~text"), (parts, "~parts")], mode="left_to_right")
+    return _either(text=text, parts=_several(_either(known=known, other=other)))
 
 
 def _as_other_part(part: dict[str, Any]) -> dict[str, Any]:
@@ -154,19 +159,13 @@ def _read(read: Callable[[str], Any], schema: CoreSchema) -> CoreSchema:
 def _image_url() -> CoreSchema:
     url = _read(as_url, _text(1))
     text = _read(lambda url: {"url": as_url(url)}, _text(1))
-    return cs.union_schema(
-        [(_object({"url": url}, detail=_text()), "~object"), (text, "~text")], mode="left_to_right"
-    )
+    return _either(object=_object({"url": url}, detail=_text()), text=text)
 
 
 def _audio() -> CoreSchema:
     text = _read(as_audio, _text(1))
     whole = _object({"data": _text(1), "format": _text()})
-    return cs.union_schema([(whole, "~object"), (text, "~text")], mode="left_to_right")
-
-
-def _file() -> CoreSchema:
-    return _object({}, file_data=_read(_as_file_data, _text()))
+    return _either(object=whole, text=text)
 
 
 def _as_file_data(data: str) -> str:
@@ -191,7 +190,7 @@ def _tool_call(with_others: bool) -> CoreSchema:
 def _or_of_a_host(known: CoreSchema) -> CoreSchema:
     """A tool, or a call of one, of these types or of one that a host invented."""
     other = cs.no_info_after_validator_function(_as_of_a_host, _object({"type": _text(1)}))
-    return cs.union_schema([(known, "~known"), (other, "~other")], mode="left_to_right")
+    return _either(known=known, other=other)
 
 
 def _as_of_a_host(item: dict[str, Any]) -> dict[str, Any]:
@@ -219,7 +218,7 @@ def _parameters(with_others: bool) -> CoreSchema:
     )
     anything = _object({})
     count = _count()
-    choice = cs.union_schema([(text, "~text"), (anything, "~object")], mode="left_to_right")
+    choice = _either(text=text, object=anything)
     function = _object({"name": _text(1)}, description=text, parameters=anything)
     schemas: dict[str, CoreSchema] = {
         "function_call": choice,
@@ -228,10 +227,7 @@ def _parameters(with_others: bool) -> CoreSchema:
         "modalities": cs.list_schema(text, strict=True),
         "n": count,
         "response_format": _object({"type": _text(1)}),
-        "stop": cs.union_schema(
-            [(text, "~text"), (cs.list_schema(text, strict=True), "~list")],
-            mode="left_to_right",
-        ),
+        "stop": _either(text=text, list=cs.list_schema(text, strict=True)),
         "tool_choice": choice,
         "tools": cs.list_schema(_tool(function, with_others), strict=True),
     }
@@ -277,9 +273,7 @@ def _embedding_parameters() -> CoreSchema:
             "dimensions": _count(),
             "encoding_format": cs.literal_schema(["float", "base64"]),
             "input_type": _text(1),
-            "truncate": cs.union_schema(
-                [(flag, "~flag"), (_text(1), "~text")], mode="left_to_right"
-            ),
+            "truncate": _either(flag=flag, text=_text(1)),
             "user": _text(),
         }
     )

@@ -219,13 +219,10 @@ class _Entry:
             self._future.set_exception(_AbandonedError())
             raise
         except BaseException as error:  # noqa: BLE001 - whoever waits for it is to have it
-            self._future.set_exception(_timed_out() if limit.expired() else error)
+            late = DeadlineExceededError(f"no token within {_MAKE_SECONDS:g} s")
+            self._future.set_exception(late if limit.expired() else error)
         else:
             self._future.set_result(token)
-
-
-def _timed_out() -> DeadlineExceededError:
-    return DeadlineExceededError(f"no token within {_MAKE_SECONDS:g} s")
 
 
 def _usable_until(token: Expiring) -> float:

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from llmgate._text.json import is_object
@@ -42,8 +43,7 @@ def _candidates(text: str) -> Iterator[str]:
     yield "".join(outside)
 
 
-def _lenient(text: str) -> Any:
-    return json.loads(text, strict=False)
-
-
-_READERS: tuple[Callable[[str], Any], ...] = (_lenient, ast.literal_eval)
+_READERS: tuple[Callable[[str], Any], ...] = (
+    partial(json.loads, strict=False),
+    ast.literal_eval,
+)

@@ -75,7 +75,9 @@ class Cache(Middleware):
         found = None if mode == "refresh" else await self._find(key)
         if found is not None:
             completion = _restored(Completion, found)
-            return _replayed(completion, call) if call.stream else completion
+            if call.stream:
+                return Stream.replay(completion, include_usage=call.wants_usage_chunk)
+            return completion
         if not call.stream:
             ask = partial(cast("Callable[[ChatCall], Awaitable[Completion]]", handler), call)
             return await self._ask(Completion, key, ttl, ask, is_fresh=mode == "refresh")
@@ -273,8 +275,3 @@ def _restored(kind: type[Kept], kept: dict[str, Any]) -> Kept:
     report = Report("drop", [Deviation(**each) for each in kept["deviations"]])
     response.exchange = Exchange(kept["provider"], report, {}, b"", kept["request_id"], (), "hit")
     return response
-
-
-def _replayed(completion: Completion, call: ChatCall) -> Stream:
-    options = call.parameters.get("stream_options") or {}
-    return Stream.replay(completion, include_usage=bool(options.get("include_usage")))

@@ -49,10 +49,6 @@ def as_strategy(given: Choose | Strategy | None) -> Choose:
 _random = Random()  # noqa: S311 - it spreads load, and is no secret
 
 
-def _in_order(targets: Sequence[TargetState], _: Any) -> Sequence[TargetState]:
-    return targets
-
-
 def _weighted(targets: Sequence[TargetState], _: Any) -> Sequence[TargetState]:
     """Each at a place drawn in proportion to its weight (Efraimidis and Spirakis, 2006)."""
     if len(targets) == 1:
@@ -92,7 +88,7 @@ def _sticky(targets: Sequence[TargetState], call: Any) -> Sequence[TargetState]:
 
 
 _STRATEGIES: Mapping[str, Callable[[Sequence[Any], Any], Sequence[Any]]] = {
-    "order": _in_order,
+    "order": lambda targets, _: targets,
     "weighted": _weighted,
     "least_busy": _least_busy,
     "cheapest": _cheapest,

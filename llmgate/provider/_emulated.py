@@ -80,7 +80,8 @@ def read_calls(text: str, names: frozenset[str]) -> tuple[str, list[Function]]:
     for read in (_whole, _marked):
         try:
             words, values = read(text)
-            functions = [_function(item, names) for value in values for item in _items(value)]
+            items = [item for each in values for item in (each if is_array(each) else [each])]
+            functions = [_function(item, names) for item in items]
         except (ValueError, RecursionError):
             continue
         if functions:
@@ -147,10 +148,6 @@ def _no_constant(name: str) -> Any:
 
 
 _DECODER = json.JSONDecoder(parse_constant=_no_constant)
-
-
-def _items(value: Any) -> list[Any]:
-    return value if is_array(value) else [value]
 
 
 def _function(item: Any, names: frozenset[str]) -> Function:
