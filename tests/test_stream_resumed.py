@@ -6,11 +6,12 @@ import asyncio
 import gc
 import threading
 from collections.abc import Generator
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
 
-from llmgate import Client
+from llmgate import Client, Stream
 from llmgate._core.live import LiveSource
 from llmgate.errors import (
     ClosedError,
@@ -24,7 +25,7 @@ from llmgate.options import Timeout
 from llmgate.provider import Decoder, Provider
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.framing import Frame, SSEFramer
-from llmgate.provider.http import Flow, HttpRequest, HttpResponse
+from llmgate.provider.http import Flow, HttpRequest, HttpResponse, IncomingResponse
 from llmgate.testing import Canned, CannedTransport, with_transport
 from llmgate.types import Chunk, Completion
 from tests.fault_streams import USAGE, left, streaming
@@ -198,28 +199,54 @@ async def test_closed_and_cancelled_at_once() -> None:
     assert ["abandoned", "ok"] == [end.outcome for end in hook.all(CallEnded)]
 
 
+class Leaving(PlainProvider):
+    """A provider that is to be told when a stream is left."""
+
+    def stream(self, call: ProviderCall) -> Generator[HttpRequest, HttpResponse, Decoder[Chunk]]:
+        bye = HttpRequest("POST", "https://fake.invalid/cancel")
+        yield HttpRequest("POST", "https://fake.invalid", stream=True, on_abandon=bye)
+        decoder: Decoder[Chunk] = yield from _only_result(super().stream(call))
+        return decoder
+
+
+def leaving(transport: CannedTransport) -> Client:
+    """A client whose only provider is that one."""
+    provider = with_transport(Leaving(api_key=KEY, base_url="https://fake.invalid"), transport)
+    return Client(providers={"openai": provider})
+
+
 async def test_the_farewell_of_a_stream_that_is_let_go() -> None:
     """The provider is told in the background, with credentials, even from a finalizer."""
     transport = CannedTransport(
         [Canned(body=[b"".join(PIECES)[3:]], hang=True), Canned(), Canned()]
     )
-    bye = HttpRequest("POST", "https://fake.invalid/cancel")
-
-    class Leaving(PlainProvider):
-        def stream(
-            self, call: ProviderCall
-        ) -> Generator[HttpRequest, HttpResponse, Decoder[Chunk]]:
-            yield HttpRequest("POST", "https://fake.invalid", stream=True, on_abandon=bye)
-            decoder: Decoder[Chunk] = yield from _only_result(super().stream(call))
-            return decoder
-
-    provider = with_transport(Leaving(api_key=KEY, base_url="https://fake.invalid"), transport)
-    async with Client(providers={"openai": provider}) as client:
+    async with leaving(transport) as client:
         answer = await client.acompletion(MODEL, HI, stream=True)
         del answer
         assert await wait_for_async(lambda: len(transport.requests) == 2)
     assert "https://fake.invalid/cancel" == transport.requests[1].url
     assert KEY in transport.requests[1].headers["Authorization"]
+
+
+async def test_the_farewell_of_a_stream_that_is_late_is_of_its_own_context() -> None:
+    """Whichever call's limit was the first that the loop's clock was set for."""
+    whose, seen = ContextVar("whose", default="nobody's"), list[tuple[str, str]]()
+
+    class Noting(CannedTransport):
+        async def open(self, request: HttpRequest, timeout: Timeout) -> IncomingResponse:
+            seen.append((request.url.removeprefix("https://fake.invalid"), whose.get()))
+            return await super().open(request, timeout)
+
+    async def left_unread(name: str, seconds: float) -> Stream:
+        whose.set(name)
+        return await client.acompletion(MODEL, HI, stream=True, timeout=seconds)
+
+    async with leaving(Noting([Canned(hang=True)] * 2 + [Canned()] * 2)) as client:
+        opened = [asyncio.create_task(left_unread(*each)) for each in (("one", 0.05), ("two", 0.1))]
+        unread = [await each for each in opened]
+        assert await wait_for_async(lambda: len(seen) == 4)
+    assert [("", "one"), ("", "two"), ("/cancel", "one"), ("/cancel", "two")] == seen
+    assert [False, False] == [each.is_open for each in unread]
 
 
 def _only_result(flow: Any) -> Generator[HttpRequest, HttpResponse, Any]:

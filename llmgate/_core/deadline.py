@@ -1,8 +1,8 @@
-"""The time limits of one call, and the one timer that enforces whichever of them comes first.
+"""The time limits of one call, of which whichever comes first is enforced by the loop's clock.
 
 It cancels only what is awaited under ``with``; for a stream that nobody reads, it calls a function
 when the total is over. It does what ``asyncio.timeout`` does, names the limit that was exceeded,
-and costs a third.
+and costs less than a third.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ import asyncio
 import math
 import time
 from collections.abc import Callable
+from contextvars import Context, copy_context
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeAlias
 
+from llmgate._core.clock import Clock, clock_of
 from llmgate.errors import DeadlineExceededError
 from llmgate.transports._waiting import phase_of
 
@@ -37,12 +39,14 @@ class Deadline:
     __slots__ = (
         "_cancellations",
         "_cancelling_before",
+        "_clock",
+        "_context",
         "_expire",
         "_loop",
         "_passed",
         "_received_at",
+        "_soon",
         "_task",
-        "_timer",
         "_timer_at",
         "_total_at",
         "begun",
@@ -50,12 +54,14 @@ class Deadline:
         "timeout",
     )
     _loop: asyncio.AbstractEventLoop
+    _context: Context
 
     def __init__(self, timeout: Timeout) -> None:
         self.timeout = timeout
         self.started = time.monotonic()
         self.begun = False  # whether the response has begun: then first_token is no limit
-        self._timer: asyncio.Handle | None = None
+        self._clock: Clock | None = None  # while it waits there
+        self._soon: asyncio.Handle | None = None  # what is done in the loop's next iteration
         self._expire: Callable[[], object] | None = None
         self._timer_at = self._total_at = math.inf
         self._received_at: float | None = None  # the last piece, while the next is awaited
@@ -105,7 +111,8 @@ class Deadline:
     def watch(self, expire: Callable[[], object]) -> None:
         """Call this when the total is over while nothing is awaited."""
         self._expire, self._loop = expire, asyncio.get_running_loop()
-        if self._timer is None:
+        self._context = copy_context()
+        if self._clock is None and self._soon is None:
             self._start_timer(self.remaining())
 
     def close(self) -> None:
@@ -114,9 +121,12 @@ class Deadline:
         self._cancel_timer()
 
     def _cancel_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._clock is not None:
+            self._clock.stop(self)
+            self._clock = None
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
 
     def exceeded(self) -> DeadlineExceededError:
         """The error for the limit that passed."""
@@ -159,7 +169,8 @@ class Deadline:
     def _schedule(self, until: float, now: float) -> None:
         """Start a timer for the limit, or reuse a running one that fires before: it then checks
         whether the limit has moved."""
-        if self._timer is None or until < self._timer_at:
+        is_timed = self._clock is not None or self._soon is not None
+        if not is_timed or until < self._timer_at:
             self._cancel_timer()
             self._start_timer(until - now)
 
@@ -171,12 +182,13 @@ class Deadline:
             seconds = idle
         if seconds < math.inf:
             self._timer_at = time.monotonic() + seconds
-            self._timer = self._loop.call_later(seconds, self._on_timer)
+            self._clock = clock_of(self._loop)
+            self._clock.start(self, self._timer_at)
 
-    def _on_timer(self) -> None:
+    def ring(self) -> None:
         """Check the limit; cancel one loop iteration later, after data that has arrived is read."""
         if self._has_passed():
-            self._timer = self._loop.call_soon(self._cancel_task)
+            self._soon = self._loop.call_soon(self._cancel_task)
 
     def _cancel_task(self) -> None:
         """Cancel the task, and again after a while in case the cancellation was swallowed."""
@@ -187,7 +199,7 @@ class Deadline:
             self._start_timer(_CANCEL_INTERVAL)
 
     def _has_passed(self) -> bool:
-        self._timer = None
+        self._clock = self._soon = None
         if self._task is None:  # nothing is awaited
             self._check_total()
             return False
@@ -202,7 +214,7 @@ class Deadline:
             self._start_timer(left)
         elif expire is not None:
             self.limit()  # for the phase and the seconds of the error
-            expire()
+            self._soon = self._loop.call_soon(expire, context=self._context)
 
 
 _CANCEL_INTERVAL = 0.15
