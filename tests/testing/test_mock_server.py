@@ -317,3 +317,28 @@ def test_a_port_that_there_is_not_is_refused() -> None:
         server(port=99_999),
     ):
         pass
+
+
+@pytest.mark.parametrize("where", [{"host": "a..b"}, {"port": "x"}, {"host": 5}])
+def test_an_address_that_is_none_is_refused(where: Any) -> None:
+    """At once; and it may be started again."""
+    made = server(**where)
+    for _ in range(2):
+        with pytest.raises(RequestError, match="no server can listen on"):
+            made.__enter__()
+
+
+def test_a_body_that_is_nested_too_deeply(mock: MockServer) -> None:
+    """It is none of any format's; the server lives on."""
+    address = f"{mock.url}/openai/v1/chat/completions"
+    with urllib.request.urlopen(address, b"[" * 200_000, timeout=10) as response:  # noqa: S310 - likewise
+        assert 200 == response.status
+    assert None is mock.requests[-1].body
+
+
+def test_the_type_of_an_own_response() -> None:
+    """It is sent once, however its name is written."""
+    with server([Canned(200, {"content-type": "text/plain"}, b"x")]) as mock:
+        address = f"{mock.url}/openai/v1/chat/completions"
+        with urllib.request.urlopen(address, b"{}", timeout=10) as response:  # noqa: S310 - likewise
+            assert ["text/plain"] == response.headers.get_all("content-type")

@@ -38,7 +38,9 @@ def deliver(answer: Answer, asked: Asked, shape: Shape) -> Delivery:
     """How an answer is sent to whoever asked for it."""
     match answer:
         case Canned():
-            headers = {"Content-Type": "application/json", **answer.headers}
+            given = {name.lower() for name in answer.headers}
+            usual = {} if "content-type" in given else {"Content-Type": "application/json"}
+            headers = {**usual, **answer.headers}
             size = sum(map(len, answer.pieces()))
             return Delivery(
                 answer.status,

@@ -136,7 +136,7 @@ class MockServer:
         self._thread.start()
         try:
             started.result()
-        except (OSError, OverflowError) as error:  # the latter for a port that there is not
+        except Exception as error:  # noqa: BLE001 - also what is no host or port at all
             self._thread.join()
             self._thread = None
             reason = getattr(error, "strerror", None) or describe_error(error)
@@ -174,13 +174,13 @@ class MockServer:
             application, access_log=None, handler_cancellation=True, shutdown_timeout=0.05
         )
         stopped, loop = asyncio.Event(), asyncio.get_running_loop()
-        await runner.setup()
         try:
+            await runner.setup()
             site = web.TCPSite(runner, self._host, self._port)
             await site.start()
             self._port = runner.addresses[0][1]
             self._stop = lambda: loop.call_soon_threadsafe(stopped.set)
-        except (OSError, OverflowError) as error:
+        except Exception as error:  # noqa: BLE001 - whoever started it is waiting for that
             started.set_exception(error)
         else:
             started.set_result(None)
@@ -230,7 +230,7 @@ def deliver_json(value: Any) -> Delivery:
 def _read_json(body: bytes) -> Any:
     try:
         return json.loads(body) if body else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
