@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from llmgate.report import Report
     from llmgate.types import Attempt
 
-__all__ = ["LLMGateError"]
-
 
 class LLMGateError(Exception):
     """The base class of every exception that llmgate raises.

@@ -13,8 +13,6 @@ from llmgate.report import Report
 if TYPE_CHECKING:
     from llmgate.cost import Cost, Prices
 
-__all__ = ["Attempt", "Exchange", "HasExchange"]
-
 
 @slotted
 class Attempt:

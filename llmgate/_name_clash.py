@@ -3,8 +3,6 @@ overwrite each other's modules."""
 
 from __future__ import annotations
 
-__all__ = ["name_clash"]
-
 
 def name_clash() -> str:
     """What is wrong where a distribution named ``llmgate`` is installed; empty where none is."""

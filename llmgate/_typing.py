@@ -21,17 +21,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-__all__ = [
-    "ExactMessages",
-    "ForMypy",
-    "ForPyright",
-    "Given",
-    "Messages",
-    "MistakenMessages",
-    "Parsed",
-    "WrongMessage",
-]
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any, Literal, LiteralString, Protocol, Required, TypeAlias, TypeVar

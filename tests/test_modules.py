@@ -40,6 +40,25 @@ def test_the_reading_order_names_every_module_of_the_engine() -> None:
     assert sorted(files) == sorted(re.findall(r"`(\w+\.py)`", section))
 
 
+def test_a_private_module_lists_no_names() -> None:
+    """What it offers has no underscore; a list is for public modules, and for what is handed on."""
+
+    def lists(module: Module) -> list[str]:
+        is_private = any(part.startswith("_") for part in module.name.split("."))
+        given = [each for each in module.tree.body if isinstance(each, ast.Assign)]
+        listed = [
+            ast.unparse(each.value) for each in given if ast.unparse(each.targets[0]) == "__all__"
+        ]
+        own = {
+            each.name
+            for each in module.tree.body
+            if isinstance(each, ast.ClassDef | ast.FunctionDef)
+        }
+        return [text for text in listed if is_private and own >= {*ast.literal_eval(text)}]
+
+    assert {} == findings(lists, HOUSE)
+
+
 def test_no_module_is_longer_than_400_lines() -> None:
     """Who reads one can hold it in mind."""
     assert {} == findings(

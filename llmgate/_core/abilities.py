@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from llmgate.provider import Provider, ProviderCall
     from llmgate.reranking import RerankCall
 
-__all__ = ["Abilities", "abilities_of", "apply_abilities", "declared", "log_dropped"]
-
 Abilities: TypeAlias = Mapping[str, Support | Rule] | None
 Fitted = TypeVar("Fitted", "ProviderCall", "EmbeddingCall", "RerankCall")
 Declared = TypeVar("Declared")
@@ -102,7 +100,7 @@ def _fitted(
         else:
             fitted[name] = value
     if dropped:
-        log_dropped(provider, dropped)
+        _log_dropped(provider, dropped)
     return replace(call, parameters=cast("Any", fitted))
 
 
@@ -127,7 +125,7 @@ def _unsupported(name: str, reason: str) -> UnsupportedError:
     )
 
 
-def log_dropped(provider: str, names: list[str]) -> None:
+def _log_dropped(provider: str, names: list[str]) -> None:
     """Log what a provider does not support."""
     import logging  # noqa: PLC0415 - rare
 

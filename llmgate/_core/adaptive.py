@@ -9,8 +9,6 @@ from collections.abc import Iterable
 from llmgate.errors import LLMGateError, OverloadedError, RateLimitError
 from llmgate.types import Attempt
 
-__all__ = ["AdaptiveLimit"]
-
 
 class AdaptiveLimit:
     """How many calls run at once: more while all goes well, half as many where a provider limits.

@@ -15,16 +15,6 @@ from llmgate._text.dataclass import slotted
 from llmgate.errors import InvalidRequestError, UnknownProviderError, describe_error
 from llmgate.provider import Provider
 
-__all__ = [
-    "AddedHost",
-    "ProviderFactory",
-    "added_hosts",
-    "customary_key",
-    "hosts_in",
-    "make_host",
-    "remember",
-]
-
 ProviderFactory = Callable[..., Provider]
 
 

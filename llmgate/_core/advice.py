@@ -12,8 +12,6 @@ from functools import cache
 
 from llmgate.errors import describe_value
 
-__all__ = ["HOSTS_GROUP", "describe_unknown", "install", "installable"]
-
 _FILES = "local"
 """The provider of models that are files on this machine."""
 _FORMAT = "openai"

@@ -12,8 +12,6 @@ from inspect import Parameter, cleandoc, signature
 from itertools import starmap
 from typing import Any, TypeVar
 
-__all__ = ["ACCEPTED", "described", "meanings"]
-
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _MEANINGS = """

@@ -53,8 +53,6 @@ if TYPE_CHECKING:
     from llmgate.middleware import Middleware, Shared
     from llmgate.middlewares.routing import Models, Router
 
-__all__ = ["BaseClient", "load_layers", "run_blocking"]
-
 Result = TypeVar("Result")
 Headers: TypeAlias = Mapping[str, str] | HeaderSource
 

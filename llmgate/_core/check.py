@@ -29,21 +29,6 @@ if TYPE_CHECKING:
     from llmgate.messages import MessageParam
 
 
-__all__ = [
-    "check_documents",
-    "check_input",
-    "check_json",
-    "check_messages",
-    "check_name",
-    "check_own_parameters",
-    "check_parameters",
-    "check_query",
-    "listed",
-    "refuse_one_tool",
-    "unwritable",
-]
-
-
 def check_messages(
     messages: Any, changes: list[Deviation] | None = None, model: Any = None
 ) -> list[MessageParam]:

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from llmgate.messages import MessageLike
     from llmgate.middleware import Middleware
 
-__all__ = ["Client"]
-
 
 class Client(Operations):
     """Providers, limits and hooks that many calls share.

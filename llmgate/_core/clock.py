@@ -10,8 +10,6 @@ from contextvars import Context
 from typing import Protocol
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
-__all__ = ["Clock", "clock_of"]
-
 
 class Waiting(Protocol):
     """What waits for a moment; it is told apart from others by identity."""

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
     Pools: TypeAlias = WeakKeyDictionary[asyncio.AbstractEventLoop, AiohttpTransport]
 
-__all__ = ["Connections", "interceptors"]
-
 _TRANSPORT = "llmgate.transports.aiohttp"
 
 interceptors: list[Callable[[Callable[[], Awaitable[Transport]]], Transport]] = []

@@ -14,8 +14,6 @@ from urllib.parse import unquote
 from llmgate._text.json import is_array, is_number, is_object
 from llmgate.errors import InvalidRequestError, describe_value
 
-__all__ = ["Contradiction", "contradiction_in", "refuse_contradictions"]
-
 _BOUNDS = (
     *(("minimum", "maximum"), ("exclusiveMinimum", "maximum")),
     *(("minimum", "exclusiveMaximum"), ("exclusiveMinimum", "exclusiveMaximum")),

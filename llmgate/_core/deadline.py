@@ -22,8 +22,6 @@ from llmgate.transports._waiting import phase_of
 if TYPE_CHECKING:
     from llmgate.options import Timeout
 
-__all__ = ["Deadline"]
-
 _Limit: TypeAlias = tuple[float, float, str]
 """When it passes, its length in seconds, and the name of its phase."""
 

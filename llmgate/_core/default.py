@@ -10,21 +10,6 @@ from llmgate._core.client import Client
 from llmgate._core.prepare import hide_credentials
 from llmgate.errors import RequestError
 
-__all__ = [
-    "acompletion",
-    "acount_tokens",
-    "aembedding",
-    "alist_models",
-    "arerank",
-    "completion",
-    "count_tokens",
-    "default_client",
-    "defaults",
-    "embedding",
-    "list_models",
-    "rerank",
-]
-
 
 class _DefaultClient(Client):
     """Nobody can be expected to close it."""

@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from llmgate._core.state import Outcome
     from llmgate._core.stream import Stream
 
-__all__ = ["MappedSource", "ReplayedSource"]
-
-
 # --- of another stream --------------------------------------------------------------------
 
 

@@ -32,8 +32,6 @@ from llmgate.hooks import (
     RetryScheduled,
 )
 
-__all__ = ["Dispatcher"]
-
 _MOST_EVENTS = 10_000
 _MOST_BYTES = 64 * 1024 * 1024
 """The bounds of one client's queue. Where an event would pass one of them, the oldest events that

@@ -37,17 +37,6 @@ from llmgate.types import Chunk, Completion, with_exchange
 if TYPE_CHECKING:
     from llmgate.provider import Decoder
 
-__all__ = [
-    "CallState",
-    "OpenStream",
-    "abandon",
-    "complete",
-    "open_stream",
-    "reopen_stream",
-    "run_call",
-    "run_flow",
-    "start_abandoning",
-]
 
 _ABANDON_SECONDS = 5.0
 _ABANDON_SECONDS_AFTER_DEADLINE = 0.1

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from llmgate._core.state import CallState
     from llmgate.embeddings import EmbeddingInput
 
-__all__ = ["embed_in_batches", "fit_embedding", "parse_embedding"]
-
 
 def parse_embedding(
     model: str | Sequence[str],

@@ -10,8 +10,6 @@ from llmgate.errors import PluginError, describe_error, origin_of
 if TYPE_CHECKING:
     from llmgate.provider import Provider
 
-__all__ = ["authorize_error", "plugin_error"]
-
 
 def plugin_error(error: BaseException, provider: Provider, action: str) -> PluginError:
     """The error for an exception of a provider's code that is not an ``LLMGateError``.

@@ -10,14 +10,6 @@ from typing import Any, cast
 
 from llmgate.errors import excerpt
 
-__all__ = [
-    "describe_argument",
-    "describe_client_setting",
-    "describe_foreign_message",
-    "describe_messages",
-    "describe_setting",
-]
-
 _HOSTS_OWN = (
     "it is no parameter of OpenAI's format; for what only one host or model understands, see "
     "docs/calls.md"

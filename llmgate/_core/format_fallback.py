@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from llmgate.options import ChatCall, ChatParameters
     from llmgate.provider import Provider, ProviderCall
 
-__all__ = ["fallback_view"]
-
 _FORMAT = "response_format"
 
 

@@ -17,8 +17,6 @@ from llmgate._text.json import is_array, is_object
 from llmgate.errors import InvalidRequestError
 from llmgate.report import Deviation
 
-__all__ = ["VALUE", "WRAPPED", "Format", "format_of"]
-
 VALUE = "value"
 """The key under which an object holds a value that is not one."""
 WRAPPED = (

@@ -15,8 +15,6 @@ from llmgate._core.deadline import Deadline
 if TYPE_CHECKING:
     from llmgate.options import Timeout
 
-__all__ = ["Guard"]
-
 Result = TypeVar("Result")
 Work: TypeAlias = Coroutine[Any, Any, Result]
 

@@ -9,8 +9,6 @@ from llmgate._core.added import make_host, remember
 from llmgate._core.registry import installed_providers
 from llmgate.errors import InvalidRequestError
 
-__all__ = ["add_host"]
-
 
 def add_host(
     name: str, *, base_url: str, key: str | Sequence[str] | None = None, **columns: Any

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from llmgate.models import Model
 
-__all__ = ["model_info"]
-
 
 def model_info(
     model: str,

@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from llmgate.middlewares.routing import Models
     from llmgate.types import Completion
 
-__all__ = ["as_middleware", "run_chat", "run_middleware"]
-
 Call = TypeVar("Call", bound=ChatCall | EmbeddingCall | RerankCall)
 Result = TypeVar("Result")
 Layer: TypeAlias = Callable[[Call, Callable[[Call], Awaitable[Result]]], Awaitable[Result]]
@@ -72,11 +70,11 @@ def run_chat(
         given = copied(call) if is_copied else call
         return run_middleware(layers, given, perform, kind, registry, default, began)
     if observes:
-        return run_observers(layers, call, lambda call: perform(call, began))
-    return run_askers(layers, call, perform, registry, default, began)
+        return _run_observers(layers, call, lambda call: perform(call, began))
+    return _run_askers(layers, call, perform, registry, default, began)
 
 
-def run_observers(
+def _run_observers(
     layers: Iterable[Layer[Call, Result]], call: Call, perform: Callable[[Call], Awaitable[Result]]
 ) -> Awaitable[Result]:
     """The result of a call that passes layers which only observe: they change nothing, so that
@@ -112,7 +110,7 @@ async def run_middleware(
     def bounded(call: Call, began: float) -> Awaitable[Result]:
         return guard.bounded(perform(call, began))
 
-    given = run_observers(layers, call, _innermost(call, bounded, registry, default, began))
+    given = _run_observers(layers, call, _innermost(call, bounded, registry, default, began))
     is_coroutine = isinstance(given, CoroutineType)  # and no future, say
     work = cast("Coroutine[Any, Any, Result]", given) if is_coroutine else _coroutine_of(given)
     return _checked(await guard.guarded(work), kind)
@@ -122,7 +120,7 @@ async def _coroutine_of(work: Awaitable[Result]) -> Result:
     return await work
 
 
-def run_askers(
+def _run_askers(
     layers: Iterable[Layer[Call, Result]],
     call: Call,
     perform: Callable[[Call, float], Coroutine[Any, Any, Result]],
@@ -133,7 +131,7 @@ def run_askers(
     """The same for layers that wait for nothing but what they ask for, which has the deadline of
     the call, and return nothing else."""
     handler = _innermost(call, perform, registry, default, began)
-    return run_observers(layers, call, handler)
+    return _run_observers(layers, call, handler)
 
 
 def _innermost(

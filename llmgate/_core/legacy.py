@@ -33,20 +33,6 @@ if TYPE_CHECKING:
     from llmgate.options import ChatParameters
     from llmgate.provider.call import ProviderCall
 
-__all__ = [
-    "EARLY_NAMES",
-    "FUNCTIONS",
-    "as_current",
-    "chunk_as_legacy",
-    "completion_as_legacy",
-    "legacy_view",
-    "prefixed",
-    "takes_functions",
-    "uses_functions",
-    "with_one_call_at_a_time",
-    "without_functions",
-]
-
 # --- the early form of this API -----------------------------------------------------------
 
 EARLY_NAMES = frozenset({"api_base", "forceTimeout", "force_timeout", "logger_fn", "verbose"})

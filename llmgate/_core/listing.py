@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from llmgate.options import Timeout
     from llmgate.provider import Provider
 
-__all__ = ["ListingCall", "is_configured", "listed", "parse_listing", "together"]
-
 
 @dataclass(slots=True)
 class ListingCall:

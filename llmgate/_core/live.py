@@ -35,8 +35,6 @@ from llmgate.provider.accumulate import Accumulator
 from llmgate.provider.framing import Frame
 from llmgate.types import Chunk, ChunkChoice, Completion, Usage
 
-__all__ = ["LiveSource"]
-
 
 class LiveSource:
     """Reads a streamed response, and decodes it by its provider's decoder."""

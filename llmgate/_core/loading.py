@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from llmgate._core.registry import Registry
     from llmgate.options import Timeout
 
-__all__ = ["check_loop", "in_time", "load"]
-
 Result = TypeVar("Result")
 
 

@@ -13,16 +13,6 @@ from llmgate.errors import InvalidRequestError, excerpt
 from llmgate.media import LocalFile
 from llmgate.report import Deviation
 
-__all__ = [
-    "FilesToRead",
-    "as_audio",
-    "as_data_url",
-    "as_url",
-    "look_for_files",
-    "read_files",
-    "respelled_parts",
-]
-
 _TYPES: Mapping[str, str] = {
     "image/jpg": "image/jpeg",
     "image/pjpeg": "image/jpeg",

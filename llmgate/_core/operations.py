@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from llmgate.options import ChatCall
     from llmgate.reranking import RerankCall, RerankDocuments, Reranking
 
-__all__ = ["Operations"]
-
 
 class Operations(BaseClient):
     """A client's operations beside chat."""

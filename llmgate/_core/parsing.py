@@ -30,15 +30,6 @@ if TYPE_CHECKING:
     from llmgate.options import ChatCall, Output
     from llmgate.types import Choice, Usage
 
-__all__ = [
-    "check_ending",
-    "locate",
-    "perform_parsed",
-    "validate",
-    "validate_value",
-    "with_parsed",
-]
-
 
 async def perform_parsed(
     perform: Callable[[ChatCall, float], Awaitable[Completion | Stream]],

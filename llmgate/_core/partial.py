@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from llmgate._core.stream import Stream
     from llmgate.types import Chunk, Completion
 
-__all__ = ["ItemReader", "PartialReader", "ValueIterator"]
-
 Value = TypeVar("Value")
 
 

@@ -43,19 +43,6 @@ if TYPE_CHECKING:
     from llmgate.messages import MessageLike
     from llmgate.options import Timeout
 
-__all__ = [
-    "UnresolvedCall",
-    "fit",
-    "hide_credentials",
-    "new_id",
-    "parse",
-    "primary_and_fallbacks",
-    "provider_of",
-    "resolve",
-    "set_call_options",
-    "split_options",
-]
-
 
 class UnresolvedCall(Protocol):
     """The fields that calls of every operation have before their provider is chosen."""

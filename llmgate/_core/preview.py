@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from llmgate.provider.call import ProviderCall
     from llmgate.provider.http import Flow
 
-__all__ = ["Preview", "preview_of"]
-
 
 @dataclass(frozen=True, slots=True)
 class Preview:

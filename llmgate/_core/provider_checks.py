@@ -11,8 +11,6 @@ from threading import current_thread, main_thread
 from llmgate.errors import UnknownProviderError, describe_error, describe_value
 from llmgate.provider import ACCEPTED_PROTOCOLS, Provider
 
-__all__ = ["checked", "describe_failure"]
-
 
 def describe_failure(error: BaseException) -> str:
     """What third-party code raised, whatever that is; an interrupt of the process goes on."""

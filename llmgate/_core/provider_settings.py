@@ -14,15 +14,6 @@ from llmgate._text.redact import Hidden, HiddenUrl, redact, redact_url
 from llmgate.errors import InvalidRequestError, describe_value
 from llmgate.provider.http import Secret
 
-__all__ = [
-    "SETTINGS_OF_A_CALL",
-    "as_provider_settings",
-    "check_settings",
-    "key_of",
-    "revealed",
-    "without_settings",
-]
-
 SETTINGS_OF_A_CALL = ("api_key", "base_url", "api_version")
 """The settings that have a keyword of their own; all others are ``provider_settings``."""
 

@@ -14,8 +14,6 @@ from llmgate._text.json import is_array, is_object
 from llmgate._text.shape import Shape
 from llmgate.report import Deviation, DeviationKind
 
-__all__ = ["Received"]
-
 _ROLES: Mapping[str, str] = {
     **{role: role for role in ("system", "developer", "user", "assistant", "tool", "function")},
     **dict.fromkeys(("model", "ai", "bot", "chatbot"), "assistant"),

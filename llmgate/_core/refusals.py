@@ -15,8 +15,6 @@ from llmgate.errors import InvalidRequestError, describe_value, excerpt
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails, ValidationError
 
-__all__ = ["LARGEST", "explained", "json_fault", "kind_of"]
-
 LARGEST = 2**4095
 """The integers that are accepted are smaller, by absolute value: they have up to 1,232 digits."""
 _DEEPEST = 200

@@ -31,15 +31,6 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from importlib.metadata import Distribution, EntryPoint, EntryPoints
 
-__all__ = [
-    "InstalledProvider",
-    "KnownProvider",
-    "Registry",
-    "Target",
-    "installed_providers",
-    "known_providers",
-]
-
 
 @slotted
 class InstalledProvider:

@@ -22,15 +22,6 @@ from llmgate.provider.call import TextMessages
 if TYPE_CHECKING:
     from llmgate.options import ChatCall
 
-__all__ = [
-    "LARGE",
-    "another",
-    "copied",
-    "drop_nulls",
-    "valid_large_parameters",
-    "valid_messages",
-]
-
 Call = TypeVar("Call")
 LARGE = ("functions", "response_format", "tools")
 """The parameters that programs give over and over, and that are long to look at."""

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from llmgate._core.state import CallState
     from llmgate.reranking import RerankDocuments, RerankUsage
 
-__all__ = ["fit_rerank", "parse_rerank", "reranked"]
-
 
 def parse_rerank(
     model: str,

@@ -12,8 +12,6 @@ from typing import Any, TypeAlias
 
 from llmgate.errors import LLMGateError
 
-__all__ = ["Listeners", "listen_for_retries", "notify_of_retry", "stop_listening"]
-
 Listeners: TypeAlias = "tuple[Callable[[LLMGateError], None], Listeners | None]"
 """A function that neither waits nor raises, and those that listened before it."""
 

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from tenacity import RetryCallState
     from tenacity.wait import wait_base
 
-__all__ = ["RetryBudget", "RetryPolicy", "is_async", "parse_retry_after", "policy_of_call"]
-
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
 """Statuses of transient failures, with those of Cloudflare (520 to 524). A provider or its plugin
 can mark an error of any other status as retryable."""

@@ -17,8 +17,6 @@ from llmgate.options import ChatParameters
 if TYPE_CHECKING:
     from pydantic_core.core_schema import CoreSchema, TypedDictSchema, ValidationInfo
 
-__all__ = ["Kind", "schema_of"]
-
 Kind: TypeAlias = Literal[
     "json",
     "messages",

@@ -43,19 +43,6 @@ from llmgate.types import Attempt
 if TYPE_CHECKING:
     from llmgate._core.retry import RetryPolicy
 
-__all__ = [
-    "MAX_BODY",
-    "MAX_ERROR_BODY",
-    "ResponseScope",
-    "attempt_started",
-    "authorize_request",
-    "must_propagate",
-    "pause_before_next",
-    "send_with_retries",
-    "with_client_headers",
-    "with_given_headers",
-]
-
 MAX_BODY = 64 * 1024 * 1024
 """The largest body of a completion, in bytes after decompression."""
 MAX_ERROR_BODY = 1024 * 1024
@@ -150,7 +137,7 @@ def pause_before_next(error: LLMGateError, state: CallState, *, answered: bool) 
         return None
     if wait is None:
         return None
-    if not is_unprocessed(error) and (
+    if not _is_unprocessed(error) and (
         wait >= state.deadline.remaining() or not state.budget.spend()
     ):
         return None
@@ -169,7 +156,7 @@ def _pause_of(
     if not policy.allows(error, number, answered=answered):
         return None
     # a request that was not processed is sent again at once
-    return 0.0 if is_unprocessed(error) else policy.pause(error, number)
+    return 0.0 if _is_unprocessed(error) else policy.pause(error, number)
 
 
 def attempt_started(
@@ -225,7 +212,7 @@ async def authorize_request(request: HttpRequest, state: CallState) -> HttpReque
     raise failure
 
 
-def is_unprocessed(error: LLMGateError) -> bool:
+def _is_unprocessed(error: LLMGateError) -> bool:
     """Whether the server cannot have acted on the request that failed with this error."""
     return isinstance(error, ReadError) and error.unprocessed
 
@@ -269,7 +256,7 @@ class _Attempt:
         was_not_sent = isinstance(error, ConnectError | DeadlineExceededError)
         is_harmless = self._request.idempotent or was_not_processed or was_not_sent
         is_requested = isinstance(error, ReadError) and self._state.policy.retry_reads
-        if not (is_harmless or is_unprocessed(error) or is_requested):
+        if not (is_harmless or _is_unprocessed(error) or is_requested):
             return None  # the server may have acted on it
         if self._state.is_refused_again(error):
             return None

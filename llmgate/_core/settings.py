@@ -25,25 +25,6 @@ from llmgate.report import Policy
 if TYPE_CHECKING:
     from llmgate.cost import Prices
 
-__all__ = [
-    "HeaderSource",
-    "as_extra_body",
-    "as_header_source",
-    "as_headers",
-    "as_hedge_after",
-    "as_hooks",
-    "as_labels",
-    "as_policy",
-    "as_prices",
-    "as_providers",
-    "as_retry",
-    "as_settings",
-    "as_timeout",
-    "as_transport",
-    "explained",
-    "is_iterable",
-]
-
 Init = TypeVar("Init", bound=Callable[..., None])
 
 HeaderSource: TypeAlias = Callable[[AttemptStarted], Mapping[str, str]]

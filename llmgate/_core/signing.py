@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from llmgate.provider import Provider, ProviderCall
     from llmgate.provider.contract import Expiring
 
-__all__ = ["REFUSED", "CallSigning", "PreviewSigning", "TokenCache"]
-
 Token = TypeVar("Token", bound="Expiring")
 Key: TypeAlias = tuple[int, str]
 

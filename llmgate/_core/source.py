@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from llmgate._exchange import Exchange
     from llmgate.types import Chunk, Completion, Usage
 
-__all__ = ["CLOSED", "STATES", "Source", "StreamEnd", "WhenDone", "notify", "text_of"]
-
 CLOSED = "the stream was closed before its end; call again for another"
 STATES = {"ok": "complete", "error": "failed", "cancelled": "cancelled", "abandoned": "closed"}
 

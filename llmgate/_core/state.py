@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from llmgate.report import Report
     from llmgate.types import Usage
 
-__all__ = ["CallState", "Outcome", "attempts_of", "request_id"]
-
 Result = TypeVar("Result")
 Outcome: TypeAlias = Literal["ok", "error", "cancelled", "abandoned"]
 

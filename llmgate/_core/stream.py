@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from llmgate._core.source import Source, StreamEnd, WhenDone, notify, text_of
+from llmgate._core.source import Source, WhenDone, notify, text_of
 from llmgate._exchange import Exchange, HasExchange
 from llmgate._text.hints import AsyncOnly, Live
 from llmgate.errors import InvalidRequestError, describe_value
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from llmgate.cost import Cost
     from llmgate.options import Output
 
-__all__ = ["Stream", "StreamEnd"]
 
 Value = TypeVar("Value")
 

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from llmgate._core.partial import ValueIterator
     from llmgate.cost import Cost
 
-__all__ = ["SyncStream", "run"]
-
 Result = TypeVar("Result")
 
 _EXIT_SECONDS = 2.0

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from llmgate.options import ChatCall
     from llmgate.types import Completion, Usage
 
-__all__ = ["CountCall", "Ratios", "as_count", "counted"]
-
 _USUAL = 4.0
 """Bytes for a token of English text, where nothing was learned."""
 _OF_A_MESSAGE = 4

@@ -21,8 +21,6 @@ from llmgate.tools import AnyTool, check_names
 if TYPE_CHECKING:
     from llmgate.types import ToolCall
 
-__all__ = ["Content", "ToolCalled", "ToolCaller", "ToolFailed", "as_content"]
-
 Content: TypeAlias = "str | list[Any]"
 """What a message of the role ``tool`` has as its content: a text, or parts."""
 

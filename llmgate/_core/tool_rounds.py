@@ -28,20 +28,6 @@ if TYPE_CHECKING:
     from llmgate.messages import MessageLike
     from llmgate.options import Timeout
 
-__all__ = [
-    "Completes",
-    "Loop",
-    "LoopSettings",
-    "OnError",
-    "SyncToolStream",
-    "ToolEvent",
-    "ToolLoopError",
-    "ToolRun",
-    "ToolSource",
-    "ToolStream",
-    "Tools",
-]
-
 
 class Completes(Protocol):
     """A client, as far as a tool loop needs one: :class:`~llmgate.Client`."""

@@ -15,8 +15,6 @@ from llmgate.errors import InvalidRequestError
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-__all__ = ["adapter_of", "no_schema", "schema_of"]
-
 
 def schema_of(kind: Any, name: str, path: str) -> dict[str, Any]:
     """The JSON schema of a Python type, or of a ``TypeAdapter``.

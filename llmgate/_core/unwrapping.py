@@ -15,8 +15,6 @@ from llmgate._text.json import is_object
 from llmgate.provider import Provider
 from llmgate.types import Choice, Chunk, ChunkChoice, Completion
 
-__all__ = ["ChunkUnwrapper", "unwrapped", "unwrapping_view"]
-
 
 def unwrapping_view(provider: Provider) -> Provider:
     """A view of a provider whose completions have the value alone."""

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from llmgate._core.schemas import Kind
 
-__all__ = ["validator"]
-
 
 @cache
 def validator(kind: Kind, *, with_others: bool = False) -> SchemaValidator:

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from llmgate.provider.framing import Frame
     from llmgate.provider.http import Flow
 
-__all__ = ["MappedDecoder", "ProviderView"]
-
 
 class ProviderView:
     """A provider with changed completions and chunks; all else is its own."""

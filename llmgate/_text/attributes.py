@@ -15,8 +15,6 @@ from llmgate._text.json import is_array, is_object
 if TYPE_CHECKING:
     from types import MemberDescriptorType
 
-__all__ = ["AttributeDict", "Extra", "JsonField", "JsonObject", "JsonObjects"]
-
 
 class AttributeDict(dict[str, Any]):
     """A JSON object: ``value["name"]`` and ``value.name`` read the same, at any depth."""

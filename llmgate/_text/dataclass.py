@@ -11,8 +11,6 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from reprlib import recursive_repr
 from typing import Any, TypeVar, cast, dataclass_transform, get_origin
 
-__all__ = ["copier", "slotted"]
-
 Made = TypeVar("Made")
 
 

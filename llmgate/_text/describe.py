@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["describe_error", "describe_value", "excerpt", "origin_of"]
-
 
 def excerpt(text: bytes | str, limit: int = 300) -> str:
     """The beginning of a provider's text, fit for a message or a log line.

@@ -10,8 +10,6 @@ from collections.abc import Iterator, Sequence
 from inspect import cleandoc
 from typing import NamedTuple
 
-__all__ = ["Docstring", "read_docstring"]
-
 
 class Docstring(NamedTuple):
     """The text without what is said of parameters and errors, and the parameters by name."""

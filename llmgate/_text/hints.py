@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn
 
-__all__ = ["AsyncOnly", "Live", "SyncOnly", "missing_attribute"]
-
 _MESSAGE = (
     "content",
     "role",

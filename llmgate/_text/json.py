@@ -14,23 +14,6 @@ from typing import Any, SupportsIndex, TypeGuard
 
 from llmgate.errors import DecodeError, InvalidRequestError, excerpt
 
-__all__ = [
-    "INTEGER_LIMIT",
-    "WrittenList",
-    "decode_json",
-    "encode_json",
-    "is_array",
-    "is_mapping",
-    "is_number",
-    "is_object",
-    "json_reader",
-    "parse_arguments",
-    "plain_json",
-    "read_own_json",
-    "sorted_json",
-    "write_own_json",
-]
-
 INTEGER_LIMIT = 2**63
 """Integers that a provider sends must be smaller than this in magnitude: sums of larger ones can
 grow beyond what Python turns into text."""

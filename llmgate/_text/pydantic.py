@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from llmgate._text.shape import Shape
 
-__all__ = ["schema_of", "serializer"]
-
 
 def schema_of(cls: type[Shape], handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
     """The schema of a shape: described as its JSON, validated to instances, dumped by itself."""

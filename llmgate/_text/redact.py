@@ -16,24 +16,6 @@ from operator import eq
 from typing import Any, NoReturn, TypeGuard, cast
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-__all__ = [
-    "Hidden",
-    "HiddenHeaders",
-    "HiddenSettings",
-    "HiddenUrl",
-    "find_secrets",
-    "has_any",
-    "has_credentials",
-    "hide_address",
-    "is_credential",
-    "is_repeated",
-    "redact",
-    "redact_headers",
-    "redact_query",
-    "redact_url",
-    "split_query",
-]
-
 REDACTED = "***"
 
 # --- by name ------------------------------------------------------------------------------

@@ -15,8 +15,6 @@ from typing import Any
 
 from llmgate._text.json import is_object
 
-__all__ = ["repaired_object"]
-
 
 def repaired_object(text: str) -> dict[str, Any] | None:
     """The object that a text means: in a code fence, written twice over as JSON, with line breaks

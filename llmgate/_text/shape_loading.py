@@ -27,8 +27,6 @@ from llmgate._text.attributes import JsonField
 from llmgate._text.json import is_array, is_object
 from llmgate.errors import DecodeError
 
-__all__ = ["json_type", "load", "load_with_care", "loaders_of", "own_fields"]
-
 Loaded = TypeVar("Loaded")
 
 
@@ -38,7 +36,7 @@ def own_fields(cls: Any) -> tuple[dataclasses.Field[Any], ...]:
     return tuple(field for field in dataclasses.fields(cls) if field.name != "extra")
 
 
-def is_shape(kind: type) -> bool:
+def _is_shape(kind: type) -> bool:
     """Whether values of a class are loaded from objects."""
     return dataclasses.is_dataclass(kind)
 
@@ -107,7 +105,7 @@ def json_type(hint: Any) -> Any:
     """The type of a field's JSON, where the field is declared by how it reads. What a shape is
     generic over plays no part in it."""
     origin = get_origin(hint)
-    if isinstance(origin, type) and is_shape(origin):
+    if isinstance(origin, type) and _is_shape(origin):
         return origin
     if origin is list:
         (item,) = get_args(hint)
@@ -123,7 +121,7 @@ def _loader(hint: Any) -> _Loader:
     return _Loader(
         accepted=tuple(kind for kind in kinds if kind is not NoneType),
         nullable=NoneType in kinds,
-        nested=next((kind for kind in kinds if is_shape(kind)), None),
+        nested=next((kind for kind in kinds if _is_shape(kind)), None),
         item=None if item is None else _loader(item),
     )
 

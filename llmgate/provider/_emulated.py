@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from llmgate.provider import Decoder
     from llmgate.provider.framing import Frame
 
-__all__ = ["CLOSE", "OPEN", "EmulatedDecoder", "completion_with_calls", "read_calls"]
 
 OPEN, CLOSE = "<tool_call>", "</tool_call>"
 

@@ -15,8 +15,6 @@ from llmgate.testing._values import differences, nodes_of, occurs, parsed, witho
 from llmgate.testing.recordings import RecordedExchange
 from llmgate.types import Choice, Completion, ToolCall
 
-__all__ = ["Answers", "essence"]
-
 
 class Answers(Basis):
     """Tests of the second half of a flow."""

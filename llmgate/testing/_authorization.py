@@ -23,8 +23,6 @@ from llmgate.testing._encoding import Encoding, check_request
 from llmgate.testing.driving import authorize, call_of, first_request, sent_by_client
 from llmgate.testing.recordings import GoldenCall
 
-__all__ = ["Authorization"]
-
 FOREIGN = "https://foreign.invalid/llmgate-4500"
 """An address that is no vendor's."""
 

@@ -34,19 +34,6 @@ from llmgate.testing.recordings import Asked, GoldenCall, RecordedExchange
 from llmgate.testing.signing import FixedSigning
 from llmgate.types import Chunk, Completion
 
-__all__ = [
-    "CANARY",
-    "Basis",
-    "Case",
-    "Pair",
-    "check",
-    "fail",
-    "json_of",
-    "near_the_end",
-    "only_our_errors",
-    "spread",
-]
-
 CANARY = "sk-canary-7f3b1d9e5a2c4860"
 """The key to make a provider with for these tests; they look for it wherever it must not be."""
 

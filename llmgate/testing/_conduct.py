@@ -16,8 +16,6 @@ from llmgate.testing.driving import first_request
 from llmgate.testing.isolation import untouched
 from llmgate.testing.recordings import RecordedExchange
 
-__all__ = ["Conduct"]
-
 
 class Conduct(Basis):
     """Tests of everything beside requests and replies."""

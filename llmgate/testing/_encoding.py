@@ -21,8 +21,6 @@ from llmgate.testing._values import occurs, value_at
 from llmgate.testing.driving import call_of, first_request
 from llmgate.testing.recordings import Asked, GoldenCall
 
-__all__ = ["Encoding", "body_of", "check_request", "is_reported", "is_reported_near"]
-
 
 class Encoding(Basis):
     """Tests of the first half of a flow."""

@@ -12,8 +12,6 @@ from llmgate.errors import LLMGateError
 from llmgate.provider.framing import SSEFramer
 from llmgate.provider.http import HttpResponse, decode_json, is_array, is_object
 
-__all__ = ["plainly_said"]
-
 _REASONS = frozenset({"stop", "length", "content_filter", "tool_calls"})
 _COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 

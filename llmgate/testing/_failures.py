@@ -26,8 +26,6 @@ from llmgate.testing.driving import OutOfRepliesError, drive
 from llmgate.testing.recordings import RecordedExchange
 from llmgate.types import Completion
 
-__all__ = ["Failures"]
-
 
 class Failures(Basis):
     """Tests of what is not an answer."""

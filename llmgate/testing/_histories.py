@@ -13,8 +13,6 @@ from typing import Any
 
 from llmgate.provider.http import encode_json
 
-__all__ = ["HISTORIES", "IN_ORDER", "LATE_SYSTEM", "ROLES", "VARIANTS", "History", "Turns"]
-
 
 @dataclass(frozen=True, slots=True)
 class History:

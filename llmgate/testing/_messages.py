@@ -16,8 +16,6 @@ from llmgate.testing._encoding import Encoding, body_of, is_reported, is_reporte
 from llmgate.testing._histories import HISTORIES, IN_ORDER, LATE_SYSTEM, ROLES, VARIANTS, History
 from llmgate.testing._values import nodes_of, parsed, text_of
 
-__all__ = ["Messages"]
-
 
 class Messages(Encoding):
     """Tests of what becomes of a conversation."""

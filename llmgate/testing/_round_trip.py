@@ -20,8 +20,6 @@ from llmgate.testing._values import fields_of, nodes_of, parsed, says, text_of
 from llmgate.testing.recordings import RecordedExchange
 from llmgate.types import Message, ToolCall
 
-__all__ = ["RoundTrip"]
-
 _SIGNED = frozenset(
     {"signature", "thought_signature", "thoughtSignature", "encrypted_content", "redactedContent"}
 )

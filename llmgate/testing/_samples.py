@@ -7,19 +7,6 @@ from typing import Any
 
 from llmgate.provider.http import encode_json
 
-__all__ = [
-    "ERROR_BODIES",
-    "ERROR_SHAPES",
-    "ERROR_TEXTS",
-    "MALFORMED",
-    "ODD",
-    "SAMPLES",
-    "STATUSES",
-    "damaged",
-    "odd",
-    "shaped",
-]
-
 _FUNCTION: Mapping[str, Any] = {
     "name": "find_weather",
     "description": "Finds the weather.",

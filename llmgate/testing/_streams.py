@@ -32,8 +32,6 @@ from llmgate.testing.driving import (
 from llmgate.testing.recordings import RecordedExchange
 from llmgate.types import Chunk, Completion
 
-__all__ = ["Streams"]
-
 
 class Streams(Basis):
     """Tests of decoders."""

@@ -9,18 +9,6 @@ from typing import Any
 from llmgate.errors import LLMGateError
 from llmgate.provider.http import decode_json, encode_json, is_array, is_object
 
-__all__ = [
-    "fields_of",
-    "is_same",
-    "nodes_of",
-    "occurs",
-    "parsed",
-    "says",
-    "text_of",
-    "value_at",
-    "without_counts",
-]
-
 
 def nodes_of(value: Any) -> Iterator[Any]:
     """A JSON value, and every value in it."""

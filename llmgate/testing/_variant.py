@@ -6,8 +6,6 @@ from typing import Any, TypeVar, cast
 
 from llmgate.provider import Provider
 
-__all__ = ["attributes", "variant"]
-
 AnyProvider = TypeVar("AnyProvider", bound=Provider)
 
 

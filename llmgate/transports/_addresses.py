@@ -13,8 +13,6 @@ from llmgate.errors import InvalidRequestError
 from llmgate.transports._failures import InvalidAddressError
 from llmgate.transports._settings import scheme_and_host
 
-__all__ = ["environment_proxy", "parsed_url"]
-
 
 @lru_cache(maxsize=256)
 def parsed_url(text: str) -> URL:

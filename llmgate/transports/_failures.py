@@ -31,18 +31,6 @@ from llmgate.errors import (
 )
 from llmgate.provider.http import shown_url
 
-__all__ = [
-    "BrokenConnectionError",
-    "BrokenTLSError",
-    "ExplainedError",
-    "InvalidAddressError",
-    "NoConnectionError",
-    "broken_connection",
-    "failure_of",
-    "forget_frames",
-    "reason_of",
-]
-
 
 class ExplainedError(Exception):
     """Of a class that aiohttp does not know, so that it passes through; its text may be shown."""

@@ -9,8 +9,6 @@ import re
 from llmgate.errors import InvalidRequestError
 from llmgate.provider.http import HttpRequest
 
-__all__ = ["LowerNames", "check_head"]
-
 _METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Z-]+")
 """A token of RFC 9110, 5.6.2; aiohttp would turn small letters into capitals."""
 

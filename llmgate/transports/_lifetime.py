@@ -10,8 +10,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextvars import Context
 from weakref import WeakSet, finalize
 
-__all__ = ["Keeper"]
-
 _DAY = 24 * 3600.0
 
 

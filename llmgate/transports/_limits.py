@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 
-__all__ = ["ConnectLimit"]
-
 _STEPS = 8
 
 

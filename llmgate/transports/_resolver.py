@@ -13,8 +13,6 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from llmgate.provider.threads import BoundedThreads
 
-__all__ = ["ThreadResolver"]
-
 _MOST_LOOKUPS = 16
 """At a time. One that no name server answers takes half a minute."""
 

@@ -27,17 +27,6 @@ from llmgate.transports._limits import ConnectLimit
 from llmgate.transports._unprocessed import RequestMark, has_input
 from llmgate.transports._waiting import after_long_wait, mark_phase
 
-__all__ = [
-    "LARGE_BODY",
-    "LONGEST_HEADER",
-    "READ_BUFFER",
-    "STREAM_BUFFER",
-    "Connector",
-    "SessionResponse",
-    "new_session",
-    "send_by_session",
-]
-
 READ_BUFFER = 16 * 1024
 """Bytes of a body that wait for their reader before the server has to: twice as many, and at most
 what one read of the socket adds."""

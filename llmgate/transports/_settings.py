@@ -12,9 +12,6 @@ from llmgate._text.dataclass import slotted
 from llmgate._text.redact import HiddenUrl, hide_address
 from llmgate.errors import InvalidRequestError
 
-__all__ = ["HttpSettings", "scheme_and_host"]
-
-
 _MOST_CONNECTIONS = 1000
 
 

@@ -9,8 +9,6 @@ from contextlib import suppress
 from typing import Any
 from weakref import WeakSet
 
-__all__ = ["OpenSockets"]
-
 
 class OpenSockets:
     """Makes sockets, as aiohttp's ``socket_factory``, and knows those that are open."""

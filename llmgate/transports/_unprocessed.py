@@ -14,8 +14,6 @@ import sys
 import time
 from typing import Any, NamedTuple
 
-__all__ = ["RequestMark", "has_input", "input_poll"]
-
 
 def input_poll(transport: asyncio.BaseTransport | None) -> select.poll | None:
     """What tells whether an idle connection has something to be read: its end, a reset, or bytes

@@ -9,8 +9,6 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-__all__ = ["LONG_WAIT", "after_long_wait", "mark_phase", "on_pool_wait", "phase_of"]
-
 _PHASE = "_llmgate_phase"
 
 LONG_WAIT = 1.0

@@ -24,8 +24,6 @@ from llmgate.transports._limits import ConnectLimit
 from llmgate.transports._session import LONGEST_HEADER, READ_BUFFER, STREAM_BUFFER, Connector
 from llmgate.transports._waiting import after_long_wait, mark_phase
 
-__all__ = ["READING", "DirectResponse", "FastConnector", "Route", "RouteTimeout"]
-
 _MOST_STARTS = 16
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _MOST_DOUBTED = 256

@@ -21,8 +21,6 @@ from llmgate.transports._session import READ_BUFFER
 from llmgate.transports._unprocessed import RequestMark, input_poll
 from llmgate.transports._waiting import mark_phase
 
-__all__ = ["Body", "Wire"]
-
 _MOST_ANNOUNCEMENTS = 1000
 _ANOTHER = b"HTTP/1.1 204 Another\r\n\r\n"
 _BLANK_LINE = re.compile(rb"(?<=\r\n\r\n)")
