@@ -18,7 +18,7 @@ from llmgate._core.deadline import Deadline
 from llmgate._core.failures import plugin_error
 from llmgate._core.signing import REFUSED, TokenCache
 from llmgate._text.dataclass import slotted
-from llmgate._text.redact import find_secrets, has_any, is_repeated, redact
+from llmgate._text.redact import find_secrets, is_repeated, redact
 from llmgate.errors import (
     AuthenticationError,
     DecodeError,
@@ -144,7 +144,7 @@ class CallState:
     def redacted_headers(self, response: HttpResponse) -> Mapping[str, str]:
         """The headers of a response, without the credentials that a server repeats."""
         headers, secrets = response.headers, self._secrets()
-        if is_repeated("\n".join(headers.values()), secrets) or has_any((*headers,), secrets):
+        if is_repeated("\n".join((*headers, *headers.values())), secrets):
             return {redact(name, secrets): redact(headers[name], secrets) for name in headers}
         return headers
 

@@ -169,14 +169,19 @@ def find_secrets(
 ) -> tuple[str, ...]:
     """What was added to a request when it was authorized, and what stands in it under a
     credential's name, in each form in which a server may repeat it; the longest first."""
+    named = _credentials_among((*sent_headers,))
     values = [
-        value
-        for name, value in sent_headers.items()
-        if headers.get(name) != value or is_credential(name)
+        value for name, value in sent_headers.items() if name in named or headers.get(name) != value
     ]
     if has_credentials(sent_url):
         values += _secrets_of_url(url, sent_url)
     return _all_forms(*values)
+
+
+@lru_cache(maxsize=64)
+def _credentials_among(names: tuple[str, ...]) -> frozenset[str]:
+    """Those that are named as credentials are. Requests have the same few names over and over."""
+    return frozenset(filter(is_credential, names))
 
 
 @lru_cache(maxsize=64)
@@ -218,12 +223,6 @@ def is_repeated(text: str, secrets: tuple[str, ...]) -> bool:
 @lru_cache(maxsize=64)
 def _beginnings(secrets: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(secret[:_LONG_BEGINNING] for secret in secrets))
-
-
-@lru_cache(maxsize=64)
-def has_any(names: tuple[str, ...], secrets: tuple[str, ...]) -> bool:
-    """The same of the names of headers, which hardly differ from one response to the next."""
-    return is_repeated("\n".join(names), secrets)
 
 
 def redact(value: Any, secrets: Iterable[str]) -> Any:

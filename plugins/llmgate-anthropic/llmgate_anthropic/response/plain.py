@@ -92,7 +92,13 @@ def _usage(counts: Any) -> Usage | None:
         uncached, output, written, read = _COUNTS(counts)
     except (KeyError, TypeError):
         return None
-    if not (_is_count(uncached) and _is_count(output) and _is_count(written) and _is_count(read)):
+    if type(uncached) is not int or type(output) is not int:
+        return None
+    if type(written) is not int or type(read) is not int:
+        return None
+    if not (0 <= uncached < _MOST and 0 <= output < _MOST):
+        return None
+    if not (0 <= written < _MOST and 0 <= read < _MOST):
         return None
     tier = counts.get("service_tier")
     if not _UNUSUAL.isdisjoint(counts) or not (tier is None or type(tier) is str):
@@ -100,11 +106,7 @@ def _usage(counts: Any) -> Usage | None:
     prompt = uncached + written + read
     details = PromptTokensDetails(read, written)
     extra = {key: value for key, value in counts.items() if key not in _COUNTED}
-    return Usage(prompt, output, prompt + output, details, extra=extra)
-
-
-def _is_count(value: Any) -> bool:
-    return type(value) is int and -_MOST < value < _MOST
+    return Usage(prompt, output, prompt + output, details, None, extra)
 
 
 _COUNTS = itemgetter(
