@@ -98,7 +98,19 @@ def _content(content: Any) -> Iterator[Table]:
 
 
 def _read(arguments: Any) -> Any:
+    """The arguments as JSON; as they are where they are none, or none that can be exported."""
     try:
-        return json.loads(arguments)
-    except (TypeError, ValueError):
+        value = json.loads(arguments, parse_int=_integer)
+        if "\\u" in arguments:
+            json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate is a ValueError
+    except (TypeError, ValueError, RecursionError):
         return arguments
+    return value
+
+
+def _integer(digits: str) -> int | str:
+    """An integer; one that may not fit into 64 bits, as OpenTelemetry's have to, stays a text."""
+    return int(digits) if len(digits) <= _DIGITS else digits
+
+
+_DIGITS = 18

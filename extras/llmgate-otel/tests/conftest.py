@@ -96,6 +96,11 @@ class Recorder:
         return [each.log_record for each in self._logs.get_finished_logs()]
 
     @property
+    def exported(self) -> list[Any]:
+        """The same, as an exporter is given them."""
+        return [*self._logs.get_finished_logs()]
+
+    @property
     def sent(self) -> list[str]:
         """``traceparent`` of each request, without its flags."""
         sent = self.fake.transport.requests

@@ -6,9 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 
 from llmgate.middleware import ChatCall, RerankCall
 from llmgate.reranking import Reranking, RerankUsage
+from llmgate.types import Function, ToolCall
 from llmgate_otel.attributes import of_chat_call
 
 Record = Callable[..., Any]
@@ -73,3 +76,19 @@ def test_the_type_of_output_by_modalities(modalities: list[str], expected: str |
     """Speech, or a picture; a text alone is not said."""
     found = of_chat_call(ChatCall("m", [], {"modalities": modalities}), None)
     assert expected == found.get("gen_ai.output.type")
+
+
+@pytest.mark.parametrize(
+    "arguments", ["[" * 100_000, '{"a": "\\ud800"}', '{"n": 99999999999999999999}', "{", None]
+)
+async def test_odd_arguments_of_calls_harm_no_export(record: Record, arguments: Any) -> None:
+    """A model may write anything: the call is made, and what is recorded can be sent."""
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": arguments or ""}}
+    asked = {"role": "assistant", "content": None, "tool_calls": [call]}
+    answer = ToolCall("c", Function("f", arguments or ""))
+    made = record([answer], content="both")
+    result = {"role": "tool", "tool_call_id": "c", "content": "x"}
+    await made.client.acompletion("fake/m", [*made.hi, asked, result])
+    for encoded in (encode_spans(made.spans), encode_logs(made.exported)):
+        assert b"gen_ai.input.messages" in encoded.SerializeToString()
+        assert b"gen_ai.output.messages" in encoded.SerializeToString()
