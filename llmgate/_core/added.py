@@ -1,4 +1,4 @@
-"""Providers that rows of data describe, beside the installed ones; a package defines the columns.
+"""Providers added by rows of data, beside the installed ones; a package defines the columns.
 
 That package has the entry points ``row`` and ``file`` of the group ``llmgate.hosts``: ``row(name,
 **columns)`` returns the provider's factory, and ``file(path, names, variables)`` those of all rows

@@ -1,4 +1,4 @@
-"""Messages and parameters as hosts and other SDKs write them, in the one form that is checked.
+"""Converts messages and parameters from the spelling of hosts and other SDKs to OpenAI's.
 
 It is asked for what the check has refused, and leaves alone what it cannot read. Each change that
 is more than a spelling is recorded.

@@ -1,4 +1,4 @@
-"""Texts for messages, of what others wrote, gave or raised; nothing is raised here."""
+"""Describes others' texts, values and exceptions for error messages; nothing is raised here."""
 
 from __future__ import annotations
 

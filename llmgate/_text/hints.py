@@ -1,4 +1,4 @@
-"""Where things are that people look for in another place. It knows names only."""
+"""Hints for missing attributes: where that is which somebody looked for. It knows names only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tells other processes, by a store, which targets are left alone; it decides of none.
+"""Shares the cooldowns of targets with other processes, by a store; it begins none itself.
 
 What a process has seen is written when it changes, and read from time to time beside the calls.
 Times in the store are those since the epoch, so that they hold for every machine and after a

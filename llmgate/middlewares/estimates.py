@@ -1,4 +1,4 @@
-"""What a call is thought to use before it is made, in tokens and in money; it limits nothing.
+"""Estimates what a call will use, in tokens and in money, before it is made; it limits nothing.
 
 Amounts of money are whole billionths of a currency, which add up exactly wherever they are kept.
 """

@@ -1,5 +1,5 @@
-"""Takes one call from target to target: to the next one after a failure, and to another one beside
-one that takes long. In which order they are asked is not decided here.
+"""One call with its fallbacks: to the next target after a failure, or beside one that takes long.
+In which order they are asked is not decided here.
 
 What an error means is read from its class: the faults of a target lead to the next one, and those
 of the caller are the caller's.

@@ -1,4 +1,4 @@
-"""Does work a second time where the first has taken long, and takes what is there first.
+"""Hedges work: does it a second time where the first takes long, and takes the first result.
 
 It knows neither what the work is nor who does it.
 """

@@ -1,4 +1,4 @@
-"""What a router may choose from, and how each of them has done; it chooses and sends nothing."""
+"""The targets of a router, and how each of them has done; it chooses and sends nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chunks into the completion that they add up to, in time linear in their number.
+"""Accumulates chunks into the completion that they add up to, in linear time.
 
 It invents nothing: what no chunk said is absent from the completion.
 """

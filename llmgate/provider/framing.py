@@ -1,4 +1,4 @@
-"""Framers: bytes as they arrive, cut anywhere, into the frames that a decoder reads.
+"""Framers: they split bytes, as they arrive, into the frames that a decoder reads.
 
 A framer keeps only what is not yet complete. It knows no provider and reads no JSON.
 Source: the WHATWG HTML standard, "Parsing an event stream"; https://github.com/ndjson/ndjson-spec.

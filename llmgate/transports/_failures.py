@@ -1,4 +1,4 @@
-"""What aiohttp says when something fails, in our words; it knows no connection."""
+"""Makes errors of llmgate of aiohttp's exceptions; it knows no connection."""
 
 from __future__ import annotations
 

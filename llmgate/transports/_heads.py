@@ -1,4 +1,4 @@
-"""What may stand in the head of a request, which is sent as it was authorized; and the names in
+"""Checks the head of a request, which is sent as it was authorized, and lower-cases the names in
 that of a response. It sends nothing.
 """
 

@@ -1,4 +1,4 @@
-"""aiohttp's connections and bodies, read with nothing lost, left open or without end.
+"""aiohttp's connections and bodies, with changes so that nothing is lost, left open or endless.
 
 It leans on names that aiohttp keeps private, which are checked before any of it is used. It
 chooses no address, and retries nothing.
