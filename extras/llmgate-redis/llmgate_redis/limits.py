@@ -9,7 +9,7 @@ from typing import Any
 from llmgate.errors import InvalidRequestError, describe_value
 from llmgate.middlewares.limit_store import Admission, Amounts, Share
 from llmgate_redis.ledger import Ledger
-from llmgate_redis.link import Links, RedisUnavailableError, Server
+from llmgate_redis.link import Links, RedisUnavailableError, Server, forget_closed
 from llmgate_redis.outage import Change, Outage
 from llmgate_redis.request import Request, group_of
 from llmgate_redis.waiting import Unchecked, Waiting
@@ -112,8 +112,7 @@ class RedisLimits:
     def _desk(self, loop: asyncio.AbstractEventLoop) -> tuple[Ledger, Waiting]:
         desk = self._desks.get(loop)
         if desk is None:
-            for other in [each for each in self._desks if each.is_closed()]:
-                del self._desks[other]
+            forget_closed(self._desks)
             ledger = Ledger(self._links.current(), self._prefix, self._lease)
             desk = self._desks[loop] = (ledger, Waiting(ledger))
         return desk

@@ -20,7 +20,15 @@ from llmgate_redis.outage import Outage
 if TYPE_CHECKING:
     from redis.asyncio.cluster import RedisCluster
 
-__all__ = ["MOST_AT_ONCE", "Link", "Links", "RedisUnavailableError", "Script", "Server"]
+__all__ = [
+    "MOST_AT_ONCE",
+    "Link",
+    "Links",
+    "RedisUnavailableError",
+    "Script",
+    "Server",
+    "forget_closed",
+]
 
 Server: TypeAlias = "str | Callable[[], Redis | RedisCluster]"
 _CONNECT = 1.0
@@ -46,6 +54,13 @@ class Script:
         self.digest = hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
 
 
+def forget_closed(by_loop: dict[asyncio.AbstractEventLoop, Any]) -> None:
+    """Drop what belongs to event loops that are closed. Other threads may add theirs meanwhile."""
+    for loop in [*by_loop]:
+        if loop.is_closed():
+            by_loop.pop(loop, None)
+
+
 class Links:
     """One process's links to a server: one for each event loop, since a connection has one."""
 
@@ -61,8 +76,7 @@ class Links:
         loop = asyncio.get_running_loop()
         link = self._by_loop.get(loop)
         if link is None:
-            for other in [each for each in self._by_loop if each.is_closed()]:
-                del self._by_loop[other]
+            forget_closed(self._by_loop)
             link = self._by_loop[loop] = Link(self._connect(), self._timeout, self.outage)
         return link
 

@@ -6,7 +6,14 @@ import asyncio
 import math
 from collections.abc import Callable
 
-from llmgate_redis.link import MOST_AT_ONCE, Link, Links, RedisUnavailableError, Server
+from llmgate_redis.link import (
+    MOST_AT_ONCE,
+    Link,
+    Links,
+    RedisUnavailableError,
+    Server,
+    forget_closed,
+)
 from llmgate_redis.outage import Change, Outage
 
 __all__ = ["RedisStore"]
@@ -101,8 +108,7 @@ class RedisStore:
         loop = asyncio.get_running_loop()
         reader = self._readers.get(loop)
         if reader is None:
-            for other in [each for each in self._readers if each.is_closed()]:
-                del self._readers[other]
+            forget_closed(self._readers)
             reader = self._readers[loop] = _Reader(self._links.current())
         return reader
 

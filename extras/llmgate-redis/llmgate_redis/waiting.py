@@ -12,9 +12,8 @@ from llmgate.middlewares.limit_store import Admission, Amounts, refusal
 from llmgate_redis.ledger import Decision, Ledger
 from llmgate_redis.request import Request
 
-__all__ = ["Admitted", "Unchecked", "Waiting"]
+__all__ = ["Admitted", "Unchecked", "Waiting", "spread"]
 
-_random = random.Random()  # noqa: S311 - so that processes do not ask in step
 _FIRST_POLL, _LONGEST_POLL = 0.01, 0.25
 """Seconds after which is asked again whether another process has ended a call."""
 _SHORTEST = 0.001
@@ -151,7 +150,7 @@ class Waiting:
             line.last = decision
             if decision.delay is None:
                 leases = request.groups[decision.group].leases
-                await self._ledger.room(leases, poll * (0.5 + _random.random()))
+                await self._ledger.room(leases, poll * spread())
                 poll = min(poll * 1.5, _LONGEST_POLL)
             else:
                 await asyncio.sleep(max(decision.delay - self._ahead(request), _SHORTEST))
@@ -178,6 +177,11 @@ class Waiting:
         lost where this process ends meanwhile: no more than a part of a lease. A lease itself is
         not taken before its time, since others could use it."""
         return 0.0 if request.leases else self._ledger.lease / 2
+
+
+def spread() -> float:
+    """A factor of 0.5 to 1.5, another one in each process, so that they do not ask in step."""
+    return 0.5 + random.random()  # noqa: S311 - no secret
 
 
 def _refusal(request: Request, decision: Decision) -> RateLimitError:

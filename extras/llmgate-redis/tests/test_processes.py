@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import time
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 from llmgate.middlewares.limit_store import Share
 from llmgate.middlewares.limits import Limit
 from llmgate_redis import RedisLimits
+from llmgate_redis.link import forget_closed
+from llmgate_redis.waiting import spread
 
 
 def most_within(times: list[float], seconds: float) -> int:
@@ -122,3 +125,33 @@ async def test_a_process_that_is_killed_holds_nothing_after_its_lease(
     await store.aclose()
     assert 0 == shared.client.exists(key)
     shared.client.delete("{running}")
+
+
+def test_forked_processes_do_not_ask_in_step() -> None:
+    """Each waits for another time."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writer, repr(spread()).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        assert repr(spread()) != pipe.read()
+
+
+def test_loops_of_other_threads_begin_meanwhile() -> None:
+    """What belongs to closed loops is forgotten all the same."""
+    by_loop: dict[Any, int] = {}
+
+    class Loop:
+        """Another thread begins one as soon as this is looked at, and forgets this one."""
+
+        def is_closed(self) -> bool:
+            by_loop[object()] = 2
+            by_loop.pop(self, None)
+            return True
+
+    by_loop[Loop()] = 1
+    forget_closed(by_loop)
+    assert [2] == [*by_loop.values()]
