@@ -211,7 +211,7 @@ class BaseClient(Live):
 
     # --- middleware ---
 
-    async def _run_layers(
+    async def _run_middleware(
         self,
         layers: Iterable[Layer[Call, Result]],
         call: Call,

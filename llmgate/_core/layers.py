@@ -57,7 +57,12 @@ def run_chat(
     default: Timeout,
     began: float,
 ) -> Awaitable[Completion | Stream]:
-    """The same for chat, guarded as far as what the middleware says of itself makes necessary."""
+    """The result of a call for chat that passes this middleware, outermost first.
+
+    What the middleware says of itself decides what is done around it. Where all of it observes,
+    nothing; where it waits for no more than its handler, each request has the deadline of the call,
+    and the call's settings are checked; all else also has a deadline of its own.
+    """
     layers = [each.chat for each in middleware]
     is_guarded = is_copied = False
     observes = True
@@ -70,15 +75,14 @@ def run_chat(
         given = copied(call) if is_copied else call
         return run_middleware(layers, given, perform, kind, registry, default, began)
     if observes:
-        return _run_observers(layers, call, lambda call: perform(call, began))
-    return _run_askers(layers, call, perform, registry, default, began)
+        return _run_layers(layers, call, lambda call: perform(call, began))
+    return _run_layers(layers, call, _innermost(call, perform, registry, default, began))
 
 
-def _run_observers(
+def _run_layers(
     layers: Iterable[Layer[Call, Result]], call: Call, perform: Callable[[Call], Awaitable[Result]]
 ) -> Awaitable[Result]:
-    """The result of a call that passes layers which only observe: they change nothing, so that
-    neither the call's settings nor its time needs a check."""
+    """The result of a call that passes these layers, and behind the last one ``perform``."""
     outermost, *further = layers
     for layer in reversed(further):
         perform = _around(layer, perform)
@@ -110,7 +114,7 @@ async def run_middleware(
     def bounded(call: Call, began: float) -> Awaitable[Result]:
         return guard.bounded(perform(call, began))
 
-    given = _run_observers(layers, call, _innermost(call, bounded, registry, default, began))
+    given = _run_layers(layers, call, _innermost(call, bounded, registry, default, began))
     is_coroutine = isinstance(given, CoroutineType)  # and no future, say
     work = cast("Coroutine[Any, Any, Result]", given) if is_coroutine else _coroutine_of(given)
     return _checked(await guard.guarded(work), kind)
@@ -118,20 +122,6 @@ async def run_middleware(
 
 async def _coroutine_of(work: Awaitable[Result]) -> Result:
     return await work
-
-
-def _run_askers(
-    layers: Iterable[Layer[Call, Result]],
-    call: Call,
-    perform: Callable[[Call, float], Coroutine[Any, Any, Result]],
-    registry: Registry,
-    default: Timeout,
-    began: float,
-) -> Awaitable[Result]:
-    """The same for layers that wait for nothing but what they ask for, which has the deadline of
-    the call, and return nothing else."""
-    handler = _innermost(call, perform, registry, default, began)
-    return _run_observers(layers, call, handler)
 
 
 def _innermost(

@@ -43,7 +43,7 @@ class LiveSource:
 
     def __init__(self, opened: OpenStream, *, bare_chunks: bool = False) -> None:
         """``bare_chunks`` also delivers chunks without a choice, such as that of the usage."""
-        self._context = opened.state
+        self._state = opened.state
         self._decoder = opened.decoder
         self._framer = opened.decoder.framer
         self._incoming = opened.incoming
@@ -62,7 +62,7 @@ class LiveSource:
         self._steps = 0
         self._outcome: Outcome | None = None
         # a weak reference, so that an unreferenced stream is collected, and closed
-        self._context.deadline.watch(partial(LiveSource._expire, proxy(self)))
+        self._state.deadline.watch(partial(LiveSource._expire, proxy(self)))
 
     # --- what it tells ---
 
@@ -74,7 +74,7 @@ class LiveSource:
     @property
     def exchange(self) -> Exchange:
         """How the response was obtained: headers, request id, attempts, report."""
-        return self._context.exchange()
+        return self._state.exchange()
 
     @property
     def is_unread(self) -> bool:
@@ -96,7 +96,7 @@ class LiveSource:
     async def aclose(self) -> None:
         """Close the connection; the provider is notified, where it has a request for that."""
         self._finish("abandoned")
-        await abandon(self._context)
+        await abandon(self._state)
 
     def drop(self) -> None:
         """Close the connection from anywhere: a finalizer, another thread, a loop that is gone."""
@@ -117,13 +117,13 @@ class LiveSource:
     def _abandon_here(self) -> None:
         if self._outcome is None:
             self._finish("abandoned")
-            start_abandoning(self._context)
+            start_abandoning(self._state)
 
     def _expire(self) -> None:
         """Close a stream whose deadline is over while nobody reads; the next read raises."""
-        self._failure = self._context.deadline.exceeded()
+        self._failure = self._state.deadline.exceeded()
         self._fail(self._failure)
-        start_abandoning(self._context)
+        start_abandoning(self._state)
 
     def __del__(self) -> None:
         self.drop()
@@ -134,9 +134,9 @@ class LiveSource:
 
     def describe(self) -> str:
         """The provider, model and state, for a repr."""
-        call = self._context.call
+        call = self._state.call
         state = "open" if self._outcome is None else STATES[self._outcome]
-        return f"{self._context.provider.name}/{call.model}, {state}"
+        return f"{self._state.provider.name}/{call.model}, {state}"
 
     # --- how it is read ---
 
@@ -158,14 +158,14 @@ class LiveSource:
             if self._outcome is not None:  # closed by another task while this one was waiting
                 raise ClosedError(CLOSED) from None
             self._fail(error)
-            await abandon(self._context)
+            await abandon(self._state)
             if not self.ready:  # without its frames: what they read may repeat the key
                 raise error.with_traceback(None)  # noqa: B904 - it is the same error
             self._failure = error.with_traceback(None)  # raised after what came before it
         except asyncio.CancelledError as error:
-            self._context.cancelled(error)
+            self._state.cancelled(error)
             self._finish("cancelled")
-            await abandon(self._context)
+            await abandon(self._state)
             raise
         except BaseException:
             self._finish("cancelled")
@@ -187,8 +187,8 @@ class LiveSource:
             if self._has_begun:
                 raise
             self._incoming.close()
-            self._context.explain(error)
-            opened = await reopen_stream(self._context, error)
+            self._state.explain(error)
+            opened = await reopen_stream(self._state, error)
             if opened is None:
                 raise
             self._use_response(opened)
@@ -209,7 +209,7 @@ class LiveSource:
         return piece
 
     async def _receive(self) -> bytes:
-        deadline = self._context.deadline
+        deadline = self._state.deadline
         try:
             with deadline.limit(idle=True):
                 return await self._incoming.read()
@@ -233,7 +233,7 @@ class LiveSource:
         if not data and not self._cut_reason:
             self._read_unframed()
         try:
-            self._context.run(self._decode, data)
+            self._state.run(self._decode, data)
         except DecodeError:
             if data:
                 raise
@@ -258,7 +258,7 @@ class LiveSource:
         chunks: list[Chunk] = []
         with suppress(DecodeError, PluginError):
             if unframed.lstrip()[:1] in (b"{", b"["):  # JSON is the provider's to explain
-                self._context.run(lambda: chunks.extend(self._decoder.feed(Frame(unframed))))
+                self._state.run(lambda: chunks.extend(self._decoder.feed(Frame(unframed))))
         if not any(chunk.choices for chunk in chunks):
             reason = f"the response is not a stream of events: {excerpt(unframed)}"
             raise DecodeError(reason, frame=unframed)
@@ -301,12 +301,12 @@ class LiveSource:
     def _begin(self) -> None:
         """Deliver the first token, and the chunks before it, such as that of the role. They were
         held back so that a failure before it can be retried."""
-        context = self._context
-        self._has_begun = context.deadline.begun = True
+        state = self._state
+        self._has_begun = state.deadline.begun = True
         self._deliver_held_back()
-        if context.emit is not None:
-            seconds = context.deadline.elapsed()
-            context.emit(FirstToken(context.call.id, seconds, context.labels))
+        if state.emit is not None:
+            seconds = state.deadline.elapsed()
+            state.emit(FirstToken(state.call.id, seconds, state.labels))
 
     def _deliver_held_back(self) -> None:
         self.ready.extend(self._held_back)
@@ -330,7 +330,7 @@ class LiveSource:
         error.delivered = self._has_begun
         if isinstance(error, StreamTruncatedError) and self._has_begun:
             error.partial = self._completion_so_far()
-        self._finish("error", self._context.explain(error))
+        self._finish("error", self._state.explain(error))
 
     def _finish(self, outcome: Outcome, error: LLMGateError | None = None) -> None:
         if self._outcome is not None:
@@ -339,15 +339,15 @@ class LiveSource:
         leave = self._incoming.close
         if outcome == "ok":
             self._deliver_held_back()
-            self._context.on_abandon = None
+            self._state.on_abandon = None
             leave = getattr(self._incoming, "release", leave)  # see ReusableResponse
         with suppress(Exception):  # a third-party transport may raise anything
             leave()
         if outcome == "abandoned":
             self.ready.clear()  # the next read raises ClosedError
-        is_watched = self._callbacks or self._context.emit is not None
+        is_watched = self._callbacks or self._state.emit is not None
         completion = self._completion_so_far() if is_watched else None
-        self._context.end(outcome, error, completion)
+        self._state.end(outcome, error, completion)
         if self._callbacks:
             notify(self._callbacks, StreamEnd(outcome, completion, self.usage, error))
 
@@ -367,11 +367,11 @@ class LiveSource:
     def completion(self) -> Completion:
         """The completion of the chunks so far."""
         try:
-            completion = self._context.run(self._accumulated.completion)
+            completion = self._state.run(self._accumulated.completion)
         except LLMGateError as error:  # the pieces are only read now
-            self._context.explain(error)
+            self._state.explain(error)
             raise
-        return replace(completion, exchange=self._context.exchange())
+        return replace(completion, exchange=self._state.exchange())
 
 
 _LARGEST_STEP = 8 * 1024

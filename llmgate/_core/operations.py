@@ -89,7 +89,7 @@ class Operations(BaseClient):
         from llmgate.embeddings import Embeddings  # noqa: PLC0415 - not paid for by chat
 
         layers = [each.embed for each in middleware]
-        return await self._run_layers(layers, call, self._embed, Embeddings, began)
+        return await self._run_middleware(layers, call, self._embed, Embeddings, began)
 
     async def _embed(self, call: EmbeddingCall, began: float) -> Embeddings:
         """Ask the provider of a call's model."""
@@ -160,7 +160,7 @@ class Operations(BaseClient):
         from llmgate.reranking import Reranking  # noqa: PLC0415 - not paid for by chat
 
         layers = [each.rerank for each in self._middleware]
-        return await self._run_layers(layers, call, self._rerank, Reranking, began)
+        return await self._run_middleware(layers, call, self._rerank, Reranking, began)
 
     async def _rerank(self, call: RerankCall, began: float) -> Reranking:
         """Ask the provider of a call's model."""

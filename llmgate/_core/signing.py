@@ -41,10 +41,10 @@ REFUSED = (401, 403)
 class CallSigning:
     """The :class:`~llmgate.provider.Signing` of one call."""
 
-    __slots__ = ("_call",)
+    __slots__ = ("_state",)
 
-    def __init__(self, call: CallState) -> None:
-        self._call = call
+    def __init__(self, state: CallState) -> None:
+        self._state = state
 
     @property
     def now(self) -> datetime:
@@ -54,16 +54,16 @@ class CallSigning:
     @property
     def model(self) -> str:
         """The provider's own name of the call's model."""
-        return self._call.call.model
+        return self._state.call.model
 
     @property
     def previous(self) -> HttpResponse | None:
         """The response to the previous attempt at the same request, if there was one."""
-        return self._call.previous
+        return self._state.previous
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         """The response to a request for a token, whatever its status."""
-        incoming = await self._call.transport.open(request, self._call.timeout)
+        incoming = await self._state.transport.open(request, self._state.timeout)
         pieces, size = list[bytes](), 0
         try:
             while piece := await incoming.read():
@@ -77,12 +77,12 @@ class CallSigning:
 
     async def once(self, key: str, make: Callable[[], Awaitable[Token]]) -> Token:
         """The token that ``make`` returned, shared by all calls of the client to this provider."""
-        call, previous = self._call, self.previous
+        state, previous = self._state, self.previous
         is_refused = previous is not None and previous.status in REFUSED
-        refused = call.tokens_used.get(key) if is_refused else None
-        provider = getattr(call.provider, "__wrapped__", call.provider)
-        token = await call.tokens.get(provider, key, make, refused)
-        call.tokens_used[key] = token
+        refused = state.tokens_used.get(key) if is_refused else None
+        provider = getattr(state.provider, "__wrapped__", state.provider)
+        token = await state.tokens.get(provider, key, make, refused)
+        state.tokens_used[key] = token
         return cast("Token", token)
 
 
