@@ -53,6 +53,9 @@ class Shards:
             is_locked = isinstance(error, BlockingIOError)
             reason = "another process writes into it" if is_locked else str(error)
             failure = InvalidRequestError(reason, path=str(self._folder))
+        except BaseException:
+            self._unlock()
+            raise
         else:
             return self
         raise failure

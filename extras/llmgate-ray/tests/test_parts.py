@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from decimal import Decimal
@@ -169,6 +170,22 @@ async def test_a_directory_that_cannot_be_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InvalidRequestError, match="file"):
         await Shards(tmp_path / "file", 9).__aenter__()
+
+
+async def test_a_directory_whose_opening_is_cancelled_is_not_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same process may write into it later."""
+    with monkeypatch.context() as patch:
+        patch.setattr("llmgate_ray.shards.Journal.__aenter__", _cancelled)
+        with pytest.raises(asyncio.CancelledError):
+            await Shards(tmp_path, 9).__aenter__()
+    async with Shards(tmp_path, 9) as shards:
+        assert not shards.has(0, "0")
+
+
+async def _cancelled(_: object) -> None:
+    raise asyncio.CancelledError
 
 
 # --- places ---
