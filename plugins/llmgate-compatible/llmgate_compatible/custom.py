@@ -52,7 +52,9 @@ def hosts_in(
     """
     made = dict[str, type[CompatibleHost]]()
     tables = _tables(path)
-    rows: Mapping[str, Any] = tables if table is None else tables.get(table, {})
+    rows = tables if table is None else tables.get(table, {})
+    if not is_object(rows):
+        raise InvalidRequestError(f"{path}: expected tables, got {describe_value(rows)} as {table}")
     for name, columns in rows.items():
         if not is_object(columns):
             raise InvalidRequestError(f"{path}: expected tables, got {describe_value(name)} = …")

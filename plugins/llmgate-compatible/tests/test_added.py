@@ -177,6 +177,14 @@ def test_the_rows_may_be_a_table_of_a_file(tmp_path: Path) -> None:
     assert [] == [*hosts_in(str(file), (), (), table="others")]
 
 
+def test_what_stands_in_place_of_that_table_is_refused(tmp_path: Path) -> None:
+    """The error names the file."""
+    file = tmp_path / "config.toml"
+    file.write_text("hosts = 5")
+    with pytest.raises(InvalidRequestError, match=r"config\.toml: expected tables"):
+        hosts_in(str(file), (), (), table="hosts")
+
+
 def test_a_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
     """It was named: without it, calls would go to nobody."""
     with pytest.raises(InvalidRequestError, match="cannot be read"):

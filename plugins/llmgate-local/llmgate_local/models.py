@@ -71,8 +71,9 @@ def _is_path(name: str) -> bool:
 
 
 def _find_path(name: str) -> Path:
-    path = Path(name).expanduser().absolute()
-    if not path.exists():
+    # unlike pathlib's, these raise nothing for a user, or a name, that there cannot be
+    path = Path(os.path.expanduser(name)).absolute()
+    if not os.path.exists(path):
         raise _not_found(f"there is no model file {path}")
     return path
 

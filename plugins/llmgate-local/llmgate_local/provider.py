@@ -156,7 +156,12 @@ def _chat_request(call: ProviderCall) -> HttpRequest:
 
 def _decoder(call: ProviderCall) -> StreamDecoder:
     with_progress = bool(call.extra_body.get("return_progress"))
-    return StreamDecoder(call.id, choices=call.parameters.get("n", 1), with_progress=with_progress)
+    return StreamDecoder(
+        call.id,
+        choices=call.parameters.get("n", 1),
+        with_progress=with_progress,
+        report=call.report,
+    )
 
 
 def _depends_on_template(call: ProviderCall) -> bool:

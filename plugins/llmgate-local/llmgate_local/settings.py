@@ -12,7 +12,7 @@ class Settings:
     """How a model is loaded.
 
     Raises:
-        ValueError: a number is too small.
+        ValueError: a number is too small, or none.
     """
 
     context: int | None = None
@@ -31,7 +31,8 @@ class Settings:
         """Check the numbers."""
         numbers = {"context": self.context, "threads": self.threads, "parallel": self.parallel}
         for name, number in numbers.items():
-            if number is not None and number < 1:
-                raise ValueError(f"{name} must be at least 1, not {number}")
-        if self.idle_timeout is not None and not self.idle_timeout > 0:
-            raise ValueError(f"idle_timeout must be above 0, not {self.idle_timeout}")
+            if number is not None and (type(number) is not int or number < 1):
+                raise ValueError(f"{name} must be an integer of at least 1, not {number!r}")
+        idle = self.idle_timeout
+        if idle is not None and not (type(idle) in (int, float) and idle > 0):
+            raise ValueError(f"idle_timeout must be a number above 0, not {idle!r}")

@@ -13,6 +13,7 @@ from llmgate.messages import MessageParam
 from llmgate.options import ChatParameters
 from llmgate.provider import Support
 from llmgate.provider.call import ProviderCall
+from llmgate.provider.framing import Frame
 from llmgate.provider.http import HttpRequest, HttpResponse, decode_json, encode_json
 from llmgate.report import Report
 from llmgate_local import Local
@@ -287,3 +288,16 @@ def test_arguments_that_are_no_object_are_kept_in_one(
     assert given == body["messages"][1]["tool_calls"][0]["function"]["arguments"]
     path = "messages[1].tool_calls[0].function.arguments"
     assert [path] * is_reported == [each.path for each in call.report]
+
+
+def test_odd_values_of_a_response_are_reported() -> None:
+    """As those of any host of the format are."""
+    call = make_call()
+    flow = Local().stream(call)
+    next(flow)
+    with pytest.raises(StopIteration) as caught:
+        flow.send(HttpResponse(200))
+    choice = {"index": 0, "delta": {"content": "Hi"}, "finish_reason": "stop"}
+    said = {"id": "c", "created": "then", "model": "m", "choices": [choice]}
+    caught.value.value.feed(Frame(encode_json(said)))
+    assert ["created"] == [deviation.path.rpartition(".")[2] for deviation in call.report]

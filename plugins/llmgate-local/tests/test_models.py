@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from llmgate.errors import DecodeError
+from llmgate.errors import DecodeError, InvalidRequestError, NotFoundError
 from llmgate.provider.http import HttpResponse, encode_json
+from llmgate_local import Local
 from llmgate_local.models import find_model
 from llmgate_local.request.templates import Template
 
@@ -20,6 +22,24 @@ def test_a_path_stands_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in (str(path), "./model.gguf", "model.gguf", "~/model.gguf"):
         assert path == find_model(name)
+
+
+@pytest.mark.parametrize("name", ["~nobody-has-this-name/x.gguf", f"{'x' * 5000}.gguf", "\0.gguf"])
+def test_a_path_that_no_file_can_have(name: str) -> None:
+    """Is not found, as any other."""
+    with pytest.raises(NotFoundError, match="there is no model file"):
+        find_model(name)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"context": "4096"}, {"threads": 1.5}, {"parallel": True}, {"idle_timeout": "300"}],
+)
+def test_settings_that_are_no_numbers(settings: Any) -> None:
+    """Are refused by name."""
+    (name,) = settings
+    with pytest.raises(InvalidRequestError, match=f"{name} must be a"):
+        Local(**settings)
 
 
 @pytest.mark.parametrize(

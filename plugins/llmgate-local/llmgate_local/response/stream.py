@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from llmgate.provider.framing import Frame
+from llmgate.report import Report
 from llmgate.types import Chunk
 from llmgate_openai import ChatDecoder
 
@@ -22,10 +23,13 @@ class StreamDecoder(ChatDecoder):
         call_id: What missing ids of tool calls are made from.
         choices: How many there will be.
         with_progress: Whether chunks that say how much of the prompt was read are wanted.
+        report: Where it is recorded what departs from the format; by default nowhere.
     """
 
-    def __init__(self, call_id: str, *, choices: int, with_progress: bool) -> None:
-        super().__init__(call_id, choices=choices)
+    def __init__(
+        self, call_id: str, *, choices: int, with_progress: bool, report: Report | None = None
+    ) -> None:
+        super().__init__(call_id, choices=choices, report=report)
         self._with_progress = with_progress
         self._usage: Chunk | None = None
 
