@@ -86,6 +86,10 @@ class Middleware:
     call that it hands on differently is another one. Where no middleware of a client's does, no
     call is copied for them."""
 
+    waits_in_time = False
+    """True where it ``observes`` but for what else it waits for, which ends with the time of the
+    call. Only llmgate's own can do that."""
+
     def only_asks(self, call: ChatCall | EmbeddingCall) -> bool:
         """Whether this middleware waits, for such a call, for nothing but what its handler returns,
         changes nothing of the call in place, and returns what it was returned. Where all of a

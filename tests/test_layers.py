@@ -176,6 +176,7 @@ FLOORS = (
         "middlewares.limit_groups",
         "middlewares.turns",
         "middlewares.rate_headers",
+        "middlewares.held_calls",
         "middlewares.limits",
         "_core.guard",
         "_core.layers",

@@ -237,13 +237,21 @@ async def test_estimates_learn_what_calls_take() -> None:
         await ask(client)
     estimate = limits._models["fake/m"].estimate
     assert 1 <= estimate._completion < 1.1
-    length = 33  # of the JSON of HI
-    one = sum(estimate.of(ChatCall("fake/m", HI), length))
+
+    def thought(call: ChatCall | EmbeddingCall) -> float:
+        length, prompt, completion = estimate.of(call)
+        assert (
+            len('[{"role":"user","content":"Hi"}]' if isinstance(call, ChatCall) else '["Hi"]')
+            == length
+        )
+        return prompt + completion
+
+    one = thought(ChatCall("fake/m", HI))
     assert 1.5 < one < 3
-    assert sum(estimate.of(ChatCall("fake/m", HI, {"n": 3}), length)) > one + 2
-    limits._models["fake/m"].estimate._completion = 500
-    assert 11 < sum(estimate.of(ChatCall("fake/m", HI, {"max_tokens": 10}), length)) < 12
-    assert sum(estimate.of(EmbeddingCall("fake/m", ["Hi"]), length)) < 2
+    assert thought(ChatCall("fake/m", HI, {"n": 3})) > one + 2
+    estimate._completion = 500
+    assert 11 < thought(ChatCall("fake/m", HI, {"max_tokens": 10})) < 12
+    assert thought(EmbeddingCall("fake/m", ["Hi"])) < 2
 
 
 async def test_embeddings_and_tools_are_counted() -> None:

@@ -213,7 +213,7 @@ class BaseClient(Live):
 
     async def _run_middleware(
         self,
-        layers: Iterable[Layer[Call, Result]],
+        layers: Sequence[Layer[Call, Result]],
         call: Call,
         perform: Callable[[Call, float], Coroutine[Any, Any, Result]],
         kind: type[Any],

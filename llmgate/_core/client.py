@@ -92,13 +92,10 @@ class Client(Operations):
                 call = self._parse(model, messages, stream, options)
         except InvalidRequestError as error:
             raise error.with_traceback(None)  # noqa: B904 - it is the same error, which says where
-        if (
-            self._middleware
-            or call.fallbacks
-            or call.output is not None
-            or call.hedge_after is not None
-        ):
+        if call.output is not None or call.fallbacks or call.hedge_after is not None:
             return await self._run(call, began)
+        if self._middleware:
+            return await self._run_chat(self._middleware, call, began)
         return await self._perform(call, began)
 
     @described(CallOptions)
@@ -171,10 +168,9 @@ class Client(Operations):
     def _run_chat(
         self, middleware: tuple[Middleware, ...], call: ChatCall, began: float
     ) -> Awaitable[Completion | Stream]:
-        perform, kind = self._perform, Stream if call.stream else Completion
-        shared = self._registry, self._timeout
+        kind = Stream if call.stream else Completion
         result: Awaitable[Completion | Stream] = load_layers().run_chat(
-            middleware, call, perform, kind, *shared, began
+            middleware, call, self._perform, kind, self._registry, self._timeout, began
         )
         return result
 

@@ -6,17 +6,27 @@ A timer is set when it waits for anything else for the first time, which most ca
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from functools import lru_cache
 from types import coroutine
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from llmgate._core.deadline import Deadline
+from llmgate.options import Timeout
 
 if TYPE_CHECKING:
-    from llmgate.options import Timeout
+    from llmgate.embeddings import EmbeddingCall
+    from llmgate.options import ChatCall
+    from llmgate.reranking import RerankCall
 
 Result = TypeVar("Result")
 Work: TypeAlias = Coroutine[Any, Any, Result]
+TimeOfCall: TypeAlias = "tuple[ChatCall | EmbeddingCall | RerankCall, Timeout, float]"
+"""A call, the timeout of those that have none, and when it began by :func:`time.monotonic`."""
+
+GRACE = 0.05
+"""Seconds by which a call's own deadline comes before the one around its middleware: what is late
+is then said by the request that was waited for, and by no mere cancellation of it."""
 
 
 class Guard:
@@ -87,6 +97,35 @@ class Guard:
         deadline.started = self._started
         deadline.update()
         return deadline
+
+
+@lru_cache(maxsize=64)
+def whole(total: float | None) -> Timeout:
+    """The limit of a call's whole time alone, in seconds."""
+    return Timeout(total, None, None, None)
+
+
+def give_time(handler: Callable[..., Any], time: TimeOfCall) -> None:
+    """Let who is given a function that makes a call know the time of the call."""
+    handler.__dict__[_TIME] = time
+
+
+def in_time_of(handler: Callable[..., Any], work: Work[Result]) -> Awaitable[Result]:
+    """What work gives within the time of the call that a handler makes; of a handler that does not
+    know it, all of the call is guarded already.
+
+    Raises:
+        DeadlineExceededError: when it is over before.
+    """
+    known: TimeOfCall | None = getattr(handler, _TIME, None)
+    if known is None:
+        return work
+    call, default, began = known
+    timeout = whole((call.timeout or default).total)
+    return Guard(timeout, began + GRACE, call.model).guarded(work)
+
+
+_TIME = "_llmgate_time_of_call"
 
 
 def _has_ended(deadline: Deadline, error: BaseException | None) -> bool:

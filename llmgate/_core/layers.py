@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import lru_cache
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from llmgate._core.deadline import Deadline
-from llmgate._core.guard import Guard
+from llmgate._core.guard import GRACE, Guard, give_time, whole
 from llmgate._core.remembered import copied
 from llmgate._core.settings import is_iterable
 from llmgate.embeddings import EmbeddingCall
@@ -27,7 +26,7 @@ from llmgate.errors import (
     describe_error,
     describe_value,
 )
-from llmgate.middleware import Middleware
+from llmgate.middleware import Handler, Middleware
 from llmgate.options import ChatCall, Timeout
 from llmgate.reranking import RerankCall
 
@@ -43,10 +42,6 @@ Call = TypeVar("Call", bound=ChatCall | EmbeddingCall | RerankCall)
 Result = TypeVar("Result")
 Layer: TypeAlias = Callable[[Call, Callable[[Call], Awaitable[Result]]], Awaitable[Result]]
 
-_GRACE = 0.05
-"""Seconds by which a call's own deadline comes before the one around its middleware: what is late
-is then said by the request that was waited for, and by no mere cancellation of it."""
-
 
 def run_chat(
     middleware: Sequence[Middleware],
@@ -60,37 +55,38 @@ def run_chat(
     """The result of a call for chat that passes this middleware, outermost first.
 
     What the middleware says of itself decides what is done around it. Where all of it observes,
-    nothing; where it waits for no more than its handler, each request has the deadline of the call,
-    and the call's settings are checked; all else also has a deadline of its own.
+    nothing, but that those which ``waits_in_time`` know the time of the call; where it waits for no
+    more than its handler, each request has the deadline of the call, and the call's settings are
+    checked; all else also has a deadline of its own.
     """
-    layers = [each.chat for each in middleware]
-    is_guarded = is_copied = False
+    is_guarded = is_copied = waits = False
     observes = True
     for each in middleware:
+        waits = waits or each.waits_in_time
         if not each.observes:
             observes = False
             if not each.only_asks(call):
                 is_guarded, is_copied = True, is_copied or each.changes_calls
     if is_guarded:
-        given = copied(call) if is_copied else call
+        layers, given = [each.chat for each in middleware], copied(call) if is_copied else call
         return run_middleware(layers, given, perform, kind, registry, default, began)
-    if observes:
-        return _run_layers(layers, call, lambda call: perform(call, began))
-    return _run_layers(layers, call, _innermost(call, perform, registry, default, began))
-
-
-def _run_layers(
-    layers: Iterable[Layer[Call, Result]], call: Call, perform: Callable[[Call], Awaitable[Result]]
-) -> Awaitable[Result]:
-    """The result of a call that passes these layers, and behind the last one ``perform``."""
-    outermost, *further = layers
-    for layer in reversed(further):
-        perform = _around(layer, perform)
-    return outermost(call, perform)
+    handler: Handler = (
+        (lambda call: perform(call, began))  # nothing is changed that needs a check
+        if observes
+        else _innermost(call, perform, registry, default, began)
+    )
+    time_of_call = (call, default, began) if waits else None
+    if time_of_call is not None:
+        give_time(handler, time_of_call)
+    for each in middleware[:0:-1]:
+        handler = _around(each.chat, handler)
+        if time_of_call is not None:
+            give_time(handler, time_of_call)
+    return middleware[0].chat(call, handler)
 
 
 async def run_middleware(
-    layers: Iterable[Layer[Call, Result]],
+    layers: Sequence[Layer[Call, Result]],
     call: Call,
     perform: Callable[[Call, float], Coroutine[Any, Any, Result]],
     kind: type[Any],
@@ -106,15 +102,18 @@ async def run_middleware(
     Raises:
         DeadlineExceededError: when the whole time of the call is over, whoever spent it.
     """
-    whole, started = _whole((call.timeout or default).total), began + _GRACE
-    if whole.total is not None and time.monotonic() - started >= whole.total:
-        _left(whole, started)  # what is ready at once would not be interrupted
-    guard = Guard(whole, started, call.model)
+    timeout, started = whole((call.timeout or default).total), began + GRACE
+    if timeout.total is not None and time.monotonic() - started >= timeout.total:
+        _left(timeout, started)  # what is ready at once would not be interrupted
+    guard = Guard(timeout, started, call.model)
 
     def bounded(call: Call, began: float) -> Awaitable[Result]:
         return guard.bounded(perform(call, began))
 
-    given = _run_layers(layers, call, _innermost(call, bounded, registry, default, began))
+    handler = _innermost(call, bounded, registry, default, began)
+    for layer in layers[:0:-1]:
+        handler = _around(layer, handler)
+    given = layers[0](call, handler)
     is_coroutine = isinstance(given, CoroutineType)  # and no future, say
     work = cast("Coroutine[Any, Any, Result]", given) if is_coroutine else _coroutine_of(given)
     return _checked(await guard.guarded(work), kind)
@@ -143,17 +142,12 @@ def _innermost(
         is_first = False
         if was_first and (own is timeout or own == timeout):
             return await perform(call, began)
-        left = _left(_whole(timeout.total), began)
+        left = _left(whole(timeout.total), began)
         total = min(math.inf if own.total is None else own.total, left)
         own = replace(own, total=None if total == math.inf else total)
         return await perform(replace(call, timeout=own), time.monotonic())
 
     return innermost
-
-
-@lru_cache(maxsize=64)
-def _whole(seconds: float | None) -> Timeout:
-    return Timeout(seconds, None, None, None)
 
 
 def _check_settings(

@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from decimal import ROUND_CEILING, Decimal
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from llmgate._text.json import encode_json
 from llmgate.errors import RequestError, UnknownProviderError
@@ -20,29 +20,15 @@ if TYPE_CHECKING:
     from llmgate.cost import Cost, Rates
     from llmgate.embeddings import EmbeddingCall
     from llmgate.middleware import Shared
+    from llmgate.types import Usage
 
-__all__ = ["Estimate", "Pricing", "Tokens", "billionths", "length_of", "spent"]
+__all__ = ["Estimate", "Pricing", "billionths", "price_of", "spent"]
 
 AnyCall: TypeAlias = "ChatCall | EmbeddingCall"
 _BILLION = 1_000_000_000
 _MOST_MODELS = 10_000
 _MOST_CLIENTS = 100
 """Clients that share limits at the same time, and have prices of their own; older ones are gone."""
-
-
-class Tokens(NamedTuple):
-    """How many tokens a call is thought to read and to write."""
-
-    prompt: float
-    completion: float
-
-
-def length_of(call: AnyCall) -> int:
-    """The bytes of what a model is given to read."""
-    if isinstance(call, ChatCall):
-        tools = call.parameters.get("tools") or []
-        return len(encode_json(call.messages)) + (len(encode_json(tools)) if tools else 0)
-    return len(encode_json(call.input))
 
 
 class Estimate:
@@ -56,29 +42,31 @@ class Estimate:
         self._tokens_per_byte = 0.25
         self._completion = 250.0
 
-    def of(self, call: AnyCall, length: int) -> Tokens:
-        """What a call of so many bytes is thought to take."""
-        return Tokens(self.prompt_of(length), self.completion_of(call))
-
-    def prompt_of(self, length: int) -> float:
-        """What so many bytes are thought to take."""
-        return length * self._tokens_per_byte
-
-    def completion_of(self, call: AnyCall) -> float:
-        """What the completion of a call is thought to take."""
+    def of(self, call: AnyCall) -> tuple[int, float, float]:
+        """The bytes of what a model is given to read, and the tokens that it is thought to read and
+        to write."""
         if not isinstance(call, ChatCall):
-            return 0.0
+            length = len(encode_json(call.input))
+            return length, length * self._tokens_per_byte, 0.0
+        length, completion = len(encode_json(call.messages)), self._completion
         given = call.parameters
-        if not given:
-            return self._completion
-        most = given.get("max_completion_tokens") or given.get("max_tokens")
-        expected = self._completion if most is None else min(most, self._completion)
-        return expected * (given.get("n") or 1)
+        if given:
+            if tools := given.get("tools"):
+                length += len(encode_json(tools))
+            most = given.get("max_completion_tokens") or given.get("max_tokens")
+            if most is not None:
+                completion = min(most, completion)
+            completion *= given.get("n") or 1
+        return length, length * self._tokens_per_byte, completion
 
-    def learn(self, length: int, prompt: int, completion: int) -> None:
-        """What a call of so many bytes has taken."""
-        self._tokens_per_byte += (prompt / length - self._tokens_per_byte) / 10
-        self._completion += (completion - self._completion) / 10
+    def learn(self, length: int, usage: Usage) -> int:
+        """What a call has taken, of so many bytes where they were counted; all its tokens."""
+        self.last = total = usage.total_tokens
+        if length:
+            per_byte, completion = self._tokens_per_byte, self._completion
+            self._tokens_per_byte = per_byte + (usage.prompt_tokens / length - per_byte) / 10
+            self._completion = completion + (usage.completion_tokens - completion) / 10
+        return total
 
 
 def billionths(amount: Decimal) -> int:
@@ -98,25 +86,21 @@ class Pricing:
         self._shared.append(shared)
         self._rates.clear()
 
-    async def estimate(self, model: str, tokens: Tokens, currency: str) -> int:
-        """What so many tokens are thought to cost.
+    def known(self, model: str) -> Rates | None:
+        """The rates of a model; None where they have to be found."""
+        return self._rates.get(model)
+
+    async def find(self, model: str) -> Rates:
+        """The rates of a model, which are known from then on.
 
         Raises:
-            RequestError: where the price is not known, or in another currency.
+            RequestError: where there are none.
         """
-        rates = self._rates.get(model)
-        if rates is None:
-            if len(self._rates) >= _MOST_MODELS:
-                self._rates.clear()
-            rates = self._rates[model] = await self._find(model)
-        if rates.currency != currency:
-            raise RequestError(
-                f"what {model} costs is known in {rates.currency}, and the limit is in {currency}: "
-                f"give Limit(currency={rates.currency!r})"
-            )
-        prompt, completion = rates.input or 0, rates.output or 0
-        million = tokens.prompt * float(prompt) + tokens.completion * float(completion)
-        return int(million * _BILLION / 1_000_000 + float(rates.requests or 0) * _BILLION) + 1
+        rates = await self._find(model)
+        if len(self._rates) >= _MOST_MODELS:
+            self._rates.clear()
+        self._rates[model] = rates
+        return rates
 
     async def _find(self, model: str) -> Rates:
         """A client's own rates, or public ones, which are loaded on a thread."""
@@ -136,6 +120,21 @@ class Pricing:
             f"what {model} costs is not known, and what may be spent is limited: give "
             f"Client(prices={{{model!r}: …}}), or install llmgate-core[cost]"
         )
+
+
+def price_of(model: str, tokens: tuple[float, float], rates: Rates, currency: str) -> int:
+    """What so many tokens, of the prompt and of the completion, are thought to cost, in billionths.
+
+    Raises:
+        RequestError: where the rates are in another currency.
+    """
+    if rates.currency != currency:
+        raise RequestError(
+            f"what {model} costs is known in {rates.currency}, and the limit is in {currency}: "
+            f"give Limit(currency={rates.currency!r})"
+        )
+    million = tokens[0] * float(rates.input or 0) + tokens[1] * float(rates.output or 0)
+    return int(million * _BILLION / 1_000_000 + float(rates.requests or 0) * _BILLION) + 1
 
 
 def spent(cost: Cost | None, currency: str) -> int | None:

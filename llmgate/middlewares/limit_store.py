@@ -7,15 +7,25 @@ was used. Amounts are numbers by the names of what is limited: ``requests``, ``t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, cast, runtime_checkable
 
 from llmgate.errors import RateLimitError, excerpt
 
 if TYPE_CHECKING:
     from llmgate.middlewares.limit_definition import Limit
 
-__all__ = ["Admission", "Amounts", "LimitStore", "Share", "refusal"]
+__all__ = [
+    "Admission",
+    "AdmitAtOnce",
+    "Amounts",
+    "End",
+    "ImmediateLimitStore",
+    "LimitStore",
+    "Share",
+    "in_one_step",
+    "refusal",
+]
 
 Amounts: TypeAlias = Mapping[str, float]
 
@@ -89,6 +99,55 @@ class LimitStore(Protocol):
     async def aclose(self) -> None:
         """Give back what is held open."""
         ...
+
+
+class ImmediateLimitStore(LimitStore, Protocol):
+    """The ability of a store to decide without waiting, where no call has to wait. A store without
+    it is asked by ``admit`` alone, and notified of the end of a call step by step."""
+
+    def admit_at_once(self, shares: Sequence[Share], amounts: Amounts) -> Admission | None:
+        """Count a call that may be made now; None where it has to wait, and nothing is counted.
+
+        Raises:
+            RateLimitError: when it would have to wait for longer than calls do, as for a period.
+        """
+        ...
+
+    def end(self, admission: Any, used: Amounts | None, has_room: bool) -> None:
+        """The end of a call that was admitted here, in one step, from any thread: ``settle`` with
+        what it used, or ``give_back`` where that is None; ``pace`` without a gap where the provider
+        said that it ``has_room``; then ``leave``. It neither waits nor raises."""
+        ...
+
+
+AdmitAtOnce: TypeAlias = Callable[[Sequence[Share], Amounts], Admission | None]
+End: TypeAlias = Callable[[Any, Amounts | None, bool], None]
+
+
+def in_one_step(store: LimitStore) -> tuple[AdmitAtOnce, End]:
+    """The functions of an immediate store; those that stand for them where a store has none. A
+    subclass that changes ``admit`` alone has none either: it is to be asked."""
+    for each in type(store).__mro__:
+        if "admit_at_once" in vars(each):
+            immediate = cast("ImmediateLimitStore", store)
+            return immediate.admit_at_once, immediate.end
+        if "admit" in vars(each):
+            break
+    return _admit_nothing_at_once, _end_in_steps
+
+
+def _admit_nothing_at_once(_shares: Sequence[Share], _amounts: Amounts) -> None:
+    """What a store that decides later can say at once."""
+
+
+def _end_in_steps(admission: Admission, used: Amounts | None, has_room: bool) -> None:
+    if used is None:
+        admission.give_back()
+    else:
+        admission.settle(used)
+    if has_room:
+        admission.pace(0.0, 0.0)
+    admission.leave()
 
 
 def refusal(

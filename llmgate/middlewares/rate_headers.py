@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-__all__ = ["Advice", "advice_in"]
+__all__ = ["AT_EASE", "Advice", "RateHeaders", "advice_in"]
 
 _REMAINING = re.compile(
     r"(?:x-)?(?:[a-z]+-)?ratelimit-(?:(?P<before>[a-z-]+?)-)?remaining(?:-(?P<after>[a-z-]+))?"
@@ -17,6 +18,8 @@ _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?", re.ASCII)
 _LONGEST = 120.0
 """Seconds. What is reset later may be the quota of a day, of which a refusal says enough."""
+_LEAST = math.ulp(0.0)
+"""The smallest number that is more than nothing."""
 
 
 class Advice(NamedTuple):
@@ -28,11 +31,13 @@ class Advice(NamedTuple):
     seconds: float
 
 
-_AT_EASE = Advice(0.0, 0.0, 0.0)
+AT_EASE = Advice(0.0, 0.0, 0.0)
+"""There is enough left of everything."""
 
 
 def advice_in(headers: Mapping[str, str], tokens: int) -> Advice | None:
-    """What follows from how much is left; None where the headers say nothing of it.
+    """What follows from how much is left; None where the headers say nothing of it, ``AT_EASE``
+    where it is enough.
 
     OpenAI and hosts of its format: ``x-ratelimit-remaining-requests: 0`` and
     ``x-ratelimit-reset-requests: 6m0s``. Anthropic: ``anthropic-ratelimit-tokens-remaining: 0`` and
@@ -69,7 +74,38 @@ def advice_in(headers: Mapping[str, str], tokens: int) -> Advice | None:
                 gap, seconds = call * left / remaining, left
     if not is_known:
         return None
-    return Advice(min(pause, _LONGEST), gap, seconds) if pause or gap else _AT_EASE
+    return Advice(min(pause, _LONGEST), gap, seconds) if pause or gap else AT_EASE
+
+
+class RateHeaders:
+    """Reads the headers of one model's responses: nearly all have the same names, repeat the
+    limits, and say that enough is left."""
+
+    __slots__ = ("_usual",)
+
+    def __init__(self) -> None:
+        self._usual: tuple[tuple[str, ...], tuple[_Usual, ...]] = (), ()
+
+    def advice(self, headers: Mapping[str, str], tokens: int) -> Advice | None:
+        """What :func:`advice_in` says of these."""
+        names, usual = self._usual
+        if names == (*headers,):
+            for remaining, limit, given, enough in usual:
+                left = headers[remaining]
+                if not left.isdecimal() or float(left) < enough:
+                    break
+                if limit and headers[limit] != given:
+                    break
+            else:
+                return AT_EASE if usual else None
+        names = (*headers,)
+        self._usual = names, tuple(_usual_of(each, headers) for each in _limits_in(names))
+        return advice_in(headers, tokens)
+
+
+_Usual: TypeAlias = tuple[str, str, str, float]
+"""The names of what remains and of the limit, empty where it is not given; the limit, and how much
+is enough."""
 
 
 class _LimitHeaders(NamedTuple):
@@ -92,6 +128,16 @@ def _limits_in(names: tuple[str, ...]) -> tuple[_LimitHeaders, ...]:
             kind = found["before"] or found["after"] or ""
             limits.append(_LimitHeaders(name, limit, reset, "token" in kind))
     return tuple(limits)
+
+
+def _usual_of(each: _LimitHeaders, headers: Mapping[str, str]) -> _Usual:
+    given = headers.get(each.limit, "")
+    return (
+        each.remaining,
+        each.limit if given else "",
+        given,
+        max((_number(given) or 0.0) / 4, _LEAST),
+    )
 
 
 def _number(value: str) -> float | None:

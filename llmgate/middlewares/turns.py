@@ -32,6 +32,8 @@ class MemoryLimits:
         self._groups: dict[tuple[int, str], Group] = {}
         self._most_groups = _MOST_GROUPS
         self._lock = RLock()
+        self._found: tuple[Sequence[Share], list[Group]] = (), []
+        """Whose groups were looked for last; shares that are no tuple may change."""
 
     async def admit(
         self, shares: Sequence[Share], amounts: Amounts, max_wait: float | None
@@ -42,14 +44,52 @@ class MemoryLimits:
             RateLimitError: when that would take longer than ``max_wait``; nothing is used then.
         """
         with self._lock:
-            turn = Turn(self._groups_of(shares), amounts, self._lock)
-            if turn.begin_at_once():
+            turn = self.admit_at_once(shares, amounts)
+            if turn is not None:
                 return turn
+            turn = Turn()
+            turn.groups, turn.amounts, turn.lock = self._groups_of(shares), amounts, self._lock
             delay = turn.book(max_wait)
-            has_to_wait = delay > 0 or turn.is_crowded()
-        if has_to_wait:
-            await turn.wait(delay, max_wait)
+        await turn.wait(delay, max_wait)
         return turn
+
+    def admit_at_once(self, shares: Sequence[Share], amounts: Amounts) -> Turn | None:
+        """The turn of a call that may be made now; None where it has to wait.
+
+        Raises:
+            RateLimitError: when too little is left to spend; nothing is used then.
+        """
+        with self._lock:
+            before, groups = self._found
+            if shares is not before:
+                groups = self._groups_of(shares)
+            now = time.monotonic()
+            for each in groups:
+                if not each.is_free(now):
+                    return None
+            turn = Turn()
+            turn.groups, turn.amounts, turn.lock = groups, amounts, self._lock
+            if "spend" in amounts:
+                turn.reserve(amounts["spend"])
+            requests, tokens = amounts["requests"], amounts["tokens"]
+            for each in groups:
+                each.use(now, requests, tokens)
+                if each.most_running:
+                    each.running += 1
+                    turn.entered = groups
+            return turn
+
+    def end(self, admission: Turn, used: Amounts | None, has_room: bool) -> None:
+        """Count what a call has used that is over, nothing where that is None; those that wait for
+        it to end may go on."""
+        with self._lock:
+            if used is None:
+                admission.count_nothing()
+            else:
+                admission.count(used)
+            if has_room:
+                admission.pace(0.0, 0.0)
+            admission.make_room()
 
     def delay_of(self, number: int, name: str) -> float:
         """Seconds until a group's next call may be made; none or less where it may be now."""
@@ -60,15 +100,16 @@ class MemoryLimits:
         """Forget everything."""
         with self._lock:
             self._groups.clear()
+            self._found = (), []
 
     def _groups_of(self, shares: Sequence[Share]) -> list[Group]:
         known = self._groups
-        found: list[Group] = []
-        for number, _, name in shares:
-            group = known.get((number, name))
-            if group is None:
-                return self._made_for(shares)
-            found.append(group)
+        try:
+            found = [known[share.number, share.name] for share in shares]
+        except KeyError:
+            found = self._made_for(shares)
+        if type(shares) is tuple:
+            self._found = shares, found
         return found
 
     def _made_for(self, shares: Sequence[Share]) -> list[Group]:
@@ -80,6 +121,7 @@ class MemoryLimits:
         if len(known) >= self._most_groups:
             for key in [key for key, group in known.items() if group.is_idle()]:
                 del known[key]
+            self._found = (), []
             self._most_groups = max(_MOST_GROUPS, 2 * len(known))
         found = list[Group]()
         for share in shares:
@@ -116,37 +158,16 @@ class _Due(NamedTuple):
 
 
 class Turn:
-    """One call's share of its groups."""
+    """One call's share of its groups, set from outside: an ``__init__`` would take as long again as
+    all that is counted."""
 
-    _entered: Sequence[Group] = ()
+    groups: Sequence[Group]
+    amounts: Amounts
+    lock: RLock
+    entered: Sequence[Group] = ()
     """Those in which it counts among the running calls."""
     _periods: Mapping[Group, float] | None = None
     _dues: Sequence[_Due] = ()
-
-    def __init__(self, groups: list[Group], amounts: Amounts, lock: RLock) -> None:
-        self._groups, self._amounts, self._lock = groups, amounts, lock
-
-    def begin_at_once(self) -> bool:
-        """Whether it may run at once; then it is counted, and does. What it may spend is not looked
-        at here."""
-        amounts = self._amounts
-        if "spend" in amounts:
-            return False
-        now = time.monotonic()
-        for each in self._groups:
-            if not each.is_free(now):
-                return False
-        for each in self._groups:
-            each.use(now, amounts["requests"], amounts["tokens"])
-        self._enter_all()
-        return True
-
-    def _enter_all(self) -> None:
-        """Count it among the running calls, where those are limited."""
-        for each in self._groups:
-            if each.most_running:
-                each.running += 1
-                self._entered = self._groups
 
     def book(self, max_wait: float | None) -> float:
         """Book the turn, so that whoever comes later waits longer; the seconds until then.
@@ -155,7 +176,7 @@ class Turn:
             RateLimitError: when that would take too long; nothing is used then.
         """
         now, delay = time.monotonic(), 0.0
-        for each in self._groups:
+        for each in self.groups:
             seconds = each.delay(now)
             delay = max(delay, seconds)
             if max_wait is not None:
@@ -163,24 +184,16 @@ class Turn:
                     raise refusal(each.limit, each.name, each.reason(now, seconds), seconds)
                 if max_wait == 0 and each.is_full():
                     raise refusal(each.limit, each.name, "concurrency")
-        amounts = self._amounts
+        amounts = self.amounts
         if "spend" in amounts:
-            self._periods = self._reserve(amounts["spend"])
+            self.reserve(amounts["spend"])
         if delay > 0:
             self._dues = [
-                _Due(each, now + max(0.0, each.delay(now)) - each.moved) for each in self._groups
+                _Due(each, now + max(0.0, each.delay(now)) - each.moved) for each in self.groups
             ]
-        for each in self._groups:
+        for each in self.groups:
             each.use(now, amounts["requests"], amounts["tokens"])
         return delay
-
-    def is_crowded(self) -> bool:
-        """Whether it has to wait for other calls to end; where it has not, it runs from now on."""
-        for each in self._groups:
-            if each.waiting or each.running >= each.most_running > 0:
-                return True
-        self._enter_all()
-        return False
 
     async def wait(self, delay: float, max_wait: float | None) -> None:
         """Wait until the turn has come, and then until fewer run.
@@ -189,10 +202,10 @@ class Turn:
             RateLimitError: when that takes too long; nothing is used then.
         """
         until = math.inf if max_wait is None else time.monotonic() + max_wait
-        self._entered = entered = list[Group]()
+        self.entered = entered = list[Group]()
         try:
             await self._wait_until_due(delay, until)
-            for each in self._groups:
+            for each in self.groups:
                 if each.most_running:
                     await self._enter(each, until)
                     entered.append(each)
@@ -215,9 +228,9 @@ class Turn:
     def _still_to_wait(self, until: float) -> float:
         """Seconds until the turn comes in all groups, after what the provider has asked for. Who
         has waited for something else goes behind those that wait for the provider."""
-        with self._lock:
+        with self.lock:
             now = time.monotonic()
-            dues = self._dues or [_Due(each, -math.inf) for each in self._groups]
+            dues = self._dues or [_Due(each, -math.inf) for each in self.groups]
             self._dues = [each.lined_up(now) for each in dues]
         last = max(self._dues, key=_Due.at)
         delay = last.at() - now
@@ -225,14 +238,14 @@ class Turn:
             raise refusal(last.group.limit, last.group.name, "the provider", delay)
         return delay
 
-    def _reserve(self, spend: float) -> dict[Group, float]:
+    def reserve(self, spend: float) -> None:
         """Set aside what is thought to be spent, of all or of none.
 
         Raises:
             RateLimitError: where there is not so much left.
         """
         now = time.time()
-        limited = [each for each in self._groups if each.most_spend]
+        limited = [each for each in self.groups if each.most_spend]
         for each in limited:
             each.begin_period(now)
             used = each.spent + each.reserved
@@ -240,40 +253,48 @@ class Turn:
                 raise refusal(each.limit, each.name, "spend", each.period_end - now, used)
         for each in limited:
             each.reserved += int(spend)
-        return {each: each.period_end for each in limited}
+        self._periods = {each: each.period_end for each in limited}
 
     def settle(self, amounts: Amounts) -> None:
         """Count what was really used, where it is known."""
-        thought = self._amounts
-        requests = amounts["requests"] - thought["requests"] if "requests" in amounts else 0
-        tokens = amounts["tokens"] - thought["tokens"] if "tokens" in amounts else 0
-        with self._lock:
-            if requests or tokens:
-                now = time.monotonic()
-                for each in self._groups:
-                    each.use(now, requests, tokens)
-            if self._periods:
-                self._spend(amounts.get("spend", thought["spend"]))
+        with self.lock:
+            self.count(amounts)
+
+    def count(self, used: Amounts) -> None:
+        """The same, for whoever has the lock."""
+        thought = self.amounts
+        requests = used["requests"] - thought["requests"] if "requests" in used else 0
+        tokens = used["tokens"] - thought["tokens"] if "tokens" in used else 0
+        if requests or tokens:
+            now = time.monotonic()
+            for each in self.groups:
+                each.use(now, requests, tokens)
+        if self._periods:
+            self._spend(used.get("spend", thought["spend"]))
 
     def give_back(self) -> None:
         """Nothing was used."""
-        with self._lock:
-            for each in self._groups:
-                each.use(0.0, -self._amounts["requests"], -self._amounts["tokens"])
-            if self._periods:
-                self._spend(0)
+        with self.lock:
+            self.count_nothing()
+
+    def count_nothing(self) -> None:
+        """The same, for whoever has the lock."""
+        for each in self.groups:
+            each.use(0.0, -self.amounts["requests"], -self.amounts["tokens"])
+        if self._periods:
+            self._spend(0)
 
     def _spend(self, spend: float) -> None:
         """Count what was spent, in the period in which it was set aside."""
         periods, self._periods = self._periods or {}, None
         for each, period_end in periods.items():
             if each.period_end == period_end:
-                each.reserved -= int(self._amounts["spend"])
+                each.reserved -= int(self.amounts["spend"])
                 each.spent += int(spend)
 
     def hold_back(self, seconds: float) -> None:
         """Let nobody through for so long."""
-        with self._lock:
+        with self.lock:
             now = time.monotonic()
             for each in self._of_provider():
                 each.hold(now, seconds)
@@ -281,38 +302,41 @@ class Turn:
     def pace(self, gap: float, seconds: float) -> None:
         """Let one further call through in each gap, for so many seconds; a gap of 0 ends that."""
         if not gap:
-            for each in self._groups:
+            for each in self.groups:
                 if each.is_paced:
                     break
             else:
                 return
-        with self._lock:
+        with self.lock:
             now = time.monotonic()
             for each in self._of_provider():
                 each.pace(now, gap, seconds)
 
     def _of_provider(self) -> Sequence[Group]:
         """The groups that what a provider says is for."""
-        return [each for each in self._groups if each.limit.is_of_model] or self._groups
+        return [each for each in self.groups if each.limit.is_of_model] or self.groups
 
     def leave(self) -> None:
         """The call is over: those that wait for it to end may go on."""
-        entered, self._entered = self._entered, ()
-        if not entered:
-            return
-        with self._lock:
-            for group in entered:
-                if group.most_running:
-                    group.running -= 1
-                    if group.waiting:
-                        _wake(group)
+        if self.entered:
+            with self.lock:
+                self.make_room()
+
+    def make_room(self) -> None:
+        """The same, for whoever has the lock."""
+        entered, self.entered = self.entered, ()
+        for group in entered:
+            if group.most_running:
+                group.running -= 1
+                if group.waiting:
+                    _wake(group)
 
     async def _enter(self, group: Group, until: float) -> None:
         """Wait until another call may run, behind those that have waited for longer."""
         seconds = None if until == math.inf else until - time.monotonic()
         loop = asyncio.get_running_loop()
         entry = (loop, loop.create_future())
-        with self._lock:
+        with self.lock:
             if not group.is_full() and not group.waiting:
                 group.running += 1
                 return
@@ -321,7 +345,7 @@ class Turn:
             async with asyncio.timeout(seconds):
                 await entry[1]
         except BaseException as error:
-            with self._lock:
+            with self.lock:
                 if entry in group.waiting:
                     group.waiting.remove(entry)
                 else:  # it was let in, and is gone
