@@ -136,7 +136,7 @@ async def test_others_wait_as_soon_as_a_call_is_refused_that_will_be_retried() -
     completion = await retried
     assert ["RateLimitError", None] == [each.error for each in completion.attempts]
     assert ["first", "retried", *"12345678"] == [name for name, _ in arrivals.times]
-    assert 10 == arrivals.times[2][1]
+    assert 10 <= arrivals.times[2][1] <= 10.5  # before the call that is retried, or behind it
     for limits in (outer, inner):
         store: Any = limits._store
         assert [virtual_time.BEGINNING + 10] == [each.held_until for each in store._groups.values()]
