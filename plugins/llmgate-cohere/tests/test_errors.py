@@ -73,6 +73,13 @@ def test_words_decide_nothing() -> None:
     assert BadRequestError is type(chat_error(HttpResponse(400, {}, body)))
 
 
+def test_half_a_character_hides_no_code() -> None:
+    """A text that was cut within one."""
+    body = b'{"message": "cut \\ud83d", "error_type": "TOO_MANY_TOKENS"}'
+    error = chat_error(HttpResponse(400, {}, body))
+    assert (ContextWindowError, "cut \ufffd") == (type(error), error.message)
+
+
 def test_text_forges_no_line() -> None:
     """Control characters of a message are escaped."""
     error = chat_error(HttpResponse(400, {}, b'{"message": "a\\nb\\u001b[31m"}'))

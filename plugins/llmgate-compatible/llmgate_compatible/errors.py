@@ -18,6 +18,7 @@ from llmgate.errors import (
     ServerError,
 )
 from llmgate.provider.http import HttpResponse, is_object
+from llmgate.provider.kit import read_json
 
 __all__ = ["CLASSES", "named_error"]
 
@@ -49,7 +50,7 @@ def named_error(
 def _codes_in(response: HttpResponse) -> tuple[str | None, ...]:
     """The code and the type of an error's body, which may have both."""
     try:
-        payload = response.json()
+        payload = read_json(response.body)
     except DecodeError:
         return ()
     fields: Any = payload.get("error") if is_object(payload) else None

@@ -154,6 +154,7 @@ CODES = {"errors": {"1305": "overloaded", "too_long": "context_window"}}
     [
         ({"code": "1305", "message": "busy"}, OverloadedError),
         ({"code": 400, "type": "too_long", "message": "long"}, ContextWindowError),
+        ({"code": 400, "type": "too_long", "message": "cut \ud83d"}, ContextWindowError),
         ({"code": "other", "message": "no"}, RateLimitError),
     ],
 )

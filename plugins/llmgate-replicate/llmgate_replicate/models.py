@@ -15,7 +15,7 @@ from urllib.parse import quote
 from llmgate.errors import DecodeError, InvalidRequestError, excerpt
 from llmgate.provider.http import Flow, HttpRequest, HttpResponse
 from llmgate.provider.kit import Fields as ObjectFields
-from llmgate.provider.kit import SideFields, add_frame
+from llmgate.provider.kit import SideFields, add_frame, read_json
 from llmgate_replicate.request.inputs import Fields, read_fields
 
 __all__ = ["Model", "Reference", "describe", "look_up", "parse_reference"]
@@ -144,7 +144,7 @@ def _get(url: str) -> HttpRequest:
 
 def _described(response: HttpResponse) -> ObjectFields:
     try:
-        return ObjectFields(response.json())
+        return ObjectFields(read_json(response.body))
     except DecodeError as error:
         add_frame(error, "the response describes no model", response.body)
         raise

@@ -42,6 +42,13 @@ def decoded(changes: dict[str, Any], *, limit: int | None = None, **reading: Any
     return decode(reply, TextReader(**reading), model="asked/for", limit=limit)
 
 
+def test_half_a_character_is_replaced() -> None:
+    """A text that was cut within one is a text all the same."""
+    body = encode_json({**PREDICTION, "output": "cut X"}).replace(b"X", b"\\ud83d")
+    completion = decode(HttpResponse(200, {}, body), TextReader(), model="asked/for")
+    assert "cut \ufffd" == completion.text
+
+
 def test_a_prediction_is_a_completion() -> None:
     """Text, id, date, model, tokens and reason have their places; the rest is in ``extra``."""
     completion = decoded({"x_new": {"a": 1}})

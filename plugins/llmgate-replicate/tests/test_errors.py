@@ -66,6 +66,12 @@ def test_refusals(
     assert error.message.startswith(text)
 
 
+def test_half_a_character_in_an_error_hides_nothing() -> None:
+    """A text that was cut within one."""
+    error = replicate_error(HttpResponse(422, {}, b'{"type": "t", "detail": "cut \\ud83d"}'))
+    assert ("t", "cut \ufffd") == (error.code, error.message)
+
+
 def test_a_page_of_a_proxy_is_an_error_by_its_status() -> None:
     """What is no JSON still has a status."""
     error = replicate_error(HttpResponse(502, {}, b"<html>Bad gateway</html>"))

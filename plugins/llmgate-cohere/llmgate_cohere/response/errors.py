@@ -20,8 +20,8 @@ from llmgate.errors import (
 )
 from llmgate.provider import status_error
 from llmgate.provider.framing import Frame
-from llmgate.provider.http import HttpResponse, decode_json, is_array, is_object
-from llmgate.provider.kit import in_stream_error
+from llmgate.provider.http import HttpResponse, is_array, is_object
+from llmgate.provider.kit import in_stream_error, read_json
 
 __all__ = ["chat_error", "error_from_event", "error_in", "failure_of"]
 
@@ -36,7 +36,7 @@ _TRANSIENT = frozenset({408, 409, 499})
 def chat_error(response: HttpResponse) -> ProviderError:
     """The error that a response with a status of 400 or more stands for."""
     try:
-        payload = decode_json(response.body)
+        payload = read_json(response.body)
     except DecodeError:
         payload = None
     error = _described_error(payload, response.status) or _status_error(response)

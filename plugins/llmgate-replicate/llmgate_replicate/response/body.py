@@ -13,7 +13,7 @@ from typing import Any
 from llmgate.errors import DecodeError, excerpt
 from llmgate.provider.accumulate import beside
 from llmgate.provider.http import HttpResponse, encode_json, is_array, is_object
-from llmgate.provider.kit import SideFields
+from llmgate.provider.kit import SideFields, read_json
 from llmgate.report import Report
 from llmgate.types import Choice, Completion, FinishReason, Message, Usage
 from llmgate_replicate.response.errors import error_in, prediction_error
@@ -42,7 +42,7 @@ def read_prediction(response: HttpResponse, report: Report | None = None) -> dic
         ProviderError: when an error was sent with status 200.
         DecodeError: when it describes none.
     """
-    payload = response.json()
+    payload = read_json(response.body)
     fields = SideFields(payload, report)
     identifier, status = fields.text("id"), fields.payload.get("status")
     if identifier and isinstance(status, str):

@@ -22,7 +22,7 @@ from llmgate.errors import (
 )
 from llmgate.provider import status_error
 from llmgate.provider.http import HttpResponse, is_array, is_object
-from llmgate.provider.kit import SideFields
+from llmgate.provider.kit import SideFields, read_json
 
 __all__ = ["error_in", "prediction_error", "replicate_error"]
 
@@ -30,7 +30,7 @@ __all__ = ["error_in", "prediction_error", "replicate_error"]
 def replicate_error(response: HttpResponse) -> ProviderError:
     """The error that a response with a status of 400 or more stands for."""
     try:
-        payload = response.json()
+        payload = read_json(response.body)
     except DecodeError:
         payload = None
     error = _described_error(payload, response.status)

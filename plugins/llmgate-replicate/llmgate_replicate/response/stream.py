@@ -13,8 +13,8 @@ from typing import Any
 from llmgate.errors import DecodeError, ResponseTooLargeError, StreamTruncatedError, excerpt
 from llmgate.provider.accumulate import Asides
 from llmgate.provider.framing import MAX_FRAME, Frame, Framer, SSEFramer
-from llmgate.provider.http import HttpResponse, decode_json, is_object
-from llmgate.provider.kit import completion_chunks, finish_reason
+from llmgate.provider.http import HttpResponse, is_object
+from llmgate.provider.kit import completion_chunks, finish_reason, read_json
 from llmgate.report import Report
 from llmgate.types import ChoiceDelta, Chunk, ChunkChoice
 from llmgate_replicate.response.body import Prediction, created_at, decode, rest_of
@@ -74,7 +74,7 @@ class EventDecoder:
         return (self._chunk(thought, said),) if thought or said else ()
 
     def _done(self, text: str) -> Iterable[Chunk]:
-        payload = decode_json(text)
+        payload = read_json(text.encode())
         if not is_object(payload):
             raise DecodeError(
                 f"the event done is not an object: {excerpt(text)}", frame=text.encode()
@@ -105,7 +105,7 @@ class EventDecoder:
         anything, in JSON or in words."""
         begins = text.lstrip()[:1]
         try:
-            payload = decode_json(text)
+            payload = read_json(text.encode())
         except DecodeError:
             if begins in ("{", "["):
                 raise
@@ -135,7 +135,7 @@ def _text(frame: Frame) -> str:
 def _detail(text: str) -> str:
     """What an error event says: JSON with a detail, or plain text."""
     try:
-        payload = decode_json(text)
+        payload = read_json(text.encode())
     except DecodeError:
         return text
     said = payload.get("detail", payload.get("error")) if is_object(payload) else payload
