@@ -55,7 +55,10 @@ class Operations(BaseClient):
                 cancellation passes unchanged.
         """
         began = time.monotonic()
-        call = self._parse_embedding(model, input, options)
+        try:
+            call = self._parse_embedding(model, input, options)
+        except InvalidRequestError as error:
+            raise error.with_traceback(None)  # noqa: B904 - it is the same error, which says where
         return await self._embed_through(call, began)
 
     @described(EmbeddingOptions)
@@ -67,7 +70,10 @@ class Operations(BaseClient):
     ) -> Embeddings:
         """:meth:`aembedding` for code that is not async; it also works while a loop is running."""
         began = time.monotonic()
-        call = self._parse_embedding(model, input, options)
+        try:
+            call = self._parse_embedding(model, input, options)
+        except InvalidRequestError as error:
+            raise error.with_traceback(None)  # noqa: B904 - likewise
         return run_blocking(lambda: self._embed_through(call, began))
 
     def _parse_embedding(
@@ -76,10 +82,7 @@ class Operations(BaseClient):
         from llmgate._core.embed import parse_embedding  # noqa: PLC0415 - not paid for by chat
 
         hide_credentials(options)
-        try:
-            return parse_embedding(model, given, options, unsupported=self._unsupported)
-        except InvalidRequestError as error:
-            raise error.with_traceback(None)  # noqa: B904 - it is the same error, which says where
+        return parse_embedding(model, given, options, unsupported=self._unsupported)
 
     async def _embed_through(self, call: EmbeddingCall, began: float) -> Embeddings:
         """Ask the provider of a call's model, through the middleware."""
@@ -126,7 +129,10 @@ class Operations(BaseClient):
             LLMGateError: of one of the other kinds, as for every call.
         """
         began = time.monotonic()
-        call = self._parse_rerank(model, query, documents, options)
+        try:
+            call = self._parse_rerank(model, query, documents, options)
+        except InvalidRequestError as error:
+            raise error.with_traceback(None)  # noqa: B904 - likewise
         return await self._rerank_through(call, began)
 
     @described(RerankOptions)
@@ -139,7 +145,10 @@ class Operations(BaseClient):
     ) -> Reranking:
         """:meth:`arerank` for code that is not async; it also works while a loop is running."""
         began = time.monotonic()
-        call = self._parse_rerank(model, query, documents, options)
+        try:
+            call = self._parse_rerank(model, query, documents, options)
+        except InvalidRequestError as error:
+            raise error.with_traceback(None)  # noqa: B904 - likewise
         return run_blocking(lambda: self._rerank_through(call, began))
 
     def _parse_rerank(
@@ -148,10 +157,7 @@ class Operations(BaseClient):
         from llmgate._core.rerank import parse_rerank  # noqa: PLC0415 - not paid for by chat
 
         hide_credentials(options)
-        try:
-            return parse_rerank(model, query, documents, options, unsupported=self._unsupported)
-        except InvalidRequestError as error:
-            raise error.with_traceback(None)  # noqa: B904 - likewise
+        return parse_rerank(model, query, documents, options, unsupported=self._unsupported)
 
     async def _rerank_through(self, call: RerankCall, began: float) -> Reranking:
         """Ask the provider of a call's model, through the middleware."""
