@@ -45,6 +45,28 @@ def message_of(*events: Any, **settings: Any) -> Message:
     return read(CREATED, *events, COMPLETED, **settings).choices[0].message
 
 
+CALLED = {**CALL, "arguments": "{}"}
+SAID = {**MESSAGE, "content": [{"type": "output_text", "text": "Hi"}]}
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {**SAID, "x_new": 1},
+        {**MESSAGE, "content": [{"type": "output_text", "text": "Hi", "x_new": [1]}]},
+        {**CALLED, "x_new": {"a": 1}},
+        {"type": "reasoning", "id": "rs_1", "summary": [], "x_new": "a"},
+    ],
+)
+def test_fields_that_nobody_knows_are_kept(item: dict[str, Any]) -> None:
+    """In the items as they came, which go back so; null says nothing."""
+    message = message_of(added(item), ended(item))
+    assert {"openai": {"items": [item]}} == message.provider_data
+    plain = {**item, "x_new": None}
+    if not plain.get("content"):
+        assert message_of(added(plain), ended(plain)).provider_data is None
+
+
 def test_a_text() -> None:
     """Its pieces, who speaks, why it ended, and what was counted."""
     answer = read(

@@ -90,8 +90,10 @@ _USAGE = {
 
 def is_plain_item(item: Object, place: int) -> bool:
     """Whether chat's message represents an item completely, in the order that it has there: one
-    text, then calls of functions."""
+    text, then calls of functions. What it is called and how it ended stands for nothing there."""
     kind = item.get("type")
+    if _has_others(item, _ITEM):
+        return False
     if kind == "message":
         parts: Any = item.get("content")
         are_plain = is_array(parts) and all(map(_is_plain_part, parts))
@@ -102,11 +104,27 @@ def is_plain_item(item: Object, place: int) -> bool:
 
 
 def _is_plain_part(part: Any) -> bool:
-    if not is_object(part):
+    if not is_object(part) or _has_others(part, _PART):
         return False
     annotations: Any = part.get("annotations")
     found = annotations if is_array(annotations) else []
     return all(is_object(each) and each.get("type") == "url_citation" for each in found)
+
+
+_ITEM = frozenset(
+    {
+        *("type", "id", "status", "role", "content", "phase", "summary", "encrypted_content"),
+        *("call_id", "name", "arguments", "input", "namespace", "caller"),
+    }
+)
+_PART = frozenset({"type", "text", "refusal", "annotations", "logprobs"})
+
+
+def _has_others(fields: Object, known: frozenset[str]) -> bool:
+    """Whether a field that is not known has a value."""
+    return not fields.keys() <= known and any(
+        fields[name] is not None for name in fields.keys() - known
+    )
 
 
 def texts_of_reasoning(item: Object) -> list[str]:
