@@ -329,3 +329,10 @@ def test_a_bug_without_a_place() -> None:
     """An exception that was never raised comes from nowhere."""
     assert "" == origin_of(KeyError())
     assert "it failed" == str(InternalError("it failed"))
+
+
+def test_an_error_says_what_was_expected() -> None:
+    """And shows the beginning of the value that was given in its place."""
+    error = InvalidRequestError.expected("a positive number", "x" * 99, "timeout.idle")
+    assert "timeout.idle" == error.path
+    assert f"timeout.idle: expected a positive number, got '{'x' * 59}…" == str(error)
