@@ -13,7 +13,8 @@ from llmgate._core.check import check_messages, check_parameters
 from llmgate.errors import InvalidRequestError
 from llmgate.middleware import Middleware
 from llmgate.options import ChatCall
-from llmgate.provider.http import decode_json, encode_json
+from llmgate.provider.call import PlainMessages, ProviderCall
+from llmgate.provider.http import Flow, decode_json, encode_json
 from llmgate.report import Deviation
 from llmgate.testing import FakeProvider
 
@@ -166,6 +167,70 @@ def test_middleware_may_change_all_of_a_call() -> None:
         client.completion("fake/m", [*HI, called()], tools=[tool("renamed")], seed=1)
     client.close()
     assert ["a_2", "renamed_2"] * 3 == seen
+
+
+RESULT: Any = {"role": "tool", "tool_call_id": "a", "content": "{}"}
+ANSWER: Any = {"role": "assistant", "content": "Hello"}
+
+
+@pytest.mark.parametrize(
+    ("message", "is_plain"),
+    [
+        (called(), True),
+        (called(content=""), True),
+        (called(content="So:"), True),
+        (called(refusal=None), True),
+        (RESULT, True),
+        (ANSWER | {"content": ""}, False),
+        (ANSWER | {"content": None}, False),
+        (ANSWER | {"reasoning_content": "Hm"}, False),
+        ({key: value for key, value in called().items() if key != "content"}, False),
+        ({"role": "assistant", "content": None, "function_call": {"name": "f"}}, False),
+        ({"role": "function", "name": "f", "content": "{}"}, False),
+        ({"role": "user", "content": [{"type": "text", "text": "Hi"}]}, False),
+        ({"role": "user", "content": "Hi", "cache_control": {"type": "ephemeral"}}, False),
+    ],
+    ids=repr,
+)
+def test_plain_messages_are_known_as_such(message: dict[str, Any], *, is_plain: bool) -> None:
+    """Texts, calls and results without any other field: nobody need look for such."""
+    for _ in range(2):
+        found = conversation(called(), copy.deepcopy(message), RESULT)
+        assert is_plain == isinstance(found, PlainMessages)
+
+
+def test_the_json_of_plain_messages_is_what_they_say() -> None:
+    """What was dropped is not in it, and an added message is."""
+    found = conversation(called("{}", refusal=None), RESULT, called("x" * 10_000), RESULT)
+    assert [*HI, called(), RESULT, called("x" * 10_000), RESULT] == decode_json(encode_json(found))
+    expected = encode_json({"messages": [*found]})
+    assert expected == encode_json({"messages": found})
+    found.append(ANSWER)
+    assert [*found] == decode_json(encode_json({"messages": found}))["messages"]
+
+
+@pytest.mark.parametrize("messages", [HI, [*HI, called(), RESULT]])
+def test_what_middleware_changes_in_place_is_looked_at(messages: list[Any]) -> None:
+    """The messages that it is given are of no class that says what is in them."""
+    marked: Any = {"role": "user", "content": "Hi", "cache_control": {"type": "ephemeral"}}
+
+    class Marks(Middleware):
+        async def chat(
+            self, call: ChatCall, handler: Callable[[ChatCall], Awaitable[Completion | Stream]]
+        ) -> Completion | Stream:
+            call.messages[0] = marked
+            return await handler(call)
+
+    class Noting(FakeProvider):
+        def complete(self, call: ProviderCall) -> Flow[Completion]:
+            seen.append(call.messages)
+            return super().complete(call)
+
+    seen = list[Any]()
+    with Client(providers={"fake": Noting("Hello")}, middleware=[Marks()]) as client:
+        client.completion("fake/m", messages)
+    assert [[marked, *messages[1:]]] == seen
+    assert not isinstance(seen[0], PlainMessages)
 
 
 def test_what_was_added_to_a_written_list_is_written() -> None:

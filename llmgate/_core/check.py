@@ -21,7 +21,7 @@ from llmgate._text.json import is_object
 from llmgate._text.shape import Shape
 from llmgate.errors import InvalidRequestError, describe_value
 from llmgate.options import CallOptions, ChatParameters
-from llmgate.provider.call import TextMessages
+from llmgate.provider.call import PlainMessages, TextMessages
 from llmgate.report import Deviation
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ def check_messages(
     dictionaries = given if {*map(type, given)} == {dict} else [*map(_as_dictionary, given)]
     changes = [] if changes is None else changes
     checked = valid_messages(dictionaries)
+    if isinstance(checked, PlainMessages):
+        return cast("list[MessageParam]", checked)
     if checked is None:
         _refuse_foreign_messages(dictionaries)
         look_for_files(dictionaries)

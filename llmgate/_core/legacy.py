@@ -16,7 +16,7 @@ from llmgate._text.json import is_object
 from llmgate.errors import InvalidRequestError
 from llmgate.hooks import Hook, LoggingHook, as_dictionary
 from llmgate.provider import LegacyFunctions, Provider, Support
-from llmgate.provider.call import TextMessages
+from llmgate.provider.call import PlainMessages
 from llmgate.types import (
     Choice,
     ChoiceDelta,
@@ -105,7 +105,7 @@ def uses_functions(parameters: ChatParameters, messages: Iterable[MessageParam])
     """Whether a call offers functions in the legacy form, or its history holds such calls."""
     if "functions" in parameters or "function_call" in parameters:
         return True
-    if isinstance(messages, TextMessages):
+    if isinstance(messages, PlainMessages):
         return False
     for message in messages:  # no generator: this looks at every message of every call
         role = message["role"]

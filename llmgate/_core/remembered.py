@@ -16,8 +16,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from llmgate._core.contradictions import refuse_contradictions
 from llmgate._core.validators import validator
 from llmgate._text.dataclass import copier
-from llmgate._text.json import WrittenList, decode_json, is_array, plain_json
-from llmgate.provider.call import TextMessages
+from llmgate._text.json import (
+    WrittenList,
+    decode_json,
+    encode_json,
+    is_array,
+    plain_json,
+    plain_writer,
+)
+from llmgate.provider.call import PlainMessages, TextMessages
 
 if TYPE_CHECKING:
     from llmgate.options import ChatCall
@@ -35,6 +42,8 @@ class _Known(NamedTuple):
 
     written: Any
     checked: Any
+    json: bytes
+    is_plain: bool
 
 
 def valid_large_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,23 +85,35 @@ def _parameter(name: str, raw: bytes) -> tuple[Any, bytes | None] | None:
     return checked, plain_json(checked) if is_array(checked) else None
 
 
-def valid_messages(messages: Iterable[Any]) -> list[dict[str, Any]] | None:
+class _WrittenMessages(WrittenList, PlainMessages):
+    """Plain messages with their JSON, which is that of each, joined."""
+
+    __slots__ = ()
+
+
+def valid_messages(messages: Iterable[Any]) -> list[Any] | None:
     """The checked messages, each from the cache where equal JSON was checked before; None if one
     needs the full check.
 
     A conversation grows by a few messages from call to call, and the others are known. Each is a
     copy, but for what is in its parts and calls.
     """
-    found: list[dict[str, Any]] = []
+    found, written, are_plain = list[Any](), list[bytes](), True
+    dumps, refused = plain_writer()
     for message in messages:
-        raw = plain_json(message)
-        if raw is None:
+        try:
+            raw = dumps(message, None, refused)
+        except TypeError:
             return None
         is_short = len(raw) <= _MOST_BYTES_OF_A_MESSAGE
         known = _message(raw) if is_short else _message.__wrapped__(raw)
         if known is None or known.written != message:
             return None
         found.append(known.checked.copy())
+        written.append(known.json)
+        are_plain = are_plain and known.is_plain
+    if found and are_plain:
+        return _WrittenMessages(found, b"[%b]" % b",".join(written))
     return found or None
 
 
@@ -107,7 +128,21 @@ def _message(raw: bytes) -> _Known | None:
     if respelled:
         return None
     drop_nulls(checked)
-    return _Known(written, checked)
+    return _Known(written, checked, encode_json(checked), _is_plain(checked))
+
+
+def _is_plain(message: dict[str, Any]) -> bool:
+    """Whether it is one of :class:`PlainMessages`."""
+    if "content" not in message or not _OF_PLAIN_MESSAGES.issuperset(message):
+        return False
+    role, content = message["role"], message["content"]
+    is_text = type(content) is str and role != "function"
+    if role == "assistant" and (is_text or content is None):
+        return bool(content or message.get("tool_calls"))
+    return is_text
+
+
+_OF_PLAIN_MESSAGES = frozenset({"role", "content", "tool_calls", "tool_call_id"})
 
 
 def drop_nulls(message: dict[str, Any]) -> None:
@@ -123,7 +158,8 @@ def drop_nulls(message: dict[str, Any]) -> None:
 
 
 def copied(call: ChatCall) -> ChatCall:
-    """The call with its own copies of messages and large parameters."""
+    """The call with its own copies of messages and large parameters, which may be changed: so the
+    messages are of no class that says what is in them."""
     copy = another(call)
     own: Any = call.parameters.copy()
     if own:
@@ -131,8 +167,8 @@ def copied(call: ChatCall) -> ChatCall:
             if name in own:
                 own[name] = deepcopy(own[name])
     copy.parameters = own
-    if not isinstance(call.messages, TextMessages):
-        copy.messages = deepcopy(call.messages)
+    messages = [*call.messages]  # each of its own already, where it is a mere text
+    copy.messages = messages if isinstance(call.messages, TextMessages) else deepcopy(messages)
     return copy
 
 

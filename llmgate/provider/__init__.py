@@ -1,6 +1,6 @@
 """All that an author of a provider reads: the contract, and the parts to build one from."""
 
-from llmgate.provider.call import ProviderCall, TextMessages
+from llmgate.provider.call import PlainMessages, ProviderCall, TextMessages
 from llmgate.provider.contract import (
     ACCEPTED_PROTOCOLS,
     PROTOCOL,
@@ -35,6 +35,7 @@ __all__ = [
     "LegacyFunctions",
     "MayBeUnconfigured",
     "ModelLister",
+    "PlainMessages",
     "Provider",
     "ProviderCall",
     "RerankAbilities",

@@ -13,10 +13,20 @@ from llmgate.report import Report
 if TYPE_CHECKING:
     from llmgate.messages import MessageParam
 
-__all__ = ["ProviderCall", "TextMessages"]
+__all__ = ["PlainMessages", "ProviderCall", "TextMessages"]
 
 
-class TextMessages(list["MessageParam"]):
+class PlainMessages(list["MessageParam"]):
+    """Messages of texts, calls of tools and their results, without any other field.
+
+    Each has a content, which is a text, or null beside calls; an earlier response has a text or
+    calls. No function is called in the legacy form.
+    """
+
+    __slots__ = ()
+
+
+class TextMessages(PlainMessages):
     """Messages of which each is a role and a text and nothing else, as most histories are.
 
     Nothing has to be looked for in them, or put in another way.

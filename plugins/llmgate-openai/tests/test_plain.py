@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmgate.errors import DecodeError
+from llmgate.errors import DecodeError, InvalidRequestError
+from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import decode_json
 from llmgate.report import Report
 from llmgate.testing import load_corpus
+from llmgate.testing.driving import call_of
+from llmgate_openai import OpenAI
 from llmgate_openai.response.body import any_completion
 from llmgate_openai.response.plain import plain_completion
 from tests.json_changes import ODD, changes_of, with_changes
@@ -183,3 +187,39 @@ def test_recorded_responses_are_read_alike(corpus: Path) -> None:
             continue
         plain += assert_read_alike(payload)
     assert plain
+
+
+# --- requests -----------------------------------------------------------------------------
+
+RESULT: Any = {"role": "tool", "tool_call_id": "call_1", "content": "Noon"}
+SAID: Any = {"role": "assistant", "content": "Hello"}
+EARLIER: st.SearchStrategy[Any] = st.one_of(
+    st.sampled_from([RESULT, SAID, CALLING, CALLING | {"content": "So:"}]),
+    changes_of(SAID, ["content", "name", "reasoning_content", "cache_control", "refusal"]),
+    changes_of(CALLING, ["content", "reasoning", "annotations", "audio", "provider_data"]),
+    changes_of(RESULT, ["content", "cache_control"]),
+    changes_of({"role": "user", "content": "Hi"}, ["content", "name", "cache_control"]),
+)
+DIALECTS = (OpenAI(api_key="k"), OpenAI(api_key="k", base_url="https://compatible.invalid/v1"))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(EARLIER, max_size=5), st.sampled_from(DIALECTS))
+def test_any_history_is_written_alike(history: list[Any], provider: OpenAI) -> None:
+    """Messages that are known to be plain, and the same that are looked at one by one: the same
+    request, report and refusal."""
+    asked = {"model": "gpt-4.1", "messages": [{"role": "user", "content": "Hi"}, CALLING, *history]}
+    try:
+        known, other = (call_of(provider, asked) for _ in range(2))
+    except InvalidRequestError:
+        return
+    other = replace(other, messages=[*other.messages])
+    assert written(provider, other) == written(provider, known)
+
+
+def written(provider: OpenAI, call: ProviderCall) -> Any:
+    """The request of a call, or why there is none, and its report."""
+    try:
+        return decode_json(next(provider.complete(call)).body), [*call.report]
+    except InvalidRequestError as error:
+        return error.message, [*call.report]

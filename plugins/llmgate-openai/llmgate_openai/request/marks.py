@@ -11,7 +11,7 @@ from itertools import repeat
 from operator import contains
 from typing import TYPE_CHECKING, Any, cast
 
-from llmgate.provider.call import ProviderCall, TextMessages
+from llmgate.provider.call import PlainMessages, ProviderCall
 from llmgate.provider.http import is_array, is_object
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def without_cache_control(call: ProviderCall) -> ProviderCall:
         kept = [_without(tool, f"tools[{place}]", call) for place, tool in enumerate(tools)]
         parameters = {**call.parameters, "tools": cast("list[ToolDefinition]", kept)}
         call = replace(call, parameters=cast("ChatParameters", parameters))
-    if isinstance(call.messages, TextMessages) or not _may_be_marked(call.messages):
+    if isinstance(call.messages, PlainMessages) or not _may_be_marked(call.messages):
         return call
     messages = [
         _message(message, f"messages[{index}]", call) for index, message in enumerate(call.messages)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from llmgate.provider.call import ProviderCall, TextMessages
+from llmgate.provider.call import PlainMessages, ProviderCall
 from llmgate.provider.http import is_array, is_object
 from llmgate.provider.kit import own_data
 from llmgate_openai.request.dialect import Dialect
@@ -30,7 +30,7 @@ def messages_of(call: ProviderCall, dialect: Dialect) -> list[MessageParam]:
     Raises:
         InvalidRequestError: when a message's ``provider_data`` is not a dictionary.
     """
-    if isinstance(call.messages, TextMessages):
+    if isinstance(call.messages, PlainMessages):
         return call.messages
     return [
         _assistant(message, f"messages[{index}]", call, dialect)
