@@ -69,9 +69,13 @@ class Dispatcher:
         """A function that has these hooks called with an event soon, in the context variables
         that are current here and now. It never waits and never raises."""
         emit = partial(self._queue.put, partial(_call_in, copy_context(), hooks))
-        asked: Iterable[Any] = (getattr(hook, "wants", None) for hook in hooks)
-        filters = [wants for wants in asked if callable(wants)]
-        return emit if len(filters) < len(hooks) else partial(_emit_if_wanted, filters, emit)
+        filters: list[Callable[[Event], object]] = []
+        for hook in hooks:
+            wants: Any = getattr(hook, "wants", None)
+            if not callable(wants):
+                return emit
+            filters.append(wants)
+        return partial(_emit_if_wanted, filters, emit)
 
     def flush(self, seconds: float) -> bool:
         """Wait until all events so far were delivered; False when that takes longer."""
@@ -159,11 +163,14 @@ class _EventQueue:
 
     def put(self, deliver: Deliver, event: Event) -> None:
         """Queue an event, unless the queue is full."""
-        measure = _SIZES.get(type(event))
+        kind = type(event)
+        measure = _SIZES.get(kind)
         size = 0 if measure is None else measure(event)
-        entries = self._ends if isinstance(event, CallEnded) else self._others
+        entries = self._ends if kind is CallEnded else self._others
         with self._lock:
-            if self._makes_room(size):
+            waiting = len(self._ends) + len(self._others)
+            is_full = waiting >= _MOST_EVENTS or self._bytes + size > _MOST_BYTES
+            if not is_full or self._makes_room(size):
                 self._append(entries, size, deliver, event)
         self._deliver_without_thread()
 
@@ -307,12 +314,16 @@ class _EventQueue:
 
 
 def _size_of_end(event: CallEnded) -> int:
-    if event.completion is None:
+    completion = event.completion
+    if completion is None:
         return 0
-    with suppress(AttributeError, TypeError):  # of a plugin's completion that is none
-        texts = (choice.message.content for choice in event.completion.choices)
-        return len(event.completion.raw) or sum(len(text) for text in texts if text)
-    return 0
+    try:
+        raw = completion.raw
+        if raw:
+            return len(raw)
+        return sum(len(choice.message.content or "") for choice in completion.choices)
+    except (AttributeError, TypeError):  # of a plugin's completion that is none
+        return 0
 
 
 def _size_of_failure(event: AttemptEnded | RetryScheduled) -> int:

@@ -37,7 +37,7 @@ from llmgate.errors import (
 from llmgate.hooks import AttemptEnded, AttemptStarted, ConnectionQueued, Event, RetryScheduled
 from llmgate.provider import status_error
 from llmgate.provider.http import HttpRequest, HttpResponse, IncomingResponse
-from llmgate.transports._waiting import LONG_WAIT, on_pool_wait
+from llmgate.transports._waiting import LONG_WAIT, listen_for_pool_wait, stop_listening
 from llmgate.types import Attempt
 
 if TYPE_CHECKING:
@@ -309,8 +309,11 @@ class _Attempt:
             if state.emit is None:
                 incoming = await state.transport.open(signed, state.timeout)
             else:
-                with on_pool_wait(partial(self._emit_pool_wait, state.emit)):
+                listening = listen_for_pool_wait(partial(self._emit_pool_wait, state.emit))
+                try:
                     incoming = await state.transport.open(signed, state.timeout)
+                finally:
+                    stop_listening(listening)
             return await self._receive(incoming, scope)
         except LLMGateError:
             raise

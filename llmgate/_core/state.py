@@ -11,7 +11,7 @@ from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import field
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar, cast
 
 from llmgate._core.deadline import Deadline
@@ -71,10 +71,11 @@ class CallState:
 
     ``response`` is what has come of the last attempt's response, ``response_headers`` are its
     headers without credentials, once the attempt has ended. ``previous`` is the response of the
-    attempt before it at the same request, ``sent`` the request before and after ``authorize``, and
-    ``on_abandon`` what is to be sent if nobody waits any more. ``tokens`` are those that the
-    client's calls share, and ``tokens_used`` those that this call has used, by their keys.
-    ``headers`` are asked on each attempt, ``extra_headers`` are those of the call.
+    attempt before it at the same request, ``sent`` the request before and after ``authorize``,
+    ``found_secrets`` which credentials were found in what, and ``on_abandon`` what is to be sent if
+    nobody waits any more. ``tokens`` are those that the client's calls share, and ``tokens_used``
+    those that this call has used, by their keys. ``headers`` are asked on each attempt,
+    ``extra_headers`` are those of the call.
     """
 
     call: FittedCall
@@ -99,6 +100,7 @@ class CallState:
     previous: HttpResponse | None = None
     on_abandon: HttpRequest | None = None
     sent: tuple[HttpRequest, HttpRequest] | None = None
+    found_secrets: tuple[object, tuple[str, ...]] = (None, ())
     ended: bool = False
     deadline: Deadline = field(init=False)
 
@@ -152,8 +154,12 @@ class CallState:
         """The credentials of the last request, in each form in which a server may repeat them."""
         if self.sent is None:
             return ()
-        request, sent = self.sent
-        return find_secrets(request.headers, request.url, sent.headers, sent.url)
+        before, secrets = self.found_secrets
+        if before is not self.sent:
+            request, sent = self.sent
+            secrets = find_secrets(request.headers, request.url, sent.headers, sent.url)
+            self.found_secrets = self.sent, secrets
+        return secrets
 
     # --- events ---
 
@@ -189,12 +195,12 @@ class CallState:
                 outcome,
                 self.deadline.elapsed(),
                 len(self.attempts),
-                usage=usage,
-                error=error,
-                completion=completion,
-                report=self.call.report,
-                labels=self.labels,
-                operation=self.call.operation,
+                usage,
+                error,
+                completion,
+                self.call.report,
+                self.labels,
+                self.call.operation,
             )
         )
 
@@ -302,10 +308,16 @@ def _redact_completion(completion: Completion, secrets: tuple[str, ...]) -> Comp
     an escape of JSON could hide one there."""
     raw = completion.raw
     is_plain = raw and raw.find(b"\\u00") < 0 and raw.find(b"\\/") < 0
-    is_plain = is_plain and not any('"' in secret or "\\" in secret for secret in secrets)
+    is_plain = is_plain and not _may_be_escaped(secrets)
     if is_plain and not is_repeated(raw.decode("latin-1"), secrets):
         return completion
     return cast("Completion", redact(completion, secrets))
+
+
+@lru_cache(maxsize=64)
+def _may_be_escaped(secrets: tuple[str, ...]) -> bool:
+    """Whether one of them is spelt differently in JSON."""
+    return any('"' in secret or "\\" in secret for secret in secrets)
 
 
 def _redact_error(error: LLMGateError, secrets: Iterable[str]) -> None:

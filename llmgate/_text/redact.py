@@ -40,12 +40,19 @@ def redact_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
     Names that are known to be harmless, and those of versions and betas, keep their values.
     """
-    return {
-        name: value
-        if name.lower() in _HARMLESS_HEADERS or name.lower().endswith(("-version", "-beta"))
-        else REDACTED
-        for name, value in headers.items()
-    }
+    shown = _harmless_among((*headers,))
+    return {name: value if name in shown else REDACTED for name, value in headers.items()}
+
+
+@lru_cache(maxsize=64)
+def _harmless_among(names: tuple[str, ...]) -> frozenset[str]:
+    """Those that name no credential for certain; see ``_credentials_among``."""
+    lowered = {name: name.lower() for name in names}
+    return frozenset(
+        name
+        for name, lower in lowered.items()
+        if lower in _HARMLESS_HEADERS or lower.endswith(("-version", "-beta"))
+    )
 
 
 def redact_url(url: str) -> str:

@@ -5,9 +5,8 @@ for a connection. It knows no pool, no deadline and no hook.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
+from contextvars import ContextVar, Token
 
 _PHASE = "_llmgate_phase"
 
@@ -17,14 +16,15 @@ LONG_WAIT = 1.0
 _listener: ContextVar[Callable[[], None] | None] = ContextVar("llmgate_pool_wait", default=None)
 
 
-@contextmanager
-def on_pool_wait(listener: Callable[[], None]) -> Generator[None]:
-    """Have ``listener`` called once, while its request waits within this, if that takes long."""
-    token = _listener.set(listener)
-    try:
-        yield
-    finally:
-        _listener.reset(token)
+def listen_for_pool_wait(listener: Callable[[], None]) -> Token[Callable[[], None] | None]:
+    """Have ``listener`` called once, while a request waits, if that takes long, until
+    ``stop_listening``. (A context manager would take as long again as both.)"""
+    return _listener.set(listener)
+
+
+def stop_listening(token: Token[Callable[[], None] | None]) -> None:
+    """Have what listened before listen again."""
+    _listener.reset(token)
 
 
 def after_long_wait() -> asyncio.TimerHandle | None:

@@ -114,14 +114,14 @@ def test_an_event_within_an_event(dispatcher: Dispatcher, monkeypatch: pytest.Mo
     """A garbage collection may end a stream at any moment, also while an event is being queued."""
     seen: list[Event] = []
     emit, end = dispatcher.emitter([seen.append]), ended()
-    make_room = dispatcher._queue._makes_room
+    append = dispatcher._queue._append
 
-    def interrupted(size: int) -> bool:
+    def interrupted(*entry: Any) -> None:
         monkeypatch.undo()
         emit(end)
-        return make_room(size)
+        append(*entry)
 
-    monkeypatch.setattr(dispatcher._queue, "_makes_room", interrupted)
+    monkeypatch.setattr(dispatcher._queue, "_append", interrupted)
     emit(STARTED)
     assert dispatcher.flush(5)
     assert [end, STARTED] == seen

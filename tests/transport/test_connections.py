@@ -18,7 +18,7 @@ from llmgate.errors import (
 from llmgate.hooks import CallEnded, ConnectionQueued
 from llmgate.options import Timeout
 from llmgate.provider.http import HttpRequest
-from llmgate.transports._waiting import after_long_wait, on_pool_wait
+from llmgate.transports._waiting import after_long_wait, listen_for_pool_wait, stop_listening
 from tests.faults.calls import HI, KEY, MODEL, Recorder, client_of, is_ours
 from tests.faults.peer import Peer, Step
 from tests.faults.server import (
@@ -178,8 +178,9 @@ async def test_no_timer_runs_where_nobody_listens_for_a_long_wait() -> None:
     """As for a transport that is used without a client; within a request whose client listens,
     one does."""
     assert after_long_wait() is None
-    with on_pool_wait(lambda: None):
-        timer = after_long_wait()
+    listening = listen_for_pool_wait(lambda: None)
+    timer = after_long_wait()
+    stop_listening(listening)
     assert timer is not None
     timer.cancel()
     assert after_long_wait() is None
