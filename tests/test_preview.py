@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Generator, Mapping
+from contextvars import ContextVar
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -107,6 +109,30 @@ class Loading(PlainProvider):
     async def authorize(self, request: HttpRequest, signing: Signing) -> HttpRequest:
         await run_in_thread(list)
         return request
+
+
+async def test_a_look_begins_nothing_on_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials that would have to be waited for are not loaded there either."""
+    before = asyncio.all_tasks()
+    test_a_look_begins_no_thread(monkeypatch)
+    assert before == asyncio.all_tasks()
+
+
+async def test_a_look_from_a_loop_is_authorized() -> None:
+    """What is there at once, as it is without a loop; the caller's context is seen."""
+    name = ContextVar[str]("name")
+    name.set("mine")
+
+    class Named(PlainProvider):
+        """Sends what the context says."""
+
+        async def authorize(self, request: HttpRequest, signing: Signing) -> HttpRequest:
+            sent = await super().authorize(request, signing)
+            return replace(sent, url=f"{sent.url}?name={name.get()}")
+
+    shown = Client(providers={"plain": Named(api_key=KEY)}).preview("plain/m", HELLO)
+    assert shown.url.endswith("?name=mine")
+    assert "***" == shown.headers["Authorization"]
 
 
 def test_a_look_begins_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ It does no I/O, and shows no credential.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -91,7 +92,7 @@ def _authorized(provider: Any, call: ProviderCall, request: HttpRequest) -> Http
     """
     authorizing = provider.authorize(request, PreviewSigning(call))
     try:
-        authorizing.send(None)
+        _without_loop(lambda: authorizing.send(None))
     except StopIteration as stop:
         authorized: HttpRequest = stop.value
         return authorized
@@ -99,3 +100,19 @@ def _authorized(provider: Any, call: ProviderCall, request: HttpRequest) -> Http
         return request
     authorizing.close()
     return request
+
+
+def _without_loop(step: Callable[[], object]) -> None:
+    """Take a step of a coroutine where no event loop runs, so that it begins nothing there that
+    goes on when the look is over, such as a thread that loads credentials."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        step()
+        return
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only here
+    from contextvars import copy_context  # noqa: PLC0415 - likewise
+
+    context = copy_context()
+    with ThreadPoolExecutor(1, thread_name_prefix="llmgate-preview") as threads:
+        threads.submit(context.run, step).result()
