@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from llmgate._text.describe import excerpt
+from llmgate._describe import excerpt
 
 if TYPE_CHECKING:
     from llmgate.report import Report

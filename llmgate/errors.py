@@ -43,7 +43,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from llmgate._base_error import LLMGateError
-from llmgate._text.describe import describe_error, describe_value, excerpt, origin_of
+from llmgate._describe import describe_error, describe_value, excerpt, origin_of
 
 if TYPE_CHECKING:
     from llmgate.types import Completion, Usage

@@ -25,9 +25,9 @@ from typing import (
     overload,
 )
 
-from llmgate._core.type_schemas import adapter_of, no_schema, schema_of
 from llmgate._text.docstring import read_docstring
 from llmgate._text.json import parse_arguments
+from llmgate._text.type_schemas import adapter_of, no_schema, schema_of
 from llmgate.errors import DecodeError, InvalidRequestError, LLMGateError, describe_value, excerpt
 from llmgate.provider.threads import run_in_thread
 

@@ -9,7 +9,7 @@ import pytest
 
 from llmgate import Client
 from llmgate._core.check import check_parameters
-from llmgate._core.contradictions import contradiction_in
+from llmgate._text.contradictions import contradiction_in
 from llmgate.errors import InvalidRequestError
 from llmgate.testing import FakeProvider
 from llmgate.types import Completion

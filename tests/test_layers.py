@@ -37,8 +37,10 @@ COMMANDS = (
 FLOORS = (
     (
         "_name_clash",
+        "_describe",
+        "_base_error",
+        "errors",
         "_text",
-        "_text.describe",
         "_text.docstring",
         "_text.repair",
         "_text.json",
@@ -49,8 +51,8 @@ FLOORS = (
         "_text.hints",
         "_text.shape_loading",
         "_text.pydantic",
-        "_base_error",
-        "errors",
+        "_text.contradictions",
+        "_text.type_schemas",
         "report",
         "messages",
         "types",
@@ -81,8 +83,6 @@ FLOORS = (
         "provider.contract",
         "provider.ranking",
         "provider.vectors",
-        "_core.contradictions",
-        "_core.type_schemas",
         "tools",
         "_core.tool_calls",
         "provider.accumulate",
@@ -266,14 +266,25 @@ def test_the_house_does_not_lean_on_its_testing_kit() -> None:
 
 
 def test_what_the_engine_stands_on_does_not_know_it() -> None:
-    """Transports, providers' parts and texts import nothing of it, not even for types."""
-    below = tuple(f"llmgate.{name}" for name in ("_text", "provider", "transports"))
+    """Transports, providers' parts, tools and texts import nothing of it, not even for types."""
+    below = tuple(f"llmgate.{name}" for name in ("_text", "provider", "transports", "tools"))
 
     def of_the_engine(module: Module) -> list[str]:
         paths = [item.path for item in imports_of(module)] if module.name.startswith(below) else []
         return [path for path in paths if path.startswith("llmgate._core")]
 
     assert {} == findings(of_the_engine, STOREYS)
+
+
+def test_errors_know_neither_json_nor_shapes() -> None:
+    """Which raise them, and import nothing but values from above when they run."""
+
+    def texts(module: Module) -> list[str]:
+        run = [item.path for item in imports_of(module) if not item.is_for_types]
+        return [path for path in run if path.startswith("llmgate._text")]
+
+    names = ("llmgate.errors", "llmgate._base_error", "llmgate._describe")
+    assert {} == findings(texts, [module for module in STOREYS if module.name in names])
 
 
 # --- what stays out ---

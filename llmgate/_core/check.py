@@ -12,11 +12,11 @@ from itertools import takewhile
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, cast
 
-from llmgate._core.contradictions import refuse_contradictions
 from llmgate._core.media import look_for_files, respelled_parts
 from llmgate._core.refusals import explained, json_fault, kind_of
 from llmgate._core.remembered import LARGE, drop_nulls, valid_large_parameters, valid_messages
 from llmgate._core.validators import validator
+from llmgate._text.contradictions import refuse_contradictions
 from llmgate._text.json import is_object
 from llmgate._text.shape import Shape
 from llmgate.errors import InvalidRequestError, describe_value

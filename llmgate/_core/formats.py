@@ -12,8 +12,8 @@ from copy import deepcopy
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from llmgate._core.type_schemas import schema_of
 from llmgate._text.json import is_array, is_object
+from llmgate._text.type_schemas import schema_of
 from llmgate.errors import InvalidRequestError
 from llmgate.report import Deviation
 

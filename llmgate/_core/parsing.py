@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from llmgate._core.check import check_messages
-from llmgate._core.type_schemas import adapter_of
+from llmgate._text.type_schemas import adapter_of
 from llmgate.errors import (
     OutputError,
     OutputRefusedError,

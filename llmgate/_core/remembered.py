@@ -13,8 +13,8 @@ from copy import copy, deepcopy
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from llmgate._core.contradictions import refuse_contradictions
 from llmgate._core.validators import validator
+from llmgate._text.contradictions import refuse_contradictions
 from llmgate._text.dataclass import copier
 from llmgate._text.json import (
     WrittenList,

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from llmgate._text.describe import describe_error
+from llmgate._describe import describe_error
 from llmgate._text.json import is_object, parse_arguments
 from llmgate._text.repair import repaired_object
 from llmgate.errors import DeadlineExceededError, DecodeError, InvalidRequestError

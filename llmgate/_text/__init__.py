@@ -1,1 +1,1 @@
-"""The ground floor: JSON, shapes, and what hides secrets; it imports nothing from above."""
+"""The ground floor: JSON and its schemas, shapes, and what hides secrets; it raises ``errors``."""

@@ -9,7 +9,7 @@ import typing
 from types import UnionType
 from typing import TYPE_CHECKING, Any
 
-from llmgate._core.contradictions import contradiction_in
+from llmgate._text.contradictions import contradiction_in
 from llmgate.errors import InvalidRequestError
 
 if TYPE_CHECKING:
