@@ -127,6 +127,13 @@ def test_schema_may_be_true() -> None:
     assert {"type": "array", "items": True} == strict_schema({"type": "array", "items": True})
 
 
+@pytest.mark.parametrize("odd", [[], {}, ["date"]])
+def test_a_format_that_is_none_is_said_in_the_description(odd: Any) -> None:
+    """As every keyword that the dialect does not have."""
+    sent = strict_schema({"type": "string", "format": odd})
+    assert ("string", f"{{format: {odd}}}") == (sent["type"], sent["description"])
+
+
 def _without_types_of_enums(schema: Any) -> Any:
     """The helper leaves out a type beside an enumeration, which says it already."""
     if is_array(schema):

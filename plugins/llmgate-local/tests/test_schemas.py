@@ -9,6 +9,7 @@ import pytest
 from llmgate_local.request.schemas import unenforced
 
 TEXT: dict[str, Any] = {"type": "string"}
+ODD: list[Any] = [None, True, 5, [[1]], [{}]]
 
 ENFORCED: list[Any] = [
     None,
@@ -112,3 +113,22 @@ def test_data_inside_a_schema_is_no_schema() -> None:
     looks_like_one = {"type": "number", "minimum": 1}
     schema = {"type": "object", "properties": {"a": {"enum": [looks_like_one]}}}
     assert [] == list(unenforced({**schema, "default": looks_like_one}, "x"))
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        *({"properties": odd, "required": ["a"]} for odd in [*ODD, "a"]),
+        *({"properties": {"a": TEXT}, "required": odd} for odd in ODD),
+    ],
+)
+def test_what_is_no_schema_is_not_enforced(schema: dict[str, Any]) -> None:
+    """And no error of ours: what llama.cpp says of it, the caller is told."""
+    assert ["x.required"] == [*unenforced(schema, "x")]
+
+
+@pytest.mark.parametrize("odd", [True, 5, 1.5, {"a": 1}])
+def test_what_is_no_list_of_schemas_is_not_enforced(odd: Any) -> None:
+    """Likewise."""
+    assert ["x.allOf"] == [*unenforced({"allOf": odd}, "x")]
+    assert [] == [*unenforced({"type": "string", "format": [odd], "minLength": 1}, "x")]

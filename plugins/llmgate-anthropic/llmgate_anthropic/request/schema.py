@@ -70,7 +70,7 @@ def has_open_maps(schema: Any) -> bool:
 
 
 def _is_kept_value(key: str, value: Any) -> bool:
-    return (key == "format" and value in _FORMATS) or (key == "minItems" and value in (0, 1))
+    return (key == "format" and str(value) in _FORMATS) or (key == "minItems" and value in (0, 1))
 
 
 def _is_closed_object(schema: dict[str, Any]) -> bool:

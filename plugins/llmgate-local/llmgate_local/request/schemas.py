@@ -98,20 +98,30 @@ def _enforced(schema: dict[str, Any], kind: Any) -> set[str]:
     if kind in (None, "object") and not schema.keys().isdisjoint(
         {"properties", "additionalProperties"}
     ):
-        required = set(schema.get("required", []))
-        known = {"required"} if required <= set(schema.get("properties", {})) else set[str]()
+        known = {"required"} if _are_described(schema) else set[str]()
         return {"properties", "additionalProperties"} | known
     if kind in (None, "object", "string") and "allOf" in schema:
-        return {"allOf"} if all(map(_is_component, schema["allOf"])) else set()
+        parts = schema["allOf"]
+        return {"allOf"} if is_array(parts) and all(map(_is_component, parts)) else set()
     if kind in (None, "array") and ("items" in schema or "prefixItems" in schema):
         return _enforced_of_array(schema)
     if kind in (None, "string") and "pattern" in schema:
         return {"pattern"}
-    if kind == "string" and schema.get("format") not in _ENFORCED_FORMATS:
+    if kind == "string" and str(schema.get("format")) not in _ENFORCED_FORMATS:
         return {"minLength", "maxLength"}
     if kind == "integer":
         return {name for name in _LIMITS if isinstance(schema.get(name), int)}
     return set()
+
+
+def _are_described(schema: dict[str, Any]) -> bool:
+    """Whether what an object must have is among its properties."""
+    required, properties = schema.get("required", []), schema.get("properties", {})
+    return (
+        is_array(required)
+        and is_object(properties)
+        and all(isinstance(name, str) and name in properties for name in required)
+    )
 
 
 def _is_component(schema: Any) -> bool:
