@@ -1,10 +1,10 @@
-"""How a completion was obtained, and the attributes that tell it; values that do nothing."""
+"""How a completion was obtained, how a stream ended, and the attributes that tell it; values."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from llmgate._text.dataclass import slotted
@@ -12,6 +12,8 @@ from llmgate.report import Report
 
 if TYPE_CHECKING:
     from llmgate.cost import Cost, Prices
+    from llmgate.errors import LLMGateError
+    from llmgate.types import Completion, Usage
 
 
 @slotted
@@ -73,6 +75,21 @@ class Exchange:
             for name, value in self.headers.items()
             if "ratelimit" in name or name.startswith("retry-after")
         }
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEnd:
+    """How a stream ended, as :meth:`llmgate.Stream.when_done` says.
+
+    ``outcome`` is ``abandoned`` when it was closed or let go of before its end. ``completion`` is
+    what had come by then, or None; ``usage`` is what the provider had said of it; ``error`` is what
+    was or will be raised.
+    """
+
+    outcome: Literal["ok", "error", "cancelled", "abandoned"]
+    completion: Completion | None = None
+    usage: Usage | None = None
+    error: LLMGateError | None = None
 
 
 class ExchangeField:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from llmgate._core.source import StreamEnd
+from llmgate._exchange import StreamEnd
 from llmgate.embeddings import EmbeddingCall, Embeddings
 from llmgate.options import ChatCall
 from llmgate.reranking import RerankCall, Reranking

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from llmgate import Client, Stream
-from llmgate._core.source import StreamEnd
+from llmgate._exchange import StreamEnd
 from llmgate.errors import (
     ClosedError,
     DecodeError,

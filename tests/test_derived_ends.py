@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from llmgate import Completion, Stream
-from llmgate._core.source import StreamEnd
+from llmgate._exchange import StreamEnd
 from llmgate.errors import (
     ClosedError,
     DeadlineExceededError,

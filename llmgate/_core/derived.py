@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from llmgate._core.source import CLOSED, STATES, Source, StreamEnd, WhenDone, notify
+from llmgate._core.source import CLOSED, STATES, Source, WhenDone, notify
+from llmgate._exchange import StreamEnd
 from llmgate.errors import ClosedError, LLMGateError, StreamTruncatedError
 from llmgate.provider.accumulate import Accumulator
 from llmgate.provider.kit import completion_chunks

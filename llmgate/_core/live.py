@@ -15,9 +15,9 @@ from weakref import proxy
 
 from llmgate._core.drive import OpenStream, abandon, reopen_stream, start_abandoning
 from llmgate._core.send import must_propagate
-from llmgate._core.source import CLOSED, STATES, StreamEnd, WhenDone, notify
+from llmgate._core.source import CLOSED, STATES, WhenDone, notify
 from llmgate._core.state import Outcome
-from llmgate._exchange import Exchange
+from llmgate._exchange import Exchange, StreamEnd
 from llmgate.errors import (
     ClosedError,
     DecodeError,

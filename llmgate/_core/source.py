@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from llmgate.errors import LLMGateError, describe_error
+from llmgate._exchange import StreamEnd
+from llmgate.errors import describe_error
 
 if TYPE_CHECKING:
     from llmgate._exchange import Exchange
@@ -18,21 +18,6 @@ if TYPE_CHECKING:
 
 CLOSED = "the stream was closed before its end; call again for another"
 STATES = {"ok": "complete", "error": "failed", "cancelled": "cancelled", "abandoned": "closed"}
-
-
-@dataclass(frozen=True, slots=True)
-class StreamEnd:
-    """How a stream ended, as :meth:`llmgate.Stream.when_done` says.
-
-    ``outcome`` is ``abandoned`` when it was closed or let go of before its end. ``completion`` is
-    what had come by then, or None; ``usage`` is what the provider had said of it; ``error`` is what
-    was or will be raised.
-    """
-
-    outcome: Literal["ok", "error", "cancelled", "abandoned"]
-    completion: Completion | None = None
-    usage: Usage | None = None
-    error: LLMGateError | None = None
 
 
 WhenDone: TypeAlias = Callable[[StreamEnd], object]

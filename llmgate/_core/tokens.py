@@ -19,10 +19,9 @@ from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import is_array, is_object
 
 if TYPE_CHECKING:
-    from llmgate._core.source import StreamEnd
     from llmgate._core.state import CallState
     from llmgate._core.stream import Stream
-    from llmgate._exchange import Exchange
+    from llmgate._exchange import Exchange, StreamEnd
     from llmgate.options import ChatCall
     from llmgate.types import Completion, Usage
 
