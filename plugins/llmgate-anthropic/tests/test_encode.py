@@ -232,6 +232,14 @@ def test_parameter_that_is_not_sent_as_given_is_reported(
     assert report == found
 
 
+@pytest.mark.parametrize("odd", [None, "x", [], {}])
+def test_a_limit_that_is_none_is_for_the_api_to_refuse(odd: Any, provider: Anthropic) -> None:
+    """What stands in ``extra_body`` is sent as it is."""
+    body, found = encoded(provider, extra_body={"max_tokens": odd})
+    assert odd == body["max_tokens"]
+    assert [] == found
+
+
 def part(kind: str, value: Any) -> list[dict[str, Any]]:
     """A message of the user with one part."""
     return [{"role": "user", "content": [{"type": kind, kind: value}]}]

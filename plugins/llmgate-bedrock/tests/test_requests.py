@@ -169,6 +169,8 @@ def test_sampling_beside_thinking(sent: Sent) -> None:
     extra = {MORE: {"thinking": {"type": "enabled", "budget_tokens": 1_024}}}
     _, call = sent(model=CLAUDE, temperature=0.5, extra_body=extra)
     assert {"temperature dropped"} == reported(call)
+    body, _ = sent(model=CLAUDE, extra_body={MORE: None})  # what it says is Bedrock's to refuse
+    assert body[MORE] is None
 
 
 # --- tools --------------------------------------------------------------------------------

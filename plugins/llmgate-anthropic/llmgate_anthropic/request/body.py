@@ -194,7 +194,9 @@ def _add_tier(body: dict[str, Any], call: ProviderCall) -> None:
 def _add_stream(body: dict[str, Any], call: ProviderCall) -> None:
     if call.stream:
         body["stream"] = True
-    elif call.extra_body.get("max_tokens", body["max_tokens"]) > _LONGEST_UNSTREAMED:
+        return
+    most = call.extra_body.get("max_tokens", body["max_tokens"])
+    if isinstance(most, int) and most > _LONGEST_UNSTREAMED:
         body["stream"] = True
         reason = (
             "a completion this long is requested as a stream, so that the connection is not idle"

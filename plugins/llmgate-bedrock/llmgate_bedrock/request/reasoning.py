@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmgate.provider.call import ProviderCall
+from llmgate.provider.http import is_object
 from llmgate.provider.kit import merge_body, parameter, token_limit
 from llmgate_anthropic import ClaudeTraits, add_thinking, is_thinking
 from llmgate_bedrock.rules import Traits
@@ -49,7 +50,8 @@ def add_reasoning(body: dict[str, Any], call: ProviderCall, traits: Traits) -> d
 
 def thinks(body: Mapping[str, Any], claude: ClaudeTraits) -> bool:
     """Whether a request makes Claude think, by what it says or by the model's habit."""
-    return is_thinking(body.get("additionalModelRequestFields", {}), claude)
+    fields = body.get("additionalModelRequestFields")
+    return is_thinking(fields if is_object(fields) else {}, claude)
 
 
 def _with_thinking(
