@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from llmgate import Client, Completion, Stream
+from llmgate._core import remembered
 from llmgate._core.check import check_messages, check_parameters
 from llmgate.errors import InvalidRequestError
 from llmgate.middleware import Middleware
@@ -180,6 +181,8 @@ ANSWER: Any = {"role": "assistant", "content": "Hello"}
         (called(content=""), True),
         (called(content="So:"), True),
         (called(refusal=None), True),
+        ({**called(), "tool_calls": [{**called()["tool_calls"][0], "index": 0}]}, False),
+        ({"role": "user", "content": "Hi", "tool_calls": called()["tool_calls"]}, False),
         (RESULT, True),
         (ANSWER | {"content": ""}, False),
         (ANSWER | {"content": None}, False),
@@ -197,6 +200,45 @@ def test_plain_messages_are_known_as_such(message: dict[str, Any], *, is_plain: 
     for _ in range(2):
         found = conversation(called(), copy.deepcopy(message), RESULT)
         assert is_plain == isinstance(found, PlainMessages)
+
+
+def test_a_conversation_goes_on_from_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only its beginning, what is new, and what differs at its place is looked for by its JSON."""
+    asked = list[Any]()
+
+    def known(message: Any) -> Any:
+        asked.append(message)
+        return real(message)
+
+    real = remembered._known
+    monkeypatch.setattr(remembered, "_known", known)
+    talk = [called('{"goes": "on"}'), RESULT, called("{}"), RESULT]
+    further = [*talk[:2], called('{"x": 1}'), RESULT, ANSWER]
+    for messages, expected in (
+        (talk, [*HI, *talk]),
+        ([*talk, ANSWER], [*HI, talk[0], ANSWER]),
+        (talk[:2], [*HI, talk[0]]),
+        (further, [*HI, talk[0], further[2]]),
+        (further, [*HI, talk[0]]),
+    ):
+        asked.clear()
+        assert [*HI, *messages] == conversation(*copy.deepcopy(messages))
+        assert expected == asked
+    long = [RESULT, called("y" * 10_000), *[RESULT, called()] * 100]
+    assert [*HI, *talk, *long] == conversation(*talk, *long)
+    asked.clear()
+    assert [*HI, *talk, *long] == conversation(*talk, *long)
+    assert [*HI, talk[0], long[1], *long[123:]] == asked
+
+
+@pytest.mark.parametrize(("one", "other"), [(1, True), (0, False), (1, 1.0), ("1", 1)])
+def test_what_is_merely_equal_is_another_message(one: Any, other: Any) -> None:
+    """At the same place of the same conversation."""
+    for value in (one, other, one):
+        message = called()
+        message["tool_calls"][0]["place"] = value
+        found = conversation(called('{"a": 1}'), RESULT, message)
+        assert repr(value) == repr(found[3]["tool_calls"][0]["place"])
 
 
 def test_the_json_of_plain_messages_is_what_they_say() -> None:

@@ -22,7 +22,6 @@ from llmgate._text.json import (
     encode_json,
     is_array,
     plain_json,
-    plain_writer,
 )
 from llmgate.provider.call import PlainMessages, TextMessages
 
@@ -95,26 +94,63 @@ def valid_messages(messages: Iterable[Any]) -> list[Any] | None:
     """The checked messages, each from the cache where equal JSON was checked before; None if one
     needs the full check.
 
-    A conversation grows by a few messages from call to call, and the others are known. Each is a
-    copy, but for what is in its parts and calls.
+    A conversation grows by a few messages from call to call, and the others are known: plain ones
+    by comparison with those at the same place in a conversation that began alike. Each is a copy,
+    but for what is in its parts and calls.
     """
-    found, written, are_plain = list[Any](), list[bytes](), True
-    dumps, refused = plain_writer()
-    for message in messages:
-        try:
-            raw = dumps(message, None, refused)
-        except TypeError:
-            return None
-        is_short = len(raw) <= _MOST_BYTES_OF_A_MESSAGE
-        known = _message(raw) if is_short else _message.__wrapped__(raw)
-        if known is None or known.written != message:
-            return None
-        found.append(known.checked.copy())
-        written.append(known.json)
-        are_plain = are_plain and known.is_plain
-    if found and are_plain:
-        return _WrittenMessages(found, b"[%b]" % b",".join(written))
-    return found or None
+    found = list[_Known]()
+    history: _History | None = None
+    earlier: tuple[_Known | None, ...] = ()
+    has_news = False
+    for place, message in enumerate(messages):
+        if place == _BEGINNING:
+            history = _history(*[each.json for each in found])
+            earlier, has_news = history.known, False
+        known = earlier[place] if place < len(earlier) else None
+        # of texts alone, what is equal is the same; a number may be equal to a truth value
+        if known is None or not known.is_plain or known.written != message:
+            known = _known(message)
+            if known is None:
+                return None
+            has_news = True
+        found.append(known)
+    if history is not None and has_news:
+        history.known = tuple(map(_if_short, found[:_LONGEST_HISTORY]))
+    checked = [known.checked.copy() for known in found]
+    if not checked or False in [known.is_plain for known in found]:
+        return checked or None
+    return _WrittenMessages(checked, b"[%b]" % b",".join([known.json for known in found]))
+
+
+class _History:
+    """The messages of a conversation as it was last, for those that go on with it."""
+
+    __slots__ = ("known",)
+
+    def __init__(self) -> None:
+        self.known: tuple[_Known | None, ...] = ()
+
+
+_BEGINNING = 2
+_LONGEST_HISTORY = 128
+
+
+@lru_cache(maxsize=8)
+def _history(*beginning: bytes) -> _History:  # noqa: ARG001 - that is what it is known by
+    return _History()
+
+
+def _if_short(known: _Known) -> _Known | None:
+    return known if len(known.json) <= _MOST_BYTES_OF_A_MESSAGE else None
+
+
+def _known(message: Any) -> _Known | None:
+    raw = plain_json(message)
+    if raw is None:
+        return None
+    is_short = len(raw) <= _MOST_BYTES_OF_A_MESSAGE
+    known = _message(raw) if is_short else _message.__wrapped__(raw)
+    return None if known is None or known.written != message else known
 
 
 @lru_cache(maxsize=1024)
@@ -132,16 +168,20 @@ def _message(raw: bytes) -> _Known | None:
 
 
 def _is_plain(message: dict[str, Any]) -> bool:
-    """Whether it is one of :class:`PlainMessages`."""
+    """Whether it is one of :class:`PlainMessages`. All that it holds is text, or null."""
     if "content" not in message or not _OF_PLAIN_MESSAGES.issuperset(message):
         return False
-    role, content = message["role"], message["content"]
+    role, content, calls = message["role"], message["content"], message.get("tool_calls", ())
     is_text = type(content) is str and role != "function"
+    are_plain = all(
+        call.keys() == _OF_A_CALL and call["function"].keys() == _OF_A_FUNCTION for call in calls
+    )
     if role == "assistant" and (is_text or content is None):
-        return bool(content or message.get("tool_calls"))
-    return is_text
+        return are_plain and bool(content or calls)
+    return is_text and not calls
 
 
+_OF_A_CALL, _OF_A_FUNCTION = frozenset({"id", "type", "function"}), frozenset({"name", "arguments"})
 _OF_PLAIN_MESSAGES = frozenset({"role", "content", "tool_calls", "tool_call_id"})
 
 

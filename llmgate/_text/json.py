@@ -95,7 +95,7 @@ def plain_json(value: Any) -> bytes | None:
     """The JSON of a value; None where it holds a subclass, a dataclass, or what only the slower
     writer takes. A tuple is written as a list, a UUID and a member of an enumeration as their
     values, and what is not a number as null."""
-    dumps, refused = plain_writer()
+    dumps, refused = _plain_writer()
     try:
         return dumps(value, None, refused)  # by place: names cost as much as a short message
     except TypeError:
@@ -137,9 +137,8 @@ def _writer() -> Callable[[Any], bytes]:
 
 
 @cache
-def plain_writer() -> tuple[Callable[[Any, None, int], bytes], int]:
-    """What writes it, for a loop: to be called with the value, None and the second of both. It
-    raises ``TypeError`` where :func:`plain_json` gives None."""
+def _plain_writer() -> tuple[Callable[[Any, None, int], bytes], int]:
+    """The same, and the option with which it takes less for JSON."""
     import orjson  # noqa: PLC0415 - first use
 
     refused = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME

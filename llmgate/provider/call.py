@@ -17,7 +17,7 @@ __all__ = ["PlainMessages", "ProviderCall", "TextMessages"]
 
 
 class PlainMessages(list["MessageParam"]):
-    """Messages of texts, calls of tools and their results, without any other field.
+    """Messages of texts, calls of functions and their results, without any other field.
 
     Each has a content, which is a text, or null beside calls; an earlier response has a text or
     calls. No function is called in the legacy form.
