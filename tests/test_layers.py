@@ -131,7 +131,7 @@ FLOORS = (
         "_core.clock",
         "_core.deadline",
         "_core.retried",
-        "_core.signing",
+        "_core.token_cache",
         "_core.failures",
         "_core.abilities",
         "_core.added",
@@ -144,6 +144,7 @@ FLOORS = (
     ),
     (
         "_core.state",
+        "_core.signing",
         "_core.send",
         "_core.dispatch",
         "_core.drive",

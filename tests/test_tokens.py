@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from llmgate import Client
-from llmgate._core import signing as signing_module
+from llmgate._core import token_cache
 from llmgate.errors import (
     AuthenticationError,
     ConnectError,
@@ -132,7 +132,7 @@ async def test_a_token_of_a_loop_that_is_gone_is_made_anew(
     is_cancelled: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The loop that made it ends while another call waits for it, or does not go on."""
-    monkeypatch.setattr(signing_module, "_CHECK_SECONDS", 0.05)
+    monkeypatch.setattr(token_cache, "_CHECK_SECONDS", 0.05)
     begun, waits, counted = threading.Event(), threading.Event(), list[int]()
 
     async def make(_: Signing) -> AccessToken:
@@ -305,7 +305,7 @@ async def test_a_token_server_that_hangs() -> None:
 
 async def test_a_token_that_is_never_made(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a minute it is given up, so that later calls can have another."""
-    monkeypatch.setattr(signing_module, "_MAKE_SECONDS", 0.05)
+    monkeypatch.setattr(token_cache, "_MAKE_SECONDS", 0.05)
     make = Counter(gate=asyncio.Event())
     async with client_of(make) as client:
         with pytest.raises(DeadlineExceededError, match=r"no token within 0\.05 s"):
@@ -323,14 +323,14 @@ async def test_a_maker_that_cancels_itself() -> None:
     async with client_of(make) as client:
         with pytest.raises(
             LLMGateError,
-            match=r"RuntimeError at llmgate/_core/signing\.py|RuntimeError at tests/test_tokens",
+            match=r"RuntimeError at (llmgate/_core/token_cache\.py|tests/test_tokens)",
         ):
             await ask(client)
 
 
 async def test_tokens_of_providers_that_are_gone_do_not_pile_up() -> None:
     """A client with many keys keeps the newest, and gives none to another provider."""
-    cache = signing_module.TokenCache()
+    cache = token_cache.TokenCache()
 
     async def make() -> Pair:
         return Pair("x")

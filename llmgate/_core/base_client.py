@@ -30,8 +30,8 @@ from llmgate._core.settings import (
     as_transport,
     explained,
 )
-from llmgate._core.signing import TokenCache
 from llmgate._core.state import CallState, FittedCall
+from llmgate._core.token_cache import TokenCache
 from llmgate._text.hints import Live
 from llmgate._text.redact import hide_address
 from llmgate.errors import ClosedError, InvalidRequestError

@@ -5,37 +5,24 @@ It signs nothing itself, and reads no provider's format.
 
 from __future__ import annotations
 
-import asyncio
-import copy
-import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
-from threading import Lock
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
-from llmgate.errors import DeadlineExceededError, LLMGateError, ResponseTooLargeError
+from llmgate._core.state import CallState
+from llmgate._core.token_cache import REFUSED
+from llmgate.errors import LLMGateError, ResponseTooLargeError
 from llmgate.provider.http import HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from llmgate._core.state import CallState
-    from llmgate.provider import Provider, ProviderCall
+    from llmgate.provider import ProviderCall
     from llmgate.provider.contract import Expiring
 
 Token = TypeVar("Token", bound="Expiring")
-Key: TypeAlias = tuple[int, str]
 
 _MAX_BODY = 1024 * 1024
 """The largest response to a request for a token, in bytes."""
-_MAKE_SECONDS = 60.0
-_MARGIN_SECONDS = 60.0
-"""How long before its end a token counts as expired; a tenth of its life, if that is less."""
-_CHECK_SECONDS = 1.0
-"""How often a call looks whether the loop on which another one makes the token still runs."""
-_MAX_TOKENS = 256
-REFUSED = (401, 403)
-"""Statuses of a request whose credentials may be why it was refused."""
 
 
 class CallSigning:
@@ -112,121 +99,3 @@ def _now() -> datetime:
     from datetime import UTC, datetime  # noqa: PLC0415 - few providers sign with it
 
     return datetime.now(UTC)
-
-
-class _AbandonedError(Exception):
-    """The event loop on which a token was being made has ended."""
-
-
-class TokenCache:
-    """The tokens of one client: each is made once for all calls that need it.
-
-    Calls may come from several event loops at once, on threads of their own.
-    """
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._entries: dict[Key, _Entry] = {}
-
-    async def get(
-        self,
-        provider: Provider,
-        key: str,
-        make: Callable[[], Awaitable[Expiring]],
-        refused: Expiring | None,
-    ) -> Expiring:
-        """The cached token of that key, made if none is valid.
-
-        ``refused`` is the token that the provider did not accept a moment ago.
-        """
-        while True:
-            entry, is_new = self._entry(provider, key, refused)
-            if is_new:
-                entry.start(make)
-            try:
-                return await entry.wait()
-            except _AbandonedError:
-                if is_new:
-                    raise RuntimeError("the token was not made: that was cancelled") from None
-            except LLMGateError as error:  # each caller adds to its own what it knows of its call
-                raise (error if is_new else copy.copy(error)) from None
-
-    def _entry(self, provider: Provider, key: str, refused: Expiring | None) -> tuple[_Entry, bool]:
-        """The entry to wait for, and whether it is a new one."""
-        name = (id(provider), key)
-        with self._lock:
-            found = self._entries.get(name)
-            if found is not None and found.provider is provider and found.is_usable(refused):
-                return found, False
-            self._entries.pop(name, None)
-            while len(self._entries) >= _MAX_TOKENS:  # providers whose keys rotate are many
-                self._entries.pop(next(iter(self._entries)))
-            made = self._entries[name] = _Entry(provider)
-            return made, True
-
-
-class _Entry:
-    """One token: being made by a task of its own, made, or failed."""
-
-    def __init__(self, provider: Provider) -> None:
-        self.provider = provider  # held, so that no other object has its id meanwhile
-        self._loop = asyncio.get_running_loop()
-        self._future: Future[Expiring] = Future()
-        self._future.set_running_or_notify_cancel()  # so that nobody who waits can cancel it
-        self._task: asyncio.Task[None] | None = None
-        self._until = 0.0
-
-    def start(self, make: Callable[[], Awaitable[Expiring]]) -> None:
-        """Begin to make the token."""
-        self._task = self._loop.create_task(self._make(make))
-
-    def is_usable(self, refused: Expiring | None) -> bool:
-        """Whether the token is valid, or is being made."""
-        if not self._future.done():
-            return self._loop.is_running()
-        if self._future.exception() is not None:
-            return False
-        return self._future.result() is not refused and time.time() < self._until
-
-    async def wait(self) -> Expiring:
-        """The token, once it is made.
-
-        Raises:
-            _AbandonedError: when it will never be.
-            Exception: whatever ``make`` raised.
-        """
-        if self._future.done():
-            return self._future.result()
-        waiting = asyncio.wrap_future(self._future)
-        try:
-            while not waiting.done():
-                await asyncio.wait({waiting}, timeout=_CHECK_SECONDS)
-                if not (waiting.done() or self._loop.is_running()):
-                    raise _AbandonedError
-            return waiting.result()
-        finally:
-            waiting.cancel()
-
-    async def _make(self, make: Callable[[], Awaitable[Expiring]]) -> None:
-        limit = asyncio.timeout(_MAKE_SECONDS)
-        try:
-            async with limit:
-                token = await make()
-            self._until = _usable_until(token)
-        except asyncio.CancelledError:
-            self._future.set_exception(_AbandonedError())
-            raise
-        except BaseException as error:  # noqa: BLE001 - whoever waits for it is to have it
-            late = DeadlineExceededError(f"no token within {_MAKE_SECONDS:g} s")
-            self._future.set_exception(late if limit.expired() else error)
-        else:
-            self._future.set_result(token)
-
-
-def _usable_until(token: Expiring) -> float:
-    """The time until which a new token is used, in seconds since the epoch."""
-    expires: Any = token.expires
-    if expires is None:
-        return float("inf")
-    end: float = expires.timestamp()
-    return end - max(0.0, min(_MARGIN_SECONDS, (end - time.time()) / 10))

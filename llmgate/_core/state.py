@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar, ca
 
 from llmgate._core.deadline import Deadline
 from llmgate._core.failures import plugin_error
-from llmgate._core.signing import REFUSED, TokenCache
+from llmgate._core.token_cache import REFUSED, TokenCache
 from llmgate._text.dataclass import slotted
 from llmgate._text.redact import find_secrets, is_repeated, redact
 from llmgate.errors import (
