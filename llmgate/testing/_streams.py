@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from itertools import zip_longest
@@ -64,6 +65,24 @@ class Streams(Basis):
             accumulate(chunks).model_dump(), accumulator.completion().model_dump()
         ):
             fail(f"{path}: the chunks say {value!r:.300}, the decoder's accumulator {found!r:.300}")
+
+    def test_deltas_of_calls_can_be_joined(self, stream: RecordedExchange) -> None:
+        """The first delta of a tool call alone has its id and type, and none repeats its name:
+        who joins what the deltas say gets the call."""
+        chunks = self._chunks(stream, [stream.replies[-1].body])
+        joined = defaultdict[tuple[str, int, int], str](str)
+        for choice in (choice for chunk in chunks for choice in chunk.choices):
+            for part in choice.delta.tool_calls or ():
+                named = part.function.name if part.function else None
+                for name, value in (("id", part.id), ("type", part.type), ("name", named)):
+                    joined[name, choice.index, part.index] += value or ""
+        for choice in accumulate(chunks).choices:
+            for index, call in enumerate(choice.message.tool_calls or ()):
+                named = call.function.name if call.function else ""
+                for name, value in (("id", call.id), ("type", call.type), ("name", named)):
+                    found = joined[name, choice.index, index]
+                    is_right = found == value or (name == "type" and not found)  # few hosts name it
+                    check(is_right, f"the deltas' {name} is {found!r}, the call's {value!r}")
 
     def test_line_ends_do_not_matter(self, stream: RecordedExchange) -> None:
         """Server-sent events may end their lines with CRLF or CR as well as with LF."""

@@ -16,7 +16,7 @@ from llmgate.testing import FakeProvider, RecordedExchange
 from llmgate.testing.fake import FakeDecoder
 from llmgate.types import Chunk
 from tests.testing.mutants import kit, run, streaming
-from tests.testing.recorded import EVENTS, TEXT_STREAM, EventDecoder, streamed
+from tests.testing.recorded import EVENTS, TEXT_STREAM, TOOL_STREAM, EventDecoder, streamed
 
 
 class PiecewiseFramer:
@@ -95,6 +95,16 @@ class Lenient(SSEFramer):
         return super().feed(data.replace(b"\r\n", b"\n").replace(b"\r", b""))
 
 
+class Repeating(FakeDecoder):
+    """Says in each delta whose it is."""
+
+    def feed(self, frame: Frame) -> Iterable[Chunk]:
+        for chunk in super().feed(frame):
+            for part in chunk.choices[0].delta.tool_calls or ():
+                part.id = "c1"
+            yield chunk
+
+
 STREAMS: list[tuple[str, FakeProvider, RecordedExchange, str]] = [
     (
         "test_any_pieces_give_the_same_chunks",
@@ -102,6 +112,7 @@ STREAMS: list[tuple[str, FakeProvider, RecordedExchange, str]] = [
         TEXT_STREAM,
         "JSON",
     ),
+    ("test_deltas_of_calls_can_be_joined", streaming(Repeating), TOOL_STREAM, "id is 'c1c1'"),
     ("test_line_ends_do_not_matter", framing(EventDecoder, Lenient), EVENTS, "not JSON"),
     ("test_streams_share_no_state", streaming(Remembering), TEXT_STREAM, "in turns"),
     (

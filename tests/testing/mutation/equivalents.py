@@ -16,15 +16,16 @@ __all__ = ["reason_beyond", "reason_equivalent"]
 _SHORTCUT = "a shortcut: what it refuses takes the general way, to the same end"
 
 _EQUIVALENT: Mapping[str, str] = {
-    r"\((plain_completion|plain_usage|is_plain_head|_are_counts|_plain_\w+)\)": _SHORTCUT,
+    r"\((plain_usage|is_plain_head|_read_fields|_are_counts|_plain_\w+)\)": _SHORTCUT,
+    r"\.response\.plain:\d+ .*(change a constant|return an empty one)": _SHORTCUT,
+    r"\.response\.plain:\d+ .*arguments of (itemgetter|is_plain_head)": _SHORTCUT,
     r"\((_?continued|continue_call|_text_piece|_plain|_may_be_marked)\)": _SHORTCUT,
     r"openai\.request\.messages:\d+ \(_is_plain\)": _SHORTCUT,
-    r"\.response\.plain:\d+ ": _SHORTCUT,
     r"openai\.request\.messages:\d+ \(_PLAIN\)": _SHORTCUT,
     r"\((without_cache_control|_message)\) swap two: arguments of map": (
         "two things are one, whichever is named first"
     ),
-    r"openai\.response\.stream:\d+ \(__init__\).* 0 to 1": "it is set before it is read",
+    r"\.response\.stream:\d+ \(__init__\).* 0 to 1": "it is set before it is read",
     r"\(_is_same\)": "it only saves a copy of what has not changed",
     r"\(__repr__\)": "what a provider is called in a debugger",
     r"\(is_whole\).* 2 to 3|\(_LONG\)": "it only decides how often long arguments are looked at",
@@ -35,7 +36,9 @@ _EQUIVALENT: Mapping[str, str] = {
         "these kinds are taken, or refused, before this table is asked"
     ),
     r"\(_reason\)|arguments of _reason": "the words of a reason in the report",
-    r"of \w+\.model_validate": "where an error says that something is wrong",
+    r"of \w+\.model_validate|\(message_fields\).*'content'": (
+        "where an error says that something is wrong"
+    ),
 }
 """Patterns of mutants that may survive, with the reason."""
 
@@ -52,6 +55,9 @@ _BEYOND: Mapping[str, str] = {
     ),
     r"provider:\d+ \(models\)": (
         "names of models: which are the vendor's is a fact that no exchange shows"
+    ),
+    r"\(stream\) drop a field: stream of replace": (
+        "of calls that the core streams though they ask for a whole response"
     ),
     r"openai\.request\.dialect": "of other hosts than the kit's",
 }

@@ -73,6 +73,13 @@ OTHERS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 
 HISTORIES = [
     earlier("own parts", {"content": [THOUGHT, block("Rain.")]}, [THOUGHT, block("Rain.")]),
+    earlier(
+        "a call of another type",
+        {"content": None, "tool_calls": [{**CALLED[0], "type": "other"}]},
+        [USED],
+        ["messages[1].tool_calls[0].type converted"],
+        RESULT,
+    ),
     said(
         "system",
         [

@@ -10,6 +10,7 @@ from tests.testing.mutation.anthropic.values import (
     ASK,
     CITATION,
     CITED,
+    COUNTS,
     EMULATED,
     PAGE,
     REDACTED,
@@ -26,6 +27,14 @@ from tests.testing.mutation.writing import whole
 __all__ = ["WHOLE"]
 
 
+PLAIN = {
+    "id": "msg_1",
+    "model": "claude-haiku-4-5-2025",
+    "object": "chat.completion",
+    "service_tier": "standard",
+}
+
+
 def ended(reason: str, finish: str, **expected: Any) -> RecordedExchange:
     """A whole response that stopped for this reason."""
     return whole(reason, ASK, answered(reason, text("Rain.")), finish_reason=finish, **expected)
@@ -40,13 +49,39 @@ WHOLE = [
         finish_reason="stop",
         usage=USAGE,
         completion={
-            "id": "msg_1",
-            "model": "claude-haiku-4-5-2025",
-            "object": "chat.completion",
-            "service_tier": "standard",
+            **PLAIN,
             "container": {"id": "c_1"},
             "choices": [
                 {"index": 0, "native_finish_reason": "end_turn", "message": {"provider_data": None}}
+            ],
+        },
+    ),
+    whole(
+        "plain",
+        ASK,
+        answered("end_turn", text("Rain."), usage={**COUNTS, "x_new": 1}),
+        text="Rain.",
+        finish_reason="stop",
+        usage={**USAGE, "x_new": 1},
+        completion={**PLAIN, "choices": [{"index": 0, "native_finish_reason": "end_turn"}]},
+    ),
+    whole(
+        "plain calls",
+        WITH_TOOLS,
+        answered(
+            "tool_use", used("toolu_a", "weather", {"city": "A"}), used("toolu_b", "time", {})
+        ),
+        text=None,
+        tool_calls=[("weather", {"city": "A"}), ("time", {})],
+        finish_reason="tool_calls",
+        usage=USAGE,
+        completion={
+            **PLAIN,
+            "choices": [
+                {
+                    "native_finish_reason": "tool_use",
+                    "message": {"tool_calls": [{"id": "toolu_a"}, {"id": "toolu_b"}]},
+                }
             ],
         },
     ),
@@ -113,6 +148,7 @@ WHOLE = [
             "total_tokens": 9,
             "prompt_tokens_details": None,
             "completion_tokens_details": {"reasoning_tokens": 3},
+            "output_tokens_details": None,
         },
         completion={
             "choices": [

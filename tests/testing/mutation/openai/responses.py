@@ -66,6 +66,21 @@ WHOLE: list[RecordedExchange] = [
         for reason in ("stop", "length", "content_filter")
     ],
     whole(
+        "plain with details",
+        ASK,
+        answered(choice("stop", content="Rain.", refusal=None, annotations=[]), x_new={"a": 1}),
+        text="Rain.",
+        finish_reason="stop",
+        usage=USAGE,
+        completion={
+            **SCALARS,
+            "object": "chat.completion",
+            "service_tier": "default",
+            "choices": native(("stop", "stop")),
+            "x_new": {"a": 1},
+        },
+    ),
+    whole(
         "tools",
         WITH_TOOLS,
         answered(choice("tool_calls", content=None, tool_calls=TWO)),

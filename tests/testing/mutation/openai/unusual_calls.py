@@ -63,6 +63,12 @@ CALLS = [
         calls(fragment(0, '{"a": 1}')),
     ),
     calling(
+        "a name that is repeated",
+        [("weather", {"a": 1})],
+        calls(fragment(0, '{"a"', "weather", id="a")),
+        calls(fragment(0, ": 1}", "weather")),
+    ),
+    calling(
         "an id that is repeated",
         [("weather", {"a": 1}), ("time", {})],
         calls(fragment(None, '{"a"', "weather", id="a"), fragment(None, "{", "time", id="b")),
