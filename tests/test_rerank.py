@@ -232,8 +232,9 @@ def test_ties_are_in_the_order_of_the_call_and_unknown_fields_are_kept() -> None
     )
     assert [each.index for each in by_relevance(found, 2)] == [0, 1]
     assert [each.extra for each in found] == [{}, {"x": 5}]
-    with pytest.raises(DecodeError):
-        results_in([{"index": 0, "score": float("nan")}], "data", "score")
+    for score in (float("nan"), float("inf"), 10**400):
+        with pytest.raises(DecodeError, match="is not a number"):
+            results_in([{"index": 0, "score": score}], "data", "score")
 
 
 def test_what_is_no_reranking_is_an_error() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isfinite
+import sys
 from typing import Any
 
 from llmgate._text.json import is_number
@@ -37,7 +37,7 @@ def _result(item: Any, path: str, score: str) -> RerankResult:
     index, value = item.get("index"), item.get(score)
     if type(index) is not int:
         raise DecodeError(f"{path}.index is not an integer")
-    if not (is_number(value) and isfinite(value)):
+    if not (is_number(value) and abs(value) <= sys.float_info.max):  # of an integer of any size
         raise DecodeError(f"{path}.{score} is not a number")
     known = {"index", score, "document", "text", "object"}
     extra = {name: value for name, value in item.items() if name not in known}

@@ -280,7 +280,7 @@ def _interval(given: Any) -> float:
     text = (variable("REPLICATE_POLL_INTERVAL") or "0.5") if given is None else given
     try:
         seconds = float(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         seconds = -1.0
     if not 0 <= seconds <= 60:
         reason = f"must be seconds from 0 to 60, not {text!r:.60}"

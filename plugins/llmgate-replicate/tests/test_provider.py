@@ -275,6 +275,7 @@ def test_the_poll_interval_is_read_from_the_environment(monkeypatch: pytest.Monk
         ({"wait": 0.5}, "wait"),
         ({"poll_interval": -1}, "poll_interval"),
         ({"poll_interval": float("nan")}, "poll_interval"),
+        ({"poll_interval": 10**400}, "poll_interval"),
         ({"poll_interval": "soon"}, "poll_interval"),
         ({"api_key": ""}, "api_key"),
     ],
