@@ -51,6 +51,21 @@ def test_fields_of_the_format_itself_join_those_of_the_host() -> None:
     assert [THOUGHT] == made.thinking_blocks
 
 
+def test_a_field_called_self(ask: Ask, server: Any) -> None:
+    """It is one like any other, wherever it stands."""
+    server(server.answer(None, [("f", {})]))
+    answer = server.next()[1]
+    choice = answer["choices"][0]
+    call = choice["message"]["tool_calls"][0]
+    for each in (answer, choice, choice["message"], call, call["function"], answer["usage"]):
+        each["self"] = 1
+    server(answer)
+    response = ask()
+    made = response.choices[0].message.tool_calls[0]
+    for each in (response, response.choices[0], response.choices[0].message, made, made.function):
+        assert 1 == each.get("self")
+
+
 @pytest.mark.parametrize("odd", [{"index": "first"}, {"finish_reason": 7}, {"logprobs": [1]}])
 def test_odd_values_in_a_choice_are_no_error(ask: Ask, server: Any, odd: dict[str, Any]) -> None:
     """The shape's own value stands; the response reads as without them."""

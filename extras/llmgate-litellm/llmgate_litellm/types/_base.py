@@ -91,6 +91,7 @@ class Usage(OpenAIObject):
 
     def __init__(
         self,
+        /,
         prompt_tokens: int | None = None,
         completion_tokens: int | None = None,
         total_tokens: int | None = None,

@@ -55,6 +55,7 @@ class Function(OpenAIObject):
 
     def __init__(
         self,
+        /,
         arguments: str | Mapping[str, Any] | None = None,
         name: str | None = None,
         **extra: Any,
@@ -75,6 +76,7 @@ class _Call(OpenAIObject):
 
     def __init__(
         self,
+        /,
         function: Mapping[str, Any] | Function | None = None,
         id: str | None = None,
         type: str | None = None,
@@ -89,6 +91,7 @@ class ChatCompletionMessageToolCall(_Call):
 
     def __init__(
         self,
+        /,
         function: Mapping[str, Any] | Function | None = None,
         id: str | None = None,
         type: str | None = None,
@@ -123,6 +126,7 @@ class Message(OpenAIObject):
 
     def __init__(
         self,
+        /,
         content: Any = None,
         role: str = "assistant",
         function_call: Any = None,
@@ -157,6 +161,7 @@ class Delta(OpenAIObject):
 
     def __init__(
         self,
+        /,
         content: str | None = None,
         role: str | None = None,
         function_call: Any = None,
@@ -185,6 +190,7 @@ class Choices(OpenAIObject):
 
     def __init__(
         self,
+        /,
         finish_reason: str | None = None,
         index: int = 0,
         message: Any = None,
@@ -211,6 +217,7 @@ class StreamingChoices(OpenAIObject):
 
     def __init__(
         self,
+        /,
         finish_reason: str | None = None,
         index: int = 0,
         delta: Any = None,
@@ -273,6 +280,7 @@ class ModelResponse(ModelResponseBase):
 
     def __init__(
         self,
+        /,
         id: str | None = None,
         choices: Iterable[Any] | None = None,
         created: int | None = None,
@@ -304,6 +312,7 @@ class ModelResponseStream(ModelResponseBase):
 
     def __init__(
         self,
+        /,
         id: str | None = None,
         choices: Iterable[Any] | None = None,
         created: int | None = None,
