@@ -76,11 +76,11 @@ class Streams(Basis):
                 named = part.function.name if part.function else None
                 for name, value in (("id", part.id), ("type", part.type), ("name", named)):
                     joined[name, choice.index, part.index] += value or ""
-        for choice in accumulate(chunks).choices:
-            for index, call in enumerate(choice.message.tool_calls or ()):
+        for whole in accumulate(chunks).choices:
+            for index, call in enumerate(whole.message.tool_calls or ()):
                 named = call.function.name if call.function else ""
                 for name, value in (("id", call.id), ("type", call.type), ("name", named)):
-                    found = joined[name, choice.index, index]
+                    found = joined[name, whole.index, index]
                     is_right = found == value or (name == "type" and not found)  # few hosts name it
                     check(is_right, f"the deltas' {name} is {found!r}, the call's {value!r}")
 
