@@ -307,7 +307,7 @@ def _redact_completion(completion: Completion, secrets: tuple[str, ...]) -> Comp
     """A completion without the secrets. Where its body is at hand, a look at that is enough, unless
     an escape of JSON could hide one there."""
     raw = completion.raw
-    is_plain = raw and raw.find(b"\\u00") < 0 and raw.find(b"\\/") < 0
+    is_plain = raw and (b"\\" not in raw or (b"\\u00" not in raw and b"\\/" not in raw))
     is_plain = is_plain and not _may_be_escaped(secrets)
     if is_plain and not is_repeated(raw.decode("latin-1"), secrets):
         return completion

@@ -40,18 +40,20 @@ def redact_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
     Names that are known to be harmless, and those of versions and betas, keep their values.
     """
-    shown = _harmless_among((*headers,))
-    return {name: value if name in shown else REDACTED for name, value in headers.items()}
+    shown = dict(headers)
+    for name in _hidden_among((*headers,)):
+        shown[name] = REDACTED
+    return shown
 
 
 @lru_cache(maxsize=64)
-def _harmless_among(names: tuple[str, ...]) -> frozenset[str]:
-    """Those that name no credential for certain; see ``_credentials_among``."""
+def _hidden_among(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those whose values are not shown. Requests have the same few names over and over."""
     lowered = {name: name.lower() for name in names}
-    return frozenset(
+    return tuple(
         name
         for name, lower in lowered.items()
-        if lower in _HARMLESS_HEADERS or lower.endswith(("-version", "-beta"))
+        if lower not in _HARMLESS_HEADERS and not lower.endswith(("-version", "-beta"))
     )
 
 
@@ -187,7 +189,7 @@ def find_secrets(
 
 @lru_cache(maxsize=64)
 def _credentials_among(names: tuple[str, ...]) -> frozenset[str]:
-    """Those that are named as credentials are. Requests have the same few names over and over."""
+    """Those that are named as credentials are; likewise."""
     return frozenset(filter(is_credential, names))
 
 
