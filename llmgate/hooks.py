@@ -170,7 +170,12 @@ class ChoosyHook(Protocol):
 
     def wants(self, event: Event, /) -> bool:
         """Whether the hook is to be called with an event. It is asked on the task of the call,
-        which it must not hold up; where it raises, the hook is called."""
+        which it must not hold up; where it raises, the hook is called.
+
+        A hook may also have ``wants_kind(kind, is_failure)``, which says so of all events of a
+        class, those with an error or those without. Where all hooks of a call have it, events that
+        none of them wants are not even made.
+        """
         ...
 
 
@@ -247,7 +252,11 @@ class LoggingHook:
 
     def wants(self, event: Event, /) -> bool:
         """Whether the logger, where it is one of :mod:`logging`, writes at the event's level."""
-        number = self._numbers.get(self._level_of(event))
+        return self.wants_kind(type(event), getattr(event, "error", None) is not None)
+
+    def wants_kind(self, kind: type[Event], is_failure: bool) -> bool:
+        """The same of an event of this kind, with an error or without, which is then not made."""
+        number = self._numbers.get(self._level_of(kind, is_failure))
         return number is None or self._logger.isEnabledFor(number)
 
     def __call__(self, event: Event) -> None:
@@ -265,17 +274,12 @@ class LoggingHook:
         return values["event"], {key: v for key, v in values.items() if key not in hidden}
 
     def _method(self, event: Event) -> Callable[..., object]:
-        method: Callable[..., object] = getattr(self._logger, self._level_of(event))
+        level = self._level_of(type(event), getattr(event, "error", None) is not None)
+        method: Callable[..., object] = getattr(self._logger, level)
         return method
 
-    def _level_of(self, event: Event) -> str:
-        if isinstance(event, _MAY_FAIL):
-            return self._level if event.error is None else "warning"
-        return "warning" if isinstance(event, ConnectionQueued) else self._level
-
-
-_MAY_FAIL = AttemptEnded, RetryScheduled, CallEnded
-"""The events that may have an error. (A pattern of classes takes twice as long.)"""
+    def _level_of(self, kind: type[Event], is_failure: bool) -> str:
+        return "warning" if is_failure or kind is ConnectionQueued else self._level
 
 
 def _level_numbers(logger: Any) -> dict[str, int]:

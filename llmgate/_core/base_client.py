@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
 from llmgate._core.connections import Connections
-from llmgate._core.dispatch import Dispatcher
+from llmgate._core.dispatch import Dispatcher, kinds_wanted
 from llmgate._core.loading import check_loop, in_time, load
 from llmgate._core.media import FilesToRead, read_files
 from llmgate._core.prepare import hide_credentials, parse
@@ -274,6 +274,8 @@ class BaseClient(Live):
             self._prices,
         )
         state.deadline.started = began
+        if state.emit is not None:
+            state.wants = kinds_wanted(self._hooks + call.hooks)
         return state
 
     def _emitter(self, hooks: tuple[Hook, ...]) -> Callable[[Event], None] | None:

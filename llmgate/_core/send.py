@@ -269,7 +269,7 @@ class _Attempt:
         if state.headers is not None:
             started = self._event()
             self._request = with_client_headers(self._request, state.headers, started)
-        if state.emit is not None:
+        if state.emit is not None and state.is_wanted(AttemptStarted):
             state.emit(self._event())
         try:
             response = await self._open(scope)
@@ -297,7 +297,7 @@ class _Attempt:
         state.attempts.append(attempt)
         if error is not None:
             state.explain(error)
-        if state.emit is not None:
+        if state.emit is not None and state.is_wanted(AttemptEnded, is_failure=error is not None):
             ended = AttemptEnded(state.call.id, self._number, seconds, status, error, state.labels)
             state.emit(ended)
 

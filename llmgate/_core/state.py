@@ -73,9 +73,10 @@ class CallState:
     headers without credentials, once the attempt has ended. ``previous`` is the response of the
     attempt before it at the same request, ``sent`` the request before and after ``authorize``,
     ``found_secrets`` which credentials were found in what, and ``on_abandon`` what is to be sent if
-    nobody waits any more. ``tokens`` are those that the client's calls share, and ``tokens_used``
-    those that this call has used, by their keys. ``headers`` are asked on each attempt,
-    ``extra_headers`` are those of the call.
+    nobody waits any more. ``wants`` says, where all hooks do, which events need not be made.
+    ``tokens`` are those that the client's calls share, and ``tokens_used`` those that this call has
+    used, by their keys. ``headers`` are asked on each attempt, ``extra_headers`` are those of the
+    call.
     """
 
     call: FittedCall
@@ -101,6 +102,7 @@ class CallState:
     on_abandon: HttpRequest | None = None
     sent: tuple[HttpRequest, HttpRequest] | None = None
     found_secrets: tuple[object, tuple[str, ...]] = (None, ())
+    wants: Callable[[type[Event], bool], bool] | None = None
     ended: bool = False
     deadline: Deadline = field(init=False)
 
@@ -163,9 +165,13 @@ class CallState:
 
     # --- events ---
 
+    def is_wanted(self, kind: type[Event], *, is_failure: bool = False) -> bool:
+        """Whether a hook may want an event of this kind, with or without an error."""
+        return self.wants is None or self.wants(kind, is_failure)
+
     def start(self) -> None:
         """Emit the event that the call begins."""
-        if self.emit is not None:
+        if self.emit is not None and self.is_wanted(CallStarted):
             call = self.call
             name = self.provider.name
             self.emit(
@@ -184,6 +190,8 @@ class CallState:
         if self.ended or self.emit is None:
             return
         self.ended = True
+        if not self.is_wanted(CallEnded, is_failure=error is not None):
+            return
         if completion is not None:  # the caller's own is not redacted
             completion = _redact_completion(completion, self._secrets())
             usage = completion.usage
