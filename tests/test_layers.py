@@ -147,6 +147,7 @@ FLOORS = (
         "_core.signing",
         "_core.send",
         "_core.dispatch",
+        "_core.wanted_events",
         "_core.drive",
         "_core.parsing",
         "_core.partial",

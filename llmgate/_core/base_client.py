@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
 from llmgate._core.connections import Connections
-from llmgate._core.dispatch import Dispatcher, kinds_wanted
+from llmgate._core.dispatch import Dispatcher
 from llmgate._core.loading import check_loop, in_time, load
 from llmgate._core.media import FilesToRead, read_files
 from llmgate._core.prepare import hide_credentials, parse
@@ -32,6 +32,7 @@ from llmgate._core.settings import (
 )
 from llmgate._core.state import CallState, FittedCall
 from llmgate._core.token_cache import TokenCache
+from llmgate._core.wanted_events import kinds_wanted
 from llmgate._text.hints import Live
 from llmgate._text.redact import hide_address
 from llmgate.errors import ClosedError, InvalidRequestError

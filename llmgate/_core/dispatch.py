@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from contextvars import Context, copy_context
-from functools import cache, lru_cache, partial
+from functools import cache, partial
 from typing import Any, TypeAlias
 from weakref import finalize, ref
 
@@ -96,38 +96,6 @@ class Dispatcher:
                 queue.discard()
         queue.end()
         queue.report()
-
-
-def kinds_wanted(hooks: Collection[Any]) -> Callable[[type[Event], bool], bool] | None:
-    """A function that says whether one of these hooks wants events of a kind, with or without an
-    error; None where one of them says so of events alone."""
-    for hook in hooks:
-        own_class: Any = type(hook)
-        if not _says_by_kind(own_class):
-            return None
-    return partial(_is_kind_wanted, hooks)
-
-
-@lru_cache(maxsize=64)
-def _says_by_kind(kind: type[Any]) -> bool:
-    """Whether hooks of a class say what they want by ``wants_kind``. A subclass that changes
-    ``wants`` alone does not: it is to be asked."""
-    for each in kind.__mro__:
-        if "wants_kind" in vars(each):
-            return True
-        if "wants" in vars(each):
-            break
-    return False
-
-
-def _is_kind_wanted(hooks: Iterable[Any], kind: type[Event], is_failure: bool) -> bool:
-    for hook in hooks:
-        try:
-            if hook.wants_kind(kind, is_failure):
-                return True
-        except Exception:  # noqa: BLE001 - the hook itself is to see what it is
-            return True
-    return False
 
 
 def _set_done(future: asyncio.Future[None]) -> None:

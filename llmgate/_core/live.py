@@ -30,7 +30,7 @@ from llmgate.errors import (
     describe_value,
     excerpt,
 )
-from llmgate.hooks import CallEnded, FirstToken
+from llmgate.hooks import FirstToken
 from llmgate.provider.accumulate import Accumulator
 from llmgate.provider.framing import Frame
 from llmgate.types import Chunk, ChunkChoice, Completion, Usage
@@ -345,9 +345,7 @@ class LiveSource:
             leave()
         if outcome == "abandoned":
             self.ready.clear()  # the next read raises ClosedError
-        state, is_failure = self._state, error is not None
-        is_heard = state.emit is not None and state.is_wanted(CallEnded, is_failure=is_failure)
-        is_watched = self._callbacks or is_heard
+        is_watched = self._callbacks or self._state.is_end_wanted(error)
         completion = self._completion_so_far() if is_watched else None
         self._state.end(outcome, error, completion)
         if self._callbacks:

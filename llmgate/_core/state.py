@@ -169,6 +169,10 @@ class CallState:
         """Whether a hook may want an event of this kind, with or without an error."""
         return self.wants is None or self.wants(kind, is_failure)
 
+    def is_end_wanted(self, error: LLMGateError | None) -> bool:
+        """Whether a hook may want the event that the call has ended."""
+        return self.emit is not None and self.is_wanted(CallEnded, is_failure=error is not None)
+
     def start(self) -> None:
         """Emit the event that the call begins."""
         if self.emit is not None and self.is_wanted(CallStarted):

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from llmgate import Client, ServerError
-from llmgate._core.dispatch import kinds_wanted
 from llmgate._core.live import LiveSource
+from llmgate._core.wanted_events import kinds_wanted
 from llmgate.hooks import AttemptEnded, CallEnded, CallStarted, Event, FirstToken, LoggingHook
 from llmgate.testing import FakeProvider
 from tests.test_observers import HI, functions
