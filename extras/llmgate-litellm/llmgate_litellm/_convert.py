@@ -24,6 +24,7 @@ __all__ = [
     "embedding_response",
     "hidden_params",
     "model_response",
+    "plain",
     "rerank_response",
     "stream_response",
     "usage_of",
@@ -47,7 +48,7 @@ def model_response(completion: Completion, *, model: str = "") -> ModelResponse:
                 finish_reason=_finish(choice.finish_reason),
                 index=choice.index,
                 message=_message(choice.message),
-                logprobs=_plain(choice.logprobs),
+                logprobs=plain(choice.logprobs),
                 **_without(choice.extra, Choices, "logprobs"),
             )
             for choice in completion.choices
@@ -61,22 +62,22 @@ def model_response(completion: Completion, *, model: str = "") -> ModelResponse:
 
 def _without(extra: Mapping[str, Any], kind: type[Any], *more: str) -> dict[str, Any]:
     """Fields of the provider's own that do not hide one of the shape's."""
-    plain: dict[str, Any] = _plain(extra)
+    fields: dict[str, Any] = plain(extra)
     taken = {*kind.model_fields, *more}
-    return {name: value for name, value in plain.items() if name not in taken}
+    return {name: value for name, value in fields.items() if name not in taken}
 
 
 def _finish(reason: str | None) -> str | None:
     return "stop" if reason == "other" else reason
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Plain JSON of what reads by attribute as well."""
     if isinstance(value, Mapping):
         pairs = cast("Mapping[str, Any]", value)
-        return {key: _plain(each) for key, each in pairs.items()}
+        return {key: plain(each) for key, each in pairs.items()}
     if is_array(value):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     return value
 
 
@@ -125,7 +126,7 @@ def stream_response(chunk: Chunk, *, model: str, ident: str, created: int) -> Mo
                 finish_reason=_finish(choice.finish_reason),
                 index=choice.index,
                 delta=_delta(choice.delta),
-                logprobs=_plain(choice.logprobs),
+                logprobs=plain(choice.logprobs),
             )
             for choice in chunk.choices
         ],
@@ -183,7 +184,7 @@ def rerank_response(reranking: Reranking) -> RerankResponse:
         }
     return RerankResponse(
         id=reranking.id or None,
-        results=[_plain(each.model_dump(exclude_none=True)) for each in reranking.results],
+        results=[plain(each.model_dump(exclude_none=True)) for each in reranking.results],
         meta=meta or None,
     )
 

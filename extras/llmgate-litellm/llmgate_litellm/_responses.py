@@ -179,7 +179,8 @@ def _part(part: Mapping[str, Any]) -> dict[str, Any]:
     if kind in {"input_text", "output_text"}:
         return {"type": "text", "text": part["text"]}
     if kind == "input_image":
-        return {"type": "image_url", "image_url": {"url": part["image_url"]}}
+        detail = {"detail": part["detail"]} if part.get("detail") else {}
+        return {"type": "image_url", "image_url": {"url": part["image_url"], **detail}}
     if kind == "input_file":
         return {"type": "file", "file": {k: v for k, v in part.items() if k != "type"}}
     return dict(part)
@@ -201,8 +202,15 @@ def _response(answer: Any) -> ResponsesAPIResponse:
             input_tokens=usage.prompt_tokens,
             output_tokens=usage.completion_tokens,
             total_tokens=usage.total_tokens,
+            input_tokens_details=_details(usage.prompt_tokens_details),
+            output_tokens_details=_details(usage.completion_tokens_details),
         ),
     )
+
+
+def _details(details: Any) -> OpenAIObject | None:
+    """Parts of a count, of which there may be none."""
+    return None if details is None else OpenAIObject(**details.model_dump(exclude_none=True))
 
 
 def _output(ident: str, message: Any) -> list[OpenAIObject]:

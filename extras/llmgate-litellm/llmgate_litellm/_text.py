@@ -21,7 +21,7 @@ from llmgate.provider.http import Flow, HttpRequest, HttpResponse, is_array, is_
 from llmgate.provider.kit import read_json
 from llmgate.types import Choice, Completion, Message, Usage
 from llmgate_litellm._arguments import Asked, asked_for
-from llmgate_litellm._convert import usage_of
+from llmgate_litellm._convert import plain, usage_of
 from llmgate_litellm._errors import translated
 from llmgate_litellm.types.utils import TextChoices, TextCompletionResponse
 
@@ -131,13 +131,19 @@ class _TextProvider(Provider):
 
 def _decoded(response: HttpResponse) -> Completion:
     payload = read_json(response.body)
-    if not is_object(payload) or not is_array(payload.get("choices")):
+    choices: Any = payload.get("choices") if is_object(payload) else None
+    if not (is_array(choices) and all(map(is_object, choices))):
         raise llmgate.DecodeError("the response is no text completion", frame=response.body)
     usage = payload.get("usage")
     return Completion(
         [
-            Choice(Message(each.get("text")), each.get("index", 0), each.get("finish_reason"))
-            for each in payload["choices"]
+            Choice(
+                Message(each.get("text")),
+                each.get("index", 0),
+                each.get("finish_reason"),
+                each.get("logprobs"),
+            )
+            for each in choices
         ],
         id=payload.get("id") or "",
         created=payload.get("created") or 0,
@@ -153,7 +159,10 @@ def _response(answer: Any, asked: Asked) -> TextCompletionResponse:
         model=answer.model or asked.model,
         choices=[
             TextChoices(
-                finish_reason=choice.finish_reason, index=choice.index, text=choice.message.content
+                finish_reason=choice.finish_reason,
+                index=choice.index,
+                text=choice.message.content,
+                logprobs=plain(choice.logprobs),
             )
             for choice in answer.choices
         ],

@@ -70,6 +70,16 @@ def test_reasoning_and_a_limit(server: Any) -> None:
     assert response.output[1].content[0].text == "Good day."
 
 
+def test_parts_of_counts(server: Any) -> None:
+    """Under the names of responses."""
+    whole = server.answer()
+    whole["usage"]["completion_tokens_details"] = {"reasoning_tokens": 3}
+    server(whole)
+    usage = litellm.responses(HELLO, "openai/x", api_key="k", api_base=server.address).usage
+    assert 2 == usage.input_tokens_details.cached_tokens
+    assert 3 == usage.output_tokens_details.reasoning_tokens
+
+
 async def test_async_streams(server: Any) -> None:
     """The same events; a stream that is left is closed."""
     server(server.answer("Good day."))
@@ -90,7 +100,7 @@ def test_what_goes_in(server: Any) -> None:
     server(server.answer("Hi."))
     call = {"type": "function_call", "name": "weather", "arguments": "{}"}
     result = {"type": "function_call_output", "call_id": "c1", "output": "Sunny"}
-    image = {"type": "input_image", "image_url": "https://a.example/b.png"}
+    image = {"type": "input_image", "image_url": "https://a.example/b.png", "detail": "low"}
     parts = [
         {"type": "input_text", "text": "See:"},
         image,
@@ -123,6 +133,8 @@ def test_what_goes_in(server: Any) -> None:
     assert roles == ["user", "assistant", "tool", "tool", "assistant", "user"]
     kinds = [part["type"] for part in body["messages"][0]["content"]]
     assert kinds == ["text", "image_url", "file", "text"]
+    seen = {"url": "https://a.example/b.png", "detail": "low"}
+    assert seen == body["messages"][0]["content"][1]["image_url"]
     assert [each["id"] for each in body["messages"][1]["tool_calls"]] == ["c1", "c2"]
     assert body["reasoning_effort"] == "low"
     assert body["response_format"]["json_schema"] == {"name": "x", "schema": {"type": "object"}}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import llmgate_litellm as litellm
 from llmgate import Chunk, Completion
 from llmgate_litellm._convert import model_response, stream_response
 
@@ -49,6 +50,19 @@ def test_fields_of_the_format_itself_join_those_of_the_host() -> None:
     made = model_response(completion).choices[0].message
     assert {"a": 1, **native} == made.provider_specific_fields
     assert [THOUGHT] == made.thinking_blocks
+
+
+def test_what_stands_beside_a_text(server: Any) -> None:
+    """Log probabilities are kept; what is no choice is an error of litellm's."""
+    host: dict[str, Any] = {"api_key": "k", "api_base": server.address, "num_retries": 0}
+    logprobs = {"tokens": ["day"], "token_logprobs": [-0.5]}
+    choice = {"index": 0, "text": "day", "logprobs": logprobs, "finish_reason": "stop"}
+    server({"id": "c", "choices": [choice]})
+    answer = litellm.text_completion("Good", "openai/x", **host)
+    assert logprobs == answer.choices[0].logprobs
+    server({"id": "c", "choices": [5]})
+    with pytest.raises(litellm.APIError, match="no text completion"):
+        litellm.text_completion("Good", "openai/x", **host)
 
 
 def test_a_field_called_self(ask: Ask, server: Any) -> None:
