@@ -104,6 +104,44 @@ def test_a_thousand_that_wait_need_one_timer_of_the_loop() -> None:
     assert virtual_time.run(main) == [0, 1, 1, 0]
 
 
+def test_many_whose_moments_are_apart_are_looked_at_seldom() -> None:
+    """Each is rung within a fiftieth of a second, and all are not looked at for each."""
+
+    async def main() -> tuple[list[float], int]:
+        clock = clock_of(asyncio.get_running_loop())
+        moments = [5 + number / 1_000_000 for number in range(10_000)]
+        bells = [Bell(clock) for _ in moments]
+        for moment, bell in zip(moments, bells, strict=True):
+            bell.start(moment)
+        await asyncio.sleep(6)
+        rung = [moment for bell in bells for moment in bell.rung]
+        late = [at - moment for at, moment in zip(rung, moments, strict=True)]
+        return [min(late), max(late)], len({*rung})
+
+    late, looks = virtual_time.run(main)
+    assert -1e-5 < late[0] <= late[1] <= 0.021
+    assert looks <= 4
+
+
+def test_one_that_fails_leaves_the_others_their_time() -> None:
+    """What it raises is the loop's to tell."""
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    async def main() -> tuple[list[float], list[object]]:
+        loop, told = asyncio.get_running_loop(), list[object]()
+        loop.set_exception_handler(lambda _, context: told.append(type(context["exception"])))
+        clock = clock_of(loop)
+        first, second = Bell(clock, fail), Bell(clock)
+        first.start(1)
+        second.start(2)
+        await asyncio.sleep(3)
+        return second.rung, told
+
+    assert virtual_time.run(main) == ([2.0], [ZeroDivisionError])
+
+
 def test_a_loop_has_one_clock_and_is_held_by_none() -> None:
     """A loop that was left in the midst of a call is collected, with its clock and what waits."""
 

@@ -52,11 +52,19 @@ class Clock:
     def _go_off(self) -> None:
         self._alarms.pop()
         now = time.monotonic()
-        for each, at in self._waiting.copy().items():  # a stream that is collected meanwhile stops
-            if at <= now and self._waiting.pop(each, None) is not None:
-                each.ring()
-        if self._waiting:
-            self._set_alarm(min(self._waiting.values()))
+        try:
+            for each, at in self._waiting.copy().items():  # one that is collected meanwhile stops
+                if at <= now and self._waiting.pop(each, None) is not None:
+                    each.ring()
+        finally:
+            if self._waiting:
+                rest = len(self._waiting) * _REST
+                self._set_alarm(max(min(self._waiting.values()), now + rest))
+
+
+_REST = 2e-6
+"""Seconds between two looks at all that wait, for each of them: many times what a look takes. So
+ten thousand streams whose moments are all apart are rung 20 milliseconds late at the most."""
 
 
 def clock_of(loop: asyncio.AbstractEventLoop) -> Clock:
