@@ -229,7 +229,7 @@ def finish_reason(
     """
     if not native:
         return None
-    customary = _CUSTOMARY.get(native.lower().replace("-", "_"))
+    customary = _CUSTOMARY.get(native) or _CUSTOMARY.get(native.lower().replace("-", "_"))
     reason: FinishReason = words.get(native) or customary or "other"
     if has_calls and reason in ("stop", "other"):
         return "tool_calls"

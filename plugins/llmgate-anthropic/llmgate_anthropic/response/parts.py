@@ -15,7 +15,6 @@ from llmgate.provider.kit import NativeContent, SideFields
 from llmgate.types import CompletionTokensDetails, PromptTokensDetails, Usage
 
 __all__ = [
-    "COUNTED",
     "OF_A_MESSAGE",
     "annotations_of",
     "native_content",
@@ -42,11 +41,10 @@ def stop_extra(payload: Mapping[str, Any]) -> dict[str, Any]:
 
 # --- usage --------------------------------------------------------------------------------
 
-COUNTED = (
+_COUNTED = (
     *("input_tokens", "output_tokens", "prompt_tokens", "completion_tokens"),
     *("cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens_details"),
 )
-"""The fields of a usage that have a place of their own, or are the same under another name."""
 
 
 def usage_of(fields: SideFields) -> Usage | None:
@@ -73,7 +71,7 @@ def usage_of(fields: SideFields) -> Usage | None:
         prompt + (output or 0),
         cached,
         _output_details(fields.object("output_tokens_details")),
-        beside(fields.others(*COUNTED), Usage, "anthropic"),
+        beside(fields.others(*_COUNTED), Usage, "anthropic"),
     )
 
 

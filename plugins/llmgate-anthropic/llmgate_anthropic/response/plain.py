@@ -22,7 +22,7 @@ from llmgate.types import (
     ToolCall,
     Usage,
 )
-from llmgate_anthropic.response.parts import COUNTED, OF_A_MESSAGE
+from llmgate_anthropic.response.parts import OF_A_MESSAGE
 
 __all__ = ["plain_completion"]
 
@@ -105,14 +105,17 @@ def _usage(counts: Any) -> Usage | None:
         return None
     prompt = uncached + written + read
     details = PromptTokensDetails(read, written)
-    extra = {key: value for key, value in counts.items() if key not in _COUNTED}
+    extra = counts.copy()
+    for name in _NAMES:
+        del extra[name]
     return Usage(prompt, output, prompt + output, details, None, extra)
 
 
-_COUNTS = itemgetter(
-    "input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"
+_NAMES = (
+    *("input_tokens", "output_tokens"),
+    *("cache_creation_input_tokens", "cache_read_input_tokens"),
 )
-_COUNTED = frozenset(COUNTED)
+_COUNTS = itemgetter(*_NAMES)
 _UNUSUAL = frozenset(
     (
         *("prompt_tokens", "completion_tokens", "total_tokens", "output_tokens_details"),
