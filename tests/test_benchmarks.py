@@ -128,7 +128,8 @@ def test_bench_check_fails_when_a_limit_is_passed(
 
     def measured(names: Collection[str], rounds: int, jobs: int) -> dict[str, float]:
         figures = dict.fromkeys(names, 1.0) | {"count/history/llmgate": 1.29}
-        return {**figures, "count/unary/llmgate": ratio, "cpu/unary/llmgate": ratio}
+        over = dict.fromkeys(("count/unary", "cpu/unary", "cpu/history"), ratio)
+        return figures | {f"{name}/llmgate": value for name, value in over.items()}
 
     monkeypatch.setattr(check, "measured", measured)
     monkeypatch.setattr(check, "has_valgrind", lambda: has_valgrind)
