@@ -241,6 +241,29 @@ def test_what_is_merely_equal_is_another_message(one: Any, other: Any) -> None:
         assert repr(value) == repr(found[3]["tool_calls"][0]["place"])
 
 
+class Incomparable:
+    """Like an array of numbers, it is neither equal to a text nor unequal."""
+
+    def __eq__(self, other: object) -> Any:
+        return self
+
+    __hash__ = None  # type: ignore[assignment] # as an array has none
+
+    def __bool__(self) -> bool:
+        raise ValueError("it is ambiguous")
+
+
+def test_what_cannot_be_compared_is_refused_by_its_path() -> None:
+    """Also where it stands in place of a message that is known."""
+    conversation = [*HI, called(), RESULT, *HI]
+    with Client(providers={"fake": FakeProvider(["Hello", "Hello"])}) as client:
+        for _ in range(2):
+            client.completion("fake/m", conversation)
+        odd: Any = [*conversation[:-1], {"role": "user", "content": Incomparable()}]
+        with pytest.raises(InvalidRequestError, match=r"messages\[3\].content"):
+            client.completion("fake/m", odd)
+
+
 def test_the_json_of_plain_messages_is_what_they_say() -> None:
     """What was dropped is not in it, and an added message is."""
     found = conversation(called("{}", refusal=None), RESULT, called("x" * 10_000), RESULT)

@@ -107,12 +107,15 @@ def valid_messages(messages: Iterable[Any]) -> list[Any] | None:
             history = _history(*[each.json for each in found])
             earlier, has_news = history.known, False
         known = earlier[place] if place < len(earlier) else None
-        # of texts alone, what is equal is the same; a number may be equal to a truth value
-        if known is None or not known.is_plain or known.written != message:
-            known = _known(message)
-            if known is None:
-                return None
-            has_news = True
+        try:
+            # of texts alone, what is equal is the same; a number may be equal to a truth value
+            is_known = known is not None and known.is_plain and bool(known.written == message)
+        except Exception:  # noqa: BLE001 - to compare a stranger's value may raise anything
+            return None
+        if not is_known:
+            known, has_news = _known(message), True
+        if known is None:
+            return None
         found.append(known)
     if history is not None and has_news:
         history.known = tuple(map(_if_short, found[:_LONGEST_HISTORY]))
