@@ -14,6 +14,7 @@ from llmgate.testing import (
     CassetteError,
     cassette,
 )
+from llmgate.testing.cassettes.file import save_exchanges
 from tests.testing.canned_openai import (
     HI,
     client_of,
@@ -157,3 +158,28 @@ def test_the_names_are_those_of_testing() -> None:
     """``llmgate.testing.cassette`` is the function, also after its module was imported."""
     assert callable(llmgate.testing.cassette)
     assert llmgate.testing.Cassette is type(llmgate.testing.cassette("x"))
+
+
+# --- files that cannot be written ---
+
+
+@pytest.mark.parametrize("error", [OSError("the disk is full"), KeyboardInterrupt()])
+def test_a_file_that_is_not_written_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    """Neither a part of it, nor another mask for the files of other threads."""
+    path = tmp_path / "x.json"
+    save_exchanges(path, [])
+    before = path.read_bytes()
+
+    def fail(*_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.umask", fail)
+        patch.setattr("os.replace", fail)
+        patch.setattr(Path, "replace", fail)
+        with pytest.raises(type(error)):
+            save_exchanges(path, [])
+    assert [path] == [*tmp_path.iterdir()]
+    assert before == path.read_bytes()

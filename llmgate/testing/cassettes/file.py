@@ -19,12 +19,11 @@ where the body's end was not read: ``"left"``, or the class of the error that ca
 from __future__ import annotations
 
 import json
-import os
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from secrets import token_hex
 from typing import Any, TypeVar
 
 from llmgate import errors
@@ -103,20 +102,14 @@ def save_exchanges(path: Path, exchanges: Iterable[Exchange]) -> None:
     ]
     text = json.dumps({_KEY: _VERSION, "exchanges": shown}, indent=2, ensure_ascii=False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile("wb", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        file.write(f"{text}\n".encode())
+    draft = path.with_name(f".{path.name}.{token_hex(8)}")
     try:
-        os.chmod(file.name, 0o666 & ~_umask())
-        os.replace(file.name, path)
-    except OSError:
-        os.unlink(file.name)
+        with draft.open("xb") as file:
+            file.write(f"{text}\n".encode())
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
         raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _shown_request(request: RecordedRequest) -> dict[str, Any]:

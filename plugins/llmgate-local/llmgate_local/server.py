@@ -113,7 +113,9 @@ class ModelServer:
         code = None if self._process is None else self._process.returncode
         said = f": {self._output[-1]}" if self._output else ""
         if code is not None and code < 0:
-            return f"the model's process was ended by {signal.Signals(-code).name}{said}"
+            names = {each.value: each.name for each in signal.Signals}
+            ending = names.get(-code, f"signal {-code}")  # those for real time have no names
+            return f"the model's process was ended by {ending}{said}"
         return f"the model's process ended with status {code}{said}"
 
     def abandon(self) -> None:

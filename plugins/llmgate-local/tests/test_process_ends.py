@@ -62,12 +62,15 @@ async def test_a_crash_is_a_typed_error_and_the_next_call_starts_another(client:
     assert child not in children()
 
 
-async def test_a_crash_while_loading_is_a_typed_error(client: Client) -> None:
+@pytest.mark.parametrize(("number", "name"), [(signal.SIGSEGV, "SIGSEGV"), (40, "signal 40")])
+async def test_a_crash_while_loading_is_a_typed_error(
+    client: Client, number: int, name: str
+) -> None:
     """The message says how the process ended."""
     loading = asyncio.ensure_future(say(client))
     await until(children)
-    os.kill(children().pop(), signal.SIGSEGV)
-    with pytest.raises(ServerError, match=r"cannot load this model: .* ended by SIGSEGV"):
+    os.kill(children().pop(), number)
+    with pytest.raises(ServerError, match=rf"cannot load this model: .* ended by {name}"):
         await loading
 
 

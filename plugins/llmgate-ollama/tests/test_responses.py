@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -110,12 +111,24 @@ def test_what_is_odd_beside_the_content_loses_nothing() -> None:
     assert {each.path for each in report} == {f"response.{name}" for name in names}
 
 
-@pytest.mark.parametrize("time", [None, 5, "yesterday", "1970-01-01T00:00:00Z"])
-def test_times_that_are_none(time: Any) -> None:
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone cannot be set here")
+def test_a_time_without_a_zone_is_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the program runs."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert 1796032800 == decoded({**DONE, "created_at": "2026-11-30T10:00:00"}).created
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.parametrize("moment", [None, 5, "yesterday", "1970-01-01T00:00:00Z"])
+def test_times_that_are_none(moment: Any) -> None:
     """They are not known, and stay as they came."""
-    completion = decoded({**DONE, "created_at": time})
+    completion = decoded({**DONE, "created_at": moment})
     assert completion.created == 0
-    assert completion.extra.get("created_at") == time
+    assert completion.extra.get("created_at") == moment
 
 
 def test_images_of_a_response_go_back() -> None:

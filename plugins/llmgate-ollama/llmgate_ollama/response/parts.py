@@ -7,7 +7,7 @@ Source: https://docs.ollama.com/api/chat; https://docs.ollama.com/api/usage
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from llmgate.errors import DecodeError
@@ -50,7 +50,8 @@ def created_at(given: Any) -> int | None:
     if not isinstance(given, str):
         return None
     try:
-        return int(datetime.fromisoformat(given).timestamp()) or None
+        moment = datetime.fromisoformat(given)
+        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()) or None
     except (ValueError, OverflowError, OSError):
         return None
 
