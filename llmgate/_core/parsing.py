@@ -176,7 +176,7 @@ def _validated(read: Callable[[Any], Any], data: Any, kind: Any, within: str) ->
     except Exception as error:  # noqa: BLE001 - a validator of the type may raise anything
         first, reason = within, describe_error(error)
     raise OutputValidationError(
-        f"the response is not a {_name_of(kind)}: {excerpt(reason, 1000)}",
+        f"the response does not fit {_name_of(kind)}: {excerpt(reason, 1000)}",
         path=first,
         text=str(data),
     )
@@ -195,7 +195,7 @@ def _known_adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def _name_of(kind: Any) -> str:
-    return kind.__name__ if isinstance(kind, type) else "value of the type"
+    return kind.__name__ if isinstance(kind, type) else "the type"
 
 
 def _path_of(location: Sequence[int | str], within: str) -> str:
