@@ -198,11 +198,16 @@ def test_parts_that_are_refused(sent: Sent, part: Any, error: type[Exception]) -
 
 def test_documents(sent: Sent) -> None:
     """Each has a name of its own, and a text beside it."""
-    part = {"type": "file", "file": {"file_data": f"data:text/csv;base64,{DATA}", "filename": "a"}}
+    part: dict[str, Any] = {"type": "file"}
+    part["file"] = {"file_data": f"data:text/csv;base64,{DATA}", "filename": "a"}
     body, call = sent([{"role": "user", "content": [part, part]}])
     first, second, text = body["messages"][0]["content"]
     assert ("a", "a 2") == (first["document"]["name"], second["document"]["name"])
     assert {"text": "."} == text
+    for name, sent_name in (("  .csv", "document"), (f"{'a' * 189} b.csv", "a" * 189)):
+        named = {"type": "file", "file": {**part["file"], "filename": name}}
+        other, _ = sent([{"role": "user", "content": [named]}])
+        assert sent_name == other["messages"][0]["content"][0]["document"]["name"]
     assert {"messages injected", "messages[0].content[1].file.filename converted"} == reported(call)
 
 

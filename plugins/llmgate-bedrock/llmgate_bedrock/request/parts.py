@@ -153,7 +153,8 @@ class Writer(PartWriter):
         """A name as Bedrock accepts it; each document of a call needs one of its own."""
         stem = given.rpartition(".")[0] or given or "document"
         plain = re.sub(" +", " ", re.sub(r"[^a-zA-Z0-9 \-()\[\]]+", "-", stem)).strip()[:190]
-        name, number = plain, 1
+        name = plain = plain.rstrip() or "document"
+        number = 1
         while name in self._names:
             number += 1
             name = f"{plain} {number}"
