@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from llmgate.embeddings import Embedding, EmbeddingCall, Embeddings
 from llmgate.errors import DecodeError, UnsupportedError
@@ -79,34 +79,44 @@ def decode_embeddings(response: HttpResponse, call: EmbeddingCall) -> Embeddings
 
 
 def _embeddings(fields: Fields, headers: Mapping[str, str], call: EmbeddingCall) -> Embeddings:
-    vectors, side = _vectors_in(fields), SideFields(fields.payload, call.report)
+    (vectors, others), side = _vectors_in(fields), SideFields(fields.payload, call.report)
     headers = {name.lower(): value for name, value in headers.items()}
     count = side.integer("inputTextTokenCount")
     count = SideFields(headers).integer(_COUNT) if count is None else count
     known = ("embedding", "embeddings", "inputTextTokenCount", "texts", "response_type")
+    extra = side.others(*known)
+    if others:
+        extra["embeddings"] = others
     return Embeddings(
-        [Embedding(vector_of(each, f"embeddings[{n}]"), n) for n, each in enumerate(vectors)],
+        [
+            Embedding(vector_of(vector, f"embeddings[{n}]"), n, extra=more)
+            for n, (vector, more) in enumerate(vectors)
+        ],
         model=call.model,
         usage=None if count is None else Usage(count, 0, count),
-        extra=beside(side.others(*known), Embeddings, "bedrock"),
+        extra=beside(extra, Embeddings, "bedrock"),
     )
 
 
-def _vectors_in(fields: Fields) -> list[Any]:
-    """The vectors: one of Titan's, one object each of Nova's, or a list of Cohere's, by type."""
+_Vectors: TypeAlias = list[tuple[Any, dict[str, Any]]]
+
+
+def _vectors_in(fields: Fields) -> tuple[_Vectors, dict[str, Any]]:
+    """The vectors, each with what stands beside it, and those of the other types that
+    ``extra_body`` may have asked for: one of Titan's, one object each of Nova's, or Cohere's."""
     if "embedding" in fields.payload:
-        return [fields.array("embedding")]
-    given = fields.payload.get("embeddings")
+        return [(fields.array("embedding"), {})], {}
+    given, others = fields.payload.get("embeddings"), dict[str, Any]()
     if not is_array(given):
         by_type = fields.object("embeddings")
-        given = by_type.array(min(by_type.payload, key=lambda kind: kind != "float", default=""))
+        kind = min(by_type.payload, key=lambda kind: kind != "float", default="")
+        given, others = by_type.array(kind), by_type.others(kind)
     if not given:
         raise DecodeError("embeddings holds no vectors")
-    return (
-        given
-        if is_array(given[0])
-        else [e.array("embedding") for e in fields.objects("embeddings")]
-    )
+    if is_array(given[0]):
+        return [(each, {}) for each in given], others
+    objects = fields.objects("embeddings")
+    return [(each.array("embedding"), each.others("embedding")) for each in objects], others
 
 
 # --- one for each vendor ------------------------------------------------------------------

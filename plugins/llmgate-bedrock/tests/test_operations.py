@@ -244,6 +244,14 @@ def test_vectors(body: Any, vectors: Any, count: int) -> None:
     assert count == found.usage.prompt_tokens
 
 
+def test_what_is_beside_a_vector_is_kept() -> None:
+    """Vectors of other types that were asked for, and what is said of each."""
+    found = embedded({"embeddings": {"int8": [[1]], "float": [[0.5]]}}, COUNTED)
+    assert {"int8": [[1]]} == found.extra["embeddings"]
+    found = embedded({"embeddings": [{"embeddingType": "TEXT", "embedding": [0.5]}]}, COUNTED)
+    assert [{"embeddingType": "TEXT"}] == [dict(each.extra) for each in found.data]
+
+
 def test_no_vectors() -> None:
     """An error with status 200, and what is neither; nothing counted is None."""
     assert embedded({"embedding": [0.5]}).usage is None
