@@ -66,6 +66,14 @@ def load_layers() -> Any:
     return layers
 
 
+@cache
+def load_parsing() -> Any:
+    """The module that parses responses as Python types, for calls that ask for one."""
+    from llmgate._core import parsing  # noqa: PLC0415 - likewise
+
+    return parsing
+
+
 def run_blocking(work: Callable[[], Awaitable[Result]]) -> Result:
     """Await something on the background loop, for code that is not async."""
     from llmgate._core.sync import run  # noqa: PLC0415 - a thread, only where asked for

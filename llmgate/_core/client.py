@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from llmgate._core import drive
 from llmgate._core.arguments import described
-from llmgate._core.base_client import load_layers
+from llmgate._core.base_client import load_layers, load_parsing
 from llmgate._core.live import LiveSource
 from llmgate._core.media import FilesToRead
 from llmgate._core.operations import Operations
@@ -160,10 +160,11 @@ class Client(Operations):
                 if middleware
                 else self._perform(call, began)
             )
-        from llmgate._core.parsing import perform_parsed  # noqa: PLC0415 - only for those who want it
-
         perform = partial(self._run_chat, middleware) if middleware else self._perform
-        return await perform_parsed(perform, call, began, is_own=not middleware)
+        parsed: Awaitable[Completion | Stream] = load_parsing().perform_parsed(
+            perform, call, began, is_own=not middleware
+        )
+        return await parsed
 
     def _run_chat(
         self, middleware: tuple[Middleware, ...], call: ChatCall, began: float

@@ -164,22 +164,27 @@ def validate_value(data: Any, kind: Any) -> Any:
 
 
 def _validated(read: Callable[[Any], Any], data: Any, kind: Any, within: str) -> Any:
-    from pydantic import ValidationError  # noqa: PLC0415 - only for those who pass types
-
     try:
         return read(data)
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False, include_context=False)
-        first = _path_of(found[0]["loc"], within)
-        reasons = [f"{_path_of(each['loc'], within)}: {each['msg']}" for each in found[:5]]
-        reason = "; ".join(each.removeprefix(": ") for each in reasons)
     except Exception as error:  # noqa: BLE001 - a validator of the type may raise anything
-        first, reason = within, describe_error(error)
+        first, reason = _fault(error, within)
     raise OutputValidationError(
         f"the response does not fit {_name_of(kind)}: {excerpt(reason, 1000)}",
         path=first,
         text=str(data),
     )
+
+
+def _fault(error: Exception, within: str) -> tuple[str, str]:
+    """Where a value is none of its type, and why."""
+    from pydantic import ValidationError  # noqa: PLC0415 - seldom
+
+    if not isinstance(error, ValidationError):
+        return within, describe_error(error)
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    reasons = [f"{_path_of(each['loc'], within)}: {each['msg']}" for each in found[:5]]
+    reason = "; ".join(each.removeprefix(": ") for each in reasons)
+    return _path_of(found[0]["loc"], within), reason
 
 
 def _adapter(kind: Any) -> TypeAdapter[Any]:

@@ -145,7 +145,7 @@ def _output(kind: Any, repair: Any) -> Output | None:
     """The Python type to parse the response as; None where the format is none."""
     if type(repair) is not int or repair < 0:
         raise InvalidRequestError.expected("0 or more", repair, "repair")
-    if kind is not None and not isinstance(kind, _NOT_TYPES):
+    if _is_type(kind):
         return Output(kind, repair)
     if repair:
         reason = "nothing can be checked: give a Python type as response_format"
@@ -202,22 +202,23 @@ def _with_schemas(given: dict[str, Any], changes: list[Deviation]) -> dict[str, 
     """The parameters with JSON schemas in place of Python types and functions."""
     parameters = dict(given)
     kind = parameters.get("response_format")
-    if isinstance(kind, str | list):
+    if _is_type(kind):
+        formats, _, _ = _load_types()
+        parameters["response_format"], deviations = formats.format_of(kind)
+        changes += deviations
+    elif isinstance(kind, str | list):
         expected = 'expected a type, or a dictionary such as {"type": "json_object"}'
         reason = f"{expected}; got {describe_value(cast('object', kind))}"
         raise InvalidRequestError(reason, path="response_format")
-    if is_object(kind) and kind.get("type") == "object" and "properties" in kind:
+    elif is_object(kind) and kind.get("type") == "object" and "properties" in kind:
         reason = (
             'a schema stands inside of the format: write {"type": "json_schema", '
             '"json_schema": {"name": "response", "schema": …}}'
         )
         raise InvalidRequestError(reason, path="response_format")
-    if kind is not None and not isinstance(kind, _NOT_TYPES):
-        from llmgate._core.formats import format_of  # noqa: PLC0415 - only for those who pass one
-
-        parameters["response_format"], deviations = format_of(kind)
-        changes += deviations
     tools = parameters.get("tools")
+    if tools is None:
+        return parameters
     if callable(tools):
         refuse_one_tool(tools)
     if is_iterable(tools) and not isinstance(tools, str | bytes | Mapping):
@@ -235,6 +236,11 @@ def _with_definitions(tools: list[Any]) -> list[Any]:
     check_names(mine for mine in own if mine is not None)
     pairs = zip(tools, own, strict=True)
     return [tool if mine is None else mine.definition for tool, mine in pairs]
+
+
+def _is_type(kind: Any) -> bool:
+    """Whether a ``response_format`` is a Python type; nearly all of these are classes."""
+    return isinstance(kind, type) or not (kind is None or isinstance(kind, _NOT_TYPES))
 
 
 _NOT_TYPES = (Mapping, str, bytes, int, float, list, tuple, set)
@@ -278,24 +284,29 @@ def provider_of(call: UnresolvedCall, target: Target, registry: Registry) -> Pro
         raise error.with_traceback(None)  # noqa: B904 - it is the same error
     if not legacy.FUNCTIONS.isdisjoint(call.parameters):  # a history alone asks for no such thing
         provider = legacy.legacy_view(provider)
-    if isinstance(call, ChatCall) and call.output is not None:
-        from llmgate._core.format_fallback import fallback_view  # noqa: PLC0415 - seldom
-
-        provider = fallback_view(provider, target.model, call)
-    if "response_format" in call.parameters and isinstance(call, ChatCall) and _is_wrapped(call):
-        from llmgate._core.unwrapping import unwrapping_view  # noqa: PLC0415 - seldom
-
-        provider = unwrapping_view(provider)
+    if "response_format" in call.parameters and isinstance(call, ChatCall):
+        provider = _for_format(provider, target.model, call)
     return provider
 
 
-def _is_wrapped(call: ChatCall) -> bool:
-    """Whether the schema of a call's response was wrapped in an object."""
-    if not call.deviations:
-        return False
-    from llmgate._core.formats import WRAPPED  # noqa: PLC0415 - seldom
+def _for_format(provider: Provider, model: str, call: ChatCall) -> Provider:
+    """The provider for a call whose response has a format: where a model knows none, it is
+    emulated, and what was wrapped in an object for it is unwrapped."""
+    if call.output is None and not call.deviations:
+        return provider
+    formats, fallback, unwrapping = _load_types()
+    if call.output is not None:
+        provider = fallback.fallback_view(provider, model, call)
+    is_wrapped = any(each.reason == formats.WRAPPED for each in call.deviations)
+    return cast("Provider", unwrapping.unwrapping_view(provider)) if is_wrapped else provider
 
-    return any(each.reason == WRAPPED for each in call.deviations)
+
+@cache
+def _load_types() -> tuple[Any, Any, Any]:
+    """The modules for Python types as formats; an import statement costs much on each call."""
+    from llmgate._core import format_fallback, formats, unwrapping  # noqa: PLC0415 - only where given
+
+    return formats, format_fallback, unwrapping
 
 
 # --- fit: the call as that provider takes it ------------------------------------------------------
