@@ -179,18 +179,17 @@ def _split_options(
 
 def split_options(options: Mapping[str, Any], known: type) -> tuple[dict[str, Any], dict[str, Any]]:
     """The options that are not None of an operation beside chat, whose ``TypedDict`` says which
-    there are: the parameters of its own, and options that all operations have.
+    there are: those of its own, and those that all operations have.
 
     Raises:
         InvalidRequestError: for an option that it does not have.
     """
-    own, others = dict[str, Any](), dict[str, Any]()
-    for name, value in options.items():
-        if value is not None:
-            check_name(name, known.__annotations__)
-            is_own = name in OwnOptions.__annotations__ or name == "hedge_after"
-            (others if is_own else own)[name] = value
-    return own, others
+    given = {name: value for name, value in options.items() if value is not None}
+    for name in given:
+        check_name(name, known.__annotations__)
+    common = {*OwnOptions.__annotations__, "hedge_after"} & given.keys()
+    others = {name: given.pop(name) for name in [*given] if name in common}
+    return given, others
 
 
 @cache
