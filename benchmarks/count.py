@@ -1,6 +1,6 @@
 """Instructions of a call or a chunk, counted by valgrind; they do not depend on the machine's load.
 
-    .venv/bin/python -m benchmarks.count [--only llmgate,tuned] [--case unary,stream] [--runs 2]
+    .venv/bin/python -m benchmarks.count [--only llmgate,tuned] [--case unary,stream]
 
 A driver makes N runs in one process and 2 N in another; the difference is the cost of N runs, with
 no start-up in it. The kernel's part is not in it either.
