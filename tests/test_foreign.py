@@ -186,6 +186,12 @@ def test_a_tool_that_is_not_in_a_list(one: Any) -> None:
         assert "tools" == caught.value.path
 
 
+@pytest.mark.parametrize("one", [{"type": "function", "function": {"name": "f"}}, "f", 5])
+def test_what_is_not_a_list_of_tools_is_refused(one: Any) -> None:
+    """It is not taken for one that can be read, item by item."""
+    assert "expected a valid list, got " in refusal(tools=one).message
+
+
 def test_messages_of_the_tool_loop_are_a_list() -> None:
     """A text is not taken for a list of letters."""
     text: Any = "How are you?"
