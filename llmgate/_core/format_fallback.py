@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from llmgate.provider import Provider, ProviderCall
 
 _FORMAT = "response_format"
+_OF_TOOLS = frozenset({"tools", "functions", "function_call"})
 
 
 def fallback_view(provider: Provider, model: str, call: ChatCall) -> Provider:
@@ -30,7 +31,7 @@ def fallback_view(provider: Provider, model: str, call: ChatCall) -> Provider:
     if abilities is None or _is_supported(abilities, _FORMAT, Support.EMULATED):
         return provider
     forces = (
-        call.parameters.keys().isdisjoint({"tools", "functions"})
+        call.parameters.keys().isdisjoint(_OF_TOOLS)
         and _is_supported(abilities, "tools")
         and _is_supported(abilities, "tool_choice")
     )
@@ -43,7 +44,10 @@ def _is_supported(abilities: Abilities, name: str, *others: Support) -> bool:
 
 class _View(ProviderView):
     def __init__(self, provider: Provider, *, forces: bool) -> None:
-        super().__init__(provider, _completion_as_text, lambda: _chunk_as_text)
+        if forces:
+            super().__init__(provider, _completion_as_text, lambda: _chunk_as_text)
+        else:  # calls are of the caller's own tools, and stay as they are
+            super().__init__(provider, _unchanged, lambda: _unchanged)
         self._forces = forces
 
     def abilities(self, model: str, parameters: ChatParameters) -> Mapping[str, Any]:
@@ -72,6 +76,10 @@ class _View(ProviderView):
 
 _DESCRIPTION = "Gives the whole response."
 _IN_WORDS = "Answer with nothing but JSON that fits this JSON schema:\n{}"
+
+
+def _unchanged(value: Any) -> Any:
+    return value
 
 
 def _completion_as_text(completion: Completion) -> Completion:
