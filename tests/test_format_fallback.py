@@ -15,7 +15,7 @@ from llmgate.types import Completion, Function, ToolCall
 from tests.parsed_calls import QUESTION, Item
 
 LOOK = ToolCall("c1", Function("look", '{"name": "nut"}'))
-FUNCTION = {"name": "look", "parameters": {"type": "object", "properties": {}}}
+FUNCTION: dict[str, Any] = {"name": "look", "parameters": {"type": "object", "properties": {}}}
 
 
 def look(name: str) -> str:

@@ -65,7 +65,17 @@ def test_the_url_of_an_image(given: str, sent: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["cat.png", "/etc/passwd", "file:///etc/passwd", "FILE:///etc/passwd", "C:\\cat.png", ""]
+    "url",
+    [
+        "cat.png",
+        "/etc/passwd",
+        "file:///etc/passwd",
+        "FILE:///etc/passwd",
+        "C:\\cat.png",
+        "data",
+        " DATA ",
+        "",
+    ],
 )
 @pytest.mark.parametrize("bare", [False, True])
 def test_a_path_is_never_read_by_itself(url: str, bare: bool) -> None:

@@ -57,7 +57,7 @@ def check_messages(
         for message in checked:
             drop_nulls(message)
     for index, message in enumerate(checked):  # of which few need anything
-        if "function_call" in message and "tool_calls" in message:
+        if "function_call" in message and "tool_calls" in message and _is_response(message):
             _drop_second_form(checked, index, changes)
     return cast("list[MessageParam]", checked)
 
@@ -82,6 +82,12 @@ def _checked_messages(
     checked = _checked("messages", dictionaries, "messages", respelled)
     changes += [*received.changes, *respelled_parts(checked, respelled)]
     return cast("list[dict[str, Any]]", checked)
+
+
+def _is_response(message: Mapping[str, Any]) -> bool:
+    return bool(
+        message["role"] == "assistant"
+    )  # in other roles these names hold what the caller likes
 
 
 def _drop_second_form(messages: list[dict[str, Any]], index: int, changes: list[Deviation]) -> None:
@@ -113,8 +119,10 @@ def _count_results(messages: Iterable[Mapping[str, Any]], name: str) -> int:
 
 def _function_of(call: Mapping[str, Any]) -> tuple[str, str] | None:
     """The name and arguments of a call, for comparison whatever the spacing of its JSON."""
-    function = call.get("function")
-    return None if function is None else (function["name"], "".join(function["arguments"].split()))
+    if call.get("type", "function") != "function":  # whose key of that name may hold anything
+        return None
+    function = call["function"]
+    return function["name"], "".join(function["arguments"].split())
 
 
 def listed(messages: Any, model: Any = None) -> list[Any]:

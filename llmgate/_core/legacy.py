@@ -167,7 +167,7 @@ def _messages_without_legacy(call: ProviderCall) -> list[MessageParam]:
     for index, message in enumerate(call.messages):
         if message["role"] == "assistant":
             answered = _with_answered_calls(message, index, call)
-            calls = [(each["id"], _name_of(each)) for each in answered.get("tool_calls", ())]
+            calls = [(_id_of(each), _name_of(each)) for each in answered.get("tool_calls", ())]
             waiting = [*calls, *waiting]  # those of the latest message first
             messages.append(answered)
         elif message["role"] == "function":
@@ -206,7 +206,7 @@ def _with_answered_calls(
     kept: list[ToolCallParam] = []
     for number, each in enumerate(message.get("tool_calls", ())):
         name = _name_of(each)
-        is_answered = each["id"] in identifiers
+        is_answered = _id_of(each) in identifiers
         if not is_answered and name in names:
             names.remove(name)
             is_answered = True
@@ -217,6 +217,12 @@ def _with_answered_calls(
             reason = "no result of it follows, as the legacy form answers one call"
             call.report.add("dropped", path, reason, given=each)
     return cast("AssistantMessage", {**message, "tool_calls": kept})
+
+
+def _id_of(call: ToolCallParam) -> str:
+    """Its id; an empty text for a call of a type that a host invented, which may have none."""
+    given: Any = call.get("id")
+    return given if isinstance(given, str) else ""
 
 
 def _name_of(call: ToolCallParam) -> str:

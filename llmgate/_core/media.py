@@ -36,7 +36,7 @@ def as_url(url: str) -> str:
     """
     scheme, colon, rest = url[:_LONGEST_HEAD].partition(":")
     scheme = scheme.strip().lower()
-    if scheme == "data":
+    if colon and scheme == "data":
         return as_data_url(url)
     if not (colon and rest.startswith("//")) or scheme == "file":
         raise ValueError("expected an https:// or data: URL (llmgate.image(path) reads a file)")

@@ -172,20 +172,29 @@ def _message(raw: bytes) -> _Known | None:
 
 def _is_plain(message: dict[str, Any]) -> bool:
     """Whether it is one of :class:`PlainMessages`. All that it holds is text, or null."""
-    if "content" not in message or not _OF_PLAIN_MESSAGES.issuperset(message):
+    role = message["role"]
+    if "content" not in message or not _OF_PLAIN_MESSAGES.get(role, _NONE).issuperset(message):
         return False
-    role, content, calls = message["role"], message["content"], message.get("tool_calls", ())
-    is_text = type(content) is str and role != "function"
+    content = message["content"]
+    is_text = type(content) is str
+    if role != "assistant":
+        return is_text
+    calls = message.get("tool_calls", ())
     are_plain = all(
         call.keys() == _OF_A_CALL and call["function"].keys() == _OF_A_FUNCTION for call in calls
     )
-    if role == "assistant" and (is_text or content is None):
-        return are_plain and bool(content or calls)
-    return is_text and not calls
+    return are_plain and bool(content or calls) and (is_text or content is None)
 
 
 _OF_A_CALL, _OF_A_FUNCTION = frozenset({"id", "type", "function"}), frozenset({"name", "arguments"})
-_OF_PLAIN_MESSAGES = frozenset({"role", "content", "tool_calls", "tool_call_id"})
+_NONE = frozenset[str]()
+_TEXT = frozenset({"role", "content"})
+_OF_PLAIN_MESSAGES: Mapping[str, frozenset[str]] = {
+    **dict.fromkeys(("system", "developer", "user"), _TEXT),
+    "assistant": _TEXT | {"tool_calls"},
+    "tool": _TEXT | {"tool_call_id"},
+}
+"""What the check has made sure of, by role: the same names may hold anything in other roles."""
 
 
 def drop_nulls(message: dict[str, Any]) -> None:
@@ -195,6 +204,8 @@ def drop_nulls(message: dict[str, Any]) -> None:
         return
     for name in [name for name, value in message.items() if value is None and name != "content"]:
         del message[name]
+    if message["role"] != "assistant":  # where that name holds what the caller likes
+        return
     for call in message.get("tool_calls", ()):
         for name in [name for name, value in call.items() if value is None]:
             del call[name]
