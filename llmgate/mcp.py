@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["McpServer", "McpTool", "mcp_server"]
 
-_MOST_PAGES = 100
+_MAX_PAGES = 100
 _CLOSE_SECONDS = 5.0
 
 
@@ -240,13 +240,13 @@ async def _listed(client: Any) -> list[Any]:
     """All tools of a server, page by page."""
     found: list[Any] = []
     cursor: str | None = None
-    for _ in range(_MOST_PAGES):
+    for _ in range(_MAX_PAGES):
         page = await client.list_tools(cursor=cursor)
         found += page.tools
         cursor = page.next_cursor
         if not cursor:
             return found
-    raise LLMGateError(f"the server lists its tools on more than {_MOST_PAGES} pages")
+    raise LLMGateError(f"the server lists its tools on more than {_MAX_PAGES} pages")
 
 
 class McpTool:

@@ -249,7 +249,7 @@ def routes_of(transport: AiohttpTransport) -> dict[str, Route]:
 
 async def test_routes_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """There is no end of addresses, as where each model has its own."""
-    monkeypatch.setattr("llmgate.transports._fast._MOST_ROUTES", 2)
+    monkeypatch.setattr("llmgate.transports._fast._MAX_ROUTES", 2)
     with FaultServer(reply(body=COMPLETION)) as server:
         transport = await AiohttpTransport.start(HttpSettings())
         for path in "abcd":
@@ -262,7 +262,7 @@ async def test_routes_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_the_first_lines_of_requests_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """There is no end of headers' names; each request has its own, and ours but for those."""
-    monkeypatch.setattr("llmgate.transports._fast.direct._MOST_STARTS", 2)
+    monkeypatch.setattr("llmgate.transports._fast.direct._MAX_STARTS", 2)
     with FaultServer(reply(body=COMPLETION)) as server:
         transport = await AiohttpTransport.start(HttpSettings())
         for headers in ({}, {"A": "1"}, {"A": "2"}, {"b": "3"}, {"User-Agent": "me"}, {"c": "4"}):
@@ -341,7 +341,7 @@ async def test_a_server_has_to_wait_for_who_reads_slowly() -> None:
 
 async def test_doubts_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """There is no end of hosts."""
-    monkeypatch.setattr("llmgate.transports._fast.direct._MOST_DOUBTED", 2)
+    monkeypatch.setattr("llmgate.transports._fast.direct._MAX_DOUBTED", 2)
     connector = FastConnector()
     for host in "abc":
         connector.doubt_idle_connections(host)

@@ -78,8 +78,8 @@ async def test_a_store_serves_several_limits_until_it_is_closed() -> None:
 
 async def test_groups_that_are_idle_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """A service with many tenants holds no more and no more."""
-    monkeypatch.setattr("llmgate.middlewares.turns._MOST_GROUPS", 20)
-    monkeypatch.setattr("llmgate.middlewares.limits._MOST_MODELS", 20)
+    monkeypatch.setattr("llmgate.middlewares.turns._MAX_GROUPS", 20)
+    monkeypatch.setattr("llmgate.middlewares.limits._MAX_MODELS", 20)
     limits = Limits(Limit(requests=1e9, burst=1, by="tenant"))
     client = client_of(limits)
     for number in range(100):
@@ -92,7 +92,7 @@ async def test_groups_that_are_all_busy_are_not_looked_at_for_each_call(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What makes room takes as many steps as there were calls, however many groups are in use."""
-    monkeypatch.setattr("llmgate.middlewares.turns._MOST_GROUPS", 10)
+    monkeypatch.setattr("llmgate.middlewares.turns._MAX_GROUPS", 10)
     looked_at = Counter[bool]()
 
     class Counted(Group):
@@ -113,7 +113,7 @@ async def test_what_makes_room_is_no_group_of_the_call_itself(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A limit of all calls holds, however many tenants there are."""
-    monkeypatch.setattr("llmgate.middlewares.turns._MOST_GROUPS", 1)
+    monkeypatch.setattr("llmgate.middlewares.turns._MAX_GROUPS", 1)
     limits, slow = Limits(Limit(concurrency=1, by=""), Limit(concurrency=9, by="tenant")), Slow()
     client = client_of(limits, slow)
     await asyncio.gather(*(ask(client, labels={"tenant": tenant}) for tenant in "abc"))

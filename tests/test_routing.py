@@ -304,7 +304,7 @@ async def test_the_time_of_a_call_is_that_of_all_its_models() -> None:
 
 async def test_what_is_known_of_unnamed_models_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lists of models are forgotten with them, and go on to be asked in their order."""
-    monkeypatch.setattr("llmgate.middlewares.routing._MOST_UNNAMED", 3)
+    monkeypatch.setattr("llmgate.middlewares.routing._MAX_UNNAMED", 3)
     router, provider = Router(), FakeProvider(["word"] * 10)
     client: Any = Client(providers={"fake": provider}, middleware=[router])
     for first, second in ("ab", "ba", "ac", "ca", "de", "ab"):

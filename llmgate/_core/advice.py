@@ -52,13 +52,13 @@ def describe_unknown(model: str, claims: Mapping[str, Collection[str]], *, restr
 def _listed(names: Collection[str]) -> str:
     """The names, or the first of many and the command that lists all."""
     listed = sorted(names)
-    if len(listed) <= _MOST_LISTED:
+    if len(listed) <= _MAX_LISTED:
         return ", ".join(listed) or "none"
-    shortened = ", ".join(listed[:_MOST_LISTED])
-    return f"{shortened} and {len(listed) - _MOST_LISTED} more, which `llmgate providers` lists"
+    shortened = ", ".join(listed[:_MAX_LISTED])
+    return f"{shortened} and {len(listed) - _MAX_LISTED} more, which `llmgate providers` lists"
 
 
-_MOST_LISTED = 12
+_MAX_LISTED = 12
 
 
 def install(provider: str) -> str:

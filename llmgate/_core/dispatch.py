@@ -2,7 +2,7 @@
 
 Each client has one queue and one daemon thread, which is started by the first event; where no
 thread can be started, whoever emits an event delivers it. The queue is bounded: see
-``_MOST_EVENTS``. What is lost is counted, and never lost without a warning.
+``_MAX_EVENTS``. What is lost is counted, and never lost without a warning.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from llmgate.hooks import (
     RetryScheduled,
 )
 
-_MOST_EVENTS = 10_000
-_MOST_BYTES = 64 * 1024 * 1024
+_MAX_EVENTS = 10_000
+_MAX_BYTES = 64 * 1024 * 1024
 """The bounds of one client's queue. Where an event would pass one of them, the oldest events that
 are no ``CallEnded`` are dropped for it; where there are none, it is dropped itself."""
 
@@ -169,7 +169,7 @@ class _EventQueue:
         entries = self._ends if kind is CallEnded else self._others
         with self._lock:
             waiting = len(self._ends) + len(self._others)
-            is_full = waiting >= _MOST_EVENTS or self._bytes + size > _MOST_BYTES
+            is_full = waiting >= _MAX_EVENTS or self._bytes + size > _MAX_BYTES
             if not is_full or self._makes_room(size):
                 self._append(entries, size, deliver, event)
         self._deliver_without_thread()
@@ -182,7 +182,7 @@ class _EventQueue:
     def _makes_room(self, size: int) -> bool:
         while True:
             waiting = len(self._ends) + len(self._others)
-            if waiting == 0 or (waiting < _MOST_EVENTS and self._bytes + size <= _MOST_BYTES):
+            if waiting == 0 or (waiting < _MAX_EVENTS and self._bytes + size <= _MAX_BYTES):
                 return True
             self.lost += 1
             if not self._others:

@@ -96,7 +96,7 @@ def _without_format(
 
 # --- the requests of a call ---------------------------------------------------------------
 
-_MOST_AT_ONCE = 8
+_MAX_AT_ONCE = 8
 """How many requests of one call are on their way at the same time."""
 
 
@@ -166,7 +166,7 @@ class _Batch:
 
 
 async def _in_batches(state: CallState, most: int) -> Embeddings:
-    call, free = _call_of(state), asyncio.Semaphore(_MOST_AT_ONCE)
+    call, free = _call_of(state), asyncio.Semaphore(_MAX_AT_ONCE)
     batches = [
         _Batch(start, _part(state, start, most)) for start in range(0, len(call.input), most)
     ]

@@ -204,8 +204,8 @@ class LiveSource:
         if not isinstance(piece, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
             reason = f"the transport gave {describe_value(piece)} for a piece of the stream"
             raise DecodeError(reason)
-        if len(piece) > _LARGEST_STEP:
-            piece, self._undecoded = piece[:_LARGEST_STEP], piece[_LARGEST_STEP:]
+        if len(piece) > _MAX_STEP:
+            piece, self._undecoded = piece[:_MAX_STEP], piece[_MAX_STEP:]
         return piece
 
     async def _receive(self) -> bytes:
@@ -374,7 +374,7 @@ class LiveSource:
         return replace(completion, exchange=self._state.exchange())
 
 
-_LARGEST_STEP = 8 * 1024
+_MAX_STEP = 8 * 1024
 """Bytes that are decoded ahead of the reader."""
 _STEPS_IN_A_ROW = 8
 

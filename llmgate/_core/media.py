@@ -25,7 +25,7 @@ _TYPES: Mapping[str, str] = {
     "application/x-pdf": "application/pdf",
 }
 """Types under names that have been in use, each with the registered one."""
-_LONGEST_HEAD = 200
+_MAX_HEAD = 200
 
 
 def as_url(url: str) -> str:
@@ -34,7 +34,7 @@ def as_url(url: str) -> str:
     Raises:
         ValueError: when it is none: a path of a file, say.
     """
-    scheme, colon, rest = url[:_LONGEST_HEAD].partition(":")
+    scheme, colon, rest = url[:_MAX_HEAD].partition(":")
     scheme = scheme.strip().lower()
     if colon and scheme == "data":
         return as_data_url(url)
@@ -49,7 +49,7 @@ def as_data_url(url: str) -> str:
     Raises:
         ValueError: when it does not hold base64.
     """
-    head, comma, _ = url[:_LONGEST_HEAD].partition(",")
+    head, comma, _ = url[:_MAX_HEAD].partition(",")
     kind, *parameters = [each.strip() for each in head.lower().split(":", 1)[1].split(";")]
     if not comma or "base64" not in parameters:
         raise ValueError("expected data:<mime type>;base64,<data>")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 LARGEST = 2**4095
 """The integers that are accepted are smaller, by absolute value: they have up to 1,232 digits."""
-_DEEPEST = 200
+_MAX_DEPTH = 200
 """How many levels a JSON value may be nested; more than any provider accepts."""
 
 
@@ -26,7 +26,7 @@ def json_fault(value: Any, path: str) -> InvalidRequestError | None:
     waiting: list[tuple[Any, str, int]] = [(value, path, 0)]
     while waiting:
         item, where, depth = waiting.pop()
-        reason = "nested too deeply, or contains itself" if depth > _DEEPEST else _fault(item)
+        reason = "nested too deeply, or contains itself" if depth > _MAX_DEPTH else _fault(item)
         if reason:
             return InvalidRequestError(
                 reason, path=where if len(where) < 120 else where[:120] + "…"

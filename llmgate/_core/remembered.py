@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 Call = TypeVar("Call")
 LARGE = ("functions", "response_format", "tools")
 """The parameters that programs give over and over, and that are long to look at."""
-_MOST_BYTES = 128 * 1024
-_MOST_BYTES_OF_A_MESSAGE = 8 * 1024
+_MAX_BYTES = 128 * 1024
+_MAX_BYTES_OF_A_MESSAGE = 8 * 1024
 
 
 class _Known(NamedTuple):
@@ -68,7 +68,7 @@ def _known_parameter(name: str, value: Any) -> tuple[Any, bytes | None] | None:
         raw = marshal.dumps(value)
     except ValueError:  # an object of a class, or too deep
         return None
-    return None if len(raw) > _MOST_BYTES else _parameter(name, raw)
+    return None if len(raw) > _MAX_BYTES else _parameter(name, raw)
 
 
 @lru_cache(maxsize=64)
@@ -118,7 +118,7 @@ def valid_messages(messages: Iterable[Any]) -> list[Any] | None:
             return None
         found.append(known)
     if history is not None and has_news:
-        history.known = tuple(map(_if_short, found[:_LONGEST_HISTORY]))
+        history.known = tuple(map(_if_short, found[:_MAX_HISTORY]))
     checked = [known.checked.copy() for known in found]
     if not checked or False in [known.is_plain for known in found]:
         return checked or None
@@ -135,7 +135,7 @@ class _History:
 
 
 _BEGINNING = 2
-_LONGEST_HISTORY = 128
+_MAX_HISTORY = 128
 
 
 @lru_cache(maxsize=8)
@@ -144,14 +144,14 @@ def _history(*beginning: bytes) -> _History:  # noqa: ARG001 - that is what it i
 
 
 def _if_short(known: _Known) -> _Known | None:
-    return known if len(known.json) <= _MOST_BYTES_OF_A_MESSAGE else None
+    return known if len(known.json) <= _MAX_BYTES_OF_A_MESSAGE else None
 
 
 def _known(message: Any) -> _Known | None:
     raw = plain_json(message)
     if raw is None:
         return None
-    is_short = len(raw) <= _MOST_BYTES_OF_A_MESSAGE
+    is_short = len(raw) <= _MAX_BYTES_OF_A_MESSAGE
     known = _message(raw) if is_short else _message.__wrapped__(raw)
     return None if known is None or known.written != message else known
 

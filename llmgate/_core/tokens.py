@@ -31,7 +31,7 @@ _OF_A_MESSAGE = 4
 _OF_AN_IMAGE = 765
 _MEDIA = frozenset({"image_url", "input_audio", "file"})
 _NO_SUCH_ROUTE = (405, 501)
-_MOST_CALLS = 50
+_MAX_CALLS = 50
 """As many calls are remembered of a model: what is older counts less and less."""
 
 
@@ -107,7 +107,7 @@ class Ratios(Middleware):
             return
         key = (exchange.provider, exchange.model)
         bytes_, tokens, calls = self._known.get(key, (0.0, 0.0, 0))
-        kept = 1.0 if calls < _MOST_CALLS else 1 - 1 / _MOST_CALLS
+        kept = 1.0 if calls < _MAX_CALLS else 1 - 1 / _MAX_CALLS
         learned = (bytes_ * kept + size, tokens * kept + usage.prompt_tokens, calls + 1)
         self._known[key] = learned
 

@@ -20,7 +20,7 @@ __all__ = ["main"]
 
 _INTERRUPTED = 128 + 2  # as a shell reports a program that SIGINT ended
 _PIPE_CLOSED = 128 + 13  # likewise SIGPIPE
-_LONGEST_ERROR = 2000
+_MAX_ERROR_LENGTH = 2000
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = _run(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
     except LLMGateError as error:
-        print(f"llmgate: {excerpt(str(error), _LONGEST_ERROR)}", file=sys.stderr)
+        print(f"llmgate: {excerpt(str(error), _MAX_ERROR_LENGTH)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return _INTERRUPTED
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _let_go_of_output()
         return _PIPE_CLOSED
     except OSError as error:  # a disk that is full, a file of a tool's that is not there
-        print(f"llmgate: {excerpt(str(error), _LONGEST_ERROR)}", file=sys.stderr)
+        print(f"llmgate: {excerpt(str(error), _MAX_ERROR_LENGTH)}", file=sys.stderr)
         _let_go_of_output()
         return 1
     except Exception as error:  # what fails where modules of ours have been overwritten, and how

@@ -16,7 +16,7 @@ __all__ = ["BLOCK", "Lines", "PlainLines", "PromptLines", "lines_for", "read_mes
 
 BLOCK = '"""'
 """What begins and ends a message of several lines."""
-_MOST_LINES = 1000
+_MAX_LINES = 1000
 
 
 class Lines(Protocol):
@@ -154,7 +154,7 @@ class PlainLines:
     def close(self) -> None:
         """Keep the history."""
         if self._readline is not None and self._history is not None:
-            self._readline.set_history_length(_MOST_LINES)
+            self._readline.set_history_length(_MAX_LINES)
             with suppress(OSError):
                 self._readline.write_history_file(str(self._history))
                 self._history.chmod(0o600)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Progress"]
 
-_MOST_FAILURES = 5
+_MAX_FAILURES = 5
 
 
 class Progress:
@@ -36,7 +36,7 @@ class Progress:
         self._reached = max(self._reached, index + 1)
         if failure is not None:
             self.failed += 1
-            if self.failed <= _MOST_FAILURES:
+            if self.failed <= _MAX_FAILURES:
                 self._display.say(f"llmgate: {failure}")
         if cost is not None:
             self._costs[cost.currency] = self._costs.get(cost.currency, Decimal(0)) + cost
@@ -47,8 +47,8 @@ class Progress:
 
     def end(self) -> None:
         """Say how it ended."""
-        if self.failed > _MOST_FAILURES:
-            more = self.failed - _MOST_FAILURES
+        if self.failed > _MAX_FAILURES:
+            more = self.failed - _MAX_FAILURES
             self._display.say(f"llmgate: {more} more failures are in the output")
         self._display.end(self._text(time.monotonic()))
 

@@ -26,8 +26,8 @@ __all__ = ["Estimate", "Pricing", "billionths", "price_of", "spent"]
 
 AnyCall: TypeAlias = "ChatCall | EmbeddingCall"
 _BILLION = 1_000_000_000
-_MOST_MODELS = 10_000
-_MOST_CLIENTS = 100
+_MAX_MODELS = 10_000
+_MAX_CLIENTS = 100
 """Clients that share limits at the same time, and have prices of their own; older ones are gone."""
 
 
@@ -78,7 +78,7 @@ class Pricing:
     """What models cost, by the prices of the clients or public ones."""
 
     def __init__(self) -> None:
-        self._shared = deque["Shared"](maxlen=_MOST_CLIENTS)
+        self._shared = deque["Shared"](maxlen=_MAX_CLIENTS)
         self._rates = dict[str, "Rates"]()
 
     def add(self, shared: Shared) -> None:
@@ -97,7 +97,7 @@ class Pricing:
             RequestError: where there are none.
         """
         rates = await self._find(model)
-        if len(self._rates) >= _MOST_MODELS:
+        if len(self._rates) >= _MAX_MODELS:
             self._rates.clear()
         self._rates[model] = rates
         return rates

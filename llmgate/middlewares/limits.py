@@ -175,14 +175,14 @@ class Limits(Middleware):
 
     def _added_model(self, call: AnyCall) -> HeldModel:
         """The model of a call, of which nothing is known yet."""
-        if len(self._models) >= _MOST_MODELS:
+        if len(self._models) >= _MAX_MODELS:
             self._models.clear()
         shares = self._shares_of(call) if self._is_by_model else None
         added = self._models[call.model] = HeldModel(shares)
         return added
 
 
-_MOST_MODELS = 10_000
+_MAX_MODELS = 10_000
 _LATE = 1.0
 """Seconds by which a turn comes too late for a call for certain. A call that waits for others to
 end, of which nobody knows when they do, is ended by its deadline before."""

@@ -16,7 +16,7 @@ _REMAINING = re.compile(
 )
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?", re.ASCII)
-_LONGEST = 120.0
+_MAX_PAUSE = 120.0
 """Seconds. What is reset later may be the quota of a day, of which a refusal says enough."""
 _LEAST = math.ulp(0.0)
 """The smallest number that is more than nothing."""
@@ -68,13 +68,13 @@ def advice_in(headers: Mapping[str, str], tokens: int) -> Advice | None:
         left = _seconds(headers.get(each.reset, ""))
         if remaining <= 0:
             pause = max(pause, left)
-        elif left <= _LONGEST:
+        elif left <= _MAX_PAUSE:
             call = tokens if each.is_of_tokens else 1
             if call * left / remaining > gap:
                 gap, seconds = call * left / remaining, left
     if not is_known:
         return None
-    return Advice(min(pause, _LONGEST), gap, seconds) if pause or gap else AT_EASE
+    return Advice(min(pause, _MAX_PAUSE), gap, seconds) if pause or gap else AT_EASE
 
 
 class RateHeaders:

@@ -39,7 +39,7 @@ Call = TypeVar("Call", bound="ChatCall | EmbeddingCall")
 Result = TypeVar("Result", bound="Completion | Stream | Embeddings")
 Models: TypeAlias = Mapping[str, "Route | Iterable[Target | str]"]
 
-_MOST_UNNAMED = 1_000
+_MAX_UNNAMED = 1_000
 """Models that were named in calls alone, of which it is known how they have done."""
 
 
@@ -121,7 +121,7 @@ class Router(Middleware):
         """How the targets behind a name have done."""
         found = self._states.get(model) or self._unnamed.get(model)
         if found is None:
-            if len(self._unnamed) >= _MOST_UNNAMED:
+            if len(self._unnamed) >= _MAX_UNNAMED:
                 self._unnamed.clear()
                 self._orders.clear()
             found = self._unnamed[model] = [self._state_of(Target(model), "")]
@@ -212,7 +212,7 @@ class Router(Middleware):
                 peers = [each for each in states if each.target.priority == priority]
                 found += [each for each in choose(peers, call) if each not in found]
         if self._routes.keys().isdisjoint(models):  # always the same, unless it was forgotten
-            if len(self._orders) >= _MOST_UNNAMED:
+            if len(self._orders) >= _MAX_UNNAMED:
                 self._orders.clear()
             if all(model in self._unnamed for model in models):
                 self._orders[models] = found

@@ -30,7 +30,7 @@ class MemoryLimits:
 
     def __init__(self) -> None:
         self._groups: dict[tuple[int, str], Group] = {}
-        self._most_groups = _MOST_GROUPS
+        self._most_groups = _MAX_GROUPS
         self._lock = RLock()
         self._found: tuple[Sequence[Share], list[Group]] = (), []
         """Whose groups were looked for last; shares that are no tuple may change."""
@@ -122,7 +122,7 @@ class MemoryLimits:
             for key in [key for key, group in known.items() if group.is_idle()]:
                 del known[key]
             self._found = (), []
-            self._most_groups = max(_MOST_GROUPS, 2 * len(known))
+            self._most_groups = max(_MAX_GROUPS, 2 * len(known))
         found = list[Group]()
         for share in shares:
             key = (share.number, share.name)
@@ -133,7 +133,7 @@ class MemoryLimits:
         return found
 
 
-_MOST_GROUPS = 10_000
+_MAX_GROUPS = 10_000
 _ROUNDED = 0.001
 
 

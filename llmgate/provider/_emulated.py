@@ -90,11 +90,11 @@ def read_calls(text: str, names: frozenset[str]) -> tuple[str, list[Function]]:
 
 def _may_be_call(text: str) -> bool:
     """Whether the text, or what it is the beginning of, may be nothing but a call."""
-    said = "".join(text.lstrip()[:_LONGEST_HEAD].split())
+    said = "".join(text.lstrip()[:_MAX_HEAD].split())
     return any(head.startswith(said) or said.startswith(head) for head in _HEADS)
 
 
-_LONGEST_HEAD = 1000
+_MAX_HEAD = 1000
 """A head is much shorter, but white space may come within it."""
 
 
@@ -189,7 +189,7 @@ class _Held:
         if self.whole:
             self.whole = _may_be_call(self.text)
         if self.whole:
-            self.settled = len(self.text.lstrip()) >= _LONGEST_HEAD
+            self.settled = len(self.text.lstrip()) >= _MAX_HEAD
             return ""
         mark = self.text.find(OPEN)
         self.settled = mark >= 0

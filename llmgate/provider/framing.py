@@ -21,7 +21,7 @@ MAX_FRAME = 16 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 _FIELDS = frozenset({b"", b"data", b"event", b"id", b"retry"})
 """The names that a line of an event stream begins with; a comment has none."""
-_LONGEST_HEAD = 64 * 1024
+_MAX_HEAD = 64 * 1024
 _EVENTS_BEHIND = re.compile(rb"\n(?:data|event|id|retry)?:")
 _LINE_END, _CARRIAGE_RETURN = b"\n\r"
 """As numbers: to look for a text of one byte takes CPython twenty times as long."""
@@ -133,7 +133,7 @@ class SSEFramer:
 
     def _is_json(self, data: bytes) -> bool:
         """Whether what came began as a JSON value does: then no blank line in it means anything."""
-        self._head = (self._head + data[: _LONGEST_HEAD - len(self._head)]).lstrip()
+        self._head = (self._head + data[: _MAX_HEAD - len(self._head)]).lstrip()
         return self._head[:1] in (b"{", b"[")
 
     def _named_event(self, block: bytes) -> Frame | None:
@@ -235,7 +235,7 @@ class NDJSONFramer:
         """The lines that these bytes complete."""
         self._start = self._start or data.lstrip()[:1]
         if self._start == b"<":
-            self.unframed += data[: _LONGEST_HEAD - len(self.unframed)]
+            self.unframed += data[: _MAX_HEAD - len(self.unframed)]
             return []
         lines = self._rest.split(data)
         return [Frame(stripped) for line in lines if (stripped := line.strip())]

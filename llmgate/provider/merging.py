@@ -63,7 +63,7 @@ class Merged:
             self._add_repeats()
         self._last = piece
         self._pieces.append(piece)
-        if len(self._pieces) >= _MOST_PIECES:
+        if len(self._pieces) >= _MAX_PIECES:
             self._merge()
 
     def settled(self) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def _merge_values(whole: dict[str, Any], key: str, values: list[Any]) -> None:
             merge_data(whole, {key: value})
 
 
-_MOST_PIECES = 64
+_MAX_PIECES = 64
 _SCALARS = frozenset({int, float, str, bool, type(None)})
 _OBJECT: Any = dict
 _ARRAY: Any = list

@@ -41,10 +41,10 @@ class LowerNames(dict[str, str]):
 
     def __missing__(self, name: str) -> str:
         lower = name.lower()
-        if len(name) <= _LONGEST_NAME and len(self) < _MOST_NAMES:
+        if len(name) <= _MAX_NAME_LENGTH and len(self) < _MAX_NAMES:
             self[name] = lower
         return lower
 
 
-_LONGEST_NAME = 64
-_MOST_NAMES = 1024
+_MAX_NAME_LENGTH = 64
+_MAX_NAMES = 1024

@@ -13,7 +13,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from llmgate.provider.threads import BoundedThreads
 
-_MOST_LOOKUPS = 16
+_MAX_LOOKUPS = 16
 """At a time. One that no name server answers takes half a minute."""
 
 
@@ -21,7 +21,7 @@ class ThreadResolver(AbstractResolver):
     """The addresses of a name, as the system knows them. aiohttp asks for no literal address."""
 
     def __init__(self) -> None:
-        self._threads = BoundedThreads(_MOST_LOOKUPS)
+        self._threads = BoundedThreads(_MAX_LOOKUPS)
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET

@@ -32,7 +32,7 @@ READ_BUFFER = 16 * 1024
 what one read of the socket adds."""
 STREAM_BUFFER = 3 * 1024
 """The same for a stream, whose reader may let it wait for long."""
-LONGEST_HEADER = 64 * 1024
+MAX_HEADER = 64 * 1024
 LARGE_BODY = 1024 * 1024
 """Bytes of a request's body beyond which it is sent in pieces."""
 _NEVER_SENT_AGAIN = frozenset({"POST", "PATCH"})
@@ -163,8 +163,8 @@ def new_session(connector: Connector) -> aiohttp.ClientSession:
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(),  # the engine times everything but connecting
         headers={"Accept-Encoding": "identity", "User-Agent": "llmgate"},
-        max_line_size=LONGEST_HEADER,
-        max_field_size=LONGEST_HEADER,
+        max_line_size=MAX_HEADER,
+        max_field_size=MAX_HEADER,
         trace_configs=[_traces()],
     )
 

@@ -12,7 +12,7 @@ from llmgate._text.dataclass import slotted
 from llmgate._text.redact import HiddenUrl, hide_address
 from llmgate.errors import InvalidRequestError
 
-_MOST_CONNECTIONS = 1000
+_MAX_CONNECTIONS = 1000
 
 
 @slotted
@@ -68,7 +68,7 @@ class HttpSettings:
         """The number of connections to one host at a time, as it is now."""
         if self.limit is not None:
             return self.limit
-        return max(1, min(_MOST_CONNECTIONS, _most_files() // 2))
+        return max(1, min(_MAX_CONNECTIONS, _most_files() // 2))
 
     def allows_fast_path(self) -> bool:
         """Whether requests may take the fast path."""

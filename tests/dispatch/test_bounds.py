@@ -39,7 +39,7 @@ def test_the_ends_of_calls_are_kept_longest(
     dispatcher: Dispatcher, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Other events give way to them, the oldest first; each that is dropped is counted."""
-    monkeypatch.setattr(_dispatch, "_MOST_EVENTS", 6)
+    monkeypatch.setattr(_dispatch, "_MAX_EVENTS", 6)
     emit = gate.shut(dispatcher)
     firsts = [FirstToken(str(number), 0.0) for number in range(8)]
     ends = [ended(str(number)) for number in range(8)]
@@ -54,7 +54,7 @@ def test_what_is_dropped_first_is_what_is_oldest(
     dispatcher: Dispatcher, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where there is no end of a call."""
-    monkeypatch.setattr(_dispatch, "_MOST_EVENTS", 3)
+    monkeypatch.setattr(_dispatch, "_MAX_EVENTS", 3)
     emit = gate.shut(dispatcher)
     firsts = [FirstToken(str(number), 0.0) for number in range(5)]
     for first in firsts:
@@ -81,7 +81,7 @@ def test_the_bytes_that_wait_are_bounded(
     name: str, dispatcher: Dispatcher, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Prompts and completions; and what was delivered counts no more."""
-    monkeypatch.setattr(_dispatch, "_MOST_BYTES", 2500)
+    monkeypatch.setattr(_dispatch, "_MAX_BYTES", 2500)
     emit = gate.shut(dispatcher)
     for _ in range(5):
         emit(LARGE[name])
@@ -113,7 +113,7 @@ def test_one_event_is_never_too_large(
     dispatcher: Dispatcher, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is delivered where nothing else waits."""
-    monkeypatch.setattr(_dispatch, "_MOST_BYTES", 10)
+    monkeypatch.setattr(_dispatch, "_MAX_BYTES", 10)
     gate.shut(dispatcher)(LARGE["a prompt"])
     assert [LARGE["a prompt"]] == gate.pass_through(dispatcher)
 
@@ -125,7 +125,7 @@ def test_that_events_are_dropped_is_logged_at_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """And once: a server may run for months."""
-    monkeypatch.setattr(_dispatch, "_MOST_EVENTS", 1)
+    monkeypatch.setattr(_dispatch, "_MAX_EVENTS", 1)
     emit = gate.shut(dispatcher)
     for _ in range(5):
         emit(STARTED)

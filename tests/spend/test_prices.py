@@ -101,7 +101,7 @@ async def test_prices_are_looked_up_anew_where_there_are_very_many(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """No more is held than that."""
-    monkeypatch.setattr("llmgate.middlewares.estimates._MOST_MODELS", 3)
+    monkeypatch.setattr("llmgate.middlewares.estimates._MAX_MODELS", 3)
     limits = Limits(Limit(spend=1, per=DAY, by=""))
     client = client_of(limits, prices={"fake/*": PRICES["fake/m"]})
     for number in range(8):
@@ -113,7 +113,7 @@ async def test_a_group_that_has_spent_is_not_forgotten(
     monkeypatch: pytest.MonkeyPatch, clock: list[float]
 ) -> None:
     """As long as its period lasts."""
-    monkeypatch.setattr("llmgate.middlewares.turns._MOST_GROUPS", 3)
+    monkeypatch.setattr("llmgate.middlewares.turns._MAX_GROUPS", 3)
     limits = Limits(Limit(spend=1, per=DAY, by="tenant"))
     client = client_of(limits)
     for tenant in "abcde":

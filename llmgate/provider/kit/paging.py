@@ -13,7 +13,7 @@ __all__ = ["read_pages"]
 
 Item = TypeVar("Item")
 
-_MOST_PAGES = 100
+_MAX_PAGES = 100
 
 
 def read_pages(
@@ -31,7 +31,7 @@ def read_pages(
     """
     items, token, seen = list[Item](), "", set[str]()
     mark = "&" if "?" in url else "?"
-    while token not in seen and len(seen) < _MOST_PAGES:
+    while token not in seen and len(seen) < _MAX_PAGES:
         seen.add(token)
         page = f"{mark}{parameter}={quote(token, safe='')}" if token else ""
         response = yield HttpRequest("GET", f"{url}{page}")

@@ -16,7 +16,7 @@ __all__ = ["SideFields"]
 
 Value = TypeVar("Value")
 
-_LONGEST = 19
+_MAX_DIGITS = 19
 """Digits in a text that are too many to be sure that it is below ``INTEGER_LIMIT``."""
 
 
@@ -121,4 +121,4 @@ def _as_integer(value: Any) -> int | None:
     if type(value) is int or isinstance(value, float):
         return round(value) if abs(value) < INTEGER_LIMIT else None
     is_number = isinstance(value, str) and value.isascii() and value.isdecimal()
-    return int(value) if is_number and len(value) < _LONGEST else None
+    return int(value) if is_number and len(value) < _MAX_DIGITS else None

@@ -37,11 +37,11 @@ def is_event_stream(body: bytes) -> bool:
 
 def without_terminator(body: bytes) -> bytes:
     """A body without the ``data: [DONE]`` that some hosts write behind a whole response."""
-    found = _TERMINATOR.search(body, max(0, len(body) - _LONGEST_TERMINATOR))
+    found = _TERMINATOR.search(body, max(0, len(body) - _MAX_TERMINATOR))
     return body[: found.start()] if found and is_done_mark(found[1]) else body
 
 
-_LONGEST_TERMINATOR = 64
+_MAX_TERMINATOR = 64
 
 
 def completion_of_events(body: bytes, decoder: Decoder[Chunk]) -> Completion:

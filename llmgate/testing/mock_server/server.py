@@ -30,7 +30,7 @@ from llmgate.testing.mock_server.shapes import SHAPES, Shape, shape_of
 __all__ = ["MockServer", "Received", "server"]
 
 _DIMENSIONS = 8
-_MOST_BYTES = 64 * 1024 * 1024
+_MAX_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ class MockServer:
             self._thread.join(0.2)
 
     async def _serve(self, started: Future[None]) -> None:
-        application = web.Application(client_max_size=_MOST_BYTES)
+        application = web.Application(client_max_size=_MAX_BYTES)
         application.router.add_route("*", "/{path:.*}", self._handle)
         runner = web.AppRunner(
             application, access_log=None, handler_cancellation=True, shutdown_timeout=0.05

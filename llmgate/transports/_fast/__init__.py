@@ -31,7 +31,7 @@ from llmgate.transports._session import LARGE_BODY, READ_BUFFER
 
 __all__ = ["FastConnector", "FastPath", "is_supported"]
 
-_MOST_ROUTES = 256
+_MAX_ROUTES = 256
 
 
 class FastPath:
@@ -47,7 +47,7 @@ class FastPath:
             return None
         route = self._routes.get(request.url)
         if route is None:
-            while len(self._routes) >= _MOST_ROUTES:
+            while len(self._routes) >= _MAX_ROUTES:
                 self._routes.pop(next(iter(self._routes)))
             route = self._routes[request.url] = Route(url(request.url), self._session)
         return route if route.is_plain else None

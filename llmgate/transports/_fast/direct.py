@@ -21,12 +21,12 @@ from llmgate.transports._failures import (
 )
 from llmgate.transports._fast.wire import Wire
 from llmgate.transports._limits import ConnectLimit
-from llmgate.transports._session import LONGEST_HEADER, READ_BUFFER, STREAM_BUFFER, Connector
+from llmgate.transports._session import MAX_HEADER, READ_BUFFER, STREAM_BUFFER, Connector
 from llmgate.transports._waiting import after_long_wait, mark_phase
 
-_MOST_STARTS = 16
+_MAX_STARTS = 16
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-_MOST_DOUBTED = 256
+_MAX_DOUBTED = 256
 
 
 class FastConnector(Connector):
@@ -39,7 +39,7 @@ class FastConnector(Connector):
 
     def doubt_idle_connections(self, key: Any) -> None:
         """Use none of those to this host that are idle now: one of them turned out to be dead."""
-        if len(self._doubted) >= _MOST_DOUBTED:
+        if len(self._doubted) >= _MAX_DOUBTED:
             self._doubted.pop(next(iter(self._doubted)))
         self._doubted[key] = time.monotonic()
 
@@ -146,7 +146,7 @@ class Route(aiohttp.ClientRequest):
         given = {name.lower() for name in names}
         own = (line for name, line in self._own.items() if name not in given)
         start = _joined([f"{method} {self._target} HTTP/1.1\r\n", *own])
-        while len(self._starts) >= _MOST_STARTS:
+        while len(self._starts) >= _MAX_STARTS:
             self._starts.pop(next(iter(self._starts)))
         made = self._starts[method, *names] = start, "content-length" in given
         return made
@@ -215,7 +215,7 @@ class DirectResponse:
 READING: dict[str, Any] = {
     "read_until_eof": True,
     "read_bufsize": READ_BUFFER,
-    "max_line_size": LONGEST_HEADER,
-    "max_field_size": LONGEST_HEADER,
+    "max_line_size": MAX_HEADER,
+    "max_field_size": MAX_HEADER,
 }
 STREAMING = {**READING, "read_bufsize": STREAM_BUFFER}

@@ -21,7 +21,7 @@ from llmgate.transports._session import READ_BUFFER
 from llmgate.transports._unprocessed import RequestMark, input_poll
 from llmgate.transports._waiting import mark_phase
 
-_MOST_ANNOUNCEMENTS = 1000
+_MAX_ANNOUNCEMENTS = 1000
 _ANOTHER = b"HTTP/1.1 204 Another\r\n\r\n"
 _BLANK_LINE = re.compile(rb"(?<=\r\n\r\n)")
 
@@ -117,7 +117,7 @@ class Wire(ResponseHandler):
         """The head of a response. Those that only announce one (1xx) are not without end."""
         self._announced += data[0].code < 200
         self._length = data[0].headers.get(CONTENT_LENGTH)
-        if self._announced > _MOST_ANNOUNCEMENTS:
+        if self._announced > _MAX_ANNOUNCEMENTS:
             self.set_exception(aiohttp.ClientPayloadError("it only announces a response"))
             return
         if type(data[1]) is aiohttp.StreamReader:
