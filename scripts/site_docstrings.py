@@ -150,7 +150,7 @@ def _set_docstring(obj: Any, text: str) -> None:
 
 def _is_described(function: Any) -> bool:
     """Whether its help is made at run time."""
-    return any(str(each.value).startswith("described(") for each in function.decorators)
+    return any(str(each.value).startswith("describe_options(") for each in function.decorators)
 
 
 def _take_help(function: Any) -> None:

@@ -201,7 +201,7 @@ async def test_two_clients_at_once() -> None:
             ),
             client_of(other, hooks=[hooks[1]]),
         ]
-        clients[0]._policy = replace(AT_ONCE, max_retries=3)
+        clients[0]._retry_policy = replace(AT_ONCE, max_retries=3)
         calls = [client.acompletion(MODEL, HI) for client in clients for _ in range(5)]
         results = await asyncio.gather(*calls, return_exceptions=True)
         for client in clients:

@@ -127,7 +127,7 @@ def test_a_function_without_docstring_gets_a_signature_only() -> None:
 
     def call(model: str, **options: Any) -> None: ...
 
-    assert arguments.described(CallOptions)(call) is call
+    assert arguments.describe_options(CallOptions)(call) is call
     assert call.__doc__ is None
     assert "seed" in inspect.signature(call).parameters
 

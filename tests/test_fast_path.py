@@ -227,7 +227,7 @@ async def test_a_connection_that_is_gone_before_anything_is_written() -> None:
     """Nothing was sent, so anything may be sent again."""
     response = DirectResponse(Kept(), URL("http://a/"))
     with pytest.raises(BrokenConnectionError) as caught:
-        await response.exchange(b"GET / HTTP/1.1\r\n\r\n")
+        await response.send(b"GET / HTTP/1.1\r\n\r\n")
     assert caught.value.unprocessed
 
 

@@ -19,7 +19,7 @@ from llmgate import Client
 from llmgate._core import formats
 from llmgate._core.check import check_parameters
 from llmgate._core.formats import VALUE, WRAPPED, format_of
-from llmgate._core.remembered import copied
+from llmgate._core.remembered import deep_copy
 from llmgate._core.unwrapping import ChunkUnwrapper, unwrapped
 from llmgate._core.views import MappedDecoder
 from llmgate.errors import InvalidRequestError
@@ -275,7 +275,7 @@ def test_the_schema_of_a_class_is_made_once(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(formats, "schema_of", None)
     assert made is format_of(Item)
     parameters = check_parameters({"response_format": made.parameter})
-    sent: Any = copied(ChatCall("m", [], parameters)).parameters
+    sent: Any = deep_copy(ChatCall("m", [], parameters)).parameters
     sent["response_format"]["json_schema"]["schema"].clear()
     assert "type" in schema_of(Item)
 

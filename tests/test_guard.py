@@ -10,7 +10,7 @@ import pytest
 
 from llmgate import Client
 from llmgate._core.guard import Guard
-from llmgate._core.layers import run_middleware
+from llmgate._core.middleware_chain import run_middleware
 from llmgate._core.registry import Registry
 from llmgate.errors import DeadlineExceededError
 from llmgate.middleware import Middleware
@@ -165,8 +165,8 @@ async def test_a_call_that_is_late_begins_nothing() -> None:
         asked.append((call, began))
 
     began = time.monotonic() - 9
-    layers: list[Any] = [Middleware().chat]
+    chain: list[Any] = [Middleware().chat]
     call = ChatCall("fake/m", [])
     with pytest.raises(DeadlineExceededError):
-        await run_middleware(layers, call, perform, object, Registry(), Timeout(1), began)
+        await run_middleware(chain, call, perform, object, Registry(), Timeout(1), began)
     assert [] == asked

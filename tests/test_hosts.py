@@ -106,7 +106,7 @@ def test_a_host_that_was_added_is_a_provider(
     assert Target("acme", "acme-1") == registry.target("acme-1")
     assert "acme" == registry.provider("acme", {}).name
     assert {"acme", "cloud", "spare"} == {*registry.names()}
-    assert "'acme' of llmgate.add_host" == known_providers()["acme"].described
+    assert "'acme' of llmgate.add_host" == known_providers()["acme"].description
     assert 0 == main(["providers"])
     listed = " ".join(capsys.readouterr().out.split())
     assert "acme llmgate.add_host ACME_API_KEY not set acme/…, acme-*" in listed

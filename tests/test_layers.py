@@ -181,7 +181,7 @@ FLOORS = (
         "middlewares.held_calls",
         "middlewares.limits",
         "_core.guard",
-        "_core.layers",
+        "_core.middleware_chain",
         "_core.preview",
         "_core.loading",
         "_core.connections",
@@ -220,7 +220,7 @@ REASONED = {
     "llmgate._core.clock._clocks": "a loop has one clock for the calls of all clients",
     "llmgate._core.retried._listeners": "each task has its own, and only while it calls",
     "llmgate.transports._waiting._listener": "each task has its own, and only while it sends",
-    "llmgate._core.drive._abandoning": "a loop holds its tasks weakly, and these must end",
+    "llmgate._core.drive._cancelling": "a loop holds its tasks weakly, and these must end",
     "llmgate._core.dispatch._queues": "at its end and after a fork, a process serves all clients",
     "llmgate._core.sync._background": "a process has one background loop, a forked child another",
 }

@@ -176,7 +176,7 @@ async def test_a_client_without_middleware_never_meets_it() -> None:
             sys.setprofile(None)
     names = {Path(file).name for file in files if "llmgate" in Path(file).parts}
     assert {"client.py", "live.py", "prepare.py", "send.py"} <= names
-    assert set() == names & {"layers.py", "middleware.py", "derived.py", "default.py"}
+    assert set() == names & {"middleware_chain.py", "middleware.py", "derived.py", "default.py"}
 
 
 def calls_of(client: Client) -> int:

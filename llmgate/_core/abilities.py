@@ -28,10 +28,10 @@ def abilities_of(provider: Provider, model: str, parameters: ChatParameters) -> 
     Raises:
         PluginError: when the provider's code fails, or says something else.
     """
-    return declared(provider, provider.abilities, (model, parameters), Mapping | None)
+    return declaration_of(provider, provider.abilities, (model, parameters), Mapping | None)
 
 
-def declared(
+def declaration_of(
     provider: Any, declare: Callable[..., Declared], arguments: tuple[Any, ...], kind: Any
 ) -> Declared:
     """What a provider declares of a model, of which these arguments begin with the name; checked to

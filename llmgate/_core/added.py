@@ -43,7 +43,7 @@ class AddedHost:
         return self.factory
 
     @property
-    def described(self) -> str:
+    def description(self) -> str:
         """Its name and its source, for errors."""
         return f"{self.name!r} of {self.distribution}"
 

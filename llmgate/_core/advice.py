@@ -46,10 +46,10 @@ def describe_unknown(model: str, claims: Mapping[str, Collection[str]], *, restr
     else:
         what = f"no installed provider claims {describe_value(model)}"
     which = "admitted by LLMGATE_PROVIDERS" if restricted else "installed"
-    return f"{what} ({which}: {_listed(claims)}); {_advice(model, claims)}"
+    return f"{what} ({which}: {_join_names(claims)}); {_advice(model, claims)}"
 
 
-def _listed(names: Collection[str]) -> str:
+def _join_names(names: Collection[str]) -> str:
     """The names, or the first of many and the command that lists all."""
     listed = sorted(names)
     if len(listed) <= _MAX_LISTED:

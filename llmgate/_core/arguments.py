@@ -125,7 +125,7 @@ def meanings() -> dict[str, str]:
     return dict(re.findall(r"^(\w+): (.*(?:\n    .*)*)$", _MEANINGS, re.MULTILINE))
 
 
-def described(options: type) -> Callable[[Function], Function]:
+def describe_options(options: type) -> Callable[[Function], Function]:
     """Extend a function's signature and docstring by the arguments of its ``**options``.
 
     ``options`` is the ``TypedDict`` of them.

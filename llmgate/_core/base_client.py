@@ -22,18 +22,18 @@ from llmgate._core.settings import (
     HeaderSource,
     as_header_source,
     as_hooks,
-    as_policy,
     as_prices,
     as_providers,
     as_retry,
     as_timeout,
     as_transport,
-    explained,
+    as_unsupported,
+    explain_unknown_arguments,
 )
 from llmgate._core.state import CallState, FittedCall
 from llmgate._core.token_cache import TokenCache
 from llmgate._core.wanted_events import kinds_wanted
-from llmgate._text.hints import Live
+from llmgate._text.hints import HoldsConnections
 from llmgate._text.redact import hide_address
 from llmgate.errors import ClosedError, InvalidRequestError
 from llmgate.hooks import Event, Hook
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     import ssl
     from os import PathLike
 
-    from llmgate._core.layers import Call, Layer
+    from llmgate._core.middleware_chain import Call, Link
     from llmgate._core.prepare import UnresolvedCall
     from llmgate.embeddings import EmbeddingCall
     from llmgate.messages import MessageLike
@@ -59,11 +59,11 @@ Headers: TypeAlias = Mapping[str, str] | HeaderSource
 
 
 @cache
-def load_layers() -> Any:
+def load_middleware_chain() -> Any:
     """The module that takes calls through middleware, for clients that have any."""
-    from llmgate._core import layers  # noqa: PLC0415 - an import statement costs much on each call
+    from llmgate._core import middleware_chain  # noqa: PLC0415 - a statement costs much on each call
 
-    return layers
+    return middleware_chain
 
 
 @cache
@@ -81,7 +81,7 @@ def run_blocking(work: Callable[[], Awaitable[Result]]) -> Result:
     return run(work)
 
 
-class BaseClient(Live):
+class BaseClient(HoldsConnections):
     """The settings and connections of a client, and what its calls have in common."""
 
     # A traceback may show the repr of a client whose constructor failed.
@@ -95,7 +95,7 @@ class BaseClient(Live):
     _with_router: tuple[Middleware, ...] = ()
     """The middleware, and that behind it."""
 
-    @explained
+    @explain_unknown_arguments
     def __init__(  # noqa: PLR0913 - each is a keyword, and a setting that users asked for
         self,
         *,
@@ -120,10 +120,10 @@ class BaseClient(Live):
         del proxy  # no traceback shows its password
         self._registry = Registry(as_providers(providers))
         self._timeout = as_timeout(timeout)
-        self._policy = as_retry(retry)
+        self._retry_policy = as_retry(retry)
         if max_retries is not None:
-            self._policy = replace(self._policy, max_retries=max_retries)
-        self._unsupported: Policy = as_policy(unsupported)
+            self._retry_policy = replace(self._retry_policy, max_retries=max_retries)
+        self._unsupported: Policy = as_unsupported(unsupported)
         self._hooks = as_hooks(hooks)
         self._dispatcher = Dispatcher(hook_timeout)
         self._budget = RetryBudget()
@@ -139,7 +139,7 @@ class BaseClient(Live):
         self._prices = as_prices(prices)
         self._middleware: tuple[Middleware, ...] = ()
         if middleware or models:
-            self._middleware = load_layers().as_middleware(middleware, models)
+            self._middleware = load_middleware_chain().as_middleware(middleware, models)
             for each in self._middleware:
                 each.used_by(self._shared())
 
@@ -172,7 +172,7 @@ class BaseClient(Live):
         self.close()
 
     def __repr__(self) -> str:
-        limits = f"timeout={self._timeout.total}, max_retries={self._policy.max_retries}"
+        limits = f"timeout={self._timeout.total}, max_retries={self._retry_policy.max_retries}"
         return f"<{type(self).__name__} {limits}, {'closed' if self._closed else 'open'}>"
 
     async def __aenter__(self) -> Self:
@@ -222,15 +222,15 @@ class BaseClient(Live):
 
     async def _run_middleware(
         self,
-        layers: Sequence[Layer[Call, Result]],
+        links: Sequence[Link[Call, Result]],
         call: Call,
         perform: Callable[[Call, float], Coroutine[Any, Any, Result]],
         kind: type[Any],
         began: float,
     ) -> Result:
-        """The result of a call that passes these layers of middleware."""
-        given = layers, call, perform, kind, self._registry, self._timeout, began
-        result: Result = await load_layers().run_middleware(*given)
+        """The result of a call that passes this middleware, outermost first."""
+        given = links, call, perform, kind, self._registry, self._timeout, began
+        result: Result = await load_middleware_chain().run_middleware(*given)
         return result
 
     def _middleware_of(self, call: ChatCall | EmbeddingCall) -> tuple[Middleware, ...]:
@@ -251,7 +251,7 @@ class BaseClient(Live):
         """What the client shares with its middleware: retries, prices, targets."""
         from llmgate.middleware import Shared  # noqa: PLC0415 - only for those who have it
 
-        return Shared(self._policy, self._budget, self._prices, self._registry.target)
+        return Shared(self._retry_policy, self._budget, self._prices, self._registry.target)
 
     # --- the state of a call ---
 
@@ -273,7 +273,7 @@ class BaseClient(Live):
             provider,
             await self._connections.transport_for(provider, timeout, began),
             timeout,
-            policy_of_call(self._policy, call.max_retries),
+            policy_of_call(self._retry_policy, call.max_retries),
             self._budget,
             self._emitter(call.hooks),
             call.extra_headers,

@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, cast
 
 from llmgate._core.media import look_for_files, respelled_parts
-from llmgate._core.refusals import explained, json_fault, kind_of
+from llmgate._core.refusals import explain_refusal, json_fault, kind_of
 from llmgate._core.remembered import LARGE, drop_nulls, valid_large_parameters, valid_messages
 from llmgate._core.validators import validator
 from llmgate._text.contradictions import refuse_contradictions
@@ -41,7 +41,7 @@ def check_messages(
     Raises:
         InvalidRequestError: naming the path of what is wrong.
     """
-    given: list[Any] = [*messages] if type(messages) is list else listed(messages, model)
+    given: list[Any] = [*messages] if type(messages) is list else as_message_list(messages, model)
     plain = _plain_messages(given)
     if plain is not None:
         return plain
@@ -125,7 +125,7 @@ def _function_of(call: Mapping[str, Any]) -> tuple[str, str] | None:
     return function["name"], "".join(function["arguments"].split())
 
 
-def listed(messages: Any, model: Any = None) -> list[Any]:
+def as_message_list(messages: Any, model: Any = None) -> list[Any]:
     """The items of a list of messages, unchecked.
 
     Args:
@@ -351,7 +351,7 @@ def _checked(kind: Kind, value: Any, path: str, context: Any = None) -> Any:
     try:
         return validator(kind, with_others=True).validate_python(value, context=context)
     except ValueError as error:  # likewise
-        failure = json_fault(value, path) or explained(cast("Any", error), value, path)
+        failure = json_fault(value, path) or explain_refusal(cast("Any", error), value, path)
     raise failure
 
 

@@ -11,8 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Unpack
 
 from llmgate._core import drive
-from llmgate._core.arguments import described
-from llmgate._core.base_client import load_layers, load_parsing
+from llmgate._core.arguments import describe_options
+from llmgate._core.base_client import load_middleware_chain, load_parsing
 from llmgate._core.live import LiveSource
 from llmgate._core.media import FilesToRead
 from llmgate._core.operations import Operations
@@ -66,7 +66,7 @@ class Client(Operations):
         models: Your own model names, and the targets of each; see ``middlewares.routing``.
     """
 
-    @described(CallOptions)
+    @describe_options(CallOptions)
     async def acompletion(
         self,
         model: str | Sequence[str],
@@ -98,7 +98,7 @@ class Client(Operations):
             return await self._run_chat(self._middleware, call, began)
         return await self._perform(call, began)
 
-    @described(CallOptions)
+    @describe_options(CallOptions)
     def completion(
         self,
         model: str | Sequence[str],
@@ -124,7 +124,7 @@ class Client(Operations):
         result = run(lambda: self._run(call, began))
         return SyncStream(result) if isinstance(result, Stream) else result
 
-    @described(CallOptions)
+    @describe_options(CallOptions)
     def preview(
         self,
         model: str | Sequence[str],
@@ -170,7 +170,7 @@ class Client(Operations):
         self, middleware: tuple[Middleware, ...], call: ChatCall, began: float
     ) -> Awaitable[Completion | Stream]:
         kind = Stream if call.stream else Completion
-        result: Awaitable[Completion | Stream] = load_layers().run_chat(
+        result: Awaitable[Completion | Stream] = load_middleware_chain().run_chat(
             middleware, call, self._perform, kind, self._registry, self._timeout, began
         )
         return result

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from llmgate.provider import Decoder
 
 
-_ABANDON_SECONDS = 5.0
-_ABANDON_SECONDS_AFTER_DEADLINE = 0.1
+_CANCEL_SECONDS = 5.0
+_CANCEL_SECONDS_AFTER_DEADLINE = 0.1
 
 Result = TypeVar("Result")
 Made = TypeVar("Made")
@@ -102,7 +102,7 @@ async def run_call(work: Callable[[], Awaitable[Result]], state: CallState) -> R
         state.end("error", state.explain(error))
         raise error.with_traceback(None)  # noqa: B904 - it is the same error
     except BaseException as error:
-        state.cancelled(error)
+        state.attach_attempts(error)
         state.end("cancelled")
         raise
 
@@ -142,7 +142,7 @@ async def run_flow(
     except StopIteration as stop:
         return stop.value  # type: ignore[no-any-return] # typeshed does not say which
     except (LLMGateError, asyncio.CancelledError):
-        await abandon(state)
+        await cancel_at_provider(state)
         raise
     except Exception as error:  # noqa: BLE001 - what a request holds may be anything
         failure = plugin_error(error, state.provider, "make a request that can be sent")
@@ -185,37 +185,37 @@ def _is_decoder(decoder: Decoder[Chunk]) -> bool:
     return all(callable(getattr(owner, name, None)) for owner, name in parts)
 
 
-# --- cancelling an abandoned call at its provider ------------------------------------------------
+# --- cancelling a call at its provider ------------------------------------------------------------
 
 
-async def abandon(state: CallState) -> None:
+async def cancel_at_provider(state: CallState) -> None:
     """Send the request that cancels the call at its provider, even while this task is cancelled.
 
     It is awaited within the deadline, and continues in the background after it.
     """
-    task = start_abandoning(state)
+    task = start_cancelling(state)
     if task is not None:
-        seconds = min(_ABANDON_SECONDS, state.deadline.remaining())
-        await asyncio.wait({task}, timeout=max(seconds, _ABANDON_SECONDS_AFTER_DEADLINE))
+        seconds = min(_CANCEL_SECONDS, state.deadline.remaining())
+        await asyncio.wait({task}, timeout=max(seconds, _CANCEL_SECONDS_AFTER_DEADLINE))
 
 
-def start_abandoning(state: CallState) -> asyncio.Task[None] | None:
+def start_cancelling(state: CallState) -> asyncio.Task[None] | None:
     """Start to send that request, if the flow has provided one."""
     request, state.on_abandon = state.on_abandon, None
     if request is None:
         return None
-    task = asyncio.get_running_loop().create_task(_send_on_abandon(request, state))
-    _abandoning.add(task)  # the loop itself holds tasks weakly
-    task.add_done_callback(_abandoning.discard)
+    task = asyncio.get_running_loop().create_task(_send_cancellation(request, state))
+    _cancelling.add(task)  # the loop itself holds tasks weakly
+    task.add_done_callback(_cancelling.discard)
     return task
 
 
-_abandoning: set[asyncio.Task[None]] = set()
+_cancelling: set[asyncio.Task[None]] = set()
 
 
-async def _send_on_abandon(request: HttpRequest, state: CallState) -> None:
+async def _send_cancellation(request: HttpRequest, state: CallState) -> None:
     with suppress(Exception):  # the caller is gone: nobody would receive an error
-        async with asyncio.timeout(_ABANDON_SECONDS):
+        async with asyncio.timeout(_CANCEL_SECONDS):
             request = with_given_headers(request, state.extra_headers)
             if state.headers is not None:
                 number = len(state.attempts)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from llmgate._core import drive
-from llmgate._core.abilities import apply_abilities, declared
+from llmgate._core.abilities import apply_abilities, declaration_of
 from llmgate._core.check import check_input, check_own_parameters
 from llmgate._core.prepare import new_id, primary_and_fallbacks, set_call_options, split_options
 from llmgate._core.settings import as_hedge_after
@@ -64,7 +64,7 @@ def fit_embedding(
     """
     if not isinstance(provider, Embedder):
         raise UnsupportedError(f"{provider.name} makes no embeddings", parameter="input")
-    abilities = declared(
+    abilities = declaration_of(
         provider, provider.embedding_abilities, (target.model,), EmbeddingAbilities
     )
     if not (abilities.takes_tokens or isinstance(call.input[0], str)):
@@ -154,11 +154,11 @@ class _Batch:
                     return
                 raise deadline.exceeded()
             except LLMGateError as error:
-                raise self._explained(error) from None
+                raise self._explain(error) from None
             finally:
                 deadline.close()
 
-    def _explained(self, error: LLMGateError) -> LLMGateError:
+    def _explain(self, error: LLMGateError) -> LLMGateError:
         last = self.start + len(_call_of(self.state).input) - 1
         error.message = f"inputs {self.start} to {last}: {error.message}"
         error.args = (error.message,)

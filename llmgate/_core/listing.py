@@ -91,7 +91,7 @@ def _checked_age(given: Any) -> float | None:
     raise InvalidRequestError.expected("a number of seconds", given, "max_age")
 
 
-async def listed(
+async def list_models_of(
     state: CallState, name: str, kept: dict[str, tuple[float, list[Model]]]
 ) -> list[Model]:
     """The models of the named provider, each once.
@@ -108,7 +108,7 @@ async def listed(
     if call.max_age is not None and not call.is_special and time.monotonic() - at <= call.max_age:
         state.deadline.close()
         return [copy(model) for model in known]
-    models = await drive.run_call(lambda: _listed(state, name), state)
+    models = await drive.run_call(lambda: _list_models(state, name), state)
     state.end("ok")
     for model in models:
         model.provider = name
@@ -122,7 +122,7 @@ def is_configured(provider: Provider) -> bool:
     return not isinstance(provider, MayBeUnconfigured) or provider.is_configured()
 
 
-def together(names: Iterable[str], results: Iterable[list[Model] | BaseException]) -> ModelList:
+def merge_lists(names: Iterable[str], results: Iterable[list[Model] | BaseException]) -> ModelList:
     """The lists of several providers as one, with the errors of those that failed.
 
     Raises:
@@ -139,7 +139,7 @@ def together(names: Iterable[str], results: Iterable[list[Model] | BaseException
     return found
 
 
-async def _listed(state: CallState, name: str) -> list[Model]:
+async def _list_models(state: CallState, name: str) -> list[Model]:
     provider = state.provider
     if not isinstance(provider, ModelLister):
         raise UnsupportedError(f"{name} does not list its models", parameter="provider")

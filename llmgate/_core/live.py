@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 from weakref import proxy
 
-from llmgate._core.drive import OpenStream, abandon, reopen_stream, start_abandoning
+from llmgate._core.drive import OpenStream, cancel_at_provider, reopen_stream, start_cancelling
 from llmgate._core.send import must_propagate
 from llmgate._core.source import CLOSED, STATES, WhenDone, notify
 from llmgate._core.state import Outcome
@@ -96,7 +96,7 @@ class LiveSource:
     async def aclose(self) -> None:
         """Close the connection; the provider is notified, where it has a request for that."""
         self._finish("abandoned")
-        await abandon(self._state)
+        await cancel_at_provider(self._state)
 
     def drop(self) -> None:
         """Close the connection from anywhere: a finalizer, another thread, a loop that is gone."""
@@ -117,13 +117,13 @@ class LiveSource:
     def _abandon_here(self) -> None:
         if self._outcome is None:
             self._finish("abandoned")
-            start_abandoning(self._state)
+            start_cancelling(self._state)
 
     def _expire(self) -> None:
         """Close a stream whose deadline is over while nobody reads; the next read raises."""
         self._failure = self._state.deadline.exceeded()
         self._fail(self._failure)
-        start_abandoning(self._state)
+        start_cancelling(self._state)
 
     def __del__(self) -> None:
         self.drop()
@@ -158,14 +158,14 @@ class LiveSource:
             if self._outcome is not None:  # closed by another task while this one was waiting
                 raise ClosedError(CLOSED) from None
             self._fail(error)
-            await abandon(self._state)
+            await cancel_at_provider(self._state)
             if not self.ready:  # without its frames: what they read may repeat the key
                 raise error.with_traceback(None)  # noqa: B904 - it is the same error
             self._failure = error.with_traceback(None)  # raised after what came before it
         except asyncio.CancelledError as error:
-            self._state.cancelled(error)
+            self._state.attach_attempts(error)
             self._finish("cancelled")
-            await abandon(self._state)
+            await cancel_at_provider(self._state)
             raise
         except BaseException:
             self._finish("cancelled")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
-from llmgate._core.arguments import described
+from llmgate._core.arguments import describe_options
 from llmgate._core.base_client import BaseClient, run_blocking
 from llmgate._core.media import FilesToRead
 from llmgate._core.prepare import fit, hide_credentials, new_id, provider_of, resolve
@@ -39,7 +39,7 @@ class Operations(BaseClient):
 
     # --- embeddings ---
 
-    @described(EmbeddingOptions)
+    @describe_options(EmbeddingOptions)
     async def aembedding(
         self,
         model: str | Sequence[str],
@@ -61,7 +61,7 @@ class Operations(BaseClient):
             raise error.with_traceback(None)  # noqa: B904 - it is the same error, which says where
         return await self._embed_through(call, began)
 
-    @described(EmbeddingOptions)
+    @describe_options(EmbeddingOptions)
     def embedding(
         self,
         model: str | Sequence[str],
@@ -91,8 +91,8 @@ class Operations(BaseClient):
             return await self._embed(call, began)
         from llmgate.embeddings import Embeddings  # noqa: PLC0415 - not paid for by chat
 
-        layers = [each.embed for each in middleware]
-        return await self._run_middleware(layers, call, self._embed, Embeddings, began)
+        links = [each.embed for each in middleware]
+        return await self._run_middleware(links, call, self._embed, Embeddings, began)
 
     async def _embed(self, call: EmbeddingCall, began: float) -> Embeddings:
         """Ask the provider of a call's model."""
@@ -111,7 +111,7 @@ class Operations(BaseClient):
 
     # --- rerankings ---
 
-    @described(RerankOptions)
+    @describe_options(RerankOptions)
     async def arerank(
         self,
         model: str,
@@ -135,7 +135,7 @@ class Operations(BaseClient):
             raise error.with_traceback(None)  # noqa: B904 - likewise
         return await self._rerank_through(call, began)
 
-    @described(RerankOptions)
+    @describe_options(RerankOptions)
     def rerank(
         self,
         model: str,
@@ -165,8 +165,8 @@ class Operations(BaseClient):
             return await self._rerank(call, began)
         from llmgate.reranking import Reranking  # noqa: PLC0415 - not paid for by chat
 
-        layers = [each.rerank for each in self._middleware]
-        return await self._run_middleware(layers, call, self._rerank, Reranking, began)
+        links = [each.rerank for each in self._middleware]
+        return await self._run_middleware(links, call, self._rerank, Reranking, began)
 
     async def _rerank(self, call: RerankCall, began: float) -> Reranking:
         """Ask the provider of a call's model."""
@@ -184,7 +184,7 @@ class Operations(BaseClient):
 
     # --- tokens ---
 
-    @described(CallOptions)
+    @describe_options(CallOptions)
     async def acount_tokens(
         self,
         model: str,
@@ -207,7 +207,7 @@ class Operations(BaseClient):
             call = self._parse(model, read, False, options)
         return await self._count(call, began)
 
-    @described(CallOptions)
+    @describe_options(CallOptions)
     def count_tokens(
         self,
         model: str,
@@ -221,7 +221,7 @@ class Operations(BaseClient):
 
     async def _count(self, call: ChatCall, began: float) -> TokenCount:
         """Ask the provider of a call's model, or estimate."""
-        from llmgate._core.tokens import Ratios, as_count, counted  # noqa: PLC0415 - as above
+        from llmgate._core.tokens import Ratios, as_count, count_by_provider  # noqa: PLC0415 - as above
 
         ratios = self._ratios
         if ratios is None:
@@ -232,14 +232,14 @@ class Operations(BaseClient):
         provider = provider_of(call, target, self._registry)
         if isinstance(provider, TokenCounter):
             fitted = as_count(fit(call, target, provider))
-            found = await counted(await self._new_state(call, fitted, provider, began))
+            found = await count_by_provider(await self._new_state(call, fitted, provider, began))
             if found is not None:
                 return found
         return ratios.estimate(call, provider.name, target.model)
 
     # --- models ---
 
-    @described(ListOptions)
+    @describe_options(ListOptions)
     async def alist_models(
         self, provider: str | None = None, **options: Unpack[ListOptions]
     ) -> ModelList:
@@ -261,7 +261,7 @@ class Operations(BaseClient):
             return await self._list_all(call, began)
         return ModelList(await self._list(provider, call, began))
 
-    @described(ListOptions)
+    @describe_options(ListOptions)
     def list_models(self, provider: str | None = None, **options: Unpack[ListOptions]) -> ModelList:
         """:meth:`alist_models` for code that is not async."""
         hide_credentials(options)
@@ -270,7 +270,7 @@ class Operations(BaseClient):
     async def _list(
         self, name: str, call: ListingCall, began: float, *, is_named: bool = True
     ) -> list[Model]:
-        from llmgate._core.listing import is_configured, listed  # noqa: PLC0415 - not paid for by chat
+        from llmgate._core.listing import is_configured, list_models_of  # noqa: PLC0415 - not paid for by chat
 
         await self._load_provider(call, began)
         provider = provider_of(call, Target(name, ""), self._registry)
@@ -278,13 +278,13 @@ class Operations(BaseClient):
             return []
         state = await self._new_state(call, replace(call, model=""), provider, began)
         try:
-            return await listed(state, name, self._lists)
+            return await list_models_of(state, name, self._lists)
         except MissingKeyError:  # the next call reads the environment again
             self._registry.forget(name)
             raise
 
     async def _list_all(self, call: ListingCall, began: float) -> ModelList:
-        from llmgate._core.listing import together  # noqa: PLC0415 - not paid for by chat
+        from llmgate._core.listing import merge_lists  # noqa: PLC0415 - not paid for by chat
 
         names = self._registry.names()
         lists = [
@@ -297,4 +297,4 @@ class Operations(BaseClient):
             for name in names
         ]
         results = await asyncio.gather(*lists, return_exceptions=True)
-        return together(names, results)
+        return merge_lists(names, results)

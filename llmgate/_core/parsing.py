@@ -49,7 +49,7 @@ async def perform_parsed(
     if not isinstance(result, Completion):
         result.output = output
         return result
-    given = result if is_own else _copied(result)
+    given = result if is_own else _copy_of(result)
     for _ in range(output.repair):
         try:
             return with_parsed(given, output.kind)
@@ -57,11 +57,11 @@ async def perform_parsed(
             failure = error
         call = _asking_again(call, given, failure)
         following = cast("Completion", await perform(call, began))
-        given = _joined(given, following if is_own else _copied(following), failure)
+        given = _join(given, following if is_own else _copy_of(following), failure)
     return with_parsed(given, output.kind)
 
 
-def _copied(completion: Completion) -> Completion:
+def _copy_of(completion: Completion) -> Completion:
     """A completion whose messages nobody else has."""
     choices = completion.choices
     copies = [replace(choice, message=replace(choice.message)) for choice in choices]
@@ -79,7 +79,7 @@ def _asking_again(call: ChatCall, completion: Completion, error: OutputError) ->
 _AGAIN = "That cannot be used: {}. Answer once more, with nothing but JSON that fits the schema."
 
 
-def _joined(first: Completion, second: Completion, error: OutputError) -> Completion:
+def _join(first: Completion, second: Completion, error: OutputError) -> Completion:
     """The second response, with what both were billed, and the requests of both."""
     usage: Usage | None = second.usage
     if first.usage is not None:

@@ -23,9 +23,9 @@ from llmgate._core.settings import (
     as_hedge_after,
     as_hooks,
     as_labels,
-    as_policy,
     as_settings,
     as_timeout,
+    as_unsupported,
     is_iterable,
 )
 from llmgate._text.json import is_object
@@ -254,7 +254,7 @@ def set_call_options(call: UnresolvedCall, own: Mapping[str, Any]) -> None:
     call.hooks = as_hooks(own.get("hooks", ()))
     call.extra_headers = as_headers(own.get("extra_headers", {}))
     call.extra_body = as_extra_body(own.get("extra_body", {}))
-    call.unsupported = as_policy(own.get("unsupported", call.unsupported))
+    call.unsupported = as_unsupported(own.get("unsupported", call.unsupported))
     call.max_retries = own.get("max_retries")
     call.labels = as_labels(own.get("labels", {}))
     if "timeout" in own:

@@ -69,7 +69,7 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def explained(error: ValidationError, value: Any, path: str) -> InvalidRequestError:
+def explain_refusal(error: ValidationError, value: Any, path: str) -> InvalidRequestError:
     """The deepest of pydantic's findings: in a union that is the branch that was meant.
 
     Args:

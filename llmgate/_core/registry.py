@@ -72,10 +72,10 @@ class InstalledProvider:
             return cast("ProviderFactory", self.entry_point.load())
         except BaseException as error:  # noqa: BLE001 - a third-party module may raise anything
             reason = describe_failure(error)
-        raise UnknownProviderError(f"the provider {self.described} failed to load: {reason}")
+        raise UnknownProviderError(f"the provider {self.description} failed to load: {reason}")
 
     @property
-    def described(self) -> str:
+    def description(self) -> str:
         """Its name, package and version, for errors."""
         return f"{self.name!r} of the package {self.distribution} {self.version}"
 
@@ -259,7 +259,7 @@ class Registry:
             under_way = self._start(key, lambda: self._make(key, settings))
         else:
             under_way = self._start(name, lambda: self._import(name))
-        return under_way, name, self._described(name)
+        return under_way, name, self._description_of(name)
 
     def _start(self, step: Hashable, work: Callable[[], object]) -> Future[object]:
         under_way = self._loading.get(step)
@@ -343,7 +343,7 @@ class Registry:
         self, factory: ProviderFactory, name: str, settings: Mapping[str, Any]
     ) -> Provider:
         """The provider that its factory makes."""
-        given, described = self._given.get(name), self._described(name)
+        given, described = self._given.get(name), self._description_of(name)
         try:
             check_settings(factory, name, settings)
             return checked(factory(**settings), described)
@@ -356,8 +356,8 @@ class Registry:
         reason = without_settings(reason, settings)
         raise UnknownProviderError(f"the provider {described} failed to start: {reason}")
 
-    def _described(self, name: str) -> str:
-        return repr(name) if name in self._given else self._installed(name).described
+    def _description_of(self, name: str) -> str:
+        return repr(name) if name in self._given else self._installed(name).description
 
     def _installed(self, name: str) -> KnownProvider:
         known = _known(name)

@@ -49,7 +49,7 @@ def valid_large_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The checked forms of the large parameters that need no full check.
 
     What is in them is the same for all calls, and nobody must change it: whoever is free to change
-    a call has it :func:`copied`.
+    a call has it a :func:`deep_copy`.
     """
     found = dict[str, Any]()
     for name in LARGE:
@@ -211,10 +211,10 @@ def drop_nulls(message: dict[str, Any]) -> None:
             del call[name]
 
 
-def copied(call: ChatCall) -> ChatCall:
+def deep_copy(call: ChatCall) -> ChatCall:
     """The call with its own copies of messages and large parameters, which may be changed: so the
     messages are of no class that says what is in them."""
-    copy = another(call)
+    copy = shallow_copy(call)
     own: Any = call.parameters.copy()
     if own:
         for name in LARGE:
@@ -226,7 +226,7 @@ def copied(call: ChatCall) -> ChatCall:
     return copy
 
 
-def another(call: Call) -> Call:
+def shallow_copy(call: Call) -> Call:
     """A copy of the call whose fields may be changed."""
     kind: Any = type(call)
     copy: Call = _copier_of(kind)(call)

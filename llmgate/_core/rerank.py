@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from llmgate._core import drive
-from llmgate._core.abilities import apply_abilities, declared
+from llmgate._core.abilities import apply_abilities, declaration_of
 from llmgate._core.check import check_documents, check_own_parameters, check_query
 from llmgate._core.prepare import new_id, set_call_options, split_options
 from llmgate.errors import PluginError, UnsupportedError, describe_value
@@ -58,7 +58,9 @@ def fit_rerank(call: RerankCall, target: Target, provider: Provider) -> RerankCa
     """
     if not isinstance(provider, Reranker):
         raise UnsupportedError(f"{provider.name} does not rerank documents", parameter="documents")
-    abilities = declared(provider, provider.rerank_abilities, (target.model,), RerankAbilities)
+    abilities = declaration_of(
+        provider, provider.rerank_abilities, (target.model,), RerankAbilities
+    )
     documents: list[str | dict[str, Any]] = [
         each if abilities.takes_objects else _text_of(each, place, provider.name)
         for place, each in enumerate(call.documents)
@@ -103,7 +105,7 @@ async def reranked(state: CallState, asked: RerankCall) -> Reranking:
         LLMGateError: always one of our own; cancellation passes unchanged.
     """
     reranking = await drive.run_call(lambda: _reranked(state, asked), state)
-    state.end("ok", usage=_counted(reranking.usage))
+    state.end("ok", usage=_tokens_of(reranking.usage))
     return reranking
 
 
@@ -123,7 +125,7 @@ async def _reranked(state: CallState, asked: RerankCall) -> Reranking:
     return found
 
 
-def _counted(usage: RerankUsage | None) -> Usage | None:
+def _tokens_of(usage: RerankUsage | None) -> Usage | None:
     """The tokens for the events of hooks; None where the provider counts something else."""
     if usage is None or usage.total_tokens is None:
         return None

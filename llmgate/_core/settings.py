@@ -34,7 +34,7 @@ def as_timeout(timeout: float | Timeout) -> Timeout:
     return timeout if isinstance(timeout, Timeout) else Timeout(total=timeout)
 
 
-def as_policy(value: Any) -> Policy:
+def as_unsupported(value: Any) -> Policy:
     if value not in ("drop", "raise"):
         raise InvalidRequestError.expected("'drop' or 'raise'", value, "unsupported")
     return "drop" if value == "drop" else "raise"
@@ -201,7 +201,7 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) and value.isascii() and value.isprintable()
 
 
-def explained(init: Init) -> Init:
+def explain_unknown_arguments(init: Init) -> Init:
     """A constructor of a client whose errors for unknown arguments give advice.
 
     It raises a ``TypeError``, as Python does.

@@ -218,7 +218,7 @@ class CallState:
 
     # --- errors ---
 
-    def cancelled(self, error: BaseException) -> None:
+    def attach_attempts(self, error: BaseException) -> None:
         """Attach the attempts so far to a cancellation, for :func:`attempts_of`."""
         vars(error)[_MARK] = (*attempts_of(error), *self.attempts)
 

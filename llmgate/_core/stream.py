@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from llmgate._core.source import Source, WhenDone, notify, text_of
 from llmgate._exchange import Exchange, HasExchange
-from llmgate._text.hints import AsyncOnly, Live
+from llmgate._text.hints import AsyncOnly, HoldsConnections
 from llmgate.errors import InvalidRequestError, describe_value
 from llmgate.types import Chunk, Completion, Usage
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 
-class Stream(AsyncOnly, Live, HasExchange):
+class Stream(AsyncOnly, HoldsConnections, HasExchange):
     """The chunks of a completion, as they arrive.
 
     ``async for chunk in stream`` yields them. A loop that is left by ``break`` can be resumed by
@@ -121,7 +121,7 @@ class Stream(AsyncOnly, Live, HasExchange):
         return batch
 
     async def completion(self) -> Completion:
-        """The complete response, reading the rest of the stream.
+        """The whole completion; it reads the rest of the stream.
 
         Raises:
             OutputError: when it is no value of the type that was the ``response_format``.

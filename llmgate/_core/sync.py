@@ -22,7 +22,7 @@ from weakref import WeakSet
 from llmgate._core.source import text_of
 from llmgate._core.stream import Stream
 from llmgate._exchange import Exchange, HasExchange
-from llmgate._text.hints import Live, SyncOnly
+from llmgate._text.hints import HoldsConnections, SyncOnly
 from llmgate.errors import LLMGateError, describe_error
 from llmgate.types import Chunk, Completion, Usage
 
@@ -263,7 +263,7 @@ def _each_of(values: ValueIterator[Result]) -> Iterator[Result]:
         yield from found
 
 
-class SyncStream(SyncOnly, Live, HasExchange):
+class SyncStream(SyncOnly, HoldsConnections, HasExchange):
     """A :class:`~llmgate.Stream` for ``for``. A loop that is left by ``break`` can be resumed."""
 
     def __init__(self, stream: Stream) -> None:
@@ -331,7 +331,7 @@ class SyncStream(SyncOnly, Live, HasExchange):
         return _each_of(self._stream.items(kind))
 
     def completion(self) -> Completion:
-        """The complete response, reading the rest of the stream."""
+        """The whole completion; it reads the rest of the stream."""
         self._ready.clear()
         return run(self._stream.completion)
 

@@ -48,18 +48,18 @@ def as_count(call: ProviderCall) -> CountCall:
     )
 
 
-async def counted(state: CallState) -> TokenCount | None:
+async def count_by_provider(state: CallState) -> TokenCount | None:
     """The provider's count; None where its host has no endpoint for that.
 
     Raises:
         LLMGateError: always one of our own; cancellation passes unchanged.
     """
-    found = await drive.run_call(lambda: _counted(state), state)
+    found = await drive.run_call(lambda: _count(state), state)
     state.end("ok")
     return found
 
 
-async def _counted(state: CallState) -> TokenCount | None:
+async def _count(state: CallState) -> TokenCount | None:
     provider = cast("TokenCounter", state.provider)
     try:
         found = await drive.run_flow(provider.count_tokens, state)

@@ -14,7 +14,7 @@ from operator import add
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias, cast, runtime_checkable
 
 from llmgate._core.base_client import run_blocking
-from llmgate._core.check import listed, refuse_one_tool
+from llmgate._core.check import as_message_list, refuse_one_tool
 from llmgate._core.default import default_client
 from llmgate._core.settings import as_timeout
 from llmgate._core.tool_calls import ToolCalled, ToolCaller, ToolFailed
@@ -195,7 +195,7 @@ class Loop:
         options: dict[str, Any],
     ) -> None:
         self._streams = bool(options.pop("stream", False))
-        self.history = ToolRun(listed(messages, model))
+        self.history = ToolRun(as_message_list(messages, model))
         self._model, self._settings = model, settings
         self._tell = settings.on_event or _ignore
         self._client = settings.client or cast("Completes", default_client())

@@ -156,7 +156,7 @@ class SyncOnly:
             pass
 
 
-class Live:
+class HoldsConnections:
     """What holds connections: it says where things are, and why it cannot be pickled."""
 
     __slots__ = ()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
 from llmgate._core.check import check_name, check_parameters
 from llmgate._core.prepare import hide_credentials, set_call_options
-from llmgate._core.remembered import another
+from llmgate._core.remembered import shallow_copy
 from llmgate._core.settings import as_hedge_after, is_iterable
 from llmgate._text.json import is_mapping, is_number
 from llmgate.errors import (
@@ -98,7 +98,7 @@ class Target:
         The key and the address of a call are for the provider that the caller named: another one
         gets what its target gives.
         """
-        asked = another(call)
+        asked = shallow_copy(call)
         asked.model, asked.max_retries = self.model, retries
         asked.fallbacks, asked.hedge_after = (), None
         if call.settings and self._provider != provider_in(call.model):

@@ -39,7 +39,7 @@ _NEVER_SENT_AGAIN = frozenset({"POST", "PATCH"})
 """The methods that aiohttp's session does not send a second time by itself."""
 
 
-class Exchange:
+class PendingRequest:
     """One request on its way through a session: what it waits for, and on which connection."""
 
     __slots__ = (
@@ -86,7 +86,7 @@ class Exchange:
         if self.is_reused:
             self.request_mark = RequestMark(transport)
 
-    def explained(
+    def explain(
         self, error: aiohttp.ClientOSError | aiohttp.ServerDisconnectedError
     ) -> ExplainedError:
         """Why there is no response. By now the system says nothing of a reset any more."""
@@ -101,11 +101,11 @@ class Exchange:
 
 
 class Connector(aiohttp.TCPConnector):
-    """aiohttp's pool; it also tells an exchange about its connection, and bounds making it."""
+    """aiohttp's pool; it also tells a request about its connection, and bounds making it."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)  # pyright: ignore[reportUnknownMemberType] # aiohttp's
-        self.exchanges: dict[asyncio.Task[Any] | None, Exchange] = {}
+        self.pending_requests: dict[asyncio.Task[Any] | None, PendingRequest] = {}
         self._process = os.getpid()
 
     @property
@@ -117,25 +117,25 @@ class Connector(aiohttp.TCPConnector):
         """Nothing: a keeper closes it, and what a forked child inherits is its parent's."""
 
     async def connect(self, *args: Any, **named: Any) -> Any:
-        """A connection from the pool, or a new one, for the exchange of this task if any."""
-        exchange = self.exchanges.get(asyncio.current_task())
-        if exchange is None:
+        """A connection from the pool, or a new one, for the request of this task if any."""
+        pending = self.pending_requests.get(asyncio.current_task())
+        if pending is None:
             return await super().connect(*args, **named)
         async with asyncio.timeout(None) as timeout:
-            exchange.limit = ConnectLimit(timeout, exchange.connect_seconds)
+            pending.limit = ConnectLimit(timeout, pending.connect_seconds)
             try:
-                return await self._connected(exchange, args, named)
+                return await self._connected(pending, args, named)
             finally:
-                exchange.stop_waiting()
-                exchange.limit.stop()
-                exchange.limit = None  # it leads to this task, and its result to the response
+                pending.stop_waiting()
+                pending.limit.stop()
+                pending.limit = None  # it leads to this task, and its result to the response
 
-    async def _connected(self, exchange: Exchange, args: Any, named: Any) -> Any:
+    async def _connected(self, pending: PendingRequest, args: Any, named: Any) -> Any:
         while True:
-            exchange.is_reused = False
+            pending.is_reused = False
             connection: Any = await self._next(args, named)
-            if not (exchange.is_reused and _is_spoilt(connection)):
-                exchange.begin(connection.transport)
+            if not (pending.is_reused and _is_spoilt(connection)):
+                pending.begin(connection.transport)
                 return connection
             connection.close()  # it broke while it was idle, or something came unasked
 
@@ -181,17 +181,17 @@ async def send_by_session(
     connector: Any = session.connector
     if connector is None:  # as when it was closed meanwhile
         raise aiohttp.ClientConnectionError
-    task, exchange = asyncio.current_task(), Exchange(request.body, connect_seconds)
-    connector.exchanges[task] = exchange
+    task, pending = asyncio.current_task(), PendingRequest(request.body, connect_seconds)
+    connector.pending_requests[task] = pending
     try:
-        return SessionResponse(await _sent(session, request, url, proxy, exchange))
+        return SessionResponse(await _sent(session, request, url, proxy, pending))
     except BaseException as error:
         if isinstance(error, asyncio.CancelledError):
-            exchange.mark(error)
-        _abort_soon(exchange.transport)
+            pending.mark(error)
+        _abort_soon(pending.transport)
         raise
     finally:
-        del connector.exchanges[task]
+        del connector.pending_requests[task]
 
 
 async def _sent(
@@ -199,27 +199,27 @@ async def _sent(
     request: HttpRequest,
     url: URL,
     proxy: str | None,
-    exchange: Exchange,
+    pending: PendingRequest,
 ) -> aiohttp.ClientResponse:
     try:
         return await session.request(
             request.method,
             url,
-            data=exchange.body,  # as a file, it is sent in pieces
+            data=pending.body,  # as a file, it is sent in pieces
             headers=request.headers,
             skip_auto_headers=("Content-Type",),
             allow_redirects=False,
             proxy=proxy,
             read_bufsize=STREAM_BUFFER if request.stream else READ_BUFFER,
-            trace_request_ctx=exchange,
+            trace_request_ctx=pending,
             middlewares=() if request.method in _NEVER_SENT_AGAIN else (_send_once,),
         )
     except aiohttp.ClientConnectorError:
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        failure = exchange.explained(error)
+        failure = pending.explain(error)
     except _InterruptedError as error:
-        failure = exchange.explained(error.reason)
+        failure = pending.explain(error.reason)
     raise failure
 
 
@@ -279,7 +279,7 @@ def _abort_soon(transport: asyncio.Transport | None) -> None:
 
 
 def _traces() -> aiohttp.TraceConfig:
-    """What tells an exchange how it gets its connection."""
+    """What tells a request how it gets its connection."""
     traces = aiohttp.TraceConfig()
     traces.on_connection_queued_start.append(_waits_for_pool)
     traces.on_connection_queued_end.append(_has_waited)
@@ -298,18 +298,18 @@ async def _has_waited(_: Any, context: Any, __: Any) -> None:
 
 
 async def _begins_to_connect(_: Any, context: Any, __: Any) -> None:
-    exchange: Exchange = context.trace_request_ctx
-    exchange.phase = "connect"
-    _limit_of(exchange).start()
+    pending: PendingRequest = context.trace_request_ctx
+    pending.phase = "connect"
+    _limit_of(pending).start()
 
 
 async def _has_connected(_: Any, context: Any, __: Any) -> None:
     _limit_of(context.trace_request_ctx).stop()
 
 
-def _limit_of(exchange: Exchange) -> ConnectLimit:
+def _limit_of(pending: PendingRequest) -> ConnectLimit:
     """There is one whenever a connection is made: all is within ``Connector.connect``."""
-    return cast("ConnectLimit", exchange.limit)
+    return cast("ConnectLimit", pending.limit)
 
 
 async def _is_reused(_: Any, context: Any, __: Any) -> None:

@@ -63,7 +63,7 @@ class FastPath:
         connection: Any = await connector.connect(route, [], _timeout(connect_seconds))
         response = DirectResponse(connection, route.url)
         try:
-            await response.exchange(head + request.body, stream=request.stream)
+            await response.send(head + request.body, stream=request.stream)
         except BaseException as error:
             response.close()
             if isinstance(error, BrokenConnectionError) and error.unprocessed:

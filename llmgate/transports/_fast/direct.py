@@ -172,7 +172,7 @@ class DirectResponse:
         self._connection: Any = connection
         self.url = url
 
-    async def exchange(self, request: bytes, *, stream: bool = False) -> None:
+    async def send(self, request: bytes, *, stream: bool = False) -> None:
         """Send the bytes of a request, and wait for the head of its response."""
         wire: Wire = self._connection.protocol
         try:
@@ -187,7 +187,7 @@ class DirectResponse:
             wire.mark(cancelled)
             raise
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-            failure = wire.explained(error)
+            failure = wire.explain(error)
         else:
             self.status, self.headers = message.code, message.headers
             self.content.on_eof(self._rest)

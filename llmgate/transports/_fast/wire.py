@@ -173,7 +173,7 @@ class Wire(ResponseHandler):
             if is_secured:
                 self._loop.call_soon(transport.abort)  # not now: it may be in the midst of reading
 
-    def explained(
+    def explain(
         self, error: aiohttp.ClientOSError | aiohttp.ServerDisconnectedError
     ) -> ExplainedError:
         """Why there is no response."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from llmgate._core.deadline import Deadline
 from llmgate._core.guard import GRACE, Guard, give_time, whole
-from llmgate._core.remembered import copied
+from llmgate._core.remembered import deep_copy
 from llmgate._core.settings import is_iterable
 from llmgate.embeddings import EmbeddingCall
 from llmgate.errors import (
@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 
 Call = TypeVar("Call", bound=ChatCall | EmbeddingCall | RerankCall)
 Result = TypeVar("Result")
-Layer: TypeAlias = Callable[[Call, Callable[[Call], Awaitable[Result]]], Awaitable[Result]]
+Link: TypeAlias = Callable[[Call, Callable[[Call], Awaitable[Result]]], Awaitable[Result]]
+"""A method of a middleware: it takes a call and the handler that is next in the chain."""
 
 
 def run_chat(
@@ -68,8 +69,8 @@ def run_chat(
             if not each.only_asks(call):
                 is_guarded, is_copied = True, is_copied or each.changes_calls
     if is_guarded:
-        layers, given = [each.chat for each in middleware], copied(call) if is_copied else call
-        return run_middleware(layers, given, perform, kind, registry, default, began)
+        links, given = [each.chat for each in middleware], deep_copy(call) if is_copied else call
+        return run_middleware(links, given, perform, kind, registry, default, began)
     handler: Handler = (
         (lambda call: perform(call, began))  # nothing is changed that needs a check
         if observes
@@ -86,7 +87,7 @@ def run_chat(
 
 
 async def run_middleware(
-    layers: Sequence[Layer[Call, Result]],
+    links: Sequence[Link[Call, Result]],
     call: Call,
     perform: Callable[[Call, float], Coroutine[Any, Any, Result]],
     kind: type[Any],
@@ -94,7 +95,7 @@ async def run_middleware(
     default: Timeout,
     began: float,
 ) -> Result:
-    """The result of a call that passes these layers, outermost first; it must be of this kind.
+    """The result of a call that passes these links, outermost first; it must be of this kind.
 
     ``perform`` asks the provider, of a call that began at a time of :func:`time.monotonic`;
     ``default`` is the timeout of a call that has none.
@@ -111,9 +112,9 @@ async def run_middleware(
         return guard.bounded(perform(call, began))
 
     handler = _innermost(call, bounded, registry, default, began)
-    for layer in layers[:0:-1]:
-        handler = _around(layer, handler)
-    given = layers[0](call, handler)
+    for link in links[:0:-1]:
+        handler = _around(link, handler)
+    given = links[0](call, handler)
     is_coroutine = isinstance(given, CoroutineType)  # and no future, say
     work = cast("Coroutine[Any, Any, Result]", given) if is_coroutine else _coroutine_of(given)
     return _checked(await guard.guarded(work), kind)
@@ -178,9 +179,9 @@ def _left(whole: Timeout, began: float) -> float:
 
 
 def _around(
-    layer: Layer[Call, Result], handler: Callable[[Call], Awaitable[Result]]
+    link: Link[Call, Result], handler: Callable[[Call], Awaitable[Result]]
 ) -> Callable[[Call], Awaitable[Result]]:
-    return lambda call: layer(call, handler)
+    return lambda call: link(call, handler)
 
 
 def _checked(result: Result, kind: type[Any]) -> Result:
