@@ -158,8 +158,10 @@ class BaseClient(HoldsConnections):
         ``hook_timeout`` seconds; then it drops the events that remain, and warns of them.
         """
         self._closed = True
-        await self._connections.aclose()
-        await self._dispatcher.aclose()
+        try:
+            await self._connections.aclose()
+        finally:
+            await self._dispatcher.aclose()
 
     def close(self) -> None:
         """:meth:`aclose`, for the calls that were made without ``await``."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from llmgate._core.loading import in_time
-from llmgate.errors import LLMGateError, RequestError, describe_error, describe_value
+from llmgate._core.views import innermost
+from llmgate.errors import ClosedError, LLMGateError, RequestError, describe_error, describe_value
 from llmgate.provider import Provider
 from llmgate.provider.http import Transport
 from llmgate.provider.threads import start_in_thread
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     Pools: TypeAlias = WeakKeyDictionary[asyncio.AbstractEventLoop, AiohttpTransport]
 
 _TRANSPORT = "llmgate.transports.aiohttp"
+_CLOSED = "the client was closed during the call"
 
 interceptors: list[Callable[[Callable[[], Awaitable[Transport]]], Transport]] = []
 """Functions that wrap the transports of all clients, such as recordings of tests. Each is called
@@ -52,6 +55,8 @@ class Connections:
         self._given = transport
         self._warns = warns
         self._own: WeakKeyDictionary[Provider, Transport] = WeakKeyDictionary()
+        self._unused: list[Transport] = []
+        self._is_closed = False
         self._settings: Future[HttpSettings] | None = None
         self._lock = threading.Lock()
 
@@ -63,7 +68,7 @@ class Connections:
         if interceptors and intercepted:
             real = partial(self.transport_for, provider, timeout, began, intercepted=False)
             return interceptors[-1](real)
-        transport = _own_transport(provider, self._own)
+        transport = self._own_transport(provider)
         if transport is not None:
             return transport
         if self._given is not None:
@@ -73,6 +78,36 @@ class Connections:
             settings = await self._http_settings(timeout, began)
             pool = self._open_pool() or await self._new_pool(settings)
         return pool
+
+    def _own_transport(self, provider: Provider) -> Transport | None:
+        """The provider's own transport, if it has one; it is asked for it once.
+
+        Raises:
+            ClosedError: when the client was closed meanwhile, which would not close this one.
+            RequestError: when the provider cannot say.
+        """
+        try:
+            known = self._own.get(innermost(provider)) if self._own else None
+            if known is not None or (given := provider.transport) is None:
+                return known
+            return self._keep(innermost(provider), given)
+        except LLMGateError:
+            raise
+        except Exception as error:  # noqa: BLE001 - third-party code may raise anything
+            reason = describe_error(error)
+        raise RequestError(f"the provider {provider.name!r} has no transport: {reason}")
+
+    def _keep(self, provider: Provider, transport: Any) -> Transport:
+        """The transport that is used for this provider, and closed with the client."""
+        if not (callable(transport.open) and callable(transport.aclose)):
+            raise TypeError(f"{describe_value(transport)} is not a transport")
+        with self._lock:
+            if self._is_closed:
+                raise ClosedError(_CLOSED)
+            used: Transport = self._own.setdefault(provider, transport)
+            if used is not transport:  # another thread has asked at the same time
+                self._unused.append(transport)
+            return used
 
     def _open_pool(self) -> AiohttpTransport | None:
         pool = self.pools.get(asyncio.get_running_loop())
@@ -85,7 +120,12 @@ class Connections:
         forget = partial(_forget, ref(self.pools), ref(loop))
         pool = await AiohttpTransport.start(settings, forget, warns=self._warns)
         with self._lock:
-            self.pools[loop] = pool
+            is_closed = self._is_closed
+            if not is_closed:
+                self.pools[loop] = pool
+        if is_closed:
+            await pool.aclose()
+            raise ClosedError(_CLOSED)
         return pool
 
     async def _http_settings(self, timeout: Timeout, began: float) -> HttpSettings:
@@ -96,16 +136,18 @@ class Connections:
         return await in_time(loading, "the transport", timeout, began)
 
     async def aclose(self) -> None:
-        """Close the running loop's pool, and every transport that was given."""
+        """Close the running loop's pool, and every transport that was given. Where closing one of
+        them fails, the others are closed all the same, and then that is raised."""
+        with self._lock:
+            self._is_closed = True
+            transports = [*self._own.values(), *self._unused]
+            self._own.clear()
+            self._unused.clear()
         pool = self.pools.pop(asyncio.get_running_loop(), None)
-        if pool is not None:
-            await pool.aclose()
-        transports = list(self._own.values())
-        self._own.clear()
-        if self._given is not None:
-            transports.append(self._given)
-        for transport in transports:
-            await transport.aclose()
+        async with AsyncExitStack() as closing:
+            for each in (self._given, *transports, pool):
+                if each is not None:
+                    closing.push_async_callback(each.aclose)
 
 
 def _loaded(settings: HttpSettings) -> HttpSettings:
@@ -119,29 +161,3 @@ def _forget(pools: ReferenceType[Pools], loop: ReferenceType[asyncio.AbstractEve
     pool_of, ended = pools(), loop()
     if pool_of is not None and ended is not None:
         pool_of.pop(ended, None)
-
-
-def _own_transport(
-    provider: Provider, transports: MutableMapping[Provider, Transport]
-) -> Transport | None:
-    """The provider's own transport, if it has one.
-
-    ``transports`` are those of the client, which asks each provider once.
-
-    Raises:
-        RequestError: when it cannot say.
-    """
-    try:
-        transport = transports.get(provider) if transports else None
-        if transport is None and (transport := provider.transport) is not None:
-            given: Any = transport
-            if not (callable(given.open) and callable(given.aclose)):
-                raise TypeError(f"{describe_value(transport)} is not a transport")
-            transport = transports.setdefault(provider, transport)
-    except LLMGateError:
-        raise
-    except Exception as error:  # noqa: BLE001 - third-party code may raise anything
-        reason = describe_error(error)
-    else:
-        return transport
-    raise RequestError(f"the provider {provider.name!r} has no transport: {reason}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from llmgate._core.views import innermost
 from llmgate.errors import PluginError, describe_error, origin_of
 
 if TYPE_CHECKING:
@@ -34,5 +35,4 @@ def authorize_error(error: BaseException, provider: Provider) -> PluginError:
 
 
 def _origin(error: BaseException, provider: Provider) -> str:
-    provider = getattr(provider, "__wrapped__", provider)  # not one that speaks the legacy form
-    return origin_of(error, type(provider).__module__.partition(".")[0])
+    return origin_of(error, type(innermost(provider)).__module__.partition(".")[0])

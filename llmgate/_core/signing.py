@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from llmgate._core.state import CallState
 from llmgate._core.token_cache import REFUSED
+from llmgate._core.views import innermost
 from llmgate.errors import LLMGateError, ResponseTooLargeError
 from llmgate.provider.http import HttpRequest, HttpResponse
 
@@ -67,8 +68,7 @@ class CallSigning:
         state, previous = self._state, self.previous
         is_refused = previous is not None and previous.status in REFUSED
         refused = state.tokens_used.get(key) if is_refused else None
-        provider = getattr(state.provider, "__wrapped__", state.provider)
-        token = await state.tokens.get(provider, key, make, refused)
+        token = await state.tokens.get(innermost(state.provider), key, make, refused)
         state.tokens_used[key] = token
         return cast("Token", token)
 

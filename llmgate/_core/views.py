@@ -1,4 +1,7 @@
-"""A view of a provider whose completions and chunks are changed by given functions."""
+"""A view of a provider whose completions and chunks are changed by given functions.
+
+A call makes its own views. What outlives it is kept by the provider itself: :func:`innermost`.
+"""
 
 from __future__ import annotations
 
@@ -42,6 +45,13 @@ class ProviderView:
     def fitted(self, call: ProviderCall) -> ProviderCall:
         """The call as the provider is given it."""
         return call
+
+
+def innermost(provider: Provider) -> Provider:
+    """The provider itself, of which this may be a view, or a view of views."""
+    while isinstance(provider, ProviderView):
+        provider = provider.__wrapped__
+    return provider
 
 
 class MappedDecoder:
