@@ -217,6 +217,17 @@ def test_names_are_sent_in_the_characters_that_are_accepted() -> None:
     )
 
 
+def test_names_of_no_accepted_character_are_told_apart_within_the_length() -> None:
+    """However many there are."""
+    given = [chr(0x5929 + number) * 64 for number in range(100)]
+    names = NameMap([*given, "_" * 63 + "1"], re.compile("[A-Za-z_][A-Za-z0-9_]*"), "Acme")
+    sent = [names.sent(name, "tools[0]", call_with()) for name in given]
+    assert ["_" * 64, "_" * 62 + "_3", "_" * 62 + "_4"] == sent[:3]
+    assert {64} == {*map(len, sent)}
+    assert given == [names.given(name) for name in sent]
+    assert 100 == len({*sent})
+
+
 def test_a_piece_of_a_stream_is_a_chunk() -> None:
     """It is equal to a chunk made of all its parts, and has none of what was not given."""
     head = ("id-1", 1_764_000_000, "model-1")

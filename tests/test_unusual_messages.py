@@ -44,7 +44,7 @@ async def test_what_is_no_response_may_hold_anything_under_the_names_of_one(
 ) -> None:
     """It is an unknown key, and sent as it is."""
     first: dict[str, Any] = {"role": "assistant", "tool_calls": [CUSTOM | {"id": "1"}]}
-    message = {"role": role, "content": "x", **more}
+    message: dict[str, Any] = {"role": role, "content": "x", **more}
     if role == "function":
         first = {"role": "assistant", "function_call": CALLED}
         message["name"] = "weather"
@@ -70,7 +70,8 @@ async def test_a_number_is_not_a_truth_value(one: dict[str, Any], other: dict[st
     provider = FakeProvider(["Hi", "Hi"])
     async with Client(providers={"fake": provider}) as client:
         for more in (one, other):
-            await client.acompletion("fake/m", [*history, {"role": "user", "content": "z", **more}])
+            messages: Messages = [*history, {"role": "user", "content": "z", **more}]
+            await client.acompletion("fake/m", messages)
     for request, more in zip(provider.transport.requests, (one, other), strict=True):
         last = decode_json(request.body)["conversation"][-1]
         assert repr({"role": "user", "content": "z", **more}) == repr(last)

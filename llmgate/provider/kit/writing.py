@@ -279,7 +279,8 @@ class NameMap:
 
     Args:
         names: All that the call has: those of its tools, and those in its history.
-        accepted: What a whole name must match. It must match underscores anywhere.
+        accepted: What a whole name must match. It must match underscores anywhere, and digits at
+            the end.
         reason: Why others are changed, for the report.
         longest: The most characters.
     """
@@ -323,9 +324,11 @@ class NameMap:
         return text if self._accepted.fullmatch(text) else f"_{text}"
 
     def _free(self, name: str, taken: Collection[str]) -> str:
-        """The name, cut to its length, with underscores at its end where it is not free."""
-        sent, end = name[: self._longest], ""
+        """The name, cut to its length, with another end where it is not free: one or two
+        underscores, then numbers, of which there are enough where all of a name was replaced."""
+        sent, number = name[: self._longest], 0
         while sent in taken or sent in self._given:
-            end += "_"
+            number += 1
+            end = "_" * number if number < 3 else f"_{number}"
             sent = name[: self._longest - len(end)] + end
         return sent
