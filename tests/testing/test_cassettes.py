@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +128,21 @@ def test_calls_without_await_and_decorators(tmp_path: Path) -> None:
     assert ["one", "one"] == [capital(), capital()]
     assert "The capital." == capital.__doc__
     assert "one" == asyncio.run(slowly())
+
+
+def test_what_goes_on_after_its_call_is_refused_as_decorated(tmp_path: Path) -> None:
+    """A generator would run outside the cassette, and send for real; a class would be none."""
+    record = cassette(tmp_path / "x.json")
+
+    def fixture() -> Iterator[int]:
+        yield 1
+
+    async def slow_fixture() -> AsyncIterator[int]:
+        yield 1
+
+    for given in (fixture, slow_fixture, Client):
+        with pytest.raises(InvalidRequestError, match="`with cassette"):
+            record(given)
 
 
 async def test_every_provider_is_recorded_by_its_transport(tmp_path: Path) -> None:

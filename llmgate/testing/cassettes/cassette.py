@@ -10,7 +10,7 @@ import threading
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import ExitStack
 from functools import wraps
-from inspect import iscoroutinefunction
+from inspect import isasyncgenfunction, isclass, iscoroutinefunction, isgeneratorfunction
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, cast, get_args
@@ -159,7 +159,14 @@ class Cassette:
         self.__exit__(kind, error, traceback)
 
     def __call__(self, function: Function) -> Function:
-        """The function, each call of which is within the cassette."""
+        """The function, each call of which is within the cassette.
+
+        Raises:
+            InvalidRequestError: for a generator or a class, which would run outside it.
+        """
+        if isgeneratorfunction(function) or isasyncgenfunction(function) or isclass(function):
+            reason = "cannot decorate a generator or a class: write `with cassette(…):` inside it"
+            raise InvalidRequestError(reason, path="cassette")
 
         @wraps(function)
         async def asynchronous(*arguments: Any, **named: Any) -> Any:
