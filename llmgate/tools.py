@@ -215,7 +215,9 @@ class Tool(Generic[Parameters, Returned]):
             function, arguments = cast("Callable[..., Any]", self.function), given
         if inspect.iscoroutinefunction(self.function):
             return await cast("Awaitable[Any]", function(**arguments))
-        return await run_in_thread(partial(function, **arguments))
+        result: Any = await run_in_thread(partial(function, **arguments))
+        # a decorator may hide that a function is async
+        return await result if inspect.isawaitable(result) else result
 
 
 @overload

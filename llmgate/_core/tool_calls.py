@@ -5,6 +5,7 @@ It makes no calls to a model; ``tool_rounds`` does.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Iterable, Sequence
@@ -114,6 +115,10 @@ class ToolCaller:
                 content = as_content(await tool.run(arguments, self._context))
                 seconds = time.monotonic() - began
                 return ToolCalled(name, arguments, content, seconds, call.id, is_repaired)
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise
+            failure = "the tool was cancelled"  # by something that it waited for
         except Exception as error:  # noqa: BLE001 - a third-party function may raise anything
             failure = describe_error(error)
         return ToolFailed(name, text, f"Error: {failure}", time.monotonic() - began, call.id)
@@ -137,7 +142,7 @@ def _arguments(text: str) -> tuple[dict[str, Any], bool]:
 def as_content(result: Any) -> Content:
     """A result as the model reads it: text and parts as they are, any other value as JSON."""
     if isinstance(result, str):
-        return result
+        return _as_unicode(result)
     if _is_part(result):
         return [result]
     if isinstance(result, list | tuple) and any(map(_is_part, cast("Any", result))):
@@ -147,7 +152,7 @@ def as_content(result: Any) -> Content:
 
 
 def _text_part(item: Any) -> dict[str, Any]:
-    return {"type": "text", "text": item if isinstance(item, str) else _as_text(item)}
+    return {"type": "text", "text": _as_unicode(item) if isinstance(item, str) else _as_text(item)}
 
 
 def _is_part(value: Any) -> bool:
@@ -155,15 +160,21 @@ def _is_part(value: Any) -> bool:
     if isinstance(value, LocalFile):
         return True
     kind = value.get("type") if is_object(value) else None
-    return kind in _PARTS and kind in value
+    return isinstance(kind, str) and kind in _PARTS and kind in value
 
 
 _PARTS = frozenset({"text", "image_url", "file", "input_audio"})
 
 
+def _as_unicode(text: str) -> str:
+    """A text with escapes in place of lone surrogates, as in names of files that are no UTF-8: no
+    request can hold them."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def _as_text(result: Any) -> str:
     try:
-        return json.dumps(result, ensure_ascii=False)
+        return _as_unicode(json.dumps(result, ensure_ascii=False))
     except (TypeError, ValueError):
         from pydantic_core import to_json  # noqa: PLC0415 - for dates, models, dataclasses
 

@@ -200,12 +200,13 @@ class Loop:
         self._tell = settings.on_event or _ignore
         self._client = settings.client or cast("Completes", default_client())
         refuse_one_tool(tools)
-        self._sources = [each for each in tools if isinstance(each, ToolSource)]
-        own = [as_tool(each) for each in tools if not isinstance(each, ToolSource)]
+        given = [*tools]
+        self._sources = [each for each in given if isinstance(each, ToolSource)]
+        own = [as_tool(each) for each in given if not isinstance(each, ToolSource)]
         self._own: list[AnyTool] = [*own]
         self._caller = self._caller_of(())  # so that what is wrong is said at once
-        given = options.pop("timeout", None)
-        self._timeout: Timeout | None = None if given is None else as_timeout(given)
+        timeout = options.pop("timeout", None)
+        self._timeout: Timeout | None = None if timeout is None else as_timeout(timeout)
         self._options, self._began, self._called = options, time.monotonic(), 0
 
     def _caller_of(self, others: Iterable[AnyTool]) -> ToolCaller:
