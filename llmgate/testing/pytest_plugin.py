@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +19,8 @@ __all__ = ["llmgate_cassette", "llmgate_server"]
 
 _MARKER = "llmgate_cassette"
 _SCRIPT = "llmgate_server"
+_MAX_NAME = 100
+"""Bytes of a file's name before a digest: file systems allow 255."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,7 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         f"{_MARKER}(path, *, mode, timing, ignore): record or replay what the test sends; the path "
-        "is relative to the test's file, by default cassettes/FILE/TEST.json",
+        "is relative to the test's file, by default cassettes/FILE/[CLASS.]TEST.json",
     )
     config.addinivalue_line(
         "markers", f"{_SCRIPT}(*answers, models): what the mock server answers, in this order"
@@ -57,13 +60,24 @@ def llmgate_cassette(request: pytest.FixtureRequest) -> Iterator[Cassette]:
     settings: dict[str, Any] = {} if marker is None else dict(marker.kwargs)
     given = marker.args[0] if marker is not None and marker.args else settings.pop("path", None)
     file = request.path
-    name = re.sub(r"[^\w.-]+", "-", request.node.name).strip("-")
-    path = file.parent / (given or f"cassettes/{file.stem}/{name}.json")
+    path = file.parent / (given or f"cassettes/{file.stem}/{_file_name(request.node.nodeid)}.json")
     mode = request.config.getoption("--llmgate-cassettes")
     if mode is not None:
         settings["mode"] = mode
     with cassette(path, **settings) as made:
         yield made
+
+
+def _file_name(node: str) -> str:
+    """The name of a test's own file: its classes, its name and its parameters. Where a file cannot
+    have that name, a digest tells it from the others."""
+    test, _, parameters = node.partition("::")[2].partition("[")
+    name = test.replace("::", ".") + (f"-{parameters[:-1]}" if parameters else "")
+    plain = re.sub(r"[^\w.-]+", "-", name).strip("-")
+    written = plain.encode()[:_MAX_NAME].decode(errors="ignore")
+    if written == name:
+        return name
+    return f"{written}-{sha256(name.encode('utf-8', 'backslashreplace')).hexdigest()[:8]}"
 
 
 @pytest.fixture

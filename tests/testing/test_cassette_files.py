@@ -148,10 +148,42 @@ def test_the_fixture_and_the_marker(
         monkeypatch.setenv("ANSWERS", answers)
         pytester.runpytest_inprocess(*options, *mode).assert_outcomes(passed=4)
     found = {path.name for path in pytester.path.rglob("*.json")}
-    assert {"test_marked.json", "shared.json", "test_by_fixture-a-b.json"} == found
+    by_fixture = "test_by_fixture-a-b-3851f03b.json"
+    assert {"test_marked.json", "shared.json", by_fixture} == found
     monkeypatch.setenv("ANSWERS", "Paris")
     result = pytester.runpytest_inprocess(*options, *MODE, "all", "-k", "marked")
     result.assert_outcomes(passed=1, deselected=3)
+
+
+SAME_NAMES = """
+import pytest
+from test_inner import ask
+
+class TestOne:
+    @pytest.mark.llmgate_cassette
+    def test_capital(self):
+        assert ask("one") == "one"
+
+class TestTwo:
+    @pytest.mark.llmgate_cassette
+    @pytest.mark.parametrize("x", ["", "a-b", "a/b", "a::b", pytest.param("y", id="y" * 300)])
+    def test_capital(self, x):
+        assert ask(x) == x
+"""
+
+
+def test_each_test_has_a_file_of_its_own(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where classes have tests of one name, where parameters have characters that no file's
+    name has, and where the name would be too long for a file."""
+    monkeypatch.setenv("ANSWERS", "")
+    pytester.makepyfile(test_inner=INNER, test_same=SAME_NAMES)
+    options = ["-p", "llmgate.testing.pytest_plugin", "-p", "no:randomly", "-p", "no:cov"]
+    pytester.runpytest_inprocess(*options, "test_same.py").assert_outcomes(passed=6)
+    found = {path.name for path in pytester.path.rglob("*.json")}
+    assert {"TestOne.test_capital.json", "TestTwo.test_capital-a-b.json"} <= found
+    assert (6, True) == (len(found), max(map(len, found)) < 200)
 
 
 def test_the_names_are_those_of_testing() -> None:
