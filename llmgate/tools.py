@@ -26,7 +26,7 @@ from typing import (
 )
 
 from llmgate._text.docstring import read_docstring
-from llmgate._text.json import parse_arguments
+from llmgate._text.json import is_number, parse_arguments
 from llmgate._text.type_schemas import adapter_of, no_schema, schema_of
 from llmgate.errors import DecodeError, InvalidRequestError, LLMGateError, describe_value, excerpt
 from llmgate.provider.threads import run_in_thread
@@ -42,6 +42,7 @@ __all__ = [
     "Tool",
     "as_tool",
     "check_names",
+    "check_timeout",
     "function_tool",
     "parse_answer",
     "parse_arguments",
@@ -100,9 +101,13 @@ class Tool(Generic[Parameters, Returned]):
         timeout: float | None = None,
     ) -> None:
         given = name or getattr(function, "__name__", None)
-        if given is None or not given.isidentifier():
+        if name and not (isinstance(name, str) and name.replace("-", "_").isidentifier()):  # pyright: ignore[reportUnnecessaryIsInstance]
+            what = "a name of letters, digits, '_' and '-'"
+            raise InvalidRequestError.expected(what, name, "tools.name")
+        if given is None or not (name or given.isidentifier()):
             reason = f"{describe_value(function)} has no name: {_NAMED}"
             raise InvalidRequestError(reason, path="tools")
+        check_timeout(timeout, f"tools.{given}.timeout")
         update_wrapper(self, function, updated=())
         self.function, self.timeout = function, timeout
         self.name: str = given
@@ -263,6 +268,16 @@ def check_names(tools: Iterable[AnyTool]) -> None:
         if each.name in names:
             raise InvalidRequestError(f"two tools have one name: {each.name!r}", path="tools")
         names.add(each.name)
+
+
+def check_timeout(seconds: object, path: str) -> None:
+    """Make sure that a time limit of tools is one.
+
+    Raises:
+        InvalidRequestError: when it is neither None nor a number of seconds above 0.
+    """
+    if seconds is not None and not (is_number(seconds) and seconds > 0):
+        raise InvalidRequestError.expected("a number of seconds above 0", seconds, path)
 
 
 def function_tool(function: Callable[..., Any]) -> FunctionTool:

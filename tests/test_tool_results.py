@@ -1,12 +1,18 @@
-"""Tools that do what few do: what they return, and how they end, reaches the model all the same."""
+"""Tools that do what few do: what they return, and how they end, reaches the model all the same.
+Settings that are none are refused.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import functools
+import math
 from typing import Any
 
-from llmgate.tool_loop import arun_tools
+import pytest
+
+from llmgate import InvalidRequestError, tool
+from llmgate.tool_loop import ToolLoopError, arun_tools
 from tests.tool_loops import MESSAGES, called, client_of, loop, weather
 
 
@@ -77,3 +83,57 @@ async def test_tools_from_a_generator() -> None:
         tools: Any = (each for each in [weather])
         run = await arun_tools("fake/m", MESSAGES, tools=tools, client=client)
     assert run.messages[2]["content"] == "sunny in Oslo"
+
+
+async def test_a_failure_that_ends_the_loop_leaves_a_whole_history() -> None:
+    """Each call has its result, so that it can be sent again."""
+
+    def bad() -> str:
+        raise ValueError("no")
+
+    calls = [called("bad", ident="c1"), called("weather", '{"city": "Oslo"}', "c2")]
+    with pytest.raises(ToolLoopError, match="the tool bad failed") as caught:
+        await loop(calls, tools=[bad, weather], on_error="raise")
+    told = [message.get("tool_call_id") for message in caught.value.run.messages[2:]]
+    assert told == ["c1", "c2"]
+
+
+# --- settings ---
+
+
+async def later(_: object) -> None:
+    """A listener that nobody would await."""
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("max_rounds", "8", "an integer above 0"),
+        ("max_rounds", 0, "an integer above 0"),
+        ("max_rounds", True, "an integer above 0"),
+        ("max_calls", "3", "an integer of 0 or more"),
+        ("max_calls", -1, "an integer of 0 or more"),
+        ("tool_timeout", "5", "a number of seconds above 0"),
+        ("tool_timeout", 0, "a number of seconds above 0"),
+        ("tool_timeout", math.nan, "a number of seconds above 0"),
+        ("on_error", "ignore", "'return' or 'raise'"),
+        ("on_event", "print", "a function that is not async"),
+        ("on_event", later, "a function that is not async"),
+    ],
+)
+async def test_wrong_settings(name: str, value: Any, expected: str) -> None:
+    """They are refused before the model is asked."""
+    with pytest.raises(InvalidRequestError, match=f"^{name}: expected {expected}"):
+        await loop("Done.", **{name: value})
+
+
+def test_names_and_times_of_tools() -> None:
+    """A dash is allowed in a name that is given; what is wrong is said as it is."""
+    assert tool(name="get-weather")(weather).name == "get-weather"
+    for name in ("get weather", 5):
+        given: Any = name
+        with pytest.raises(InvalidRequestError, match=r"tools\.name: expected a name of letters"):
+            tool(name=given)(weather)
+    late: Any = "5"
+    with pytest.raises(InvalidRequestError, match=r"tools\.weather\.timeout: expected a number"):
+        tool(timeout=late)(weather)

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequenc
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import reduce
+from inspect import iscoroutinefunction
 from operator import add
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias, cast, runtime_checkable
 
@@ -19,8 +20,8 @@ from llmgate._core.default import default_client
 from llmgate._core.settings import as_timeout
 from llmgate._core.tool_calls import ToolCalled, ToolCaller, ToolFailed
 from llmgate.cost import total_cost
-from llmgate.errors import DeadlineExceededError, LLMGateError
-from llmgate.tools import AnyTool, as_tool
+from llmgate.errors import DeadlineExceededError, InvalidRequestError, LLMGateError
+from llmgate.tools import AnyTool, as_tool, check_timeout
 from llmgate.types import Chunk, Completion, Message, ToolCall, Usage
 
 if TYPE_CHECKING:
@@ -182,6 +183,20 @@ class LoopSettings:
     context: Any = None
     client: Completes | None = None
 
+    def __post_init__(self) -> None:
+        if type(self.max_rounds) is not int or self.max_rounds < 1:
+            raise InvalidRequestError.expected("an integer above 0", self.max_rounds, "max_rounds")
+        most = self.max_calls
+        if most is not None and (type(most) is not int or most < 0):
+            raise InvalidRequestError.expected("an integer of 0 or more", most, "max_calls")
+        check_timeout(self.tool_timeout, "tool_timeout")
+        if self.on_error not in ("return", "raise"):
+            raise InvalidRequestError.expected("'return' or 'raise'", self.on_error, "on_error")
+        listener = self.on_event
+        if listener is not None and (not callable(listener) or iscoroutinefunction(listener)):
+            reason = "a function that is not async; events are awaited by stream=True"
+            raise InvalidRequestError.expected(reason, listener, "on_event")
+
 
 class Loop:
     """One loop: its history, its tools, and its limits."""
@@ -282,9 +297,11 @@ class Loop:
         if most is not None and self._called > most:
             raise ToolLoopError(f"the model made more than {most} calls", run=run)
         outcomes = await self._caller.call_all(calls, self._left())
+        run.messages += [
+            {"role": "tool", "tool_call_id": outcome.call_id, "content": outcome.result}
+            for outcome in outcomes
+        ]
         for outcome in outcomes:
-            message = {"role": "tool", "tool_call_id": outcome.call_id, "content": outcome.result}
-            run.messages.append(message)
             self._tell(outcome)
             if self._settings.on_error == "raise" and isinstance(outcome, ToolFailed):
                 raise ToolLoopError(f"the tool {outcome.name} failed: {outcome.result}", run=run)
