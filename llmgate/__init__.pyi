@@ -1419,8 +1419,8 @@ class Client(_Client):
     ) -> TokenCount:
         """The number of tokens in the prompt of a call, tools included; no completion is made.
 
-        The provider counts where it can; elsewhere it is an estimate, and says so, from the bytes
-        of the prompt and from what the usage of this client's calls says since the first count.
+        The provider counts where it can. Elsewhere the result is marked as an estimate: from the
+        bytes of the prompt, and from the usage of this client's calls since the first count.
 
         Args:
             model: ``provider/model``, an unprefixed name that an installed provider claims, or a
@@ -2950,8 +2950,8 @@ async def acount_tokens(
 ) -> TokenCount:
     """The number of tokens in the prompt of a call, tools included; no completion is made.
 
-    The provider counts where it can; elsewhere it is an estimate, and says so, from the bytes
-    of the prompt and from what the usage of this client's calls says since the first count.
+    The provider counts where it can. Elsewhere the result is marked as an estimate: from the
+    bytes of the prompt, and from the usage of this client's calls since the first count.
 
     Args:
         model: ``provider/model``, an unprefixed name that an installed provider claims, or a

@@ -157,7 +157,7 @@ def test_old_calls_count_less() -> None:
 
 
 def test_files_are_read_and_mistakes_named(tmp_path: Path) -> None:
-    """As for a call, with and without async, and by the functions of the module."""
+    """As for a call, with and without async; a traceback ends where the mistake was made."""
     path = tmp_path / "a.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\n")
     said: Any = [{"role": "user", "content": [{"type": "text", "text": "Hi"}, llmgate.image(path)]}]
@@ -166,8 +166,12 @@ def test_files_are_read_and_mistakes_named(tmp_path: Path) -> None:
         again = asyncio.run(client.acount_tokens("fake/fake-1", said))
         assert found == again
         assert found.tokens > 765
-        with pytest.raises(InvalidRequestError):
+        with pytest.raises(InvalidRequestError) as refused:
             client.count_tokens("fake/fake-1", 5)  # type: ignore[arg-type] # pyright: ignore
+        assert "count_tokens" == refused.traceback[-1].name
+        with pytest.raises(InvalidRequestError) as refused:
+            asyncio.run(client.acount_tokens("fake/fake-1", 5))  # type: ignore[arg-type] # pyright: ignore
+        assert "acount_tokens" == refused.traceback[-1].name
 
 
 def test_the_modules_functions_use_the_default_client(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,7 +91,7 @@ def test_a_name_that_two_packages_have(installed: Any) -> None:
     [
         ("raise KeyError('x')", r"failed to load: KeyError: 'x'"),
         ("def Mine(): raise KeyError('x')", r"failed to load: KeyError: 'x'"),
-        ("def Mine(): return 5", "gave 5, which is not a Middleware"),
+        ("def Mine(): return 5", "returned 5, which is not a Middleware"),
         ("Mine = 5", "failed to load: TypeError"),
     ],
 )
@@ -104,7 +104,7 @@ def test_a_package_that_does_not_work(installed: Any, source: str, reason: str) 
 
 WRONG: list[tuple[Any, str]] = [
     ([Middleware], r"is a class, not an instance: write Middleware\(…\)"),
-    ([5], "5 is no Middleware"),
+    ([5], "5 is not a Middleware"),
     (Middleware(), r"is not a list of middleware; write \[item\]"),
     ("mine", "is not a list of middleware"),
 ]
@@ -151,7 +151,7 @@ def test_the_default_client_is_set_up_before_its_first_call() -> None:
 @pytest.mark.usefixtures("fresh")
 def test_mistakes_in_the_defaults_are_found_where_they_are() -> None:
     """As a client's are."""
-    with pytest.raises(InvalidRequestError, match="5 is no Middleware"):
+    with pytest.raises(InvalidRequestError, match="5 is not a Middleware"):
         llmgate.defaults(middleware=[5])
     with pytest.raises(TypeError, match="midleware"):
         llmgate.defaults(midleware=[])

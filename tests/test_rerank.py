@@ -154,7 +154,7 @@ def test_what_the_provider_lacks_is_cut_here_or_dropped() -> None:
 
 def test_an_object_is_refused_where_texts_are_read() -> None:
     """Unless it is a text alone."""
-    with pytest.raises(UnsupportedError, match=r"documents\[0\] must be a text"):
+    with pytest.raises(UnsupportedError, match=r"documents\[0\] must be a string"):
         rerank(Texts(), [{"text": "a", "title": "b"}])
     with pytest.raises(UnsupportedError):
         rerank(Texts(), [{"text": 5}])
@@ -245,7 +245,7 @@ def test_what_is_no_reranking_is_an_error() -> None:
             yield next(super().rerank(call))
             return 5
 
-    with pytest.raises(PluginError, match="returned 5, no reranking"):
+    with pytest.raises(PluginError, match="returned 5, not a reranking"):
         rerank(Strange())
 
 

@@ -1,5 +1,6 @@
-"""The engine of a call. Its files are read in this order: client, base_client, prepare, registry,
-connections, drive, send, live, stream; CONTRIBUTING.md says which of them the others serve.
+"""The engine of a call. Read its files in this order: client, base_client, prepare, views,
+registry, connections, state, deadline, drive, send, source, live, stream. CONTRIBUTING.md says
+which of them the others serve.
 
 Only ``llmgate`` itself imports from here.
 """

@@ -1,4 +1,5 @@
-"""What all calls of a client share: its settings and connections, and what each call begins with.
+"""What all calls of a client share: its settings and connections, and the steps every call starts
+with.
 
 ``client`` and ``operations`` make the calls.
 """
@@ -60,7 +61,7 @@ Headers: TypeAlias = Mapping[str, str] | HeaderSource
 
 @cache
 def load_middleware_chain() -> Any:
-    """The module that takes calls through middleware, for clients that have any."""
+    """The module that runs calls through middleware, for clients that have any."""
     from llmgate._core import middleware_chain  # noqa: PLC0415 - a statement costs much on each call
 
     return middleware_chain
@@ -75,7 +76,7 @@ def load_parsing() -> Any:
 
 
 def run_blocking(work: Callable[[], Awaitable[Result]]) -> Result:
-    """Await something on the background loop, for code that is not async."""
+    """Await the result of ``make`` on the background loop, for code that is not async."""
     from llmgate._core.sync import run  # noqa: PLC0415 - a thread, only where asked for
 
     return run(work)
@@ -91,9 +92,9 @@ class BaseClient(HoldsConnections):
     _warns = True
     """Whether there is a ``ResourceWarning`` where connections are left open."""
     _router: Router | None = None
-    """What tries the models of a list in turn, once a call gave one."""
+    """The router that tries a list of models in turn, once a call has given a list."""
     _with_router: tuple[Middleware, ...] = ()
-    """The middleware, and that behind it."""
+    """The client's middleware, with that router innermost."""
 
     @explain_unknown_arguments
     def __init__(  # noqa: PLR0913 - each is a keyword, and a setting that users asked for
@@ -152,10 +153,10 @@ class BaseClient(HoldsConnections):
 
     async def aclose(self) -> None:
         """Close the running loop's connections, and the transports of providers that have their
-        own. The client cannot be used again.
+        own. The client cannot be used afterwards.
 
-        When it returns, hooks have been called with every event so far. It waits for that at most
-        ``hook_timeout`` seconds; then it drops the events that remain, and warns of them.
+        Before it returns, hooks are called with every event so far. It waits at most
+        ``hook_timeout`` seconds for that; then it discards the remaining events, with a warning.
         """
         self._closed = True
         try:
@@ -192,7 +193,7 @@ class BaseClient(HoldsConnections):
         stream: bool | None,
         options: CallOptions,
     ) -> ChatCall:
-        """The call that these arguments ask for, checked; its credentials are hidden first."""
+        """The checked call that these arguments describe; its credentials are hidden first."""
         hide_credentials(options)
         registry, unsupported = self._registry, self._unsupported
         return parse(model, messages, stream, options, registry=registry, unsupported=unsupported)
@@ -204,7 +205,7 @@ class BaseClient(HoldsConnections):
         stream: bool | None,
         options: CallOptions,
     ) -> ChatCall:
-        """The same call, for code without ``await``: files are read on this thread."""
+        """The same for code without ``await``: files are read on this thread."""
         try:
             return self._parse(model, messages, stream, options)
         except FilesToRead as found:
@@ -214,11 +215,11 @@ class BaseClient(HoldsConnections):
     async def _read_files(
         self, found: FilesToRead, options: CallOptions, began: float
     ) -> list[Any]:
-        """The messages with the contents of files, which are read on a thread."""
+        """The messages with the contents of their files, which are read on a thread."""
         given = options.get("timeout")
         timeout = self._timeout if given is None else as_timeout(given)
         reading = start_in_thread(lambda: read_files(found.messages))
-        return await in_time(reading, "a file of the messages", timeout, began)
+        return await in_time(reading, "a file in the messages", timeout, began)
 
     # --- middleware ---
 
@@ -250,7 +251,7 @@ class BaseClient(HoldsConnections):
         return self._with_router
 
     def _shared(self) -> Shared:
-        """What the client shares with its middleware: retries, prices, targets."""
+        """What the client shares with its middleware: retry policy and budget, prices, targets."""
         from llmgate.middleware import Shared  # noqa: PLC0415 - only for those who have it
 
         return Shared(self._retry_policy, self._budget, self._prices, self._registry.target)
@@ -270,7 +271,7 @@ class BaseClient(HoldsConnections):
         if self._closed:
             raise ClosedError("the client was closed")
         timeout = call.timeout or self._timeout
-        state = CallState(  # by place: a dictionary of names costs as much again
+        state = CallState(  # positional: keywords double the cost
             fitted,
             provider,
             await self._connections.transport_for(provider, timeout, began),

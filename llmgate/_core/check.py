@@ -36,7 +36,7 @@ def check_messages(
 
     Args:
         messages: What the caller gave.
-        changes: What is done to them is added to it.
+        changes: Deviations are appended to this list.
 
     Raises:
         InvalidRequestError: naming the path of what is wrong.
@@ -56,7 +56,7 @@ def check_messages(
         checked = _checked_messages(dictionaries, given, changes)
         for message in checked:
             drop_nulls(message)
-    for index, message in enumerate(checked):  # of which few need anything
+    for index, message in enumerate(checked):  # few of them need anything
         if "function_call" in message and "tool_calls" in message and _is_response(message):
             _drop_second_form(checked, index, changes)
     return cast("list[MessageParam]", checked)
@@ -112,13 +112,14 @@ def _drop_second_form(messages: list[dict[str, Any]], index: int, changes: list[
 
 
 def _count_results(messages: Iterable[Mapping[str, Any]], name: str) -> int:
-    """How many results of that function follow in the legacy form."""
+    """How many results of that function follow, in the legacy form."""
     following = takewhile(lambda each: each["role"] in ("function", "tool"), messages)
     return sum(each["role"] == "function" and each["name"] == name for each in following)
 
 
 def _function_of(call: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The name and arguments of a call, for comparison whatever the spacing of its JSON."""
+    """The name and arguments of a call, to compare calls regardless of the spacing of their
+    JSON."""
     if call.get("type", "function") != "function":  # whose key of that name may hold anything
         return None
     function = call["function"]
@@ -130,10 +131,10 @@ def as_message_list(messages: Any, model: Any = None) -> list[Any]:
 
     Args:
         messages: What was given.
-        model: What was given for the model, where both may have changed places.
+        model: What was given for the model, in case the two were swapped.
 
     Raises:
-        InvalidRequestError: for one message, a text, and what else is not a list of any.
+        InvalidRequestError: for a single message, a string, or anything else that is not a list.
     """
     is_one = isinstance(messages, str | bytes | Mapping | Shape) or hasattr(messages, "__anext__")
     if is_one or not isinstance(messages, Iterable):
@@ -146,7 +147,7 @@ def as_message_list(messages: Any, model: Any = None) -> list[Any]:
 
 
 def refuse_one_tool(tools: Any) -> None:
-    """Refuse a single tool, or a text, in place of a list of tools.
+    """Refuse a single tool, or a string, in place of a list of tools.
 
     Raises:
         InvalidRequestError: saying what to write.
@@ -158,7 +159,7 @@ def refuse_one_tool(tools: Any) -> None:
 
 
 def _refuse_foreign_messages(messages: list[Any]) -> None:
-    """Refuse messages of other libraries, which have no role."""
+    """Refuse other libraries' message objects, which have no role."""
     for index, message in enumerate(messages):
         if is_object(message) and "role" in message:
             continue
@@ -170,16 +171,16 @@ def _refuse_foreign_messages(messages: list[Any]) -> None:
 
 
 def _plain_messages(messages: list[Any]) -> TextMessages | None:
-    """The messages, if each is only a role and a text, as most are; they need no further check.
+    """The messages, if each has only a role and a text, as most do; they need no further check.
 
-    Each question is asked of all in compiled code: this looks at the whole history in every call.
-    Whether a text has a lone surrogate, whoever writes it as JSON finds out: see
+    Each condition is tested for all messages in compiled code, since every call looks at its whole
+    history. A lone surrogate in a text is found later, when it is encoded as JSON: see
     :func:`unwritable`.
     """
     try:
         if not _PLAIN_ROLES.issuperset(map(_ROLE, messages)):
             return None
-        plain = TextMessages(map(_copied, messages))  # of dictionaries; there is no other way in
+        plain = TextMessages(map(_copied, messages))  # of dictionaries, all checked here
         is_plain = [*map(type, map(_CONTENT, plain))].count(str) == len(plain) > 0 and sum(
             map(len, plain)
         ) == 2 * len(plain)
@@ -200,7 +201,7 @@ def check_parameters(
 
     Args:
         parameters: What the caller gave.
-        changes: What is done to them is added to it.
+        changes: Deviations are appended to this list.
 
     Raises:
         InvalidRequestError: naming the parameter and the path inside it.
@@ -274,7 +275,7 @@ def check_own_parameters(kind: Kind, parameters: Mapping[str, Any]) -> dict[str,
 
 
 def check_query(given: Any) -> str:
-    """The query of a reranking: a text that is not empty.
+    """The query of a reranking: a string that is not empty.
 
     Raises:
         InvalidRequestError: when it is something else.
@@ -282,11 +283,11 @@ def check_query(given: Any) -> str:
     if isinstance(given, str) and given:
         return cast("str", check_json(given, "query"))
     got = "an empty text" if isinstance(given, str) else kind_of(given)
-    raise InvalidRequestError(f"expected a text, got {got}", path="query")
+    raise InvalidRequestError(f"expected a string, got {got}", path="query")
 
 
 def check_documents(given: Any) -> list[str | dict[str, Any]]:
-    """The documents of a reranking: texts, and objects that JSON can carry.
+    """The documents of a reranking: strings, and objects that JSON can carry.
 
     Raises:
         InvalidRequestError: naming the path of what is wrong.
@@ -297,7 +298,7 @@ def check_documents(given: Any) -> list[str | dict[str, Any]]:
     for place, item in enumerate(items):
         if not isinstance(item, str) and not (is_object(item) and item):
             got = "an empty object" if is_object(item) else kind_of(item)
-            reason = f"expected a text or an object, got {got}"
+            reason = f"expected a string or an object, got {got}"
             raise InvalidRequestError(reason, path=f"documents[{place}]")
     return cast("list[str | dict[str, Any]]", check_json(items, "documents"))
 
@@ -318,10 +319,10 @@ def check_json(value: Any, path: str) -> Any:
 def check_name(name: str, known: Collection[str] | None = None) -> None:
     """Refuse an unknown keyword, naming the closest known one.
 
-    ``known`` are the names that it has; by default those of ``acompletion``.
+    ``known`` are the names that the function has; by default those of ``acompletion``.
 
     Raises:
-        InvalidRequestError: unless it has it.
+        InvalidRequestError: when the name is not among them.
     """
     known = _option_names() if known is None else known
     if name in known:
@@ -347,7 +348,7 @@ def _as_dictionary(message: Any) -> Any:
 
 
 def _checked(kind: Kind, value: Any, path: str, context: Any = None) -> Any:
-    """The value, if it is of this kind, whatever the types of its tools; or else raise."""
+    """The value, checked as this kind, with tools of any type."""
     try:
         return validator(kind, with_others=True).validate_python(value, context=context)
     except ValueError as error:  # likewise

@@ -37,7 +37,7 @@ from llmgate.types import Chunk, ChunkChoice, Completion, Usage
 
 
 class LiveSource:
-    """Reads a streamed response, and decodes it by its provider's decoder."""
+    """A ``Source`` that reads a streamed response, decoded by its provider's decoder."""
 
     _outcome: Outcome | None = "error"  # until ``__init__`` is done, there is nothing to close
 
@@ -68,7 +68,7 @@ class LiveSource:
 
     @property
     def usage(self) -> Usage | None:
-        """The usage as far as the provider has reported it, as a rule in the last chunk."""
+        """The usage as far as the provider has reported it, usually in the last chunk."""
         return self._accumulated.usage
 
     @property

@@ -46,9 +46,8 @@ async def load(registry: Registry, call: UnresolvedCall, timeout: Timeout, began
     if type(call.model) is not str:
         return
     try:
-        for _ in range(
-            2
-        ):  # imported, made; one that is given up for newer ones is made in the call
+        # Two steps: import and make. A provider that gives way to newer ones is made in the call.
+        for _ in range(2):
             loading = registry.loading(call.model, revealed(call.settings))
             if loading is None:
                 break

@@ -53,12 +53,11 @@ def run_chat(
     default: Timeout,
     began: float,
 ) -> Awaitable[Completion | Stream]:
-    """The result of a call for chat that passes this middleware, outermost first.
+    """The result of a chat call that passes through this middleware, outermost first.
 
-    What the middleware says of itself decides what is done around it. Where all of it observes,
-    nothing, but that those which ``waits_in_time`` know the time of the call; where it waits for no
-    more than its handler, each request has the deadline of the call, and the call's settings are
-    checked; all else also has a deadline of its own.
+    If every middleware observes, the call runs unguarded (those with ``waits_in_time`` are told its
+    deadline). If each only waits for its handler, requests share the call's deadline and the call's
+    settings are checked. Otherwise the whole chain also gets a deadline of its own.
     """
     is_guarded = is_copied = waits = False
     observes = True
@@ -95,17 +94,18 @@ async def run_middleware(
     default: Timeout,
     began: float,
 ) -> Result:
-    """The result of a call that passes these links, outermost first; it must be of this kind.
+    """The result of a call that passes through these links, outermost first; it must be of this
+    kind.
 
-    ``perform`` asks the provider, of a call that began at a time of :func:`time.monotonic`;
+    ``perform`` asks the provider; it is given the call and when it began (:func:`time.monotonic`).
     ``default`` is the timeout of a call that has none.
 
     Raises:
-        DeadlineExceededError: when the whole time of the call is over, whoever spent it.
+        DeadlineExceededError: when the call's total timeout is over, no matter what took the time.
     """
     timeout, started = whole((call.timeout or default).total), began + GRACE
     if timeout.total is not None and time.monotonic() - started >= timeout.total:
-        _left(timeout, started)  # what is ready at once would not be interrupted
+        _left(timeout, started)  # a result that is ready at once would not be interrupted
     guard = Guard(timeout, started, call.model)
 
     def bounded(call: Call, began: float) -> Awaitable[Result]:
@@ -115,7 +115,7 @@ async def run_middleware(
     for link in links[:0:-1]:
         handler = _around(link, handler)
     given = links[0](call, handler)
-    is_coroutine = isinstance(given, CoroutineType)  # and no future, say
+    is_coroutine = isinstance(given, CoroutineType)  # not, for example, a future
     work = cast("Coroutine[Any, Any, Result]", given) if is_coroutine else _coroutine_of(given)
     return _checked(await guard.guarded(work), kind)
 
@@ -131,7 +131,7 @@ def _innermost(
     default: Timeout,
     began: float,
 ) -> Callable[[Call], Awaitable[Result]]:
-    """What asks the provider, each time within what is left of the time of the call."""
+    """A handler that asks the provider, each time within the remaining time of the call."""
     timeout, model, settings = call.timeout or default, call.model, call.settings
     is_first = True
 
@@ -156,7 +156,8 @@ def _check_settings(
 ) -> None:
     """Refuse to send the key of one provider to another one.
 
-    A name that is nobody's is an alias that the middleware knows: it says whose the settings are.
+    A name that no provider has is an alias that only the middleware understands; it must then make
+    sure that the settings go to the right provider.
     """
     with suppress(UnknownProviderError):
         owner, receiver = registry.target(asked).provider, registry.target(call.model).provider
@@ -168,9 +169,9 @@ def _check_settings(
             )
 
 
-def _left(whole: Timeout, began: float) -> float:
+def _left(total_only: Timeout, began: float) -> float:
     """The remaining seconds of a call's total timeout."""
-    deadline = Deadline(whole)
+    deadline = Deadline(total_only)
     deadline.started = began
     if deadline.remaining() <= 0:
         deadline.limit()
@@ -194,10 +195,11 @@ def _checked(result: Result, kind: type[Any]) -> Result:
 
 
 def as_middleware(given: Any, models: Models | None = None) -> tuple[Middleware, ...]:
-    """The middleware, with installed ones for names, and innermost the router of ``models``.
+    """The middleware as objects: names become installed ones, and a router of ``models`` is
+    innermost.
 
     Raises:
-        InvalidRequestError: for what is none, or a name that nothing installed has.
+        InvalidRequestError: for what is not a middleware, or a name that no installed package has.
         RequestError: when an installed one cannot be imported or made.
     """
     if not is_iterable(given) or isinstance(given, str):
@@ -219,7 +221,7 @@ def _one(item: Any) -> Middleware:
     if isinstance(item, Middleware):
         return item
     is_class = isinstance(item, type)
-    hint = f"a class, not an instance: write {item.__name__}(…)" if is_class else "no Middleware"
+    hint = f"a class, not an instance: write {item.__name__}(…)" if is_class else "not a Middleware"
     raise InvalidRequestError(f"{describe_value(item)} is {hint}", path="middleware")
 
 
@@ -251,7 +253,7 @@ def _made(point: EntryPoint) -> Middleware:
     else:
         if isinstance(made, Middleware):
             return made
-        reason = f"gave {describe_value(made)}, which is not a Middleware"
+        reason = f"returned {describe_value(made)}, which is not a Middleware"
     raise RequestError(f"the middleware {point.name!r} of the package {_owner(point)} {reason}")
 
 

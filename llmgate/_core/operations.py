@@ -35,7 +35,7 @@ class Operations(BaseClient):
     """A client's operations beside chat."""
 
     _ratios: Ratios | None = None
-    """How many bytes a token has, once a count was asked for."""
+    """The learned bytes per token; None until a count is first asked for."""
 
     # --- embeddings ---
 
@@ -193,18 +193,21 @@ class Operations(BaseClient):
     ) -> TokenCount:
         """The number of tokens in the prompt of a call, tools included; no completion is made.
 
-        The provider counts where it can; elsewhere it is an estimate, and says so, from the bytes
-        of the prompt and from what the usage of this client's calls says since the first count.
+        The provider counts where it can. Elsewhere the result is marked as an estimate: from the
+        bytes of the prompt, and from the usage of this client's calls since the first count.
 
         Raises:
             LLMGateError: of one of the kinds in :mod:`llmgate.errors`, as for every call.
         """
         began = time.monotonic()
         try:
-            call = self._parse(model, messages, False, options)
-        except FilesToRead as found:
-            read = await self._read_files(found, options, began)
-            call = self._parse(model, read, False, options)
+            try:
+                call = self._parse(model, messages, False, options)
+            except FilesToRead as found:
+                read = await self._read_files(found, options, began)
+                call = self._parse(model, read, False, options)
+        except InvalidRequestError as error:
+            raise error.with_traceback(None)  # noqa: B904 - likewise
         return await self._count(call, began)
 
     @describe_options(CallOptions)
@@ -216,7 +219,10 @@ class Operations(BaseClient):
     ) -> TokenCount:
         """:meth:`acount_tokens` for code that is not async."""
         began = time.monotonic()
-        call = self._parse_blocking(model, messages, False, options)
+        try:
+            call = self._parse_blocking(model, messages, False, options)
+        except InvalidRequestError as error:
+            raise error.with_traceback(None)  # noqa: B904 - likewise
         return run_blocking(lambda: self._count(call, began))
 
     async def _count(self, call: ChatCall, began: float) -> TokenCount:

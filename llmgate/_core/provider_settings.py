@@ -86,7 +86,7 @@ def key_of(name: str, value: Any) -> Secret | Hidden:
         key = Hidden(value if is_keyword else _fixed(value))
         hash(key)
     except TypeError:
-        expected = "text" if is_keyword else "value that can be hashed"
+        expected = "string" if is_keyword else "value that can be hashed"
         reason = f"expected a {expected}, got {type(value).__name__}"
     else:
         return key

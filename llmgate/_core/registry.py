@@ -193,9 +193,8 @@ class Registry:
         self._given = dict(providers or {})
         self._made: dict[_Key, Provider] = {}
         self._factories: dict[str, ProviderFactory] = {}
-        self.ready_models = set[
-            str
-        ]()  # the models whose providers are ready for calls without settings
+        # the models whose providers are ready for calls without settings
+        self.ready_models = set[str]()
         self._loading: dict[Hashable, Future[object]] = {}
 
     def knows(self, name: str) -> bool:
@@ -316,7 +315,7 @@ class Registry:
         patterns: dict[str, tuple[str, ...]] = {
             name: models
             for name, models in given.items()
-            if models is not None  # a mere function that makes a provider has none
+            if models is not None  # a function that makes a provider has none
         }
         for name, installed in known_providers().items():
             patterns.setdefault(name, installed.models)
@@ -351,7 +350,7 @@ class Registry:
             raise
         except BaseException as error:  # noqa: BLE001 - third-party code may raise anything
             reason = describe_failure(error)
-        if given is not None and not callable(given):  # set up anew by its class, as a rule
+        if given is not None and not callable(given):  # usually set up anew by its class
             check_settings(type(given), name, settings)
         reason = without_settings(reason, settings)
         raise UnknownProviderError(f"the provider {described} failed to start: {reason}")

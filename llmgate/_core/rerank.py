@@ -62,8 +62,8 @@ def fit_rerank(call: RerankCall, target: Target, provider: Provider) -> RerankCa
         provider, provider.rerank_abilities, (target.model,), RerankAbilities
     )
     documents: list[str | dict[str, Any]] = [
-        each if abilities.takes_objects else _text_of(each, place, provider.name)
-        for place, each in enumerate(call.documents)
+        each if abilities.takes_objects else _text_of(each, index, provider.name)
+        for index, each in enumerate(call.documents)
     ]
     fitted = RerankCall(
         target.model,
@@ -77,20 +77,20 @@ def fit_rerank(call: RerankCall, target: Target, provider: Provider) -> RerankCa
     return apply_abilities(fitted, provider.name, abilities.parameters, ())
 
 
-def _text_of(document: str | dict[str, Any], place: int, provider: str) -> str:
-    """A document where each has to be a text."""
+def _text_of(document: str | dict[str, Any], index: int, provider: str) -> str:
+    """A document as a string, for a provider that takes no objects."""
     if isinstance(document, str):
         return document
     text = document.get("text")
     if len(document) == 1 and isinstance(text, str):
         return text
-    reason = f"documents[{place}] must be a text, or an object with a text alone: {provider} takes"
+    reason = f"documents[{index}] must be a string, or an object with text alone: {provider} takes"
     raise UnsupportedError(f"{reason} no objects with other fields", parameter="documents")
 
 
 def _without_limit(parameters: RerankParameters, abilities: RerankAbilities) -> RerankParameters:
-    """The parameters without ``top_n`` where the provider has no such limit: the results are cut
-    here, so nothing is lost and there is nothing to report."""
+    """The parameters without ``top_n`` where the provider has no such limit: the core cuts the
+    results itself, so nothing is lost and there is nothing to report."""
     taken = abilities.parameters
     if taken is None or "top_n" in taken:
         return parameters
@@ -113,7 +113,7 @@ async def _reranked(state: CallState, asked: RerankCall) -> Reranking:
     provider = cast("Reranker", state.provider)
     found = await drive.run_flow(provider.rerank, state)
     if not isinstance(found, Reranking):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise PluginError(f"the provider's flow returned {describe_value(found)}, no reranking")
+        raise PluginError(f"the provider's flow returned {describe_value(found)}, not a reranking")
     most = asked.parameters.get("top_n")
     found.results = state.run(by_relevance, found.results, len(asked.documents), most)
     if asked.return_documents:

@@ -1,4 +1,4 @@
-"""Checks of the settings of clients and calls that are not OpenAI's parameters, each by itself."""
+"""Checks each setting of clients and calls that is not one of OpenAI's parameters."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def as_unsupported(value: Any) -> Policy:
 
 
 def as_providers(given: Any) -> Mapping[str, Provider | Callable[..., Provider]]:
-    """The providers by name. Whether each can do what a provider does is seen when it is used."""
+    """The providers by name. Each is checked in full only when it is used."""
     if given is None:
         return {}
     if not is_mapping(given):
@@ -49,7 +49,7 @@ def as_providers(given: Any) -> Mapping[str, Provider | Callable[..., Provider]]
     for name, provider in given.items():
         if not isinstance(name, str) or not name.strip() or "/" in name:
             reason = (
-                f"{describe_value(name)} is not a provider's name: expected text without a slash"
+                f"{describe_value(name)} is not a provider's name: it must be a string without /"
             )
             raise InvalidRequestError(reason, path="providers")
         if type(provider).__module__ == "builtins" and not callable(provider):
@@ -73,7 +73,7 @@ def as_retry(given: Any) -> RetryPolicy:
 
 
 def as_hooks(hooks: Any, path: str = "hooks") -> tuple[Hook, ...]:
-    """The hooks, each of which can be called from a thread that has no event loop."""
+    """The hooks, each checked to be callable from a thread without an event loop."""
     if not is_iterable(hooks):
         reason = f"{describe_value(hooks)} is not a list of callables; write [hook] for one hook"
         raise InvalidRequestError(reason, path=path)
@@ -132,7 +132,7 @@ def as_hedge_after(given: Any) -> float | None:
     """Seconds without a response after which a second request is sent.
 
     Raises:
-        InvalidRequestError: when they are none.
+        InvalidRequestError: unless it is None or a finite positive number.
     """
     if given is None or (is_number(given) and 0 < given < math.inf):
         return given
@@ -142,9 +142,9 @@ def as_hedge_after(given: Any) -> float | None:
 def as_header_source(given: Any) -> HeaderSource | None:
     """The headers of ``Client(headers=…)`` as a function called on each attempt; None if empty."""
     if callable(given) and not is_async(given):
-        return cast("HeaderSource", given)  # what it returns is checked each time
+        return cast("HeaderSource", given)  # its result is checked on each call
     if callable(given):
-        meant = "what has to be awaited is a middleware's"
+        meant = "use a middleware for headers that have to be awaited"
         reason = f"{describe_value(given)} is an async function: {meant}"
         raise InvalidRequestError(reason, path="headers")
     headers = HiddenHeaders(as_headers(given, "headers"))
@@ -158,13 +158,13 @@ def as_labels(given: Any) -> dict[str, str | int | float | bool]:
     for name, value in given.items():
         if not (isinstance(name, str) and isinstance(value, str | int | float | bool)):
             raise InvalidRequestError.expected(
-                "a text, a number, or a bool", value, f"labels.{describe_value(name)}"
+                "a string, a number, or a bool", value, f"labels.{describe_value(name)}"
             )
     return dict(given)
 
 
 def as_prices(given: Any) -> Prices | None:
-    """The prices that a client was given; the public ones are being loaded when it returns.
+    """The prices that a client was given. On return, public prices are loading on a thread.
 
     Raises:
         InvalidRequestError: naming the price that is wrong.
@@ -202,7 +202,7 @@ def _is_text(value: Any) -> bool:
 
 
 def explain_unknown_arguments(init: Init) -> Init:
-    """A constructor of a client whose errors for unknown arguments give advice.
+    """Make a client's constructor give advice in its errors for unknown arguments.
 
     It raises a ``TypeError``, as Python does.
     """

@@ -241,9 +241,8 @@ class CallState:
         error.model = error.model or self.call.model
         error.attempts = tuple(self.attempts)
         error.report = self.call.report
-        with suppress(
-            AttributeError, TypeError, ValueError
-        ):  # a provider may give an invalid response
+        # a provider may give an invalid response
+        with suppress(AttributeError, TypeError, ValueError):
             if self.response is not None and not isinstance(error, RequestError):
                 is_unread = self.call.stream and 200 <= self.response.status < 300
                 _add_response(

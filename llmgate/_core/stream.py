@@ -48,7 +48,7 @@ class Stream(AsyncOnly, HoldsConnections, HasExchange):
 
     @property
     def usage(self) -> Usage | None:
-        """The usage as far as the provider has reported it, as a rule in the last chunk."""
+        """The usage as far as the provider has reported it, usually in the last chunk."""
         return self._source.usage
 
     @property
@@ -176,8 +176,8 @@ class Stream(AsyncOnly, HoldsConnections, HasExchange):
 
         That is when its connection is closed: by its end, an error, ``aclose``, the deadline, or
         when nobody holds the stream any more. It is called at once if that is over, and on
-        whichever thread it happens. What it raises is logged. It must not refer to the stream:
-        nobody could let go of that then.
+        whichever thread it happens. What it raises is logged. It must not hold a reference to the
+        stream, which could then never be collected.
 
         Raises:
             InvalidRequestError: when it cannot be called without ``await``.

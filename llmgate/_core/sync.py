@@ -72,7 +72,7 @@ class _Background:
     def here(self) -> _CallerLoop:
         """The loop that calling threads run themselves."""
         if self.is_stopped and threading.current_thread().daemon:
-            raise SystemExit  # which no thread does that the process waits for
+            raise SystemExit  # only daemon threads reach this
         with self._lock:
             if self._here is None:
                 self._here = _CallerLoop()
@@ -239,7 +239,7 @@ def _wait_for(future: Future[Any]) -> None:
 
 
 _CHECK_SECONDS = 0.2
-"""Seconds."""
+"""How often to look for a cancellation, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +274,7 @@ class SyncStream(SyncOnly, HoldsConnections, HasExchange):
 
     @property
     def usage(self) -> Usage | None:
-        """The usage as far as the provider has reported it, as a rule in the last chunk."""
+        """The usage as far as the provider has reported it, usually in the last chunk."""
         return self._stream.usage
 
     @property

@@ -278,9 +278,8 @@ class _Remainder:
             self._pieces.append(data)
             self._size += len(data)
             self._last = data[-1:]
-            self._check(
-                self._size - len(self._separator) + 1
-            )  # the end may be a part of the separator
+            # the end may be a part of the separator
+            self._check(self._size - len(self._separator) + 1)
 
     def take(self) -> bytes:
         """The rest, which is empty afterwards."""

@@ -28,7 +28,7 @@ class HttpSettings:
     it; None leaves that to the environment, where ``LLMGATE_FAST_PATH=0`` forbids it.
 
     Raises:
-        InvalidRequestError: naming the setting that cannot be.
+        InvalidRequestError: naming the setting that is invalid.
     """
 
     verify: bool | str | os.PathLike[str] | ssl.SSLContext = True
@@ -53,19 +53,19 @@ class HttpSettings:
             self.verify = verify = os.fspath(cast("os.PathLike[str]", verify))
         if verify == "" or not isinstance(verify, bool | str | ssl.SSLContext):
             expected = "True, False, the path of a CA bundle or an ssl.SSLContext"
-            raise InvalidRequestError.expected(f"{expected}", verify, "verify")
-        if not isinstance(proxy, str | HiddenUrl | None):  # what it is may hold a password
+            raise InvalidRequestError.expected(expected, verify, "verify")
+        if not isinstance(proxy, str | HiddenUrl | None):  # its repr may show a password
             kind = type(proxy).__name__
             raise InvalidRequestError(f"expected the http URL of a proxy, got {kind}", path="proxy")
         if not isinstance(trust_env, bool):
             raise InvalidRequestError.expected("True or False", trust_env, "trust_env")
 
     def proxy_url(self) -> str | None:
-        """The proxy's URL as it is given to it, with its password."""
+        """The proxy's URL in clear, with its password."""
         return self.proxy.reveal() if isinstance(self.proxy, HiddenUrl) else self.proxy
 
     def most_connections(self) -> int:
-        """The number of connections to one host at a time, as it is now."""
+        """The limit of connections to one host, computed now."""
         if self.limit is not None:
             return self.limit
         return max(1, min(_MAX_CONNECTIONS, _most_files() // 2))
@@ -77,7 +77,7 @@ class HttpSettings:
         return self.fast_path
 
     def tls(self) -> bool | ssl.SSLContext:
-        """What says whom to trust."""
+        """The TLS setting for aiohttp: whether, and by which certificates, servers are verified."""
         if isinstance(self.verify, bool | ssl.SSLContext):
             return self.verify
         try:
@@ -100,7 +100,7 @@ def _most_files() -> int:
 
 
 def scheme_and_host(url: str) -> tuple[str, str] | None:
-    """Scheme and host (with its port) of an http or https URL; None when it is none."""
+    """Scheme and host (with its port) of an http or https URL; None for anything else."""
     try:
         parts = urlsplit(url)
         _ = parts.port  # read it, since only that checks it

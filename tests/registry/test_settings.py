@@ -83,9 +83,9 @@ def test_a_provider_of_another_contract_is_refused(given: Any) -> None:
 
 
 BAD_SETTINGS: list[tuple[dict[str, Any], str]] = [
-    ({"api_key": ["a"]}, "expected a text, got list"),
-    ({"base_url": {"a": 1}}, "expected a text, got dict"),
-    ({"base_url": ({"a"},)}, "expected a text, got tuple"),
+    ({"api_key": ["a"]}, "expected a string, got list"),
+    ({"base_url": {"a": 1}}, "expected a string, got dict"),
+    ({"base_url": ({"a"},)}, "expected a string, got tuple"),
     ({"api_key": ""}, "the key is empty"),
     ({"api_key": f"{CANARY}\n{CANARY}"}, "the key has a line end"),
     ({"api_key": f"{CANARY}é"}, "a character outside ASCII"),
