@@ -100,11 +100,12 @@ class Tool(Generic[Parameters, Returned]):
         description: str | None = None,
         timeout: float | None = None,
     ) -> None:
-        given = name or getattr(function, "__name__", None)
-        if name and not (isinstance(name, str) and name.replace("-", "_").isidentifier()):  # pyright: ignore[reportUnnecessaryIsInstance]
+        own: Any = name or None
+        if own is not None and not (isinstance(own, str) and own.replace("-", "_").isidentifier()):
             what = "a name of letters, digits, '_' and '-'"
-            raise InvalidRequestError.expected(what, name, "tools.name")
-        if given is None or not (name or given.isidentifier()):
+            raise InvalidRequestError.expected(what, own, "tools.name")
+        given = own or getattr(function, "__name__", None)
+        if given is None or not (own or given.isidentifier()):
             reason = f"{describe_value(function)} has no name: {_NAMED}"
             raise InvalidRequestError(reason, path="tools")
         check_timeout(timeout, f"tools.{given}.timeout")

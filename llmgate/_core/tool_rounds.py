@@ -192,10 +192,10 @@ class LoopSettings:
         check_timeout(self.tool_timeout, "tool_timeout")
         if self.on_error not in ("return", "raise"):
             raise InvalidRequestError.expected("'return' or 'raise'", self.on_error, "on_error")
-        listener = self.on_event
+        listener: Any = self.on_event
         if listener is not None and (not callable(listener) or iscoroutinefunction(listener)):
-            reason = "a function that is not async; events are awaited by stream=True"
-            raise InvalidRequestError.expected(reason, listener, "on_event")
+            what = "a function that is not async (async code reads the events of stream=True)"
+            raise InvalidRequestError.expected(what, listener, "on_event")
 
 
 class Loop:
