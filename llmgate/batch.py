@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack, cast
@@ -98,8 +99,9 @@ async def abatch(
     records = run_numbered(
         numbered(calls), common, concurrency, client, ordered=ordered, budget=budget
     )
-    async for record in records:
-        yield record
+    async with aclosing(records):
+        async for record in records:
+            yield record
 
 
 async def run_numbered(

@@ -10,6 +10,7 @@ import zlib
 from array import array
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -152,9 +153,11 @@ async def batch_file(
 
         common = {"model": model, "system": system, **options}
         budget = Budget(max_cost)
-        async for record in run_numbered(open_calls(), common, concurrency, client, budget=budget):
-            journal.add(record)
-            yield record
+        records = run_numbered(open_calls(), common, concurrency, client, budget=budget)
+        async with aclosing(records):
+            async for record in records:
+                journal.add(record)
+                yield record
 
 
 class Journal:

@@ -299,3 +299,33 @@ async def test_who_waits_for_a_turn_can_be_cancelled() -> None:
     await asyncio.wait(tasks)
     assert [2] == entered
     assert 0 == limit.running
+
+
+class Stuck(Middleware):
+    """Answers the first call, and no other; counts those that wait."""
+
+    running = 0
+
+    async def chat(self, call: Any, handler: Any) -> Any:
+        if call.messages[-1]["content"] == "first":
+            return Completion([Choice(Message("Hi"), 0, "stop")])
+        self.running += 1
+        try:
+            return await asyncio.get_running_loop().create_future()
+        finally:
+            self.running -= 1
+
+
+async def test_a_batch_that_is_closed_makes_no_more_calls(tmp_path: Path) -> None:
+    """Those that run have ended when it is closed."""
+    stuck = Stuck()
+    client, path = client_of(stuck), write(tmp_path / "in.jsonl", '"first"', *['"other"'] * 9)
+    batches = [
+        abatch(["first", *["other"] * 9], model="fake/m", client=client, concurrency=4),
+        batch_file(path, tmp_path / "out.jsonl", model="fake/m", client=client, concurrency=4),
+    ]
+    for records in batches:
+        assert (await anext(records)).id == "0"
+        assert stuck.running > 0
+        await records.aclose()
+        assert stuck.running == 0

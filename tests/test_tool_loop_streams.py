@@ -8,8 +8,10 @@ import anyio
 import pytest
 
 import llmgate
-from llmgate import tool
+from llmgate import Client, tool
 from llmgate.errors import InvalidRequestError
+from llmgate.middleware import Middleware
+from llmgate.testing import FakeProvider
 from llmgate.tool_loop import (
     ToolCalled,
     arun_tools,
@@ -76,6 +78,31 @@ async def test_a_streamed_loop_that_is_cancelled() -> None:
             [_ async for _ in run]
     assert ended == [True]
     assert len(run.completions) == 1
+
+
+class Watched(Middleware):
+    """Keeps the streams that it passes on."""
+
+    observes = True
+
+    def __init__(self) -> None:
+        self.streams = list[Any]()
+
+    async def chat(self, call: Any, handler: Any) -> Any:
+        self.streams.append(await handler(call))
+        return self.streams[-1]
+
+
+async def test_a_streamed_loop_that_is_closed() -> None:
+    """The stream of its model is closed with it, and not some time later."""
+    watched = Watched()
+    provider = FakeProvider(["It is sunny."])
+    async with Client(providers={"fake": provider}, middleware=[watched]) as client:
+        run = await arun_tools("fake/m", MESSAGES, tools=[weather], client=client, stream=True)
+        assert isinstance(await anext(run), Chunk)
+        assert [each.is_open for each in watched.streams] == [True]
+        await run.aclose()
+        assert [each.is_open for each in watched.streams] == [False]
 
 
 def test_a_streamed_loop_without_async() -> None:

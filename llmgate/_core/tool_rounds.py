@@ -6,8 +6,8 @@ It makes ordinary calls of a client, and knows neither providers nor HTTP.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from inspect import iscoroutinefunction
@@ -134,7 +134,7 @@ class ToolStream(ToolRun):
 
     async def aclose(self) -> None:
         """End the loop where it is."""
-        await cast("Any", self._events).aclose()
+        await self._events.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -229,14 +229,15 @@ class Loop:
         tools = [*self._own, *others]
         return ToolCaller(tools, timeout=settings.tool_timeout, context=settings.context)
 
-    async def events(self) -> AsyncIterator[ToolEvent]:
+    async def events(self) -> AsyncGenerator[ToolEvent, None]:
         """Run rounds until the model calls no tool; yield their events."""
         async with AsyncExitStack() as stack:
             if self._sources:
                 self._caller = self._caller_of(await self._opened(stack))
             for _ in range(self._settings.max_rounds):
-                async for chunk in self._ask():
-                    yield chunk
+                async with aclosing(self._ask()) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
                 completion = self.history.completion
                 self._tell(completion)
                 yield completion
@@ -257,7 +258,7 @@ class Loop:
             stack.push_async_callback(source.close_tools)
         return found
 
-    async def _ask(self) -> AsyncIterator[Chunk]:
+    async def _ask(self) -> AsyncGenerator[Chunk, None]:
         """Call the model, and add its message to the history."""
         options = self._options_now()
         if self._caller.definitions:
