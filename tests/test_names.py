@@ -97,7 +97,7 @@ def test_the_first_look_up_of_a_provider_says_so() -> None:
 @pytest.mark.usefixtures("clash")
 async def test_a_provider_that_was_handed_over_is_not_looked_up() -> None:
     """It works all the same."""
-    async with Client(providers={"fake": FakeProvider("Hello")}) as client:
+    async with Client(providers={"fake": FakeProvider(["Hello"])}) as client:
         assert (await client.acompletion("fake/x", [{"role": "user", "content": "Hi"}])).text
 
 

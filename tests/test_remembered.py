@@ -163,7 +163,7 @@ def test_middleware_may_change_all_of_a_call() -> None:
             seen.append(parameters["tools"][0]["function"]["name"])
             return await handler(call)
 
-    client = Client(providers={"fake": FakeProvider("Hello")}, middleware=[Renames()])
+    client = Client(providers={"fake": FakeProvider(["Hello"] * 3)}, middleware=[Renames()])
     for _ in range(3):
         client.completion("fake/m", [*HI, called()], tools=[tool("renamed")], seed=1)
     client.close()
@@ -247,7 +247,7 @@ class Incomparable:
     def __eq__(self, other: object) -> Any:
         return self
 
-    __hash__ = None  # type: ignore[assignment] # as an array has none
+    __hash__ = None  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType] # as an array has none
 
     def __bool__(self) -> bool:
         raise ValueError("it is ambiguous")
@@ -292,7 +292,7 @@ def test_what_middleware_changes_in_place_is_looked_at(messages: list[Any]) -> N
             return super().complete(call)
 
     seen = list[Any]()
-    with Client(providers={"fake": Noting("Hello")}, middleware=[Marks()]) as client:
+    with Client(providers={"fake": Noting(["Hello"])}, middleware=[Marks()]) as client:
         client.completion("fake/m", messages)
     assert [[marked, *messages[1:]]] == seen
     assert not isinstance(seen[0], PlainMessages)

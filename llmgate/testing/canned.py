@@ -10,13 +10,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
-from llmgate.errors import ClosedError, LLMGateError, RequestError
+from llmgate.errors import ClosedError, InvalidRequestError, LLMGateError, RequestError
 from llmgate.options import Timeout
 from llmgate.provider import Provider
 from llmgate.provider.http import HttpRequest, IncomingResponse, Transport, encode_json
 from llmgate.testing._variant import variant
 
-__all__ = ["Answerer", "Canned", "CannedTransport", "with_transport"]
+__all__ = ["Answerer", "Canned", "CannedTransport", "check_list", "with_transport"]
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,18 @@ class Canned:
 
 Answerer: TypeAlias = Callable[[HttpRequest], Canned]
 """What a server would do: it receives each request as it would be sent, credentials and all."""
+
+
+def check_list(given: Iterable[Item], path: str) -> Iterable[Item]:
+    """What was given for a parameter that takes several.
+
+    Raises:
+        InvalidRequestError: for one thing in place of a list, also a text, whose characters would
+            be taken for its items.
+    """
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidRequestError.expected("a list", given, path)
+    return given
 
 
 class CannedTransport:
@@ -100,7 +114,7 @@ class CannedTransport:
 
 
 def _one_after_another(replies: Iterable[Canned | LLMGateError]) -> Answerer:
-    waiting = iter(replies)
+    waiting = iter(check_list(replies, "replies"))
 
     def answer(request: HttpRequest) -> Canned:
         canned = next(waiting, None)

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from llmgate.errors import LLMGateError, RequestError
 from llmgate.provider.http import HttpRequest, decode_json, encode_json
-from llmgate.testing.canned import Answerer, Canned
+from llmgate.testing.canned import Answerer, Canned, check_list
 from llmgate.testing.fake_operations import answer_operation
 from llmgate.types import ToolCall
 
@@ -19,7 +19,7 @@ Answer: TypeAlias = str | ToolCall | LLMGateError | Canned | Sequence[str | Tool
 
 def script(answers: Iterable[Answer]) -> Answerer:
     """A server that gives one answer after the other, whole or piece by piece as it is asked."""
-    waiting = iter(answers)
+    waiting = iter(check_list(answers, "answers"))
 
     def answer(request: HttpRequest) -> Canned:
         made = answer_operation(request)

@@ -4,16 +4,32 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from llmgate import Client
-from llmgate.errors import ClosedError, ConnectError, ReadError, RequestError, StreamTruncatedError
+from llmgate.errors import (
+    ClosedError,
+    ConnectError,
+    InvalidRequestError,
+    ReadError,
+    RequestError,
+    StreamTruncatedError,
+)
 from llmgate.options import Timeout
 from llmgate.provider import Decoder, Provider
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow, HttpRequest, IncomingResponse
-from llmgate.testing import Canned, CannedTransport, FakeProvider, with_transport
+from llmgate.testing import (
+    Canned,
+    CannedTransport,
+    FakeProvider,
+    cassette,
+    server,
+    with_transport,
+)
 from llmgate.types import Chunk, Completion
 
 REQUEST = HttpRequest("POST", "https://a.invalid", {"Authorization": "Bearer secret"}, b"{}")
@@ -146,3 +162,18 @@ def test_a_broken_stream_keeps_what_came() -> None:
     error = asyncio.run(ask())
     assert error.partial is not None
     assert ("Hi", 0) == (error.partial.text, transport.still_open)
+
+
+@pytest.mark.parametrize("one", ["Hello", b"Hello", Canned(), RequestError("no"), 5])
+def test_one_thing_in_place_of_a_list_is_refused(tmp_path: Path, one: Any) -> None:
+    """Also a text, which would be taken for its characters: ``Hello`` was answered ``H``."""
+    calls: dict[str, Callable[[], object]] = {
+        "answers": lambda: FakeProvider(one),
+        "replies": lambda: CannedTransport(one),
+        "script": lambda: server(one),
+        "models": lambda: server(models=one),
+        "ignore": lambda: cassette(tmp_path / "x.json", ignore=one),
+    }
+    for path, call in calls.items():
+        with pytest.raises(InvalidRequestError, match=f"^{path}: expected a list, got "):
+            call()

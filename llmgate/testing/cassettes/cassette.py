@@ -19,6 +19,7 @@ from llmgate._core.connections import interceptors
 from llmgate.errors import InvalidRequestError, RequestError, describe_value
 from llmgate.options import Timeout
 from llmgate.provider.http import HttpRequest, IncomingResponse, Transport
+from llmgate.testing.canned import check_list
 from llmgate.testing.cassettes.file import (
     CassetteError,
     Exchange,
@@ -88,7 +89,7 @@ class Cassette:
         self.path = Path(path)
         self.mode: Mode = mode
         self._timing = timing
-        self._ignore: Collection[str] = frozenset(ignore)
+        self._ignore: Collection[str] = frozenset(check_list(ignore, "ignore"))
         self._lock = threading.Lock()
         self._scope: ExitStack | None = None
         self._start()

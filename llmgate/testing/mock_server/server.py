@@ -21,6 +21,7 @@ from aiohttp import web
 from llmgate._text.redact import redact_headers, redact_query
 from llmgate.errors import InvalidRequestError, RequestError, describe_error
 from llmgate.provider.http import is_object
+from llmgate.testing.canned import check_list
 from llmgate.testing.fake_operations import vector_for
 from llmgate.testing.mock_server.answers import Answer, Asked
 from llmgate.testing.mock_server.delivery import DEFAULT_TEXT, Delivery, deliver, refusal
@@ -96,7 +97,7 @@ class MockServer:
         self.requests: list[Received] = []
         self._answer = script if callable(script) else _one_after_another(script)
         self._host, self._port = host, port
-        self._models = [*models]
+        self._models = [*check_list(models, "models")]
         self._thread: threading.Thread | None = None
         self._stop: Callable[[], object] = lambda: None
 
@@ -237,7 +238,7 @@ def _read_json(body: bytes) -> Any:
 def _one_after_another(script: Iterable[Answer] | None) -> Callable[[Received], Answer]:
     if script is None:
         return lambda _: DEFAULT_TEXT
-    waiting = _repeated(script)
+    waiting = _repeated(check_list(script, "script"))
 
     def answer(_: Received) -> Answer:
         following = next(waiting, None)
