@@ -2,7 +2,8 @@
 
 What else it does is in the model's name: ``empty`` says nothing, ``refusing`` refuses, ``cut``
 reaches its greatest length, ``failing`` fails before its end, ``endless`` never comes to an end,
-``counting`` says what it used, ``calling`` calls the first tool once, ``markdown`` writes some.
+``counting`` says what it used, ``calling`` calls the first tool once, ``markdown`` writes some,
+``both`` has two choices, whose pieces come by turns.
 """
 
 from __future__ import annotations
@@ -111,7 +112,14 @@ def _answer(request: HttpRequest) -> Canned:
     if model == "counting":
         usage = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
         return Canned(body=[*lines, _line({}, "stop", usage=usage)])
+    if model == "both":
+        return Canned(body=[*_both(said), _line({}, "stop")])
     return Canned(body=[*lines, _line({}, "length" if model == "cut" else "stop")])
+
+
+def _both(said: str) -> list[bytes]:
+    choices = [{"index": at, "delta": {"content": each}} for each in said for at in (0, 1)]
+    return [encode_json({"choices": [choice]}) + b"\n" for choice in choices]
 
 
 def _call_of(tool: dict[str, Any]) -> list[bytes]:

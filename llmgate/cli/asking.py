@@ -17,7 +17,7 @@ from llmgate.cli.output import note
 from llmgate.cost import total_cost
 from llmgate.errors import excerpt
 from llmgate.tool_loop import ToolEvent
-from llmgate.types import Chunk, Completion, Message, Usage
+from llmgate.types import Choice, Chunk, Completion, Message, Usage
 
 __all__ = ["Question", "Shown", "Totals", "Turn", "ask", "describe_amount"]
 
@@ -106,7 +106,11 @@ async def _ask_once(question: Question, shown: Shown | None) -> Completion:
         if shown is not None:
             async for chunk in stream:
                 _show(chunk, shown)
-        return cast("Completion", await stream.completion())
+        completion = cast("Completion", await stream.completion())
+    if shown is not None:
+        for text in map(_text_of, completion.choices[1:]):
+            shown.add(f"\n{text}")
+    return completion
 
 
 async def _ask_with_tools(
@@ -141,17 +145,21 @@ def _described(event: ToolCalled | ToolFailed) -> str:
 
 
 def _show(chunk: Chunk, shown: Shown) -> None:
-    """A refusal is what the model says, too."""
-    for choice in chunk.choices[:1]:
+    """What the first choice says: the pieces of others come between, and are shown at the end."""
+    for choice in chunk.choices:
         text = choice.delta.content or choice.delta.refusal
-        if text:
+        if text and choice.index == 0:
             shown.add(text)
 
 
 def _show_whole(completion: Completion[Any], shown: Shown | None) -> None:
     if shown is not None:
-        texts = (each.message.content or each.message.refusal for each in completion.choices)
-        shown.add("\n".join(text or "" for text in texts))
+        shown.add("\n".join(map(_text_of, completion.choices)))
+
+
+def _text_of(choice: Choice[Any]) -> str:
+    """A refusal is what the model says, too."""
+    return choice.message.content or choice.message.refusal or ""
 
 
 def _plain(message: Message | dict[str, Any]) -> dict[str, Any]:

@@ -52,6 +52,15 @@ def test_chat_prints_the_answer_and_a_line_end(
     assert (0, (expected, "")) == (code, capsys.readouterr())
 
 
+@pytest.mark.parametrize("options", [[], ["--no-stream"]])
+def test_each_choice_is_printed_by_itself(
+    options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where their pieces come by turns."""
+    assert 0 == main(["chat", "Hi", "-m", "echo/both", "-p", "n=2", *options])
+    assert "user: Hi\nuser: Hi\n" == capsys.readouterr().out
+
+
 def test_a_model_is_found_by_its_bare_name(capsys: pytest.CaptureFixture[str]) -> None:
     """-m takes whatever acompletion takes."""
     assert 0 == main(["chat", "Hi", "-m", "echo-1"])
