@@ -192,7 +192,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     parser = parser_for(words)
     arguments, rest = parser.parse_known_args(words[:end])
     own: argparse.ArgumentParser = getattr(arguments, "parser", parser)
-    options = [word for word in rest if word.startswith("-") and word != "-"]
+    options = [word for word in rest if _OPTION.fullmatch(word)]
     if options:
         own.error(f"there is no option {options[0]}{_nearest(options[0], own.format_help())}")
     rest += words[end + 1 :]  # what follows "--" is no option
@@ -203,6 +203,8 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     return arguments
 
 
+_OPTION = re.compile(r"--?[A-Za-z][\w-]*(=.*)?", re.DOTALL)
+"""No number and no sentence, which may begin with a dash as well."""
 _SEVERAL = {"chat": "prompt", "preview": "prompt", "embed": "text", "cost": "file"}
 """The arguments that take any number of words, by command."""
 

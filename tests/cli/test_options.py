@@ -280,6 +280,8 @@ def test_words_of_a_prompt_stand_anywhere(capsys: pytest.CaptureFixture[str]) ->
     assert "user: -5 --plus\n" == capsys.readouterr().out
     assert 0 == main(["chat", "-m", "echo/echo", "What", "is", "--plain", "--", "-5"])
     assert "user: What is -5\n" == capsys.readouterr().out
+    assert 0 == main(["chat", "What", "--plain", "is", "-5", "-.5", "-m", "echo/echo", "- to me?"])
+    assert "user: What is -5 -.5 - to me?\n" == capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
