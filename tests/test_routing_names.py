@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from typing import Any
 
@@ -13,11 +14,12 @@ from llmgate.errors import (
     ContentFilterError,
     ContextWindowError,
     InvalidRequestError,
+    RequestError,
     ServerError,
 )
 from llmgate.hooks import CallEnded
 from llmgate.middleware import Middleware
-from llmgate.middlewares.routing import Route, Router, Target, TargetState
+from llmgate.middlewares.routing import Cooldown, Route, Router, Target, TargetState
 from llmgate.middlewares.strategies import as_strategy
 from llmgate.options import ChatCall
 from llmgate.provider.http import Secret
@@ -227,3 +229,59 @@ async def test_a_router_among_middleware_does_the_falling_back() -> None:
     assert "b" == await ask(client, ["a/x", "b/y"])
     assert [("a/x", ("b/y",)), ("a/x", ()), ("b/y", ())] == seen
     assert client._router is router
+
+
+# --- what cannot be ---
+
+
+@pytest.mark.parametrize("name", ["context_window", "content_filter"])
+@pytest.mark.parametrize("given", ["a/long", None, 5, {"a/long": 1}, [1], [" "]])
+def test_other_models_of_a_route_are_a_list(name: str, given: Any) -> None:
+    """One text would be the names of as many models as it has letters."""
+    with pytest.raises(InvalidRequestError, match=rf"^models\.fast\.{name}.*expected a "):
+        Router({"fast": Route(["a/x"], **{name: given})})
+
+
+async def test_other_models_of_a_route_from_a_generator() -> None:
+    """They are there for each call."""
+    route = Route(["a/x"], context_window=(name for name in ["b/long"]))
+    client = client_of(
+        {"a": [ContextWindowError("long")] * 2, "b": ["1", "2"]}, models={"fast": route}
+    )
+    assert ["1", "2"] == [await ask(client, "fast"), await ask(client, "fast")]
+
+
+@pytest.mark.parametrize("chosen", [None, ["a/x"], [None], 5])
+async def test_what_a_function_chooses_is_a_target(chosen: Any) -> None:
+    """Of those that it was given."""
+
+    def choose(*_: object) -> Any:
+        return chosen
+
+    client = named(choose, Target("a/x"), Target("b/x"), a=["a"], b=["b"])
+    with pytest.raises(InvalidRequestError, match=r"^choose: expected a list of the targets"):
+        await ask(client, "fast")
+
+
+async def test_a_function_that_chooses_nothing() -> None:
+    """Of one priority, the next is tried; of all, nothing is sent."""
+    second = Target("b/x", priority=2)
+
+    def only_second(targets: Any, _: Any) -> list[TargetState]:
+        return [each for each in targets if each.target is second]
+
+    assert "b" == await ask(named(only_second, Target("a/x"), second, b=["b"]), "fast")
+    client = named(only_second, Target("a/x"), a=["a"])
+    with pytest.raises(RequestError, match="no target of 'fast' was chosen"):
+        await ask(client, "fast")
+
+
+def test_cooldowns_are_numbers() -> None:
+    """What is none is refused when it is given, not with the first failure of a target."""
+    with pytest.raises(InvalidRequestError, match=r"^cooldown: expected a Cooldown, got 30"):
+        router(cooldown=30)
+    for wrong in ({"failures": 0}, {"failures": 1.5}, {"seconds": 0}, {"longest": math.inf}):
+        [name] = wrong
+        made: Any = Cooldown
+        with pytest.raises(InvalidRequestError, match=rf"^cooldown\.{name}: expected"):
+            made(**wrong)

@@ -18,6 +18,7 @@ from llmgate.errors import (
     ContextWindowError,
     InvalidRequestError,
     LLMGateError,
+    RequestError,
     UnknownProviderError,
     describe_value,
 )
@@ -81,7 +82,9 @@ class Router(Middleware):
         hedge_after: float | None = None,
         store: Store | None = None,
     ) -> None:
-        self._cooldown = cooldown or Cooldown()
+        self._cooldown = Cooldown() if cooldown is None else cooldown
+        if not isinstance(self._cooldown, Cooldown):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidRequestError.expected("a Cooldown", cooldown, "cooldown")
         self._shared = None if store is None else SharedCooldowns(store)
         self._hedging = Hedging(as_hedge_after(hedge_after), RetryPolicy(), RetryBudget())
         self._choose = as_strategy(choose)
@@ -162,6 +165,8 @@ class Router(Middleware):
             return await self._pass_on(call, handler)
         models = (call.model, *call.fallbacks)
         order = self._orders.get(models) or self._ordered(models, call)
+        if not order:
+            raise RequestError(f"no target of {call.model!r} was chosen, by the function choose=")
         if self._shared is not None:
             await self._shared.refresh(order)
         first, *further = order

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast
 
@@ -43,7 +44,18 @@ def as_strategy(given: Choose | Strategy | None) -> Choose:
     if not callable(found):
         known = ", ".join(_STRATEGIES)
         raise InvalidRequestError.expected(f"one of {known}, or a function", given, "choose")
-    return cast("Choose", found)
+    return cast("Choose", found if isinstance(given, str) else partial(_chosen, found))
+
+
+def _chosen(choose: Choose, targets: Sequence[TargetState], call: Any) -> Sequence[TargetState]:
+    """What a function of somebody's own chooses, which may be anything."""
+    found: Any = choose(targets, call)
+    chosen: list[Any] = [*found] if isinstance(found, Iterable) else [found]
+    for each in chosen:
+        if each not in targets:
+            what = "a list of the targets that it was given"
+            raise InvalidRequestError.expected(what, cast("object", found), "choose")
+    return chosen
 
 
 _random = Random()  # noqa: S311 - it spreads load, and is no secret

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
 from llmgate._core.check import check_name, check_parameters
@@ -178,6 +178,15 @@ class Cooldown:
     seconds: float = 5.0
     longest: float = 300.0
 
+    def __post_init__(self) -> None:
+        if type(self.failures) is not int or self.failures < 1:
+            raise InvalidRequestError.expected(
+                "an integer above 0", self.failures, "cooldown.failures"
+            )
+        for name, value in (("seconds", self.seconds), ("longest", self.longest)):
+            if not (_is_amount(value) and value):
+                raise InvalidRequestError.expected("a number above 0", value, f"cooldown.{name}")
+
 
 @dataclass(eq=False)
 class TargetState:
@@ -302,4 +311,17 @@ def as_route(given: object, path: str) -> tuple[Route, list[Target]]:
     if not targets:
         raise InvalidRequestError("expected at least one target", path=path)
     as_hedge_after(route.hedge_after)
-    return route, targets
+    long = _names(route.context_window, f"{path}.context_window")
+    filtered = _names(route.content_filter, f"{path}.content_filter")
+    return replace(route, context_window=long, content_filter=filtered), targets
+
+
+def _names(given: Any, path: str) -> tuple[str, ...]:
+    """Names of models, each a text: one text would be read as so many names as it has letters."""
+    if is_mapping(given) or isinstance(given, str) or not is_iterable(given):
+        raise InvalidRequestError.expected("a list of models", given, path)
+    names = tuple(given)
+    for number, each in enumerate(names):
+        if not isinstance(each, str) or not each.strip():
+            raise InvalidRequestError.expected("a model's name", each, f"{path}[{number}]")
+    return names
