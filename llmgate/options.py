@@ -45,7 +45,8 @@ class Timeout:
 
     ``total`` is the wall clock of the whole call with its retries, waits and stream. ``connect``
     bounds making a connection, ``first_token`` the time until the first token (comments and a delta
-    with a role alone do not count), and ``idle`` the silence between two pieces.
+    with a role alone do not count), and ``idle`` the silence between two pieces. The time before a
+    stream is read for the first time counts for ``total`` alone.
     """
 
     total: float | None = 600.0

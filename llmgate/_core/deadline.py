@@ -40,6 +40,7 @@ class Deadline:
         "_clock",
         "_context",
         "_expire",
+        "_handed_over",
         "_loop",
         "_passed",
         "_received_at",
@@ -47,12 +48,15 @@ class Deadline:
         "_task",
         "_timer_at",
         "_total_at",
+        "_unread",
         "begun",
         "started",
         "timeout",
     )
     _loop: asyncio.AbstractEventLoop
     _context: Context
+    _handed_over: float | None  # when the stream was, until it is read for the first time
+    _unread: float  # seconds between the two
 
     def __init__(self, timeout: Timeout) -> None:
         self.timeout = timeout
@@ -102,14 +106,27 @@ class Deadline:
         self._total_at = soonest[0]
         if received is not None and idle is not None and received + idle < soonest[0]:
             soonest = received + idle, idle, "idle"
-        if first is not None and not self.begun and started + first < soonest[0]:
-            soonest = started + first, first, "first_token"
+        if first is not None and not self.begun:
+            at = self._first_token_at(first)
+            if at < soonest[0]:
+                soonest = at, first, "first_token"
         return soonest
+
+    def _first_token_at(self, first: float) -> float:
+        """When the first token is late; it is not the provider's delay that nobody reads yet."""
+        at = self.started + first
+        if self._expire is None:
+            return at
+        if self._handed_over is not None and self._received_at is not None:
+            self._unread, self._handed_over = self._received_at - self._handed_over, None
+        return at + self._unread
 
     def watch(self, expire: Callable[[], object]) -> None:
         """Call this when the total is over while nothing is awaited."""
         self._expire, self._loop = expire, asyncio.get_running_loop()
         self._context = copy_context()
+        if self.timeout.first_token is not None:
+            self._unread, self._handed_over = 0.0, time.monotonic()
         if self._clock is None and self._soon is None:
             self._start_timer(self.remaining())
 
@@ -211,7 +228,8 @@ class Deadline:
         if expire is not None and left > 0:
             self._start_timer(left)
         elif expire is not None:
-            self.limit()  # for the phase and the seconds of the error
+            total = self.timeout.total or 0.0
+            self._passed = self.started + total, total, "total"
             self._soon = self._loop.call_soon(expire, context=self._context)
 
 
