@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -16,11 +17,15 @@ from llmgate.errors import (
     ReadError,
     StreamTruncatedError,
 )
+from llmgate.options import Output
 from llmgate.testing import Canned, FakeProvider
 from llmgate.types import (
+    Choice,
     ChoiceDelta,
     Chunk,
     ChunkChoice,
+    Completion,
+    Message,
 )
 from tests.canned_streams import (
     FIRST,
@@ -274,3 +279,22 @@ def test_a_mapped_stream_without_async() -> None:
     next(stream)
     del stream
     assert wait_for(lambda: provider.transport.still_open == 0, 5)
+
+
+@dataclass
+class Counted:
+    """What a text is read as."""
+
+    value: int
+
+
+async def test_what_is_replayed_stays_as_it_is() -> None:
+    """A middleware may replay one completion many times; what is changed is the stream's own."""
+    kept = Completion([Choice(Message('{"value": 1}'))])
+    before = kept.exchange
+    stream = Stream.replay(kept).amend(lambda exchange: replace(exchange, cache="hit"))
+    stream.output = Output(Counted)
+    completion = await stream.completion()
+    assert ("hit", Counted(1)) == (completion.exchange.cache, completion.choices[0].message.parsed)
+    assert before is kept.exchange
+    assert kept.choices[0].message.parsed is None

@@ -49,7 +49,7 @@ async def perform_parsed(
     if not isinstance(result, Completion):
         result.output = output
         return result
-    given = result if is_own else _copy_of(result)
+    given = result if is_own else copy_of(result)
     for _ in range(output.repair):
         try:
             return with_parsed(given, output.kind)
@@ -57,11 +57,11 @@ async def perform_parsed(
             failure = error
         call = _asking_again(call, given, failure)
         following = cast("Completion", await perform(call, began))
-        given = _join(given, following if is_own else _copy_of(following), failure)
+        given = _join(given, following if is_own else copy_of(following), failure)
     return with_parsed(given, output.kind)
 
 
-def _copy_of(completion: Completion) -> Completion:
+def copy_of(completion: Completion) -> Completion:
     """A completion whose messages nobody else has."""
     choices = completion.choices
     copies = [replace(choice, message=replace(choice.message)) for choice in choices]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -130,12 +131,12 @@ class Stream(AsyncOnly, HoldsConnections, HasExchange):
             pass
         completion = self._source.completion()
         if self._amendments:
-            completion.exchange = self.exchange
+            completion = replace(completion, exchange=self.exchange)
         if self.output is None:
             return completion
-        from llmgate._core.parsing import with_parsed  # noqa: PLC0415 - only for those who want it
+        from llmgate._core.parsing import copy_of, with_parsed  # noqa: PLC0415 - only where asked
 
-        return with_parsed(completion, self.output.kind)
+        return with_parsed(copy_of(completion), self.output.kind)
 
     # --- for middleware ---
 

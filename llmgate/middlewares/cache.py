@@ -146,7 +146,7 @@ class Cache(Middleware):
         """A new response, and how it is kept, if it may be."""
         response = await ask()
         written = _written(response)
-        response.exchange = _missed(response.exchange)
+        response = replace(response, exchange=_missed(response.exchange))
         if written is not None:
             await self._keep(key, written, ttl)
         return response, written

@@ -276,8 +276,7 @@ class Run(Generic[Call, Result]):
 
         if isinstance(result, Stream):
             return result.amend(amended)
-        result.exchange = amended(result.exchange)
-        return result
+        return replace(result, exchange=amended(result.exchange))
 
     def _attempts(self, start: int = 0, stop: int | None = None) -> tuple[Attempt, ...]:
         """The attempts at the targets that were asked, in that order."""
