@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -24,6 +25,7 @@ __all__ = [
     "add_tools",
     "connection_of",
     "content_of",
+    "lines_in",
     "options_of",
     "params_of",
     "piped_text",
@@ -274,3 +276,8 @@ def piped_text(source: TextIO | None) -> str:
     except UnicodeDecodeError as error:
         reason = f"not UTF-8 text at byte {error.start}"
     raise InvalidRequestError(reason, path="standard input")
+
+
+def lines_in(text: str) -> list[str]:
+    """The lines of a text, as of a file: nothing else ends one, such as a page break or U+2028."""
+    return re.split("\r\n?|\n", text)

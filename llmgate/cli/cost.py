@@ -14,7 +14,7 @@ from typing import Any
 from llmgate._core.advice import install
 from llmgate._core.registry import Registry
 from llmgate._text.json import is_object
-from llmgate.cli.arguments import UsageError, add_model, piped_text
+from llmgate.cli.arguments import UsageError, add_model, lines_in, piped_text
 from llmgate.cli.asking import describe_amount
 from llmgate.cli.configuration import configured
 from llmgate.cli.output import note, print_table
@@ -158,10 +158,10 @@ def _origin(completion: Completion, model: str | None) -> _Origin:
 def _completions(file: str) -> Iterator[Completion]:
     """The completions of a file: objects of their own, or those of a batch's records."""
     try:
-        text = piped_text(sys.stdin) if file == "-" else Path(file).read_text(encoding="utf-8")
+        text = piped_text(sys.stdin) if file == "-" else Path(file).read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         raise InvalidRequestError(f"it cannot be read: {error}", path=file) from None
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(lines_in(text), 1):
         if line.strip():
             completion = _completion(line, f"{file}:{number}")
             if completion is not None:

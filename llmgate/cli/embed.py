@@ -14,6 +14,7 @@ from llmgate.cli.arguments import (
     add_model,
     add_param,
     connection_of,
+    lines_in,
     params_of,
     piped_text,
 )
@@ -48,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     texts: list[str] = arguments.text
     if not texts:
-        texts = [line for line in piped_text(sys.stdin).splitlines() if line.strip()]
+        texts = [line for line in lines_in(piped_text(sys.stdin)) if line.strip()]
     if not texts:
         raise UsageError("there is nothing to embed: give texts, or pipe lines in")
     if arguments.model is None:

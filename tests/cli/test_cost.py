@@ -31,6 +31,17 @@ def table(capsys: pytest.CaptureFixture[str]) -> list[list[str]]:
     return [line.split() for line in capsys.readouterr().out.splitlines()]
 
 
+def test_line_separators_of_unicode_end_no_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They may stand in what a model said, as JSON allows."""
+    said = completion("gpt-4o", 10, 1, choices=[{"message": {"content": "a\u2028b\x85c"}}])
+    path = tmp_path / "x.jsonl"
+    path.write_text(f"{json.dumps(said, ensure_ascii=False)}\n" * 2, encoding="utf-8-sig")
+    main(["cost", str(path)])
+    assert ["in", "all", "2", "20", "2"] == table(capsys)[-1][:5]
+
+
 def test_the_completions_of_files_are_added_up(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -288,6 +288,16 @@ def test_texts_become_vectors(
     assert [[3.0], [5.0]] == [json.loads(line)["embedding"] for line in printed(capsys)]
 
 
+def test_lines_end_where_those_of_files_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A page break of ``pdftotext``, or a line separator of Unicode, is a character of its line."""
+    piped = io.TextIOWrapper(io.BytesIO("one\r\n\ftwo\nth\u2028ree\n\f\n".encode()))
+    monkeypatch.setattr("sys.stdin", piped)
+    assert 0 == main(["embed", "-m", "echo/echo"])
+    assert [[3.0], [4.0], [6.0]] == [json.loads(line)["embedding"] for line in printed(capsys)]
+
+
 def test_the_response_of_an_embedding(capsys: pytest.CaptureFixture[str]) -> None:
     """Whole, with what was asked for."""
     words = ["--dimensions", "2", "--input-type", "query", "-p", "user=ada", "--json"]
