@@ -197,11 +197,12 @@ def _schema(given: str) -> Any:
     if ":" in given and not os.path.exists(given):
         return _imported(given, "--schema")
     try:
-        schema = json.loads(Path(given).read_text(encoding="utf-8"))
+        schema = json.loads(Path(given).read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         failure = InvalidRequestError(str(error), path="--schema")
     else:
-        form = {"name": Path(given).stem, "schema": schema, "strict": True}
+        name = re.sub("[^A-Za-z0-9_-]", "_", Path(given).stem)[:64]  # what OpenAI accepts
+        form = {"name": name, "schema": schema, "strict": True}
         return {"type": "json_schema", "json_schema": form}
     raise failure
 

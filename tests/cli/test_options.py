@@ -87,6 +87,17 @@ def test_a_schema_is_a_file_or_a_type(here: Path) -> None:
     assert ["number"] == [*found.model_fields]
 
 
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("person.schema.json", "person_schema"), ("my form.json", "my_form"), ("é.json", "_")],
+)
+def test_the_name_of_a_schema_has_the_characters_of_names(here: Path, file: str, name: str) -> None:
+    """Those that OpenAI takes; a byte order mark at the file's beginning says nothing."""
+    (here / file).write_text('{"type": "object"}', encoding="utf-8-sig")
+    form = options_of(parsed("--schema", file))["response_format"]["json_schema"]
+    assert {"name": name, "schema": {"type": "object"}, "strict": True} == form
+
+
 def test_a_tool_is_a_function_of_a_module(here: Path) -> None:
     """The working directory is searched last; it is added once."""
     found = tools_of(parsed("--tool", "my_weather:weather", "--tool", "my_weather:Box.weather"))
