@@ -324,83 +324,83 @@ class Client(_Client):
 
         Args:
             model: ``provider/model``, an unprefixed name that an installed provider claims, or a
-                name that the client's ``models`` give. Of a list, the next one is asked where one
-                fails.
-            messages: The conversation: dictionaries in OpenAI's format, and messages of earlier
-                completions as they are.
-            stream: Whether the completion comes in chunks, as it is written.
-            audio: The voice and format of spoken output, where ``modalities`` asks for any.
-            frequency_penalty: From -2 to 2; above 0, tokens are less likely the more often they
-                occurred.
+                name from the client's ``models``. Given a list, each next model is asked when the
+                one before fails.
+            messages: The conversation: dictionaries in OpenAI's format, and the messages of earlier
+                completions unchanged.
+            stream: Whether the completion comes in chunks while the model writes it.
+            audio: The voice and format of spoken output, if ``modalities`` asks for it.
+            frequency_penalty: From -2 to 2; above 0, tokens become less likely the more often they
+                have occurred.
             function_call: The legacy form of ``tool_choice``.
             functions: The legacy form of ``tools``.
-            logit_bias: From token ids to what is added to their logits, from -100 to 100.
+            logit_bias: Maps token ids to what is added to their logits, from -100 to 100.
             logprobs: Whether the log probability of each output token is returned.
-            max_completion_tokens: The most tokens that may be written, reasoning included.
-            max_tokens: The most tokens that may be written; the older name of
+            max_completion_tokens: The most tokens that the model may write, reasoning included.
+            max_tokens: The most tokens that the model may write; the older name of
                 ``max_completion_tokens``.
-            metadata: Up to 16 pairs of text that the provider keeps with the completion.
+            metadata: Up to 16 pairs of strings that the provider stores with the completion.
             modalities: The kinds of output: ``"text"``, ``"audio"``.
-            moderation: How the provider moderates the call, as an object of its own.
+            moderation: How the provider moderates the call, as the provider's own object.
             n: How many choices are returned; each is billed.
             parallel_tool_calls: Whether one response may call several tools.
             prediction: Text that the output will mostly repeat, which makes it faster.
             presence_penalty: From -2 to 2; above 0, tokens that have occurred at all are less
                 likely.
-            prompt_cache_key: What calls with a common beginning share, so that the prompt cache is
-                found.
-            prompt_cache_options: How the prompt cache is used, as an object of the provider's.
+            prompt_cache_key: A key that calls with a common beginning share, so that they find the
+                prompt cache.
+            prompt_cache_options: How the prompt cache is used, as the provider's own object.
             prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
             reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
                 ``"high"``.
-            response_format: A pydantic model or another type, of which ``parsed`` is then a value,
-                or OpenAI's object: the output is JSON of it.
-            safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
+            response_format: A pydantic model or another Python type, whose value is then in
+                ``parsed``; or OpenAI's object. The output is JSON that fits it.
+            safety_identifier: An opaque id of the end user, which helps the provider detect abuse.
             seed: The same seed and parameters give the same output, as far as the provider can.
             service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
                 ``"priority"``.
-            stop: Up to four texts at which the output ends; they are not part of it.
+            stop: Up to four strings at which the output ends; they are not part of it.
             store: Whether the provider stores the completion.
             stream_options: Options of a stream; ``include_usage`` adds OpenAI's last chunk with the
-                usage. ``stream.usage`` has it in any case.
-            temperature: Sampling temperature, mostly from 0 (nearly always the likeliest token) to
+                usage. ``stream.usage`` has the usage in any case.
+            temperature: Sampling temperature, usually from 0 (nearly always the likeliest token) to
                 2.
             tool_choice: ``"auto"``, ``"none"``, ``"required"``, or the object that names one tool.
-            tools: What the model may call: Python functions, or OpenAI's objects.
+            tools: The tools that the model may call: Python functions, or OpenAI's objects.
             top_logprobs: How many of the likeliest tokens are returned at each position, from 0 to
                 20.
-            top_p: Only the likeliest tokens, which together have this probability, are sampled.
+            top_p: Sample only from the likeliest tokens that together have this probability.
             user: An opaque id of the end user; ``safety_identifier`` and ``prompt_cache_key``
                 replace it.
-            verbosity: How long the output is to be: ``"low"``, ``"medium"``, ``"high"``.
-            web_search_options: How a model that searches the web does so, as an object of OpenAI's.
+            verbosity: How long the output should be: ``"low"``, ``"medium"``, ``"high"``.
+            web_search_options: How the model searches the web, if it does, as OpenAI's object.
             api_key: The provider's key for this call, instead of the one from the environment.
             base_url: The address of the provider's API for this call.
             api_base: An earlier name of ``base_url``.
             api_version: The version of the provider's API, where it has one.
-            provider_settings: What else the provider's factory takes, by name.
+            provider_settings: Further arguments of the provider's factory, by name.
             timeout: Seconds for the whole call with its retries and stream, or a ``Timeout``.
             max_retries: How many times a failed request is retried.
-            extra_headers: Headers that are sent beside the provider's own.
+            extra_headers: Headers that are sent in addition to the provider's own.
             extra_body: Fields that are merged into the request's body last, unchecked.
-            unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider lacks;
-                ``"raise"`` refuses the call.
-            hooks: Callables that are given each event of this call, after those of the client.
-            labels: Your own words for this call: middleware and hooks see them, and no provider
-                does.
+            unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider does not
+                support; ``"raise"`` refuses the call.
+            hooks: Callables that receive each event of this call, after those of the client.
+            labels: Your own words for this call: middleware and hooks see them, providers do
+                not.
             force_timeout: An earlier name of ``timeout``.
             forceTimeout: An earlier name of ``timeout``.
-            logger_fn: A function that is given each event of this call as a dictionary.
-            verbose: Whether this call's events, with prompt and output, are written to standard
+            logger_fn: A function that receives each event of this call as a dictionary.
+            verbose: Whether this call's events, with prompt and output, go to standard
                 error.
             hedge_after: Seconds without a response after which the call is made a second time, to
-                the next model of a list if there is one; the first response counts.
-            repair: How often a response that is no value of the type in ``response_format`` is
-                asked for again, with what is wrong; 0 by default.
+                the next model of a list if there is one; the first response wins.
+            repair: How often the model is asked again when its response does not fit the type in
+                ``response_format``; it is told what is wrong. 0 by default.
 
         Raises:
-            LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else;
-                cancellation passes unchanged.
+            LLMGateError: one of the kinds in :mod:`llmgate.errors`, and nothing else; cancellation
+                passes unchanged.
         """
     @overload
     async def acompletion(
@@ -634,83 +634,83 @@ class Client(_Client):
 
         Args:
             model: ``provider/model``, an unprefixed name that an installed provider claims, or a
-                name that the client's ``models`` give. Of a list, the next one is asked where one
-                fails.
-            messages: The conversation: dictionaries in OpenAI's format, and messages of earlier
-                completions as they are.
-            stream: Whether the completion comes in chunks, as it is written.
-            audio: The voice and format of spoken output, where ``modalities`` asks for any.
-            frequency_penalty: From -2 to 2; above 0, tokens are less likely the more often they
-                occurred.
+                name from the client's ``models``. Given a list, each next model is asked when the
+                one before fails.
+            messages: The conversation: dictionaries in OpenAI's format, and the messages of earlier
+                completions unchanged.
+            stream: Whether the completion comes in chunks while the model writes it.
+            audio: The voice and format of spoken output, if ``modalities`` asks for it.
+            frequency_penalty: From -2 to 2; above 0, tokens become less likely the more often they
+                have occurred.
             function_call: The legacy form of ``tool_choice``.
             functions: The legacy form of ``tools``.
-            logit_bias: From token ids to what is added to their logits, from -100 to 100.
+            logit_bias: Maps token ids to what is added to their logits, from -100 to 100.
             logprobs: Whether the log probability of each output token is returned.
-            max_completion_tokens: The most tokens that may be written, reasoning included.
-            max_tokens: The most tokens that may be written; the older name of
+            max_completion_tokens: The most tokens that the model may write, reasoning included.
+            max_tokens: The most tokens that the model may write; the older name of
                 ``max_completion_tokens``.
-            metadata: Up to 16 pairs of text that the provider keeps with the completion.
+            metadata: Up to 16 pairs of strings that the provider stores with the completion.
             modalities: The kinds of output: ``"text"``, ``"audio"``.
-            moderation: How the provider moderates the call, as an object of its own.
+            moderation: How the provider moderates the call, as the provider's own object.
             n: How many choices are returned; each is billed.
             parallel_tool_calls: Whether one response may call several tools.
             prediction: Text that the output will mostly repeat, which makes it faster.
             presence_penalty: From -2 to 2; above 0, tokens that have occurred at all are less
                 likely.
-            prompt_cache_key: What calls with a common beginning share, so that the prompt cache is
-                found.
-            prompt_cache_options: How the prompt cache is used, as an object of the provider's.
+            prompt_cache_key: A key that calls with a common beginning share, so that they find the
+                prompt cache.
+            prompt_cache_options: How the prompt cache is used, as the provider's own object.
             prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
             reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
                 ``"high"``.
-            response_format: A pydantic model or another type, of which ``parsed`` is then a value,
-                or OpenAI's object: the output is JSON of it.
-            safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
+            response_format: A pydantic model or another Python type, whose value is then in
+                ``parsed``; or OpenAI's object. The output is JSON that fits it.
+            safety_identifier: An opaque id of the end user, which helps the provider detect abuse.
             seed: The same seed and parameters give the same output, as far as the provider can.
             service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
                 ``"priority"``.
-            stop: Up to four texts at which the output ends; they are not part of it.
+            stop: Up to four strings at which the output ends; they are not part of it.
             store: Whether the provider stores the completion.
             stream_options: Options of a stream; ``include_usage`` adds OpenAI's last chunk with the
-                usage. ``stream.usage`` has it in any case.
-            temperature: Sampling temperature, mostly from 0 (nearly always the likeliest token) to
+                usage. ``stream.usage`` has the usage in any case.
+            temperature: Sampling temperature, usually from 0 (nearly always the likeliest token) to
                 2.
             tool_choice: ``"auto"``, ``"none"``, ``"required"``, or the object that names one tool.
-            tools: What the model may call: Python functions, or OpenAI's objects.
+            tools: The tools that the model may call: Python functions, or OpenAI's objects.
             top_logprobs: How many of the likeliest tokens are returned at each position, from 0 to
                 20.
-            top_p: Only the likeliest tokens, which together have this probability, are sampled.
+            top_p: Sample only from the likeliest tokens that together have this probability.
             user: An opaque id of the end user; ``safety_identifier`` and ``prompt_cache_key``
                 replace it.
-            verbosity: How long the output is to be: ``"low"``, ``"medium"``, ``"high"``.
-            web_search_options: How a model that searches the web does so, as an object of OpenAI's.
+            verbosity: How long the output should be: ``"low"``, ``"medium"``, ``"high"``.
+            web_search_options: How the model searches the web, if it does, as OpenAI's object.
             api_key: The provider's key for this call, instead of the one from the environment.
             base_url: The address of the provider's API for this call.
             api_base: An earlier name of ``base_url``.
             api_version: The version of the provider's API, where it has one.
-            provider_settings: What else the provider's factory takes, by name.
+            provider_settings: Further arguments of the provider's factory, by name.
             timeout: Seconds for the whole call with its retries and stream, or a ``Timeout``.
             max_retries: How many times a failed request is retried.
-            extra_headers: Headers that are sent beside the provider's own.
+            extra_headers: Headers that are sent in addition to the provider's own.
             extra_body: Fields that are merged into the request's body last, unchecked.
-            unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider lacks;
-                ``"raise"`` refuses the call.
-            hooks: Callables that are given each event of this call, after those of the client.
-            labels: Your own words for this call: middleware and hooks see them, and no provider
-                does.
+            unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider does not
+                support; ``"raise"`` refuses the call.
+            hooks: Callables that receive each event of this call, after those of the client.
+            labels: Your own words for this call: middleware and hooks see them, providers do
+                not.
             force_timeout: An earlier name of ``timeout``.
             forceTimeout: An earlier name of ``timeout``.
-            logger_fn: A function that is given each event of this call as a dictionary.
-            verbose: Whether this call's events, with prompt and output, are written to standard
+            logger_fn: A function that receives each event of this call as a dictionary.
+            verbose: Whether this call's events, with prompt and output, go to standard
                 error.
             hedge_after: Seconds without a response after which the call is made a second time, to
-                the next model of a list if there is one; the first response counts.
-            repair: How often a response that is no value of the type in ``response_format`` is
-                asked for again, with what is wrong; 0 by default.
+                the next model of a list if there is one; the first response wins.
+            repair: How often the model is asked again when its response does not fit the type in
+                ``response_format``; it is told what is wrong. 0 by default.
 
         Raises:
-            LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else;
-                cancellation passes unchanged.
+            LLMGateError: one of the kinds in :mod:`llmgate.errors`, and nothing else; cancellation
+                passes unchanged.
         """
     @overload
     def completion(
@@ -781,82 +781,82 @@ class Client(_Client):
 
         Args:
             model: ``provider/model``, an unprefixed name that an installed provider claims, or a
-                name that the client's ``models`` give. Of a list, the next one is asked where one
-                fails.
-            messages: The conversation: dictionaries in OpenAI's format, and messages of earlier
-                completions as they are.
-            stream: Whether the completion comes in chunks, as it is written.
-            audio: The voice and format of spoken output, where ``modalities`` asks for any.
-            frequency_penalty: From -2 to 2; above 0, tokens are less likely the more often they
-                occurred.
+                name from the client's ``models``. Given a list, each next model is asked when the
+                one before fails.
+            messages: The conversation: dictionaries in OpenAI's format, and the messages of earlier
+                completions unchanged.
+            stream: Whether the completion comes in chunks while the model writes it.
+            audio: The voice and format of spoken output, if ``modalities`` asks for it.
+            frequency_penalty: From -2 to 2; above 0, tokens become less likely the more often they
+                have occurred.
             function_call: The legacy form of ``tool_choice``.
             functions: The legacy form of ``tools``.
-            logit_bias: From token ids to what is added to their logits, from -100 to 100.
+            logit_bias: Maps token ids to what is added to their logits, from -100 to 100.
             logprobs: Whether the log probability of each output token is returned.
-            max_completion_tokens: The most tokens that may be written, reasoning included.
-            max_tokens: The most tokens that may be written; the older name of
+            max_completion_tokens: The most tokens that the model may write, reasoning included.
+            max_tokens: The most tokens that the model may write; the older name of
                 ``max_completion_tokens``.
-            metadata: Up to 16 pairs of text that the provider keeps with the completion.
+            metadata: Up to 16 pairs of strings that the provider stores with the completion.
             modalities: The kinds of output: ``"text"``, ``"audio"``.
-            moderation: How the provider moderates the call, as an object of its own.
+            moderation: How the provider moderates the call, as the provider's own object.
             n: How many choices are returned; each is billed.
             parallel_tool_calls: Whether one response may call several tools.
             prediction: Text that the output will mostly repeat, which makes it faster.
             presence_penalty: From -2 to 2; above 0, tokens that have occurred at all are less
                 likely.
-            prompt_cache_key: What calls with a common beginning share, so that the prompt cache is
-                found.
-            prompt_cache_options: How the prompt cache is used, as an object of the provider's.
+            prompt_cache_key: A key that calls with a common beginning share, so that they find the
+                prompt cache.
+            prompt_cache_options: How the prompt cache is used, as the provider's own object.
             prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
             reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
                 ``"high"``.
-            response_format: A pydantic model or another type, of which ``parsed`` is then a value,
-                or OpenAI's object: the output is JSON of it.
-            safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
+            response_format: A pydantic model or another Python type, whose value is then in
+                ``parsed``; or OpenAI's object. The output is JSON that fits it.
+            safety_identifier: An opaque id of the end user, which helps the provider detect abuse.
             seed: The same seed and parameters give the same output, as far as the provider can.
             service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
                 ``"priority"``.
-            stop: Up to four texts at which the output ends; they are not part of it.
+            stop: Up to four strings at which the output ends; they are not part of it.
             store: Whether the provider stores the completion.
             stream_options: Options of a stream; ``include_usage`` adds OpenAI's last chunk with the
-                usage. ``stream.usage`` has it in any case.
-            temperature: Sampling temperature, mostly from 0 (nearly always the likeliest token) to
+                usage. ``stream.usage`` has the usage in any case.
+            temperature: Sampling temperature, usually from 0 (nearly always the likeliest token) to
                 2.
             tool_choice: ``"auto"``, ``"none"``, ``"required"``, or the object that names one tool.
-            tools: What the model may call: Python functions, or OpenAI's objects.
+            tools: The tools that the model may call: Python functions, or OpenAI's objects.
             top_logprobs: How many of the likeliest tokens are returned at each position, from 0 to
                 20.
-            top_p: Only the likeliest tokens, which together have this probability, are sampled.
+            top_p: Sample only from the likeliest tokens that together have this probability.
             user: An opaque id of the end user; ``safety_identifier`` and ``prompt_cache_key``
                 replace it.
-            verbosity: How long the output is to be: ``"low"``, ``"medium"``, ``"high"``.
-            web_search_options: How a model that searches the web does so, as an object of OpenAI's.
+            verbosity: How long the output should be: ``"low"``, ``"medium"``, ``"high"``.
+            web_search_options: How the model searches the web, if it does, as OpenAI's object.
             api_key: The provider's key for this call, instead of the one from the environment.
             base_url: The address of the provider's API for this call.
             api_base: An earlier name of ``base_url``.
             api_version: The version of the provider's API, where it has one.
-            provider_settings: What else the provider's factory takes, by name.
+            provider_settings: Further arguments of the provider's factory, by name.
             timeout: Seconds for the whole call with its retries and stream, or a ``Timeout``.
             max_retries: How many times a failed request is retried.
-            extra_headers: Headers that are sent beside the provider's own.
+            extra_headers: Headers that are sent in addition to the provider's own.
             extra_body: Fields that are merged into the request's body last, unchecked.
-            unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider lacks;
-                ``"raise"`` refuses the call.
-            hooks: Callables that are given each event of this call, after those of the client.
-            labels: Your own words for this call: middleware and hooks see them, and no provider
-                does.
+            unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider does not
+                support; ``"raise"`` refuses the call.
+            hooks: Callables that receive each event of this call, after those of the client.
+            labels: Your own words for this call: middleware and hooks see them, providers do
+                not.
             force_timeout: An earlier name of ``timeout``.
             forceTimeout: An earlier name of ``timeout``.
-            logger_fn: A function that is given each event of this call as a dictionary.
-            verbose: Whether this call's events, with prompt and output, are written to standard
+            logger_fn: A function that receives each event of this call as a dictionary.
+            verbose: Whether this call's events, with prompt and output, go to standard
                 error.
             hedge_after: Seconds without a response after which the call is made a second time, to
-                the next model of a list if there is one; the first response counts.
-            repair: How often a response that is no value of the type in ``response_format`` is
-                asked for again, with what is wrong; 0 by default.
+                the next model of a list if there is one; the first response wins.
+            repair: How often the model is asked again when its response does not fit the type in
+                ``response_format``; it is told what is wrong. 0 by default.
 
         Raises:
-            LLMGateError: of one of the kinds in :mod:`llmgate.errors`.
+            LLMGateError: one of the kinds in :mod:`llmgate.errors`.
         """
     @overload
     def completion(
@@ -1090,82 +1090,82 @@ class Client(_Client):
 
         Args:
             model: ``provider/model``, an unprefixed name that an installed provider claims, or a
-                name that the client's ``models`` give. Of a list, the next one is asked where one
-                fails.
-            messages: The conversation: dictionaries in OpenAI's format, and messages of earlier
-                completions as they are.
-            stream: Whether the completion comes in chunks, as it is written.
-            audio: The voice and format of spoken output, where ``modalities`` asks for any.
-            frequency_penalty: From -2 to 2; above 0, tokens are less likely the more often they
-                occurred.
+                name from the client's ``models``. Given a list, each next model is asked when the
+                one before fails.
+            messages: The conversation: dictionaries in OpenAI's format, and the messages of earlier
+                completions unchanged.
+            stream: Whether the completion comes in chunks while the model writes it.
+            audio: The voice and format of spoken output, if ``modalities`` asks for it.
+            frequency_penalty: From -2 to 2; above 0, tokens become less likely the more often they
+                have occurred.
             function_call: The legacy form of ``tool_choice``.
             functions: The legacy form of ``tools``.
-            logit_bias: From token ids to what is added to their logits, from -100 to 100.
+            logit_bias: Maps token ids to what is added to their logits, from -100 to 100.
             logprobs: Whether the log probability of each output token is returned.
-            max_completion_tokens: The most tokens that may be written, reasoning included.
-            max_tokens: The most tokens that may be written; the older name of
+            max_completion_tokens: The most tokens that the model may write, reasoning included.
+            max_tokens: The most tokens that the model may write; the older name of
                 ``max_completion_tokens``.
-            metadata: Up to 16 pairs of text that the provider keeps with the completion.
+            metadata: Up to 16 pairs of strings that the provider stores with the completion.
             modalities: The kinds of output: ``"text"``, ``"audio"``.
-            moderation: How the provider moderates the call, as an object of its own.
+            moderation: How the provider moderates the call, as the provider's own object.
             n: How many choices are returned; each is billed.
             parallel_tool_calls: Whether one response may call several tools.
             prediction: Text that the output will mostly repeat, which makes it faster.
             presence_penalty: From -2 to 2; above 0, tokens that have occurred at all are less
                 likely.
-            prompt_cache_key: What calls with a common beginning share, so that the prompt cache is
-                found.
-            prompt_cache_options: How the prompt cache is used, as an object of the provider's.
+            prompt_cache_key: A key that calls with a common beginning share, so that they find the
+                prompt cache.
+            prompt_cache_options: How the prompt cache is used, as the provider's own object.
             prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
             reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
                 ``"high"``.
-            response_format: A pydantic model or another type, of which ``parsed`` is then a value,
-                or OpenAI's object: the output is JSON of it.
-            safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
+            response_format: A pydantic model or another Python type, whose value is then in
+                ``parsed``; or OpenAI's object. The output is JSON that fits it.
+            safety_identifier: An opaque id of the end user, which helps the provider detect abuse.
             seed: The same seed and parameters give the same output, as far as the provider can.
             service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
                 ``"priority"``.
-            stop: Up to four texts at which the output ends; they are not part of it.
+            stop: Up to four strings at which the output ends; they are not part of it.
             store: Whether the provider stores the completion.
             stream_options: Options of a stream; ``include_usage`` adds OpenAI's last chunk with the
-                usage. ``stream.usage`` has it in any case.
-            temperature: Sampling temperature, mostly from 0 (nearly always the likeliest token) to
+                usage. ``stream.usage`` has the usage in any case.
+            temperature: Sampling temperature, usually from 0 (nearly always the likeliest token) to
                 2.
             tool_choice: ``"auto"``, ``"none"``, ``"required"``, or the object that names one tool.
-            tools: What the model may call: Python functions, or OpenAI's objects.
+            tools: The tools that the model may call: Python functions, or OpenAI's objects.
             top_logprobs: How many of the likeliest tokens are returned at each position, from 0 to
                 20.
-            top_p: Only the likeliest tokens, which together have this probability, are sampled.
+            top_p: Sample only from the likeliest tokens that together have this probability.
             user: An opaque id of the end user; ``safety_identifier`` and ``prompt_cache_key``
                 replace it.
-            verbosity: How long the output is to be: ``"low"``, ``"medium"``, ``"high"``.
-            web_search_options: How a model that searches the web does so, as an object of OpenAI's.
+            verbosity: How long the output should be: ``"low"``, ``"medium"``, ``"high"``.
+            web_search_options: How the model searches the web, if it does, as OpenAI's object.
             api_key: The provider's key for this call, instead of the one from the environment.
             base_url: The address of the provider's API for this call.
             api_base: An earlier name of ``base_url``.
             api_version: The version of the provider's API, where it has one.
-            provider_settings: What else the provider's factory takes, by name.
+            provider_settings: Further arguments of the provider's factory, by name.
             timeout: Seconds for the whole call with its retries and stream, or a ``Timeout``.
             max_retries: How many times a failed request is retried.
-            extra_headers: Headers that are sent beside the provider's own.
+            extra_headers: Headers that are sent in addition to the provider's own.
             extra_body: Fields that are merged into the request's body last, unchecked.
-            unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider lacks;
-                ``"raise"`` refuses the call.
-            hooks: Callables that are given each event of this call, after those of the client.
-            labels: Your own words for this call: middleware and hooks see them, and no provider
-                does.
+            unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider does not
+                support; ``"raise"`` refuses the call.
+            hooks: Callables that receive each event of this call, after those of the client.
+            labels: Your own words for this call: middleware and hooks see them, providers do
+                not.
             force_timeout: An earlier name of ``timeout``.
             forceTimeout: An earlier name of ``timeout``.
-            logger_fn: A function that is given each event of this call as a dictionary.
-            verbose: Whether this call's events, with prompt and output, are written to standard
+            logger_fn: A function that receives each event of this call as a dictionary.
+            verbose: Whether this call's events, with prompt and output, go to standard
                 error.
             hedge_after: Seconds without a response after which the call is made a second time, to
-                the next model of a list if there is one; the first response counts.
-            repair: How often a response that is no value of the type in ``response_format`` is
-                asked for again, with what is wrong; 0 by default.
+                the next model of a list if there is one; the first response wins.
+            repair: How often the model is asked again when its response does not fit the type in
+                ``response_format``; it is told what is wrong. 0 by default.
 
         Raises:
-            LLMGateError: of one of the kinds in :mod:`llmgate.errors`.
+            LLMGateError: one of the kinds in :mod:`llmgate.errors`.
         """
     @overload
     def preview(
@@ -1181,82 +1181,82 @@ class Client(_Client):
 
         Args:
             model: ``provider/model``, an unprefixed name that an installed provider claims, or a
-                name that the client's ``models`` give. Of a list, the next one is asked where one
-                fails.
-            messages: The conversation: dictionaries in OpenAI's format, and messages of earlier
-                completions as they are.
-            stream: Whether the completion comes in chunks, as it is written.
-            audio: The voice and format of spoken output, where ``modalities`` asks for any.
-            frequency_penalty: From -2 to 2; above 0, tokens are less likely the more often they
-                occurred.
+                name from the client's ``models``. Given a list, each next model is asked when the
+                one before fails.
+            messages: The conversation: dictionaries in OpenAI's format, and the messages of earlier
+                completions unchanged.
+            stream: Whether the completion comes in chunks while the model writes it.
+            audio: The voice and format of spoken output, if ``modalities`` asks for it.
+            frequency_penalty: From -2 to 2; above 0, tokens become less likely the more often they
+                have occurred.
             function_call: The legacy form of ``tool_choice``.
             functions: The legacy form of ``tools``.
-            logit_bias: From token ids to what is added to their logits, from -100 to 100.
+            logit_bias: Maps token ids to what is added to their logits, from -100 to 100.
             logprobs: Whether the log probability of each output token is returned.
-            max_completion_tokens: The most tokens that may be written, reasoning included.
-            max_tokens: The most tokens that may be written; the older name of
+            max_completion_tokens: The most tokens that the model may write, reasoning included.
+            max_tokens: The most tokens that the model may write; the older name of
                 ``max_completion_tokens``.
-            metadata: Up to 16 pairs of text that the provider keeps with the completion.
+            metadata: Up to 16 pairs of strings that the provider stores with the completion.
             modalities: The kinds of output: ``"text"``, ``"audio"``.
-            moderation: How the provider moderates the call, as an object of its own.
+            moderation: How the provider moderates the call, as the provider's own object.
             n: How many choices are returned; each is billed.
             parallel_tool_calls: Whether one response may call several tools.
             prediction: Text that the output will mostly repeat, which makes it faster.
             presence_penalty: From -2 to 2; above 0, tokens that have occurred at all are less
                 likely.
-            prompt_cache_key: What calls with a common beginning share, so that the prompt cache is
-                found.
-            prompt_cache_options: How the prompt cache is used, as an object of the provider's.
+            prompt_cache_key: A key that calls with a common beginning share, so that they find the
+                prompt cache.
+            prompt_cache_options: How the prompt cache is used, as the provider's own object.
             prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
             reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
                 ``"high"``.
-            response_format: A pydantic model or another type, of which ``parsed`` is then a value,
-                or OpenAI's object: the output is JSON of it.
-            safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
+            response_format: A pydantic model or another Python type, whose value is then in
+                ``parsed``; or OpenAI's object. The output is JSON that fits it.
+            safety_identifier: An opaque id of the end user, which helps the provider detect abuse.
             seed: The same seed and parameters give the same output, as far as the provider can.
             service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
                 ``"priority"``.
-            stop: Up to four texts at which the output ends; they are not part of it.
+            stop: Up to four strings at which the output ends; they are not part of it.
             store: Whether the provider stores the completion.
             stream_options: Options of a stream; ``include_usage`` adds OpenAI's last chunk with the
-                usage. ``stream.usage`` has it in any case.
-            temperature: Sampling temperature, mostly from 0 (nearly always the likeliest token) to
+                usage. ``stream.usage`` has the usage in any case.
+            temperature: Sampling temperature, usually from 0 (nearly always the likeliest token) to
                 2.
             tool_choice: ``"auto"``, ``"none"``, ``"required"``, or the object that names one tool.
-            tools: What the model may call: Python functions, or OpenAI's objects.
+            tools: The tools that the model may call: Python functions, or OpenAI's objects.
             top_logprobs: How many of the likeliest tokens are returned at each position, from 0 to
                 20.
-            top_p: Only the likeliest tokens, which together have this probability, are sampled.
+            top_p: Sample only from the likeliest tokens that together have this probability.
             user: An opaque id of the end user; ``safety_identifier`` and ``prompt_cache_key``
                 replace it.
-            verbosity: How long the output is to be: ``"low"``, ``"medium"``, ``"high"``.
-            web_search_options: How a model that searches the web does so, as an object of OpenAI's.
+            verbosity: How long the output should be: ``"low"``, ``"medium"``, ``"high"``.
+            web_search_options: How the model searches the web, if it does, as OpenAI's object.
             api_key: The provider's key for this call, instead of the one from the environment.
             base_url: The address of the provider's API for this call.
             api_base: An earlier name of ``base_url``.
             api_version: The version of the provider's API, where it has one.
-            provider_settings: What else the provider's factory takes, by name.
+            provider_settings: Further arguments of the provider's factory, by name.
             timeout: Seconds for the whole call with its retries and stream, or a ``Timeout``.
             max_retries: How many times a failed request is retried.
-            extra_headers: Headers that are sent beside the provider's own.
+            extra_headers: Headers that are sent in addition to the provider's own.
             extra_body: Fields that are merged into the request's body last, unchecked.
-            unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider lacks;
-                ``"raise"`` refuses the call.
-            hooks: Callables that are given each event of this call, after those of the client.
-            labels: Your own words for this call: middleware and hooks see them, and no provider
-                does.
+            unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider does not
+                support; ``"raise"`` refuses the call.
+            hooks: Callables that receive each event of this call, after those of the client.
+            labels: Your own words for this call: middleware and hooks see them, providers do
+                not.
             force_timeout: An earlier name of ``timeout``.
             forceTimeout: An earlier name of ``timeout``.
-            logger_fn: A function that is given each event of this call as a dictionary.
-            verbose: Whether this call's events, with prompt and output, are written to standard
+            logger_fn: A function that receives each event of this call as a dictionary.
+            verbose: Whether this call's events, with prompt and output, go to standard
                 error.
             hedge_after: Seconds without a response after which the call is made a second time, to
-                the next model of a list if there is one; the first response counts.
-            repair: How often a response that is no value of the type in ``response_format`` is
-                asked for again, with what is wrong; 0 by default.
+                the next model of a list if there is one; the first response wins.
+            repair: How often the model is asked again when its response does not fit the type in
+                ``response_format``; it is told what is wrong. 0 by default.
 
         Raises:
-            LLMGateError: what the call would raise before sending, but for a missing key.
+            LLMGateError: whatever the call would raise before sending, except for a missing key.
         """
     @overload
     @deprecated("a message has a wrong role, a wrong key or a wrong value")
@@ -1282,82 +1282,82 @@ class Client(_Client):
 
         Args:
             model: ``provider/model``, an unprefixed name that an installed provider claims, or a
-                name that the client's ``models`` give. Of a list, the next one is asked where one
-                fails.
-            messages: The conversation: dictionaries in OpenAI's format, and messages of earlier
-                completions as they are.
-            stream: Whether the completion comes in chunks, as it is written.
-            audio: The voice and format of spoken output, where ``modalities`` asks for any.
-            frequency_penalty: From -2 to 2; above 0, tokens are less likely the more often they
-                occurred.
+                name from the client's ``models``. Given a list, each next model is asked when the
+                one before fails.
+            messages: The conversation: dictionaries in OpenAI's format, and the messages of earlier
+                completions unchanged.
+            stream: Whether the completion comes in chunks while the model writes it.
+            audio: The voice and format of spoken output, if ``modalities`` asks for it.
+            frequency_penalty: From -2 to 2; above 0, tokens become less likely the more often they
+                have occurred.
             function_call: The legacy form of ``tool_choice``.
             functions: The legacy form of ``tools``.
-            logit_bias: From token ids to what is added to their logits, from -100 to 100.
+            logit_bias: Maps token ids to what is added to their logits, from -100 to 100.
             logprobs: Whether the log probability of each output token is returned.
-            max_completion_tokens: The most tokens that may be written, reasoning included.
-            max_tokens: The most tokens that may be written; the older name of
+            max_completion_tokens: The most tokens that the model may write, reasoning included.
+            max_tokens: The most tokens that the model may write; the older name of
                 ``max_completion_tokens``.
-            metadata: Up to 16 pairs of text that the provider keeps with the completion.
+            metadata: Up to 16 pairs of strings that the provider stores with the completion.
             modalities: The kinds of output: ``"text"``, ``"audio"``.
-            moderation: How the provider moderates the call, as an object of its own.
+            moderation: How the provider moderates the call, as the provider's own object.
             n: How many choices are returned; each is billed.
             parallel_tool_calls: Whether one response may call several tools.
             prediction: Text that the output will mostly repeat, which makes it faster.
             presence_penalty: From -2 to 2; above 0, tokens that have occurred at all are less
                 likely.
-            prompt_cache_key: What calls with a common beginning share, so that the prompt cache is
-                found.
-            prompt_cache_options: How the prompt cache is used, as an object of the provider's.
+            prompt_cache_key: A key that calls with a common beginning share, so that they find the
+                prompt cache.
+            prompt_cache_options: How the prompt cache is used, as the provider's own object.
             prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
             reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
                 ``"high"``.
-            response_format: A pydantic model or another type, of which ``parsed`` is then a value,
-                or OpenAI's object: the output is JSON of it.
-            safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
+            response_format: A pydantic model or another Python type, whose value is then in
+                ``parsed``; or OpenAI's object. The output is JSON that fits it.
+            safety_identifier: An opaque id of the end user, which helps the provider detect abuse.
             seed: The same seed and parameters give the same output, as far as the provider can.
             service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
                 ``"priority"``.
-            stop: Up to four texts at which the output ends; they are not part of it.
+            stop: Up to four strings at which the output ends; they are not part of it.
             store: Whether the provider stores the completion.
             stream_options: Options of a stream; ``include_usage`` adds OpenAI's last chunk with the
-                usage. ``stream.usage`` has it in any case.
-            temperature: Sampling temperature, mostly from 0 (nearly always the likeliest token) to
+                usage. ``stream.usage`` has the usage in any case.
+            temperature: Sampling temperature, usually from 0 (nearly always the likeliest token) to
                 2.
             tool_choice: ``"auto"``, ``"none"``, ``"required"``, or the object that names one tool.
-            tools: What the model may call: Python functions, or OpenAI's objects.
+            tools: The tools that the model may call: Python functions, or OpenAI's objects.
             top_logprobs: How many of the likeliest tokens are returned at each position, from 0 to
                 20.
-            top_p: Only the likeliest tokens, which together have this probability, are sampled.
+            top_p: Sample only from the likeliest tokens that together have this probability.
             user: An opaque id of the end user; ``safety_identifier`` and ``prompt_cache_key``
                 replace it.
-            verbosity: How long the output is to be: ``"low"``, ``"medium"``, ``"high"``.
-            web_search_options: How a model that searches the web does so, as an object of OpenAI's.
+            verbosity: How long the output should be: ``"low"``, ``"medium"``, ``"high"``.
+            web_search_options: How the model searches the web, if it does, as OpenAI's object.
             api_key: The provider's key for this call, instead of the one from the environment.
             base_url: The address of the provider's API for this call.
             api_base: An earlier name of ``base_url``.
             api_version: The version of the provider's API, where it has one.
-            provider_settings: What else the provider's factory takes, by name.
+            provider_settings: Further arguments of the provider's factory, by name.
             timeout: Seconds for the whole call with its retries and stream, or a ``Timeout``.
             max_retries: How many times a failed request is retried.
-            extra_headers: Headers that are sent beside the provider's own.
+            extra_headers: Headers that are sent in addition to the provider's own.
             extra_body: Fields that are merged into the request's body last, unchecked.
-            unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider lacks;
-                ``"raise"`` refuses the call.
-            hooks: Callables that are given each event of this call, after those of the client.
-            labels: Your own words for this call: middleware and hooks see them, and no provider
-                does.
+            unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider does not
+                support; ``"raise"`` refuses the call.
+            hooks: Callables that receive each event of this call, after those of the client.
+            labels: Your own words for this call: middleware and hooks see them, providers do
+                not.
             force_timeout: An earlier name of ``timeout``.
             forceTimeout: An earlier name of ``timeout``.
-            logger_fn: A function that is given each event of this call as a dictionary.
-            verbose: Whether this call's events, with prompt and output, are written to standard
+            logger_fn: A function that receives each event of this call as a dictionary.
+            verbose: Whether this call's events, with prompt and output, go to standard
                 error.
             hedge_after: Seconds without a response after which the call is made a second time, to
-                the next model of a list if there is one; the first response counts.
-            repair: How often a response that is no value of the type in ``response_format`` is
-                asked for again, with what is wrong; 0 by default.
+                the next model of a list if there is one; the first response wins.
+            repair: How often the model is asked again when its response does not fit the type in
+                ``response_format``; it is told what is wrong. 0 by default.
 
         Raises:
-            LLMGateError: what the call would raise before sending, but for a missing key.
+            LLMGateError: whatever the call would raise before sending, except for a missing key.
         """
     async def acount_tokens(
         self,
@@ -1424,81 +1424,81 @@ class Client(_Client):
 
         Args:
             model: ``provider/model``, an unprefixed name that an installed provider claims, or a
-                name that the client's ``models`` give. Of a list, the next one is asked where one
-                fails.
-            messages: The conversation: dictionaries in OpenAI's format, and messages of earlier
-                completions as they are.
-            audio: The voice and format of spoken output, where ``modalities`` asks for any.
-            frequency_penalty: From -2 to 2; above 0, tokens are less likely the more often they
-                occurred.
+                name from the client's ``models``. Given a list, each next model is asked when the
+                one before fails.
+            messages: The conversation: dictionaries in OpenAI's format, and the messages of earlier
+                completions unchanged.
+            audio: The voice and format of spoken output, if ``modalities`` asks for it.
+            frequency_penalty: From -2 to 2; above 0, tokens become less likely the more often they
+                have occurred.
             function_call: The legacy form of ``tool_choice``.
             functions: The legacy form of ``tools``.
-            logit_bias: From token ids to what is added to their logits, from -100 to 100.
+            logit_bias: Maps token ids to what is added to their logits, from -100 to 100.
             logprobs: Whether the log probability of each output token is returned.
-            max_completion_tokens: The most tokens that may be written, reasoning included.
-            max_tokens: The most tokens that may be written; the older name of
+            max_completion_tokens: The most tokens that the model may write, reasoning included.
+            max_tokens: The most tokens that the model may write; the older name of
                 ``max_completion_tokens``.
-            metadata: Up to 16 pairs of text that the provider keeps with the completion.
+            metadata: Up to 16 pairs of strings that the provider stores with the completion.
             modalities: The kinds of output: ``"text"``, ``"audio"``.
-            moderation: How the provider moderates the call, as an object of its own.
+            moderation: How the provider moderates the call, as the provider's own object.
             n: How many choices are returned; each is billed.
             parallel_tool_calls: Whether one response may call several tools.
             prediction: Text that the output will mostly repeat, which makes it faster.
             presence_penalty: From -2 to 2; above 0, tokens that have occurred at all are less
                 likely.
-            prompt_cache_key: What calls with a common beginning share, so that the prompt cache is
-                found.
-            prompt_cache_options: How the prompt cache is used, as an object of the provider's.
+            prompt_cache_key: A key that calls with a common beginning share, so that they find the
+                prompt cache.
+            prompt_cache_options: How the prompt cache is used, as the provider's own object.
             prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
             reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
                 ``"high"``.
-            response_format: A pydantic model or another type, of which ``parsed`` is then a value,
-                or OpenAI's object: the output is JSON of it.
-            safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
+            response_format: A pydantic model or another Python type, whose value is then in
+                ``parsed``; or OpenAI's object. The output is JSON that fits it.
+            safety_identifier: An opaque id of the end user, which helps the provider detect abuse.
             seed: The same seed and parameters give the same output, as far as the provider can.
             service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
                 ``"priority"``.
-            stop: Up to four texts at which the output ends; they are not part of it.
+            stop: Up to four strings at which the output ends; they are not part of it.
             store: Whether the provider stores the completion.
             stream_options: Options of a stream; ``include_usage`` adds OpenAI's last chunk with the
-                usage. ``stream.usage`` has it in any case.
-            temperature: Sampling temperature, mostly from 0 (nearly always the likeliest token) to
+                usage. ``stream.usage`` has the usage in any case.
+            temperature: Sampling temperature, usually from 0 (nearly always the likeliest token) to
                 2.
             tool_choice: ``"auto"``, ``"none"``, ``"required"``, or the object that names one tool.
-            tools: What the model may call: Python functions, or OpenAI's objects.
+            tools: The tools that the model may call: Python functions, or OpenAI's objects.
             top_logprobs: How many of the likeliest tokens are returned at each position, from 0 to
                 20.
-            top_p: Only the likeliest tokens, which together have this probability, are sampled.
+            top_p: Sample only from the likeliest tokens that together have this probability.
             user: An opaque id of the end user; ``safety_identifier`` and ``prompt_cache_key``
                 replace it.
-            verbosity: How long the output is to be: ``"low"``, ``"medium"``, ``"high"``.
-            web_search_options: How a model that searches the web does so, as an object of OpenAI's.
+            verbosity: How long the output should be: ``"low"``, ``"medium"``, ``"high"``.
+            web_search_options: How the model searches the web, if it does, as OpenAI's object.
             api_key: The provider's key for this call, instead of the one from the environment.
             base_url: The address of the provider's API for this call.
             api_base: An earlier name of ``base_url``.
             api_version: The version of the provider's API, where it has one.
-            provider_settings: What else the provider's factory takes, by name.
+            provider_settings: Further arguments of the provider's factory, by name.
             timeout: Seconds for the whole call with its retries and stream, or a ``Timeout``.
             max_retries: How many times a failed request is retried.
-            extra_headers: Headers that are sent beside the provider's own.
+            extra_headers: Headers that are sent in addition to the provider's own.
             extra_body: Fields that are merged into the request's body last, unchecked.
-            unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider lacks;
-                ``"raise"`` refuses the call.
-            hooks: Callables that are given each event of this call, after those of the client.
-            labels: Your own words for this call: middleware and hooks see them, and no provider
-                does.
+            unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider does not
+                support; ``"raise"`` refuses the call.
+            hooks: Callables that receive each event of this call, after those of the client.
+            labels: Your own words for this call: middleware and hooks see them, providers do
+                not.
             force_timeout: An earlier name of ``timeout``.
             forceTimeout: An earlier name of ``timeout``.
-            logger_fn: A function that is given each event of this call as a dictionary.
-            verbose: Whether this call's events, with prompt and output, are written to standard
+            logger_fn: A function that receives each event of this call as a dictionary.
+            verbose: Whether this call's events, with prompt and output, go to standard
                 error.
             hedge_after: Seconds without a response after which the call is made a second time, to
-                the next model of a list if there is one; the first response counts.
-            repair: How often a response that is no value of the type in ``response_format`` is
-                asked for again, with what is wrong; 0 by default.
+                the next model of a list if there is one; the first response wins.
+            repair: How often the model is asked again when its response does not fit the type in
+                ``response_format``; it is told what is wrong. 0 by default.
 
         Raises:
-            LLMGateError: of one of the kinds in :mod:`llmgate.errors`, as for every call.
+            LLMGateError: one of the kinds in :mod:`llmgate.errors`, as for every call.
         """
     def count_tokens(
         self,
@@ -1562,78 +1562,78 @@ class Client(_Client):
 
         Args:
             model: ``provider/model``, an unprefixed name that an installed provider claims, or a
-                name that the client's ``models`` give. Of a list, the next one is asked where one
-                fails.
-            messages: The conversation: dictionaries in OpenAI's format, and messages of earlier
-                completions as they are.
-            audio: The voice and format of spoken output, where ``modalities`` asks for any.
-            frequency_penalty: From -2 to 2; above 0, tokens are less likely the more often they
-                occurred.
+                name from the client's ``models``. Given a list, each next model is asked when the
+                one before fails.
+            messages: The conversation: dictionaries in OpenAI's format, and the messages of earlier
+                completions unchanged.
+            audio: The voice and format of spoken output, if ``modalities`` asks for it.
+            frequency_penalty: From -2 to 2; above 0, tokens become less likely the more often they
+                have occurred.
             function_call: The legacy form of ``tool_choice``.
             functions: The legacy form of ``tools``.
-            logit_bias: From token ids to what is added to their logits, from -100 to 100.
+            logit_bias: Maps token ids to what is added to their logits, from -100 to 100.
             logprobs: Whether the log probability of each output token is returned.
-            max_completion_tokens: The most tokens that may be written, reasoning included.
-            max_tokens: The most tokens that may be written; the older name of
+            max_completion_tokens: The most tokens that the model may write, reasoning included.
+            max_tokens: The most tokens that the model may write; the older name of
                 ``max_completion_tokens``.
-            metadata: Up to 16 pairs of text that the provider keeps with the completion.
+            metadata: Up to 16 pairs of strings that the provider stores with the completion.
             modalities: The kinds of output: ``"text"``, ``"audio"``.
-            moderation: How the provider moderates the call, as an object of its own.
+            moderation: How the provider moderates the call, as the provider's own object.
             n: How many choices are returned; each is billed.
             parallel_tool_calls: Whether one response may call several tools.
             prediction: Text that the output will mostly repeat, which makes it faster.
             presence_penalty: From -2 to 2; above 0, tokens that have occurred at all are less
                 likely.
-            prompt_cache_key: What calls with a common beginning share, so that the prompt cache is
-                found.
-            prompt_cache_options: How the prompt cache is used, as an object of the provider's.
+            prompt_cache_key: A key that calls with a common beginning share, so that they find the
+                prompt cache.
+            prompt_cache_options: How the prompt cache is used, as the provider's own object.
             prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
             reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
                 ``"high"``.
-            response_format: A pydantic model or another type, of which ``parsed`` is then a value,
-                or OpenAI's object: the output is JSON of it.
-            safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
+            response_format: A pydantic model or another Python type, whose value is then in
+                ``parsed``; or OpenAI's object. The output is JSON that fits it.
+            safety_identifier: An opaque id of the end user, which helps the provider detect abuse.
             seed: The same seed and parameters give the same output, as far as the provider can.
             service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
                 ``"priority"``.
-            stop: Up to four texts at which the output ends; they are not part of it.
+            stop: Up to four strings at which the output ends; they are not part of it.
             store: Whether the provider stores the completion.
             stream_options: Options of a stream; ``include_usage`` adds OpenAI's last chunk with the
-                usage. ``stream.usage`` has it in any case.
-            temperature: Sampling temperature, mostly from 0 (nearly always the likeliest token) to
+                usage. ``stream.usage`` has the usage in any case.
+            temperature: Sampling temperature, usually from 0 (nearly always the likeliest token) to
                 2.
             tool_choice: ``"auto"``, ``"none"``, ``"required"``, or the object that names one tool.
-            tools: What the model may call: Python functions, or OpenAI's objects.
+            tools: The tools that the model may call: Python functions, or OpenAI's objects.
             top_logprobs: How many of the likeliest tokens are returned at each position, from 0 to
                 20.
-            top_p: Only the likeliest tokens, which together have this probability, are sampled.
+            top_p: Sample only from the likeliest tokens that together have this probability.
             user: An opaque id of the end user; ``safety_identifier`` and ``prompt_cache_key``
                 replace it.
-            verbosity: How long the output is to be: ``"low"``, ``"medium"``, ``"high"``.
-            web_search_options: How a model that searches the web does so, as an object of OpenAI's.
+            verbosity: How long the output should be: ``"low"``, ``"medium"``, ``"high"``.
+            web_search_options: How the model searches the web, if it does, as OpenAI's object.
             api_key: The provider's key for this call, instead of the one from the environment.
             base_url: The address of the provider's API for this call.
             api_base: An earlier name of ``base_url``.
             api_version: The version of the provider's API, where it has one.
-            provider_settings: What else the provider's factory takes, by name.
+            provider_settings: Further arguments of the provider's factory, by name.
             timeout: Seconds for the whole call with its retries and stream, or a ``Timeout``.
             max_retries: How many times a failed request is retried.
-            extra_headers: Headers that are sent beside the provider's own.
+            extra_headers: Headers that are sent in addition to the provider's own.
             extra_body: Fields that are merged into the request's body last, unchecked.
-            unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider lacks;
-                ``"raise"`` refuses the call.
-            hooks: Callables that are given each event of this call, after those of the client.
-            labels: Your own words for this call: middleware and hooks see them, and no provider
-                does.
+            unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider does not
+                support; ``"raise"`` refuses the call.
+            hooks: Callables that receive each event of this call, after those of the client.
+            labels: Your own words for this call: middleware and hooks see them, providers do
+                not.
             force_timeout: An earlier name of ``timeout``.
             forceTimeout: An earlier name of ``timeout``.
-            logger_fn: A function that is given each event of this call as a dictionary.
-            verbose: Whether this call's events, with prompt and output, are written to standard
+            logger_fn: A function that receives each event of this call as a dictionary.
+            verbose: Whether this call's events, with prompt and output, go to standard
                 error.
             hedge_after: Seconds without a response after which the call is made a second time, to
-                the next model of a list if there is one; the first response counts.
-            repair: How often a response that is no value of the type in ``response_format`` is
-                asked for again, with what is wrong; 0 by default.
+                the next model of a list if there is one; the first response wins.
+            repair: How often the model is asked again when its response does not fit the type in
+                ``response_format``; it is told what is wrong. 0 by default.
         """
     async def aembedding(
         self,
@@ -1663,48 +1663,48 @@ class Client(_Client):
         verbose: bool | None = None,
         hedge_after: float | None = None,
     ) -> Embeddings:
-        """The embeddings of texts, in OpenAI's shape and in the order of the texts.
+        """The embeddings of texts, in OpenAI's shape and in the order of the input.
 
         An argument that is None counts as absent.
 
         Args:
             model: ``provider/model``, an unprefixed name that an installed provider claims, or a
-                name that the client's ``models`` give. Of a list, the next one is asked where one
-                fails.
-            input: A text, a list of texts, the token ids of a text, or a list of those. More than
-                the provider takes in one request are sent in several, within the same deadline.
+                name from the client's ``models``. Given a list, each next model is asked when the
+                one before fails.
+            input: A string, a list of strings, the token ids of a text, or a list of those. More
+                than the provider takes in one request are sent in several, within one deadline.
             dimensions: The length of each vector.
             encoding_format: How vectors are sent; they are decoded to floats in any case.
             input_type: What the texts are for: ``"query"``, ``"document"``, or a provider's own
                 word.
-            truncate: Whether, or on which side, a text that is too long is cut.
+            truncate: Whether a text that is too long is cut, or on which side.
             user: An opaque id of the end user; ``safety_identifier`` and ``prompt_cache_key``
                 replace it.
             api_key: The provider's key for this call, instead of the one from the environment.
             base_url: The address of the provider's API for this call.
             api_base: An earlier name of ``base_url``.
             api_version: The version of the provider's API, where it has one.
-            provider_settings: What else the provider's factory takes, by name.
+            provider_settings: Further arguments of the provider's factory, by name.
             timeout: Seconds for the whole call with its retries and stream, or a ``Timeout``.
             max_retries: How many times a failed request is retried.
-            extra_headers: Headers that are sent beside the provider's own.
+            extra_headers: Headers that are sent in addition to the provider's own.
             extra_body: Fields that are merged into the request's body last, unchecked.
-            unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider lacks;
-                ``"raise"`` refuses the call.
-            hooks: Callables that are given each event of this call, after those of the client.
-            labels: Your own words for this call: middleware and hooks see them, and no provider
-                does.
+            unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider does not
+                support; ``"raise"`` refuses the call.
+            hooks: Callables that receive each event of this call, after those of the client.
+            labels: Your own words for this call: middleware and hooks see them, providers do
+                not.
             force_timeout: An earlier name of ``timeout``.
             forceTimeout: An earlier name of ``timeout``.
-            logger_fn: A function that is given each event of this call as a dictionary.
-            verbose: Whether this call's events, with prompt and output, are written to standard
+            logger_fn: A function that receives each event of this call as a dictionary.
+            verbose: Whether this call's events, with prompt and output, go to standard
                 error.
             hedge_after: Seconds without a response after which the call is made a second time, to
-                the next model of a list if there is one; the first response counts.
+                the next model of a list if there is one; the first response wins.
 
         Raises:
-            LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else;
-                cancellation passes unchanged.
+            LLMGateError: one of the kinds in :mod:`llmgate.errors`, and nothing else; cancellation
+                passes unchanged.
         """
     def embedding(
         self,
@@ -1738,38 +1738,38 @@ class Client(_Client):
 
         Args:
             model: ``provider/model``, an unprefixed name that an installed provider claims, or a
-                name that the client's ``models`` give. Of a list, the next one is asked where one
-                fails.
-            input: A text, a list of texts, the token ids of a text, or a list of those. More than
-                the provider takes in one request are sent in several, within the same deadline.
+                name from the client's ``models``. Given a list, each next model is asked when the
+                one before fails.
+            input: A string, a list of strings, the token ids of a text, or a list of those. More
+                than the provider takes in one request are sent in several, within one deadline.
             dimensions: The length of each vector.
             encoding_format: How vectors are sent; they are decoded to floats in any case.
             input_type: What the texts are for: ``"query"``, ``"document"``, or a provider's own
                 word.
-            truncate: Whether, or on which side, a text that is too long is cut.
+            truncate: Whether a text that is too long is cut, or on which side.
             user: An opaque id of the end user; ``safety_identifier`` and ``prompt_cache_key``
                 replace it.
             api_key: The provider's key for this call, instead of the one from the environment.
             base_url: The address of the provider's API for this call.
             api_base: An earlier name of ``base_url``.
             api_version: The version of the provider's API, where it has one.
-            provider_settings: What else the provider's factory takes, by name.
+            provider_settings: Further arguments of the provider's factory, by name.
             timeout: Seconds for the whole call with its retries and stream, or a ``Timeout``.
             max_retries: How many times a failed request is retried.
-            extra_headers: Headers that are sent beside the provider's own.
+            extra_headers: Headers that are sent in addition to the provider's own.
             extra_body: Fields that are merged into the request's body last, unchecked.
-            unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider lacks;
-                ``"raise"`` refuses the call.
-            hooks: Callables that are given each event of this call, after those of the client.
-            labels: Your own words for this call: middleware and hooks see them, and no provider
-                does.
+            unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider does not
+                support; ``"raise"`` refuses the call.
+            hooks: Callables that receive each event of this call, after those of the client.
+            labels: Your own words for this call: middleware and hooks see them, providers do
+                not.
             force_timeout: An earlier name of ``timeout``.
             forceTimeout: An earlier name of ``timeout``.
-            logger_fn: A function that is given each event of this call as a dictionary.
-            verbose: Whether this call's events, with prompt and output, are written to standard
+            logger_fn: A function that receives each event of this call as a dictionary.
+            verbose: Whether this call's events, with prompt and output, go to standard
                 error.
             hedge_after: Seconds without a response after which the call is made a second time, to
-                the next model of a list if there is one; the first response counts.
+                the next model of a list if there is one; the first response wins.
         """
     async def arerank(
         self,
@@ -1797,38 +1797,38 @@ class Client(_Client):
         verbose: bool | None = None,
         return_documents: bool | None = None,
     ) -> Reranking:
-        """Documents by their relevance to a query, the most relevant first.
+        """Documents ordered by their relevance to a query, the most relevant first.
 
         An argument that is None counts as absent. All documents go in one request, since scores
-        of different requests cannot be compared.
+        from different requests cannot be compared.
 
         Args:
             model: ``provider/model``, an unprefixed name that an installed provider claims, or a
-                name that the client's ``models`` give. Of a list, the next one is asked where one
-                fails.
-            query: What the documents are compared with.
-            documents: Texts, or objects with a ``text`` (or other fields, where the provider takes
+                name from the client's ``models``. Given a list, each next model is asked when the
+                one before fails.
+            query: The text that the documents are compared with.
+            documents: Strings, or objects with a ``text`` (or other fields, if the provider takes
                 them).
             top_n: How many of the most relevant documents are returned; by default all.
-            truncate: Whether, or on which side, a text that is too long is cut.
+            truncate: Whether a text that is too long is cut, or on which side.
             api_key: The provider's key for this call, instead of the one from the environment.
             base_url: The address of the provider's API for this call.
             api_base: An earlier name of ``base_url``.
             api_version: The version of the provider's API, where it has one.
-            provider_settings: What else the provider's factory takes, by name.
+            provider_settings: Further arguments of the provider's factory, by name.
             timeout: Seconds for the whole call with its retries and stream, or a ``Timeout``.
             max_retries: How many times a failed request is retried.
-            extra_headers: Headers that are sent beside the provider's own.
+            extra_headers: Headers that are sent in addition to the provider's own.
             extra_body: Fields that are merged into the request's body last, unchecked.
-            unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider lacks;
-                ``"raise"`` refuses the call.
-            hooks: Callables that are given each event of this call, after those of the client.
-            labels: Your own words for this call: middleware and hooks see them, and no provider
-                does.
+            unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider does not
+                support; ``"raise"`` refuses the call.
+            hooks: Callables that receive each event of this call, after those of the client.
+            labels: Your own words for this call: middleware and hooks see them, providers do
+                not.
             force_timeout: An earlier name of ``timeout``.
             forceTimeout: An earlier name of ``timeout``.
-            logger_fn: A function that is given each event of this call as a dictionary.
-            verbose: Whether this call's events, with prompt and output, are written to standard
+            logger_fn: A function that receives each event of this call as a dictionary.
+            verbose: Whether this call's events, with prompt and output, go to standard
                 error.
             return_documents: Whether each result holds its document.
 
@@ -1866,31 +1866,31 @@ class Client(_Client):
 
         Args:
             model: ``provider/model``, an unprefixed name that an installed provider claims, or a
-                name that the client's ``models`` give. Of a list, the next one is asked where one
-                fails.
-            query: What the documents are compared with.
-            documents: Texts, or objects with a ``text`` (or other fields, where the provider takes
+                name from the client's ``models``. Given a list, each next model is asked when the
+                one before fails.
+            query: The text that the documents are compared with.
+            documents: Strings, or objects with a ``text`` (or other fields, if the provider takes
                 them).
             top_n: How many of the most relevant documents are returned; by default all.
-            truncate: Whether, or on which side, a text that is too long is cut.
+            truncate: Whether a text that is too long is cut, or on which side.
             api_key: The provider's key for this call, instead of the one from the environment.
             base_url: The address of the provider's API for this call.
             api_base: An earlier name of ``base_url``.
             api_version: The version of the provider's API, where it has one.
-            provider_settings: What else the provider's factory takes, by name.
+            provider_settings: Further arguments of the provider's factory, by name.
             timeout: Seconds for the whole call with its retries and stream, or a ``Timeout``.
             max_retries: How many times a failed request is retried.
-            extra_headers: Headers that are sent beside the provider's own.
+            extra_headers: Headers that are sent in addition to the provider's own.
             extra_body: Fields that are merged into the request's body last, unchecked.
-            unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider lacks;
-                ``"raise"`` refuses the call.
-            hooks: Callables that are given each event of this call, after those of the client.
-            labels: Your own words for this call: middleware and hooks see them, and no provider
-                does.
+            unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider does not
+                support; ``"raise"`` refuses the call.
+            hooks: Callables that receive each event of this call, after those of the client.
+            labels: Your own words for this call: middleware and hooks see them, providers do
+                not.
             force_timeout: An earlier name of ``timeout``.
             forceTimeout: An earlier name of ``timeout``.
-            logger_fn: A function that is given each event of this call as a dictionary.
-            verbose: Whether this call's events, with prompt and output, are written to standard
+            logger_fn: A function that receives each event of this call as a dictionary.
+            verbose: Whether this call's events, with prompt and output, go to standard
                 error.
             return_documents: Whether each result holds its document.
         """
@@ -1922,29 +1922,29 @@ class Client(_Client):
 
         Args:
             provider: The provider's name. Without one, all known providers that can list their
-                models are asked at once; those without a key are left out, and what else fails is
-                in ``errors`` of the list.
+                models are asked at once; those without a key are left out, and other failures are
+                in the list's ``errors``.
             api_key: The provider's key for this call, instead of the one from the environment.
             base_url: The address of the provider's API for this call.
             api_base: An earlier name of ``base_url``.
             api_version: The version of the provider's API, where it has one.
-            provider_settings: What else the provider's factory takes, by name.
+            provider_settings: Further arguments of the provider's factory, by name.
             timeout: Seconds for the whole call with its retries and stream, or a ``Timeout``.
             max_retries: How many times a failed request is retried.
-            extra_headers: Headers that are sent beside the provider's own.
+            extra_headers: Headers that are sent in addition to the provider's own.
             extra_body: Fields that are merged into the request's body last, unchecked.
-            unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider lacks;
-                ``"raise"`` refuses the call.
-            hooks: Callables that are given each event of this call, after those of the client.
-            labels: Your own words for this call: middleware and hooks see them, and no provider
-                does.
+            unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider does not
+                support; ``"raise"`` refuses the call.
+            hooks: Callables that receive each event of this call, after those of the client.
+            labels: Your own words for this call: middleware and hooks see them, providers do
+                not.
             force_timeout: An earlier name of ``timeout``.
             forceTimeout: An earlier name of ``timeout``.
-            logger_fn: A function that is given each event of this call as a dictionary.
-            verbose: Whether this call's events, with prompt and output, are written to standard
+            logger_fn: A function that receives each event of this call as a dictionary.
+            verbose: Whether this call's events, with prompt and output, go to standard
                 error.
-            max_age: Seconds for which a list that this client was given before is good enough; by
-                default it is asked for anew.
+            max_age: How old, in seconds, a list may be that this client received before; by default
+                a new one is requested.
 
         Raises:
             UnsupportedError: when the provider does not list its models.
@@ -1976,29 +1976,29 @@ class Client(_Client):
 
         Args:
             provider: The provider's name. Without one, all known providers that can list their
-                models are asked at once; those without a key are left out, and what else fails is
-                in ``errors`` of the list.
+                models are asked at once; those without a key are left out, and other failures are
+                in the list's ``errors``.
             api_key: The provider's key for this call, instead of the one from the environment.
             base_url: The address of the provider's API for this call.
             api_base: An earlier name of ``base_url``.
             api_version: The version of the provider's API, where it has one.
-            provider_settings: What else the provider's factory takes, by name.
+            provider_settings: Further arguments of the provider's factory, by name.
             timeout: Seconds for the whole call with its retries and stream, or a ``Timeout``.
             max_retries: How many times a failed request is retried.
-            extra_headers: Headers that are sent beside the provider's own.
+            extra_headers: Headers that are sent in addition to the provider's own.
             extra_body: Fields that are merged into the request's body last, unchecked.
-            unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider lacks;
-                ``"raise"`` refuses the call.
-            hooks: Callables that are given each event of this call, after those of the client.
-            labels: Your own words for this call: middleware and hooks see them, and no provider
-                does.
+            unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider does not
+                support; ``"raise"`` refuses the call.
+            hooks: Callables that receive each event of this call, after those of the client.
+            labels: Your own words for this call: middleware and hooks see them, providers do
+                not.
             force_timeout: An earlier name of ``timeout``.
             forceTimeout: An earlier name of ``timeout``.
-            logger_fn: A function that is given each event of this call as a dictionary.
-            verbose: Whether this call's events, with prompt and output, are written to standard
+            logger_fn: A function that receives each event of this call as a dictionary.
+            verbose: Whether this call's events, with prompt and output, go to standard
                 error.
-            max_age: Seconds for which a list that this client was given before is good enough; by
-                default it is asked for anew.
+            max_age: How old, in seconds, a list may be that this client received before; by default
+                a new one is requested.
         """
 
 @overload
@@ -2069,83 +2069,83 @@ async def acompletion(
 
     Args:
         model: ``provider/model``, an unprefixed name that an installed provider claims, or a
-            name that the client's ``models`` give. Of a list, the next one is asked where one
-            fails.
-        messages: The conversation: dictionaries in OpenAI's format, and messages of earlier
-            completions as they are.
-        stream: Whether the completion comes in chunks, as it is written.
-        audio: The voice and format of spoken output, where ``modalities`` asks for any.
-        frequency_penalty: From -2 to 2; above 0, tokens are less likely the more often they
-            occurred.
+            name from the client's ``models``. Given a list, each next model is asked when the
+            one before fails.
+        messages: The conversation: dictionaries in OpenAI's format, and the messages of earlier
+            completions unchanged.
+        stream: Whether the completion comes in chunks while the model writes it.
+        audio: The voice and format of spoken output, if ``modalities`` asks for it.
+        frequency_penalty: From -2 to 2; above 0, tokens become less likely the more often they
+            have occurred.
         function_call: The legacy form of ``tool_choice``.
         functions: The legacy form of ``tools``.
-        logit_bias: From token ids to what is added to their logits, from -100 to 100.
+        logit_bias: Maps token ids to what is added to their logits, from -100 to 100.
         logprobs: Whether the log probability of each output token is returned.
-        max_completion_tokens: The most tokens that may be written, reasoning included.
-        max_tokens: The most tokens that may be written; the older name of
+        max_completion_tokens: The most tokens that the model may write, reasoning included.
+        max_tokens: The most tokens that the model may write; the older name of
             ``max_completion_tokens``.
-        metadata: Up to 16 pairs of text that the provider keeps with the completion.
+        metadata: Up to 16 pairs of strings that the provider stores with the completion.
         modalities: The kinds of output: ``"text"``, ``"audio"``.
-        moderation: How the provider moderates the call, as an object of its own.
+        moderation: How the provider moderates the call, as the provider's own object.
         n: How many choices are returned; each is billed.
         parallel_tool_calls: Whether one response may call several tools.
         prediction: Text that the output will mostly repeat, which makes it faster.
         presence_penalty: From -2 to 2; above 0, tokens that have occurred at all are less
             likely.
-        prompt_cache_key: What calls with a common beginning share, so that the prompt cache is
-            found.
-        prompt_cache_options: How the prompt cache is used, as an object of the provider's.
+        prompt_cache_key: A key that calls with a common beginning share, so that they find the
+            prompt cache.
+        prompt_cache_options: How the prompt cache is used, as the provider's own object.
         prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
         reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
             ``"high"``.
-        response_format: A pydantic model or another type, of which ``parsed`` is then a value,
-            or OpenAI's object: the output is JSON of it.
-        safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
+        response_format: A pydantic model or another Python type, whose value is then in
+            ``parsed``; or OpenAI's object. The output is JSON that fits it.
+        safety_identifier: An opaque id of the end user, which helps the provider detect abuse.
         seed: The same seed and parameters give the same output, as far as the provider can.
         service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
             ``"priority"``.
-        stop: Up to four texts at which the output ends; they are not part of it.
+        stop: Up to four strings at which the output ends; they are not part of it.
         store: Whether the provider stores the completion.
         stream_options: Options of a stream; ``include_usage`` adds OpenAI's last chunk with the
-            usage. ``stream.usage`` has it in any case.
-        temperature: Sampling temperature, mostly from 0 (nearly always the likeliest token) to
+            usage. ``stream.usage`` has the usage in any case.
+        temperature: Sampling temperature, usually from 0 (nearly always the likeliest token) to
             2.
         tool_choice: ``"auto"``, ``"none"``, ``"required"``, or the object that names one tool.
-        tools: What the model may call: Python functions, or OpenAI's objects.
+        tools: The tools that the model may call: Python functions, or OpenAI's objects.
         top_logprobs: How many of the likeliest tokens are returned at each position, from 0 to
             20.
-        top_p: Only the likeliest tokens, which together have this probability, are sampled.
+        top_p: Sample only from the likeliest tokens that together have this probability.
         user: An opaque id of the end user; ``safety_identifier`` and ``prompt_cache_key``
             replace it.
-        verbosity: How long the output is to be: ``"low"``, ``"medium"``, ``"high"``.
-        web_search_options: How a model that searches the web does so, as an object of OpenAI's.
+        verbosity: How long the output should be: ``"low"``, ``"medium"``, ``"high"``.
+        web_search_options: How the model searches the web, if it does, as OpenAI's object.
         api_key: The provider's key for this call, instead of the one from the environment.
         base_url: The address of the provider's API for this call.
         api_base: An earlier name of ``base_url``.
         api_version: The version of the provider's API, where it has one.
-        provider_settings: What else the provider's factory takes, by name.
+        provider_settings: Further arguments of the provider's factory, by name.
         timeout: Seconds for the whole call with its retries and stream, or a ``Timeout``.
         max_retries: How many times a failed request is retried.
-        extra_headers: Headers that are sent beside the provider's own.
+        extra_headers: Headers that are sent in addition to the provider's own.
         extra_body: Fields that are merged into the request's body last, unchecked.
-        unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider lacks;
-            ``"raise"`` refuses the call.
-        hooks: Callables that are given each event of this call, after those of the client.
-        labels: Your own words for this call: middleware and hooks see them, and no provider
-            does.
+        unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider does not
+            support; ``"raise"`` refuses the call.
+        hooks: Callables that receive each event of this call, after those of the client.
+        labels: Your own words for this call: middleware and hooks see them, providers do
+            not.
         force_timeout: An earlier name of ``timeout``.
         forceTimeout: An earlier name of ``timeout``.
-        logger_fn: A function that is given each event of this call as a dictionary.
-        verbose: Whether this call's events, with prompt and output, are written to standard
+        logger_fn: A function that receives each event of this call as a dictionary.
+        verbose: Whether this call's events, with prompt and output, go to standard
             error.
         hedge_after: Seconds without a response after which the call is made a second time, to
-            the next model of a list if there is one; the first response counts.
-        repair: How often a response that is no value of the type in ``response_format`` is
-            asked for again, with what is wrong; 0 by default.
+            the next model of a list if there is one; the first response wins.
+        repair: How often the model is asked again when its response does not fit the type in
+            ``response_format``; it is told what is wrong. 0 by default.
 
     Raises:
-        LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else;
-            cancellation passes unchanged.
+        LLMGateError: one of the kinds in :mod:`llmgate.errors`, and nothing else; cancellation
+            passes unchanged.
     """
 
 @overload
@@ -2368,83 +2368,83 @@ async def acompletion(
 
     Args:
         model: ``provider/model``, an unprefixed name that an installed provider claims, or a
-            name that the client's ``models`` give. Of a list, the next one is asked where one
-            fails.
-        messages: The conversation: dictionaries in OpenAI's format, and messages of earlier
-            completions as they are.
-        stream: Whether the completion comes in chunks, as it is written.
-        audio: The voice and format of spoken output, where ``modalities`` asks for any.
-        frequency_penalty: From -2 to 2; above 0, tokens are less likely the more often they
-            occurred.
+            name from the client's ``models``. Given a list, each next model is asked when the
+            one before fails.
+        messages: The conversation: dictionaries in OpenAI's format, and the messages of earlier
+            completions unchanged.
+        stream: Whether the completion comes in chunks while the model writes it.
+        audio: The voice and format of spoken output, if ``modalities`` asks for it.
+        frequency_penalty: From -2 to 2; above 0, tokens become less likely the more often they
+            have occurred.
         function_call: The legacy form of ``tool_choice``.
         functions: The legacy form of ``tools``.
-        logit_bias: From token ids to what is added to their logits, from -100 to 100.
+        logit_bias: Maps token ids to what is added to their logits, from -100 to 100.
         logprobs: Whether the log probability of each output token is returned.
-        max_completion_tokens: The most tokens that may be written, reasoning included.
-        max_tokens: The most tokens that may be written; the older name of
+        max_completion_tokens: The most tokens that the model may write, reasoning included.
+        max_tokens: The most tokens that the model may write; the older name of
             ``max_completion_tokens``.
-        metadata: Up to 16 pairs of text that the provider keeps with the completion.
+        metadata: Up to 16 pairs of strings that the provider stores with the completion.
         modalities: The kinds of output: ``"text"``, ``"audio"``.
-        moderation: How the provider moderates the call, as an object of its own.
+        moderation: How the provider moderates the call, as the provider's own object.
         n: How many choices are returned; each is billed.
         parallel_tool_calls: Whether one response may call several tools.
         prediction: Text that the output will mostly repeat, which makes it faster.
         presence_penalty: From -2 to 2; above 0, tokens that have occurred at all are less
             likely.
-        prompt_cache_key: What calls with a common beginning share, so that the prompt cache is
-            found.
-        prompt_cache_options: How the prompt cache is used, as an object of the provider's.
+        prompt_cache_key: A key that calls with a common beginning share, so that they find the
+            prompt cache.
+        prompt_cache_options: How the prompt cache is used, as the provider's own object.
         prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
         reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
             ``"high"``.
-        response_format: A pydantic model or another type, of which ``parsed`` is then a value,
-            or OpenAI's object: the output is JSON of it.
-        safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
+        response_format: A pydantic model or another Python type, whose value is then in
+            ``parsed``; or OpenAI's object. The output is JSON that fits it.
+        safety_identifier: An opaque id of the end user, which helps the provider detect abuse.
         seed: The same seed and parameters give the same output, as far as the provider can.
         service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
             ``"priority"``.
-        stop: Up to four texts at which the output ends; they are not part of it.
+        stop: Up to four strings at which the output ends; they are not part of it.
         store: Whether the provider stores the completion.
         stream_options: Options of a stream; ``include_usage`` adds OpenAI's last chunk with the
-            usage. ``stream.usage`` has it in any case.
-        temperature: Sampling temperature, mostly from 0 (nearly always the likeliest token) to
+            usage. ``stream.usage`` has the usage in any case.
+        temperature: Sampling temperature, usually from 0 (nearly always the likeliest token) to
             2.
         tool_choice: ``"auto"``, ``"none"``, ``"required"``, or the object that names one tool.
-        tools: What the model may call: Python functions, or OpenAI's objects.
+        tools: The tools that the model may call: Python functions, or OpenAI's objects.
         top_logprobs: How many of the likeliest tokens are returned at each position, from 0 to
             20.
-        top_p: Only the likeliest tokens, which together have this probability, are sampled.
+        top_p: Sample only from the likeliest tokens that together have this probability.
         user: An opaque id of the end user; ``safety_identifier`` and ``prompt_cache_key``
             replace it.
-        verbosity: How long the output is to be: ``"low"``, ``"medium"``, ``"high"``.
-        web_search_options: How a model that searches the web does so, as an object of OpenAI's.
+        verbosity: How long the output should be: ``"low"``, ``"medium"``, ``"high"``.
+        web_search_options: How the model searches the web, if it does, as OpenAI's object.
         api_key: The provider's key for this call, instead of the one from the environment.
         base_url: The address of the provider's API for this call.
         api_base: An earlier name of ``base_url``.
         api_version: The version of the provider's API, where it has one.
-        provider_settings: What else the provider's factory takes, by name.
+        provider_settings: Further arguments of the provider's factory, by name.
         timeout: Seconds for the whole call with its retries and stream, or a ``Timeout``.
         max_retries: How many times a failed request is retried.
-        extra_headers: Headers that are sent beside the provider's own.
+        extra_headers: Headers that are sent in addition to the provider's own.
         extra_body: Fields that are merged into the request's body last, unchecked.
-        unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider lacks;
-            ``"raise"`` refuses the call.
-        hooks: Callables that are given each event of this call, after those of the client.
-        labels: Your own words for this call: middleware and hooks see them, and no provider
-            does.
+        unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider does not
+            support; ``"raise"`` refuses the call.
+        hooks: Callables that receive each event of this call, after those of the client.
+        labels: Your own words for this call: middleware and hooks see them, providers do
+            not.
         force_timeout: An earlier name of ``timeout``.
         forceTimeout: An earlier name of ``timeout``.
-        logger_fn: A function that is given each event of this call as a dictionary.
-        verbose: Whether this call's events, with prompt and output, are written to standard
+        logger_fn: A function that receives each event of this call as a dictionary.
+        verbose: Whether this call's events, with prompt and output, go to standard
             error.
         hedge_after: Seconds without a response after which the call is made a second time, to
-            the next model of a list if there is one; the first response counts.
-        repair: How often a response that is no value of the type in ``response_format`` is
-            asked for again, with what is wrong; 0 by default.
+            the next model of a list if there is one; the first response wins.
+        repair: How often the model is asked again when its response does not fit the type in
+            ``response_format``; it is told what is wrong. 0 by default.
 
     Raises:
-        LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else;
-            cancellation passes unchanged.
+        LLMGateError: one of the kinds in :mod:`llmgate.errors`, and nothing else; cancellation
+            passes unchanged.
     """
 
 @overload
@@ -2515,82 +2515,82 @@ def completion(
 
     Args:
         model: ``provider/model``, an unprefixed name that an installed provider claims, or a
-            name that the client's ``models`` give. Of a list, the next one is asked where one
-            fails.
-        messages: The conversation: dictionaries in OpenAI's format, and messages of earlier
-            completions as they are.
-        stream: Whether the completion comes in chunks, as it is written.
-        audio: The voice and format of spoken output, where ``modalities`` asks for any.
-        frequency_penalty: From -2 to 2; above 0, tokens are less likely the more often they
-            occurred.
+            name from the client's ``models``. Given a list, each next model is asked when the
+            one before fails.
+        messages: The conversation: dictionaries in OpenAI's format, and the messages of earlier
+            completions unchanged.
+        stream: Whether the completion comes in chunks while the model writes it.
+        audio: The voice and format of spoken output, if ``modalities`` asks for it.
+        frequency_penalty: From -2 to 2; above 0, tokens become less likely the more often they
+            have occurred.
         function_call: The legacy form of ``tool_choice``.
         functions: The legacy form of ``tools``.
-        logit_bias: From token ids to what is added to their logits, from -100 to 100.
+        logit_bias: Maps token ids to what is added to their logits, from -100 to 100.
         logprobs: Whether the log probability of each output token is returned.
-        max_completion_tokens: The most tokens that may be written, reasoning included.
-        max_tokens: The most tokens that may be written; the older name of
+        max_completion_tokens: The most tokens that the model may write, reasoning included.
+        max_tokens: The most tokens that the model may write; the older name of
             ``max_completion_tokens``.
-        metadata: Up to 16 pairs of text that the provider keeps with the completion.
+        metadata: Up to 16 pairs of strings that the provider stores with the completion.
         modalities: The kinds of output: ``"text"``, ``"audio"``.
-        moderation: How the provider moderates the call, as an object of its own.
+        moderation: How the provider moderates the call, as the provider's own object.
         n: How many choices are returned; each is billed.
         parallel_tool_calls: Whether one response may call several tools.
         prediction: Text that the output will mostly repeat, which makes it faster.
         presence_penalty: From -2 to 2; above 0, tokens that have occurred at all are less
             likely.
-        prompt_cache_key: What calls with a common beginning share, so that the prompt cache is
-            found.
-        prompt_cache_options: How the prompt cache is used, as an object of the provider's.
+        prompt_cache_key: A key that calls with a common beginning share, so that they find the
+            prompt cache.
+        prompt_cache_options: How the prompt cache is used, as the provider's own object.
         prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
         reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
             ``"high"``.
-        response_format: A pydantic model or another type, of which ``parsed`` is then a value,
-            or OpenAI's object: the output is JSON of it.
-        safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
+        response_format: A pydantic model or another Python type, whose value is then in
+            ``parsed``; or OpenAI's object. The output is JSON that fits it.
+        safety_identifier: An opaque id of the end user, which helps the provider detect abuse.
         seed: The same seed and parameters give the same output, as far as the provider can.
         service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
             ``"priority"``.
-        stop: Up to four texts at which the output ends; they are not part of it.
+        stop: Up to four strings at which the output ends; they are not part of it.
         store: Whether the provider stores the completion.
         stream_options: Options of a stream; ``include_usage`` adds OpenAI's last chunk with the
-            usage. ``stream.usage`` has it in any case.
-        temperature: Sampling temperature, mostly from 0 (nearly always the likeliest token) to
+            usage. ``stream.usage`` has the usage in any case.
+        temperature: Sampling temperature, usually from 0 (nearly always the likeliest token) to
             2.
         tool_choice: ``"auto"``, ``"none"``, ``"required"``, or the object that names one tool.
-        tools: What the model may call: Python functions, or OpenAI's objects.
+        tools: The tools that the model may call: Python functions, or OpenAI's objects.
         top_logprobs: How many of the likeliest tokens are returned at each position, from 0 to
             20.
-        top_p: Only the likeliest tokens, which together have this probability, are sampled.
+        top_p: Sample only from the likeliest tokens that together have this probability.
         user: An opaque id of the end user; ``safety_identifier`` and ``prompt_cache_key``
             replace it.
-        verbosity: How long the output is to be: ``"low"``, ``"medium"``, ``"high"``.
-        web_search_options: How a model that searches the web does so, as an object of OpenAI's.
+        verbosity: How long the output should be: ``"low"``, ``"medium"``, ``"high"``.
+        web_search_options: How the model searches the web, if it does, as OpenAI's object.
         api_key: The provider's key for this call, instead of the one from the environment.
         base_url: The address of the provider's API for this call.
         api_base: An earlier name of ``base_url``.
         api_version: The version of the provider's API, where it has one.
-        provider_settings: What else the provider's factory takes, by name.
+        provider_settings: Further arguments of the provider's factory, by name.
         timeout: Seconds for the whole call with its retries and stream, or a ``Timeout``.
         max_retries: How many times a failed request is retried.
-        extra_headers: Headers that are sent beside the provider's own.
+        extra_headers: Headers that are sent in addition to the provider's own.
         extra_body: Fields that are merged into the request's body last, unchecked.
-        unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider lacks;
-            ``"raise"`` refuses the call.
-        hooks: Callables that are given each event of this call, after those of the client.
-        labels: Your own words for this call: middleware and hooks see them, and no provider
-            does.
+        unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider does not
+            support; ``"raise"`` refuses the call.
+        hooks: Callables that receive each event of this call, after those of the client.
+        labels: Your own words for this call: middleware and hooks see them, providers do
+            not.
         force_timeout: An earlier name of ``timeout``.
         forceTimeout: An earlier name of ``timeout``.
-        logger_fn: A function that is given each event of this call as a dictionary.
-        verbose: Whether this call's events, with prompt and output, are written to standard
+        logger_fn: A function that receives each event of this call as a dictionary.
+        verbose: Whether this call's events, with prompt and output, go to standard
             error.
         hedge_after: Seconds without a response after which the call is made a second time, to
-            the next model of a list if there is one; the first response counts.
-        repair: How often a response that is no value of the type in ``response_format`` is
-            asked for again, with what is wrong; 0 by default.
+            the next model of a list if there is one; the first response wins.
+        repair: How often the model is asked again when its response does not fit the type in
+            ``response_format``; it is told what is wrong. 0 by default.
 
     Raises:
-        LLMGateError: of one of the kinds in :mod:`llmgate.errors`.
+        LLMGateError: one of the kinds in :mod:`llmgate.errors`.
     """
 
 @overload
@@ -2813,82 +2813,82 @@ def completion(
 
     Args:
         model: ``provider/model``, an unprefixed name that an installed provider claims, or a
-            name that the client's ``models`` give. Of a list, the next one is asked where one
-            fails.
-        messages: The conversation: dictionaries in OpenAI's format, and messages of earlier
-            completions as they are.
-        stream: Whether the completion comes in chunks, as it is written.
-        audio: The voice and format of spoken output, where ``modalities`` asks for any.
-        frequency_penalty: From -2 to 2; above 0, tokens are less likely the more often they
-            occurred.
+            name from the client's ``models``. Given a list, each next model is asked when the
+            one before fails.
+        messages: The conversation: dictionaries in OpenAI's format, and the messages of earlier
+            completions unchanged.
+        stream: Whether the completion comes in chunks while the model writes it.
+        audio: The voice and format of spoken output, if ``modalities`` asks for it.
+        frequency_penalty: From -2 to 2; above 0, tokens become less likely the more often they
+            have occurred.
         function_call: The legacy form of ``tool_choice``.
         functions: The legacy form of ``tools``.
-        logit_bias: From token ids to what is added to their logits, from -100 to 100.
+        logit_bias: Maps token ids to what is added to their logits, from -100 to 100.
         logprobs: Whether the log probability of each output token is returned.
-        max_completion_tokens: The most tokens that may be written, reasoning included.
-        max_tokens: The most tokens that may be written; the older name of
+        max_completion_tokens: The most tokens that the model may write, reasoning included.
+        max_tokens: The most tokens that the model may write; the older name of
             ``max_completion_tokens``.
-        metadata: Up to 16 pairs of text that the provider keeps with the completion.
+        metadata: Up to 16 pairs of strings that the provider stores with the completion.
         modalities: The kinds of output: ``"text"``, ``"audio"``.
-        moderation: How the provider moderates the call, as an object of its own.
+        moderation: How the provider moderates the call, as the provider's own object.
         n: How many choices are returned; each is billed.
         parallel_tool_calls: Whether one response may call several tools.
         prediction: Text that the output will mostly repeat, which makes it faster.
         presence_penalty: From -2 to 2; above 0, tokens that have occurred at all are less
             likely.
-        prompt_cache_key: What calls with a common beginning share, so that the prompt cache is
-            found.
-        prompt_cache_options: How the prompt cache is used, as an object of the provider's.
+        prompt_cache_key: A key that calls with a common beginning share, so that they find the
+            prompt cache.
+        prompt_cache_options: How the prompt cache is used, as the provider's own object.
         prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
         reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
             ``"high"``.
-        response_format: A pydantic model or another type, of which ``parsed`` is then a value,
-            or OpenAI's object: the output is JSON of it.
-        safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
+        response_format: A pydantic model or another Python type, whose value is then in
+            ``parsed``; or OpenAI's object. The output is JSON that fits it.
+        safety_identifier: An opaque id of the end user, which helps the provider detect abuse.
         seed: The same seed and parameters give the same output, as far as the provider can.
         service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
             ``"priority"``.
-        stop: Up to four texts at which the output ends; they are not part of it.
+        stop: Up to four strings at which the output ends; they are not part of it.
         store: Whether the provider stores the completion.
         stream_options: Options of a stream; ``include_usage`` adds OpenAI's last chunk with the
-            usage. ``stream.usage`` has it in any case.
-        temperature: Sampling temperature, mostly from 0 (nearly always the likeliest token) to
+            usage. ``stream.usage`` has the usage in any case.
+        temperature: Sampling temperature, usually from 0 (nearly always the likeliest token) to
             2.
         tool_choice: ``"auto"``, ``"none"``, ``"required"``, or the object that names one tool.
-        tools: What the model may call: Python functions, or OpenAI's objects.
+        tools: The tools that the model may call: Python functions, or OpenAI's objects.
         top_logprobs: How many of the likeliest tokens are returned at each position, from 0 to
             20.
-        top_p: Only the likeliest tokens, which together have this probability, are sampled.
+        top_p: Sample only from the likeliest tokens that together have this probability.
         user: An opaque id of the end user; ``safety_identifier`` and ``prompt_cache_key``
             replace it.
-        verbosity: How long the output is to be: ``"low"``, ``"medium"``, ``"high"``.
-        web_search_options: How a model that searches the web does so, as an object of OpenAI's.
+        verbosity: How long the output should be: ``"low"``, ``"medium"``, ``"high"``.
+        web_search_options: How the model searches the web, if it does, as OpenAI's object.
         api_key: The provider's key for this call, instead of the one from the environment.
         base_url: The address of the provider's API for this call.
         api_base: An earlier name of ``base_url``.
         api_version: The version of the provider's API, where it has one.
-        provider_settings: What else the provider's factory takes, by name.
+        provider_settings: Further arguments of the provider's factory, by name.
         timeout: Seconds for the whole call with its retries and stream, or a ``Timeout``.
         max_retries: How many times a failed request is retried.
-        extra_headers: Headers that are sent beside the provider's own.
+        extra_headers: Headers that are sent in addition to the provider's own.
         extra_body: Fields that are merged into the request's body last, unchecked.
-        unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider lacks;
-            ``"raise"`` refuses the call.
-        hooks: Callables that are given each event of this call, after those of the client.
-        labels: Your own words for this call: middleware and hooks see them, and no provider
-            does.
+        unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider does not
+            support; ``"raise"`` refuses the call.
+        hooks: Callables that receive each event of this call, after those of the client.
+        labels: Your own words for this call: middleware and hooks see them, providers do
+            not.
         force_timeout: An earlier name of ``timeout``.
         forceTimeout: An earlier name of ``timeout``.
-        logger_fn: A function that is given each event of this call as a dictionary.
-        verbose: Whether this call's events, with prompt and output, are written to standard
+        logger_fn: A function that receives each event of this call as a dictionary.
+        verbose: Whether this call's events, with prompt and output, go to standard
             error.
         hedge_after: Seconds without a response after which the call is made a second time, to
-            the next model of a list if there is one; the first response counts.
-        repair: How often a response that is no value of the type in ``response_format`` is
-            asked for again, with what is wrong; 0 by default.
+            the next model of a list if there is one; the first response wins.
+        repair: How often the model is asked again when its response does not fit the type in
+            ``response_format``; it is told what is wrong. 0 by default.
 
     Raises:
-        LLMGateError: of one of the kinds in :mod:`llmgate.errors`.
+        LLMGateError: one of the kinds in :mod:`llmgate.errors`.
     """
 
 async def acount_tokens(
@@ -2955,81 +2955,81 @@ async def acount_tokens(
 
     Args:
         model: ``provider/model``, an unprefixed name that an installed provider claims, or a
-            name that the client's ``models`` give. Of a list, the next one is asked where one
-            fails.
-        messages: The conversation: dictionaries in OpenAI's format, and messages of earlier
-            completions as they are.
-        audio: The voice and format of spoken output, where ``modalities`` asks for any.
-        frequency_penalty: From -2 to 2; above 0, tokens are less likely the more often they
-            occurred.
+            name from the client's ``models``. Given a list, each next model is asked when the
+            one before fails.
+        messages: The conversation: dictionaries in OpenAI's format, and the messages of earlier
+            completions unchanged.
+        audio: The voice and format of spoken output, if ``modalities`` asks for it.
+        frequency_penalty: From -2 to 2; above 0, tokens become less likely the more often they
+            have occurred.
         function_call: The legacy form of ``tool_choice``.
         functions: The legacy form of ``tools``.
-        logit_bias: From token ids to what is added to their logits, from -100 to 100.
+        logit_bias: Maps token ids to what is added to their logits, from -100 to 100.
         logprobs: Whether the log probability of each output token is returned.
-        max_completion_tokens: The most tokens that may be written, reasoning included.
-        max_tokens: The most tokens that may be written; the older name of
+        max_completion_tokens: The most tokens that the model may write, reasoning included.
+        max_tokens: The most tokens that the model may write; the older name of
             ``max_completion_tokens``.
-        metadata: Up to 16 pairs of text that the provider keeps with the completion.
+        metadata: Up to 16 pairs of strings that the provider stores with the completion.
         modalities: The kinds of output: ``"text"``, ``"audio"``.
-        moderation: How the provider moderates the call, as an object of its own.
+        moderation: How the provider moderates the call, as the provider's own object.
         n: How many choices are returned; each is billed.
         parallel_tool_calls: Whether one response may call several tools.
         prediction: Text that the output will mostly repeat, which makes it faster.
         presence_penalty: From -2 to 2; above 0, tokens that have occurred at all are less
             likely.
-        prompt_cache_key: What calls with a common beginning share, so that the prompt cache is
-            found.
-        prompt_cache_options: How the prompt cache is used, as an object of the provider's.
+        prompt_cache_key: A key that calls with a common beginning share, so that they find the
+            prompt cache.
+        prompt_cache_options: How the prompt cache is used, as the provider's own object.
         prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
         reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
             ``"high"``.
-        response_format: A pydantic model or another type, of which ``parsed`` is then a value,
-            or OpenAI's object: the output is JSON of it.
-        safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
+        response_format: A pydantic model or another Python type, whose value is then in
+            ``parsed``; or OpenAI's object. The output is JSON that fits it.
+        safety_identifier: An opaque id of the end user, which helps the provider detect abuse.
         seed: The same seed and parameters give the same output, as far as the provider can.
         service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
             ``"priority"``.
-        stop: Up to four texts at which the output ends; they are not part of it.
+        stop: Up to four strings at which the output ends; they are not part of it.
         store: Whether the provider stores the completion.
         stream_options: Options of a stream; ``include_usage`` adds OpenAI's last chunk with the
-            usage. ``stream.usage`` has it in any case.
-        temperature: Sampling temperature, mostly from 0 (nearly always the likeliest token) to
+            usage. ``stream.usage`` has the usage in any case.
+        temperature: Sampling temperature, usually from 0 (nearly always the likeliest token) to
             2.
         tool_choice: ``"auto"``, ``"none"``, ``"required"``, or the object that names one tool.
-        tools: What the model may call: Python functions, or OpenAI's objects.
+        tools: The tools that the model may call: Python functions, or OpenAI's objects.
         top_logprobs: How many of the likeliest tokens are returned at each position, from 0 to
             20.
-        top_p: Only the likeliest tokens, which together have this probability, are sampled.
+        top_p: Sample only from the likeliest tokens that together have this probability.
         user: An opaque id of the end user; ``safety_identifier`` and ``prompt_cache_key``
             replace it.
-        verbosity: How long the output is to be: ``"low"``, ``"medium"``, ``"high"``.
-        web_search_options: How a model that searches the web does so, as an object of OpenAI's.
+        verbosity: How long the output should be: ``"low"``, ``"medium"``, ``"high"``.
+        web_search_options: How the model searches the web, if it does, as OpenAI's object.
         api_key: The provider's key for this call, instead of the one from the environment.
         base_url: The address of the provider's API for this call.
         api_base: An earlier name of ``base_url``.
         api_version: The version of the provider's API, where it has one.
-        provider_settings: What else the provider's factory takes, by name.
+        provider_settings: Further arguments of the provider's factory, by name.
         timeout: Seconds for the whole call with its retries and stream, or a ``Timeout``.
         max_retries: How many times a failed request is retried.
-        extra_headers: Headers that are sent beside the provider's own.
+        extra_headers: Headers that are sent in addition to the provider's own.
         extra_body: Fields that are merged into the request's body last, unchecked.
-        unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider lacks;
-            ``"raise"`` refuses the call.
-        hooks: Callables that are given each event of this call, after those of the client.
-        labels: Your own words for this call: middleware and hooks see them, and no provider
-            does.
+        unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider does not
+            support; ``"raise"`` refuses the call.
+        hooks: Callables that receive each event of this call, after those of the client.
+        labels: Your own words for this call: middleware and hooks see them, providers do
+            not.
         force_timeout: An earlier name of ``timeout``.
         forceTimeout: An earlier name of ``timeout``.
-        logger_fn: A function that is given each event of this call as a dictionary.
-        verbose: Whether this call's events, with prompt and output, are written to standard
+        logger_fn: A function that receives each event of this call as a dictionary.
+        verbose: Whether this call's events, with prompt and output, go to standard
             error.
         hedge_after: Seconds without a response after which the call is made a second time, to
-            the next model of a list if there is one; the first response counts.
-        repair: How often a response that is no value of the type in ``response_format`` is
-            asked for again, with what is wrong; 0 by default.
+            the next model of a list if there is one; the first response wins.
+        repair: How often the model is asked again when its response does not fit the type in
+            ``response_format``; it is told what is wrong. 0 by default.
 
     Raises:
-        LLMGateError: of one of the kinds in :mod:`llmgate.errors`, as for every call.
+        LLMGateError: one of the kinds in :mod:`llmgate.errors`, as for every call.
     """
 
 def count_tokens(
@@ -3093,78 +3093,78 @@ def count_tokens(
 
     Args:
         model: ``provider/model``, an unprefixed name that an installed provider claims, or a
-            name that the client's ``models`` give. Of a list, the next one is asked where one
-            fails.
-        messages: The conversation: dictionaries in OpenAI's format, and messages of earlier
-            completions as they are.
-        audio: The voice and format of spoken output, where ``modalities`` asks for any.
-        frequency_penalty: From -2 to 2; above 0, tokens are less likely the more often they
-            occurred.
+            name from the client's ``models``. Given a list, each next model is asked when the
+            one before fails.
+        messages: The conversation: dictionaries in OpenAI's format, and the messages of earlier
+            completions unchanged.
+        audio: The voice and format of spoken output, if ``modalities`` asks for it.
+        frequency_penalty: From -2 to 2; above 0, tokens become less likely the more often they
+            have occurred.
         function_call: The legacy form of ``tool_choice``.
         functions: The legacy form of ``tools``.
-        logit_bias: From token ids to what is added to their logits, from -100 to 100.
+        logit_bias: Maps token ids to what is added to their logits, from -100 to 100.
         logprobs: Whether the log probability of each output token is returned.
-        max_completion_tokens: The most tokens that may be written, reasoning included.
-        max_tokens: The most tokens that may be written; the older name of
+        max_completion_tokens: The most tokens that the model may write, reasoning included.
+        max_tokens: The most tokens that the model may write; the older name of
             ``max_completion_tokens``.
-        metadata: Up to 16 pairs of text that the provider keeps with the completion.
+        metadata: Up to 16 pairs of strings that the provider stores with the completion.
         modalities: The kinds of output: ``"text"``, ``"audio"``.
-        moderation: How the provider moderates the call, as an object of its own.
+        moderation: How the provider moderates the call, as the provider's own object.
         n: How many choices are returned; each is billed.
         parallel_tool_calls: Whether one response may call several tools.
         prediction: Text that the output will mostly repeat, which makes it faster.
         presence_penalty: From -2 to 2; above 0, tokens that have occurred at all are less
             likely.
-        prompt_cache_key: What calls with a common beginning share, so that the prompt cache is
-            found.
-        prompt_cache_options: How the prompt cache is used, as an object of the provider's.
+        prompt_cache_key: A key that calls with a common beginning share, so that they find the
+            prompt cache.
+        prompt_cache_options: How the prompt cache is used, as the provider's own object.
         prompt_cache_retention: How long the prompt cache is kept, such as ``"24h"``.
         reasoning_effort: How much a reasoning model thinks, such as ``"low"``, ``"medium"``,
             ``"high"``.
-        response_format: A pydantic model or another type, of which ``parsed`` is then a value,
-            or OpenAI's object: the output is JSON of it.
-        safety_identifier: An opaque id of the end user, by which the provider recognizes abuse.
+        response_format: A pydantic model or another Python type, whose value is then in
+            ``parsed``; or OpenAI's object. The output is JSON that fits it.
+        safety_identifier: An opaque id of the end user, which helps the provider detect abuse.
         seed: The same seed and parameters give the same output, as far as the provider can.
         service_tier: The latency class of the call, such as ``"auto"``, ``"flex"``,
             ``"priority"``.
-        stop: Up to four texts at which the output ends; they are not part of it.
+        stop: Up to four strings at which the output ends; they are not part of it.
         store: Whether the provider stores the completion.
         stream_options: Options of a stream; ``include_usage`` adds OpenAI's last chunk with the
-            usage. ``stream.usage`` has it in any case.
-        temperature: Sampling temperature, mostly from 0 (nearly always the likeliest token) to
+            usage. ``stream.usage`` has the usage in any case.
+        temperature: Sampling temperature, usually from 0 (nearly always the likeliest token) to
             2.
         tool_choice: ``"auto"``, ``"none"``, ``"required"``, or the object that names one tool.
-        tools: What the model may call: Python functions, or OpenAI's objects.
+        tools: The tools that the model may call: Python functions, or OpenAI's objects.
         top_logprobs: How many of the likeliest tokens are returned at each position, from 0 to
             20.
-        top_p: Only the likeliest tokens, which together have this probability, are sampled.
+        top_p: Sample only from the likeliest tokens that together have this probability.
         user: An opaque id of the end user; ``safety_identifier`` and ``prompt_cache_key``
             replace it.
-        verbosity: How long the output is to be: ``"low"``, ``"medium"``, ``"high"``.
-        web_search_options: How a model that searches the web does so, as an object of OpenAI's.
+        verbosity: How long the output should be: ``"low"``, ``"medium"``, ``"high"``.
+        web_search_options: How the model searches the web, if it does, as OpenAI's object.
         api_key: The provider's key for this call, instead of the one from the environment.
         base_url: The address of the provider's API for this call.
         api_base: An earlier name of ``base_url``.
         api_version: The version of the provider's API, where it has one.
-        provider_settings: What else the provider's factory takes, by name.
+        provider_settings: Further arguments of the provider's factory, by name.
         timeout: Seconds for the whole call with its retries and stream, or a ``Timeout``.
         max_retries: How many times a failed request is retried.
-        extra_headers: Headers that are sent beside the provider's own.
+        extra_headers: Headers that are sent in addition to the provider's own.
         extra_body: Fields that are merged into the request's body last, unchecked.
-        unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider lacks;
-            ``"raise"`` refuses the call.
-        hooks: Callables that are given each event of this call, after those of the client.
-        labels: Your own words for this call: middleware and hooks see them, and no provider
-            does.
+        unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider does not
+            support; ``"raise"`` refuses the call.
+        hooks: Callables that receive each event of this call, after those of the client.
+        labels: Your own words for this call: middleware and hooks see them, providers do
+            not.
         force_timeout: An earlier name of ``timeout``.
         forceTimeout: An earlier name of ``timeout``.
-        logger_fn: A function that is given each event of this call as a dictionary.
-        verbose: Whether this call's events, with prompt and output, are written to standard
+        logger_fn: A function that receives each event of this call as a dictionary.
+        verbose: Whether this call's events, with prompt and output, go to standard
             error.
         hedge_after: Seconds without a response after which the call is made a second time, to
-            the next model of a list if there is one; the first response counts.
-        repair: How often a response that is no value of the type in ``response_format`` is
-            asked for again, with what is wrong; 0 by default.
+            the next model of a list if there is one; the first response wins.
+        repair: How often the model is asked again when its response does not fit the type in
+            ``response_format``; it is told what is wrong. 0 by default.
     """
 
 async def aembedding(
@@ -3194,48 +3194,48 @@ async def aembedding(
     verbose: bool | None = None,
     hedge_after: float | None = None,
 ) -> Embeddings:
-    """The embeddings of texts, in OpenAI's shape and in the order of the texts.
+    """The embeddings of texts, in OpenAI's shape and in the order of the input.
 
     An argument that is None counts as absent.
 
     Args:
         model: ``provider/model``, an unprefixed name that an installed provider claims, or a
-            name that the client's ``models`` give. Of a list, the next one is asked where one
-            fails.
-        input: A text, a list of texts, the token ids of a text, or a list of those. More than
-            the provider takes in one request are sent in several, within the same deadline.
+            name from the client's ``models``. Given a list, each next model is asked when the
+            one before fails.
+        input: A string, a list of strings, the token ids of a text, or a list of those. More
+            than the provider takes in one request are sent in several, within one deadline.
         dimensions: The length of each vector.
         encoding_format: How vectors are sent; they are decoded to floats in any case.
         input_type: What the texts are for: ``"query"``, ``"document"``, or a provider's own
             word.
-        truncate: Whether, or on which side, a text that is too long is cut.
+        truncate: Whether a text that is too long is cut, or on which side.
         user: An opaque id of the end user; ``safety_identifier`` and ``prompt_cache_key``
             replace it.
         api_key: The provider's key for this call, instead of the one from the environment.
         base_url: The address of the provider's API for this call.
         api_base: An earlier name of ``base_url``.
         api_version: The version of the provider's API, where it has one.
-        provider_settings: What else the provider's factory takes, by name.
+        provider_settings: Further arguments of the provider's factory, by name.
         timeout: Seconds for the whole call with its retries and stream, or a ``Timeout``.
         max_retries: How many times a failed request is retried.
-        extra_headers: Headers that are sent beside the provider's own.
+        extra_headers: Headers that are sent in addition to the provider's own.
         extra_body: Fields that are merged into the request's body last, unchecked.
-        unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider lacks;
-            ``"raise"`` refuses the call.
-        hooks: Callables that are given each event of this call, after those of the client.
-        labels: Your own words for this call: middleware and hooks see them, and no provider
-            does.
+        unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider does not
+            support; ``"raise"`` refuses the call.
+        hooks: Callables that receive each event of this call, after those of the client.
+        labels: Your own words for this call: middleware and hooks see them, providers do
+            not.
         force_timeout: An earlier name of ``timeout``.
         forceTimeout: An earlier name of ``timeout``.
-        logger_fn: A function that is given each event of this call as a dictionary.
-        verbose: Whether this call's events, with prompt and output, are written to standard
+        logger_fn: A function that receives each event of this call as a dictionary.
+        verbose: Whether this call's events, with prompt and output, go to standard
             error.
         hedge_after: Seconds without a response after which the call is made a second time, to
-            the next model of a list if there is one; the first response counts.
+            the next model of a list if there is one; the first response wins.
 
     Raises:
-        LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else;
-            cancellation passes unchanged.
+        LLMGateError: one of the kinds in :mod:`llmgate.errors`, and nothing else; cancellation
+            passes unchanged.
     """
 
 def embedding(
@@ -3269,38 +3269,38 @@ def embedding(
 
     Args:
         model: ``provider/model``, an unprefixed name that an installed provider claims, or a
-            name that the client's ``models`` give. Of a list, the next one is asked where one
-            fails.
-        input: A text, a list of texts, the token ids of a text, or a list of those. More than
-            the provider takes in one request are sent in several, within the same deadline.
+            name from the client's ``models``. Given a list, each next model is asked when the
+            one before fails.
+        input: A string, a list of strings, the token ids of a text, or a list of those. More
+            than the provider takes in one request are sent in several, within one deadline.
         dimensions: The length of each vector.
         encoding_format: How vectors are sent; they are decoded to floats in any case.
         input_type: What the texts are for: ``"query"``, ``"document"``, or a provider's own
             word.
-        truncate: Whether, or on which side, a text that is too long is cut.
+        truncate: Whether a text that is too long is cut, or on which side.
         user: An opaque id of the end user; ``safety_identifier`` and ``prompt_cache_key``
             replace it.
         api_key: The provider's key for this call, instead of the one from the environment.
         base_url: The address of the provider's API for this call.
         api_base: An earlier name of ``base_url``.
         api_version: The version of the provider's API, where it has one.
-        provider_settings: What else the provider's factory takes, by name.
+        provider_settings: Further arguments of the provider's factory, by name.
         timeout: Seconds for the whole call with its retries and stream, or a ``Timeout``.
         max_retries: How many times a failed request is retried.
-        extra_headers: Headers that are sent beside the provider's own.
+        extra_headers: Headers that are sent in addition to the provider's own.
         extra_body: Fields that are merged into the request's body last, unchecked.
-        unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider lacks;
-            ``"raise"`` refuses the call.
-        hooks: Callables that are given each event of this call, after those of the client.
-        labels: Your own words for this call: middleware and hooks see them, and no provider
-            does.
+        unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider does not
+            support; ``"raise"`` refuses the call.
+        hooks: Callables that receive each event of this call, after those of the client.
+        labels: Your own words for this call: middleware and hooks see them, providers do
+            not.
         force_timeout: An earlier name of ``timeout``.
         forceTimeout: An earlier name of ``timeout``.
-        logger_fn: A function that is given each event of this call as a dictionary.
-        verbose: Whether this call's events, with prompt and output, are written to standard
+        logger_fn: A function that receives each event of this call as a dictionary.
+        verbose: Whether this call's events, with prompt and output, go to standard
             error.
         hedge_after: Seconds without a response after which the call is made a second time, to
-            the next model of a list if there is one; the first response counts.
+            the next model of a list if there is one; the first response wins.
     """
 
 async def arerank(
@@ -3328,38 +3328,38 @@ async def arerank(
     verbose: bool | None = None,
     return_documents: bool | None = None,
 ) -> Reranking:
-    """Documents by their relevance to a query, the most relevant first.
+    """Documents ordered by their relevance to a query, the most relevant first.
 
     An argument that is None counts as absent. All documents go in one request, since scores
-    of different requests cannot be compared.
+    from different requests cannot be compared.
 
     Args:
         model: ``provider/model``, an unprefixed name that an installed provider claims, or a
-            name that the client's ``models`` give. Of a list, the next one is asked where one
-            fails.
-        query: What the documents are compared with.
-        documents: Texts, or objects with a ``text`` (or other fields, where the provider takes
+            name from the client's ``models``. Given a list, each next model is asked when the
+            one before fails.
+        query: The text that the documents are compared with.
+        documents: Strings, or objects with a ``text`` (or other fields, if the provider takes
             them).
         top_n: How many of the most relevant documents are returned; by default all.
-        truncate: Whether, or on which side, a text that is too long is cut.
+        truncate: Whether a text that is too long is cut, or on which side.
         api_key: The provider's key for this call, instead of the one from the environment.
         base_url: The address of the provider's API for this call.
         api_base: An earlier name of ``base_url``.
         api_version: The version of the provider's API, where it has one.
-        provider_settings: What else the provider's factory takes, by name.
+        provider_settings: Further arguments of the provider's factory, by name.
         timeout: Seconds for the whole call with its retries and stream, or a ``Timeout``.
         max_retries: How many times a failed request is retried.
-        extra_headers: Headers that are sent beside the provider's own.
+        extra_headers: Headers that are sent in addition to the provider's own.
         extra_body: Fields that are merged into the request's body last, unchecked.
-        unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider lacks;
-            ``"raise"`` refuses the call.
-        hooks: Callables that are given each event of this call, after those of the client.
-        labels: Your own words for this call: middleware and hooks see them, and no provider
-            does.
+        unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider does not
+            support; ``"raise"`` refuses the call.
+        hooks: Callables that receive each event of this call, after those of the client.
+        labels: Your own words for this call: middleware and hooks see them, providers do
+            not.
         force_timeout: An earlier name of ``timeout``.
         forceTimeout: An earlier name of ``timeout``.
-        logger_fn: A function that is given each event of this call as a dictionary.
-        verbose: Whether this call's events, with prompt and output, are written to standard
+        logger_fn: A function that receives each event of this call as a dictionary.
+        verbose: Whether this call's events, with prompt and output, go to standard
             error.
         return_documents: Whether each result holds its document.
 
@@ -3397,31 +3397,31 @@ def rerank(
 
     Args:
         model: ``provider/model``, an unprefixed name that an installed provider claims, or a
-            name that the client's ``models`` give. Of a list, the next one is asked where one
-            fails.
-        query: What the documents are compared with.
-        documents: Texts, or objects with a ``text`` (or other fields, where the provider takes
+            name from the client's ``models``. Given a list, each next model is asked when the
+            one before fails.
+        query: The text that the documents are compared with.
+        documents: Strings, or objects with a ``text`` (or other fields, if the provider takes
             them).
         top_n: How many of the most relevant documents are returned; by default all.
-        truncate: Whether, or on which side, a text that is too long is cut.
+        truncate: Whether a text that is too long is cut, or on which side.
         api_key: The provider's key for this call, instead of the one from the environment.
         base_url: The address of the provider's API for this call.
         api_base: An earlier name of ``base_url``.
         api_version: The version of the provider's API, where it has one.
-        provider_settings: What else the provider's factory takes, by name.
+        provider_settings: Further arguments of the provider's factory, by name.
         timeout: Seconds for the whole call with its retries and stream, or a ``Timeout``.
         max_retries: How many times a failed request is retried.
-        extra_headers: Headers that are sent beside the provider's own.
+        extra_headers: Headers that are sent in addition to the provider's own.
         extra_body: Fields that are merged into the request's body last, unchecked.
-        unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider lacks;
-            ``"raise"`` refuses the call.
-        hooks: Callables that are given each event of this call, after those of the client.
-        labels: Your own words for this call: middleware and hooks see them, and no provider
-            does.
+        unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider does not
+            support; ``"raise"`` refuses the call.
+        hooks: Callables that receive each event of this call, after those of the client.
+        labels: Your own words for this call: middleware and hooks see them, providers do
+            not.
         force_timeout: An earlier name of ``timeout``.
         forceTimeout: An earlier name of ``timeout``.
-        logger_fn: A function that is given each event of this call as a dictionary.
-        verbose: Whether this call's events, with prompt and output, are written to standard
+        logger_fn: A function that receives each event of this call as a dictionary.
+        verbose: Whether this call's events, with prompt and output, go to standard
             error.
         return_documents: Whether each result holds its document.
     """
@@ -3453,29 +3453,29 @@ async def alist_models(
 
     Args:
         provider: The provider's name. Without one, all known providers that can list their
-            models are asked at once; those without a key are left out, and what else fails is
-            in ``errors`` of the list.
+            models are asked at once; those without a key are left out, and other failures are
+            in the list's ``errors``.
         api_key: The provider's key for this call, instead of the one from the environment.
         base_url: The address of the provider's API for this call.
         api_base: An earlier name of ``base_url``.
         api_version: The version of the provider's API, where it has one.
-        provider_settings: What else the provider's factory takes, by name.
+        provider_settings: Further arguments of the provider's factory, by name.
         timeout: Seconds for the whole call with its retries and stream, or a ``Timeout``.
         max_retries: How many times a failed request is retried.
-        extra_headers: Headers that are sent beside the provider's own.
+        extra_headers: Headers that are sent in addition to the provider's own.
         extra_body: Fields that are merged into the request's body last, unchecked.
-        unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider lacks;
-            ``"raise"`` refuses the call.
-        hooks: Callables that are given each event of this call, after those of the client.
-        labels: Your own words for this call: middleware and hooks see them, and no provider
-            does.
+        unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider does not
+            support; ``"raise"`` refuses the call.
+        hooks: Callables that receive each event of this call, after those of the client.
+        labels: Your own words for this call: middleware and hooks see them, providers do
+            not.
         force_timeout: An earlier name of ``timeout``.
         forceTimeout: An earlier name of ``timeout``.
-        logger_fn: A function that is given each event of this call as a dictionary.
-        verbose: Whether this call's events, with prompt and output, are written to standard
+        logger_fn: A function that receives each event of this call as a dictionary.
+        verbose: Whether this call's events, with prompt and output, go to standard
             error.
-        max_age: Seconds for which a list that this client was given before is good enough; by
-            default it is asked for anew.
+        max_age: How old, in seconds, a list may be that this client received before; by default
+            a new one is requested.
 
     Raises:
         UnsupportedError: when the provider does not list its models.
@@ -3507,27 +3507,27 @@ def list_models(
 
     Args:
         provider: The provider's name. Without one, all known providers that can list their
-            models are asked at once; those without a key are left out, and what else fails is
-            in ``errors`` of the list.
+            models are asked at once; those without a key are left out, and other failures are
+            in the list's ``errors``.
         api_key: The provider's key for this call, instead of the one from the environment.
         base_url: The address of the provider's API for this call.
         api_base: An earlier name of ``base_url``.
         api_version: The version of the provider's API, where it has one.
-        provider_settings: What else the provider's factory takes, by name.
+        provider_settings: Further arguments of the provider's factory, by name.
         timeout: Seconds for the whole call with its retries and stream, or a ``Timeout``.
         max_retries: How many times a failed request is retried.
-        extra_headers: Headers that are sent beside the provider's own.
+        extra_headers: Headers that are sent in addition to the provider's own.
         extra_body: Fields that are merged into the request's body last, unchecked.
-        unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider lacks;
-            ``"raise"`` refuses the call.
-        hooks: Callables that are given each event of this call, after those of the client.
-        labels: Your own words for this call: middleware and hooks see them, and no provider
-            does.
+        unsupported: ``"drop"`` leaves out, and reports, a parameter that the provider does not
+            support; ``"raise"`` refuses the call.
+        hooks: Callables that receive each event of this call, after those of the client.
+        labels: Your own words for this call: middleware and hooks see them, providers do
+            not.
         force_timeout: An earlier name of ``timeout``.
         forceTimeout: An earlier name of ``timeout``.
-        logger_fn: A function that is given each event of this call as a dictionary.
-        verbose: Whether this call's events, with prompt and output, are written to standard
+        logger_fn: A function that receives each event of this call as a dictionary.
+        verbose: Whether this call's events, with prompt and output, go to standard
             error.
-        max_age: Seconds for which a list that this client was given before is good enough; by
-            default it is asked for anew.
+        max_age: How old, in seconds, a list may be that this client received before; by default
+            a new one is requested.
     """

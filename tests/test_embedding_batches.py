@@ -65,7 +65,7 @@ def test_more_than_one_request_takes_is_split_and_joined_in_order() -> None:
     assert (10, 10) == (found.usage.prompt_tokens, found.usage.total_tokens)
     split = found.report[0]
     assert ("split", "input", 10, 3) == (split.kind, split.path, split.given, split.sent)
-    assert "sent in 4 requests: vec takes 3 inputs in one" == split.reason
+    assert "sent in 4 requests: vec takes 3 inputs per request" == split.reason
     paths = [each.path for each in found.report][1:]
     assert ["encoding", "input[1]", "input[4]", "input[7]", "input[10]"] == paths
     assert (b"", "m", {"id": "r"}) == (found.raw, found.model, found.extra)

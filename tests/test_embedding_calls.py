@@ -171,7 +171,7 @@ def test_a_provider_without_embeddings_is_named() -> None:
 
     async def scenario() -> None:
         async with Client(providers={"chat": Chat()}) as client:
-            with pytest.raises(UnsupportedError, match="chat makes no embeddings"):
+            with pytest.raises(UnsupportedError, match="chat does not make embeddings"):
                 await client.aembedding("chat/m", "a")
             with pytest.raises(UnsupportedError, match="chat does not list its models"):
                 await client.alist_models("chat")

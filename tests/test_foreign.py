@@ -99,7 +99,7 @@ def test_an_argument_of_another_library_has_a_sentence_of_its_own(name: str, rig
         ("requst_timeout", "if it is request_timeout that you mean: use timeout="),
         ("acme_api_key", "did you mean api_key?"),
         ("acme_endpoint", "use base_url="),
-        ("xyzzy", "docs/calls.md says which there are"),
+        ("xyzzy", "docs/calls.md lists the arguments"),
     ],
 )
 def test_a_misspelt_one_is_refused_with_the_nearest(name: str, hint: str) -> None:

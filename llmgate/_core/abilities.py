@@ -34,8 +34,8 @@ def abilities_of(provider: Provider, model: str, parameters: ChatParameters) -> 
 def declaration_of(
     provider: Any, declare: Callable[..., Declared], arguments: tuple[Any, ...], kind: Any
 ) -> Declared:
-    """What a provider declares of a model, of which these arguments begin with the name; checked to
-    be of this kind.
+    """What a provider declares for a model, checked to be of this kind. The model's name is the
+    first of these arguments.
 
     Raises:
         PluginError: when the provider's code fails, or says something else.
@@ -64,16 +64,16 @@ def apply_abilities(
 ) -> Fitted:
     """The call as the model takes it; changes are recorded in its report.
 
-    ``meaningful`` are the parameters without which the result would mean something else.
+    ``meaningful`` are the parameters whose absence would change the meaning of the result.
 
     Raises:
-        UnsupportedError: for what it cannot take, where the caller wants nothing to be dropped, or
-            where the result would mean something else.
+        UnsupportedError: for what the model cannot take, if the caller wants nothing dropped, or if
+            dropping it would change the meaning of the result.
     """
     if abilities is None:
         return call
     given = cast("Mapping[str, Any]", call.parameters)
-    for name in given:  # no generator: this is done in every call with parameters
+    for name in given:  # not a generator: this runs in every call with parameters
         if not _is_sent_unchanged(abilities.get(name)):
             return _fitted(call, provider, abilities, meaningful)
     return call
@@ -88,7 +88,7 @@ def _fitted(
         ability = abilities.get(name, Support.UNSUPPORTED)
         reason = _refusal(value, ability, provider)
         if reason is not None:
-            if (name, value) != ("n", 1):  # one choice is what everybody gives
+            if (name, value) != ("n", 1):  # every provider returns one choice
                 if name in meaningful:
                     raise _unsupported(name, reason)
                 call.report.drop(name, reason, given=value)

@@ -11,10 +11,10 @@ from llmgate.types import Attempt
 
 
 class AdaptiveLimit:
-    """How many calls run at once: more while all goes well, half as many where a provider limits.
+    """How many calls run at once: more while all goes well, half as many when a provider limits.
 
-    As TCP does it: one more for each full round without a refusal, half at a refusal, and only one
-    halving for all the calls that were on their way by then.
+    As in TCP: one more for each full round without a rejection, half after a rejection, and only
+    one halving for all calls that were under way at that time.
     """
 
     def __init__(self, highest: int) -> None:
@@ -41,7 +41,7 @@ class AdaptiveLimit:
         self._wake()
 
     def learn(self, attempts: Iterable[Attempt], error: LLMGateError | None) -> None:
-        """Take notice of how a call went: its attempts, and what it failed with, if it did."""
+        """Learn from a finished call: its attempts, and its error if it failed."""
         if self._unaffected:
             self._unaffected -= 1
         is_refusal = isinstance(error, RateLimitError | OverloadedError)

@@ -1,4 +1,4 @@
-"""Providers added by rows of data, beside the installed ones; a package defines the columns.
+"""Providers added as rows of data, beside the installed ones; a package defines the columns.
 
 That package has the entry points ``row`` and ``file`` of the group ``llmgate.hosts``: ``row(name,
 **columns)`` returns the provider's factory, and ``file(path, names, variables)`` those of all rows
@@ -22,7 +22,7 @@ ProviderFactory = Callable[..., Provider]
 class AddedHost:
     """A provider that a row of data describes.
 
-    ``distribution`` says where the row is from, as an installed provider's says whose it is, and
+    ``distribution`` says where the row is from; for an installed provider it is the package.
     ``columns`` is the row as it was given.
     """
 
@@ -49,14 +49,14 @@ class AddedHost:
 
 
 added_hosts: dict[str, AddedHost] = {}
-"""Those that were added in code, by name; they hold for the process, as installed packages do."""
+"""The hosts added in code, by name; like installed packages, they hold for the whole process."""
 
 
 def remember(host: AddedHost) -> None:
     """Add a host; the same row may be added again.
 
     Raises:
-        InvalidRequestError: when it was added with other columns before.
+        InvalidRequestError: when it was added before with other columns.
     """
     if added_hosts.setdefault(host.name, host).columns != host.columns:
         reason = f"{host.name!r} was added with other columns before"
@@ -95,7 +95,7 @@ def hosts_in(
 
 
 def customary_key(name: str) -> str:
-    """The customary environment variable of the key of a provider of this name."""
+    """The usual environment variable for the key of a provider with this name."""
     return f"{name.upper().replace('-', '_')}_API_KEY"
 
 
@@ -109,7 +109,7 @@ def _loaded(name: str) -> Callable[..., Any]:
     """The entry point of that name.
 
     Raises:
-        UnknownProviderError: when no package has it, several do, or its import fails.
+        UnknownProviderError: when no package has it, when several do, or when its import fails.
     """
     from importlib.metadata import entry_points  # noqa: PLC0415 - slow to import
 
@@ -123,7 +123,7 @@ def _loaded(name: str) -> Callable[..., Any]:
     try:
         loaded: Callable[..., Any] = next(iter(found.values())).load()
     except Exception as error:  # noqa: BLE001 - a third-party module may raise anything
-        reason = f"what reads rows of hosts failed to load: {describe_error(error)}"
+        reason = f"the package that reads rows of hosts failed to load: {describe_error(error)}"
     else:
         return loaded
     raise UnknownProviderError(reason)

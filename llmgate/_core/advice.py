@@ -1,6 +1,6 @@
 """Writes the error for a model without a provider; it names packages of this project only.
 
-A name that somebody typed is never made into the name of a package: anybody could publish that.
+A name that a user typed is never turned into a package name: anybody could publish that package.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from functools import cache
 from llmgate.errors import describe_value
 
 _FILES = "local"
-"""The provider of models that are files on this machine."""
+"""The provider for models that are files on this machine."""
 _FORMAT = "openai"
-"""The provider of every server that speaks OpenAI's format."""
+"""The provider for any server that speaks OpenAI's format."""
 _HOSTS = "compatible"
 """The package that gives names to the hosts of that format."""
 _NO_PROVIDERS = frozenset({"all", "cli", "cost", "litellm", "mcp", "otel", "ray", "redis", _HOSTS})
@@ -33,12 +33,12 @@ def describe_unknown(model: str, claims: Mapping[str, Collection[str]], *, restr
 
     Args:
         model: What was asked for: a model's name, a path, an address, or anything else.
-        claims: The providers that there are, each with the patterns of the unprefixed names that
-            it claims.
+        claims: The available providers, each with the patterns of the unprefixed names that it
+            claims.
         restricted: Whether ``LLMGATE_PROVIDERS`` hides all others.
     """
     provider = _PROVIDER.match(model)
-    if _ADDRESS.match(model):  # which may hold a key
+    if _ADDRESS.match(model):  # it may hold a key
         what = "an address is not a model's name"
     elif provider:
         state = "installed and admitted" if restricted else "installed"
@@ -62,13 +62,14 @@ _MAX_LISTED = 12
 
 
 def install(provider: str) -> str:
-    """The command that installs a provider of ours, from the folder that ``make wheels`` fills."""
+    """The command that installs one of our providers, from the folder that ``make wheels``
+    fills."""
     return f"pip install --no-index --find-links dist 'llmgate-core[{provider}]'"
 
 
 @cache
 def installable() -> tuple[str, ...]:
-    """The providers of ours that have a package each: the extras of the core's own metadata."""
+    """Our providers, each with a package of its own: the extras in the core's own metadata."""
     from importlib.metadata import PackageNotFoundError, metadata  # noqa: PLC0415 - slow to import
 
     try:
@@ -93,7 +94,7 @@ def _advice(model: str, claims: Mapping[str, Collection[str]]) -> str:
 
 
 def _correction(model: str, known: Collection[str]) -> str:
-    """The name with the provider that was meant, and how to install that one."""
+    """The corrected name, with the provider that was meant, and how to install it."""
     prefixed = _PREFIXED.match(model)
     near = _nearest(prefixed[1], {*known, *installable()}) if prefixed else None
     if prefixed is None or near is None:
@@ -159,7 +160,7 @@ def _on_servers(known: Collection[str]) -> str:
 
 
 def _naming_hosts() -> str:
-    """How a host of OpenAI's format gets a name, which many have where the package is installed."""
+    """How to name a host of OpenAI's format; an extra package names many of them."""
     from importlib.metadata import entry_points  # noqa: PLC0415 - slow to import
 
     if entry_points(group=HOSTS_GROUP):
@@ -174,7 +175,7 @@ def _on_providers(known: Collection[str]) -> str:
 
 
 def _installing(provider: str, known: Collection[str]) -> str:
-    """How to install a provider of ours that is missing."""
+    """How to install one of our providers that is missing."""
     if provider in known or provider not in installable():
         return ""
     return f"to install {provider}: {install(provider)}"

@@ -36,34 +36,34 @@ class Client(Operations):
     each loop. ``async with`` or :meth:`aclose` closes the pool of the running loop; a pool is also
     closed when its loop ends.
 
-    Requests take a faster path than aiohttp's public API where the installed version allows it, but
-    not if ``LLMGATE_FAST_PATH=0`` is set when a pool is opened.
+    Requests take a faster path than aiohttp's public API if the installed version allows it, unless
+    ``LLMGATE_FAST_PATH=0`` is set when a pool is opened.
 
     Args:
-        providers: Providers by name, ready-made or callables that make them; beside these, all
-            installed ones are known.
+        providers: Providers by name, as instances or as callables that make them; all installed
+            ones are known as well.
         timeout: Seconds for a whole call, or a :class:`~llmgate.options.Timeout`.
-        max_retries: How often a call is retried; short for ``retry``.
-        retry: The whole policy.
-        unsupported: ``"drop"`` drops and reports a parameter that a provider lacks,
+        max_retries: How often a call is retried; a shorthand for ``retry``.
+        retry: The whole retry policy.
+        unsupported: ``"drop"`` drops and reports a parameter that a provider does not support,
             ``"raise"`` refuses the call.
-        hooks: Callables that are given each event of each call, on one thread of the client.
-        hook_timeout: Seconds that :meth:`aclose`, and the end of the process, wait for hooks that
-            are not done; a ``RuntimeWarning`` says how many events are lost then.
+        hooks: Callables that receive each event of each call, on one thread of the client.
+        hook_timeout: Seconds that :meth:`aclose` and the end of the process wait for unfinished
+            hooks; a ``RuntimeWarning`` then says how many events are lost.
         verify: True, False, a CA bundle's path, or an ``ssl.SSLContext``.
         proxy: The URL of an HTTP proxy.
-        trust_env: Whether the environment may name proxies.
+        trust_env: Whether proxies are read from the environment.
         limit: Connections to one host at a time; None stands for 1,000, or for half of the files
             that the process may open (``ulimit -n``) if that is less.
-        transport: What carries all requests in place of connections of the client's own: an object
-            with ``open`` and ``aclose``, see :class:`~llmgate.provider.http.Transport`. The client
-            closes it. A provider that has a transport of its own keeps that.
-        headers: Headers of every request, or a callable that gives them. It is called on each
-            attempt, on the task of the call, with the :class:`~llmgate.hooks.AttemptStarted` of it.
-        middleware: Wraps each call, outermost first; see :mod:`llmgate.middleware`.
-            A text names an installed one.
+        transport: An object that carries all requests in place of the client's own connections,
+            with ``open`` and ``aclose``: see :class:`~llmgate.provider.http.Transport`. The client
+            closes it. A provider with its own transport keeps using that.
+        headers: Headers for every request, or a callable that returns them. It is called for each
+            attempt, on the call's task, with the attempt's :class:`~llmgate.hooks.AttemptStarted`.
+        middleware: Wraps each call, outermost first; see :mod:`llmgate.middleware`. A string names
+            an installed one.
         prices: Your own prices by model; see docs/cost.md.
-        models: Your own model names, and the targets of each; see ``middlewares.routing``.
+        models: Your own model names, with the targets of each; see ``middlewares.routing``.
     """
 
     @describe_options(CallOptions)
@@ -80,8 +80,8 @@ class Client(Operations):
         An argument that is None counts as absent.
 
         Raises:
-            LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else;
-                cancellation passes unchanged.
+            LLMGateError: one of the kinds in :mod:`llmgate.errors`, and nothing else; cancellation
+                passes unchanged.
         """
         began = time.monotonic()
         try:
@@ -112,7 +112,7 @@ class Client(Operations):
         An argument that is None counts as absent.
 
         Raises:
-            LLMGateError: of one of the kinds in :mod:`llmgate.errors`.
+            LLMGateError: one of the kinds in :mod:`llmgate.errors`.
         """
         from llmgate._core.sync import SyncStream, run  # noqa: PLC0415 - a thread, only where asked for
 
@@ -137,7 +137,7 @@ class Client(Operations):
         nothing is sent.
 
         Raises:
-            LLMGateError: what the call would raise before sending, but for a missing key.
+            LLMGateError: whatever the call would raise before sending, except for a missing key.
         """
         from llmgate._core.preview import preview_of  # noqa: PLC0415 - only where asked for
 
@@ -152,7 +152,7 @@ class Client(Operations):
     # --- inside ---
 
     async def _run(self, call: ChatCall, began: float) -> Completion | Stream:
-        """Perform a call with the middleware around it, and the parsing of its output outermost."""
+        """Perform a call inside its middleware, with the parsing of its output outermost."""
         middleware = self._middleware_of(call)
         if call.output is None:
             return await (

@@ -1,5 +1,5 @@
-"""One timer of an event loop for the limits of all calls on it, of which each would cost ten
-thousand instructions. It knows no limit, and holds no loop.
+"""One timer per event loop for the limits of all its calls: a timer for each limit would cost ten
+thousand instructions. It does not know the limits, and holds no reference to the loop.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from weakref import ReferenceType, WeakKeyDictionary, ref
 
 
 class Waiting(Protocol):
-    """What waits for a moment; it is told apart from others by identity."""
+    """Something that waits for a moment; it is compared by identity."""
 
     def ring(self) -> None:
-        """The moment has come. It raises nothing, and may wait for another."""
+        """Called when the moment has come. It must not raise, and may wait for another moment."""
         ...
 
 
 class Clock:
-    """Rings whatever waits for a moment that has come.
+    """Rings everything whose moment has come.
 
-    A timer of the loop is set to the soonest moment. It is not taken back when nothing waits for
-    that any more: then it goes off for nothing, once in the time that calls are given.
+    One timer of the loop is set to the soonest moment. It is not cancelled when nothing waits for
+    that moment any more: it then fires in vain, once per timeout of a call.
     """
 
     __slots__ = ("__weakref__", "_alarms", "_waiting")
@@ -33,27 +33,28 @@ class Clock:
         self._alarms: list[float] = []  # of the loop's timers, the soonest last
 
     def start(self, waiting: Waiting, at: float) -> None:
-        """Ring at that moment, of ``time.monotonic``, in place of another. The loop runs."""
+        """Ring it at that moment of ``time.monotonic``, in place of an earlier request. The loop
+        must run."""
         self._waiting[waiting] = at
         self._set_alarm(at)
 
     def stop(self, waiting: Waiting) -> None:
-        """Ring no more."""
+        """Do not ring it any more."""
         self._waiting.pop(waiting, None)
 
     def _set_alarm(self, at: float) -> None:
-        """Set a timer, unless one goes off before."""
+        """Set a timer, unless an earlier one is set."""
         if self._alarms and self._alarms[-1] <= at:
             return
         self._alarms.append(at)
         loop, seconds = asyncio.get_running_loop(), at - time.monotonic()
-        loop.call_later(seconds, self._go_off, context=Context())  # of no call in particular
+        loop.call_later(seconds, self._go_off, context=Context())  # not that of any one call
 
     def _go_off(self) -> None:
         self._alarms.pop()
         now = time.monotonic()
         try:
-            for each, at in self._waiting.copy().items():  # one that is collected meanwhile stops
+            for each, at in self._waiting.copy().items():  # one collected meanwhile stops
                 if at <= now and self._waiting.pop(each, None) is not None:
                     each.ring()
         finally:
@@ -63,12 +64,12 @@ class Clock:
 
 
 _REST = 2e-6
-"""Seconds between two looks at all that wait, for each of them: many times what a look takes. So
-ten thousand streams whose moments are all apart are rung 20 milliseconds late at the most."""
+"""Seconds between two looks at everything that waits, per item: many times what a look costs. So
+ten thousand streams with different moments are rung at most 20 milliseconds late."""
 
 
 def clock_of(loop: asyncio.AbstractEventLoop) -> Clock:
-    """The clock of a loop. Only its timers, and what waits, keep it: they end with the loop."""
+    """The clock of a loop. Only its timers and what waits refer to it; they end with the loop."""
     known = _clocks.get(loop)
     clock = None if known is None else known()
     if clock is None:

@@ -12,7 +12,7 @@ from llmgate.errors import RequestError
 
 
 class _DefaultClient(Client):
-    """Nobody can be expected to close it."""
+    """The client that nobody has to close, so it does not warn about open connections."""
 
     _warns = False
 
@@ -27,24 +27,25 @@ _prepared: dict[str, Client] = {}
 
 
 def defaults(**settings: Any) -> None:
-    """Set up the client of the functions of this module, before the first call of one of them.
+    """Configure the client behind the functions of this module, before any of them is called.
 
     Args:
         settings: What :class:`~llmgate.Client` takes: ``middleware``, ``hooks``, ``timeout``, …
 
     Raises:
-        RequestError: when there was a call already.
+        RequestError: when one of them was called already.
     """
     if default_client.cache_info().currsize:
         raise RequestError(
             "the default client is in use: call llmgate.defaults before the first completion, "
-            "or make a Client of your own"
+            "or make your own Client"
         )
     _prepared["client"] = _DefaultClient(**settings)
 
 
 def _of_default_client(method: Any) -> Any:
-    """A function with the signature of a client's method that calls it on the default client."""
+    """A function with the signature of a client's method; it calls that method on the default
+    client."""
     name = method.__name__
 
     async def await_method(*arguments: Any, **options: Any) -> Any:

@@ -1,8 +1,8 @@
 """Delivers events to hooks on a thread of their own, so that hooks delay no call.
 
-Each client has one queue and one daemon thread, which is started by the first event; where no
-thread can be started, whoever emits an event delivers it. The queue is bounded: see
-``_MAX_EVENTS``. What is lost is counted, and never lost without a warning.
+Each client has one queue and one daemon thread, which the first event starts. If no thread can be
+started, the thread that emits an event delivers it. The queue is bounded: see ``_MAX_EVENTS``. Lost
+events are counted, and there is always a warning.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from llmgate.hooks import (
 
 _MAX_EVENTS = 10_000
 _MAX_BYTES = 64 * 1024 * 1024
-"""The bounds of one client's queue. Where an event would pass one of them, the oldest events that
-are no ``CallEnded`` are dropped for it; where there are none, it is dropped itself."""
+"""The bounds of one client's queue. If an event would exceed them, the oldest events other than
+``CallEnded`` are discarded to make room; if there are none, the event itself is discarded."""
 
 Deliver: TypeAlias = Callable[[Any], object]
 Entry: TypeAlias = tuple[int, int, Deliver, Event | None]
-"""A number that grows, a size in bytes, what is to be called, and with which event. An entry
-without an event is a marker: it says that all entries before it were delivered."""
+"""A growing number, a size in bytes, the functions to call, and the event to call them with. An
+entry without an event is a marker: it says that all entries before it were delivered."""
 
 
 class Dispatcher:
@@ -62,12 +62,12 @@ class Dispatcher:
 
     @property
     def lost(self) -> int:
-        """How many events no hook was given: the queue was full, or time ran out at its end."""
+        """How many events were never delivered: the queue was full, or time ran out at the end."""
         return self._queue.lost
 
     def emitter(self, hooks: Collection[Hook]) -> Callable[[Event], None]:
-        """A function that has these hooks called with an event soon, in the context variables
-        that are current here and now. It never waits and never raises."""
+        """A function that queues an event for these hooks; they are called soon, with the context
+        variables that are current now. It never waits and never raises."""
         emit = partial(self._queue.put, partial(_call_in, copy_context(), hooks))
         filters: list[Callable[[Event], object]] = []
         for hook in hooks:
@@ -82,7 +82,7 @@ class Dispatcher:
         return self._queue.flush(seconds)
 
     async def aclose(self) -> None:
-        """Wait for hooks as long as ``timeout`` allows, then warn of what is lost; end the thread.
+        """Wait for hooks as long as ``timeout`` allows, warn of lost events, and end the thread.
 
         On the hooks' own thread it does not wait: a hook that waits for itself would never end.
         """
@@ -106,7 +106,7 @@ def _set_done(future: asyncio.Future[None]) -> None:
 def _call_in(context: Context, hooks: Iterable[Hook], event: Event) -> None:
     try:
         context.run(_call_each, hooks, event)
-    except RuntimeError:  # in a child that was forked while its parent's thread was inside of it
+    except RuntimeError:  # in a child forked while the parent's thread held it
         context.copy().run(_call_each, hooks, event)
 
 
@@ -125,7 +125,7 @@ def _emit_if_wanted(
         try:
             if not wants(event):
                 continue
-        except Exception:  # noqa: BLE001, S110 - the hook itself is to see what it is
+        except Exception:  # noqa: BLE001, S110 - let the hook itself see the event
             pass
         emit(event)
         return
@@ -134,8 +134,8 @@ def _emit_if_wanted(
 class _EventQueue:
     """The queued events, and the thread that delivers them.
 
-    The thread holds this object, and not the dispatcher: a client that nobody holds is collected,
-    which ends the thread after the events that wait.
+    The thread refers to this object, not to the dispatcher: so an unused client can be collected,
+    which ends the thread after the queued events.
     """
 
     def __init__(self, timeout: float) -> None:
@@ -145,12 +145,12 @@ class _EventQueue:
         _queues.add(ref(self, _queues.discard))
 
     def reset(self) -> None:
-        """Begin anew: a forked child has neither the thread nor, for sure, a free lock. Its
-        parent delivers the events that wait."""
-        # Reentrant, since a garbage collection within may end a stream, which emits an event.
+        """Start afresh: a forked child does not have the thread, and its lock may be held. The
+        parent delivers the queued events."""
+        # Reentrant: a garbage collection while it is held may end a stream, which emits an event.
         self._lock = threading.RLock()
         self._alarm = threading.Lock()
-        self._alarm.acquire()  # released to wake the thread where it sleeps
+        self._alarm.acquire()  # released to wake the sleeping thread
         self._sleeps = False
         self._thread: threading.Thread | None = None
         self._ends: deque[Entry] = deque()
@@ -159,7 +159,7 @@ class _EventQueue:
         self.lost = self._reported = 0
         self._has_logged = False
 
-    # --- what emits ---
+    # --- the emitting side ---
 
     def put(self, deliver: Deliver, event: Event) -> None:
         """Queue an event, unless the queue is full."""
@@ -175,7 +175,7 @@ class _EventQueue:
         self._deliver_without_thread()
 
     def _deliver_without_thread(self) -> None:
-        """Deliver what waits here, where there is no thread that would, nor can be one."""
+        """Deliver the queued events on this thread, as no other thread exists or can be started."""
         if self._is_exiting or self._thread is None:
             self._deliver_waiting()
 
@@ -214,7 +214,7 @@ class _EventQueue:
         self._sleeps = False
         self._alarm.release()
 
-    # --- what delivers ---
+    # --- the delivering side ---
 
     def _run(self) -> None:
         while self._wait():
@@ -236,7 +236,7 @@ class _EventQueue:
         while (entry := self._take()) is not None:
             try:  # noqa: SIM105 - likewise
                 entry[2](entry[3])
-            except BaseException:  # noqa: BLE001, S110 - such as of a loop that was closed
+            except BaseException:  # noqa: BLE001, S110 - for example from a closed loop
                 pass
             del entry  # it holds an event, and an event may hold a completion
             if self.lost and not self._has_logged:
@@ -258,8 +258,8 @@ class _EventQueue:
     # --- its end ---
 
     def when_delivered(self, callback: Callable[[], object]) -> bool:
-        """Call back, on the thread that delivers, after all events so far. False, and no call,
-        where there is nothing to wait for, or this is the hooks' thread itself."""
+        """Call back, on the delivering thread, after all events so far. Returns False, and does not
+        call, if there is nothing to wait for or this is the hooks' own thread."""
         with self._lock:
             is_idle = self._thread is None and not (self._ends or self._others)
             is_here = self._thread is threading.current_thread()
@@ -282,7 +282,7 @@ class _EventQueue:
                 self._wake()
 
     def discard(self) -> None:
-        """Drop the queued events; who waits for them waits no longer."""
+        """Discard the queued events, and release those who wait for them."""
         with self._lock:
             entries = [*self._ends, *self._others]
             self._ends.clear()
@@ -295,8 +295,8 @@ class _EventQueue:
                     entry[2](None)
 
     def finish(self, seconds: float) -> None:
-        """Wait for the hooks before the process ends; what comes later is delivered by whoever
-        emits it."""
+        """Wait for the hooks before the process ends; later events are delivered by the thread that
+        emits them."""
         if self.flush(seconds):
             self._is_exiting = True
         else:
@@ -304,7 +304,7 @@ class _EventQueue:
         self.report()
 
     def report(self) -> None:
-        """Warn of the events that were dropped since the last report."""
+        """Warn of the events that were discarded since the last report."""
         with self._lock:
             number, self._reported = self.lost - self._reported, self.lost
         if number:
@@ -322,7 +322,7 @@ def _size_of_end(event: CallEnded) -> int:
         if raw:
             return len(raw)
         return sum(len(choice.message.content or "") for choice in completion.choices)
-    except (AttributeError, TypeError):  # of a plugin's completion that is none
+    except (AttributeError, TypeError):  # a plugin's completion that is not one
         return 0
 
 
@@ -336,11 +336,11 @@ _SIZES: dict[type[Any], Callable[[Any], int]] = {
     RetryScheduled: _size_of_failure,
     CallEnded: _size_of_end,
 }
-"""About how many bytes an event keeps in memory that nothing else might; others keep none."""
+"""For each kind of event, roughly how many bytes it alone may keep in memory; 0 for other kinds."""
 
 
 def _log(text: str) -> None:
-    """Write to the logger ``llmgate``, where the program has set up logging."""
+    """Write to the logger ``llmgate``, if the program has set up logging."""
     import logging  # noqa: PLC0415 - rare
 
     logger = logging.getLogger("llmgate")
@@ -363,7 +363,7 @@ def _flush_at_exit_once() -> None:
 
 
 def _flush_at_exit() -> None:
-    """Wait for the hooks of all clients together, each for as long as it may."""
+    """Wait for the hooks of all clients together, each for at most its own timeout."""
     started = time.monotonic()
     for queue in _living():
         queue.finish(max(0.0, queue.timeout - (time.monotonic() - started)))

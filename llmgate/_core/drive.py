@@ -76,11 +76,11 @@ async def open_stream(state: CallState) -> OpenStream:
 
 
 async def reopen_stream(state: CallState, error: LLMGateError) -> OpenStream | None:
-    """The stream of another attempt, after one that failed before anything was delivered; None when
-    it is not to be retried.
+    """The stream of another attempt, after one failed before anything was delivered; None if the
+    call must not be retried.
 
     Raises:
-        LLMGateError: when it fails in another way.
+        LLMGateError: when the new attempt fails.
     """
     wait = pause_before_next(error, state, answered=True)
     if wait is None:
@@ -136,7 +136,7 @@ async def run_flow(
         while isinstance(request, HttpRequest):  # pyright: ignore[reportUnnecessaryIsInstance]
             state.on_abandon = request.on_abandon
             if state.attempts:
-                await asyncio.sleep(0)  # a flow without end does not hold up the loop
+                await asyncio.sleep(0)  # an endless flow must not block the loop
             response = await send_with_retries(request, state, scope)
             request = state.run(flow.send, response, may_stop=True)
     except StopIteration as stop:
@@ -144,7 +144,7 @@ async def run_flow(
     except (LLMGateError, asyncio.CancelledError):
         await cancel_at_provider(state)
         raise
-    except Exception as error:  # noqa: BLE001 - what a request holds may be anything
+    except Exception as error:  # noqa: BLE001 - the request may hold anything
         failure = plugin_error(error, state.provider, "make a request that can be sent")
     else:
         failure = PluginError(
@@ -161,8 +161,8 @@ async def run_flow(
 def _run_before_sending(
     state: CallState, step: Callable[..., Made], *given: Any, may_stop: bool = False
 ) -> Made:
-    """Run a step of the flow before its first request; a value that cannot be encoded is named by
-    its path in the caller's messages."""
+    """Run a step of the flow before its first request. The error for a value that cannot be encoded
+    names its path in the caller's messages."""
     try:
         return state.run(step, *given, may_stop=may_stop)
     except (RequestError, PluginError) as error:
@@ -191,7 +191,7 @@ def _is_decoder(decoder: Decoder[Chunk]) -> bool:
 async def cancel_at_provider(state: CallState) -> None:
     """Send the request that cancels the call at its provider, even while this task is cancelled.
 
-    It is awaited within the deadline, and continues in the background after it.
+    It is awaited until the deadline, and continues in the background after that.
     """
     task = start_cancelling(state)
     if task is not None:
@@ -214,7 +214,7 @@ _cancelling: set[asyncio.Task[None]] = set()
 
 
 async def _send_cancellation(request: HttpRequest, state: CallState) -> None:
-    with suppress(Exception):  # the caller is gone: nobody would receive an error
+    with suppress(Exception):  # nobody is left to receive an error
         async with asyncio.timeout(_CANCEL_SECONDS):
             request = with_given_headers(request, state.extra_headers)
             if state.headers is not None:

@@ -37,7 +37,7 @@ def parse_embedding(
     *,
     unsupported: Policy,
 ) -> EmbeddingCall:
-    """The call that these arguments ask for, checked.
+    """The checked call that these arguments describe.
 
     Raises:
         InvalidRequestError: naming the path of what is wrong.
@@ -60,15 +60,15 @@ def fit_embedding(
     """The call as its provider reads it, with a report of what was changed.
 
     Raises:
-        UnsupportedError: when the provider lacks what the call cannot do without.
+        UnsupportedError: when the provider lacks something that the call needs.
     """
     if not isinstance(provider, Embedder):
-        raise UnsupportedError(f"{provider.name} makes no embeddings", parameter="input")
+        raise UnsupportedError(f"{provider.name} does not make embeddings", parameter="input")
     abilities = declaration_of(
         provider, provider.embedding_abilities, (target.model,), EmbeddingAbilities
     )
     if not (abilities.takes_tokens or isinstance(call.input[0], str)):
-        reason = f"{provider.name} takes no token ids: give it the text"
+        reason = f"{provider.name} takes no token ids: pass the text"
         raise UnsupportedError(reason, parameter="input")
     fitted = EmbeddingCall(
         target.model,
@@ -85,8 +85,8 @@ def fit_embedding(
 def _without_format(
     given: EmbeddingParameters, abilities: EmbeddingAbilities
 ) -> EmbeddingParameters:
-    """The parameters without the format in which vectors are sent, where the provider has but one:
-    they are decoded, so nothing is lost and there is nothing to report."""
+    """The parameters without the encoding of vectors, if the provider has only one: vectors are
+    decoded in any case, so nothing is lost and there is nothing to report."""
     taken, lacking = abilities.parameters, Support.UNSUPPORTED
     if taken is None or taken.get("encoding_format", lacking) is not lacking:
         return given
@@ -97,15 +97,15 @@ def _without_format(
 # --- the requests of a call ---------------------------------------------------------------
 
 _MAX_AT_ONCE = 8
-"""How many requests of one call are on their way at the same time."""
+"""How many requests of one call are under way at the same time."""
 
 
 async def embed_in_batches(state: CallState, most: int | None) -> Embeddings:
     """The embeddings of a call, with at most so many inputs in one request.
 
     Raises:
-        LLMGateError: always one of our own. Where one of several requests fails, the others are
-            cancelled, and the message says which inputs it was for.
+        LLMGateError: always one of our own. If one of several requests fails, the others are
+            cancelled, and the message says which inputs that request was for.
     """
     inputs = len(_call_of(state).input)
     if most is None or inputs <= most:
@@ -142,10 +142,10 @@ class _Batch:
     embeddings: Embeddings | None = None
 
     async def run(self, free: asyncio.Semaphore) -> None:
-        """Send it when a slot is free, within the deadline of the call."""
+        """Send it when a slot is free, within the call's deadline."""
         async with free:
             deadline, timeout = self.state.deadline, self.state.timeout
-            if timeout.first_token is not None:  # counted from here on
+            if timeout.first_token is not None:  # it starts now
                 waited = deadline.elapsed()
                 deadline.timeout = replace(timeout, first_token=timeout.first_token + waited)
             try:
@@ -170,7 +170,9 @@ async def _in_batches(state: CallState, most: int) -> Embeddings:
     batches = [
         _Batch(start, _part(state, start, most)) for start in range(0, len(call.input), most)
     ]
-    reason = f"sent in {len(batches)} requests: {state.provider.name} takes {most} inputs in one"
+    reason = (
+        f"sent in {len(batches)} requests: {state.provider.name} takes {most} inputs per request"
+    )
     call.report.add("split", "input", reason, given=len(call.input), sent=most)
     failure: BaseException | None = None
     try:
@@ -198,7 +200,7 @@ def _part(state: CallState, start: int, most: int) -> CallState:
 
 
 def _gather_reports(report: Report, batches: Iterable[_Batch]) -> None:
-    """Merge the reports of the requests: each deviation once, with the numbers of the inputs."""
+    """Merge the reports of the requests: each deviation once, with the indexes of the inputs."""
     noted = {(each.kind, each.path) for each in report}
     for batch in batches:
         for each in batch.state.call.report:
@@ -213,7 +215,7 @@ def _shifted(path: str, start: int) -> str:
 
 
 def _joined(state: CallState, batches: Sequence[_Batch]) -> Embeddings:
-    """The responses as one, in the order of the input."""
+    """All responses as one, in the order of the input."""
     parts = [(batch.start, cast("Embeddings", batch.embeddings)) for batch in batches]
     for start, part in parts:
         for item in part.data:
@@ -229,7 +231,8 @@ def _joined(state: CallState, batches: Sequence[_Batch]) -> Embeddings:
 
 
 def _summed(usages: Sequence[Usage | None]) -> Usage | None:
-    """The usage of all requests; None where one has none, as a partial sum would mislead."""
+    """The usage of all requests; None if any request has none, since a partial sum would
+    mislead."""
     known = [usage for usage in usages if usage is not None]
     if len(known) < len(usages):
         return None

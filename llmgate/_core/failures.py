@@ -16,7 +16,7 @@ def plugin_error(error: BaseException, provider: Provider, action: str) -> Plugi
     """The error for an exception of a provider's code that is not an ``LLMGateError``.
 
     ``action`` completes "the provider failed to …". With ``LLMGATE_DEBUG=1`` in the environment,
-    the traceback is a note of it: lines of code, and no values of variables.
+    the traceback is added as a note: lines of code, without values of variables.
     """
     what = f"the provider failed to {action}: {describe_error(error)}"
     failure = PluginError(what, origin=_origin(error, provider))
@@ -28,8 +28,8 @@ def plugin_error(error: BaseException, provider: Provider, action: str) -> Plugi
 
 
 def authorize_error(error: BaseException, provider: Provider) -> PluginError:
-    """The same for ``authorize``. Neither the exception's text nor a traceback is in it, since each
-    may hold a key."""
+    """The same for ``authorize``, without the exception's text and traceback, since both may hold a
+    key."""
     what = f"the provider failed to authorize the request: {type(error).__name__}"
     return PluginError(what, origin=_origin(error, provider))
 

@@ -1,6 +1,6 @@
 """Advice on arguments, settings and messages of other libraries, for errors.
 
-It knows names and shapes only, and is imported when an error is raised.
+It knows only names and shapes, and is imported when an error is raised.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ _BY_NAME: Mapping[str, str] = {
     name: sentence for sentence, names in _SENTENCES.items() for name in names.split()
 }
 _EARLY = frozenset({"api_base", "forceTimeout", "force_timeout", "logger_fn", "verbose"})
-"""Arguments that are taken, and that nobody should begin to use."""
+"""Arguments that are accepted, but that new code should not use."""
 
 
 def describe_argument(name: str, known: Collection[str]) -> str:
@@ -161,10 +161,10 @@ def describe_argument(name: str, known: Collection[str]) -> str:
     from difflib import get_close_matches  # noqa: PLC0415 - only on the way to an error
 
     near = get_close_matches(plain, {**_BY_NAME, **meant}, n=1, cutoff=0.8)
-    rest = plain.partition("_")[2]  # behind a vendor's name, such as that of acme_api_key
+    rest = plain.partition("_")[2]  # after a vendor's name, as in acme_api_key
     near = near or [each for each in (rest,) if each in meant or each in _BY_NAME]
     if not near:
-        return "docs/calls.md says which there are, and how to send what one host alone has"
+        return "docs/calls.md lists the arguments, and says how to send what only one host has"
     if near[0] in meant:
         return f"did you mean {meant[near[0]]}?"
     return f"if it is {near[0]} that you mean: {_BY_NAME[near[0]]}"
@@ -227,7 +227,8 @@ _BY_CLIENT: Mapping[str, str] = {
 
 
 def describe_client_setting(name: str, known: Collection[str]) -> str:
-    """What to write in place of a setting that no client has; ``known`` are those that it has."""
+    """What to write in place of an unknown setting of a client; ``known`` are the settings it
+    has."""
     from difflib import get_close_matches  # noqa: PLC0415 - as above
 
     near = get_close_matches(_plain(name), known, n=1)
@@ -236,8 +237,8 @@ def describe_client_setting(name: str, known: Collection[str]) -> str:
 
 
 def describe_setting(name: str) -> str:
-    """Where a value belongs that was to be set as an attribute of the module."""
-    rest = name.partition("_")[2]  # behind a vendor's name
+    """Where a setting belongs that somebody tried to set as an attribute of the module."""
+    rest = name.partition("_")[2]  # after a vendor's name
     sentences = (_BY_SETTING.get(name), _BY_NAME.get(_plain(name)), _BY_SETTING.get(rest))
     found = next(filter(None, sentences), None)
     return found or "settings are those of a client, or of llmgate.defaults(…)"
@@ -256,7 +257,7 @@ _SHAPES: Iterable[tuple[frozenset[str], str]] = (
 
 
 def describe_foreign_message(message: Any) -> str | None:
-    """The advice for a value in place of a message, if its library is known."""
+    """Advice for a value that stands in place of a message, if its library is known."""
     if hasattr(message, "model_dump"):
         message = message.model_dump()
     if isinstance(message, Mapping):
@@ -265,7 +266,7 @@ def describe_foreign_message(message: Any) -> str | None:
         return next(found, None)
     if hasattr(message, "__await__"):
         return "a call that was not awaited is not a message: await it"
-    if hasattr(message, "next_batch"):  # of a stream, whether or not it is async
+    if hasattr(message, "next_batch"):  # an async or a sync stream
         return (
             "a stream is not a message: append its completion().choices[0].message, with await "
             "before completion() where the stream is async"
@@ -278,7 +279,7 @@ def describe_foreign_message(message: Any) -> str | None:
 
 
 def describe_messages(messages: Any, model: Any = None) -> str:
-    """What to write in place of what was given for a list of messages, beside this model."""
+    """What to write in place of a value that is not a list of messages, given beside this model."""
     if isinstance(messages, str):
         if any(not isinstance(each, str) for each in _several(model)):
             return "; the model comes first: completion(model, messages)"

@@ -1,6 +1,6 @@
 """Python types as response formats: their schemas, in the strict form that hosts enforce.
 
-It reads schemas and sends nothing; ``unwrapping`` reads values that were wrapped in an object.
+It reads schemas and sends nothing. ``unwrapping`` reads values that were wrapped in an object.
 Source: https://platform.openai.com/docs/guides/structured-outputs (supported schemas)
 """
 
@@ -18,16 +18,16 @@ from llmgate.errors import InvalidRequestError
 from llmgate.report import Deviation
 
 VALUE = "value"
-"""The key under which an object holds a value that is not one."""
+"""The key under which an object holds a value that is not itself an object."""
 WRAPPED = (
     "its schema is not of an object, which hosts want: the model is asked for an object with the "
     f"key {VALUE!r}, and what is in it is the response"
 )
-"""Why a format was wrapped. It is also by this that the response to it is known."""
+"""Why a format was wrapped. Responses to wrapped formats are also recognized by this reason."""
 
 
 class Format(NamedTuple):
-    """A ``response_format``, which nobody must change, and what differs from the type."""
+    """A ``response_format``, which must not be changed, and how it differs from the type."""
 
     parameter: Mapping[str, Any]
     deviations: tuple[Deviation, ...]
@@ -43,7 +43,7 @@ def format_of(kind: Any) -> Format:
     """
     try:
         return _format_of(kind)
-    except TypeError:  # what cannot be hashed, such as some annotations
+    except TypeError:  # it cannot be hashed, like some annotations
         return _format_of.__wrapped__(kind)
 
 
@@ -63,7 +63,7 @@ def _format_of(kind: Any) -> Format:
     try:
         parameter |= {"schema": _Strict(schema).whole(), "strict": True}
     except _NotStrictError as error:
-        reason = f"not strict, so that a host may depart from it: strict schemas have no {error}"
+        reason = f"not strict, so a host may depart from it: strict schemas have no {error}"
         deviations.append(Deviation("converted", "response_format", reason))
     return Format({"type": "json_schema", "json_schema": parameter}, tuple(deviations))
 
@@ -72,7 +72,7 @@ _HOLDS_SOMETHING = frozenset({"type", "anyOf", "oneOf", "allOf", "enum", "const"
 
 
 def _root_of(schema: dict[str, Any]) -> dict[str, Any]:
-    """A schema whose root is no reference, as that of a type which contains itself."""
+    """The schema with its root in place of a reference, which a type that contains itself has."""
     reference = schema.get("$ref")
     if reference is None:
         return schema
@@ -98,7 +98,7 @@ def _wrapped(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 class _NotStrictError(Exception):
-    """A schema has something that is not allowed in a strict one."""
+    """A schema has something that a strict schema must not have."""
 
 
 _ANNOTATIONS = frozenset({"title", "description"})
@@ -106,20 +106,20 @@ _FREE = _ANNOTATIONS | {
     *("type", "enum", "const", "pattern", "required", "multipleOf", "minimum", "maximum"),
     *("exclusiveMinimum", "exclusiveMaximum", "minItems", "maxItems"),
 }
-"""The keywords that a strict schema may have, and whose values are no schemas."""
+"""The keywords that a strict schema may have and whose values are not schemas."""
 _LEFT_OUT = frozenset({"default", "discriminator", "examples", "deprecated"})
-"""Those that do not say which values are allowed."""
+"""The keywords that do not restrict which values are allowed."""
 _FORMATS = frozenset(
     {"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"}
 )
 
 
 class _Strict:
-    """A schema in the form that a strict one must have: each object lists all of its properties,
-    and has no others.
+    """A schema in strict form: each object lists all of its properties as required, and allows no
+    others.
 
     Raises:
-        _NotStrictError: where it allows what no such form can say.
+        _NotStrictError: where it allows what the strict form cannot express.
     """
 
     def __init__(self, schema: dict[str, Any]) -> None:
@@ -138,7 +138,7 @@ class _Strict:
         return strict
 
     def _schema_of(self, schema: Any, within: frozenset[str]) -> dict[str, Any]:
-        """A part of it; ``within`` are the references that lead to it."""
+        """A part of the schema; ``within`` are the references that lead to it."""
         if is_object(schema) and "$ref" in schema:
             return self._reference(schema, within)
         if not is_object(schema) or not _HOLDS_SOMETHING & schema.keys():
@@ -155,7 +155,7 @@ class _Strict:
         return strict
 
     def _reference(self, schema: dict[str, Any], within: frozenset[str]) -> dict[str, Any]:
-        """A reference; what stands beside it is joined with what it refers to, if it can be."""
+        """A reference; keywords beside it are merged with the schema it refers to, if possible."""
         reference = schema["$ref"]
         beside = {key: value for key, value in schema.items() if key in _ANNOTATIONS}
         if not beside or reference in within:

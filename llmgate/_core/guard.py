@@ -25,15 +25,15 @@ TimeOfCall: TypeAlias = "tuple[ChatCall | EmbeddingCall | RerankCall, Timeout, f
 """A call, the timeout of those that have none, and when it began by :func:`time.monotonic`."""
 
 GRACE = 0.05
-"""Seconds by which a call's own deadline comes before the one around its middleware: what is late
-is then said by the request that was waited for, and by no mere cancellation of it."""
+"""Seconds by which a call's own deadline comes before the one around its middleware. So a late
+request can say itself what it waited for, before the outer deadline merely cancels it."""
 
 
 class Guard:
-    """Drives a coroutine from wait to wait, and sees at each whether that is for bounded work.
+    """Drives a coroutine from wait to wait, and checks at each whether it waits for bounded work.
 
-    ``timeout`` is the time of a call of this model that has started at a time of
-    :func:`time.monotonic`.
+    ``timeout`` is the time of a call of this model; ``started`` is when it began
+    (:func:`time.monotonic`).
     """
 
     __slots__ = ("_deadline", "_is_bounded", "_model", "_started", "_timeout")
@@ -44,14 +44,14 @@ class Guard:
         self._deadline: Deadline | None = None
 
     def bounded(self, work: Work[Result]) -> Awaitable[Result]:
-        """What work gives that has a deadline of its own, awaited within what is guarded."""
+        """The result of work with its own deadline, awaited inside the guarded coroutine."""
         return self._driven(work, True)
 
     async def guarded(self, work: Work[Result]) -> Result:
-        """What work gives within the time of a call.
+        """The result of work within the time of a call.
 
         Raises:
-            DeadlineExceededError: when it is over before, and is waited for.
+            DeadlineExceededError: when the time is over first, while the work is awaited.
         """
         try:
             result = await self._driven(work, False)
@@ -84,13 +84,13 @@ class Guard:
                 except GeneratorExit:
                     work.close()
                     raise
-                except BaseException as error:  # noqa: BLE001 - whatever it is, it is for the work
+                except BaseException as error:  # noqa: BLE001 - any exception is passed to the work
                     failures.append(error)
         except StopIteration as stop:
             return stop.value  # type: ignore[no-any-return] # typeshed does not say which
 
     def _begun(self) -> Deadline:
-        """The deadline, which cancels from now on; what is late already is cancelled at once."""
+        """The deadline, active from now on; if it has passed already, it cancels at once."""
         deadline = Deadline(self._timeout)
         deadline.started = math.inf  # else it would not be entered
         deadline.limit().__enter__()
@@ -101,21 +101,21 @@ class Guard:
 
 @lru_cache(maxsize=64)
 def whole(total: float | None) -> Timeout:
-    """The limit of a call's whole time alone, in seconds."""
+    """A timeout with the total limit alone, in seconds."""
     return Timeout(total, None, None, None)
 
 
 def give_time(handler: Callable[..., Any], time: TimeOfCall) -> None:
-    """Let who is given a function that makes a call know the time of the call."""
+    """Attach the time of the call to a handler, for :func:`in_time_of`."""
     handler.__dict__[_TIME] = time
 
 
 def in_time_of(handler: Callable[..., Any], work: Work[Result]) -> Awaitable[Result]:
-    """What work gives within the time of the call that a handler makes; of a handler that does not
-    know it, all of the call is guarded already.
+    """The result of work within the time of the call that a handler makes. If the handler does not
+    know that time, the whole call is guarded already.
 
     Raises:
-        DeadlineExceededError: when it is over before.
+        DeadlineExceededError: when the time is over first.
     """
     known: TimeOfCall | None = getattr(handler, _TIME, None)
     if known is None:
@@ -129,7 +129,7 @@ _TIME = "_llmgate_time_of_call"
 
 
 def _has_ended(deadline: Deadline, error: BaseException | None) -> bool:
-    """Leave a deadline; whether its end is what has interrupted the work."""
+    """Leave a deadline; returns whether it was the deadline that interrupted the work."""
     try:
         return deadline.__exit__(None if error is None else type(error), error, None)
     finally:

@@ -1,4 +1,4 @@
-"""Adds a host by a row of data; the package that reads it defines the columns."""
+"""Adds a host as a row of data; the package that reads it defines the columns."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def add_host(
     Nothing is sent, and no key is read before the first call. The same row may be added again.
 
     Args:
-        name: What stands before the slash in a model's name.
+        name: The part before the slash in a model's name.
         base_url: The address up to and with its version, such as ``https://api.acme.example/v1``.
-        key: The environment variable that holds the key, or several, of which the first that is set
-            counts. The key itself is given as ``api_key=``.
-        columns: Further columns of the row, by which the host departs from the format.
+        key: The environment variable that holds the key, or several: the first that is set counts.
+            To pass the key itself, use ``api_key=``.
+        columns: Further columns of the row, which say how the host departs from the format.
 
     Raises:
         InvalidRequestError: for a name that is taken, and for a column that is wrong.

@@ -30,13 +30,14 @@ def model_info(
 ) -> ModelInfo:
     """The facts known of a model: limits, abilities, and whether it is deprecated.
 
-    Each value is that of the first who knows it: ``entries``, then ``listed``, then the facts that
-    installed packages ship, such as those of llmgate-compatible. ``sources`` says who that was.
-    What nobody knows is None, and never "no": a model that is not known may be asked all the same.
+    Each value comes from the first source that knows it: ``entries``, then ``listed``, then the
+    facts that installed packages ship, such as llmgate-compatible. ``sources`` says which source
+    that was. An unknown value is None, which does not mean "no": an unknown model may still be
+    called.
 
     Args:
         model: ``provider/model``, or an unprefixed name that some provider claims.
-        entries: Your own facts, by such names, in the fields of the result.
+        entries: Your own facts, by model names, with the fields of the result.
         listed: The models that a host listed: ``llmgate.list_models("groq")``.
 
     Raises:
@@ -53,7 +54,7 @@ def model_info(
 
 
 def _full_name(model: str) -> str:
-    """The name with its provider; where no provider has it, as it was given."""
+    """The name with its provider; unchanged if no provider has it."""
     try:
         target = Registry().target(model)
     except UnknownProviderError:

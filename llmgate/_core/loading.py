@@ -27,7 +27,7 @@ def check_loop() -> None:
     """Refuse a call that no event loop of asyncio runs.
 
     Raises:
-        RequestError: saying what works under another library.
+        RequestError: it says what works under another library.
     """
     try:
         asyncio.get_running_loop()
@@ -37,7 +37,7 @@ def check_loop() -> None:
         return
     raise RequestError(
         "llmgate runs on asyncio, and no event loop of asyncio is running here: under trio, call "
-        "completion() by way of trio.to_thread.run_sync, or use anyio's asyncio backend"
+        "completion() through trio.to_thread.run_sync, or use anyio's asyncio backend"
     )
 
 

@@ -46,13 +46,13 @@ class Operations(BaseClient):
         input: EmbeddingInput,
         **options: Unpack[EmbeddingOptions],
     ) -> Embeddings:
-        """The embeddings of texts, in OpenAI's shape and in the order of the texts.
+        """The embeddings of texts, in OpenAI's shape and in the order of the input.
 
         An argument that is None counts as absent.
 
         Raises:
-            LLMGateError: of one of the kinds in :mod:`llmgate.errors`, and nothing else;
-                cancellation passes unchanged.
+            LLMGateError: one of the kinds in :mod:`llmgate.errors`, and nothing else; cancellation
+                passes unchanged.
         """
         began = time.monotonic()
         try:
@@ -119,10 +119,10 @@ class Operations(BaseClient):
         documents: RerankDocuments,
         **options: Unpack[RerankOptions],
     ) -> Reranking:
-        """Documents by their relevance to a query, the most relevant first.
+        """Documents ordered by their relevance to a query, the most relevant first.
 
         An argument that is None counts as absent. All documents go in one request, since scores
-        of different requests cannot be compared.
+        from different requests cannot be compared.
 
         Raises:
             UnsupportedError: when the provider does not rerank documents.
@@ -197,7 +197,7 @@ class Operations(BaseClient):
         bytes of the prompt, and from the usage of this client's calls since the first count.
 
         Raises:
-            LLMGateError: of one of the kinds in :mod:`llmgate.errors`, as for every call.
+            LLMGateError: one of the kinds in :mod:`llmgate.errors`, as for every call.
         """
         began = time.monotonic()
         try:

@@ -1,7 +1,7 @@
 """Parses responses as values of the Python type given as ``response_format``.
 
-It reads whole texts, and sends a call again where the caller allows a repair. Which schema a type
-stands for is in ``formats``; pieces of a text are read in ``partial``.
+It reads whole texts, and sends a call again if the caller allows a repair. ``formats`` makes the
+schema of a type; ``partial`` reads a text in pieces.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ async def perform_parsed(
     *,
     is_own: bool,
 ) -> Completion | Stream:
-    """What a call returns, with the value parsed; a stream parses what it comes to in the end.
-    ``is_own`` says that nobody else has the completion, as a cache may.
+    """The result of a call, with the value parsed; a stream parses its whole text at the end.
+    ``is_own`` says that nobody else, such as a cache, has a reference to the completion.
 
     Raises:
-        OutputError: when the response is no such value, and stays none.
+        OutputError: when the response is not a valid value, even after repairs.
     """
     output = cast("Output", call.output)
     result = await perform(call, began)
@@ -62,14 +62,14 @@ async def perform_parsed(
 
 
 def copy_of(completion: Completion) -> Completion:
-    """A completion whose messages nobody else has."""
+    """A copy of the completion with its own messages."""
     choices = completion.choices
     copies = [replace(choice, message=replace(choice.message)) for choice in choices]
     return replace(completion, choices=copies)
 
 
 def _asking_again(call: ChatCall, completion: Completion, error: OutputError) -> ChatCall:
-    """The call with the response that does not fit, and what is wrong with it."""
+    """The call, extended by the response that does not fit and by what is wrong with it."""
     message = next((c.message for c in completion.choices if c.message.content == error.text), None)
     shown: list[Any] = [message] if message is not None and message.content else []
     request = {"role": "user", "content": _AGAIN.format(error.message)}
@@ -80,7 +80,7 @@ _AGAIN = "That cannot be used: {}. Answer once more, with nothing but JSON that 
 
 
 def _join(first: Completion, second: Completion, error: OutputError) -> Completion:
-    """The second response, with what both were billed, and the requests of both."""
+    """The second response, with the usage and the attempts of both."""
     usage: Usage | None = second.usage
     if first.usage is not None:
         usage = first.usage if usage is None else first.usage + usage
@@ -94,10 +94,10 @@ def _join(first: Completion, second: Completion, error: OutputError) -> Completi
 
 
 def with_parsed(completion: Completion, kind: Any) -> Completion:
-    """The completion, with the value in each message that calls no tools.
+    """The completion, with the parsed value in each message that calls no tools.
 
     Raises:
-        OutputError: when a choice has no such value.
+        OutputError: when a choice has no valid value.
     """
     for choice in completion.choices:
         message = choice.message
@@ -111,11 +111,11 @@ def with_parsed(completion: Completion, kind: Any) -> Completion:
 
 
 def check_ending(choice: Choice, completion: Completion) -> None:
-    """Look at how a choice ended.
+    """Check how a choice ended.
 
     Raises:
         OutputRefusedError: when the model declined, or a filter did.
-        OutputTruncatedError: when the text was cut by a limit.
+        OutputTruncatedError: when a limit cut the text.
     """
     message, reason = choice.message, choice.finish_reason
     error: OutputError
@@ -125,7 +125,7 @@ def check_ending(choice: Choice, completion: Completion) -> None:
     elif reason == "content_filter":
         error = OutputRefusedError("a content filter withheld it", text=message.content or "")
     elif reason == "length":
-        cut = "the text was cut by a limit on its length, and so is no whole value"
+        cut = "the text was cut by a limit on its length, so the value is incomplete"
         error = OutputTruncatedError(cut, text=message.content or "")
     else:
         return
@@ -146,10 +146,10 @@ def locate(error: OutputError, completion: Completion) -> OutputError:
 
 
 def validate(text: str, kind: Any, within: str = "") -> Any:
-    """The value of a JSON text; ``within`` is where it stands, for the error's path.
+    """The value of a JSON text; ``within`` is the text's own place, for the error's path.
 
     Raises:
-        OutputValidationError: when it is none of the type.
+        OutputValidationError: when it is not a valid value of the type.
     """
     return _validated(_adapter(kind).validate_json, _without_fence(text), kind, within)
 
@@ -158,7 +158,7 @@ def validate_value(data: Any, kind: Any) -> Any:
     """The value of plain JSON.
 
     Raises:
-        OutputValidationError: when it is none of the type.
+        OutputValidationError: when it is not a valid value of the type.
     """
     return _validated(_adapter(kind).validate_python, data, kind, "")
 
@@ -176,7 +176,7 @@ def _validated(read: Callable[[Any], Any], data: Any, kind: Any, within: str) ->
 
 
 def _fault(error: Exception, within: str) -> tuple[str, str]:
-    """Where a value is none of its type, and why."""
+    """Where a value does not fit its type, and why."""
     from pydantic import ValidationError  # noqa: PLC0415 - seldom
 
     if not isinstance(error, ValidationError):
@@ -204,13 +204,13 @@ def _name_of(kind: Any) -> str:
 
 
 def _path_of(location: Sequence[int | str], within: str) -> str:
-    """A place in a value, as it is written in Python: ``items[2].price``."""
+    """The path of a place in a value, as written in Python: ``items[2].price``."""
     parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
     return "".join((within, *parts)).removeprefix(".")
 
 
 def _without_fence(text: str) -> str:
-    """The text without a code fence around it, in which models like to put JSON."""
+    """The text without the code fence that models often put around JSON."""
     stripped = text.strip()
     if not (stripped.startswith("```") and stripped.endswith("```") and "\n" in stripped):
         return text

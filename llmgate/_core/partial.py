@@ -1,6 +1,6 @@
-"""Values from the text of a stream while it comes: partial ones of a type, and finished items.
+"""Values from the text of a stream while it arrives: partial values of a type, and finished items.
 
-Readers are given pieces and give values; how a stream is read is its own matter.
+Readers take pieces of text and return values; they do not know how the stream is read.
 """
 
 from __future__ import annotations
@@ -39,24 +39,24 @@ Value = TypeVar("Value")
 
 
 class Reader(Protocol):
-    """What makes values of the texts of a stream."""
+    """Makes values from the text of a stream."""
 
     def feed(self, text: str) -> Iterable[Any]:
         """The values that a piece of the text completes."""
         ...
 
     def end(self, text: str) -> Iterable[Any]:
-        """Those that the whole text completes."""
+        """The values that the end of the text completes."""
         ...
 
 
 class ValueIterator(AsyncOnly, Generic[Value]):
-    """The values that a stream's first choice has, as they come."""
+    """The values in a stream's first choice, as they arrive."""
 
     def __init__(
         self, stream: Stream, reader: Reader, completion: Callable[[], Completion]
     ) -> None:
-        """``completion`` gives what the stream's chunks add up to."""
+        """``completion`` returns the completion of the stream's chunks."""
         self._stream, self._reader, self._completion = stream, reader, completion
         self._ready = list[Value]()
         self._is_over = False
@@ -75,7 +75,7 @@ class ValueIterator(AsyncOnly, Generic[Value]):
         """The next values, at least one; none at the end.
 
         Raises:
-            OutputError: when what comes is no value of the type.
+            OutputError: when the text is not a valid value of the type.
         """
         values = list[Value]()
         while not (values or self._is_over):
@@ -120,17 +120,17 @@ class ItemReader:
             yield from self._passed(mark)
 
     def end(self, text: str) -> Iterator[Any]:
-        """None: all are here, or the text is not a list."""
+        """Nothing: all items were returned already, or the text is not a list."""
         if not self._is_over:
             validate(text, list)  # which says what is wrong with it
-            raise OutputValidationError("the list was read in part before", text=text)
+            raise OutputValidationError("part of the list was read before", text=text)
         yield from ()
 
     def _next_mark(self) -> str:
-        """The next character that is more than a part of a value; the place is then behind it."""
+        """The next character of the list's structure; the position is then just after it."""
         found = (_IN_TEXT if self._is_quoted else _OUTSIDE).search(self._text, self._at)
         if found is None:
-            is_escape = self._text.endswith("\\", self._at)  # whose second half has not come
+            is_escape = self._text.endswith("\\", self._at)  # its second half has not come
             self._at = len(self._text) - is_escape
             return ""
         self._at = found.end()
@@ -153,12 +153,12 @@ class ItemReader:
             self._depth -= 1
 
     def _cut(self) -> str:
-        """The text up to here, which is then over."""
+        """Take the text up to here off the rest."""
         text, self._text, self._at = self._text[: self._at], self._text[self._at :], 0
         return text
 
     def _item(self, text: str) -> Iterator[Any]:
-        if text.strip() or not self._is_over:  # else it is the end of an empty list
+        if text.strip() or not self._is_over:  # otherwise it is the end of an empty list
             place, self._count = f"[{self._count}]", self._count + 1
             yield validate(text, self._kind, place)
 
@@ -171,14 +171,14 @@ _OUTSIDE = re.compile(r'[\[\]{},"]')
 
 
 _NOT_YET: Any = object()
-"""Stands for a value of which nothing can be given yet."""
+"""Stands for a value of which nothing is usable yet."""
 
 
 class PartialReader:
-    """Values of a type with as much as has come; the last one is whole and validated.
+    """Values of a type with the fields so far; the last one is complete and validated.
 
-    Objects are of their own classes, made without validation: a field that has not come has its
-    default, or None. A value that is complete is validated, and a text may be given in part.
+    Objects have their own classes, but are made without validation: a field that has not come has
+    its default, or None. Complete values are validated; a string may still be incomplete.
     """
 
     def __init__(self, kind: Any) -> None:
@@ -194,7 +194,7 @@ class PartialReader:
         self._text += text
         try:
             data = from_json(_json_in(self._text), allow_partial="trailing-strings")
-        except ValueError:  # it is no JSON, or not yet: the end says so
+        except ValueError:  # not JSON, or not yet: the end reports it
             return
         value = self._partial(self._type, data, ())
         if value is not _NOT_YET and (self._last is _NOT_YET or value != self._last):
@@ -206,7 +206,7 @@ class PartialReader:
         yield validate(text, self._kind)
 
     def _complete(self, kind: Any, data: Any, place: tuple[str | int, ...]) -> Any:
-        """A value of which nothing more comes. What is wrong with it is said at the end."""
+        """A value that is complete. Its errors are reported at the end."""
         if place not in self._whole:
             try:
                 self._whole[place] = validate_value(data, kind)
@@ -215,7 +215,7 @@ class PartialReader:
         return self._whole[place]
 
     def _partial(self, kind: Any, data: Any, place: tuple[str | int, ...]) -> Any:
-        """A value of which more may come."""
+        """A value that may still grow."""
         if get_origin(kind) is Annotated:
             return self._partial(get_args(kind)[0], data, place)
         if kind in (Any, object) or (kind is str and isinstance(data, str)):
@@ -265,12 +265,12 @@ _OF_NUMBERS = frozenset("0123456789.eE+-")
 
 
 def _json_in(text: str) -> str:
-    """The text from behind the beginning of a code fence, if it begins with one."""
+    """The text without the opening code fence, if it begins with one."""
     return text.partition("\n")[2] if text.lstrip().startswith("```") else text
 
 
 def _may_be(kind: Any, data: Any) -> bool:
-    """Whether a value can come to be of this type, as far as it has come."""
+    """Whether a value can still become one of this type."""
     if get_origin(kind) is Annotated:
         return _may_be(get_args(kind)[0], data)
     if isinstance(data, str):
@@ -287,7 +287,7 @@ def _may_be(kind: Any, data: Any) -> bool:
 
 
 def _field_types(kind: Any) -> Mapping[str, Any] | None:
-    """The types of an object's fields by their names in JSON; None where it is no such type."""
+    """The types of an object's fields by their names in JSON; None for any other type."""
     kind = get_origin(kind) or kind
     if hasattr(kind, "model_fields"):
         return {
@@ -308,7 +308,7 @@ def _with_metadata(field: Any) -> Any:
 
 
 def _made(kind: Any, values: dict[str, Any]) -> Any:
-    """An object with these values, and with defaults or None for the others."""
+    """An object with these values, and with defaults or None for the missing ones."""
     own = get_origin(kind) or kind
     if hasattr(own, "model_fields"):
         named = {name: _json_name(name, each) for name, each in own.model_fields.items()}
