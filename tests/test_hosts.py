@@ -157,7 +157,7 @@ def test_two_readers_of_rows_are_one_too_many(install: Install) -> None:
 def test_a_reader_that_fails_is_named(install: Install) -> None:
     """With what it raised."""
     install(source="raise RuntimeError('broken')")
-    with pytest.raises(UnknownProviderError, match=r"what reads rows .* failed to load: .*broken"):
+    with pytest.raises(UnknownProviderError, match=r"reads rows .* failed to load: .*broken"):
         add_host("acme", base_url="https://acme.example/v1")
 
 

@@ -87,7 +87,7 @@ class BaseClient(HoldsConnections):
 
     # A traceback may show the repr of a client whose constructor failed.
     _closed = False
-    _policy = RetryPolicy()
+    _retry_policy = RetryPolicy()
     _timeout = Timeout()
     _warns = True
     """Whether there is a ``ResourceWarning`` where connections are left open."""
