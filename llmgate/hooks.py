@@ -16,7 +16,7 @@ from dataclasses import field, fields
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from llmgate._text.dataclass import slotted
-from llmgate.errors import LLMGateError, excerpt
+from llmgate.errors import InvalidRequestError, LLMGateError, excerpt
 from llmgate.provider.http import HttpRequest, redacted, shown_url
 from llmgate.report import Report
 from llmgate.types import Completion, Usage
@@ -237,15 +237,21 @@ class LoggingHook:
     warnings, the rest as ``level``.
 
     Prompts and completions are left out unless ``bodies`` is true.
+
+    Raises:
+        InvalidRequestError: when ``level``, a name or a number of :mod:`logging`, is none that the
+            logger has a method for; or when ``logger`` is a name.
     """
 
-    def __init__(self, logger: Any = None, *, level: str = "info", bodies: bool = False) -> None:
+    def __init__(
+        self, logger: Any = None, *, level: str | int = "info", bodies: bool = False
+    ) -> None:
         if logger is None:
             import logging  # noqa: PLC0415 - asked for by whoever makes this hook
 
             logger = logging.getLogger("llmgate")
         self._logger = logger
-        self._level = level
+        self._level = _method_of(level, logger)
         self._bodies = bodies
         is_changed = type(self).__call__ is not LoggingHook.__call__  # to do more than to log
         self._numbers = {} if is_changed else _level_numbers(logger)
@@ -282,19 +288,42 @@ class LoggingHook:
         return "warning" if is_failure or kind is ConnectionQueued else self._level
 
 
+def _method_of(level: object, logger: Any) -> str:
+    """The name of the method that logs at a level: a hook that lacked it would log nothing, and
+    nobody would know. Of a logger that is not of the standard library, the name is all there is."""
+    if isinstance(logger, str):
+        raise InvalidRequestError.expected("a logger", logger, "logger")
+    if type(level) is int:
+        import logging  # noqa: PLC0415 - for whoever gives such a number
+
+        level = logging.getLevelName(level)
+    name = level.lower() if isinstance(level, str) else ""
+    if not name or (_is_standard(logger) and not callable(getattr(logger, name, None))):
+        raise InvalidRequestError.expected("a level such as 'info'", level, "level")
+    return name
+
+
+def _is_standard(logger: Any) -> bool:
+    logging = sys.modules.get("logging")
+    return logging is not None and isinstance(logger, logging.Logger | logging.LoggerAdapter)
+
+
 def _level_numbers(logger: Any) -> dict[str, int]:
     """The numbers of levels by the names of their methods; none for a logger that is not of the
     standard library, and may choose in another way."""
-    logging = sys.modules.get("logging")
-    if logging is None or not isinstance(logger, logging.Logger | logging.LoggerAdapter):
+    if not _is_standard(logger):
         return {}
+    import logging  # noqa: PLC0415 - it is there
+
     return {name.lower(): number for name, number in logging.getLevelNamesMapping().items()}
 
 
 class StructlogHook(LoggingHook):
     """Writes each event to a structlog logger, its values as key-value pairs."""
 
-    def __init__(self, logger: Any = None, *, level: str = "info", bodies: bool = False) -> None:
+    def __init__(
+        self, logger: Any = None, *, level: str | int = "info", bodies: bool = False
+    ) -> None:
         if logger is None:
             import structlog  # noqa: PLC0415 - asked for by whoever makes this hook
 

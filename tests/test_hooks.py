@@ -13,7 +13,7 @@ import pytest
 import structlog
 from structlog.testing import CapturingLogger
 
-from llmgate.errors import ProviderError, RateLimitError
+from llmgate.errors import InvalidRequestError, ProviderError, RateLimitError
 from llmgate.hooks import (
     AttemptEnded,
     AttemptStarted,
@@ -234,17 +234,41 @@ def test_a_logger_that_is_no_logger_of_the_library_wants_everything() -> None:
         def __call__(self, event: Event) -> None:
             """Do something else."""
 
+    class Own(logging.Logger):
+        def our_own(self, template: str, *values: object) -> None:
+            """Log at a level without a number."""
+
     quiet = logging.getLogger("llmgate.quiet")
     quiet.setLevel(logging.CRITICAL)
     assert not LoggingHook(quiet).wants(STARTED)
     assert not LoggingHook(logging.LoggerAdapter(quiet)).wants(STARTED)
     for hook in (
         Counting(quiet),
-        LoggingHook(quiet, level="our_own"),
+        LoggingHook(Own("llmgate.own", logging.CRITICAL), level="our_own"),
         LoggingHook(CapturingLogger()),
         StructlogHook(CapturingLogger()),
     ):
         assert hook.wants(STARTED)
+
+
+@pytest.mark.parametrize("level", ["INFO", logging.INFO, "info"])
+def test_a_level_may_be_spelled_as_logging_does(
+    level: str | int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By its name in capitals, or by its number."""
+    with caplog.at_level(logging.INFO, "llmgate"):
+        LoggingHook(level=level)(STARTED)
+    assert [logging.INFO] == [record.levelno for record in caplog.records]
+
+
+def test_a_level_that_is_none_is_refused() -> None:
+    """The hook would fail with each event, and nobody would know; so would a logger's name."""
+    made: Any = LoggingHook
+    for level in ("inof", 5, "", None, True):
+        with pytest.raises(InvalidRequestError, match=r"^level: expected a level such as 'info'"):
+            made(level=level)
+    with pytest.raises(InvalidRequestError, match=r"^logger: expected a logger, got 'app'"):
+        made("app")
 
 
 @ANY_EVENT
