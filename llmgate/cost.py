@@ -277,11 +277,19 @@ def cost_of(answer: Any, exchange: Obtained) -> Cost | None:
     rates = rates_of(
         exchange.provider,
         tuple(filter(None, dict.fromkeys((echoed, asked)))),
-        at=datetime.fromtimestamp(created, UTC) if created > 0 else None,
+        at=_time_of(created),
         tier=_tier_of(answer, usage),
         tokens=usage.prompt_tokens or 0,
     )
     return None if rates is None else cost_by(rates, usage)
+
+
+def _time_of(created: float) -> datetime | None:
+    """A time since the epoch in seconds; None for what is none, such as one in milliseconds."""
+    try:
+        return datetime.fromtimestamp(created, UTC) if created > 0 else None
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _tier_of(answer: Any, usage: Any) -> str | None:

@@ -379,3 +379,11 @@ def test_prices_are_among_what_is_known_of_a_model() -> None:
     own = {"openai/gpt-4o": {"prices": {"output": Decimal(1)}}}
     assert llmgate.model_info("openai/gpt-4o", entries=own).prices == {"output": Decimal(1)}
     assert llmgate.model_info("acme/x").prices is None
+
+
+@pytest.mark.parametrize("created", [1_700_000_000_000, 2**62, -5])
+def test_a_time_that_is_none_costs_what_it_costs_now(created: int) -> None:
+    """Some hosts give it in milliseconds."""
+    completion = Completion([], model="gpt-4.1", created=created, usage=Usage(1000, 1000, 2000))
+    completion.exchange = Exchange("openai", model="gpt-4.1")
+    assert completion.cost == Decimal("0.01")

@@ -10,6 +10,7 @@ import pytest
 
 from llmgate import RateLimitError
 from llmgate.errors import InvalidRequestError
+from llmgate.middlewares.limit_definition import AnyCall
 from llmgate.middlewares.limit_groups import Group
 from llmgate.middlewares.limit_store import Share
 from llmgate.middlewares.limits import Limit, Limits
@@ -27,6 +28,7 @@ from tests.limited_calls import ONE, Slow, ask, client_of, groups_in
         ({"tokens": -1}, "limit.tokens"),
         ({"concurrency": True}, "limit.concurrency"),
         ({"requests": 1, "per": "a minute"}, "limit.per"),
+        ({"requests": 1, "per": None}, "limit.per"),
         ({"requests": 1, "burst": 0}, "limit.burst"),
         ({"requests": 1, "by": 5}, "limit.by"),
     ],
@@ -118,3 +120,24 @@ async def test_what_makes_room_is_no_group_of_the_call_itself(
     client = client_of(limits, slow)
     await asyncio.gather(*(ask(client, labels={"tenant": tenant}) for tenant in "abc"))
     assert (3, 1) == (slow.calls, slow.most)
+
+
+@pytest.mark.parametrize("max_wait", ["3", -1, float("nan"), True])
+def test_how_long_calls_wait_is_checked(max_wait: Any) -> None:
+    """When it is given, and not where the first call waits."""
+    with pytest.raises(InvalidRequestError, match=r"^max_wait: expected a number of seconds"):
+        Limits(Limit(requests=1), max_wait=max_wait)
+
+
+async def test_a_function_may_name_groups_by_numbers() -> None:
+    """As a label may: the error of a call that is refused names its group as well."""
+
+    def by(call: AnyCall) -> Any:
+        return call.labels["tenant"]
+
+    limits = Limits(Limit(requests=1, by=by), max_wait=0)
+    client = client_of(limits)
+    await ask(client, labels={"tenant": 7})
+    with pytest.raises(RateLimitError, match="1 requests in 60 s for '7' is reached"):
+        await ask(client, labels={"tenant": 7})
+    assert {(0, "7")} == {*groups_in(limits)}

@@ -52,7 +52,8 @@ class Limit:
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
             if name == "spend" and isinstance(value, Decimal):
                 is_number = value.is_finite()
-            if value is not None and not (is_number and 0 < value < math.inf):
+            is_left_out = value is None and name != "per"
+            if not (is_left_out or (is_number and 0 < value < math.inf)):
                 reason = f"expected a number above 0, got {describe_value(value)}"
                 raise InvalidRequestError(reason, path=f"limit.{name}")
         if not self.amounts:
@@ -89,7 +90,8 @@ class Limit:
     def group_of(self, call: AnyCall) -> str | None:
         """The group of a call; None where this limit is not for it."""
         if callable(self.by):
-            return self.by(call)
+            given: object = self.by(call)
+            return None if given is None else str(given)  # such as a number, as of a label
         if self.by in ("", "model"):
             return call.model if self.by else ""
         label = call.labels.get(self.by)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from llmgate._core.guard import in_time_of
 from llmgate._core.retried import listen_for_retries, stop_listening
 from llmgate._core.stream import Stream
+from llmgate._text.json import is_number
 from llmgate.errors import InvalidRequestError, LLMGateError, describe_value
 from llmgate.middleware import EmbeddingHandler, Handler, Middleware, Shared
 from llmgate.middlewares.estimates import Pricing
@@ -82,6 +83,10 @@ class Limits(Middleware):
         self.observes = self.waits_in_time = is_own
         self._admit_at_once, self._end = in_one_step(self._store)
         self._limits = limits
+        if max_wait is not None and not (is_number(max_wait) and max_wait >= 0):
+            raise InvalidRequestError.expected(
+                "a number of seconds, 0 or more", max_wait, "max_wait"
+            )
         self._max_wait = max_wait
         if type(max_waiting) is not int or max_waiting < 0:
             reason = f"expected a number of calls, got {describe_value(max_waiting)}"
