@@ -26,6 +26,7 @@ from llmgate.provider.kit import (
 from llmgate.provider.kit.history import (
     call_ids,
     called_functions,
+    function_in,
     function_names,
     inline_data,
     is_answered_next,
@@ -65,6 +66,28 @@ def test_functions_and_ids_of_a_history() -> None:
     assert [{"name": "f", "arguments": "{}"}] == [*called_functions(call)]
     assert ["a", "b", "a"] == [*call_ids(CALLED)]
     assert [] == [*function_names(call_with())]
+
+
+def test_calls_that_are_none_of_ours() -> None:
+    """A host's own types of tools and calls have neither to have; nor has what another role holds
+    under the same names."""
+    odd: list[dict[str, Any]] = [
+        {"type": "x"},
+        {"type": "x", "id": ["c"], "function": {"name": "h"}},
+        {"type": "x", "id": "c", "function": {"name": 1}},
+        {"type": "x", "id": "d", "function": "h"},
+    ]
+    own = {"type": "x", "id": "e", "function": {"name": "h"}}
+    messages: list[dict[str, Any]] = [
+        {"role": "user", "content": "Hi", "tool_calls": [1], "tool_call_id": {}},
+        {"role": "tool", "content": "Hi", "tool_calls": True, "tool_call_id": "f"},
+        {"role": "assistant", "content": "Hi", "tool_calls": [*odd, own]},
+    ]
+    call = call_with(messages, tools=[{"type": "x", "function": {}}, {"type": "y", "function": 1}])
+    assert ["h"] == [*function_names(call)]
+    assert [{"name": "h"}] == [*called_functions(call)]
+    assert [None, None, None, None, {"name": "h"}] == [*map(function_in, [*odd, own])]
+    assert ["f", "c", "d", "e"] == [*call_ids(messages)]
 
 
 @pytest.mark.parametrize(

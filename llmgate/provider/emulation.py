@@ -262,9 +262,9 @@ def _message_in_words(
 
 
 def _call_in_words(call: Mapping[str, Any], path: str) -> dict[str, Any]:
-    if "custom" in call:
+    if call["type"] == "custom":
         return {"name": call["custom"]["name"], "input": call["custom"]["input"]}
-    if "function" not in call:  # it is of a type that a host invented
+    if call["type"] != "function":  # it is of a type that a host invented
         raise UnsupportedError(f"{path}: only functions can be emulated", parameter=path)
     function = call["function"]
     return {"name": function["name"], "arguments": _arguments_of(function["arguments"])}

@@ -17,6 +17,7 @@ __all__ = [
     "BASE64_OF_PDF",
     "call_ids",
     "called_functions",
+    "function_in",
     "function_names",
     "inline_data",
     "is_answered_next",
@@ -41,27 +42,43 @@ def inline_data(url: str, path: str) -> tuple[str, str]:
 
 def called_functions(call: ProviderCall) -> Iterator[Mapping[str, Any]]:
     """The functions that earlier responses in a call's messages called."""
-    for message in call.messages:
-        calls: Any = message.get("tool_calls")
-        for called in calls or ():
-            if is_object(function := called.get("function")):
-                yield function
+    for called in _calls_in(call.messages):
+        function = function_in(called)
+        if function is not None:
+            yield function
+
+
+def function_in(call: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The function that a tool call is of, which has a name, as the call has an id; None where it
+    is of another type, or of one that a host invented and that has not both.
+    """
+    function = call.get("function")
+    is_one = is_object(function) and isinstance(function.get("name"), str)
+    return function if is_one and isinstance(call.get("id"), str) else None
+
+
+def _calls_in(messages: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    for message in messages:
+        if message["role"] == "assistant":  # in other roles that name may hold anything
+            yield from message.get("tool_calls") or ()
 
 
 def function_names(call: ProviderCall) -> Iterator[str]:
     """The names of all functions that a call offers, or that its messages have called."""
     for tool in parameter(call, "tools") or ():
-        if is_object(function := tool.get("function")):
-            yield function["name"]
+        if tool["type"] == "function":
+            yield tool["function"]["name"]
     yield from (function["name"] for function in called_functions(call))
 
 
 def call_ids(messages: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """The ids of all tool calls, and of those that results name."""
     for message in messages:
-        if message.get("tool_call_id"):
+        if message["role"] == "tool":
             yield message["tool_call_id"]
-        yield from (item["id"] for item in message.get("tool_calls") or ())
+        else:
+            given = (called.get("id") for called in _calls_in([message]))
+            yield from (each for each in given if isinstance(each, str))
 
 
 def is_answered_next(following: Iterable[Mapping[str, Any]]) -> bool:

@@ -229,5 +229,6 @@ class Bedrock(Provider, Embedder, ModelLister):
 
 def _has_tools(call: ProviderCall) -> bool:
     return bool(call.parameters.get("tools")) or any(
-        message["role"] == "tool" or message.get("tool_calls") for message in call.messages
+        message["role"] == "tool" or (message["role"] == "assistant" and message.get("tool_calls"))
+        for message in call.messages
     )

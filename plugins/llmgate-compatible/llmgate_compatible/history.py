@@ -6,12 +6,13 @@ What is left out or changed is recorded in the call's report. Which host wants w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from llmgate.provider.call import ProviderCall, TextMessages
 from llmgate.provider.http import is_array, is_object
 from llmgate.provider.kit import NameMap
+from llmgate.provider.kit.history import call_ids
 from llmgate_compatible.rows import Chat
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class _History:
         self._signed = {"extra_content"} if "signed_calls" in chat.quirks else set[str]()
         reason = f"{title} takes letters, digits, _ and - only"
         is_mapped = "plain_ids" in chat.quirks
-        self._ids = NameMap(_ids_in(call), _PLAIN_ID, reason) if is_mapped else None
+        self._ids = NameMap(call_ids(call.messages), _PLAIN_ID, reason) if is_mapped else None
 
     def fitted(self, message: Mapping[str, Any], place: int) -> _Message:
         """One message; a copy where it is changed."""
@@ -135,7 +136,7 @@ class _History:
             kept = _CALL_FIELDS | self._signed
             for name in [name for name in call if name not in kept]:
                 self._drop(call, name, path)
-        if self._ids is not None:
+        if self._ids is not None and isinstance(call.get("id"), str):
             call["id"] = self._ids.sent(call["id"], f"{path}.id", self._call)
         if "signatures_required" in quirks and not is_object(call.get("extra_content")):
             call["extra_content"] = _UNSIGNED
@@ -202,9 +203,3 @@ _RESPONSE_FIELDS = frozenset(
 _CALL_FIELDS = frozenset({"id", "type", "function", "custom"})
 _UNSIGNED = {"google": {"thought_signature": "skip_thought_signature_validator"}}
 """What Gemini documents for calls that it did not make itself."""
-
-
-def _ids_in(call: ProviderCall) -> Iterator[str]:
-    for message in cast("list[_Message]", call.messages):
-        for made in message.get("tool_calls") or ():
-            yield made["id"]

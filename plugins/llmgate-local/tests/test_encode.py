@@ -301,3 +301,16 @@ def test_odd_values_of_a_response_are_reported() -> None:
     said = {"id": "c", "created": "then", "model": "m", "choices": [choice]}
     caught.value.value.feed(Frame(encode_json(said)))
     assert ["created"] == [deviation.path.rpartition(".")[2] for deviation in call.report]
+
+
+@pytest.mark.parametrize("kind", ["custom", "x"])
+def test_an_earlier_call_of_another_type_than_a_function_is_refused(kind: str) -> None:
+    """By its path, where templates know tools; under another role that name says nothing."""
+    called = [{"id": "a", "type": kind, "custom": {"name": "g", "input": ""}}]
+    message = {"role": "assistant", "content": None, "tool_calls": called}
+    with pytest.raises(UnsupportedError, match="llama.cpp supports functions only") as caught:
+        sent(make_call(USER, message, tools=TOOLS), EVERYTHING)
+    assert "messages[1].tool_calls[0]" == caught.value.parameter
+    odd = {"role": "user", "content": "Hi", "tool_calls": [1]}
+    for tools in ({"tools": TOOLS}, {}):
+        assert "Hi" == sent(make_call(odd, **tools), EVERYTHING)["messages"][0]["content"]

@@ -15,9 +15,8 @@ from typing import Any, cast
 
 from llmgate.errors import InvalidRequestError, UnsupportedError
 from llmgate.provider.call import ProviderCall, TextMessages
-from llmgate.provider.http import is_object
 from llmgate.provider.kit import NameMap, arguments_object, drop_others
-from llmgate.provider.kit.history import call_ids, is_answered_next
+from llmgate.provider.kit.history import call_ids, function_in, is_answered_next
 from llmgate_anthropic.request.history import earlier_blocks
 from llmgate_anthropic.request.parts import Block, blocks_of, with_cache_mark
 from llmgate_anthropic.rules import Traits
@@ -169,8 +168,8 @@ def _assistant(
 
 
 def _tool_use(item: Said, path: str, call: ProviderCall, ids: NameMap) -> Block:
-    function = item.get("function")
-    if not is_object(function):
+    function = function_in(item)
+    if function is None:
         raise UnsupportedError(f"{path}: Anthropic supports functions only", parameter=path)
     if item["type"] != "function":
         reason = "sent as the call of a function"

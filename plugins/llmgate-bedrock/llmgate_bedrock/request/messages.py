@@ -15,7 +15,7 @@ from llmgate.errors import InvalidRequestError, UnsupportedError
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import is_array, is_object
 from llmgate.provider.kit import NameMap, arguments_object, drop_others, own_data
-from llmgate.provider.kit.history import call_ids, is_answered_next
+from llmgate.provider.kit.history import call_ids, function_in, is_answered_next
 from llmgate_bedrock.request.parts import TEXTS, Block, Writer, is_blank
 from llmgate_bedrock.response.blocks import text_of
 from llmgate_bedrock.rules import Traits
@@ -154,8 +154,8 @@ class Conversation:
         return sent
 
     def _tool_use(self, item: Said, path: str) -> Block:
-        function = item.get("function")
-        if not is_object(function):
+        function = function_in(item)
+        if function is None:
             raise UnsupportedError(f"{path}: Bedrock supports functions only", parameter=path)
         drop_others(item, ("id", "type", "function"), path, self._call, "a call has no such field")
         where = f"{path}.function"

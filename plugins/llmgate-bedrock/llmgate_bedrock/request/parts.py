@@ -84,6 +84,8 @@ class Writer(PartWriter):
     def own_part(self, part: Part, path: str) -> Block:
         """A block of Converse's, which has no field beside it."""
         kind = part["type"]
+        if kind not in part:
+            raise InvalidRequestError(f"has no {kind}", path=path)
         drop_others(part, ("type", kind, *MARKS), path, self.call, _NO_FIELD)
         return {kind: part[kind]}
 
@@ -109,7 +111,7 @@ class Writer(PartWriter):
 
     def _linked(self, part: Part, path: str) -> Block:
         path = f"{path}.{part['type']}"
-        media = part[part["type"]]
+        media = part.get(part["type"])
         if not is_object(media) or not isinstance(media.get("url"), str):
             raise InvalidRequestError("has no url", path=path)
         drop_others(media, ("url", "format"), path, self.call, _NO_FIELD)

@@ -15,6 +15,7 @@ from llmgate.errors import InvalidRequestError
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import is_array, is_object
 from llmgate.provider.kit import NameMap, arguments_object, drop_others, own_data
+from llmgate.provider.kit.history import function_in
 from llmgate_gemini.request.parts import Api, Part, Writer
 from llmgate_gemini.response.candidate import NAME
 from llmgate_gemini.traits import Traits
@@ -119,8 +120,8 @@ class Conversation:
         return parts
 
     def _function_call(self, called: Mapping[str, Any], path: str) -> Part:
-        function = called.get("function")
-        if not is_object(function):
+        function = function_in(called)
+        if function is None:
             raise InvalidRequestError("Gemini supports calls of functions only", path=path)
         where = f"{path}.function.arguments"
         arguments = arguments_object(function["arguments"], where, self._call)

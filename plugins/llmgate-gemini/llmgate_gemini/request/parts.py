@@ -70,7 +70,7 @@ class Writer(PartWriter):
         return written
 
     def _video(self, part: Mapping[str, Any], path: str) -> Part:
-        video, where = part["video_url"], f"{path}.video_url"
+        video, where = part.get("video_url"), f"{path}.video_url"
         if not is_object(video) or not isinstance(video.get("url"), str):
             raise InvalidRequestError("has no url", path=where)
         drop_others(video, ("url", "format"), where, self.call, "has no such field")

@@ -22,7 +22,8 @@ def uses_tools(call: ProviderCall) -> bool:
     """Whether there are tools, a choice among them, or earlier calls."""
     names = ("tools", "tool_choice", "parallel_tool_calls")
     return not call.parameters.keys().isdisjoint(names) or any(
-        message["role"] == "tool" or message.get("tool_calls") for message in call.messages
+        message["role"] == "tool" or (message["role"] == "assistant" and message.get("tool_calls"))
+        for message in call.messages
     )
 
 
@@ -58,19 +59,22 @@ def with_native_tools(call: ProviderCall) -> ProviderCall:
 
 def _with_objects(message: Any, path: str, call: ProviderCall) -> Any:
     """A message whose calls have JSON objects as arguments, which templates rely on."""
-    if not message.get("tool_calls"):
+    if message["role"] != "assistant" or not message.get("tool_calls"):
         return message
     calls = [
-        _with_object(item, f"{path}.tool_calls[{place}].function.arguments", call)
+        _with_object(item, f"{path}.tool_calls[{place}]", call)
         for place, item in enumerate(message["tool_calls"])
     ]
     return {**message, "tool_calls": calls}
 
 
 def _with_object(item: Any, path: str, call: ProviderCall) -> Any:
-    function = item["function"]
-    arguments = arguments_object(function["arguments"], path, call)
-    if path not in call.report and function["arguments"].strip():
+    if item["type"] != "function":
+        reason = f"{path}: {_VENDOR} supports functions only, not {item['type']!r:.60}"
+        raise UnsupportedError(reason, parameter=path)
+    function, where = item["function"], f"{path}.function.arguments"
+    arguments = arguments_object(function["arguments"], where, call)
+    if where not in call.report and function["arguments"].strip():
         return item
     return {**item, "function": {**function, "arguments": encode_json(arguments).decode()}}
 

@@ -73,7 +73,8 @@ _TOOL_PARAMETERS = ("tools", "tool_choice", "parallel_tool_calls")
 
 def _speaks_of_tools(call: ProviderCall) -> bool:
     return any(name in call.parameters for name in _TOOL_PARAMETERS) or any(
-        message["role"] == "tool" or message.get("tool_calls") for message in call.messages
+        message["role"] == "tool" or (message["role"] == "assistant" and message.get("tool_calls"))
+        for message in call.messages
     )
 
 
