@@ -308,9 +308,9 @@ def test_an_earlier_call_of_another_type_than_a_function_is_refused(kind: str) -
     """By its path, where templates know tools; under another role that name says nothing."""
     called = [{"id": "a", "type": kind, "custom": {"name": "g", "input": ""}}]
     message = {"role": "assistant", "content": None, "tool_calls": called}
-    with pytest.raises(UnsupportedError, match="llama.cpp supports functions only") as caught:
+    with pytest.raises(UnsupportedError, match="cpp supports functions only") as caught:
         sent(make_call(USER, message, tools=TOOLS), EVERYTHING)
     assert "messages[1].tool_calls[0]" == caught.value.parameter
     odd = {"role": "user", "content": "Hi", "tool_calls": [1]}
-    for tools in ({"tools": TOOLS}, {}):
-        assert "Hi" == sent(make_call(odd, **tools), EVERYTHING)["messages"][0]["content"]
+    for call in (make_call(odd), make_call(odd, tools=TOOLS)):
+        assert "Hi" == sent(call, EVERYTHING)["messages"][0]["content"]
