@@ -65,10 +65,21 @@ def configuration_file() -> Path:
 
 def base_directory(variable: str, customary: str) -> Path:
     """A directory of ours below the one that a variable of XDG's names; a relative one is ignored,
-    as the specification demands."""
+    as the specification demands.
+
+    Raises:
+        FileNotFoundError: when a user without a home directory, as some services are, names none.
+    """
     given = os.environ.get(variable, "")
-    base = Path(given) if os.path.isabs(given) else Path.home() / customary
-    return base / "llmgate"
+    if os.path.isabs(given):
+        return Path(given) / "llmgate"
+    try:
+        home = Path.home()
+    except RuntimeError:
+        reason = f"there is no home directory, and {variable} names no other"
+    else:
+        return home / customary / "llmgate"
+    raise FileNotFoundError(reason)
 
 
 def configured() -> Configuration:
@@ -78,10 +89,13 @@ def configured() -> Configuration:
         InvalidRequestError: for a file that cannot be read, a setting that is wrong, and a key.
         UnknownProviderError: when it has hosts, and the package that reads rows is not installed.
     """
-    file = configuration_file()
     try:
-        settings = tomllib.loads(file.read_text(encoding="utf-8"))
+        file = configuration_file()
     except FileNotFoundError:
+        return Configuration()
+    try:
+        settings = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except (FileNotFoundError, NotADirectoryError):  # a service's home may be /dev/null
         return Configuration()
     except (OSError, ValueError) as error:
         reason = f"it cannot be read: {getattr(error, 'strerror', None) or error}"

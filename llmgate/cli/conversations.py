@@ -59,7 +59,9 @@ def last_conversation() -> Conversation:
     Raises:
         InvalidRequestError: when there is none, or it cannot be read.
     """
-    kept = _kept()
+    kept: Sequence[Path] = ()
+    with suppress(FileNotFoundError):  # without a home there is none
+        kept = _kept()
     if not kept:
         raise InvalidRequestError("there is no conversation to continue", path="--continue")
     try:

@@ -94,7 +94,11 @@ def _configuration_is_well() -> bool:
     from llmgate.cli.configuration import configuration_file, configured  # noqa: PLC0415 - as above
     from llmgate.errors import LLMGateError, excerpt  # noqa: PLC0415 - as above
 
-    file = configuration_file()
+    try:
+        file = configuration_file()
+    except FileNotFoundError as error:
+        print(f"configuration: none ({error})")
+        return True
     try:
         configuration = configured()
     except LLMGateError as error:

@@ -78,8 +78,8 @@ def lines_for(words: Sequence[str]) -> Lines:
 
 def _history_file() -> Path | None:
     """The file of what was typed, which nobody else can read; None where it cannot be made."""
-    path = private_file("history")
     try:
+        path = private_file("history")
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         path.chmod(0o600)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from llmgate._core.added import added_hosts
 from llmgate.cli import main
 from llmgate.cli.configuration import Configuration, configuration_file, configured
+from llmgate.cli.lines import lines_for
 from llmgate.errors import InvalidRequestError
 
 
@@ -131,3 +133,27 @@ def test_a_file_that_cannot_be_opened(capsys: pytest.CaptureFixture[str]) -> Non
     configuration_file().mkdir(parents=True)
     assert 1 == main(["providers"])
     assert "it cannot be read: Is a directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("home", ["/dev/null", None])
+def test_a_user_without_a_home_has_no_configuration(
+    home: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Such as that of a service: nothing is read and nothing is kept, and calls are made."""
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.delenv("XDG_STATE_HOME")
+    if home is None:
+        monkeypatch.delenv("HOME")
+        monkeypatch.setattr("pwd.getpwuid", dict[int, Any]().__getitem__)  # nobody is known
+    else:
+        monkeypatch.setenv("HOME", home)
+    assert 0 == main(["chat", "Hi", "-m", "echo/echo"])
+    printed = capsys.readouterr()
+    assert "user: Hi\n" == printed.out
+    assert printed.err.startswith("llmgate: the conversation is not kept for --continue: ")
+    assert 0 == main(["doctor"])
+    assert "configuration: " in capsys.readouterr().out
+    monkeypatch.setenv("TERM", "dumb")
+    lines_for([]).close()
+    assert 1 == main(["chat", "Hi", "--continue"])
+    assert "there is no conversation to continue" in capsys.readouterr().err
