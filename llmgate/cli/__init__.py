@@ -32,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: The words after the program's name; by default those of the process.
     """
+    _open_outputs()
     try:
         code = _run(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
@@ -70,6 +71,15 @@ def _run(words: Sequence[str]) -> int:
         return int(module_of(arguments.command).run(arguments))
     except UsageError as error:
         own.error(str(error))
+
+
+def _open_outputs() -> None:
+    """Have what is written go nowhere where an output was closed (``2>&-``): Python has None there,
+    which ``print`` takes for standard output."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            setattr(sys, name, os.fdopen(nowhere, "w", encoding="utf-8"))
 
 
 def _let_go_of_output() -> None:

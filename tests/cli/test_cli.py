@@ -324,3 +324,31 @@ def test_an_error_of_the_system_is_one_line(
         monkeypatch.setattr("sys.stdout", output)
         assert 1 == main(["chat", "Hi", "-m", "echo/echo"])
     assert "llmgate: no\\nspace\n" == capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["chat", "Hi", "-m", "echo/echo"], ["providers"], ["nope"]])
+def test_closed_outputs_are_no_error(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with ``>&- 2>&-``, for which Python has no objects: what is written goes nowhere."""
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    try:
+        assert 0 == main(words)
+    except SystemExit as end:
+        assert ("nope", 2) == (words[0], end.code)  # noqa: PT017 - that of argparse
+    for stream in (sys.stdout, sys.stderr):
+        assert not stream.isatty()
+        stream.close()
+
+
+def test_an_error_is_not_written_to_the_output(site: Path) -> None:
+    """Also where standard error is closed."""
+    command = f"exec {sys.executable} -m llmgate chat Hi -m nope/x 2>&-"
+    done = subprocess.run(
+        ["/bin/sh", "-c", command],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(site)},
+        timeout=30,
+        check=False,
+    )
+    assert (1, b"", b"") == (done.returncode, done.stdout, done.stderr)
