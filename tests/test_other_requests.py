@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from llmgate import Client
+from llmgate import Client, RetryPolicy
 from llmgate.errors import (
     BadRequestError,
     ConnectError,
@@ -30,6 +30,8 @@ Asked = Callable[[ProviderError], HttpRequest | None]
 class Flexible(FakeProvider):
     """A provider that has another request, to another address."""
 
+    is_idempotent = True
+
     def __init__(self, *answers: Any, on_refusal: Asked | None = None) -> None:
         super().__init__(answers)
         self.errors: list[ProviderError] = []
@@ -38,9 +40,11 @@ class Flexible(FakeProvider):
     def complete(self, call: ProviderCall) -> Flow[Completion]:
         """The fake provider's flow."""
         flow = super().complete(call)
-        request = next(flow)
+        request = replace(next(flow), idempotent=self.is_idempotent)
 
         def on_refusal(error: ProviderError) -> HttpRequest | None:
+            if error.status != REFUSED.status:
+                return None
             self.errors.append(error)
             return replace(request, url="https://fake.invalid/other")
 
@@ -90,6 +94,41 @@ async def test_without_an_attempt_left_the_error_says_so() -> None:
     assert isinstance(error, BadRequestError)
     assert "with max_retries=1 or more it is sent again without that" in str(error)
     assert ["fake.invalid"] == urls
+
+
+async def test_where_others_took_the_retries_the_error_says_that() -> None:
+    """It does not ask for a number of retries that there was."""
+    error, urls = await outcome(Flexible(Canned(503), REFUSED, "Yes."), max_retries=1)
+    assert isinstance(error, BadRequestError)
+    assert "no retry was left to send it again without that" in str(error)
+    assert "with max_retries" not in str(error)
+    assert ["fake.invalid"] * 2 == urls
+
+
+class Billed(Flexible):
+    """A provider whose requests are billed each time."""
+
+    is_idempotent = False
+
+
+ONLY_HERE: list[tuple[type[Flexible], dict[str, Any]]] = [
+    (Billed, {}),
+    (Flexible, {"max_retries": 0}),
+    (Flexible, {"retry": RetryPolicy(retry=lambda _: False)}),
+    (Flexible, {"retry": RetryPolicy(retry=lambda error: bool(vars(error)["missing"]))}),
+]
+
+
+@pytest.mark.parametrize(("kind", "settings"), ONLY_HERE)
+async def test_what_is_not_sent_again_is_not_retryable(
+    kind: type[Flexible], settings: dict[str, Any]
+) -> None:
+    """Whoever reads the error must not send the refused request again by himself."""
+    error, urls = await outcome(kind(REFUSED, "Yes."), **settings)
+    assert isinstance(error, BadRequestError)
+    assert (False, None) == (bool(error.retryable), error.retry_after)
+    assert ["fake.invalid"] == urls
+    assert ("max_retries" in str(error)) == ("max_retries" in settings)
 
 
 async def test_where_there_is_none_the_error_is_as_it_is() -> None:

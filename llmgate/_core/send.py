@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from llmgate._core.failures import authorize_error
 from llmgate._core.retried import notify_of_retry
@@ -96,35 +96,21 @@ async def send_with_retries(
         try:
             response = await attempt.send_once(scope)
         except LLMGateError as error:
-            other = _request_after_refusal(request, error, state)
-            pause = attempt.pause_after(error)
+            other = None
+            if request.on_refusal is not None and isinstance(error, ProviderError):
+                other = state.run(request.on_refusal, error)
+            if other is None:
+                pause = attempt.pause_after(error)
+            else:
+                pause = attempt.pause_after_refusal(cast("ProviderError", error))
+                request = with_given_headers(other, state.extra_headers)
             if pause is None:
                 raise
             wait, state.previous = pause, state.response
-            if other is not None:
-                request = with_given_headers(other, state.extra_headers)
         else:
             state.budget.succeeded()
             return response
         await asyncio.sleep(wait)
-
-
-def _request_after_refusal(
-    request: HttpRequest, error: LLMGateError, state: CallState
-) -> HttpRequest | None:
-    """The request to send in place of one that the host refused, if the provider has any. It counts
-    as a retry; where none is left, the error says that a retry would have helped."""
-    if request.on_refusal is None or not isinstance(error, ProviderError):
-        return None
-    other = state.run(request.on_refusal, error)
-    if other is None:
-        return None
-    if state.retries < state.policy.max_retries:
-        error.retryable, error.retry_after = True, 0.0
-    else:
-        error.message += "; with max_retries=1 or more it is sent again without that"
-        error.args = (error.message,)
-    return other
 
 
 def pause_before_next(error: LLMGateError, state: CallState, *, answered: bool) -> float | None:
@@ -261,6 +247,23 @@ class _Attempt:
         if self._state.is_refused_again(error):
             return None
         return pause_before_next(error, self._state, answered=bool(self.answered))
+
+    def pause_after_refusal(self, error: ProviderError) -> float | None:
+        """The same where another request takes the place of one that the host refused: that is
+        sent at once, as a retry. Where none is left, the error says that it would have helped."""
+        marked, most = (error.retryable, error.retry_after), self._state.policy.max_retries
+        error.retryable, error.retry_after = True, 0.0
+        pause = self.pause_after(error)
+        if pause is not None:
+            return pause
+        error.retryable, error.retry_after = marked
+        if self._request.idempotent and self._state.retries >= most:
+            what = (
+                "no retry was left to send it" if most else "with max_retries=1 or more it is sent"
+            )
+            error.message += f"; {what} again without that"
+            error.args = (error.message,)
+        return None
 
     async def send_once(self, scope: ResponseScope | None) -> HttpResponse:
         """Send the request once; a streamed response is left open, owned by the scope."""
