@@ -11,7 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmgate import Client, RetryPolicy
 from llmgate._core.retry import parse_retry_after
+from llmgate.testing import Canned, CannedTransport
+from tests.plain_provider import PlainProvider
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 IN_TEN = "Sun, 22 Nov 2026 12:00:10 GMT"
@@ -38,7 +41,9 @@ RETRY_AFTER: dict[str, tuple[Mapping[str, str], float | None]] = {
     "a month that cannot be": ({"retry-after": "Sun, 22 13 2026 12:00:10 GMT"}, None),
     "a year before all": ({"retry-after": "Nov 13 + 12:00 -9999"}, None),
     "the year 99999": ({"retry-after": "Sun, 22 Nov 99999 12:00:10 GMT"}, math.inf),
-    "zero": ({"retry-after": "0"}, None),
+    "zero": ({"retry-after": "0"}, 0.0),
+    "zero milliseconds come first": ({"retry-after": "9", "retry-after-ms": "0"}, 0.0),
+    "zero below zero": ({"retry-after": "-0.0"}, 0.0),
     "negative": ({"retry-after": "-5"}, None),
     "not a number": ({"retry-after": "nan"}, None),
     "empty": ({"retry-after": ""}, None),
@@ -70,6 +75,17 @@ def test_a_date_is_compared_with_the_clock() -> None:
     assert (parse_retry_after({"retry-after": far_off}) or 0) > 365 * 86400
 
 
+async def test_zero_is_retried_at_once() -> None:
+    """The provider says when; no backoff is added to that."""
+    answer = Canned(body=b'{"choices": [{"message": {"content": "Hi", "role": "assistant"}}]}')
+    transport = CannedTransport([Canned(503, {"retry-after": "0"}), answer])
+    slowly = RetryPolicy(wait=lambda _: 60.0)
+    provider = PlainProvider(api_key="k")
+    async with Client(providers={"openai": provider}, transport=transport, retry=slowly) as client:
+        completion = await client.acompletion("openai/m", [{"role": "user", "content": "Hi"}])
+    assert [0.0, 0.0] == [attempt.wait for attempt in completion.attempts]
+
+
 @given(st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31)), st.floats(0, 3e11))
 def test_a_date_is_awaited_to_the_second(moment: datetime, now: float) -> None:
     """Whatever the clock says, the wait ends at the date, and is never negative."""
@@ -88,7 +104,7 @@ def test_a_date_is_awaited_to_the_second(moment: datetime, now: float) -> None:
         },
     )
 )
-def test_no_header_makes_the_wait_anything_but_positive(headers: dict[str, str]) -> None:
+def test_no_header_makes_the_wait_negative(headers: dict[str, str]) -> None:
     """Neither an exception, nor NaN, nor a wait that ends before it begins."""
     wait = parse_retry_after(headers, NOW.timestamp())
-    assert wait is None or wait > 0
+    assert wait is None or wait >= 0

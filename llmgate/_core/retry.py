@@ -92,7 +92,7 @@ class RetryPolicy:
         state.attempt_number = attempt
         state.set_exception((type(error), error, None))
         wait = self.wait or tenacity.wait_random_exponential(multiplier=0.5, max=8)
-        return _positive(wait(state)) or 0.0
+        return _duration(wait(state)) or 0.0
 
 
 _NO_LOOP: Any = None
@@ -162,18 +162,19 @@ class RetryBudget:
 
 
 def parse_retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
-    """The seconds that a response asks to wait; None where its headers have no valid value.
+    """The seconds that a response asks to wait; 0 is to be retried at once. None where its headers
+    have no valid value, or a date that is over, as where one of the two clocks is wrong.
 
     ``retry-after-ms`` (milliseconds) comes before ``retry-after`` (seconds, also fractions, or an
     HTTP date). ``now`` is the time in seconds since the epoch that a date is compared with.
     Infinity stands for whatever is too large to be a time.
     Source: RFC 9110, 10.2.3.
     """
-    milliseconds = _positive(headers.get("retry-after-ms"))
+    milliseconds = _duration(headers.get("retry-after-ms"))
     if milliseconds is not None:
         return milliseconds / 1000
     text = headers.get("retry-after")
-    seconds = _positive(text)
+    seconds = _duration(text)
     if seconds is not None or text is None:
         return seconds
     moment = _http_date(text)
@@ -183,15 +184,15 @@ def parse_retry_after(headers: Mapping[str, str], now: float | None = None) -> f
     return wait if wait > 0 else None
 
 
-def _positive(given: str | float | None) -> float | None:
-    """A positive number, or infinity; None for anything else."""
-    if isinstance(given, str) and ("_" in given or not given.isascii()):
+def _duration(given: str | float | None) -> float | None:
+    """A number of 0 or more, or infinity; None for anything else."""
+    if given is None or (isinstance(given, str) and ("_" in given or not given.isascii())):
         return None  # Python's own ways to write a number
     try:
-        number = float(given or 0)
+        number = float(given)
     except ValueError:
         return None
-    return number if number > 0 else None
+    return abs(number) if number >= 0 else None
 
 
 def _http_date(text: str) -> float | None:
