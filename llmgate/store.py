@@ -124,7 +124,7 @@ class SqliteStore:
     """A store in a file, which the processes of one machine may share.
 
     All of it runs on one thread of the store's own, so that no event loop waits for the disk. What
-    was written longest ago goes first.
+    was written longest ago goes first. A forked child goes on with a connection of its own.
 
     Args:
         path: The file. It is made with the first use, readable by its owner alone.
@@ -134,9 +134,9 @@ class SqliteStore:
     def __init__(self, path: str | PathLike[str], *, max_bytes: int = 1024**3) -> None:
         self._path = path
         self._max_bytes = _positive(max_bytes, "max_bytes")
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="llmgate-store")
-        self._connection: sqlite3.Connection | None = None
+        self._start()
         self._is_closed = False
+        self._inherited: list[sqlite3.Connection | None] = []
 
     async def get(self, key: str) -> bytes | None:
         """The value of a key, if it is there and its time is not over."""
@@ -195,16 +195,27 @@ class SqliteStore:
 
     async def aclose(self) -> None:
         """Close the file, when all that was begun is done."""
-        if not self._is_closed:
-            closing = asyncio.wrap_future(self._thread.submit(self._close))
-            self._is_closed = True
-            await closing
+        if self._is_closed:
+            return
+        self._is_closed = True
+        if self._process == os.getpid():  # else what there is is another process's
+            await asyncio.wrap_future(self._thread.submit(self._close))
             self._thread.shutdown(wait=False)
 
     async def _run(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         if self._is_closed:
             raise ClosedError("the store was closed")
+        if self._process != os.getpid():
+            self._inherited.append(self._connection)
+            self._start()
         return await asyncio.wrap_future(self._thread.submit(lambda: work(self._opened())))
+
+    def _start(self) -> None:
+        """Begin without a connection, also in a forked child: it has no thread of its parent's, and
+        the connection that it was given must be neither used nor closed there."""
+        self._process = os.getpid()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="llmgate-store")
+        self._connection: sqlite3.Connection | None = None
 
     def _opened(self) -> sqlite3.Connection:
         """The connection of the store's thread."""

@@ -156,3 +156,56 @@ async def test_what_is_counted_is_what_there_is(tmp_path: Path) -> None:
     connection.close()
     assert there == counted
     assert counted[1] <= 500
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_a_forked_child_has_a_connection_of_its_own(tmp_path: Path) -> None:
+    """It has no thread of its parent's, and would wait for it for ever."""
+    store = SqliteStore(tmp_path / "store.db")
+
+    async def use(key: str) -> bytes | None:
+        async with asyncio.timeout(20):
+            await store.set(key, key.encode())
+            return await store.get("parent")
+
+    assert b"parent" == asyncio.run(use("parent"))
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            code = 0 if asyncio.run(use("child")) == b"parent" else 2
+        finally:
+            os._exit(code)
+    assert (child, 0) == os.waitpid(child, 0)
+
+    async def after() -> bytes | None:
+        try:
+            return await store.get("child")
+        finally:
+            await store.aclose()
+
+    assert b"child" == asyncio.run(after())
+
+
+async def test_what_another_process_opened_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is neither used nor closed."""
+    one, other = SqliteStore(tmp_path / "store.db"), SqliteStore(tmp_path / "store.db")
+    await one.set("a", b"1")
+    await other.set("a", b"2")
+    inherited, thread, kept = one._connection, one._thread, other._thread
+    assert inherited is not None
+    process = os.getpid()
+    monkeypatch.setattr(os, "getpid", lambda: process + 1)
+    assert b"2" == await one.get("a")
+    assert [inherited] == one._inherited
+    assert inherited is not one._connection
+    await one.aclose()
+    await other.aclose()
+    assert other._connection is not None
+    assert [None, None] == [  # neither thread was shut down
+        thread.submit(inherited.close).result(),
+        kept.submit(other._connection.close).result(),
+    ]
