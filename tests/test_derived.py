@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import pytest
 
@@ -298,3 +300,13 @@ async def test_what_is_replayed_stays_as_it_is() -> None:
     assert ("hit", Counted(1)) == (completion.exchange.cache, completion.choices[0].message.parsed)
     assert before is kept.exchange
     assert kept.choices[0].message.parsed is None
+
+
+def test_what_is_no_completion_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is one error where it was given, and none where the half of a stream is collected."""
+    unraisable = list[Any]()
+    monkeypatch.setattr("sys.unraisablehook", unraisable.append)
+    with pytest.raises(AttributeError):
+        Stream.replay(cast("Any", None))
+    gc.collect()
+    assert [] == unraisable

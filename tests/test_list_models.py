@@ -140,6 +140,14 @@ def test_all_providers_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 403 == found.errors["closed"].status
 
 
+async def test_a_models_name_in_place_of_a_providers() -> None:
+    """The error says what to write."""
+    async with Client(providers={"chat": Chat()}) as client:
+        with pytest.raises(InvalidRequestError, match="'chat' lists all of its models") as caught:
+            await client.alist_models("chat/x")
+    assert "provider" == caught.value.path
+
+
 class Server(Vectors):
     """A server that needs no key, and that nobody has set up."""
 

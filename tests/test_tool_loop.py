@@ -208,3 +208,34 @@ async def test_cancellation_ends_the_tools() -> None:
     with anyio.move_on_after(0.2):
         await loop([called("waits")], tools=[waits])
     assert ended == [True]
+
+
+class Silent:
+    """A client whose model gives no choice."""
+
+    async def acompletion(self, model: str, messages: Any, **options: Any) -> Any:
+        """A completion, or a stream of one."""
+        completion = Completion([], "id-1")
+        return llmgate.Stream.replay(completion) if options.get("stream") else completion
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_response_without_a_choice(stream: bool) -> None:
+    """There is nothing to go on from; the response is among those of the run."""
+
+    async def runs() -> None:
+        client = Silent()
+        if not stream:
+            await arun_tools("fake/m", MESSAGES, tools=[weather], client=client)
+            return
+        async for _ in await arun_tools(
+            "fake/m", MESSAGES, tools=[weather], stream=True, client=client
+        ):
+            pass
+
+    with pytest.raises(ToolLoopError, match="the response has no choice") as caught:
+        await runs()
+    assert ([*MESSAGES], ["id-1"]) == (
+        caught.value.run.messages,
+        [completion.id for completion in caught.value.run.completions],
+    )

@@ -204,13 +204,14 @@ class ReplayedSource:
 
     def __init__(self, completion: Completion, *, include_usage: bool) -> None:
         self.ready: deque[Chunk] = deque()
-        self.ready.extend(completion_chunks(completion, include_usage=include_usage))
-        self.usage = completion.usage
-        self.exchange = completion.exchange
+        self.usage: Usage | None = None
         self.is_unread = False
         self.end: StreamEnd | None = None
         self._completion = completion
         self._callbacks: tuple[WhenDone, ...] = ()
+        # whoever gives what is no completion has an error here, and what there is then is dropped
+        self.usage, self.exchange = completion.usage, completion.exchange
+        self.ready.extend(completion_chunks(completion, include_usage=include_usage))
 
     async def pull(self) -> bool:
         """The end: all chunks are ready from the beginning."""

@@ -22,6 +22,7 @@ from llmgate.errors import (
     ProviderError,
     UnsupportedError,
     describe_value,
+    excerpt,
 )
 from llmgate.models import Model, ModelList
 from llmgate.options import ListOptions
@@ -74,6 +75,10 @@ def parse_listing(provider: str | None, options: ListOptions) -> ListingCall:
     """
     if provider is not None and (type(provider) is not str or not provider.strip()):
         raise InvalidRequestError.expected("a provider's name", provider, "provider")
+    if provider is not None and "/" in provider:
+        got, name = excerpt(provider, 60), excerpt(provider.partition("/")[0], 60)
+        reason = f"expected a provider's name, got {got!r}; {name!r} lists all of its models"
+        raise InvalidRequestError(reason, path="provider")
     call = ListingCall(f"{provider or ''}/")
     parameters, own = split_options(options, ListOptions)
     call.max_age = _checked_age(parameters.get("max_age"))

@@ -97,7 +97,8 @@ class ToolRun:
 
 
 class ToolLoopError(LLMGateError):
-    """The loop reached ``max_rounds`` or ``max_calls``, or a tool failed and ``on_error="raise"``.
+    """The loop reached ``max_rounds`` or ``max_calls``, a response had no choice, or a tool failed
+    and ``on_error="raise"``.
 
     ``run`` is what there was until then; its history ends with the model's calls, or with their
     results.
@@ -272,8 +273,10 @@ class Loop:
                     yield chunk
                 result = await stream.completion()
         completion: Completion = result
-        message: Message = completion.choices[0].message
         self.history.completions.append(completion)
+        if not completion.choices:
+            raise ToolLoopError("the response has no choice to go on from", run=self.history)
+        message: Message = completion.choices[0].message
         self.history.messages.append(message)
 
     def _options_now(self) -> dict[str, Any]:
