@@ -48,6 +48,9 @@ BAD_PARTS: Sequence[tuple[str, Any, str]] = [
     ("base64", ["a"], "exchanges[0].response.base64: it cannot be decoded"),
     ("chunks", [["a"], 3], "exchanges[0].response.chunks[1]: expected a list of lines"),
     ("pauses", ["a"], "exchanges[0].response.pauses: expected numbers"),
+    ("pauses", [float("inf")], "exchanges[0].response.pauses: expected numbers"),
+    ("json", [float("nan")], "exchanges[0].response.json: it cannot be sent"),
+    ("json", "\ud800", "exchanges[0].response.json: it cannot be sent"),
     ("ended", "Nonsense", "exchanges[0].response.ended: there is no error named 'Nonsense'"),
 ]
 

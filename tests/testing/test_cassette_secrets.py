@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,6 +21,7 @@ from llmgate.testing import (
     UnknownRequestError,
     cassette,
 )
+from llmgate.testing.cassettes.scrubbing import Scrubber
 from llmgate_openai import OpenAI
 from tests.testing.canned_openai import (
     KEY,
@@ -164,3 +166,27 @@ async def test_tokens_of_sign_ins_are_not_recorded(tmp_path: Path) -> None:
     assert "assertion=abc" not in text
     assert "grant_type=client_credentials&client_secret=***&assertion=***" in text
     assert '"access_token": "***"' in text
+
+
+def test_of_two_cassettes_each_learns_what_is_revealed() -> None:
+    """Also where the one that was opened first is closed first; then nobody listens any more."""
+    before, first, second = vars(Secret)["reveal"], Scrubber(), Scrubber()
+    with ExitStack() as later:
+        with first.watch():
+            later.enter_context(second.watch())
+        assert "key-of-another" == Secret("key-of-another").reveal()
+    assert ("***", "key-of-another") == (
+        second.text("key-of-another"),
+        first.text("key-of-another"),
+    )
+    assert before is vars(Secret)["reveal"]
+
+
+def test_what_stands_beside_an_odd_index_is_hidden() -> None:
+    """An index is mostly a number; one that is a list, say, names nothing."""
+    scrubber = Scrubber()
+    scrubber.learn(KEY)
+    sent: Any = {"choices": [{"index": [1], "text": KEY}, {"index": [2], "text": "x"}]}
+    [piece] = scrubber.stream([f"data: {json.dumps(sent)}\n\n".encode()])
+    sent["choices"][0]["text"] = "***"
+    assert sent == json.loads(piece.removeprefix(b"data: "))

@@ -22,6 +22,7 @@ import json
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, TypeVar
@@ -272,7 +273,7 @@ def _response(place: _Place) -> RecordedResponse:
     else:
         pieces = [_body(place)]
     pauses = place.array("pauses") if "pauses" in place.value else []
-    if not all(isinstance(pause, int | float) and pause >= 0 for pause in pauses):
+    if not all(isinstance(pause, int | float) and 0 <= pause < inf for pause in pauses):
         raise place.error("pauses", "expected numbers of seconds")
     status = place.get("status", int)
     return RecordedResponse(status, place.headers(), pieces, pauses, ended, is_stream)
@@ -285,12 +286,20 @@ def _is_error(name: str) -> bool:
 
 def _body(place: _Place) -> bytes:
     if "json" in place.value:
-        return _encoded(place.value["json"])
+        return _json(place, place.value["json"])
     if "text" in place.value:
         return _piece(place, "text", place.value["text"])
     if "base64" in place.value:
         return _piece(place, "base64", {"base64": place.value["base64"]})
     return b""
+
+
+def _json(place: _Place, value: object) -> bytes:
+    try:
+        return _encoded(value)
+    except ValueError as error:  # a number that JSON lacks, half of a character
+        reason = f"it cannot be sent as JSON: {error}"
+    raise place.error("json", reason)
 
 
 def _piece(place: _Place, name: str, shown: Any) -> bytes:

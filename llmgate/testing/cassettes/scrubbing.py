@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -73,19 +74,17 @@ class Scrubber:
 
     @contextmanager
     def watch(self) -> Generator[None]:
-        """Learn what is revealed within."""
-        before, learn = Secret.reveal, self.learn
-
-        def reveal(self: Secret) -> str:
-            text = before(self)
-            learn(text)
-            return text
-
-        Secret.reveal = reveal  # type: ignore[method-assign] # for a while
+        """Learn what is revealed within, whatever other scrubbers begin or end meanwhile."""
+        with _lock:
+            _watching.append(self)
+            Secret.reveal = _reveal_to_watching  # type: ignore[method-assign] # for a while
         try:
             yield
         finally:
-            Secret.reveal = before  # type: ignore[method-assign] # as it was
+            with _lock:
+                _watching.remove(self)
+                if not _watching:
+                    Secret.reveal = _reveal  # type: ignore[method-assign] # as it was
 
     @property
     def forms(self) -> tuple[str, ...]:
@@ -204,6 +203,18 @@ class Scrubber:
             offset += len(text)
 
 
+_lock = threading.Lock()
+_watching: list[Scrubber] = []
+_reveal = Secret.reveal
+
+
+def _reveal_to_watching(self: Secret) -> str:
+    text = _reveal(self)
+    for each in [*_watching]:
+        each.learn(text)
+    return text
+
+
 def _hide_field(field: str) -> str:
     name, equals, _ = field.partition("=")
     return f"{name}={_HIDDEN}" if equals and _is_private(unquote(name)) else field
@@ -257,8 +268,8 @@ def _paths_in(
         if isinstance(item, str):
             yield (*path, key), (value, key, item)
         else:  # the items of a list are known by their index, where they have one
-            step = item.get("index", key) if is_object(item) else key
-            yield from _paths_in(item, (*path, step))
+            index = item.get("index") if is_object(item) else None
+            yield from _paths_in(item, (*path, index if isinstance(index, int | str) else key))
 
 
 _LINE = re.compile(rb"^(?:data:)?[ \t]*([\[{].*?)\r?$", re.MULTILINE)
