@@ -228,7 +228,7 @@ async def test_a_file_is_read_within_the_deadline_and_off_the_loop(tmp_path: Pat
             await asyncio.sleep(0.01)
 
     ticking = asyncio.ensure_future(tick())
-    with pytest.raises(DeadlineExceededError, match="a file of the messages did not load"):
+    with pytest.raises(DeadlineExceededError, match="a file in the messages did not load"):
         await asked(llmgate.file(tmp_path / "pipe"), timeout=0.3)
     ticking.cancel()
     assert ticks > 5
@@ -272,3 +272,9 @@ def test_what_is_no_source() -> None:
         llmgate.image(source)
     assert isinstance(llmgate.image("~/cat.png"), LocalFile)
     assert not llmgate.image("~/cat.png").path.startswith("~")
+
+
+@pytest.mark.parametrize("beginning", [b"ID3", b"\xff\xfb", b"\xff\xfa", b"\xff\xf3", b"\xff\xf2"])
+def test_the_bytes_of_an_mp3(beginning: bytes) -> None:
+    """With tags before it or without, of MPEG 1 or 2, with checksums or without."""
+    assert "mp3" == llmgate.audio(beginning + b"\x84\xc4")["input_audio"]["format"]
