@@ -270,11 +270,16 @@ def arguments_of(call: Any, index: int, common: Mapping[str, Any]) -> dict[str, 
     given.pop("custom_id", None)
     if isinstance(given.get("body"), Mapping):  # as in OpenAI's batch files
         given = {**given.pop("body"), **{k: v for k, v in given.items() if k not in _OF_HTTP}}
-    given.pop("stream", None)
+    if given.get("model") is None:  # as in a row without one
+        given.pop("model", None)
     prompt = given.pop("prompt", None)
+    if prompt is not None and given.get("messages") is not None:
+        reason = "prompt and messages are both given; one of them is to be left out"
+        raise InvalidRequestError(reason, path=f"calls[{index}]")
     if prompt is not None:
         given["messages"] = [{"role": "user", "content": prompt}]
     arguments = {name: value for name, value in common.items() if value is not None} | given
+    arguments.pop("stream", None)  # a record has a completion
     system = arguments.pop("system", None)
     if prompt is not None and system is not None:
         arguments["messages"] = [{"role": "system", "content": system}, *arguments["messages"]]
@@ -348,6 +353,7 @@ class Budget:
 
 
 def _amount(given: Any) -> Decimal:
-    if not (is_number(given) or isinstance(given, Decimal)) or not given > 0:
+    is_known = is_number(given) or (isinstance(given, Decimal) and not given.is_nan())
+    if not is_known or not given > 0:
         raise InvalidRequestError.expected("an amount above 0", given, "max_cost")
     return Decimal(str(given))

@@ -71,6 +71,8 @@ def mcp_server(
             raise InvalidRequestError.expected("a command as a list of texts", server, "server")
         if headers is not None:
             raise InvalidRequestError("headers are for an address", path="headers")
+    if isinstance(only, str):
+        raise InvalidRequestError.expected("a list of names of tools", only, "only")
     return McpServer(
         _ServerParameters(server, env, cwd, headers),
         only=None if only is None else frozenset(only),

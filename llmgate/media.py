@@ -123,7 +123,12 @@ _BEGINNINGS = {
         (b"GIF8", "image/gif"),
         (b"BM", "image/bmp"),
     ),
-    "audio": ((b"ID3", "mp3"), (b"\xff\xfb", "mp3"), (b"fLaC", "flac"), (b"OggS", "ogg")),
+    "audio": (
+        (b"ID3", "mp3"),
+        *((b"\xff" + kind, "mp3") for kind in (b"\xfb", b"\xfa", b"\xf3", b"\xf2")),
+        (b"fLaC", "flac"),
+        (b"OggS", "ogg"),
+    ),
     "file": ((b"%PDF", "application/pdf"),),
 }
 """How data of a kind begins. Those in a RIFF name themselves later."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,15 @@ async def test_each_call_has_one_record() -> None:
     assert "Be brief" == brief.text
     [nobody] = await made(["a"], model=None)
     assert "calls[0]: the call has no model" in str(nobody.error)
+
+
+async def test_what_a_call_leaves_open_is_that_of_all() -> None:
+    """A row without a model has none of its own; and a record has a completion, and no stream."""
+    streamed: dict[str, Any] = {"stream": True}
+    [record] = await made([{"prompt": "a", "model": None, "stream": True}], **streamed)
+    assert "fake/m: a" == record.text
+    [both] = await made([{"prompt": "a", "messages": [{"role": "user", "content": "b"}]}])
+    assert "calls[0]: prompt and messages are both given" in str(both.error)
 
 
 async def test_records_come_as_calls_end_or_in_order() -> None:
@@ -137,6 +147,7 @@ async def test_calls_that_cannot_be_read_end_the_batch() -> None:
         (["a"], {"concurrency": True}, "concurrency"),
         (["a"], {"max_cost": 0}, "max_cost"),
         (["a"], {"max_cost": "1"}, "max_cost"),
+        (["a"], {"max_cost": Decimal("NaN")}, "max_cost"),
         ("a", {}, "calls"),
         ({"prompt": "a"}, {}, "calls"),
         (3, {}, "calls"),

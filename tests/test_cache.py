@@ -221,7 +221,14 @@ async def test_a_store_that_fails_costs_time_and_no_call() -> None:
     assert 4 == cache.failures
 
 
-@pytest.mark.parametrize("kept", [b"{", b"[]", b'{"version": 99}'])
+NOT_KEPT = (
+    *(b"{", b"[]", b'{"version": 99}', b'{"version": 2}'),
+    b'{"version": 2, "response": {"choices": 5}}',
+)
+"""The last ones by somebody who has the same version all the same."""
+
+
+@pytest.mark.parametrize("kept", [*NOT_KEPT])
 async def test_what_another_version_kept_is_not_read(kept: bytes) -> None:
     """It is asked for, and replaced."""
     store = MemoryStore()

@@ -238,6 +238,7 @@ async def test_headers_that_say_nothing_is_left_do_so_too() -> None:
         ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "7"}, 7),
         ({"ratelimit-remaining": "0", "ratelimit-reset": "7"}, 7),
         ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "AT"}, 10),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "AT MS"}, 10),
         (
             {
                 "anthropic-ratelimit-tokens-remaining": "0",
@@ -257,7 +258,8 @@ async def test_headers_that_say_nothing_is_left_do_so_too() -> None:
 def test_spellings_of_rate_limits(headers: dict[str, str], seconds: float) -> None:
     """Durations, seconds and times; at most two minutes."""
     soon = datetime.now(UTC) + timedelta(seconds=10)
-    known = {"AT": str(soon.timestamp()), "TIME": soon.isoformat()}
+    at = soon.timestamp()
+    known = {"AT": str(at), "AT MS": str(int(at * 1000)), "TIME": soon.isoformat()}
     found = advice_in({name: known.get(value, value) for name, value in headers.items()}, 0)
     pause = 0 if found is None else found.pause
     assert pause == pytest.approx(seconds, abs=0.5 if seconds == 10 else 1e-6)

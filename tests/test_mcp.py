@@ -187,6 +187,7 @@ async def test_names_that_clash() -> None:
         ([], {}, "a list of texts"),
         (["python", 1], {}, "a list of texts"),
         (["python"], {"headers": {}}, "headers are for an address"),
+        (["python"], {"only": "search"}, "only: expected a list of names of tools"),
         ("https://x", {"env": {}}, "env and cwd are for a command"),
         ("https://x", {"cwd": "."}, "env and cwd are for a command"),
     ],

@@ -72,12 +72,11 @@ class Cache(Middleware):
         if mode == "bypass":
             return await handler(call)
         key, ttl = self._key(call), self._ttl_of(call)
-        found = None if mode == "refresh" else await self._find(key)
+        found = None if mode == "refresh" else await self._find(Completion, key)
         if found is not None:
-            completion = _restored(Completion, found)
             if call.stream:
-                return Stream.replay(completion, include_usage=call.wants_usage_chunk)
-            return completion
+                return Stream.replay(found, include_usage=call.wants_usage_chunk)
+            return found
         if not call.stream:
             ask = partial(cast("Callable[[ChatCall], Awaitable[Completion]]", handler), call)
             return await self._ask(Completion, key, ttl, ask, is_fresh=mode == "refresh")
@@ -91,9 +90,9 @@ class Cache(Middleware):
         if mode == "bypass":
             return await handler(call)
         key = self._key(call)
-        found = None if mode == "refresh" else await self._find(key)
+        found = None if mode == "refresh" else await self._find(Embeddings, key)
         if found is not None:
-            return _restored(Embeddings, found)
+            return found
         ask, ttl = partial(handler, call), self._ttl_of(call)
         return await self._ask(Embeddings, key, ttl, ask, is_fresh=mode == "refresh")
 
@@ -120,9 +119,9 @@ class Cache(Middleware):
             try:
                 return _restored(kind, read_own_json(await asyncio.shield(running)))
             except _GivenUpError:  # the first one that gets here asks, and the others wait for it
-                found = None if is_fresh else await self._find(key)
+                found = None if is_fresh else await self._find(kind, key)
                 if found is not None:
-                    return _restored(kind, found)
+                    return found
             except _NotKeptError:
                 return (await self._asked(key, ttl, ask))[0]
         future = self._running[place] = place[0].create_future()
@@ -151,13 +150,13 @@ class Cache(Middleware):
             await self._keep(key, written, ttl)
         return response, written
 
-    async def _find(self, key: str) -> dict[str, Any] | None:
-        """What is kept for a key, as far as this version can read it."""
+    async def _find(self, kind: type[Kept], key: str) -> Kept | None:
+        """What is kept for a key, as a new response, as far as this version can read it."""
         try:
             raw = await self._store.get(key)
             kept: dict[str, Any] | None = None if raw is None else read_own_json(raw)
             if kept is not None and kept["version"] == _VERSION:
-                return kept
+                return _restored(kind, kept)
         except Exception:  # noqa: BLE001 - whatever became of the store: the provider can be asked
             self.failures += 1
         return None

@@ -42,7 +42,7 @@ def advice_in(headers: Mapping[str, str], tokens: int) -> Advice | None:
     OpenAI and hosts of its format: ``x-ratelimit-remaining-requests: 0`` and
     ``x-ratelimit-reset-requests: 6m0s``. Anthropic: ``anthropic-ratelimit-tokens-remaining: 0`` and
     ``anthropic-ratelimit-tokens-reset``, a time of RFC 3339. Others: ``x-ratelimit-remaining`` and
-    ``x-ratelimit-reset``, in seconds or as a time since the epoch.
+    ``x-ratelimit-reset``, in seconds or as a time since the epoch, also in milliseconds.
 
     Where nothing is left, calls wait until it is. Where less than a quarter of a limit is left
     (``x-ratelimit-limit-requests: 60``), what is left is spread over the time until then.
@@ -157,7 +157,8 @@ def _seconds(reset: str) -> float:
     except ValueError:
         pass
     else:
-        return max(0.0, number - now.timestamp() if number > 1e9 else number)
+        since_epoch = number / 1000 if number > 1e11 else number  # some are in milliseconds
+        return max(0.0, since_epoch - now.timestamp() if number > 1e9 else number)
     found = _DURATION.fullmatch(text)
     if found and text:
         days, hours, minutes, seconds, milliseconds = (float(part or 0) for part in found.groups())
