@@ -78,7 +78,7 @@ async def test_asked_to_close() -> None:
     closed: list[str] = []
     owner = Owner()
     keeper = await kept(owner, closed)
-    await keeper.aclose()
+    await asyncio.gather(keeper.aclose(), keeper.aclose())
     await keeper.aclose()
     del owner
     await asyncio.sleep(0)

@@ -35,6 +35,7 @@ class Keeper:
     ) -> None:
         self.is_closed = False
         self._generator = self._kept(close)
+        self._closing = asyncio.Lock()
         self._abandon = abandon
         self._warn = warn
         self._timers = WeakSet[asyncio.TimerHandle]()  # one, which the loop alone holds
@@ -49,7 +50,8 @@ class Keeper:
 
     async def aclose(self) -> None:
         """Close now."""
-        await self._generator.aclose()
+        async with self._closing:  # another task's must have ended before
+            await self._generator.aclose()
 
     def loop_has_ended(self) -> None:
         """Close what nobody has closed."""
