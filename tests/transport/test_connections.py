@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import threading
 import zlib
 
@@ -287,3 +288,14 @@ async def test_header_names_are_in_lower_case() -> None:
             answer = await client.acompletion(MODEL, HI)
     assert {"x-ratelimit-left": "9"} == answer.rate_limit
     assert "r" == answer.request_id
+
+
+async def test_the_length_of_what_a_head_request_does_not_get() -> None:
+    """A response to HEAD says how long a body would be, and has none: the next one follows it."""
+    with FaultServer(head(content_length="5"), ANSWER) as server:
+        async with transport() as each:
+            incoming = await each.open(HttpRequest("HEAD", server.url), Timeout())
+            assert ("5", b"") == (incoming.headers["content-length"], await drained(incoming))
+            incoming = await each.open(HttpRequest("GET", server.url), Timeout())
+            assert COMPLETION == json.loads(await drained(incoming))
+        assert 1 == server.connections

@@ -43,7 +43,7 @@ class FastPath:
 
     def route(self, request: HttpRequest, url: Callable[[str], URL]) -> Route | None:
         """Where a request goes; None when it is one for the session."""
-        if len(request.body) > LARGE_BODY:
+        if len(request.body) > LARGE_BODY or request.method == "HEAD":  # its response has no body
             return None
         route = self._routes.get(request.url)
         if route is None:
