@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from llmgate.provider.http import is_object
+from llmgate.provider.http import is_array, is_object
 
 __all__ = ["as_messages"]
 
@@ -46,7 +46,7 @@ def _as_message(message: Any) -> Any:
     native = message.get("provider_specific_fields")
     if native:
         made["provider_data"] = native
-    elif message.get("thinking_blocks"):
+    elif message.get("thinking_blocks") and is_array(message["thinking_blocks"]):
         made["provider_data"] = {"anthropic": {"content": _with_text(message)}}
     return made
 
@@ -63,16 +63,18 @@ def _with_text(message: Mapping[str, Any]) -> list[Any]:
     if isinstance(content, str) and content:
         blocks.append({"type": "text", "text": content})
     for call in message.get("tool_calls") or ():
-        function = call["function"]
+        function = call.get("function") if is_object(call) else None
+        if not is_object(function):
+            continue  # Anthropic made no such call
         try:
             arguments = json.loads(function.get("arguments") or "{}")
-        except ValueError:
+        except (TypeError, ValueError):
             arguments = {}
         blocks.append(
             {
                 "type": "tool_use",
-                "id": call["id"],
-                "name": function["name"],
+                "id": call.get("id"),
+                "name": function.get("name"),
                 "input": arguments,
             }
         )

@@ -11,6 +11,7 @@ import pytest
 import llmgate_litellm as litellm
 from llmgate import Chunk, Completion
 from llmgate_litellm._convert import model_response, stream_response
+from llmgate_litellm._messages import as_messages
 
 Ask = Callable[..., Any]
 THOUGHT = {"type": "thinking", "thinking": "Well.", "signature": "s"}
@@ -88,3 +89,32 @@ def test_odd_values_in_a_choice_are_no_error(ask: Ask, server: Any, odd: dict[st
     server(json.loads(json.dumps(answer)))
     choice = ask().choices[0]
     assert (0, "stop", "Good day.") == (choice.index, choice.finish_reason, choice.message.content)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [1, {"type": "x"}, {"id": "a", "type": "custom", "custom": {"name": "f", "input": ""}}],
+    ids=repr,
+)
+def test_signed_thoughts_beside_calls_of_other_types(call: Any) -> None:
+    """Anthropic made none of these, so that they are no blocks of its; the message has them yet."""
+    said = {"role": "assistant", "content": "So:", "tool_calls": [call]}
+    [made] = as_messages([{**said, "thinking_blocks": [THOUGHT]}])
+    blocks = [THOUGHT, {"type": "text", "text": "So:"}]
+    assert {**said, "provider_data": {"anthropic": {"content": blocks}}} == made
+
+
+@pytest.mark.parametrize("thoughts", [[], 1, {"a": 1}])
+def test_thoughts_that_are_no_list(thoughts: Any) -> None:
+    """They are left out."""
+    said = {"role": "assistant", "content": "So:"}
+    assert [said] == as_messages([{**said, "thinking_blocks": thoughts}])
+
+
+def test_arguments_of_another_type_beside_signed_thoughts() -> None:
+    """They are none; llmgate says what is wrong with them."""
+    call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": ["x"]}}
+    said = {"role": "assistant", "content": None, "tool_calls": [call]}
+    [made] = as_messages([{**said, "thinking_blocks": [THOUGHT]}])
+    used: dict[str, Any] = {"type": "tool_use", "id": "a", "name": "f", "input": {}}
+    assert [THOUGHT, used] == made["provider_data"]["anthropic"]["content"]

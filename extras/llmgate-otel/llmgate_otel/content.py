@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from llmgate.middleware import ChatCall
 from llmgate.types import Completion
@@ -63,8 +63,8 @@ def as_attributes(content: Table) -> dict[str, str]:
 def _tools(call: ChatCall) -> Iterator[Table]:
     tools: Any = call.parameters.get("tools") or ()
     for tool in tools:
-        function: Table | None = tool.get("function")
-        yield tool if function is None else {"type": "function", **function}
+        function = _table(tool.get("function"))
+        yield {"type": "function", **function} if function else tool
 
 
 def _parts(message: Table) -> Iterator[Table]:
@@ -77,12 +77,19 @@ def _parts(message: Table) -> Iterator[Table]:
     if message.get("reasoning_content"):
         yield {"type": "reasoning", "content": message["reasoning_content"]}
     yield from _content(message.get("content"))
+    if message.get("role") in ("user", "function"):  # whose field of that name may hold anything
+        return
     calls: Iterable[Table] = message.get("tool_calls") or ()
     for call in calls:
-        function: Table = call.get("function") or call.get("custom") or {}
+        function = _table(call.get("function")) or _table(call.get("custom"))
         arguments = _read(function.get("arguments", function.get("input")))
         about = {"id": call.get("id"), "name": function.get("name"), "arguments": arguments}
         yield {"type": "tool_call", **about}
+
+
+def _table(value: Any) -> Table:
+    """What a call or a tool says of itself; nothing where it is of a type that a host invented."""
+    return cast("Table", value) if isinstance(value, Mapping) else {}
 
 
 def _content(content: Any) -> Iterator[Table]:

@@ -317,6 +317,27 @@ def test_tools_of_other_types() -> None:
     from llmgate.middleware import ChatCall
     from llmgate_otel.content import request_content
 
-    tool: Any = {"type": "custom", "custom": {"name": "x"}}
-    found = request_content(ChatCall("m", [], {"tools": [tool]}))
-    assert {"gen_ai.tool.definitions": [tool]} == found
+    tools: list[Any] = [
+        {"type": "custom", "custom": {"name": "x"}},
+        {"type": "x", "function": True},
+    ]
+    found = request_content(ChatCall("m", [], {"tools": tools}))
+    assert {"gen_ai.tool.definitions": tools} == found
+
+
+def test_calls_of_other_types() -> None:
+    """Have what they have; the field of another role is no list of calls."""
+    from llmgate.middleware import ChatCall
+    from llmgate_otel.content import request_content
+
+    calls: list[Any] = [{"type": "x", "function": "f", "id": "a"}, {"type": "x", "custom": 1}]
+    messages: list[Any] = [
+        {"role": "user", "content": "Hi", "tool_calls": [1]},
+        {"role": "assistant", "content": None, "tool_calls": calls},
+    ]
+    found = request_content(ChatCall("m", messages, {}))["gen_ai.input.messages"]
+    empty: dict[str, Any] = {"type": "tool_call", "id": None, "name": None, "arguments": None}
+    assert [
+        {"role": "user", "parts": [{"type": "text", "content": "Hi"}]},
+        {"role": "assistant", "parts": [{**empty, "id": "a"}, empty]},
+    ] == found
