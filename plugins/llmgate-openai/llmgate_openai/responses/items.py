@@ -14,6 +14,7 @@ from llmgate.provider.kit import Fields, NativeContent, SideFields
 from llmgate.report import Report
 from llmgate.types import ChoiceDelta, ChunkChoice, FunctionDelta, ToolCallDelta
 from llmgate_openai.request.messages import ITEMS
+from llmgate_openai.responses.open_items import Item, OpenItems
 from llmgate_openai.responses.parts import (
     annotation_of,
     is_plain_item,
@@ -26,33 +27,6 @@ __all__ = ["Items"]
 
 Event = dict[str, Any]
 Choices = Iterable[ChunkChoice]
-
-
-class _Item:
-    """What has come of one item."""
-
-    __slots__ = (
-        "annotations",
-        "call",
-        "has_refused",
-        "is_custom",
-        "is_silent",
-        "pieces",
-        "starts",
-        "thought",
-        "thoughts",
-    )
-
-    def __init__(self) -> None:
-        self.call: int | None = None
-        self.is_custom = False
-        self.is_silent = False  # its text is not given
-        self.has_refused = False
-        self.annotations = 0
-        self.pieces: list[str] = []  # of a call's arguments
-        self.starts: dict[Any, int] = {}  # where the parts of a text begin in the whole, by index
-        self.thought = ""  # the kind of the pieces of reasoning that came first
-        self.thoughts = set[Any]()  # the indexes of its parts
 
 
 class Items:
@@ -75,8 +49,8 @@ class Items:
         self._report = report
         self._is_json = is_json
         self._has_functions = has_functions
-        self._open: dict[Any, _Item] = {}
-        self._ended = set[Any]()
+        self._open = OpenItems()
+        self._has_ended = False  # an item, by an event of its own
         self._native = NativeContent(is_plain_item)
         self._length = 0  # of the text so far
         self._has_thought = False
@@ -89,7 +63,7 @@ class Items:
         piece = event.get("delta")
         if type(piece) is not str:
             piece = text_of(piece, "delta")
-        item = self._item_of(event)
+        item = self._open.of(event)
         if not piece or item.is_silent:
             return ""
         part = event.get("content_index")
@@ -127,22 +101,14 @@ class Items:
 
     def annotation(self, event: Event) -> Choices:
         """A citation in a text."""
-        item = self._item_of(event)
+        item = self._open.of(event)
         item.annotations += 1
         start = item.starts.get(event.get("content_index"), self._length)
         made = annotation_of(event.get("annotation"), start)
         return () if made is None else (ChunkChoice(ChoiceDelta(annotations=[made])),)
 
-    def _piece(self, event: Event) -> tuple[str, _Item]:
-        return text_of(event.get("delta"), "delta"), self._item_of(event)
-
-    def _item_of(self, event: Event) -> _Item:
-        """The item that an event is about; some hosts do not say that it begins."""
-        index = event.get("output_index", event.get("item_id"))
-        item = self._open.get(index)
-        if item is None:
-            item = self._open[index] = _Item()
-        return item
+    def _piece(self, event: Event) -> tuple[str, Item]:
+        return text_of(event.get("delta"), "delta"), self._open.of(event)
 
     def _separated(self, thought: str) -> str:
         """A part of the reasoning, apart from those before it."""
@@ -153,7 +119,10 @@ class Items:
 
     def begin(self, event: Event) -> Choices:
         """An item that begins."""
-        item, given = self._item_of(event), Fields(event).object("item").payload
+        given = Fields(event).object("item").payload
+        return self._begun(self._open.begun(event), given)
+
+    def _begun(self, item: Item, given: Event) -> Choices:
         match given.get("type"):
             case "message" if self._is_json:
                 item.is_silent = self._answered or given.get("phase") == "commentary"
@@ -170,12 +139,15 @@ class Items:
     def end(self, event: Event) -> Choices:
         """An item that ends, and what of it no event has brought yet."""
         given = Fields(event).object("item").payload
-        index = event.get("output_index", event.get("item_id"))
+        self._has_ended = True
+        return self._ended(self._open.find(event), event, given)
+
+    def _ended(self, item: Item | None, event: Event, given: Event) -> Choices:
         choices: list[ChunkChoice] = []
-        if index not in self._open:
-            choices += self.begin(event)
-        item = self._open.pop(index)
-        self._ended.add(index)
+        if item is None:
+            item = self._open.begun(event)
+            choices += self._begun(item, given)
+        self._open.close(item)
         match given.get("type"):
             case "message":
                 choices += self._end_message(item, given)
@@ -195,14 +167,16 @@ class Items:
     def rest(self, output: list[Any]) -> Choices:
         """What the items of the whole response have that no event has brought: those that have not
         ended, and all where none has."""
-        is_told = bool(self._ended)
+        is_told = self._has_ended
         choices: list[ChunkChoice] = []
         for index, item in enumerate(output):
-            if index in self._open or not is_told:
-                choices += self.end({"output_index": index, "item": item})
+            found = self._open.find_whole(index, item, by_kind=not is_told)
+            if found is not None or not is_told:
+                event = {"output_index": index, "item": item}
+                choices += self._ended(found, event, Fields(event).object("item").payload)
         return choices
 
-    def _end_message(self, item: _Item, given: Event) -> list[ChunkChoice]:
+    def _end_message(self, item: Item, given: Event) -> list[ChunkChoice]:
         if item.is_silent:
             return []
         content = given.get("content")
@@ -229,7 +203,7 @@ class Items:
 
     # --- calls ---
 
-    def _begin_call(self, item: _Item, given: Event) -> ChunkChoice:
+    def _begin_call(self, item: Item, given: Event) -> ChunkChoice:
         number, self.calls = self.calls, self.calls + 1
         item.call, item.is_custom = number, given["type"] == "custom_tool_call"
         name = Fields(given, "the call").text("name")
@@ -244,7 +218,7 @@ class Items:
             begun = ToolCallDelta(number, identifier, FunctionDelta(name, ""), type="function")
         return ChunkChoice(ChoiceDelta(tool_calls=[begun]))
 
-    def _end_call(self, item: _Item, given: Event) -> list[ChunkChoice]:
+    def _end_call(self, item: Item, given: Event) -> list[ChunkChoice]:
         choices = list[ChunkChoice]()
         if item.call is None:
             choices.append(self._begin_call(item, given))
@@ -255,7 +229,7 @@ class Items:
             choices.append(self._arguments(item, item.call or 0, whole[len(received) :]))
         return choices
 
-    def _arguments(self, item: _Item, number: int, piece: str) -> ChunkChoice:
+    def _arguments(self, item: Item, number: int, piece: str) -> ChunkChoice:
         if self._is_legacy(item):
             return ChunkChoice(ChoiceDelta(function_call=FunctionDelta(None, piece)))
         if item.is_custom:
@@ -264,7 +238,7 @@ class Items:
             fragment = ToolCallDelta(number, function=FunctionDelta(None, piece))
         return ChunkChoice(ChoiceDelta(tool_calls=[fragment]))
 
-    def _is_legacy(self, item: _Item) -> bool:
+    def _is_legacy(self, item: Item) -> bool:
         return self._has_functions and item.call == 0 and not item.is_custom
 
 
