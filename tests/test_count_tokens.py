@@ -80,7 +80,7 @@ def test_it_is_an_estimate_where_the_host_has_no_such_path(outcome: Any) -> None
     found = counts(provider)
     assert found == counts(FakeProvider())
     assert found.is_estimate
-    assert (found.tokens, found.basis) == (12, "4 bytes a token, as in English")
+    assert (found.tokens, found.basis) == (12, "4 bytes per token, as in English")
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_an_estimate_learns_from_the_usage_of_calls() -> None:
         client.completion("fake/fake-1", longer)
         client.completion("fake/fake-1", longer)  # of the cache
         learnt = client.count_tokens("fake/fake-1", [{"role": "user", "content": "y" * 500}])
-        assert (learnt.is_estimate, learnt.basis) == (True, "2.00 bytes a token in 1 calls")
+        assert (learnt.is_estimate, learnt.basis) == (True, "2.00 bytes per token in 1 calls")
         assert 248 <= learnt.tokens <= 252
         assert "English" in client.count_tokens("fake/fake-2", HI).basis
         client.completion("fake/quiet", longer)

@@ -79,7 +79,7 @@ WORK: list[Step] = [ANSWER, stream("a", "b"), ENDLESS, ANSWER]
 SAID = "Hi a b a Hi"
 INSIDE = {
     "in a thread, after the main thread's end": (
-        " the process is ending, and can make no call inside a running event loop: await it"
+        " the process is ending, so no call can run inside a running event loop: await it"
     ),
     "in a thread, after a call and the main thread's end": " Hi",
 }

@@ -68,7 +68,7 @@ BAD_PARAMETERS: dict[str, tuple[dict[str, Any], str, str]] = {
         "functions[0].parameters",
         "expected a dictionary, got str",
     ),
-    "a bias by truth": ({"logit_bias": {True: 1}}, "logit_bias", "the key True is no text"),
+    "a bias by truth": ({"logit_bias": {True: 1}}, "logit_bias", "the key True is not a string"),
     "fewer tokens than none": ({"max_tokens": -2}, "max_tokens", "greater than or equal to 1"),
     "a format without a type": (
         {"response_format": {"json_schema": {"name": "a", "schema": {}}}},

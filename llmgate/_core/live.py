@@ -39,10 +39,11 @@ from llmgate.types import Chunk, ChunkChoice, Completion, Usage
 class LiveSource:
     """A ``Source`` that reads a streamed response, decoded by its provider's decoder."""
 
-    _outcome: Outcome | None = "error"  # until ``__init__`` is done, there is nothing to close
+    _outcome: Outcome | None = "error"  # nothing to close until ``__init__`` is done
 
     def __init__(self, opened: OpenStream, *, bare_chunks: bool = False) -> None:
-        """``bare_chunks`` also delivers chunks without a choice, such as that of the usage."""
+        """``bare_chunks`` says to deliver chunks without a choice too, such as the one with the
+        usage."""
         self._state = opened.state
         self._decoder = opened.decoder
         self._framer = opened.decoder.framer
@@ -64,7 +65,7 @@ class LiveSource:
         # a weak reference, so that an unreferenced stream is collected, and closed
         self._state.deadline.watch(partial(LiveSource._expire, proxy(self)))
 
-    # --- what it tells ---
+    # --- properties ---
 
     @property
     def usage(self) -> Usage | None:
@@ -83,7 +84,7 @@ class LiveSource:
 
     @property
     def has_undecoded_bytes(self) -> bool:
-        """Whether bytes of the last read are still to be decoded."""
+        """Whether bytes of the last read are not decoded yet."""
         return bool(self._undecoded) and self._outcome is None
 
     # --- its end ---
@@ -94,12 +95,14 @@ class LiveSource:
         return self._outcome is None
 
     async def aclose(self) -> None:
-        """Close the connection; the provider is notified, where it has a request for that."""
+        """Close the connection; the call is cancelled at the provider, if that has a request for
+        it."""
         self._finish("abandoned")
         await cancel_at_provider(self._state)
 
     def drop(self) -> None:
-        """Close the connection from anywhere: a finalizer, another thread, a loop that is gone."""
+        """Close the connection without awaiting, from anywhere: a finalizer, another thread, after
+        the loop has ended."""
         if self._outcome is not None:
             return
         try:
@@ -120,7 +123,8 @@ class LiveSource:
             start_cancelling(self._state)
 
     def _expire(self) -> None:
-        """Close a stream whose deadline is over while nobody reads; the next read raises."""
+        """Close a stream whose deadline is over while nobody reads; the next read raises the
+        error."""
         self._failure = self._state.deadline.exceeded()
         self._fail(self._failure)
         start_cancelling(self._state)
@@ -161,7 +165,7 @@ class LiveSource:
             await cancel_at_provider(self._state)
             if not self.ready:  # without its frames: what they read may repeat the key
                 raise error.with_traceback(None)  # noqa: B904 - it is the same error
-            self._failure = error.with_traceback(None)  # raised after what came before it
+            self._failure = error.with_traceback(None)  # raised once the chunks before it are read
         except asyncio.CancelledError as error:
             self._state.attach_attempts(error)
             self._finish("cancelled")
@@ -175,7 +179,7 @@ class LiveSource:
         return True
 
     async def _advance(self) -> None:
-        """Read and decode; open the stream again after an error before the first chunk."""
+        """Read and decode; after an error before the first chunk, open the stream again."""
         try:
             if not self._undecoded:
                 self._undecoded = await self._receive()
@@ -229,7 +233,7 @@ class LiveSource:
         return b""
 
     def _decode_piece(self, data: bytes) -> None:
-        """Decode a piece, or at the end of the body what that completes."""
+        """Decode a piece, or at the end of the body what the end completes."""
         if not data and not self._cut_reason:
             self._read_unframed()
         try:
@@ -247,17 +251,17 @@ class LiveSource:
         raise StreamTruncatedError(self._cut_reason or "the stream ended within an event")
 
     def _read_unframed(self) -> None:
-        """Decode a response that is no stream: a complete one, or the provider's error.
+        """Decode a response that is not a stream: a complete one, or the provider's error.
 
         Raises:
-            DecodeError: when it is neither, such as a page.
+            DecodeError: when it is neither, for example an HTML page.
         """
         unframed: bytes = getattr(self._framer, "unframed", b"")  # see UnframedContent
         if not unframed:
             return
         chunks: list[Chunk] = []
         with suppress(DecodeError, PluginError):
-            if unframed.lstrip()[:1] in (b"{", b"["):  # JSON is the provider's to explain
+            if unframed.lstrip()[:1] in (b"{", b"["):  # let the provider explain JSON
                 self._state.run(lambda: chunks.extend(self._decoder.feed(Frame(unframed))))
         if not any(chunk.choices for chunk in chunks):
             reason = f"the response is not a stream of events: {excerpt(unframed)}"
@@ -299,8 +303,8 @@ class LiveSource:
             self._begin()
 
     def _begin(self) -> None:
-        """Deliver the first token, and the chunks before it, such as that of the role. They were
-        held back so that a failure before it can be retried."""
+        """Deliver the first token, and the chunks before it, such as the role's. They were held
+        back so that a failure before the first token can be retried."""
         state = self._state
         self._has_begun = state.deadline.begun = True
         self._deliver_held_back()
@@ -326,7 +330,7 @@ class LiveSource:
         return Accumulator() if own is None else own
 
     def _fail(self, error: LLMGateError) -> None:
-        """End the stream with an error that says all that is known of the call."""
+        """End the stream with an error, completed with all that is known of the call."""
         error.delivered = self._has_begun
         if isinstance(error, StreamTruncatedError) and self._has_begun:
             error.partial = self._completion_so_far()
@@ -360,7 +364,7 @@ class LiveSource:
 
     def _completion_so_far(self) -> Completion | None:
         if not self._accumulated.is_empty:
-            with suppress(LLMGateError):  # of pieces that are none
+            with suppress(LLMGateError):  # the pieces may be invalid
                 return self.completion()
         return None
 
@@ -368,14 +372,14 @@ class LiveSource:
         """The completion of the chunks so far."""
         try:
             completion = self._state.run(self._accumulated.completion)
-        except LLMGateError as error:  # the pieces are only read now
+        except LLMGateError as error:  # the pieces are only parsed now
             self._state.explain(error)
             raise
         return replace(completion, exchange=self._state.exchange())
 
 
 _MAX_STEP = 8 * 1024
-"""Bytes that are decoded ahead of the reader."""
+"""How many bytes are decoded at once, ahead of the reader."""
 _STEPS_IN_A_ROW = 8
 
 

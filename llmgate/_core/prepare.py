@@ -73,9 +73,9 @@ def parse(
     registry: Registry,
     unsupported: Policy,
 ) -> ChatCall:
-    """The call that these arguments ask for, checked.
+    """The checked call that these arguments describe.
 
-    The registry is asked only which names are those of providers.
+    The registry is asked only which names belong to providers.
 
     Raises:
         InvalidRequestError: naming the path of what is wrong.
@@ -114,10 +114,10 @@ def parse(
 
 
 def primary_and_fallbacks(model: Any) -> tuple[str, tuple[str, ...]]:
-    """The first model of a list and its fallbacks; anything else unchanged, without fallbacks.
+    """The first model of a list, and the others as its fallbacks; anything else unchanged.
 
     Raises:
-        InvalidRequestError: when one of the list is not a model's name.
+        InvalidRequestError: when an item of the list is not a model's name.
     """
     if not isinstance(model, _LISTS):
         return model, ()
@@ -142,13 +142,13 @@ _LISTS = (list, tuple)
 
 
 def _output(kind: Any, repair: Any) -> Output | None:
-    """The Python type to parse the response as; None where the format is none."""
+    """The Python type to parse the response as; None if the format is not a Python type."""
     if type(repair) is not int or repair < 0:
         raise InvalidRequestError.expected("0 or more", repair, "repair")
     if _is_type(kind):
         return Output(kind, repair)
     if repair:
-        reason = "nothing can be checked: give a Python type as response_format"
+        reason = "nothing can be checked: pass a Python type as response_format"
         raise InvalidRequestError(reason, path="repair")
     return None
 
@@ -178,8 +178,8 @@ def _split_options(
 
 
 def split_options(options: Mapping[str, Any], known: type) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The options that are not None of an operation beside chat, whose ``TypedDict`` says which
-    there are: those of its own, and those that all operations have.
+    """The options that are not None, of an operation beside chat: first its own, then those that
+    all operations have. Its ``TypedDict`` says which there are.
 
     Raises:
         InvalidRequestError: for an option that it does not have.
@@ -211,7 +211,7 @@ def _with_schemas(given: dict[str, Any], changes: list[Deviation]) -> dict[str, 
         raise InvalidRequestError(reason, path="response_format")
     elif is_object(kind) and kind.get("type") == "object" and "properties" in kind:
         reason = (
-            'a schema stands inside of the format: write {"type": "json_schema", '
+            'a schema belongs inside the format: write {"type": "json_schema", '
             '"json_schema": {"name": "response", "schema": …}}'
         )
         raise InvalidRequestError(reason, path="response_format")
@@ -229,7 +229,7 @@ def _with_definitions(tools: list[Any]) -> list[Any]:
     """The tools, with definitions in place of Python functions."""
     if not any(map(callable, tools)):
         return tools
-    from llmgate.tools import as_tool, check_names  # noqa: PLC0415 - only where functions are given
+    from llmgate.tools import as_tool, check_names  # noqa: PLC0415 - only if functions are given
 
     own = [as_tool(tool) if callable(tool) else None for tool in tools]
     check_names(mine for mine in own if mine is not None)
@@ -243,7 +243,7 @@ def _is_type(kind: Any) -> bool:
 
 
 _NOT_TYPES = (Mapping, str, bytes, int, float, list, tuple, set)
-"""Values of a ``response_format`` that are no Python types: OpenAI's dictionaries, and mistakes."""
+"""Types of a ``response_format`` that is not a Python type: OpenAI's dictionaries, and mistakes."""
 
 
 def set_call_options(call: UnresolvedCall, own: Mapping[str, Any]) -> None:
@@ -265,10 +265,11 @@ def set_call_options(call: UnresolvedCall, own: Mapping[str, Any]) -> None:
 
 
 def resolve(call: UnresolvedCall, registry: Registry) -> Target:
-    """The provider, and the provider's model, that a call names.
+    """The provider that a call names, and the provider's name of the model.
 
     Raises:
-        UnknownProviderError: when no provider has such a model: what is installed, what to do.
+        UnknownProviderError: when no provider has such a model; it says what is installed, and what
+            to do.
     """
     return registry.target(call.model)
 
@@ -281,7 +282,7 @@ def provider_of(call: UnresolvedCall, target: Target, registry: Registry) -> Pro
     except LLMGateError as error:
         error.__cause__ = error.__context__ = None
         raise error.with_traceback(None)  # noqa: B904 - it is the same error
-    if not legacy.FUNCTIONS.isdisjoint(call.parameters):  # a history alone asks for no such thing
+    if not legacy.FUNCTIONS.isdisjoint(call.parameters):  # not only in the history
         provider = legacy.legacy_view(provider)
     if "response_format" in call.parameters and isinstance(call, ChatCall):
         provider = _for_format(provider, target.model, call)
@@ -289,8 +290,8 @@ def provider_of(call: UnresolvedCall, target: Target, registry: Registry) -> Pro
 
 
 def _for_format(provider: Provider, model: str, call: ChatCall) -> Provider:
-    """The provider for a call whose response has a format: where a model knows none, it is
-    emulated, and what was wrapped in an object for it is unwrapped."""
+    """The provider for a call with a response format: views emulate the format if the model has
+    none, and unwrap values that were wrapped in an object for it."""
     if call.output is None and not call.deviations:
         return provider
     formats, fallback, unwrapping = _load_types()
@@ -302,7 +303,8 @@ def _for_format(provider: Provider, model: str, call: ChatCall) -> Provider:
 
 @cache
 def _load_types() -> tuple[Any, Any, Any]:
-    """The modules for Python types as formats; an import statement costs much on each call."""
+    """The modules for Python types as formats, imported once: an import statement on each call is
+    costly."""
     from llmgate._core import format_fallback, formats, unwrapping  # noqa: PLC0415 - only where given
 
     return formats, format_fallback, unwrapping
@@ -315,7 +317,7 @@ def fit(call: ChatCall, target: Target, provider: Provider) -> ProviderCall:
     """The call as its provider reads it, with a report of what was changed.
 
     Raises:
-        UnsupportedError: when the provider lacks what the call cannot do without.
+        UnsupportedError: when the provider lacks something that the call needs.
     """
     fitted = ProviderCall(
         target.model,
@@ -346,18 +348,18 @@ def _without_stream_options(call: ProviderCall) -> ProviderCall:
     options = parameters.pop("stream_options")
     for name, value in options.items():
         if name != "include_usage":
-            reason = "only include_usage is known: give what is the provider's own in extra_body"
+            reason = "only include_usage is known: pass the provider's own options in extra_body"
             call.report.drop(f"stream_options.{name}", reason, given=value)
     is_asked = bool(options.get("include_usage"))
     return replace(call, parameters=parameters, include_usage=is_asked)
 
 
 def new_id() -> str:
-    """Sixteen hexadecimal digits that no other call has."""
+    """A unique id of sixteen hexadecimal digits."""
     return _ids.randbytes(8).hex()
 
 
-_ids = Random()  # noqa: S311 - it is to be unique, not secret
+_ids = Random()  # noqa: S311 - unique, not secret
 os.register_at_fork(after_in_child=_ids.seed)
 
 
@@ -368,7 +370,7 @@ def hide_credentials(options: Any) -> None:
     """Wrap keys and passwords before anything can fail: a traceback may show these frames.
 
     Raises:
-        InvalidRequestError: when the key cannot be one; its text is not quoted.
+        InvalidRequestError: when the key cannot be a valid key; its text is not quoted.
     """
     if _CREDENTIALS.isdisjoint(options):
         return

@@ -32,8 +32,8 @@ class Preview:
     """A request as it would be sent, byte for byte.
 
     ``headers`` are all of its headers; a value that may be a credential is ``***``. ``report`` says
-    what differs between the call and this request. A provider that asks something before it sends
-    the call itself (such as a model's schema) shows that first question.
+    what differs between the call and this request. If a provider first requests something else,
+    such as a model's schema, the preview is that first request.
     """
 
     method: str
@@ -43,18 +43,18 @@ class Preview:
     report: Report
 
     def json(self) -> Any:
-        """The body as JSON; None where there is none."""
+        """The body as JSON; None if it is empty."""
         return decode_json(self.body) if self.body else None
 
 
 def preview_of(
     call: ProviderCall, provider: Provider, asked: ChatCall, headers: HeaderSource | None
 ) -> Preview:
-    """The first request of a call. ``asked`` is the call as it was before it was fitted to its
-    provider, ``headers`` what the client gives for each attempt.
+    """The first request of a call. ``asked`` is the call before it was fitted to its provider,
+    ``headers`` is the client's source of headers for each attempt.
 
     Raises:
-        LLMGateError: whatever would be raised before anything is sent, but for a missing key.
+        LLMGateError: whatever would be raised before anything is sent, except for a missing key.
     """
     begin = provider.stream if call.stream else provider.complete
     first = _first_of(begin, call, provider)
@@ -69,7 +69,7 @@ def preview_of(
 def _first_of(
     begin: Callable[[ProviderCall], Flow[Any]], call: ProviderCall, provider: Provider
 ) -> HttpRequest:
-    """The flow's first request; its provider's own failures become errors of ours."""
+    """The flow's first request; other exceptions of the provider become our errors."""
     try:
         flow = begin(call)
         try:
@@ -86,9 +86,9 @@ def _first_of(
 
 
 def _authorized(provider: Any, call: ProviderCall, request: HttpRequest) -> HttpRequest:
-    """The request with credentials, where that needs nothing to be waited for.
+    """The request with credentials, if these are available without waiting.
 
-    A key is there at once; a token that would have to be fetched is not fetched for a look.
+    A key is available at once; a token that must be fetched is not fetched for a preview.
     """
     authorizing = provider.authorize(request, PreviewSigning(call))
     try:
@@ -103,8 +103,8 @@ def _authorized(provider: Any, call: ProviderCall, request: HttpRequest) -> Http
 
 
 def _without_loop(step: Callable[[], object]) -> None:
-    """Take a step of a coroutine where no event loop runs, so that it begins nothing there that
-    goes on when the look is over, such as a thread that loads credentials."""
+    """Take one step of a coroutine on a thread without an event loop, so that it cannot start
+    anything that outlives the preview, such as a thread that loads credentials."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -1,6 +1,6 @@
 """Checks the provider that a third-party factory made, and describes what the factory raised.
 
-It calls nothing of a provider beyond its attributes.
+It reads a provider's attributes and calls nothing.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from llmgate.provider import ACCEPTED_PROTOCOLS, Provider
 
 
 def describe_failure(error: BaseException) -> str:
-    """What third-party code raised, whatever that is; an interrupt of the process goes on."""
+    """Describe what third-party code raised, of any class; an interrupt of the process is raised
+    again."""
     if isinstance(error, KeyboardInterrupt) and current_thread() is main_thread():
         raise error
     return describe_error(error)
 
 
 def checked(provider: Provider, described: str) -> Provider:
-    """The provider, if it is one as far as can be seen."""
+    """The provider, if its attributes show that it is one."""
     try:
         flaw = _flaw(provider)
     except Exception as error:  # noqa: BLE001 - third-party attributes may be code

@@ -1,6 +1,6 @@
 """The settings that one call gives its provider: checked, hidden, and made into a key.
 
-Which provider they are for, and what they mean, is for others to say.
+It does not know which provider they are for, nor what they mean.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from llmgate.errors import InvalidRequestError, describe_value
 from llmgate.provider.http import Secret
 
 SETTINGS_OF_A_CALL = ("api_key", "base_url", "api_version")
-"""The settings that have a keyword of their own; all others are ``provider_settings``."""
+"""The settings with a keyword of their own; all others are ``provider_settings``."""
 
 _SHORTEST_SECRET = 8
 
 
 def as_provider_settings(given: Any) -> dict[str, Hidden]:
-    """``provider_settings``, each value of which is hidden; one that is None is not given.
+    """``provider_settings`` with hidden values; a value of None counts as absent.
 
     Raises:
         InvalidRequestError: when they are not a dictionary of names.
@@ -66,7 +66,7 @@ def _path_of(setting: str, *, own: bool = True) -> str:
 
 
 def revealed(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a call in clear, as its provider is given them."""
+    """The settings of a call in clear, as its provider receives them."""
     return {
         name: value.reveal() if isinstance(value, Secret | HiddenUrl | Hidden) else value
         for name, value in settings.items()
@@ -74,10 +74,11 @@ def revealed(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def key_of(name: str, value: Any) -> Secret | Hidden:
-    """A setting as part of a key: it shows nothing, and does not change with a dictionary.
+    """A setting as part of a key: it shows no value, and later changes to a dictionary do not
+    affect it.
 
     Raises:
-        InvalidRequestError: when it cannot be part of one, or is a key that cannot be sent.
+        InvalidRequestError: when it cannot be hashed, or is an API key that cannot be sent.
     """
     if name == "api_key" and isinstance(value, str):
         return Secret(value)
@@ -94,7 +95,7 @@ def key_of(name: str, value: Any) -> Secret | Hidden:
 
 
 def _fixed(value: object) -> Any:
-    """A value that equals what it was, in a form that cannot change."""
+    """An equal value in an immutable form."""
     kind = type(value)
     if is_mapping(value):
         return kind, frozenset((name, _fixed(each)) for name, each in value.items())
@@ -105,7 +106,7 @@ def _fixed(value: object) -> Any:
 
 
 def without_settings(text: str, settings: Mapping[str, Any]) -> str:
-    """What a provider's code raised, without the credentials that it was given."""
+    """The text of what a provider's code raised, without the credentials in these settings."""
     secrets = list[str]()
     for name, value in settings.items():
         if name == "base_url" and isinstance(value, str) and value:

@@ -1,7 +1,7 @@
 """Converts messages and parameters from the spelling of hosts and other SDKs to OpenAI's.
 
-It is asked for what the check has refused, and leaves alone what it cannot read. Each change that
-is more than a spelling is recorded.
+It is used for what the check has refused, and leaves alone what it cannot read. Each change beyond
+spelling is recorded.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ _ROLES: Mapping[str, str] = {
     **dict.fromkeys(("model", "ai", "bot", "chatbot"), "assistant"),
     "human": "user",
 }
-"""The roles, and other words that hosts have for them."""
+"""The roles, by the names that hosts use for them."""
 
 
 class Received:
-    """Puts one call's messages and parameters into that form.
+    """Converts one call's messages and parameters to that form.
 
-    ``changes`` are what it has recorded.
+    ``changes`` is the list of recorded deviations.
     """
 
     def __init__(self) -> None:
         self.changes: list[Deviation] = []
-        self._open: dict[str, Any] = {}  # the names of the calls that have no result yet, by id
+        self._open: dict[str, Any] = {}  # by id, the names of calls without a result so far
 
     def messages(self, given: list[Any], originals: list[Any]) -> list[Any]:
-        """The messages; ``originals`` are what the caller gave for them, in the same order."""
+        """The converted messages; ``originals`` are the caller's own, in the same order."""
         return [
             self._message(message, index, isinstance(original, Shape))
             if is_object(message)
@@ -45,7 +45,7 @@ class Received:
         """The parameters."""
         parameters = dict(given)
         bias = parameters.get("logit_bias")
-        if is_object(bias):  # by token ids, which JSON writes as text
+        if is_object(bias):  # by token ids, which are strings in JSON
             parameters["logit_bias"] = _with_text_keys(bias)
         tools = parameters.get("tools")
         if is_array(tools):
@@ -116,7 +116,7 @@ class Received:
         return call
 
     def _with_type(self, item: Any, path: str) -> Any:
-        """A tool, or a call of one, with the type that its other key says it has."""
+        """A tool, or a call of one, with the type that follows from its other key."""
         if not is_object(item) or item.get("type"):
             return dict(item) if is_object(item) else item
         kind = next((name for name in ("function", "custom") if is_object(item.get(name))), None)
@@ -126,7 +126,7 @@ class Received:
         return {**item, "type": kind}
 
     def _with_arguments(self, function: dict[str, Any], path: str) -> dict[str, Any]:
-        """A function that is called, with its arguments as text; some hosts have an object."""
+        """The function of a call, with its arguments as text; some hosts use an object."""
         arguments = function.get("arguments")
         if isinstance(arguments, str):
             return function
@@ -134,7 +134,7 @@ class Received:
         if arguments is not None:
             try:
                 text = json.dumps(arguments, allow_nan=False, ensure_ascii=False)
-            except (TypeError, ValueError, RecursionError):  # which is refused where it stands
+            except (TypeError, ValueError, RecursionError):  # it is refused later, with its path
                 return function
             self._record("converted", f"{path}.arguments", "sent as JSON text", arguments, text)
         return {**function, "arguments": text}
@@ -147,10 +147,10 @@ class Received:
             where = f"{path}.function_call"
             message["function_call"] = self._with_arguments(called, where)
         else:
-            del message["function_call"]  # some hosts write an empty one beside each text
+            del message["function_call"]  # some hosts add an empty one to each text
 
     def _set_id_of_call(self, message: dict[str, Any], path: str) -> None:
-        """Which call a result is of: where it does not say so, of the first without one."""
+        """Set which call a result belongs to: if it has no id, the first call without a result."""
         identifier, name = message.get("tool_call_id"), message.get("name")
         if not identifier:
             named = [key for key, called in self._open.items() if name in (None, called)]

@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails, ValidationError
 
 LARGEST = 2**4095
-"""The integers that are accepted are smaller, by absolute value: they have up to 1,232 digits."""
+"""Accepted integers are smaller than this in absolute value: they have up to 1,232 digits."""
 _MAX_DEPTH = 200
 """How many levels a JSON value may be nested; more than any provider accepts."""
 
 
 def json_fault(value: Any, path: str) -> InvalidRequestError | None:
-    """The part of a value that is not valid JSON, found without recursion; None if all is."""
+    """The error for the part of a value that is not valid JSON, found without recursion; None if
+    all is."""
     waiting: list[tuple[Any, str, int]] = [(value, path, 0)]
     while waiting:
         item, where, depth = waiting.pop()
@@ -41,11 +42,11 @@ def json_fault(value: Any, path: str) -> InvalidRequestError | None:
 
 
 def _fault(item: Any) -> str | None:
-    """Why this item itself is not a JSON value; its own items are not looked at."""
+    """Why this item itself is not a JSON value, regardless of its own items."""
     if is_object(item):
         keys: list[Any] = list(item)
         wrong = [key for key in keys if not (isinstance(key, str) and _is_unicode(key))]
-        return f"the key {wrong[0]!a} is no text" if wrong else None
+        return f"the key {wrong[0]!a} is not a string" if wrong else None
     match item:
         case None | bool() | list():
             return None
@@ -70,12 +71,12 @@ def _is_unicode(text: str) -> bool:
 
 
 def explain_refusal(error: ValidationError, value: Any, path: str) -> InvalidRequestError:
-    """The deepest of pydantic's findings: in a union that is the branch that was meant.
+    """The deepest of pydantic's errors: in a union, that is the branch the caller meant.
 
     Args:
-        error: What it found.
-        value: The value that it refused.
-        path: Where that stands.
+        error: pydantic's error.
+        value: The value that pydantic refused.
+        path: The value's own path.
     """
     found = max(
         error.errors(include_url=False),
@@ -91,10 +92,10 @@ def explain_refusal(error: ValidationError, value: Any, path: str) -> InvalidReq
 
 
 def _real_steps(location: tuple[int | str, ...], value: Any) -> Iterable[int | str]:
-    """The steps that lead through the value, without the names of union branches.
+    """The steps of the path through the value, without the names of union branches.
 
-    Branches are named ``~…`` in the schemas, or by the tag that chose them; a tag is distinguished
-    from a key by being what the value's own ``role`` or ``type`` says, right after an index.
+    Branches are named ``~…`` in the schemas, or by the tag that chose them. A tag differs from a
+    key: it follows an index, and equals the value's own ``role`` or ``type``.
     """
     after_index = False
     for step in location:
@@ -120,11 +121,11 @@ _TEXT_OR_LIST: Mapping[str, str] = {
     "content": "a string or a list of parts",
     "stop": "a string or a list of strings",
 }
-"""What is expected where a text alone is the first that pydantic tries, by the field's name."""
+"""What to say is expected, by the field's name, where pydantic would name a string alone."""
 
 
 def _plain(found: ErrorDetails, context: Mapping[str, Any], where: str) -> str:
-    """Pydantic's finding in the words of somebody who writes a chat message."""
+    """Pydantic's error in terms of chat messages."""
     given, field = found["input"], where.rpartition(".")[2]
     match found["type"]:
         case "missing" | "union_tag_not_found":
@@ -136,7 +137,7 @@ def _plain(found: ErrorDetails, context: Mapping[str, Any], where: str) -> str:
             )
         case "string_too_short":
             return "must not be empty"
-        case "too_short":  # of one item, the least that anything has
+        case "too_short":  # the minimum is one item everywhere
             return "must not be empty"
         case "model_attributes_type" | "dict_type":
             hint = ""
@@ -158,11 +159,11 @@ def _plain(found: ErrorDetails, context: Mapping[str, Any], where: str) -> str:
 
 
 _HABITS = ("text", "parts", "message")
-"""Where other libraries have the content of a message."""
+"""The keys that hold the content of a message in other libraries."""
 
 
 def _in_place_of(given: Any, where: str) -> str:
-    """What to write where something else stands than what is missing."""
+    """What to write, if another key stands in place of the missing one."""
     path, _, field = where.rpartition(".")
     names: Any = given if is_object(given) else ()
     if field == "content":
@@ -185,5 +186,5 @@ def _joined(where: str, key: object) -> str:
 
 
 def kind_of(value: object) -> str:
-    """The name of a value's type, as an error says it."""
+    """The name of a value's type, as errors show it."""
     return "None" if value is None else type(value).__name__

@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
 @slotted
 class InstalledProvider:
-    """A provider as the metadata of its package declares it.
+    """A provider as its package's metadata declares it.
 
     ``rival`` is another package's entry point of the same name, if there is one. ``keys`` are the
-    variables that may hold its key, as far as the package says.
+    environment variables that may hold its key, if the package declares them.
     """
 
     name: str
@@ -60,8 +60,8 @@ class InstalledProvider:
         """Import the provider.
 
         Raises:
-            UnknownProviderError: naming the distribution, when its import fails, or both, when two
-                packages provide this name.
+            UnknownProviderError: when its import fails (it names the package), or when two packages
+                provide this name (it names both).
         """
         if self.rival is not None:
             raise UnknownProviderError(
@@ -94,19 +94,19 @@ class Target:
 
 @cache
 def installed_providers() -> Mapping[str, KnownProvider]:
-    """Every installed provider by name, read once from metadata, and those of a file of hosts.
+    """Every installed provider by name, read once from metadata, and the hosts of a file.
 
     ``LLMGATE_PROVIDERS`` (names, separated by commas) restricts them; ``LLMGATE_HOSTS`` names the
     file.
 
     Raises:
-        UnknownProviderError: where another project's package has our import name.
-        InvalidRequestError: for a file of hosts that cannot be read, or must not be.
+        UnknownProviderError: when another project's package has our import name.
+        InvalidRequestError: for a file of hosts that cannot be read, or must not be used.
     """
     clash = name_clash()
     if clash:
         raise UnknownProviderError(clash)
-    points = _entry_points()  # each package's file is read for this, so it is done once
+    points = _entry_points()  # reads a file of each package, so it is done once
     allowed = _allowed()
     claims, keys = _claimed(points, "llmgate.models"), _claimed(points, "llmgate.keys")
     found: dict[str, KnownProvider] = {}
@@ -125,7 +125,8 @@ def installed_providers() -> Mapping[str, KnownProvider]:
 
 
 def _claimed(points: EntryPoints, group: str) -> dict[tuple[int, str], tuple[str, ...]]:
-    """The entry points of a group, by the provider of the same package that they belong to."""
+    """The entry points of a group, by the provider that each belongs to, which is of the same
+    package."""
     claims: dict[tuple[int, str], tuple[str, ...]] = {}
     for claim in points.select(group=group):
         key = (id(claim.dist), claim.value)
@@ -143,7 +144,7 @@ def _known(name: str) -> KnownProvider | None:
 
 
 def _entry_points() -> EntryPoints:
-    """The entry points of all packages that declare any of ours and have readable metadata."""
+    """The entry points of all packages with readable metadata that declare any of ours."""
     from importlib import metadata  # noqa: PLC0415 - slow to import
 
     found: dict[str, list[EntryPoint]] = {}
@@ -151,13 +152,13 @@ def _entry_points() -> EntryPoints:
         try:
             if "llmgate." in (distribution.read_text("entry_points.txt") or ""):
                 found.setdefault(_folder(distribution), [*distribution.entry_points])
-        except Exception as error:  # noqa: BLE001 - one package's file must not harm the others
+        except Exception as error:  # noqa: BLE001 - one broken package must not affect the others
             _log_unreadable(distribution, error)
     return metadata.EntryPoints(point for points in found.values() for point in points)
 
 
 def _folder(distribution: Distribution) -> str:
-    """A package's name from its folder, which costs less than reading its metadata."""
+    """A package's name from its folder, which is cheaper than reading its metadata."""
     path = getattr(distribution, "_path", None)
     return distribution.name if path is None else path.name.partition("-")[0].lower()
 
@@ -202,14 +203,15 @@ class Registry:
         return name in self._given or _known(name) is not None
 
     def names(self) -> list[str]:
-        """All providers: those that were given, then the installed and the added ones."""
+        """All providers: those passed to the client, then the installed and the added ones."""
         return [*dict.fromkeys([*self._given, *known_providers()])]
 
     def target(self, model: str) -> Target:
         """The target of ``provider/model``, or of an unprefixed name that one provider claims.
 
         Raises:
-            UnknownProviderError: for a name that none has: what is installed, and what to do.
+            UnknownProviderError: for a name that no provider has; it says what is installed, and
+                what to do.
         """
         if type(model) is not str or not model.strip():
             raise InvalidRequestError.expected("a model's name", model, "model")
@@ -225,7 +227,7 @@ class Registry:
             return Target(claimants[0], model)
         if claimants:
             choices = " or ".join(f"{name}/{model}" for name in claimants)
-            raise UnknownProviderError(f"several providers claim {model!r}: say {choices}")
+            raise UnknownProviderError(f"several providers claim {model!r}: write {choices}")
         raise self._unknown(model)
 
     def provider(self, name: str, settings: Mapping[str, Any]) -> Provider:
@@ -237,11 +239,11 @@ class Registry:
     def loading(
         self, model: str, settings: Mapping[str, Any]
     ) -> tuple[Future[object], str, str] | None:
-        """The next step of loading a model's provider, under way on a thread, with the provider's
+        """The next step of loading a model's provider, running on a thread, with the provider's
         name and description; None when it is ready, or when there is no such provider.
 
-        The import comes first, and all calls share it. Third-party code may take long, or never
-        come to an end; no other call waits for that.
+        The import comes first, and all calls share it. Third-party code may be slow or never
+        return; other providers' calls do not wait for it.
         """
         name = self._provider_name(model)
         if name is None:
@@ -250,7 +252,7 @@ class Registry:
         is_instance = name in self._given and not callable(self._given[name])
         if key in self._made or (is_instance and not settings):
             if not settings:
-                while len(self.ready_models) >= 1024:  # as there is no end of names
+                while len(self.ready_models) >= 1024:  # names may be endless
                     self.ready_models.pop()
                 self.ready_models.add(model)
             return None
@@ -279,13 +281,13 @@ class Registry:
     def _make(self, key: _Key, settings: Mapping[str, Any]) -> Provider:
         made = self._create(key[0], settings)
         rotating = [each for each in [*self._made] if each[1]] if settings else []
-        for oldest in rotating[:-63]:  # keys that rotate must not pile up
-            self._made.pop(oldest, None)  # another thread may do the same
+        for oldest in rotating[:-63]:  # rotated keys must not pile up
+            self._made.pop(oldest, None)  # another thread may have removed it
         self._made[key] = made
         return made
 
     def refuse_switch(self, name: str) -> None:
-        """Raise when ``<name>=True`` names a provider that could be installed.
+        """Raise an error when ``<name>=True`` names a provider that could be installed.
 
         Raises:
             UnknownProviderError: naming the package.
@@ -296,7 +298,7 @@ class Registry:
             raise self._unknown(f"{name}/")
 
     def forget(self, name: str) -> None:
-        """Make the provider again for the next call, such as when its key was missing."""
+        """Make the provider again for the next call, for example when its key was missing."""
         self.ready_models.clear()
         for key in list(self._made):
             if key[0] == name:
@@ -310,7 +312,7 @@ class Registry:
         ]
 
     def _claims(self) -> dict[str, tuple[str, ...]]:
-        """The patterns of the unprefixed names that each provider claims."""
+        """By provider, the patterns of the unprefixed names that it claims."""
         given = {name: getattr(provider, "models", None) for name, provider in self._given.items()}
         patterns: dict[str, tuple[str, ...]] = {
             name: models
@@ -341,7 +343,7 @@ class Registry:
     def _construct(
         self, factory: ProviderFactory, name: str, settings: Mapping[str, Any]
     ) -> Provider:
-        """The provider that its factory makes."""
+        """The provider that the factory makes."""
         given, described = self._given.get(name), self._description_of(name)
         try:
             check_settings(factory, name, settings)

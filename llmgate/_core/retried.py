@@ -1,5 +1,5 @@
-"""Listeners of the retries of a call, notified at once: who holds other calls back cannot wait for
-the end of this one.
+"""Listeners for the retries of a call. They are notified at once, since a limit that holds other
+calls back cannot wait for the end of this one.
 
 There are none unless a middleware listens, around the handler that makes the call.
 """
@@ -13,23 +13,22 @@ from typing import Any, TypeAlias
 from llmgate.errors import LLMGateError
 
 Listeners: TypeAlias = "tuple[Callable[[LLMGateError], None], Listeners | None]"
-"""A function that neither waits nor raises, and those that listened before it."""
+"""A function that neither waits nor raises, and the listeners before it."""
 
 _listeners: dict[asyncio.Task[Any] | None, Listeners] = {}
-"""Of the tasks whose calls are under way: a variable of their contexts would cost ten times as
-much. A task that a call starts has none."""
+"""By the tasks whose calls are running: a context variable would cost ten times as much. A task
+that a call starts has none."""
 
 
 def listen_for_retries(listener: Callable[[LLMGateError], None]) -> asyncio.Task[Any] | None:
-    """Have a function called with the error of each retry in this task, until
-    ``stop_listening``."""
+    """Call this function with the error of each retry in this task, until ``stop_listening``."""
     task = asyncio.current_task()
     _listeners[task] = (listener, _listeners.get(task))
     return task
 
 
 def stop_listening(task: asyncio.Task[Any] | None) -> None:
-    """Take away the listener that came last."""
+    """Remove the listener that was added last."""
     earlier = _listeners[task][1]
     if earlier is None:
         del _listeners[task]
@@ -38,7 +37,7 @@ def stop_listening(task: asyncio.Task[Any] | None) -> None:
 
 
 def notify_of_retry(error: LLMGateError) -> None:
-    """Call the listeners with the error of an attempt that is followed by another one."""
+    """Call the listeners with the error of an attempt that is being retried."""
     listeners = _listeners.get(asyncio.current_task()) if _listeners else None
     while listeners is not None:
         listeners[0](error)

@@ -27,18 +27,19 @@ class Source(Protocol):
     """Where a :class:`llmgate.Stream` reads its chunks from."""
 
     ready: deque[Chunk]
-    """The chunks that have arrived and were not read."""
+    """The chunks that have arrived but were not read yet."""
 
     async def pull(self) -> bool:
         """Add the next chunks to ``ready``; False at the end of the stream."""
         ...
 
     async def aclose(self) -> None:
-        """Close the connection, and drop the chunks that were not read."""
+        """Close the connection, and discard the unread chunks."""
         ...
 
     def drop(self) -> None:
-        """The same from anywhere: a finalizer, another thread, a loop that is gone."""
+        """The same without awaiting, from anywhere: a finalizer, another thread, after the loop has
+        ended."""
         ...
 
     def completion(self) -> Completion:
@@ -46,7 +47,7 @@ class Source(Protocol):
         ...
 
     def watch(self, callback: WhenDone) -> None:
-        """Call this at the end of the stream."""
+        """Call this function at the end of the stream."""
         ...
 
     @property
@@ -63,7 +64,7 @@ class Source(Protocol):
 
     @property
     def has_undecoded_bytes(self) -> bool:
-        """Whether ``pull`` has bytes to decode, and would not wait."""
+        """Whether ``pull`` has bytes to decode, so that it would not wait."""
         ...
 
     @property
@@ -76,7 +77,7 @@ class Source(Protocol):
 
 
 def notify(callbacks: Iterable[WhenDone], end: StreamEnd) -> None:
-    """Call each of them; an exception is logged, and the others are still called."""
+    """Call each of them; exceptions are logged, and do not stop the others."""
     import logging  # noqa: PLC0415 - only where there are callbacks
 
     for callback in callbacks:
@@ -89,6 +90,6 @@ def notify(callbacks: Iterable[WhenDone], end: StreamEnd) -> None:
 
 
 def text_of(chunk: Chunk) -> str:
-    """The text that a chunk adds to the first choice; empty where it adds none."""
+    """The text that a chunk adds to the first choice; may be empty."""
     first = next((choice for choice in chunk.choices if choice.index == 0), None)
     return (first.delta.content or "") if first is not None else ""

@@ -46,12 +46,12 @@ Outcome: TypeAlias = Literal["ok", "error", "cancelled", "abandoned"]
 
 
 _PLUGIN_ERRORS = (Exception, CancelledError, GeneratorExit)
-"""What a provider's code may raise. Anything else is an interrupt of the process; code that awaits
-nothing cannot be cancelled."""
+"""What a provider's code may raise by itself: it awaits nothing, so it cannot be cancelled.
+Anything else is an interrupt of the process."""
 
 
 class FittedCall(Protocol):
-    """The fields that calls of every operation have when their provider is known."""
+    """The fields that the calls of every operation have once their provider is known."""
 
     @property
     def operation(self) -> str: ...
@@ -69,14 +69,14 @@ class FittedCall(Protocol):
 class CallState:
     """The state of one running call.
 
-    ``response`` is what has come of the last attempt's response, ``response_headers`` are its
-    headers without credentials, once the attempt has ended. ``previous`` is the response of the
-    attempt before it at the same request, ``sent`` the request before and after ``authorize``,
-    ``found_secrets`` which credentials were found in what, and ``on_abandon`` what is to be sent if
-    nobody waits any more. ``wants`` says, where all hooks do, which events need not be made.
-    ``tokens`` are those that the client's calls share, and ``tokens_used`` those that this call has
-    used, by their keys. ``headers`` are asked on each attempt, ``extra_headers`` are those of the
-    call.
+    ``response`` is what has arrived of the last attempt's response; ``response_headers`` are its
+    headers without credentials, once the attempt has ended. ``previous`` is the response to the
+    previous attempt at the same request. ``sent`` is the request before and after ``authorize``.
+    ``found_secrets`` caches which credentials were found in what. ``on_abandon`` is the request to
+    send if the caller stops waiting. ``wants`` says which events need not be made; it is None
+    unless all hooks can tell. ``tokens`` are shared by the client's calls, and ``tokens_used`` are
+    those that this call has used, by key. ``headers`` is called on each attempt; ``extra_headers``
+    are the call's own.
     """
 
     call: FittedCall
@@ -113,7 +113,7 @@ class CallState:
         return f"CallState({self.provider.name!r}, {self.call.model!r})"
 
     def reserve_number(self) -> int:
-        """The number of the next attempt. Attempts of one call have different numbers, also when
+        """The number of the next attempt. Each attempt of a call has its own number, even when
         several of its requests run at once."""
         self.reserved = self.reserved or next(self.numbers)
         return self.reserved
@@ -125,7 +125,7 @@ class CallState:
         return number
 
     def is_refused_again(self, error: LLMGateError) -> bool:
-        """Whether credentials were refused that were made after a refusal: these are final."""
+        """Whether new credentials, made after a rejection, were rejected as well: that is final."""
         before = self.previous
         is_refusal = isinstance(error, AuthenticationError)
         return is_refusal and before is not None and before.status in REFUSED
@@ -146,14 +146,14 @@ class CallState:
         )
 
     def redacted_headers(self, response: HttpResponse) -> Mapping[str, str]:
-        """The headers of a response, without the credentials that a server repeats."""
+        """The headers of a response, without any credentials that the server repeated."""
         headers, secrets = response.headers, self._secrets()
         if is_repeated("\n".join((*headers, *headers.values())), secrets):
             return {redact(name, secrets): redact(headers[name], secrets) for name in headers}
         return headers
 
     def _secrets(self) -> tuple[str, ...]:
-        """The credentials of the last request, in each form in which a server may repeat them."""
+        """The credentials of the last request, in every form in which a server may repeat them."""
         if self.sent is None:
             return ()
         before, secrets = self.found_secrets
@@ -196,7 +196,7 @@ class CallState:
         self.ended = True
         if not self.is_wanted(CallEnded, is_failure=error is not None):
             return
-        if completion is not None:  # the caller's own is not redacted
+        if completion is not None:  # a redacted copy: the caller's own stays as it is
             completion = _redact_completion(completion, self._secrets())
             usage = completion.usage
         self.emit(
@@ -223,8 +223,8 @@ class CallState:
         vars(error)[_MARK] = (*attempts_of(error), *self.attempts)
 
     def run(self, step: Callable[..., Result], *arguments: Any, may_stop: bool = False) -> Result:
-        """A step of a provider's own code. What it raises is one of our errors, or becomes a
-        :class:`PluginError`, but for the ``StopIteration`` of a flow, which ``may_stop``."""
+        """Run a step of a provider's own code. Our errors pass; other exceptions become a
+        :class:`PluginError`, except the ``StopIteration`` of a flow that ``may_stop``."""
         try:
             return step(*arguments)
         except BaseException as error:
@@ -248,7 +248,7 @@ class CallState:
                 _add_response(
                     error, self.response, with_body=bool(self.response.body) or not is_unread
                 )
-        with suppress(AttributeError, TypeError, ValueError):  # or no request, which was not sent
+        with suppress(AttributeError, TypeError, ValueError):  # or an invalid request, not sent
             if self.sent is not None:
                 _redact_error(error, self._secrets())
         return error
@@ -267,7 +267,7 @@ def _add_response(error: LLMGateError, response: HttpResponse, *, with_body: boo
     from llmgate._core.retry import parse_retry_after  # noqa: PLC0415 - only after a failure
 
     in_stream = isinstance(error, ProviderError) and error.in_stream
-    if error.status is None and not in_stream:  # an error inside a 200 has a status of its own
+    if error.status is None and not in_stream:  # an error inside a 200 may have its own status
         error.status = response.status
     error.request_id = error.request_id or request_id(response.headers)
     error.headers = response.headers
@@ -280,7 +280,7 @@ def _add_response(error: LLMGateError, response: HttpResponse, *, with_body: boo
 
 
 def _describe_html_page(error: DecodeError, headers: Mapping[str, str]) -> None:
-    """Name an HTML page that came in place of a response: a login, a proxy's notice."""
+    """Describe an HTML page that came in place of a response: a login page, a proxy's notice."""
     text = (error.body or error.frame or b"")[:_PAGE_HEAD].lstrip()
     is_labelled = "html" in headers.get("content-type", "").lower()
     if not (_PAGE.match(text) or (is_labelled and text[:1] == b"<" and text[:5] != b"<?xml")):
@@ -303,7 +303,7 @@ _REQUEST_ID_HEADERS = (
     *("apim-request-id", "x-ms-request-id", "x-ms-client-request-id", "x-goog-request-id"),
     *("x-trace-id", "x-correlation-id", "cf-ray"),
 )
-"""Headers of vendors first, then those of proxies in front of them."""
+"""Vendors' headers first, then those of proxies in front of them."""
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:
@@ -315,8 +315,8 @@ def request_id(headers: Mapping[str, str]) -> str | None:
 
 
 def _redact_completion(completion: Completion, secrets: tuple[str, ...]) -> Completion:
-    """A completion without the secrets. Where its body is at hand, a look at that is enough, unless
-    an escape of JSON could hide one there."""
+    """A completion without the secrets. If its body is available, checking that is enough, unless a
+    JSON escape could hide a secret there."""
     raw = completion.raw
     is_plain = raw and (b"\\" not in raw or (b"\\u00" not in raw and b"\\/" not in raw))
     is_plain = is_plain and not _may_be_escaped(secrets)
@@ -327,12 +327,12 @@ def _redact_completion(completion: Completion, secrets: tuple[str, ...]) -> Comp
 
 @lru_cache(maxsize=64)
 def _may_be_escaped(secrets: tuple[str, ...]) -> bool:
-    """Whether one of them is spelt differently in JSON."""
+    """Whether JSON may spell one of them differently."""
     return any('"' in secret or "\\" in secret for secret in secrets)
 
 
 def _redact_error(error: LLMGateError, secrets: Iterable[str]) -> None:
-    """Take the secrets out of an error's texts, bytes and headers, and its partial completion."""
+    """Redact the secrets in an error's texts, bytes and headers, and in its partial completion."""
     for name, value in vars(error).items():
         setattr(error, name, redact(value, secrets))
     error.args = tuple(redact(argument, secrets) for argument in error.args)

@@ -1,6 +1,6 @@
-"""The same calls without async: one background event loop for the process, and streams over it.
+"""Calls without async: one background event loop per process, and streams on top of it.
 
-It runs coroutines elsewhere and waits for them; it knows nothing of what they do.
+It runs coroutines on that loop and waits for them; it does not know what they do.
 """
 
 from __future__ import annotations
@@ -38,10 +38,11 @@ _EXIT_SECONDS = 2.0
 
 
 class _Background:
-    """The process's background loop: started when first needed, stopped at exit, not inherited.
+    """The process's background loop: started when first needed, stopped at exit, not inherited by
+    forks.
 
-    Once the main thread has ended, none is started, as no thread can be from Python 3.12 on: each
-    calling thread then runs a loop itself.
+    Once the main thread has ended, no loop is started, since Python 3.12 and later start no threads
+    then: each calling thread runs a loop itself.
     """
 
     def __init__(self) -> None:
@@ -51,7 +52,7 @@ class _Background:
         self.is_stopped = False
 
     def served(self) -> _BackgroundLoop | None:
-        """The loop of the background thread; None when the process is ending without one."""
+        """The background thread's loop; None when the process is ending without one."""
         with self._lock:
             if _is_to_start(self._started) and threading.main_thread().is_alive():
                 self._started = self._start()
@@ -59,9 +60,10 @@ class _Background:
         return None if started is None or self.is_stopped else started.result()
 
     def submit(self, make: Callable[[], Awaitable[Result]]) -> Future[Result | _Interrupt] | None:
-        """Have something awaited on the background loop; None where there is none, or no more.
+        """Schedule something on the background loop; None if there is no such loop, or it has
+        stopped.
 
-        Nothing is submitted once it is stopping: nobody would run it.
+        Nothing is submitted once it is stopping, since nothing would run it.
         """
         served = self.served()
         with self._lock:
@@ -80,7 +82,7 @@ class _Background:
             return self._here
 
     def tidy(self) -> None:
-        """Let callers' threads close what was dropped."""
+        """Let the callers' loop close streams that were dropped."""
         if self._here is not None:
             self._here.tidy()
 
@@ -89,13 +91,13 @@ class _Background:
         thread = threading.Thread(target=_serve, args=(started,), name="llmgate-sync", daemon=True)
         try:
             thread.start()
-        except RuntimeError:  # there are as many as there can be
+        except RuntimeError:  # no more threads can be started
             return None
         atexit.register(self._stop, thread)
         return started
 
     def _stop(self, thread: threading.Thread) -> None:
-        if thread.is_alive() and self._started is not None:  # a forked child has not the thread
+        if thread.is_alive() and self._started is not None:  # a forked child has no thread
             with self._lock:
                 self.is_stopped = True
             served = self._started.result()
@@ -124,15 +126,16 @@ def _serve(started: Future[_BackgroundLoop]) -> None:
     try:
         with asyncio.Runner() as runner:
             runner.run(serve())
-    except OSError as error:  # as when there is no file descriptor left
+    except OSError as error:  # for example, no file descriptor is left
         reason = f"no event loop could be made: {describe_error(error)}"
         started.set_exception(LLMGateError(reason))
 
 
 class _CallerLoop:
-    """A loop that whoever calls runs itself, one thread at a time.
+    """A loop that the calling threads run themselves, one at a time.
 
-    It is closed as soon as no stream is open, since nothing is called after the last ``atexit``.
+    It is closed as soon as no stream is open, since nothing runs after the last ``atexit``
+    function.
     """
 
     def __init__(self) -> None:
@@ -144,7 +147,7 @@ class _CallerLoop:
         """Await something on it.
 
         Raises:
-            LLMGateError: where a loop is running already.
+            LLMGateError: when a loop is running in this thread already.
         """
         if _is_in_a_loop():
             raise LLMGateError(_ENDING)
@@ -158,7 +161,7 @@ class _CallerLoop:
                 self._close_if_idle()
 
     def tidy(self) -> None:
-        """Close streams that were dropped, unless it is busy: then that is done in a moment."""
+        """Close streams that were dropped, unless the loop is busy: then it closes them soon."""
         if not _is_in_a_loop() and self._lock.acquire(blocking=False):
             try:
                 if self._streams:
@@ -168,7 +171,7 @@ class _CallerLoop:
                 self._lock.release()
 
     def close(self) -> None:
-        """Close what is open on it."""
+        """Close what is still open on it."""
         with self._lock:
             self._streams.clear()
             self._close_if_idle()
@@ -188,13 +191,13 @@ def _is_in_a_loop() -> bool:
     return True
 
 
-_ENDING = "the process is ending, and can make no call inside a running event loop: await it"
+_ENDING = "the process is ending, so no call can run inside a running event loop: await it"
 _background = _Background()
 
 
 def _reset_in_child() -> None:
-    """A forked child has no thread of its parent's, and so needs a loop of its own."""
-    global _background  # noqa: PLW0603 - the one process-wide thing there is
+    """A forked child does not have its parent's threads, so it needs its own loop."""
+    global _background  # noqa: PLW0603 - the only process-wide state
     _background = _Background()
 
 
@@ -203,8 +206,8 @@ with suppress(AttributeError):  # there is no forking on Windows
 
 
 def run(make: Callable[[], Awaitable[Result]]) -> Result:
-    """Await something on the background loop; an interrupt here cancels it there, and is raised at
-    once."""
+    """Await something on the background loop; an interrupt of this thread cancels it there, and is
+    raised at once."""
     background = _background
     future = background.submit(make)
     result = background.here().run(make) if future is None else _result_of(future, background)
@@ -218,7 +221,7 @@ def _result_of(future: Future[Result | _Interrupt], background: _Background) -> 
         _wait_for(future)
         return future.result()
     except CancelledError:
-        if background.is_stopped:  # the process ends, and this is one of its daemon threads
+        if background.is_stopped:  # the process is ending, and this is a daemon thread
             raise SystemExit from None
         raise
     except BaseException:
@@ -244,7 +247,7 @@ _CHECK_SECONDS = 0.2
 
 @dataclass(frozen=True, slots=True)
 class _Interrupt:
-    """What would end the background loop, for everybody, if it were raised there."""
+    """An exception that would end the background loop for all callers if it were raised there."""
 
     error: BaseException
 
@@ -270,7 +273,7 @@ class SyncStream(SyncOnly, HoldsConnections, HasExchange):
         self._stream = stream
         self._ready: deque[Chunk] = deque()
 
-    # --- what it tells ---
+    # --- properties ---
 
     @property
     def usage(self) -> Usage | None:
@@ -292,15 +295,15 @@ class SyncStream(SyncOnly, HoldsConnections, HasExchange):
         """Whether the connection is open: neither read to the end nor closed."""
         return self._stream.is_open
 
-    # --- what it gives ---
+    # --- reading ---
 
     def __iter__(self) -> Iterator[Chunk]:
         take = self._ready.popleft
         while True:
             try:
                 chunk = take()
-            except IndexError:  # asked first, another thread could take the last one
-                chunk = None  # and what is read out here has no error as its context
+            except IndexError:  # not checked first: another thread could take the last one
+                chunk = None  # read below, so that errors there have no context
             if chunk is not None:
                 yield chunk
             elif not self._read():
@@ -312,8 +315,8 @@ class SyncStream(SyncOnly, HoldsConnections, HasExchange):
         raise StopIteration
 
     def _read(self) -> bool:
-        """Take all chunks of what is read at once, as each handing over costs more than all of
-        them; False at the end."""
+        """Take all chunks of one read at once, since switching threads costs more than the chunks;
+        False at the end."""
         batch = run(self._stream.next_batch)
         self._ready.extend(batch)
         return bool(batch)
@@ -323,11 +326,11 @@ class SyncStream(SyncOnly, HoldsConnections, HasExchange):
         return filter(None, map(text_of, self))
 
     def partials(self, kind: type[Result] | TypeAdapter[Result]) -> Iterator[Result]:
-        """:meth:`Stream.partials <llmgate.Stream.partials>`, to be read without ``await``."""
+        """:meth:`Stream.partials <llmgate.Stream.partials>` for code without ``await``."""
         return _each_of(self._stream.partials(kind))
 
     def items(self, kind: type[Result] | TypeAdapter[Result]) -> Iterator[Result]:
-        """:meth:`Stream.items <llmgate.Stream.items>`, to be read without ``await``."""
+        """:meth:`Stream.items <llmgate.Stream.items>` for code without ``await``."""
         return _each_of(self._stream.items(kind))
 
     def completion(self) -> Completion:

@@ -1,6 +1,6 @@
-"""A cache of the tokens that providers sign with: each is made once for all calls of a client.
+"""A cache of the access tokens of providers: each token is made once for all calls of a client.
 
-It knows no provider's format; what makes a token is given to it.
+It knows no provider's format; it is given the function that makes a token.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ Key: TypeAlias = tuple[int, str]
 
 _MAKE_SECONDS = 60.0
 _MARGIN_SECONDS = 60.0
-"""How long before its end a token counts as expired; a tenth of its life, if that is less."""
+"""How long before its end a token counts as expired; a tenth of its lifetime, if that is less."""
 _CHECK_SECONDS = 1.0
-"""How often a call looks whether the loop on which another one makes the token still runs."""
+"""How often a call checks that the loop on which another call makes the token is still running."""
 _MAX_TOKENS = 256
 REFUSED = (401, 403)
-"""Statuses of a request whose credentials may be why it was refused."""
+"""Statuses of a request that was rejected, possibly because of its credentials."""
 
 
 class _AbandonedError(Exception):
@@ -38,7 +38,7 @@ class _AbandonedError(Exception):
 class TokenCache:
     """The tokens of one client: each is made once for all calls that need it.
 
-    Calls may come from several event loops at once, on threads of their own.
+    Calls may come from several event loops at once, each on its own thread.
     """
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class TokenCache:
     ) -> Expiring:
         """The cached token of that key, made if none is valid.
 
-        ``refused`` is the token that the provider did not accept a moment ago.
+        ``refused`` is the token that the provider has just rejected.
         """
         while True:
             entry, is_new = self._entry(provider, key, refused)
@@ -64,29 +64,29 @@ class TokenCache:
                 return await entry.wait()
             except _AbandonedError:
                 if is_new:
-                    raise RuntimeError("the token was not made: that was cancelled") from None
-            except LLMGateError as error:  # each caller adds to its own what it knows of its call
+                    raise RuntimeError("the token was not made: this was cancelled") from None
+            except LLMGateError as error:  # each caller adds details of its call to its own copy
                 raise (error if is_new else copy.copy(error)) from None
 
     def _entry(self, provider: Provider, key: str, refused: Expiring | None) -> tuple[_Entry, bool]:
-        """The entry to wait for, and whether it is a new one."""
+        """The entry to wait for, and whether it is new."""
         name = (id(provider), key)
         with self._lock:
             found = self._entries.get(name)
             if found is not None and found.provider is provider and found.is_usable(refused):
                 return found, False
             self._entries.pop(name, None)
-            while len(self._entries) >= _MAX_TOKENS:  # providers whose keys rotate are many
+            while len(self._entries) >= _MAX_TOKENS:  # rotating keys make many providers
                 self._entries.pop(next(iter(self._entries)))
             made = self._entries[name] = _Entry(provider)
             return made, True
 
 
 class _Entry:
-    """One token: being made by a task of its own, made, or failed."""
+    """One token: being made by its own task, ready, or failed."""
 
     def __init__(self, provider: Provider) -> None:
-        self.provider = provider  # held, so that no other object has its id meanwhile
+        self.provider = provider  # kept alive, so that its id is not reused
         self._loop = asyncio.get_running_loop()
         self._future: Future[Expiring] = Future()
         self._future.set_running_or_notify_cancel()  # so that nobody who waits can cancel it
@@ -109,7 +109,7 @@ class _Entry:
         """The token, once it is made.
 
         Raises:
-            _AbandonedError: when it will never be.
+            _AbandonedError: when it will never be made.
             Exception: whatever ``make`` raised.
         """
         if self._future.done():

@@ -1,6 +1,6 @@
 """Counts the tokens of a prompt: by its provider, or estimated from the usage of earlier calls.
 
-Nothing is downloaded, and no tokenizer is used. Only a client that was asked for a count looks at
+Nothing is downloaded, and no tokenizer is used. Only a client that was asked for a count watches
 the usage of its calls.
 """
 
@@ -26,30 +26,30 @@ if TYPE_CHECKING:
     from llmgate.types import Completion, Usage
 
 _USUAL = 4.0
-"""Bytes for a token of English text, where nothing was learned."""
+"""Bytes per token of English text, used before anything was learned."""
 _OF_A_MESSAGE = 4
 _OF_AN_IMAGE = 765
 _MEDIA = frozenset({"image_url", "input_audio", "file"})
 _NO_SUCH_ROUTE = (405, 501)
 _MAX_CALLS = 50
-"""As many calls are remembered of a model: what is older counts less and less."""
+"""How many calls of a model are averaged; older calls count less and less."""
 
 
 class CountCall(ProviderCall):
-    """A call whose prompt is to be counted."""
+    """A call whose prompt tokens are to be counted."""
 
     operation: Literal["count_tokens"] = "count_tokens"
 
 
 def as_count(call: ProviderCall) -> CountCall:
-    """The call as one whose prompt is counted."""
+    """The call as a :class:`CountCall`."""
     return CountCall(
         call.model, call.messages, call.parameters, False, call.extra_body, call.id, call.report
     )
 
 
 async def count_by_provider(state: CallState) -> TokenCount | None:
-    """The provider's count; None where its host has no endpoint for that.
+    """The provider's count; None if its host has no endpoint for that.
 
     Raises:
         LLMGateError: always one of our own; cancellation passes unchanged.
@@ -71,7 +71,7 @@ async def _count(state: CallState) -> TokenCount | None:
         raise
     if isinstance(found, TokenCount):  # pyright: ignore[reportUnnecessaryIsInstance]
         return found
-    raise PluginError(f"the provider's flow returned {describe_value(found)}, no count of tokens")
+    raise PluginError(f"the provider's flow returned {describe_value(found)}, not a token count")
 
 
 # --- estimates ----------------------------------------------------------------------------
@@ -116,16 +116,16 @@ class Ratios(Middleware):
         size, media = _size_of(call)
         bytes_, tokens, calls = self._known.get((provider, model), (0.0, 0.0, 0))
         if tokens:
-            each, basis = bytes_ / tokens, f"{bytes_ / tokens:.2f} bytes a token in {calls} calls"
+            each, basis = bytes_ / tokens, f"{bytes_ / tokens:.2f} bytes per token in {calls} calls"
             count = round(size / each)
         else:
-            basis = f"{_USUAL:g} bytes a token, as in English"
+            basis = f"{_USUAL:g} bytes per token, as in English"
             count = round(size / _USUAL) + _OF_A_MESSAGE * len(call.messages)
         return TokenCount(max(1, count + media * _OF_AN_IMAGE), is_estimate=True, basis=basis)
 
 
 def _size_of(call: ChatCall) -> tuple[int, int]:
-    """The bytes of a prompt's texts, and the number of its images and other media."""
+    """The size of a prompt's texts in bytes, and the number of its images and other media."""
     texts, media = 0, 0
     for value in _values(call.messages):
         if isinstance(value, str):
@@ -140,7 +140,7 @@ def _size_of(call: ChatCall) -> tuple[int, int]:
 
 
 def _values(value: Any) -> Iterator[str | None]:
-    """Every text in messages, and None for each image or other medium."""
+    """Every text in the messages, and None for each image or other medium."""
     if isinstance(value, str):
         yield value
     elif is_array(value):

@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from llmgate.types import ToolCall
 
 Content: TypeAlias = "str | list[Any]"
-"""What a message of the role ``tool`` has as its content: a text, or parts."""
+"""The content of a message with the role ``tool``: a string, or parts."""
 
 
 @dataclass(slots=True)
 class ToolCalled:
     """A tool was run: its name and arguments, the result for the model, and the seconds.
 
-    ``result`` is a text, or a list of parts (texts, images, files). ``repaired`` says that the
-    arguments were no JSON as the model wrote them, and were read as what it meant.
+    ``result`` is a string, or a list of parts (texts, images, files). ``repaired`` says that the
+    model's arguments were not valid JSON, and were read as what it evidently meant.
     """
 
     name: str
@@ -44,7 +44,7 @@ class ToolCalled:
 
 @dataclass(slots=True)
 class ToolFailed:
-    """A tool call failed; ``result`` is the text that the model is given."""
+    """A tool call failed; ``result`` is the text that the model receives."""
 
     name: str
     arguments: str
@@ -54,14 +54,14 @@ class ToolFailed:
 
 
 class ToolCaller:
-    """Tools by their names, with the settings that their calls share."""
+    """Tools by name, with the settings that their calls share."""
 
     def __init__(self, tools: Iterable[AnyTool], *, timeout: float | None, context: Any) -> None:
-        """``timeout`` is that of a tool that has none of its own.
+        """``timeout`` is for tools without one of their own.
 
         Raises:
-            InvalidRequestError: when two tools have one name, when one cannot be described, or
-                needs a context where there is none.
+            InvalidRequestError: when two tools have the same name, or when a tool cannot be
+                described, or needs a context and there is none.
         """
         self._timeout, self._context = timeout, context
         given = [*tools]
@@ -69,17 +69,17 @@ class ToolCaller:
         self._tools = {tool.name: tool for tool in given}
         for tool in given:
             if tool.context_names and context is None:
-                reason = f"the tool {tool.name!r} needs a context: give context=…"
+                reason = f"the tool {tool.name!r} needs a context: pass context=…"
                 raise InvalidRequestError(reason, path="context")
         self.definitions = [tool.definition for tool in given]
 
     async def call_all(
         self, calls: Sequence[ToolCall], seconds: float | None
     ) -> list[ToolCalled | ToolFailed]:
-        """Run calls concurrently; the outcomes are in the order of the calls.
+        """Run the calls concurrently; the outcomes are in the order of the calls.
 
         Raises:
-            DeadlineExceededError: when that takes longer than so many seconds.
+            DeadlineExceededError: when that takes longer than ``seconds``.
         """
         import anyio  # noqa: PLC0415 - not paid for by importing
 
@@ -128,7 +128,7 @@ def _arguments(text: str) -> tuple[dict[str, Any], bool]:
     """The arguments, and whether they had to be repaired.
 
     Raises:
-        DecodeError: when they are not a JSON object, and mean none.
+        DecodeError: when they are not a JSON object, and cannot be repaired.
     """
     try:
         return parse_arguments(text), False
@@ -140,7 +140,7 @@ def _arguments(text: str) -> tuple[dict[str, Any], bool]:
 
 
 def as_content(result: Any) -> Content:
-    """A result as the model reads it: text and parts as they are, any other value as JSON."""
+    """A result as the model reads it: text and parts unchanged, any other value as JSON."""
     if isinstance(result, str):
         return _as_unicode(result)
     if _is_part(result):

@@ -17,7 +17,7 @@ from llmgate.types import Choice, Chunk, ChunkChoice, Completion
 
 
 def unwrapping_view(provider: Provider) -> Provider:
-    """A view of a provider whose completions have the value alone."""
+    """A view of a provider whose completions contain only the value."""
     view = ProviderView(provider, unwrapped, lambda: ChunkUnwrapper().chunk)
     return cast("Provider", view)
 
@@ -31,7 +31,7 @@ def _unwrapped_choice(choice: Choice) -> Choice:
     content = choice.message.content
     try:
         value: Any = json.loads(content or "")
-    except (ValueError, RecursionError):  # it was cut, or is no JSON
+    except (ValueError, RecursionError):  # it was cut, or is not JSON
         return choice
     if content is None or not is_object(value) or [*value] != [VALUE]:
         return choice
@@ -48,7 +48,7 @@ class ChunkUnwrapper:
         self._parts: dict[int, _Unwrapper] = {}
 
     def chunk(self, chunk: Chunk) -> Chunk:
-        """One chunk after the others."""
+        """The next chunk."""
         return replace(chunk, choices=[*map(self._choice, chunk.choices)])
 
     def _choice(self, choice: ChunkChoice) -> ChunkChoice:
@@ -82,7 +82,7 @@ class _Unwrapper:
         return text
 
     def _has_begun(self) -> bool:
-        """Whether the value has begun; a text that is no such object is plain."""
+        """Whether the value has begun; a text that is not such an object is passed on unchanged."""
         if self._is_begun:
             return True
         squeezed = "".join(self._waiting.split())
@@ -96,7 +96,7 @@ class _Unwrapper:
         return self.end() if self._is_plain else ""
 
     def end(self) -> str:
-        """What else is of the value, when the text is over."""
+        """The rest of the value, when the text has ended."""
         text, self._waiting = self._waiting, ""
         return "" if self._is_begun and text.strip() in ("", "}") else text
 

@@ -1,7 +1,7 @@
 """Validators of a call's arguments, each built when it is first needed.
 
-``schemas`` declares what they accept. It is imported here, since ``import llmgate`` does not pay
-for pydantic.
+``schemas`` declares what they accept. It is imported only here, so that ``import llmgate`` does not
+import pydantic.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 @cache
 def validator(kind: Kind, *, with_others: bool = False) -> SchemaValidator:
-    """What checks arguments of a kind. It raises pydantic's ``ValidationError``, a ``ValueError``.
+    """The validator of arguments of a kind. It raises pydantic's ``ValidationError``, a
+    ``ValueError``.
 
-    ``with_others`` also takes tools, and calls of tools, whose types OpenAI does not have; that
-    takes longer.
+    ``with_others`` also accepts tools, and calls of tools, of types that OpenAI does not have; that
+    is slower.
     """
     from pydantic_core import SchemaValidator  # noqa: PLC0415 - first use
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ProviderView:
-    """A provider with changed completions and chunks; all else is its own."""
+    """A provider with changed completions and chunks; everything else is delegated to it."""
 
     def __init__(
         self,
@@ -26,7 +26,7 @@ class ProviderView:
         change: Callable[[Completion], Completion],
         new_chunk_change: Callable[[], Callable[[Chunk], Chunk]],
     ) -> None:
-        """``new_chunk_change`` gives the change for the chunks of one stream."""
+        """``new_chunk_change`` makes the function that changes the chunks of one stream."""
         self.__wrapped__ = provider
         self._change, self._new_chunk_change = change, new_chunk_change
 
@@ -43,7 +43,7 @@ class ProviderView:
         return MappedDecoder(decoder, self._new_chunk_change())
 
     def fitted(self, call: ProviderCall) -> ProviderCall:
-        """The call as the provider is given it."""
+        """The call as it is passed to the provider."""
         return call
 
 

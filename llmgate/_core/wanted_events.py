@@ -1,4 +1,5 @@
-"""Which kinds of events hooks want, so that none is made for nobody; it makes and delivers none."""
+"""Finds which kinds of events hooks want, so that no unwanted event is made. It makes and delivers
+no events."""
 
 from __future__ import annotations
 
@@ -11,8 +12,8 @@ if TYPE_CHECKING:
 
 
 def kinds_wanted(hooks: Collection[Any]) -> Callable[[type[Event], bool], bool] | None:
-    """A function that says whether one of these hooks wants events of a kind, with or without an
-    error; None where one of them says so of events alone."""
+    """A function that says whether any of these hooks wants events of a kind, with or without an
+    error. None if one of the hooks can only tell for each event."""
     for hook in hooks:
         if not _says_by_kind(hook.__class__):
             return None
@@ -21,8 +22,8 @@ def kinds_wanted(hooks: Collection[Any]) -> Callable[[type[Event], bool], bool] 
 
 @lru_cache(maxsize=64)
 def _says_by_kind(kind: type[Any]) -> bool:
-    """Whether hooks of a class say what they want by ``wants_kind``. A subclass that changes
-    ``wants`` alone does not: it is to be asked."""
+    """Whether hooks of a class can tell by ``wants_kind``. A subclass that overrides only ``wants``
+    cannot: it must be asked about each event."""
     for each in kind.__mro__:
         if "wants_kind" in vars(each):
             return True

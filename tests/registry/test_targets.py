@@ -109,7 +109,7 @@ def test_a_name_that_two_claim_is_an_error_that_names_both(install: Install) -> 
     registry = Registry({"canned": Canned(), "rival": Rival()})
     with pytest.raises(UnknownProviderError) as caught:
         registry.target("canned-1")
-    expected = "several providers claim 'canned-1': say canned/canned-1 or rival/canned-1"
+    expected = "several providers claim 'canned-1': write canned/canned-1 or rival/canned-1"
     assert expected == str(caught.value)
 
 
