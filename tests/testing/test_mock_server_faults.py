@@ -109,6 +109,11 @@ async def test_faults_without_a_stream() -> None:
         (lambda: Fault("reset", {"at": 1}), "fault.reset", "(there is: none)"),
         (lambda: parse_fault("cut:at"), "fault.cut", "expected NAME=NUMBER, got 'at'"),
         (lambda: Fault("cut", {"at": -1}), "fault.cut.at", "expected a number, 0 or more"),
+        (lambda: parse_fault("cut:at=nan"), "fault.cut.at", "expected a number, 0 or more"),
+        (lambda: parse_fault("hang:at=inf"), "fault.hang.at", "expected a number, 0 or more"),
+        (lambda: parse_fault("cut:times=nan"), "fault.cut.times", "expected a positive integer"),
+        (lambda: parse_fault("cut:times=1.5"), "fault.cut.times", "expected a positive integer"),
+        (lambda: Fault("cut", times=0), "fault.cut.times", "expected a positive integer, got 0"),
     ],
 )
 def test_faults_that_are_none(make: Any, path: str, reason: str) -> None:

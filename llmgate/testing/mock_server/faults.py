@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from types import MappingProxyType
 from typing import Any
 
@@ -73,9 +74,12 @@ class Fault:
             if name not in kind.parameters:
                 known = ", ".join(kind.parameters) or "none"
                 raise InvalidRequestError(f"no parameter {name!r} (there is: {known})", path=path)
-            if not isinstance(given, int | float) or given < 0:
+            if not (isinstance(given, int | float) and 0 <= given < inf):
                 reason = f"expected a number, 0 or more, got {describe_value(given)}"
                 raise InvalidRequestError(reason, path=f"{path}.{name}")
+        if type(self.times) is not int or self.times < 1:
+            path = f"fault.{self.name}.times"
+            raise InvalidRequestError.expected("a positive integer", self.times, path)
 
     def value(self, name: str) -> float:
         """A parameter, given or by default."""
@@ -98,5 +102,5 @@ def parse_fault(text: str) -> Fault:
         except ValueError:
             reason = f"expected NAME=NUMBER, got {describe_value(part)}"
             raise InvalidRequestError(reason, path=f"fault.{name}") from None
-    times = parameters.pop("times", 1)
-    return Fault(name, parameters, times=int(times))
+    times: Any = parameters.pop("times", 1.0)
+    return Fault(name, parameters, times=int(times) if times.is_integer() else times)
