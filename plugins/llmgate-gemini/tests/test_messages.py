@@ -315,6 +315,17 @@ def test_a_call_with_another_id_is_another(sent: Any) -> None:
     assert "messages[1].provider_data.gemini" in call.report
 
 
+@pytest.mark.parametrize("spoilt", [None, -1, "x", [1]])
+@pytest.mark.parametrize("calls", [[], ["f"]])
+def test_a_part_whose_call_is_none(calls: list[str], spoilt: Any, sent: Any) -> None:
+    """It is not what came, so that the message counts."""
+    made = {**(called(*calls) if calls else {}), "content": "So:"}
+    history = [HI, {**with_parts({"text": "So:"}, {"functionCall": spoilt}), **made}]
+    body, call = sent([*history, *(result("c0") for _ in calls), HI])
+    assert "messages[1].provider_data.gemini" in call.report
+    assert len(calls) == str(body["contents"][1]).count("functionCall")
+
+
 def test_parts_that_are_none(sent: Any) -> None:
     """They are refused with their place."""
     for wrong in (["x"], "x"):

@@ -185,6 +185,17 @@ async def test_spoilt_provider_data_is_refused(data: Any, path: str) -> None:
     assert path == caught.value.path
 
 
+@pytest.mark.parametrize(
+    "parts", [[True], [{"type": "text", "text": 1}], [{"type": "thinking", "thinking": [1]}]]
+)
+async def test_spoilt_parts_are_refused(parts: list[Any]) -> None:
+    """They are the caller's, and no response that cannot be read."""
+    message = {"role": "assistant", "content": "x", "content_parts": parts}
+    with pytest.raises(InvalidRequestError) as caught:
+        await _sent_back(message, ELSEWHERE)
+    assert "messages[1].content_parts" == caught.value.path
+
+
 async def test_the_callers_messages_are_left_alone() -> None:
     """What is sent back is made anew; a message may be used for another provider next."""
     message = {"role": "assistant", "content": "x", "reasoning_content": "Hm"}

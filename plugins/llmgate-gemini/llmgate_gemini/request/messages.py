@@ -155,8 +155,8 @@ class Conversation:
 
     def _are_same(self, native: Iterable[Part], calls: list[Part]) -> bool:
         """Whether the message still has the calls of the response; a made-up id says nothing."""
-        came = [part["functionCall"] for part in native if is_object(part.get("functionCall"))]
-        if len(came) != len(calls):
+        came: list[Any] = [part["functionCall"] for part in native if "functionCall" in part]
+        if len(came) != len(calls) or not all(map(is_object, came)):
             return False
         for given, part in zip(came, calls, strict=True):
             sent = part["functionCall"]

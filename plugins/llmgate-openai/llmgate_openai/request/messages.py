@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from llmgate.errors import DecodeError, InvalidRequestError
 from llmgate.provider.call import PlainMessages, ProviderCall
 from llmgate.provider.http import is_array, is_object
 from llmgate.provider.kit import own_data
@@ -88,7 +89,11 @@ def _restore_parts(sent: dict[str, Any], path: str, call: ProviderCall, dialect:
     if not is_array(parts):
         return
     if dialect.takes_reasoning:
-        sent["content"] = _parts_with(sent.get("content"), parts)
+        try:
+            sent["content"] = _parts_with(sent.get("content"), parts)
+        except DecodeError as error:  # no host gave such
+            reason = error.message
+            raise InvalidRequestError(reason, path=f"{path}.content_parts") from None
         sent.pop("reasoning_content", None)
     else:
         call.report.add("dropped", f"{path}.content_parts", "sent as their text")
