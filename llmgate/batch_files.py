@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 
+from llmgate._text.json import is_object
 from llmgate.batch import BatchRecord, Budget, id_of, run_numbered
 from llmgate.errors import InvalidRequestError, LLMGateError
 
@@ -47,8 +48,11 @@ def calls_in(path: Path, template: str | None = None) -> Iterator[Any]:
     raise failure
 
 
-def _check_readable(path: Path) -> None:
-    """Look before anything is made: an output without an input helps nobody."""
+def _check_files(path: Path, output: Path) -> None:
+    """Look before anything is made: an output without an input helps nobody, and an input that is
+    the output would be overwritten."""
+    if output.exists() and path.exists() and output.samefile(path):
+        raise InvalidRequestError("the output is the input itself", path=str(output))
     try:
         path.open("rb").close()
     except OSError as error:
@@ -143,7 +147,7 @@ async def batch_file(
         InvalidRequestError: when a file cannot be read or written, or is not of the other one.
         RequestError: when ``max_cost`` is reached, or a price is not known, after the last record.
     """
-    _check_readable(Path(path))
+    _check_files(Path(path), Path(output))
     async with Journal(Path(output)) as journal:
 
         async def open_calls() -> AsyncIterator[tuple[int, Any]]:
@@ -184,7 +188,13 @@ class Journal:
         """How many calls were done when it was opened."""
 
     async def __aenter__(self) -> Self:
-        await self._run(self._open)
+        try:
+            await self._run(self._open)
+        except BaseException as error:
+            self._thread.shutdown(wait=False)
+            if isinstance(error, OSError):
+                raise InvalidRequestError(str(error), path=str(self._path)) from None
+            raise
         return self
 
     async def __aexit__(
@@ -263,32 +273,38 @@ class Journal:
     # --- on its thread ---
 
     def _open(self) -> None:
-        """Read what is done, and rewrite the file where it has more than that."""
+        """Read what is done, and rewrite the file where it has more than that.
+
+        Raises:
+            InvalidRequestError: when nothing in it is a record: then it is somebody's own file.
+        """
         kept = self._path.with_name(f"{self._path.name}.resumed")
-        has_more = False
+        has_more = has_records = False
         if self._path.exists():
             with self._path.open("rb") as old, kept.open("wb") as new:
                 for line in old:
-                    if self._take(line):
+                    record = _record_in(line)
+                    has_records = has_records or record is not None
+                    if record is not None and self._take(record):
                         new.write(line)
                     else:
                         has_more = True
                 new.flush()
                 os.fsync(new.fileno())
+            if has_more and not has_records:
+                kept.unlink()
+                reason = "it exists, and holds no records of a batch: give another output"
+                raise InvalidRequestError(reason, path=str(self._path))
             if has_more:
                 kept.replace(self._path)
             else:
                 kept.unlink()
         self._file = self._path.open("ab")
 
-    def _take(self, line: bytes) -> bool:
-        """Whether a line is the record of a call that is done."""
-        try:
-            record: Any = json.loads(line) if line.endswith(b"\n") else {}
-            index, name = record["index"], record["id"] if "completion" in record else None
-        except (ValueError, TypeError, KeyError):
-            return False
-        if type(index) is not int or not isinstance(name, str):
+    def _take(self, record: dict[str, Any]) -> bool:
+        """Whether a record is that of a call that is done."""
+        index, name = record.get("index"), record.get("id") if "completion" in record else None
+        if type(index) is not int or index < 0 or not isinstance(name, str):
             return False
         self._done.extend([0] * (index + 1 - len(self._done)))
         if self._done[index]:
@@ -304,6 +320,20 @@ class Journal:
 
 
 _COMMIT_SECONDS = 0.05
+
+
+_BEGINNING = b'{"index": '
+
+
+def _record_in(line: bytes) -> dict[str, Any] | None:
+    """The record in a line; an empty one for the beginning of one that was cut."""
+    if not line.endswith(b"\n"):
+        return {} if line.startswith(_BEGINNING) or _BEGINNING.startswith(line) else None
+    try:
+        record: Any = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return record if is_object(record) and "index" in record else None
 
 
 def _checksum(name: str) -> int:

@@ -128,6 +128,43 @@ async def test_an_output_of_another_input_is_refused(tmp_path: Path) -> None:
         await run_file(tmp_path, Echo())
 
 
+async def test_a_file_that_is_no_output_stays_as_it_is(tmp_path: Path) -> None:
+    """Whether it is the input or something else, and also where its last line has no end."""
+    path = write(tmp_path / "in.jsonl", '"a"', '{"id": "b", "prompt": "b"}')
+    before = path.read_text("utf-8")
+    records = batch_file(path, path, model="fake/m", client=client_of())
+    with pytest.raises(InvalidRequestError, match="the output is the input itself"):
+        await anext(records)
+    assert before == path.read_text("utf-8")
+    for content in ("My thesis\n", "My thesis", "[" * 200_000 + "\n", "[1]\n", '{"a": 1}\n'):
+        (tmp_path / "out.jsonl").write_text(content, "utf-8")
+        with pytest.raises(InvalidRequestError, match="it exists, and holds no records"):
+            await run_file(tmp_path, Echo())
+        assert content == (tmp_path / "out.jsonl").read_text("utf-8")
+    assert ["in.jsonl", "out.jsonl"] == sorted(os.listdir(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", '{"index": 0, "i', '{"index": -1, "id": "-1", "completion": {}}\n']
+)
+async def test_an_output_that_was_cut_at_once(tmp_path: Path, content: str) -> None:
+    """It is begun again."""
+    write(tmp_path / "in.jsonl", '"a"')
+    (tmp_path / "out.jsonl").write_text(content, "utf-8")
+    assert [0] == [line["index"] for line in await run_file(tmp_path, Echo())]
+
+
+async def test_an_output_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    """Before a call is made."""
+    path, echo = write(tmp_path / "in.jsonl", '"a"'), Echo()
+    for output in (tmp_path / "nowhere" / "out.jsonl", tmp_path):
+        records = batch_file(path, output, model="fake/m", client=client_of(echo))
+        with pytest.raises(InvalidRequestError) as caught:
+            await anext(records)
+        assert str(output) == caught.value.path
+    assert [] == echo.prompts
+
+
 async def test_what_deviates_stands_in_the_output(tmp_path: Path) -> None:
     """Nothing is silently changed."""
     write(tmp_path / "in.jsonl", {"prompt": "a", "stop": ["b"]})
