@@ -256,6 +256,47 @@ def test_blocks_without_their_end_are_whole_at_the_end_of_the_message() -> None:
     assert read_whole(message)[0] == read_events(events)[0]
 
 
+def without_ends(*, last: bool = True) -> list[Any]:
+    """The events of a message of a thought and a call, without the ends of its blocks."""
+    events = events_of(CALLING)
+    ends = [event for event in events if event["type"] == "content_block_stop"]
+    rest = [event for event in events if event not in ends]
+    return rest if last else [*rest[:-2], *rest[-1:]]
+
+
+CALLING: Any = {
+    **MESSAGE,
+    "content": [
+        {"type": "thinking", "thinking": "Hm.", "signature": "c2ln"},
+        {"type": "tool_use", "id": "t1", "name": "weather", "input": {"city": "Oslo"}},
+        {"type": "tool_use", "id": "t2", "name": "weather", "input": {"city": "Rome"}},
+    ],
+    "stop_reason": "tool_use",
+}
+
+
+def test_blocks_without_their_end_are_whole_also_without_a_stop_reason() -> None:
+    """What came is in the message: a call without its input could be run."""
+    events = without_ends(last=False)
+    message = read_events(events)[0].choices[0].message
+    assert read_whole(CALLING)[0].choices[0].message == message
+
+
+def test_a_block_ends_where_another_one_begins_in_its_place() -> None:
+    """A host that numbers all of them 0, and sends no ``content_block_stop``, loses none."""
+    events = [event | {"index": 0} if "index" in event else event for event in without_ends()]
+    assert read_whole(CALLING)[0] == read_events(events)[0]
+
+
+def test_an_end_that_comes_late_or_twice_says_no_more() -> None:
+    """All blocks end with the message's stop reason, or before."""
+    events, ends = without_ends(), [event for event in events_of(CALLING) if len(event) == 2]
+    ends = [event for event in ends if event["type"] == "content_block_stop"]
+    expected = read_whole(CALLING)[0]
+    assert expected == read_events([*events[:-1], *ends, events[-1]])[0]
+    assert expected == read_events([*events[:-2], *ends, *ends, *events[-2:]])[0]
+
+
 # --- errors with status 200 ---------------------------------------------------------------
 
 

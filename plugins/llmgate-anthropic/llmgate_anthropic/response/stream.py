@@ -84,6 +84,7 @@ class MessagesDecoder:
         self._has_content = False
         self._stop_reason: str | None = None
         self._blocks: dict[int, Block] = {}
+        self._ended = set[int]()  # the places of blocks, of which some hosts say it late
         self._native = native_content()
         self._calls = 0
         self._length = 0
@@ -125,7 +126,7 @@ class MessagesDecoder:
         """
         if not self.finished and self._stop_reason is None:
             raise StreamTruncatedError("the stream ended before its terminator")
-        return self._added(self._aside(self._unknown.rest()))
+        return self._added((*self._end_blocks(), *self._aside(self._unknown.rest())))
 
     def _added(self, chunks: Iterable[Chunk]) -> Iterable[Chunk]:
         for chunk in chunks:
@@ -214,7 +215,7 @@ class MessagesDecoder:
         extra = {**ended.others(*_OF_DELTA), **side.others(*_OF_EVENT)}
         chunks, choices = list[Chunk](), list[ChunkChoice]()
         if native is not None:
-            chunks += [chunk for index in [*self._blocks] for chunk in self._end_block(index)]
+            chunks += self._end_blocks()
             self._stop_reason = native
             reason = finish_reason(native, {}, has_calls=self._calls > 0)
             choices = [ChunkChoice(ChoiceDelta(), 0, reason, None, native, stop_extra(delta))]
@@ -228,7 +229,7 @@ class MessagesDecoder:
         self.finished = True
         if isinstance(self.framer, SSEFramer) and self.framer.has_joined_events:
             self._record("the host leaves no blank line between the events of its stream")
-        return self._aside(self._unknown.rest())
+        return (*self._end_blocks(), *self._aside(self._unknown.rest()))
 
     def _record(self, reason: str) -> None:
         """Record that the response is in another form than the format has."""
@@ -259,9 +260,13 @@ class MessagesDecoder:
     def _start(self, event: Event) -> Iterable[Chunk]:
         given = Fields(event).object("content_block").payload
         index = index_of(event, self._report)
+        earlier = self._end_block(index) if index in self._blocks else ()
         block = Block(PartialObject(given), f"content[{index}]", self._length)
         self._blocks[index] = block
         self._has_content = True
+        return (*earlier, *self._begin(block, given))
+
+    def _begin(self, block: Block, given: dict[str, Any]) -> Iterable[Chunk]:
         match text_in(given, "type"):
             case "text":
                 return self._add_text(text_in(given, "text"))
@@ -328,11 +333,19 @@ class MessagesDecoder:
         return (piece_chunk(self._head, None, None, [arguments_delta(block.call, piece)]),)
 
     def _stop(self, event: Event) -> Iterable[Chunk]:
+        index = index_of(event, self._report)
+        if index not in self._blocks and index in self._ended:
+            return ()
         self._block_of(event)
-        return self._end_block(index_of(event, self._report))
+        return self._end_block(index)
+
+    def _end_blocks(self) -> Iterable[Chunk]:
+        """What is left to say of the blocks that the host has not ended."""
+        return [chunk for index in [*self._blocks] for chunk in self._end_block(index)]
 
     def _end_block(self, index: int) -> Iterable[Chunk]:
         block = self._blocks.pop(index)
+        self._ended.add(index)
         fields, chunks = block.partial.join(), list[Chunk]()
         if "input" in fields or block.arguments:
             chunks += self._end_input(block, fields)
