@@ -16,13 +16,14 @@ from llmgate.transports._settings import scheme_and_host
 
 @lru_cache(maxsize=256)
 def parsed_url(text: str) -> URL:
-    """An http or https URL, whose path and query are sent as they are written.
+    """An http or https URL, whose path and query are sent exactly as written.
 
-    Its fragment is dropped, since it is for the client alone. The query becomes a part of the path:
-    so nothing is lost of it, such as a question mark with nothing behind it.
+    Its fragment is dropped, since it is only for the client. The query becomes part of the path, so
+    that nothing of it is lost, such as a question mark with nothing after it.
 
     Raises:
-        InvalidAddressError: when it is none, or has a character that has to be percent-encoded.
+        InvalidAddressError: when it is not such a URL, or has a character that must be
+            percent-encoded.
     """
     address, target = _split(text)
     if not _TARGET.fullmatch(target):
@@ -49,7 +50,7 @@ def _split(text: str) -> tuple[str, str]:
 
 
 def _is_odd_number(host: str) -> bool:
-    """Whether it is an IPv4 address in another form than a.b.c.d, which hides where it leads.
+    """Whether it is an IPv4 address in a form other than a.b.c.d, which hides where it leads.
 
     Source: URL Standard, 3.5 (the ends-in-a-number checker).
     """
@@ -67,7 +68,7 @@ def environment_proxy(url: str) -> str | None:
     """The proxy that the environment names for a URL; ``NO_PROXY`` names exceptions.
 
     Raises:
-        InvalidRequestError: when what it names is no http URL.
+        InvalidRequestError: when the named proxy is not an http URL.
     """
     address = scheme_and_host(url)
     if address is None or _is_exempt(address[1]):
@@ -76,13 +77,13 @@ def environment_proxy(url: str) -> str | None:
     proxy = proxies.get(address[0]) or proxies.get("all")
     if not proxy:
         return None
-    if "://" not in proxy:  # as it is often written
+    if "://" not in proxy:  # often written without a scheme
         proxy = f"http://{proxy}"
     if scheme_and_host(proxy) is None:
-        raise InvalidRequestError("the proxy of the environment has no http URL", path="proxy")
+        raise InvalidRequestError("the proxy of the environment is not an http URL", path="proxy")
     return proxy
 
 
 def _is_exempt(host: str) -> bool:
-    """Whether ``NO_PROXY`` names a host, an IPv6 address also without its brackets."""
+    """Whether ``NO_PROXY`` names a host; an IPv6 address may lack its brackets there."""
     return bool(proxy_bypass(host) or proxy_bypass(host.rpartition("]")[0].removeprefix("[")))

@@ -1,4 +1,4 @@
-"""Makes errors of llmgate of aiohttp's exceptions; it knows no connection."""
+"""Turns aiohttp's exceptions into llmgate's errors; it knows no connection."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ from llmgate.provider.http import shown_url
 
 
 class ExplainedError(Exception):
-    """Of a class that aiohttp does not know, so that it passes through; its text may be shown."""
+    """An error of a class that aiohttp does not know, so that it passes through; its text may be
+    shown."""
 
 
 class BrokenConnectionError(ExplainedError):
@@ -54,7 +55,7 @@ class NoConnectionError(ExplainedError):
 
 
 class InvalidAddressError(Exception):
-    """Something is no URL."""
+    """Something is not a valid URL."""
 
     def __init__(self, reason: str = "it is not an http or https URL") -> None:
         super().__init__(reason)
@@ -63,25 +64,26 @@ class InvalidAddressError(Exception):
 def broken_connection(
     error: aiohttp.ClientOSError | aiohttp.ServerDisconnectedError, *, unprocessed: bool
 ) -> ExplainedError:
-    """Why there is no response, as a class that aiohttp does not know: for its own it may send the
-    request again."""
-    if isinstance(error.__cause__, ssl.SSLError):  # such as for want of a certificate
+    """Why there is no response, as a class that aiohttp does not know: after its own exceptions,
+    aiohttp may send the request again."""
+    if isinstance(error.__cause__, ssl.SSLError):  # for example, for lack of a certificate
         return BrokenTLSError(reason_of(error.__cause__))
     return BrokenConnectionError(reason_of(error), unprocessed=unprocessed)
 
 
 def forget_frames(error: BaseException | None) -> None:
-    """Let go of aiohttp's frames, which hold credentials, and refer to their own exception."""
+    """Drop the references to aiohttp's frames, which hold credentials and refer to their own
+    exception."""
     while error is not None:
         following = error.__cause__ or error.__context__
-        error.__traceback__ = error.__cause__ = error.__context__ = None  # chains may be rings
+        error.__traceback__ = error.__cause__ = error.__context__ = None  # chains may be cyclic
         error = following
 
 
 def failure_of(error: Exception, url: str) -> LLMGateError:
     """Our error for one of aiohttp's. The text names the host, never a query.
 
-    Only what is known to mean that no whole response came is a ``TransportError``.
+    Only what certainly means that no complete response came is a ``TransportError``.
     """
     host = excerpt(shown_url(url))
     reason = reason_of(error)
@@ -99,7 +101,7 @@ def failure_of(error: Exception, url: str) -> LLMGateError:
             known = error if isinstance(error, InvalidAddressError) else InvalidAddressError()
             return InvalidRequestError(f"the URL {host!r} cannot be sent: {known}", path="base_url")
         case ValueError():  # the text may quote a header
-            what = "a header holds a line end, or the URL a password that a header contradicts"
+            what = "a header contains a line end, or contradicts the URL's password"
             return InvalidRequestError(what, path="extra_headers")
         case _:
             return _failure_of_reading(error, host)
@@ -118,7 +120,7 @@ def _failure_of_reading(error: Exception, host: str) -> LLMGateError:
 
 
 def _parser_fault(error: BaseException | None) -> HttpProcessingError | None:
-    """What aiohttp's parser found, which is the innermost of the exceptions that it becomes."""
+    """What aiohttp's parser found: the innermost exception of the chain."""
     found: HttpProcessingError | None = None
     while error is not None:
         if isinstance(error, HttpProcessingError):
@@ -128,26 +130,27 @@ def _parser_fault(error: BaseException | None) -> HttpProcessingError | None:
 
 
 def _failure_of_parsing(fault: HttpProcessingError, host: str) -> LLMGateError:
-    """Our error for what a parser refuses. To aiohttp each is a status 400, which nobody sent."""
+    """Our error for what the parser refuses. For aiohttp each of these is a status 400, which
+    nobody sent."""
     reason = _words_of(fault)
     match fault:
-        case DecompressSizeError():  # aiohttp has a limit of its own
-            return ResponseTooLargeError(f"the response of {host} is too large: {reason}")
+        case DecompressSizeError():  # aiohttp has its own limit
+            return ResponseTooLargeError(f"the response from {host} is too large: {reason}")
         case ContentEncodingError():
-            return DecodeError(f"the response of {host} cannot be decompressed: {reason}")
+            return DecodeError(f"the response from {host} cannot be decompressed: {reason}")
         case LineTooLong():
             limit = f"a line of it is longer than {fault.args[1]} bytes"
-            return ResponseTooLargeError(f"the response of {host} has too large a head: {limit}")
+            return ResponseTooLargeError(f"the response from {host} has too large a head: {limit}")
         case _ if reason.startswith("Too many"):
-            return ResponseTooLargeError(f"the response of {host} has too large a head: {reason}")
+            return ResponseTooLargeError(f"the response from {host} has too large a head: {reason}")
         case PayloadEncodingError() if reason.startswith("Not enough data"):
             return ReadError(f"the connection to {host} broke: its response is not complete")
         case _:
-            return ProtocolError(f"the response of {host} is not valid HTTP: {reason}")
+            return ProtocolError(f"the response from {host} is not valid HTTP: {reason}")
 
 
 def _words_of(fault: HttpProcessingError) -> str:
-    """What a parser says on one line, without the arrow that it draws below."""
+    """The parser's text on one line, without the arrow that it draws below."""
     lines = (line.strip() for line in fault.message.splitlines())
     return excerpt(" ".join(line for line in lines if line and line != "^"), 160)
 
@@ -159,8 +162,8 @@ _MORE_FILES = (
 
 
 def _lacks_files(error: Exception) -> bool:
-    """Whether there is no connection because too many files are open."""
-    if isinstance(error, aiohttp.ClientConnectorDNSError):  # a look-up does not say why it fails
+    """Whether the connection failed because too many files are open."""
+    if isinstance(error, aiohttp.ClientConnectorDNSError):  # a lookup does not say why it failed
         try:
             os.close(os.dup(0))
         except OSError as cause:
@@ -174,18 +177,19 @@ _TOO_MANY_FILES = (errno.EMFILE, errno.ENFILE)
 
 
 def reason_of(error: Exception) -> str:
-    """What aiohttp says, but for what could hold the URL or a header that was sent."""
+    """The text of aiohttp's exception, unless it could contain the URL or a header that was
+    sent."""
     match error:
         case aiohttp.ClientConnectorCertificateError():
             return excerpt(str(error.certificate_error))
         case aiohttp.ClientConnectorError():
-            lost = "the server closed it during the handshake"  # of TLS: asyncio says nothing
+            lost = "the server closed it during the handshake"  # in TLS; asyncio says nothing
             return excerpt(error.os_error.strerror or str(error.os_error) or lost)
         case ssl.SSLError(strerror=str(text)):
             return excerpt(text)
         case aiohttp.ServerDisconnectedError():
             return "the server closed it"
-        case aiohttp.ClientResponseError(status=status, message=text):  # that of a proxy
+        case aiohttp.ClientResponseError(status=status, message=text):  # from a proxy
             return excerpt(f"{status} {text}")
         case OSError(errno=int(number)):
             return os.strerror(number)

@@ -1,5 +1,5 @@
-"""Checks the head of a request, which is sent as it was authorized, and lower-cases the names in
-that of a response. It sends nothing.
+"""Checks the head of a request, which is sent as authorized, and lower-cases the header names of a
+response. It sends nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Z-]+")
 
 
 def check_head(request: HttpRequest) -> None:
-    """Refuse what cannot be sent as it is, or says of the body what is not so.
+    """Refuse a head that cannot be sent unchanged, or that contradicts the body.
 
     Raises:
         InvalidRequestError: naming the method or the header; no value is quoted.
@@ -32,12 +32,11 @@ def check_head(request: HttpRequest) -> None:
 
 
 _OF_THE_BODY = frozenset({"content-length", "transfer-encoding"})
-"""The headers that say where it ends."""
+"""The headers that say where the body ends."""
 
 
 class LowerNames(dict[str, str]):
-    """Names of headers in lower case. Nearly all responses have the same few, which are
-    remembered."""
+    """Header names in lower case. Nearly all responses have the same few, which are cached."""
 
     def __missing__(self, name: str) -> str:
         lower = name.lower()

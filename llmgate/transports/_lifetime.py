@@ -1,6 +1,6 @@
 """Closes connections with the event loop they live on, however that loop ends.
 
-It knows nothing of what it closes, and replaces nothing of the loop.
+It does not know what it closes, and replaces nothing of the loop.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ _DAY = 24 * 3600.0
 class Keeper:
     """Closes once: when asked to, when its owner is collected, or when its loop ends.
 
-    A loop that is run by ``asyncio.run`` closes every asynchronous generator that was started on
-    it (``loop.shutdown_asyncgens``), and so this one. A loop that is merely closed, by hand or by
-    an old framework, or that is collected unclosed, drops its timers: one of them holds an object
-    that is held by nothing else, and notices. Nothing can be awaited any more then.
+    A loop run by ``asyncio.run`` closes every asynchronous generator started on it
+    (``loop.shutdown_asyncgens``), and so this one. A loop that is only closed, by hand or by an old
+    framework, or that is collected unclosed, drops its timers. One timer holds an object that
+    nothing else refers to, and whose finalizer notices. Nothing can be awaited at that point.
 
     Args:
         close: Closes what is kept, while the loop runs.
-        abandon: Closes what is kept at once, after the loop has ended.
-        warn: Called when the owner was collected and the loop goes on, before it closes.
+        abandon: Closes what is kept without awaiting, after the loop has ended.
+        warn: Called before it closes, when the owner was collected while the loop goes on.
     """
 
     def __init__(
@@ -38,14 +38,14 @@ class Keeper:
         self._closing = asyncio.Lock()
         self._abandon = abandon
         self._warn = warn
-        self._timers = WeakSet[asyncio.TimerHandle]()  # one, which the loop alone holds
+        self._timers = WeakSet[asyncio.TimerHandle]()  # only one, held by the loop alone
 
     async def start(self, owner: object) -> None:
         """Bind it to the running loop, and to its owner's life."""
         loop = asyncio.get_running_loop()
         await anext(self._generator)
         _LoopEnd(self).wait(loop)
-        # This also holds what is to be closed, so that no garbage collector finds it open.
+        # This also refers to what is to be closed, so that it is not collected while open.
         finalize(owner, self._close_soon, loop).atexit = False
 
     async def aclose(self) -> None:
@@ -54,13 +54,13 @@ class Keeper:
             await self._generator.aclose()
 
     def loop_has_ended(self) -> None:
-        """Close what nobody has closed."""
+        """Close what has not been closed."""
         if not self.is_closed:
             self.is_closed = True
             self._abandon()
 
     def add_timer(self, timer: asyncio.TimerHandle) -> None:
-        """Have a timer cancelled when it closes."""
+        """Cancel this timer when it closes."""
         self._timers.add(timer)
 
     async def _kept(self, close: Callable[[], Awaitable[None]]) -> AsyncGenerator[None, None]:
@@ -84,13 +84,13 @@ class Keeper:
 
 
 class _LoopEnd:
-    """Tells a keeper of the end of a loop, whose timer alone holds this object."""
+    """Tells a keeper when a loop ends; only a timer of that loop refers to this object."""
 
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
 
     def wait(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Wait for another day."""
+        """Let a timer of the loop hold this object for another day."""
         timer = loop.call_later(_DAY, self.wait, loop, context=Context())
         self._keeper.add_timer(timer)
 

@@ -1,4 +1,4 @@
-"""The limit on making a connection, which counts only time in which the event loop ran.
+"""The time limit for connecting, which counts only time in which the event loop ran.
 
 It knows no HTTP library.
 """
@@ -11,11 +11,11 @@ _STEPS = 8
 
 
 class ConnectLimit:
-    """Ends what an ``asyncio.timeout(None)`` encloses, some seconds after :meth:`start`.
+    """Ends what an ``asyncio.timeout(None)`` encloses, a number of seconds after :meth:`start`.
 
-    The seconds are counted in eight steps, each a timer of the loop's. Code that blocks the loop
-    for long uses up one step, however long it blocks; whatever the server did meanwhile is then
-    seen before the next step has passed.
+    The seconds are counted in eight steps, each a timer of the loop. Code that blocks the loop uses
+    up one step, no matter how long it blocks; whatever the server did meanwhile is then seen before
+    the next step is over.
     """
 
     __slots__ = ("_seconds", "_step", "_steps_left", "_timeout")
@@ -32,7 +32,7 @@ class ConnectLimit:
         self._next()
 
     def stop(self) -> None:
-        """Count no longer: there is a connection, or there will be none."""
+        """Stop counting: there is a connection, or the attempt failed."""
         if self._step is not None:
             self._step.cancel()
             self._step = None

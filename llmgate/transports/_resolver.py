@@ -1,4 +1,4 @@
-"""Looks up the addresses of hosts, on threads of our own; it keeps none, as aiohttp does that.
+"""Looks up the addresses of hosts, on our own threads; aiohttp caches the results.
 
 aiohttp's own resolver uses the loop's default executor, whose threads may all be busy.
 """
@@ -14,11 +14,11 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from llmgate.provider.threads import BoundedThreads
 
 _MAX_LOOKUPS = 16
-"""At a time. One that no name server answers takes half a minute."""
+"""Lookups at the same time. One that no name server answers takes half a minute."""
 
 
 class ThreadResolver(AbstractResolver):
-    """The addresses of a name, as the system knows them. aiohttp asks for no literal address."""
+    """Resolves names through the system. aiohttp does not call it for literal addresses."""
 
     def __init__(self) -> None:
         self._threads = BoundedThreads(_MAX_LOOKUPS)
@@ -35,7 +35,7 @@ class ThreadResolver(AbstractResolver):
         return await self._threads.run(partial(_lookup, host, port, family))
 
     async def close(self) -> None:
-        """Nothing is kept. Whoever still waits is cancelled by aiohttp."""
+        """Nothing is kept. aiohttp cancels the lookups that are still awaited."""
 
 
 def _lookup(host: str, port: int, family: int) -> list[ResolveResult]:
@@ -43,11 +43,11 @@ def _lookup(host: str, port: int, family: int) -> list[ResolveResult]:
         return socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=flags)
 
     try:
-        found = ask(socket.AI_ADDRCONFIG)  # no IPv6 address where this machine has none itself
+        found = ask(socket.AI_ADDRCONFIG)  # no IPv6 addresses if this machine has none itself
     except socket.gaierror:
         if host.rstrip(".").lower() != "localhost":
             raise
-        found = ask(0)  # a machine without a network still reaches itself
+        found = ask(0)  # a machine without a network can still reach itself
     return [
         _result(host, kind, protocol, address)
         for kind, _, protocol, _, address in found
@@ -56,12 +56,12 @@ def _lookup(host: str, port: int, family: int) -> list[ResolveResult]:
 
 
 _LENGTHS = {socket.AF_INET: 2, socket.AF_INET6: 4}
-"""Of addresses. A Python without IPv6 gives others for it."""
+"""Address families. A Python without IPv6 returns other values for it."""
 
 
 def _result(name: str, family: int, protocol: int, address: Any) -> ResolveResult:
     host, port, *more = address
-    if more and more[1]:  # of one interface alone, which belongs to the address
+    if more and more[1]:  # a scope id, which belongs to the address
         host, _ = socket.getnameinfo(address, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)
     return ResolveResult(
         hostname=name,

@@ -1,7 +1,7 @@
-"""Requests through aiohttp's session, by its public API alone: the path that always works.
+"""Requests through aiohttp's session, using only its public API: the path that always works.
 
-It makes one attempt and retries nothing. What aiohttp does not tell is learned from its traces,
-and from the connection that its connector hands out.
+It makes one attempt and retries nothing. What aiohttp does not report is learned from its traces,
+and from the connection that its connector returns.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from llmgate.transports._unprocessed import RequestMark, has_input
 from llmgate.transports._waiting import after_long_wait, mark_phase
 
 READ_BUFFER = 16 * 1024
-"""Bytes of a body that wait for their reader before the server has to: twice as many, and at most
-what one read of the socket adds."""
+"""How much of a body is buffered before the server must wait: at most twice as many bytes, plus one
+read of the socket."""
 STREAM_BUFFER = 3 * 1024
-"""The same for a stream, whose reader may let it wait for long."""
+"""The same for a stream, whose reader may be slow."""
 MAX_HEADER = 64 * 1024
 LARGE_BODY = 1024 * 1024
-"""Bytes of a request's body beyond which it is sent in pieces."""
+"""A request's body of more bytes is sent in pieces."""
 _NEVER_SENT_AGAIN = frozenset({"POST", "PATCH"})
-"""The methods that aiohttp's session does not send a second time by itself."""
+"""The methods for which aiohttp's session does not resend a request by itself."""
 
 
 class PendingRequest:
@@ -71,17 +71,17 @@ class PendingRequest:
             mark_phase(cancelled, "write")
 
     def wait_for_pool(self) -> None:
-        """No connection is free."""
+        """Called when no connection is free."""
         self.pool_wait = after_long_wait()
 
     def stop_waiting(self) -> None:
-        """A connection is free, or nobody waits for it any more."""
+        """Called when a connection is free, or nobody waits for one any more."""
         if self.pool_wait is not None:
             self.pool_wait.cancel()
             self.pool_wait = None
 
     def begin(self, transport: asyncio.Transport | None) -> None:
-        """The request is about to be written on this connection."""
+        """Called before the request is written on this connection."""
         self.transport = transport
         if self.is_reused:
             self.request_mark = RequestMark(transport)
@@ -89,19 +89,21 @@ class PendingRequest:
     def explain(
         self, error: aiohttp.ClientOSError | aiohttp.ServerDisconnectedError
     ) -> ExplainedError:
-        """Why there is no response. By now the system says nothing of a reset any more."""
+        """The error that says why there is no response. By now the system no longer reports a
+        reset."""
         mark = self.request_mark
         unprocessed = mark is not None and mark.rules_out_processing(None, is_reset=False)
         return broken_connection(error, unprocessed=unprocessed)
 
     def _is_half_read(self) -> bool:
-        """Whether a part of the body was not even taken into the connection's buffer."""
+        """Whether part of the body has not even reached the connection's buffer."""
         body = self.body
         return isinstance(body, BytesIO) and not body.closed and bool(body.read(1))
 
 
 class Connector(aiohttp.TCPConnector):
-    """aiohttp's pool; it also tells a request about its connection, and bounds making it."""
+    """aiohttp's pool; it also tells a request about its connection, and limits the time to
+    connect."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)  # pyright: ignore[reportUnknownMemberType] # aiohttp's
@@ -110,14 +112,15 @@ class Connector(aiohttp.TCPConnector):
 
     @property
     def closed(self) -> bool:
-        """Whether it is closed, or its parent's, to a forked child."""
+        """Whether it is closed; for a forked child, its parent's pool counts as closed."""
         return super().closed or self._process != os.getpid()
 
     def __del__(self, *_: Any) -> None:
-        """Nothing: a keeper closes it, and what a forked child inherits is its parent's."""
+        """Do nothing: a keeper closes it, and what a forked child inherits belongs to its
+        parent."""
 
     async def connect(self, *args: Any, **named: Any) -> Any:
-        """A connection from the pool, or a new one, for the request of this task if any."""
+        """A connection from the pool, or a new one, for this task's request if there is one."""
         pending = self.pending_requests.get(asyncio.current_task())
         if pending is None:
             return await super().connect(*args, **named)
@@ -128,7 +131,7 @@ class Connector(aiohttp.TCPConnector):
             finally:
                 pending.stop_waiting()
                 pending.limit.stop()
-                pending.limit = None  # it leads to this task, and its result to the response
+                pending.limit = None  # it refers to this task, whose result refers to the response
 
     async def _connected(self, pending: PendingRequest, args: Any, named: Any) -> Any:
         while True:
@@ -137,12 +140,12 @@ class Connector(aiohttp.TCPConnector):
             if not (pending.is_reused and _is_spoilt(connection)):
                 pending.begin(connection.transport)
                 return connection
-            connection.close()  # it broke while it was idle, or something came unasked
+            connection.close()  # it broke while idle, or unrequested data came
 
     async def _next(self, args: Any, named: Any) -> Any:
         try:
             return await super().connect(*args, **named)
-        except (UnicodeError, RuntimeError):  # of a name that cannot be one, or has no address
+        except (UnicodeError, RuntimeError):  # an invalid name, or one without an address
             reason = "the name has no address"
         except (aiohttp.ClientConnectorError, aiohttp.InvalidURL):
             raise
@@ -152,7 +155,7 @@ class Connector(aiohttp.TCPConnector):
 
 
 def _is_spoilt(connection: aiohttp.connector.Connection) -> bool:
-    """Whether it broke while it was idle, or something came on it that nobody asked for."""
+    """Whether it broke while it was idle, or received data that nobody requested."""
     return getattr(connection.protocol, "should_close", False) or has_input(connection.transport)
 
 
@@ -179,7 +182,7 @@ async def send_by_session(
 ) -> SessionResponse:
     """Send it, and return when the response's headers have come."""
     connector: Any = session.connector
-    if connector is None:  # as when it was closed meanwhile
+    if connector is None:  # it was closed meanwhile
         raise aiohttp.ClientConnectionError
     task, pending = asyncio.current_task(), PendingRequest(request.body, connect_seconds)
     connector.pending_requests[task] = pending
@@ -205,7 +208,7 @@ async def _sent(
         return await session.request(
             request.method,
             url,
-            data=pending.body,  # as a file, it is sent in pieces
+            data=pending.body,  # a file is sent in pieces
             headers=request.headers,
             skip_auto_headers=("Content-Type",),
             allow_redirects=False,
@@ -224,7 +227,7 @@ async def _sent(
 
 
 class _InterruptedError(Exception):
-    """What aiohttp would answer by sending the request again."""
+    """An error after which aiohttp would otherwise send the request again."""
 
     def __init__(self, reason: aiohttp.ClientOSError | aiohttp.ServerDisconnectedError) -> None:
         super().__init__()
@@ -261,17 +264,16 @@ class SessionResponse:
         transport = None if connection is None else connection.transport
         self._response.close()
         if connection is not None:
-            connection.close()  # aiohttp does so only while the loop lives
+            connection.close()  # aiohttp does this only while the loop lives
         _abort_soon(transport)
 
 
 def _abort_soon(transport: asyncio.Transport | None) -> None:
-    """Close it whether or not the peer reads what is still to be sent, or answers TLS's goodbye.
-
-    Not now, since it may be in the midst of reading.
+    """Close it without waiting for the peer to read unsent data or to answer TLS's goodbye. Not at
+    once, since it may be in the middle of reading.
     """
     if transport is not None:
-        with suppress(RuntimeError):  # where the loop has ended, and its sockets with it
+        with suppress(RuntimeError):  # the loop has ended, and its sockets with it
             asyncio.get_running_loop().call_soon(transport.abort)
 
 
@@ -279,7 +281,7 @@ def _abort_soon(transport: asyncio.Transport | None) -> None:
 
 
 def _traces() -> aiohttp.TraceConfig:
-    """What tells a request how it gets its connection."""
+    """The traces that tell a request how it gets its connection."""
     traces = aiohttp.TraceConfig()
     traces.on_connection_queued_start.append(_waits_for_pool)
     traces.on_connection_queued_end.append(_has_waited)
@@ -308,7 +310,8 @@ async def _has_connected(_: Any, context: Any, __: Any) -> None:
 
 
 def _limit_of(pending: PendingRequest) -> ConnectLimit:
-    """There is one whenever a connection is made: all is within ``Connector.connect``."""
+    """The request's limit. There is one whenever a connection is made, which is inside
+    ``Connector.connect``."""
     return cast("ConnectLimit", pending.limit)
 
 

@@ -1,4 +1,4 @@
-"""The sockets of one pool of connections: they can be closed even where their loop has ended."""
+"""The sockets of one connection pool: they can be closed even after their loop has ended."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from weakref import WeakSet
 
 
 class OpenSockets:
-    """Makes sockets, as aiohttp's ``socket_factory``, and knows those that are open."""
+    """Makes sockets, as aiohttp's ``socket_factory``, and keeps track of the open ones."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -27,22 +27,22 @@ class OpenSockets:
 
     @property
     def are_inherited(self) -> bool:
-        """Whether this is a forked child, and they are its parent's."""
+        """Whether this is a forked child, so that they are its parent's."""
         return self._process != os.getpid()
 
     def __len__(self) -> int:
         return sum(each.fileno() >= 0 for each in self._sockets)
 
     def close(self) -> None:
-        """Close them all, after the loop has ended, which can close none any more.
+        """Close them all, after the loop has ended and can no longer do so.
 
-        asyncio's transports would warn of sockets that were not closed by themselves. They are
-        found by a name that asyncio keeps private; without it, all is closed, and they warn.
+        asyncio's transports would warn that they were not closed themselves. They are found by a
+        private name of asyncio; without it, everything is closed all the same, and they warn.
         """
         transports = getattr(self._loop, "_transports", {})
         for each in list(self._sockets):
             lost = getattr(transports.get(each.fileno()), "_call_connection_lost", None)
             if lost is not None:
-                with suppress(Exception):  # whoever waits for it can no longer be called
+                with suppress(Exception):  # its waiters can no longer be called
                     lost(None)
             each.close()

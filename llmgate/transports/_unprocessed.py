@@ -1,7 +1,7 @@
-"""Whether the end of a connection can be the server's response to what was written on it.
+"""Finds out whether the end of a connection can be the server's reaction to what was written on it.
 
-It reads what the system knows of a socket; it writes nothing and closes nothing. Where the system
-does not say, the end counts as a response, since the server may have acted on the request.
+It reads what the system knows of a socket; it writes nothing and closes nothing. If the system does
+not say, the end counts as a reaction, since the server may have acted on the request.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 
 def input_poll(transport: asyncio.BaseTransport | None) -> select.poll | None:
-    """What tells whether an idle connection has something to be read: its end, a reset, or bytes
-    that nobody asked for. The event loop may not have seen it yet, and a request written there
-    could be lost. None where that cannot be asked.
+    """A poll object that tells whether an idle connection has something to read: its end, a reset,
+    or unrequested bytes. The event loop may not have seen it yet, and a request written there could
+    be lost. None if the system cannot be asked.
 
     Raises:
         ValueError: when the connection is closed.
@@ -32,7 +32,7 @@ def input_poll(transport: asyncio.BaseTransport | None) -> select.poll | None:
 
 
 def has_input(transport: asyncio.BaseTransport | None) -> bool:
-    """Whether an idle connection has something to be read, or is closed."""
+    """Whether an idle connection has something to read, or is closed."""
     try:
         poll = input_poll(transport)
         return poll is not None and bool(poll.poll(0))
@@ -44,8 +44,8 @@ _CAN_POLL = hasattr(select, "poll")
 
 
 class RequestMark:
-    """Taken just before a request is written on a connection that has served before; asked when
-    that connection ends without a byte of a response."""
+    """The state of a reused connection just before a request is written on it. It is consulted when
+    the connection ends without a byte of a response."""
 
     __slots__ = ("_info", "_taken_at")
 
@@ -56,11 +56,11 @@ class RequestMark:
     def rules_out_processing(
         self, transport: asyncio.BaseTransport | None, *, is_reset: bool
     ) -> bool:
-        """Whether the end that has just come was sent before the request had arrived.
+        """Whether the server sent this end before the request had reached it.
 
-        It was if it took less time than any packet ever took to the server and back. A reset also
-        was if the server's system has acknowledged nothing of the request: the connection was
-        unknown there, or the program had left it.
+        It did if the end came faster than any round trip to the server so far. A reset was also
+        sent before that if the server's system has acknowledged nothing of the request: the
+        connection was unknown there, or the program had abandoned it.
         """
         passed, before = time.monotonic() - self._taken_at, _tcp_state(self._info)
         if before is not None and passed < before.shortest_round_trip:
@@ -90,8 +90,8 @@ _MICROSECOND = 1e-6
 
 
 def _tcp_info(transport: asyncio.BaseTransport | None) -> bytes:
-    """What the system says of a connection now; nothing where it is not Linux, not TCP, or closed.
-    It is read only if the connection ends too soon."""
+    """What the system says of a connection now; empty if this is not Linux, not TCP, or closed. It
+    is parsed only if the connection ends too soon."""
     connection: Any = None if transport is None else transport.get_extra_info("socket")
     if connection is None or not _IS_LINUX:
         return b""
@@ -103,9 +103,9 @@ def _tcp_info(transport: asyncio.BaseTransport | None) -> bytes:
 
 
 def _tcp_state(info: bytes) -> _TCPState | None:
-    """None where the system does not say."""
+    """The parsed state; None if the system does not say."""
     if len(info) != _LENGTH:
         return None
     state, average, acknowledged, shortest = struct.unpack(_LAYOUT, info)
-    # The average alone may be of acknowledgements that the server put off, for 40 ms and more.
+    # The average alone may include acknowledgements that the server delayed by 40 ms or more.
     return _TCPState(state == _TCP_CLOSE, min(average, shortest) * _MICROSECOND, acknowledged)

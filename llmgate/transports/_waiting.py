@@ -1,4 +1,4 @@
-"""What a transport tells of a request that waits: the phase that was interrupted, and a long wait
+"""What a transport reports of a waiting request: the phase that was interrupted, and a long wait
 for a connection. It knows no pool, no deadline and no hook.
 """
 
@@ -11,25 +11,25 @@ from contextvars import ContextVar, Token
 _PHASE = "_llmgate_phase"
 
 LONG_WAIT = 1.0
-"""Seconds of waiting for a connection after which it is said."""
+"""Seconds of waiting for a connection after which it is reported."""
 
 _listener: ContextVar[Callable[[], None] | None] = ContextVar("llmgate_pool_wait", default=None)
 
 
 def listen_for_pool_wait(listener: Callable[[], None]) -> Token[Callable[[], None] | None]:
-    """Have ``listener`` called once, while a request waits, if that takes long, until
-    ``stop_listening``. (A context manager would take as long again as both.)"""
+    """Until ``stop_listening``, call ``listener`` once when a request waits for long. (A context
+    manager would cost twice as much.)"""
     return _listener.set(listener)
 
 
 def stop_listening(token: Token[Callable[[], None] | None]) -> None:
-    """Have what listened before listen again."""
+    """Restore the previous listener."""
     _listener.reset(token)
 
 
 def after_long_wait() -> asyncio.TimerHandle | None:
-    """What a transport starts where a request begins to wait, and cancels where it has waited;
-    None where nobody listens."""
+    """The timer that a transport starts when a request begins to wait, and cancels when the wait is
+    over; None if nobody listens."""
     listener = _listener.get()
     if listener is None:
         return None
@@ -43,6 +43,6 @@ def mark_phase(cancelled: asyncio.CancelledError, phase: str) -> None:
 
 
 def phase_of(cancelled: asyncio.CancelledError) -> str | None:
-    """The phase that a cancellation interrupted; None where no transport has said it."""
+    """The phase that a cancellation interrupted; None if no transport has marked it."""
     phase: str | None = getattr(cancelled, _PHASE, None)
     return phase

@@ -1,8 +1,7 @@
 """HTTP by aiohttp: a pool of connections on one event loop, and the responses that come over them.
 
 It makes one attempt and retries nothing, follows no redirect, keeps no cookie and reads no
-environment unless asked to. Beside it, only modules of this
-package import aiohttp.
+environment unless asked to. Apart from it, only modules of this package import aiohttp.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ Response: TypeAlias = "DirectResponse | SessionResponse"
 _CLOSED = "the client was closed during the call"
 _HOW_TO_CLOSE = "use it in `async with`, or await its `aclose()`"
 _LINGER = 0.05
-"""Seconds that the end of a body may come after the terminator of its stream."""
+"""How many seconds after a stream's terminator the end of its body may still come."""
 
 
 @dataclass(slots=True)
@@ -62,7 +61,8 @@ class AiohttpTransport:
     _keeper: Keeper
 
     def __init__(self, settings: HttpSettings) -> None:
-        """Use :meth:`start`, which also binds the pool to the running loop's end."""
+        """Do not call this: use :meth:`start`, which also binds the pool to the end of the running
+        loop."""
         self.stats = Stats()
         self._settings = settings
         self._responses = set[_OpenResponse]()
@@ -90,10 +90,11 @@ class AiohttpTransport:
         *,
         warns: bool = True,
     ) -> AiohttpTransport:
-        """A pool for the running loop. ``on_close`` is called when it is closed, however it is.
+        """A pool for the running loop. ``on_close`` is called whenever and however the pool is
+        closed.
 
-        ``warns`` says whether there is a ``ResourceWarning`` when connections are open while the
-        pool is collected, or while its loop is closed by hand.
+        ``warns`` says whether there is a ``ResourceWarning`` if the pool is collected, or its loop
+        is closed by hand, while connections are open.
         """
         transport = cls(settings)
         pool = _Pool(transport._session, transport._responses, transport._sockets, on_close, warns)
@@ -115,7 +116,7 @@ class AiohttpTransport:
         try:
             raise failure
         finally:
-            del failure  # or it would hold this frame, and this frame it
+            del failure  # else it and this frame would refer to each other
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -139,7 +140,7 @@ class AiohttpTransport:
 
     @property
     def is_closed(self) -> bool:
-        """Whether it can send nothing more."""
+        """Whether the pool is closed and can send nothing more."""
         return self._session.closed
 
     def _failure(self, error: Exception, url: str) -> LLMGateError:
@@ -149,7 +150,7 @@ class AiohttpTransport:
 
 
 def _fast_module() -> ModuleType | None:
-    """The fast path; None where it is not there, or not with this aiohttp."""
+    """The module of the fast path; None if it is missing, or this aiohttp does not support it."""
     try:
         from llmgate.transports import _fast  # noqa: PLC0415 - what it imports may be missing
     except ImportError:
@@ -159,7 +160,7 @@ def _fast_module() -> ModuleType | None:
 
 @dataclass(slots=True)
 class _Pool:
-    """What a transport leaves to be closed."""
+    """The parts of a transport that must be closed at its end."""
 
     session: aiohttp.ClientSession
     responses: set[_OpenResponse]
@@ -179,7 +180,7 @@ class _Pool:
         count = len(self.sockets)
         self.on_close()
         closing = self.session.close()
-        with suppress(StopIteration, RuntimeError):  # it has nothing to wait for any more
+        with suppress(StopIteration, RuntimeError):  # nothing is left to wait for
             closing.send(None)
         closing.close()
         for response in list(self.responses):
@@ -189,7 +190,7 @@ class _Pool:
         self._warn(count, "its event loop was closed")
 
     def warn_of_owner(self) -> None:
-        """Say that a client was collected before it was closed."""
+        """Warn that a client was collected before it was closed."""
         self._warn(len(self.sockets), "it was collected")
 
     def _warn(self, count: int, when: str) -> None:
@@ -220,7 +221,7 @@ class _OpenResponse:
         try:
             return await content.readany()
         except Exception as error:  # noqa: BLE001 - whatever aiohttp raises becomes ours
-            # What came before the failure may still be there, where aiohttp gives it to nobody.
+            # Data from before the failure may still be buffered, and aiohttp would not return it.
             unread = getattr(content, "unread", None)
             rest: bytes = unread() if unread is not None else b""
             if rest:
@@ -230,7 +231,7 @@ class _OpenResponse:
             failure = failure_of(error, url) if self in self._open else ClosedError(_CLOSED)
             forget_frames(error)
         try:
-            if not content.is_eof():  # what breaks after the end is no harm to the body
+            if not content.is_eof():  # a failure after the end does not harm the body
                 raise failure
         finally:
             del failure
@@ -242,7 +243,8 @@ class _OpenResponse:
         self._open.discard(self)
 
     def release(self) -> None:
-        """Nothing more is read. The connection goes back if the body's end comes at once."""
+        """Called when nothing more is read. The connection goes back to the pool if the body's end
+        comes at once."""
         if self._response.content.is_eof():
             self.close()
         else:

@@ -1,7 +1,7 @@
-"""The fast path to send: in one piece, on a connection of aiohttp's pool (ADR 0008).
+"""The fast path: sends a request in one piece, on a connection of aiohttp's pool (ADR 0008).
 
-It relies on names that aiohttp keeps private, and is used only where :func:`is_supported` finds
-that they mean what they did. Whoever deletes this folder loses speed, and the promises that
+It relies on private names of aiohttp, and is used only if :func:`is_supported` finds that they
+still mean the same. Without this folder llmgate is slower, and loses the guarantees that
 docs/reliability.md names.
 """
 
@@ -42,7 +42,7 @@ class FastPath:
         self._routes: dict[str, Route] = {}
 
     def route(self, request: HttpRequest, url: Callable[[str], URL]) -> Route | None:
-        """Where a request goes; None when it is one for the session."""
+        """The route of a request; None when the session must send it."""
         if len(request.body) > LARGE_BODY or request.method == "HEAD":  # its response has no body
             return None
         route = self._routes.get(request.url)
@@ -82,7 +82,7 @@ def _timeout(seconds: float | None) -> RouteTimeout:
 
 @cache
 def is_supported() -> bool:
-    """Whether the installed aiohttp has what this way relies on; a loop must be running."""
+    """Whether the installed aiohttp has what the fast path relies on; a loop must be running."""
     try:
         return _has_signatures() and _reads_a_response()
     except Exception:  # noqa: BLE001 - whatever is raised, it is not what was relied on
@@ -116,7 +116,7 @@ def _has_signatures() -> bool:
 
 
 def _reads_a_response() -> bool:
-    """Whether a response comes out as it went in, by way of everything that is private."""
+    """Whether a response passes unchanged through all the private parts."""
     transport = _NoTransport()
     wire = Wire(asyncio.get_running_loop())
     wire.connection_made(transport)
@@ -137,16 +137,16 @@ def _reads_a_response() -> bool:
 
 
 def _result_of(work: Coroutine[Any, Any, Any]) -> Any:
-    """What a coroutine returns that need not wait."""
+    """The result of a coroutine that does not have to wait."""
     try:
         work.send(None)
     except StopIteration as stop:
         return stop.value
-    raise RuntimeError("it waits for what is there")
+    raise RuntimeError("it waits for data that is there already")
 
 
 class _NoTransport(asyncio.Transport):
-    """A transport that carries nothing, and knows whether it is to read."""
+    """A transport that carries nothing, and records whether it should read."""
 
     is_paused = False
 

@@ -1,4 +1,4 @@
-"""Requests written in one piece on a connection of aiohttp's pool, and the responses to them.
+"""Writes requests in one piece on connections of aiohttp's pool, and reads the responses to them.
 
 It chooses no address, and retries nothing (ADR 0008).
 """
@@ -30,7 +30,7 @@ _MAX_DOUBTED = 256
 
 
 class FastConnector(Connector):
-    """aiohttp's pool of connections that know their history; it hands out no spoilt one."""
+    """aiohttp's pool with connections that know their history; it never returns a spoilt one."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -38,7 +38,7 @@ class FastConnector(Connector):
         self._doubted: dict[Any, float] = {}
 
     def doubt_idle_connections(self, key: Any) -> None:
-        """Use none of those to this host that are idle now: one of them turned out to be dead."""
+        """Do not reuse the now idle connections to this host: one of them turned out to be dead."""
         if len(self._doubted) >= _MAX_DOUBTED:
             self._doubted.pop(next(iter(self._doubted)))
         self._doubted[key] = time.monotonic()
@@ -57,10 +57,10 @@ class FastConnector(Connector):
             raise
 
     async def _wait_for_available_connection(self, key: Any, traces: Any) -> None:
-        timer = None if traces else after_long_wait()  # of the session's requests, traces tell
+        timer = None if traces else after_long_wait()  # traces report the session's requests
         try:
             await super()._wait_for_available_connection(key, traces)
-        except BaseException:  # it may just have been given a place, which another is to have
+        except BaseException:  # it may just have got a slot: pass it on
             self._release_waiter()
             raise
         finally:
@@ -68,12 +68,12 @@ class FastConnector(Connector):
                 timer.cancel()
 
     def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
-        """A connection begins to rest; an answer to nothing would now spoil it."""
+        """Called when a connection becomes idle; any data without a request would now spoil it."""
         protocol.rest()
         super()._release(key, protocol, should_close=should_close)
 
     async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> Any:
-        if not isinstance(timeout, RouteTimeout):  # a request of the session's, as through a proxy
+        if not isinstance(timeout, RouteTimeout):  # the session's, as through a proxy
             try:
                 return await super()._create_connection(req, traces, timeout)
             except asyncio.CancelledError as cancelled:
@@ -87,7 +87,7 @@ class FastConnector(Connector):
             except asyncio.CancelledError as cancelled:
                 mark_phase(cancelled, "connect")
                 raise
-            except (UnicodeError, RuntimeError):  # for a name that cannot be one, or has no address
+            except (UnicodeError, RuntimeError):  # an invalid name, or one without an address
                 reason = "the name has no address"
             finally:
                 limit.stop()
@@ -95,7 +95,8 @@ class FastConnector(Connector):
 
 
 class RouteTimeout:
-    """What a connector reads of a ``ClientTimeout``, without limits, and ours on connecting."""
+    """The fields of a ``ClientTimeout`` that a connector reads, without limits, and our own limit
+    on connecting."""
 
     __slots__ = ("seconds",)
     total = connect = sock_connect = sock_read = None
@@ -106,11 +107,12 @@ class RouteTimeout:
 
 
 class Route(aiohttp.ClientRequest):
-    """Where requests go, made once: what aiohttp needs to connect, and the head but for headers."""
+    """A destination of requests, prepared once: what aiohttp needs to connect, and the fixed part
+    of the head."""
 
     def __init__(self, url: URL, session: aiohttp.ClientSession) -> None:
         super().__init__("GET", url, loop=asyncio.get_running_loop(), session=session)
-        self.is_plain = not (url.raw_user or url.raw_password)  # else aiohttp makes a header of it
+        self.is_plain = not (url.raw_user or url.raw_password)  # else aiohttp adds a header
         self._key: Any = super().connection_key
         self._target = self.url.raw_path_qs
         self._own = {
@@ -123,14 +125,14 @@ class Route(aiohttp.ClientRequest):
 
     @property
     def connection_key(self) -> Any:
-        """What tells apart connections that can be shared."""
+        """The key of the connections that requests can share."""
         return self._key
 
     def head(self, request: HttpRequest) -> bytes:
         """The bytes of a request before its body.
 
         Raises:
-            ValueError: when a header would add a line of its own.
+            ValueError: when a header would inject a line.
         """
         headers = request.headers
         names = (request.method, *headers)
@@ -141,8 +143,8 @@ class Route(aiohttp.ClientRequest):
         return f"{start}{_joined(lines)}\r\n".encode()
 
     def _start(self, method: str, *names: str) -> tuple[str, bool]:
-        """The lines before the given headers, which differ only in which of ours they replace; and
-        whether those say how long the body is."""
+        """The lines before the given headers, which depend only on which of our headers they
+        replace; and whether the given headers say how long the body is."""
         given = {name.lower() for name in names}
         own = (line for name, line in self._own.items() if name not in given)
         start = _joined([f"{method} {self._target} HTTP/1.1\r\n", *own])
@@ -153,7 +155,7 @@ class Route(aiohttp.ClientRequest):
 
 
 def _joined(lines: list[str]) -> str:
-    """Lines with their ends; an end within one, or a NUL, is refused."""
+    """Lines with their line ends; a line end or a NUL inside a line is refused."""
     text = "".join(lines)
     if text.count("\r") + text.count("\n") + text.count("\0") != 2 * len(lines):
         raise ValueError
@@ -161,7 +163,8 @@ def _joined(lines: list[str]) -> str:
 
 
 class DirectResponse:
-    """The response to a request that was written at once, in the terms of aiohttp's own."""
+    """The response to a request that was written in one piece; it has the attributes of aiohttp's
+    own."""
 
     __slots__ = ("_connection", "content", "headers", "status", "url")
     content: aiohttp.StreamReader
@@ -178,7 +181,7 @@ class DirectResponse:
         try:
             wire.set_response_params(**(STREAMING if stream else READING))
             if wire.transport is None or wire.transport.is_closing():
-                raise BrokenConnectionError("it has ended", unprocessed=True)
+                raise BrokenConnectionError("it had ended", unprocessed=True)
             wire.transport.write(request)
             message, self.content = await wire.read()
             while 100 <= message.code < 200 and message.code != 101:
@@ -195,13 +198,13 @@ class DirectResponse:
         raise failure
 
     def _rest(self) -> None:
-        """The body has ended, and the connection is free for another request."""
+        """Called when the body has ended: the connection is free for another request."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.release()
 
     def close(self) -> None:
-        """Drop the connection, unless it is free already; whoever reads gets an error."""
+        """Close the connection, unless it is free already; a reader of the body gets an error."""
         connection, self._connection = self._connection, None
         if connection is None:
             return

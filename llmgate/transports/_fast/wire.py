@@ -1,7 +1,7 @@
-"""aiohttp's connections and bodies, with changes so that nothing is lost, left open or endless.
+"""aiohttp's connections and bodies, changed so that nothing is lost, left open or endless.
 
-It leans on names that aiohttp keeps private, which are checked before any of it is used. It
-chooses no address, and retries nothing.
+It relies on private names of aiohttp, which are checked before it is used. It chooses no address,
+and retries nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _BLANK_LINE = re.compile(rb"(?<=\r\n\r\n)")
 
 
 class Wire(ResponseHandler):
-    """A connection that knows how often it has served, and whether a response has begun."""
+    """A connection that knows how often it was used, and whether a response has begun."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
@@ -47,13 +47,13 @@ class Wire(ResponseHandler):
         self._unprocessed = False
 
     def connection_made(self, transport: Any) -> None:
-        """A connection has been made, over which much may come that waits for its reader."""
+        """Called when a connection is made; much data may wait for its reader there."""
         super().connection_made(transport)
         self._poll = input_poll(transport)
-        self._bounds_reads = hasattr(transport, "max_size")  # which uvloop's and TLS's have not
+        self._bounds_reads = hasattr(transport, "max_size")  # uvloop's and TLS's transports lack it
 
     def set_response_params(self, **parameters: Any) -> None:
-        """A request is about to be sent."""
+        """Called before a request is sent."""
         self._request_mark = RequestMark(self.transport) if self.served else None
         self.served += 1
         self.answers = False
@@ -66,17 +66,18 @@ class Wire(ResponseHandler):
         super().set_response_params(**parameters)
 
     def data_received(self, data: bytes) -> None:
-        """Something came. If it is no HTTP, aiohttp would leave whoever reads a body waiting."""
+        """Called when data came. If it is not valid HTTP, aiohttp would leave the reader of a body
+        waiting."""
         self._last_piece, self._is_first, self._reads = data, not self.answers, True
         if self.answers:
             super().data_received(data)
         else:
-            self.answers = bool(data)  # aiohttp itself calls this with nothing
+            self.answers = bool(data)  # aiohttp itself calls this with no data
             self._first_piece = data
             super().data_received(data)
             self._first_piece = b""
         self._reads = False
-        if data and not self.answers:  # it came to rest meanwhile, within this piece or at its end
+        if data and not self.answers:  # it became idle within this piece, or at its end
             self.rest()
         if self._exception is not None and self._payload is not None:
             malformed = aiohttp.ClientPayloadError("the body is not well-formed")
@@ -84,19 +85,20 @@ class Wire(ResponseHandler):
             self._payload.set_exception(malformed)
 
     def rest(self) -> None:
-        """A response has ended, and the connection waits for the next request."""
+        """Called when a response has ended, and the connection waits for the next request."""
         self._rested_at = time.monotonic()
         self.answers = False
-        if not self._reads:  # else what is left of a piece is still to be looked at
+        if not self._reads:  # otherwise the rest of the piece is checked later
             self.answers = self._has_begun_another()
             self._last_piece = b""
 
     def _has_begun_another(self) -> bool:
-        """Whether a part of another head came with the end of a response, which nobody asked for.
+        """Whether an unrequested part of another head came with the end of a response.
 
-        aiohttp tells of whole heads only. Its parser, which has done its work, is asked: it takes
-        one more for what it is, or begins in the midst of another. That is spared where a piece
-        ends with a blank line, and so holds whole heads, or is a response of the length it names.
+        aiohttp reports only whole heads. So its parser, which has done its work, is given one more
+        head: it reads it as such, unless it was in the middle of another. This test is skipped if a
+        piece ends with a blank line, so that its heads are whole, or is a response of exactly the
+        stated length.
         """
         piece = self._last_piece
         if not piece or piece.endswith(b"\r\n\r\n"):
@@ -104,7 +106,7 @@ class Wire(ResponseHandler):
         if self._is_first and self._length == str(len(piece) - piece.find(b"\r\n\r\n") - 4):
             return False
         parser: Any = self._parser
-        if parser is None or self.should_close:  # nor is it used again, and a body may go on
+        if parser is None or self.should_close:  # it is not reused, and a body may go on
             return False
         try:
             found, _, _ = parser.feed_data(_ANOTHER)
@@ -114,7 +116,8 @@ class Wire(ResponseHandler):
         return heads != [(204, "Another", ())]
 
     def feed_data(self, data: Any, size: int = 0) -> None:
-        """The head of a response. Those that only announce one (1xx) are not without end."""
+        """Called with the head of a response. The number of heads that only announce one (1xx) is
+        limited."""
         self._announced += data[0].code < 200
         self._length = data[0].headers.get(CONTENT_LENGTH)
         if self._announced > _MAX_ANNOUNCEMENTS:
@@ -125,13 +128,13 @@ class Wire(ResponseHandler):
         super().feed_data(data, size)
 
     def set_exception(self, exc: BaseException, *cause: Any, **named: Any) -> None:
-        """Something is no HTTP, or the connection broke.
+        """Called when data was not valid HTTP, or the connection broke.
 
-        Of a piece that is not all HTTP, aiohttp forgets the responses before the rest. It is
-        read again up to there, from one blank line to the next.
+        If a piece is only partly HTTP, aiohttp loses the responses before the invalid part. They
+        are read again up to there, from one blank line to the next.
         """
         if cause and isinstance(cause[0], BaseException):
-            exc.__cause__ = cause[0]  # aiohttp notes it only where somebody waits
+            exc.__cause__ = cause[0]  # aiohttp sets it only if somebody waits
         piece, self._first_piece = self._first_piece, b""
         if piece and isinstance(exc, HttpProcessingError):
             super().set_response_params(**self._parameters)
@@ -142,8 +145,8 @@ class Wire(ResponseHandler):
             super().set_exception(exc, *cause, **named)
 
     def is_spoilt(self, doubted_until: float) -> bool:
-        """Whether it broke while it was idle, something came on it that nobody asked for, or it
-        had come to rest before this time."""
+        """Whether it broke while it was idle, received data that nobody requested, or had become
+        idle before this time."""
         if not self.served:
             return False
         is_doubted, poll = self._rested_at < doubted_until, self._poll
@@ -151,7 +154,7 @@ class Wire(ResponseHandler):
         return has_broken or (poll is not None and bool(poll.poll(0)))
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """It has ended; its socket is still there, and can be asked about the request."""
+        """Called when it has ended; its socket still exists, and can be asked about the request."""
         mark, self._request_mark = self._request_mark, None
         if mark is not None and not self.answers:
             is_reset = isinstance(exc, OSError)
@@ -159,10 +162,9 @@ class Wire(ResponseHandler):
         super().connection_lost(exc)
 
     def close(self) -> None:
-        """Close it at once, whether or not the server ever reads what is still to be sent.
+        """Close it at once, even if the server never reads the unsent data.
 
-        To a goodbye of TLS, asyncio would wait for an answer, for 30 seconds or longer than the
-        loop lives.
+        asyncio would wait for the peer's TLS goodbye, for 30 seconds or beyond the end of the loop.
         """
         transport = self.transport
         if transport is None or transport.is_closing() or transport.get_write_buffer_size():
@@ -171,37 +173,37 @@ class Wire(ResponseHandler):
             is_secured = transport.get_extra_info("sslcontext") is not None
             super().close()
             if is_secured:
-                self._loop.call_soon(transport.abort)  # not now: it may be in the midst of reading
+                self._loop.call_soon(transport.abort)  # not now: it may be reading
 
     def explain(
         self, error: aiohttp.ClientOSError | aiohttp.ServerDisconnectedError
     ) -> ExplainedError:
-        """Why there is no response."""
+        """The error that says why there is no response."""
         return broken_connection(error, unprocessed=self._unprocessed)
 
     def mark(self, cancelled: asyncio.CancelledError) -> None:
-        """Note that a cancellation came before the request was taken."""
+        """Mark that a cancellation came before the request was sent."""
         if self.writing_paused:
             mark_phase(cancelled, "write")
 
 
 class Body(aiohttp.StreamReader):
-    """A body that is read as it comes: without a note of where HTTP's chunks end, and without a
-    word to the connection at each of them, which was the larger part of what a chunk cost.
+    """A body that is read as it arrives. It does not record where HTTP's chunks end, nor notify the
+    connection at each of them, which was most of the cost of a chunk.
 
-    It takes the place of aiohttp's own when the head of a response has come.
+    It replaces aiohttp's own body when the head of a response has come.
     """
 
     __slots__ = ()
 
     def begin_http_chunk_receiving(self) -> None:
-        """A chunk begins, which nobody needs to know."""
+        """Ignore the beginning of an HTTP chunk."""
 
     def end_http_chunk_receiving(self) -> None:
-        """A chunk has ended, which nobody needs to know."""
+        """Ignore the end of an HTTP chunk."""
 
     def feed_data(self, data: bytes, size: int = 0) -> bool:  # noqa: ARG002 - aiohttp's signature
-        """More has come; the server has to wait when it is much that nobody reads."""
+        """Called when more data has come; the server has to wait if too much of it is unread."""
         if data:
             self._buffer.append(data)
             self._size += len(data)
@@ -213,7 +215,7 @@ class Body(aiohttp.StreamReader):
         return False
 
     async def readany(self) -> bytes:
-        """What is there, or what comes first; empty at the end."""
+        """The data that is there, or the next that comes; empty at the end."""
         if self._exception is not None:
             raise self._exception
         while not self._buffer and not self._eof:
@@ -221,11 +223,11 @@ class Body(aiohttp.StreamReader):
         return self._read_nowait(-1)
 
     def unread(self) -> bytes:
-        """What came before a failure, which :meth:`readany` would keep to itself."""
+        """The data from before a failure, which :meth:`readany` would not return."""
         return self._read_nowait(-1)
 
     def _read_nowait(self, n: int) -> bytes:  # noqa: ARG002 - it is always -1
-        """All that is there."""
+        """All the data that is there."""
         pieces = self._buffer
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()
