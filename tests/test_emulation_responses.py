@@ -132,6 +132,11 @@ CALLS: dict[str, tuple[str, str | None, list[tuple[str, Any]]]] = {
         None,
         [PARIS_CALL],
     ),
+    "parameters, as Llama writes them": (
+        '{"name": "weather", "parameters": {"city": "Paris"}, "type": "function"}',
+        None,
+        [PARIS_CALL],
+    ),
     "unicode": (
         '{"name": "weather", "arguments": {"city": "Z\\u00fcrich 日本 \\ud83c\\udf27"}}',
         None,
@@ -160,6 +165,9 @@ TEXTS = {
     "arguments that are a list": '{"name": "weather", "arguments": ["Paris"]}',
     "arguments that are text": '{"name": "weather", "arguments": "Paris"}',
     "arguments that are null": '{"name": "weather", "arguments": null}',
+    "arguments of another name": '{"name": "weather", "input": {"city": "Paris"}}',
+    "arguments beside the name": '{"name": "weather", "city": "Paris"}',
+    "arguments and parameters": '{"name": "clock", "arguments": {}, "parameters": {}}',
     "cut off": PARIS[:-4],
     "cut off within a fence": f"```json\n{PARIS[:-4]}",
     "cut off within a mark": f"Well. <tool_call>{PARIS[:-1]}",

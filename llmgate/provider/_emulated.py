@@ -1,9 +1,10 @@
 """Reads the calls that a model wrote as text: in a whole completion, and in a stream as it comes.
 
 It is the response's side of :mod:`llmgate.provider.emulation`. A call is
-``{"name": …, "arguments": {…}}`` between ``<tool_call>`` and ``</tool_call>``, or a completion that
-is nothing but such an object or a list of them. Where anything in it is wrong (it is cut off, or
-names what was not offered) the text stays text, unchanged.
+``{"name": …, "arguments": {…}}``, or with ``"parameters"``, between ``<tool_call>`` and
+``</tool_call>``, or a completion that is nothing but such an object or a list of them. Where
+anything in it is wrong (it is cut off, names what was not offered, or has more than that) the text
+stays text, unchanged.
 """
 
 from __future__ import annotations
@@ -149,10 +150,18 @@ def _no_constant(name: str) -> Any:
 _DECODER = json.JSONDecoder(parse_constant=_no_constant)
 
 
+_ABOUT_CALLS = frozenset({"name", "id", "type"})
+_ARGUMENTS = frozenset({"arguments", "parameters"})
+"""How models name them: the second is Llama's way, whatever it is told."""
+
+
 def _function(item: Any, names: frozenset[str]) -> Function:
     if not is_object(item) or item.get("name") not in list(names):
         raise ValueError("no call of a function that was offered")
-    arguments = item.get("arguments", {})
+    others = item.keys() - _ABOUT_CALLS
+    if len(others) > 1 or not others <= _ARGUMENTS:
+        raise ValueError("there is something that would be lost")
+    arguments: Any = item[others.pop()] if others else {}
     if isinstance(arguments, str):
         arguments = _DECODER.decode(arguments)
     if not is_object(arguments):
