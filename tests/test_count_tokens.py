@@ -19,7 +19,9 @@ from llmgate.errors import (
     UnsupportedError,
 )
 from llmgate.hooks import CallEnded, Event
+from llmgate.middleware import Middleware, Shared
 from llmgate.middlewares.cache import Cache
+from llmgate.middlewares.routing import Router
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow
 from llmgate.testing import FakeProvider
@@ -131,6 +133,37 @@ def test_an_estimate_learns_from_the_usage_of_calls() -> None:
         image = {"type": "image_url", "image_url": {"url": "https://x.example/a.png"}}
         client.completion("fake/fake-1", [{"role": "user", "content": [image]}])
         assert "in 2 calls" in client.count_tokens("fake/fake-1", HI).basis
+
+
+@pytest.mark.parametrize("middleware", [[], [Router()]], ids=["a list", "a router of one's own"])
+def test_an_estimate_learns_from_calls_with_fallbacks(middleware: list[Middleware]) -> None:
+    """Also where the client made some of these before it was asked for a count."""
+    provider = Billing(["a"] * 9)
+    with Client(providers={"fake": provider}, middleware=middleware) as client:
+        models, text = ["fake/fake-1", "fake/fake-2"], "x" * 2000
+        client.completion(models, HI)
+        client.count_tokens("fake/fake-1", HI)
+        client.completion(models, [{"role": "user", "content": text}])
+        assert "in 1 calls" in client.count_tokens("fake/fake-1", HI).basis
+
+
+class Told(Router):
+    """A router that counts how often a client says that it uses it."""
+
+    times = 0
+
+    def used_by(self, shared: Shared) -> None:
+        self.times += 1
+        super().used_by(shared)
+
+
+def test_a_router_is_told_once_who_uses_it() -> None:
+    """By the client, and by none of its calls."""
+    router = Told()
+    with Client(providers={"fake": Billing(["a"] * 9)}, middleware=[router, Cache()]) as client:
+        for _ in range(2):
+            client.completion(["fake/fake-1", "fake/fake-2"], HI)
+    assert 1 == router.times
 
 
 def test_old_calls_count_less() -> None:

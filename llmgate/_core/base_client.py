@@ -94,7 +94,7 @@ class BaseClient(HoldsConnections):
     _router: Router | None = None
     """The router that tries a list of models in turn, once a call has given a list."""
     _with_router: tuple[Middleware, ...] = ()
-    """The client's middleware, with that router innermost."""
+    """The client's middleware, with that router."""
 
     @explain_unknown_arguments
     def __init__(  # noqa: PLR0913 - each is a keyword, and a setting that users asked for
@@ -237,18 +237,29 @@ class BaseClient(HoldsConnections):
         return result
 
     def _middleware_of(self, call: ChatCall | EmbeddingCall) -> tuple[Middleware, ...]:
-        """The client's middleware; with a router innermost if the call has fallbacks or a hedge."""
+        """The client's middleware; if the call has fallbacks or a hedge, with a router: its
+        own, where it stands, or else a new one innermost."""
         if not call.fallbacks and call.hedge_after is None:
             return self._middleware
-        if self._router is None:
-            from llmgate.middlewares.routing import Router  # noqa: PLC0415 - only where asked for
-
-            found = (each for each in self._middleware if isinstance(each, Router))
-            self._router = next(found, None) or Router()
-            self._router.used_by(self._shared())
-            is_there = self._router in self._middleware
-            self._with_router = self._middleware if is_there else (*self._middleware, self._router)
+        if not self._with_router:
+            self._with_router = self._add_router()
         return self._with_router
+
+    def _add_router(self) -> tuple[Middleware, ...]:
+        from llmgate.middlewares.routing import Router  # noqa: PLC0415 - only where asked for
+
+        self._router = next((each for each in self._middleware if isinstance(each, Router)), None)
+        if self._router is not None:
+            return self._middleware
+        self._router = Router()
+        self._router.used_by(self._shared())
+        return (*self._middleware, self._router)
+
+    def _surround(self, middleware: Middleware) -> None:
+        """Put this middleware around all others, for the calls from now on."""
+        self._middleware = (middleware, *self._middleware)
+        if self._with_router:
+            self._with_router = (middleware, *self._with_router)
 
     def _shared(self) -> Shared:
         """What the client shares with its middleware: retry policy and budget, prices, targets."""

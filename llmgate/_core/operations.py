@@ -232,7 +232,7 @@ class Operations(BaseClient):
         ratios = self._ratios
         if ratios is None:
             ratios = self._ratios = Ratios()
-            self._middleware = (ratios, *self._middleware)
+            self._surround(ratios)
         await self._load_provider(call, began)
         target = resolve(call, self._registry)
         provider = provider_of(call, target, self._registry)
