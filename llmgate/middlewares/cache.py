@@ -1,4 +1,4 @@
-"""Keeps responses, and gives them again to equal calls; it never keeps an error."""
+"""Stores responses, and returns them to equal calls; it never stores an error."""
 
 from __future__ import annotations
 
@@ -28,27 +28,26 @@ Kept = TypeVar("Kept", Completion, Embeddings)
 Scope: TypeAlias = str | Callable[[ChatCall | EmbeddingCall], str]
 _Running: TypeAlias = asyncio.Future[bytes]
 _VERSION = 2
-"""Of what is stored: what another one wrote is not read."""
+"""The version of stored entries: entries of other versions are not read."""
 
 
 class Cache(Middleware):
-    """Gives what a model once returned to every equal call, whole or as a stream.
+    """Returns a stored response to every equal call, whole or as a stream.
 
-    Calls are equal that ask the same of the same models with the same parameters, addresses and
-    headers; keys, deadlines, retries, hooks and labels do not count, nor whether it is a stream.
-    Equal calls that come while a whole response is waited for wait for it as well; where it fails,
-    each of them asks at once.
-    ``response.cache`` says ``"hit"`` or ``"miss"``. A hit has the response's usage and report, no
-    attempts, and is a response of its own.
+    Calls are equal if messages, models, parameters, addresses and headers are equal; keys,
+    deadlines, retries, hooks, labels and streaming do not count. Equal calls that arrive while the
+    first waits for a whole response wait for it as well; if it fails, each of them asks at once.
+    ``response.cache`` says ``"hit"`` or ``"miss"``. A hit has the original response's usage and
+    report, no attempts, and is a copy of its own.
 
-    ``labels={"cache": "bypass"}`` leaves a call alone, ``"refresh"`` asks anew and keeps that, and
-    ``labels={"cache_ttl": seconds}`` keeps this one so long.
+    ``labels={"cache": "bypass"}`` skips the cache, ``"refresh"`` asks again and stores the new
+    response, and ``labels={"cache_ttl": seconds}`` sets how long this response is stored.
 
     Args:
-        store: Where responses are kept; by default 64 MB of memory.
-        ttl: Seconds for which a response is given again; None for as long as there is room.
-        scope: Who may be given the same response: a text, or what a function makes of a call, such
-            as ``lambda call: call.labels["tenant"]``. Calls of two scopes are never equal.
+        store: Where responses are stored; by default 64 MB of memory.
+        ttl: Seconds for which a stored response is valid; None for as long as there is room.
+        scope: Who may share responses: a string, or a function that returns one for a call, such as
+            ``lambda call: call.labels["tenant"]``. Calls of different scopes are never equal.
     """
 
     changes_calls = False
@@ -67,7 +66,7 @@ class Cache(Middleware):
         """How often the store could not be read or written; the calls went on without."""
 
     async def chat(self, call: ChatCall, handler: Handler) -> Completion | Stream:
-        """The completion that is kept, or a new one, which will be."""
+        """The stored completion, or a new one, which is then stored."""
         mode = _mode_of(call)
         if mode == "bypass":
             return await handler(call)
@@ -85,7 +84,7 @@ class Cache(Middleware):
         return stream.when_done(lambda end: self._stream_ended(loop, key, ttl, end))
 
     async def embed(self, call: EmbeddingCall, handler: EmbeddingHandler) -> Embeddings:
-        """The embeddings that are kept, or new ones, which will be."""
+        """The stored embeddings, or new ones, which are then stored."""
         mode = _mode_of(call)
         if mode == "bypass":
             return await handler(call)
@@ -97,12 +96,12 @@ class Cache(Middleware):
         return await self._ask(Embeddings, key, ttl, ask, is_fresh=mode == "refresh")
 
     async def aclose(self) -> None:
-        """Wait for what is being kept, and close the store."""
+        """Wait for pending writes, and close the store."""
         if self._writing:
             await asyncio.wait([*self._writing])
         await self._store.aclose()
 
-    # --- what is kept ---
+    # --- stored responses ---
 
     async def _ask(
         self,
@@ -113,12 +112,12 @@ class Cache(Middleware):
         *,
         is_fresh: bool,
     ) -> Kept:
-        """A new response, which is kept; or that of an equal call that is being made."""
+        """A new response, which is stored; or the response of an equal call that is running."""
         place = (asyncio.get_running_loop(), key)
         while (running := self._running.get(place)) is not None:
             try:
                 return _restored(kind, read_own_json(await asyncio.shield(running)))
-            except _GivenUpError:  # the first one that gets here asks, and the others wait for it
+            except _GivenUpError:  # the first to get here asks; the others wait for it
                 found = None if is_fresh else await self._find(kind, key)
                 if found is not None:
                     return found
@@ -137,12 +136,12 @@ class Cache(Middleware):
             del self._running[place]
             if not future.done():
                 future.set_exception(_NotKeptError)
-            future.exception()  # nobody has to wait for it
+            future.exception()  # nobody may be waiting for it
 
     async def _asked(
         self, key: str, ttl: float | None, ask: Callable[[], Awaitable[Kept]]
     ) -> tuple[Kept, bytes | None]:
-        """A new response, and how it is kept, if it may be."""
+        """A new response, and its stored form, if it may be stored."""
         response = await ask()
         written = _written(response)
         response = replace(response, exchange=_missed(response.exchange))
@@ -157,20 +156,20 @@ class Cache(Middleware):
             kept: dict[str, Any] | None = None if raw is None else read_own_json(raw)
             if kept is not None and kept["version"] == _VERSION:
                 return _restored(kind, kept)
-        except Exception:  # noqa: BLE001 - whatever became of the store: the provider can be asked
+        except Exception:  # noqa: BLE001 - whatever happened to the store, the provider can be asked
             self.failures += 1
         return None
 
     async def _keep(self, key: str, raw: bytes, ttl: float | None) -> None:
         try:
             await self._store.set(key, raw, ttl=ttl)
-        except Exception:  # noqa: BLE001 - the response is there, and that it is not kept costs time
+        except Exception:  # noqa: BLE001 - the call has its response; not storing it only costs time
             self.failures += 1
 
     def _stream_ended(
         self, loop: asyncio.AbstractEventLoop, key: str, ttl: float | None, end: StreamEnd
     ) -> None:
-        """Keep what a stream gave, if it came to its end."""
+        """Store a stream's completion, if it came to its end."""
         raw = None
         if end.outcome == "ok" and end.completion is not None:
             raw = _written(end.completion)
@@ -180,10 +179,10 @@ class Cache(Middleware):
         self._writing.add(writing)
         writing.add_done_callback(self._writing.discard)
 
-    # --- its keys ---
+    # --- keys ---
 
     def _key(self, call: ChatCall | EmbeddingCall) -> str:
-        """The same text for calls that are equal, and for no others."""
+        """The key of a call: the same for equal calls, and only for them."""
         scope = self._scope if isinstance(self._scope, str) else self._scope(call)
         parameters: Any = call.parameters
         if "stream_options" in parameters:
@@ -203,15 +202,15 @@ class Cache(Middleware):
 
 
 class _NotKeptError(Exception):
-    """The response that others waited for is not to be had: each of them asks at once."""
+    """The response that other calls waited for failed: each of them asks at once."""
 
 
 class _GivenUpError(Exception):
-    """Whoever asked for the response no longer waits for it: another one asks in its place."""
+    """The call that asked for the response was given up: another one asks in its place."""
 
 
 def _is_given_up(error: BaseException) -> bool:
-    """Whether a call was ended by its caller, which says nothing of the provider."""
+    """Whether a call was ended by its caller, which says nothing about the provider."""
     if isinstance(error, DeadlineExceededError):
         return error.phase == "total"
     return isinstance(error, asyncio.CancelledError)
@@ -237,7 +236,7 @@ def _checked_ttl(given: Any, path: str) -> float | None:
 
 
 def _harmless(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings or headers without credentials, also in addresses."""
+    """Settings or headers without credentials, including those in addresses."""
     found = dict[str, Any]()
     for name, value in values.items():
         if is_credential(name):
@@ -252,7 +251,7 @@ def _missed(exchange: Exchange) -> Exchange:
 
 
 def _written(response: Whole) -> bytes | None:
-    """A response as it is kept; None for one that says no more than that a filter was there."""
+    """The stored form of a response; None if it only says that a content filter stepped in."""
     if isinstance(response, Completion) and any(
         choice.finish_reason == "content_filter" for choice in response.choices
     ):
@@ -269,7 +268,7 @@ def _written(response: Whole) -> bytes | None:
 
 
 def _restored(kind: type[Kept], kept: dict[str, Any]) -> Kept:
-    """A response that is kept, as a new one."""
+    """A new response from its stored form."""
     response = kind.model_validate(kept["response"])
     report = Report("drop", [Deviation(**each) for each in kept["deviations"]])
     response.exchange = Exchange(kept["provider"], report, {}, b"", kept["request_id"], (), "hit")

@@ -1,7 +1,7 @@
-"""Shares the cooldowns of targets with other processes, by a store; it begins none itself.
+"""Shares the cooldowns of targets with other processes through a store; it starts none itself.
 
-What a process has seen is written when it changes, and read from time to time beside the calls.
-Times in the store are those since the epoch, so that they hold for every machine and after a
+A process writes what it has seen when it changes, and reads from time to time beside its calls.
+Times in the store are seconds since the epoch, so that they hold on every machine and after a
 restart.
 """
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 __all__ = ["SharedCooldown", "SharedCooldowns"]
 
 _ROUNDED = 0.01
-"""Seconds by which clocks and roundings differ."""
+"""Seconds by which clocks and rounding may differ."""
 _EVERY = 1.0
-"""Seconds after which the store is asked again."""
+"""Seconds after which the store is read again."""
 _PROBE = 30.0
-"""Seconds for which one probe is the only one: then its process may be gone."""
+"""Seconds for which a probe is exclusive; after that, its process may be gone."""
 
 
 class SharedCooldowns:
-    """The cooldowns of a router's targets, as far as they are in a store."""
+    """The cooldowns of a router's targets, shared in a store."""
 
     def __init__(self, store: Store) -> None:
         if not isinstance(store, Store):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -45,7 +45,8 @@ class SharedCooldowns:
         state.shared = SharedCooldown(self, f"cooldown:{key}", state)
 
     async def refresh(self, states: Iterable[TargetState]) -> None:
-        """Learn what others have seen: before the first call, and else beside the calls."""
+        """Learn what others have seen: before the first call it waits for this, later it runs
+        beside the calls."""
         now = time.monotonic()
         entries = [state.shared for state in states if state.shared is not None]
         due = [entry for entry in entries if now - entry.read_at >= _EVERY]
@@ -60,19 +61,19 @@ class SharedCooldowns:
             self.start(due, None)
 
     async def claim(self, key: str) -> bool:
-        """Whether the probe is this process's to make, and no other one's; without a store that
-        can say so, it is."""
+        """Whether this process, and no other, may make the probe; always true if the store cannot
+        tell."""
         add = getattr(self._store, "add", None)
         try:
             return add is None or await add(key, b"1", ttl=_PROBE)
-        except Exception:  # noqa: BLE001 - a probe too many does no harm
+        except Exception:  # noqa: BLE001 - an extra probe does no harm
             self.failures += 1
             return True
 
     def start(
         self, read: list[SharedCooldown], write: SharedCooldown | None
     ) -> asyncio.Task[None] | None:
-        """Read or write beside the calls, where there is an event loop."""
+        """Read or write beside the calls, if an event loop is running."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -83,7 +84,7 @@ class SharedCooldowns:
         return task
 
     async def aclose(self) -> None:
-        """Wait for what is being written, and close the store."""
+        """Wait for pending writes, and close the store."""
         if self._tasks:
             await asyncio.wait([*self._tasks])
         await self._store.aclose()
@@ -94,7 +95,7 @@ class SharedCooldowns:
     async def _read_one(self, entry: SharedCooldown) -> None:
         try:
             entry.learn(await self._store.get(entry.key))
-        except Exception:  # noqa: BLE001 - whatever became of the store: calls find out themselves
+        except Exception:  # noqa: BLE001 - whatever happened to the store, calls find out themselves
             self.failures += 1
 
     async def _write(self, entry: SharedCooldown) -> None:
@@ -110,15 +111,15 @@ class SharedCooldowns:
                 else:
                     entry.gives_up_probe = False
                     await self._store.delete(entry.probe_key)
-            except Exception:  # noqa: BLE001 - it is written again when it changes
+            except Exception:  # noqa: BLE001 - it is written again at the next change
                 self.failures += 1
 
 
 class SharedCooldown:
-    """One target's cooldown in a store: until when, and how long it was the last time.
+    """One target's cooldown in a store: when it ends, and how long it is.
 
-    It is there for as long again, so that whoever reads it then knows that a probe is due. Where it
-    is gone before that, another process has found that the target answers.
+    The entry stays for the same time again, so that a process that reads it then knows that a probe
+    is due. If it is gone sooner, another process has found that the target answers.
     """
 
     def __init__(self, shared: SharedCooldowns, key: str, state: TargetState) -> None:
@@ -131,12 +132,12 @@ class SharedCooldown:
         self._known_until = 0.0
 
     async def claim(self) -> bool:
-        """Whether a probe may be made, which no other process makes then; where it may not, it is
-        asked again in a while."""
+        """Whether this process may make the probe, which no other then makes; if not, it asks again
+        after a while."""
         now = time.monotonic()
         try:
             is_ours = await self._shared.claim(self.probe_key)
-        except asyncio.CancelledError:  # it may be ours all the same, and nobody probes
+        except asyncio.CancelledError:  # we may hold the claim all the same, and nobody would probe
             self.gives_up_probe = True
             self._write()
             raise
@@ -147,14 +148,14 @@ class SharedCooldown:
         return False
 
     def end_probe(self) -> None:
-        """The probe is over: it is known how it went, when another one may be made."""
+        """Called when the probe is over: its outcome is known, or another one may be made."""
         if self._probed_until > time.monotonic():
             self._probed_until = 0.0
             self.gives_up_probe = True
             self._write()
 
     def publish(self) -> None:
-        """The state has changed."""
+        """Called when the state has changed."""
         self.is_dirty = True
         self._write()
 
@@ -163,11 +164,11 @@ class SharedCooldown:
             self._writing = self._shared.start([], self)
 
     def _is_writing(self) -> bool:
-        """Whether a change is under way; it is not where its event loop has ended before it."""
+        """Whether a write is under way; a write whose event loop has ended is not."""
         return self._writing is not None and not self._writing.done()
 
     def value(self) -> tuple[bytes, float] | None:
-        """What is to be kept, and for how many seconds; None for nothing."""
+        """The entry to store, and for how many seconds; None for no entry."""
         now = time.monotonic()
         left, cooled = self._state.cooling_until - now, self._state.cooled
         if left <= 0:
@@ -177,7 +178,7 @@ class SharedCooldown:
         return f"{time.time() + left:.3f} {cooled:.3f}".encode(), left + cooled
 
     def learn(self, found: bytes | None) -> None:
-        """Take what is in the store into the state."""
+        """Update the state from the store's entry."""
         now, state = time.monotonic(), self._state
         if found is not None:
             until, cooled = (float(part) for part in found.split())

@@ -1,6 +1,6 @@
-"""Estimates what a call will use, in tokens and in money, before it is made; it limits nothing.
+"""Estimates the tokens and the money that a call will use, before it is made; it limits nothing.
 
-Amounts of money are whole billionths of a currency, which add up exactly wherever they are kept.
+Amounts of money are whole billionths of a currency, which add up exactly wherever they are stored.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ AnyCall: TypeAlias = "ChatCall | EmbeddingCall"
 _BILLION = 1_000_000_000
 _MAX_MODELS = 10_000
 _MAX_CLIENTS = 100
-"""Clients that share limits at the same time, and have prices of their own; older ones are gone."""
+"""How many clients with their own prices may share limits; older ones are forgotten."""
 
 
 class Estimate:
-    """How many tokens calls of one model take: a mean in which the latest calls count most."""
+    """How many tokens calls of one model take: a mean in which recent calls count most."""
 
     __slots__ = ("_completion", "_tokens_per_byte", "last")
 
@@ -43,8 +43,7 @@ class Estimate:
         self._completion = 250.0
 
     def of(self, call: AnyCall) -> tuple[int, float, float]:
-        """The bytes of what a model is given to read, and the tokens that it is thought to read and
-        to write."""
+        """The bytes of a call's input, and the estimated tokens of its input and output."""
         if not isinstance(call, ChatCall):
             length = len(encode_json(call.input))
             return length, length * self._tokens_per_byte, 0.0
@@ -60,7 +59,7 @@ class Estimate:
         return length, length * self._tokens_per_byte, completion
 
     def learn(self, length: int, usage: Usage) -> int:
-        """What a call has taken, of so many bytes where they were counted; all its tokens."""
+        """Learn from a call's total tokens, and from its bytes if they were counted."""
         self.last = total = usage.total_tokens
         if length:
             per_byte, completion = self._tokens_per_byte, self._completion
@@ -75,26 +74,27 @@ def billionths(amount: Decimal) -> int:
 
 
 class Pricing:
-    """What models cost, by the prices of the clients or public ones."""
+    """What models cost, by the clients' own prices or public ones."""
 
     def __init__(self) -> None:
         self._shared = deque["Shared"](maxlen=_MAX_CLIENTS)
         self._rates = dict[str, "Rates"]()
 
     def add(self, shared: Shared) -> None:
-        """A client whose calls are to be priced; of one's own prices, those of the first count."""
+        """Add a client whose calls are to be priced; among clients' own prices, the first client's
+        win."""
         self._shared.append(shared)
         self._rates.clear()
 
     def known(self, model: str) -> Rates | None:
-        """The rates of a model; None where they have to be found."""
+        """The rates of a model; None if they are not looked up yet."""
         return self._rates.get(model)
 
     async def find(self, model: str) -> Rates:
-        """The rates of a model, which are known from then on.
+        """The rates of a model, which are remembered.
 
         Raises:
-            RequestError: where there are none.
+            RequestError: when there are none.
         """
         rates = await self._find(model)
         if len(self._rates) >= _MAX_MODELS:
@@ -104,7 +104,7 @@ class Pricing:
 
     async def _find(self, model: str) -> Rates:
         """A client's own rates, or public ones, which are loaded on a thread."""
-        from llmgate.cost import rates_of  # noqa: PLC0415 - only for those who limit what is spent
+        from llmgate.cost import rates_of  # noqa: PLC0415 - only if spending is limited
 
         asked = [(shared.prices, *_target(shared, model)) for shared in self._shared]
         for prices, provider, name in asked:
@@ -117,35 +117,36 @@ class Pricing:
             if public is not None:
                 return public
         raise RequestError(
-            f"what {model} costs is not known, and what may be spent is limited: give "
+            f"the price of {model} is not known, and spending is limited: pass "
             f"Client(prices={{{model!r}: …}}), or install llmgate-core[cost]"
         )
 
 
 def price_of(model: str, tokens: tuple[float, float], rates: Rates, currency: str) -> int:
-    """What so many tokens, of the prompt and of the completion, are thought to cost, in billionths.
+    """The estimated cost of so many prompt and completion tokens, in billionths.
 
     Raises:
-        RequestError: where the rates are in another currency.
+        RequestError: when the rates are in another currency.
     """
     if rates.currency != currency:
         raise RequestError(
-            f"what {model} costs is known in {rates.currency}, and the limit is in {currency}: "
-            f"give Limit(currency={rates.currency!r})"
+            f"the price of {model} is in {rates.currency}, and the limit is in {currency}: "
+            f"use Limit(currency={rates.currency!r})"
         )
     million = tokens[0] * float(rates.input or 0) + tokens[1] * float(rates.output or 0)
     return int(million * _BILLION / 1_000_000 + float(rates.requests or 0) * _BILLION) + 1
 
 
 def spent(cost: Cost | None, currency: str) -> int | None:
-    """What a response cost; None where that is not known, or in another currency."""
+    """What a response cost; None if that is not known, or in another currency."""
     if cost is None or (cost and cost.currency != currency):
         return None
     return billionths(cost)
 
 
 def _target(shared: Shared, model: str) -> tuple[str, str]:
-    """Whose a model is, and its own name; a name that is nobody's may have a price all the same."""
+    """The provider of a model and its own name there; a name without a provider may still have a
+    price."""
     try:
         target = shared.target(model)
     except UnknownProviderError:

@@ -1,8 +1,8 @@
-"""One call with its fallbacks: to the next target after a failure, or beside one that takes long.
-In which order they are asked is not decided here.
+"""One call with its fallbacks: the next target is asked after a failure, or beside a slow target.
+It does not decide the order of the targets.
 
-What an error means is read from its class: the faults of a target lead to the next one, and those
-of the caller are the caller's.
+The class of an error decides: after a target's fault the next target is asked; the caller's own
+faults are raised.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _FAULTS_OF_A_TARGET = (
     *(RateLimitError, OverloadedError, ServerError, RequestTimeoutError),
     *(TransportError, StreamTruncatedError, DecodeError),
 )
-"""What says that this target failed and another may not. Of deadlines, see ``_is_fault``."""
+"""The errors after which another target may succeed. For deadlines, see ``_is_fault``."""
 
 
 class Run(Generic[Call, Result]):
@@ -83,8 +83,8 @@ class Run(Generic[Call, Result]):
         self._asked: list[_Asked] = []
 
     async def ask(self, waiting: list[TargetState]) -> Result | None:
-        """What the next target gives, or another one that is asked when it takes long; None where
-        a further one may be asked."""
+        """The result of the next target, or of another one that is asked when it is slow; None if a
+        further target may be asked."""
         state = self._take_ready(waiting)
         if state.cooled and state.shared is not None:
             state = await self._take_probe(state, waiting)
@@ -99,7 +99,7 @@ class Run(Generic[Call, Result]):
             return self._with_attempts(result)
         if any(each.is_ready() for each in waiting):
             retries, spare = self._retries(state, waiting), None
-        else:  # it is asked a second time itself, which is one of its retries
+        else:  # it is itself asked again, which counts as a retry
             retries, spare = most - 1, state
         first = _First(state, retries, spare)
         return await self._hedged(first, after, waiting)
@@ -107,15 +107,15 @@ class Run(Generic[Call, Result]):
     async def _hedged(
         self, first: _First, after: float, waiting: list[TargetState]
     ) -> Result | None:
-        """What one of two targets gives; None where both have failed, and a further one may be
+        """The result of one of two targets; None if both have failed, and a further one may be
         asked."""
-        from llmgate.middlewares.hedging import hedged  # noqa: PLC0415 - only for those who want it
+        from llmgate.middlewares.hedging import hedged  # noqa: PLC0415 - only for calls that hedge
 
         def hedge() -> Awaitable[Result | None] | None:
             ready = (each for each in waiting if each.answers and each.is_ready())
             other = next(ready, first.spare)
             if other is None or not (other.answers and self._hedging.budget.spend()):
-                return None  # a hedge is no probe
+                return None  # a hedge is never a probe
             if other is first.spare:
                 return self._ask(other, 0)
             waiting.remove(other)
@@ -136,10 +136,10 @@ class Run(Generic[Call, Result]):
         return None
 
     def _may_retry(self, due: float) -> bool:
-        """Whether what was set aside for a hedge is made as a retry, when that is due: the target
-        has failed before."""
+        """Whether the request reserved for a hedge may be made as a retry when it is due, since the
+        target has failed before."""
         error, is_allowed = self.error, False
-        with suppress(Exception):  # what the caller's policy raises is said by the engine
+        with suppress(Exception):  # the engine reports what the caller's policy raises
             is_allowed = error is not None and self._hedging.policy.allows(error, 0, answered=True)
         seconds = (error and error.retry_after) or 0.0
         return is_allowed and seconds <= due - time.monotonic()
@@ -153,12 +153,11 @@ class Run(Generic[Call, Result]):
         return self._hedging.after if target.hedge_after is None else target.hedge_after
 
     def _take_ready(self, waiting: list[TargetState]) -> TargetState:
-        """Take the next target that may be asked. Where there is none, one that is at its limit is
-        waited for; where all that remain are left alone, it is the one that is so for the shortest
-        time.
+        """Take the next target that may be asked. If there is none, wait for one that is at its
+        limit; if all that remain are cooling down, take the one that is ready soonest.
 
         Raises:
-            LLMGateError: when there is none, or another call is probing that one.
+            LLMGateError: when no target is left, or another call is probing that one.
         """
         for state in waiting:
             if self._is_single or state.is_ready():
@@ -173,10 +172,10 @@ class Run(Generic[Call, Result]):
         return state
 
     async def _take_probe(self, state: TargetState, waiting: list[TargetState]) -> TargetState:
-        """The target that was taken to be probed, or the next one where another process does so.
+        """The target that was taken as a probe, or the next one if another process probes it.
 
         Raises:
-            LLMGateError: when there is none.
+            LLMGateError: when no target is left.
         """
         while state.cooled and state.shared is not None and not self._is_single:
             if await state.shared.claim():
@@ -191,11 +190,11 @@ class Run(Generic[Call, Result]):
         if self._failures:
             return self.failure()
         return OverloadedError(
-            f"every target of {self.call.model!r} has failed and is left alone for a while"
+            f"every target of {self.call.model!r} has failed and is cooling down"
         )
 
     async def _ask(self, state: TargetState, retries: int | None) -> Result | None:
-        """What a target gives, or None where another one may be asked."""
+        """The result of a target; None if another one may be asked."""
         asked = _Asked(state.target, time.monotonic())
         self._asked.append(asked)
         is_probe = state.begin()
@@ -225,10 +224,10 @@ class Run(Generic[Call, Result]):
         return result
 
     def failed(self, state: TargetState, error: LLMGateError, began: float) -> None:
-        """Go on behind a target that was asked before, and was no probe.
+        """Continue after a target that was asked before, not as a probe.
 
         Raises:
-            LLMGateError: where no other one may be asked.
+            LLMGateError: when no other target may be asked.
         """
         self.tried.append(state)
         asked = _Asked(state.target, began)
@@ -238,7 +237,7 @@ class Run(Generic[Call, Result]):
     def _record(
         self, state: TargetState, asked: _Asked, error: LLMGateError, *, is_late: bool
     ) -> None:
-        """Note what a target failed with, which is raised where no other one may be asked."""
+        """Record a target's error, which is raised if no other target may be asked."""
         asked.attempts = error.attempts
         self._failures.append((state.target, error))
         self.error = error
@@ -246,7 +245,7 @@ class Run(Generic[Call, Result]):
             raise self.failure(error) from None
 
     async def _begun(self, asked: _Asked, call: Call) -> Result:
-        """What a target gives that had to be waited for: its own time begins now."""
+        """The result of a target that had to wait for its turn: its own time begins now."""
         asked.began = time.monotonic()
         return await self._handler(call)
 
@@ -254,17 +253,17 @@ class Run(Generic[Call, Result]):
         self, state: TargetState, error: LLMGateError, began: float, *, is_late: bool
     ) -> bool:
         """Whether another target may be asked after this error."""
-        if isinstance(error, RequestError):  # nothing was sent: this one cannot take such a call
+        if isinstance(error, RequestError):  # nothing was sent: this target cannot take such a call
             return len(self.tried) > 1
         if isinstance(error, ContextWindowError | ContentFilterError):
             return True
         is_fault = _is_fault(error, state.target, time.monotonic() - began)
-        if is_fault and error.attempts:  # else it was not asked: a limit in between refused
+        if is_fault and error.attempts:  # otherwise it was not asked: a limit refused the call
             state.fail(error, is_late=is_late)
         return is_fault and not error.delivered
 
     def _with_attempts(self, result: Result | None) -> Result | None:
-        """What was given, with the attempts at all targets where several were asked."""
+        """The result, with the attempts at all targets if several were asked."""
         if result is None or len(self._asked) == 1:
             return result
         place = next(n for n, asked in enumerate(self._asked) if asked.result is result)
@@ -279,7 +278,7 @@ class Run(Generic[Call, Result]):
         return replace(result, exchange=amended(result.exchange))
 
     def _attempts(self, start: int = 0, stop: int | None = None) -> tuple[Attempt, ...]:
-        """The attempts at the targets that were asked, in that order."""
+        """The attempts at the targets, in the order in which they were asked."""
         found = list[Attempt]()
         for asked in self._asked[start:stop]:
             attempts = asked.attempts if asked.result is None else asked.result.attempts
@@ -287,7 +286,7 @@ class Run(Generic[Call, Result]):
         return tuple(found)
 
     def failure(self, error: LLMGateError | None = None) -> LLMGateError:
-        """What is raised in the end: the last thing that a target failed with."""
+        """The error that is raised in the end: the last target's."""
         asked = [each for _, each in self._failures if not isinstance(each, RequestError)]
         error = error or (asked or [each for _, each in self._failures])[-1]
         error.attempts = self._attempts()
@@ -300,7 +299,8 @@ class Run(Generic[Call, Result]):
 def retries_of(
     call: ChatCall | EmbeddingCall, state: TargetState, followers: Iterable[TargetState]
 ) -> int | None:
-    """How often a target is retried: not at all before another one, unless that was said."""
+    """How often a target is retried: not at all if another follows, unless ``max_retries`` was
+    given."""
     given = state.target.retries_of(call)
     if given is None:
         for each in followers:
@@ -312,7 +312,8 @@ def retries_of(
 async def ask_simple(
     state: TargetState, call: Call, handler: Callable[[Call], Awaitable[Result]]
 ) -> Result:
-    """What a target gives to which this is a simple call; :class:`Run` goes on where it fails."""
+    """The result of a target for which this is a simple call; :class:`Run` continues if it
+    fails."""
     state.busy += 1
     is_streaming = False
     try:
@@ -331,7 +332,7 @@ async def ask_simple(
 
 @dataclass(slots=True, eq=False)
 class _Asked:
-    """A target that was asked, since when, the attempts that have failed, and what it gave."""
+    """A target that was asked: since when, its failed attempts, and its result."""
 
     target: Target
     began: float
@@ -340,8 +341,8 @@ class _Asked:
 
 
 class _First(NamedTuple):
-    """A target that may have to share a call: how often it is retried, and the one that is asked as
-    well where no other is ready."""
+    """A target that may have to share a call: how often it is retried, and which target is asked as
+    well if no other is ready."""
 
     state: TargetState
     retries: int | None
@@ -349,7 +350,7 @@ class _First(NamedTuple):
 
 
 class Hedging(NamedTuple):
-    """When another target is asked as well, and from which retries that comes."""
+    """When another target is asked as well, and which retries that uses up."""
 
     after: float | None
     policy: RetryPolicy
@@ -361,7 +362,7 @@ def _of(target: Target, attempts: Iterable[Attempt]) -> tuple[Attempt, ...]:
 
 
 def _is_fault(error: LLMGateError, target: Target, seconds: float) -> bool:
-    """Whether an error is this target's: another one may do better."""
+    """Whether an error is this target's fault, so that another may do better."""
     if not isinstance(error, DeadlineExceededError):
         return isinstance(error, _FAULTS_OF_A_TARGET)
     if error.provider is None:  # it was not even asked

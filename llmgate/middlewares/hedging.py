@@ -1,4 +1,4 @@
-"""Hedges work: does it a second time where the first takes long, and takes the first result.
+"""Hedges work: does it a second time if the first takes long, and uses the first result.
 
 It knows neither what the work is nor who does it.
 """
@@ -22,15 +22,15 @@ async def hedged(
     after: float,
     hedge: Callable[[], Awaitable[Result | None] | None],
 ) -> Result | None:
-    """What the first work gives, or the second one, which is begun after so many seconds.
+    """The result of the first work, or of the second, which begins after ``after`` seconds.
 
-    None of a work means that it failed, and that the other may still succeed; what a work raises
-    ends both. The one that is too late is cancelled, and over when this returns.
+    A result of None means that this work failed and the other may still succeed; an exception ends
+    both. The slower work is cancelled, and has ended when this returns.
 
     Args:
         first: The work.
         after: Seconds.
-        hedge: Gives the second work; None for none.
+        hedge: Makes the second work; it may return None for no second work.
     """
     works = [_task(first)]
     winner: asyncio.Task[Outcome[Result]] | None = None
@@ -50,14 +50,15 @@ async def hedged(
 
 
 def _task(work: Awaitable[Result | None]) -> asyncio.Task[Outcome[Result]]:
-    """A task in which an interrupt does not end the loop: it is raised where that is waited for."""
+    """A task in which an interrupt does not end the loop: it is raised where the task is
+    awaited."""
 
     async def done() -> Outcome[Result]:
         try:
             return await work
         except asyncio.CancelledError:
             raise
-        except BaseException as error:  # noqa: BLE001 - it is raised by whoever waits
+        except BaseException as error:  # noqa: BLE001 - raised where the task is awaited
             return error
 
     return asyncio.get_running_loop().create_task(done())
@@ -66,7 +67,7 @@ def _task(work: Awaitable[Result | None]) -> asyncio.Task[Outcome[Result]]:
 async def _first_done(
     works: list[asyncio.Task[Outcome[Result]]],
 ) -> asyncio.Task[Outcome[Result]] | None:
-    """The first that gave a result, or raised; None when all have failed."""
+    """The first task that returned a result, or raised; None when all have failed."""
     waiting = set(works)
     while waiting:
         done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -77,8 +78,8 @@ async def _first_done(
 
 
 async def _stop(works: Iterable[asyncio.Task[Outcome[Result]]]) -> None:
-    """Cancel what is not done, and close what has come too late. Whoever tells a provider that it
-    is gone does so behind this."""
+    """Cancel what is not done, and close late results. Cancelling a call at its provider goes on
+    after this."""
     late = [*works]
     for work in late:
         work.cancel()
@@ -92,4 +93,4 @@ async def _stop(works: Iterable[asyncio.Task[Outcome[Result]]]) -> None:
 
 
 _CANCEL_SECONDS = 0.2
-"""How long the end of a work that was cancelled is waited for."""
+"""Seconds to wait for cancelled work to end."""

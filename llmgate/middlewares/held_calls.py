@@ -1,6 +1,6 @@
-"""A call that is held to limits: what it is thought to use, and what is counted of it at its end.
+"""A call under limits: what it is estimated to use, and what is counted at its end.
 
-It waits for nothing; whether the call may be made, a store decides.
+It waits for nothing; a store decides whether the call may be made.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ __all__ = ["HeldCall", "HeldModel"]
 
 
 class HeldModel:
-    """What is the same for calls of one model: what they are held to, where nothing else of a call
-    decides about that, what they are thought to use, and the headers of their responses."""
+    """What calls of one model share: their limits, if nothing else about a call decides on those,
+    their estimated use, and the headers of their responses."""
 
     __slots__ = ("estimate", "headers", "shares")
 
@@ -34,9 +34,9 @@ class HeldModel:
 
 
 class HeldCall:
-    """A call with the limits that it is held to, and the amounts that it is thought to use.
+    """A call with its limits, and the amounts that it is estimated to use.
 
-    ``turn`` is what the store of the limits has given for it, and is set when it has.
+    ``turn`` is the store's admission of the call, set once it is admitted.
     """
 
     shares: Sequence[Share]
@@ -45,22 +45,22 @@ class HeldCall:
     amounts: dict[str, float]
     turn: Admission
     length = 0
-    """Bytes of what the model is given to read, where they are counted; and the tokens that it is
-    thought to read and to write."""
+    """The bytes of the input, if they are counted; below, the estimated tokens of prompt and
+    completion."""
     prompt = completion = 0.0
     _currency = ""
 
     # --- before it is admitted ---
 
     def is_priced(self) -> bool:
-        """Whether one of its limits is of what is spent."""
+        """Whether one of its limits is on spending."""
         return any(share.limit.spend is not None for share in self.shares)
 
     def price(self, model: str, rates: Rates) -> None:
         """Estimate what it costs.
 
         Raises:
-            RequestError: where that is in another currency than a limit.
+            RequestError: when that is in another currency than a limit.
         """
         for share in self.shares:
             if share.limit.spend is not None:
@@ -72,7 +72,7 @@ class HeldCall:
     # --- while it runs, and at its end ---
 
     def succeeded(self, result: Completion | Embeddings) -> None:
-        """It gave this."""
+        """Called with its result when it succeeded."""
         exchange = result.exchange
         if exchange.cache == "hit":
             self.end(self.turn, None, False)
@@ -88,7 +88,8 @@ class HeldCall:
             self.turn.leave()
 
     def failed(self, error: LLMGateError) -> None:
-        """It failed; what was not sent uses nothing, and what was refused is not billed."""
+        """Called when it failed: what was not sent uses nothing, and what was rejected is not
+        billed."""
         if not error.attempts:
             self.end(self.turn, None, False)
             return
@@ -101,17 +102,19 @@ class HeldCall:
         self.turn.leave()
 
     def retried(self, error: LLMGateError) -> None:
-        """An attempt failed, and the call goes on: others need not find out for themselves."""
+        """Called when an attempt failed and the call goes on: other calls need not find out for
+        themselves."""
         if isinstance(error, RateLimitError) and error.retry_after:
             self.turn.hold_back(error.retry_after)
 
     def cancelled(self, error: BaseException) -> None:
-        """It was ended before it gave anything; what was sent by then may be billed."""
+        """Called when it was cancelled before it had a result; what was sent by then may be
+        billed."""
         attempts = len(attempts_of(error))
         self.end(self.turn, {"requests": attempts} if attempts else None, False)
 
     def stream_ended(self, end: StreamEnd) -> None:
-        """Its stream is over."""
+        """Called when its stream is over."""
         whole, known = end.completion, end.completion or end.error
         if whole is not None and whole.cache == "hit":
             self.end(self.turn, None, False)
@@ -128,7 +131,8 @@ class HeldCall:
             self.end(self.turn, used, False)
 
     def heed(self, headers: Mapping[str, str]) -> None:
-        """Do what a provider's headers ask for, when they come: a stream ends much later."""
+        """Follow what a provider's headers ask for as soon as they come: a stream ends much
+        later."""
         advice = self.model.headers.advice(headers, self.model.estimate.last)
         if advice is not None:
             self._follow(advice)
@@ -139,7 +143,7 @@ class HeldCall:
         self.turn.pace(advice.gap, advice.seconds)
 
     def _used(self, usage: Usage | None, attempts: int, cost: int | None) -> Amounts:
-        """What a call used, from which is learned."""
+        """What a call used; future estimates learn from it."""
         used: dict[str, float] = {"requests": attempts or 1}
         if cost is not None:
             used["spend"] = cost

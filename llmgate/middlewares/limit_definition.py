@@ -1,4 +1,4 @@
-"""What a limit allows, and which calls it holds together; it counts nothing.
+"""What a limit allows, and for which group of calls; it counts nothing.
 
 State is kept by a ``limit_store``.
 """
@@ -26,15 +26,16 @@ By: TypeAlias = "str | Callable[[AnyCall], str | None]"
 
 @dataclass(frozen=True)
 class Limit:
-    """What may be used by all calls that have something in common.
+    """What all calls of a group may use together.
 
-    ``by`` is what they have in common: ``"model"``, the name of a label (``"tenant"``), a function
-    that names a group for a call (None for a call that is not limited), or ``""`` for all calls.
-    ``requests`` and ``tokens`` are how many may be used in ``per`` seconds, evenly; ``burst`` is
-    how many requests may come at once after a pause (a tenth of them unless it is given), and
-    tokens may be saved up for a tenth of ``per``. ``concurrency`` is how many calls may run at
-    once, a stream until its end. ``spend`` is what may be spent in each period of ``per`` seconds,
-    in ``currency``; periods are counted from the epoch, so that 86,400 seconds are a day of UTC.
+    ``by`` says what calls of a group have in common: ``"model"``, the name of a label
+    (``"tenant"``), a function that returns the group of a call (None for a call that is not
+    limited), or ``""`` for all calls. ``requests`` and ``tokens`` are how many may be used in
+    ``per`` seconds, evenly spread; ``burst`` is how many requests may come at once after a pause
+    (by default a tenth of ``requests``), and unused tokens accumulate for a tenth of ``per``.
+    ``concurrency`` is how many calls may run at once, streams until their end. ``spend`` is what
+    may be spent in each period of ``per`` seconds, in ``currency``; periods are counted from the
+    epoch, so 86,400 seconds are a day in UTC.
     """
 
     requests: float | None = None
@@ -57,7 +58,7 @@ class Limit:
                 reason = f"expected a number above 0, got {describe_value(value)}"
                 raise InvalidRequestError(reason, path=f"limit.{name}")
         if not self.amounts:
-            reason = "one of requests, tokens, concurrency and spend has to be given"
+            reason = "at least one of requests, tokens, concurrency and spend is required"
             raise InvalidRequestError(reason, path="limit")
         if not isinstance(self.by, str) and not callable(self.by):
             reason = (
@@ -70,25 +71,26 @@ class Limit:
 
     @property
     def amounts(self) -> frozenset[str]:
-        """The names of what is limited."""
+        """The names of the limited amounts."""
         return frozenset(name for name in AMOUNTS if getattr(self, name) is not None)
 
     @property
     def is_of_model(self) -> bool:
-        """Whether it is for each model: what a provider says of one says nothing of another."""
+        """Whether each model has its own group: what a provider says of one model says nothing of
+        another."""
         return self.by == "model"
 
     @property
     def most_spend(self) -> int:
-        """What may be spent in a period, in billionths; 0 where that is not limited."""
+        """What may be spent in a period, in billionths; 0 if that is not limited."""
         return 0 if self.spend is None else billionths(Decimal(str(self.spend)))
 
     def period_end(self, at: float) -> float:
-        """When the period ends that it is at a time, both in seconds since the epoch."""
+        """When the period that contains this time ends, both in seconds since the epoch."""
         return (at // self.per + 1) * self.per
 
     def group_of(self, call: AnyCall) -> str | None:
-        """The group of a call; None where this limit is not for it."""
+        """The group of a call; None if this limit does not apply to it."""
         if callable(self.by):
             given: object = self.by(call)
             return None if given is None else str(given)  # such as a number, as of a label

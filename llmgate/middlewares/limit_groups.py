@@ -1,6 +1,6 @@
-"""What calls with something in common have used of one limit, and when the next one may be made.
+"""What the calls of a group have used of one limit, and when the next one may be made.
 
-It decides by the clock of :func:`time.monotonic`, and waits for nothing; it has no lock.
+It uses the clock of :func:`time.monotonic`, and waits for nothing; it has no lock.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["Group"]
 
 
 class Group(Pacing):
-    """What calls with something in common have used of one limit."""
+    """What the calls of a group have used of one limit."""
 
     def __init__(self, limit: Limit, name: str) -> None:
         super().__init__()
@@ -25,14 +25,14 @@ class Group(Pacing):
         """When the next request would be due if they came evenly (GCRA's theoretical arrival
         time)."""
         self.tokens_at = 0.0
-        """When all tokens that were used will have been earned; the same of tokens."""
+        """The same for tokens: when all used tokens will have been earned back."""
         self.most_running = limit.concurrency or 0
         self.running = 0
         self.waiting = deque[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]]()
         self.spent = 0
         self.reserved = 0
         self.period_end = 0.0
-        """Of what is spent and reserved, in seconds since the epoch."""
+        """When the current spending period ends, in seconds since the epoch."""
         self.most_spend = limit.most_spend
         self.interval = limit.per / limit.requests if limit.requests else 0.0
         self._token = limit.per / limit.tokens if limit.tokens else 0.0
@@ -40,7 +40,7 @@ class Group(Pacing):
         self._early, self._token_early = (burst - 1) * self.interval, limit.per / 10
 
     def delay(self, now: float) -> float:
-        """Seconds until another call may be made; none or less where it may be made now."""
+        """Seconds until another call may be made; 0 or less if it may be made now."""
         until = self.next_release
         if self.interval and self.next_request - self._early > until:
             until = self.next_request - self._early
@@ -49,17 +49,17 @@ class Group(Pacing):
         return until - now
 
     def is_free(self, now: float) -> bool:
-        """Whether another call may run at once."""
+        """Whether another call may start now."""
         if self.waiting or self.next_release > now or self.running >= self.most_running > 0:
             return False
         return self.next_request - self._early <= now and self.tokens_at - self._token_early <= now
 
     def is_full(self) -> bool:
-        """Whether as many calls run as may."""
+        """Whether the maximum number of calls is running."""
         return self.running >= self.most_running > 0
 
     def reason(self, now: float, delay: float) -> str:
-        """Which of the limits has this delay."""
+        """Which of the amounts causes this delay."""
         if self.held_until > now:
             return "the provider"
         if self.interval and delay == self.next_request - self._early - now:
@@ -67,7 +67,7 @@ class Group(Pacing):
         return "the provider" if delay == self.next_release - now else "tokens"
 
     def use(self, now: float, requests: float, tokens: float) -> None:
-        """Count what is used, or was used less."""
+        """Count what is used, or less if the estimate was too high."""
         if self.interval and requests:
             start = self.next_request if self.next_request > now else now  # max() takes longer
             self.next_request = start + requests * self.interval
@@ -78,8 +78,8 @@ class Group(Pacing):
             self.release(now, requests, self.interval)
 
     def hold(self, now: float, seconds: float) -> float:
-        """Let nobody through for so long; those that wait move in their order, by what is
-        returned."""
+        """Admit no call for so long. Waiting calls are delayed by the returned seconds, in their
+        order."""
         shift = super().hold(now, seconds)
         if self.next_request - self._early > now:
             self.next_request += shift
@@ -88,8 +88,8 @@ class Group(Pacing):
         return shift
 
     def begin_period(self, now: float) -> None:
-        """Forget what was spent in a period that is over, or that a clock gave which was far ahead
-        and was set right; ``now`` is since the epoch."""
+        """Forget what was spent in a period that is over, or in one too far ahead after the clock
+        was set back; ``now`` is in seconds since the epoch."""
         if now >= self.period_end or now < self.period_end - 2 * self.limit.per:
             self.spent = self.reserved = 0
             self.period_end = self.limit.period_end(now)

@@ -31,7 +31,7 @@ async def test_a_call_whose_price_is_not_known_is_refused(monkeypatch: pytest.Mo
     limits = Limits(Limit(spend=1, by="tenant"))
     client = client_of(limits)
     await ask(client, "fake/unknown")
-    with pytest.raises(RequestError, match="what fake/unknown costs is not known") as caught:
+    with pytest.raises(RequestError, match="the price of fake/unknown is not known") as caught:
         await ask(client, "fake/unknown", labels={"tenant": "a"})
     assert "Client(prices={'fake/unknown': …})" in str(caught.value)
     with pytest.raises(RequestError, match="known in EUR, and the limit is in USD"):
