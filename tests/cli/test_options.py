@@ -14,6 +14,7 @@ import pytest
 from llmgate.cli import main
 from llmgate.cli.arguments import content_of, options_of, tools_of
 from llmgate.cli.commands import parser_for
+from llmgate.cli.conversations import write_private
 from llmgate.errors import InvalidRequestError
 
 WEATHER = '''
@@ -268,6 +269,22 @@ def test_where_nothing_can_be_kept_the_completion_is_there(
     printed = capsys.readouterr()
     assert ("user: Hi\n", 1) == (printed.out, printed.err.count("\n"))
     assert printed.err.startswith("llmgate: the conversation is not kept for --continue: ")
+
+
+def test_a_conversation_that_is_not_kept_leaves_no_part_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the disk is full, or the command is interrupted meanwhile."""
+    for error in (OSError("full"), KeyboardInterrupt()):
+
+        def fail(*_: object, error: BaseException = error) -> None:
+            raise error
+
+        with monkeypatch.context() as patch:
+            patch.setattr("os.replace", fail)
+            with pytest.raises(type(error)):
+                write_private(tmp_path / "state" / "x.json", "{}")
+    assert [] == [*(tmp_path / "state").iterdir()]
 
 
 def test_without_a_command_there_is_help(
