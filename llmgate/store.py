@@ -90,7 +90,7 @@ class MemoryStore:
             if until is None or until > time.monotonic():
                 return False
             self._put(key, value, ttl)
-            return True
+            return key in self._entries
 
     async def delete(self, key: str) -> None:
         """Forget a key, if it is there."""
@@ -170,6 +170,8 @@ class SqliteStore:
 
     async def add(self, key: str, value: bytes, *, ttl: float | None = None) -> bool:
         """Keep a value where there is none, also of another process; whether it is kept."""
+        if len(value) > self._max_bytes:  # as above
+            return False
 
         def write(connection: sqlite3.Connection) -> bool:
             now = time.time()
@@ -223,9 +225,13 @@ class SqliteStore:
             descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
             os.close(descriptor)
             connection = sqlite3.connect(self._path, timeout=10)
-            for statement in _SCHEMA:
-                connection.execute(statement)
-            connection.commit()
+            try:
+                for statement in _SCHEMA:
+                    connection.execute(statement)
+                connection.commit()
+            except BaseException:  # it is no database, or the disk is full
+                connection.close()
+                raise
             self._connection = connection
         return self._connection
 

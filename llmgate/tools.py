@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import cached_property, partial, update_wrapper
+from types import UnionType
 from typing import (
     TYPE_CHECKING,
     Annotated,
@@ -18,6 +19,7 @@ from typing import (
     Protocol,
     TypeAlias,
     TypeVar,
+    Union,
     cast,
     get_args,
     get_origin,
@@ -65,6 +67,13 @@ class _FromContext:
 
 Context: TypeAlias = Annotated[Given, _FromContext]
 """``database: Context[Database]`` is a parameter that the tool loop is given as ``context=``."""
+
+
+def _is_context(hint: Any) -> bool:
+    """Whether a parameter is given by the program, also one that may be None."""
+    if get_origin(hint) is Annotated:
+        return _FromContext in get_args(hint)
+    return get_origin(hint) in (Union, UnionType) and any(map(_is_context, get_args(hint)))
 
 
 class AnyTool(Protocol):
@@ -119,9 +128,10 @@ class Tool(Generic[Parameters, Returned]):
 
     def __get__(self, instance: object, owner: object) -> Any:
         """The tool of a method belongs to its object."""
-        if instance is None:
-            return self
         function: Any = self.function
+        kind: type[Any] = type(function)
+        if instance is None and not issubclass(kind, classmethod | staticmethod):
+            return self
         method = function.__get__(instance, owner)
         return Tool[Any, Any](
             method, name=self.name, description=self._description, timeout=self.timeout
@@ -168,11 +178,7 @@ class Tool(Generic[Parameters, Returned]):
             hints = get_type_hints(self.function, include_extras=True)
         except (NameError, TypeError):  # of which the schema says what is wrong
             return ()
-        return tuple(
-            name
-            for name, hint in hints.items()
-            if get_origin(hint) is Annotated and _FromContext in get_args(hint)
-        )
+        return tuple(name for name, hint in hints.items() if _is_context(hint))
 
     @cached_property
     def _described(self) -> Callable[..., Any]:

@@ -96,6 +96,14 @@ async def test_the_report_is_kept() -> None:
 # --- calls ------------------------------------------------------------------------------
 
 
+def test_a_scope_is_a_text_or_a_function() -> None:
+    """What is neither is refused when it is given."""
+    for scope in (None, 5):
+        given: Any = scope
+        with pytest.raises(InvalidRequestError, match="scope: expected a text or a function"):
+            Cache(scope=given)
+
+
 async def test_scopes_are_apart() -> None:
     """A text for all calls, or one of each call."""
     store = MemoryStore()

@@ -209,3 +209,34 @@ async def test_what_another_process_opened_is_left_alone(
         thread.submit(inherited.close).result(),
         kept.submit(other._connection.close).result(),
     ]
+
+
+async def test_what_is_too_large_is_not_added(tmp_path: Path) -> None:
+    """And takes the place of nothing."""
+    made: list[Any] = [MemoryStore(max_bytes=10), SqliteStore(tmp_path / "store.db", max_bytes=10)]
+    for store in made:
+        await store.set("a", b"12345")
+        assert not await store.add("b", bytes(100))
+        assert (b"12345", None) == (await store.get("a"), await store.get("b"))
+        await store.aclose()
+
+
+async def test_a_file_that_is_no_database_is_not_left_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connection is closed each time."""
+    opened = list[sqlite3.Connection]()
+    connect = sqlite3.connect
+
+    def watched(path: Any, timeout: float) -> sqlite3.Connection:
+        opened.append(connect(path, timeout, check_same_thread=False))
+        return opened[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", watched)
+    (tmp_path / "store.db").write_bytes(b"no database " * 100)
+    store = SqliteStore(tmp_path / "store.db")
+    with pytest.raises(sqlite3.DatabaseError, match="not a database"):
+        await store.get("a")
+    await store.aclose()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        opened[0].execute("SELECT 1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from enum import Enum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Optional
 
 import pytest
 from pydantic import BaseModel, Field
@@ -225,6 +225,53 @@ async def test_a_context_is_given_by_the_program() -> None:
     assert await query.run({"table": "t", "most": "2"}, Database()) == ["t", 2, "Database"]
     with pytest.raises(ValueError, match="database"):
         await query.run({"table": "t", "database": 1}, Database())
+
+
+async def test_a_context_may_be_none() -> None:
+    """It is the program's all the same."""
+
+    def one(name: str, database: Context[Database] | None = None) -> Any:
+        """Looks something up."""
+        return name, type(database).__name__
+
+    def other(database: Optional[Context[Database]], name: str) -> Any:  # noqa: UP045 - as some write it
+        """Likewise."""
+        return name, type(database).__name__
+
+    for each in (tool(one), tool(other)):
+        definition: Any = each.definition
+        assert ["name"] == [*definition["function"]["parameters"]["properties"]]
+        assert ("x", "Database") == await each.run({"name": "x"}, Database())
+
+
+class Decorated:
+    """Methods of the class, with the decorators in either order."""
+
+    @tool
+    @classmethod
+    def outside(cls, n: int) -> Any:
+        """Of the class."""
+        return cls, n
+
+    @classmethod
+    @tool
+    def inside(cls, n: int) -> Any:
+        """Likewise."""
+        return cls, n
+
+    @tool
+    @staticmethod
+    def alone(n: int) -> Any:
+        """Of nobody."""
+        return Decorated, n
+
+
+async def test_methods_of_a_class_are_tools() -> None:
+    """Of the class, and of its objects."""
+    for owner in (Decorated, Decorated()):
+        for name in ("outside", "inside", "alone"):
+            found: Tool[..., Any] = getattr(owner, name)
+            assert (Decorated, 1) == await found.run({"n": "1"})
 
 
 async def test_a_sync_tool_runs_off_the_loop() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import math
+import pickle
 from typing import Any
 
 import pytest
@@ -96,6 +97,14 @@ async def test_a_failure_that_ends_the_loop_leaves_a_whole_history() -> None:
         await loop(calls, tools=[bad, weather], on_error="raise")
     told = [message.get("tool_call_id") for message in caught.value.run.messages[2:]]
     assert told == ["c1", "c2"]
+
+
+async def test_a_failure_goes_through_a_pool_of_processes() -> None:
+    """As a pickle, with what there was until then."""
+    with pytest.raises(ToolLoopError) as caught:
+        await loop([called("weather", '{"city": "Oslo"}')], max_calls=0)
+    loaded = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 - made in the line itself
+    assert (str(caught.value), caught.value.run) == (str(loaded), loaded.run)
 
 
 # --- settings ---

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypedDict, TypeVar
@@ -193,3 +194,22 @@ def test_arguments_are_parsed_here_too() -> None:
 def test_everything_public_is_there() -> None:
     """``__all__`` names what exists."""
     assert [] == [name for name in tools.__all__ if not hasattr(tools, name)]
+
+
+class Tree(TypedDict):
+    """A type that holds itself."""
+
+    children: list[Tree]
+
+
+def planted(tree: Tree) -> None:
+    """Takes one."""
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="pydantic reads Python's own there")
+def test_a_typed_dict_that_holds_itself_is_of_typing_extensions() -> None:
+    """Before Python 3.12; the error says so."""
+    with pytest.raises(InvalidRequestError, match=r"use `typing_extensions\.TypedDict`"):
+        function_tool(planted)
+    with pytest.raises(InvalidRequestError, match=r"use `typing_extensions\.TypedDict`"):
+        parse_answer("{}", Tree)

@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import partial, reduce
 from inspect import iscoroutinefunction
 from operator import add
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias, cast, runtime_checkable
@@ -107,6 +107,9 @@ class ToolLoopError(LLMGateError):
     def __init__(self, message: str, *, run: ToolRun) -> None:
         super().__init__(message)
         self.run = run
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), run=self.run), (self.message,), self.__dict__
 
 
 class ToolStream(ToolRun):

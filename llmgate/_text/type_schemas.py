@@ -6,6 +6,7 @@ Pydantic is imported when the first type is given.
 from __future__ import annotations
 
 import typing
+from contextlib import suppress
 from types import UnionType
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,9 @@ def adapter_of(kind: Any) -> TypeAdapter[Any]:
     except PydanticUserError as error:
         if error.code != "typed-dict-version":
             raise
-    return TypeAdapter(_with_readable_typed_dicts(kind))
+        with suppress(RecursionError):  # the error says how to write one that holds itself
+            return TypeAdapter(_with_readable_typed_dicts(kind))
+        raise
 
 
 def _with_readable_typed_dicts(kind: Any) -> Any:

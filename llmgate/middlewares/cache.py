@@ -59,6 +59,8 @@ class Cache(Middleware):
         if not isinstance(self._store, Store):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidRequestError.expected("a store", store, "store")
         self._ttl = _checked_ttl(ttl, "ttl")
+        if not isinstance(scope, str) and not callable(scope):
+            raise InvalidRequestError.expected("a text or a function", scope, "scope")
         self._scope = scope
         self._running: dict[tuple[asyncio.AbstractEventLoop, str], _Running] = {}
         self._writing: set[asyncio.Task[None]] = set()
