@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from llmgate.errors import InvalidRequestError, describe_value
 from llmgate.middlewares.estimates import billionths
@@ -49,7 +49,7 @@ class Limit:
 
     def __post_init__(self) -> None:
         for name in (*AMOUNTS, "per", "burst"):
-            value = getattr(self, name)
+            value: Any = getattr(self, name)
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
             if name == "spend" and isinstance(value, Decimal):
                 is_number = value.is_finite()
