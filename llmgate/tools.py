@@ -76,6 +76,11 @@ def _is_context(hint: Any) -> bool:
     return get_origin(hint) in (Union, UnionType) and any(map(_is_context, get_args(hint)))
 
 
+def _is_of_class(function: object) -> bool:
+    """Whether a method needs no object: a decorator makes it one of its class, or of nobody."""
+    return isinstance(function, classmethod | staticmethod)
+
+
 class AnyTool(Protocol):
     """What can be called by name: a :class:`Tool`, or one of a server."""
 
@@ -129,8 +134,7 @@ class Tool(Generic[Parameters, Returned]):
     def __get__(self, instance: object, owner: object) -> Any:
         """The tool of a method belongs to its object."""
         function: Any = self.function
-        kind: type[Any] = type(function)
-        if instance is None and not issubclass(kind, classmethod | staticmethod):
+        if instance is None and not _is_of_class(function):
             return self
         method = function.__get__(instance, owner)
         return Tool[Any, Any](
