@@ -34,7 +34,7 @@ async def test_a_call_whose_price_is_not_known_is_refused(monkeypatch: pytest.Mo
     with pytest.raises(RequestError, match="the price of fake/unknown is not known") as caught:
         await ask(client, "fake/unknown", labels={"tenant": "a"})
     assert "Client(prices={'fake/unknown': …})" in str(caught.value)
-    with pytest.raises(RequestError, match="known in EUR, and the limit is in USD"):
+    with pytest.raises(RequestError, match="is in EUR, and the limit is in USD"):
         await ask(client, "fake/euro", labels={"tenant": "a"})
     with pytest.raises(RequestError, match="what nobodys costs"):
         await ask(client, "nobodys", labels={"tenant": "a"})
@@ -149,7 +149,7 @@ async def test_two_currencies_are_never_added() -> None:
     where a further limit is of its own."""
     limits = Limits(Limit(spend=9, per=DAY), Limit(spend=9, per=DAY, currency="EUR", by=""))
     client = client_of(limits)
-    with pytest.raises(RequestError, match=r"known in USD, and the limit is in EUR"):
+    with pytest.raises(RequestError, match=r"is in USD, and the limit is in EUR"):
         await ask(client)
     assert {} == vars(limits._store)["_groups"]
 
