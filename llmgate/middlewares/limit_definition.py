@@ -49,12 +49,9 @@ class Limit:
 
     def __post_init__(self) -> None:
         for name in (*AMOUNTS, "per", "burst"):
-            value: Any = getattr(self, name)
-            is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            if name == "spend" and isinstance(value, Decimal):
-                is_number = value.is_finite()
+            value = getattr(self, name)
             is_left_out = value is None and name != "per"
-            if not (is_left_out or (is_number and 0 < value < math.inf)):
+            if not (is_left_out or _is_above_zero(value, may_be_decimal=name == "spend")):
                 reason = f"expected a number above 0, got {describe_value(value)}"
                 raise InvalidRequestError(reason, path=f"limit.{name}")
         if not self.amounts:
@@ -101,3 +98,10 @@ class Limit:
 
 
 AMOUNTS = ("requests", "tokens", "concurrency", "spend")
+
+
+def _is_above_zero(value: Any, *, may_be_decimal: bool) -> bool:
+    if may_be_decimal and isinstance(value, Decimal):
+        return value.is_finite() and value > 0
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and 0 < value < math.inf
