@@ -178,6 +178,7 @@ async def test_a_stream_without_a_choice() -> None:
         (int, [], []),
         (int, [1, 2, 3], [1, 2, 3]),
         (TypeAdapter(list[int]), [[1], [], [2, 3]], [[1], [], [2, 3]]),
+        (list[list[int]], [[1], [], [2, 3]], [[1], [], [2, 3]]),
         (str, {"title": "t", "names": ["a", "b"], "more": ["c"]}, ["a", "b"]),
     ],
 )

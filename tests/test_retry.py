@@ -35,6 +35,9 @@ from llmgate.errors import (
     TransportError,
     error_class,
 )
+from llmgate.provider.call import ProviderCall
+from llmgate.provider.http import Flow
+from llmgate.testing import FakeProvider
 from llmgate.types import Completion
 from tests.faults.calls import HI, MODEL, client_of
 from tests.faults.server import FaultServer, event, reply, stream
@@ -362,3 +365,23 @@ def test_a_status_that_says_nothing_against_the_request_is_retried(status: int) 
     """A time-out of the server's, or a request that came too early, may succeed a moment later."""
     error = error_class(status)("later", status=status)
     assert RetryPolicy().allows(error, 1, answered=False)
+
+
+class InTwoSteps(FakeProvider):
+    """A provider that asks twice for one completion."""
+
+    def complete(self, call: ProviderCall) -> Flow[Completion]:
+        yield from super().complete(call)
+        return (yield from super().complete(call))
+
+
+async def test_retries_are_counted_for_the_whole_call() -> None:
+    """Whichever of its requests they are of."""
+    busy = OverloadedError("busy", status=503, retry_after=0.0)
+    provider = InTwoSteps([busy, "one", busy, "two"])
+    async with Client(providers={"fake": provider}, max_retries=1) as client:
+        with pytest.raises(OverloadedError) as caught:
+            await client.acompletion("fake/m", HI)
+    assert ["OverloadedError", None, "OverloadedError"] == [
+        attempt.error for attempt in caught.value.attempts
+    ]

@@ -35,8 +35,9 @@ _TRANSPORT = "llmgate.transports.aiohttp"
 _CLOSED = "the client was closed during the call"
 
 interceptors: list[Callable[[Callable[[], Awaitable[Transport]]], Transport]] = []
-"""Functions that wrap the transports of all clients, such as recordings of tests. Each is called
-with a function that makes the transport, so that none is made without need."""
+"""Functions that take the place of the transports of all clients, such as recordings of tests. Only
+the last one applies. It is called with a function that makes the transport which a call would have,
+so that none is made without need."""
 
 
 class Connections:
@@ -63,8 +64,8 @@ class Connections:
     async def transport_for(
         self, provider: Provider, timeout: Timeout, began: float, *, intercepted: bool = True
     ) -> Transport:
-        """The transport of a provider, its own or the client's; wrapped by the last interceptor, if
-        there is any."""
+        """The transport of a provider, its own or the client's; or what the last interceptor gives
+        instead, if there is any."""
         if interceptors and intercepted:
             real = partial(self.transport_for, provider, timeout, began, intercepted=False)
             return interceptors[-1](real)

@@ -42,7 +42,8 @@ can mark an error of any other status as retryable."""
 class RetryPolicy:
     """How often, after which pause and after which errors a call is retried.
 
-    ``max_retries`` bounds the requests to one more than itself. ``wait`` is any of tenacity's wait
+    ``max_retries`` is the largest number of retries in one call, however many requests it is of;
+    of a call for embeddings in batches, in each batch. ``wait`` is any of tenacity's wait
     strategies; the default is exponential backoff with full jitter (base 0.5 s, at most 8 s).
     ``retry`` is asked of each error that may be retried at all, and can only narrow that; where it
     or ``wait`` raises, the call fails with the error that was to be retried, whose message says so.
@@ -71,25 +72,28 @@ class RetryPolicy:
                 "True or False", self.retry_reads, "retry.retry_reads"
             )
 
-    def allows(self, error: LLMGateError, attempt: int, *, answered: bool) -> bool:
-        """Whether attempt number ``attempt`` (from 1) may be followed by another.
+    def allows(self, error: LLMGateError, retry_number: int, *, answered: bool) -> bool:
+        """Whether the retry of this number (from 1) may follow the error.
 
         ``answered`` says that a response with a completion had begun when it failed.
         """
-        if attempt > self.max_retries or not _is_transient(error):
+        if retry_number > self.max_retries or not _is_transient(error):
             return False
         if answered and isinstance(error, ReadError) and not self.retry_reads:
             return False
         return self.retry is None or self.retry(error)
 
-    def pause(self, error: LLMGateError, attempt: int) -> float:
-        """The seconds to wait: the provider's ``retry_after``, or else by the strategy."""
+    def pause(self, error: LLMGateError, retry_number: int) -> float:
+        """The seconds to wait before the retry of this number (from 1).
+
+        It is the provider's ``retry_after``, or else by the strategy.
+        """
         if error.retry_after is not None:
             return error.retry_after
         import tenacity  # noqa: PLC0415 - only after a failure
 
         state = tenacity.RetryCallState(_NO_LOOP, None, (), {})
-        state.attempt_number = attempt
+        state.attempt_number = retry_number
         state.set_exception((type(error), error, None))
         wait = self.wait or tenacity.wait_random_exponential(multiplier=0.5, max=8)
         return _duration(wait(state)) or 0.0

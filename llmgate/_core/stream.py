@@ -102,8 +102,9 @@ class Stream(AsyncOnly, HoldsConnections, HasExchange):
     def items(self, kind: type[Value] | TypeAdapter[Value]) -> ValueIterator[Value]:
         """The items of the first choice's list, each when it is finished, validated as this type.
 
-        The list is the whole value, or the first one in an object. Read nothing of the stream
-        before.
+        ``list[X]`` stands for ``X``, as in ``response_format=list[X]``: where the items are lists
+        themselves, it is ``list[list[X]]`` or ``TypeAdapter(list[X])``. The list is the whole
+        value, or the first one in an object. Read nothing of the stream before.
 
         Raises:
             OutputError: when an item is no value of the type, and at the end when there is no list.

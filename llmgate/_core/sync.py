@@ -230,8 +230,8 @@ def _result_of(future: Future[Result | _Interrupt], background: _Background) -> 
 
 
 def _wait_for(future: Future[Any]) -> None:
-    """Wait until it is done. In a running loop, asyncio's handler of ^C cancels the task that waits
-    here, which cannot notice: it is looked at."""
+    """In a running loop, wait until it is done, and look whether ^C has come: asyncio's handler
+    cancels the task that waits here, which cannot notice. Elsewhere ``future.result()`` waits."""
     task = asyncio.current_task() if _is_in_a_loop() else None
     if task is None:
         return

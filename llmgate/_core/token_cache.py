@@ -32,7 +32,8 @@ REFUSED = (401, 403)
 
 
 class _AbandonedError(Exception):
-    """The event loop on which a token was being made has ended."""
+    """The event loop on which a token was being made has ended, or the task that made it was
+    cancelled."""
 
 
 class TokenCache:
