@@ -74,6 +74,13 @@ async def test_a_setting_of_a_provider_that_was_passed_as_an_instance() -> None:
         await fake.acompletion("fake/fake-1", HI, provider_settings={"region": "a"})
 
 
+def endless() -> list[Any]:
+    """A list that contains itself."""
+    made: list[Any] = []
+    made.append(made)
+    return made
+
+
 @pytest.mark.parametrize(
     ("given", "path", "reason"),
     [
@@ -84,6 +91,7 @@ async def test_a_setting_of_a_provider_that_was_passed_as_an_instance() -> None:
         ({5: "x"}, "provider_settings", "the name of a setting must be a string, not 5"),
         ("region", "provider_settings", "expected a dictionary, got str"),
         ({"region": bytearray(1)}, "provider_settings.region", "can be hashed, got bytearray"),
+        ({"region": endless()}, "provider_settings.region", "too deeply, or contains itself"),
     ],
 )
 async def test_what_is_no_setting(given: Any, path: str, reason: str) -> None:

@@ -78,7 +78,8 @@ def key_of(name: str, value: Any) -> Secret | Hidden:
     affect it.
 
     Raises:
-        InvalidRequestError: when it cannot be hashed, or is an API key that cannot be sent.
+        InvalidRequestError: when it cannot be hashed, has no end, or is an API key that cannot be
+            sent.
     """
     if name == "api_key" and isinstance(value, str):
         return Secret(value)
@@ -89,6 +90,8 @@ def key_of(name: str, value: Any) -> Secret | Hidden:
     except TypeError:
         expected = "string" if is_keyword else "value that can be hashed"
         reason = f"expected a {expected}, got {type(value).__name__}"
+    except RecursionError:
+        reason = "is nested too deeply, or contains itself"
     else:
         return key
     raise InvalidRequestError(reason, path=_path_of(name))
