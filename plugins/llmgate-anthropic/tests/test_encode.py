@@ -11,6 +11,7 @@ from llmgate.testing.driving import call_of
 from llmgate_anthropic import Anthropic, encode
 from tests.integration.anthropic_calls import HAIKU, HELLO, OLD, OPUS, encoded
 
+SEARCH: dict[str, Any] = {"type": "web_search_20250305", "name": "web_search"}
 TOOLS: Any = [{"type": "function", "function": {"name": "now"}}]
 SCHEMA: Any = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 1}}}
 FORMAT: Any = {"type": "json_schema", "json_schema": {"name": "n", "schema": SCHEMA}}
@@ -177,11 +178,21 @@ PARAMETERS: Any = [
     ),
     (
         {"web_search_options": {"search_context_size": "low"}},
-        {"tools": [{"type": "web_search_20250305", "name": "web_search"}]},
+        {"tools": [SEARCH]},
         [
             ("dropped", "web_search_options.search_context_size"),
             ("converted", "web_search_options"),
         ],
+    ),
+    (
+        {"web_search_options": {"user_location": {"type": "approximate", "country": "DE"}}},
+        {"tools": [{**SEARCH, "user_location": {"type": "approximate", "country": "DE"}}]},
+        [("converted", "web_search_options")],
+    ),
+    (
+        {"web_search_options": {"user_location": {"approximate": None, "city": "Kiel"}}},
+        {"tools": [{**SEARCH, "user_location": {"type": "approximate", "city": "Kiel"}}]},
+        [("converted", "web_search_options")],
     ),
     # --- formats
     ({"response_format": {"type": "text"}}, {}, [("dropped", "response_format")]),
@@ -317,6 +328,10 @@ def part(kind: str, value: Any) -> list[dict[str, Any]]:
         ({"model": OPUS, "response_format": MAP_FORMAT}, "response_format"),
         ({"model": OLD, "response_format": FORMAT, "tools": TOOLS}, "response_format"),
         ({"n": 2}, "n"),
+        (
+            {"web_search_options": {"user_location": {"approximate": "Kiel"}}},
+            "web_search_options.user_location.approximate",
+        ),
         ({"audio": {"voice": "alloy", "format": "wav"}}, "audio"),
     ],
 )

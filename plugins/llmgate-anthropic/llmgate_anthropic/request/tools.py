@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from llmgate.errors import UnsupportedError
+from llmgate.errors import InvalidRequestError, UnsupportedError
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import is_object
 from llmgate.provider.kit import ToolChoice, drop_others, parameter
@@ -30,7 +30,7 @@ def add_tools(body: dict[str, Any], call: ProviderCall, traits: Traits) -> None:
 
     Raises:
         UnsupportedError: for a custom tool, and where the model cannot be made to call a tool.
-        InvalidRequestError: for a choice that is none.
+        InvalidRequestError: for a choice that is none, or a place that is none.
     """
     choice = ToolChoice.of(call, "Anthropic")
     tools = _offered(choice, call, traits)
@@ -128,10 +128,20 @@ def _web_search(options: Tool, call: ProviderCall) -> dict[str, Any]:
     tool: dict[str, Any] = {"type": "web_search_20250305", "name": "web_search"}
     location = options.get("user_location")
     if is_object(location):
-        tool["user_location"] = {"type": "approximate", **location.get("approximate", {})}
+        tool["user_location"] = _location(location)
     reason = "the web search has no such option"
     known = ("user_location",) if is_object(location) else ()
     drop_others(options, known, "web_search_options", call, reason)
     reason = "sent as the server's own tool"
     call.report.add("converted", "web_search_options", reason, given=options, sent=tool)
     return tool
+
+
+def _location(location: Tool) -> dict[str, Any]:
+    """Where the user is, flat; also given so, as in the Responses API."""
+    inner = location.get("approximate")
+    if inner is not None and not is_object(inner):
+        path = "web_search_options.user_location.approximate"
+        raise InvalidRequestError("must be an object", path=path)
+    rest = {key: value for key, value in location.items() if key != "approximate"}
+    return {"type": "approximate", **rest, **(inner or {})}
