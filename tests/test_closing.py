@@ -185,9 +185,19 @@ async def test_a_transport_that_fails_to_close_keeps_nothing_open() -> None:
     assert client._dispatcher._queue._is_ending  # its thread
 
 
-async def test_what_is_no_transport_is_said() -> None:
+class HalfMade:
+    """A transport with a mistake."""
+
+    open = 5
+    aclose = Closing.aclose
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"), [(5, "AttributeError"), (HalfMade(), "is not a transport")]
+)
+async def test_what_is_no_transport_is_said(given: object, reason: str) -> None:
     """By the call that needs it."""
-    kind = type("Local", (Local,), {"transport": 5})
+    kind = type("Local", (Local,), {"transport": given})
     async with Client(providers={"local": kind()}) as client:
-        with pytest.raises(RequestError, match="has no transport: AttributeError"):
+        with pytest.raises(RequestError, match=f"has no transport: .*{reason}"):
             await client.acompletion("local/m", HI)

@@ -63,3 +63,12 @@ async def test_the_limit_of_the_first_token_goes_on_when_a_stream_is_read() -> N
             await stream.completion()
     assert "first_token" == caught.value.phase
     assert pytest.approx(0.2, abs=0.05) == loop.time() - began
+
+
+@in_virtual_time
+async def test_the_total_comes_first_where_it_is_shorter() -> None:
+    """Of two limits, the one that passes first is named."""
+    async with streaming(SILENT, timeout=Timeout(total=0.25, first_token=5)) as stream:
+        with pytest.raises(DeadlineExceededError) as caught:
+            await stream.completion()
+    assert "total" == caught.value.phase

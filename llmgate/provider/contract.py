@@ -237,8 +237,10 @@ class Provider(Protocol):
     def transport(self) -> Transport | None:
         """The provider's own transport, if it does not use HTTP.
 
-        Each client asks a provider once, and closes what it got when it is closed itself. A
-        provider that has a transport must be hashable, and open to weak references.
+        Each client asks a provider once, and closes what it got when it is closed itself. A client
+        holds 64 providers with settings of single calls, and no transport longer than its provider:
+        one that is collected before is not closed. A provider that has a transport must be
+        hashable, and open to weak references.
         """
         return None
 
