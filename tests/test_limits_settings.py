@@ -58,7 +58,7 @@ def test_a_limit_that_its_store_cannot_enforce_is_refused_at_once() -> None:
     """With its path; and what is no store is none."""
     limits = (Limit(requests=1), Limit(requests=1, tokens=2, concurrency=3))
     with pytest.raises(
-        InvalidRequestError, match="RequestsAlone cannot keep concurrency"
+        InvalidRequestError, match="RequestsAlone cannot limit concurrency"
     ) as caught:
         Limits(*limits, store=RequestsAlone())
     assert "limits[1].concurrency" == caught.value.path

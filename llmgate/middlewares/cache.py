@@ -152,7 +152,7 @@ class Cache(Middleware):
         return response, written
 
     async def _find(self, kind: type[Kept], key: str) -> Kept | None:
-        """What is kept for a key, as a new response, as far as this version can read it."""
+        """The stored response of a key, as a new response, if this version can read it."""
         try:
             raw = await self._store.get(key)
             kept: dict[str, Any] | None = None if raw is None else read_own_json(raw)

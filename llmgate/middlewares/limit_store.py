@@ -1,8 +1,8 @@
-"""The contract of what keeps the state of limits, in this process or for many; it keeps nothing.
+"""The contract of a store of limits, for one process or many; this module stores nothing.
 
-A store is asked before a call, which may have to wait or is refused, and afterwards settles what
-was used. Amounts are numbers by the names of what is limited: ``requests``, ``tokens``, and
-``spend`` in whole billionths of a limit's currency.
+A store is asked before a call, which may then wait or be refused, and settles the real use after
+it. Amounts are numbers by name: ``requests``, ``tokens``, and ``spend`` in whole billionths of a
+limit's currency.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Amounts: TypeAlias = Mapping[str, float]
 
 
 class Share(NamedTuple):
-    """One of the limits that a call is held to: its place in the list, and the call's group."""
+    """One of a call's limits: its index in the list, the limit, and the call's group."""
 
     number: int
     limit: Limit
@@ -39,60 +39,61 @@ class Share(NamedTuple):
 
 
 class Admission(Protocol):
-    """A call that may be made. ``leave`` is called once, and before it one of ``settle`` and
-    ``give_back``; all of them from any thread, and none of them waits or raises."""
+    """A call that may be made. Call ``settle`` or ``give_back`` once, then ``leave`` once. They may
+    be called from any thread, and must neither wait nor raise."""
 
     def settle(self, amounts: Amounts) -> None:
-        """Count what was really used, in place of what was thought; what is not named, as it was
-        thought."""
+        """Count what was really used in place of the estimates; amounts that are not named keep
+        theirs."""
         ...
 
     def give_back(self) -> None:
-        """Nothing was used."""
+        """Called when nothing was used."""
         ...
 
     def hold_back(self, seconds: float) -> None:
-        """Let no further call through for so long, as a provider has asked: of the groups of its
-        model, or of all where no limit is for each model. Those that have waited for that go one
-        after the other, and not all at once."""
+        """Admit no further call for so long, as a provider has asked: in the groups of its model,
+        or in all groups if no limit is per model. Calls that waited for this then go one after the
+        other, not all at once."""
         ...
 
     def pace(self, gap: float, seconds: float) -> None:
-        """Let one further call of the same groups through in each gap, for so many seconds; a gap
-        of 0 ends that."""
+        """Admit one further call of the same groups per gap, for so many seconds; a gap of 0 ends
+        this."""
         ...
 
     def leave(self) -> None:
-        """The call is over: another one may run."""
+        """Called when the call is over, so that another may run."""
         ...
 
 
 @runtime_checkable
 class LimitStore(Protocol):
-    """Who has used how much of what. One object serves all tasks, threads and event loops."""
+    """Keeps which group has used how much. One object serves all tasks, threads and event loops."""
 
     @property
     def amounts(self) -> frozenset[str]:
-        """The names of what it can keep within limits."""
+        """The names of the amounts that it can limit."""
         ...
 
     async def admit(
         self, shares: Sequence[Share], amounts: Amounts, max_wait: float | None
     ) -> Admission:
-        """Wait until a call may be made that is thought to use so much, and count that.
+        """Wait until a call with this estimated use may be made, and count the estimate.
 
-        All or nothing: a call that is refused by one limit, or cancelled, uses nothing of another.
+        It is all or nothing: a call that one limit refuses, or that is cancelled, uses nothing of
+        the others.
 
         Args:
-            shares: The limits that the call is held to; none is possible.
-            amounts: What it is thought to use: ``requests`` and ``tokens`` always, ``spend`` where
-                one of the limits is of that. What calls have spent and what is thought of those
-                that run is no more than the limit in each period; a call that would exceed it is
-                refused, and does not wait for the next one.
+            shares: The call's limits; may be empty.
+            amounts: The estimates: ``requests`` and ``tokens`` always, ``spend`` if one of the
+                limits is on spending. In each period, the money spent and the estimates of running
+                calls never exceed the limit; a call that would exceed it is refused, and does not
+                wait for the next period.
             max_wait: Seconds; None for as long as it takes, 0 to refuse at once.
 
         Raises:
-            RateLimitError: when it would have to wait for longer (see :func:`refusal`).
+            RateLimitError: when it would have to wait longer than that (see :func:`refusal`).
         """
         ...
 
@@ -102,21 +103,22 @@ class LimitStore(Protocol):
 
 
 class ImmediateLimitStore(LimitStore, Protocol):
-    """The ability of a store to decide without waiting, where no call has to wait. A store without
-    it is asked by ``admit`` alone, and notified of the end of a call step by step."""
+    """The ability of a store to decide at once when a call need not wait. A store without it is
+    only asked by ``admit``, and notified of the end of a call step by step."""
 
     def admit_at_once(self, shares: Sequence[Share], amounts: Amounts) -> Admission | None:
-        """Count a call that may be made now; None where it has to wait, and nothing is counted.
+        """Admit and count a call that may be made now; None, counting nothing, if it has to wait.
 
         Raises:
-            RateLimitError: when it would have to wait for longer than calls do, as for a period.
+            RateLimitError: when it would have to wait for the next spending period, which calls do
+                not.
         """
         ...
 
     def end(self, admission: Any, used: Amounts | None, has_room: bool) -> None:
-        """The end of a call that was admitted here, in one step, from any thread: ``settle`` with
-        what it used, or ``give_back`` where that is None; ``pace`` without a gap where the provider
-        said that it ``has_room``; then ``leave``. It neither waits nor raises."""
+        """End a call that was admitted here, in one step, from any thread: ``settle`` with what it
+        used, or ``give_back`` if that is None; ``pace`` with a gap of 0 if the provider said that
+        it ``has_room``; then ``leave``. It neither waits nor raises."""
         ...
 
 
@@ -125,8 +127,9 @@ End: TypeAlias = Callable[[Any, Amounts | None, bool], None]
 
 
 def in_one_step(store: LimitStore) -> tuple[AdmitAtOnce, End]:
-    """The functions of an immediate store; those that stand for them where a store has none. A
-    subclass that changes ``admit`` alone has none either: it is to be asked."""
+    """The two functions of an immediate store, or substitutes for a store without them. A subclass
+    that overrides only ``admit`` counts as a store without them, since its ``admit`` must be
+    asked."""
     for each in type(store).__mro__:
         if "admit_at_once" in vars(each):
             immediate = cast("ImmediateLimitStore", store)
@@ -137,7 +140,7 @@ def in_one_step(store: LimitStore) -> tuple[AdmitAtOnce, End]:
 
 
 def _admit_nothing_at_once(_shares: Sequence[Share], _amounts: Amounts) -> None:
-    """What a store that decides later can say at once."""
+    """The immediate decision of a store that decides only later: None."""
 
 
 def _end_in_steps(admission: Admission, used: Amounts | None, has_room: bool) -> None:
@@ -158,9 +161,9 @@ def refusal(
     Args:
         limit: The limit.
         name: The call's group.
-        which: The amount that is used up, or ``"the provider"``, which said so.
-        delay: Seconds until there is room, where that is known.
-        spent: Of ``spend``, how much is spent and reserved in this period, in billionths.
+        which: The amount that is used up, or ``"the provider"`` if the provider said so.
+        delay: Seconds until there is room, if known.
+        spent: For ``spend``, how much is spent and reserved in this period, in billionths.
     """
     used = ""
     if which == "spend":

@@ -1,6 +1,6 @@
-"""Lets calls through as fast as they are allowed to be made, and no faster.
+"""Lets calls through as fast as the limits allow, and no faster.
 
-Whose turn it is, a store decides, by default ``turns``; a call that need not wait is made at once.
+A store decides whose turn it is, by default ``turns``; a call that need not wait is made at once.
 """
 
 from __future__ import annotations
@@ -33,29 +33,28 @@ Result = TypeVar("Result", bound="Completion | Stream | Embeddings")
 
 
 class Limits(Middleware):
-    """Keeps calls within limits, of whatever they have in common.
+    """Keeps groups of calls within limits.
 
-    A call waits for its turn, first come, first served, unless it would wait for longer than
-    ``max_wait`` seconds, or a second longer than the ``timeout`` that it was given: then it is
-    refused with a :class:`~llmgate.errors.RateLimitError`, which names the limit and has
-    ``retry_after``. One that is refused by one limit uses nothing of the others. Tokens are
-    estimated before a call, from its length and from what earlier calls of its model used, and
-    counted as they were afterwards; so are the requests that were sent again. What may be spent is
-    reserved and counted likewise, by the prices of the client or public ones; a call whose price is
-    not known is refused with a
-    :class:`~llmgate.errors.RequestError`, and one for which there is not enough left in the period
-    is refused at once. What a provider says of its own limits, in headers of
-    a response or with a refusal, holds the group back as long as it says.
+    A call waits for its turn, first come, first served, unless it would wait longer than
+    ``max_wait`` seconds, or a second longer than its own ``timeout``: then it is refused with a
+    :class:`~llmgate.errors.RateLimitError`, which names the limit and has ``retry_after``. A call
+    that one limit refuses uses nothing of the others. Tokens are estimated before a call, from its
+    length and from earlier calls of its model, and afterwards counted as really used; so are
+    retried requests. Spending is reserved and counted likewise, by the client's prices or public
+    ones. A call whose price is not known is refused with a :class:`~llmgate.errors.RequestError`; a
+    call for which too little is left in the period is refused at once. What a provider says of its
+    own limits, in a response's headers or with a rejection, holds the group back for as long as it
+    says.
 
     Args:
-        limits: One or more; each call is held to all of them.
+        limits: One or more; all of them apply to each call.
         max_wait: Seconds; None for as long as it takes, 0 to refuse at once.
-        max_waiting: How many calls may wait at the same time; a further one is refused at once
-            where it would have to.
-        store: What keeps the state; by default this process does.
+        max_waiting: How many calls may wait at the same time; a further one that would have to wait
+            is refused at once.
+        store: What keeps the state; by default, the memory of this process.
 
     Raises:
-        InvalidRequestError: where there is no limit, or one that the store cannot enforce.
+        InvalidRequestError: when there is no limit, or one that the store cannot enforce.
     """
 
     changes_calls = False
@@ -77,7 +76,7 @@ class Limits(Middleware):
             raise InvalidRequestError(reason, path="store")
         for number, limit in enumerate(limits):
             for name in sorted(limit.amounts - self._store.amounts):
-                reason = f"{type(self._store).__name__} cannot keep {name} within limits"
+                reason = f"{type(self._store).__name__} cannot limit {name}"
                 raise InvalidRequestError(reason, path=f"limits[{number}].{name}")
         is_own = type(self).chat is Limits.chat and type(self).hold is Limits.hold
         self.observes = self.waits_in_time = is_own
@@ -111,12 +110,12 @@ class Limits(Middleware):
         await self._store.aclose()
 
     def used_by(self, shared: Shared) -> None:
-        """Take the prices of the client, where what is spent is limited."""
+        """Take the client's prices, if spending is limited."""
         if self._spends:
             self._pricing.add(shared)
 
     async def hold(self, call: Call, handler: Callable[[Call], Awaitable[Result]]) -> Result:
-        """What a handler gives for a call, when it is the call's turn."""
+        """The result of a handler for a call, when it is the call's turn."""
         held = self._held(call)
         if self._spends and held.is_priced():
             rates = self._pricing.known(call.model)
@@ -146,7 +145,7 @@ class Limits(Middleware):
         return result
 
     def _held(self, call: AnyCall) -> HeldCall:
-        """The call with what it is held to, and what it is thought to use."""
+        """The call with its limits and its estimated use."""
         model = self._models.get(call.model) or self._added_model(call)
         shares = self._shares_of(call) if model.shares is None else model.shares
         held = HeldCall()
@@ -159,7 +158,7 @@ class Limits(Middleware):
         return held
 
     async def _wait_for_turn(self, call: AnyCall, held: HeldCall) -> Admission:
-        """The turn of a call that has to wait for it, or for the decision of its store."""
+        """The turn of a call that has to wait for it, or for its store's decision."""
         max_wait = self._max_wait if self._waiting < self._max_waiting else 0
         total = None if call.timeout is None else call.timeout.total
         if total is not None and (max_wait is None or total + _LATE < max_wait):
@@ -179,7 +178,7 @@ class Limits(Middleware):
         return tuple(found)
 
     def _added_model(self, call: AnyCall) -> HeldModel:
-        """The model of a call, of which nothing is known yet."""
+        """Add the model of a call, of which nothing is known yet."""
         if len(self._models) >= _MAX_MODELS:
             self._models.clear()
         shares = self._shares_of(call) if self._is_by_model else None
@@ -189,5 +188,5 @@ class Limits(Middleware):
 
 _MAX_MODELS = 10_000
 _LATE = 1.0
-"""Seconds by which a turn comes too late for a call for certain. A call that waits for others to
-end, of which nobody knows when they do, is ended by its deadline before."""
+"""A turn that comes this many seconds after a call's timeout is certainly too late. When running
+calls will end is not known; a call that waits for them is ended by its own deadline."""

@@ -1,7 +1,8 @@
-"""When the next call may go after a provider asked for a pause, or for less; it waits for nobody.
+"""When the next call may go after a provider asked for a pause, or for a slower pace; it never
+waits.
 
-All that wait for the end of a pause would be refused again if they went at once. They go one after
-the other, faster and faster, or as evenly as the provider's headers say.
+If all calls that wait for the end of a pause went at once, they would be rejected again. So they go
+one after the other, faster and faster, or as evenly as the provider's headers say.
 """
 
 from __future__ import annotations
@@ -11,31 +12,30 @@ import math
 __all__ = ["Pacing"]
 
 _DOUBLED = 0.5
-"""Seconds in which twice as many calls are let through as in all the time since the pause."""
+"""Seconds in which the number of calls that were let through since the pause doubles."""
 
 
 class Pacing:
-    """What a provider has asked for, of calls with something in common; times are seconds of one
-    clock."""
+    """What a provider has asked of a group of calls; times are seconds of one clock."""
 
     def __init__(self) -> None:
         self.held_until = 0.0
-        """Before which the provider wants no call."""
+        """The time before which the provider wants no call."""
         self.next_release = 0.0
-        """When the next call may go; the ones behind it go later, each at a time of its own."""
+        """When the next call may go; those behind it go later, each at its own time."""
         self.moved = 0.0
-        """Seconds by which all that wait were moved, by one pause after the other."""
+        """Seconds by which all waiting calls were delayed, by all pauses so far."""
         self.is_paced = False
-        """Whether ``release`` has to be called for calls."""
+        """Whether ``release`` must be called for calls."""
         self._released = 0
         self._gap = self._paced_until = 0.0
 
     def release(self, now: float, calls: float, interval: float) -> None:
-        """Let so many calls go next, those behind them later by an interval at least."""
+        """Let so many calls go next, and those behind them at least an interval later."""
         start = max(self.next_release, now)
         if start < self._paced_until:
             gap = self._gap
-        elif self.next_release < now:  # nobody waits any longer
+        elif self.next_release < now:  # nobody is waiting any more
             self.is_paced, self._released = False, 0
             return
         else:
@@ -44,7 +44,8 @@ class Pacing:
         self.next_release = start + calls * gap
 
     def hold(self, now: float, seconds: float) -> float:
-        """Let no call go for so long; how much later those go that wait, in their order."""
+        """Let no call go for so long; returns by how much waiting calls are delayed, in their
+        order."""
         before = max(self.held_until, now)
         shift = now + seconds - before
         if shift <= 0:
@@ -55,7 +56,7 @@ class Pacing:
         return shift
 
     def pace(self, now: float, gap: float, seconds: float) -> None:
-        """Let one further call go in each gap, for so long; a gap of 0 ends that."""
+        """Let one further call go per gap, for so long; a gap of 0 ends this."""
         self._gap, self._paced_until = gap, now + seconds
         if gap:
             self.is_paced = True

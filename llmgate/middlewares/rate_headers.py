@@ -1,4 +1,5 @@
-"""How long the headers of a response ask to wait, in each provider's spelling; nothing is done."""
+"""Reads how long a response's headers ask to wait, in each provider's spelling. It does not
+wait."""
 
 from __future__ import annotations
 
@@ -17,14 +18,14 @@ _REMAINING = re.compile(
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?", re.ASCII)
 _MAX_PAUSE = 120.0
-"""Seconds. What is reset later may be the quota of a day, of which a refusal says enough."""
+"""Seconds. A later reset may be that of a daily quota, which a rejection reports well enough."""
 _LEAST = math.ulp(0.0)
-"""The smallest number that is more than nothing."""
+"""The smallest positive number."""
 
 
 class Advice(NamedTuple):
-    """What a provider says of its limits: let nobody through for ``pause`` seconds, and then, for
-    ``seconds``, one call in each ``gap``; 0 where there is no need."""
+    """What a provider says of its limits: admit no call for ``pause`` seconds, and then, for
+    ``seconds``, one call per ``gap``; 0 means no restriction."""
 
     pause: float
     gap: float
@@ -32,25 +33,24 @@ class Advice(NamedTuple):
 
 
 AT_EASE = Advice(0.0, 0.0, 0.0)
-"""There is enough left of everything."""
+"""Enough is left of every limit."""
 
 
 def advice_in(headers: Mapping[str, str], tokens: int) -> Advice | None:
-    """What follows from how much is left; None where the headers say nothing of it, ``AT_EASE``
-    where it is enough.
+    """The advice that follows from how much is left; None if the headers do not say, ``AT_EASE`` if
+    it is enough.
 
     OpenAI and hosts of its format: ``x-ratelimit-remaining-requests: 0`` and
     ``x-ratelimit-reset-requests: 6m0s``. Anthropic: ``anthropic-ratelimit-tokens-remaining: 0`` and
     ``anthropic-ratelimit-tokens-reset``, a time of RFC 3339. Others: ``x-ratelimit-remaining`` and
     ``x-ratelimit-reset``, in seconds or as a time since the epoch, also in milliseconds.
 
-    Where nothing is left, calls wait until it is. Where less than a quarter of a limit is left
-    (``x-ratelimit-limit-requests: 60``), what is left is spread over the time until then.
+    If nothing is left, calls wait until the reset. If less than a quarter of a limit is left
+    (``x-ratelimit-limit-requests: 60``), the rest is spread over the time until the reset.
 
     Args:
-        headers: Of a response, with names in small letters.
-        tokens: What its call took; 0 where that is not known. The next ones are thought to take as
-            many.
+        headers: A response's headers, with names in lower case.
+        tokens: The tokens of its call; 0 if not known. The next calls are assumed to take as many.
     """
     limits = _limits_in((*headers,))
     if not limits:
@@ -78,8 +78,8 @@ def advice_in(headers: Mapping[str, str], tokens: int) -> Advice | None:
 
 
 class RateHeaders:
-    """Reads the headers of one model's responses: nearly all have the same names, repeat the
-    limits, and say that enough is left."""
+    """Reads the headers of one model's responses. It is fast for the usual case: the same names and
+    limits as before, and enough left."""
 
     __slots__ = ("_usual",)
 
@@ -87,7 +87,7 @@ class RateHeaders:
         self._usual: tuple[tuple[str, ...], tuple[_Usual, ...]] = (), ()
 
     def advice(self, headers: Mapping[str, str], tokens: int) -> Advice | None:
-        """What :func:`advice_in` says of these."""
+        """The result of :func:`advice_in` for these headers."""
         names, usual = self._usual
         if names == (*headers,):
             for remaining, limit, given, enough in usual:
@@ -104,12 +104,12 @@ class RateHeaders:
 
 
 _Usual: TypeAlias = tuple[str, str, str, float]
-"""The names of what remains and of the limit, empty where it is not given; the limit, and how much
-is enough."""
+"""The names of the headers for what remains and for the limit (empty if not given); the limit, and
+how much is enough."""
 
 
 class _LimitHeaders(NamedTuple):
-    """The names of the headers of one limit, and whether it is one of tokens."""
+    """The names of the headers of one limit, and whether it limits tokens."""
 
     remaining: str
     limit: str
@@ -119,7 +119,8 @@ class _LimitHeaders(NamedTuple):
 
 @lru_cache(maxsize=256)
 def _limits_in(names: tuple[str, ...]) -> tuple[_LimitHeaders, ...]:
-    """The limits that headers of these names describe: the same for all responses of a host."""
+    """The limits that headers of these names describe; they are the same for all responses of a
+    host."""
     limits: list[_LimitHeaders] = []
     for name in names:
         found = _REMAINING.fullmatch(name) if "remaining" in name else None
@@ -141,7 +142,7 @@ def _usual_of(each: _LimitHeaders, headers: Mapping[str, str]) -> _Usual:
 
 
 def _number(value: str) -> float | None:
-    """The first number of a value such as ``100`` or ``100, 100;w=60``; None for what is none."""
+    """The first number of a value such as ``100`` or ``100, 100;w=60``; None for anything else."""
     if value.isascii() and value.isdecimal():
         return float(value)
     found = _NUMBER.match(value) if value else None
@@ -149,7 +150,7 @@ def _number(value: str) -> float | None:
 
 
 def _seconds(reset: str) -> float:
-    """How far away a reset is, as a duration or a time."""
+    """The seconds until a reset, given as a duration or a time."""
     text = reset.strip()
     now = datetime.now(UTC)
     try:

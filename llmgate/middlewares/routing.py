@@ -1,6 +1,6 @@
-"""Chooses the models that a call is sent to, and in which order; it knows no provider.
+"""Chooses which models a call is sent to, and in which order; it knows no provider.
 
-How one follows another is in ``fallback``.
+``fallback`` decides when the next one follows.
 """
 
 from __future__ import annotations
@@ -41,34 +41,33 @@ Result = TypeVar("Result", bound="Completion | Stream | Embeddings")
 Models: TypeAlias = Mapping[str, "Route | Iterable[Target | str]"]
 
 _MAX_UNNAMED = 1_000
-"""Models that were named in calls alone, of which it is known how they have done."""
+"""How many models that only calls name are remembered, with their state."""
 
 
 class Router(Middleware):
     """Several models behind one name, and fallbacks from one model to the next.
 
-    A call for a name in ``models`` goes to one of its targets; so does a call for a list of models,
-    which are tried in their order. The next one follows when a target cannot be reached, is over
-    its own time, limits or overloads, or fails, before anything of a response was delivered, and
-    within the deadline of the call. A target behind which another one follows is not retried, where
-    neither it nor the call says ``max_retries``. A call that is itself at fault is not sent again.
+    A call for a name in ``models`` goes to one of its targets; a call for a list of models tries
+    them in order. The next target follows when one cannot be reached, exceeds its own timeout, is
+    rate-limited or overloaded, or fails; only before anything of a response was delivered, and
+    within the call's deadline. A target that is followed by another is not retried, unless it or
+    the call sets ``max_retries``. A call that is itself at fault is not sent again.
 
-    With ``hedge_after``, the next one is also asked where one takes long, or the same one again
-    where no other is ready; the first response counts, the other request is cancelled. That is one
-    of the retries: there is no hedge with ``max_retries=0``, nor where the client's budget of
-    retries is spent.
+    With ``hedge_after``, the next target is also asked when one is slow, or the same one again if
+    no other is ready; the first response wins, and the other request is cancelled. A hedge counts
+    as a retry: there is none with ``max_retries=0``, nor when the client's retry budget is spent.
 
-    Where several were asked, ``attempts`` of what is returned or raised has those at all of them,
-    each with its ``target``.
+    If several targets were asked, ``attempts`` of the result or error holds the attempts at all of
+    them, each with its ``target``.
 
     Args:
-        models: From names to targets, or to a :class:`Route` of them.
-        choose: How a target is chosen among those of one priority.
-        cooldown: How long a target that failed is left alone.
-        hedge_after: Seconds without a response after which another target is asked as well, where
-            neither the call, nor the target, nor the route says so.
-        store: Where processes tell each other which targets are left alone. Those that have the
-            same models in the same order share it.
+        models: Maps names to targets, or to a :class:`Route` of them.
+        choose: How a target is chosen among those of the same priority.
+        cooldown: How long a failed target is left alone.
+        hedge_after: Seconds without a response after which another target is asked as well, unless
+            the call, the target or the route sets this.
+        store: A store through which processes tell each other which targets are cooling down.
+            Processes with the same models in the same order share it.
     """
 
     changes_calls = False
@@ -113,15 +112,16 @@ class Router(Middleware):
         )
 
     def only_asks(self, call: ChatCall | EmbeddingCall) -> bool:
-        """Whether it hedges nothing, and waits for no store and for no limit of a target."""
+        """Whether, for this call, it makes no hedge and waits for no store and no target's
+        limit."""
         return not self._waits and call.hedge_after is None and type(self) is Router
 
     def used_by(self, shared: Shared) -> None:
-        """Take the retries that hedges are made of from the client's."""
+        """Take the client's retry policy and budget, which hedges use up."""
         self._hedging = self._hedging._replace(policy=shared.policy, budget=shared.budget)
 
     def states(self, model: str) -> Sequence[TargetState]:
-        """How the targets behind a name have done."""
+        """The states of the targets behind a name."""
         found = self._states.get(model) or self._unnamed.get(model)
         if found is None:
             if len(self._unnamed) >= _MAX_UNNAMED:
@@ -184,17 +184,17 @@ class Router(Middleware):
         return await self._fall_back(run, self._alternatives(run) or further)
 
     async def _pass_on(self, call: Call, handler: Callable[[Call], Awaitable[Result]]) -> Result:
-        """What a model gives that is none of the router's."""
+        """The result of a model that is not one of the router's."""
         try:
             return await handler(call)
         except UnknownProviderError as error:
-            if self._routes and "/" not in call.model:  # it may have been meant for one of them
+            if self._routes and "/" not in call.model:  # it may have been meant as one of them
                 named = ", ".join(map(describe_value, [*self._routes][:9]))
                 error.message += f"; names of the client's own: {named}"
             raise
 
     async def _fall_back(self, run: Run[Call, Result], waiting: list[TargetState]) -> Result:
-        """What the first of these targets gives that gives anything."""
+        """The result of the first of these targets that succeeds."""
         while waiting:
             result = await run.ask(waiting)
             if result is not None:
@@ -224,10 +224,10 @@ class Router(Middleware):
         return found
 
     def _alternatives(self, run: Run[Any, Any]) -> list[TargetState]:
-        """The targets that are listed for what the last one failed with, if that is such a thing.
+        """The targets that the route lists for the last target's error, if it lists any.
 
         Raises:
-            LLMGateError: the failure, when there is none (left).
+            LLMGateError: that error, when there are no such targets (left).
         """
         if not isinstance(run.error, ContextWindowError | ContentFilterError):
             return []

@@ -1,4 +1,4 @@
-"""In which order a router tries targets that are equal in all else; nothing is sent here."""
+"""The order in which a router tries targets of the same priority; it sends nothing."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 __all__ = ["Choose", "Strategy", "as_strategy"]
 
 Strategy: TypeAlias = Literal["order", "weighted", "least_busy", "cheapest", "sticky"]
-"""``order``: as they are listed. ``weighted``: at random, in proportion to their weights.
-``least_busy``: the less busy of two random ones. ``cheapest``: by price. ``sticky``: all calls of
-one ``labels["conversation"]`` go to the same target, in every process, as long as it is there."""
+"""``order``: as listed. ``weighted``: at random, in proportion to their weights. ``least_busy``:
+the less busy of two random ones. ``cheapest``: by price. ``sticky``: all calls of one
+``labels["conversation"]`` go to the same target, in every process, as long as it exists."""
 
 
 class Choose(Protocol):
-    """How a router orders targets of one priority; of one's own, or by the name of a strategy."""
+    """How a router orders targets of the same priority: your own function, or the name of a
+    strategy."""
 
     def __call__(
         self, targets: Sequence[TargetState], call: ChatCall | EmbeddingCall, /
@@ -38,7 +39,7 @@ def as_strategy(given: Choose | Strategy | None) -> Choose:
     """The function of a strategy.
 
     Raises:
-        InvalidRequestError: for what is none.
+        InvalidRequestError: for anything else.
     """
     found = _STRATEGIES.get(given) if isinstance(given, str) else given
     if not callable(found):
@@ -58,18 +59,19 @@ def _chosen(choose: Choose, targets: Sequence[TargetState], call: Any) -> Sequen
     return chosen
 
 
-_random = Random()  # noqa: S311 - it spreads load, and is no secret
+_random = Random()  # noqa: S311 - it spreads load, and is not secret
 
 
 def _weighted(targets: Sequence[TargetState], _: Any) -> Sequence[TargetState]:
-    """Each at a place drawn in proportion to its weight (Efraimidis and Spirakis, 2006)."""
+    """A random order in proportion to the weights (Efraimidis and Spirakis, 2006)."""
     if len(targets) == 1:
         return targets
     return sorted(targets, key=lambda each: -math.log(1 - _random.random()) / each.target.weight)
 
 
 def _least_busy(targets: Sequence[TargetState], call: Any) -> Sequence[TargetState]:
-    """The less busy of two first: nearly as even as the least of all, without herds."""
+    """The less busy of two first: nearly as even as the least busy of all, and without herd
+    effects."""
     first, *rest = _weighted(targets, call)
     if rest and _load(rest[0]) < _load(first):
         first, rest[0] = rest[0], first
@@ -85,7 +87,7 @@ def _cheapest(targets: Sequence[TargetState], _: Any) -> Sequence[TargetState]:
 
 
 def _sticky(targets: Sequence[TargetState], call: Any) -> Sequence[TargetState]:
-    """By rendezvous hashing: a target that goes moves its own conversations alone."""
+    """By rendezvous hashing: if a target goes, only its own conversations move."""
     conversation = call.labels.get("conversation")
     if conversation is None:
         return _weighted(targets, call)

@@ -1,4 +1,4 @@
-"""How much one target of a router may be sent, so that others are asked before it is too much."""
+"""The limits of one of a router's targets, so that others are asked before they are exceeded."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ __all__ = ["TargetLimits"]
 
 
 class TargetLimits(Limits):
-    """The limits of one target, in this process; they wait for a turn, as all limits do.
+    """The limits of one target, in this process; calls wait for their turn, as with all limits.
 
     Args:
-        requests: How many a minute; None for any number.
-        tokens: Likewise.
+        requests: Requests per minute; None for no limit.
+        tokens: Tokens per minute, likewise.
     """
 
     def __init__(self, requests: float | None, tokens: float | None) -> None:
@@ -22,5 +22,5 @@ class TargetLimits(Limits):
         super().__init__(Limit(requests=requests, tokens=tokens), store=self._memory)
 
     def delay(self, model: str) -> float:
-        """Seconds until the target may be sent another call; none or less where it may be now."""
+        """Seconds until the target may receive another call; 0 or less if it may now."""
         return self._memory.delay_of(0, model)

@@ -1,4 +1,4 @@
-"""The targets of a router, and how each of them has done; it chooses and sends nothing."""
+"""The targets of a router, and the state of each; it chooses and sends nothing."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ Call = TypeVar("Call", bound="ChatCall | EmbeddingCall")
 
 
 class Target:
-    """A model that a router may send a call to, with what such a call is given.
+    """A model that a router may send calls to, with its settings for them.
 
     Args:
         model: ``provider/model``.
-        weight: How often it is chosen beside others of its priority, in proportion.
-        priority: Those of the lowest number are tried first.
-        price: What it costs, in any unit that is the same for all targets, where the cheapest is
-            to be chosen.
-        rpm: How many requests it may be sent a minute; others are asked before it is too many, and
-            where all are at their limits, a call waits for the first that has room.
-        tpm: How many tokens likewise, which are estimated as :class:`~.limits.Limits` do.
-        options: What ``acompletion`` takes beside the messages: ``api_key``, ``base_url``,
-            ``timeout`` (of this target alone), ``max_retries``, parameters, …; what the call itself
-            gives comes before a parameter of these.
+        weight: How often it is chosen, in proportion to others of the same priority.
+        priority: Targets with the lowest number are tried first.
+        price: What it costs, in any unit that is the same for all targets; for choosing the
+            cheapest.
+        rpm: How many requests it may receive per minute. At the limit, other targets are asked; if
+            all are at their limits, a call waits for the first that has room.
+        tpm: How many tokens per minute, likewise; they are estimated as in
+            :class:`~.limits.Limits`.
+        options: Other arguments of ``acompletion``: ``api_key``, ``base_url``, ``timeout`` (of this
+            target alone), ``max_retries``, parameters, …; the call's own parameters override these.
 
     Raises:
         InvalidRequestError: naming what is wrong.
@@ -79,24 +79,24 @@ class Target:
         self._given, self._is_plain = _given(options), not options
         self._provider = provider_in(model)
         self.hedge_after = self._given.hedge_after
-        """Seconds that it has until another target is asked as well, where it has its own."""
+        """Its own number of seconds until another target is asked as well, if it has one."""
 
     @property
     def timeout(self) -> float | None:
-        """Seconds that it has for a call, where it has a limit of its own."""
+        """Its own limit for a call, in seconds, if it has one."""
         limit = self._given.timeout
         return None if limit is None else limit.total
 
     def retries_of(self, call: ChatCall | EmbeddingCall) -> int | None:
-        """How often a call is retried here, where the target or the call says so."""
+        """How often a call is retried here, if the target or the call says so."""
         given = self._given.max_retries
         return call.max_retries if given is None else given
 
     def applied(self, call: Call, retries: int | None) -> Call:
-        """A call as it is sent to this target, to be retried so often.
+        """A call as it is sent to this target, with this number of retries.
 
-        The key and the address of a call are for the provider that the caller named: another one
-        gets what its target gives.
+        The key and the address of a call are for the provider that the caller named; another
+        provider gets those of its target.
         """
         asked = shallow_copy(call)
         asked.model, asked.max_retries = self.model, retries
@@ -108,7 +108,7 @@ class Target:
         return asked
 
     def _apply(self, call: ChatCall | EmbeddingCall) -> None:
-        """Give a call what this target has of its own."""
+        """Apply this target's own settings to a call."""
         given = self._given
         call.timeout = given.timeout or call.timeout
         call.extra_headers = {**given.extra_headers, **call.extra_headers}
@@ -126,7 +126,7 @@ def _is_amount(value: object) -> bool:
 
 
 def _given(options: CallOptions) -> ChatCall:
-    """What a target's options say, as an empty call that has them."""
+    """A target's options, as an empty call that has them."""
     chat = dict[str, Any]()
     own = dict[str, Any]()
     for name, value in options.items():
@@ -152,10 +152,10 @@ def provider_in(model: str) -> str:
 class Route:
     """The targets behind one name.
 
-    ``choose`` is how one is chosen, where it differs from the router's. ``context_window`` and
+    ``choose`` is how one is chosen, if not as by the router. ``context_window`` and
     ``content_filter`` are models, or names of other routes, for calls that failed with a
     :class:`~llmgate.errors.ContextWindowError` or a :class:`~llmgate.errors.ContentFilterError`.
-    ``hedge_after`` is in seconds, as of a call, for those that do not say it themselves.
+    ``hedge_after`` is in seconds, as for a call; calls and targets may override it.
     """
 
     targets: Iterable[Target | str]
@@ -169,9 +169,9 @@ class Route:
 class Cooldown:
     """How long a target that failed is left alone, in seconds.
 
-    A rate limit does so at once, for as long as the provider says; other failures of a target do
-    when there are ``failures`` in a row, for ``seconds``, and for twice as long after each probe
-    that failed as well. It is never longer than ``longest``, which an exhausted quota is given.
+    A rate limit starts a cooldown at once, for as long as the provider says. Other failures start
+    one after ``failures`` in a row, for ``seconds``, doubled after each failed probe. A cooldown is
+    never longer than ``longest``, which is used for an exhausted quota.
     """
 
     failures: int = 3
@@ -190,13 +190,13 @@ class Cooldown:
 
 @dataclass(eq=False)
 class TargetState:
-    """A target as a router sees it, by the clock of :func:`time.monotonic`.
+    """The state of a target in a router, by the clock of :func:`time.monotonic`.
 
-    ``busy`` is how many calls it has now, ``failures`` how many failed in a row, ``cooling_until``
-    the time before which it is left alone. Afterwards one call at a time is its probe, until one
-    succeeds. ``cooled`` is for how long it was left alone, 0 after a success; ``probes`` is how
-    many probes it has now, more than one where there is no other target; ``shared`` is where other
-    processes learn of it, and ``limits`` holds its calls to what it may be sent.
+    ``busy`` is how many calls it has now, ``failures`` how many failed in a row, and
+    ``cooling_until`` the time until which it is left alone. After that, one call at a time is its
+    probe, until one succeeds. ``cooled`` is how long it was left alone, 0 after a success.
+    ``probes`` is how many probes it has now, more than one only if there is no other target.
+    ``shared`` tells other processes of it, and ``limits`` are the limits of its calls.
     """
 
     target: Target
@@ -219,46 +219,47 @@ class TargetState:
 
     @property
     def answers(self) -> bool:
-        """Whether it was not left alone, or has answered since."""
+        """Whether it was not left alone, or has answered since then."""
         return not self.cooled
 
     def ready_at(self) -> float:
-        """When a call may be sent to it, as far as is known; 0 for now."""
+        """When a call may be sent to it, as far as known; 0 for now."""
         if self.limits is None:
             return self.cooling_until
         delay = self.limits.delay(self.target.model)
         return max(self.cooling_until, time.monotonic() + delay if delay > 0 else 0.0)
 
     def is_simple(self) -> bool:
-        """Whether a call to it is no probe, and neither limited here nor made a second time."""
+        """Whether a call to it is not a probe, and is neither limited here nor hedged."""
         is_known_bad = self.cooled or self.cooling_until or self.probes
         return not is_known_bad and self.limits is None and self.target.hedge_after is None
 
     @property
     def is_probed(self) -> bool:
-        """Whether a call finds out if it answers again."""
+        """Whether a call is probing now if it answers again."""
         return self.probes > 0
 
     def begin(self) -> bool:
-        """A call begins; whether it is a probe, since the target was left alone."""
+        """Called when a call begins; returns whether it is a probe, because the target was left
+        alone."""
         self.busy += 1
         is_probe = self.cooled > 0
         self.probes += is_probe
         return is_probe
 
     def answered(self, *, is_probe: bool) -> None:
-        """It is known whether it answers; a stream goes on."""
+        """Called when it is known whether it answers; a stream may go on."""
         self.probes -= is_probe
         if is_probe and self.shared is not None:
             self.shared.end_probe()
 
     def end(self) -> None:
-        """A call is over."""
+        """Called when a call is over."""
         self.busy -= 1
 
     def succeed(self, *, is_late: bool = False) -> None:
-        """It answered a call, which is late where it began before the target was left alone, and
-        so says nothing of whether that helped."""
+        """Called when it answered a call. The answer is late if the call began before the target
+        was left alone: it then does not show that the cooldown helped."""
         was_cooled = self.cooled
         if was_cooled and is_late:
             return
@@ -267,8 +268,8 @@ class TargetState:
             self.shared.publish()
 
     def fail(self, error: LLMGateError, *, is_late: bool = False) -> None:
-        """It failed, by a fault of its own; late as in :meth:`succeed`: calls that were under way
-        together fail together, which is one failure and not a probe after the other."""
+        """Called when it failed by its own fault; late as in :meth:`succeed`. Calls that run
+        together fail together: that is one failure, not a series of failed probes."""
         self.failures += 1
         limits = self.cooldown
         if isinstance(error, QuotaExceededError):
@@ -293,7 +294,7 @@ class TargetState:
 
 
 def as_target(given: object, path: str) -> Target:
-    """A target, or the one of a model's name."""
+    """The target itself, or one made of a model's name."""
     if isinstance(given, Target):
         return given
     if isinstance(given, str) and given.strip():
@@ -302,7 +303,7 @@ def as_target(given: object, path: str) -> Target:
 
 
 def as_route(given: object, path: str) -> tuple[Route, list[Target]]:
-    """A route, and its targets, checked."""
+    """A checked route, and its targets."""
     route = given if isinstance(given, Route) else Route(cast("Iterable[Any]", given))
     listed: Any = route.targets
     if is_mapping(listed) or isinstance(listed, str) or not is_iterable(listed):

@@ -1,6 +1,6 @@
-"""Whose turn it is among calls that are held to limits, in this process.
+"""Decides whose turn it is among the calls of this process that have limits.
 
-It decides by the clock of :func:`time.monotonic`; it knows no response.
+It uses the clock of :func:`time.monotonic`; it knows no responses.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ __all__ = ["MemoryLimits", "Turn"]
 class MemoryLimits:
     """The state of limits in this process, for any number of threads and event loops.
 
-    One of them at a time decides or counts. The lock may be taken again by its holder, since a
-    stream that the garbage collector finds leaves its groups at any moment.
+    One thread at a time decides or counts. The lock is reentrant, since a stream that is
+    garbage-collected may leave its groups at any moment.
     """
 
     amounts = frozenset(AMOUNTS)
@@ -33,7 +33,7 @@ class MemoryLimits:
         self._most_groups = _MAX_GROUPS
         self._lock = RLock()
         self._found: tuple[Sequence[Share], list[Group]] = (), []
-        """Whose groups were looked for last; shares that are no tuple may change."""
+        """The shares whose groups were looked up last; only tuples, since others may change."""
 
     async def admit(
         self, shares: Sequence[Share], amounts: Amounts, max_wait: float | None
@@ -41,7 +41,7 @@ class MemoryLimits:
         """Wait for the turn of a call, first come, first served.
 
         Raises:
-            RateLimitError: when that would take longer than ``max_wait``; nothing is used then.
+            RateLimitError: when that would take longer than ``max_wait``; then nothing is used.
         """
         with self._lock:
             turn = self.admit_at_once(shares, amounts)
@@ -54,10 +54,10 @@ class MemoryLimits:
         return turn
 
     def admit_at_once(self, shares: Sequence[Share], amounts: Amounts) -> Turn | None:
-        """The turn of a call that may be made now; None where it has to wait.
+        """The turn of a call that may be made now; None if it has to wait.
 
         Raises:
-            RateLimitError: when too little is left to spend; nothing is used then.
+            RateLimitError: when too little is left to spend; then nothing is used.
         """
         with self._lock:
             before, groups = self._found
@@ -80,8 +80,8 @@ class MemoryLimits:
             return turn
 
     def end(self, admission: Turn, used: Amounts | None, has_room: bool) -> None:
-        """Count what a call has used that is over, nothing where that is None; those that wait for
-        it to end may go on."""
+        """End a call: count what it has used, or nothing if that is None, and let calls go on that
+        wait for it to end."""
         with self._lock:
             if used is None:
                 admission.count_nothing()
@@ -92,7 +92,7 @@ class MemoryLimits:
             admission.make_room()
 
     def delay_of(self, number: int, name: str) -> float:
-        """Seconds until a group's next call may be made; none or less where it may be now."""
+        """Seconds until a group's next call may be made; 0 or less if it may be made now."""
         group = self._groups.get((number, name))
         return 0.0 if group is None else group.delay(time.monotonic())
 
@@ -113,10 +113,9 @@ class MemoryLimits:
         return found
 
     def _made_for(self, shares: Sequence[Share]) -> list[Group]:
-        """The groups of a call, of which one is not known yet. Where there are many, those go
-        before of which nothing is known that a new one would not say as well. Where most of them
-        are in use, that is looked at again when there are twice as many, so that it takes the same
-        for each call however many there are."""
+        """The groups of a call, one of which is new. If there are many groups, the idle ones are
+        forgotten first: a new group would have the same state. If most are in use, the next such
+        cleanup comes when there are twice as many, so that its cost per call is constant."""
         known = self._groups
         if len(known) >= self._most_groups:
             for key in [key for key, group in known.items() if group.is_idle()]:
@@ -138,8 +137,8 @@ _ROUNDED = 0.001
 
 
 class _Due(NamedTuple):
-    """When a call that waits is due in a group, but for the seconds by which the provider moves it:
-    minus infinity where it waits for other calls to end."""
+    """When a waiting call is due in a group, apart from delays by the provider's pauses; minus
+    infinity if it waits for other calls to end."""
 
     group: Group
     without_moves: float
@@ -148,7 +147,8 @@ class _Due(NamedTuple):
         return self.without_moves + self.group.moved
 
     def lined_up(self, now: float) -> _Due:
-        """The same, or behind those that wait for the provider where it has not waited for that."""
+        """The same, or behind the calls that wait for the provider, if it has not waited there
+        itself."""
         group = self.group
         if self.at() > group.held_until - _ROUNDED or group.next_release <= now:
             return self
@@ -158,22 +158,22 @@ class _Due(NamedTuple):
 
 
 class Turn:
-    """One call's share of its groups, set from outside: an ``__init__`` would take as long again as
-    all that is counted."""
+    """One call's share of its groups. Its fields are set from outside: an ``__init__`` would double
+    the cost of counting a call."""
 
     groups: Sequence[Group]
     amounts: Amounts
     lock: RLock
     entered: Sequence[Group] = ()
-    """Those in which it counts among the running calls."""
+    """The groups in which it counts as a running call."""
     _periods: Mapping[Group, float] | None = None
     _dues: Sequence[_Due] = ()
 
     def book(self, max_wait: float | None) -> float:
-        """Book the turn, so that whoever comes later waits longer; the seconds until then.
+        """Book the turn, so that later calls wait longer; returns the seconds until the turn.
 
         Raises:
-            RateLimitError: when that would take too long; nothing is used then.
+            RateLimitError: when that would take too long; then nothing is used.
         """
         now, delay = time.monotonic(), 0.0
         for each in self.groups:
@@ -196,10 +196,10 @@ class Turn:
         return delay
 
     async def wait(self, delay: float, max_wait: float | None) -> None:
-        """Wait until the turn has come, and then until fewer run.
+        """Wait until the turn has come, and then until fewer calls run.
 
         Raises:
-            RateLimitError: when that takes too long; nothing is used then.
+            RateLimitError: when that takes too long; then nothing is used.
         """
         until = math.inf if max_wait is None else time.monotonic() + max_wait
         self.entered = entered = list[Group]()
@@ -216,7 +216,7 @@ class Turn:
             raise
 
     async def _wait_until_due(self, delay: float, until: float) -> None:
-        """Wait for so long, and for longer where the provider has moved everybody meanwhile.
+        """Wait for so long, and longer if the provider has delayed all calls meanwhile.
 
         Raises:
             RateLimitError: when that takes too long.
@@ -226,8 +226,8 @@ class Turn:
             delay = self._still_to_wait(until)
 
     def _still_to_wait(self, until: float) -> float:
-        """Seconds until the turn comes in all groups, after what the provider has asked for. Who
-        has waited for something else goes behind those that wait for the provider."""
+        """Seconds until the turn comes in all groups, with the provider's pauses. A call that has
+        waited for something else goes behind those that wait for the provider."""
         with self.lock:
             now = time.monotonic()
             dues = self._dues or [_Due(each, -math.inf) for each in self.groups]
@@ -239,10 +239,10 @@ class Turn:
         return delay
 
     def reserve(self, spend: float) -> None:
-        """Set aside what is thought to be spent, of all or of none.
+        """Reserve the estimated spending in all groups, or in none.
 
         Raises:
-            RateLimitError: where there is not so much left.
+            RateLimitError: when not enough is left.
         """
         now = time.time()
         limited = [each for each in self.groups if each.most_spend]
@@ -256,12 +256,12 @@ class Turn:
         self._periods = {each: each.period_end for each in limited}
 
     def settle(self, amounts: Amounts) -> None:
-        """Count what was really used, where it is known."""
+        """Count what was really used, as far as it is known."""
         with self.lock:
             self.count(amounts)
 
     def count(self, used: Amounts) -> None:
-        """The same, for whoever has the lock."""
+        """The same, for a caller that holds the lock."""
         thought = self.amounts
         requests = used["requests"] - thought["requests"] if "requests" in used else 0
         tokens = used["tokens"] - thought["tokens"] if "tokens" in used else 0
@@ -278,14 +278,14 @@ class Turn:
             self.count_nothing()
 
     def count_nothing(self) -> None:
-        """The same, for whoever has the lock."""
+        """The same, for a caller that holds the lock."""
         for each in self.groups:
             each.use(0.0, -self.amounts["requests"], -self.amounts["tokens"])
         if self._periods:
             self._spend(0)
 
     def _spend(self, spend: float) -> None:
-        """Count what was spent, in the period in which it was set aside."""
+        """Count what was spent, in the period in which it was reserved."""
         periods, self._periods = self._periods or {}, None
         for each, period_end in periods.items():
             if each.period_end == period_end:
@@ -293,14 +293,14 @@ class Turn:
                 each.spent += int(spend)
 
     def hold_back(self, seconds: float) -> None:
-        """Let nobody through for so long."""
+        """Let no call through for so long."""
         with self.lock:
             now = time.monotonic()
             for each in self._of_provider():
                 each.hold(now, seconds)
 
     def pace(self, gap: float, seconds: float) -> None:
-        """Let one further call through in each gap, for so many seconds; a gap of 0 ends that."""
+        """Let one further call through per gap, for so many seconds; a gap of 0 ends this."""
         if not gap:
             for each in self.groups:
                 if each.is_paced:
@@ -313,17 +313,17 @@ class Turn:
                 each.pace(now, gap, seconds)
 
     def _of_provider(self) -> Sequence[Group]:
-        """The groups that what a provider says is for."""
+        """The groups to which a provider's own limits apply."""
         return [each for each in self.groups if each.limit.is_of_model] or self.groups
 
     def leave(self) -> None:
-        """The call is over: those that wait for it to end may go on."""
+        """The call is over: calls that wait for it to end may go on."""
         if self.entered:
             with self.lock:
                 self.make_room()
 
     def make_room(self) -> None:
-        """The same, for whoever has the lock."""
+        """The same, for a caller that holds the lock."""
         entered, self.entered = self.entered, ()
         for group in entered:
             if group.most_running:
@@ -332,7 +332,7 @@ class Turn:
                     _wake(group)
 
     async def _enter(self, group: Group, until: float) -> None:
-        """Wait until another call may run, behind those that have waited for longer."""
+        """Wait until another call may run, behind those that have waited longer."""
         seconds = None if until == math.inf else until - time.monotonic()
         loop = asyncio.get_running_loop()
         entry = (loop, loop.create_future())
@@ -348,7 +348,7 @@ class Turn:
             with self.lock:
                 if entry in group.waiting:
                     group.waiting.remove(entry)
-                else:  # it was let in, and is gone
+                else:  # it was let in, but has gone
                     group.running -= 1
                     _wake(group)
             if not isinstance(error, TimeoutError):
@@ -359,13 +359,13 @@ class Turn:
 
 
 def _wake(group: Group) -> None:
-    """Let in as many as may run."""
+    """Let in as many calls as may run."""
     while group.waiting and not group.is_full():
         loop, future = group.waiting.popleft()
         group.running += 1
         try:
             loop.call_soon_threadsafe(_let_in, future)
-        except RuntimeError:  # its loop was closed, and with it whoever waited
+        except RuntimeError:  # its loop was closed, and its waiting call with it
             group.running -= 1
 
 

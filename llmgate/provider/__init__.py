@@ -1,4 +1,4 @@
-"""All that an author of a provider reads: the contract, and the parts to build one from."""
+"""All that the author of a provider needs: the contract, and parts to build a provider from."""
 
 from llmgate.provider.call import PlainMessages, ProviderCall, TextMessages
 from llmgate.provider.contract import (

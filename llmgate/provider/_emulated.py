@@ -1,10 +1,10 @@
-"""Reads the calls that a model wrote as text: in a whole completion, and in a stream as it comes.
+"""Reads the calls that a model wrote as text, in a whole completion and in a stream as it arrives.
 
-It is the response's side of :mod:`llmgate.provider.emulation`. A call is
+It is the response side of :mod:`llmgate.provider.emulation`. A call is
 ``{"name": …, "arguments": {…}}``, or with ``"parameters"``, between ``<tool_call>`` and
-``</tool_call>``, or a completion that is nothing but such an object or a list of them. Where
-anything in it is wrong (it is cut off, names what was not offered, or has more than that) the text
-stays text, unchanged.
+``</tool_call>``, or a completion that is nothing but such an object or a list of them. If anything
+in it is wrong (it is cut off, names a function that was not offered, or has more than that), the
+text stays text, unchanged.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _HEADS = [
     for bracket in ("", "[")
     for key in ('"name"', '"arguments"')
 ]
-"""How a completion begins that is nothing but a call, white space apart."""
+"""The beginnings of a completion that is nothing but a call, ignoring white space."""
 
 
 def completion_with_calls(
@@ -76,7 +76,7 @@ def _with_calls(reason: FinishReason | None) -> FinishReason | None:
 
 
 def read_calls(text: str, names: frozenset[str]) -> tuple[str, list[Function]]:
-    """The words beside the calls, and the calls; all of it is words when it holds no valid call."""
+    """The text beside the calls, and the calls; without a valid call, all of it is text."""
     for read in (_whole, _marked):
         try:
             words, values = read(text)
@@ -90,20 +90,20 @@ def read_calls(text: str, names: frozenset[str]) -> tuple[str, list[Function]]:
 
 
 def _may_be_call(text: str) -> bool:
-    """Whether the text, or what it is the beginning of, may be nothing but a call."""
+    """Whether the text, or a longer text that begins with it, may be nothing but a call."""
     said = "".join(text.lstrip()[:_MAX_HEAD].split())
     return any(head.startswith(said) or said.startswith(head) for head in _HEADS)
 
 
 _MAX_HEAD = 1000
-"""A head is much shorter, but white space may come within it."""
+"""A head is much shorter, but white space may occur in it."""
 
 
 def _whole(text: str) -> tuple[str, list[Any]]:
-    """The value that the text is, if it may be nothing but a call.
+    """The JSON value of a text that may be nothing but a call.
 
     Raises:
-        ValueError: when it is not a JSON value, or there is more.
+        ValueError: when it is not a JSON value, or more text follows.
     """
     if not _may_be_call(text):
         return "", []
@@ -114,10 +114,10 @@ def _whole(text: str) -> tuple[str, list[Any]]:
 
 
 def _marked(text: str) -> tuple[str, list[Any]]:
-    """The words outside the marks, and the values within them.
+    """The text outside the marks, and the values inside them.
 
     Raises:
-        ValueError: when what is within is not a JSON value.
+        ValueError: when the text between marks is not a JSON value.
     """
     words, start = "", 0
     values: list[Any] = []
@@ -133,7 +133,7 @@ def _marked(text: str) -> tuple[str, list[Any]]:
 
 
 def _value_at(text: str, start: int) -> tuple[Any, int]:
-    """The JSON value at this place, without the fence that may be around it, and where it ends."""
+    """The JSON value at this place, without a code fence around it, and where it ends."""
     value, end = _DECODER.raw_decode(text, _past(_BEFORE, text, start))
     return value, _past(_AFTER, text, end)
 
@@ -176,11 +176,11 @@ def _function(item: Any, names: frozenset[str]) -> Function:
 
 @dataclass(slots=True)
 class _Held:
-    """The text of one choice that waits, for it is or may become a call.
+    """The text of one choice that is held back because it is or may become a call.
 
-    ``whole`` is True while all of the text may be nothing but a call, and ``settled`` once nothing
-    that follows is passed on: it surely may be one, or a mark came. ``pieces`` is text behind
-    ``text`` that decides nothing, and is joined once.
+    ``whole`` is True while the entire text may be nothing but a call. ``settled`` is True once
+    nothing more is passed on: the head allows a call, or a mark came. ``pieces`` is further text,
+    which decides nothing and is joined only once.
     """
 
     text: str = ""
@@ -190,7 +190,7 @@ class _Held:
     ended: bool = False
 
     def pass_on(self, text: str) -> str:
-        """What may be passed on, now that this text came."""
+        """The text that may be passed on, now that this text came."""
         if self.settled or not text.strip():
             self.pieces.append(text)
             return ""
@@ -208,13 +208,13 @@ class _Held:
         return passed
 
     def end(self, names: frozenset[str]) -> tuple[str, list[Function]]:
-        """What is left, and the calls that it holds."""
+        """The remaining text, and the calls in it."""
         self.ended = True
         return read_calls(self._take(), names)
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing waits."""
+        """Whether nothing is held back."""
         return not (self.text or self.pieces)
 
     def _take(self) -> str:
@@ -225,13 +225,14 @@ class _Held:
 
 
 def _overlap(text: str, mark: str) -> int:
-    """How many characters at the text's end begin the mark."""
+    """How many characters at the end of the text are the beginning of the mark."""
     sizes = range(min(len(mark) - 1, len(text)), 0, -1)
     return next((size for size in sizes if text.endswith(mark[:size])), 0)
 
 
 class EmulatedDecoder:
-    """Passes a stream's text on, but for what is or may become a call: that waits for its end."""
+    """Passes a stream's text on, except what is or may become a call: that is held back until its
+    end."""
 
     def __init__(self, decoder: Decoder[Chunk], names: frozenset[str], call_id: str) -> None:
         self._decoder = decoder
@@ -266,7 +267,7 @@ class EmulatedDecoder:
                 yield replace(chunk, choices=kept)
 
     def _leftover(self) -> Iterator[Chunk]:
-        """What is still held of choices that never got a finish reason."""
+        """The text still held back for choices that never got a finish reason."""
         for index, held in self._held.items():
             if not held.is_empty:
                 choice = self._ended(ChunkChoice(_SILENCE, index), held)
@@ -281,7 +282,7 @@ class EmulatedDecoder:
         return passed if choice.finish_reason is None else self._ended(passed, held)
 
     def _ended(self, choice: ChunkChoice, held: _Held) -> ChunkChoice:
-        """The choice's last piece, with what was held."""
+        """The choice's last piece, with the text that was held back."""
         text, functions = held.end(self._names)
         content = (choice.delta.content or "") + text
         delta = replace(choice.delta, content=content or None)

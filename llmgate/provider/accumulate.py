@@ -1,6 +1,6 @@
-"""Accumulates chunks into the completion that they add up to, in linear time.
+"""Accumulates chunks into a completion, in linear time.
 
-It invents nothing: what no chunk said is absent from the completion.
+It invents nothing: what no chunk contained is absent from the completion.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Accumulator:
     def add_head(
         self, identifier: str, created: int, model: str, fingerprint: str | None, tier: str | None
     ) -> None:
-        """Add what a chunk says beside its choices; of each field the first counts."""
+        """Add what a chunk says beside its choices; the first value of each field counts."""
         last = self._last
         if identifier and "id" not in last:
             last["id"] = identifier
@@ -79,11 +79,11 @@ class Accumulator:
             last["model"] = model
         if fingerprint and "system_fingerprint" not in last:
             last["system_fingerprint"] = fingerprint
-        if tier:  # the tier that was used is said last
+        if tier:  # the last value is the tier that was used
             last["service_tier"] = tier
 
     def add_rest(self, usage: Usage | None, extra: Mapping[str, Any] | None) -> None:
-        """Add a chunk's usage, and what else it has."""
+        """Add a chunk's usage, and its other fields."""
         if usage is not None and (self.usage is None or _counts(usage)):
             self.usage = usage
         if extra:
@@ -100,20 +100,20 @@ class Accumulator:
         choice_extra: dict[str, Any] | None = None,
         logprobs: dict[str, Any] | None = None,
     ) -> None:
-        """Add what a delta of a choice has, and what else there is in its choice."""
+        """Add the fields of a choice's delta, and the other fields of the choice."""
         parts = self.parts_of(index)
         parts.add_piece(content, role, reasoning, refusal, extra, choice_extra)
         if logprobs:
             parts.logprobs.add(logprobs)
 
     def add_fragments(self, index: int, fragments: Iterable[ToolCallDelta]) -> None:
-        """Add fragments of the calls of a choice."""
+        """Add fragments of a choice's tool calls."""
         parts = self.parts_of(index)
         for fragment in fragments:
             parts.add_fragment(fragment)
 
     def add_arguments(self, index: int, call: int, arguments: str) -> None:
-        """Add a fragment of the arguments of a call of a choice; the call has begun."""
+        """Add a fragment of the arguments of a choice's tool call, which has begun already."""
         self._choices[index].calls[call].arguments.append(arguments)
 
     def parts_of(self, index: int) -> ChoiceParts:
@@ -124,10 +124,10 @@ class Accumulator:
         return parts
 
     def completion(self) -> Completion:
-        """What the chunks so far add up to.
+        """The completion of the chunks so far.
 
-        Its message is valid as a message of a request: as long as a choice has no finish reason, a
-        call that is not whole yet is left out of it.
+        Its messages are valid in a next request: while a choice has no finish reason, its
+        incomplete calls are left out.
         """
         return Completion(
             choices=[parts.choice() for _, parts in sorted(self._choices.items())],
@@ -138,32 +138,32 @@ class Accumulator:
 
 
 def _counts(usage: Usage) -> bool:
-    """Whether it counts anything: some hosts send zeros after what was billed."""
+    """Whether it counts anything: some hosts send zeros after the real usage."""
     return bool(usage.prompt_tokens or usage.completion_tokens or usage.total_tokens)
 
 
-# --- what decoders tell beside the completion ---------------------------------------------
+# --- what decoders report beside the completion ---------------------------------------------
 
 
 class Accumulating(Protocol):
-    """The ability of a decoder to add what it reads to an accumulator of its own, which is then the
-    stream's.
+    """The ability of a decoder to add what it reads to its own accumulator, which the stream then
+    uses.
 
-    It has the pieces at hand; to have the chunk made of them read again would cost as much as to
-    make it. It is for a decoder whose chunks are handed on unchanged.
+    The decoder has the pieces at hand; reading them again from the chunk would cost as much as
+    making the chunk. Use it only for a decoder whose chunks are passed on unchanged.
     """
 
     @property
     def accumulator(self) -> Accumulator | None:
-        """What it adds to; None where its chunks are still to be added."""
+        """The accumulator; None if the stream must add the chunks itself."""
         ...
 
 
 class Asides:
-    """Lists that grow with a stream and are emitted in ``extra``, whole each time.
+    """Lists that grow during a stream and are emitted in ``extra``, each time as a whole.
 
-    Emitting them anew with each item would take time in the square of their length: after the first
-    few they are emitted when they have doubled, and :meth:`rest` at the end.
+    Emitting them with each item would take quadratic time. So after the first few items they are
+    emitted when they have doubled, and at the end by :meth:`rest`.
     """
 
     __slots__ = ("_count", "_emitted", "_lists")
@@ -174,14 +174,15 @@ class Asides:
         self._emitted = 0
 
     def add(self, name: str, item: Any) -> dict[str, Any]:
-        """Add to a list; all lists so far, or nothing when it is too early to emit them again."""
+        """Add to a list; returns all lists so far, or nothing if it is too early to emit them
+        again."""
         self._lists.setdefault(name, []).append(item)
         self._count += 1
         is_time = self._count <= _FEW or self._count >= 2 * self._emitted
         return self.rest() if is_time else {}
 
     def rest(self) -> dict[str, Any]:
-        """All lists so far, if there is something in them that was not emitted yet."""
+        """All lists so far, if they contain items that were not emitted yet."""
         if self._emitted == self._count:
             return {}
         self._emitted = self._count
@@ -192,12 +193,12 @@ _FEW = 16
 
 
 def beside(rest: Mapping[str, Any], shape: type[Shape], name: str) -> dict[str, Any]:
-    """What a provider says beside its completion, fit for the ``extra`` of this shape.
+    """What a provider says beside its completion, made fit for the ``extra`` of this shape.
 
-    A key that means something else in the shape would take its place in a dump, so such keys stand
-    together under the provider's name.
+    A key that means something else in the shape would replace that in a dump, so such keys are
+    grouped under the provider's name.
     """
-    own: Any = shape  # a cache does not know that classes hash
+    own: Any = shape  # the cache's type does not say that classes can be hashed
     taken = rest.keys() & _names_in(own)
     if not taken:
         return dict(rest)

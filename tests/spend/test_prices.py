@@ -160,6 +160,6 @@ def test_a_store_that_cannot_keep_it_is_refused() -> None:
     class Without(MemoryLimits):
         amounts = frozenset({"requests", "tokens", "concurrency"})
 
-    with pytest.raises(InvalidRequestError, match="cannot keep spend within limits") as caught:
+    with pytest.raises(InvalidRequestError, match="cannot limit spend") as caught:
         Limits(Limit(requests=1), Limit(spend=1), store=Without())
     assert "limits[1].spend" == caught.value.path
