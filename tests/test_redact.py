@@ -87,6 +87,23 @@ def test_what_is_no_secret_is_left() -> None:
     assert not is_repeated(f"Bearer\n{KEY[:12]}", secrets_of(KEY))
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://me:pa/ss@host/v1", "https://***"),
+        ("https://me:pa?ss@host/v1", "https://***"),
+        ("https://me:pa#ss@host/v1", "https://host/v1"),
+        ("https://host:8080/models/m@2?a=@", "https://host:8080/models/m@2"),
+        ("https://host/models/m@2", "https://host/models/m@2"),
+        ("https://[::1]:80/m@2", "https://[::1]:80/m@2"),
+        ("https://[::1]/m@2", "https://[::1]/m@2"),
+    ],
+)
+def test_a_password_that_is_not_encoded_is_not_shown(url: str, shown: str) -> None:
+    """Though a parser takes the rest of it for a path or a query."""
+    assert shown == redact_url(url)
+
+
 def test_secrets_of_an_address() -> None:
     """What stands under a credential's name or was added, the password, and a user with it; a
     version is none."""

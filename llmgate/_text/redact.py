@@ -57,12 +57,18 @@ def _hidden_among(names: tuple[str, ...]) -> tuple[str, ...]:
     )
 
 
+_PLAIN_HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(:\d*)?")
+"""A host, which may be an address of IPv6, and a port."""
+
+
 def redact_url(url: str) -> str:
     """A URL as it may be shown: without its query, and without a user's name and password."""
     scheme, separator, rest = url.partition("?")[0].partition("://")
     if not separator:
         return scheme.rpartition("@")[2]
     host, slash, path = rest.partition("/")
+    if "@" not in host and "@" in url and not _PLAIN_HOST.fullmatch(host):
+        return f"{scheme}{separator}{REDACTED}"  # of a password that holds one of /?
     return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"
 
 
