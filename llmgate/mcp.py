@@ -291,6 +291,14 @@ class McpTool:
         return parts
 
 
+_FORMATS = {
+    **dict.fromkeys(("mpeg", "mpeg3", "x-mpeg", "x-mp3"), "mp3"),
+    **dict.fromkeys(("x-wav", "wave", "x-pn-wav", "vnd.wave"), "wav"),
+    "x-flac": "flac",
+}
+"""The formats of sounds by their media types, where these have another name."""
+
+
 def _cut(text: str, most: int) -> str:
     """The text, or as much of it as is allowed, and a note."""
     data = text.encode("utf-8", "replace")
@@ -307,8 +315,9 @@ def _part(content: Any) -> dict[str, Any]:
             url = f"data:{content.mime_type};base64,{content.data}"
             return {"type": "image_url", "image_url": {"url": url}}
         case "audio":
-            form = content.mime_type.rpartition("/")[2]
-            return {"type": "input_audio", "input_audio": {"data": content.data, "format": form}}
+            form = content.mime_type.partition(";")[0].rpartition("/")[2].lower()
+            sound = {"data": content.data, "format": _FORMATS.get(form, form)}
+            return {"type": "input_audio", "input_audio": sound}
         case "resource" if hasattr(content.resource, "blob"):
             resource = content.resource
             kind = resource.mime_type or "application/octet-stream"

@@ -120,6 +120,28 @@ async def test_no_key_reaches_the_server(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert Path(where) == tmp_path
 
 
+@pytest.mark.parametrize(
+    ("kind", "form"),
+    [
+        ("audio/mpeg", "mp3"),
+        ("audio/x-wav", "wav"),
+        ("audio/WAV; codecs=1", "wav"),
+        ("audio/x-flac", "flac"),
+        ("audio/ogg", "ogg"),
+    ],
+)
+async def test_the_format_of_a_sound(kind: str, form: str) -> None:
+    """By the name that models know, whatever the server calls it."""
+    sound = SimpleNamespace(type="audio", data="ZGF0YQ==", mime_type=kind)
+
+    async def call_tool(*_: object) -> Any:
+        return SimpleNamespace(content=[sound], is_error=False)
+
+    described, client = SimpleNamespace(name="speak"), SimpleNamespace(call_tool=call_tool)
+    [part] = await McpTool(client, described, "", 20.0, 1000).run({})
+    assert part["input_audio"] == {"data": "ZGF0YQ==", "format": form}
+
+
 async def test_results() -> None:
     """Texts, pictures, sounds and files; errors are the model's to read."""
     server = tools_of()

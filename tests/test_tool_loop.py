@@ -15,6 +15,8 @@ import pytest
 
 import llmgate
 from llmgate.errors import DeadlineExceededError
+from llmgate.middleware import Middleware
+from llmgate.testing import FakeProvider
 from llmgate.tool_loop import (
     ToolCalled,
     ToolFailed,
@@ -190,9 +192,20 @@ async def test_a_deadline_that_passed_between_two_calls() -> None:
 
 
 async def test_no_limit_of_time() -> None:
-    """``Timeout(total=None)`` is handed on."""
-    run = await loop("Done.", timeout=llmgate.Timeout(total=None))
-    assert run.completion.text == "Done."
+    """``Timeout(total=None)`` is handed on, with the other limits of its calls."""
+    given = list[Any]()
+
+    class Watching(Middleware):
+        async def chat(self, call: Any, handler: Any) -> Any:
+            given.append(call.timeout)
+            return await handler(call)
+
+    provider = FakeProvider(["Done.", "Done."])
+    async with llmgate.Client(providers={"fake": provider}, middleware=[Watching()]) as client:
+        for timeout in (llmgate.Timeout(total=None, idle=5), None):
+            run = await arun_tools("fake/m", MESSAGES, tools=[slow], client=client, timeout=timeout)
+            assert run.completion.text == "Done."
+    assert given == [llmgate.Timeout(total=None, idle=5), None]
 
 
 async def test_cancellation_ends_the_tools() -> None:

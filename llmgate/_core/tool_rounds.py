@@ -284,7 +284,7 @@ class Loop:
 
     def _options_now(self) -> dict[str, Any]:
         """The options of the next call, with the remaining time as its timeout."""
-        if self._timeout is None or self._timeout.total is None:
+        if self._timeout is None:
             return {**self._options}
         return {**self._options, "timeout": replace(self._timeout, total=self._left())}
 
