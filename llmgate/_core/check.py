@@ -224,12 +224,16 @@ def check_parameters(
 
     received = Received()
     plain = received.parameters(plain)
-    unlimited = {name: plain.pop(name) for name in _LIMITS if plain.get(name) == -1}
+    unlimited = {name: plain.pop(name) for name in _LIMITS if _is_none(plain.get(name))}
     checked = _checked("parameters", plain, "")
     refuse_contradictions(checked)
     if changes is not None:
         changes += received.changes
     return cast("ChatParameters", checked | unlimited)
+
+
+def _is_none(limit: Any) -> bool:
+    return isinstance(limit, int | float) and limit == -1
 
 
 _WITH_SCHEMAS = frozenset(LARGE)

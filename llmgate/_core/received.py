@@ -30,7 +30,7 @@ class Received:
 
     def __init__(self) -> None:
         self.changes: list[Deviation] = []
-        self._open: dict[str, Any] = {}  # by id, the names of calls without a result so far
+        self._open: dict[str, str | None] = {}  # by id, the names of calls without a result so far
 
     def messages(self, given: list[Any], originals: list[Any]) -> list[Any]:
         """The converted messages; ``originals`` are the caller's own, in the same order."""
@@ -64,15 +64,15 @@ class Received:
     def _message(self, given: dict[str, Any], index: int, is_response: bool) -> dict[str, Any]:
         message, path = dict(given), f"messages[{index}]"
         self._set_role(message, path, is_response)
+        role = message.get("role")
+        if not isinstance(role, str):  # which is refused, whatever else there is
+            return message
         self._set_content(message, path)
-        match message.get("role"):
-            case "assistant":
-                self._set_calls(message, index)
-                self._set_function_call(message, path)
-            case "tool":
-                self._set_id_of_call(message, path)
-            case _:
-                pass
+        if role == "assistant":
+            self._set_calls(message, index)
+            self._set_function_call(message, path)
+        elif role == "tool":
+            self._set_id_of_call(message, path)
         return message
 
     def _set_role(self, message: dict[str, Any], path: str, is_response: bool) -> None:
@@ -108,16 +108,17 @@ class Received:
         function = call.get("function")
         if is_object(function):
             call["function"] = self._with_arguments(function, f"{path}.function")
-        if not call.get("id") and (is_object(function) or is_object(call.get("custom"))):
+        if _is_empty(call.get("id")) and (is_object(function) or is_object(call.get("custom"))):
             call["id"] = f"call_{index}_{number}"
             self._record("injected", f"{path}.id", "a result names its call", sent=call["id"])
         if isinstance(call.get("id"), str):
-            self._open[call["id"]] = function.get("name") if is_object(function) else None
+            name = function.get("name") if is_object(function) else None
+            self._open[call["id"]] = name if isinstance(name, str) else None
         return call
 
     def _with_type(self, item: Any, path: str) -> Any:
         """A tool, or a call of one, with the type that follows from its other key."""
-        if not is_object(item) or item.get("type"):
+        if not is_object(item) or not _is_empty(item.get("type")):
             return dict(item) if is_object(item) else item
         kind = next((name for name in ("function", "custom") if is_object(item.get(name))), None)
         if kind is None:
@@ -143,17 +144,18 @@ class Received:
         called = message.get("function_call")
         if not is_object(called):
             return
-        if called.get("name") or called.get("arguments"):
+        if _is_empty(called.get("name")) and _is_empty(called.get("arguments")):
+            del message["function_call"]  # some hosts add an empty one to each text
+        else:
             where = f"{path}.function_call"
             message["function_call"] = self._with_arguments(called, where)
-        else:
-            del message["function_call"]  # some hosts add an empty one to each text
 
     def _set_id_of_call(self, message: dict[str, Any], path: str) -> None:
         """Set which call a result belongs to: if it has no id, the first call without a result."""
         identifier, name = message.get("tool_call_id"), message.get("name")
-        if not identifier:
-            named = [key for key, called in self._open.items() if name in (None, called)]
+        if _is_empty(identifier):
+            is_any, name = name is None, name if isinstance(name, str) else ""
+            named = [key for key, called in self._open.items() if is_any or name == called]
             if not named:
                 return
             identifier = message["tool_call_id"] = named[0]
@@ -161,6 +163,12 @@ class Received:
             self._record("injected", f"{path}.tool_call_id", reason, sent=identifier)
         if isinstance(identifier, str):
             self._open.pop(identifier, None)
+
+
+def _is_empty(value: Any) -> bool:
+    """Whether a value is null, or empty. An array of numpy's has no truth value, so it is not asked
+    of what is no JSON."""
+    return value is None or (isinstance(value, str | int | float | list | dict) and not value)
 
 
 def _with_text_keys(bias: dict[Any, Any]) -> dict[Any, Any]:

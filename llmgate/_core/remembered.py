@@ -54,7 +54,7 @@ def valid_large_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     found = dict[str, Any]()
     for name in LARGE:
         value = parameters.get(name)
-        known = _known_parameter(name, value) if value else None
+        known = _known_parameter(name, value) if type(value) in (list, dict) and value else None
         if known is not None:
             value, json = known
             found[name] = copy(value) if json is None else WrittenList(value, json)

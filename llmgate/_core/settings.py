@@ -35,7 +35,7 @@ def as_timeout(timeout: float | Timeout) -> Timeout:
 
 
 def as_unsupported(value: Any) -> Policy:
-    if value not in ("drop", "raise"):
+    if not isinstance(value, str) or value not in ("drop", "raise"):
         raise InvalidRequestError.expected("'drop' or 'raise'", value, "unsupported")
     return "drop" if value == "drop" else "raise"
 
