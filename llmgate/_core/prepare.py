@@ -209,11 +209,8 @@ def _with_schemas(given: dict[str, Any], changes: list[Deviation]) -> dict[str, 
         expected = 'expected a type, or a dictionary such as {"type": "json_object"}'
         reason = f"{expected}; got {describe_value(cast('object', kind))}"
         raise InvalidRequestError(reason, path="response_format")
-    elif (
-        is_object(kind)
-        and "properties" in kind
-        and isinstance(kind.get("type"), str)
-        and kind["type"] == "object"
+    elif is_object(kind) and (
+        "properties" in kind and isinstance(kind.get("type"), str) and kind["type"] == "object"
     ):
         reason = (
             'a schema belongs inside the format: write {"type": "json_schema", '
