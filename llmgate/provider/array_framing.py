@@ -1,7 +1,7 @@
 """Cuts a stream into its events: server-sent events, or one JSON array of them.
 
-An array is what some hosts send where nobody asks for events; its first character shows it.
-Each element is yielded as soon as it is complete. It reads no element.
+Some hosts send an array if the caller does not ask for events; the first character shows it.
+Each element is yielded as soon as it is complete. Elements are not parsed.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ class EventOrArrayFramer(SSEFramer):
             data = self._undecided + data
             begun = data.removeprefix(_BOM).lstrip(_BLANK)
             if not begun or _BOM.startswith(data):
-                # of blanks, the last says whether a line has begun
+                # among blanks, the last one says whether a line has begun
                 self._undecided = data if _BOM.startswith(data) else data[-1:]
                 if self._size > self._limit:
-                    raise ResponseTooLargeError(f"more than {self._limit} bytes say nothing")
+                    raise ResponseTooLargeError(f"more than {self._limit} bytes contain no event")
                 return ()
             self._is_decided = True
             if begun.startswith(b"["):
@@ -51,12 +51,12 @@ class EventOrArrayFramer(SSEFramer):
         return super().feed(data)
 
     def close(self) -> Iterable[Frame]:
-        """The last event, where its blank line is missing; an element that was cut is none."""
+        """The last event, if its blank line is missing; an element that was cut is not returned."""
         return () if self._array is not None else super().close()
 
 
 class _ArrayElements:
-    """The elements of one JSON array, each when its last byte has come."""
+    """The elements of one JSON array, each as soon as its last byte has come."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -89,7 +89,8 @@ class _ArrayElements:
             self._keep(data[start:])
 
     def _structure(self, mark: bytes, before: int, after: int) -> int | None:
-        """Follow a character outside all texts; where the element ends that it completes."""
+        """Follow a character outside all strings; returns where the element ends if the character
+        completes it."""
         if mark == b'"':
             self._is_in_text = True
             return None

@@ -1,4 +1,4 @@
-"""A call that is fitted to its provider: what a provider's flow reads, and must not change."""
+"""A call fitted to its provider: what a provider's flow reads, and must not change."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ["PlainMessages", "ProviderCall", "TextMessages"]
 
 
 class PlainMessages(list["MessageParam"]):
-    """Messages of texts, calls of functions and their results, without any other field.
+    """Messages with texts, function calls and their results, and no other fields.
 
-    Each has a content, which is a text, or null beside calls; an earlier response has a text or
+    Each has a content, which is a string, or null beside calls; an assistant's message has text or
     calls. No function is called in the legacy form.
     """
 
@@ -27,9 +27,9 @@ class PlainMessages(list["MessageParam"]):
 
 
 class TextMessages(PlainMessages):
-    """Messages of which each is a role and a text and nothing else, as most histories are.
+    """Messages that each have a role and a text and nothing else, as in most histories.
 
-    Nothing has to be looked for in them, or put in another way.
+    They need no search and no conversion.
     """
 
     __slots__ = ()
@@ -39,12 +39,12 @@ class TextMessages(PlainMessages):
 class ProviderCall:
     """One checked call, as a provider's plugin reads it.
 
-    ``model`` is the provider's own name of it. ``parameters`` holds those that the caller gave and
-    this provider declares; a parameter that is absent was not given. ``extra_body`` is to be merged
-    into the request last. ``id`` is unique and is what ids that the plugin must invent are made
-    from, since a plugin has no randomness of its own. What the plugin cannot send as it was asked
-    it writes into ``report``. ``include_usage`` says that the caller asked for the usage of the
-    stream; a plugin asks for it in any case, where the API is known to allow that.
+    ``model`` is the provider's own name of the model. ``parameters`` holds those that the caller
+    gave and this provider declares; a parameter that is absent was not given. ``extra_body`` must
+    be merged into the request last. ``id`` is unique; a plugin has no randomness, so it derives the
+    ids that it must invent from this one. The plugin records in ``report`` what it cannot send as
+    asked. ``include_usage`` says that the caller asked for the stream's usage; a plugin requests it
+    in any case, if the API is known to allow that.
     """
 
     operation = "chat"

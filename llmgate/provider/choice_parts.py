@@ -1,4 +1,4 @@
-"""One choice of a stream with its calls, in pieces, which are joined when they are asked for."""
+"""One choice of a stream with its calls, kept in pieces that are joined on demand."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class ChoiceParts:
         extra: dict[str, Any] | None,
         choice_extra: dict[str, Any] | None,
     ) -> None:
-        """Add what a delta has, and what else there is in its choice."""
+        """Add the fields of a delta, and the other fields of its choice."""
         if content is not None:
             self.content.append(content)
         if reasoning is not None:
@@ -157,14 +157,14 @@ class ChoiceParts:
 
 
 def _joined(pieces: list[str]) -> str | None:
-    """A text, None where no chunk had a piece of it."""
+    """The joined text; None if no chunk had a piece of it."""
     return "".join(pieces) if pieces else None
 
 
 class _CallParts:
-    """One tool call, in pieces: the first id and type count, names and arguments are joined.
+    """One tool call, in pieces: the first id and type count; names and arguments are joined.
 
-    A name that is repeated whole counts once.
+    A name that is repeated as a whole counts once.
     """
 
     def __init__(self, index: int) -> None:
@@ -178,7 +178,7 @@ class _CallParts:
         self._function_extra: dict[str, Any] = {}
 
     def is_whole(self) -> bool:
-        """Whether it could end here: it says what to call, and its arguments are JSON."""
+        """Whether it could end here: it has a name, and its arguments are valid JSON."""
         try:
             parse_arguments("".join(self.arguments))
         except DecodeError:

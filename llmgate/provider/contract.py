@@ -1,6 +1,7 @@
-"""The contract that a provider's package fulfils; a provider does no I/O and keeps no call's state.
+"""The contract that a provider's package implements; a provider does no I/O and keeps no state of
+calls.
 
-What is declared here is all that the core ever asks of a provider.
+The core uses nothing of a provider beyond what is declared here.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ __all__ = [
 PROTOCOL = 2
 """The version of this contract, which a provider's ``protocol`` states."""
 ACCEPTED_PROTOCOLS = range(2, PROTOCOL + 1)
-"""The versions that this core works with. A provider that states another one is refused."""
+"""The versions that this core supports. A provider with any other version is refused."""
 
 Piece_co = TypeVar("Piece_co", covariant=True)
 
@@ -74,13 +75,13 @@ class Support(StrEnum):
 
 @slotted
 class Rule:
-    """What one model does with a parameter that its provider supports.
+    """How one model takes a parameter that its provider supports.
 
     The core applies it and records it in the report. ``allowed`` holds the values that the model
-    accepts; None stands for all of them, and any other value is dropped, or refused where the
-    caller asked for that or where dropping it would change the meaning. ``to`` is the name under
-    which the provider's code finds it, unless the caller gave that parameter as well. ``reason``
-    completes the sentence "temperature is not supported: …".
+    accepts; None means all. Any other value is dropped, or refused if the caller asked for that or
+    if dropping it would change the meaning. ``to`` is the name under which the provider's code
+    finds the parameter, unless the caller gave that parameter as well. ``reason`` completes the
+    sentence "temperature is not supported: …".
     """
 
     reason: str
@@ -89,7 +90,8 @@ class Rule:
 
 
 class Decoder(Protocol[Piece_co]):
-    """Reads one stream into pieces, such as chunks; one for each stream, with its state."""
+    """Decodes one stream into pieces, such as chunks. Each stream has its own decoder, which holds
+    its state."""
 
     @property
     def framer(self) -> Framer:
@@ -120,7 +122,7 @@ class Decoder(Protocol[Piece_co]):
 
 
 class Expiring(Protocol):
-    """A token, or several credentials, with the time at which they expire."""
+    """A token, or several credentials, with their time of expiry."""
 
     @property
     def expires(self) -> datetime | None:
@@ -140,11 +142,11 @@ class AccessToken:
 
 
 class Signing(Protocol):
-    """What ``authorize`` may use beside the request: the only clock and network of a provider."""
+    """What ``authorize`` may use besides the request: a provider's only clock and network."""
 
     @property
     def now(self) -> datetime:
-        """The time, in UTC and aware of it."""
+        """The time, as an aware datetime in UTC."""
         ...
 
     @property
@@ -155,13 +157,13 @@ class Signing(Protocol):
     @property
     def previous(self) -> HttpResponse | None:
         """The response to the previous attempt at the same request, if there was one: its ``date``
-        corrects a clock that is wrong, and its status says that a token was refused."""
+        can correct a wrong clock, and its status shows whether a token was rejected."""
         ...
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         """The response to a request for a token, whatever its status, within the call's deadline.
 
-        It is sent as is, once: no ``authorize`` is called for it.
+        It is sent once, unchanged: ``authorize`` is not called for it.
 
         Raises:
             TransportError: when there is no complete response.
@@ -171,9 +173,10 @@ class Signing(Protocol):
     async def once(self, key: str, make: Callable[[], Awaitable[Token]]) -> Token:
         """The token of ``make``, shared by a client's calls to this provider, on any event loop.
 
-        ``make`` is called when there is no token of that ``key`` yet, when it is about to expire,
-        or when the previous attempt was refused with it (401 or 403). Calls that need the token
-        meanwhile wait for the same one. The end of the call that began it does not cancel it.
+        ``make`` is called when there is no token for that ``key`` yet, when the token is about to
+        expire, or when the previous attempt with it was rejected (401 or 403). Other calls that
+        need the token meanwhile wait for the same one. The end of the call that started it does not
+        cancel it.
 
         Raises:
             DeadlineExceededError: when ``make`` takes longer than a minute.
@@ -182,13 +185,13 @@ class Signing(Protocol):
 
 
 class Provider(Protocol):
-    """One vendor's wire format. Inherit from it to have what is optional.
+    """One vendor's wire format. Inherit from it to get defaults for what is optional.
 
-    ``protocol`` states the version of the contract for which the provider was written: 2.
-    ``models`` are glob patterns of the unprefixed model names that are this provider's own; an
-    installed package repeats them as entry points of the group ``llmgate.models``, so that they are
-    known without importing it. ``parameters`` says how each chat parameter is taken; one that is
-    absent is unsupported, and None takes all of them unchanged.
+    ``protocol`` is the version of the contract for which the provider was written: 2. ``models``
+    are glob patterns of the unprefixed model names that are this provider's own; an installed
+    package repeats them as entry points of the group ``llmgate.models``, so that they are known
+    without importing it. ``parameters`` says how each chat parameter is taken; one that is absent
+    is unsupported, and None means that all are taken unchanged.
     """
 
     protocol: ClassVar[int]
@@ -204,7 +207,7 @@ class Provider(Protocol):
     ) -> Mapping[str, Support | Rule] | None:
         """How this model takes each parameter of a call with these parameters.
 
-        By default, and for a model that is not known, it is the provider's own table. It is pure.
+        By default, and for an unknown model, this is the provider's own table. It must be pure.
         """
         return self.parameters
 
@@ -213,7 +216,8 @@ class Provider(Protocol):
         ...
 
     def stream(self, call: ProviderCall) -> Flow[Decoder[Chunk]]:
-        """The flow of a streamed call: its last response is streamed; it returns the decoder."""
+        """The flow of a streamed call: its last response is streamed, and it returns the
+        decoder."""
         ...
 
     async def authorize(
@@ -222,7 +226,8 @@ class Provider(Protocol):
         signing: Signing,  # noqa: ARG002 - it is for those that override this
         /,
     ) -> HttpRequest:
-        """The request with its credentials; called on each attempt, last of all.
+        """The request with its credentials; called on each attempt, as the last step before
+        sending.
 
         Raises:
             MissingKeyError: naming the variable to set.
@@ -245,7 +250,8 @@ class Provider(Protocol):
         return None
 
     def __getstate__(self) -> NoReturn:
-        """Refuse to be pickled or copied: keys, and addresses with keys in them, stay here."""
+        """Refuse to be pickled or copied: keys, and addresses that contain keys, stay in this
+        process."""
         raise TypeError("a provider is not pickled: it may hold credentials; make another")
 
 
@@ -254,8 +260,8 @@ class EmbeddingAbilities:
     """What a model that makes embeddings takes.
 
     ``parameters`` says how each embedding parameter is taken, as a provider's ``parameters`` do for
-    chat. ``max_batch`` is the largest number of inputs in one request: the core sends more in
-    several requests. ``takes_tokens`` says whether token ids are taken in place of text.
+    chat. ``max_batch`` is the largest number of inputs in one request: the core splits more inputs
+    into several requests. ``takes_tokens`` says whether token ids are accepted in place of text.
     """
 
     parameters: Mapping[str, Support | Rule] | None = None
@@ -265,12 +271,13 @@ class EmbeddingAbilities:
 
 @runtime_checkable
 class Embedder(Protocol):
-    """The ability of a provider to make embeddings. Inherit from it to have what is optional."""
+    """The ability of a provider to make embeddings. Inherit from it to get the default of what is
+    optional."""
 
     def embed(self, call: EmbeddingCall) -> Flow[Embeddings]:
-        """The flow of a call for embeddings, of which there is one for each input.
+        """The flow of a call for embeddings; it returns one embedding for each input.
 
-        The core puts them in order by their ``index``, and refuses what is missing or doubled.
+        The core sorts them by their ``index``, and refuses missing or duplicate ones.
         """
         ...
 
@@ -285,7 +292,7 @@ class RerankAbilities:
 
     ``parameters`` says how each parameter of a reranking is taken, as a provider's ``parameters``
     do for chat; results are cut to ``top_n`` where it is not among them. ``takes_objects`` says
-    whether documents may be objects: where they may not, the provider reads texts alone.
+    whether documents may be objects; if not, the provider reads only strings.
     """
 
     parameters: Mapping[str, Support | Rule] | None = None
@@ -294,13 +301,14 @@ class RerankAbilities:
 
 @runtime_checkable
 class Reranker(Protocol):
-    """The ability of a provider to rerank documents. Inherit from it to have what is optional."""
+    """The ability of a provider to rerank documents. Inherit from it to get the default of what is
+    optional."""
 
     def rerank(self, call: RerankCall) -> Flow[Reranking]:
         """The flow of a call for a reranking, with a result for each document or for the best ones.
 
-        The core puts them in order of their scores, cuts them to ``top_n``, adds the documents
-        where the caller asked for them, and refuses results of documents that it did not send.
+        The core sorts them by score, cuts them to ``top_n``, adds the documents if the caller asked
+        for them, and refuses results for documents that it did not send.
         """
         ...
 
@@ -314,7 +322,7 @@ class ModelLister(Protocol):
     """The ability of a provider to list its models."""
 
     def list_models(self) -> Flow[list[Model]]:
-        """The flow that asks for all of them; pages are followed to the end."""
+        """The flow that lists all models; it follows pages to the end."""
         ...
 
 
@@ -323,10 +331,10 @@ class TokenCounter(Protocol):
     """The ability of a provider to count the tokens of a prompt."""
 
     def count_tokens(self, call: ProviderCall) -> Flow[TokenCount]:
-        """The flow that asks how many tokens the prompt of this call has.
+        """The flow that returns how many tokens the prompt of this call has.
 
-        It raises :class:`~llmgate.errors.UnsupportedError` where the host has no such path: the
-        core estimates then.
+        It raises :class:`~llmgate.errors.UnsupportedError` if the host has no such endpoint: the
+        core then estimates.
         """
         ...
 
@@ -335,8 +343,8 @@ class TokenCounter(Protocol):
 class MayBeUnconfigured(Protocol):
     """The ability of a provider to say that its settings are missing.
 
-    It is for one that needs no key, such as a server on this machine: a list of the models of all
-    providers leaves it out until somebody has named its address or its key.
+    It is for a provider that needs no key, such as a server on this machine: a list of all
+    providers' models leaves it out until its address or key is configured.
     """
 
     def is_configured(self) -> bool:
@@ -348,7 +356,7 @@ class MayBeUnconfigured(Protocol):
 class LegacyFunctions(Protocol):
     """The ability of a provider to take ``functions`` and ``function_call`` natively.
 
-    For every other provider the core turns them into tools, and the completion back.
+    For every other provider the core converts them to tools, and the completion back.
     """
 
     def takes_legacy_functions(self) -> bool:
@@ -358,10 +366,10 @@ class LegacyFunctions(Protocol):
 
 @runtime_checkable
 class Configurable(Protocol):
-    """The ability of a provider, made by the user, to take the settings of one call."""
+    """The ability of a provider instance passed by the user to take the settings of one call."""
 
     def configured(self, **settings: Any) -> Self:
-        """The same provider with these settings (``api_key``, ``base_url``, …) changed."""
+        """A copy of this provider with these settings (``api_key``, ``base_url``, …) changed."""
         ...
 
 

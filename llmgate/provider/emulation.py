@@ -1,7 +1,7 @@
-"""Tools for a model that knows none: described in the prompt, forced by a schema, read from text.
+"""Tools for a model without them: described in the prompt, forced by a schema, read from text.
 
-This is the request's side; everything it does is recorded in the call's report. A provider uses it
-where its model or its API has no tools of its own:
+This is the request side; everything it does is recorded in the call's report. A provider uses it if
+its model or its API has no native tools:
 
     emulation = ToolEmulation.of(call)
     response = yield request_of(emulation.call)
@@ -31,10 +31,11 @@ __all__ = ["EmulatedDecoder", "ToolEmulation", "tool_schema", "with_instructions
 
 @dataclass(frozen=True, slots=True)
 class ToolEmulation:
-    """One call with emulated tools: ``call`` is what to send, and the rest reads its response.
+    """One call with emulated tools: ``call`` is the call to send, and the methods read its
+    response.
 
-    ``names`` are those of the functions that may be called, and ``forces`` says whether one of them
-    must be.
+    ``names`` are the functions that may be called, and ``forces`` says whether one of them must be
+    called.
     """
 
     call: ProviderCall
@@ -44,13 +45,15 @@ class ToolEmulation:
 
     @classmethod
     def of(cls, call: ProviderCall) -> ToolEmulation:
-        """Put the tools of a call, and the tool messages of its history, into words.
+        """Describe the tools of a call, and the tool messages of its history, in words.
 
-        ``tool_choice="required"`` or a named function constrains the completion to a call's schema,
-        by ``response_format``; ``auto`` leaves the choice to the model. The given call stays as is.
+        ``tool_choice="required"`` or a named function constrains the completion to the schema of a
+        call, by ``response_format``; ``auto`` leaves the choice to the model. The given call is not
+        changed.
 
         Raises:
-            InvalidRequestError: when the choice is none of OpenAI's, or names none of the tools.
+            InvalidRequestError: when the choice is not one of OpenAI's, or names a tool that is not
+                offered.
             UnsupportedError: for custom tools, and for ``auto`` together with a schema.
         """
         parameters: dict[str, Any] = {**call.parameters}
@@ -68,11 +71,11 @@ class ToolEmulation:
         return cls(changed, names, call.id, choice.forces)
 
     def completion(self, completion: Completion) -> Completion:
-        """The completion with the calls that its text holds."""
+        """The completion with the calls that its text contains."""
         return completion_with_calls(completion, self.names, self.call_id)
 
     def decoder(self, decoder: Decoder[Chunk]) -> EmulatedDecoder:
-        """A decoder that gives the calls that the other one's text holds."""
+        """A decoder that returns the calls in the other decoder's text."""
         return EmulatedDecoder(decoder, self.names, self.call_id)
 
 
@@ -145,7 +148,7 @@ def _constrain(
     choice: _Choice,
     call: ProviderCall,
 ) -> None:
-    """Have the completion be a call, where one is forced."""
+    """Constrain the completion to be a call, if one is forced."""
     given: dict[str, Any] = parameters.get("response_format", {"type": "text"})
     wants_text = given.get("type") == "text"
     if not choice.forces:
@@ -173,7 +176,7 @@ def _record(
     choice: _Choice,
     parallel: bool | None,
 ) -> None:
-    """Record what became of the tools and of what was said about them."""
+    """Record what became of the tools and of the parameters about them."""
     names = [function["name"] for function in functions]
     if functions:
         reason = "described in the system message"
@@ -186,7 +189,7 @@ def _record(
         reason = (
             "forced by a schema of the completion"
             if choice.forces
-            else "a matter of what is described"
+            else "it decides which tools are described"
         )
         call.report.add("emulated", "tool_choice", reason, given=choice.given)
     if parallel is not None:
@@ -209,7 +212,8 @@ def _described(functions: Iterable[Mapping[str, Any]]) -> str:
 
 
 def with_instructions(messages: Sequence[MessageParam], text: str) -> list[MessageParam]:
-    """The text in the first message, if that is the system's, or in one of its own before it."""
+    """The messages with this text in the first message, if it is the system's, or in a new one
+    before it."""
     for first in messages[:1]:
         if first["role"] in ("system", "developer"):
             content = _with_text(first.get("content"), f"\n\n{text}")
@@ -218,14 +222,15 @@ def with_instructions(messages: Sequence[MessageParam], text: str) -> list[Messa
 
 
 def _with_text(content: Any, text: str) -> Any:
-    """Content of any form with a text after it."""
+    """A content of any form, extended by a text."""
     if is_array(content):
         return [*content, {"type": "text", "text": text}]
     return f"{content}{text}" if content else text.lstrip()
 
 
 def _messages_in_words(call: ProviderCall) -> list[MessageParam]:
-    """The messages without tool calls and results, which the model could not read."""
+    """The messages with tool calls and results put into words, since the model could not read
+    those."""
     messages: list[MessageParam] = []
     called: dict[str, str] = {}
     results: list[str] = []
@@ -240,7 +245,7 @@ def _messages_in_words(call: ProviderCall) -> list[MessageParam]:
 
 
 def _user_message(results: Sequence[str]) -> list[MessageParam]:
-    """Results that follow one another are one message: many templates want roles to alternate."""
+    """Consecutive results become one message: many templates require alternating roles."""
     return [{"role": "user", "content": "\n".join(results)}] if results else []
 
 
@@ -264,14 +269,14 @@ def _message_in_words(
 def _call_in_words(call: Mapping[str, Any], path: str) -> dict[str, Any]:
     if call["type"] == "custom":
         return {"name": call["custom"]["name"], "input": call["custom"]["input"]}
-    if call["type"] != "function":  # it is of a type that a host invented
+    if call["type"] != "function":  # of a type that a host invented
         raise UnsupportedError(f"{path}: only functions can be emulated", parameter=path)
     function = call["function"]
     return {"name": function["name"], "arguments": _arguments_of(function["arguments"])}
 
 
 def _arguments_of(text: str) -> Any:
-    """The arguments as JSON; as they were written where they are none, or were cut off."""
+    """The arguments as JSON; unchanged as text if they are not JSON, or were cut off."""
     try:
         return decode_json(text or "{}")
     except DecodeError:
@@ -316,8 +321,9 @@ def _call_schema(
 ) -> dict[str, Any]:
     """The schema of one function's call.
 
-    What its parameters define goes into the definitions at the root of the whole schema, flat, for
-    that is all that some readers of schemas know (llama.cpp is one): ``Item`` as ``<number>.Item``.
+    The definitions of its parameters go, flat, into the definitions at the root of the whole
+    schema, since some readers of schemas (such as llama.cpp) know nothing else: ``Item`` becomes
+    ``<number>.Item``.
     """
     number = root.rpartition("/")[2]
     parameters: dict[str, Any] = function.get("parameters") or {"type": "object", "properties": {}}
@@ -340,7 +346,8 @@ def _call_schema(
 
 
 def _moved(schema: Any, root: str) -> Any:
-    """A function's schema with its references led to where its parts are in the call's schema."""
+    """A function's schema, with its references adapted to where its parts are in the call's
+    schema."""
     if is_array(schema):
         return [_moved(item, root) for item in schema]
     if not is_object(schema):
@@ -360,7 +367,7 @@ def _moved_keyword(key: str, value: Any, root: str) -> Any:
 
 
 def _mentions(root: str, schema: Any) -> bool:
-    """Whether a reference leads to the root of a function's parameters, or to below it."""
+    """Whether a reference leads to the root of a function's parameters, or below it."""
     if is_array(schema):
         return any(_mentions(root, item) for item in schema)
     if not is_object(schema):

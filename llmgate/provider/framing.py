@@ -20,11 +20,11 @@ MAX_FRAME = 16 * 1024 * 1024
 
 _BOM = b"\xef\xbb\xbf"
 _FIELDS = frozenset({b"", b"data", b"event", b"id", b"retry"})
-"""The names that a line of an event stream begins with; a comment has none."""
+"""The names that a line of an event stream may begin with; a comment's is empty."""
 _MAX_HEAD = 64 * 1024
 _EVENTS_BEHIND = re.compile(rb"\n(?:data|event|id|retry)?:")
 _LINE_END, _CARRIAGE_RETURN = b"\n\r"
-"""As numbers: to look for a text of one byte takes CPython twenty times as long."""
+"""As numbers: CPython needs twenty times as long to search for a bytes object of length one."""
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -37,14 +37,14 @@ class Frame(NamedTuple):
 
 
 class Framer(Protocol):
-    """Cuts a byte stream into frames."""
+    """Splits a byte stream into frames."""
 
     def feed(self, data: bytes) -> Iterable[Frame]:
         """The frames that these bytes complete.
 
         Raises:
             DecodeError: for bytes that are not of this format.
-            ResponseTooLargeError: when a frame passes the limit.
+            ResponseTooLargeError: when a frame exceeds the limit.
         """
         ...
 
@@ -52,27 +52,27 @@ class Framer(Protocol):
         """The frame that the end of the stream completes, if any.
 
         Raises:
-            DecodeError: when what is left is not of this format. A stream that has ended is then
-                truncated, unless the provider's terminator has come before.
+            DecodeError: when the rest is not of this format. The stream is then truncated, unless
+                the provider's terminator came before.
         """
         ...
 
 
 class UnframedContent(Protocol):
-    """The ability of a framer to tell that what came is not of its format."""
+    """The ability of a framer to report data that is not of its format."""
 
     @property
     def unframed(self) -> bytes:
-        """The beginning of what came in place of frames: a page, say, or an error's JSON, which is
-        given to the decoder as a frame. Empty otherwise."""
+        """The beginning of data that came in place of frames: a page, or an error's JSON, which is
+        passed to the decoder as a frame. Empty otherwise."""
         ...
 
 
 class SSEFramer:
     """Server-sent events, with two differences.
 
-    A last event without its blank line is still given, which is the decoder's to judge: it may be
-    whole, or cut anywhere. An event whose data is empty is not given, as it stands for nothing.
+    A last event without its blank line is still returned: it may be complete or cut, which the
+    decoder must judge. An event with empty data is not returned, since it means nothing.
     """
 
     __slots__ = (
@@ -94,12 +94,12 @@ class SSEFramer:
         self._head = b""
         self._name_line, self._name = b"", ""
         self.has_joined_events = False
-        """Whether events came that a single line end separates, and were distinguished."""
+        """Whether events came that are separated by a single line end, and were split."""
 
     @property
     def unframed(self) -> bytes:
-        """What came in place of events: a JSON value, whole, without events behind it; or the
-        beginning of a page. Empty otherwise."""
+        """The data that came in place of events: a complete JSON value, without events after it; or
+        the beginning of a page. Empty otherwise."""
         first, line_end, _ = self._head.partition(b"\n")
         name, colon, _ = first.partition(b":")
         if name[:1] in (b"{", b"["):
@@ -132,7 +132,7 @@ class SSEFramer:
         return frames
 
     def _is_json(self, data: bytes) -> bool:
-        """Whether what came began as a JSON value does: then no blank line in it means anything."""
+        """Whether the data began like a JSON value: then a blank line in it has no meaning."""
         self._head = (self._head + data[: _MAX_HEAD - len(self._head)]).lstrip()
         return self._head[:1] in (b"{", b"[")
 
@@ -141,12 +141,12 @@ class SSEFramer:
         first, _, second = block.partition(b"\n")
         if second[:7] != b"data: {" or _LINE_END in second:
             return None
-        if first != self._name_line:  # nearly always it is as in the event before
+        if first != self._name_line:  # nearly always the same as in the event before
             self._name_line, self._name = first, first[7:].decode("utf-8", "replace")
         return _new(Frame, (second[6:], self._name, _NO_HEADERS))
 
     def _events(self, block: bytes) -> Iterable[Frame]:
-        """The event of a block; or its events, where the host forgot the blank lines between."""
+        """The event of a block, or its events if the host forgot the blank lines between them."""
         frame = _event_of_lines(block)
         if frame is None:
             return ()
@@ -156,14 +156,14 @@ class SSEFramer:
         return _separated(block)
 
     def close(self) -> Iterable[Frame]:
-        """The last event, where its blank line is missing."""
+        """The last event, if its blank line is missing."""
         if self._is_silent and self._head[:1] in (b"{", b"["):
             return []  # it is unframed
         return self._events(self._rest.take())
 
     def _with_plain_line_ends(self, data: bytes) -> bytes:
-        """LF for CR and CRLF; a CR counts at once, and an LF that follows it in the next piece is
-        then no further line end."""
+        """Replace CR and CRLF by LF. A CR counts at once; an LF that follows it in the next piece
+        is then not another line end."""
         if self._after_carriage_return and data:
             self._after_carriage_return = False
             data = data.removeprefix(b"\n")
@@ -182,7 +182,7 @@ class SSEFramer:
         return head.removeprefix(_BOM)
 
 
-# The constructor of a named tuple costs as much as all the rest.
+# Calling the constructor of a named tuple would double the cost.
 _new: Callable[[type[Frame], tuple[bytes, str, Mapping[str, str]]], Frame] = vars(tuple)["__new__"]
 
 
@@ -201,13 +201,13 @@ def _event_of_lines(block: bytes) -> Frame | None:
 
 
 def _is_joined(data: bytes) -> bool:
-    """Whether each line is whole by itself, so that they are no JSON value together."""
+    """Whether each line is complete by itself, so that the lines are not one JSON value."""
     lines = [line.strip(b" \"'") for line in data.split(b"\n")]
     return all((line[:1] + line[-1:]) in (b"{}", b"[]") for line in lines)
 
 
 def _separated(block: bytes) -> Iterable[Frame]:
-    """The events of a block that is several, each with the name before it."""
+    """The events of a block that contains several, each with the name before it."""
     event = ""
     for line in block.split(b"\n"):
         frame = _event_of_lines(line)
@@ -219,7 +219,7 @@ def _separated(block: bytes) -> Iterable[Frame]:
 
 
 class NDJSONFramer:
-    """One JSON value a line; empty lines are skipped.
+    """One JSON value per line; empty lines are skipped.
 
     ``unframed`` is the beginning of a page that came in place of lines, and empty otherwise.
     """
@@ -241,13 +241,13 @@ class NDJSONFramer:
         return [Frame(stripped) for line in lines if (stripped := line.strip())]
 
     def close(self) -> Iterable[Frame]:
-        """The last line, where its line end is missing."""
+        """The last line, if its line end is missing."""
         rest = self._rest.take().strip()
         return [Frame(rest)] if rest else []
 
 
 class _Remainder:
-    """What is not yet complete, kept in pieces: a large frame is joined once, not at every read."""
+    """The incomplete rest, kept in pieces: a large frame is joined once, not at every read."""
 
     __slots__ = ("_last", "_limit", "_pieces", "_separator", "_size")
 
@@ -259,7 +259,7 @@ class _Remainder:
         self._last = b""
 
     def split(self, data: bytes) -> list[bytes]:
-        """The blocks that end with the separator, now that these bytes have come."""
+        """The blocks that these bytes complete: those that end with the separator."""
         separator = self._separator
         if data.find(separator) < 0 and (self._last + data[:1]).find(separator) < 0:
             self.keep(data)
@@ -278,11 +278,11 @@ class _Remainder:
             self._pieces.append(data)
             self._size += len(data)
             self._last = data[-1:]
-            # the end may be a part of the separator
+            # the end may be part of the separator
             self._check(self._size - len(self._separator) + 1)
 
     def take(self) -> bytes:
-        """The rest, which is empty afterwards."""
+        """Return the rest, and empty it."""
         rest = b"".join(self._pieces)
         self._pieces.clear()
         self._size = 0
@@ -290,7 +290,7 @@ class _Remainder:
         return rest
 
     def peek(self) -> bytes:
-        """The rest, which stays."""
+        """The rest, which is kept."""
         rest = self.take()
         self.keep(rest)
         return rest

@@ -1,7 +1,7 @@
 """The boundary between a provider and the core: requests, responses, and flows of both, as data.
 
 There is no socket here. A flow is a generator that yields :class:`HttpRequest`, is sent
-:class:`HttpResponse`, and returns its result; whoever drives it does the I/O.
+:class:`HttpResponse`, and returns its result; the code that drives it does the I/O.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ Result = TypeVar("Result")
 
 
 class Secret:
-    """A key that shows itself only to whoever calls :meth:`reveal`.
+    """A key that is shown only by :meth:`reveal`.
 
     White space around it is stripped, since keys are often read from files.
 
     Raises:
-        InvalidRequestError: when it is empty or cannot stand in a header; the text is not quoted.
+        InvalidRequestError: when it is empty or not allowed in a header; the text is not quoted.
     """
 
     __slots__ = ("_text",)
@@ -88,14 +88,15 @@ class Secret:
 class HttpRequest:
     """One request of a flow.
 
-    ``body`` is made once: what is signed is what is sent, and a retry sends it again. ``delay``
-    (seconds) is waited before sending, so polling is data. ``stream`` leaves the response's body to
-    a decoder. ``on_abandon`` is sent, shielded, when the caller cancels, or abandons the stream,
-    before this request's flow or stream has ended. ``idempotent`` says that sending it twice does
-    no harm. ``given_headers`` are the names, in lower case, of the headers that the caller gave for
-    this call: :meth:`with_headers` never replaces them, so no provider can do so by accident.
-    ``on_refusal`` is asked when the host answers with an error: for another request, which is then
-    sent in place of this one as a retry is, or None.
+    ``body`` is made once: what is signed is what is sent, and a retry sends it again. ``delay`` is
+    the number of seconds to wait before sending, so polling is data. ``stream`` leaves the
+    response's body to a decoder. ``on_abandon`` is the request that cancels the call at the
+    provider; it is sent, shielded, when the caller cancels or abandons the stream before this
+    request's flow or stream has ended. ``idempotent`` says that sending it twice does no harm.
+    ``given_headers`` are the names, in lower case, of the headers that the caller gave for this
+    call: :meth:`with_headers` never replaces them, so no provider can do so by accident.
+    ``on_refusal`` is called when the host rejects the request with an error; it returns another
+    request, which is sent in its place as a retry, or None.
 
     Header values, and the query and user of the URL, appear in no ``repr``, as they may hold
     credentials.
@@ -115,8 +116,8 @@ class HttpRequest:
     )
 
     def with_headers(self, headers: Mapping[str, str]) -> HttpRequest:
-        """The same request with these headers too, in place of its own of the same name, however
-        written, except where the caller gave that header for this call."""
+        """The same request with these headers added. They replace its own of the same name, in any
+        case, unless the caller gave that header for this call."""
         if self.given_headers:
             headers = {
                 n: text for n, text in headers.items() if n.lower() not in self.given_headers
@@ -124,11 +125,11 @@ class HttpRequest:
         return self._with_exactly(_merged(self.headers, headers))
 
     def redacted(self) -> HttpRequest:
-        """The same request with headers as they may be shown."""
+        """The same request with its headers made safe to show."""
         return self._with_exactly(redacted(self.headers))
 
     def _with_exactly(self, headers: Mapping[str, str]) -> HttpRequest:
-        """The same request with these headers alone. (``replace`` looks up every field.)"""
+        """The same request with exactly these headers. (``replace`` would look up every field.)"""
         return HttpRequest(
             self.method,
             self.url,
@@ -143,7 +144,7 @@ class HttpRequest:
         )
 
     def has_header(self, *names: str) -> bool:
-        """Whether it has a header of one of these names, which are in lower case."""
+        """Whether it has a header with one of these names, given in lower case."""
         return not {*map(str.lower, self.headers)}.isdisjoint(names)
 
     def __repr__(self) -> str:
@@ -163,13 +164,13 @@ class HttpResponse:
         """The body as JSON.
 
         Raises:
-            DecodeError: when it is none.
+            DecodeError: when it is not valid JSON.
         """
         return decode_json(self.body)
 
 
 def _merged(headers: Mapping[str, str], newer: Mapping[str, str]) -> dict[str, str]:
-    """Headers, with the newer ones in place of those of the same name, however written."""
+    """Headers, with the newer ones in place of those with the same name in any case."""
     merged = {**headers, **newer}
     if len({*map(str.lower, merged)}) == len(merged):
         return merged
@@ -198,13 +199,13 @@ class IncomingResponse(Protocol):
         ...
 
     def close(self) -> None:
-        """Give the connection back if the body was read, drop it otherwise. Idempotent."""
+        """Give the connection back if the body was read, close it otherwise. Idempotent."""
         ...
 
 
 class ReusableResponse(IncomingResponse, Protocol):
-    """The ability of a response to give its connection back after a stream's terminator, where the
-    end of the body has not been read."""
+    """The ability of a response to give its connection back after a stream's terminator, even if
+    the end of the body has not been read."""
 
     def release(self) -> None:
         """Called in place of ``close``: nothing more is read. Give the connection back once the end
@@ -213,13 +214,13 @@ class ReusableResponse(IncomingResponse, Protocol):
 
 
 class Transport(Protocol):
-    """What carries a request: HTTP, or what a provider has in its place."""
+    """What carries a request: HTTP, or a provider's own substitute."""
 
     async def open(self, request: HttpRequest, timeout: Timeout) -> IncomingResponse:
         """Send the request and return when the response's headers have come.
 
         Raises:
-            TransportError, DeadlineExceededError: never an exception of a library below.
+            TransportError, DeadlineExceededError: never an exception of an underlying library.
         """
         ...
 
@@ -231,9 +232,9 @@ class Transport(Protocol):
 def base_url_parts(address: str) -> SplitResult:
     """The parts of a host's address, as it was pasted; white space around it is stripped.
 
-    What a path and a query cannot hold is percent-encoded, as a browser does when it is pasted
-    there: letters beyond ASCII, and a percent sign that encodes nothing. An empty address is none:
-    what was meant for one host must not go to another by default.
+    Characters that a path or a query cannot hold are percent-encoded, as a browser does with a
+    pasted address: letters beyond ASCII, and a percent sign that encodes nothing. An empty address
+    is refused: what was meant for one host must not go to another by default.
 
     Raises:
         InvalidRequestError: when it is not an http(s) URL; a password in it is not quoted.
@@ -252,7 +253,7 @@ def base_url_parts(address: str) -> SplitResult:
 
 
 def _suggestion(address: str) -> str:
-    """The URL that was meant by a host without a scheme."""
+    """The URL that a host without a scheme probably means."""
     found = re.fullmatch(
         r"([a-z0-9-]+(?:\.[a-z0-9-]+)*)(:\d+)?(/[\w./-]*)?", address, re.IGNORECASE
     )
@@ -263,7 +264,7 @@ def _suggestion(address: str) -> str:
 
 
 def _encoded(text: str) -> str:
-    """A path or a query that can be sent; what is encoded already stays as it is."""
+    """A path or a query that can be sent; what is encoded already stays unchanged."""
     return quote(_LONE_PERCENT.sub("%25", text), safe="%:/?[]@!$&'()*+,;=")
 
 
