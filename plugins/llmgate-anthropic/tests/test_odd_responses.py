@@ -297,6 +297,33 @@ def test_an_end_that_comes_late_or_twice_says_no_more() -> None:
     assert expected == read_events([*events[:-2], *ends, *ends, *events[-2:]])[0]
 
 
+def test_what_is_empty_or_zero_may_be_left_out() -> None:
+    """As by hosts that are written in Go: a text, a piece of one or of an input, and an index."""
+    call: Any = {"type": "tool_use", "id": "t1", "name": "weather"}
+    pieces: Any = [
+        *({"type": "thinking_delta", "thinking": "Hm."}, {"type": "signature_delta"}),
+        *({"type": "text_delta"}, {"type": "text_delta", "text": "Good day."}),
+        *({"type": "input_json_delta"}, {"type": "input_json_delta", "partial_json": "{}"}),
+    ]
+    events = events_of({**CALLING, "content": []})
+    for index, block in enumerate([{"type": "thinking"}, {"type": "text"}, call]):
+        place = {"index": index} if index else {}
+        events[-2:-2] = [
+            {"type": "content_block_start", **place, "content_block": block},
+            *(
+                {"type": "content_block_delta", **place, "delta": delta}
+                for delta in pieces[2 * index : 2 * index + 2]
+            ),
+            {"type": "content_block_stop", **place},
+        ]
+    content: Any = [{"type": "thinking", "thinking": "Hm."}, TEXT, {**call, "input": {}}]
+    assert read_whole({**CALLING, "content": content})[0] == read_events(events)[0]
+    nothing = {**CALLING, "content": [{"type": "text"}, call]}
+    for completion, report in both_of(nothing):
+        assert completion.choices[0].message.content is None
+        assert [] == [*report]
+
+
 # --- errors with status 200 ---------------------------------------------------------------
 
 

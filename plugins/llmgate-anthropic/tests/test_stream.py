@@ -271,7 +271,8 @@ def test_error_in_a_stream_is_typed(frame: Frame, kind: Any, status: int | None)
         [START, end(0)],
         [START, TEXT[0], {"type": "content_block_delta", "index": 0}],
         [START, TEXT[0], go_on(0, "text_delta", text=5)],
-        [START, TEXT[0], go_on(0, "input_json_delta")],
+        [START, TEXT[0], go_on(0, "input_json_delta", json="{}")],
+        [START, TEXT[0], go_on(0, "text_delta", content="x")],
     ],
 )
 def test_event_that_makes_no_sense_is_refused(events: list[Any]) -> None:

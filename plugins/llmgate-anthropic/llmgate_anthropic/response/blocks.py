@@ -12,7 +12,7 @@ from typing import Any
 from llmgate.provider.kit import Fields, PartialObject, SideFields, arguments_text
 from llmgate.report import Report
 
-__all__ = ["Block", "index_of", "text_in"]
+__all__ = ["Block", "index_of", "piece_in", "text_in"]
 
 
 @dataclass(slots=True)
@@ -34,7 +34,7 @@ class Block:
         """A piece of the JSON of its input; some hosts send the whole value."""
         piece = delta.get("partial_json")
         if piece is None or isinstance(piece, str):
-            return text_in(delta, "partial_json")
+            return piece_in(delta, "partial_json")
         return arguments_text(piece, f"{self.path}.input", report)
 
     def continue_with(self, delta: Mapping[str, Any]) -> None:
@@ -59,13 +59,25 @@ def text_in(fields: Mapping[str, Any], key: str) -> str:
     return value if isinstance(value, str) else Fields(fields).text(key)
 
 
-def index_of(event: dict[str, Any], report: Report | None) -> int:
-    """The index of the block that an event is about.
+def piece_in(fields: Mapping[str, Any], key: str) -> str:
+    """A text to be added; hosts that leave out what is empty have none in its place.
 
     Raises:
-        DecodeError: when it has none.
+        DecodeError: when something else is in its place, or in another field.
     """
-    index = event.get("index")
+    is_empty = fields.get(key) is None and not any(
+        value for name, value in fields.items() if name != "type"
+    )
+    return "" if is_empty else text_in(fields, key)
+
+
+def index_of(event: dict[str, Any], report: Report | None) -> int:
+    """The index of the block that an event is about; some hosts leave out a zero.
+
+    Raises:
+        DecodeError: when it is none.
+    """
+    index = event.get("index", 0)
     if type(index) is int:
         return index
     read = SideFields(event, report).integer("index")

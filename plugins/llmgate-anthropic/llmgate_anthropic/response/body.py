@@ -26,6 +26,7 @@ from llmgate.provider.kit import (
 )
 from llmgate.report import Report
 from llmgate.types import Choice, Completion, Function, Message, ToolCall
+from llmgate_anthropic.response.blocks import piece_in
 from llmgate_anthropic.response.errors import error_in
 from llmgate_anthropic.response.parts import (
     OF_A_MESSAGE,
@@ -146,7 +147,7 @@ class _Parts:
         self.count += 1
         match fields.text("type"):
             case "text":
-                start = self._add_text(fields.text("text"))
+                start = self._add_text(piece_in(fields.payload, "text"))
                 self.annotations += annotations_of(side, start, self.length)
             case "thinking":
                 self.thoughts.append(side.text("thinking") or "")

@@ -36,7 +36,7 @@ from llmgate.types import (
     FunctionDelta,
     ToolCallDelta,
 )
-from llmgate_anthropic.response.blocks import Block, index_of, text_in
+from llmgate_anthropic.response.blocks import Block, index_of, piece_in, text_in
 from llmgate_anthropic.response.errors import error_from_event, error_in
 from llmgate_anthropic.response.parts import (
     OF_A_MESSAGE,
@@ -269,7 +269,7 @@ class MessagesDecoder:
     def _begin(self, block: Block, given: dict[str, Any]) -> Iterable[Chunk]:
         match text_in(given, "type"):
             case "text":
-                return self._add_text(text_in(given, "text"))
+                return self._add_text(piece_in(given, "text"))
             case "thinking":
                 side = SideFields(given, self._report, block.path)
                 return self._add_thought(side.text("thinking") or "")
@@ -296,17 +296,19 @@ class MessagesDecoder:
             raise DecodeError("delta must be an object")
         match text_in(delta, "type"):
             case "text_delta":
-                piece = text_in(delta, "text")
+                piece = piece_in(delta, "text")
                 block.partial.pieces("text").append(piece)
                 return self._add_text(piece)
             case "input_json_delta":
                 return self._add_input(block, block.input_piece(delta, self._report))
             case "thinking_delta":
-                piece = text_in(delta, "thinking")
+                piece = piece_in(delta, "thinking")
                 block.partial.pieces("thinking").append(piece)
                 return self._add_thought(piece)
             case "signature_delta":
-                block.partial.fields["signature"] = text_in(delta, "signature")
+                signature = piece_in(delta, "signature")
+                if "signature" in delta:
+                    block.partial.fields["signature"] = signature
             case "citations_delta":
                 fields, cited = block.partial.fields, delta.get("citation")
                 earlier = fields.get("citations")
