@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from llmgate import Client
-from llmgate.provider.http import decode_json
+from llmgate import Client, InvalidRequestError, UnsupportedError
+from llmgate.provider.http import decode_json, is_array, is_object
 from llmgate.testing import FakeProvider
 
 Messages = list[dict[str, Any]]
@@ -107,3 +109,73 @@ async def test_the_function_of_a_custom_call_is_not_looked_at() -> None:
     result = {"role": "tool", "tool_call_id": "a", "content": "x"}
     [found, _] = await sent([message, result])
     assert call == found["tool_calls"][1]
+
+
+# --- one value changed, anywhere ---
+
+CALLS: list[Any] = [
+    {"id": "a", "type": "function", "function": {"name": "weather", "arguments": "{}"}},
+    CUSTOM,
+    HOSTS_CALL,
+]
+PARTS: list[Any] = [
+    {"type": "text", "text": "Hi"},
+    {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+    {"type": "input_audio", "input_audio": {"data": "UklGRAAA", "format": "wav"}},
+    {"type": "file", "file": {"file_data": "data:application/pdf;base64,JVBERi0="}},
+]
+TOOL: dict[str, Any] = {"name": "weather", "parameters": {"type": "object", "properties": {}}}
+WHOLE: dict[str, Any] = {
+    "messages": [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": PARTS, "name": "n"},
+        {"role": "assistant", "content": None, "tool_calls": CALLS, "function_call": CALLED},
+        {"role": "tool", "content": "x", "tool_call_id": "a"},
+        {"role": "function", "content": "x", "name": "weather"},
+    ],
+    "tools": [{"type": "function", "function": TOOL}, {"type": "custom", "custom": {"name": "f"}}],
+    "tool_choice": {"type": "function", "function": {"name": "weather"}},
+}
+LEGACY: dict[str, Any] = {
+    "messages": WHOLE["messages"],
+    "functions": [TOOL],
+    "function_call": {"name": "weather"},
+    "response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {}}},
+}
+JUNK: list[Any] = [None, True, 0, -1.5, "", "data", "data:", [], {}, [1], {"a": 1}, [{}], [None]]
+
+
+def places_in(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Each container in a value with each key, or index, of it."""
+    keys: list[Any] = []
+    if is_object(value):
+        keys = [*value]
+    elif is_array(value):
+        keys = [*range(len(value))]
+    for key in keys:
+        yield value, key
+        yield from places_in(value[key])
+
+
+@pytest.mark.parametrize("name", ["tool_calls", "function_call", "function", "type", None])
+@pytest.mark.parametrize("arguments", [WHOLE, LEGACY], ids=["tools", "functions"])
+def test_any_value_in_place_of_any_other(arguments: dict[str, Any], name: str | None) -> None:
+    """A call is taken or refused, and nothing else is raised, whatever stands where: another value,
+    none, or a further key."""
+    taken = refused = 0
+    with Client(providers={"fake": FakeProvider()}) as client:
+        for number, _ in enumerate(places_in(arguments)):
+            for junk in JUNK:
+                changed = copy.deepcopy(arguments)
+                container, key = [*places_in(changed)][number]
+                is_named = name is not None and isinstance(container, dict)
+                container[name if is_named else key] = junk
+                changed = {key: value for key, value in changed.items() if key in arguments}
+                messages = changed.pop("messages")
+                try:
+                    client.preview("fake/m", messages, **changed)
+                    taken += 1
+                except (InvalidRequestError, UnsupportedError):
+                    refused += 1
+    assert taken > 100
+    assert refused > 100
