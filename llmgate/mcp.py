@@ -29,6 +29,8 @@ __all__ = ["McpServer", "McpTool", "mcp_server"]
 
 _MAX_PAGES = 100
 _CLOSE_SECONDS = 5.0
+_CONNECTION_CLOSED = -32000
+"""The code of the error by which the package says that a connection is gone."""
 
 
 def mcp_server(
@@ -117,7 +119,8 @@ class _ServerParameters:
 
 
 class McpServer:
-    """A server of tools. It is opened once, and closed when the last who opened it closes it."""
+    """A server of tools. It is opened once, and closed when the last who opened it closes it. Where
+    the connection was lost in between, who opens it next connects anew."""
 
     def __init__(
         self,
@@ -148,10 +151,7 @@ class McpServer:
         self._users += 1
         try:
             async with asyncio.timeout(self._timeout):
-                if self._connection is None:
-                    self._connection = _Connection(self._parameters)
-                client = await self._connection.client()
-                found = await _listed(client)
+                client, found = await self._connected()
         except LLMGateError:
             await self.close_tools()
             raise
@@ -164,6 +164,25 @@ class McpServer:
         else:
             return await self._used(client, found)
         raise LLMGateError(f"{self!r} cannot be used: {reason}")
+
+    async def _connected(self) -> tuple[Any, list[Any]]:
+        """The client and the tools of the connection that is kept, or of another one where it was
+        lost, as when the command has ended."""
+        kept = self._connection
+        if kept is not None:
+            try:
+                client = await kept.client()
+                return client, await _listed(client)
+            except Exception as error:
+                if getattr(error, "code", None) != _CONNECTION_CLOSED:
+                    raise
+            if self._connection is kept:  # nobody else has begun another one
+                self._connection = None
+            await kept.close()
+        if self._connection is None:
+            self._connection = _Connection(self._parameters)
+        client = await self._connection.client()
+        return client, await _listed(client)
 
     async def _used(self, client: Any, found: Sequence[Any]) -> list[McpTool]:
         names = {each.name for each in found}

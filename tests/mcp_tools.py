@@ -77,6 +77,12 @@ def everything() -> list[Any]:
     ]
 
 
+@SERVER.tool()
+def end() -> str:
+    """Ends the server, as a fault would."""
+    os._exit(1)
+
+
 if __name__ == "__main__":
     if sys.argv[1:]:
         SERVER.run("streamable-http", host="127.0.0.1", port=int(sys.argv[1]))

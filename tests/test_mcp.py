@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+import llmgate.mcp
 from llmgate import (
     Client,
     InvalidRequestError,
@@ -98,6 +99,42 @@ async def test_over_http(address: str) -> None:
         assert "at an address, open" in repr(server)
     assert "closed" in repr(server)
     assert address not in repr(server)
+
+
+async def test_a_server_that_ended_is_started_again() -> None:
+    """Whoever opens it next, alone or at once, has its tools; it is closed as ever."""
+    server = tools_of()
+    async with server:
+        for users in (1, 2):
+            with pytest.raises(Exception, match="Connection closed"):
+                await (await tool_of(server, "end")).run({})
+            opened = await asyncio.gather(*(server.open_tools() for _ in range(users)))
+            add = next(tool for tool in opened[-1] if tool.name == "add")
+            assert await add.run({"first": 1, "second": 2}) == "3"
+            for _ in range(users + 1):  # one of them had it end
+                await server.close_tools()
+        assert "open" in repr(server)
+    assert "closed" in repr(server)
+
+
+async def test_a_server_that_lists_nothing_stays_connected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Others may be using it."""
+
+    async def failing(_: object) -> None:
+        raise ValueError("no list")
+
+    server = tools_of()
+    async with server:
+        add = await tool_of(server, "add")
+        with monkeypatch.context() as patched:
+            patched.setattr(llmgate.mcp, "_listed", failing)
+            with pytest.raises(LLMGateError, match="cannot be used: ValueError: no list"):
+                await server.open_tools()
+        assert await add.run({"first": 1, "second": 2}) == "3"
+        await server.close_tools()
+    assert "closed" in repr(server)
 
 
 async def tool_of(server: Any, name: str) -> Any:
