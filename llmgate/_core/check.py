@@ -254,7 +254,7 @@ def check_input(given: Any) -> list[str] | list[list[int]]:
     if isinstance(first, int):
         return [_checked("tokens", items, "input")]
     if isinstance(first, Iterable) and not isinstance(first, str):
-        return [_token_ids(item, f"input[{place}]") for place, item in enumerate(items)]
+        return [_token_ids(item, f"input[{index}]") for index, item in enumerate(items)]
     return cast("list[str]", _checked("texts", items, "input"))
 
 
@@ -299,11 +299,11 @@ def check_documents(given: Any) -> list[str | dict[str, Any]]:
     items = [_as_dictionary(each) for each in _items(given, "documents", "a list")]
     if not items:
         raise InvalidRequestError("expected at least one document", path="documents")
-    for place, item in enumerate(items):
+    for index, item in enumerate(items):
         if not isinstance(item, str) and not (is_object(item) and item):
             got = "an empty object" if is_object(item) else kind_of(item)
             reason = f"expected a string or an object, got {got}"
-            raise InvalidRequestError(reason, path=f"documents[{place}]")
+            raise InvalidRequestError(reason, path=f"documents[{index}]")
     return cast("list[str | dict[str, Any]]", check_json(items, "documents"))
 
 

@@ -204,16 +204,16 @@ def _with_answered_calls(
         else:
             break
     kept: list[ToolCallParam] = []
-    for number, each in enumerate(message.get("tool_calls", ())):
+    for call_index, each in enumerate(message.get("tool_calls", ())):
         name = _name_of(each)
         is_answered = _id_of(each) in identifiers
         if not is_answered and name in names:
             names.remove(name)
             is_answered = True
-        if is_answered or number == 0:
+        if is_answered or call_index == 0:
             kept.append(each)
         else:
-            path = f"messages[{index}].tool_calls[{number - 1}]"
+            path = f"messages[{index}].tool_calls[{call_index - 1}]"
             reason = "no result of it follows, as the legacy form answers one call"
             call.report.add("dropped", path, reason, given=each)
     return cast("AssistantMessage", {**message, "tool_calls": kept})

@@ -87,10 +87,10 @@ def respelled_parts(
     given = {id(sent): text for text, sent in respelled}
     for index, message in enumerate(messages):
         content = message.get("content")
-        for place, part in enumerate(content) if is_array(content) else ():
+        for part_index, part in enumerate(content) if is_array(content) else ():
             for path, value in _values_of(part):
                 if id(value) in given:
-                    where = f"messages[{index}].content[{place}].{path}"
+                    where = f"messages[{index}].content[{part_index}].{path}"
                     text, sent = excerpt(given[id(value)], 60), excerpt(str(value), 60)
                     reason = "in the spelling that hosts know"
                     yield Deviation("converted", where, reason, text, sent)

@@ -130,9 +130,9 @@ def primary_and_fallbacks(model: Any) -> tuple[str, tuple[str, ...]]:
 
 @lru_cache(maxsize=256)
 def _checked_names(names: tuple[Any, ...]) -> tuple[str, tuple[str, ...]]:
-    for number, name in enumerate(names):
+    for index, name in enumerate(names):
         if not isinstance(name, str) or not name.strip():
-            raise InvalidRequestError.expected("'provider/model'", name, f"model[{number}]")
+            raise InvalidRequestError.expected("'provider/model'", name, f"model[{index}]")
     if not names:
         raise InvalidRequestError("expected at least one model", path="model")
     return names[0], tuple(dict.fromkeys(names[1:]))

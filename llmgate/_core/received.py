@@ -50,7 +50,7 @@ class Received:
         tools = parameters.get("tools")
         if is_array(tools):
             parameters["tools"] = [
-                self._with_type(tool, f"tools[{place}]") for place, tool in enumerate(tools)
+                self._with_type(tool, f"tools[{index}]") for index, tool in enumerate(tools)
             ]
         return parameters
 
@@ -98,18 +98,18 @@ class Received:
             del message["tool_calls"]  # hosts write an empty list, and refuse it
             return
         message["tool_calls"] = [
-            self._call(call, index, number) if is_object(call) else call
-            for number, call in enumerate(calls)
+            self._call(call, index, call_index) if is_object(call) else call
+            for call_index, call in enumerate(calls)
         ]
 
-    def _call(self, given: dict[str, Any], index: int, number: int) -> dict[str, Any]:
-        path = f"messages[{index}].tool_calls[{number}]"
+    def _call(self, given: dict[str, Any], index: int, call_index: int) -> dict[str, Any]:
+        path = f"messages[{index}].tool_calls[{call_index}]"
         call: dict[str, Any] = self._with_type(given, path)
         function = call.get("function")
         if is_object(function):
             call["function"] = self._with_arguments(function, f"{path}.function")
         if _is_empty(call.get("id")) and (is_object(function) or is_object(call.get("custom"))):
-            call["id"] = f"call_{index}_{number}"
+            call["id"] = f"call_{index}_{call_index}"
             self._record("injected", f"{path}.id", "a result names its call", sent=call["id"])
         if isinstance(call.get("id"), str):
             name = function.get("name") if is_object(function) else None

@@ -102,11 +102,11 @@ def valid_messages(messages: Iterable[Any]) -> list[Any] | None:
     history: _History | None = None
     earlier: tuple[_Known | None, ...] = ()
     has_news = False
-    for place, message in enumerate(messages):
-        if place == _BEGINNING:
+    for index, message in enumerate(messages):
+        if index == _BEGINNING:
             history = _history(*[each.json for each in found])
             earlier, has_news = history.known, False
-        known = earlier[place] if place < len(earlier) else None
+        known = earlier[index] if index < len(earlier) else None
         try:
             # of texts alone, what is equal is the same; a number may be equal to a truth value
             is_known = known is not None and known.is_plain and bool(known.written == message)

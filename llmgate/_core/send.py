@@ -102,7 +102,7 @@ async def send_with_retries(
             if other is None:
                 pause = attempt.pause_after(error)
             else:
-                pause = attempt.pause_after_refusal(cast("ProviderError", error))
+                pause = attempt.pause_after_rejection(cast("ProviderError", error))
                 request = with_given_headers(other, state.extra_headers)
             if pause is None:
                 raise
@@ -116,7 +116,7 @@ async def send_with_retries(
 def pause_before_next(error: LLMGateError, state: CallState, *, answered: bool) -> float | None:
     """The seconds to wait before another attempt; None when there is to be no other."""
     try:
-        wait = _pause_of(state.policy, error, state.retries + 1, answered=answered)
+        wait = _pause_of(state.retry_policy, error, state.retries + 1, answered=answered)
     except Exception as failure:  # noqa: BLE001 - a policy's functions are the caller's
         error.message += f"; not retried: the retry policy failed: {describe_error(failure)}"
         error.args = (error.message,)
@@ -223,11 +223,10 @@ _NOT_PROCESSED = frozenset({408, 425, 429, 503, 529})
 
 
 class _Attempt:
-    """One attempt at a request. ``answered`` is None until its status has come, False when that is
-    an error's, and True when it is that of a completion."""
+    """One attempt at a request. ``answered`` is True once a status of success has come."""
 
     def __init__(self, request: HttpRequest, state: CallState, wait: float) -> None:
-        self.answered: bool | None = None
+        self.answered = False
         self._request = request
         self._state = state
         self._wait = wait
@@ -241,17 +240,17 @@ class _Attempt:
         # a DeadlineExceededError is retried only in its phase ``connect``
         was_not_sent = isinstance(error, ConnectError | DeadlineExceededError)
         is_harmless = self._request.idempotent or was_not_processed or was_not_sent
-        is_requested = isinstance(error, ReadError) and self._state.policy.retry_reads
+        is_requested = isinstance(error, ReadError) and self._state.retry_policy.retry_reads
         if not (is_harmless or _is_unprocessed(error) or is_requested):
             return None  # the server may have acted on it
-        if self._state.is_refused_again(error):
+        if self._state.is_rejected_again(error):
             return None
-        return pause_before_next(error, self._state, answered=bool(self.answered))
+        return pause_before_next(error, self._state, answered=self.answered)
 
-    def pause_after_refusal(self, error: ProviderError) -> float | None:
-        """The same where another request takes the place of one that the host refused: that is
+    def pause_after_rejection(self, error: ProviderError) -> float | None:
+        """The same where another request takes the place of one that the host rejected: that is
         sent at once, as a retry. Where none is left, the error says that it would have helped."""
-        marked, most = (error.retryable, error.retry_after), self._state.policy.max_retries
+        marked, most = (error.retryable, error.retry_after), self._state.retry_policy.max_retries
         error.retryable, error.retry_after = True, 0.0
         pause = self.pause_after(error)
         if pause is not None:

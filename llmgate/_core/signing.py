@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from llmgate._core.state import CallState
-from llmgate._core.token_cache import REFUSED
+from llmgate._core.token_cache import REJECTED
 from llmgate._core.views import innermost
 from llmgate.errors import LLMGateError, ResponseTooLargeError
 from llmgate.provider.http import HttpRequest, HttpResponse
@@ -66,9 +66,9 @@ class CallSigning:
     async def once(self, key: str, make: Callable[[], Awaitable[Token]]) -> Token:
         """The token that ``make`` returned, shared by all calls of the client to this provider."""
         state, previous = self._state, self.previous
-        is_refused = previous is not None and previous.status in REFUSED
-        refused = state.tokens_used.get(key) if is_refused else None
-        token = await state.tokens.get(innermost(state.provider), key, make, refused)
+        is_rejected = previous is not None and previous.status in REJECTED
+        rejected = state.tokens_used.get(key) if is_rejected else None
+        token = await state.tokens.get(innermost(state.provider), key, make, rejected)
         state.tokens_used[key] = token
         return cast("Token", token)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar, ca
 
 from llmgate._core.deadline import Deadline
 from llmgate._core.failures import plugin_error
-from llmgate._core.token_cache import REFUSED, TokenCache
+from llmgate._core.token_cache import REJECTED, TokenCache
 from llmgate._text.dataclass import slotted
 from llmgate._text.redact import find_secrets, is_repeated, redact
 from llmgate.errors import (
@@ -83,7 +83,7 @@ class CallState:
     provider: Provider
     transport: Transport
     timeout: Timeout
-    policy: RetryPolicy
+    retry_policy: RetryPolicy
     budget: RetryBudget
     emit: Callable[[Event], None] | None = None
     extra_headers: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -124,11 +124,11 @@ class CallState:
         self.reserved = 0
         return number
 
-    def is_refused_again(self, error: LLMGateError) -> bool:
+    def is_rejected_again(self, error: LLMGateError) -> bool:
         """Whether new credentials, made after a rejection, were rejected as well: that is final."""
         before = self.previous
-        is_refusal = isinstance(error, AuthenticationError)
-        return is_refusal and before is not None and before.status in REFUSED
+        is_rejection = isinstance(error, AuthenticationError)
+        return is_rejection and before is not None and before.status in REJECTED
 
     def exchange(self) -> Exchange:
         """How the response was obtained, for completions and streams."""

@@ -27,7 +27,7 @@ _MARGIN_SECONDS = 60.0
 _CHECK_SECONDS = 1.0
 """How often a call checks that the loop on which another call makes the token is still running."""
 _MAX_TOKENS = 256
-REFUSED = (401, 403)
+REJECTED = (401, 403)
 """Statuses of a request that was rejected, possibly because of its credentials."""
 
 
@@ -51,14 +51,14 @@ class TokenCache:
         provider: Provider,
         key: str,
         make: Callable[[], Awaitable[Expiring]],
-        refused: Expiring | None,
+        rejected: Expiring | None,
     ) -> Expiring:
         """The cached token of that key, made if none is valid.
 
-        ``refused`` is the token that the provider has just rejected.
+        ``rejected`` is the token that the provider has just rejected.
         """
         while True:
-            entry, is_new = self._entry(provider, key, refused)
+            entry, is_new = self._entry(provider, key, rejected)
             if is_new:
                 entry.start(make)
             try:
@@ -69,12 +69,14 @@ class TokenCache:
             except LLMGateError as error:  # each caller adds details of its call to its own copy
                 raise (error if is_new else copy.copy(error)) from None
 
-    def _entry(self, provider: Provider, key: str, refused: Expiring | None) -> tuple[_Entry, bool]:
+    def _entry(
+        self, provider: Provider, key: str, rejected: Expiring | None
+    ) -> tuple[_Entry, bool]:
         """The entry to wait for, and whether it is new."""
         name = (id(provider), key)
         with self._lock:
             found = self._entries.get(name)
-            if found is not None and found.provider is provider and found.is_usable(refused):
+            if found is not None and found.provider is provider and found.is_usable(rejected):
                 return found, False
             self._entries.pop(name, None)
             while len(self._entries) >= _MAX_TOKENS:  # rotating keys make many providers
@@ -98,13 +100,13 @@ class _Entry:
         """Begin to make the token."""
         self._task = self._loop.create_task(self._make(make))
 
-    def is_usable(self, refused: Expiring | None) -> bool:
+    def is_usable(self, rejected: Expiring | None) -> bool:
         """Whether the token is valid, or is being made."""
         if not self._future.done():
             return self._loop.is_running()
         if self._future.exception() is not None:
             return False
-        return self._future.result() is not refused and time.time() < self._until
+        return self._future.result() is not rejected and time.time() < self._until
 
     async def wait(self) -> Expiring:
         """The token, once it is made.

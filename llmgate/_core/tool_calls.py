@@ -85,13 +85,13 @@ class ToolCaller:
 
         outcomes: list[ToolCalled | ToolFailed | None] = [None] * len(calls)
 
-        async def one(place: int) -> None:
-            outcomes[place] = await self._call(calls[place])
+        async def one(index: int) -> None:
+            outcomes[index] = await self._call(calls[index])
 
         with anyio.move_on_after(seconds) as limit:
             async with anyio.create_task_group() as group:
-                for place in range(len(calls)):
-                    group.start_soon(one, place)
+                for index in range(len(calls)):
+                    group.start_soon(one, index)
         if limit.cancelled_caught:
             raise DeadlineExceededError("the time limit of the tool loop passed while tools ran")
         return cast("list[ToolCalled | ToolFailed]", outcomes)
