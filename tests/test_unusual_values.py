@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
 
 import pytest
+from pydantic import BaseModel
 
 from llmgate import Client, InvalidRequestError
 from llmgate.testing import FakeProvider
@@ -88,3 +89,51 @@ async def test_an_array_as_the_name_of_a_result() -> None:
     """It is the name of no call."""
     nameless = {"role": "tool", "content": "x", "name": ARRAY}
     assert "messages[1].name" == await refused([calls(CALL), nameless])
+
+
+# --- objects whose own code fails ---
+
+
+class Failing:
+    """Like a model of pydantic's that cannot be written."""
+
+    def model_dump(self, **_: Any) -> dict[str, Any]:
+        """It fails."""
+        raise RuntimeError("no serializer")
+
+
+class Lost(Mapping[str, Any]):
+    """A mapping that has lost what its keys stand for."""
+
+    def __getitem__(self, key: str) -> Any:
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(["role"])
+
+    def __len__(self) -> int:
+        return 1
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (Failing(), "messages: Failing cannot be read: RuntimeError: no serializer"),
+        (Lost(), "messages: Lost cannot be read: KeyError: 'role'"),
+        (BaseModel, "messages[0]: the class BaseModel is not"),
+    ],
+)
+async def test_a_message_that_cannot_be_read(message: Any, reason: str) -> None:
+    """The error says whose code failed, and how; a class is no message."""
+    async with Client(providers={"fake": FakeProvider()}) as client:
+        with pytest.raises(InvalidRequestError) as caught:
+            await client.acompletion("fake/m", [message])
+    assert reason == str(caught.value)[: len(reason)]
+
+
+async def test_a_document_that_cannot_be_read() -> None:
+    """Likewise."""
+    async with Client(providers={"fake": FakeProvider()}) as client:
+        with pytest.raises(InvalidRequestError, match="Failing cannot be read") as caught:
+            await client.arerank("fake/m", "q", cast("Any", [Failing()]))
+    assert "documents" == caught.value.path

@@ -19,7 +19,7 @@ from llmgate._core.validators import validator
 from llmgate._text.contradictions import refuse_contradictions
 from llmgate._text.json import is_object
 from llmgate._text.shape import Shape
-from llmgate.errors import InvalidRequestError, describe_value
+from llmgate.errors import InvalidRequestError, describe_error, describe_value
 from llmgate.options import CallOptions, ChatParameters
 from llmgate.provider.call import PlainMessages, TextMessages
 from llmgate.report import Deviation
@@ -45,7 +45,11 @@ def check_messages(
     plain = _plain_messages(given)
     if plain is not None:
         return plain
-    dictionaries = given if {*map(type, given)} == {dict} else [*map(_as_dictionary, given)]
+    dictionaries = (
+        given
+        if {*map(type, given)} == {dict}
+        else [_as_dictionary(each, "messages") for each in given]
+    )
     changes = [] if changes is None else changes
     checked = valid_messages(dictionaries)
     if isinstance(checked, PlainMessages):
@@ -296,7 +300,7 @@ def check_documents(given: Any) -> list[str | dict[str, Any]]:
     Raises:
         InvalidRequestError: naming the path of what is wrong.
     """
-    items = [_as_dictionary(each) for each in _items(given, "documents", "a list")]
+    items = [_as_dictionary(each, "documents") for each in _items(given, "documents", "a list")]
     if not items:
         raise InvalidRequestError("expected at least one document", path="documents")
     for index, item in enumerate(items):
@@ -342,13 +346,21 @@ def _option_names() -> frozenset[str]:
     return frozenset(CallOptions.__annotations__ | ChatParameters.__annotations__) | {"stream"}
 
 
-def _as_dictionary(message: Any) -> Any:
-    """A response's message, or a pydantic model, as a dictionary."""
-    if is_object(message):
+def _as_dictionary(message: Any, path: str) -> Any:
+    """A response's message, or a pydantic model, as a dictionary.
+
+    Raises:
+        InvalidRequestError: when its own code fails.
+    """
+    if is_object(message) or isinstance(message, type):
         return message
-    if isinstance(message, Mapping):
-        return {**cast("Mapping[str, Any]", message)}
-    return message.model_dump(exclude_none=True) if hasattr(message, "model_dump") else message
+    try:
+        if isinstance(message, Mapping):
+            return {**cast("Mapping[str, Any]", message)}
+        return message.model_dump(exclude_none=True) if hasattr(message, "model_dump") else message
+    except Exception as error:
+        reason = f"{kind_of(cast('object', message))} cannot be read: {describe_error(error)}"
+        raise InvalidRequestError(reason, path=path) from error
 
 
 def _checked(kind: Kind, value: Any, path: str, context: Any = None) -> Any:

@@ -258,7 +258,7 @@ _SHAPES: Iterable[tuple[frozenset[str], str]] = (
 
 def describe_foreign_message(message: Any) -> str | None:
     """Advice for a value that stands in place of a message, if its library is known."""
-    if hasattr(message, "model_dump"):
+    if hasattr(message, "model_dump") and not isinstance(message, type):
         message = message.model_dump()
     if isinstance(message, Mapping):
         keys: set[Any] = {*message}
