@@ -30,6 +30,9 @@ _PLAIN: list[Any] = [
     event_of({"content": "x"}, x_groq={"id": "1"}),
     event_of({"content": "x", "channel": "final"}),
     event_of({"content": "x"}, choice=1),
+    event_of({"content": "x"}, choice=2**63),
+    event_of(choices=[{"index": 0, "delta": {"content": "x"}, "logprobs": {}}]),
+    event_of(choices=[{"index": 0, "delta": {"content": "x"}, "logprobs": {"content": []}}]),
     event_of({"content": "x"}, created=1.5),
     event_of({"tool_calls": [{"index": 4, "id": "a", "function": {"name": "f", "arguments": ""}}]}),
     event_of({"tool_calls": [{"index": 4, "function": {"arguments": "{"}}]}),
@@ -108,6 +111,12 @@ def test_a_template_is_not_for_whole_messages() -> None:
     assert ["Hi", None, None] == [
         only_choice([chunk]).delta.content for chunk in _streamed([whole, whole, whole])
     ]
+
+
+def test_a_time_beyond_all_numbers_is_kept_as_it_came() -> None:
+    """As in a whole response: it is no time, and stays in the chunk's extra."""
+    chunk, *_ = chunks_of(event_of({"content": "x"}, created=2**63), TERMINATOR)
+    assert (0, 2**63) == (chunk.created, chunk.extra["created"])
 
 
 def test_an_event_in_an_unusual_way_does_not_lend_its_choice() -> None:

@@ -83,6 +83,7 @@ def is_plain_head(
     return (
         type(identifier) is str
         and type(created) is int
+        and abs(created) < _MOST
         and type(model) is str
         and type(kind) is str
         and (fingerprint is None or type(fingerprint) is str)
@@ -90,10 +91,13 @@ def is_plain_head(
     )
 
 
+_MOST = 2**63
+
+
 def _seconds(side: SideFields) -> int | None:
     """A time of creation in whole seconds; some hosts send fractions, or a date."""
     created = seconds_of(side.payload.get("created"))
-    if type(created) is int and abs(created) < 2**63:
+    if type(created) is int and abs(created) < _MOST:
         return created
     if isinstance(created, str) and not created.isdecimal():
         try:

@@ -28,7 +28,7 @@ def plain_completion(payload: Any) -> Completion | None:
     fingerprint, tier = payload.get("system_fingerprint"), payload.get("service_tier")
     if not is_plain_head(identifier, created, model, kind, fingerprint, tier):
         return None
-    if kind != "chat.completion" or "error" in payload or abs(created) >= _MOST:
+    if kind != "chat.completion" or "error" in payload:
         return None
     choice, usage = _choice(given), plain_usage(counts)
     if choice is None or usage is None:

@@ -224,7 +224,7 @@ class ChatDecoder:
         made.raw_extra = self._choice_extra
         if is_new:
             self._begun.add(self._index)
-            if (logprobs := choice.get("logprobs")) is not None:
+            if logprobs := choice.get("logprobs"):
                 made.raw_logprobs = logprobs
                 if self._parts is not None:
                     self._parts.logprobs.add(logprobs)
@@ -240,6 +240,7 @@ class ChatDecoder:
         message = pop("message") if "message" in extra else None
         if (
             type(index) is not int
+            or abs(index) >= _MOST
             or reason is not None
             or native is not None
             or (logprobs is not None and type(logprobs) is not _OBJECT)
@@ -391,7 +392,7 @@ class ChatDecoder:
             self._report.add("converted", "response", reason)
 
 
-_BRACE = ord("{")
+_BRACE, _MOST = ord("{"), 2**63
 _KIND = "chat.completion.chunk"
 _HEAD = ("id", "created", "model", "object", "system_fingerprint", "service_tier", "usage")
 _RARE = frozenset({"function_call", "annotations", "audio", "provider_data"})
