@@ -96,7 +96,7 @@ def line_of(record: BatchRecord) -> dict[str, Any]:
     """A record as a line of the output: ``completion`` as OpenAI writes it, or ``error``."""
     line: dict[str, Any] = {"index": record.index, "id": record.id}
     if record.completion is not None:
-        line["completion"] = record.completion.model_dump()
+        line["completion"] = record.completion.model_dump(mode="json")
         if record.completion.report:
             line["report"] = [str(deviation) for deviation in record.completion.report]
     if record.error is not None:

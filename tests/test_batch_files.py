@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import random
 import signal
@@ -177,6 +178,14 @@ async def test_what_deviates_stands_in_the_output(tmp_path: Path) -> None:
 
     [line] = await run_file(tmp_path, Reports())
     assert ["seed dropped: no such thing"] == line["report"]
+
+
+def test_a_number_that_json_lacks_is_null_in_the_output() -> None:
+    """Any parser reads it."""
+    completion = Completion([], extra={"score": [math.nan, -math.inf, 0.5]})
+    line = encoded_line(BatchRecord(0, "0", completion))
+    assert b"NaN" not in line
+    assert [None, None, 0.5] == json.loads(line)["completion"]["score"]
 
 
 async def test_an_output_that_cannot_be_written_ends_the_batch(
