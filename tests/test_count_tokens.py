@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from llmgate.hooks import CallEnded, Event
 from llmgate.middleware import Middleware, Shared
 from llmgate.middlewares.cache import Cache
 from llmgate.middlewares.routing import Router
+from llmgate.options import ChatParameters
+from llmgate.provider import Support
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import Flow
 from llmgate.testing import FakeProvider
@@ -133,6 +136,19 @@ def test_an_estimate_learns_from_the_usage_of_calls() -> None:
         image = {"type": "image_url", "image_url": {"url": "https://x.example/a.png"}}
         client.completion("fake/fake-1", [{"role": "user", "content": [image]}])
         assert "in 2 calls" in client.count_tokens("fake/fake-1", HI).basis
+
+
+class OnlyTools(Counting):
+    """Its model knows no formats: one is emulated, by a view of the provider."""
+
+    def abilities(self, model: str, parameters: ChatParameters) -> Mapping[str, Support]:
+        return {"tools": Support.NATIVE}
+
+
+def test_a_provider_counts_a_call_whose_format_is_emulated() -> None:
+    """On every version of Python, though a view is an instance of no protocol since 3.12."""
+    count = counts(OnlyTools(), response_format=list[int])
+    assert (len(HI[0]["content"]), False) == (count.tokens, count.is_estimate)
 
 
 @pytest.mark.parametrize("middleware", [[], [Router()]], ids=["a list", "a router of one's own"])

@@ -9,13 +9,16 @@ import pytest
 
 from llmgate._core.check import check_messages, check_parameters
 from llmgate._core.legacy import (
+    takes_functions,
     uses_functions,
     with_one_call_at_a_time,
     without_functions,
 )
+from llmgate._core.views import ProviderView
 from llmgate.errors import InvalidRequestError
-from llmgate.provider import Rule, Support
+from llmgate.provider import LegacyFunctions, Rule, Support
 from llmgate.provider.call import ProviderCall
+from llmgate.testing import FakeProvider
 from tests.legacy_functions import USER, result, tool_result
 
 FUNCTIONS: list[Any] = [{"name": "weather", "parameters": {"type": "object"}}]
@@ -230,3 +233,23 @@ def test_a_result_of_a_call_that_was_never_made_is_refused(
     with pytest.raises(InvalidRequestError, match=r"no call of '\w+' precedes it") as caught:
         without_functions(call_of(*history))
     assert path == caught.value.path
+
+
+class Legacy(FakeProvider, LegacyFunctions):
+    """A provider that takes functions natively, or does not."""
+
+    is_native = True
+
+    def takes_legacy_functions(self) -> bool:
+        return self.is_native
+
+
+def test_a_view_takes_functions_where_its_provider_does() -> None:
+    """On every version of Python, though a view is an instance of no protocol since 3.12."""
+    native, other = Legacy(), Legacy()
+    other.is_native = False
+    views: list[Any] = [
+        ProviderView(each, lambda completion: completion, lambda: lambda chunk: chunk)
+        for each in (native, other, FakeProvider())
+    ]
+    assert [True, False, False] == [takes_functions(view) for view in views]

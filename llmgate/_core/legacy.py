@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from llmgate._core.settings import as_hooks
-from llmgate._core.views import ProviderView
+from llmgate._core.views import ProviderView, innermost
 from llmgate._text.json import is_object
 from llmgate.errors import InvalidRequestError
 from llmgate.hooks import Hook, LoggingHook, as_dictionary
@@ -91,6 +91,7 @@ FUNCTIONS = frozenset({"functions", "function_call"})
 
 def takes_functions(provider: Provider) -> bool:
     """Whether a provider takes ``functions`` natively."""
+    provider = innermost(provider)  # since Python 3.12 a view is no instance of a protocol
     return isinstance(provider, LegacyFunctions) and provider.takes_legacy_functions()
 
 

@@ -16,6 +16,7 @@ from llmgate._core.base_client import BaseClient, run_blocking
 from llmgate._core.media import FilesToRead
 from llmgate._core.prepare import fit, hide_credentials, new_id, provider_of, resolve
 from llmgate._core.registry import Target
+from llmgate._core.views import innermost
 from llmgate.errors import InvalidRequestError, MissingKeyError
 from llmgate.options import CallOptions, EmbeddingOptions, ListOptions, RerankOptions
 from llmgate.provider import TokenCounter
@@ -236,7 +237,7 @@ class Operations(BaseClient):
         await self._load_provider(call, began)
         target = resolve(call, self._registry)
         provider = provider_of(call, target, self._registry)
-        if isinstance(provider, TokenCounter):
+        if isinstance(innermost(provider), TokenCounter):
             fitted = as_count(fit(call, target, provider))
             found = await count_by_provider(await self._new_state(call, fitted, provider, began))
             if found is not None:
