@@ -14,6 +14,7 @@ from llmgate.middleware import Middleware
 from llmgate.testing import FakeProvider
 from llmgate.tool_loop import (
     ToolCalled,
+    ToolLoopError,
     arun_tools,
     run_tools,
 )
@@ -220,3 +221,16 @@ def test_without_async() -> None:
     assert run.text == "Done."
     with pytest.raises(llmgate.UnknownProviderError):
         run_tools("nobody-has/it", MESSAGES, tools=[weather])
+
+
+@pytest.mark.parametrize("name", ["completion", "text", "parsed"])
+async def test_a_streamed_loop_that_was_not_read(name: str) -> None:
+    """It has no response yet, and says so; what is a sum of none is None or nothing."""
+    async with client_of("Done.") as client:
+        run = await arun_tools("fake/m", MESSAGES, tools=[weather], client=client, stream=True)
+        with pytest.raises(ToolLoopError, match="no response has come yet") as caught:
+            getattr(run, name)
+        assert run is caught.value.run
+        assert run.usage is None
+        [_ async for _ in run]
+        assert "Done." == run.text

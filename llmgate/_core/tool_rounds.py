@@ -71,7 +71,13 @@ class ToolRun:
 
     @property
     def completion(self) -> Completion:
-        """The last response."""
+        """The last response.
+
+        Raises:
+            ToolLoopError: before the first one.
+        """
+        if not self.completions:
+            raise ToolLoopError("no response has come yet: read the events first", run=self)
         return self.completions[-1]
 
     @property
