@@ -45,7 +45,7 @@ class Connections:
 
     ``http`` are the values of :class:`~llmgate.transports._settings.HttpSettings`, which refuses
     what is wrong with them; where a ``transport`` is given, it takes the place of all pools.
-    ``warns`` says whether there is a ``ResourceWarning`` where connections are left open.
+    ``warns`` says whether there is a ``ResourceWarning`` if connections are left open.
     """
 
     def __init__(
@@ -152,13 +152,15 @@ class Connections:
 
 
 def _loaded(settings: HttpSettings) -> HttpSettings:
-    """The settings, with certificates in place of their path, once the transport is imported."""
+    """Import the transport; returns the settings, with certificates loaded in place of their
+    path."""
     import_module(_TRANSPORT)
     return replace(settings, verify=settings.tls())
 
 
 def _forget(pools: ReferenceType[Pools], loop: ReferenceType[asyncio.AbstractEventLoop]) -> None:
-    """Drop the pool of a loop that has ended. The references are weak, so that both can end."""
+    """Forget the pool of a loop that has ended. The references are weak, so that both can be
+    collected."""
     pool_of, ended = pools(), loop()
     if pool_of is not None and ended is not None:
         pool_of.pop(ended, None)

@@ -1,4 +1,4 @@
-"""The time limits of one call, of which whichever comes first is enforced by the loop's clock.
+"""The time limits of one call; the loop's clock enforces whichever comes first.
 
 It cancels only what is awaited under ``with``; for a stream that nobody reads, it calls a function
 when the total is over. It does what ``asyncio.timeout`` does, names the limit that was exceeded,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from llmgate.options import Timeout
 
 _Limit: TypeAlias = tuple[float, float, str]
-"""When it passes, its length in seconds, and the name of its phase."""
+"""When the limit passes, its length in seconds, and the name of its phase."""
 
 
 class Deadline:
@@ -69,7 +69,7 @@ class Deadline:
         self._received_at: float | None = None  # the last piece, while the next is awaited
         self._passed: _Limit | None = None
         self._task: asyncio.Task[object] | None = None
-        self._cancellations = 0  # how often the task was cancelled since the limit passed
+        self._cancellations = 0  # how often it cancelled the task since the limit passed
 
     def elapsed(self) -> float:
         """Seconds since the call began."""
@@ -122,7 +122,7 @@ class Deadline:
         return at + self._unread
 
     def watch(self, expire: Callable[[], object]) -> None:
-        """Call this when the total is over while nothing is awaited."""
+        """Call this function when the total is over while nothing is awaited."""
         self._expire, self._loop = expire, asyncio.get_running_loop()
         self._context = copy_context()
         if self.timeout.first_token is not None:
@@ -190,8 +190,8 @@ class Deadline:
             self._start_timer(until - now)
 
     def _start_timer(self, seconds: float) -> None:
-        """Start a timer of so many seconds, and at most of the idle limit, so that idle limits
-        need no new one."""
+        """Start a timer of so many seconds, or of the idle limit if that is less, so that idle
+        limits need no new timer."""
         idle = self.timeout.idle
         if idle is not None and idle < seconds:
             seconds = idle

@@ -1,6 +1,6 @@
-"""Sources of chunks that are derived: from another stream, or from a complete response.
+"""Derived sources of chunks: from another stream, or from a whole completion.
 
-They open nothing, and close the stream that they derive from.
+They open no connection, and close the stream that they derive from.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from llmgate._core.state import Outcome
     from llmgate._core.stream import Stream
 
-# --- of another stream --------------------------------------------------------------------
+# --- from another stream --------------------------------------------------------------------
 
 
 class MappedSource:
@@ -41,7 +41,7 @@ class MappedSource:
         change: Callable[[Chunk], Chunk | None],
         flush: Callable[[], Iterable[Chunk]] | None,
     ) -> None:
-        """``source`` is the stream's own."""
+        """``source`` is that stream's own source."""
         self.ready: deque[Chunk] = deque()
         self._failure: Exception | None = None
         self._stream, self._source = stream, source
@@ -62,13 +62,13 @@ class MappedSource:
                 batch, found = list[Chunk](), error
             try:
                 self.ready.extend(changes.changed(batch))
-            except Exception as error:  # noqa: BLE001 - whoever gave the change may raise anything
+            except Exception as error:  # noqa: BLE001 - the change is the caller's code, and may raise anything
                 found = changes.failure = error
                 await self._stream.aclose()
         return self._settle(found, is_over=not batch)
 
     def _settle(self, failure: Exception | None, *, is_over: bool) -> bool:
-        """Whether there is more; a failure is raised after what came before it."""
+        """Whether there is more; a failure is raised after the chunks that came before it."""
         if isinstance(failure, StreamTruncatedError) and failure.partial is not None:
             failure.partial = self._changes.completion_like(failure.partial)
         if failure is not None and not self.ready:
@@ -86,7 +86,7 @@ class MappedSource:
         self.ready.clear()
         self._stream.drop()
 
-    def __del__(self) -> None:  # the stream is let go of as well, and sees to itself
+    def __del__(self) -> None:  # the stream is released as well, and closes itself
         self._changes.leave()
 
     def completion(self) -> Completion:
@@ -109,7 +109,7 @@ class MappedSource:
 
     @property
     def is_unread(self) -> bool:
-        """Whether no chunk has come yet that was not left out."""
+        """Whether no chunk has come yet, apart from those left out."""
         return self._changes.is_empty
 
     @property
@@ -123,13 +123,13 @@ class MappedSource:
         return self._stream.exchange
 
     def describe(self) -> str:
-        """The stream's own words."""
+        """The original stream's description."""
         return self._source.describe()
 
 
 class _Changes:
-    """What becomes of a stream's chunks. It outlives the source of which it is a part, since
-    whoever asked for the end is called even so; it holds on to no stream."""
+    """Applies the changes to a stream's chunks. It outlives its source, since the callbacks for the
+    end are still called then; it holds no reference to a stream."""
 
     def __init__(
         self,
@@ -155,11 +155,11 @@ class _Changes:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is left of what came."""
+        """Whether none of the chunks was kept."""
         return self._parts.is_empty
 
     def changed(self, chunks: Iterable[Chunk]) -> list[Chunk]:
-        """These chunks, changed; after the last ones, also what was held back."""
+        """These chunks, changed; after the last ones, also those held back."""
         changed = [*filter(None, map(self._change, chunks))]
         has_come = self._end is not None and self._end.outcome in ("ok", "error")
         if has_come and self._flush is not None:
@@ -170,19 +170,19 @@ class _Changes:
         return changed
 
     def completion_like(self, completion: Completion) -> Completion:
-        """The stream's completion, with what the changed chunks add up to."""
+        """The stream's completion, with the content of the changed chunks."""
         return replace(completion, choices=self._parts.completion().choices)
 
     # --- the end ---
 
     def stream_ended(self, end: StreamEnd) -> None:
-        """The stream has ended. Where it ended well, there may be chunks to be read yet."""
+        """Called when the stream has ended. If it ended well, some chunks may still be unread."""
         self._end = end
         if not self._is_read and end.outcome != "ok":
             self.leave()
 
     def leave(self) -> None:
-        """Nothing more is read for now; say so if the stream has ended."""
+        """Called when reading pauses; runs the callbacks if the stream has ended."""
         if self._end is None or self.announced is not None:
             return
         end = self._end
@@ -194,7 +194,7 @@ class _Changes:
         notify(self.callbacks, self.announced)
 
 
-# --- of a completion ----------------------------------------------------------------------
+# --- from a completion ----------------------------------------------------------------------
 
 
 class ReplayedSource:
@@ -252,6 +252,6 @@ class ReplayedSource:
         return self.end is None
 
     def describe(self) -> str:
-        """Whose it is, and its state, for people."""
+        """Its provider, model and state, for a repr."""
         state = "open" if self.end is None else STATES[self.end.outcome]
         return f"{self.exchange.provider}/{self._completion.model}, {state}"

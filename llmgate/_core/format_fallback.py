@@ -1,6 +1,6 @@
-"""Schemas for models that take none: by a forced tool, or by instructions in the prompt.
+"""Schemas for models without native support: by a forced tool, or by instructions in the prompt.
 
-It changes a call and what comes of it, and sends nothing.
+It changes a call and its result, and sends nothing.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ class _View(ProviderView):
         self._forces = forces
 
     def abilities(self, model: str, parameters: ChatParameters) -> Mapping[str, Any]:
-        """The provider's, and schemas."""
+        """The provider's abilities, extended by schemas."""
         own = self.__wrapped__.abilities(model, parameters) or {}
         return {**own, _FORMAT: Support.EMULATED}
 
     def fitted(self, call: ProviderCall) -> ProviderCall:
-        """The call with the schema as a forced tool, or in words."""
+        """The call with the schema as a forced tool, or described in the prompt."""
         parameters = cast("dict[str, Any]", {**call.parameters})
         given = parameters.pop(_FORMAT)["json_schema"]
         if self._forces:
@@ -87,7 +87,7 @@ def _completion_as_text(completion: Completion) -> Completion:
 
 
 def _as_text(choice: Choice) -> Choice:
-    """The choice with the arguments of its call as its text."""
+    """The choice, with its tool call's arguments as its text."""
     texts = [each.function.arguments for each in choice.message.tool_calls or [] if each.function]
     if not texts:
         return choice

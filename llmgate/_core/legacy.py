@@ -1,6 +1,6 @@
 """Legacy arguments: ``functions`` in place of tools, and the early form of this API.
 
-Everything that only they need is here.
+It contains everything that only they need.
 """
 
 from __future__ import annotations
@@ -160,8 +160,8 @@ def with_one_call_at_a_time(call: ProviderCall, abilities: Abilities) -> Provide
 def _messages_without_legacy(call: ProviderCall) -> list[MessageParam]:
     """Calls and results paired by ids made of their place, since the legacy form has none.
 
-    A result is of the first call of its name that has none yet. A further call, which the legacy
-    form cannot answer, is left out where no result of it follows.
+    A result belongs to the first call of its name without a result. A further call, which the
+    legacy form cannot answer, is left out if no result for it follows.
     """
     messages: list[MessageParam] = []
     waiting: list[tuple[str, str]] = []  # the ids of calls that have no result yet, and their names
@@ -275,7 +275,8 @@ def _delta_as_legacy(choice: ChunkChoice) -> ChunkChoice:
 
 
 def _joined(fragments: Iterable[ToolCallDelta]) -> FunctionDelta | None:
-    """One fragment of them all; their ids, which the legacy form does not have, are left out."""
+    """All fragments joined into one; their ids, which the legacy form does not have, are left
+    out."""
     functions = [item.function for item in fragments if item.function is not None]
     if len(functions) < 2:
         return functions[0] if functions else None

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class ListingCall:
-    """One checked call for the models of a provider; the fields are those of other calls."""
+    """One checked call for the models of a provider; its fields are those of other calls."""
 
     operation = "models"
     stream = False
@@ -58,17 +58,17 @@ class ListingCall:
 
     @property
     def is_special(self) -> bool:
-        """Whether it has settings of its own, by which its list may be another."""
+        """Whether it has its own settings, so that its list may differ."""
         return bool(self.settings or self.extra_headers or self.extra_body)
 
     @property
     def parameters(self) -> Mapping[str, object]:
-        """None: a list is asked for without any."""
+        """No parameters: a list takes none."""
         return {}
 
 
 def parse_listing(provider: str | None, options: ListOptions) -> ListingCall:
-    """The call for the models of a provider, checked; for those of all providers if it is None.
+    """The checked call for the models of a provider, or of all providers if it is None.
 
     Raises:
         InvalidRequestError: naming what is wrong.
@@ -101,9 +101,9 @@ async def list_models_of(
 ) -> list[Model]:
     """The models of the named provider, each once.
 
-    ``kept`` holds the lists of earlier calls that had no settings of their own, each with its time:
-    a call that says how old a list may be is given the one that is there. Nobody else's key
-    made it, since a client has one for each provider.
+    ``kept`` holds the lists of earlier calls without their own settings, each with its time: a call
+    that says how old a list may be gets a kept one. All these lists were made with the same key,
+    since a client has one key for each provider.
 
     Raises:
         LLMGateError: always one of our own; cancellation passes unchanged.
@@ -123,7 +123,7 @@ async def list_models_of(
 
 
 def is_configured(provider: Provider) -> bool:
-    """Whether a provider has its settings, such as a key, as far as it says."""
+    """Whether a provider has its settings, such as a key; True unless it says otherwise."""
     return not isinstance(provider, MayBeUnconfigured) or provider.is_configured()
 
 
@@ -131,7 +131,7 @@ def merge_lists(names: Iterable[str], results: Iterable[list[Model] | BaseExcept
     """The lists of several providers as one, with the errors of those that failed.
 
     Raises:
-        BaseException: what is none of our errors.
+        BaseException: any exception that is not one of our errors.
     """
     found = ModelList()
     for name, result in zip(names, results, strict=True):

@@ -29,10 +29,10 @@ _MAX_HEAD = 200
 
 
 def as_url(url: str) -> str:
-    """The URL of an image, with its scheme, and the type of what is inline, in their own spelling.
+    """The URL of an image, with its scheme, and the type of inline data, in standard spelling.
 
     Raises:
-        ValueError: when it is none: a path of a file, say.
+        ValueError: when it is not such a URL but, for example, a file's path.
     """
     scheme, colon, rest = url[:_MAX_HEAD].partition(":")
     scheme = scheme.strip().lower()
@@ -47,7 +47,7 @@ def as_data_url(url: str) -> str:
     """A ``data:`` URL whose head is in lower case, and whose type is the registered one.
 
     Raises:
-        ValueError: when it does not hold base64.
+        ValueError: when it does not contain base64.
     """
     head, comma, _ = url[:_MAX_HEAD].partition(",")
     kind, *parameters = [each.strip() for each in head.lower().split(":", 1)[1].split(";")]
@@ -58,14 +58,14 @@ def as_data_url(url: str) -> str:
 
 
 _FORMATS: Mapping[str, str] = {"UklGR": "wav", "SUQz": "mp3", "//": "mp3"}
-"""How base64 of a sound begins: RIFF, ID3, or a frame of MPEG."""
+"""How the base64 of audio begins: RIFF, ID3, or an MPEG frame."""
 
 
 def as_audio(data: str) -> dict[str, Any]:
-    """The object that a mere text of base64 stands for, which some hosts take.
+    """The object for audio that is given as a base64 string alone, as some hosts accept it.
 
     Raises:
-        ValueError: when it does not say what it is.
+        ValueError: when its format cannot be recognized.
     """
     plain = data.partition(",")[2] if data[:5].lower() == "data:" else data
     found = (kind for start, kind in _FORMATS.items() if plain.startswith(start))
@@ -78,11 +78,11 @@ def as_audio(data: str) -> dict[str, Any]:
 def respelled_parts(
     messages: Iterable[Mapping[str, Any]], respelled: Iterable[tuple[str, Any]]
 ) -> Iterator[Deviation]:
-    """Where in checked messages something stands for what was given in another spelling.
+    """Where checked messages contain a value that was given in another spelling.
 
     Args:
         messages: The messages.
-        respelled: What was given, each with the very value that stands for it.
+        respelled: The given values, each with the object that replaces it.
     """
     given = {id(sent): text for text, sent in respelled}
     for index, message in enumerate(messages):
@@ -97,7 +97,7 @@ def respelled_parts(
 
 
 def _values_of(part: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """What a part holds, and what that holds, with their paths."""
+    """The values in a part and in its objects, with their paths."""
     for name in ("image_url", "input_audio", "file"):
         value = part.get(name)
         yield name, value
@@ -117,11 +117,11 @@ class FilesToRead(Exception):  # noqa: N818 - it is no error
 
 
 def look_for_files(messages: list[Any]) -> None:
-    """Look whether there are any.
+    """Check whether the messages contain files.
 
     Raises:
         FilesToRead: if there are.
-        InvalidRequestError: where one stands in place of a list of parts.
+        InvalidRequestError: when a file stands in place of a list of parts.
     """
     for index, message in enumerate(messages):
         content = message.get("content") if is_object(message) else None
@@ -133,7 +133,7 @@ def look_for_files(messages: list[Any]) -> None:
 
 
 def read_files(messages: list[Any]) -> list[Any]:
-    """The messages with what the files hold in place of them. It blocks.
+    """The messages with the contents of their files. It blocks.
 
     Raises:
         InvalidRequestError: naming the part whose file cannot be read.

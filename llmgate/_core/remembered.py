@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Call = TypeVar("Call")
 LARGE = ("functions", "response_format", "tools")
-"""The parameters that programs give over and over, and that are long to look at."""
+"""The parameters that programs pass again and again, and that are slow to check."""
 _MAX_BYTES = 128 * 1024
 _MAX_BYTES_OF_A_MESSAGE = 8 * 1024
 
@@ -48,8 +48,8 @@ class _Known(NamedTuple):
 def valid_large_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The checked forms of the large parameters that need no full check.
 
-    What is in them is the same for all calls, and nobody must change it: whoever is free to change
-    a call has it a :func:`deep_copy`.
+    Their contents are shared by all calls and must not be changed: code that may change a call
+    works on a :func:`deep_copy`.
     """
     found = dict[str, Any]()
     for name in LARGE:
@@ -74,7 +74,7 @@ def _known_parameter(name: str, value: Any) -> tuple[Any, bytes | None] | None:
 @lru_cache(maxsize=64)
 def _parameter(name: str, raw: bytes) -> tuple[Any, bytes | None] | None:
     """A checked parameter, and its JSON if it is a list; None if it needs the full check."""
-    written = marshal.loads(raw)  # noqa: S302 - it was written right before, and by us
+    written = marshal.loads(raw)  # noqa: S302 - our own, written just before
     try:
         parameters = validator("parameters").validate_python({name: written})
         refuse_contradictions(parameters)
@@ -110,7 +110,7 @@ def valid_messages(messages: Iterable[Any]) -> list[Any] | None:
         try:
             # of texts alone, what is equal is the same; a number may be equal to a truth value
             is_known = known is not None and known.is_plain and bool(known.written == message)
-        except Exception:  # noqa: BLE001 - to compare a stranger's value may raise anything
+        except Exception:  # noqa: BLE001 - comparing foreign values may raise anything
             return None
         if not is_known:
             known, has_news = _known(message), True
@@ -126,7 +126,7 @@ def valid_messages(messages: Iterable[Any]) -> list[Any] | None:
 
 
 class _History:
-    """The messages of a conversation as it was last, for those that go on with it."""
+    """The last messages of a conversation, for calls that continue it."""
 
     __slots__ = ("known",)
 

@@ -1,7 +1,7 @@
 """Decides whether and when a failed attempt is retried; ``send`` waits and sends.
 
-tenacity's strategies are the vocabulary, but tenacity is imported after a first failure only: its
-loop would cost every call that succeeds at once.
+It uses tenacity's strategies, but imports tenacity only after a first failure: tenacity's own loop
+would slow down every call that succeeds at once.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from tenacity.wait import wait_base
 
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
-"""Statuses of transient failures, with those of Cloudflare (520 to 524). A provider or its plugin
-can mark an error of any other status as retryable."""
+"""Statuses of transient failures, including Cloudflare's (520 to 524). A provider or its plugin can
+mark an error of any other status as retryable."""
 
 
 @slotted
@@ -104,22 +104,24 @@ _NO_RETRIES = RetryPolicy(max_retries=0)
 
 
 def policy_of_call(default: RetryPolicy, max_retries: int | None) -> RetryPolicy:
-    """The retry policy of a call: its client's, with ``max_retries`` of the call if it has any."""
+    """The retry policy of a call: its client's, with the call's own ``max_retries`` if it has
+    one."""
     if max_retries is None:
         return default
-    if type(max_retries) is int and max_retries == 0:  # often: whoever retries by other means
+    if type(max_retries) is int and max_retries == 0:  # often: callers that retry by other means
         return _NO_RETRIES
     return replace(default, max_retries=max_retries)
 
 
 def is_async(function: Callable[..., Any]) -> bool:
-    """Whether it returns a coroutine, which would not be awaited here."""
+    """Whether a function returns a coroutine, which would not be awaited here."""
     call = getattr(function, "__call__", None)  # noqa: B004 - it is callable
     return iscoroutinefunction(function) or iscoroutinefunction(call)
 
 
 def _is_transient(error: LLMGateError) -> bool:
-    """By structured codes and status only, never by a message's text."""
+    """Whether an error is transient, by structured codes and status only, never by a message's
+    text."""
     match error:
         case ProviderError(in_stream=False, headers={"x-should-retry": "true" | "false" as asked}):
             return asked == "true"
@@ -129,7 +131,7 @@ def _is_transient(error: LLMGateError) -> bool:
             return False
         case ProviderError(status=int(status)):
             return status in _TRANSIENT
-        case ProviderError():  # sent inside a stream: only its codes say what it is
+        case ProviderError():  # sent inside a stream: only its codes classify it
             return isinstance(error, RateLimitError | OverloadedError | ServerError)
         case DeadlineExceededError():
             return error.phase == "connect"
@@ -138,7 +140,7 @@ def _is_transient(error: LLMGateError) -> bool:
 
 
 class RetryBudget:
-    """A token bucket over a client: retries spend from it, successes fill it slowly.
+    """A token bucket per client: retries take from it, successes refill it slowly.
 
     When a provider fails for everyone, retries stop after the first few and only first attempts
     reach it, so that it is not hammered while it recovers.
@@ -171,8 +173,7 @@ def parse_retry_after(headers: Mapping[str, str], now: float | None = None) -> f
 
     ``retry-after-ms`` (milliseconds) comes before ``retry-after`` (seconds, also fractions, or an
     HTTP date). ``now`` is the time in seconds since the epoch that a date is compared with.
-    Infinity stands for whatever is too large to be a time.
-    Source: RFC 9110, 10.2.3.
+    Infinity stands for a value that is too large to be a time. Source: RFC 9110, 10.2.3.
     """
     milliseconds = _duration(headers.get("retry-after-ms"))
     if milliseconds is not None:
@@ -191,7 +192,7 @@ def parse_retry_after(headers: Mapping[str, str], now: float | None = None) -> f
 def _duration(given: str | float | None) -> float | None:
     """A number of 0 or more, or infinity; None for anything else."""
     if given is None or (isinstance(given, str) and ("_" in given or not given.isascii())):
-        return None  # Python's own ways to write a number
+        return None  # notations that only Python reads as numbers
     try:
         number = float(given)
     except ValueError:
@@ -209,5 +210,5 @@ def _http_date(text: str) -> float | None:
         return math.inf
     try:
         return calendar.timegm(parsed[:9]) - (parsed[9] or 0)
-    except (ValueError, OverflowError):  # a year that no calendar has
+    except (ValueError, OverflowError):  # a year outside the calendar
         return None

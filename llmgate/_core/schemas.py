@@ -1,6 +1,6 @@
 """What messages and parameters must be like, as schemas for pydantic's compiled code.
 
-``validators`` imports it when the first call is checked, and nobody else does.
+Only ``validators`` imports it, when the first call is checked.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Kind: TypeAlias = Literal[
 
 
 def schema_of(kind: Kind, with_others: bool) -> CoreSchema:
-    """The schema of arguments of a kind; ``with_others`` also takes tools, and calls of tools, of
+    """The schema of arguments of a kind; ``with_others`` also accepts tools, and calls of tools, of
     types that OpenAI does not have."""
     value = cs.union_schema(
         [
@@ -65,7 +65,7 @@ def _text(minimum: int = 0) -> CoreSchema:
 
 
 def _object(required: Mapping[str, CoreSchema], **optional: CoreSchema) -> TypedDictSchema:
-    """An object with these keys; others must be JSON and are kept."""
+    """An object with these keys; other keys must hold JSON and are kept."""
     fields = {name: cs.typed_dict_field(schema) for name, schema in required.items()}
     for name, schema in optional.items():
         fields[name] = cs.typed_dict_field(cs.nullable_schema(schema), required=False)
@@ -135,15 +135,15 @@ def _content() -> CoreSchema:
 
 
 def _as_other_part(part: dict[str, Any]) -> dict[str, Any]:
-    """A kind of part that OpenAI does not have: whether it is carried is the provider's to say."""
+    """A kind of part that OpenAI does not have; each provider decides whether it can send it."""
     if part["type"] in {"text", "image_url", "input_audio", "file", "refusal"}:
         raise ValueError("not what such a part holds")
     return part
 
 
 def _read(read: Callable[[str], Any], schema: CoreSchema) -> CoreSchema:
-    """A text that is read so. Where that makes something else of it, the pair is added to the list
-    which is the context of the validation."""
+    """A string that ``read`` may respell. If it changes the string, the pair of both is added to
+    the list that is the context of the validation."""
 
     def read_and_record(text: str, info: ValidationInfo[list[tuple[str, Any]] | None]) -> Any:
         value = read(text)
@@ -202,7 +202,7 @@ def _arguments() -> CoreSchema:
 
 
 def _as_json_text(arguments: str) -> str:
-    """Arguments as they are, but that no text at all stands for none, as in completions."""
+    """Arguments unchanged, except that an empty text means no arguments, as in completions."""
     return arguments if arguments.strip() else "{}"
 
 

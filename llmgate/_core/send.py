@@ -46,9 +46,9 @@ if TYPE_CHECKING:
 MAX_BODY = 64 * 1024 * 1024
 """The largest body of a completion, in bytes after decompression."""
 MAX_ERROR_BODY = 1024 * 1024
-"""The largest body of an error, likewise; the rest is not read."""
+"""The largest body of an error response, likewise; the rest is not read."""
 _ERROR_SECONDS = 5.0
-"""How long an error's body is read, in seconds."""
+"""How long an error's body may take to read, in seconds."""
 
 
 class ResponseScope:
@@ -58,15 +58,15 @@ class ResponseScope:
         self._incoming: IncomingResponse | None = None
 
     def own(self, incoming: IncomingResponse) -> None:
-        """Own this response, and close the one before."""
+        """Own this response, and close the previous one."""
         self._close()
         self._incoming = incoming
 
     def detach(self) -> IncomingResponse:
-        """The response, which from now on is the caller's to close."""
+        """Hand over the response, which the caller must then close."""
         incoming, self._incoming = self._incoming, None
         if incoming is None:
-            raise PluginError("the provider's flow ended without a response to be streamed")
+            raise PluginError("the provider's flow ended without a streamed response")
         return incoming
 
     def _close(self) -> None:
@@ -138,7 +138,7 @@ def pause_before_next(error: LLMGateError, state: CallState, *, answered: bool) 
 def _pause_of(
     policy: RetryPolicy, error: LLMGateError, number: int, *, answered: bool
 ) -> float | None:
-    """The pause that the policy asks for, in seconds; None where it allows no other attempt."""
+    """The pause that the policy asks for, in seconds; None if it allows no other attempt."""
     if not policy.allows(error, number, answered=answered):
         return None
     # a request that was not processed is sent again at once
@@ -148,7 +148,7 @@ def _pause_of(
 def attempt_started(
     request: HttpRequest, call_id: str, number: int, labels: Mapping[str, Any]
 ) -> AttemptStarted:
-    """The event of an attempt, with the request as hooks may see it."""
+    """The event of an attempt, with the request redacted for hooks."""
     if has_credentials(request.url):  # seldom
         request = replace(request, url=redact_query(request.url))
     return AttemptStarted(call_id, number, request.redacted(), labels)
@@ -182,7 +182,7 @@ def with_client_headers(
 
 
 async def authorize_request(request: HttpRequest, state: CallState) -> HttpRequest:
-    """The request with its credentials, as it is then sent."""
+    """The request with its credentials, ready to be sent."""
     try:
         signed = await state.provider.authorize(request, CallSigning(state))
     except LLMGateError:
@@ -248,8 +248,8 @@ class _Attempt:
         return pause_before_next(error, self._state, answered=self.answered)
 
     def pause_after_rejection(self, error: ProviderError) -> float | None:
-        """The same where another request takes the place of one that the host rejected: that is
-        sent at once, as a retry. Where none is left, the error says that it would have helped."""
+        """The same if another request replaces one that the host rejected: it is sent at once, as a
+        retry. If no retry is left, the error says that one would have helped."""
         marked, most = (error.retryable, error.retry_after), self._state.retry_policy.max_retries
         error.retryable, error.retry_after = True, 0.0
         pause = self.pause_after(error)
@@ -355,8 +355,8 @@ class _Attempt:
         raise self._error_of(response)
 
     async def _read_error_body(self, incoming: IncomingResponse, pieces: list[bytes]) -> None:
-        """Read as much of an error's body as arrives in time. A body that is truncated, endless,
-        slow or unreadable does not hide the status, which is known."""
+        """Read as much of an error's body as arrives in time. The status is known, even if the body
+        is truncated, endless, slow or unreadable."""
         timeout, remaining = self._state.timeout, self._state.deadline.remaining()
         seconds = min(_ERROR_SECONDS, 0.9 * remaining, 0.9 * (timeout.idle or math.inf))
         with suppress(LLMGateError, TimeoutError):

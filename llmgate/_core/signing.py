@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Token = TypeVar("Token", bound="Expiring")
 
 _MAX_BODY = 1024 * 1024
-"""The largest response to a request for a token, in bytes."""
+"""The largest response to a token request, in bytes."""
 
 
 class CallSigning:
@@ -74,7 +74,7 @@ class CallSigning:
 
 
 class PreviewSigning:
-    """The :class:`~llmgate.provider.Signing` of a call that is not made: nothing is sent for it."""
+    """The :class:`~llmgate.provider.Signing` of a preview: nothing is sent for it."""
 
     previous = None
 
@@ -91,11 +91,11 @@ class PreviewSigning:
         raise LLMGateError(f"a preview does not send {request!r}")
 
     async def once(self, key: str, make: Callable[[], Awaitable[Token]]) -> Token:  # noqa: ARG002
-        """What ``make`` returns, if it needs nothing to be sent."""
+        """The token that ``make`` returns, if it sends nothing."""
         return await make()
 
 
 def _now() -> datetime:
-    from datetime import UTC, datetime  # noqa: PLC0415 - few providers sign with it
+    from datetime import UTC, datetime  # noqa: PLC0415 - few providers sign with the time
 
     return datetime.now(UTC)

@@ -1,6 +1,6 @@
 """The stream that a call returns: how it is read, changed, and observed.
 
-Its chunks come from a source (see ``source``).
+Its chunks come from a source: see ``source``.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ Value = TypeVar("Value")
 class Stream(AsyncOnly, HoldsConnections, HasExchange):
     """The chunks of a completion, as they arrive.
 
-    ``async for chunk in stream`` yields them. A loop that is left by ``break`` can be resumed by
-    another one. :meth:`aclose` and ``async with`` close the connection; so does the call's
-    deadline, whether or not anybody reads, and letting go of the stream. A truncated response
-    raises :class:`~llmgate.errors.StreamTruncatedError` after the chunks that came.
+    ``async for chunk in stream`` yields them. After a ``break``, another loop can go on.
+    :meth:`aclose` and ``async with`` close the connection; so do the call's deadline, even if
+    nobody reads, and the garbage collection of the stream. A truncated response raises
+    :class:`~llmgate.errors.StreamTruncatedError` after the chunks that came.
     """
 
     _amendments: tuple[Callable[[Exchange], Exchange], ...] = ()
     output: Output | None = None
-    """What :meth:`completion` parses the text as: the type that was the ``response_format``."""
+    """The type that :meth:`completion` parses the text as, given as ``response_format``."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -87,13 +87,13 @@ class Stream(AsyncOnly, HoldsConnections, HasExchange):
         return await aiter(self).__anext__()
 
     def partials(self, kind: type[Value] | TypeAdapter[Value]) -> ValueIterator[Value]:
-        """The first choice's value while it grows: objects of the type with the fields so far.
+        """The first choice's growing value: objects of the type with the fields so far.
 
-        A field that has not come has its default, or None; nothing is validated as a whole but the
-        last value. Read nothing of the stream before.
+        A field that has not come has its default, or None; only the last value is validated as a
+        whole. Read nothing else of the stream before.
 
         Raises:
-            OutputError: at the end, when the text is no value of the type.
+            OutputError: at the end, when the text is not a valid value of the type.
         """
         from llmgate._core.partial import PartialReader, ValueIterator  # noqa: PLC0415 - likewise
 
@@ -107,7 +107,7 @@ class Stream(AsyncOnly, HoldsConnections, HasExchange):
         value, or the first one in an object. Read nothing of the stream before.
 
         Raises:
-            OutputError: when an item is no value of the type, and at the end when there is no list.
+            OutputError: when an item does not fit the type, and at the end when there is no list.
         """
         from llmgate._core.partial import ItemReader, ValueIterator  # noqa: PLC0415 - likewise
 
@@ -126,7 +126,7 @@ class Stream(AsyncOnly, HoldsConnections, HasExchange):
         """The whole completion; it reads the rest of the stream.
 
         Raises:
-            OutputError: when it is no value of the type that was the ``response_format``.
+            OutputError: when the text does not fit the type that was the ``response_format``.
         """
         while await self.next_batch():
             pass
@@ -144,8 +144,8 @@ class Stream(AsyncOnly, HoldsConnections, HasExchange):
     async def start(self) -> Self:
         """Wait for the first chunk, or the end. Reading still begins with that chunk.
 
-        What is raised here has ``delivered`` False: nothing of the response was yielded, and the
-        call can be made again, or of another model, without anybody noticing.
+        An error raised here has ``delivered`` False: nothing of the response was yielded, so the
+        call can be repeated, also with another model, without the reader noticing.
         """
         while self._source.is_unread and await self._pull():
             pass
@@ -156,13 +156,13 @@ class Stream(AsyncOnly, HoldsConnections, HasExchange):
         change: Callable[[Chunk], Chunk | None],
         flush: Callable[[], Iterable[Chunk]] | None = None,
     ) -> Stream:
-        """A stream of this one's chunks, each changed. It replaces this one, and closes it.
+        """A stream of this one's chunks, each changed. It replaces this stream, and closes it.
 
         Args:
-            change: Gives the chunk that is to be delivered, or None for none. A chunk may come
-                without choices (that of the usage), and a text may be cut anywhere.
-            flush: Gives the chunks that are to follow the last one, also where the response was
-                truncated: what ``change`` has held back.
+            change: Returns the chunk to deliver, or None to deliver none. A chunk may have no
+                choices (the one with the usage), and text may be cut anywhere.
+            flush: Returns the chunks that ``change`` has held back, to be delivered after the last
+                one, even if the response was truncated.
         """
         from llmgate._core.derived import MappedSource  # noqa: PLC0415 - only where asked for
 
@@ -174,15 +174,15 @@ class Stream(AsyncOnly, HoldsConnections, HasExchange):
         return self
 
     def when_done(self, callback: WhenDone) -> Self:
-        """Call this once with a :class:`StreamEnd`, however the stream ends.
+        """Call this function once with a :class:`StreamEnd`, however the stream ends.
 
-        That is when its connection is closed: by its end, an error, ``aclose``, the deadline, or
-        when nobody holds the stream any more. It is called at once if that is over, and on
-        whichever thread it happens. What it raises is logged. It must not hold a reference to the
-        stream, which could then never be collected.
+        The stream ends when its connection is closed: by its end, an error, ``aclose``, the
+        deadline, or when the stream is garbage-collected. If it has ended already, the function is
+        called at once. It is called on the thread where the stream ends; its exceptions are logged.
+        It must not hold a reference to the stream, which could then never be collected.
 
         Raises:
-            InvalidRequestError: when it cannot be called without ``await``.
+            InvalidRequestError: when it is not a plain function.
         """
         given: Any = callback
         if not callable(given) or iscoroutinefunction(given):
@@ -199,7 +199,7 @@ class Stream(AsyncOnly, HoldsConnections, HasExchange):
     def replay(completion: Completion, *, include_usage: bool = False) -> Stream:
         """A stream of a complete response, without a connection.
 
-        ``include_usage`` delivers a last chunk with the usage, as ``stream_options`` asks for.
+        ``include_usage`` adds a last chunk with the usage, as ``stream_options`` can ask for.
         """
         from llmgate._core.derived import ReplayedSource  # noqa: PLC0415 - only where asked for
 
@@ -208,12 +208,14 @@ class Stream(AsyncOnly, HoldsConnections, HasExchange):
     # --- closing ---
 
     async def aclose(self) -> None:
-        """Close the connection; the provider is notified, where it has a request for that."""
+        """Close the connection; the call is cancelled at the provider, if that has a request for
+        it."""
         if self.is_open:
             await self._source.aclose()
 
     def drop(self) -> None:
-        """Close the connection from anywhere: a finalizer, another thread, a loop that is gone."""
+        """Close the connection without ``await``, from anywhere: a finalizer, another thread, after
+        the loop has ended."""
         if self.is_open:
             self._source.drop()
 
@@ -231,10 +233,10 @@ class Stream(AsyncOnly, HoldsConnections, HasExchange):
 
 
 class ChunkIterator(AsyncOnly):
-    """The chunks of a stream, from where it was left; it keeps the stream open.
+    """Iterates over the chunks of a stream, from where it was left; it does not close the stream.
 
-    It holds what each chunk needs, since the attributes of a class with a ``__getattr__``, such as
-    a stream's, are slow to read.
+    It keeps references to what each chunk needs, since attributes of a class with ``__getattr__``,
+    such as a stream's, are slow to read.
     """
 
     __slots__ = ("_pull", "_ready", "_stream")
@@ -255,7 +257,7 @@ class ChunkIterator(AsyncOnly):
 
 
 class TextIterator(AsyncOnly):
-    """The text of a stream's first choice, from where the stream was left."""
+    """Iterates over the text of a stream's first choice, from where the stream was left."""
 
     __slots__ = ("_chunks",)
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Completes(Protocol):
-    """A client, as far as a tool loop needs one: :class:`~llmgate.Client`."""
+    """The part of a client that a tool loop needs: :class:`~llmgate.Client`."""
 
     async def acompletion(self, model: str, messages: Any, **options: Any) -> Any:
         """One call."""
@@ -40,20 +40,20 @@ class Completes(Protocol):
 
 @runtime_checkable
 class ToolSource(Protocol):
-    """What has tools once it is open, such as a server of them. A loop that finds it closed opens
-    it, and closes it at its end."""
+    """A source of tools that must be opened, such as a tool server. A loop that finds it closed
+    opens it, and closes it at the end."""
 
     async def open_tools(self) -> Sequence[AnyTool]:
         """The tools."""
         ...
 
     async def close_tools(self) -> None:
-        """The loop needs them no more."""
+        """Called when the loop no longer needs the tools."""
         ...
 
 
 ToolEvent: TypeAlias = Chunk | Completion | ToolCalled | ToolFailed
-"""What happens in a loop. Chunks come where it is streamed."""
+"""The events of a loop. Chunks come only if it is streamed."""
 OnError: TypeAlias = Literal["return", "raise"]
 Tools: TypeAlias = "Sequence[Callable[..., Any] | ToolSource]"
 
@@ -62,7 +62,7 @@ Tools: TypeAlias = "Sequence[Callable[..., Any] | ToolSource]"
 class ToolRun:
     """The result of a tool loop.
 
-    ``messages`` is the whole history, the model's last message included: append to it to go on.
+    ``messages`` is the whole history, including the model's last message: append to it to go on.
     ``completions`` are all responses in order, each with its own usage and report.
     """
 
@@ -98,7 +98,7 @@ class ToolRun:
 
     @property
     def cost(self) -> Cost | None:
-        """The cost of all calls; None where that of one is not known."""
+        """The cost of all calls; None if that of any call is not known."""
         return total_cost([each.cost for each in self.completions])
 
 
@@ -106,7 +106,7 @@ class ToolLoopError(LLMGateError):
     """The loop reached ``max_rounds`` or ``max_calls``, a response had no choice, or a tool failed
     and ``on_error="raise"``.
 
-    ``run`` is what there was until then; its history ends with the model's calls, or with their
+    ``run`` is the result up to then; its history ends with the model's calls, or with their
     results.
     """
 
@@ -121,9 +121,9 @@ class ToolLoopError(LLMGateError):
 class ToolStream(ToolRun):
     """A tool loop that goes on as its events are read: ``async for event in run``.
 
-    The events are each :class:`~llmgate.Chunk`, each whole :class:`~llmgate.Completion`, and what
-    came of each call. ``messages``, ``completions`` and ``usage`` are those until then. A loop that
-    is left by ``break`` can be resumed; :meth:`aclose` and ``async with`` end it.
+    The events are each :class:`~llmgate.Chunk`, each whole :class:`~llmgate.Completion`, and the
+    outcome of each tool call. ``messages``, ``completions`` and ``usage`` are those so far. A loop
+    that was left by ``break`` can be resumed; :meth:`aclose` and ``async with`` end it.
     """
 
     __slots__ = ("_events",)
@@ -178,12 +178,12 @@ class SyncToolStream(ToolRun):
 
 
 def _ignore(_: ToolEvent) -> None:
-    """Nobody listens."""
+    """The default of ``on_event``: do nothing."""
 
 
 @dataclass(slots=True, kw_only=True)
 class LoopSettings:
-    """The settings of a loop that are no options of its calls."""
+    """The settings of a loop that are not options of its calls."""
 
     max_rounds: int = 8
     max_calls: int | None = None
@@ -229,7 +229,7 @@ class Loop:
         self._sources = [each for each in given if isinstance(each, ToolSource)]
         own = [as_tool(each) for each in given if not isinstance(each, ToolSource)]
         self._own: list[AnyTool] = [*own]
-        self._caller = self._caller_of(())  # so that what is wrong is said at once
+        self._caller = self._caller_of(())  # so that mistakes are reported at once
         timeout = options.pop("timeout", None)
         self._timeout: Timeout | None = None if timeout is None else as_timeout(timeout)
         self._options, self._began, self._called = options, time.monotonic(), 0
