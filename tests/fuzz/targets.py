@@ -61,7 +61,7 @@ def _retry_after(data: bytes) -> None:
         {"retry-after": plain, "retry-after-ms": milliseconds},
     ):
         wait = parse_retry_after(headers, now)
-        if wait is not None and not wait > 0:  # as NaN is not
+        if wait is not None and not wait >= 0:  # as NaN is not
             raise FindingError(f"{headers} gives {wait!r}")
         if wait is not None and math.isfinite(wait) and wait > 1e12 and "e" not in plain.lower():
             again = parse_retry_after(headers, now)
