@@ -142,3 +142,30 @@ def test_two_items_of_one_id_are_two_where_their_places_say_so() -> None:
         for each in read(*events).choices[0].message.tool_calls or ()
     ]
     assert ['{"n":1}', '{"n":2}'] == arguments
+
+
+@pytest.mark.parametrize("left_out", NAMES)
+def test_an_event_that_comes_twice_says_no_more(left_out: tuple[str, ...]) -> None:
+    """Neither a beginning nor an end does; both have the id of their item."""
+    events = stream_of(OUTPUT, *left_out)
+    twice = [each for each in events for _ in range(1 + (each["type"] in (ADDED, ENDED)))]
+    assert read(*events) == read(*twice)
+
+
+def test_items_of_one_place_are_told_apart_by_their_ids() -> None:
+    """A host that counts no places begins the next item in that of the one before."""
+    events = [each | {"output_index": 0} for each in stream_of(OUTPUT)[1:-1]]
+    ends = [each for each in events if each["type"] == ENDED]
+    others = [each for each in events if each["type"] != ENDED]
+    expected, completed = read(*stream_of(OUTPUT)), stream_of(OUTPUT)[-1]
+    assert expected == read(CREATED, *events, completed)
+    message = read(CREATED, *others, *ends, completed).choices[0].message
+    assert expected.choices[0].message.content == message.content
+    assert expected.choices[0].message.tool_calls == message.tool_calls
+
+
+def test_an_id_that_is_none_names_nothing() -> None:
+    """It is beside the text, which is not lost for it."""
+    odd = {**SAID, "id": {"a": 1}}
+    events = stream_of([odd], "item_id")
+    assert "Hello" == read(*events).choices[0].message.content

@@ -50,7 +50,7 @@ class Items:
         self._is_json = is_json
         self._has_functions = has_functions
         self._open = OpenItems()
-        self._has_ended = False  # an item, by an event of its own
+        self._ended_ids = set[Any]()  # of items, by events of their own, each with its place
         self._native = NativeContent(is_plain_item)
         self._length = 0  # of the text so far
         self._has_thought = False
@@ -123,6 +123,9 @@ class Items:
         return self._begun(self._open.begun(event), given)
 
     def _begun(self, item: Item, given: Event) -> Choices:
+        if item.has_begun:
+            return ()
+        item.has_begun = True
         match given.get("type"):
             case "message" if self._is_json:
                 item.is_silent = self._answered or given.get("phase") == "commentary"
@@ -139,8 +142,13 @@ class Items:
     def end(self, event: Event) -> Choices:
         """An item that ends, and what of it no event has brought yet."""
         given = Fields(event).object("item").payload
-        self._has_ended = True
-        return self._ended(self._open.find(event), event, given)
+        found = self._open.find(event)
+        own = given.get("id") or given.get("call_id")
+        name = (event.get("output_index"), own if isinstance(own, str) else None)
+        if found is None and name[1] is not None and name in self._ended_ids:
+            return ()  # some hosts say it twice
+        self._ended_ids.add(name)
+        return self._ended(found, event, given)
 
     def _ended(self, item: Item | None, event: Event, given: Event) -> Choices:
         choices: list[ChunkChoice] = []
@@ -167,7 +175,7 @@ class Items:
     def rest(self, output: list[Any]) -> Choices:
         """What the items of the whole response have that no event has brought: those that have not
         ended, and all where none has."""
-        is_told = self._has_ended
+        is_told = bool(self._ended_ids)
         choices: list[ChunkChoice] = []
         for index, item in enumerate(output):
             found = self._open.find_whole(index, item, by_kind=not is_told)

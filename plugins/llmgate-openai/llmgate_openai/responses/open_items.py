@@ -21,6 +21,7 @@ class Item:
     __slots__ = (
         "annotations",
         "call",
+        "has_begun",
         "has_refused",
         "index",
         "is_custom",
@@ -37,6 +38,7 @@ class Item:
         self.kind = kind
         self.index = index
         self.names: list[Any] = []
+        self.has_begun = False  # by an event that says so
         self.call: int | None = None
         self.is_custom = False
         self.is_silent = False  # its text is not given
@@ -46,6 +48,10 @@ class Item:
         self.starts: dict[Any, int] = {}  # where the parts of a text begin in the whole, by index
         self.thought = ""  # the kind of the pieces of reasoning that came first
         self.thoughts = set[Any]()  # the indexes of its parts
+
+    def has_none_of(self, names: list[Any]) -> bool:
+        """Whether it has none of these names."""
+        return not any(name in self.names for name in names)
 
 
 class OpenItems:
@@ -66,9 +72,9 @@ class OpenItems:
         return item or self.find(event) or self._added(event)
 
     def begun(self, event: Event) -> Item:
-        """The item that an event begins."""
+        """The item that an event begins, or has begun already, if it has the same id."""
         found = self.find(event) if _names_in(event) else None
-        if found is None:
+        if found is None or (found.has_begun and found.has_none_of(_ids_in(event))):
             return self._added(event)
         self._name(found, event)
         return found
@@ -130,7 +136,7 @@ class OpenItems:
 
 def _names_in(event: Event) -> list[Any]:
     index, ids = event.get("output_index"), _ids_in(event)
-    return ids if index is None else [index, *ids]
+    return ids if index is None else [*ids, index]
 
 
 def _ids_in(event: Event) -> list[Any]:
