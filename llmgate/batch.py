@@ -88,8 +88,6 @@ async def abatch(
         RequestError: when ``max_cost`` is reached, or a price is not known or in another currency
             than the others, after the last record.
     """
-    if type(concurrency) is not int or concurrency < 1:
-        raise InvalidRequestError.expected("an integer above 0", concurrency, "concurrency")
     given: Any = calls
     if isinstance(given, str | Mapping) or not isinstance(given, Iterable | AsyncIterable):
         reason = "expected calls to iterate over, got " + describe_value(cast("object", given))
@@ -104,6 +102,16 @@ async def abatch(
             yield record
 
 
+def check_concurrency(concurrency: Any) -> None:
+    """Refuse a number of calls at once with which none would ever be made.
+
+    Raises:
+        InvalidRequestError: for anything but an integer above 0.
+    """
+    if type(concurrency) is not int or concurrency < 1:
+        raise InvalidRequestError.expected("an integer above 0", concurrency, "concurrency")
+
+
 async def run_numbered(
     calls: AsyncIterator[tuple[int, Any]],
     common: Mapping[str, Any],
@@ -114,6 +122,7 @@ async def run_numbered(
     ordered: bool = False,
 ) -> AsyncGenerator[BatchRecord, None]:
     """The records of calls that know their places."""
+    check_concurrency(concurrency)
     run = _Run(calls, common, concurrency, client or default_client(), budget, ordered=ordered)
     try:
         async for record in run.records():

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 
 from llmgate._text.json import is_object
-from llmgate.batch import BatchRecord, Budget, id_of, run_numbered
+from llmgate.batch import BatchRecord, Budget, check_concurrency, id_of, run_numbered
 from llmgate.errors import InvalidRequestError, LLMGateError
 
 if TYPE_CHECKING:
@@ -147,6 +147,7 @@ async def batch_file(
         InvalidRequestError: when a file cannot be read or written, or is not of the other one.
         RequestError: when ``max_cost`` is reached, or a price is not known, after the last record.
     """
+    check_concurrency(concurrency)
     _check_files(Path(path), Path(output))
     async with Journal(Path(output)) as journal:
 

@@ -147,6 +147,17 @@ def test_a_batch_that_cannot_be_says_why(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("number", ["0", "-1"])
+def test_a_batch_without_calls_at_once_is_refused(
+    number: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would wait for ever."""
+    assert 1 == main(batch_of(tmp_path, '"one"', words=["--concurrency", number]))
+    expected = f"llmgate: concurrency: expected an integer above 0, got {number}\n"
+    assert expected == capsys.readouterr().err
+    assert not (tmp_path / "out.jsonl").exists()
+
+
 def test_a_batch_without_an_input_leaves_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
