@@ -339,3 +339,12 @@ def test_addresses() -> None:
         proxied.configured(base_url="https://b.example"), "g"
     )
     assert "VertexAI" in repr(VertexAI(api_key="k"))
+
+
+@pytest.mark.parametrize("odd", ["f", 1, ["f"], None])
+def test_the_function_of_a_tool_of_geminis_own(odd: Any, sent: Any) -> None:
+    """It is an unknown field, whatever it holds, beside functions as well."""
+    function = {"type": "function", "function": {"name": "f", "strict": True}}
+    body, call = sent(tools=[{"type": "googleSearch", "function": odd}, function])
+    assert [["functionDeclarations"], ["googleSearch"]] == [[*tool] for tool in body["tools"]]
+    assert "tools[1].function.strict" in call.report

@@ -110,8 +110,8 @@ def _calling(
     choice: ToolChoice | None, call: ProviderCall, traits: Traits, names: NameMap
 ) -> dict[str, Any] | None:
     """Whether functions may or must be called, and which."""
-    tools: list[Any] = parameter(call, "tools")
-    strict = [n for n, tool in enumerate(tools) if tool.get("function", {}).get("strict")]
+    functions = function_tools(call, _VENDOR, _OWN)
+    strict = [place for place, tool in functions if tool["function"].get("strict")]
     is_auto = choice is None or choice.mode == "auto"
     if is_auto and strict and traits.validated:
         reason = "all calls are held to their schemas, by the mode VALIDATED"
