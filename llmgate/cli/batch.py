@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     options = options_of(arguments)
     configuration = configured()
-    given = arguments.model or configuration.model
+    given = configuration.model if arguments.model is None else arguments.model
     model = None if given is None else configuration.model_of(given)
     progress = Progress(sys.stderr)
     try:

@@ -43,8 +43,10 @@ class Configuration:
         """The full name of the model that was given, or of the one to ask where none was.
 
         Raises:
-            UsageError: when there is none.
+            UsageError: when there is none, or an empty name was given, as by ``-m "$UNSET"``.
         """
+        if given is not None and not given.strip():
+            raise UsageError("the model's name is empty")
         name = given or self.model
         if name is not None:
             return self.aliases.get(name, name)

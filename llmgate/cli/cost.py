@@ -48,7 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
         InvalidRequestError: for a file that cannot be read, or holds something else.
         UsageError: when there is neither a file nor a model.
     """
-    model = configured().model_of(arguments.model) if arguments.model else None
+    given = arguments.model
+    model = None if given is None else configured().model_of(given)
     if arguments.file:
         return _add_up(arguments.file, model)
     if model is None:

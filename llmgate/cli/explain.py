@@ -51,7 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
         LLMGateError: for a model that no provider takes, and for a call that is wrong.
         UsageError: when no model is named.
     """
-    arguments.model = arguments.model or arguments.name
+    if arguments.model is None:
+        arguments.model = arguments.name
     if _has_call(arguments):
         _explain_call(arguments)
     else:

@@ -157,3 +157,19 @@ def test_a_user_without_a_home_has_no_configuration(
     lines_for([]).close()
     assert 1 == main(["chat", "Hi", "--continue"])
     assert "there is no conversation to continue" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["chat Hi", "preview Hi", "explain", "embed Hi", "cost", "batch in.jsonl -o out.jsonl"],
+)
+def test_an_empty_name_is_not_that_of_the_usual_model(
+    words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is one of a variable that is not set, and the usual model would be asked unnoticed."""
+    write('model = "echo/echo"')
+    with pytest.raises(SystemExit) as end:
+        main([*words.split(), "-m", ""])
+    assert 2 == end.value.code
+    expected = f"llmgate {words.partition(' ')[0]}: error: the model's name is empty\n"
+    assert expected in capsys.readouterr().err
