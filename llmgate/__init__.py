@@ -5,7 +5,7 @@
     messages = [{"role": "user", "content": "Hi"}]
     response = await acompletion(model="openai/gpt-4o", messages=messages)
 
-Importing this does nothing but import this: every name below is loaded when it is first used. Type
+Importing this module imports nothing else: every name below is loaded when it is first used. Type
 checkers and editors read the stub beside this file, which ``scripts/stubs.py`` makes.
 """
 
@@ -120,7 +120,8 @@ if not TYPE_CHECKING:
 
 
 class _Module(_ModuleType):
-    """This module. It has no settings: one that is set here would be of no effect."""
+    """The class of this module. The module has no settings: setting one here would have no
+    effect."""
 
     def __setattr__(self, name: str, value: object) -> None:
         is_known = name in _MODULE_OF or name in self.__dict__ or name.startswith("_")

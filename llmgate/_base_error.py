@@ -1,4 +1,4 @@
-"""The base class of all errors: whose call failed, and what the response says of it."""
+"""The base class of all errors: whose call failed, and what the response says about it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class LLMGateError(Exception):
     made for it, and ``report`` the deviations of the translated request. ``status``, ``code`` (the
     provider's own), ``request_id``, ``retry_after`` (seconds), ``headers`` (lower-case names) and
     ``body`` (bytes) are those of the response; without one they are None. ``delivered`` says
-    whether anything of the response was yielded, such as chunks of a stream: where it is False,
-    the call can be made again without anybody noticing.
+    whether anything of the response was yielded, such as chunks of a stream: if it is False, the
+    call can be repeated without the reader noticing.
     """
 
     delivered = False

@@ -1,4 +1,4 @@
-"""Describes others' texts, values and exceptions for error messages; nothing is raised here."""
+"""Describes foreign texts, values and exceptions for error messages; nothing is raised here."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def excerpt(text: bytes | str, limit: int = 300) -> str:
 
 
 def describe_error(error: BaseException) -> str:
-    """An exception of third-party code: its kind, and what it says, if it can say anything."""
+    """An exception of third-party code: its class, and its text if it has any."""
     kind = type(error).__name__
     try:
         return excerpt(f"{kind}: {error}")
@@ -36,9 +36,10 @@ def describe_value(value: object) -> str:
 
 
 def origin_of(error: BaseException, package: str = "") -> str:
-    """Where an exception was raised: ``"package/file.py:41 in function"``; empty if nobody knows.
+    """Where an exception was raised: ``"package/file.py:41 in function"``; empty if unknown.
 
-    That is the innermost frame in ``package`` or in one named ``llmgate_…``, or else of all.
+    That is the innermost frame in ``package`` or in a package named ``llmgate_…``, or else the
+    innermost of all.
     """
     places, traceback = list[tuple[str, str]](), error.__traceback__
     while traceback is not None:

@@ -1,4 +1,5 @@
-"""How a completion was obtained, how a stream ended, and the attributes that tell it; values."""
+"""How a completion was obtained, how a stream ended, and the attributes that expose this;
+values."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ class Attempt:
 
     ``seconds`` is how long it took, ``wait`` the pause before it (seconds), ``status`` the
     response's or None, ``error`` the name of the exception's class or None. ``target`` is the model
-    that was asked, where a router chose among several.
+    that was asked, if a router chose among several.
     """
 
     number: int
@@ -36,11 +37,12 @@ class Attempt:
 
 @slotted
 class Exchange:
-    """How a completion was obtained: by whom, with which deviations, in how many attempts.
+    """How a completion was obtained: from which provider, with which deviations, in how many
+    attempts.
 
     ``headers`` are the response's, names in lower case; ``raw`` is the response's body, untouched
     (empty for a stream). Neither is pickled: what a provider wrote was for this process. ``cache``
-    says whether a cache had the response, where there is one. ``model`` is the provider's own name
+    says whether a cache had the response, if there is a cache. ``model`` is the provider's own name
     of the model that was asked, and ``prices`` are those of the client, which are not pickled.
     """
 
@@ -81,9 +83,9 @@ class Exchange:
 class StreamEnd:
     """How a stream ended, as :meth:`llmgate.Stream.when_done` says.
 
-    ``outcome`` is ``abandoned`` when it was closed or let go of before its end. ``completion`` is
-    what had come by then, or None; ``usage`` is what the provider had said of it; ``error`` is what
-    was or will be raised.
+    ``outcome`` is ``abandoned`` when it was closed or garbage-collected before its end.
+    ``completion`` is what had arrived by then, or None; ``usage`` is what the provider had
+    reported; ``error`` is what was or will be raised.
     """
 
     outcome: Literal["ok", "error", "cancelled", "abandoned"]
@@ -93,8 +95,8 @@ class StreamEnd:
 
 
 class ExchangeField:
-    """The attribute of a completion that holds its exchange and is no field of it, so that nothing
-    which dumps fields sees it. A dataclass asks it for the default, which is None."""
+    """The attribute of a completion that holds its exchange. It is not a field, so that code which
+    dumps fields does not see it. A dataclass asks it for the default, which is None."""
 
     __slots__ = ()
 
@@ -111,7 +113,7 @@ class ExchangeField:
 
 
 class HasExchange:
-    """What a completion and a stream say of their exchange."""
+    """The properties of a completion and a stream that read their exchange."""
 
     __slots__ = ()
 
@@ -149,7 +151,7 @@ class HasExchange:
 
     @property
     def cost(self) -> Cost | None:
-        """What it cost; None where its usage or its price is not known. See docs/cost.md.
+        """What it cost; None if its usage or its price is not known. See docs/cost.md.
 
         The first time, this may import the package genai-prices, which takes 70 to 200 ms, unless
         the client has ``prices={}`` (or ``llmgate.defaults(prices={})``): then a thread does it.
@@ -165,7 +167,7 @@ class HasExchange:
 
     @property
     def cache(self) -> Literal["hit", "miss"] | None:
-        """Whether a cache had it; None where there is no cache."""
+        """Whether a cache had it; None if there is no cache."""
         return self.exchange.cache
 
     @property

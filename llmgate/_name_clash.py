@@ -5,7 +5,7 @@ from __future__ import annotations
 
 
 def name_clash() -> str:
-    """What is wrong where a distribution named ``llmgate`` is installed; empty where none is."""
+    """What is wrong if a distribution named ``llmgate`` is installed; empty if none is."""
     from importlib.metadata import PackageNotFoundError, distribution  # noqa: PLC0415 - slow
 
     try:

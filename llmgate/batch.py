@@ -1,6 +1,6 @@
-"""Many calls: as many at once as the provider bears, their results as they come or in order.
+"""Many calls: as many at once as the provider can take; results as they come, or in order.
 
-It reads calls from anywhere and hands out records; files are ``batch_files``' matter.
+It reads calls from any iterable and returns records; ``batch_files`` handles files.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
 __all__ = ["BatchCall", "BatchRecord", "abatch", "batch"]
 
 BatchCall: TypeAlias = str | Mapping[str, Any]
-"""A prompt; or the arguments of ``acompletion``, beside which an ``id`` may stand. ``prompt`` may
-stand in place of ``messages``, and the objects of OpenAI's batch files are taken as well."""
+"""A prompt; or the arguments of ``acompletion``, with an optional ``id``. ``prompt`` may stand in
+place of ``messages``, and the objects of OpenAI's batch files are accepted as well."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchRecord:
-    """What became of one call: a completion, or the error that it failed with.
+    """The outcome of one call: a completion, or the error that it failed with.
 
-    ``index`` is its place among the calls, from 0; ``id`` is its own, or its index as text.
+    ``index`` is the call's index, from 0; ``id`` is its own id, or its index as a string.
     """
 
     index: int
@@ -49,7 +49,7 @@ class BatchRecord:
 
     @property
     def text(self) -> str | None:
-        """The text of the completion; None where there is none."""
+        """The text of the completion; None if the call failed."""
         return None if self.completion is None else self.completion.text
 
 
@@ -64,27 +64,28 @@ async def abatch(
     client: Client | None = None,
     **options: Unpack[CallOptions],
 ) -> AsyncGenerator[BatchRecord, None]:
-    """What becomes of many calls, record by record, in constant memory.
+    """Make many calls; yields a record for each, in constant memory.
 
-    Calls are read as they are needed, and no more are made than are taken: whoever stops reading
-    stops the batch. It begins with a few at once, adds to them while all goes well, and halves
-    them when the provider limits or is overloaded. A call that fails is a record with its error.
+    Calls are read as they are needed, and no more are made than their records are read: a reader
+    that stops also stops the batch. It begins with a few calls at once, adds more while all goes
+    well, and halves their number when the provider limits or is overloaded. A call that fails
+    yields a record with its error.
 
     Args:
         calls: Prompts or arguments, from anything that can be iterated over, async or not.
-        model: For calls that name none.
+        model: For calls that do not name one.
         concurrency: The most calls at once.
-        ordered: Whether the records come in the order of the calls; at most four times as many
-            calls as run at once are then ahead of one that is slow.
+        ordered: Whether the records come in the order of the calls; then at most four times
+            ``concurrency`` calls run ahead of a slow one.
         system: Instructions that come before each prompt.
-        max_cost: What all calls together may cost, in the currency of their prices, of which there
-            may be one. When it is reached no more are made; those on their way may cost as much
-            again as they do.
-        client: Whose limits, hooks and middleware hold; the default one if None.
-        options: What every call is given that does not say it itself.
+        max_cost: What all calls together may cost, in the currency of their prices, which must be
+            the same for all. When it is reached, no more calls are made; those under way are still
+            billed.
+        client: The client whose limits, hooks and middleware apply; the default one if None.
+        options: Further arguments for every call that does not set them itself.
 
     Raises:
-        InvalidRequestError: when an argument is wrong; of a call that is wrong there is a record.
+        InvalidRequestError: when an argument is wrong; a wrong call yields a record instead.
         RequestError: when ``max_cost`` is reached, or a price is not known or in another currency
             than the others, after the last record.
     """
@@ -121,7 +122,7 @@ async def run_numbered(
     budget: Budget,
     ordered: bool = False,
 ) -> AsyncGenerator[BatchRecord, None]:
-    """The records of calls that know their places."""
+    """The records of calls that come with their indexes."""
     check_concurrency(concurrency)
     run = _Run(calls, common, concurrency, client or default_client(), budget, ordered=ordered)
     try:
@@ -163,7 +164,7 @@ def batch(
 
 
 class _Run:
-    """The calls of one batch that are on their way."""
+    """The running calls of one batch."""
 
     def __init__(
         self,
@@ -188,7 +189,7 @@ class _Run:
     async def records(self) -> AsyncIterator[BatchRecord]:
         """The records, until there are no more."""
         waiting = dict[int, BatchRecord]()
-        following = 0  # the lowest place whose result was not yielded
+        following = 0  # the lowest index whose result was not yielded
         while (record := await self._records.get()) is not None:
             if isinstance(record, BaseException):
                 raise record
@@ -203,13 +204,13 @@ class _Run:
                 following += 1
 
     async def aclose(self) -> None:
-        """End what still runs."""
+        """End the calls that still run."""
         for worker in self._workers:
             worker.cancel()
         await asyncio.wait(self._workers)
 
     async def _work(self) -> None:
-        """Make one call after the other."""
+        """Make one call after another."""
         try:
             while True:
                 await self._ahead.acquire()
@@ -230,7 +231,7 @@ class _Run:
             self._records.put_nowait(None)
 
     async def _next(self) -> tuple[int, Any]:
-        """The next call, while there are some and they may be made."""
+        """The next call, while there are more and they may be made."""
         if not self._budget.is_refusing:
             numbered_call = await anext(self._calls)
             if self._budget.allows_a_call():
@@ -250,7 +251,7 @@ class _Run:
 async def numbered(
     calls: Iterable[BatchCall] | AsyncIterable[BatchCall],
 ) -> AsyncIterator[tuple[int, BatchCall]]:
-    """Calls with their places."""
+    """Calls with their indexes."""
     index = 0
     if isinstance(calls, AsyncIterable):
         async for call in calls:
@@ -263,12 +264,12 @@ async def numbered(
 
 
 def arguments_of(call: Any, index: int, common: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of ``acompletion`` that a call stands for, beside those that all have.
+    """The arguments of ``acompletion`` for a call, beside those that all calls share.
 
     Raises:
-        InvalidRequestError: when it is no call.
+        InvalidRequestError: when it is not a valid call.
     """
-    if isinstance(call, LLMGateError):  # what could not be read, in the place where it stood
+    if isinstance(call, LLMGateError):  # it could not be read, and stands for itself
         raise call
     if isinstance(call, str):
         call = {"prompt": call}
@@ -301,7 +302,7 @@ def arguments_of(call: Any, index: int, common: Mapping[str, Any]) -> dict[str, 
 
 
 def id_of(call: Any, index: int) -> str:
-    """The id of a call: its own, or its place."""
+    """The id of a call: its own, or its index."""
     if is_mapping(call):
         for name in ("id", "custom_id"):
             given = call.get(name)
@@ -322,7 +323,7 @@ class Budget:
         self._currency = ""
         self._reason = ""
         self.is_refusing = False
-        """Whether there was a call that was not made."""
+        """Whether a call was not made."""
 
     def spend(self, completion: Completion | None) -> None:
         """Count what a call cost."""
@@ -330,7 +331,7 @@ class Budget:
             self.count(completion.cost, completion.model)
 
     def count(self, cost: Decimal | None, model: str | None) -> None:
-        """Count what a call of this model cost; None where that is not known."""
+        """Count what a call of this model cost; None means that this is not known."""
         if self._most is None:
             return
         if cost is None:
@@ -351,7 +352,7 @@ class Budget:
             self._reason = f"{self._spent} was spent, and max_cost is {self._most}"
 
     def allows_a_call(self) -> bool:
-        """Whether one more may be made."""
+        """Whether another call may be made."""
         self.is_refusing = bool(self._reason)
         return not self.is_refusing
 

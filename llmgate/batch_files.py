@@ -1,4 +1,4 @@
-"""Calls from files, and records into a file that survives the end of its process at any moment."""
+"""Reads calls from files, and writes records to a file that survives a crash at any moment."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ __all__ = ["Journal", "batch_file", "calls_in", "encoded_line", "line_of"]
 
 
 def calls_in(path: Path, template: str | None = None) -> Iterator[Any]:
-    """The calls of a file: JSON objects or texts a line, or the rows of a CSV file with a head.
+    """The calls of a file: one JSON object or string per line, or the rows of a CSV file with a
+    header.
 
-    ``template`` makes the prompt of each, with ``{name}`` for what it has under that name. What is
-    no call stands in its place as the error that says why.
+    ``template`` makes the prompt of each, with ``{name}`` for its value of that name. In place of
+    an invalid call stands the error that says why.
 
     Raises:
         InvalidRequestError: when the file cannot be read.
@@ -68,7 +69,7 @@ def _table(path: Path) -> Iterator[Any]:
 
 
 def _json_lines(path: Path) -> Iterator[Any]:
-    """What is read as bytes, so that one that is no UTF-8 spoils its own line alone."""
+    """The lines, read as bytes, so that invalid UTF-8 spoils only its own line."""
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
@@ -80,7 +81,7 @@ def _json_lines(path: Path) -> Iterator[Any]:
 
 
 def _filled(template: str, row: Any) -> Any:
-    """A call whose prompt is made of what a row has; only its id stays beside it."""
+    """A call whose prompt is made from a row; of the row's other values, only its id is kept."""
     if isinstance(row, LLMGateError):
         return row
     fields = {"text": row} if isinstance(row, str) else row
@@ -93,7 +94,7 @@ def _filled(template: str, row: Any) -> Any:
 
 
 def line_of(record: BatchRecord) -> dict[str, Any]:
-    """A record as a line of the output: ``completion`` as OpenAI writes it, or ``error``."""
+    """A record as a line of the output: ``completion`` in OpenAI's form, or ``error``."""
     line: dict[str, Any] = {"index": record.index, "id": record.id}
     if record.completion is not None:
         line["completion"] = record.completion.model_dump(mode="json")
@@ -110,7 +111,7 @@ def line_of(record: BatchRecord) -> dict[str, Any]:
 
 
 def encoded_line(record: BatchRecord) -> bytes:
-    """The line of a record as it is written, with its end."""
+    """The encoded line of a record, with its line end."""
     line = json.dumps(line_of(record), ensure_ascii=False, default=str)
     return line.encode("utf-8", "backslashreplace") + b"\n"
 
@@ -127,15 +128,15 @@ async def batch_file(
     client: Client | None = None,
     **options: Unpack[CallOptions],
 ) -> AsyncGenerator[BatchRecord, None]:
-    """Make the calls of a file, write their records into another one, and hand these out as well.
+    """Make the calls of a file, write their records to another one, and yield the records as well.
 
-    Run again with the same arguments, it goes on where it ended, however it ended: calls whose
-    completion is in the output are not made again; those that failed, or were on their way, are.
+    Run again with the same arguments, it continues where it stopped, however it stopped: calls
+    whose completion is in the output are not made again; calls that failed or were under way are.
 
     Args:
-        path: JSON objects or texts, one a line, or a CSV file; see :func:`calls_in`.
-        output: Where the records are written, one JSON object a line, as the calls end.
-        template: What makes the prompt of each call, as ``"Translate: {text}"``.
+        path: JSON objects or strings, one per line, or a CSV file; see :func:`calls_in`.
+        output: Where the records are written, one JSON object per line, as the calls end.
+        template: The template for the prompt of each call, such as ``"Translate: {text}"``.
         system: Instructions that come before each prompt.
         model: For calls that name none.
         concurrency: The most calls at once.
@@ -144,7 +145,8 @@ async def batch_file(
         options: What every call is given that does not say it itself.
 
     Raises:
-        InvalidRequestError: when a file cannot be read or written, or is not of the other one.
+        InvalidRequestError: when a file cannot be read or written, or the output is of another
+            input.
         RequestError: when ``max_cost`` is reached, or a price is not known, after the last record.
     """
     check_concurrency(concurrency)
@@ -166,16 +168,16 @@ async def batch_file(
 
 
 class Journal:
-    """The output of a batch, to which records are added, one a line.
+    """The output of a batch, to which records are added, one per line.
 
-    What was added is on the disk within 50 ms; a line that was cut when its process ended is cut
-    off when the file is opened again. Opening it tells which calls are done, and leaves out the
-    records of those that failed, which are to be made again.
+    Added records are on the disk within 50 ms; an incomplete last line is removed when the file is
+    opened again. Opening it finds out which calls are done, and removes the records of failed
+    calls, which are made again.
 
     Args:
         path: The file.
-        done: Filled and asked where the output has several files: for each index a checksum of
-            its id, or 0. What is done in one of them is cut out of those that are opened later.
+        done: Shared if the output has several files: for each index a checksum of the call's id, or
+            0. Calls that are done in one file are removed from files that are opened later.
     """
 
     def __init__(self, path: Path, done: array[int] | None = None) -> None:
@@ -212,11 +214,11 @@ class Journal:
             self._check()
 
     def has(self, index: int, name: str) -> bool:
-        """Whether the call in this place is done.
+        """Whether the call with this index is done.
 
         Raises:
-            InvalidRequestError: when another call is done there: the input is not the one of which
-                this is the output.
+            InvalidRequestError: when another call is recorded there: the output belongs to another
+                input.
         """
         known = self._done[index] if index < len(self._done) else 0
         if known and known != _checksum(name):
@@ -228,7 +230,7 @@ class Journal:
         """Add a record; it is written soon.
 
         Raises:
-            InvalidRequestError: when what was added before could not be written.
+            InvalidRequestError: when earlier records could not be written.
         """
         self.add_line(encoded_line(record))
 
@@ -244,7 +246,7 @@ class Journal:
             self._flushing = asyncio.create_task(self._flush())
 
     async def written(self) -> None:
-        """Wait until what was added so far is on the disk.
+        """Wait until all records so far are on the disk.
 
         Raises:
             InvalidRequestError: when it could not be written.
@@ -274,7 +276,7 @@ class Journal:
     # --- on its thread ---
 
     def _open(self) -> None:
-        """Read what is done, and rewrite the file where it has more than that.
+        """Read which calls are done, and rewrite the file if it contains anything else.
 
         Raises:
             InvalidRequestError: when nothing in it is a record: then it is somebody's own file.

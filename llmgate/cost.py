@@ -1,7 +1,8 @@
-"""What calls cost, from their usage: by a client's own prices, or by the package genai-prices.
+"""What calls cost, computed from their usage: by a client's own prices, or by the package
+genai-prices.
 
-The package is imported when a cost is first asked for, and never guessed around: where a price is
-not known, there is no cost. It asks nobody anything.
+The package is imported when a cost is first needed. Prices are never guessed: without a known price
+there is no cost. It makes no requests.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ _MILLION = 1_000_000
 
 
 class Cost(Decimal):
-    """An amount of money: a ``Decimal`` that knows its ``currency``, and what it is made of.
+    """An amount of money: a ``Decimal`` with a ``currency`` and its ``parts``.
 
     ``parts`` are the amounts of ``input``, ``cache_read``, ``cache_write``, ``cache_write_1h``,
     ``input_audio``, ``output``, ``reasoning``, ``output_audio``, ``requests`` and
-    ``rerank_searches``, as far as there are any; each token is in one of them. ``source`` says
+    ``rerank_searches``, where they apply; each token is counted in one of them. ``source`` says
     whose prices they are. Arithmetic gives a plain ``Decimal``.
     """
 
@@ -59,9 +60,9 @@ class Cost(Decimal):
 
 @slotted
 class Rates:
-    """The prices of a model, each for a million tokens (for one of ``requests`` and
-    ``rerank_searches``); what has no price of its own is None, and is counted with what it is a
-    part of: cached tokens with the input, reasoning with the output."""
+    """The prices of a model, each per million tokens (per one for ``requests`` and
+    ``rerank_searches``). A part without its own price is None, and is counted with the whole:
+    cached tokens with the input, reasoning with the output."""
 
     input: Decimal | None = None
     output: Decimal | None = None
@@ -105,7 +106,7 @@ class Prices:
         self._rates = {str(model): _own_rates(model, given[model]) for model in given}
 
     def find(self, provider: str, models: tuple[str, ...]) -> Rates | None:
-        """The rates of the first of these models that has any: exact names come before globs."""
+        """The rates of the first of these models that has any; exact names come before globs."""
         names = [f"{provider}/{model}" for model in models] + [*models]
         for name in names:
             if name in self._rates:
@@ -149,7 +150,7 @@ def _price(given: Any, path: str) -> Decimal:
 
 @cache
 def load_prices() -> Any:
-    """The module of genai-prices with its data; None where it is not installed.
+    """The module of genai-prices with its data; None if it is not installed.
 
     The first time takes some 200 ms of computing.
     """
@@ -169,13 +170,13 @@ def rates_of(
     tier: str | None = None,
     tokens: int = 0,
 ) -> Rates | None:
-    """The public rates of the first of these models that has any; None where none is known.
+    """The public rates of the first of these models that has any; None if none is known.
 
     Args:
         provider: The provider's name.
-        models: Its own names of the model, the more exact ones first.
-        at: The time of the call; now, where it is None.
-        tier: The service tier, or ``batch``: there are no rates where it has none of its own.
+        models: The provider's own names of the model, the more exact ones first.
+        at: The time of the call; None for now.
+        tier: The service tier, or ``batch``: there are no rates if the tier has none of its own.
         tokens: How many tokens the prompt had, on which some rates depend.
     """
     module = load_prices()
@@ -188,7 +189,7 @@ def rates_of(
         except LookupError:
             continue
         if owner.id != provider and owner.id in provider:
-            return None  # a server of one's own, or a relay, that is merely named after a vendor
+            return None  # the user's own server, or a relay, that only has a vendor's name
         return _public_rates(info, at or datetime.now(UTC), tier, tokens)
     return None
 
@@ -202,14 +203,14 @@ def _public_rates(info: Any, at: datetime, tier: str | None, tokens: int) -> Rat
     found: dict[str, Any] = {
         name: _in_force(getattr(prices, column, None), tokens) for name, column in _COLUMNS.items()
     }
-    for name in ("requests", "rerank_searches"):  # they are for a thousand
+    for name in ("requests", "rerank_searches"):  # these are per thousand
         price = found[name]
         found[name] = None if price is None else price / 1000
     return Rates(**found, source=f"genai-prices {_version()}")
 
 
 _TIERS = frozenset({"batch", "fast", "flex", "priority", "scale"})
-"""The tiers that are billed otherwise than the list says."""
+"""The tiers whose prices differ from the list."""
 _COLUMNS = {
     "input": "input_mtok",
     "output": "output_mtok",
@@ -225,7 +226,7 @@ _COLUMNS = {
 
 
 def _in_force(price: Any, tokens: int) -> Decimal | None:
-    """A price, of several by the length of the prompt that of this one."""
+    """The price; if it depends on the prompt's length, the one for this length."""
     tiers = getattr(price, "tiers", None)
     if tiers is None:
         return price  # type: ignore[no-any-return] # a Decimal, or None
@@ -243,7 +244,7 @@ def _version() -> str:
 
 
 class Obtained(Protocol):
-    """What an exchange says of whom was asked, and at whose prices."""
+    """What an exchange says about the provider asked, and the prices."""
 
     @property
     def provider(self) -> str: ...
@@ -256,12 +257,12 @@ class Obtained(Protocol):
 
 
 def cost_of(answer: Any, exchange: Obtained) -> Cost | None:
-    """What a response cost; None where its usage or its price is not known.
+    """What a response cost; None if its usage or its price is not known.
 
     Args:
         answer: The response: its ``model``, ``usage``, ``created`` and ``service_tier`` count, as
             far as it has them.
-        exchange: How it was obtained, which says by whom, and at whose prices.
+        exchange: How it was obtained: from which provider, and at which prices.
     """
     usage = answer.usage
     if usage is None:
@@ -300,8 +301,8 @@ def _tier_of(answer: Any, usage: Any) -> str | None:
 
 
 def cost_by(rates: Rates, usage: Any) -> Cost | None:
-    """What so much usage costs at these rates: each token once, at the rate of the smallest part
-    that has one. None where a part has none, and is a part of nothing that has."""
+    """What this usage costs at these rates: each token once, at the rate of the smallest part that
+    has one. None if neither a part nor anything that contains it has a rate."""
     counts = _counts(usage)
     parts = dict[str, Decimal]()
     for name, count in counts.items():
@@ -317,7 +318,7 @@ def cost_by(rates: Rates, usage: Any) -> Cost | None:
 
 
 def _rate(rates: Rates, name: str) -> Decimal | None:
-    """The rate of a part, or of what it is a part of."""
+    """The rate of a part, or of what contains it."""
     wider: str | None = name
     while wider is not None:
         price: Decimal | None = getattr(rates, wider)
@@ -338,7 +339,7 @@ _WIDER = {
 
 
 def _counts(usage: Any) -> dict[str, int]:
-    """How many tokens each part has; they add up to all that were billed."""
+    """How many tokens each part has; they add up to all billed tokens."""
     searches = getattr(usage, "search_units", None)
     if searches is not None:
         return {"rerank_searches": searches}
@@ -367,15 +368,15 @@ def _count(details: Any, name: str) -> int:
 
 
 def _hour_writes(extra: Any) -> int:
-    """The tokens that were written to a cache that lasts an hour, as some providers say beside."""
+    """The tokens written to a cache that lasts an hour, which some providers report separately."""
     written = extra.get("cache_creation")
     count = written.get("ephemeral_1h_input_tokens") if is_mapping(written) else None
     return count if isinstance(count, int) else 0
 
 
 def total_cost(costs: list[Cost | None]) -> Cost | None:
-    """What several responses cost together; None where one's cost is not known, since a part is not
-    the whole, and where they are not in one currency."""
+    """What several responses cost together; None if any cost is not known, or if they are in
+    different currencies."""
     known = [cost for cost in costs if cost is not None]
     if not known or len(known) < len(costs) or len({cost.currency for cost in known}) > 1:
         return None

@@ -1,4 +1,4 @@
-"""Embeddings in OpenAI's shape, and the call that asks for them; values that do nothing.
+"""Embeddings in OpenAI's shape, and the call that asks for them; plain values.
 
 Source: OpenAI's "Create embeddings" and "The embedding object", November 2026.
 """
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 EmbeddingInput: TypeAlias = str | Iterable[str] | Iterable[int] | Iterable[Iterable[int]]
-"""A text, texts, the token ids of one text, or those of several texts."""
+"""A string, strings, the token ids of one text, or those of several texts."""
 
 
 @dataclass(slots=True)
@@ -86,10 +86,10 @@ class Embedding(Shape):
 class Embeddings(ShapeWithExchange):
     """The vectors of a call, in the order of its input.
 
-    ``usage`` is None where the provider says nothing of it. Besides OpenAI's fields it has
-    ``vectors``, and, as a completion does, ``report``, ``request_id``, ``headers``, ``attempts``,
-    ``provider`` and ``raw``; where a call was sent in several requests, headers and request id
-    are the first one's, and ``raw`` is empty.
+    ``usage`` is None if the provider does not report it. Besides OpenAI's fields it has
+    ``vectors``, and, like a completion, ``report``, ``request_id``, ``headers``, ``attempts``,
+    ``provider`` and ``raw``; where a call was sent in several requests, headers and request id are
+    the first one's, and ``raw`` is empty.
     """
 
     data: list[Embedding]
@@ -113,12 +113,12 @@ class Embeddings(ShapeWithExchange):
         """The vectors as one array of float32, with a row for each input.
 
         Raises:
-            UnsupportedError: where numpy is not installed; nothing else needs it.
+            UnsupportedError: when numpy is not installed; nothing else needs it.
         """
         try:
             import numpy  # noqa: PLC0415 - it is not needed otherwise
         except ImportError:
-            reason = "to_numpy needs the package numpy, which is not installed; vectors needs none"
+            reason = "to_numpy needs the package numpy, which is not installed; vectors does not"
         else:
             return numpy.array(self.vectors, dtype=numpy.float32)
         raise UnsupportedError(reason)

@@ -105,7 +105,7 @@ class InvalidRequestError(RequestError):
 
     @classmethod
     def expected(cls, what: str, given: object, path: str) -> Self:
-        """The error for a value in place of what was expected."""
+        """The error for a value in place of the expected one."""
         return cls(f"expected {what}, got {describe_value(given)}", path=path)
 
 
@@ -129,7 +129,7 @@ class ProviderError(LLMGateError):
     """The provider refused the request, or failed.
 
     ``in_stream`` is true when the error came inside a stream that began with status 200.
-    ``retryable`` is what the provider's own codes say of a retry; None leaves it to the status.
+    ``retryable`` is what the provider's own codes say about a retry; None leaves it to the status.
     """
 
     default_retryable: ClassVar[bool | None] = None
@@ -150,7 +150,7 @@ class ProviderError(LLMGateError):
 
 
 _TRANSIENT = frozenset({408, 425})
-"""Statuses below 500 that say nothing against the request itself."""
+"""Statuses below 500 that do not mean that the request itself is wrong."""
 
 
 class BadRequestError(ProviderError):
@@ -166,7 +166,7 @@ class ContextWindowError(BadRequestError):
 class ContentFilterError(BadRequestError):
     """The provider's content filter refused the prompt or withheld the completion.
 
-    ``details`` is what the filter found, in the provider's own form; None where it does not say.
+    ``details`` is what the filter found, in the provider's own form; None if it does not say.
     """
 
     def __init__(
@@ -197,7 +197,7 @@ class NotFoundError(ProviderError):
 class RequestTimeoutError(ProviderError):
     """The provider gave up waiting for the request, or for its own model (408).
 
-    The limits of this side raise :class:`DeadlineExceededError`.
+    Timeouts on this side raise :class:`DeadlineExceededError`.
     """
 
 
@@ -238,8 +238,8 @@ class TLSError(TransportError):
 class ReadError(TransportError):
     """The connection was lost before the response was complete.
 
-    ``unprocessed`` is True where the server cannot have acted on the request, because the
-    connection had ended before the request reached it.
+    ``unprocessed`` is True if the server cannot have acted on the request, because the connection
+    ended before the request reached it.
     """
 
     def __init__(self, message: str, *, unprocessed: bool = False, **response: Any) -> None:
@@ -250,7 +250,7 @@ class ReadError(TransportError):
 class ProtocolError(TransportError):
     """What came back is not valid HTTP: another protocol, or a response that breaks its rules.
 
-    It is never retried: the request may have been acted on, and the server would respond alike.
+    It is never retried: the server may have acted on the request, and would respond the same way.
     """
 
 
@@ -268,8 +268,8 @@ class DeadlineExceededError(LLMGateError, TimeoutError):
 class StreamTruncatedError(LLMGateError):
     """The stream ended without the provider's terminator.
 
-    ``partial`` is the completion so far: its message is valid in the next request. It is None where
-    nothing of it had come.
+    ``partial`` is the completion so far: its message is valid in the next request. It is None if
+    nothing had arrived.
     """
 
     def __init__(self, message: str, *, partial: Completion | None = None, **response: Any) -> None:
@@ -335,8 +335,8 @@ class InternalError(LLMGateError):
 
     ``origin`` is the place where the exception was raised, such as
     ``"llmgate/transports/aiohttp.py:41 in open"``. The exception's text and the values of variables
-    are left out, since they may hold a key. It is never retried: the request may have been acted
-    on.
+    are left out, since they may hold a key. It is never retried: the server may have acted on the
+    request.
     """
 
     def __init__(self, message: str, *, origin: str = "", **response: Any) -> None:
@@ -362,7 +362,7 @@ _BY_STATUS: Mapping[int, type[ProviderError]] = {
 
 
 def error_class(status: int) -> type[ProviderError]:
-    """The class of error for a status, where the provider's codes say nothing more precise."""
+    """The class of error for a status, if the provider's codes say nothing more precise."""
     if status in _BY_STATUS:
         return _BY_STATUS[status]
     if status >= 500:

@@ -1,7 +1,7 @@
 """What a call reports while it runs: events, and the hooks that receive them.
 
-Hooks run on a thread of their own, so that one that is slow or raises harms no call. Events hold
-no credentials: requests are as they are before ``authorize``.
+Hooks run on a thread of their own, so that a slow or failing hook harms no call. Events hold no
+credentials: they show requests as they are before ``authorize``.
 
 Each event has ``labels``, those of the call, ``at``, when it happened in seconds since the epoch,
 and ``monotonic``, the same on the clock of :func:`time.monotonic`, for differences between events.
@@ -70,9 +70,9 @@ class AttemptStarted:
 
 @slotted
 class ConnectionQueued:
-    """A request has waited for ``seconds`` for a connection and waits on: the pool is full.
+    """A request has waited ``seconds`` for a connection and is still waiting: the pool is full.
 
-    A client opens 1,000 connections to a host, or half of ``ulimit -n`` where that is less;
+    A client opens 1,000 connections to a host, or half of ``ulimit -n`` if that is less;
     ``Client(limit=…)`` changes it. Waiting counts toward the call's deadline.
     """
 
@@ -129,8 +129,8 @@ class FirstToken:
 class CallEnded:
     """A call is over; there is exactly one such event for each call.
 
-    ``outcome`` is ``abandoned`` when a stream was left before its end. ``usage`` is what the
-    provider said, if it did.
+    ``outcome`` is ``abandoned`` when a stream was closed or collected before its end. ``usage`` is
+    what the provider reported, if it did.
     """
 
     call_id: str
@@ -159,21 +159,21 @@ Event: TypeAlias = (
     | CallEnded
 )
 Hook: TypeAlias = Callable[[Event], object]
-"""A callable that is given each event, one after the other, on a thread that is not the caller's.
-What it returns is ignored, and so is what it raises. It cannot be ``async``."""
+"""A callable that receives each event, one after the other, on a thread that is not the caller's.
+Its results and exceptions are ignored. It cannot be ``async``."""
 
 
 @runtime_checkable
 class ChoosyHook(Protocol):
-    """The ability of a hook to say beforehand which events it would ignore. They are not even
-    queued, where all hooks of a call would."""
+    """The ability of a hook to say beforehand which events it would ignore. Events that all hooks
+    of a call ignore are not even queued."""
 
     def wants(self, event: Event, /) -> bool:
-        """Whether the hook is to be called with an event. It is asked on the task of the call,
-        which it must not hold up; where it raises, the hook is called.
+        """Whether to call the hook with an event. This is called on the call's task, which it must
+        not block; if it raises, the hook is called.
 
-        A hook may also have ``wants_kind(kind, is_failure)``, which says so of all events of a
-        class, those with an error or those without. Where all hooks of a call have it, events that
+        A hook may also have ``wants_kind(kind, is_failure)``, which decides for all events of a
+        class, those with an error or those without. If all hooks of a call have it, events that
         none of them wants are not even made.
         """
         ...
@@ -257,11 +257,12 @@ class LoggingHook:
         self._numbers = {} if is_changed else _level_numbers(logger)
 
     def wants(self, event: Event, /) -> bool:
-        """Whether the logger, where it is one of :mod:`logging`, writes at the event's level."""
+        """Whether the logger, if it is one of :mod:`logging`, writes at the event's level."""
         return self.wants_kind(type(event), getattr(event, "error", None) is not None)
 
     def wants_kind(self, kind: type[Event], is_failure: bool) -> bool:
-        """The same of an event of this kind, with an error or without, which is then not made."""
+        """The same for all events of this kind, with an error or without; unwanted ones are not
+        made."""
         number = self._numbers.get(self._level_of(kind, is_failure))
         return number is None or self._logger.isEnabledFor(number)
 
@@ -309,8 +310,8 @@ def _is_standard(logger: Any) -> bool:
 
 
 def _level_numbers(logger: Any) -> dict[str, int]:
-    """The numbers of levels by the names of their methods; none for a logger that is not of the
-    standard library, and may choose in another way."""
+    """The numbers of levels by the names of their methods; empty for a logger that is not from the
+    standard library, which may decide differently."""
     if not _is_standard(logger):
         return {}
     import logging  # noqa: PLC0415 - it is there

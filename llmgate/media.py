@@ -1,8 +1,9 @@
-"""Files of this machine as parts of a message: they are read when the call is made.
+"""Local files as parts of a message: they are read when the call is made.
 
     acompletion(model, [{"role": "user", "content": [llmgate.image("cat.png")]}])
 
-A path in a message is never read by itself: whoever writes a message could then read any file.
+A bare path in a message is never read: otherwise anybody who can write a message could read any
+file.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from llmgate.errors import InvalidRequestError, describe_value
 __all__ = ["MOST_BYTES", "LocalFile", "audio", "file", "image"]
 
 MOST_BYTES = 32 * 1024 * 1024
-"""The largest file that is read; providers take less, as a rule."""
+"""The largest file that is read; providers usually accept less."""
 
 
 @slotted
@@ -36,8 +37,8 @@ class LocalFile:
         """The part, in OpenAI's format. It blocks.
 
         Raises:
-            InvalidRequestError: when the file cannot be read, is larger than ``MOST_BYTES``, or is
-                of a type that nobody can tell.
+            InvalidRequestError: when the file cannot be read, is larger than ``MOST_BYTES``, or its
+                type cannot be determined.
         """
         try:
             with open(self.path, "rb") as opened:
@@ -57,7 +58,7 @@ def image(source: str | os.PathLike[str] | bytes, *, detail: str | None = None) 
         detail: ``auto``, ``low``, ``high`` or ``original``.
 
     Raises:
-        InvalidRequestError: for bytes that are no image. A file is looked at when it is read: see
+        InvalidRequestError: for bytes that are not an image. A file is checked when it is read: see
             :meth:`LocalFile.read`.
     """
     options = {} if detail is None else {"detail": detail}
@@ -131,11 +132,11 @@ _BEGINNINGS = {
     ),
     "file": ((b"%PDF", "application/pdf"),),
 }
-"""How data of a kind begins. Those in a RIFF name themselves later."""
+"""How data of each kind begins. Kinds inside RIFF are named later in the data."""
 
 
 def _type_of(data: bytes, name: str, kind: str) -> str:
-    """The media type, or the format of a sound: what the data says, or else the name."""
+    """The media type, or the audio format: what the data says, or else the name."""
     if data[:4] == b"RIFF" and data[8:12] in (b"WEBP", b"WAVE"):
         found = "image/webp" if data[8:12] == b"WEBP" else "wav"
         if (kind == "image") is (found == "image/webp") and kind != "file":

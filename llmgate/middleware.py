@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 Handler: TypeAlias = Callable[[ChatCall], Awaitable["Completion | Stream"]]
-"""What is further in: the next middleware, and behind the last one the provider."""
+"""What comes next: the next middleware, or after the last one the provider."""
 EmbeddingHandler: TypeAlias = Callable[[EmbeddingCall], Awaitable[Embeddings]]
 """The same for embeddings."""
 RerankHandler: TypeAlias = Callable[[RerankCall], Awaitable[Reranking]]
@@ -46,11 +46,11 @@ RerankHandler: TypeAlias = Callable[[RerankCall], Awaitable[Reranking]]
 class Shared(NamedTuple):
     """What a client shares with its middleware.
 
-    ``policy`` says how often a call is retried whose ``max_retries`` is None. ``budget`` is what
-    all retries of the client come from: who sends a call again for a reason of its own asks
-    ``budget.spend()``, and leaves it where that is False. ``prices`` are the client's own.
-    ``target`` gives the provider and its own name of a model as a call names it, and raises an
-    :class:`~llmgate.errors.UnknownProviderError` where it is nobody's.
+    ``policy`` is the retry policy of calls whose own ``max_retries`` is None. ``budget`` is the
+    budget of all retries of the client: a middleware that sends a call again first calls
+    ``budget.spend()``, and does not send it if that is False. ``prices`` are the client's own.
+    ``target`` returns the provider of a model and the provider's own name of it, and raises an
+    :class:`~llmgate.errors.UnknownProviderError` if no provider has it.
     """
 
     policy: RetryPolicy
@@ -69,44 +69,44 @@ class Middleware:
     fitted to it. What the call was given for one provider (``settings``: the key, the address) is
     not meant for another.
 
-    All of it has the time that the call has, and ends with it. A ``timeout`` that the call is given
-    on the way counts from there, and cannot be longer than what is left. What a method raises
-    reaches the caller unchanged.
+    All of this happens within the call's deadline. A ``timeout`` that a middleware gives the call
+    counts from that moment, and cannot exceed the remaining time. What a method raises reaches the
+    caller unchanged.
 
     One object serves all calls of its client, at once, and on any event loop.
     """
 
     observes = False
-    """True where a middleware only watches: it gives the handler its call, once and unchanged but
-    for hooks, waits for nothing else, and returns what it was returned, or a stream of it that is
-    mapped. A client all of whose middleware does so makes no copies and no deadline around it."""
+    """True for a middleware that only watches: it passes its call to the handler, once and
+    unchanged except for hooks, waits for nothing else, and returns the handler's result, or a mapped stream
+    of it. If all of a client's middleware does so, there are no copies and no extra deadline."""
 
     changes_calls = True
-    """False where a middleware changes nothing of a call in place, as by changing its messages: a
-    call that it hands on differently is another one. Where no middleware of a client's does, no
-    call is copied for them."""
+    """False for a middleware that never changes a call in place, for example its messages: if it
+    passes on a different call, that is a new object. If this holds for all of a client's
+    middleware, calls are not copied."""
 
     waits_in_time = False
-    """True where it ``observes`` but for what else it waits for, which ends with the time of the
-    call. Only llmgate's own can do that."""
+    """True if it ``observes`` except that it also waits for something else, which ends with the
+    call's time. Only llmgate's own middleware can do that."""
 
     def only_asks(self, call: ChatCall | EmbeddingCall) -> bool:
-        """Whether this middleware waits, for such a call, for nothing but what its handler returns,
-        changes nothing of the call in place, and returns what it was returned. Where all of a
-        client's do so or observe, no call is copied, and no deadline is set around them: each
-        request has that of the call anyway."""
+        """Whether this middleware, for this call, waits for nothing but its handler, changes
+        nothing of the call in place, and returns the handler's result. If all of a client's
+        middleware does so or observes, no call is copied, and no deadline is set around it: each
+        request has the call's deadline anyway."""
         del call
         return False
 
     def used_by(self, shared: Shared) -> None:
-        """What each client that has this middleware tells it when it is made."""
+        """Called by each client that has this middleware, when the client is made."""
 
     async def chat(self, call: ChatCall, handler: Handler) -> Completion | Stream:
         """The completion of a call, or the stream of it where ``call.stream`` is true.
 
         A stream is open when the handler returns it; ``await stream.start()`` waits for its first
-        chunk, ``stream.map`` changes its chunks, and ``stream.when_done`` tells how it ended. One
-        that is not passed on has to be closed.
+        chunk, ``stream.map`` changes its chunks, and ``stream.when_done`` reports how it ended. A
+        stream that is not passed on must be closed.
         """
         return await handler(call)
 

@@ -1,4 +1,4 @@
-"""What a provider says of its models, in one shape; values that do nothing.
+"""What a provider says about its models, in one shape; plain values.
 
 Source: OpenAI's "The model object", November 2026, and what other providers add to it.
 """
@@ -47,7 +47,7 @@ class Model(Shape):
 class ModelList(list[Model]):
     """Models, in the order in which their providers list them.
 
-    ``errors`` holds, by provider, why its models are not among them, where several were asked.
+    If several providers were asked, ``errors`` says, by provider, why its models are missing.
     """
 
     def __init__(
@@ -66,8 +66,8 @@ class ModelList(list[Model]):
 class TokenCount:
     """How many tokens the prompt of a call has: by the provider's own count, or an estimate.
 
-    An estimate counts bytes, at as many for a token as earlier calls of the model had; ``basis``
-    says what it rests on.
+    An estimate divides the prompt's bytes by the bytes per token of the model's earlier calls;
+    ``basis`` says what it is based on.
     """
 
     tokens: int
@@ -80,13 +80,13 @@ class TokenCount:
 
 @slotted
 class ModelInfo:
-    """What is known of a model; None where nobody says it, which does not mean "no".
+    """What is known about a model; None means not known, and does not mean "no".
 
     ``context_window`` and ``max_output`` are in tokens. ``tools``, ``vision``, ``audio``,
     ``schema`` (of a response, as a JSON schema) and ``reasoning`` say whether the model has them.
     ``status`` is such as ``deprecated``. ``prices`` are those of a million tokens, in the fields of
     :class:`~llmgate.cost.Rates`; longer prompts and other service tiers may cost more. ``sources``
-    says of each field that is known who says it, and of which date that is.
+    says, for each known field, where it comes from and its date.
     """
 
     name: str

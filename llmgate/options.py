@@ -1,4 +1,4 @@
-"""What a call may carry: OpenAI's parameters, the options beside them, and the call made of both.
+"""What a call may contain: OpenAI's parameters, further options, and the call made of both.
 
 These are declarations and values; ``_core.check`` checks them, ``_core.prepare`` applies them, and
 ``_core.arguments`` says what each means.
@@ -108,12 +108,12 @@ class ChatParameters(TypedDict, total=False):
 MEANINGFUL = frozenset(
     {"audio", "function_call", "functions", "modalities", "n", "response_format", "tools"}
 )
-"""The parameters without which a completion would mean something else: where a provider lacks one,
-the call is refused."""
+"""The parameters that a completion's meaning depends on: if a provider lacks one, the call is
+refused."""
 
 
 class OwnOptions(TypedDict, total=False):
-    """The keywords that are no parameters of a provider, and that every operation takes.
+    """The keywords that are not a provider's parameters, and that every operation takes.
 
     The key, endpoint and limits given here hold for this call and override the client's.
     """
@@ -180,7 +180,7 @@ class RerankOptions(RerankParameters, OwnOptions, total=False):
 
 
 class Output(NamedTuple):
-    """What a caller wants a response as: a value of a Python type, which is asked for again up to
+    """How a caller wants the response: as a value of a Python type, asked for again up to
     ``repair`` times."""
 
     kind: Any
@@ -228,6 +228,6 @@ class ChatCall:
 
     @property
     def wants_usage_chunk(self) -> bool:
-        """Whether its stream is to end with OpenAI's chunk of the usage."""
+        """Whether its stream should end with OpenAI's usage chunk."""
         options = self.parameters.get("stream_options") or {}
         return bool(options.get("include_usage", False))

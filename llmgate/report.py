@@ -1,6 +1,6 @@
-"""The translation report: what differs between the call as it was made and the request as sent.
+"""The translation report: how the request as sent differs from the call as made.
 
-It only records; what a provider cannot do is declared by the provider and decided by the client.
+It only records: a provider declares what it cannot do, and the client decides what happens then.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ Policy: TypeAlias = Literal["drop", "raise"]
 
 @slotted
 class Deviation:
-    """One thing that is not as it was asked.
+    """One difference between the call and the request.
 
     ``path`` names the parameter, message or part (``seed``, ``messages[2].content[0]``), ``given``
-    is the caller's value and ``sent`` the provider's, each None where there is none.
+    is the caller's value and ``sent`` the provider's; each may be None.
     """
 
     kind: DeviationKind
@@ -48,7 +48,7 @@ class Deviation:
 class Report:
     """The deviations of one call, in the order in which they were made.
 
-    A sequence of :class:`Deviation`: it is false when the request says exactly what was asked.
+    A sequence of :class:`Deviation`; it is falsy when the request is exactly what was asked.
     """
 
     __slots__ = ("_deviations", "policy")

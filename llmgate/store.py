@@ -1,6 +1,6 @@
-"""Where middleware keeps what is to outlive a call: in memory, or in a file; bytes by names.
+"""Where middleware stores what outlives a call, as bytes by key: in memory, or in a file.
 
-A store knows nothing of calls. What it cannot keep it forgets, the oldest first.
+A store knows nothing of calls. When it is full, it forgets the oldest entries first.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Store(Protocol):
         ...
 
     async def set(self, key: str, value: bytes, *, ttl: float | None = None) -> None:
-        """Keep a value for so many seconds, or as long as there is room."""
+        """Keep a value for ``ttl`` seconds, or as long as there is room."""
         ...
 
     async def delete(self, key: str) -> None:
@@ -47,7 +47,7 @@ class Store(Protocol):
 
 
 class MemoryStore:
-    """A store in this process. What was not used for the longest time goes first.
+    """A store in this process. The least recently used entries go first.
 
     Args:
         max_bytes: The most that all keys and values together may take.
@@ -60,13 +60,13 @@ class MemoryStore:
         self._entries: OrderedDict[str, tuple[bytes, float | None]] = OrderedDict()
         self._lock = Lock()
         self.bytes = 0
-        """What all keys and values take now."""
+        """The current size of all keys and values."""
 
     def __len__(self) -> int:
         return len(self._entries)
 
     async def get(self, key: str) -> bytes | None:
-        """The value of a key, which is the last to go from now on."""
+        """The value of a key, which becomes the most recently used."""
         with self._lock:
             found = self._entries.get(key)
             if found is None:
@@ -84,7 +84,7 @@ class MemoryStore:
             self._put(key, value, ttl)
 
     async def add(self, key: str, value: bytes, *, ttl: float | None = None) -> bool:
-        """Keep a value where there is none; whether it is kept."""
+        """Keep a value if the key has none; returns whether it was kept."""
         with self._lock:
             _, until = self._entries.get(key, (b"", 0.0))
             if until is None or until > time.monotonic():
@@ -123,11 +123,11 @@ class MemoryStore:
 class SqliteStore:
     """A store in a file, which the processes of one machine may share.
 
-    All of it runs on one thread of the store's own, so that no event loop waits for the disk. What
-    was written longest ago goes first. A forked child goes on with a connection of its own.
+    It runs on its own thread, so that no event loop waits for the disk. The entries written longest
+    ago go first. A forked child goes on with a connection of its own.
 
     Args:
-        path: The file. It is made with the first use, readable by its owner alone.
+        path: The file. It is created at the first use, readable only by its owner.
         max_bytes: The most that all values together may take.
     """
 
@@ -169,7 +169,8 @@ class SqliteStore:
         await self._run(write)
 
     async def add(self, key: str, value: bytes, *, ttl: float | None = None) -> bool:
-        """Keep a value where there is none, also of another process; whether it is kept."""
+        """Keep a value if the key has none, not even from another process; returns whether it was
+        kept."""
         if len(value) > self._max_bytes:  # as above
             return False
 
@@ -196,7 +197,7 @@ class SqliteStore:
         await self._run(remove)
 
     async def aclose(self) -> None:
-        """Close the file, when all that was begun is done."""
+        """Close the file, after all pending operations."""
         if self._is_closed:
             return
         self._is_closed = True
@@ -236,7 +237,7 @@ class SqliteStore:
         return self._connection
 
     def _make_room(self, connection: sqlite3.Connection) -> None:
-        """Remove the oldest tenth, and so on, while there is too much."""
+        """Remove the oldest tenth of the entries, repeatedly, while there is too much."""
         while True:
             count, size = connection.execute("SELECT n, bytes FROM size").fetchone()
             if size <= self._max_bytes:
@@ -266,7 +267,7 @@ _SCHEMA = (
     "CREATE TRIGGER IF NOT EXISTS removed AFTER DELETE ON entries BEGIN "
     "UPDATE size SET n = n - 1, bytes = bytes - length(OLD.value); END",
 )
-"""The size is counted as entries come and go: to add up a gigabyte for each would take seconds."""
+"""The size is updated as entries come and go: summing a gigabyte each time would take seconds."""
 
 
 def _size(key: str, value: bytes) -> int:

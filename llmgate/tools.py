@@ -1,7 +1,7 @@
 """Python functions as tools of a model, and what a model writes for them as Python objects.
 
-It knows OpenAI's form only; what a provider calls a tool is its plugin's matter, and how a model's
-calls are run is the tool loop's.
+It knows only OpenAI's form: plugins translate tools for their providers, and the tool loop runs a
+model's calls.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ _BY_NAME = "every argument is passed by its name"
 
 
 class _FromContext:
-    """Marks a parameter that the program gives, and of which no model knows."""
+    """Marks a parameter that the program passes, and that the model does not see."""
 
 
 Context: TypeAlias = Annotated[Given, _FromContext]
@@ -82,7 +82,7 @@ def _is_of_class(function: object) -> bool:
 
 
 class AnyTool(Protocol):
-    """What can be called by name: a :class:`Tool`, or one of a server."""
+    """A tool that can be called by name: a :class:`Tool`, or a server's."""
 
     @property
     def name(self) -> str: ...
@@ -93,12 +93,12 @@ class AnyTool(Protocol):
     @property
     def definition(self) -> ToolDefinition | FunctionTool: ...
     async def run(self, arguments: Mapping[str, Any], context: Any = None) -> Any:
-        """What comes of a call with these arguments."""
+        """The result of a call with these arguments."""
         ...
 
 
 class Tool(Generic[Parameters, Returned]):
-    """A Python function as a model may call it; for Python it stays the function that it was.
+    """A Python function that a model may call; in Python it still works as the original function.
 
     Its schema is made when it is first needed: of the function's annotations and defaults, and of
     what its docstring says of each parameter. ``timeout`` is how many seconds a call may take.
@@ -149,13 +149,13 @@ class Tool(Generic[Parameters, Returned]):
         """The tool in OpenAI's form.
 
         Raises:
-            InvalidRequestError: when a parameter is one that no JSON object can give.
+            InvalidRequestError: when JSON cannot express a parameter.
         """
         return self._definition
 
     @property
     def context_names(self) -> tuple[str, ...]:
-        """The parameters that the program gives, and no model."""
+        """The parameters that the program passes, not the model."""
         return self._context_names
 
     @cached_property
@@ -258,7 +258,7 @@ def as_tool(given: Any) -> Tool[..., Any]:
     """A tool, or the tool of a plain function.
 
     Raises:
-        InvalidRequestError: for what is neither.
+        InvalidRequestError: for anything else.
     """
     if isinstance(given, Tool):
         return cast("Tool[..., Any]", given)
@@ -272,7 +272,7 @@ def check_names(tools: Iterable[AnyTool]) -> None:
     """Make sure that each tool has a name of its own.
 
     Raises:
-        InvalidRequestError: when two have one.
+        InvalidRequestError: when two tools have the same name.
     """
     names = set[str]()
     for each in tools:

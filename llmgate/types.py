@@ -89,8 +89,8 @@ class ToolCall(Shape):
 
 
 class ParsedField:
-    """The attribute of a message that holds the parsed value and is no field of it, so that nothing
-    which dumps fields sees it. A dataclass asks it for the default, which is None."""
+    """The attribute of a message that holds the parsed value. It is not a field, so that code which
+    dumps fields does not see it. A dataclass asks it for the default, which is None."""
 
     __slots__ = ()
 
@@ -118,9 +118,8 @@ class Message(ShapeWithParsed, Generic[Parsed]):
 
     ``content`` is the text, None where there is none. ``parsed`` is its value where a Python type
     was the ``response_format``; it is in no dump. ``reasoning_content`` is the model's reasoning in
-    clear text. ``provider_data`` maps a provider's name to what only that provider
-    understands (signed reasoning blocks, citations in its own form); it is sent back verbatim when
-    the message is.
+    clear text. ``provider_data`` maps a provider's name to what only that provider understands
+    (signed reasoning blocks, citations in its own form); it is sent back verbatim with the message.
     """
 
     always_listed = frozenset({"content", "role"})
