@@ -78,8 +78,9 @@ class Middleware:
 
     observes = False
     """True for a middleware that only watches: it passes its call to the handler, once and
-    unchanged except for hooks, waits for nothing else, and returns the handler's result, or a mapped stream
-    of it. If all of a client's middleware does so, there are no copies and no extra deadline."""
+    unchanged except for hooks, waits for nothing else, and returns the handler's result, or a
+    mapped stream of it. If all of a client's middleware does so, there are no copies and no extra
+    deadline."""
 
     changes_calls = True
     """False for a middleware that never changes a call in place, for example its messages: if it
