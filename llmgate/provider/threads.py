@@ -1,4 +1,4 @@
-"""Blocking calls beside the event loop, on threads for which nobody waits when a program ends.
+"""Runs blocking calls beside the event loop, on threads that do not delay the end of a program.
 
 The loop's default executor is the user's: its threads may all be busy, and it ends with the loop.
 """
@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 
 
 async def run_in_thread(function: Callable[[], Result]) -> Result:
-    """What a blocking function returns, while the loop goes on.
+    """The result of a blocking function, while the loop goes on.
 
     ``asyncio.to_thread`` waits for its threads at the end of ``asyncio.run`` and of the process,
     and has few of them: a function that never returns would hold up both, and other functions.
@@ -29,7 +29,7 @@ async def run_in_thread(function: Callable[[], Result]) -> Result:
 
 
 def start_in_thread(function: Callable[[], Result]) -> Future[Result]:
-    """The result to come of a function, which is called on a thread of its own.
+    """A future with the result of a function, which is called on its own thread.
 
     Where the process is ending and starts no thread any more, it is called at once.
     """

@@ -208,7 +208,7 @@ class Fields:
 
 
 def _kind(value: Any) -> str:
-    """What a value is, and a number or a text itself."""
+    """The type of a value, with the value itself if it is a number or a string."""
     if value is None:
         return "null"
     if is_object(value) or is_array(value):
@@ -225,7 +225,7 @@ def finish_reason(
     """OpenAI's word for a finish reason: by these words, or by those in use, in any case.
 
     Any other word is ``other``. A response with tool calls says so, unless it was cut short or
-    filtered; one without any never does, as whoever waits for calls would wait in vain.
+    filtered; one without any never does, since the caller would wait for calls in vain.
     """
     if not native:
         return None
@@ -338,7 +338,8 @@ class NativeContent:
         return self.release() if self._is_needed or not is_plain else []
 
     def release(self) -> list[dict[str, Any]]:
-        """The items held back, which are needed for another reason, as are all that follow."""
+        """The items held back; called when they are needed for another reason, like all that
+        follow."""
         self._is_needed = True
         items, self._held = self._held, []
         return items

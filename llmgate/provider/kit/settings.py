@@ -34,7 +34,7 @@ from llmgate.provider.kit.values import (
 __all__ = ["Credential", "Settings", "Vendor"]
 
 _GATEWAY_KEY = re.compile(r"(subscription|functions|gateway|access|api)-?key|authorization|token")
-"""The names of headers, in lower case, in which gateways are given a key of their own."""
+"""The names of headers, in lower case, in which gateways receive their own key."""
 
 
 @slotted
@@ -174,8 +174,8 @@ class Settings:
         return {name: key for name, key in found.items() if key is not None}
 
     def _choose_sent_key(self) -> tuple[str, Secret] | None:
-        """The first key that has a header, as it stands there; none where the settings' own headers
-        have that."""
+        """The first key that has a header, as it is sent there; None if the settings' own headers
+        contain it."""
         for name, key in self._keys.items():
             credential = self._vendor.credentials[name]
             if credential.header is not None:
@@ -197,7 +197,7 @@ class Settings:
         """The address, without user and query.
 
         Raises:
-            InvalidRequestError: when there is none.
+            InvalidRequestError: when there is no address.
         """
         if self._base_url is not None:
             return self._base_url
@@ -209,7 +209,7 @@ class Settings:
 
     @property
     def shown_url(self) -> str | None:
-        """The same for a ``repr``; None where there is none."""
+        """The address for a ``repr``; None if there is none."""
         return self._base_url
 
     def url(self, path: str) -> str:
@@ -291,7 +291,8 @@ class Settings:
             raise self.missing_key()
 
     def _is_gateway_key_brought(self, request: HttpRequest) -> bool:
-        """Whether there is a key of a gateway in front of the host, which has the host's own."""
+        """Whether there is a key for a gateway in front of the host; the gateway has the host's own
+        key."""
         return any(map(_GATEWAY_KEY.search, (*self._own_names, *request.given_headers)))
 
     def _key_headers(self) -> list[str]:

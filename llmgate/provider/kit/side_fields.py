@@ -1,6 +1,6 @@
-"""Reads what stands beside the content of a response, where an odd value must not lose the rest.
+"""Reads fields beside the content of a response, where an odd value must not spoil the rest.
 
-What a response is about (text, tool calls) is read by ``Fields``, which refuses what is odd.
+The content itself (text, tool calls) is read by ``Fields``, which refuses odd values.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class SideFields:
         return [] if items is None else items
 
     def objects(self, key: str) -> list[dict[str, Any]]:
-        """An array of objects; an empty one where it is absent, or where an item is none."""
+        """An array of objects; an empty one if it is absent, or if an item is not an object."""
         items = self.array(key)
         if all(map(is_object, items)):
             return items
@@ -76,7 +76,7 @@ class SideFields:
         return []
 
     def drop(self, key: str, expected: str) -> None:
-        """Record that a field is none of what was expected, as its provider has found."""
+        """Record that a field is not of the expected type, as its provider has found."""
         self._record(key, expected, None)
 
     def convert(self, key: str, expected: str, value: Any) -> None:

@@ -15,7 +15,8 @@ Token = TypeVar("Token")
 
 
 async def ask_for_token(provider: Callable[[], Token | Awaitable[Token]]) -> Token:
-    """What a callable returned. One that is not async may block, so it is called on a thread.
+    """The token that a callable returns. A callable that is not async may block, so it runs on a
+    thread.
 
     Raises:
         MissingKeyError: when it fails; it names the exception's class, whose text may be a secret.

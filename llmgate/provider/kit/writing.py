@@ -115,7 +115,7 @@ def drop_others(
 def own_data(
     message: Mapping[str, Any], provider: str, path: str, call: ProviderCall
 ) -> dict[str, Any] | None:
-    """A message's ``provider_data`` of this provider; None where there is none.
+    """A message's ``provider_data`` of this provider; None if there is none.
 
     Data of other providers is dropped, and reported.
 
@@ -177,7 +177,7 @@ Tool = Mapping[str, Any]
 def function_tools(
     call: ProviderCall, vendor: str, own: Collection[str] = ()
 ) -> list[tuple[int, Tool]]:
-    """The call's functions, each with its place among the tools.
+    """The call's functions, each with its index among the tools.
 
     Args:
         call: The call.
@@ -259,7 +259,7 @@ class ToolChoice:
         return self.allowed if self.function is None else (self.function,)
 
     def select(self, tools: Iterable[tuple[int, Tool]]) -> list[tuple[int, Tool]]:
-        """Those of the tools that may be called, for a vendor that chooses among all it is sent."""
+        """The tools that may be called, for a vendor whose model may choose any tool it is sent."""
         names = self.names
         return [each for each in tools if names is None or _name_in(each[1]) in names]
 
