@@ -29,7 +29,7 @@ def main() -> int:
     for _ in range(_MORE_TRIES):
         again = [limit for limit in held if not limit.is_kept(figures, _UNCERTAINTY)]
         if again:
-            figures |= _least(figures, measured(needed(again), chosen.rounds, chosen.jobs))
+            figures |= _least(figures, measured(needed(again), chosen.rounds, 1))
     print(table(limit_rows(held, figures)))
     for limit in held:
         if limit.known and not limit.is_met(figures):
@@ -43,7 +43,8 @@ def _least(figures: Figures, others: Figures) -> Figures:
 
 
 _MORE_TRIES = 2
-"""Beside a busy program, counts of many calls at once and of long histories come out higher."""
+"""Beside a busy program, counts of many calls at once and of long histories come out higher: again,
+each is made alone."""
 _UNCERTAINTY = 0.02
 """By how much counts of the same code differ, from folder to folder and from run to run."""
 
