@@ -304,7 +304,7 @@ WAITS = in_turn(
             "7": 7.0,
             "0.25": 0.25,
             "1e2": 100.0,
-            "0": None,
+            "0": 0.0,
             "-1": None,
             "nan": None,
             "soon": None,

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from typing import Any
 
@@ -191,7 +192,7 @@ def test_a_server_is_waited_for() -> None:
     """Until it is stopped."""
     made = server()
     made.__enter__()
-    made._stop()
+    threading.Timer(0.1, made._stop).start()  # while it is waited for
     made.wait()
     assert made._thread is not None
     assert not made._thread.is_alive()

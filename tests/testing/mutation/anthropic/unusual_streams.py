@@ -124,7 +124,7 @@ FORMS = [
             for event in block(0, text(""), *spoken("Rain."))
         ],
         *over("end_turn"),
-        error=errors.DecodeError,
+        text="Rain.",
     ),
     event_stream(
         "blocks that are not ended",
