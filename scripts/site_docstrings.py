@@ -31,6 +31,7 @@ class SiteDocstrings(griffe.Extension):  # type: ignore[misc]  # as said above
         """Change the docstrings of ``llmgate``, once all of it is read."""
         if pkg.path != _PACKAGE:
             return
+        _make_functions(pkg)
         homes: dict[str, str] = import_module(_PACKAGE)._MODULE_OF
         for name, module in homes.items():
             pkg.set_member(name, griffe.Alias(name, f"{_PACKAGE}.{module}.{name}", parent=pkg))
@@ -93,6 +94,29 @@ class _Pages:
             return f"{_PACKAGE}.{inside}"
         is_private = any(part.startswith("_") for part in target.path.split("."))
         return None if is_private else target.path
+
+
+def _make_functions(package: Any) -> None:
+    """Put functions in place of the names in ``_core.default`` that are made of a client's methods
+    when it is imported, which griffe takes for variables."""
+    module = package["_core.default"]
+    classes = import_module(f"{_PACKAGE}._core.client").Client.__mro__
+    for name, member in [*module.members.items()]:
+        is_variable = isinstance(member, griffe.Attribute)
+        if not is_variable or not str(member.value).startswith("_of_default_client("):
+            continue
+        owner = next(each for each in classes if name in vars(each))
+        method = package[f"{owner.__module__}.{owner.__name__}.{name}".removeprefix("llmgate.")]
+        function = griffe.Function(
+            name,
+            lineno=member.lineno,
+            endlineno=member.endlineno,
+            parameters=griffe.Parameters(*[*method.parameters][1:]),
+            returns=method.returns,
+        )
+        function.labels |= method.labels
+        module.set_member(name, function)
+        _take_help(function)
 
 
 def _indented(found: re.Match[str]) -> str:
