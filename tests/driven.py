@@ -8,17 +8,19 @@ It sends nothing, and compares nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+from llmgate.errors import DecodeError
 from llmgate.provider import Provider
 from llmgate.provider.accumulate import accumulate
 from llmgate.provider.http import decode_json
-from llmgate.testing import RecordedExchange
+from llmgate.testing import RecordedExchange, load_corpus
 from llmgate.testing.driving import call_of, drive, first_request, read_stream
 from llmgate.types import Completion
 
-__all__ = ["body_of", "completion_of"]
+__all__ = ["body_of", "completion_of", "whole_payloads"]
 
 
 def body_of(provider: Provider, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,3 +38,14 @@ def completion_of(provider: Provider, exchange: RecordedExchange) -> Completion:
         return drive(provider.complete(call), exchange.replies).result
     decoder = drive(provider.stream(call), exchange.replies).result
     return accumulate(read_stream(decoder, [exchange.replies[-1].body]))
+
+
+def whole_payloads(corpus: Path) -> Iterator[Any]:
+    """The JSON of each whole response that was recorded, refusals left out."""
+    for exchange in load_corpus(corpus, expect=None):
+        if exchange.is_stream or exchange.is_refusal:
+            continue
+        try:
+            yield decode_json(exchange.replies[-1].body)
+        except DecodeError:
+            continue

@@ -62,7 +62,7 @@ def client_of(server: FaultServer, provider: type[PlainProvider], **settings: An
 async def second_call(
     server: FaultServer, provider: type[PlainProvider], policy: RetryPolicy, **settings: Any
 ) -> tuple[Completion | ReadError, Recorder]:
-    """What comes of a call on a connection that has served before, and what hooks are told."""
+    """What comes of a call on a connection that has served before, and the events of hooks."""
     recorder = Recorder()
     client = client_of(server, provider, retry=policy, timeout=5.0, **settings)
     async with client:
@@ -153,14 +153,14 @@ async def test_a_request_that_is_billed_each_time_may_be_repeated_where_asked(en
 
 @pytest.mark.parametrize("end", TAKEN)
 async def test_a_retry_is_an_attempt(end: Step) -> None:
-    """A request that may be repeated is, within ``max_retries``, and every one is told of."""
+    """A request that may be repeated is, within ``max_retries``, and each has its events."""
     with FaultServer(ANSWER, end, ANSWER) as server:
         answer, recorder = await second_call(server, PlainProvider, AT_ONCE)
     assert isinstance(answer, Completion)
     assert ["ReadError", None] == [attempt.error for attempt in answer.attempts]
-    told = [name for name in recorder.names if name.startswith(("Attempt", "Retry"))]
+    emitted = [name for name in recorder.names if name.startswith(("Attempt", "Retry"))]
     attempt = ["AttemptStarted", "AttemptEnded"]
-    assert [*attempt, "RetryScheduled", *attempt] == told
+    assert [*attempt, "RetryScheduled", *attempt] == emitted
     assert server.requests[1].body == server.requests[2].body
 
 
@@ -228,7 +228,7 @@ async def test_an_end_sooner_than_a_round_trip(
     secured: tuple[ssl.SSLContext, ssl.SSLContext],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It was sent before the request arrived. The next attempt is made at once, and told of."""
+    """It was sent before the request arrived. The next attempt is made at once, with events."""
     monkeypatch.setattr(_unprocessed, "_MICROSECOND", 1.0)  # the server seems far away
     settings: Mapping[str, Any] = {"verify": secured[1]} if secure else {}
     with FaultServer(ANSWER, end, ANSWER, tls=secured[0] if secure else None) as server:

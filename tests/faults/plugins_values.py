@@ -50,16 +50,39 @@ class MuteError(Exception):
 
 
 RAISED: tuple[BaseException, ...] = (
-    *(RuntimeError("a\nb\x1b[31m"), KeyError("no"), StopIteration(5), GeneratorExit()),
-    *(asyncio.CancelledError("no"), RecursionError(), MemoryError(), AssertionError()),
-    *(TimeoutError("no"), NotImplementedError(), OSError(5, "no"), StopAsyncIteration()),
-    *(UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no"), ExceptionGroup("no", [ValueError()])),
-    *(MuteError(), EOFError(), ImportError("no"), SyntaxError("no"), Warning("no")),
+    RuntimeError("a\nb\x1b[31m"),
+    KeyError("no"),
+    StopIteration(5),
+    GeneratorExit(),
+    asyncio.CancelledError("no"),
+    RecursionError(),
+    MemoryError(),
+    AssertionError(),
+    TimeoutError("no"),
+    NotImplementedError(),
+    OSError(5, "no"),
+    StopAsyncIteration(),
+    UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no"),
+    ExceptionGroup("no", [ValueError()]),
+    MuteError(),
+    EOFError(),
+    ImportError("no"),
+    SyntaxError("no"),
+    Warning("no"),
 )
 
 
 GARBAGE: tuple[Any, ...] = (
-    *(None, 5, "text", b"bytes", [], {}, {"a": 1}, object(), math.nan, Chunk),
+    None,
+    5,
+    "text",
+    b"bytes",
+    [],
+    {},
+    {"a": 1},
+    object(),
+    math.nan,
+    Chunk,
     SimpleNamespace(send=5, feed=5, open=5),
 )
 

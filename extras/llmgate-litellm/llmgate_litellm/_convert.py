@@ -97,8 +97,8 @@ def _message(message: Any) -> Message:
 
 def _specific(dumped: dict[str, Any]) -> Any:
     """What only the provider knows: the format's own, and what the host itself has so named."""
-    native, told = dumped.get("provider_data"), dumped.get("provider_specific_fields")
-    return {**told, **native} if is_object(told) and is_object(native) else native or told
+    native, fields = dumped.get("provider_data"), dumped.get("provider_specific_fields")
+    return {**fields, **native} if is_object(fields) and is_object(native) else native or fields
 
 
 def _thinking_blocks(native: Any) -> list[Any] | None:

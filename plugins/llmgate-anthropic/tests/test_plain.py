@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmgate.errors import DecodeError, LLMGateError
+from llmgate.errors import LLMGateError
 from llmgate.provider.call import ProviderCall, TextMessages
-from llmgate.provider.http import HttpResponse, decode_json, encode_json
+from llmgate.provider.http import HttpResponse, encode_json
 from llmgate.report import Report
-from llmgate.testing import load_corpus
 from llmgate_anthropic import decode, encode
 from llmgate_anthropic.request import body as request_body
 from llmgate_anthropic.response.body import completion_of
 from llmgate_anthropic.response.plain import plain_completion
+from tests.driven import whole_payloads
 from tests.json_changes import ODD, changes_of, with_changes
 
 # --- responses ----------------------------------------------------------------------------
@@ -166,16 +166,7 @@ def test_any_message_is_read_alike(message: Any) -> None:
 
 def test_recorded_responses_are_read_alike(corpus: Path) -> None:
     """Every recording of a whole message; some of them are plain."""
-    plain = 0
-    for exchange in load_corpus(corpus, expect=None):
-        if exchange.is_stream or exchange.is_refusal:
-            continue
-        try:
-            message = decode_json(exchange.replies[-1].body)
-        except DecodeError:
-            continue
-        plain += assert_read_alike(message)
-    assert plain
+    assert sum(map(assert_read_alike, whole_payloads(corpus)))
 
 
 # --- requests -----------------------------------------------------------------------------

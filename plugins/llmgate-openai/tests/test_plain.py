@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmgate.errors import DecodeError, InvalidRequestError
+from llmgate.errors import InvalidRequestError
 from llmgate.provider.call import ProviderCall
 from llmgate.provider.http import decode_json
 from llmgate.report import Report
-from llmgate.testing import load_corpus
 from llmgate.testing.driving import call_of
 from llmgate_openai import OpenAI
 from llmgate_openai.response.body import any_completion
 from llmgate_openai.response.plain import plain_completion
+from tests.driven import whole_payloads
 from tests.json_changes import ODD, changes_of, with_changes
 
 CALL: Any = {"id": "call_1", "type": "function", "function": {"name": "now", "arguments": "{}"}}
@@ -177,16 +177,7 @@ def test_any_response_is_read_alike(payload: Any) -> None:
 
 def test_recorded_responses_are_read_alike(corpus: Path) -> None:
     """Every recording of a whole response; some of them are plain."""
-    plain = 0
-    for exchange in load_corpus(corpus, expect=None):
-        if exchange.is_stream or exchange.is_refusal:
-            continue
-        try:
-            payload = decode_json(exchange.replies[-1].body)
-        except DecodeError:
-            continue
-        plain += assert_read_alike(payload)
-    assert plain
+    assert sum(map(assert_read_alike, whole_payloads(corpus)))
 
 
 # --- requests -----------------------------------------------------------------------------
