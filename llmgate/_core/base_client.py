@@ -76,7 +76,7 @@ def load_parsing() -> Any:
 
 
 def run_blocking(work: Callable[[], Awaitable[Result]]) -> Result:
-    """Await the result of ``make`` on the background loop, for code that is not async."""
+    """Await what ``work`` returns on the background loop, for code that is not async."""
     from llmgate._core.sync import run  # noqa: PLC0415 - a thread, only where asked for
 
     return run(work)
